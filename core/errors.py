@@ -1,0 +1,35 @@
+"""The failures we expect, each with a sentence a person can act on.
+
+A page or the command line catches `CoreError` once and shows its text. Any other exception is a bug
+and is logged whole. The text says what happened, what was kept, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class CoreError(Exception):
+    """An expected failure; `str(error)` is one plain sentence for the person at the screen."""
+
+
+class InvalidInput(CoreError):
+    """An argument, a file or an upload that cannot be used (exit status 2 on the command line)."""
+
+
+class NotFound(InvalidInput):
+    """A name (supernet, run, method, file) that does not exist."""
+
+
+class DataUnavailable(CoreError):
+    """A data set is neither on this machine nor reachable."""
+
+
+class Cancelled(CoreError):
+    """A person stopped the work; everything acknowledged so far is kept."""
+
+
+class StorageFailed(CoreError):
+    """The disk or the database refused a write; what was acknowledged before is intact."""
+
+
+class DamagedArtifact(CoreError):
+    """A stored file or row no longer matches its hash."""

@@ -1,0 +1,1 @@
+"""Measuring subnets: the exact evaluator, counted costs, latency. Importing this loads no torch."""

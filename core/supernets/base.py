@@ -1,0 +1,226 @@
+"""The supernet contract: a chain of stages, with the architecture as an argument.
+
+Nothing here remembers which subnet is active, so a training worker, a click and a test can use one
+set of weights at once. Three ways through the same chain:
+
+- `forward(x, arch, statistics)`: one architecture, differentiable; training calls it.
+- `branch(x, archs, context)`: one stage, several architectures that agree on everything before it;
+  the exact evaluator walks the trie of choices with it. A family may lay its activations out as it
+  likes between its first and its last stage.
+- `extract(arch, statistics)`: plain torch layers with the weights sliced and copied.
+
+`tests/contracts/test_families.py` holds every registered family to: all three compute the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from core.errors import InvalidInput
+from core.spaces import Arch, SearchSpace
+from core.spaces.choice import Option
+from core.supernets.statistics import ElasticBatchNorm, Statistics
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage of one architecture costs and looks like (for tables and the diagram).
+
+    Attributes:
+        label: what a person reads ("block 2.1").
+        group: blocks of equal resolution share it ("stage 2"); drawn together.
+        kind: "stem", "block", "head", ... decides how it is drawn.
+        macs: multiply-accumulates of convolutions, linear layers and attention products, one sample.
+        params: trainable numbers.
+        output_shape: shape of one sample's output, without the batch.
+        channels: height of the drawing.
+        detail: short text written on it ("k3").
+    """
+
+    label: str
+    group: str
+    kind: str
+    macs: int
+    params: int
+    output_shape: tuple[int, ...]
+    channels: int
+    detail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"output_shape": list(self.output_shape)}
+
+
+@dataclass
+class BranchContext:
+    """What one walk of the evaluator shares between stages.
+
+    Attributes:
+        calibration_rows: the first rows of the batch; BatchNorm statistics come from them alone
+            and normalize all rows.
+        cache: derived weights (unfolded kernels, say), by stage; lives as long as the walk.
+    """
+
+    calibration_rows: int
+    cache: dict[Hashable, Any] = field(default_factory=dict)
+
+
+class Stage(nn.Module):
+    """One link of the chain.
+
+    Attributes:
+        reads: choices that can change what this stage computes, given equal input.
+        sees: earlier choices that fix the shape of its input (its costs depend on them too).
+    """
+
+    reads: tuple[str, ...] = ()
+    sees: tuple[str, ...] = ()
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.space = space
+
+    def option(self, arch: Sequence[int], name: str) -> Option:
+        return self.space.option(arch, name)
+
+    def key(self, arch: Sequence[int]) -> Hashable:
+        """Equal keys after equal prefixes mean the same computation; None means identity."""
+        return tuple(arch[self.space.position[name]] for name in self.reads)
+
+    def forward(self, x: Any, arch: Sequence[int], statistics: Statistics | None = None) -> Any:
+        raise TypeError(f"{type(self).__name__} must define forward")
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        raise TypeError(f"{type(self).__name__} must define extract")
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        """Cost of this stage in `arch`; asked only where `key` is not None."""
+        raise TypeError(f"{type(self).__name__} must define cost")
+
+    def branch(self, x: Any, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Any]:
+        """Outputs for architectures with different keys (none of them None) and one common input.
+
+        The first stage gets images (n, c, h, w), the last returns logits (n, classes). Row i of the
+        output depends on row i of the input and on the calibration rows alone. A stage without
+        BatchNorm, or one happy to run its siblings one by one, need not override this.
+        """
+        return [self._run(x, arch, context) for arch in archs]
+
+    def _run(self, x: Any, arch: Sequence[int], context: BranchContext) -> Any:
+        if not any(isinstance(m, ElasticBatchNorm) for m in self.modules()):
+            return self(x, arch)
+        statistics = Statistics(recording=True)
+        head = x[: context.calibration_rows]
+        calibrated = self(head, arch, statistics)
+        statistics.recording = False
+        rest = self(x[context.calibration_rows :], arch, statistics)
+        return torch.cat([calibrated, rest])
+
+
+class Supernet(nn.Module):
+    """A chain of stages whose weights hold every architecture of `space`.
+
+    A family is a subclass with a pydantic `Config`, a `label` and a `source`, registered under a
+    permanent name. It builds `space` and `stages` in `__init__(config)`.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str]
+    Config: ClassVar[type[BaseModel]]
+
+    def __init__(self, config: BaseModel, space: SearchSpace, stages: Sequence[Stage]) -> None:
+        super().__init__()
+        self.config = config
+        self.space = space
+        self.stages = nn.ModuleList(stages)
+        for name, module in self.named_modules():
+            if isinstance(module, ElasticBatchNorm):
+                module.label = name
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        """Logits (n, classes) of images (n, c, h, w) in [0, 1].
+
+        Args:
+            x: images.
+            arch: the subnet to run.
+            statistics: BatchNorm statistics; None normalizes by the batch itself, as in training.
+        """
+        for stage in self.stages:
+            if stage.key(arch) is not None:
+                x = stage(x, arch, statistics)
+        return x
+
+    @torch.no_grad()
+    def calibrate(self, arch: Sequence[int], images: Tensor) -> Statistics:
+        """BatchNorm statistics of one subnet, from one batch of training images (n, c, h, w).
+
+        Source: Yu et al., "Slimmable Neural Networks" and "Universally Slimmable Networks", 2019
+        (recalibration after training).
+        """
+        statistics = Statistics(recording=True)
+        self(images, arch, statistics)
+        statistics.recording = False
+        return statistics
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None = None) -> nn.Sequential:
+        """A stand-alone network, in eval mode, of plain torch layers; shares nothing with this one.
+
+        Args:
+            arch: the subnet to cut out.
+            statistics: what `calibrate` returned for it; may be None where no stage needs any.
+
+        Raises:
+            InvalidInput: the family has BatchNorm and no statistics were given.
+        """
+        if not statistics and self.needs_statistics:
+            raise InvalidInput("This supernet has BatchNorm layers: calibrate the subnet before extracting it.")
+        with torch.no_grad():
+            parts = [s.extract(arch, statistics) for s in self.stages if s.key(arch) is not None]
+        net = nn.Sequential(*parts).eval()
+        return net.requires_grad_(False)
+
+    @property
+    def needs_statistics(self) -> bool:
+        return any(isinstance(m, ElasticBatchNorm) for m in self.modules())
+
+    def costs(self, arch: Sequence[int]) -> list[StageCost]:
+        """Costs of the stages that this architecture has, in order."""
+        return [s.cost(arch) for s in self.stages if s.key(arch) is not None]
+
+    @property
+    def smallest(self) -> Arch:
+        return self.space.smallest
+
+    @property
+    def largest(self) -> Arch:
+        return self.space.largest
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        return tuple(self.config.input_shape)  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def classes(self) -> int:
+        return int(self.config.classes)  # type: ignore[attr-defined]
+
+
+class ImageConfig(BaseModel):
+    """What every family needs to know of its data; filled in from the data set.
+
+    Attributes:
+        input_shape: channels, height, width.
+        classes: number of classes.
+        pixel_mean, pixel_std: per channel, of training images in [0, 1]; the stem normalizes by them,
+            so that a downloaded subnet takes plain pixels.
+    """
+
+    input_shape: tuple[int, int, int] = (1, 8, 8)
+    classes: int = 10
+    pixel_mean: tuple[float, ...] = (0.0,)
+    pixel_std: tuple[float, ...] = (1.0,)

@@ -1,0 +1,241 @@
+"""The elastic convolutional family: dense residual blocks with elastic width, depth and kernel.
+
+Dense, not depthwise: at these sizes depthwise blocks have fewer MACs and still take many times
+longer on a CPU. A network stage is a group of blocks of one resolution; its first block halves the
+resolution (except in the first group). Each block is one stage of the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import torch
+from pydantic import BaseModel, Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.spaces import Choice, SearchSpace
+from core.supernets import samples_last, plain
+from core.supernets.base import BranchContext, ImageConfig, Stage, StageCost, Supernet
+from core.supernets.elastic_conv import ElasticConv
+from core.supernets.families import FAMILIES
+from core.supernets.statistics import ElasticBatchNorm, Statistics
+
+
+class GroupConfig(BaseModel):
+    """Options of one group of blocks of equal resolution."""
+
+    widths: tuple[int, ...] = Field(description="Channels of the group's output.")
+    depths: tuple[int, ...] = Field((1, 2), description="Number of blocks.")
+    kernels: tuple[int, ...] = Field((3, 5), description="Kernel of each block's first convolution.")
+
+    @model_validator(mode="after")
+    def _ascending(self) -> GroupConfig:
+        for label, values, least in (("widths", self.widths, 1), ("depths", self.depths, 1), ("kernels", self.kernels, 1)):
+            if not values or list(values) != sorted(set(values)) or values[0] < least:
+                raise ValueError(f"{label} must be ascending positive numbers")
+        if any(k % 2 == 0 for k in self.kernels) or self.kernels[-1] > 11:
+            raise ValueError("kernels must be odd and at most 11")
+        if self.widths[-1] > 1024 or self.depths[-1] > 16:
+            raise ValueError("a group may have at most 1,024 channels and 16 blocks")
+        return self
+
+
+class Config(ImageConfig):
+    """An elastic CNN."""
+
+    groups: tuple[GroupConfig, ...] = Field(
+        (GroupConfig(widths=(4, 8)), GroupConfig(widths=(8, 16))), min_length=1, max_length=6,
+        description="Groups of blocks; the resolution halves from one to the next.",
+    )
+    stem_kernel: int = Field(3, ge=1, le=7, description="Kernel of the first convolution.")
+    stem_stride: int = Field(1, ge=1, le=4, description="Stride of the first convolution.")
+    kernel_transform: bool = Field(False, description="Learn a matrix from each kernel to the next smaller one.")
+
+
+def _space(config: Config) -> SearchSpace:
+    choices: list[Choice] = []
+    for g, group in enumerate(config.groups, start=1):
+        choices.append(Choice(f"width{g}", group.widths))
+        choices.append(Choice(f"depth{g}", group.depths))
+        for b in range(1, group.depths[-1] + 1):
+            deep_enough = tuple(i for i, depth in enumerate(group.depths) if depth >= b)
+            requires = None if len(deep_enough) == len(group.depths) else (f"depth{g}", deep_enough)
+            choices.append(Choice(f"kernel{g}_{b}", group.kernels, requires=requires))
+    return SearchSpace(choices)
+
+
+@FAMILIES.register("elastic_cnn")
+class ElasticCNN(Supernet):
+    """Dense residual network with elastic width, depth and kernel."""
+
+    label = "Elastic CNN"
+    source = "Yu et al., BigNAS, 2020; Cai et al., Once-for-All, 2020 (dense blocks instead of depthwise)"
+    Config = Config
+
+    def __init__(self, config: Config) -> None:
+        space = _space(config)
+        channels, height, width = config.input_shape
+        size = (-(-height // config.stem_stride), -(-width // config.stem_stride))
+        stages: list[Stage] = [StemStage(space, config, channels, config.groups[0].widths[-1], size)]
+        before = 1
+        for g, group in enumerate(config.groups, start=1):
+            stride = 1 if g == 1 else 2
+            for b in range(1, group.depths[-1] + 1):
+                if b == 1:
+                    size = (-(-size[0] // stride), -(-size[1] // stride))
+                stages.append(BlockStage(space, config, (before, g, b), size))
+            before = g
+        stages.append(HeadStage(space, config))
+        super().__init__(config, space, stages)
+
+
+class StemStage(Stage):
+    """Pixel normalization, convolution, BatchNorm, ReLU."""
+
+    reads = ("width1",)
+
+    def __init__(self, space: SearchSpace, config: Config, channels: int, width: int, size: tuple[int, int]) -> None:
+        super().__init__(space)
+        self.kernel, self.stride, self.in_channels, self.size = config.stem_kernel, config.stem_stride, channels, size
+        self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.pixel_std).view(1, -1, 1, 1), persistent=False)
+        self.conv = ElasticConv(channels, width, (self.kernel,), self.stride)
+        self.norm = ElasticBatchNorm(width)
+
+    def _width(self, arch: Sequence[int]) -> int:
+        return int(self.option(arch, "width1"))
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        x = self.conv((x - self.mean) / self.std, self._width(arch), self.kernel)
+        return F.relu(self.norm(x, statistics))
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        width = self._width(arch)
+        block = plain.Stem(self.in_channels, width, self.kernel, self.stride)
+        block.mean.copy_(self.mean)
+        block.std.copy_(self.std)
+        self.conv.copy_to(block.conv)
+        block.norm = self.norm.extract(width, statistics)
+        return block
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        width = self._width(arch)
+        weights = self.kernel**2 * self.in_channels * width
+        return StageCost(
+            "stem", "stem", "stem", weights * self.size[0] * self.size[1], weights + 2 * width,
+            (width, *self.size), width, f"k{self.kernel}",
+        )  # fmt: skip
+
+    def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
+        y = samples_last.convolve((x - self.mean) / self.std, self.conv.weight, self.stride)
+        # BatchNorm is per channel and widths are nested: one pass serves every width.
+        y = samples_last.normalize(y, self.norm, slice(None), context.calibration_rows).relu_()
+        return [y[: self._width(arch)] for arch in archs]
+
+
+class BlockStage(Stage):
+    """One residual block; beyond the chosen depth it is the identity."""
+
+    def __init__(self, space: SearchSpace, config: Config, place: tuple[int, int, int], size: tuple[int, int]) -> None:
+        super().__init__(space)
+        before, self.group, self.index = place
+        group = config.groups[self.group - 1]
+        self.first = self.index == 1
+        self.stride = 2 if self.first and self.group > 1 else 1
+        self.size = size
+        self._in_choice = f"width{before if self.first else self.group}"
+        self._names = (f"width{self.group}", f"depth{self.group}", f"kernel{self.group}_{self.index}")
+        width, depth, kernel = self._names
+        # The group's first block sets its width; later blocks find it in the prefix.
+        self.reads = tuple(n for n in ((width if self.first else depth), kernel))
+        if self.first and group.depths[0] < 1:
+            raise ValueError("a group has at least one block")
+        self.sees = tuple(dict.fromkeys((self._in_choice, width, depth)))
+        most_in = config.groups[before - 1].widths[-1] if self.first else group.widths[-1]
+        most = group.widths[-1]
+        self.conv1 = ElasticConv(most_in, most, group.kernels, self.stride, transform=config.kernel_transform)
+        self.norm1 = ElasticBatchNorm(most)
+        self.conv2 = ElasticConv(most, most, (3,))
+        self.norm2 = ElasticBatchNorm(most)
+        # A block that starts as the identity lets all depths start equal (BigNAS).
+        nn.init.zeros_(self.norm2.weight)
+
+    def key(self, arch: Sequence[int]) -> Hashable:
+        if int(self.option(arch, self._names[1])) < self.index:
+            return None
+        return self._width(arch), self._kernel(arch)
+
+    def _width(self, arch: Sequence[int]) -> int:
+        return int(self.option(arch, self._names[0]))
+
+    def _kernel(self, arch: Sequence[int]) -> int:
+        return int(self.option(arch, self._names[2]))
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        width = self._width(arch)
+        y = F.relu(self.norm1(self.conv1(x, width, self._kernel(arch)), statistics))
+        y = self.norm2(self.conv2(y, width, 3), statistics)
+        if self.stride > 1:
+            x = F.avg_pool2d(x, self.stride, ceil_mode=True)
+        if width > x.shape[1]:
+            x = F.pad(x, (0, 0, 0, 0, 0, width - x.shape[1]))
+        return F.relu(y + x[:, :width])
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        width = self._width(arch)
+        block = plain.ResidualBlock(int(self.option(arch, self._in_choice)), width, self._kernel(arch), self.stride)
+        self.conv1.copy_to(block.conv1)
+        self.conv2.copy_to(block.conv2)
+        block.norm1 = self.norm1.extract(width, statistics)
+        block.norm2 = self.norm2.extract(width, statistics)
+        return block
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        width, kernel = self._width(arch), self._kernel(arch)
+        weights = kernel**2 * int(self.option(arch, self._in_choice)) * width + 9 * width * width
+        return StageCost(
+            f"block {self.group}.{self.index}", f"group {self.group}", "block", weights * self.size[0] * self.size[1],
+            weights + 4 * width, (width, *self.size), width, f"k{kernel}",
+        )  # fmt: skip
+
+    def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
+        settings = [(self._width(arch), self._kernel(arch)) for arch in archs]
+        return samples_last.residual_siblings(self, x, settings, context)
+
+
+class HeadStage(Stage):
+    """Mean over the image, then a linear layer on the last group's width."""
+
+    def __init__(self, space: SearchSpace, config: Config) -> None:
+        super().__init__(space)
+        self._width_choice = f"width{len(config.groups)}"
+        self.sees = (self._width_choice,)
+        self.classes = config.classes
+        self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        pooled = x.mean((2, 3))
+        return F.linear(pooled, self.linear.weight[:, : pooled.shape[1]], self.linear.bias)
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        width = int(self.option(arch, self._width_choice))
+        head = plain.PoolingHead(width, self.classes)
+        head.linear.weight.copy_(self.linear.weight[:, :width])
+        head.linear.bias.copy_(self.linear.bias)
+        return head
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        width = int(self.option(arch, self._width_choice))
+        return StageCost(
+            "head", "head", "head", width * self.classes, (width + 1) * self.classes, (self.classes,), self.classes
+        )
+
+    def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
+        pooled = x.mean((1, 2))  # (c, n)
+        logits = torch.addmm(self.linear.bias[:, None], self.linear.weight[:, : len(pooled)], pooled)
+        return [logits.T for _ in archs]
+
+
+__all__: list[Any] = ["BlockStage", "Config", "ElasticCNN", "GroupConfig"]

@@ -1,0 +1,88 @@
+"""A supernet as one file: weights in safetensors, everything else in its JSON header.
+
+The header is checked before anything is allocated, the family's Config validates its settings, and
+nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save
+
+from core.errors import InvalidInput
+from core.supernets.base import Supernet
+from core.supernets.families import FAMILIES
+from core.supernets.safe_files import load_tensors, read_header
+
+FORMAT = 1
+_KEY = "paretoscope"
+# A configuration may ask for a network far larger than the file that carries it.
+_MOST_PARAMETERS = 200_000_000
+
+
+def build(family: str, config: dict[str, Any]) -> Supernet:
+    """A fresh supernet of a family.
+
+    Raises:
+        NotFound: there is no such family.
+        InvalidInput: the configuration does not fit the family, or asks for too large a network.
+    """
+    cls = FAMILIES.get(family)
+    try:
+        settings = cls.Config.model_validate(config)
+        with torch.device("meta"):
+            size = sum(p.numel() for p in cls(settings).parameters())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"The {family} configuration is wrong at {'.'.join(map(str, first['loc'])) or 'top'}: {first['msg']}.") from error
+    if size > _MOST_PARAMETERS:
+        raise InvalidInput(f"This supernet would have {size:,} parameters; at most {_MOST_PARAMETERS:,} are accepted.")
+    return cls(settings)
+
+
+def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
+    """The file's bytes: weights plus family, configuration and card."""
+    header = {"format": FORMAT, "family": supernet.name, "config": supernet.config.model_dump(mode="json"), "card": card}
+    tensors = {name: tensor.detach().contiguous().clone() for name, tensor in supernet.state_dict().items()}
+    return save(tensors, metadata={_KEY: json.dumps(header)})
+
+
+def peek_supernet(file: Path | bytes) -> dict[str, Any]:
+    """Family, configuration and card of a supernet file, without reading its weights.
+
+    Raises:
+        InvalidInput: the file is not a supernet of this project.
+    """
+    metadata = read_header(file).get("__metadata__", {})
+    try:
+        header = json.loads(metadata[_KEY])
+        known = header["format"] == FORMAT and isinstance(header["config"], dict) and isinstance(header["card"], dict)
+        known = known and isinstance(header["family"], str)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        known = False
+    if not known:
+        raise InvalidInput("This safetensors file is not a Paretoscope supernet (its header has no readable description).")
+    return header
+
+
+def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
+    """The supernet in a file and its card.
+
+    Raises:
+        InvalidInput: the file is damaged, hostile, or its weights do not fit its configuration.
+    """
+    header = peek_supernet(file)
+    supernet = build(header["family"], header["config"])
+    tensors = {name: torch.from_numpy(array) for name, array in load_tensors(file).items()}
+    expected = {name: tuple(t.shape) for name, t in supernet.state_dict().items()}
+    if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
+        raise InvalidInput("The weights in this file do not fit the supernet it describes.")
+    if not all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point()):
+        raise InvalidInput("The weights in this file contain numbers that are not finite.")
+    supernet.load_state_dict(tensors)
+    return supernet.requires_grad_(False), header["card"]

@@ -1,0 +1,69 @@
+"""BatchNorm without hidden state: statistics are an argument, never part of the shared module.
+
+Running statistics of a supernet mean nothing for one of its subnets. So a normalization layer here
+owns only scale and offset; the mean and variance come from the batch itself (training), are
+recorded once from a calibration batch, or are handed in.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EPSILON = 1e-5
+
+
+class Statistics(dict[str, tuple[Tensor, Tensor]]):
+    """Mean and (biased) variance of each BatchNorm layer, by the layer's name.
+
+    While `recording`, a layer it meets measures its input and stores the result here; afterwards
+    a layer uses what is stored.
+    """
+
+    def __init__(self, *, recording: bool = False) -> None:
+        super().__init__()
+        self.recording = recording
+
+
+class ElasticBatchNorm(nn.Module):
+    """Batch normalization of the first c channels of axis 1, whatever c is.
+
+    Args:
+        channels: the most channels it will see.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.label = ""  # set once by the supernet that owns the layer
+
+    def forward(self, x: Tensor, statistics: Statistics | None) -> Tensor:
+        """Normalize (n, c, ...) by its own statistics (None) or by the given ones."""
+        c = x.shape[1]
+        weight, bias = self.weight[:c], self.bias[:c]
+        if statistics is None:
+            return F.batch_norm(x, None, None, weight, bias, training=True, eps=EPSILON)
+        if statistics.recording:
+            axes = [0, *range(2, x.ndim)]
+            var, mean = torch.var_mean(x, dim=axes, correction=0)
+            statistics[self.label] = (mean, var)
+        mean, var = statistics[self.label]
+        return F.batch_norm(x, mean, var, weight, bias, training=False, eps=EPSILON)
+
+    def extract(self, channels: int, statistics: Statistics | None) -> nn.BatchNorm2d:
+        """A stock layer of `channels` channels that computes the same in eval mode.
+
+        Raises:
+            KeyError: there are no statistics for this layer.
+        """
+        layer = nn.BatchNorm2d(channels, eps=EPSILON)
+        mean, var = (statistics or {})[self.label]
+        with torch.no_grad():
+            layer.weight.copy_(self.weight[:channels])
+            layer.bias.copy_(self.bias[:channels])
+            assert layer.running_mean is not None and layer.running_var is not None
+            layer.running_mean.copy_(mean)
+            layer.running_var.copy_(var)
+        return layer

@@ -1,0 +1,131 @@
+"""Search spaces against brute force over the definition of canonical form."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import InvalidInput
+from core.spaces import Choice, SearchSpace
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> SearchSpace:
+    """Small spaces with chains of conditions, some never met."""
+    choices: list[Choice] = []
+    for index in range(draw(st.integers(1, 5))):
+        requires = None
+        if choices and draw(st.booleans()):
+            parent = draw(st.sampled_from(choices))
+            allowed = draw(st.sets(st.integers(0, len(parent.options) - 1)))
+            requires = (parent.name, tuple(sorted(allowed)))
+        choices.append(Choice(f"c{index}", tuple(range(draw(st.integers(1, 3)))), requires=requires))
+    return SearchSpace(choices)
+
+
+def brute_force(space: SearchSpace) -> list[tuple[int, ...]]:
+    """Canonical forms of all combinations, by the definition, one choice at a time."""
+    found = set()
+    for combination in itertools.product(*map(range, space.cardinalities)):
+        values: dict[str, int] = {}
+        for choice, option in zip(space.choices, combination, strict=True):
+            matters = choice.requires is None or values[choice.requires[0]] in choice.requires[1]
+            values[choice.name] = option if matters else 0
+        found.add(tuple(values.values()))
+    return sorted(found)
+
+
+@given(spaces())
+def test_enumeration_and_size_match_the_definition(space: SearchSpace) -> None:
+    expected = brute_force(space)
+    assert [tuple(row) for row in space.array().tolist()] == expected  # sorted = prefix order
+    assert space.size == len(expected)
+    assert np.concatenate(list(space.iter_arrays(max_rows=4))).tolist() == [list(a) for a in expected]
+
+
+@given(spaces(), st.integers(0, 2**32))
+def test_moves_stay_inside_the_space(space: SearchSpace, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    everything = set(brute_force(space))
+    a, b = space.sample(rng), space.sample(rng)
+    mutant = space.mutate(a, rng, 0.3)
+    assert {a, b, mutant, space.crossover(a, b, rng), space.crossover(a, b, rng, points=1)} <= everything
+    assert mutant != a or len(everything) == 1
+    assert set(space.neighbors(a)) <= everything - {a}
+
+
+@given(spaces(), st.integers(0, 2**32))
+def test_texts_and_arrays_round_trip(space: SearchSpace, seed: int) -> None:
+    arch = space.sample(np.random.default_rng(seed))
+    rows = np.array([arch], np.uint8)
+    assert space.from_dict(json.loads(json.dumps(space.to_dict(arch)))) == arch
+    assert space.from_id(space.arch_id(arch)) == arch
+    assert space.arch_ids(rows) == [space.arch_id(arch)]
+    assert SearchSpace.from_json(json.loads(json.dumps(space.to_json()))) == space
+    assert space.canonicalize(rows).tolist() == [list(arch)]
+    hot = space.one_hot(rows)
+    assert hot.sum() == len(space) and hot.shape == (1, sum(space.cardinalities))
+    assert ((space.ordinal(rows) >= 0) & (space.ordinal(rows) <= 1)).all()
+
+
+def elastic(stages: int) -> SearchSpace:
+    choices = []
+    for s in range(stages):
+        choices += [Choice(f"width{s}", (4, 8)), Choice(f"depth{s}", (1, 2)), Choice(f"kernel{s}_0", (3, 5))]
+        choices.append(Choice(f"kernel{s}_1", (3, 5), requires=(f"depth{s}", (1,))))
+    return SearchSpace(choices)
+
+
+def test_size_of_a_space_too_large_to_list() -> None:
+    assert elastic(1).size == 2 * (2 + 4)
+    assert elastic(20).size == 12**20
+    with pytest.raises(InvalidInput, match="too many"):
+        elastic(20).array()
+
+
+def test_neighbors_differ_in_one_choice_or_switch_others() -> None:
+    space = elastic(1)
+    deep = space.from_dict({"width0": 4, "depth0": 2, "kernel0_0": 3, "kernel0_1": 5})
+    shallow = space.from_dict({"width0": 4, "depth0": 1, "kernel0_0": 3})
+    assert shallow in space.neighbors(deep)
+    assert len(space.neighbors(deep)) == 4
+
+
+def test_sampling_is_uniform_over_options() -> None:
+    rows = elastic(1).sample_array(4000, np.random.default_rng(0))
+    assert abs(rows[:, 0].mean() - 0.5) < 0.03
+    assert set(rows[rows[:, 1] == 0][:, 3]) == {0}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"width9": 4}, "no choice called"), ({"width0": 5}, "cannot be 5"), ({"width0": 4}, "does not say which depth0")],
+)
+def test_wrong_architectures_are_refused_in_plain_words(options: dict[str, int], words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        elastic(1).from_dict(options)
+
+
+@pytest.mark.parametrize("text", ["", "0", "zzzz", "0001", "../../etc"])
+def test_wrong_ids_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="names no architecture"):
+        elastic(1).from_id(text)
+
+
+@pytest.mark.parametrize("data", [[{}], ["x"], [{"name": "a b", "options": [1]}], [{"name": "a", "options": []}], 3])
+def test_broken_descriptions_are_refused(data: object) -> None:
+    with pytest.raises(InvalidInput):
+        SearchSpace.from_json(data)  # type: ignore[arg-type]
+
+
+@settings(max_examples=1)
+@given(st.none())
+def test_a_million_architectures_are_arrays(_: None) -> None:
+    space = SearchSpace([Choice(f"c{i}", tuple(range(4))) for i in range(10)])
+    assert space.array().shape == (4**10, 10)
+    assert space.array().nbytes == 4**10 * 10
