@@ -1,0 +1,176 @@
+"""The data contract: what a data set is, and what a plug-in has to say to become one.
+
+A plug-in only *reads* images and labels (`read`); how they are divided, ordered, limited, scaled and
+fingerprinted is decided once, in `splitting` and `loading`, so every data set keeps the same promises:
+training, validation and test images are disjoint, each split is stratified, the calibration images are
+a part of the training images, and the same seed gives the same split on every machine.
+
+Everything is NumPy; torch is not imported, so a page can describe a data set at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import InvalidInput
+from core.registry import Registry
+
+DATASETS = Registry("dataset", "core.datasets", "DATASETS")
+
+OnProgress = Callable[[float, str], None]
+"""Called with how far reading is (0-1) and what is happening; may raise `Cancelled`."""
+
+SPLITS = ("train", "calibration", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Some images of a data set. Shared between callers: nobody writes into the arrays.
+
+    Attributes:
+        x: (n, c, h, w) float32 pixels in [0, 1].
+        y: (n,) int64 class indices.
+        ids: (n,) int64 positions in the source; equal ids are the same image.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    ids: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with labels, divided once and for all.
+
+    Every split is in *stratified order*: the first k images of a split hold the classes in nearly
+    the split's own proportions, so a prefix is a fair small sample.
+
+    Attributes:
+        name: registry name.
+        title: what a person reads.
+        classes: class names; `y` indexes them.
+        input_shape: (c, h, w).
+        train, validation, test: disjoint splits.
+        calibration: the part of `train` used to recalibrate BatchNorm statistics.
+        mean, std: per channel, of the training images.
+        source: where the data come from.
+        licence: under which terms.
+        fingerprint: SHA-256 of every split's arrays; equal fingerprints are equal data and splits.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    input_shape: tuple[int, int, int]
+    train: Split
+    calibration: Split
+    validation: Split
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    source: str
+    licence: str
+    fingerprint: str
+
+    def split(self, name: str) -> Split:
+        """The split called "train", "calibration", "validation" or "test".
+
+        Raises:
+            InvalidInput: there is no such split.
+        """
+        if name not in SPLITS:
+            raise InvalidInput(f"There is no split called {name!r}; there are {', '.join(SPLITS)}.")
+        chosen: Split = getattr(self, name)
+        return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class RawImages:
+    """What a plug-in reads, before anything is divided or converted.
+
+    Attributes:
+        x: (n, c, h, w); uint8 from 0 to `scale`, or float32 already in [0, 1] (then `scale` is 1).
+            Kept small on purpose: only the images that a limit leaves are converted to float32.
+        y: (n,) class indices.
+        classes: class names.
+        n_test: the last `n_test` images are the official test set; 0 if there is none.
+        scale: the value that means white.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[np.int64]
+    classes: tuple[str, ...]
+    n_test: int = 0
+    scale: float = 255.0
+
+
+class SplitConfig(BaseModel):
+    """What every data set lets a person choose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calibration: int = Field(512, ge=8, le=4096, description="Training images used to recalibrate BatchNorm.")
+    limit_train: int = Field(0, ge=0, description="Use at most this many training images (0: all).")
+    limit_validation: int = Field(0, ge=0, description="Use at most this many validation images (0: all).")
+    limit_test: int = Field(0, ge=0, description="Use at most this many test images (0: all).")
+
+
+class FractionConfig(SplitConfig):
+    """For data without an official test set: shares of all images."""
+
+    validation_fraction: float = Field(
+        0.2, ge=0.05, le=0.4, description="Share of all images kept for validation."
+    )
+    test_fraction: float = Field(0.2, ge=0.05, le=0.4, description="Share of all images kept for the test.")
+
+
+class DataSource(ABC):
+    """One data set as a plug-in: reads images and labels, says how many to hold out.
+
+    `load_dataset` builds it with a validated `Config` and calls `read` once, in whatever thread asked
+    first; the result is kept. `read` may take minutes and should report progress; it changes nothing
+    on disk except the cache under `settings().home / "datasets"`.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str]
+    licence: ClassVar[str]
+    Config: ClassVar[type[SplitConfig]] = SplitConfig
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @abstractmethod
+    def read(self, on_progress: OnProgress) -> RawImages:
+        """Read every image.
+
+        Raises:
+            DataUnavailable: the data are neither on this machine nor reachable.
+            InvalidInput: a file does not hold what its name says.
+        """
+
+    @abstractmethod
+    def held_out(self, raw: RawImages) -> tuple[int, int]:
+        """How many images go to (validation, test) where there is no official test set.
+
+        With an official test set (`raw.n_test > 0`) the second number is not used.
+        """
+
+
+class FractionSource(DataSource):
+    """A data source without an official test set: holds out shares of all images."""
+
+    def held_out(self, raw: RawImages) -> tuple[int, int]:
+        n = len(raw.y)
+        return round(n * self.config.validation_fraction), round(n * self.config.test_fraction)

@@ -1,0 +1,155 @@
+"""`load_dataset`: one door to every data set, kept in memory by its arguments.
+
+Two visitors who ask for the same data get the same object; a second one who asks while the first is
+still reading waits for that reading instead of starting another.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, RawImages
+from core.datasets.splitting import channel_statistics, fingerprint, split_ids, take
+from core.errors import InvalidInput, StorageFailed
+from core.settings import settings
+
+_KEPT = 6
+"""Data sets kept in memory; the one used longest ago goes first."""
+
+_loaded: OrderedDict[str, Dataset] = OrderedDict()
+_reading: dict[str, threading.Lock] = {}
+_guard = threading.Lock()
+
+
+def load_dataset(
+    name: str, *, seed: int = 0, on_progress: OnProgress | None = None, **config: Any
+) -> Dataset:
+    """Read, divide and keep a data set.
+
+    Args:
+        name: registry name, "digits" for example.
+        seed: decides the division into splits (an official test set stays what it is).
+        on_progress: called with (fraction 0-1, message) while reading; may raise `Cancelled`.
+        config: fields of the plug-in's `Config`.
+
+    Returns:
+        The same object for the same arguments.
+
+    Raises:
+        NotFound: there is no such data set.
+        InvalidInput: a field is unknown or out of bounds, or a file is not what it should be.
+        DataUnavailable: the data are neither on this machine nor reachable.
+    """
+    plugin = DATASETS.get(name)
+    chosen = _validated(plugin, config)
+    place = settings()
+    key = json.dumps(
+        [name, int(seed), chosen.model_dump(mode="json"), str(place.home), str(place.data_folder)]
+    )
+    with _guard:
+        if key in _loaded:
+            _loaded.move_to_end(key)
+            return _loaded[key]
+        lock = _reading.setdefault(key, threading.Lock())
+    with lock:
+        with _guard:
+            if key in _loaded:
+                return _loaded[key]
+        source: DataSource = plugin(chosen)
+        report = on_progress or _silent
+        dataset = assemble(source, source.read(report), seed=seed)
+        report(1.0, f"{source.label} is ready.")
+        with _guard:
+            _loaded[key] = dataset
+            while len(_loaded) > _KEPT:
+                _loaded.popitem(last=False)
+    return dataset
+
+
+def assemble(source: DataSource, raw: RawImages, *, seed: int) -> Dataset:
+    """Divide and convert what a plug-in has read.
+
+    Raises:
+        InvalidInput: there are too few images.
+    """
+    ids = split_ids(raw, source.held_out(raw), source.config, seed=seed, name=source.name)
+    splits = {name: take(raw, getattr(ids, name)) for name in SPLITS}
+    mean, std = channel_statistics(splits["train"].x)
+    _, channels, height, width = raw.x.shape
+    return Dataset(
+        name=source.name,
+        title=source.label,
+        classes=raw.classes,
+        input_shape=(channels, height, width),
+        **splits,
+        mean=mean,
+        std=std,
+        source=source.source,
+        licence=source.licence,
+        fingerprint=fingerprint(splits, raw.classes),
+    )
+
+
+def write_npz(dataset: Dataset, split: str, path: str | Path) -> Path:
+    """Write one split as arrays `x` (n, c, h, w) float32 in [0, 1] and `y` (n,) int64.
+
+    The file appears whole or not at all; an older file of that name is replaced.
+
+    Raises:
+        InvalidInput: there is no such split, or the path does not end in .npz.
+        StorageFailed: the disk refused the file.
+    """
+    target = Path(path)
+    if target.suffix != ".npz":
+        raise InvalidInput(f"The data are written as .npz; {target.name!r} has another ending.")
+    part = dataset.split(split)
+    save_arrays(target, x=part.x, y=part.y, classes=np.array(dataset.classes))
+    return target
+
+
+def save_arrays(target: Path, **arrays: np.ndarray[Any, Any]) -> None:
+    """Write arrays to `target` as .npz: to a temporary name first, then renamed.
+
+    Raises:
+        StorageFailed: the disk refused the file; an older one is intact.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        try:
+            with io.FileIO(handle, "wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageFailed(
+            f"{target} could not be written ({error.strerror}); nothing was changed."
+        ) from error
+
+
+def _validated(plugin: Any, config: dict[str, Any]) -> Any:
+    try:
+        return plugin.Config(**config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise InvalidInput(f"Data set {plugin.name!r}: {field}: {first['msg']}.") from error
+
+
+def _silent(fraction: float, message: str) -> None:
+    """Nobody is watching."""
