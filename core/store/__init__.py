@@ -1,0 +1,12 @@
+"""Where runs, measurements and files are kept so that no kill and no full disk loses them.
+
+Files first, then rows, then acknowledgement: `files` and `blobs` hold content by hash, `database` the
+transactions, `run_store` and `ledger` what the rest of the program calls.
+"""
+
+from __future__ import annotations
+
+from core.store.ledger import Artifact, Ledger, MemoryLedger, RunLedger
+from core.store.run_store import RunStore, StoredSupernet
+
+__all__ = ["Artifact", "Ledger", "MemoryLedger", "RunLedger", "RunStore", "StoredSupernet"]

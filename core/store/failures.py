@@ -1,0 +1,76 @@
+"""Turns what the disk and the database say into one plain sentence.
+
+The same full disk arrives as ENOSPC, EDQUOT, EFBIG, SQLITE_FULL or SQLITE_IOERR_WRITE, depending on who
+noticed first; a person needs to read only what was kept and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.errors import CoreError, DamagedArtifact, StorageFailed
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_KEPT = "Everything saved before is intact"
+
+
+@contextmanager
+def plain_failures(doing: str) -> Iterator[None]:
+    """Raise `StorageFailed` or `DamagedArtifact` for whatever the disk or the database raises inside.
+
+    Args:
+        doing: what was attempted, as the subject of a sentence ("saving a checkpoint").
+    """
+    try:
+        yield
+    except CoreError:
+        raise
+    except (OSError, SQLAlchemyError) as error:
+        raise explain(error, doing) from error
+
+
+def explain(error: Exception, doing: str) -> CoreError:
+    """The exception to show instead of `error`."""
+    if isinstance(error, OSError):
+        return _explain_os(error, doing)
+    cause = getattr(error, "orig", None) or error
+    text = str(cause).lower()
+    if "malformed" in text or "not a database" in text:
+        return DamagedArtifact(
+            f"The database is damaged, so {doing} failed. Run the check command, and restore a backup of the "
+            "database file if it confirms this."
+        )
+    if "full" in text:
+        return StorageFailed(f"The disk is full, so {doing} failed. {_KEPT}: free some space and resume.")
+    if "disk i/o" in text:
+        return StorageFailed(
+            f"The disk refused a write (it may be full), so {doing} failed. {_KEPT}: make room and resume."
+        )
+    if "readonly" in text or "read-only" in text or "unable to open" in text:
+        return StorageFailed(_denied(doing))
+    if "locked" in text or "busy" in text:
+        return StorageFailed(f"Another program is using the database, so {doing} failed. {_KEPT}: try again.")
+    return StorageFailed(f"The database refused {doing} ({type(cause).__name__}). {_KEPT}: try again.")
+
+
+def _explain_os(error: OSError, doing: str) -> StorageFailed:
+    if error.errno in _FULL:
+        return StorageFailed(f"The disk is full, so {doing} failed. {_KEPT}: free some space and resume.")
+    if error.errno == errno.EFBIG:
+        return StorageFailed(f"The system allows no larger files, so {doing} failed. {_KEPT}.")
+    if error.errno in _DENIED:
+        return StorageFailed(_denied(doing))
+    reason = error.strerror or type(error).__name__
+    return StorageFailed(f"The disk refused {doing} ({reason}). {_KEPT}: try again.")
+
+
+def _denied(doing: str) -> str:
+    return (
+        f"The data folder cannot be written to, so {doing} failed. {_KEPT}: allow writing there, or choose "
+        "another folder with PARETOSCOPE_HOME."
+    )

@@ -1,0 +1,307 @@
+"""What a workflow writes down while it runs, and finds again when it is resumed.
+
+A workflow gets a ledger and nothing else: `RunLedger` writes to the store, `MemoryLedger` keeps the same
+promises without one (command line, tests). When a writing method returns, what it wrote survives a kill
+and a power cut. One process writes to a run at a time: a worker that has been replaced gets `Cancelled`.
+Resuming means reading `latest_checkpoint()` and `measurements()` and going on after them; measurements
+are appended, so a workflow never adds a step again that it finds there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound
+from core.records import Measurement, RunState
+from core.store.files import Files
+from core.store.schema import ArtifactRow, CheckpointRow, MeasurementRow, MetricRow, RunRow, row_hash
+
+GENERATIONS = 2
+"""Checkpoints kept per run: the newest, and one to fall back to."""
+
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file a run produced."""
+
+    name: str
+    sha256: str
+    size: int
+    media_type: str
+
+
+class Ledger(Protocol):
+    """The record of one run."""
+
+    run_id: str
+    params: Mapping[str, Any]
+
+    def checkpoint(self, data: bytes, *, fraction: float) -> None:
+        """Keep `data` as the newest checkpoint; it is durable on return."""
+
+    def latest_checkpoint(self) -> bytes | None:
+        """The newest intact checkpoint, or None before the first.
+
+        Raises:
+            DamagedArtifact: there are checkpoints, and none is intact.
+        """
+
+    def add_measurements(self, step: int, measurements: Sequence[Measurement]) -> None:
+        """Append all of `measurements` or none; durable on return."""
+
+    def measurements(self, after: int = 0) -> list[tuple[int, Measurement]]:
+        """(step, measurement) in the order they were added, without the first `after`."""
+
+    def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Numbers worth drawing; logging a step again replaces it."""
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """One dictionary per step with its "step", in order of steps."""
+
+    def save_artifact(self, name: str, data: bytes, media_type: str) -> str:
+        """Keep a result file and return its SHA-256; the same name again replaces it."""
+
+    def artifact(self, name: str) -> bytes:
+        """The content of an artifact, verified.
+
+        Raises:
+            NotFound: the run has no such artifact.
+            DamagedArtifact: its file is missing or has changed.
+        """
+
+    def artifacts(self) -> list[Artifact]:
+        """All artifacts, by name."""
+
+
+class RunLedger:
+    """The ledger of a run in the store."""
+
+    def __init__(
+        self, files: Files, run_id: str, params: Mapping[str, Any], attempt: int | None = None
+    ) -> None:
+        """Made by `RunStore.ledger`.
+
+        Args:
+            files: database and files.
+            run_id: an existing run.
+            params: its request.
+            attempt: the start this writer belongs to; None writes without a lease.
+        """
+        self.run_id = run_id
+        self.params = params
+        self._attempt = attempt
+        self._files = files
+        self._database = files.database
+
+    def checkpoint(self, data: bytes, *, fraction: float) -> None:
+        sha256 = self._files.blobs.put(data)
+        of_this = CheckpointRow.run_id == self.run_id
+        with self._database.write("saving a checkpoint") as connection:
+            self._require_lease(connection)
+            self._files.secure(sha256, data)
+            newest = (
+                connection.execute(select(func.max(CheckpointRow.generation)).where(of_this)).scalar() or 0
+            )
+            row = {"run_id": self.run_id, "generation": newest + 1, "sha256": sha256}
+            connection.execute(insert(CheckpointRow).values(**row, size=len(data), fraction=float(fraction)))
+            outdated = of_this & (CheckpointRow.generation <= newest + 1 - GENERATIONS)
+            old = connection.execute(select(CheckpointRow.sha256).where(outdated)).scalars().all()
+            connection.execute(delete(CheckpointRow).where(outdated))
+        self._files.forget(old)
+
+    def latest_checkpoint(self) -> bytes | None:
+        query = select(CheckpointRow.sha256).where(CheckpointRow.run_id == self.run_id)
+        with self._database.read() as connection:
+            newest_first = query.order_by(CheckpointRow.generation.desc())
+            sha256s = connection.execute(newest_first).scalars().all()
+        for sha256 in sha256s:
+            try:
+                return self._files.blobs.get(sha256)
+            except DamagedArtifact:
+                continue
+        if sha256s:
+            raise DamagedArtifact(
+                "Both kept checkpoints of this run are damaged. Start it again as a new run."
+            )
+        return None
+
+    def add_measurements(self, step: int, measurements: Sequence[Measurement]) -> None:
+        if not measurements:
+            return
+        rows = [encode_measurement(step, measurement) for measurement in measurements]
+        of_this = RunRow.run_id == self.run_id
+        with self._database.write("saving measurements") as connection:
+            self._require_lease(connection)
+            first = connection.execute(select(RunRow.n_measurements).where(of_this)).scalar_one()
+            for ordinal, row in enumerate(rows, start=first):
+                row.update(run_id=self.run_id, ordinal=ordinal)
+                row["row_hash"] = measurement_hash(row)
+            connection.execute(insert(MeasurementRow), rows)
+            connection.execute(update(RunRow).where(of_this).values(n_measurements=first + len(rows)))
+
+    def measurements(self, after: int = 0) -> list[tuple[int, Measurement]]:
+        row = MeasurementRow
+        query = select(row.step, row.arch, row.objective_values, row.source)
+        query = query.where(row.run_id == self.run_id, row.ordinal >= after).order_by(row.ordinal)
+        with self._database.read() as connection:
+            found = connection.execute(query).all()
+        return [
+            (step, Measurement(tuple(json.loads(arch)), json.loads(values), source))
+            for step, arch, values, source in found
+        ]
+
+    def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
+        text = plain_json(metrics)
+        hashed = row_hash(self.run_id, step, text)
+        this = (MetricRow.run_id == self.run_id) & (MetricRow.step == step)
+        with self._database.write("saving metrics") as connection:
+            self._require_lease(connection)
+            connection.execute(delete(MetricRow).where(this))
+            row = {"run_id": self.run_id, "step": step, "metric_values": text, "row_hash": hashed}
+            connection.execute(insert(MetricRow).values(**row))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        query = select(MetricRow.step, MetricRow.metric_values).where(MetricRow.run_id == self.run_id)
+        with self._database.read() as connection:
+            found = connection.execute(query.order_by(MetricRow.step)).all()
+        return [{**json.loads(text), "step": step} for step, text in found]
+
+    def save_artifact(self, name: str, data: bytes, media_type: str) -> str:
+        require_name(name)
+        sha256 = self._files.blobs.put(data)
+        this = (ArtifactRow.run_id == self.run_id) & (ArtifactRow.name == name)
+        with self._database.write(f"saving {name}") as connection:
+            self._require_lease(connection)
+            self._files.secure(sha256, data)
+            old = connection.execute(select(ArtifactRow.sha256).where(this)).scalars().all()
+            connection.execute(delete(ArtifactRow).where(this))
+            row = {"run_id": self.run_id, "name": name, "sha256": sha256, "size": len(data)}
+            connection.execute(insert(ArtifactRow).values(**row, media_type=media_type))
+        self._files.forget(old)
+        return sha256
+
+    def artifact(self, name: str) -> bytes:
+        query = select(ArtifactRow.sha256).where(ArtifactRow.run_id == self.run_id, ArtifactRow.name == name)
+        with self._database.read() as connection:
+            sha256 = connection.execute(query).scalar()
+        if sha256 is None:
+            raise NotFound(f"This run has no file called {name!r}.")
+        return self._files.blobs.get(sha256)
+
+    def artifacts(self) -> list[Artifact]:
+        row = ArtifactRow
+        query = select(row.name, row.sha256, row.size, row.media_type).where(row.run_id == self.run_id)
+        with self._database.read() as connection:
+            return [Artifact(*found) for found in connection.execute(query.order_by(row.name))]
+
+    def _require_lease(self, connection: Connection) -> None:
+        """Refuse the write of a worker whose run has been stopped or started anew elsewhere."""
+        query = select(RunRow.attempt, RunRow.state).where(RunRow.run_id == self.run_id)
+        found = connection.execute(query).one_or_none()
+        if found is None:
+            raise NotFound("This run has been deleted.")
+        if self._attempt is not None and tuple(found) != (self._attempt, RunState.RUNNING):
+            raise Cancelled("This run was stopped or taken over elsewhere; what it had saved is kept.")
+
+
+class MemoryLedger:
+    """The same ledger without a store: nothing outlives the process."""
+
+    def __init__(self, run_id: str = "memory", params: Mapping[str, Any] | None = None) -> None:
+        self.run_id = run_id
+        self.params: Mapping[str, Any] = dict(params or {})
+        self._checkpoint: bytes | None = None
+        self._measurements: list[tuple[int, Measurement]] = []
+        self._metrics: dict[int, dict[str, Any]] = {}
+        self._artifacts: dict[str, tuple[Artifact, bytes]] = {}
+
+    def checkpoint(self, data: bytes, *, fraction: float) -> None:
+        self._checkpoint = bytes(data)
+
+    def latest_checkpoint(self) -> bytes | None:
+        return self._checkpoint
+
+    def add_measurements(self, step: int, measurements: Sequence[Measurement]) -> None:
+        # Through the stored form, so that both ledgers give back the same types.
+        rows = [encode_measurement(step, measurement) for measurement in measurements]
+        self._measurements += [
+            (
+                row["step"],
+                Measurement(
+                    tuple(json.loads(row["arch"])), json.loads(row["objective_values"]), row["source"]
+                ),
+            )
+            for row in rows
+        ]
+
+    def measurements(self, after: int = 0) -> list[tuple[int, Measurement]]:
+        return self._measurements[after:]
+
+    def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
+        self._metrics[step] = json.loads(plain_json(metrics))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        return [{**values, "step": step} for step, values in sorted(self._metrics.items())]
+
+    def save_artifact(self, name: str, data: bytes, media_type: str) -> str:
+        require_name(name)
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._artifacts[name] = (Artifact(name, sha256, len(data), media_type), bytes(data))
+        return sha256
+
+    def artifact(self, name: str) -> bytes:
+        if name not in self._artifacts:
+            raise NotFound(f"This run has no file called {name!r}.")
+        return self._artifacts[name][1]
+
+    def artifacts(self) -> list[Artifact]:
+        return [artifact for _, (artifact, _) in sorted(self._artifacts.items())]
+
+
+def encode_measurement(step: int, measurement: Measurement) -> dict[str, Any]:
+    """The stored form of a measurement, without its place in the run."""
+    return {
+        "step": int(step),
+        "arch": json.dumps([int(option) for option in measurement.arch]),
+        "objective_values": json.dumps({name: float(value) for name, value in measurement.values.items()}),
+        "source": str(measurement.source),
+    }
+
+
+def measurement_hash(row: Mapping[str, Any]) -> str:
+    """The hash a measurement row must carry."""
+    fields = ("run_id", "ordinal", "step", "arch", "objective_values", "source")
+    return row_hash(*(row[field] for field in fields))
+
+
+def plain_json(value: Any) -> str:
+    """`value` as JSON, arrays and array scalars as lists and numbers.
+
+    Raises:
+        InvalidInput: it holds something JSON cannot.
+    """
+
+    def convert(item: Any) -> Any:
+        if hasattr(item, "tolist"):
+            return item.tolist()
+        if isinstance(item, Mapping):
+            return dict(item)
+        raise InvalidInput(
+            f"A {type(item).__name__} cannot be stored; use numbers, text, lists and dictionaries."
+        )
+
+    return json.dumps(value if not isinstance(value, Mapping) else dict(value), default=convert)
+
+
+def require_name(name: str) -> None:
+    """Raise `InvalidInput` unless `name` can name a file for a person."""
+    if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
+        raise InvalidInput(f"A name must have 1 to {_MAX_NAME} printable characters, not {name[:40]!r}.")

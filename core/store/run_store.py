@@ -1,0 +1,357 @@
+"""The store: every run, measurement, file and supernet of this installation.
+
+Together with its ledgers and leases this is the only code that queries the database. Opening creates
+what is missing and upgrades an older database. A store may be shared by threads; processes each open
+their own. A writing method that returns has written durably; one that raises has changed nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from core.errors import InvalidInput, NotFound
+from core.records import Run, RunState
+from core.store.blobs import BlobStore
+from core.store.check import find_damage
+from core.store.database import Database
+from core.store.failures import plain_failures
+from core.store.files import Files
+from core.store.leases import Leases, Owner
+from core.store.ledger import RunLedger, plain_json, require_name
+from core.store.migrations import migrate
+from core.store.schema import ArtifactRow, CheckpointRow, LogRow, RunRow, SupernetRow, row_hash
+
+MAX_PARAMS_BYTES = 4_000_000
+_MAX_TEXT = 2000
+_SHOWN = ("run_id", "kind", "title", "session", "fraction", "message", "created", "updated", "eta_seconds")
+
+
+@dataclass(frozen=True)
+class StoredSupernet:
+    """A trained supernet in the store.
+
+    Attributes:
+        supernet_id: 128-bit random id, hexadecimal.
+        family, data: registry names of what it is and what it was trained on, "" if the card does not say.
+        card: what `core.supernets.files` wrote about it.
+        created: seconds since the epoch, for display only.
+    """
+
+    supernet_id: str
+    name: str
+    family: str
+    data: str
+    sha256: str
+    size: int
+    card: Mapping[str, Any]
+    created: float
+
+
+class RunStore:
+    """Runs, their records and files, and the trained supernets."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        """Open the store, creating or upgrading what is needed.
+
+        Args:
+            url: SQLAlchemy URL ("sqlite:///path", "sqlite://" in memory, "postgresql+psycopg://...").
+            home: folder of the files; created if missing.
+
+        Raises:
+            StorageFailed: `home` or the database cannot be written to.
+            DamagedArtifact: the database file is damaged.
+            InvalidInput: `url` is no database URL, or its driver is not installed.
+        """
+        self.url = url
+        self.home = home
+        try:
+            parsed = make_url(url)
+            database_file = None if parsed.get_backend_name() != "sqlite" else parsed.database
+            self._blobs = BlobStore(home / "blobs")
+            if database_file and database_file != ":memory:":
+                with plain_failures("opening the database"):
+                    Path(database_file).parent.mkdir(parents=True, exist_ok=True)
+            self._database = Database(parsed)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise InvalidInput(
+                f"The database setting cannot be used: {error}. Check PARETOSCOPE_DATABASE_URL."
+            ) from error
+        self._files = Files(self._database, self._blobs)
+        self.leases = Leases(self._database)
+        migrate(self._database)
+
+    def close(self) -> None:
+        """Close the connections; files and rows stay."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def create_run(
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        *,
+        title: str,
+        seed: int = 0,
+        session: str = "local",
+        state: RunState = RunState.QUEUED,
+        owner: Owner | None = None,
+    ) -> str:
+        """Record a new run and return its id.
+
+        Args:
+            kind: name of the workflow.
+            params: JSON-able request.
+            title: what a person reads in a list.
+            seed: seed of all chance in the run.
+            session: who asked, for the fair queue.
+            state: QUEUED, or RUNNING if the caller executes it now.
+            owner: who executes it; this process if None.
+        """
+        require_name(title)
+        text = plain_json(params)
+        if len(text) > MAX_PARAMS_BYTES:
+            raise InvalidInput("The request is too large to store.")
+        run_id, now, signed = uuid.uuid4().hex, time.time(), owner or Owner()
+        fields = {"run_id": run_id, "kind": kind, "title": title, "params": text, "seed": str(int(seed))}
+        fields["session"] = session[:64]
+        progress = {"state": state, "fraction": 0.0, "message": "", "created": now, "updated": now}
+        counters = {"n_measurements": 0, "heartbeat": 0, "attempt": 0, "cancel_requested": False}
+        with self._database.write("saving a run") as connection:
+            last = connection.execute(
+                select(RunRow.queue_number).order_by(RunRow.queue_number.desc()).limit(1)
+            )
+            values = {**fields, **progress, **counters, **signed.columns()}
+            values["queue_number"] = (last.scalar() or 0) + 1
+            connection.execute(insert(RunRow).values(**values, row_hash=row_hash(*fields.values())))
+        return run_id
+
+    def get_run(self, run_id: str) -> Run:
+        """The run as it is now.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        runs = self._runs(RunRow.run_id == run_id)
+        if not runs:
+            raise NotFound(f"There is no run {run_id[:32]!r}.")
+        return runs[0]
+
+    def list_runs(self, state: RunState | None = None, kind: str | None = None) -> list[Run]:
+        """All runs, newest first, or those of one state or kind."""
+        conditions = [] if state is None else [RunRow.state == state]
+        if kind is not None:
+            conditions.append(RunRow.kind == kind)
+        return self._runs(*conditions)
+
+    def _runs(self, *conditions: ColumnElement[bool]) -> list[Run]:
+        table = RunRow.__table__.c
+        columns = [table[name] for name in (*_SHOWN, "params", "seed", "state")]
+        query = select(*columns).where(*conditions).order_by(table.number.desc())
+        with self._database.read() as connection:
+            return [_run(row) for row in connection.execute(query).mappings()]
+
+    def set_state(self, run_id: str, state: RunState, message: str = "") -> bool:
+        """Move a run to `state`; False if it has a final state, which only `leases.enqueue` leaves.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        self.get_run(run_id)
+        active = (RunRow.run_id == run_id) & RunRow.state.in_((RunState.QUEUED, RunState.RUNNING))
+        values: dict[str, Any] = {"state": state, "message": message[:_MAX_TEXT], "updated": time.time()}
+        if state is RunState.DONE:
+            values["fraction"] = 1.0
+        if state.is_final:
+            values["eta_seconds"] = None
+        with self._database.write("saving the state of a run") as connection:
+            return connection.execute(update(RunRow).where(active).values(**values)).rowcount == 1
+
+    def update_progress(
+        self,
+        run_id: str,
+        fraction: float,
+        message: str,
+        eta: float | None = None,
+        *,
+        attempt: int | None = None,
+    ) -> None:
+        """Show how far a running run is; ignored once it has ended or another start has taken over.
+
+        Args:
+            run_id: the run.
+            fraction: 0-1.
+            message: what is happening.
+            eta: seconds left, if known.
+            attempt: the start this report belongs to.
+        """
+        this = (RunRow.run_id == run_id) & (RunRow.state == RunState.RUNNING)
+        if attempt is not None:
+            this &= RunRow.attempt == attempt
+        values = {"fraction": min(max(float(fraction), 0.0), 1.0), "message": message[:_MAX_TEXT]}
+        with self._database.write("saving progress") as connection:
+            changed = update(RunRow).where(this).values(**values, eta_seconds=eta, updated=time.time())
+            connection.execute(changed)
+
+    def append_log(self, run_id: str, *lines: str, keep: int = 500) -> None:
+        """Add lines to a run's log, of which the last `keep` stay; ignored if the run is gone."""
+        now = time.time()
+        rows = [{"run_id": run_id, "created": now, "text": line[:_MAX_TEXT]} for line in lines]
+        this = LogRow.run_id == run_id
+        with self._database.write("saving the log") as connection:
+            if (
+                not rows
+                or connection.execute(select(RunRow.number).where(RunRow.run_id == run_id)).scalar() is None
+            ):
+                return
+            connection.execute(insert(LogRow), rows)
+            oldest = select(LogRow.number).where(this).order_by(LogRow.number.desc()).offset(keep).limit(1)
+            limit = connection.execute(oldest).scalar()
+            if limit is not None:
+                connection.execute(delete(LogRow).where(this, LogRow.number <= limit))
+
+    def log_lines(self, run_id: str) -> list[str]:
+        """The kept lines of a run's log, oldest first."""
+        query = select(LogRow.text).where(LogRow.run_id == run_id).order_by(LogRow.number)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def ledger(self, run_id: str, *, attempt: int | None = None) -> RunLedger:
+        """The ledger of a run, to read it or to go on writing.
+
+        Args:
+            run_id: the run.
+            attempt: the start this writer belongs to: its writes are refused once the run has been
+                stopped or started again. None writes without a lease.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return RunLedger(self._files, run_id, self.get_run(run_id).params, attempt)
+
+    def count_measurements(self, run_id: str) -> int:
+        """How many measurements a run has: a cheap way to see whether a table has grown."""
+        query = select(RunRow.n_measurements).where(RunRow.run_id == run_id)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or 0
+
+    def delete_run(self, run_id: str) -> None:
+        """Remove a run with its measurements and files.
+
+        Raises:
+            NotFound: there is no such run.
+            InvalidInput: it is queued or running.
+        """
+        named = [select(row.sha256).where(row.run_id == run_id) for row in (CheckpointRow, ArtifactRow)]
+        with self._database.write("deleting a run") as connection:
+            state = connection.execute(select(RunRow.state).where(RunRow.run_id == run_id)).scalar()
+            if state is None:
+                raise NotFound(f"There is no run {run_id[:32]!r}.")
+            if not RunState(state).is_final:
+                raise InvalidInput(f"The run is {state}: cancel it before deleting it.")
+            sha256s = [sha256 for query in named for sha256 in connection.execute(query).scalars()]
+            connection.execute(delete(RunRow).where(RunRow.run_id == run_id))
+        self._files.forget(sha256s)
+
+    def add_supernet(self, name: str, data: bytes, card: Mapping[str, Any]) -> str:
+        """Keep a supernet file and return its id.
+
+        Args:
+            name: what a person calls it.
+            data: the .safetensors file.
+            card: JSON-able; "family" and "data" are shown in lists.
+        """
+        require_name(name)
+        text = plain_json(card)
+        supernet_id, sha256 = uuid.uuid4().hex, self._blobs.put(data)
+        values = {"supernet_id": supernet_id, "sha256": sha256, "card": text}
+        shown = {key: str(card.get(key) or "")[:100] for key in ("family", "data")}
+        hashed = row_hash(supernet_id, sha256, text)
+        with self._database.write("saving a supernet") as connection:
+            self._files.secure(sha256, data)
+            values |= {"name": name, "row_hash": hashed, **shown}
+            connection.execute(insert(SupernetRow).values(**values, size=len(data), created=time.time()))
+        return supernet_id
+
+    def list_supernets(self) -> list[StoredSupernet]:
+        """All stored supernets, newest first."""
+        columns = SupernetRow.__table__.c
+        query = select(SupernetRow.__table__).order_by(columns.created.desc(), columns.supernet_id)
+        with self._database.read() as connection:
+            return [_supernet(row) for row in connection.execute(query).mappings()]
+
+    def get_supernet(self, supernet_id: str) -> StoredSupernet:
+        """One stored supernet.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        query = select(SupernetRow.__table__).where(SupernetRow.supernet_id == supernet_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
+        return _supernet(row)
+
+    def supernet_path(self, supernet_id: str) -> Path:
+        """The verified file of a stored supernet, to read and not to change.
+
+        Raises:
+            NotFound: there is none with this id.
+            DamagedArtifact: its file is missing or has changed.
+        """
+        sha256 = self.get_supernet(supernet_id).sha256
+        self._blobs.get(sha256)
+        return self._blobs.path(sha256)
+
+    def delete_supernet(self, supernet_id: str) -> None:
+        """Remove a stored supernet and its file.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        sha256 = self.get_supernet(supernet_id).sha256
+        with self._database.write("deleting a supernet") as connection:
+            connection.execute(delete(SupernetRow).where(SupernetRow.supernet_id == supernet_id))
+        self._files.forget([sha256])
+
+    def check(self) -> list[str]:
+        """One plain sentence per damaged row or file; empty if all is well."""
+        return find_damage(self._files)
+
+    def sweep(self) -> int:
+        """Remove files that a killed process left behind; returns how many."""
+        return self._files.sweep()
+
+    def storage_bytes(self) -> int:
+        """Bytes on the disk: all files, and the database where it is a file."""
+        with plain_failures("measuring the storage"):
+            size = self._blobs.total_bytes()
+            if self._database.is_sqlite and not self._database.in_memory:
+                names = (f"{self._database.url.database}{suffix}" for suffix in ("", "-wal", "-shm"))
+                size += sum(Path(name).stat().st_size for name in names if Path(name).exists())
+            return size
+
+
+def _run(row: RowMapping) -> Run:
+    shown = {name: row[name] for name in _SHOWN}
+    return Run(**shown, params=json.loads(row["params"]), seed=int(row["seed"]), state=RunState(row["state"]))
+
+
+def _supernet(row: RowMapping) -> StoredSupernet:
+    shown = {key: value for key, value in row.items() if key != "row_hash"}
+    return StoredSupernet(**{**shown, "card": json.loads(row["card"])})

@@ -1,0 +1,117 @@
+"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file and log line.
+
+JSON is kept as text so that a row's hash covers exactly what is stored. Times are for display only;
+order comes from counters, because clocks jump. A change here needs a new file in
+`migrations/versions` and a new `HEAD` (a test compares the two).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Boolean, Double, ForeignKey, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+HEAD = "0001"
+"""The revision this code needs; opening compares it with the database without importing Alembic."""
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s"})
+
+
+class RunRow(Base):
+    """A run and the lease of whoever executes it."""
+
+    __tablename__ = "runs"
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(32), unique=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(Text)
+    params: Mapped[str] = mapped_column(Text)
+    seed: Mapped[str] = mapped_column(String(40))
+    session: Mapped[str] = mapped_column(String(64))
+    row_hash: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    fraction: Mapped[float] = mapped_column(Double)
+    message: Mapped[str] = mapped_column(Text)
+    eta_seconds: Mapped[float | None] = mapped_column(Double)
+    created: Mapped[float] = mapped_column(Double)
+    updated: Mapped[float] = mapped_column(Double)
+    n_measurements: Mapped[int] = mapped_column(Integer)
+    owner: Mapped[str] = mapped_column(String(32))
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int] = mapped_column(Integer)
+    started: Mapped[str] = mapped_column(String(32))
+    heartbeat: Mapped[int] = mapped_column(Integer)
+    attempt: Mapped[int] = mapped_column(Integer)
+    queue_number: Mapped[int] = mapped_column(Integer)
+    cancel_requested: Mapped[bool] = mapped_column(Boolean)
+
+
+class CheckpointRow(Base):
+    __tablename__ = "checkpoints"
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True)
+    generation: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    size: Mapped[int] = mapped_column(Integer)
+    fraction: Mapped[float] = mapped_column(Double)
+
+
+class MeasurementRow(Base):
+    __tablename__ = "measurements"
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True)
+    ordinal: Mapped[int] = mapped_column(Integer, primary_key=True)
+    step: Mapped[int] = mapped_column(Integer)
+    arch: Mapped[str] = mapped_column(Text)
+    objective_values: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(32))
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class MetricRow(Base):
+    __tablename__ = "metrics"
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(Integer, primary_key=True)
+    metric_values: Mapped[str] = mapped_column(Text)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class ArtifactRow(Base):
+    __tablename__ = "artifacts"
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    size: Mapped[int] = mapped_column(Integer)
+    media_type: Mapped[str] = mapped_column(String(100))
+
+
+class SupernetRow(Base):
+    __tablename__ = "supernets"
+    supernet_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    family: Mapped[str] = mapped_column(String(100))
+    data: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    size: Mapped[int] = mapped_column(Integer)
+    card: Mapped[str] = mapped_column(Text)
+    row_hash: Mapped[str] = mapped_column(String(64))
+    created: Mapped[float] = mapped_column(Double)
+
+
+class LogRow(Base):
+    __tablename__ = "log_lines"
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id", ondelete="CASCADE"), index=True)
+    created: Mapped[float] = mapped_column(Double)
+    text: Mapped[str] = mapped_column(Text)
+
+
+def row_hash(*fields: str | int) -> str:
+    """SHA-256 over a row's fields, each with its length so that no two rows read alike."""
+    digest = hashlib.sha256()
+    for value in fields:
+        text = str(value).encode()
+        digest.update(b"%d:" % len(text))
+        digest.update(text)
+    return digest.hexdigest()
