@@ -51,7 +51,7 @@ def load_dataset(
         DataUnavailable: the data are neither on this machine nor reachable.
     """
     plugin = DATASETS.get(name)
-    chosen = _validated(plugin, config)
+    chosen = validated(plugin, config)
     place = settings()
     key = json.dumps(
         [name, int(seed), chosen.model_dump(mode="json"), str(place.home), str(place.data_folder)]
@@ -142,7 +142,12 @@ def save_arrays(target: Path, **arrays: np.ndarray[Any, Any]) -> None:
         ) from error
 
 
-def _validated(plugin: Any, config: dict[str, Any]) -> Any:
+def validated(plugin: Any, config: dict[str, Any]) -> Any:
+    """The plug-in's `Config` from plain fields.
+
+    Raises:
+        InvalidInput: names the first field that does not fit.
+    """
     try:
         return plugin.Config(**config)
     except ValidationError as error:

@@ -54,7 +54,8 @@ class OfficialSource(DataSource):
     Config = OfficialConfig
 
     def held_out(self, raw: RawImages) -> tuple[int, int]:
-        return self.config.validation, self.n_test
+        # Without a known order (raw.n_test is 0) the seed holds out as many as the authors did.
+        return self.config.validation, min(self.n_test, len(raw.y) // 6)
 
     def read(self, on_progress: OnProgress) -> RawImages:
         for folder in self._folders():
@@ -94,7 +95,7 @@ class OfficialSource(DataSource):
             )
         return RawImages(x=x, y=y.astype(np.int64), classes=self.class_names, n_test=n_test)
 
-    def _in_official_order(self, x: NDArray[Any], y: NDArray[Any]) -> RawImages:
+    def in_official_order(self, x: NDArray[Any], y: NDArray[Any]) -> RawImages:
         """A copy of all images in one table; its end is the official test set only if the order proves it.
 
         Were the rows shuffled, "the last 10,000" would quietly mix official training and test images;
@@ -120,7 +121,7 @@ class OfficialSource(DataSource):
     def _read_cache(self) -> RawImages | None:
         try:
             with np.load(self._cache, allow_pickle=False) as arrays:
-                return self._in_official_order(arrays["x"], arrays["y"])
+                return self.in_official_order(arrays["x"], arrays["y"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, InvalidInput):
@@ -132,7 +133,7 @@ class OfficialSource(DataSource):
         x, y = fetch(self.openml_id, downloads, self.download_bytes, self.label, self.local_hint, on_progress)
         if len(x) != self.n_train + self.n_test or x.shape[1] != int(np.prod(self.shape)):
             raise DataUnavailable(f"OpenML sent something else than {self.label}. {self.local_hint}")
-        raw = self._in_official_order(x.reshape(-1, *self.shape), y)
+        raw = self.in_official_order(x.reshape(-1, *self.shape), y)
         save_arrays(self._cache, x=raw.x, y=raw.y.astype(np.uint8))
         shutil.rmtree(downloads, ignore_errors=True)
         return raw
