@@ -41,6 +41,8 @@ class StageCost:
         output_shape: shape of one sample's output, without the batch.
         channels: height of the drawing.
         detail: short text written on it ("k3").
+        buffer_bytes: bytes the extracted stage stores besides its parameters (BatchNorm statistics,
+            pixel constants).
     """
 
     label: str
@@ -51,6 +53,7 @@ class StageCost:
     output_shape: tuple[int, ...]
     channels: int
     detail: str = ""
+    buffer_bytes: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"output_shape": list(self.output_shape)}

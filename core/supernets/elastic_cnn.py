@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.spaces import Choice, SearchSpace
-from core.supernets import samples_last, plain
+from core.supernets import plain, samples_last
 from core.supernets.base import BranchContext, ImageConfig, Stage, StageCost, Supernet
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.families import FAMILIES
-from core.supernets.statistics import ElasticBatchNorm, Statistics
+from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
 
 
 class GroupConfig(BaseModel):
@@ -125,7 +125,7 @@ class StemStage(Stage):
         weights = self.kernel**2 * self.in_channels * width
         return StageCost(
             "stem", "stem", "stem", weights * self.size[0] * self.size[1], weights + 2 * width,
-            (width, *self.size), width, f"k{self.kernel}",
+            (width, *self.size), width, f"k{self.kernel}", stored_bytes(width) + 8 * self.in_channels,
         )  # fmt: skip
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
@@ -197,7 +197,7 @@ class BlockStage(Stage):
         weights = kernel**2 * int(self.option(arch, self._in_choice)) * width + 9 * width * width
         return StageCost(
             f"block {self.group}.{self.index}", f"group {self.group}", "block", weights * self.size[0] * self.size[1],
-            weights + 4 * width, (width, *self.size), width, f"k{kernel}",
+            weights + 4 * width, (width, *self.size), width, f"k{kernel}", 2 * stored_bytes(width),
         )  # fmt: skip
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:

@@ -17,10 +17,9 @@ from safetensors.torch import save
 from core.errors import InvalidInput
 from core.supernets.base import Supernet
 from core.supernets.families import FAMILIES
-from core.supernets.safe_files import load_tensors, read_header
+from core.supernets.headers import FORMAT, KEY, peek_supernet
+from core.supernets.safe_files import load_tensors
 
-FORMAT = 1
-_KEY = "paretoscope"
 # A configuration may ask for a network far larger than the file that carries it.
 _MOST_PARAMETERS = 200_000_000
 
@@ -47,27 +46,15 @@ def build(family: str, config: dict[str, Any]) -> Supernet:
 
 def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
     """The file's bytes: weights plus family, configuration and card."""
-    header = {"format": FORMAT, "family": supernet.name, "config": supernet.config.model_dump(mode="json"), "card": card}
+    header = {
+        "format": FORMAT,
+        "family": supernet.name,
+        "config": supernet.config.model_dump(mode="json"),
+        "space": supernet.space.to_json(),
+        "card": card,
+    }
     tensors = {name: tensor.detach().contiguous().clone() for name, tensor in supernet.state_dict().items()}
-    return save(tensors, metadata={_KEY: json.dumps(header)})
-
-
-def peek_supernet(file: Path | bytes) -> dict[str, Any]:
-    """Family, configuration and card of a supernet file, without reading its weights.
-
-    Raises:
-        InvalidInput: the file is not a supernet of this project.
-    """
-    metadata = read_header(file).get("__metadata__", {})
-    try:
-        header = json.loads(metadata[_KEY])
-        known = header["format"] == FORMAT and isinstance(header["config"], dict) and isinstance(header["card"], dict)
-        known = known and isinstance(header["family"], str)
-    except (KeyError, TypeError, ValueError, RecursionError):
-        known = False
-    if not known:
-        raise InvalidInput("This safetensors file is not a Paretoscope supernet (its header has no readable description).")
-    return header
+    return save(tensors, metadata={KEY: json.dumps(header)})
 
 
 def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
@@ -78,6 +65,8 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
     """
     header = peek_supernet(file)
     supernet = build(header["family"], header["config"])
+    if supernet.space.to_json() != header["space"]:
+        raise InvalidInput("The search space this file describes is not the one its configuration builds.")
     tensors = {name: torch.from_numpy(array) for name, array in load_tensors(file).items()}
     expected = {name: tuple(t.shape) for name, t in supernet.state_dict().items()}
     if {name: tuple(t.shape) for name, t in tensors.items()} != expected:

@@ -14,6 +14,11 @@ from torch.nn import functional as F
 EPSILON = 1e-5
 
 
+def stored_bytes(channels: int) -> int:
+    """Bytes of a stock BatchNorm layer's buffers: mean, variance (float32) and a 64-bit counter."""
+    return 8 * channels + 8
+
+
 class Statistics(dict[str, tuple[Tensor, Tensor]]):
     """Mean and (biased) variance of each BatchNorm layer, by the layer's name.
 
@@ -63,7 +68,8 @@ class ElasticBatchNorm(nn.Module):
         with torch.no_grad():
             layer.weight.copy_(self.weight[:channels])
             layer.bias.copy_(self.bias[:channels])
-            assert layer.running_mean is not None and layer.running_var is not None
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
             layer.running_mean.copy_(mean)
             layer.running_var.copy_(var)
         return layer

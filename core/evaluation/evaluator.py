@@ -1,0 +1,249 @@
+"""The exact evaluator: every distinct prefix of the chain is computed once.
+
+Two architectures that agree on everything the first k stages read have identical activations and
+identical recalibrated BatchNorm statistics up to stage k. So the architectures asked for are
+sorted into a trie of stage keys and walked depth first: one path of activations is alive at a
+time, and siblings are handed to the stage together, which may share work further.
+
+Calibration, validation and test images travel through the net as one batch. The statistics of
+every BatchNorm layer come from the calibration rows alone (training images), exactly as if the
+subnet had been recalibrated by itself. A result therefore does not depend on which other
+architectures are asked for, nor on their order.
+
+Called from worker processes and, for one subnet, from a page; holds no state between calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.datasets.base import Dataset
+from core.errors import InvalidInput
+from core.evaluation.costs import CostTable
+from core.evaluation.objectives import objective
+from core.records import Measurement, Source
+from core.spaces import Arch
+from core.supernets.base import BranchContext, Supernet
+
+COUNTED = ("macs", "params", "size_bytes")
+_FORWARD = {"accuracy": "validation", "loss": "validation", "test_accuracy": "test", "test_loss": "test"}
+# Logits of this many subnets are reduced together: enough to hide the overhead, small in memory.
+_REDUCE_TOGETHER = 16
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """The images a walk carries, calibration rows first.
+
+    Attributes:
+        images: (n, c, h, w) float32 in [0, 1].
+        labels: (n,) int64.
+        calibration_rows: how many leading rows are calibration images.
+        spans: split name -> rows of that split.
+    """
+
+    images: Tensor
+    labels: Tensor
+    calibration_rows: int
+    spans: dict[str, slice]
+
+    @classmethod
+    def of(cls, dataset: Dataset, splits: Sequence[str] = ("validation", "test")) -> EvaluationData:
+        """The calibration split and the given splits of a data set, in this order."""
+        parts = [dataset.calibration, *(dataset.split(name) for name in splits)]
+        start, spans = len(parts[0].y), {}
+        for name, part in zip(splits, parts[1:], strict=True):
+            spans[name] = slice(start, start + len(part.y))
+            start += len(part.y)
+        images = torch.from_numpy(np.concatenate([p.x for p in parts]))
+        labels = torch.from_numpy(np.concatenate([p.y for p in parts]))
+        return cls(images, labels, len(parts[0].y), spans)
+
+
+def splits_for(objectives: Iterable[str]) -> tuple[str, ...]:
+    """Data splits that measuring these objectives needs, in a fixed order."""
+    wanted = {_FORWARD[name] for name in objectives if name in _FORWARD}
+    return tuple(split for split in ("validation", "test") if split in wanted)
+
+
+def evaluate(
+    supernet: Supernet, archs: Sequence[Arch] | NDArray[np.uint8], objectives: Sequence[str], data: EvaluationData
+) -> Iterator[Measurement]:
+    """Measure architectures, one `Measurement` each, as soon as it is known.
+
+    Args:
+        supernet: whose subnets.
+        archs: architectures, as tuples or (n, d) indices; repeats are measured once.
+        objectives: names; those measured by a forward pass and counted ones.
+        data: images with every split the objectives need.
+
+    Yields:
+        One measurement per distinct architecture, in the order of the walk.
+
+    Raises:
+        InvalidInput: an architecture is outside the space, or an objective cannot be measured here.
+    """
+    rows = np.unique(supernet.space.canonicalize(np.asarray(archs).reshape(-1, len(supernet.space))), axis=0)
+    costs = _counted(supernet, rows, objectives)
+    wanted = [name for name in objectives if name in _FORWARD]
+    for indices, values in walk(supernet, rows, wanted, data):
+        for at, index in enumerate(indices):
+            measured = {n: float(values[n][at]) for n in wanted} | {n: float(c[index]) for n, c in costs.items()}
+            arch = tuple(int(v) for v in rows[index])
+            yield Measurement(arch, {n: measured[n] for n in objectives}, Source.MEASURED)
+
+
+def evaluate_table(
+    supernet: Supernet,
+    rows: NDArray[np.uint8],
+    objectives: Sequence[str],
+    data: EvaluationData,
+    on_progress: Callable[[int], None] | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """Measure many architectures into columns.
+
+    Args:
+        supernet: whose subnets.
+        rows: (n, d) canonical architectures, all different.
+        objectives: as in `evaluate`.
+        data: as in `evaluate`.
+        on_progress: called with the number of finished architectures; may raise to stop.
+
+    Returns:
+        Objective name -> (n,) values in the order of `rows`.
+    """
+    table: dict[str, NDArray[np.float64]] = {n: np.full(len(rows), np.nan) for n in objectives}
+    for name, column in _counted(supernet, rows, objectives).items():
+        table[name][:] = column
+    wanted = [name for name in objectives if name in _FORWARD]
+    done = 0
+    for indices, values in walk(supernet, rows, wanted, data):
+        for name in wanted:
+            table[name][indices] = values[name]
+        done += len(indices)
+        if on_progress is not None:
+            on_progress(done)
+    return table
+
+
+def _counted(supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    for name in objectives:
+        if name not in COUNTED and name not in _FORWARD:
+            raise InvalidInput(f"{objective(name).label} is not measured by this evaluator.")
+    costs = CostTable.of(supernet)
+    return {name: costs.counted(name, rows) for name in objectives if name in COUNTED}
+
+
+# --- the walk -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trie:
+    """Architectures sorted so that equal prefixes of stage keys stand together.
+
+    Attributes:
+        order: (n,) positions in the rows that were given.
+        codes: (stages, n) key number of each stage, -1 where it is the identity.
+    """
+
+    order: NDArray[np.int64]
+    codes: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, supernet: Supernet, rows: NDArray[np.uint8]) -> Trie:
+        codes = np.stack([_key_numbers(stage, rows) for stage in supernet.stages])
+        order = np.lexsort(codes[::-1])
+        return cls(order, np.ascontiguousarray(codes[:, order]))
+
+    def groups(self, level: int, low: int, high: int) -> list[tuple[int, int]]:
+        """Ranges within [low, high) that share their key at this level."""
+        part = self.codes[level, low:high]
+        cuts = (np.flatnonzero(part[1:] != part[:-1]) + (low + 1)).tolist()
+        return list(zip([low, *cuts], [*cuts, high], strict=True))
+
+
+def _key_numbers(stage: Any, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """A number per row, equal exactly where the stage's keys are equal; -1 for the identity."""
+    names = sorted({*stage.reads, *stage.sees}, key=stage.space.position.__getitem__)
+    columns = [stage.space.position[name] for name in names]
+    if not columns:
+        return np.zeros(len(rows), np.int32)
+    # View each row's bytes as one value: sorting those is many times faster than sorting rows.
+    packed = np.ascontiguousarray(rows[:, columns]).view(f"V{len(columns)}").ravel()
+    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+    numbers: dict[Any, int] = {None: -1}
+    keys = [stage.key(rows[i].tolist()) for i in first]
+    lookup = np.array([numbers.setdefault(key, len(numbers) - 1) for key in keys], np.int32)
+    return lookup[inverse]
+
+
+def walk(
+    supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str], data: EvaluationData
+) -> Iterator[tuple[list[int], dict[str, NDArray[np.float64]]]]:
+    """Run all rows through the trie; yield (row indices, objective -> values) in small batches."""
+    if not len(rows):
+        return
+    if not objectives:
+        yield list(range(len(rows))), {}
+        return
+    if missing := set(splits_for(objectives)) - set(data.spans):
+        raise InvalidInput(f"The evaluation data lacks the {sorted(missing)[0]} split.")
+    leaves: list[tuple[int, Tensor]] = []
+    with torch.inference_mode():
+        for position, logits in _logits(supernet, rows, data):
+            leaves.append((position, logits))
+            if len(leaves) == _REDUCE_TOGETHER:
+                yield [i for i, _ in leaves], _reduce([t for _, t in leaves], objectives, data)
+                leaves.clear()
+        if leaves:
+            yield [i for i, _ in leaves], _reduce([t for _, t in leaves], objectives, data)
+
+
+def _logits(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) -> Iterator[tuple[int, Tensor]]:
+    """Depth-first through the trie; yields (row index, logits (n, classes)) per architecture."""
+    trie = Trie.of(supernet, rows)
+    archs = rows[trie.order].tolist()
+    context = BranchContext(data.calibration_rows)
+    stages = list(supernet.stages)
+    # An explicit stack: (level, activations, low, high). One path of activations is alive.
+    stack: list[tuple[int, Any, int, int]] = [(0, data.images, 0, len(rows))]
+    while stack:
+        level, x, low, high = stack.pop()
+        if level == len(stages):
+            for position in range(low, high):
+                yield int(trie.order[position]), x
+            continue
+        groups = trie.groups(level, low, high)
+        computed = [g for g in groups if trie.codes[level, g[0]] >= 0]
+        outputs = stages[level].branch(x, [archs[g[0]] for g in computed], context) if computed else []
+        following = [(level + 1, y, *g) for y, g in zip(outputs, computed, strict=True)]
+        following += [(level + 1, x, *g) for g in groups if trie.codes[level, g[0]] < 0]
+        stack.extend(reversed(following))
+        del x, outputs, following
+
+
+def _reduce(logits: Sequence[Tensor], objectives: Sequence[str], data: EvaluationData) -> dict[str, NDArray[np.float64]]:
+    """Objective values of several subnets from their logits."""
+    values: dict[str, NDArray[np.float64]] = {}
+    for split in splits_for(objectives):
+        rows = data.spans[split]
+        labels = data.labels[rows]
+        stacked = torch.stack([t[rows] for t in logits])
+        for name in objectives:
+            if _FORWARD[name] != split:
+                continue
+            if name.endswith("accuracy"):
+                correct = (stacked.argmax(2) == labels).sum(1)
+                values[name] = correct.numpy() / len(labels)
+            else:
+                losses = F.cross_entropy(stacked.flatten(0, 1), labels.repeat(len(logits)), reduction="none")
+                values[name] = losses.view(len(logits), -1).double().mean(1).numpy()
+    return values

@@ -1,0 +1,31 @@
+"""The JSON header of a supernet file: what it is, without its weights and without torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.errors import InvalidInput
+from core.supernets.safe_files import read_header
+
+FORMAT = 1
+KEY = "paretoscope"
+
+
+def peek_supernet(file: Path | bytes) -> dict[str, Any]:
+    """Family, configuration, search space (JSON) and card of a supernet file, without reading its weights.
+
+    Raises:
+        InvalidInput: the file is not a supernet of this project.
+    """
+    metadata = read_header(file).get("__metadata__", {})
+    try:
+        header = json.loads(metadata[KEY])
+        known = header["format"] == FORMAT and isinstance(header["config"], dict) and isinstance(header["card"], dict)
+        known = known and isinstance(header["family"], str) and isinstance(header["space"], list)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        known = False
+    if not known:
+        raise InvalidInput("This safetensors file is not a Paretoscope supernet (its header has no readable description).")
+    return header
