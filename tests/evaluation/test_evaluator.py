@@ -1,0 +1,151 @@
+"""The exact evaluator against the slow, obvious way, and against itself in any order and grouping."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from core.errors import InvalidInput
+from core.evaluation.evaluator import EvaluationData, Trie, evaluate, evaluate_table, walk
+from core.evaluation.split_walk import evaluate_table_split
+from tests.helpers.nets import random_dataset, small_cnn
+
+ALL = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes")
+
+
+@pytest.fixture(scope="module")
+def net():
+    return small_cnn()
+
+
+@pytest.fixture(scope="module")
+def data():
+    return EvaluationData.of(random_dataset())
+
+
+def one_by_one(net, arch, data) -> dict[str, float]:
+    """Extract, run, count: the definition of each objective."""
+    calibration = data.images[: data.calibration_rows]
+    subnet = net.extract(arch, net.calibrate(arch, calibration))
+    values = {}
+    for prefix, split in (("", "validation"), ("test_", "test")):
+        rows = data.spans[split]
+        logits = subnet(data.images[rows])
+        values[f"{prefix}accuracy"] = float((logits.argmax(1) == data.labels[rows]).double().mean())
+        values[f"{prefix}loss"] = float(F.cross_entropy(logits.double(), data.labels[rows]))
+    values["params"] = sum(p.numel() for p in subnet.parameters())
+    values["size_bytes"] = sum(t.nbytes for t in subnet.state_dict().values())
+    values["macs"] = sum(c.macs for c in net.costs(arch))
+    return values
+
+
+def test_equals_the_slow_way_for_every_architecture_of_a_sample(net, data) -> None:
+    rows = net.space.array()[::37]
+    table = evaluate_table(net, rows, ALL, data)
+    for index, row in enumerate(rows):
+        expected = one_by_one(net, tuple(row.tolist()), data)
+        for name in ALL:
+            assert table[name][index] == pytest.approx(expected[name], abs=1e-5), (name, row)
+
+
+def test_any_order_and_any_grouping_give_the_same_bits(net, data) -> None:
+    rng = np.random.default_rng(0)
+    rows = net.space.array()
+    rows = rows[rng.choice(len(rows), 150, replace=False)]
+    whole = evaluate_table(net, rows, ALL, data)
+    for sizes in ((1,) * 20, (7, 60, 83)):
+        order = rng.permutation(len(rows))
+        start = 0
+        for size in sizes:
+            part = order[start : start + size]
+            start += size
+            again = evaluate_table(net, rows[part], ALL, data)
+            for name in ALL:
+                assert again[name].tobytes() == whole[name][part].tobytes(), name
+
+
+def test_two_processes_give_the_same_bits(net, data) -> None:
+    rows = net.space.array()[:200]
+    seen: list[int] = []
+    split = evaluate_table_split(net, rows, ALL, data, processes=2, on_progress=seen.append)
+    whole = evaluate_table(net, rows, ALL, data)
+    assert all(split[name].tobytes() == whole[name].tobytes() for name in ALL)
+    assert seen[-1] == len(rows)
+    assert seen == sorted(seen)
+
+
+def test_streams_each_distinct_architecture_once(net, data) -> None:
+    archs = [net.smallest, net.largest, net.smallest]
+    stream = evaluate(net, archs, ("accuracy", "macs"), data)
+    found = list(stream)
+    assert sorted(m.arch for m in found) == sorted({net.smallest, net.largest})
+    assert all(tuple(m.values) == ("accuracy", "macs") for m in found)
+
+
+def test_can_be_closed_between_batches(net, data) -> None:
+    steps = walk(net, net.space.array(), ("accuracy",), data)
+    first, values = next(steps)
+    steps.close()
+    assert len(first) == len(values["accuracy"]) > 0
+
+
+def test_visits_each_distinct_prefix_once(net, data, monkeypatch) -> None:
+    calls = dict.fromkeys(range(len(net.stages)), 0)
+    for level, stage in enumerate(net.stages):
+        original = stage.branch
+
+        def counted(x, archs, context, level=level, original=original):
+            calls[level] += len(archs)
+            return original(x, archs, context)
+
+        monkeypatch.setattr(stage, "branch", counted)
+    rows = net.space.array()
+    evaluate_table(net, rows, ("accuracy",), data)
+    for level in range(len(net.stages)):
+        keys = [tuple(s.key(row) for s in list(net.stages)[: level + 1]) for row in rows.tolist()]
+        assert calls[level] == len({k for k in keys if k[-1] is not None}), level
+
+
+def test_statistics_come_from_the_calibration_rows_alone(net, data) -> None:
+    changed = EvaluationData(data.images.clone(), data.labels, data.calibration_rows, data.spans)
+    changed.images[data.spans["test"]] = 0.0
+    rows = net.space.array()[::101]
+    before = evaluate_table(net, rows, ("accuracy", "loss"), data)
+    after = evaluate_table(net, rows, ("accuracy", "loss"), changed)
+    assert before["loss"].tobytes() == after["loss"].tobytes()
+
+
+def test_leaves_the_weights_alone(net, data) -> None:
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    evaluate_table(net, net.space.array()[::200], ALL, data)
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+
+
+def test_odd_resolutions_are_exact_too() -> None:
+    net = small_cnn(input_shape=(1, 7, 9))
+    data = EvaluationData.of(random_dataset(input_shape=(1, 7, 9)))
+    rows = net.space.array()[::173]
+    table = evaluate_table(net, rows, ("loss",), data)
+    for index, row in enumerate(rows):
+        assert table["loss"][index] == pytest.approx(one_by_one(net, tuple(row.tolist()), data)["loss"], abs=1e-5)
+
+
+def test_trie_keeps_equal_prefixes_together(net) -> None:
+    rng = np.random.default_rng(1)
+    rows = np.unique(net.space.sample_array(300, rng), axis=0)
+    trie = Trie.of(net, rng.permutation(rows))
+    for level in range(len(net.stages)):
+        prefixes = [tuple(column) for column in trie.codes[: level + 1].T.tolist()]
+        runs = 1 + sum(a != b for a, b in zip(prefixes[:-1], prefixes[1:], strict=True))
+        assert runs == len(set(prefixes))
+
+
+def test_refuses_what_it_cannot_measure(net, data) -> None:
+    with pytest.raises(InvalidInput, match="Latency"):
+        evaluate_table(net, net.space.array()[:1], ("latency_ms",), data)
+    validation = EvaluationData.of(random_dataset(), ("validation",))
+    with pytest.raises(InvalidInput, match="test split"):
+        evaluate_table(net, net.space.array()[:1], ("test_accuracy",), validation)
+    assert list(evaluate(net, [], ("accuracy",), data)) == []

@@ -1,0 +1,1 @@
+"""Small things several tests share."""
