@@ -160,6 +160,10 @@ class DataSource(ABC):
             InvalidInput: a file does not hold what its name says.
         """
 
+    def state(self) -> str:
+        """What else than the `Config` decides what `read` returns (a file's age); part of the memory's key."""
+        return ""
+
     @abstractmethod
     def held_out(self, raw: RawImages) -> tuple[int, int]:
         """How many images go to (validation, test) where there is no official test set.

@@ -7,8 +7,6 @@ that a background job and a later visit can find it; a page never passes a path.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,10 +14,10 @@ from pydantic import Field
 
 from core.datasets.archives import ZipLimits
 from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, RawImages
-from core.datasets.loading import assemble, validated
+from core.datasets.loading import assemble, validated, write_whole
 from core.datasets.npz import images_from_npz
 from core.datasets.pictures import images_from_zip, resize_images
-from core.errors import InvalidInput, NotFound, StorageFailed
+from core.errors import InvalidInput, NotFound
 from core.settings import settings
 
 _PICTURE_SIDE = 32
@@ -74,6 +72,12 @@ class Images(FractionSource):
             data, size=size or _PICTURE_SIDE, channels=channels or 3, on_progress=on_progress
         )
 
+    def state(self) -> str:
+        path = Path(self.config.path)
+        if not self.config.path or not path.is_file():
+            return ""
+        return f"{path.stat().st_mtime_ns}:{path.stat().st_size}"
+
     def held_out(self, raw: RawImages) -> tuple[int, int]:
         validation, test = super().held_out(raw)
         return validation, raw.n_test or test
@@ -116,22 +120,8 @@ def keep_upload(data: bytes, **config: Any) -> str:
     load_images(data, **config)
     upload_id = hashlib.sha256(data).hexdigest()
     target = _upload_path(upload_id)
-    if target.exists():
-        return upload_id
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
-        try:
-            with open(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StorageFailed(f"The images could not be kept ({error.strerror}).") from error
+    if not target.exists():
+        write_whole(target, lambda file: file.write(data))
     return upload_id
 
 

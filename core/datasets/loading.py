@@ -12,10 +12,12 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, RawImages
@@ -51,11 +53,10 @@ def load_dataset(
         DataUnavailable: the data are neither on this machine nor reachable.
     """
     plugin = DATASETS.get(name)
-    chosen = validated(plugin, config)
+    source: DataSource = plugin(validated(plugin, config))
     place = settings()
-    key = json.dumps(
-        [name, int(seed), chosen.model_dump(mode="json"), str(place.home), str(place.data_folder)]
-    )
+    fields = source.config.model_dump(mode="json")
+    key = json.dumps([name, int(seed), fields, source.state(), str(place.home), str(place.data_folder)])
     with _guard:
         if key in _loaded:
             _loaded.move_to_end(key)
@@ -65,7 +66,6 @@ def load_dataset(
         with _guard:
             if key in _loaded:
                 return _loaded[key]
-        source: DataSource = plugin(chosen)
         report = on_progress or _silent
         dataset = assemble(source, source.read(report), seed=seed)
         report(1.0, f"{source.label} is ready.")
@@ -117,8 +117,17 @@ def write_npz(dataset: Dataset, split: str, path: str | Path) -> Path:
     return target
 
 
-def save_arrays(target: Path, **arrays: np.ndarray[Any, Any]) -> None:
-    """Write arrays to `target` as .npz: to a temporary name first, then renamed.
+def save_arrays(target: Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays to `target` as .npz, whole or not at all.
+
+    Raises:
+        StorageFailed: the disk refused the file; an older one is intact.
+    """
+    write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a temporary file beside `target`, make it durable, then rename it.
 
     Raises:
         StorageFailed: the disk refused the file; an older one is intact.
@@ -127,10 +136,10 @@ def save_arrays(target: Path, **arrays: np.ndarray[Any, Any]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
         try:
-            with io.FileIO(handle, "wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
+            with io.FileIO(handle, "wb") as raw, io.BufferedWriter(raw) as file:
+                write(file)
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(handle)
             Path(temporary).chmod(0o644)
             Path(temporary).replace(target)
         except BaseException:

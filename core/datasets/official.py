@@ -120,7 +120,7 @@ class OfficialSource(DataSource):
 
     def _read_cache(self) -> RawImages | None:
         try:
-            with np.load(self._cache, allow_pickle=False) as arrays:
+            with self._cache.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return self.in_official_order(arrays["x"], arrays["y"])
         except FileNotFoundError:
             return None

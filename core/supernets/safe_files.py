@@ -50,6 +50,7 @@ _PICKLED = (
     "Pickled checkpoints (.pt, .pth, .ckpt, .pkl) are never opened here, because loading one can run code; "
     "save the weights as .safetensors with safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
 )
+_ONLY = "Only .safetensors files are accepted as supernets."
 _PICKLED_ENDINGS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib", ".tar", ".pt2", ".mar")
 
 
@@ -99,26 +100,29 @@ def refuse_reason(data: bytes, filename: str) -> str | None:
     Nothing is ever unpickled or unpacked.
     """
     name = filename.lower()
-    if name.endswith(_PICKLED_ENDINGS) or _looks_pickled(data):
+    if name.endswith(_PICKLED_ENDINGS):
         return _PICKLED
     if name.endswith(".onnx"):
         return "An .onnx file holds one fixed network, not a supernet; upload a supernet's .safetensors file."
-    if data[:4] == b"PK\x03\x04" or name.endswith(".zip"):
-        return "A supernet is uploaded as its .safetensors file; unpack the zip and upload that file alone."
-    if not name.endswith(".safetensors"):
-        return "Only .safetensors files are accepted as supernets."
     try:
         read_header(data)
     except InvalidInput as error:
-        return str(error)
-    return None
+        # Only now: a sound header may well begin with the same bytes as a pickle.
+        if _looks_pickled(data):
+            return _PICKLED
+        if data[:4] == b"PK\x03\x04" or name.endswith(".zip"):
+            return (
+                "A supernet is uploaded as its .safetensors file; unpack the zip and upload that file alone."
+            )
+        return str(error) if name.endswith(".safetensors") else _ONLY
+    return None if name.endswith(".safetensors") else _ONLY
 
 
 def _looks_pickled(data: bytes) -> bool:
-    """Whether bytes are a pickle, a torch zip of pickles, a legacy tar, or a HDF5-free relative of them."""
+    """Whether bytes begin as a pickle, a torch archive of pickles, or a tar (torch before 0.1.10)."""
     if data[:4] == b"PK\x03\x04":
-        # torch writes its archives with data.pkl as the first member.
-        return b"data.pkl" in data[:512] or b".pkl" in data[-65_536:]
+        # torch writes data.pkl first; the list of files stands at the end.
+        return b".pkl" in data[:512] or b".pkl" in data[-65_536:]
     binary_pickle = len(data) > 2 and data[0] == 0x80 and data[1] <= 5
     return binary_pickle or data[:1] in (b"(", b"c", b"]", b"}") or data[257:262] == b"ustar"
 

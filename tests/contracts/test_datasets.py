@@ -1,0 +1,220 @@
+"""Every registered data set keeps the promises of `core.datasets.base`.
+
+digits is built in. Where the project's real data lie beside the checkout, Fashion-MNIST and a part of
+CIFAR-10 are the real ones; MNIST and a person's own images are made here. A data set added to the
+registry without a way to get it here fails the suite.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import zipfile
+from collections import OrderedDict
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.datasets import DATASETS, SPLITS, Dataset, load_dataset
+from core.errors import InvalidInput, NotFound
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    return (
+        struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    )
+
+
+def make_mnist(folder: Path) -> dict[str, object]:
+    rng = np.random.default_rng(0)
+    (folder / "mnist").mkdir()
+    for part, n in (("train", 900), ("t10k", 200)):
+        y = np.arange(n) % 10
+        x = rng.integers(0, 256, (n, 28, 28))
+        (folder / "mnist" / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(x))
+        (folder / "mnist" / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(y))
+    return {"validation": 200, "calibration": 64}
+
+
+def make_cifar10(folder: Path) -> dict[str, object]:
+    if not (SHARED / "cifar10-small").is_dir():
+        pytest.skip("the real CIFAR-10 images are not beside this checkout")
+    arrays = {}
+    with np.load(SHARED / "cifar10-small" / "labels.npz") as labels:
+        for part in ("train", "test"):
+            with Image.open(SHARED / "cifar10-small" / f"{part}_0.webp") as mosaic:
+                tiles = np.array(mosaic.convert("RGB"))
+            rows = tiles.shape[0] // 32
+            x = tiles.reshape(rows, 32, 50, 32, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 32, 32, 3)
+            y = labels[f"{part}_0_y"]
+            arrays[f"x_{part}"], arrays[f"y_{part}"] = x[: len(y)], y
+    np.savez(folder / "cifar10.npz", **arrays)
+    return {"validation": 1000}
+
+
+def make_images(folder: Path) -> dict[str, object]:
+    rng = np.random.default_rng(1)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, n in (("cat", 40), ("dog", 20)):
+            for number in range(n):
+                picture = io.BytesIO()
+                Image.fromarray(rng.integers(0, 256, (12, 9, 3), dtype=np.uint8)).save(picture, "PNG")
+                archive.writestr(f"{name}/{number}.png", picture.getvalue())
+    (folder / "pets.zip").write_bytes(buffer.getvalue())
+    return {"path": str(folder / "pets.zip"), "size": 10, "calibration": 16}
+
+
+def fashion_folder(folder: Path) -> dict[str, object]:
+    if not (SHARED / "fashion-mnist").is_dir():
+        pytest.skip("the real Fashion-MNIST files are not beside this checkout")
+    return {"folder": str(SHARED), "limit_train": 3000, "limit_test": 2000}
+
+
+MAKERS = {
+    "digits": lambda folder: {},
+    "fashion_mnist": fashion_folder,
+    "mnist": make_mnist,
+    "cifar10": make_cifar10,
+    "images": make_images,
+}
+
+
+@pytest.fixture(params=DATASETS.names(), scope="module")
+def known(request, tmp_path_factory):
+    """(name, config, data set), each made once for this file."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARETOSCOPE_HOME", str(folder / "home"))
+        patch.setenv("PARETOSCOPE_DATA", str(folder))
+        config = MAKERS[request.param](folder)
+        yield request.param, config, load_dataset(request.param, **config)
+
+
+def test_shapes_types_and_range(known):
+    _, _, dataset = known
+    assert isinstance(dataset, Dataset)
+    for name in SPLITS:
+        split = dataset.split(name)
+        assert len(split) > 0
+        assert split.x.dtype == np.float32
+        assert split.x.shape == (len(split), *dataset.input_shape)
+        assert split.y.dtype == split.ids.dtype == np.int64
+        assert split.y.shape == split.ids.shape == (len(split),)
+        assert split.x.min() >= 0.0
+        assert split.x.max() <= 1.0
+        assert split.y.min() >= 0
+        assert split.y.max() < len(dataset.classes)
+    assert dataset.train.x.max() > 0.9, "white is 1, not 1/255"
+
+
+def test_splits_are_disjoint_and_calibration_is_training_data(known):
+    _, _, dataset = known
+    ids = {name: set(dataset.split(name).ids.tolist()) for name in SPLITS}
+    for name in SPLITS:
+        assert len(ids[name]) == len(dataset.split(name)), "no image twice"
+    assert not ids["train"] & ids["validation"]
+    assert not ids["train"] & ids["test"]
+    assert not ids["validation"] & ids["test"]
+    assert ids["calibration"] <= ids["train"]
+    where = {int(number): row for row, number in enumerate(dataset.train.ids)}
+    rows = [where[int(number)] for number in dataset.calibration.ids]
+    np.testing.assert_array_equal(dataset.calibration.x, dataset.train.x[rows])
+    np.testing.assert_array_equal(dataset.calibration.y, dataset.train.y[rows])
+
+
+def test_every_split_and_prefix_holds_the_classes_in_proportion(known):
+    _, _, dataset = known
+    n_classes = len(dataset.classes)
+    pool = np.concatenate([dataset.train.y, dataset.validation.y])
+    share = np.bincount(pool, minlength=n_classes) / len(pool)
+    for name in ("train", "calibration", "validation"):
+        y = dataset.split(name).y
+        for n in (len(y), len(y) // 2):
+            counts = np.bincount(y[:n], minlength=n_classes)
+            assert np.abs(counts - n * share).max() <= 3, (name, n)
+
+
+def test_statistics_are_those_of_the_training_images(known):
+    _, _, dataset = known
+    x = dataset.train.x.astype(np.float64)
+    np.testing.assert_allclose(dataset.mean, x.mean(axis=(0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(dataset.std, x.std(axis=(0, 2, 3)), rtol=1e-4)
+
+
+def test_the_same_arguments_give_the_same_object_and_a_seed_changes_the_split(known):
+    name, config, dataset = known
+    assert load_dataset(name, **config) is dataset
+    other = load_dataset(name, seed=1, **config)
+    assert other.fingerprint != dataset.fingerprint
+    assert set(other.train.ids.tolist()) != set(dataset.train.ids.tolist())
+    assert len(other.train) == len(dataset.train)
+
+
+def test_the_fingerprint_is_stable_across_loads(known, monkeypatch):
+    name, config, dataset = known
+    monkeypatch.setattr("core.datasets.loading._loaded", OrderedDict())
+    again = load_dataset(name, **config)
+    assert again is not dataset
+    assert again.fingerprint == dataset.fingerprint
+    assert len(again.fingerprint) == 64
+
+
+def test_a_limit_leaves_a_subset_and_the_other_splits_alone(known):
+    name, config, dataset = known
+    fewer = load_dataset(name, **{**config, "limit_train": 20, "limit_validation": 12})
+    assert len(fewer.train) == 20
+    assert len(fewer.validation) == 12
+    assert set(fewer.train.ids.tolist()) <= set(dataset.train.ids.tolist())
+    assert set(fewer.validation.ids.tolist()) <= set(dataset.validation.ids.tolist())
+    np.testing.assert_array_equal(fewer.test.ids, dataset.test.ids)
+
+
+def test_what_a_person_reads_is_there(known):
+    name, _, dataset = known
+    info = DATASETS.info(name)
+    assert dataset.name == name
+    assert dataset.title == info.label != name
+    assert info.source
+    assert info.summary
+    assert dataset.source
+    assert dataset.licence
+    assert len(set(dataset.classes)) == len(dataset.classes) >= 2
+
+
+def test_nobody_can_swap_a_split(known):
+    _, _, dataset = known
+    with pytest.raises(FrozenInstanceError):
+        dataset.test = dataset.train
+    with pytest.raises(InvalidInput, match="no split called"):
+        dataset.split("everything")
+
+
+def test_unknown_fields_and_values_are_refused(known):
+    name, config, _ = known
+    with pytest.raises(InvalidInput, match="colour"):
+        load_dataset(name, **config, colour=1)
+    with pytest.raises(InvalidInput, match="limit_train"):
+        load_dataset(name, **{**config, "limit_train": -1})
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(NotFound, match="digits"):
+        load_dataset("digit")
+
+
+def test_listing_imports_no_library():
+    code = (
+        "import sys; from core.datasets import DATASETS; DATASETS.names(); "
+        "print([m for m in ('torch', 'sklearn', 'PIL', 'pandas') if m in sys.modules])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
