@@ -104,9 +104,8 @@ def attainment_surface(
     corners = moocore.eaf(widened(np.column_stack(codes).astype(float)), run_of_row, percentiles=[percentile])
     places = corners[:, : len(signs)].astype(int)
     costs = np.column_stack([scale[place] for scale, place in zip(scales, places.T, strict=True)])
-    # Adding zero turns the -0.0 of a flipped sign into 0.0.
-    surface = np.unique(costs * signs + 0.0, axis=0)
-    return surface[non_dominated(surface, maximize=maximize)]
+    surface: NDArray[np.float64] = np.unique(costs * signs, axis=0)
+    return surface
 
 
 def _front_costs(run: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.float64]:

@@ -96,8 +96,7 @@ def exclusive_contributions(
         result[rows] = moocore.hv_contributions(
             widened(costs[rows]), widened(corner, fill=1.0), ignore_dominated=False
         )
-    # A difference of two sums can come out as -1e-17; a volume cannot.
-    return np.maximum(result, 0.0)
+    return result
 
 
 def reference_point(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+import pkgutil
 import subprocess
 import sys
 from types import FunctionType
 
+import pytest
+
 import core.pareto
+
+
+@pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(core.pareto.__path__)])
+def test_examples_in_docstrings_run(name):
+    module = importlib.import_module(f"core.pareto.{name}")
+    assert doctest.testmod(module).failed == 0
 
 
 def test_public_names_are_functions_or_classes_with_a_docstring():

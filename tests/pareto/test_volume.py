@@ -64,6 +64,12 @@ def test_contribution_is_what_dropping_the_row_loses(grid):
     np.testing.assert_allclose(result, expected, atol=1e-12)
 
 
+@given(table=arrays(float, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.floats(0, 1)))
+def test_rounding_makes_no_contribution_negative(table):
+    m = table.shape[1]
+    assert (exclusive_contributions(table.round(1), [1.1] * m, maximize=[False] * m) >= 0).all()
+
+
 @settings(max_examples=60)
 @given(grid=grids(max_rows=9))
 def test_volume_over_time_is_the_volume_of_every_prefix(grid):
