@@ -1,0 +1,79 @@
+"""The exporter contract: bytes from a subnet, and logits from those bytes alone.
+
+A page or the command line calls `core.export.exporting.export_subnet`, in whatever thread it runs.
+That calls `export`, then `run` on the result: an exporter proves its own bytes before anybody gets
+them. Exporters keep no state, and equal subnets give equal bytes, so a download can be cached and a
+hash published. No torch is imported here: pages list the formats at once.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.export.subnet import ExtractedSubnet
+
+EXPORTERS = Registry("exporter", "core.export", "EXPORTERS")
+
+
+class ExportConfig(BaseModel):
+    """Most formats have nothing to choose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Exporter(ABC):
+    """One file format.
+
+    Attributes:
+        suffix: ending of the file name, without the dot.
+        media_type: for the browser.
+        tolerance: largest difference of logits, as a share of the largest logit (at least 1), that
+            counts as equal; 0 demands equality to the last bit.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str]
+    suffix: ClassVar[str]
+    media_type: ClassVar[str]
+    tolerance: ClassVar[float] = 0.0
+    Config: ClassVar[type[ExportConfig]] = ExportConfig
+
+    def __init__(self, config: ExportConfig | None = None) -> None:
+        self.config = config or self.Config()
+
+    @abstractmethod
+    def export(self, subnet: ExtractedSubnet) -> bytes:
+        """The file's bytes; equal for equal subnets.
+
+        Raises:
+            CoreError: this subnet cannot be written in this format.
+        """
+
+    @abstractmethod
+    def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
+        """Logits (n, classes) of images (n, c, h, w), computed from the exported bytes.
+
+        Args:
+            data: what `export` returned.
+            subnet: the original; a format that holds only weights, or only code, borrows the rest.
+            images: pixels in [0, 1].
+
+        Raises:
+            CoreError: the bytes are not what `export` writes.
+        """
+
+
+def file_name(supernet: str, arch_id: str, suffix: str) -> str:
+    """A file name of plain ASCII letters, digits and hyphens: `paretoscope-digits-cnn-0120.zip`."""
+    parts = [re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:60].strip("-") for part in (supernet, arch_id)]
+    return "-".join(["paretoscope", *(part for part in parts if part)]) + f".{suffix}"

@@ -1,0 +1,157 @@
+"""A subnet cut out of its supernet, with everything its card says about it.
+
+The accuracies are those of the extracted network, measured by the code that `predict.py` runs, on
+the same batches: what the card says is what the download prints, to the last sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.datasets import Dataset
+from core.errors import InvalidInput
+from core.export.base import file_name
+from core.export.predict_script import BATCH, count_correct, logits
+from core.records import Source
+from core.seeding import torch_seed
+from core.spaces.choice import Option
+from core.supernets.base import Supernet
+
+MEASURED_SPLITS = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class CardEntry:
+    """One number on a card.
+
+    Attributes:
+        label: what a person reads.
+        value: fractions stay fractions.
+        how: how it was obtained.
+        detail: one plain sentence: on what, with what.
+        correct, n: for an accuracy, the counts it is made of.
+    """
+
+    label: str
+    value: float | int
+    how: Source
+    detail: str
+    correct: int | None = None
+    n: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        counts = {} if self.n is None else {"correct": self.correct, "n": self.n}
+        return {"label": self.label, "value": self.value, "how": str(self.how), "detail": self.detail} | counts
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractedSubnet:
+    """What an exporter gets.
+
+    Attributes:
+        net: a plain `nn.Sequential` in eval mode that takes pixels in [0, 1] and returns logits.
+        arch: choice -> option, without choices that do not matter.
+        arch_id: the architecture as one short text.
+        family: registry name of the supernet's family.
+        supernet: title of the supernet.
+        input_shape: (c, h, w).
+        classes: class names, in the order of the logits.
+        card: numbers by objective name.
+        data: title, source and licence of the data, and its fingerprint.
+    """
+
+    net: nn.Sequential
+    arch: Mapping[str, Option]
+    arch_id: str
+    family: str
+    supernet: str
+    input_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    card: Mapping[str, CardEntry]
+    data: Mapping[str, str]
+
+    def file_name(self, suffix: str) -> str:
+        return file_name(self.supernet, self.arch_id, suffix)
+
+    def probe(self, n: int = 5) -> Tensor:
+        """n random images (n, c, h, w) in [0, 1], always the same, to compare two forms of the subnet on."""
+        generator = torch.Generator().manual_seed(torch_seed(0, "export", "probe"))
+        return torch.rand((n, *self.input_shape), generator=generator)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """What the network answers: (n, classes) for (n, c, h, w) in [0, 1]."""
+        return logits(self.net, images)
+
+
+def extract_subnet(
+    supernet: Supernet,
+    arch: Sequence[int] | Mapping[str, Option],
+    dataset: Dataset,
+    *,
+    title: str = "",
+    splits: Sequence[str] = MEASURED_SPLITS,
+) -> ExtractedSubnet:
+    """Calibrate on training images, cut out, count, and measure what was cut out.
+
+    Args:
+        supernet: not changed.
+        arch: option indices, or choice -> option.
+        dataset: what the supernet was trained on.
+        title: what the supernet is called; the family's label if empty.
+        splits: measure the accuracy on these.
+
+    Raises:
+        InvalidInput: the architecture is not one of the space, or the data do not fit the supernet.
+    """
+    space = supernet.space
+    chosen = space.from_dict(arch) if isinstance(arch, Mapping) else space.canonical(arch)
+    if dataset.input_shape != supernet.input_shape or len(dataset.classes) != supernet.classes:
+        raise InvalidInput(
+            f"{dataset.title} has images of shape {dataset.input_shape} and {len(dataset.classes)} classes; "
+            f"this supernet takes {supernet.input_shape} and tells {supernet.classes} classes apart."
+        )
+    statistics = supernet.calibrate(chosen, torch.from_numpy(dataset.calibration.x))
+    net = supernet.extract(chosen, statistics)
+    card = {"macs": _macs(supernet, chosen), "params": _params(net)}
+    for split in splits:
+        entry = _accuracy(net, dataset, split)
+        card["accuracy" if split == "validation" else f"{split}_accuracy"] = entry
+    return ExtractedSubnet(
+        net=net,
+        arch=space.to_dict(chosen),
+        arch_id=space.arch_id(chosen),
+        family=supernet.name,
+        supernet=title or supernet.label,
+        input_shape=dataset.input_shape,
+        classes=dataset.classes,
+        card=card,
+        data={
+            "title": dataset.title,
+            "source": dataset.source,
+            "licence": dataset.licence,
+            "fingerprint": dataset.fingerprint,
+        },
+    )
+
+
+def _macs(supernet: Supernet, arch: Sequence[int]) -> CardEntry:
+    total = sum(stage.macs for stage in supernet.costs(arch))
+    detail = "Multiply-accumulates of convolutions, linear layers and attention products for one image."
+    return CardEntry("MACs", total, Source.COUNTED, detail)
+
+
+def _params(net: nn.Module) -> CardEntry:
+    total = sum(parameter.numel() for parameter in net.parameters())
+    return CardEntry("Parameters", total, Source.COUNTED, "Trainable numbers, BatchNorm scale and offset included.")
+
+
+def _accuracy(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
+    part = dataset.split(split)
+    correct, n = count_correct(net, torch.from_numpy(part.x), torch.from_numpy(part.y)), len(part)
+    detail = f"{correct} of {n} {split} images of {dataset.title}, by predict.py in batches of {BATCH}."
+    return CardEntry(f"{split.capitalize()} accuracy", correct / n, Source.MEASURED, detail, correct, n)

@@ -1,0 +1,38 @@
+"""A saved torch.export program: the graph with its weights, loaded by torch without any code."""
+
+from __future__ import annotations
+
+import io
+
+import torch
+from torch import Tensor
+
+from core.errors import CoreError
+from core.export.base import EXPORTERS, Exporter
+from core.export.subnet import ExtractedSubnet
+from core.export.tracing import program_bytes
+
+
+@EXPORTERS.register("torch_export")
+class TorchExport(Exporter):
+    """A saved torch program (.pt2): `torch.export.load("file.pt2").module()` is the network."""
+
+    label = "Torch program (pt2)"
+    source = "torch.export, pytorch.org"
+    suffix = "pt2"
+    media_type = "application/octet-stream"
+    tolerance = 1e-5
+
+    def export(self, subnet: ExtractedSubnet) -> bytes:
+        try:
+            return program_bytes(subnet.net, subnet.input_shape)
+        except (RuntimeError, ValueError) as error:
+            raise CoreError("torch cannot write this subnet as a program; take another format.") from error
+
+    def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
+        try:
+            module = torch.export.load(io.BytesIO(data)).module()
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CoreError("torch refused the program it has just written.") from error
+        result: Tensor = module(images)
+        return result
