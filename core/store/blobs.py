@@ -119,11 +119,11 @@ class BlobStore:
                     view = view[os.write(descriptor, view) :]
                 os.fsync(descriptor)
                 if fcntl is not None:  # the lock is held until after the rename
-                    os.replace(tmp, self.path(sha256))
+                    tmp.replace(self.path(sha256))
             finally:
                 os.close(descriptor)
             if fcntl is None:
-                os.replace(tmp, self.path(sha256))
+                tmp.replace(self.path(sha256))
         except BaseException:
             tmp.unlink(missing_ok=True)
             raise

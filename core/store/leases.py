@@ -39,7 +39,7 @@ def this_host() -> str:
     """This machine since its start, and the process table we see; "" where the system does not tell."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{platform.node()}/{boot}/{os.readlink('/proc/self/ns/pid')}"
+        return f"{platform.node()}/{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
 

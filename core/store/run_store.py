@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from core.errors import InvalidInput, NotFound
@@ -72,20 +72,19 @@ class RunStore:
             DamagedArtifact: the database file is damaged.
             InvalidInput: `url` is no database URL, or its driver is not installed.
         """
-        self.url = url
-        self.home = home
+        self.home = home.absolute()
         try:
-            parsed = make_url(url)
-            database_file = None if parsed.get_backend_name() != "sqlite" else parsed.database
-            self._blobs = BlobStore(home / "blobs")
-            if database_file and database_file != ":memory:":
-                with plain_failures("opening the database"):
-                    Path(database_file).parent.mkdir(parents=True, exist_ok=True)
-            self._database = Database(parsed)
+            self._database = Database(_absolute(make_url(url)))
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise InvalidInput(
                 f"The database setting cannot be used: {error}. Check PARETOSCOPE_DATABASE_URL."
             ) from error
+        self.url = self._database.url.render_as_string(hide_password=False)
+        self.in_memory = self._database.in_memory
+        self._blobs = BlobStore(self.home / "blobs")
+        if self._database.is_sqlite and not self.in_memory:
+            with plain_failures("opening the database"):
+                Path(str(self._database.url.database)).parent.mkdir(parents=True, exist_ok=True)
         self._files = Files(self._database, self._blobs)
         self.leases = Leases(self._database)
         migrate(self._database)
@@ -345,6 +344,14 @@ class RunStore:
                 names = (f"{self._database.url.database}{suffix}" for suffix in ("", "-wal", "-shm"))
                 size += sum(Path(name).stat().st_size for name in names if Path(name).exists())
             return size
+
+
+def _absolute(url: URL) -> URL:
+    """`url` without dependence on the working folder, which differs between server and worker."""
+    path = url.database
+    if url.get_backend_name() != "sqlite" or not path or path == ":memory:" or path.startswith("file:"):
+        return url
+    return url.set(database=str(Path(path).absolute()))
 
 
 def _run(row: RowMapping) -> Run:

@@ -1,0 +1,243 @@
+"""Starts, cancels and resumes jobs, and notices when a server died with some.
+
+One manager per server process. Its dispatcher thread starts what is next in a fair queue, signs the
+leases of its runs, and passes on cancellations; each running job has a supervisor thread. Everything a
+page shows comes from the store, so a page in another process sees the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from core.errors import CoreError, InvalidInput
+from core.jobs.kinds import is_training, require_kind
+from core.jobs.queue import fair_order
+from core.jobs.supervisor import Supervisor
+from core.records import Run, RunState
+from core.store import RunStore
+from core.store.leases import Lease, Owner, Waiting
+
+MAX_QUEUED = 50
+"""Waiting jobs one session may have."""
+
+LEASE_SECONDS = 20.0
+"""An owner on another machine whose counter stands still for so long is dead."""
+
+_TICK_SECONDS = 0.1
+_IDLE_SECONDS = 1.0
+_BEAT_SECONDS = 1.0
+_CLOSE_SECONDS = 3.0
+_DIED = "The server that ran this has gone. What was saved is kept: resume the run to go on."
+_CLOSED = "The server was stopped. What was saved is kept: resume the run to go on."
+
+
+class JobManager:
+    """The jobs of one server."""
+
+    def __init__(self, store: RunStore) -> None:
+        """Mark the runs of dead servers as interrupted, remove what killed processes left, and start.
+
+        Raises:
+            InvalidInput: the store is in memory, where a worker cannot reach it.
+        """
+        if store.in_memory:
+            raise InvalidInput("Jobs need a store on the disk: choose a database file.")
+        self.store = store
+        self.owner = Owner()
+        self._lock = threading.Lock()
+        self._running: dict[str, Supervisor] = {}
+        self._served: list[str] = []
+        self._standing: dict[str, tuple[Lease, float]] = {}
+        self._next_beat = 0.0
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self.store.sweep()
+        self._interrupt_dead()
+        self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
+        self._dispatcher.start()
+
+    def submit(
+        self, kind: str, params: Mapping[str, Any], *, title: str, seed: int = 0, session: str = "local"
+    ) -> str:
+        """Queue a new run and return its id.
+
+        Args:
+            kind: name of the workflow.
+            params: JSON-able request.
+            title: what a person reads in a list.
+            seed: seed of all chance in the run.
+            session: who asks; sessions take turns.
+
+        Raises:
+            NotFound: there is no such workflow.
+            InvalidInput: the session has too many waiting jobs, or `params` is no JSON.
+        """
+        self._require_open()
+        require_kind(kind)
+        waiting = self.store.leases.queued(self.owner.owner_id)
+        if sum(job.session == session for job in waiting) >= MAX_QUEUED:
+            raise InvalidInput(f"You have {MAX_QUEUED} jobs waiting; let some finish or cancel them first.")
+        run_id = self.store.create_run(
+            kind, params, title=title, seed=seed, session=session, owner=self.owner
+        )
+        self._wake.set()
+        return run_id
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a queued or running job within two seconds; nothing happens to one that has ended.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        self.store.leases.request_cancel(run_id)
+        with self._lock:
+            supervisor = self._running.get(run_id)
+        if supervisor is not None:
+            supervisor.stop(RunState.CANCELLED)
+        self._wake.set()
+
+    def resume(self, run_id: str) -> None:
+        """Queue a failed, cancelled or interrupted run again; it goes on after what it had saved.
+
+        Raises:
+            NotFound: there is no such run.
+            InvalidInput: it is queued, running or done.
+        """
+        self._require_open()
+        self.store.leases.enqueue(run_id, self.owner)
+        self._wake.set()
+
+    def runs(self) -> list[Run]:
+        """All runs, newest first."""
+        return self.store.list_runs()
+
+    def run(self, run_id: str) -> Run:
+        """One run as it is now.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return self.store.get_run(run_id)
+
+    def queue_position(self, run_id: str) -> int | None:
+        """Place among the waiting jobs of its sort (1 is next), or None if it does not wait here."""
+        queue = self.store.leases.queued(self.owner.owner_id)
+        this = next((job for job in queue if job.run_id == run_id), None)
+        if this is None:
+            return None
+        return self._order(queue, is_training(this.kind)).index(this) + 1
+
+    def wait(self, run_id: str, timeout: float) -> Run:
+        """The run once it has ended, or as it is after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            run = self.run(run_id)
+            if run.state.is_final or time.monotonic() > deadline:
+                return run
+            time.sleep(0.03)
+
+    def worker_pid(self, run_id: str) -> int | None:
+        """Process id of the worker of a run that this manager runs now."""
+        with self._lock:
+            supervisor = self._running.get(run_id)
+        return supervisor.pid if supervisor else None
+
+    def close(self) -> None:
+        """Stop all workers and mark their runs and the queue as interrupted; takes a few seconds at most."""
+        self._closing.set()
+        self._wake.set()
+        self._dispatcher.join()
+        with self._lock:
+            supervisors = list(self._running.values())
+        for supervisor in supervisors:
+            supervisor.stop(RunState.INTERRUPTED)
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        while time.monotonic() < deadline and self._running:
+            for supervisor in supervisors:
+                supervisor.tick()
+            time.sleep(0.02)
+        for supervisor in supervisors:
+            supervisor.join(0.5)
+        with suppress(CoreError):
+            for job in self.store.leases.queued(self.owner.owner_id):
+                self.store.set_state(job.run_id, RunState.INTERRUPTED, _CLOSED)
+
+    def _require_open(self) -> None:
+        if self._closing.is_set():
+            raise InvalidInput("The server is being stopped and takes no more jobs.")
+
+    def _dispatch(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._tick()
+            except CoreError as error:
+                logging.getLogger(__name__).warning("jobs wait: %s", error)
+            except Exception:
+                logging.getLogger(__name__).exception("the job dispatcher met an unexpected error")
+            self._wake.wait(_TICK_SECONDS if self._running else _IDLE_SECONDS)
+            self._wake.clear()
+
+    def _tick(self) -> None:
+        with self._lock:
+            running = dict(self._running)
+        for supervisor in running.values():
+            supervisor.tick()
+        if running:
+            for run_id in self.store.leases.cancel_requests(self.owner):
+                if run_id in running:
+                    running[run_id].stop(RunState.CANCELLED)
+        queue = self.store.leases.queued(self.owner.owner_id)
+        for training in (True, False):
+            if not any(supervisor.is_training == training for supervisor in running.values()):
+                self._start_next(self._order(queue, training))
+        now = time.monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + _BEAT_SECONDS
+            if queue or running:
+                self.store.leases.beat(self.owner)
+            self._interrupt_dead()
+
+    def _order(self, queue: list[Waiting], training: bool) -> list[Waiting]:
+        with self._lock:
+            served = list(self._served)
+        return fair_order([job for job in queue if is_training(job.kind) == training], served)
+
+    def _start_next(self, order: list[Waiting]) -> None:
+        for job in order:
+            attempt = self.store.leases.claim(job.run_id, self.owner)
+            if attempt is None:  # cancelled in this moment
+                continue
+            supervisor = Supervisor(self.store, job.run_id, job.kind, attempt, self._ended)
+            with self._lock:
+                self._running[job.run_id] = supervisor
+                if job.session in self._served:
+                    self._served.remove(job.session)
+                self._served.append(job.session)
+            supervisor.start()
+            return
+
+    def _ended(self, run_id: str) -> None:
+        with self._lock:
+            self._running.pop(run_id, None)
+        self._wake.set()
+
+    def _interrupt_dead(self) -> None:
+        """Mark runs whose owner is gone, by its process here or by its standing counter elsewhere."""
+        now = time.monotonic()
+        leases = self.store.leases.of_others(self.owner)
+        standing: dict[str, tuple[Lease, float]] = {}
+        for lease in leases:
+            alive = lease.owner.alive_here()
+            before, since = self._standing.get(lease.run_id, (None, now))
+            if before != lease:
+                since = now
+            if alive is False or (alive is None and now - since > LEASE_SECONDS):
+                self.store.leases.interrupt(lease, _DIED)
+            else:
+                standing[lease.run_id] = (lease, since)
+        self._standing = standing

@@ -1,0 +1,316 @@
+"""Runs, supernets, logs, states, migrations."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound, StorageFailed
+from core.records import Measurement, RunState
+from core.store import RunStore
+from core.store.schema import HEAD, Base
+
+
+@pytest.fixture(params=["file", "memory_database"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
+    url = "sqlite://" if request.param == "memory_database" else f"sqlite:///{tmp_path / 'p.db'}"
+    with RunStore(url, tmp_path) as opened:
+        yield opened
+
+
+def test_a_run_comes_back_as_it_was_asked_for(store: RunStore) -> None:
+    run_id = store.create_run(
+        "train_x", {"b": 1, "a": [True, None]}, title="Ünïcode", seed=2**70, session="s"
+    )
+    run = store.get_run(run_id)
+    assert (run.kind, run.params, run.title, run.seed, run.session) == (
+        "train_x",
+        {"b": 1, "a": [True, None]},
+        "Ünïcode",
+        2**70,
+        "s",
+    )
+    assert (run.state, run.fraction, run.message, run.eta_seconds) == (RunState.QUEUED, 0.0, "", None)
+    assert len(run_id) == 32
+    int(run_id, 16)
+
+
+def test_runs_are_listed_newest_first_and_by_state_and_kind(store: RunStore) -> None:
+    ids = [store.create_run(kind, {}, title="t") for kind in ("train_x", "search_x", "train_x")]
+    store.set_state(ids[0], RunState.DONE)
+    assert [run.run_id for run in store.list_runs()] == ids[::-1]
+    assert [run.run_id for run in store.list_runs(kind="train_x")] == [ids[2], ids[0]]
+    assert [run.run_id for run in store.list_runs(state=RunState.DONE)] == [ids[0]]
+    assert [run.run_id for run in store.list_runs(RunState.QUEUED, "train_x")] == [ids[2]]
+
+
+def test_unknown_ids_are_not_found(store: RunStore) -> None:
+    calls = [store.get_run, store.ledger, store.delete_run, store.supernet_path, store.delete_supernet]
+    for call in calls:
+        with pytest.raises(NotFound):
+            call("nothing")
+    with pytest.raises(NotFound):
+        store.set_state("nothing", RunState.DONE)
+    store.append_log("nothing", "line")
+    store.update_progress("nothing", 0.5, "")
+
+
+def test_a_final_state_stays(store: RunStore) -> None:
+    run_id = store.create_run("train_x", {}, title="t", state=RunState.RUNNING)
+    store.update_progress(run_id, 0.4, "working", 12.0)
+    assert (store.get_run(run_id).fraction, store.get_run(run_id).eta_seconds) == (0.4, 12.0)
+    assert store.set_state(run_id, RunState.CANCELLED, "enough") is True
+    assert store.set_state(run_id, RunState.DONE) is False
+    store.update_progress(run_id, 0.9, "late")
+    run = store.get_run(run_id)
+    assert (run.state, run.message, run.fraction, run.eta_seconds) == (
+        RunState.CANCELLED,
+        "enough",
+        0.4,
+        None,
+    )
+
+
+def test_progress_of_an_earlier_start_is_ignored(store: RunStore) -> None:
+    run_id = store.create_run("train_x", {}, title="t", state=RunState.RUNNING)
+    store.update_progress(run_id, 0.4, "stale", attempt=7)
+    assert store.get_run(run_id).fraction == 0.0
+
+
+def test_a_replaced_worker_can_write_nothing(store: RunStore) -> None:
+    run_id = store.create_run("train_x", {}, title="t", state=RunState.RUNNING)
+    stale = store.ledger(run_id, attempt=7)
+    writes = [
+        lambda: stale.checkpoint(b"x", fraction=0.1),
+        lambda: stale.add_measurements(0, [Measurement((0,), {})]),
+        lambda: stale.log_metrics(0, {}),
+        lambda: stale.save_artifact("a", b"x", "text/plain"),
+    ]
+    for write in writes:
+        with pytest.raises(Cancelled):
+            write()
+    fresh = store.ledger(run_id, attempt=0)
+    assert (fresh.latest_checkpoint(), fresh.measurements(), fresh.metrics(), fresh.artifacts()) == (
+        None,
+        [],
+        [],
+        [],
+    )
+    fresh.checkpoint(b"y", fraction=0.1)
+    store.set_state(run_id, RunState.INTERRUPTED)
+    with pytest.raises(Cancelled):
+        fresh.checkpoint(b"z", fraction=0.2)
+    assert fresh.latest_checkpoint() == b"y"
+
+
+def test_two_checkpoints_are_kept_and_older_files_removed(store: RunStore) -> None:
+    ledger = store.ledger(store.create_run("train_x", {}, title="t"))
+    for generation in range(6):
+        ledger.checkpoint(bytes([generation]) * 50, fraction=0.1)
+    assert len(list((store.home / "blobs").iterdir())) == 2
+
+
+def test_a_damaged_checkpoint_falls_back_one_generation(store: RunStore) -> None:
+    ledger = store.ledger(store.create_run("train_x", {}, title="t"))
+    ledger.checkpoint(b"older", fraction=0.1)
+    ledger.checkpoint(b"newer", fraction=0.2)
+    blobs = {path.read_bytes(): path for path in (store.home / "blobs").iterdir()}
+    blobs[b"newer"].write_bytes(b"newex")
+    assert ledger.latest_checkpoint() == b"older"
+    blobs[b"older"].unlink()
+    with pytest.raises(DamagedArtifact, match="Both"):
+        ledger.latest_checkpoint()
+
+
+def test_a_deleted_run_takes_its_files_along_but_not_shared_ones(store: RunStore) -> None:
+    first, second = (store.create_run("train_x", {}, title="t", state=RunState.RUNNING) for _ in range(2))
+    for run_id in (first, second):
+        store.ledger(run_id).save_artifact("same", b"shared", "text/plain")
+    store.ledger(first).checkpoint(b"own", fraction=0.1)
+    store.ledger(first).add_measurements(0, [Measurement((0,), {"accuracy": 1.0})])
+    store.append_log(first, "line")
+    with pytest.raises(InvalidInput, match="cancel"):
+        store.delete_run(first)
+    store.set_state(first, RunState.DONE)
+    store.delete_run(first)
+    assert [run.run_id for run in store.list_runs()] == [second]
+    assert [path.read_bytes() for path in (store.home / "blobs").iterdir()] == [b"shared"]
+    assert store.ledger(second).artifact("same") == b"shared"
+    assert (store.check(), store.log_lines(first)) == ([], [])
+
+
+def test_the_log_keeps_its_last_lines(store: RunStore) -> None:
+    run_id, other = (store.create_run("train_x", {}, title="t") for _ in range(2))
+    store.append_log(other, "untouched")
+    for start in range(0, 30, 10):
+        store.append_log(run_id, *(str(start + i) for i in range(10)), keep=12)
+    assert store.log_lines(run_id) == [str(i) for i in range(18, 30)]
+    assert store.log_lines(other) == ["untouched"]
+
+
+def test_supernets_come_and_go(store: RunStore) -> None:
+    card = {"family": "elastic_cnn", "data": "digits", "epochs": 3}
+    first = store.add_supernet("mine", b"weights", card)
+    second = store.add_supernet("copy", b"weights", {})
+    assert {s.supernet_id for s in store.list_supernets()} == {first, second}
+    found = store.get_supernet(first)
+    assert (found.name, found.family, found.data, found.size, dict(found.card)) == (
+        "mine",
+        "elastic_cnn",
+        "digits",
+        7,
+        card,
+    )
+    store.delete_supernet(first)
+    assert store.supernet_path(second).read_bytes() == b"weights"
+    store.supernet_path(second).write_bytes(b"changed")
+    with pytest.raises(DamagedArtifact):
+        store.supernet_path(second)
+    store.delete_supernet(second)
+    assert (store.list_supernets(), list((store.home / "blobs").iterdir())) == ([], [])
+
+
+def test_refuses_what_cannot_be_stored(store: RunStore) -> None:
+    with pytest.raises(InvalidInput):
+        store.create_run("train_x", {"a": object()}, title="t")
+    with pytest.raises(InvalidInput):
+        store.create_run("train_x", {"a": "x" * 5_000_000}, title="t")
+    with pytest.raises(InvalidInput):
+        store.create_run("train_x", {}, title="")
+    assert store.list_runs() == []
+
+
+def test_storage_counts_files_and_database(store: RunStore) -> None:
+    before = store.storage_bytes()
+    store.add_supernet("big", b"x" * 100_000, {})
+    assert store.storage_bytes() >= before + 100_000
+
+
+def test_threads_share_a_store(store: RunStore) -> None:
+    ledger = store.ledger(store.create_run("train_x", {}, title="t"))
+    errors: list[BaseException] = []
+
+    def write(step: int) -> None:
+        try:
+            for i in range(10):
+                ledger.add_measurements(step, [Measurement((step, i), {"accuracy": 0.5})])
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(step,)) for step in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(m.arch for _, m in ledger.measurements()) == [(s, i) for s in range(6) for i in range(10)]
+    assert store.check() == []
+
+
+def test_opening_at_head_is_fast_and_without_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'p.db'}"
+    RunStore(url, tmp_path).close()
+    code = (
+        "import sys, time, pathlib; from core.store import RunStore; began = time.perf_counter();"
+        "RunStore(sys.argv[1], pathlib.Path(sys.argv[2]));"
+        "print(time.perf_counter() - began, 'alembic' in sys.modules)"
+    )
+    arguments = [sys.executable, "-c", code, url, str(tmp_path)]
+    runs = [
+        subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split() for _ in range(3)
+    ]
+    assert {loaded for _, loaded in runs} == {"False"}
+    assert min(float(seconds) for seconds, _ in runs) < 0.1
+
+
+def test_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path).close()
+    engine = create_engine(f"sqlite:///{tmp_path / 'p.db'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        assert context.get_current_revision() == HEAD
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    engine.dispose()
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'p.db'}"
+    RunStore(url, tmp_path).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(StorageFailed, match="newer"):
+        RunStore(url, tmp_path)
+
+
+def test_a_migration_that_dies_leaves_nothing_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alembic import op
+
+    url, create, count = f"sqlite:///{tmp_path / 'p.db'}", op.create_table, iter(range(100))
+
+    def dies_at_the_third(*args: object, **kwargs: object) -> object:
+        if next(count) == 2:
+            raise OSError(28, "No space left on device")
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(op, "create_table", dies_at_the_third)
+    with pytest.raises(StorageFailed, match="full"):
+        RunStore(url, tmp_path)
+    monkeypatch.undo()
+    with RunStore(url, tmp_path) as store:
+        assert store.list_runs() == []
+
+
+def test_processes_may_create_the_store_together(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from core.store import RunStore;"
+        "s = RunStore(sys.argv[1], pathlib.Path(sys.argv[2])); s.create_run('train_x', {}, title='t')"
+    )
+    arguments = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'p.db'}", str(tmp_path)]
+    processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+    with RunStore(arguments[-2], tmp_path) as store:
+        assert len(store.list_runs()) == 4
+
+
+def test_relative_urls_do_not_depend_on_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with RunStore("sqlite:///deep/er/p.db", Path("home")) as store:
+        run_id = store.create_run("train_x", {}, title="t")
+        monkeypatch.chdir("/")
+        with RunStore(store.url, store.home) as again:
+            assert again.get_run(run_id).title == "t"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuchdb://host/db", "oracle://u:p@host/db"])
+def test_an_unusable_url_is_said_plainly(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="PARETOSCOPE_DATABASE_URL"):
+        RunStore(url, tmp_path)
+
+
+def test_times_are_for_display_only(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = []
+    for now in (1e9, 2e9, 5e8, -3.0):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        ids.append(store.create_run("train_x", {}, title="t", state=RunState.RUNNING))
+        store.ledger(ids[-1]).checkpoint(str(now).encode(), fraction=0.1)
+    assert [run.run_id for run in store.list_runs()] == ids[::-1]
+    assert store.ledger(ids[0]).latest_checkpoint() == b"1000000000.0"
