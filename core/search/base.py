@@ -1,0 +1,123 @@
+"""The search contract: ask for architectures, tell what they measured.
+
+An algorithm never evaluates anything, so the same one serves a worker process, a test and a lecture
+demo that presses "next" by hand. The life of a search:
+
+1. Whoever runs it (`core.workflows.search_front`, a test, a lesson) builds the algorithm from the
+   space, the objectives, a seed and its settings. Nothing else goes in: no supernet, no data.
+2. `ask(n)` returns at most n architectures, best n = `batch_size`; an empty answer means that the
+   algorithm is finished. The caller measures them wherever it likes.
+3. `tell(measurements)` hands over what was measured, in the order asked. A measurement may lack an
+   objective or be NaN: that architecture counts as worse than every measured one. Architectures the
+   algorithm never asked for are welcome (results of an earlier run).
+4. Back to 2. Several `ask` may come before a `tell`; the answers then know less, nothing else.
+
+One thread calls; nothing is locked. There are no files, no clock, no global random state and no
+torch, so a search is resumed by building the algorithm again with the same seed and repeating the
+stored calls: the same calls get the same answers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import InvalidInput
+from core.records import Measurement, Objective
+from core.registry import Registry
+from core.spaces import Arch, SearchSpace
+
+ALGORITHMS = Registry("algorithm", "core.search", "ALGORITHMS")
+
+
+class AlgorithmConfig(BaseModel):
+    """Settings of an algorithm; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SearchAlgorithm(ABC):
+    """Proposes architectures; learns from measurements.
+
+    Args:
+        space: where to search.
+        objectives: at least one; the order is the order of columns.
+        seed: decides every draw.
+        config: the algorithm's settings; None for the defaults.
+
+    Raises:
+        InvalidInput: there is no objective, one is named twice, or a setting is unknown or out of bounds.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str] = ""
+    adapts: ClassVar[bool] = True
+    """Whether measurements change what is asked next."""
+
+    Config: ClassVar[type[AlgorithmConfig]] = AlgorithmConfig
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        seed: int,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        names = [objective.name for objective in objectives]
+        if not names or len(set(names)) != len(names):
+            raise InvalidInput("A search needs at least one objective, and each only once.")
+        self.space = space
+        self.objectives = tuple(objectives)
+        self.seed = int(seed)
+        self.config = self._validated(config or {})
+
+    @property
+    def batch_size(self) -> int:
+        """How many architectures the algorithm would like to be asked for at a time."""
+        return 64
+
+    @abstractmethod
+    def ask(self, n: int) -> list[Arch]:
+        """At most n architectures to measure next, in canonical form, all different; empty when finished."""
+
+    @abstractmethod
+    def tell(self, measurements: Sequence[Measurement]) -> None:
+        """Take in measurements; an empty list changes nothing."""
+
+    def _validated(self, config: Mapping[str, Any]) -> Any:
+        try:
+            return self.Config.model_validate(dict(config))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise InvalidInput(f"Algorithm {self.name!r}: {field}: {first['msg']}.") from error
+
+
+def create(
+    name: str,
+    space: SearchSpace,
+    objectives: Sequence[Objective],
+    seed: int,
+    config: Mapping[str, Any] | None = None,
+) -> SearchAlgorithm:
+    """The algorithm registered under `name`, ready to be asked.
+
+    Raises:
+        NotFound: there is no such algorithm.
+        InvalidInput: a setting does not fit.
+    """
+    algorithm: SearchAlgorithm = ALGORITHMS.get(name)(space, objectives, seed, config)
+    return algorithm
+
+
+def cost_array(measurements: Sequence[Measurement], objectives: Sequence[Objective]) -> NDArray[np.float64]:
+    """Objective values as (n, m) costs: smaller is better in every column, NaN where nothing was measured."""
+    values = [[float(m.values.get(o.name, np.nan)) for o in objectives] for m in measurements]
+    signs = np.array([-1.0 if o.maximize else 1.0 for o in objectives])
+    return np.array(values, dtype=float).reshape(-1, len(objectives)) * signs
