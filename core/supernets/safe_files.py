@@ -197,9 +197,20 @@ def _check_metadata(metadata: Any) -> None:
     if (
         not isinstance(metadata, dict)
         or len(metadata) > _MAX_METADATA_KEYS
-        or not all(isinstance(value, str) and len(key) <= 200 for key, value in metadata.items())
+        or not all(len(key) <= 200 and _is_text(key) and _is_text(value) for key, value in metadata.items())
     ):
         raise InvalidInput("The description inside the safetensors file is not plain text.")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value is text that can be written out again (JSON may smuggle half a character in)."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_tensor(name: str, entry: Any) -> tuple[int, int]:

@@ -146,12 +146,17 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
 
 
 def test_a_download_can_be_cancelled(monkeypatch):
-    release = threading.Event()
-    monkeypatch.setattr(sklearn.datasets, "fetch_openml", lambda **kwargs: release.wait(30))
+    started, release = threading.Event(), threading.Event()
+
+    def fetch(**kwargs):
+        started.set()
+        release.wait(30)
 
     def cancel(fraction: float, message: str) -> None:
+        started.wait(10)
         raise Cancelled("stopped")
 
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
     with pytest.raises(Cancelled):
         load_dataset("mnist", on_progress=cancel)
     release.set()
