@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
-from core.store.failures import plain_failures
+from core.store.failures import plain_failures, readable_rows
 
 _BUSY_SECONDS = 30.0
 _ADVISORY_LOCK = 7_266_573  # any fixed number: the name of our lock on a shared Postgres
@@ -47,8 +47,14 @@ class Database:
 
     @contextmanager
     def read(self, doing: str = "reading the database") -> Iterator[Connection]:
-        """A transaction that sees one consistent state and writes nothing."""
-        with self._turn, plain_failures(doing), self.engine.begin() as connection:
+        """A transaction that sees one consistent state and writes nothing.
+
+        Rows are decoded inside the block.
+
+        Raises:
+            DamagedArtifact: the database or a row in it cannot be read.
+        """
+        with self._turn, readable_rows(), plain_failures(doing), self.engine.begin() as connection:
             yield connection
 
     @contextmanager

@@ -7,6 +7,7 @@ noticed first; a person needs to read only what was kept and what to do.
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,21 +31,31 @@ def plain_failures(doing: str) -> Iterator[None]:
         yield
     except CoreError:
         raise
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
         raise explain(error, doing) from error
+
+
+@contextmanager
+def readable_rows() -> Iterator[None]:
+    """Raise `DamagedArtifact` if a stored row cannot be decoded inside, as after a flipped bit."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise DamagedArtifact(
+            "The database holds a row that cannot be read. Run the check command to see what is damaged."
+        ) from error
 
 
 def explain(error: Exception, doing: str) -> CoreError:
     """The exception to show instead of `error`."""
     if isinstance(error, OSError):
         return _explain_os(error, doing)
+    if isinstance(error, UnicodeError):  # SQLite's own words about a damaged file, or a damaged text
+        return _damaged(doing)
     cause = getattr(error, "orig", None) or error
     text = str(cause).lower()
     if "malformed" in text or "not a database" in text:
-        return DamagedArtifact(
-            f"The database is damaged, so {doing} failed. Run the check command, and restore a backup of the "
-            "database file if it confirms this."
-        )
+        return _damaged(doing)
     if "full" in text:
         return StorageFailed(f"The disk is full, so {doing} failed. {_KEPT}: free some space and resume.")
     if "disk i/o" in text:
@@ -67,6 +78,13 @@ def _explain_os(error: OSError, doing: str) -> StorageFailed:
         return StorageFailed(_denied(doing))
     reason = error.strerror or type(error).__name__
     return StorageFailed(f"The disk refused {doing} ({reason}). {_KEPT}: try again.")
+
+
+def _damaged(doing: str) -> DamagedArtifact:
+    return DamagedArtifact(
+        f"The database is damaged, so {doing} failed. Run the check command, and restore a backup of the "
+        "database file if it confirms this."
+    )
 
 
 def _denied(doing: str) -> str:

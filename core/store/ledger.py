@@ -152,11 +152,10 @@ class RunLedger:
         query = select(row.step, row.arch, row.objective_values, row.source)
         query = query.where(row.run_id == self.run_id, row.ordinal >= after).order_by(row.ordinal)
         with self._database.read() as connection:
-            found = connection.execute(query).all()
-        return [
-            (step, Measurement(tuple(json.loads(arch)), json.loads(values), source))
-            for step, arch, values, source in found
-        ]
+            return [
+                (step, Measurement(tuple(json.loads(arch)), json.loads(values), source))
+                for step, arch, values, source in connection.execute(query)
+            ]
 
     def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
         text = plain_json(metrics)
@@ -171,8 +170,8 @@ class RunLedger:
     def metrics(self) -> list[dict[str, Any]]:
         query = select(MetricRow.step, MetricRow.metric_values).where(MetricRow.run_id == self.run_id)
         with self._database.read() as connection:
-            found = connection.execute(query.order_by(MetricRow.step)).all()
-        return [{**json.loads(text), "step": step} for step, text in found]
+            found = connection.execute(query.order_by(MetricRow.step))
+            return [{**json.loads(text), "step": step} for step, text in found]
 
     def save_artifact(self, name: str, data: bytes, media_type: str) -> str:
         require_name(name)

@@ -302,9 +302,9 @@ class RunStore:
         query = select(SupernetRow.__table__).where(SupernetRow.supernet_id == supernet_id)
         with self._database.read() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        if row is None:
-            raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
-        return _supernet(row)
+            if row is None:
+                raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
+            return _supernet(row)
 
     def supernet_path(self, supernet_id: str) -> Path:
         """The verified file of a stored supernet, to read and not to change.
