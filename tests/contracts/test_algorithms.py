@@ -1,0 +1,221 @@
+"""What every search algorithm promises, checked on all that are registered."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+from core.errors import InvalidInput
+from core.records import Measurement, Objective
+from core.search import ALGORITHMS, SearchAlgorithm, create
+from core.spaces import Arch, SearchSpace
+from tests.helpers.planted import COST, QUALITY, Planted, flat_space, large_space, small_space
+
+BOTH = (QUALITY, COST)
+NAMES = ALGORITHMS.names()
+ADAPTIVE = [name for name in NAMES if ALGORITHMS.get(name).adapts]
+
+every_algorithm = pytest.mark.parametrize("name", NAMES)
+
+
+def build(
+    name: str, space: SearchSpace, seed: int = 0, objectives: Sequence[Objective] = BOTH
+) -> SearchAlgorithm:
+    return create(name, space, objectives, seed)
+
+
+def drive(algorithm: SearchAlgorithm, planted: Planted, budget: int, batch: int | None = None) -> list[Arch]:
+    """Ask and tell until the budget is spent or the algorithm is finished; what was asked, in order."""
+    asked: list[Arch] = []
+    while len(asked) < budget:
+        archs = algorithm.ask(min(batch or algorithm.batch_size, budget - len(asked)))
+        if not archs:
+            break
+        asked += archs
+        algorithm.tell(planted.measure(archs))
+    return asked
+
+
+@every_algorithm
+@pytest.mark.parametrize("space", [small_space(), large_space()], ids=["small", "large"])
+@pytest.mark.parametrize("n", [1, 3, 40])
+def test_asks_for_different_canonical_architectures_at_most_n(name: str, space: SearchSpace, n: int) -> None:
+    algorithm, planted = build(name, space), Planted(space)
+    seen: list[Arch] = []
+    for _ in range(6):
+        archs = algorithm.ask(n)
+        assert len(archs) <= n
+        for arch in archs:
+            assert type(arch) is tuple
+            assert all(type(option) is int for option in arch)
+            assert space.canonical(arch) == arch
+        seen += archs
+        algorithm.tell(planted.measure(archs))
+    assert seen
+    assert len(set(seen)) == len(seen)
+
+
+@every_algorithm
+def test_asking_for_nothing_and_telling_nothing_change_nothing(name: str) -> None:
+    space = large_space()
+    algorithm, plain = build(name, space), build(name, space)
+    algorithm.tell([])
+    assert algorithm.ask(0) == []
+    algorithm.tell([])
+    assert algorithm.ask(20) == plain.ask(20)
+
+
+@every_algorithm
+def test_the_same_seed_asks_the_same(name: str) -> None:
+    planted = Planted(large_space())
+    first, second = (drive(build(name, planted.space, seed=3), planted, 150) for _ in range(2))
+    assert first == second
+    if name != "exhaustive":
+        assert drive(build(name, planted.space, seed=4), planted, 150) != first
+
+
+@every_algorithm
+@pytest.mark.parametrize("batch", [7, None], ids=["odd batches", "its own batches"])
+def test_replaying_the_log_continues_identically_at_every_cut(name: str, batch: int | None) -> None:
+    planted = Planted(large_space())
+    algorithm = build(name, planted.space, seed=5)
+    size = batch or algorithm.batch_size
+    log: list[tuple[int, list[Arch]]] = []
+    for _ in range(6):
+        archs = algorithm.ask(size)
+        log.append((size, archs))
+        algorithm.tell(planted.measure(archs))
+    for cut in range(len(log)):
+        resumed = build(name, planted.space, seed=5)
+        for n, archs in log[:cut]:
+            resumed.ask(n)
+            resumed.tell(planted.measure(archs))
+        for n, archs in log[cut:]:
+            assert resumed.ask(n) == archs
+            resumed.tell(planted.measure(archs))
+
+
+@every_algorithm
+@pytest.mark.parametrize("batch", [5, 64])
+def test_a_small_space_is_finished_having_seen_everything_once(name: str, batch: int) -> None:
+    planted = Planted(small_space())
+    algorithm = build(name, planted.space)
+    asked = drive(algorithm, planted, 10_000, batch)
+    assert sorted(asked) == [tuple(row) for row in planted.space.array().tolist()]
+    assert algorithm.ask(10) == []
+
+
+@every_algorithm
+def test_a_space_of_one_architecture(name: str) -> None:
+    space = SearchSpace(large_space().choices[:0] + small_space().choices[-1:])
+    assert drive(build(name, space), Planted(space), 10) == [(0,)]
+
+
+@every_algorithm
+@pytest.mark.parametrize("share", [0.3, 1.0], ids=["some", "all"])
+def test_tolerates_missing_infinite_and_nan_measurements(name: str, share: float) -> None:
+    space, rng = large_space(), np.random.default_rng(1)
+    planted, algorithm = Planted(space), build(name, space)
+    broken = [
+        {"quality": float("nan"), "cost": 1.0},
+        {"quality": float("inf"), "cost": float("-inf")},
+        {"cost": float("nan")},
+        {},
+    ]
+    for _ in range(5):
+        archs = algorithm.ask(algorithm.batch_size)
+        assert archs
+        measured = planted.measure(archs)
+        algorithm.tell(
+            [Measurement(m.arch, broken[rng.integers(4)]) if rng.random() < share else m for m in measured]
+        )
+
+
+@every_algorithm
+def test_several_asks_may_come_before_a_tell(name: str) -> None:
+    planted = Planted(large_space())
+    algorithm = build(name, planted.space)
+    first, second = algorithm.ask(30), algorithm.ask(30)
+    assert len({*first, *second}) == 60
+    algorithm.tell(planted.measure(second))
+    algorithm.tell(planted.measure(first))
+    assert len(algorithm.ask(30)) == 30
+
+
+@every_algorithm
+def test_takes_in_what_it_never_asked_for(name: str) -> None:
+    planted = Planted(large_space())
+    rows = planted.space.sample_array(80, np.random.default_rng(0))
+    algorithm = build(name, planted.space)
+    algorithm.tell(planted.measure([tuple(row) for row in rows.tolist()]))
+    assert len(set(algorithm.ask(30))) == 30
+
+
+@every_algorithm
+@pytest.mark.parametrize("objectives", [(QUALITY,), (COST, QUALITY)], ids=["one", "other order"])
+def test_any_number_and_order_of_objectives(name: str, objectives: tuple[Objective, ...]) -> None:
+    planted = Planted(large_space())
+    assert len(drive(build(name, planted.space, objectives=objectives), planted, 200)) == 200
+
+
+@every_algorithm
+def test_touches_no_global_random_state(name: str) -> None:
+    planted = Planted(large_space())
+    numpy_before, python_before = np.random.get_state(), random.getstate()
+    drive(build(name, planted.space), planted, 200)
+    numpy_after = np.random.get_state()
+    assert all(np.array_equal(a, b) for a, b in zip(numpy_before, numpy_after, strict=True))
+    assert random.getstate() == python_before
+
+
+@every_algorithm
+def test_settings_are_described_and_unknown_ones_refused(name: str) -> None:
+    algorithm = ALGORITHMS.get(name)
+    assert issubclass(algorithm.Config, BaseModel)
+    algorithm.Config()
+    assert all(field.description for field in algorithm.Config.model_fields.values())
+    info = ALGORITHMS.info(name)
+    assert info.label
+    assert info.source
+    assert info.summary.endswith(".")
+    with pytest.raises(InvalidInput, match="no_such_setting"):
+        create(name, small_space(), BOTH, 0, {"no_such_setting": 1})
+    with pytest.raises(InvalidInput, match="only once"):
+        create(name, small_space(), (COST, COST), 0)
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
+@pytest.mark.parametrize("maximize", [True, False])
+def test_an_adaptive_algorithm_goes_the_way_the_objective_points(name: str, maximize: bool) -> None:
+    planted = Planted(flat_space())
+    objective = Objective("quality", "", "", maximize, QUALITY.how, "")
+    asked = drive(build(name, planted.space, objectives=(objective,)), planted, 800)
+    values = [planted.values(arch)["quality"] for arch in asked]
+    draws = planted.space.sample_array(2000, np.random.default_rng(0)).tolist()
+    by_chance = [planted.values(tuple(row))["quality"] for row in draws]
+    late = np.mean(values[-200:])
+    assert late > np.quantile(by_chance, 0.95) if maximize else late < np.quantile(by_chance, 0.05)
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_an_adaptive_algorithm_finds_a_planted_optimum(name: str) -> None:
+    space = flat_space(6)
+    planted = Planted(space)
+    best = max(map(tuple, space.array().tolist()), key=lambda arch: planted.values(arch)["quality"])
+    found = [best in drive(build(name, space, seed, (QUALITY,)), planted, 240) for seed in range(8)]
+    # By chance each run has it with probability 240 / 729, all eight together with 0.01 %.
+    assert sum(found) == 8
+
+
+def test_listing_the_algorithms_imports_none() -> None:
+    code = (
+        "import sys; from core.search import ALGORITHMS; assert len(ALGORITHMS.describe()) >= 3; "
+        "assert not {'pymoo', 'torch', 'core.search.nsga2'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

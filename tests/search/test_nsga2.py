@@ -1,0 +1,158 @@
+"""NSGA-II: better than chance, and its parts against their definitions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from core.pareto import hypervolume, non_dominated
+from core.records import Measurement
+from core.search import create
+from core.search.nsga2 import NSGA2, _finite
+from core.spaces import Arch
+from tests.helpers.planted import COST, QUALITY, Planted, large_space, small_space
+
+BOTH = (QUALITY, COST)
+
+
+def searched(name: str, planted: Planted, seed: int, budget: int, **config: object) -> np.ndarray:
+    """(budget, 2) quality and cost of everything a search measured."""
+    algorithm = create(name, planted.space, BOTH, seed, config)
+    values: list[list[float]] = []
+    while len(values) < budget:
+        measured = planted.measure(algorithm.ask(min(50, budget - len(values))))
+        algorithm.tell(measured)
+        values += [[m.values["quality"], m.values["cost"]] for m in measured]
+    return np.array(values)
+
+
+@pytest.mark.parametrize("initial", ["extremes", "random"])
+def test_beats_random_search_on_a_large_space_with_every_seed(initial: str) -> None:
+    planted = Planted(large_space())
+    assert planted.space.size > 10**6
+
+    def volumes(name: str, **config: object) -> list[float]:
+        points = [searched(name, planted, seed, 1000, **config) for seed in range(6)]
+        return [hypervolume(p, planted.reference, maximize=[True, False]) for p in points]
+
+    evolved, drawn = volumes("nsga2", initial=initial), volumes("random_search")
+    # Complete separation of 6 against 6 happens by chance once in 924.
+    assert min(evolved) > max(drawn)
+    assert np.mean(evolved) - np.mean(drawn) > 5 * np.hypot(np.std(evolved), np.std(drawn)) / np.sqrt(6)
+
+
+def test_one_cut_and_free_mixing_are_about_equally_good() -> None:
+    planted = Planted(large_space())
+
+    def mean_volume(points: int) -> float:
+        runs = [searched("nsga2", planted, seed, 500, crossover_points=points) for seed in range(4)]
+        return float(np.mean([hypervolume(r, planted.reference, maximize=[True, False]) for r in runs]))
+
+    assert mean_volume(1) == pytest.approx(mean_volume(0), rel=0.05)
+
+
+def test_the_first_generation_has_both_ends_of_the_space() -> None:
+    space = large_space()
+    assert create("nsga2", space, BOTH, 0).ask(50)[:2] == [space.smallest, space.largest]
+    drawn = create("nsga2", space, BOTH, 0, {"initial": "random"}).ask(50)
+    assert not {space.smallest, space.largest} & set(drawn)
+
+
+def test_a_generation_is_the_population() -> None:
+    assert create("nsga2", large_space(), BOTH, 0, {"population": 12}).batch_size == 12
+
+
+@given(
+    costs=arrays(float, st.tuples(st.integers(1, 30), st.just(2)), elements=st.integers(0, 5).map(float)),
+    size=st.integers(2, 12),
+)
+def test_survivors_are_the_least_dominated(costs: np.ndarray, size: int) -> None:
+    space = large_space()
+    archs = _distinct(space.sample_array(200, np.random.default_rng(0)), len(costs))
+    algorithm = NSGA2(space, BOTH, 0, {"population": size})
+    algorithm.tell(
+        [
+            Measurement(arch, {"quality": -c[0], "cost": c[1]})
+            for arch, c in zip(archs, costs.tolist(), strict=True)
+        ]
+    )
+    algorithm._survive()
+    kept = algorithm._costs
+    assert len(kept) == min(size, len(costs))
+    # Whole layers first: nothing dropped may lie in an earlier layer than something kept.
+    layer, rest, of_cost = 0, costs, {}
+    while len(rest):
+        front = non_dominated(rest, maximize=[False, False])
+        of_cost |= {tuple(c): layer for c in rest[front].tolist()}
+        rest, layer = rest[~front], layer + 1
+    layers = sorted(of_cost[tuple(c)] for c in costs.tolist())
+    assert sorted(of_cost[tuple(c)] for c in kept.tolist()) == layers[: len(kept)]
+
+
+def test_the_crowded_comparison_prefers_low_rank_then_room() -> None:
+    algorithm = NSGA2(small_space(), BOTH, 0)
+    algorithm._ranks = np.array([0, 1, 0, 0])
+    algorithm._crowding = np.array([1.0, np.inf, np.inf, np.inf])
+    pairs = np.array([[0, 1], [1, 0], [0, 2], [2, 0]] + [[2, 3]] * 200)
+    winners = algorithm._winners(None, pairs, np.random.default_rng(0))[:, 0]
+    assert winners[:4].tolist() == [0, 0, 2, 2]
+    assert 60 < (winners[4:] == 2).sum() < 140  # equals are decided by chance
+
+
+odd = st.sampled_from([0.0, 1.0, 2.5, -1e300, 1e300, np.inf, -np.inf, np.nan])
+
+
+@given(arrays(float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=odd))
+def test_odd_costs_become_finite_in_the_same_order(costs: np.ndarray) -> None:
+    before = costs.copy()
+    result = _finite(costs)
+    np.testing.assert_array_equal(costs, before)
+    assert np.isfinite(result).all()
+    unknown = np.isnan(costs).any(axis=1)
+    for column, finite in zip(costs[~unknown].T, result[~unknown].T, strict=True):
+        np.testing.assert_array_equal(column[:, None] < column, finite[:, None] < finite)
+    if unknown.any() and not unknown.all():
+        assert (result[unknown].min(axis=0) > result[~unknown].max(axis=0)).all()
+
+
+def test_a_failed_measurement_is_no_parent_while_there_are_good_ones() -> None:
+    planted = Planted(large_space())
+    algorithm = NSGA2(planted.space, BOTH, 0, {"population": 10})
+    first = planted.measure(algorithm.ask(10))
+    second = [Measurement(arch, {"quality": float("nan"), "cost": -1e9}) for arch in algorithm.ask(10)]
+    algorithm.tell(second)
+    algorithm.tell(first)
+    algorithm.ask(1)
+    assert set(algorithm._parents) == {m.arch for m in first}
+
+
+def test_costs_less_than_a_fifth_of_a_millisecond_per_evaluation() -> None:
+    planted = Planted(large_space(22))  # 45 choices
+    algorithm = create("nsga2", planted.space, BOTH, 0)
+    measured = planted.measure(algorithm.ask(50))
+    spent = []
+    for _ in range(12):
+        start = time.process_time()
+        algorithm.tell(measured)
+        archs = algorithm.ask(50)
+        spent.append(time.process_time() - start)
+        measured = planted.measure(archs)
+    assert np.median(spent) / 50 < 0.2e-3
+
+
+def test_importing_it_prints_nothing_and_warns_of_nothing() -> None:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import core.search.nsga2"], capture_output=True, check=True
+    )
+    assert result.stdout == result.stderr == b""
+
+
+def _distinct(rows: np.ndarray, n: int) -> list[Arch]:
+    return list(dict.fromkeys(map(tuple, rows.tolist())))[:n]
