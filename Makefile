@@ -1,0 +1,41 @@
+# make run: set up, start the app, print its address.   make test: set up, run the tests.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: run test test-long bench lint setup setup-dev clean
+
+run: setup
+	@echo "Paretoscope is at http://127.0.0.1:$(PORT)"
+	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
+
+test: setup-dev
+	$(BIN)/python -m pytest -q
+
+test-long: setup-dev
+	$(BIN)/python -m pytest -q -m long
+
+lint: setup-dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/exhaustive.py
+
+setup: $(VENV)/.installed
+
+setup-dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed: requirements.txt
+	@test -x $(BIN)/python || $$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || (echo "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11"; exit 1)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

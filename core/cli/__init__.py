@@ -1,0 +1,1 @@
+"""`python -m core ...`: one command per workflow, for scripts, class servers and papers."""

@@ -1,0 +1,126 @@
+"""Driving a workflow's generator from a terminal: progress line, Ctrl-C, and a ledger.
+
+A command keeps its run in the store, so that `resume RUN` continues what was cut off. Where the store
+cannot be opened (a read-only home) the work runs in memory and says so.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from core.errors import CoreError, StorageFailed
+from core.jobs.kinds import load_workflow
+from core.jobs.remaining import RemainingTime
+from core.records import Progress, RunState
+from core.settings import settings
+from core.store import Ledger, MemoryLedger, RunStore
+from core.store.leases import Owner
+
+
+def open_store() -> RunStore:
+    """The store that the environment names.
+
+    Raises:
+        StorageFailed: it cannot be opened.
+    """
+    configured = settings()
+    return RunStore(configured.database_url, configured.home)
+
+
+def run_workflow(kind: str, params: Mapping[str, Any], *, title: str, seed: int = 0) -> Ledger:
+    """Run a workflow to its end and return its ledger.
+
+    Raises:
+        CoreError: whatever the workflow raises; the run is kept as failed and can be resumed.
+    """
+    try:
+        store = open_store()
+    except StorageFailed as error:
+        print(f"{error} Running without a store: an interruption loses this run.", file=sys.stderr)
+        ledger = MemoryLedger(params=params)
+        for progress in _steps(kind, params, ledger):
+            _show_last(progress)
+        return ledger
+    run_id = store.create_run(kind, params, title=title, seed=seed, session="command line")
+    return continue_run(store, run_id)
+
+
+def continue_run(store: RunStore, run_id: str) -> Ledger:
+    """Run or resume a stored run in this process and return its ledger.
+
+    Raises:
+        NotFound, InvalidInput: there is no such run, or it is running or done.
+        CoreError: whatever the workflow raises.
+    """
+    owner = Owner()
+    store.leases.enqueue(run_id, owner)
+    attempt = store.leases.claim(run_id, owner)
+    if attempt is None:
+        raise CoreError("Another server took this run in the same moment; nothing was changed.")
+    run = store.get_run(run_id)
+    ledger = store.ledger(run_id, attempt=attempt)
+    hint = f"Continue it with: python -m core resume {run_id}"
+    try:
+        message = _follow(run.kind, run.params, ledger, store, attempt)
+    except KeyboardInterrupt:
+        store.leases.finish(run_id, attempt, RunState.INTERRUPTED, "Stopped at the terminal. What was saved is kept.")
+        print(f"Stopped; what was saved is kept. {hint}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except CoreError as error:
+        store.leases.finish(run_id, attempt, RunState.FAILED, str(error))
+        raise
+    except BaseException:
+        store.leases.finish(run_id, attempt, RunState.FAILED, "Unexpected error.")
+        raise
+    store.leases.finish(run_id, attempt, RunState.DONE, message)
+    return ledger
+
+
+def _follow(kind: str, params: Mapping[str, Any], ledger: Ledger, store: RunStore, attempt: int) -> str:
+    remaining, due, message = RemainingTime(), 0.0, ""
+    with progress_line() as show:
+        for progress in _steps(kind, params, ledger):
+            message = progress.message
+            eta = remaining.update(progress.fraction)
+            if time.monotonic() >= due or progress.fraction >= 1:
+                due = time.monotonic() + 0.2
+                show(progress, eta)
+                store.update_progress(ledger.run_id, progress.fraction, message, eta, attempt=attempt)
+    return message
+
+
+def _steps(kind: str, params: Mapping[str, Any], ledger: Ledger) -> Iterator[Progress]:
+    from core.runtime import heavy_imports
+
+    workflow = load_workflow(kind)
+    request = workflow.Request.model_validate(params)
+    heavy_imports()
+    yield from workflow.run(request, ledger)
+
+
+def _show_last(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{progress.fraction:6.1%}  {progress.message}", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[Progress, float | None], None]]:
+    """One line on stderr that is rewritten; silence where stderr is no terminal."""
+    shown = False
+
+    def show(progress: Progress, eta: float | None) -> None:
+        nonlocal shown
+        if sys.stderr.isatty():
+            shown = True
+            left = f" ({eta:.0f} s left)" if eta is not None and progress.fraction < 1 else ""
+            _show_last(Progress(progress.fraction, progress.message + left))
+
+    try:
+        yield show
+    finally:
+        if shown:
+            print(file=sys.stderr)

@@ -1,0 +1,230 @@
+"""The commands. Each builds a workflow's request, runs it, and writes what was asked for.
+
+Exit status 0 on success, 2 on bad arguments or input, 1 on any other expected failure; in both
+cases one plain line on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli import flags, tables
+from core.cli.driving import continue_run, open_store, run_workflow
+from core.errors import CoreError, InvalidInput, StorageFailed
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+_EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+SupernetName = Annotated[str, typer.Argument(metavar="SUPERNET", help="A shipped name (digits-cnn), an id, or a .safetensors file.")]
+Csv = Annotated[Path | None, typer.Option(help="Write the table here as CSV.")]
+
+
+def main() -> None:
+    """Run the command line; never shows a traceback for an expected failure."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except InvalidInput as error:
+        _fail(str(error), 2)
+    except CoreError as error:
+        _fail(str(error), 1)
+    except Exception as error:
+        # click's own usage errors; anything else is a bug and keeps its traceback
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(str(error.format_message()), 2)
+
+
+def _fail(message: str, status: int) -> None:
+    print(" ".join(message.split()), file=sys.stderr)
+    sys.exit(status)
+
+
+@app.command("list")
+def list_methods(kind: Annotated[str | None, typer.Argument(help="Only this kind, e.g. strategy.")] = None,
+                 name: Annotated[str | None, typer.Argument(help="Only this method, with its settings.")] = None) -> None:  # fmt: skip
+    """Every method by kind, with its paper; with KIND and NAME its settings too."""
+    for line in tables.methods(kind, name):
+        print(line)
+
+
+@app.command(context_settings=_EXTRA)
+def train(
+    context: typer.Context,
+    preset: Annotated[str, typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...")],
+    out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set; the preset's own if left out.")] = None,
+    method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+) -> None:
+    """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
+    then of the strategy; `list strategy NAME` shows the latter."""
+    from core.workflows import train_supernet
+
+    params = train_supernet.preset_request(preset, data=data, method=method, seed=seed)
+    params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
+    ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
+    file = ledger.artifact("supernet.safetensors")
+    if out is not None:
+        _write(out, file)
+    last = ledger.metrics()[-1] if ledger.metrics() else {}
+    print(json.dumps({"run": ledger.run_id, "out": str(out) if out else None, "final": last}))
+
+
+@app.command(context_settings=_EXTRA)
+def search(
+    context: typer.Context,
+    supernet: SupernetName,
+    algorithm: Annotated[str, typer.Option(help="nsga2, random, exhaustive, ...")] = "nsga2",
+    objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
+    budget: Annotated[int, typer.Option(help="Distinct architectures to measure.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+    use_table: Annotated[bool, typer.Option(help="Look numbers up where a complete table has them.")] = True,
+    csv: Csv = None,
+) -> None:
+    """Search a supernet for its front. Further flags are settings of the algorithm."""
+    from core.search import ALGORITHMS
+    from core.workflows.search_front import EVALUATIONS_FILE
+
+    name = ALGORITHMS.info(algorithm.replace("-", "_")).name if algorithm not in ALGORITHMS.names() else algorithm
+    config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
+    params = {
+        "supernet": tables.absolute(supernet), "algorithm": name, "config": config, "objectives": tables.names(objectives),
+        "budget": budget, "seed": seed, "use_table": use_table,
+    }  # fmt: skip
+    ledger = run_workflow("search_front", params, title=f"{name} on {supernet}", seed=seed)
+    _write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+
+
+@app.command()
+def front(
+    supernet: SupernetName,
+    exact: Annotated[bool, typer.Option("--exact", help="Measure the whole space.")] = False,
+    sample: Annotated[int, typer.Option(help="Measure this many random architectures instead.")] = 0,
+    objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
+    use_table: Annotated[bool, typer.Option(help="Use the complete table if there is one.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    csv: Csv = None,
+) -> None:
+    """Measure every architecture (--exact) or a sample, and mark the front."""
+    if exact == (sample > 0):
+        raise InvalidInput("Say either --exact (the whole space) or --sample N (N random architectures).")
+    from core.workflows.search_front import EVALUATIONS_FILE
+
+    wanted = tables.names(objectives)
+    if exact:
+        table = tables.exact_table(supernet, wanted, use_table)
+        _write_or_print(csv, table.encode())
+        return
+    params = {"supernet": tables.absolute(supernet), "algorithm": "random", "objectives": wanted, "budget": sample, "seed": seed, "use_table": use_table}
+    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
+    _write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+
+
+@app.command()
+def costs(
+    supernet: SupernetName,
+    sample: Annotated[int, typer.Option(help="Only this many random architectures.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    csv: Csv = None,
+) -> None:
+    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, no weights needed."""
+    _write_or_print(csv, tables.costs_csv(supernet, sample, seed).encode())
+
+
+@app.command()
+def extract(
+    supernet: SupernetName,
+    arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
+    out: Annotated[Path | None, typer.Option(help="File to write; a name is chosen if left out.")] = None,
+    format: Annotated[str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")] = "bundle",
+) -> None:
+    """Cut one subnet out into a file that runs on its own."""
+    from core.workflows import extract_subnet
+    from core.workflows.measuring import find_supernet
+
+    entry = find_supernet(supernet)
+    exported = extract_subnet.download(entry, tables.architecture(entry.space, arch), format)
+    target = out or Path(exported.file_name)
+    _write(target, exported.data)
+    print(target)
+
+
+@app.command()
+def data(
+    name: Annotated[str, typer.Argument(help="digits, fashion_mnist, mnist, cifar10, images")],
+    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    split: Annotated[str, typer.Option(help="train, calibration, validation or test.")] = "test",
+    supernet: Annotated[str | None, typer.Option(help="Divide the data as this supernet's were.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
+) -> None:
+    """Write a split as arrays x (n, c, h, w) in [0, 1] and y."""
+    from core.datasets import load_dataset, write_npz
+    from core.workflows import library
+    from core.workflows.measuring import find_supernet
+
+    loaded = library.dataset(find_supernet(supernet)) if supernet else load_dataset(name, seed=seed)
+    if loaded.name != name:
+        raise InvalidInput(f"{supernet} was trained on {loaded.name}, not on {name}.")
+    write_npz(loaded, split, out)
+    print(out)
+
+
+@app.command()
+def check() -> None:
+    """Look for silent damage: hashes of every row and file. Exit status 1 if there is any."""
+    findings = open_store().check()
+    for finding in findings:
+        print(finding)
+    print(f"{len(findings)} problems found." if findings else "Everything stored is intact.")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def runs() -> None:
+    """The recorded runs, newest last."""
+    for run in open_store().list_runs():
+        print(f"{run.run_id}  {run.state:<11}  {run.fraction:4.0%}  {run.kind:<16}  {run.title}")
+
+
+@app.command()
+def resume(run: Annotated[str, typer.Argument(help="Id of a run that was stopped; `runs` lists them.")]) -> None:
+    """Go on with a run that was interrupted, cancelled or failed."""
+    ledger = continue_run(open_store(), run)
+    print(json.dumps({"run": ledger.run_id, "artifacts": [a.name for a in ledger.artifacts()]}))
+
+
+@app.command()
+def doctor() -> None:
+    """Whether this machine has what the app needs: versions, folders, disk space."""
+    problems = 0
+    for good, line in tables.diagnose():
+        print(f"{'ok ' if good else 'BAD'}  {line}")
+        problems += not good
+    raise typer.Exit(1 if problems else 0)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StorageFailed(f"{path} could not be written: {error.strerror}.") from error
+
+
+def _write_or_print(path: Path | None, content: bytes) -> None:
+    if path is None:
+        sys.stdout.write(content.decode())
+    else:
+        _write(path, content)
+        print(path)
+
+
+__all__: list[Any] = ["app", "main"]

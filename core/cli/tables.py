@@ -1,0 +1,192 @@
+"""What the commands print and read: tables, architectures, lists of methods, a diagnosis."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.cli import flags
+from core.errors import CoreError, InvalidInput, NotFound
+from core.evaluation.objectives import objectives as described
+from core.records import Measurement
+from core.registry import ALL_REGISTRIES
+from core.seeding import stream
+from core.settings import settings
+from core.spaces import Arch, SearchSpace
+
+_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
+               "core.evaluation.objectives", "core.export.base")  # fmt: skip
+_NEEDED = ("torch", "streamlit", "plotly", "pandas", "numpy", "safetensors", "onnx", "onnxruntime", "moocore", "pymoo",
+           "sqlalchemy", "pydantic", "sklearn", "umap")  # fmt: skip
+
+
+def methods(kind: str | None, name: str | None) -> Iterator[str]:
+    """Lines of `list`; free of torch unless one method's settings are asked for.
+
+    Raises:
+        NotFound: there is no such kind or method.
+    """
+    for module in _REGISTRIES:
+        importlib.import_module(module)
+    if kind is not None and kind not in ALL_REGISTRIES:
+        raise NotFound(f"There is no kind called {kind!r}; there are {', '.join(sorted(ALL_REGISTRIES))}.")
+    for each in [kind] if kind else sorted(ALL_REGISTRIES):
+        registry = ALL_REGISTRIES[each]
+        for info in registry.describe():
+            if name in (None, info.name):
+                paper = f"  [{info.source}]" if info.source else ""
+                yield f"{each:<10} {info.name:<22} {info.label}: {info.summary}{paper}"
+        if name is not None:
+            config = getattr(registry.get(name), "Config", None)
+            for flag, default, description in flags.describe(config) if config else []:
+                yield f"    {flag:<26} {default:<12} {description}"
+
+
+def names(text: str) -> list[str]:
+    """ "accuracy,macs" as a list.
+
+    Raises:
+        NotFound: one of them is no objective.
+    """
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    described(found)
+    return found
+
+
+def absolute(supernet: str) -> str:
+    """A file's absolute path (a resumed run may start elsewhere); any other name as it is."""
+    return str(Path(supernet).resolve()) if Path(supernet).is_file() else supernet
+
+
+def architecture(space: SearchSpace, text: str) -> Arch:
+    """An architecture from JSON or from its short id.
+
+    Raises:
+        InvalidInput: it is neither, or not one of this space.
+    """
+    if not text.lstrip().startswith("{"):
+        return space.from_id(text)
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"--arch is not valid JSON: {error}.") from error
+    return space.from_dict(options)
+
+
+def exact_table(supernet: str, wanted: Sequence[str], use_table: bool) -> str:
+    """CSV of the whole space with `on_front` and `source`."""
+    from core.cli.driving import run_workflow
+    from core.workflows import evaluate_table, library
+    from core.workflows.evaluations import as_csv, evaluations
+    from core.workflows.measuring import FROM_TABLE, find_supernet
+
+    entry = find_supernet(supernet)
+    table, source = (library.table(entry) if use_table else None), FROM_TABLE
+    if table is None or any(name not in table for name in wanted):
+        params = evaluate_table.Request(supernet=absolute(supernet), objectives=list(wanted)).model_dump(mode="json")
+        ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
+        table, source = library.parse_table(ledger.artifact(library.TABLE_FILE), entry.space), "measured"
+    values = table[list(wanted)].to_numpy(float).tolist()
+    measured = [
+        Measurement(entry.space.from_id(arch_id), dict(zip(wanted, row, strict=True)), source)
+        for arch_id, row in zip(table["arch_id"], values, strict=True)
+    ]
+    return as_csv(entry.space, evaluations(entry.space, described(wanted), measured))
+
+
+def costs_csv(supernet: str, sample: int, seed: int) -> str:
+    """CSV of counted costs: `architecture`, `arch_str` for cell spaces, params, macs.
+
+    Raises:
+        InvalidInput: the space is too large to list and no sample was asked for.
+    """
+    import pandas as pd
+
+    space, table, arch_string = _priced(supernet)
+    rows = space.array(limit=2_000_000) if not sample else np.unique(space.sample_array(sample, stream(seed, "costs")), axis=0)
+    archs = [tuple(row) for row in rows.tolist()]
+    columns: dict[str, Any] = {"architecture": [json.dumps(space.to_dict(arch)) for arch in archs]}
+    if arch_string is not None:
+        columns["arch_str"] = [arch_string(arch) for arch in archs]
+    columns |= {"params": table.params(rows), "macs": table.macs(rows), "source": ["counted"] * len(rows)}
+    return str(pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+
+
+def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
+    """Space, cost table and, for cell spaces, the function that writes a cell's string."""
+    from core.workflows import library
+    from core.workflows.measuring import find_supernet
+    from core.workflows.presets import PRESETS
+
+    if supernet in PRESETS and not any(e.supernet_id == supernet for e in library.entries()):
+        family, config = PRESETS[supernet]["family"], PRESETS[supernet]["config"]
+    else:
+        entry = find_supernet(supernet)
+        family, config = entry.family, entry.header["config"]
+    import torch
+
+    from core.evaluation.costs import CostTable
+    from core.supernets.files import build
+
+    with torch.device("meta"):
+        net = build(family, dict(config))
+    return net.space, CostTable.of(net), getattr(net, "arch_string", None)
+
+
+def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Extra flags of `train`: settings of the loop by name, those of the strategy under "strategy_config".
+
+    Raises:
+        InvalidInput: a flag belongs to neither.
+    """
+    from core.training.loop import TrainingConfig
+    from core.training.strategies import STRATEGIES
+
+    strategy = params["training"]["strategy"]
+    own = STRATEGIES.get(strategy).Config.model_fields
+    loop_flags: list[str] = []
+    strategy_flags: list[str] = []
+    target = loop_flags
+    for argument in arguments:
+        if argument.startswith("--"):
+            field = argument.removeprefix("--").partition("=")[0].replace("-", "_")
+            target = strategy_flags if field in own and field not in TrainingConfig.model_fields else loop_flags
+        target.append(argument)
+    found = flags.parse(loop_flags, TrainingConfig, "training")
+    if strategy_flags:
+        found["strategy_config"] = flags.parse(strategy_flags, STRATEGIES.get(strategy).Config, f"strategy {strategy}")
+    return found
+
+
+def diagnose() -> Iterator[tuple[bool, str]]:
+    """(whether it is fine, line) per thing the app needs."""
+    version = platform.python_version()
+    yield sys.version_info >= (3, 11), f"Python {version}"
+    for package in _NEEDED:
+        try:
+            module = importlib.import_module(package)
+        except ImportError:
+            yield False, f"{package} is not installed: pip install -r requirements.txt"
+        else:
+            yield True, f"{package} {getattr(module, '__version__', '')}".rstrip()
+    home = settings().home
+    try:
+        from core.cli.driving import open_store
+
+        open_store().close()
+        free = shutil.disk_usage(home).free / 1e9
+        yield free > 1, f"home {home}, {free:.1f} GB free"
+    except CoreError as error:
+        yield False, str(error)
+    from core.workflows import library
+
+    for entry in library.entries():
+        yield True, f"shipped supernet {entry.supernet_id}: {entry.space.size:,} architectures"
