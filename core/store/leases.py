@@ -89,18 +89,16 @@ class Leases:
         self._database = database
 
     def enqueue(self, run_id: str, owner: Owner) -> None:
-        """Put a run that ended (or is queued without a live owner) at the back of `owner`'s queue.
+        """Put a run that was stopped or failed at the back of `owner`'s queue.
 
         Raises:
             NotFound: there is no such run.
-            InvalidInput: it is running, or it is done.
+            InvalidInput: it is queued, running or done.
         """
         with self._database.write("queueing a run") as connection:
             row = _row(connection, run_id)
             state = RunState(row["state"])
-            if not state.is_resumable and row["owner"] != owner.owner_id:
-                raise InvalidInput(f"Only a run that was stopped can be resumed; this one is {state}.")
-            if state is RunState.RUNNING or state is RunState.DONE:
+            if not state.is_resumable:
                 raise InvalidInput(f"Only a run that was stopped can be resumed; this one is {state}.")
             last = connection.execute(select(func.max(RunRow.queue_number))).scalar() or 0
             values = {

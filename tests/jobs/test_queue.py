@@ -1,0 +1,94 @@
+"""Fairness of the queue, the estimate of the time left, and the names of workflows."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import NotFound
+from core.jobs.kinds import is_training, load_workflow, require_kind
+from core.jobs.queue import fair_order
+from core.jobs.remaining import RemainingTime
+from core.store.leases import Waiting
+
+sessions = st.sampled_from("abcde")
+
+
+def waiting(names: list[str]) -> list[Waiting]:
+    return [Waiting(str(place), "train_toy", session) for place, session in enumerate(names)]
+
+
+def test_a_crowd_does_not_keep_a_single_job_waiting() -> None:
+    order = fair_order(waiting(["a"] * 50 + ["b"]), served=[])
+    assert [job.session for job in order[:3]] == ["a", "b", "a"]
+
+
+def test_who_was_served_longest_ago_is_next() -> None:
+    order = fair_order(waiting(["a", "b", "c", "d"]), served=["c", "a", "b"])
+    assert [job.session for job in order] == ["d", "c", "a", "b"]
+
+
+@given(names=st.lists(sessions, max_size=30), served=st.lists(sessions, unique=True))
+def test_everybody_keeps_their_order_and_nobody_is_two_ahead(names: list[str], served: list[str]) -> None:
+    queue = waiting(names)
+    order = fair_order(queue, served)
+    assert sorted(order, key=lambda job: int(job.run_id)) == queue
+    for session in set(names):
+        own = [int(job.run_id) for job in order if job.session == session]
+        assert own == sorted(own)
+    total, so_far = Counter(names), Counter()
+    for job in order:
+        so_far[job.session] += 1
+        # Nobody gets a second turn while another who still waits has not had the same number.
+        for other in total:
+            if so_far[other] < total[other]:
+                assert so_far[job.session] <= so_far[other] + 1
+
+
+@given(names=st.lists(sessions, min_size=1, max_size=30))
+def test_serving_job_by_job_is_fair_too(names: list[str]) -> None:
+    queue, served, log = waiting(names), [], []
+    while queue:
+        job = fair_order(queue, served)[0]
+        queue.remove(job)
+        served = [session for session in served if session != job.session] + [job.session]
+        log.append(job.session)
+    kinds = len(set(names))
+    assert set(log[:kinds]) == set(names)
+
+
+def test_time_left_follows_the_rate_from_where_it_resumed() -> None:
+    now = [0.0]
+    remaining = RemainingTime(lambda: now[0])
+    assert remaining.update(0.5) is None
+    now[0] = 0.5
+    assert remaining.update(0.55) is None
+    now[0] = 10.0
+    assert remaining.update(0.6) == pytest.approx(40.0)
+    for now[0], fraction in ((40.0, 0.6), (70.0, 0.6), (100.0, 0.9)):
+        last = remaining.update(fraction)
+    assert last == pytest.approx(0.1 / (0.3 / 60.0))
+
+
+def test_time_left_is_unknown_without_progress() -> None:
+    now = [0.0]
+    remaining = RemainingTime(lambda: now[0])
+    for now[0] in range(0, 100, 5):
+        assert remaining.update(0.2) is None
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "os", "../evil", "train_toy.run", "__init__", "Train_toy", "x" * 99, "train_toy\n"]
+)
+def test_only_workflows_can_be_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARETOSCOPE_WORKFLOWS", "tests.reliability.toys")
+    assert require_kind("train_toy") == "train_toy"
+    with pytest.raises(NotFound, match="train_toy"):
+        load_workflow(kind)
+
+
+def test_training_is_told_from_the_name() -> None:
+    assert [is_training(k) for k in ("train_supernet", "prune_model", "search_front")] == [True, True, False]

@@ -1,0 +1,179 @@
+"""Several servers on one database, and servers that die: no job runs twice, none is lost or left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.jobs import JobManager
+from core.jobs import manager as module
+from core.records import Measurement, RunState
+from core.store import RunStore
+from core.store.leases import Owner, process_started
+
+Until = Callable[..., object]
+Opener = Callable[[], JobManager]
+LONG = {"steps": 10_000, "seconds_per_step": 0.01}
+ROOT = Path(__file__).resolve().parents[2]
+
+SERVER = """
+import sys, time, pathlib
+from core.jobs import JobManager
+from core.store import RunStore
+home = pathlib.Path(sys.argv[1])
+manager = JobManager(RunStore(f"sqlite:///{home / 'p.db'}", home))
+ids = [manager.submit("train_toy", {"steps": 10_000, "seconds_per_step": 0.01}, title="t") for _ in range(2)]
+while not (manager.worker_pid(ids[0]) and manager.store.ledger(ids[0]).metrics()):
+    time.sleep(0.01)
+print(manager.worker_pid(ids[0]), *ids, flush=True)
+time.sleep(60)
+"""
+
+
+def start_server(home: Path) -> tuple[subprocess.Popen[str], int, list[str]]:
+    """A server process with a running and a queued job: process, worker's id, runs."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    pid, *ids = server.stdout.readline().split()
+    server.stdout.close()
+    return server, int(pid), ids
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_server_leaves_interrupted_runs_and_no_worker(
+    tmp_path: Path, open_manager: Opener, until: Until, how: signal.Signals
+) -> None:
+    server, worker, ids = start_server(tmp_path)
+    server.send_signal(how)
+    server.wait(10)
+    until(lambda: not process_started(worker), 3.0)
+    with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
+        acknowledged = store.ledger(ids[0]).measurements()
+        assert store.get_run(ids[0]).state is RunState.INTERRUPTED  # the worker itself said so
+    manager = open_manager()
+    assert [manager.run(i).state for i in ids] == [RunState.INTERRUPTED] * 2
+    assert manager.store.check() == []
+    manager.resume(ids[0])
+    until(lambda: manager.store.count_measurements(ids[0]) > len(acknowledged))
+    assert manager.store.ledger(ids[0]).measurements()[: len(acknowledged)] == acknowledged
+
+
+def test_server_and_worker_killed_together(tmp_path: Path, open_manager: Opener) -> None:
+    server, worker, ids = start_server(tmp_path)
+    os.kill(worker, signal.SIGSTOP)  # so that it cannot say anything
+    server.kill()
+    server.wait(10)
+    os.kill(worker, signal.SIGKILL)
+    manager = open_manager()
+    assert [manager.run(i).state for i in ids] == [RunState.INTERRUPTED] * 2
+
+
+def test_a_second_server_leaves_live_jobs_alone(open_manager: Opener, until: Until) -> None:
+    first = open_manager()
+    running, queued = (first.submit("train_toy", LONG, title="t") for _ in range(2))
+    until(lambda: first.store.ledger(running).metrics())
+    second = open_manager()
+    theirs = second.submit("train_toy", LONG, title="t")
+    until(lambda: second.store.ledger(theirs).metrics())
+    assert [second.run(i).state for i in (running, queued)] == [RunState.RUNNING, RunState.QUEUED]
+    assert (second.worker_pid(running), second.queue_position(queued), first.queue_position(queued)) == (
+        None,
+        None,
+        1,
+    )
+
+
+def test_a_job_of_another_server_can_be_cancelled(open_manager: Opener, until: Until) -> None:
+    first, second = open_manager(), open_manager()
+    running, queued = (first.submit("train_toy", LONG, title="t") for _ in range(2))
+    until(lambda: first.store.ledger(running).metrics())
+    for run_id in (queued, running):
+        began = time.monotonic()
+        second.cancel(run_id)
+        assert second.wait(run_id, 5).state is RunState.CANCELLED
+        assert time.monotonic() - began < 2.0
+
+
+def test_every_job_runs_exactly_once(open_manager: Opener) -> None:
+    managers = [open_manager(), open_manager()]
+    ids = [managers[i % 2].submit("search_toy", {"steps": 3}, title="t", seed=i) for i in range(6)]
+    assert {managers[0].wait(i, 60).state for i in ids} == {RunState.DONE}
+    assert [managers[0].store.count_measurements(i) for i in ids] == [3] * 6
+
+
+def test_an_owner_elsewhere_is_judged_by_its_counter_alone(
+    open_manager: Opener, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEASE_SECONDS", 1.2)
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_BEAT_SECONDS", 0.1)
+    # A clock that jumps by a day each time must not matter.
+    jumps = iter(range(10**9))
+    monkeypatch.setattr(time, "time", lambda: 1e9 + 86_400.0 * next(jumps) * (-1) ** next(jumps))
+    manager = open_manager()
+    live, dead = (replace(Owner(), owner_id=name * 32, host="another machine", pid=1) for name in "ad")
+    runs = {
+        owner.owner_id: manager.store.create_run(
+            "train_toy", {}, title="t", state=RunState.RUNNING, owner=owner
+        )
+        for owner in (live, dead)
+    }
+
+    def beat_and_look() -> bool:
+        manager.store.leases.beat(live)
+        return manager.run(runs[dead.owner_id]).state is RunState.INTERRUPTED
+
+    began = time.monotonic()
+    until(beat_and_look)
+    assert time.monotonic() - began > 1.0
+    until(lambda: beat_and_look() and time.monotonic() - began > 3.0)
+    assert manager.run(runs[live.owner_id]).state is RunState.RUNNING
+
+
+def test_a_process_number_used_again_is_not_taken_for_the_owner(open_manager: Opener) -> None:
+    manager = open_manager()
+    reused = replace(Owner(), owner_id="e" * 32, started="1")
+    run_id = manager.store.create_run("train_toy", {}, title="t", state=RunState.RUNNING, owner=reused)
+    assert open_manager().run(run_id).state is RunState.INTERRUPTED
+
+
+def test_a_run_executed_by_a_command_is_left_alone(open_manager: Opener) -> None:
+    """A command records its run itself, without a manager; its process vouches for it."""
+    first = open_manager()
+    run_id = first.store.create_run("train_toy", {}, title="t", state=RunState.RUNNING)
+    assert open_manager().run(run_id).state is RunState.RUNNING
+    first.store.ledger(run_id).add_measurements(0, [Measurement((0,), {"accuracy": 0.5})])
+
+
+def test_a_lease_signed_meanwhile_is_not_taken(open_manager: Opener) -> None:
+    store = open_manager().store
+    owner = replace(Owner(), owner_id="f" * 32, host="another machine")
+    run_id = store.create_run("train_toy", {}, title="t", state=RunState.RUNNING, owner=owner)
+    (lease,) = [lease for lease in store.leases.of_others(Owner()) if lease.run_id == run_id]
+    store.leases.beat(owner)
+    assert store.leases.interrupt(lease, "gone") is False
+    assert store.leases.interrupt(replace(lease, heartbeat=lease.heartbeat + 1), "gone") is True
+    assert store.leases.interrupt(replace(lease, heartbeat=lease.heartbeat + 1), "gone") is False
+
+
+def test_a_worker_started_without_its_server_does_not_run(open_manager: Opener) -> None:
+    """A worker of an earlier start finds itself replaced and changes nothing."""
+    manager = open_manager()
+    run_id = manager.submit("search_toy", {"steps": 2}, title="t")
+    before = manager.wait(run_id, 20)
+    environment = {**os.environ, "PARETOSCOPE_ATTEMPT": "1", "PARETOSCOPE_HOME": str(manager.store.home)}
+    environment["PARETOSCOPE_DATABASE_URL"] = manager.store.url
+    command = [sys.executable, "-m", "core.jobs.worker", run_id]
+    subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, timeout=30, check=True)
+    assert manager.run(run_id) == before
+    assert manager.store.count_measurements(run_id) == 2

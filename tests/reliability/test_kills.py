@@ -1,0 +1,72 @@
+"""Workers killed at random moments lose nothing and end with the same result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.records import RunState
+from core.store import RunStore
+from tests.reliability.kill_harness import KillReport, fingerprint, run_with_kills
+
+STEPS = {"steps": 12, "seconds_per_step": 0.02}
+
+
+def campaign(kind: str, kills: int, seed: int, home: Path) -> KillReport:
+    """Kills, with the toy's own list of acknowledged steps as a further witness."""
+    journal = home / "acknowledged.txt"
+    params = {**STEPS, "acknowledged": str(journal)} if kind == "train_toy" else STEPS
+
+    def acknowledged_is_stored(store: RunStore, run_id: str) -> None:
+        if not journal.exists():
+            return
+        lines = journal.read_text().splitlines()
+        ledger, run = store.ledger(run_id), store.get_run(run_id)
+        assert run.state is RunState.INTERRUPTED
+        if lines and lines[-1] != "12 " + lines[-1][3:]:
+            step, chain = lines[-1].split()
+            checkpoint = ledger.latest_checkpoint() or b""
+            # The kill may fall between the ledger's promise and the witness, never the other way round.
+            stored = int(checkpoint.split(b'"step": ')[1].split(b",")[0]) if checkpoint else 0
+            if stored == int(step):
+                assert chain.encode() in checkpoint
+            assert stored >= int(step)
+            assert len(ledger.measurements()) >= 4 * int(step)
+
+    report = run_with_kills(kind, params, kills, seed, home=home, after_kill=acknowledged_is_stored)
+    assert report.kills == kills
+    assert report.completed >= 1
+    return report
+
+
+@pytest.mark.parametrize(("kind", "kills"), [("train_toy", 7), ("search_toy", 4)])
+def test_a_few_kills(kind: str, kills: int, tmp_path: Path) -> None:
+    campaign(kind, kills, seed=1, home=tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["train_toy", "search_toy"])
+def test_many_kills(kind: str, tmp_path: Path) -> None:
+    report = campaign(kind, 300, seed=2, home=tmp_path)
+    print(
+        f"{kind}: {report.kills} kills, {report.completed} completed runs, {report.kills / report.seconds:.2f}/s"
+    )
+
+
+def test_the_harness_notices_a_difference(tmp_path: Path) -> None:
+    """A fingerprint that ignored what differs would pass everything."""
+    with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
+        prints = []
+        for changed in ("nothing", "checkpoint", "artifact", "metric"):
+            ledger = store.ledger(store.create_run("train_toy", {}, title="t"))
+            ledger.checkpoint(b"b" if changed == "checkpoint" else b"a", fraction=0.5)
+            ledger.save_artifact("w", b"b" if changed == "artifact" else b"a", "text/plain")
+            ledger.log_metrics(0, {"loss": 2 if changed == "metric" else 1, "epoch_seconds": id(ledger)})
+            prints.append(fingerprint(ledger))
+        again = store.ledger(store.create_run("train_toy", {}, title="t"))
+        again.checkpoint(b"a", fraction=0.9)
+        again.save_artifact("w", b"a", "text/plain")
+        again.log_metrics(0, {"loss": 1, "epoch_seconds": 3})
+    assert len(set(prints)) == 4
+    assert fingerprint(again) == prints[0]
