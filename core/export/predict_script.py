@@ -77,7 +77,8 @@ def to_labels(y: Any, n: int, classes: int) -> Tensor:
 def read_arrays(path: Path) -> tuple[Any, Any]:
     """The arrays x and y of an .npz file; nothing in it is ever executed."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: numpy leaves a file that it cannot read open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if "x" not in file or "y" not in file:
                 fail(f"{path.name} must hold arrays named x (images) and y (labels).")
             return file["x"], file["y"]

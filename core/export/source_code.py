@@ -21,10 +21,13 @@ _ALLOWED = frozenset({"torch", "safetensors"}) | sys.stdlib_module_names
 _TOP_LEVEL = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
 
 _LOADER = '''
-def load(path: str | Path = Path(__file__).with_name("model.safetensors")) -> nn.Sequential:
-    """The subnet with its weights, in eval mode: images (n, c, h, w) with pixels in [0, 1] to logits."""
+def load(path: str | Path | None = None) -> nn.Sequential:
+    """The subnet with its weights (from the file beside this one), in eval mode.
+
+    It takes images (n, c, h, w) with pixels in [0, 1] and returns logits (n, classes).
+    """
     net = build()
-    net.load_state_dict(load_file(path))
+    net.load_state_dict(load_file(path or Path(__file__).with_name("model.safetensors")))
     return net.eval().requires_grad_(False)
 '''
 
@@ -180,6 +183,9 @@ def _construct(call: ast.expr, classes: Mapping[str, type[nn.Module]]) -> nn.Mod
         case ast.Call(func=ast.Attribute(value=ast.Name(id="nn"), attr="Sequential"), args=parts, keywords=[]):
             return nn.Sequential(*(_construct(part, classes) for part in parts))
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords) if name in classes:
-            arguments = {str(word.arg): ast.literal_eval(word.value) for word in keywords}
-            return classes[name](**arguments)
+            try:
+                arguments = {str(word.arg): ast.literal_eval(word.value) for word in keywords}
+                return classes[name](**arguments)
+            except (TypeError, ValueError) as error:
+                raise CoreError(f"The generated model.py builds {name} with arguments it does not take.") from error
     raise CoreError("The generated model.py builds something other than this subnet's blocks.")

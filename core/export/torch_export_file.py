@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class TorchExport(Exporter):
     def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
         try:
             module = torch.export.load(io.BytesIO(data)).module()
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CoreError("torch refused the program it has just written.") from error
         result: Tensor = module(images)
         return result
