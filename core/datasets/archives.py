@@ -117,8 +117,20 @@ def _check_end(data: bytes, limits: ZipLimits) -> None:
         raise InvalidInput("The archive uses the Zip64 format, which is not accepted.")
     if total > limits.entries:
         raise InvalidInput(f"The archive lists {total:,} files; at most {limits.entries:,} are accepted.")
-    if size > 512 * max(total, 1) or offset + size > at:
-        raise InvalidInput("The archive is damaged: its list of files does not fit into it.")
+    # zipfile reads the list from wherever it ends, not from where it is said to start.
+    if offset + size != at or _count_entries(data, offset, at, total) != total:
+        raise InvalidInput("The archive is damaged: its list of files is not what its end says.")
+
+
+def _count_entries(data: bytes, start: int, end: int, most: int) -> int:
+    """Entries in the directory at data[start:end], or -1 if there are more than `most` or it is damaged."""
+    count, at = 0, start
+    while at < end:
+        if count == most or data[at : at + 4] != b"PK\x01\x02" or at + 46 > end:
+            return -1
+        at += 46 + sum(struct.unpack_from("<3H", data, at + 28))
+        count += 1
+    return count if at == end else -1
 
 
 def _check_entry(info: zipfile.ZipInfo, limits: ZipLimits) -> None:
@@ -127,7 +139,9 @@ def _check_entry(info: zipfile.ZipInfo, limits: ZipLimits) -> None:
     if "\0" in name or "\\" in name or any(unicodedata.category(c).startswith("C") for c in name):
         raise InvalidInput("The archive holds a file name with characters that are not accepted.")
     parts = name.split("/")
-    if not name or name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name) or len(name) > 400:
+    if len(name) > 400:
+        raise InvalidInput("The archive holds a file name of more than 400 characters.")
+    if not name or name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name):
         raise InvalidInput(f"The archive holds a file name that points outside it: {shown(name)}.")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -172,7 +172,5 @@ def checked_classes(names: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[
         if not name.strip() or len(name) > 80 or not name.isprintable():
             raise InvalidInput("A class name is empty, longer than 80 characters, or not printable.")
         if count < MIN_PER_CLASS:
-            raise InvalidInput(
-                f"Class {shown(name)} has {count} images; at least {MIN_PER_CLASS} are needed."
-            )
+            raise InvalidInput(f"Class {shown(name)} has fewer than {MIN_PER_CLASS} images ({count}).")
     return names

@@ -25,14 +25,16 @@ from core.errors import InvalidInput
 
 LIMITS = ZipLimits(member_bytes=16 * 2**20)
 MAX_PIXELS = 16_000_000
+"""Of one picture; a phone's camera makes 12 million."""
+MAX_TOTAL_PIXELS = 2_000_000_000
+"""Of all pictures together: decoding takes seconds for every hundred million."""
 MAX_ARRAY_BYTES = 512 * 2**20
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _DECODE_ERRORS = (
     OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError, EOFError,
-    AttributeError, AssertionError, NotImplementedError, struct.error, MemoryError, RuntimeError,
-    Image.DecompressionBombError, Warning,
+    AttributeError, AssertionError, NotImplementedError, struct.error, MemoryError, RuntimeError, Warning,
 )  # fmt: skip
 
 
@@ -61,15 +63,21 @@ def images_from_zip(data: bytes, *, size: int, channels: int, on_progress: OnPro
     y = np.array([index for index, _ in members], dtype=np.int64)
     classes = checked_classes(tuple(by_class), np.bincount(y, minlength=len(by_class)))
     x = np.empty((len(members), channels, size, size), dtype=np.uint8)
+    budget = MAX_TOTAL_PIXELS
     for row, (_, info) in enumerate(members):
         if row % 64 == 0:
             on_progress(row / len(members), f"Reading picture {row + 1:,} of {len(members):,}.")
-        x[row] = decode_picture(read_member(archive, info), info.filename, size=size, channels=channels)
+        x[row], pixels = decode_picture(
+            read_member(archive, info), info.filename, size=size, channels=channels
+        )
+        budget -= pixels
+        if budget < 0:
+            raise InvalidInput("The pictures have too many pixels together; shrink them before uploading.")
     return RawImages(x=x, y=y, classes=classes)
 
 
-def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> NDArray[np.uint8]:
-    """One picture file as (channels, size, size) uint8.
+def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> tuple[NDArray[np.uint8], int]:
+    """One picture file as (channels, size, size) uint8, and the number of pixels it had.
 
     Raises:
         InvalidInput: not a PNG, JPEG, BMP or WebP, damaged, or of more than 16 million pixels.
@@ -81,11 +89,13 @@ def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> NDArr
             with Image.open(io.BytesIO(data), formats=FORMATS) as probe:
                 width, height = probe.size
                 if width * height > MAX_PIXELS:
-                    raise InvalidInput(f"{shown(name)} has {width}x{height} pixels, which is too large.")
+                    raise InvalidInput(f"{shown(name)} has too many pixels ({width}x{height}).")
                 probe.verify()
             # Pillow's verify leaves the image unusable; it has to be opened again.
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _square(image, size, channels)
+                return _square(image, size, channels), width * height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InvalidInput(f"{shown(name)} has too many pixels.") from error
     except _DECODE_ERRORS as error:
         raise InvalidInput(f"{shown(name)} is not a readable PNG, JPEG, BMP or WebP picture.") from error
 

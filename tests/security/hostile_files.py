@@ -146,4 +146,4 @@ def plain_sentence(text: str) -> bool:
     dangerous = any(
         word in text.lower() for word in ("weights_only", "traceback", "allow_pickle", "<", "\\x")
     )
-    return 20 <= len(text) <= 300 and text.endswith(".") and text.isprintable() and not dangerous
+    return 15 <= len(text) <= 300 and text.endswith(".") and text.isprintable() and not dangerous

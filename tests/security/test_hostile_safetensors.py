@@ -21,6 +21,7 @@ EIGHT = b"\0" * 8
 BIG = "9" * 5000
 DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 MANY = {f"t{n}": entry(shape=[0], offsets=[0, 0]) for n in range(20_001)}
+FEWER = b"{" + b",".join(b'"%d":{}' % n for n in range(60_000)) + b"}"
 MILLION = (
     b"{"
     + b",".join(b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % n for n in range(200_000))
@@ -100,6 +101,7 @@ HOSTILE = {
     "nested 100,000 deep": safetensors(DEEP),
     "20,001 tensors": safetensors(MANY),
     "200,000 empty tensors": safetensors(MILLION),
+    "60,000 empty tensors": safetensors(FEWER),
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.datasets import pictures
 from core.datasets.archives import ZipLimits, open_zip
 from core.datasets.images import keep_upload, load_images
 from core.errors import InvalidInput
@@ -69,13 +70,22 @@ def overlapping() -> bytes:
     return GOOD[:at] + many + counted
 
 
-def many_entries(n: int) -> bytes:
+def many_entries(n: int, claimed: int | None = None) -> bytes:
     local = b"PK\x03\x04" + bytes(26)
     row = b"PK\x01\x02" + bytes(42)
     return (
         local
         + row * n
-        + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, min(n, 65534), min(n, 65534), 46 * n, 30, 0)
+        + struct.pack(
+            "<4s4H2LH",
+            b"PK\x05\x06",
+            0,
+            0,
+            *[min(n, 65534) if claimed is None else claimed] * 2,
+            46 * n,
+            30,
+            0,
+        )
     )
 
 
@@ -123,6 +133,9 @@ ZIPS = {
     "Zip64": at_end(16, "<L", 0xFFFFFFFF),
     "60,001 entries": many_entries(60_001),
     "300,000 entries": many_entries(300_000),
+    "300,000 entries that claim to be 50,000": many_entries(300_000, 50_000),
+    "fewer entries than claimed": many_entries(10, 11),
+    "a gap before the end": GOOD[: GOOD.rfind(b"PK\x05\x06")] + bytes(50) + GOOD[GOOD.rfind(b"PK\x05\x06") :],
     "overlapping files": overlapping(),
     "one bomb": bomb(50),
     "a bomb under the ratio of small files": bomb(2),
@@ -152,6 +165,7 @@ PICTURES = {
     "PDF": b"%PDF-1.4\n%%EOF",
     "PNG of 50,000 squared": png_claiming(50_000, 50_000),
     "PNG of 10,000 squared": png_claiming(10_000, 10_000),
+    "PNG of 5,000 squared": png_claiming(5_000, 5_000),
     "PNG of 2**31 - 1": png_claiming(2**31 - 1, 2**31 - 1),
     "PNG of no height": png_claiming(10, 0),
     "PNG with too few pixels": png_claiming(100, 100),
@@ -302,10 +316,11 @@ def test_a_hostile_npz_is_refused(case, untouched):
     [
         bomb(200),
         many_entries(300_000),
+        many_entries(300_000, 50_000),
         ARRAYS["a bomb of zeros"],
         with_member("cat/zz.png", png_claiming(13_000, 13_000)),
     ],
-    ids=["zip bomb", "300,000 entries", "npz bomb", "picture bomb"],
+    ids=["zip bomb", "300,000 entries", "a lying count", "npz bomb", "picture bomb"],
 )
 def test_a_bomb_costs_little_memory(data):
     tracemalloc.start()
@@ -322,6 +337,14 @@ def test_a_compressed_white_picture_within_the_pixels_is_not_a_bomb():
     Image.new("RGB", (600, 400), "white").save(buffer, "PNG")
     dataset = load_images(with_member("cat/white.png", buffer.getvalue()), size=8)
     assert len(dataset.classes) == 2
+
+
+def test_all_pictures_together_have_a_budget(monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_TOTAL_PIXELS", 12 * 12 * 9)
+    load_images(GOOD)
+    monkeypatch.setattr(pictures, "MAX_TOTAL_PIXELS", 12 * 12 * 9 - 1)
+    with pytest.raises(InvalidInput, match="pixels together"):
+        load_images(GOOD)
 
 
 def test_the_limits_count_all_members_together():
