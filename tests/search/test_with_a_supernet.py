@@ -1,0 +1,195 @@
+"""Both workflows on a real, tiny supernet file: searching, measuring everything, looking up."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import InvalidInput, NotFound
+from core.evaluation import evaluator
+from core.records import Measurement
+from core.settings import settings
+from core.store import MemoryLedger, RunStore
+from core.supernets.elastic_cnn import GroupConfig
+from core.supernets.files import dump_supernet
+from core.workflows import evaluate_table, library, measuring, search_front
+from core.workflows.library import TABLE_FILE, SupernetEntry
+from tests.helpers.nets import small_cnn
+
+OBJECTIVES = ["accuracy", "macs"]
+CONFIG = {"population": 8}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    net = small_cnn(
+        groups=(GroupConfig(widths=(2, 4), kernels=(1, 3)), GroupConfig(widths=(3, 6), kernels=(3,)))
+    )
+    path = tmp_path_factory.mktemp("supernet") / "tiny.safetensors"
+    path.write_bytes(dump_supernet(net, {"data": {"name": "digits", "seed": 0}}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def table(file: Path) -> bytes:
+    ledger = MemoryLedger()
+    steps = list(evaluate_table.run(evaluate_table.Request(supernet=str(file)), ledger))
+    assert steps[-1].fraction == 1.0
+    assert "on the front of Validation accuracy and MACs" in steps[-1].message
+    return ledger.artifact(TABLE_FILE)
+
+
+@pytest.fixture
+def entry(file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch) -> SupernetEntry:
+    """The supernet with its table, found under its name."""
+    plain = library.resolve(None, str(file))
+    known = SupernetEntry(
+        "tiny", "Tiny", "trained", plain.sha256, plain.header, plain.read, lambda: table, None, "t"
+    )
+    monkeypatch.setattr(library, "resolve", lambda store, name: known)
+    return known
+
+
+def searched(request: search_front.Request) -> list[Measurement]:
+    ledger = MemoryLedger()
+    list(search_front.run(request, ledger))
+    return [m for _, m in ledger.measurements()]
+
+
+def test_the_table_holds_every_architecture_with_every_objective(file: Path, table: bytes) -> None:
+    space = library.resolve(None, str(file)).space
+    frame = library.parse_table(table, space)
+    assert frame["arch_id"].tolist() == space.arch_ids(space.array())
+    for name in evaluate_table.EVERYTHING:
+        assert frame[name].notna().all()
+    assert frame["accuracy"].between(0, 1).all()
+    assert frame["macs"].nunique() > 4
+
+
+def test_searching_by_measuring_agrees_with_the_table(
+    file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = library.resolve(None, str(file)).space
+    calls: list[int] = []
+    real = evaluator.evaluate
+    monkeypatch.setattr(
+        evaluator, "evaluate", lambda net, archs, *rest: calls.append(len(archs)) or real(net, archs, *rest)
+    )
+    found = searched(
+        search_front.Request(supernet=str(file), objectives=OBJECTIVES, budget=20, config=CONFIG)
+    )
+    assert calls == [8, 8, 4]
+    assert {str(m.source) for m in found} == {"measured"}
+    frame = library.parse_table(table, space).set_index("arch_id")
+    for m in found:
+        assert m.values == frame.loc[space.arch_id(m.arch), OBJECTIVES].to_dict()
+
+
+def test_a_complete_table_is_looked_up_and_the_source_says_so(
+    entry: SupernetEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = search_front.Request(supernet="tiny", objectives=OBJECTIVES, budget=20, config=CONFIG)
+    measured = searched(request.model_copy(update={"use_table": False}))
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("the table was not used")
+
+    monkeypatch.setattr(evaluator, "evaluate", forbidden)
+    looked_up = searched(request)
+    assert [(m.arch, m.values) for m in looked_up] == [(m.arch, m.values) for m in measured]
+    assert {m.source for m in looked_up} == {measuring.FROM_TABLE}
+
+
+def test_the_table_is_not_used_for_other_data_or_missing_columns(entry: SupernetEntry, table: bytes) -> None:
+    assert measuring.from_table(entry, ["accuracy", "latency_ms"]) is None
+    other = search_front.Request(
+        supernet="tiny", objectives=OBJECTIVES, budget=3, data=measuring.DataChoice(name="digits", seed=1)
+    )
+    assert {str(m.source) for m in searched(other)} == {"measured"}
+    frame = pd.read_parquet(io.BytesIO(table))
+    holes = io.BytesIO()
+    frame.assign(loss=frame["loss"].where(frame.index != 5)).to_parquet(holes)
+    holed = dataclasses.replace(entry, read_table=holes.getvalue, table_sha256="holed")
+    assert measuring.from_table(holed, ["accuracy"]) is not None
+    assert measuring.from_table(holed, ["accuracy", "loss"]) is None
+
+
+def test_the_reference_is_no_accuracy_and_beyond_the_largest_cost(entry: SupernetEntry) -> None:
+    ledger = MemoryLedger()
+    request = search_front.Request(
+        supernet="tiny", objectives=[*OBJECTIVES, "loss"], budget=16, config=CONFIG, reference={"loss": 9.0}
+    )
+    list(search_front.run(request, ledger))
+    summary = json.loads(ledger.artifact(search_front.SUMMARY_FILE))
+    largest = library.costs(entry).macs(np.array([entry.space.largest], np.uint8))[0]
+    assert summary["reference"] == {"accuracy": 0.0, "macs": pytest.approx(1.1 * largest), "loss": 9.0}
+    bad = request.model_copy(update={"reference": {"params": 1.0}})
+    with pytest.raises(InvalidInput, match="params"):
+        searched(bad)
+
+
+def test_counted_objectives_need_no_data(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "dataset", lambda entry: pytest.fail("the data were loaded"))
+    request = search_front.Request(
+        supernet=str(file), objectives=["macs", "params"], budget=10, config=CONFIG
+    )
+    assert len(searched(request)) == 10
+    ledger = MemoryLedger()
+    list(evaluate_table.run(evaluate_table.Request(supernet=str(file), objectives=["params"]), ledger))
+    assert [a.name for a in ledger.artifacts()] == [TABLE_FILE]
+
+
+def test_an_unknown_supernet_is_a_plain_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path))
+    with pytest.raises(NotFound, match="no supernet called"):
+        searched(search_front.Request(supernet="nowhere"))
+
+
+def test_a_search_in_the_store_on_a_stored_supernet_resumes_to_the_same_record(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path))
+    monkeypatch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
+    with RunStore(settings().database_url, settings().home) as store:
+        supernet_id = store.add_supernet("Tiny", file.read_bytes(), {})
+        request = search_front.Request(
+            supernet=supernet_id, objectives=OBJECTIVES, budget=20, config=CONFIG, use_table=False
+        )
+        records = []
+        for cut in (None, 1, 12):
+            run = store.create_run("search_front", request.model_dump(), title="search")
+            run_id = run if isinstance(run, str) else run.run_id
+            if cut is not None:
+                steps = search_front.run(request, store.ledger(run_id))
+                for _ in range(cut):
+                    next(steps)
+                steps.close()  # type: ignore[attr-defined]
+            list(search_front.run(request, store.ledger(run_id)))
+            ledger = store.ledger(run_id)
+            records.append((ledger.measurements(), ledger.metrics(), [a.sha256 for a in ledger.artifacts()]))
+    assert len(records[0][0]) == 20
+    assert records[0] == records[1] == records[2]
+
+
+def test_a_space_too_large_to_measure_is_refused(tmp_path: Path) -> None:
+    group = GroupConfig(widths=(2, 3, 4, 5), depths=(1, 2, 3, 4), kernels=(1, 3, 5))
+    path = tmp_path / "large.safetensors"
+    path.write_bytes(dump_supernet(small_cnn(groups=(group, group, group)), {}))
+    with pytest.raises(InvalidInput, match="Search it instead"):
+        list(evaluate_table.run(evaluate_table.Request(supernet=str(path)), MemoryLedger()))
+
+
+def test_importing_the_workflows_loads_no_torch_and_no_pymoo() -> None:
+    code = (
+        "import sys, core.workflows.search_front, core.workflows.evaluate_table; "
+        "assert not {'torch', 'pymoo', 'sqlalchemy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
