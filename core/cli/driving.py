@@ -45,12 +45,13 @@ def run_workflow(kind: str, params: Mapping[str, Any], *, title: str, seed: int 
         for progress in _steps(kind, params, ledger):
             _show_last(progress)
         return ledger
-    run_id = store.create_run(kind, params, title=title, seed=seed, session="command line")
-    return continue_run(store, run_id)
+    owner = Owner()
+    run_id = store.create_run(kind, params, title=title, seed=seed, session="command line", owner=owner)
+    return _execute(store, run_id, owner)
 
 
-def continue_run(store: RunStore, run_id: str) -> Ledger:
-    """Run or resume a stored run in this process and return its ledger.
+def resume_run(store: RunStore, run_id: str) -> Ledger:
+    """Go on with a stopped run in this process and return its ledger.
 
     Raises:
         NotFound, InvalidInput: there is no such run, or it is running or done.
@@ -58,6 +59,10 @@ def continue_run(store: RunStore, run_id: str) -> Ledger:
     """
     owner = Owner()
     store.leases.enqueue(run_id, owner)
+    return _execute(store, run_id, owner)
+
+
+def _execute(store: RunStore, run_id: str, owner: Owner) -> Ledger:
     attempt = store.leases.claim(run_id, owner)
     if attempt is None:
         raise CoreError("Another server took this run in the same moment; nothing was changed.")

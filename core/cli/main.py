@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli import flags, tables
-from core.cli.driving import continue_run, open_store, run_workflow
+from core.cli.driving import resume_run, open_store, run_workflow
 from core.errors import CoreError, InvalidInput, StorageFailed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -141,6 +141,20 @@ def costs(
 
 
 @app.command()
+def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Folder to make.")]) -> None:
+    """Measure a supernet completely and write it as a folder that the app can ship."""
+    from core.workflows.evaluate_table import Request
+    from core.workflows.library import TABLE_FILE
+    from core.workflows.measuring import find_supernet
+    from core.workflows.package_supernet import package_supernet
+
+    entry = find_supernet(supernet)
+    params = Request(supernet=tables.absolute(supernet)).model_dump(mode="json")
+    ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
+    print(package_supernet(entry, ledger.artifact(TABLE_FILE), out))
+
+
+@app.command()
 def extract(
     supernet: SupernetName,
     arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
@@ -198,7 +212,7 @@ def runs() -> None:
 @app.command()
 def resume(run: Annotated[str, typer.Argument(help="Id of a run that was stopped; `runs` lists them.")]) -> None:
     """Go on with a run that was interrupted, cancelled or failed."""
-    ledger = continue_run(open_store(), run)
+    ledger = resume_run(open_store(), run)
     print(json.dumps({"run": ledger.run_id, "artifacts": [a.name for a in ledger.artifacts()]}))
 
 
