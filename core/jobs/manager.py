@@ -28,7 +28,7 @@ MAX_QUEUED = 50
 LEASE_SECONDS = 20.0
 """An owner on another machine whose counter stands still for so long is dead."""
 
-_TICK_SECONDS = 0.1
+_TICK_SECONDS = 0.2
 _IDLE_SECONDS = 1.0
 _BEAT_SECONDS = 1.0
 _CLOSE_SECONDS = 3.0

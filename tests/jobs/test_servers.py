@@ -106,15 +106,15 @@ def test_a_job_of_another_server_can_be_cancelled(open_manager: Opener, until: U
 
 def test_every_job_runs_exactly_once(open_manager: Opener) -> None:
     managers = [open_manager(), open_manager()]
-    ids = [managers[i % 2].submit("search_toy", {"steps": 3}, title="t", seed=i) for i in range(6)]
+    ids = [managers[i % 2].submit("search_toy", {"steps": 3}, title="t", seed=i) for i in range(4)]
     assert {managers[0].wait(i, 60).state for i in ids} == {RunState.DONE}
-    assert [managers[0].store.count_measurements(i) for i in ids] == [3] * 6
+    assert [managers[0].store.count_measurements(i) for i in ids] == [3] * 4
 
 
 def test_an_owner_elsewhere_is_judged_by_its_counter_alone(
     open_manager: Opener, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LEASE_SECONDS", 1.2)
+    monkeypatch.setattr(module, "LEASE_SECONDS", 0.6)
     monkeypatch.setattr(module, "_IDLE_SECONDS", 0.05)
     monkeypatch.setattr(module, "_BEAT_SECONDS", 0.1)
     # A clock that jumps by a day each time must not matter.
@@ -135,8 +135,8 @@ def test_an_owner_elsewhere_is_judged_by_its_counter_alone(
 
     began = time.monotonic()
     until(beat_and_look)
-    assert time.monotonic() - began > 1.0
-    until(lambda: beat_and_look() and time.monotonic() - began > 3.0)
+    assert time.monotonic() - began > 0.5
+    until(lambda: beat_and_look() and time.monotonic() - began > 1.5)
     assert manager.run(runs[live.owner_id]).state is RunState.RUNNING
 
 

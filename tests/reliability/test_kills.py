@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from core.records import RunState
 from core.store import RunStore
 from tests.reliability.kill_harness import KillReport, fingerprint, run_with_kills
 
@@ -15,24 +15,17 @@ STEPS = {"steps": 12, "seconds_per_step": 0.02}
 
 def campaign(kind: str, kills: int, seed: int, home: Path) -> KillReport:
     """Kills, with the toy's own list of acknowledged steps as a further witness."""
-    journal = home / "acknowledged.txt"
-    params = {**STEPS, "acknowledged": str(journal)} if kind == "train_toy" else STEPS
+    witness = home / "acknowledged"
+    witness.mkdir()
+    params = {**STEPS, "acknowledged": str(witness)} if kind == "train_toy" else STEPS
 
     def acknowledged_is_stored(store: RunStore, run_id: str) -> None:
-        if not journal.exists():
-            return
-        lines = journal.read_text().splitlines()
-        ledger, run = store.ledger(run_id), store.get_run(run_id)
-        assert run.state is RunState.INTERRUPTED
-        if lines and lines[-1] != "12 " + lines[-1][3:]:
-            step, chain = lines[-1].split()
-            checkpoint = ledger.latest_checkpoint() or b""
-            # The kill may fall between the ledger's promise and the witness, never the other way round.
-            stored = int(checkpoint.split(b'"step": ')[1].split(b",")[0]) if checkpoint else 0
-            if stored == int(step):
-                assert chain.encode() in checkpoint
-            assert stored >= int(step)
-            assert len(ledger.measurements()) >= 4 * int(step)
+        if (witness / run_id).exists():
+            last = int((witness / run_id).read_text().split()[-1])
+            stored = json.loads((store.ledger(run_id).latest_checkpoint() or b"").split(b"\n")[0])["step"]
+            # The kill may fall between the ledger's promise and its witness, never the other way round.
+            assert last <= stored <= last + 1
+            assert store.count_measurements(run_id) >= 4 * stored
 
     report = run_with_kills(kind, params, kills, seed, home=home, after_kill=acknowledged_is_stored)
     assert report.kills == kills
@@ -40,7 +33,7 @@ def campaign(kind: str, kills: int, seed: int, home: Path) -> KillReport:
     return report
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("train_toy", 7), ("search_toy", 4)])
+@pytest.mark.parametrize(("kind", "kills"), [("train_toy", 6), ("search_toy", 3)])
 def test_a_few_kills(kind: str, kills: int, tmp_path: Path) -> None:
     campaign(kind, kills, seed=1, home=tmp_path)
 
