@@ -1,0 +1,16 @@
+"""The list of pages; everything else is in the pages themselves, so that each also works alone."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+st.set_page_config(page_title="Paretoscope", page_icon=":material/show_chart:", layout="wide")
+
+PAGES = [
+    st.Page("pages/front.py", title="Front", icon=":material/show_chart:", default=True),
+    st.Page("pages/supernets.py", title="Supernets", icon=":material/hub:"),
+    st.Page("pages/search.py", title="Search", icon=":material/travel_explore:"),
+    st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
+]
+
+st.navigation(PAGES).run()

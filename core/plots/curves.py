@@ -1,0 +1,89 @@
+"""Curves over time: training by epoch, hypervolume by evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.plots import style
+from core.plots.names import for_figure
+
+_ORDER = ("smallest", "random", "largest")
+_COLORS = {"smallest": style.CATEGORICAL[1], "random": style.CATEGORICAL[2], "largest": style.CATEGORICAL[0]}
+
+
+def training_figure(curves: Mapping[str, pd.Series]) -> go.Figure:
+    """Validation accuracy of the smallest, a random and the largest subnet by epoch.
+
+    Args:
+        curves: name -> accuracy (a fraction) indexed by epoch; missing values leave gaps. "smallest",
+            "random" and "largest" keep their colors; other names follow in the order given.
+
+    Returns:
+        One trace per name, in percent.
+    """
+    figure = go.Figure()
+    names = [n for n in _ORDER if n in curves] + [n for n in curves if n not in _ORDER]
+    for index, name in enumerate(names):
+        series = curves[name].dropna()
+        figure.add_scatter(
+            name=for_figure(name),
+            x=series.index.to_numpy(),
+            y=series.to_numpy(float) * 100,
+            mode="lines+markers" if len(series) < 40 else "lines",
+            line={"color": _COLORS.get(name, style.CATEGORICAL[(index + 3) % 8]), "width": 2, "dash": style.DASHES[index % 4]},
+            marker={"symbol": style.SYMBOLS[index % 6], "size": 6},
+            hovertemplate="epoch %{x}<br>%{y:.1f} %<extra>" + for_figure(name) + "</extra>",
+        )
+    _lay_out(figure, "Epoch", "Validation accuracy (%)")
+    figure.update_yaxes(ticksuffix=" %")
+    return figure
+
+
+def hypervolume_figure(curves: Mapping[str, Sequence[float]], *, ceiling: float | None = None) -> go.Figure:
+    """Hypervolume after each evaluation.
+
+    Args:
+        curves: name of a run -> hypervolume after 1, 2, ... evaluations.
+        ceiling: hypervolume of the exact front, drawn as a line no search can pass.
+
+    Returns:
+        One step trace per run, then "exact front" where a ceiling is given.
+    """
+    figure = go.Figure()
+    longest = 1
+    for index, (name, values) in enumerate(curves.items()):
+        longest = max(longest, len(values))
+        figure.add_scatter(
+            name=for_figure(name),
+            x=list(range(1, len(values) + 1)),
+            y=[float(v) for v in values],
+            mode="lines",
+            line={"color": style.CATEGORICAL[index % 8], "width": 2, "shape": "hv", "dash": style.DASHES[index % 4]},
+            hovertemplate="%{x} evaluations<br>%{y:.4g}<extra>" + for_figure(name) + "</extra>",
+        )
+    if ceiling is not None:
+        figure.add_scatter(
+            name="exact front",
+            x=[1, longest],
+            y=[ceiling, ceiling],
+            mode="lines",
+            line={"color": style.DOMINATED, "width": 1.6, "dash": "dash"},
+            hovertemplate="exact front %{y:.4g}<extra></extra>",
+        )
+    _lay_out(figure, "Evaluations", "Hypervolume")
+    return figure
+
+
+def _lay_out(figure: go.Figure, x: str, y: str) -> None:
+    figure.update_xaxes(title={"text": x}, zeroline=False, automargin=True)
+    figure.update_yaxes(title={"text": y}, zeroline=False, automargin=True)
+    figure.update_layout(
+        height=340,
+        margin={"l": 8, "r": 12, "t": 32, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        hovermode="closest",
+        showlegend=True,
+    )

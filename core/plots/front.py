@@ -1,0 +1,196 @@
+"""The front: every evaluated subnet, the ones no other beats on top.
+
+Each point carries its `arch_id` and nothing else as customdata, so a click survives sorting,
+filtering and zooming; everything else is looked up by that id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.plots import style
+from core.plots.names import for_figure
+from core.records import Objective
+
+MOST_POINTS = 10_000
+"""Points drawn at most; more are slow and overlap anyway. The front is always drawn whole."""
+MOST_SVG = 5_000
+"""Up to here points are drawn as SVG, above with WebGL."""
+
+
+def front_figure(
+    table: pd.DataFrame,
+    x: Objective,
+    y: Objective,
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
+    line: bool = True,
+    knees: Sequence[str] = (),
+    selected: str | None = None,
+    what_if: Mapping[str, float] | None = None,
+    what_if_from: Mapping[str, float] | None = None,
+    searched: pd.DataFrame | None = None,
+    caption: str = "",
+) -> go.Figure:
+    """Scatter every evaluated subnet and draw the front as a step line.
+
+    Args:
+        table: one row per subnet; columns `arch_id` (str), `on_front` (bool) and one per objective in
+            its stored unit. Rows with a missing value are left out. Is not modified.
+        x, y: objectives of the axes.
+        log_x, log_y: logarithmic axes.
+        line: draw the step line through the front.
+        knees: ids to mark with a diamond.
+        selected: id that is highlighted when the chart appears; later clicks move the highlight in
+            the browser without a new figure.
+        what_if: objective values of a subnet that is tried out, drawn as a hollow ghost.
+        what_if_from: where the ghost comes from; a dotted line joins the two.
+        searched: points a search has evaluated (same columns); drawn in a color of their own.
+        caption: one line under the axis; it is exported with the picture.
+
+    Returns:
+        Traces "dominated" and "front", then, where there is something to show, "search", "knee",
+        "what-if".
+    """
+    rows = _drawable(table, x, y, log_x, log_y)
+    figure = go.Figure()
+    cloud, front = rows[~rows["on_front"]], rows[rows["on_front"]].sort_values([x.name, y.name])
+    cloud = _thin(cloud, MOST_POINTS - len(front))
+    _add(figure, "dominated", cloud, x, y, selected, color=style.DOMINATED, size=5, opacity=0.45)
+    if searched is not None:
+        _add(figure, "search", _drawable(searched, x, y, log_x, log_y), x, y, selected,
+             color=style.SEARCHED, size=7, opacity=0.9, symbol="square")  # fmt: skip
+    _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
+    marked = front[front["arch_id"].isin(list(knees))]
+    if len(marked):
+        _add_knees(figure, marked, x, y)
+    if what_if is not None:
+        _add_ghost(figure, what_if, what_if_from, x, y)
+    _lay_out(figure, x, y, log_x, log_y, caption)
+    return figure
+
+
+def _drawable(table: pd.DataFrame, x: Objective, y: Objective, log_x: bool, log_y: bool) -> pd.DataFrame:
+    keep = np.isfinite(table[x.name].to_numpy(float)) & np.isfinite(table[y.name].to_numpy(float))
+    for logarithmic, objective in ((log_x, x), (log_y, y)):
+        if logarithmic:
+            keep &= table[objective.name].to_numpy(float) > 0
+    return table[keep]
+
+
+def _thin(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Every k-th row, so that the cloud keeps its outline and the picture stays the same."""
+    if len(rows) <= max(limit, 0):
+        return rows
+    return rows.iloc[np.linspace(0, len(rows) - 1, max(limit, 1)).astype(int)]
+
+
+def _values(rows: pd.DataFrame, objective: Objective) -> np.ndarray[Any, Any]:
+    return rows[objective.name].to_numpy(float) * style.scale(objective).factor
+
+
+def _hover(x: Objective, y: Objective, first: str) -> str:
+    def part(axis: str, objective: Objective) -> str:
+        scale = style.scale(objective)
+        return f"{for_figure(objective.label)} %{{{axis}:{scale.hover}}}{scale.suffix}"
+
+    return f"{part('y', y)}<br>{part('x', x)}<extra>{first}</extra>"
+
+
+def _add(
+    figure: go.Figure,
+    name: str,
+    rows: pd.DataFrame,
+    x: Objective,
+    y: Objective,
+    selected: str | None,
+    *,
+    color: str,
+    size: int,
+    opacity: float,
+    symbol: str = "circle",
+    line: bool = False,
+) -> None:
+    kind = go.Scattergl if len(rows) > MOST_SVG else go.Scatter
+    trace = kind(
+        name=name,
+        x=_values(rows, x),
+        y=_values(rows, y),
+        customdata=rows["arch_id"].tolist(),
+        mode="lines+markers" if line else "markers",
+        marker={"color": color, "size": size, "opacity": opacity, "symbol": symbol},
+        # Static styling: the browser moves the highlight, the figure stays byte for byte the same.
+        selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
+        unselected={"marker": {"opacity": opacity}},
+        hovertemplate=_hover(x, y, name),
+    )
+    if line:
+        trace.line = {"color": color, "width": 1.6, "shape": "vh" if x.maximize else "hv"}
+    if selected is not None:
+        trace.selectedpoints = np.flatnonzero((rows["arch_id"] == selected).to_numpy()).tolist()
+    figure.add_trace(trace)
+
+
+def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
+    figure.add_scatter(
+        name="knee",
+        x=_values(rows, x),
+        y=_values(rows, y),
+        mode="markers",
+        marker={"symbol": "diamond-open", "size": 19, "color": style.KNEE, "line": {"width": 2.4}},
+        # The front's own point below it must get the click.
+        hoverinfo="skip",
+    )
+
+
+def _add_ghost(
+    figure: go.Figure, ghost: Mapping[str, float], origin: Mapping[str, float] | None, x: Objective, y: Objective
+) -> None:
+    points = [*([origin] if origin is not None else []), ghost]
+    figure.add_scatter(
+        name="what-if",
+        x=[float(p[x.name]) * style.scale(x).factor for p in points],
+        y=[float(p[y.name]) * style.scale(y).factor for p in points],
+        mode="lines+markers",
+        line={"color": style.WHAT_IF, "dash": "dot", "width": 2},
+        marker={
+            "symbol": ["circle-open"] * (len(points) - 1) + ["star-open"],
+            "size": [1] * (len(points) - 1) + [18],
+            "color": style.WHAT_IF,
+            "line": {"width": 2.4},
+        },
+        hovertemplate=_hover(x, y, "what-if"),
+    )
+
+
+def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: bool, caption: str) -> None:
+    for update, objective, logarithmic in ((figure.update_xaxes, x, log_x), (figure.update_yaxes, y, log_y)):
+        scale = style.scale(objective)
+        update(
+            title={"text": for_figure(style.axis_title(objective)), "font": {"size": 14}},
+            type="log" if logarithmic else "linear",
+            tickformat=scale.tick,
+            ticksuffix=scale.suffix if not logarithmic else "",
+            zeroline=False,
+            automargin=True,
+            ticks="outside",
+            ticklen=4,
+        )
+    figure.update_layout(
+        height=560,
+        margin={"l": 8, "r": 12, "t": 36, "b": 64},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
+        hovermode="closest",
+        dragmode="pan",
+    )
+    if caption:
+        figure.add_annotation(
+            text=caption, xref="paper", yref="paper", x=0, y=0, yshift=-58, xanchor="left", yanchor="top",
+            showarrow=False, font={"size": 11}, align="left", opacity=0.85,
+        )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Colors, number formats and axis texts: the one place that knows how a number is shown.
+
+Accuracy is a fraction everywhere else and becomes percent here. Colors are Okabe and Ito's, which
+the common color blindnesses keep apart; a shape or a label always repeats what a color says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from core.records import Objective
+
+FRONT = "#0072B2"
+SELECTED = "#D55E00"
+KNEE = "#009E73"
+WHAT_IF = "#CC79A7"
+SEARCHED = "#E69F00"
+DOMINATED = "#8A909B"
+CATEGORICAL = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#6F7682")
+DASHES = ("solid", "dash", "dot", "dashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+
+MINUS = "\N{MINUS SIGN}"
+_STEPS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How an objective stands on an axis.
+
+    Attributes:
+        factor: stored value -> drawn value.
+        suffix: unit written after a tick or a hover number.
+        tick, hover: d3 number formats.
+    """
+
+    factor: float = 1.0
+    suffix: str = ""
+    tick: str = "~s"
+    hover: str = ".3s"
+
+
+def is_fraction(objective: Objective) -> bool:
+    """Whether the objective is a share that is shown in percent."""
+    return objective.name.endswith("accuracy")
+
+
+def scale(objective: Objective) -> Scale:
+    """How to draw an objective's values."""
+    if is_fraction(objective):
+        return Scale(100.0, " %", "~g", ".2f")
+    if objective.unit == "bytes":
+        return Scale(1.0, "B", "~s", ".3s")
+    if objective.unit == "ms":
+        return Scale(1.0, " ms", "~g", ".3f")
+    if objective.unit in ("MACs", "") and not objective.maximize:
+        return Scale()
+    return Scale(1.0, "", "~g", ".4g")
+
+
+def axis_title(objective: Objective) -> str:
+    """The axis text, a noun with its unit and the better direction."""
+    unit = "%" if is_fraction(objective) else {"bytes": "bytes", "ms": "ms", "nats": "nats"}.get(objective.unit, "")
+    better = "more is better" if objective.maximize else "less is better"
+    return f"{objective.label}{f' ({unit})' if unit else ''}  ·  {better}"
+
+
+def format_value(value: float | None, objective: Objective, *, signed: bool = False, spread: float | None = None) -> str:
+    """One number as a person reads it: `97.3 %`, `1.24 M`, `0.42 ms ± 0.03`, `48 kB`.
+
+    Args:
+        value: in the objective's stored unit; None or NaN reads "not measured".
+        objective: what it is.
+        signed: the value is a difference; it gets a sign, and a difference of shares reads "points".
+        spread: half-width of the noise, in the same unit.
+    """
+    if value is None or not math.isfinite(value):
+        return "not measured"
+    sign = ("+" if value > 0 else MINUS if value < 0 else "±") if signed else (MINUS if value < 0 else "")
+    size = abs(float(value))
+    if is_fraction(objective):
+        return f"{sign}{100 * size:.1f} {'points' if signed else '%'}"
+    if objective.unit == "ms":
+        noise = f" ± {spread:.2f}" if spread is not None and math.isfinite(spread) else ""
+        return f"{sign}{size:.2f} ms{noise}"
+    if objective.unit == "bytes":
+        number, prefix = _short(size)
+        return f"{sign}{number} {prefix}B"
+    if objective.unit == "nats":
+        return f"{sign}{size:.3f} nats"
+    number, prefix = _short(size)
+    return f"{sign}{number} {prefix}".rstrip()
+
+
+def format_count(value: int) -> str:
+    """A whole number with thousands separated: `8,100`."""
+    return f"{int(value):,}"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """A duration: `8 s`, `2 min 05 s`, `1 h 10 min`; "" where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def format_bytes(size: float) -> str:
+    """A file size: `48 kB`, `1.24 MB`."""
+    number, prefix = _short(size)
+    return f"{number} {prefix}B"
+
+
+def _short(size: float) -> tuple[str, str]:
+    # Rounding first keeps 999,950 from reading "1e+03 k".
+    for step, prefix in _STEPS:
+        if float(f"{size:.3g}") >= step:
+            return f"{size / step:.3g}", prefix
+    return (f"{size:.0f}" if size == int(size) else f"{size:.3g}"), ""

@@ -1,0 +1,98 @@
+"""Front: see the trade-off, pick a subnet, understand it, take it home."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.plots.style import format_count, format_value
+from pages.ui import choosers, resources, state, subnet_card, what_if
+from pages.ui.address import View
+from pages.ui.captions import caption, table_of
+from pages.ui.front_chart import ChartView, front_chart
+from pages.ui.front_table import basket_table, choose_subnet, csv_bytes, front_table
+from pages.ui.setup import empty, note, setup
+
+setup("Front", "Which subnet should I take? Every dot is one subnet of the supernet; no other subnet beats those on the line.")
+
+view = state.current_view()
+entry = choosers.choose_supernet(resources.entries(), view.supernet)
+st.session_state["basket-of"] = entry.supernet_id
+run_id, revision, table = table_of(entry, view.run)
+if table is None or table.empty:
+    empty("This supernet has not been measured yet. Evaluate its subnets, or let a search find good ones.", page="pages/supernets.py", label="Evaluate it")
+    st.stop()
+
+goals = choosers.measured_objectives(table)
+with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
+    y = choosers.choose_axis("Up", "y", goals, view.y, "accuracy")
+    x = choosers.choose_axis("Across", "x", goals, view.x, "macs", taken=y.name)
+    with st.popover("Limits", icon=":material/tune:", key="limits"):
+        limits = choosers.choose_limits(revision, table, goals, view.constraints)
+    with st.popover("More", icon=":material/more_horiz:", key="more"):
+        log_x = choosers.choose_log("Logarithmic across", "x", view.log_x)
+        log_y = choosers.choose_log("Logarithmic up", "y", view.log_y)
+        line = st.toggle("Line through the front", value=True, key="log-line")
+        mark_knees = st.toggle("Mark the knee", value=True, key="log-knee", help="The subnet where giving up a little of one objective buys most of the other.")
+        picture = st.segmented_control("Picture format", ["svg", "png"], default="svg", required=True, key="log-picture", help="What the camera button above the chart saves.")
+
+front = resources.front(revision, (x.name, y.name), limits, table)
+if front.members.empty:
+    st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")
+    state.publish(View(entry.supernet_id, run_id, x.name, y.name, "", log_x, log_y, limits))
+    st.stop()
+known = set(table["arch_id"])
+if state.selected() not in known:
+    state.select(next(iter(front.knees.values()), front.members["arch_id"].iloc[0]))
+
+with st.container(key="hero"):
+    left, right = st.columns([2, 1], gap="medium")
+with right, st.container(key="subnet-card"):
+    arch_id = choose_subnet(front, table)
+    arch = entry.space.from_id(arch_id)
+    values = table.loc[table["arch_id"] == arch_id].iloc[0]
+    subnet_card.headline(values, x, y)
+    subnet_card.diagram(entry, arch)
+    subnet_card.metrics(values, goals)
+    subnet_card.download(entry, arch)
+    details = st.tabs(["What if", "Neighbors", "Costs", "Compare", "Stages"])
+    with details[0]:
+        tried = what_if.try_changes(entry, table, arch, goals[:4])
+    with details[1]:
+        what_if.neighbors(front, arch_id, front.names)
+    with details[2]:
+        what_if.choice_costs(entry, table, arch, [y, x])
+    with details[3]:
+        what_if.compare(entry, front, table, arch, goals)
+    with details[4]:
+        what_if.choices_line(entry, arch)
+        subnet_card.stage_table(entry, arch)
+with left:
+    ghost = (tried[1][x.name], tried[1][y.name]) if tried and x.name in tried[1] and y.name in tried[1] else None
+    here = (float(values[x.name]), float(values[y.name])) if ghost else None
+    chart = ChartView(
+        f"{revision}{limits}", x.name, y.name, log_x, log_y, line, mark_knees, arch_id if ghost else state.seed(), ghost, here,
+        caption(entry, front, run_id), picture, f"front-{entry.supernet_id}",
+    )  # fmt: skip
+    front_chart(front, chart)
+    with st.container(horizontal=True, vertical_alignment="center", key="front-facts"):
+        for name, member in front.knees.items():
+            st.button(f"Knee ({name})", key=f"knee-{name}", on_click=state.select, args=(member,), icon=":material/diamond:", help="Select the knee of the front.")
+        subnet_card.basket_button(arch_id)
+        st.markdown(
+            f"**{format_count(len(front.members))}** on the front of **{format_count(len(front.table))}** subnets",
+            help=f"Hypervolume {front.hypervolume:.4g}, against the reference point {format_value(front.reference[0], x)}, "
+            f"{format_value(front.reference[1], y)}.",
+        )
+    with st.expander("The front as a table"):
+        front_table(front, goals)
+        st.download_button("CSV", lambda f=front: csv_bytes(f.table), f"front-{entry.supernet_id}.csv", "text/csv", key="front-csv", on_click="ignore", icon=":material/table:")
+    if state.basket():
+        with st.expander(f"Basket ({len(state.basket())})", expanded=True):
+            basket_table(table, goals)
+
+link = state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits))
+with st.expander("Link to this view"):
+    st.code(f"/?{urlencode(link)}", language=None)
+    note("Opening this address shows the same supernet, axes, limits and subnet.")

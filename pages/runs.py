@@ -1,0 +1,53 @@
+"""Runs: what is going on, what was done, and what it takes on the disk."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.plots.style import format_bytes, format_count
+from pages.ui import resources, run_views, state
+from pages.ui.progress import active, all_runs, job_row, watch
+from pages.ui.setup import empty, setup
+
+setup("Runs", "What is going on? Every training, search and evaluation, with its progress, its log and its files.")
+state.left_page()
+
+store = resources.store_or_none()
+if store is None:
+    st.stop()
+resources.jobs()  # runs of a server that died are marked as interrupted before they are shown
+
+if not all_runs():
+    empty("Nothing has run yet. Train a supernet of your own, or search one that is here.", page="pages/supernets.py", label="Train a supernet")
+
+
+def show_active() -> None:
+    """The queue as it is now."""
+    with st.container(key="job-progress"):
+        running = [run for run in all_runs() if not run.state.is_final]
+        for run in reversed(running):
+            job_row(run)
+        if not running:
+            st.caption("No job is running or waiting.")
+
+
+watch(show_active, lambda: active(all_runs()))
+
+finished = [run for run in all_runs() if run.state.is_final]
+if finished:
+    with st.container(key="hero"):
+        left, right = st.columns([2, 1], gap="medium")
+    with left:
+        chosen = run_views.runs_table(finished)
+    with right, st.container(border=True):
+        if chosen is None:
+            st.caption("Select a run to see its settings, log and files.")
+        else:
+            run_views.run_details(store, chosen)
+
+st.subheader("Storage", anchor=False)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.markdown(f"**{format_bytes(store.storage_bytes())}** on the disk, **{format_count(len(all_runs()))}** runs")
+    check = st.button("Check for damage", key="check-store", icon=":material/verified_user:", help="Reads every file and row again and compares it with its hash.")
+if check:
+    run_views.show_damage(store.check())

@@ -1,0 +1,20 @@
+"""Supernets: what is here, and how to train or load another."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import resources, state, supernet_views
+from pages.ui.setup import setup
+
+setup("Supernets", "What do I have, and what can I train or load? A supernet holds the weights of every subnet of its space.")
+state.left_page()
+
+entries = resources.entries()
+with st.container(key="gallery"):
+    supernet_views.gallery(entries)
+train, load = st.tabs(["Train a supernet", "Load a file"])
+with train:
+    supernet_views.training()
+with load:
+    supernet_views.upload()

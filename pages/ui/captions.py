@@ -1,0 +1,60 @@
+"""Which table the Front page shows, and the line that says where its numbers come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.names import for_figure
+from core.plots.style import format_count
+from core.workflows import library
+from core.workflows.front_view import Front
+from core.workflows.library import SupernetEntry
+from pages.ui import resources
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def table_of(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame | None]:
+    """The table to show: a search's evaluations where one is asked for, else the complete table.
+
+    Returns:
+        The run's id ("" for the complete table), a revision that changes with the table, the table.
+    """
+    runs = _searches(entry)
+    if run_id in runs or (entry.read_table is None and runs):
+        if run_id not in runs:
+            run_id = next(iter(runs))
+        count = resources.store().count_measurements(run_id)
+        return run_id, f"{run_id}-{count}", resources.search_table(run_id, count, entry)
+    try:
+        return "", entry.revision, library.table(entry)
+    except CoreError as error:
+        st.warning(str(error))
+        return "", entry.revision, None
+
+
+def _searches(entry: SupernetEntry) -> dict[str, str]:
+    """Searches of this supernet, newest first: id -> title."""
+    store = resources.store_or_none()
+    found = store.list_runs(kind="search_front") if store else []
+    return {run.run_id: run.title for run in found if run.params.get("supernet") == entry.supernet_id}
+
+
+def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:
+    """Supernet, data, how measured, seed; goes below the chart and into its exported picture."""
+    data = entry.card.get("data")
+    data_name = data.get("name", "") if isinstance(data, dict) else data or ""
+    training = entry.card.get("training")
+    seed = training.get("seed") if isinstance(training, dict) else entry.card.get("seed")
+    parts = [
+        for_figure(entry.title),
+        f"data {for_figure(data_name)}" if data_name else "",
+        "accuracy measured on validation images",
+        f"{format_count(front.n_total)} subnets {'found by a search' if run_id else 'evaluated, the whole space'}",
+        f"training seed {for_figure(seed)}" if seed is not None else "",
+    ]
+    return "  ·  ".join(part for part in parts if part)

@@ -1,0 +1,117 @@
+"""Choosers: supernet, axes, limits. Each starts from the view and returns what is chosen now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.evaluation.objectives import OBJECTIVES, objective
+from core.pareto import Constraint
+from core.plots.names import display_name
+from core.plots.style import format_value
+from core.records import Objective
+from core.workflows.library import SupernetEntry
+from pages.ui import state
+from pages.ui.address import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STEPS = 40
+_PREFERRED = ("accuracy", "macs", "params", "latency_ms", "size_bytes", "loss", "test_accuracy", "test_loss")
+
+
+def choose_supernet(found: Sequence[SupernetEntry], current: str, *, key: str = "pick-supernet") -> SupernetEntry:
+    """The supernet of this session, chosen in the sidebar.
+
+    Args:
+        found: at least one.
+        current: id that the view asks for; the first supernet if there is none of this id.
+        key: widget key.
+    """
+    by_id = {entry.supernet_id: entry for entry in found}
+    start = current if current in by_id else next(iter(by_id))
+    if st.session_state.get(key) not in by_id:
+        st.session_state[key] = start
+    chosen = st.sidebar.selectbox(
+        "Supernet",
+        list(by_id),
+        format_func=lambda i: f"{display_name(by_id[i].title)}{'' if by_id[i].origin == 'shipped' else f' ({by_id[i].origin})'}",
+        key=key,
+        on_change=_other_supernet,
+        help="The network whose weights hold every subnet on this page.",
+    )
+    return by_id[chosen]
+
+
+def _other_supernet() -> None:
+    chosen = st.session_state["pick-supernet"]
+    state.forget_widgets()
+    st.session_state["pick-supernet"] = chosen
+    st.session_state["view"] = View(supernet=chosen)
+    state.select("")
+
+
+def measured_objectives(table: pd.DataFrame) -> list[Objective]:
+    """Objectives that the table has values for, the usual ones first."""
+    names = [n for n in _PREFERRED if n in table] + [n for n in OBJECTIVES.names() if n not in _PREFERRED and n in table]
+    return [objective(n) for n in names if table[n].notna().any()]
+
+
+def choose_axis(label: str, axis: str, available: Sequence[Objective], current: str, default: str, taken: str = "") -> Objective:
+    """One axis: an objective other than `taken`."""
+    by_name = {o.name: o for o in available if o.name != taken}
+    key = f"axis-{axis}"
+    if st.session_state.get(key) not in by_name:
+        st.session_state[key] = next(n for n in (current, default, *by_name) if n in by_name)
+    name = st.selectbox(label, list(by_name), format_func=lambda n: by_name[n].label, key=key, help=_meaning(available), width=230)
+    return by_name[name]
+
+
+def _meaning(available: Sequence[Objective]) -> str:
+    return "\n\n".join(f"**{o.label}**: {o.summary}" for o in available)
+
+
+def choose_log(label: str, axis: str, current: bool) -> bool:
+    """Whether an axis is logarithmic."""
+    key = f"log-{axis}"
+    if key not in st.session_state:
+        st.session_state[key] = current
+    return bool(st.toggle(label, key=key))
+
+
+def choose_limits(revision: str, table: pd.DataFrame, available: Sequence[Objective], current: Sequence[Constraint]) -> tuple[Constraint, ...]:
+    """One slider per objective; its loose end means no limit."""
+    asked = {c.objective: c.lower if c.lower is not None else c.upper for c in current}
+    found = []
+    for goal in available:
+        stops = _stops(revision, goal.name, table)
+        if len(stops) < 2:
+            continue
+        loose = stops[0] if goal.maximize else stops[-1]
+        key = f"limit-{goal.name}"
+        if st.session_state.get(key) not in stops:
+            wanted = asked.get(goal.name)
+            st.session_state[key] = loose if wanted is None else min(stops, key=lambda s: abs(s - wanted))
+        word = "at least" if goal.maximize else "at most"
+        value = st.select_slider(
+            f"{goal.label}, {word}",
+            stops,
+            key=key,
+            format_func=lambda s, g=goal, edge=loose: "any" if s == edge else format_value(s, g),
+            help=goal.summary,
+        )
+        if value != loose:
+            found.append(Constraint(goal.name, lower=value) if goal.maximize else Constraint(goal.name, upper=value))
+    return tuple(sorted(found, key=lambda c: c.objective))
+
+
+@st.cache_resource(show_spinner=False, max_entries=128)
+def _stops(revision: str, name: str, _table: pd.DataFrame) -> list[float]:
+    """Slider stops: quantiles of the column, those that read alike only once."""
+    column = _table[name].dropna()
+    goal = objective(name)
+    quantiles = [float(column.quantile(i / _STEPS)) for i in range(_STEPS + 1)] if len(column) else []
+    return sorted({format_value(q, goal): q for q in quantiles}.values())

@@ -1,0 +1,95 @@
+"""Jobs as a person follows them: state, how far, time left, cancel and resume.
+
+A page asks the store once a second while something is active, and not at all otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.names import for_markdown
+from core.plots.style import format_seconds
+from core.records import Run, RunState
+from pages.ui import resources
+
+KINDS = {
+    "train_supernet": "Training",
+    "search_front": "Search",
+    "evaluate_table": "Evaluation",
+}
+_COLORS = {
+    RunState.QUEUED: "gray",
+    RunState.RUNNING: "blue",
+    RunState.DONE: "green",
+    RunState.FAILED: "red",
+    RunState.CANCELLED: "orange",
+    RunState.INTERRUPTED: "orange",
+}
+_EVERY_SECONDS = 1.0
+
+
+def all_runs(kinds: Sequence[str] = ()) -> list[Run]:
+    """Runs of these kinds (all if empty), newest first; empty where there is no store."""
+    store = resources.store_or_none()
+    return [run for run in store.list_runs() if not kinds or run.kind in kinds] if store else []
+
+
+def active(runs: Iterable[Run]) -> bool:
+    """Whether any run is queued or running."""
+    return any(not run.state.is_final for run in runs)
+
+
+def watch(draw: Callable[[], None], is_active: Callable[[], bool]) -> None:
+    """Draw a part of the page, again every second while something is active.
+
+    The whole page is drawn once more when the activity starts or ends, so that the rest of it follows.
+    """
+    polling = is_active()
+
+    @st.fragment(run_every=_EVERY_SECONDS if polling else None)
+    def part() -> None:
+        draw()
+        if is_active() != polling:
+            st.rerun()
+
+    part()
+
+
+def job_row(run: Run) -> None:
+    """One job: title, state, progress, time left, and what can be done about it."""
+    kind = KINDS.get(run.kind, run.kind.replace("_", " "))
+    head = f":{_COLORS[run.state]}-badge[{run.state.value}] **{for_markdown(run.title)}** · {for_markdown(kind)}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(head)
+        if not run.state.is_final:
+            st.button("Cancel", key=f"cancel-{run.run_id}", on_click=attempt, args=("cancel", run.run_id), icon=":material/stop:")
+        elif run.state.is_resumable:
+            st.button("Resume", key=f"resume-{run.run_id}", on_click=attempt, args=("resume", run.run_id), icon=":material/play_arrow:")
+    if run.state is RunState.QUEUED:
+        position = resources.jobs().queue_position(run.run_id)
+        st.progress(run.fraction, text=f"Waiting, number {position} in the queue" if position else "Waiting")
+    elif run.state is RunState.RUNNING:
+        left = format_seconds(run.eta_seconds)
+        st.progress(run.fraction, text=f"{for_markdown(run.message, 300) or 'Starting…'}{f' · {left} left' if left else ''}")
+    elif run.message:
+        st.caption(for_markdown(run.message, 600))
+
+
+def attempt(action: str, run_id: str) -> None:
+    """Cancel or resume; what goes wrong is said, not raised."""
+    try:
+        getattr(resources.jobs(), action)(run_id)
+    except CoreError as error:
+        st.toast(str(error), icon=":material/error:")
+
+
+def submit(kind: str, params: dict[str, object], *, title: str, seed: int) -> str | None:
+    """Queue a job; returns its id, or None after saying why not."""
+    try:
+        return resources.jobs().submit(kind, params, title=title, seed=seed, session=st.session_state["session"])
+    except CoreError as error:
+        st.error(str(error), icon=":material/error:")
+        return None

@@ -1,0 +1,109 @@
+"""What all sessions share: the store, the jobs, the library, and what was computed for it.
+
+One of each per process. Sessions hold ids only. Cached values are shared, so nobody writes into them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.pareto import Constraint
+from core.settings import settings
+from core.spaces import Arch
+from core.workflows import front_view, library
+from core.workflows.library import SupernetEntry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.jobs import JobManager
+    from core.store import RunStore
+
+_WARM_AFTER_SECONDS = 4.0
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> RunStore:
+    """The store of this installation.
+
+    Raises:
+        CoreError: the disk or the database cannot be used.
+    """
+    from core.store import RunStore
+
+    place = settings()
+    return RunStore(place.database_url, place.home)
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> JobManager:
+    """The job manager of this server.
+
+    Raises:
+        CoreError: as `store`.
+    """
+    from core.jobs import JobManager
+
+    return JobManager(store())
+
+
+def store_or_none() -> RunStore | None:
+    """The store, or None where the disk cannot be used: the shipped supernets are still there."""
+    try:
+        return store()
+    except CoreError as error:
+        st.warning(f"Only looking is possible: {error}", icon=":material/lock:")
+        return None
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Load torch beside the pages, once per server, when the first page has long been painted."""
+    from core.runtime import heavy_imports_in_background
+
+    timer = threading.Timer(_WARM_AFTER_SECONDS, heavy_imports_in_background)
+    timer.daemon = True
+    timer.start()
+
+
+@st.cache_resource(show_spinner=False, max_entries=128)
+def front(revision: str, names: tuple[str, ...], constraints: tuple[Constraint, ...], _table: pd.DataFrame) -> front_view.Front:
+    """The front of a table; `revision` must change whenever the table does."""
+    return front_view.front(_table, names, constraints)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def search_table(run_id: str, n_measurements: int, _entry: SupernetEntry) -> pd.DataFrame:
+    """The measurements of a run as a table like the library's; grows with `n_measurements`."""
+    import pandas as pd
+
+    rows: dict[str, dict[str, Any]] = {}
+    for step, measurement in store().ledger(run_id).measurements():
+        arch_id = _entry.space.arch_id(measurement.arch)
+        options = {n: _entry.space.option(measurement.arch, n) for n in _entry.space.names}
+        rows.setdefault(arch_id, {"arch_id": arch_id, **options, **measurement.values, "source": measurement.source, "step": step})
+    return pd.DataFrame(list(rows.values()), columns=None if rows else ["arch_id", *_entry.space.names])
+
+
+def downloader(entry: SupernetEntry, arch: Arch, export_format: str) -> Callable[[], bytes]:
+    """A function that makes the file when the browser asks for it (the workflow remembers it).
+
+    It runs outside the page's script, so it calls nothing of Streamlit and holds its inputs by value.
+    """
+
+    def make() -> bytes:
+        from core.workflows import extract_subnet
+
+        return extract_subnet.download(entry, arch, export_format).data
+
+    return make
+
+
+def entries() -> list[SupernetEntry]:
+    """Every supernet, shipped ones first."""
+    return library.entries(store_or_none())

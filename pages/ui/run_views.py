@@ -1,0 +1,109 @@
+"""Views of finished runs: the list, one run's details, the result of a check."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.names import display_name, for_markdown
+from core.plots.style import format_bytes
+from core.records import Run
+from pages.ui import resources
+from pages.ui.progress import KINDS, attempt
+
+if TYPE_CHECKING:
+    from core.store import RunStore
+
+_TABLE = "runs-table"
+
+
+def runs_table(runs: Sequence[Run]) -> Run | None:
+    """All finished runs as a table; returns the selected one. The chooser below does the same by keyboard."""
+    import pandas as pd
+
+    rows = pd.DataFrame(
+        {
+            "run": [display_name(r.title) for r in runs],
+            "kind": [KINDS.get(r.kind, r.kind) for r in runs],
+            "state": [r.state.value for r in runs],
+            "seed": [r.seed for r in runs],
+            "started": [datetime.datetime.fromtimestamp(r.created) for r in runs],
+            "message": [display_name(r.message, 200) for r in runs],
+        }
+    )
+    ids = [r.run_id for r in runs]
+    st.dataframe(
+        rows,
+        key=_TABLE,
+        hide_index=True,
+        on_select=lambda: _row_chosen(ids),
+        selection_mode="single-row",
+        width="stretch",
+        column_config={"started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+        alt="Table of finished runs",
+    )
+    by_id = {r.run_id: r for r in runs}
+    if st.session_state.get("pick-run") not in by_id:
+        st.session_state["pick-run"] = None
+    chosen = st.selectbox(
+        "Run", ids, index=None, format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}", key="pick-run",
+        placeholder="Choose a run",
+    )  # fmt: skip
+    return by_id.get(chosen) if chosen else None
+
+
+def _row_chosen(ids: list[str]) -> None:
+    rows = st.session_state[_TABLE]["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        st.session_state["pick-run"] = ids[rows[0]]
+
+
+def run_details(store: RunStore, run: Run) -> None:
+    """Settings, log and files of one run, and what can be done with it."""
+    st.markdown(f"**{for_markdown(run.title)}**")
+    st.caption(for_markdown(run.message, 600))
+    with st.container(horizontal=True):
+        if run.state.is_resumable:
+            st.button("Resume", key="run-resume", on_click=attempt, args=("resume", run.run_id), icon=":material/play_arrow:", type="primary")
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown("The run, its measurements and its files will be gone.")
+            st.button("Delete this run", key="run-delete", on_click=_delete, args=(run.run_id,), type="primary")
+    try:
+        ledger = store.ledger(run.run_id)
+        for artifact in ledger.artifacts():
+            st.download_button(
+                f"{display_name(artifact.name)} ({format_bytes(artifact.size)})",
+                data=lambda name=artifact.name, source=ledger: source.artifact(name),
+                file_name=display_name(artifact.name).replace("/", "-"),
+                mime=artifact.media_type,
+                key=f"artifact-{artifact.name}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        st.caption("Settings")
+        st.json(dict(run.params), expanded=1)
+        lines = store.log_lines(run.run_id)
+        if lines:
+            st.caption("Log")
+            st.code("\n".join(lines[-60:]), language=None, height=240)
+    except CoreError as error:
+        st.warning(str(error))
+
+
+def _delete(run_id: str) -> None:
+    try:
+        resources.store().delete_run(run_id)
+    except CoreError as error:
+        st.toast(str(error), icon=":material/error:")
+
+
+def show_damage(found: Sequence[str]) -> None:
+    """What the check found."""
+    if not found:
+        st.success("Every file and row is as it was written.", icon=":material/verified_user:")
+    for sentence in found[:50]:
+        st.error(sentence)

@@ -1,0 +1,131 @@
+"""The card of the selected subnet: numbers and how each was obtained, drawing, download."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.evaluation.objectives import objective
+from core.plots.diagram import contribution_rows, diagram_figure
+from core.plots.names import display_name
+from core.plots.style import format_value
+from core.records import Objective, Source
+from core.spaces import Arch
+from core.workflows import extract_subnet, library
+from core.workflows.library import SupernetEntry
+from pages.ui import resources, state
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+SUFFIXES = {"bundle": "zip", "onnx": "onnx", "python_source": "py", "safetensors": "safetensors", "torch_export": "pt2"}
+"""File endings, known without importing the exporters (which import torch); a test compares."""
+
+_HOW = {
+    Source.MEASURED: "measured",
+    Source.COUNTED: "counted, exact",
+    Source.TRAINED: "trained alone",
+    Source.PREDICTED: "predicted",
+    Source.PROXY: "proxy",
+}
+
+
+def headline(values: Mapping[str, float], x: Objective, y: Objective) -> None:
+    """The two numbers of the axes, large."""
+    parts = [f"<div><b>{format_value(values.get(o.name), o)}</b><span>{html.escape(o.label)}</span></div>" for o in (y, x)]
+    st.html(f'<div class="ps-headline">{"".join(parts)}</div>')
+
+
+def metrics(values: Mapping[str, float], goals: Sequence[Objective]) -> None:
+    """Every objective with its value and how it was obtained."""
+    rows = "".join(
+        f"<dt title='{html.escape(goal.summary, quote=True)}'>{html.escape(goal.label)}</dt>"
+        f"<dd class='value'>{format_value(values.get(goal.name), goal)}</dd><dd class='how'>{how(goal)}</dd>"
+        for goal in goals
+    )
+    st.html(f'<dl class="ps-metrics">{rows}</dl>')
+
+
+def how(goal: Objective) -> str:
+    """How an objective's number was obtained, in a few words."""
+    if goal.split:
+        return f"{_HOW[goal.how]} on {goal.split} images"
+    return _HOW[goal.how] if goal.how is not Source.MEASURED else "measured on the machine that made the table"
+
+
+def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") -> None:
+    """The subnet's stages, the whole supernet in outline behind."""
+    st.plotly_chart(
+        _diagram(entry.sha256, arch, entry),
+        key=key,
+        width="stretch",
+        config={"displayModeBar": False},
+        alt="Drawing of the subnet: stages from left to right, as tall as they have channels, in front of the supernet's outline.",
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _diagram(sha256: str, arch: Arch, _entry: SupernetEntry) -> go.Figure:
+    return diagram_figure(library.stage_rows(_entry, arch), library.stage_rows(_entry, _entry.space.largest))
+
+
+def stage_table(entry: SupernetEntry, arch: Arch) -> None:
+    """The drawing's numbers as a table."""
+    html_table(contribution_rows(library.stage_rows(entry, arch)))
+
+
+def html_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A small static table; the cells are escaped."""
+    if not rows:
+        return
+    head = "".join(f"<th>{html.escape(display_name(name))}</th>" for name in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(display_name(v))}</td>" for v in row.values()) + "</tr>" for row in rows)
+    st.html(f'<table class="ps-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def download(entry: SupernetEntry, arch: Arch) -> None:
+    """The button that makes and hands over the subnet, and the choice of format."""
+    formats = {info.name: info for info in extract_subnet.formats()}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Format",
+            list(formats),
+            format_func=lambda name: formats[name].label,
+            key="download-format",
+            help="\n\n".join(f"**{info.label}**: {info.summary}" for info in formats.values()),
+        )
+        arch_id = entry.space.arch_id(arch)
+        st.download_button(
+            "Download",
+            data=resources.downloader(entry, arch, chosen),
+            file_name=f"paretoscope-{display_name(entry.title).lower().replace(' ', '-')[:40]}-{arch_id}.{SUFFIXES.get(chosen, 'bin')}",
+            mime="application/octet-stream",
+            key="download-bundle",
+            on_click="ignore",
+            type="primary",
+            icon=":material/download:",
+            help="The subnet is cut out, calibrated, checked against the supernet and written when you click. "
+            "It takes a few seconds the first time.",
+        )
+
+
+def basket_button(arch_id: str) -> None:
+    """Put the subnet aside for later."""
+    inside = arch_id in state.basket()
+    st.button(
+        "In the basket" if inside else "Add to basket",
+        key="basket-add",
+        disabled=inside,
+        on_click=lambda: state.basket().append(arch_id),
+        icon=":material/shopping_basket:",
+        help="Subnets put aside, listed below the chart while this window is open.",
+    )
+
+
+def deltas(changes: Mapping[str, float]) -> str:
+    """Signed differences in one line, as HTML."""
+    parts = [f"{html.escape(objective(n).label)} <b>{format_value(v, objective(n), signed=True)}</b>" for n, v in changes.items()]
+    return f'<p class="ps-deltas">{" &nbsp; ".join(parts)}</p>'

@@ -1,0 +1,153 @@
+"""What the card offers beyond its numbers: change a choice, see the neighbors, compare, what each choice costs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.evaluation.objectives import objective
+from core.plots.names import display_name
+from core.plots.style import format_value
+from core.records import Objective
+from core.spaces import Arch
+from core.workflows import front_view
+from core.workflows.evaluate_subnet import QUICK, evaluate_subnet
+from core.workflows.front_view import Front
+from core.workflows.library import SupernetEntry
+from pages.ui import state
+from pages.ui.subnet_card import deltas, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def values_of(entry: SupernetEntry, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]) -> Mapping[str, float]:
+    """Objective values of one subnet: from the table, else measured now.
+
+    Raises:
+        CoreError: it is not in the table and cannot be measured here.
+    """
+    found = table.loc[table["arch_id"] == entry.space.arch_id(arch)]
+    if len(found):
+        return {goal.name: float(found[goal.name].iloc[0]) for goal in goals}
+    return _measured(entry.sha256, arch, entry)
+
+
+@st.cache_resource(show_spinner="Measuring this subnet…", max_entries=512)
+def _measured(sha256: str, arch: Arch, _entry: SupernetEntry) -> Mapping[str, float]:
+    return dict(evaluate_subnet(_entry, arch, QUICK).values)
+
+
+def try_changes(
+    entry: SupernetEntry, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]
+) -> tuple[Arch, Mapping[str, float]] | None:
+    """One chooser per choice; returns the changed subnet and its values, or None while nothing is changed."""
+    space, arch_id = entry.space, entry.space.arch_id(arch)
+    st.caption("Change a choice: a star shows on the chart where the subnet would move.")
+    options: dict[str, object] = {}
+    columns = st.columns(3, gap="small")
+    place = 0
+    for choice in space.choices:
+        target = front_view.changed(space, arch, options)
+        if not space.is_active(target, choice.name) or len(choice.options) < 2:
+            continue
+        with columns[place % 3]:
+            options[choice.name] = st.selectbox(
+                choice.name,
+                choice.options,
+                index=choice.options.index(space.option(target, choice.name)),
+                key=f"pick-if-{arch_id}-{choice.name}",
+            )
+        place += 1
+    target = front_view.changed(space, arch, options)
+    if target == arch:
+        return None
+    try:
+        here, there = values_of(entry, table, arch, goals), values_of(entry, table, target, goals)
+    except CoreError as error:
+        st.warning(str(error))
+        return None
+    st.html(deltas({g.name: there[g.name] - here[g.name] for g in goals if g.name in there and g.name in here}))
+    with st.container(horizontal=True):
+        st.button("Take this subnet", key="what-if-take", on_click=state.select, args=(space.arch_id(target),), icon=":material/check:")
+        st.button("Undo", key="what-if-undo", on_click=_undo, args=(arch_id,), icon=":material/undo:")
+    return target, there
+
+
+def _undo(arch_id: str) -> None:
+    for key in [str(k) for k in st.session_state if str(k).startswith(f"pick-if-{arch_id}-")]:
+        del st.session_state[key]
+
+
+def neighbors(front: Front, arch_id: str, names: Sequence[str]) -> None:
+    """The front's members next to the subnet, with what moving there changes."""
+    here = front.table.loc[front.table["arch_id"] == arch_id]
+    if here.empty:
+        st.caption("This subnet does not meet the limits, so it has no neighbors on this front.")
+        return
+    below, above = front_view.neighbors_on_front(front, arch_id)
+    for word, icon, row in (("Cheaper", ":material/arrow_back:", below), ("Larger", ":material/arrow_forward:", above)):
+        if row is None:
+            st.caption(f"{word}: there is none, this is the end of the front.")
+            continue
+        changes = {n: float(row[n]) - float(here[n].iloc[0]) for n in names}
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(str(row["arch_id"]),))
+            st.html(deltas(changes))
+
+
+def choice_costs(entry: SupernetEntry, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]) -> None:
+    """What changing each single choice would do, as a table."""
+    st.caption("Each row changes one choice and leaves the others.")
+    names = [g.name for g in goals]
+    if not (table["arch_id"] == entry.space.arch_id(arch)).any():
+        st.caption("Only subnets of the evaluated table can be compared this way.")
+        return
+    effects = front_view.choice_effects(entry.space, table, arch, names)
+    html_table(
+        [
+            {"change": f"{row['choice']} → {row['option']}"} | {g.label: format_value(row[g.name], g, signed=True) for g in goals}
+            for row in effects.to_dict("records")
+        ]
+    )
+
+
+def compare(entry: SupernetEntry, front: Front, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]) -> None:
+    """Another subnet beside this one: the choices that differ and the differences of the numbers."""
+    space, arch_id = entry.space, entry.space.arch_id(arch)
+    others = [i for i in dict.fromkeys([*state.basket(), *front.knees.values(), *front.members["arch_id"]]) if i != arch_id]
+    if not others:
+        st.caption("There is no other subnet to compare with.")
+        return
+    other_id = st.selectbox("Compare with", others, format_func=lambda i: describe(table, i, front.names), key="compare-with")
+    other = space.from_id(other_id)
+    here, there = values_of(entry, table, arch, goals), values_of(entry, table, other, goals)
+    rows = []
+    for name in space.names:
+        a, b = space.to_dict(arch).get(name, "–"), space.to_dict(other).get(name, "–")
+        if a != b:
+            rows.append({"": name, "this": a, "other": b, "difference": ""})
+    for g in goals:
+        if g.name in here and g.name in there:
+            change = format_value(there[g.name] - here[g.name], g, signed=True)
+            rows.append({"": g.label, "this": format_value(here[g.name], g), "other": format_value(there[g.name], g), "difference": change})
+    html_table(rows)
+
+
+def describe(table: pd.DataFrame, arch_id: str, names: Sequence[str]) -> str:
+    """One subnet in a list: its two numbers and its id."""
+    found = table.loc[table["arch_id"] == arch_id]
+    if found.empty:
+        return display_name(arch_id)
+    x, y = (objective(n) for n in names[:2])
+    return f"{format_value(found[y.name].iloc[0], y)} · {format_value(found[x.name].iloc[0], x)} {x.label if x.unit in ('MACs', '') else ''} · {arch_id}"
+
+
+def choices_line(entry: SupernetEntry, arch: Arch) -> None:
+    """The choices of a subnet in one line."""
+    parts = [f"{html.escape(name)} <b>{html.escape(str(value))}</b>" for name, value in entry.space.to_dict(arch).items()]
+    st.html(f'<div class="ps-facts">{"".join(f"<span>{p}</span>" for p in parts)}</div>')
