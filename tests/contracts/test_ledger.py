@@ -1,4 +1,4 @@
-"""One contract for every ledger: in memory, in a SQLite file, in an in-memory SQLite database."""
+"""One contract for every ledger: in memory, and in a store on every database."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidInput, NotFound
 from core.records import Measurement, RunState
-from core.store import Ledger, MemoryLedger, RunStore
+from core.store import Ledger, MemoryLedger
+from tests.store.databases import DATABASES, open_store
 
 PARAMS = {"epochs": 3, "nested": {"a": [1, 2]}}
 
 
-@pytest.fixture(params=["memory", "file", "memory_database"])
+@pytest.fixture(params=["memory", *DATABASES])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "memory":
         yield MemoryLedger("some-run", PARAMS)
         return
-    url = "sqlite://" if request.param == "memory_database" else f"sqlite:///{tmp_path / 'p.db'}"
-    with RunStore(url, tmp_path) as store:
+    with open_store(request.param, tmp_path) as store:
         yield store.ledger(store.create_run("train_toy", PARAMS, title="t", state=RunState.RUNNING))
 
 

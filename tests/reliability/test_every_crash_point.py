@@ -117,10 +117,10 @@ def work(store: RunStore, run_id: str, kind: str, acknowledged: list[int]) -> No
     ],
 )
 def test_dying_at_every_call(
-    kind: str, power_loss: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, power_loss: bool, memory_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def opened() -> RunStore:
-        return RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path)
+        return RunStore(f"sqlite:///{memory_folder / 'p.db'}", memory_folder)
 
     def new_run(store: RunStore) -> str:
         return store.create_run(kind, {}, title="t", state=RunState.RUNNING)
@@ -146,7 +146,7 @@ def test_dying_at_every_call(
         with opened() as store:
             store.sweep()
             assert store.check() == []  # I2, I3
-            assert not [p for p in (tmp_path / "blobs").iterdir() if p.name.startswith(".tmp")]  # I6
+            assert not [p for p in (memory_folder / "blobs").iterdir() if p.name.startswith(".tmp")]  # I6
             assert store.count_measurements(run_id) >= acknowledged[-1]  # I1
             work(store, run_id, kind, [])
             assert fingerprint(store.ledger(run_id)) == expected  # I5

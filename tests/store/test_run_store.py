@@ -16,12 +16,12 @@ from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound, Stor
 from core.records import Measurement, RunState
 from core.store import RunStore
 from core.store.schema import HEAD, Base
+from tests.store.databases import DATABASES, open_store
 
 
-@pytest.fixture(params=["file", "memory_database"])
+@pytest.fixture(params=DATABASES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
-    url = "sqlite://" if request.param == "memory_database" else f"sqlite:///{tmp_path / 'p.db'}"
-    with RunStore(url, tmp_path) as opened:
+    with open_store(request.param, tmp_path) as opened:
         yield opened
 
 
