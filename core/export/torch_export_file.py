@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 
-import torch
 from torch import Tensor
 
 from core.errors import CoreError
 from core.export.base import EXPORTERS, Exporter
 from core.export.subnet import ExtractedSubnet
-from core.export.tracing import program_bytes
+from core.export.tracing import program_bytes, run_program
 
 
 @EXPORTERS.register("torch_export")
@@ -22,7 +20,6 @@ class TorchExport(Exporter):
     source = "torch.export, pytorch.org"
     suffix = "pt2"
     media_type = "application/octet-stream"
-    tolerance = 1e-5
 
     def export(self, subnet: ExtractedSubnet) -> bytes:
         try:
@@ -32,8 +29,6 @@ class TorchExport(Exporter):
 
     def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
         try:
-            module = torch.export.load(io.BytesIO(data)).module()
+            return run_program(data, images)
         except (RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CoreError("torch refused the program it has just written.") from error
-        result: Tensor = module(images)
-        return result

@@ -1,17 +1,19 @@
 """Graphs of a network by torch's own exporters: ONNX, and torch.export.
 
-Both work on process-wide state, so one lock keeps two visitors' clicks apart.
+Both work on process-wide state, so one lock keeps two visitors' clicks apart. And both replace the
+tensors of the network they trace for a moment, so they get a copy of their own.
 """
 
 from __future__ import annotations
 
+import copy
 import io
 import threading
 import warnings
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 _LOCK = threading.Lock()
 # Two images: a batch of one is easily taken for a constant.
@@ -31,7 +33,7 @@ def onnx_bytes(net: nn.Module, input_shape: Sequence[int]) -> bytes:
         # It warns that it is the older one, and which slices it leaves unfolded.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            net,
+            copy.deepcopy(net),
             (torch.zeros(_TRACED_BATCH, *input_shape),),
             buffer,  # type: ignore[arg-type]  # the older exporter also writes to memory
             dynamo=False,
@@ -49,9 +51,16 @@ def program_bytes(net: nn.Module, input_shape: Sequence[int]) -> bytes:
     buffer = io.BytesIO()
     with _LOCK:
         example = (torch.zeros(_TRACED_BATCH, *input_shape),)
-        program = torch.export.export(net, example, dynamic_shapes=({0: torch.export.Dim("batch")},))
+        program = torch.export.export(copy.deepcopy(net), example, dynamic_shapes=({0: torch.export.Dim("batch")},))
         for node in program.graph.nodes:
             for note in _PRIVATE_NOTES:
                 node.meta.pop(note, None)
         torch.export.save(program, buffer)
     return buffer.getvalue()
+
+
+def run_program(data: bytes, images: Tensor) -> Tensor:
+    """Logits of images (n, c, h, w), by a saved program."""
+    with _LOCK:
+        result: Tensor = torch.export.load(io.BytesIO(data)).module()(images)
+    return result

@@ -6,6 +6,7 @@ import copy
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,3 +163,12 @@ def _shifted(net: nn.Sequential, by: float = 1e-2) -> nn.Sequential:
     with torch.no_grad():
         next(p for p in reversed(list(other.parameters()))).add_(by)
     return other
+
+
+def test_exports_side_by_side_do_not_disturb_each_other() -> None:
+    made = subnet("elastic_cnn")
+    alone = {name: export_subnet(made, name).data for name in EXPORTERS.names()}
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [(name, pool.submit(export_subnet, made, name)) for _ in range(3) for name in EXPORTERS.names()]
+        for name, job in jobs:
+            assert job.result().data == alone[name]

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from core.datasets import Dataset, Split
 from core.errors import InvalidInput
 from core.export.card import card_text, manifest
-from core.export.exporting import build_bundle
+from core.export.exporting import build_bundle, export_subnet
 from core.export.subnet import extract_subnet
 from core.records import Source
+from core.seeding import stream
 from core.supernets import FAMILIES
 from tests.export.subnets import TITLE, architectures, digits, subnet, supernet
 
@@ -101,3 +103,28 @@ def test_the_probe_is_always_the_same() -> None:
     assert torch.equal(first, second)
     assert first.shape == (3, 1, 8, 8)
     assert np.ptp(first.numpy()) > 0.5
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 7, 9), (1, 5, 5)])
+def test_odd_sizes_and_colours_survive_every_format(shape: tuple[int, int, int]) -> None:
+    """Where a resolution is odd, the pooled shortcut has a ragged edge that formats treat differently."""
+    rng = stream(0, "odd sizes")
+    splits = {
+        name: Split(rng.random((40, *shape), np.float32), rng.integers(0, 4, 40), np.arange(40))
+        for name in ("train", "calibration", "validation", "test")
+    }
+    numbers = {"mean": (0.5,) * shape[0], "std": (0.3,) * shape[0]}
+    words = {"name": "odd", "title": "Odd", "source": "none", "licence": "none", "fingerprint": "none"}
+    data = Dataset(classes=tuple("abcd"), input_shape=shape, **splits, **numbers, **words)
+    groups = [{"widths": (4, 8)}, {"widths": (6, 12)}, {"widths": (4, 8), "kernels": (1, 3)}]
+    cls = FAMILIES.get("elastic_cnn")
+    config = {"input_shape": shape, "classes": 4, "groups": groups, "kernel_transform": True}
+    net = cls(cls.Config.model_validate(config | {"pixel_mean": data.mean, "pixel_std": data.std}))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(0.1 + 0.3 * torch.randn(parameter.shape, generator=generator))
+    for arch in (net.largest, net.space.sample(rng), net.space.sample(rng)):
+        made = extract_subnet(net, arch, data)
+        for name in ("bundle", "torch_export"):
+            assert export_subnet(made, name).data
