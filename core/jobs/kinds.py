@@ -6,11 +6,13 @@ That package is `core.workflows`; tests point PARETOSCOPE_WORKFLOWS to one of th
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
-import pkgutil
 import re
+from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from core.errors import NotFound
@@ -35,14 +37,30 @@ def require_kind(kind: str) -> str:
     Raises:
         NotFound: there is none.
     """
-    spec = find_spec(workflows_package())
-    folders = spec.submodule_search_locations if spec else None
-    known = {module.name for module in pkgutil.iter_modules(folders or [])}
-    if not _IDENTIFIER.fullmatch(kind) or kind not in known:
+    known = _workflows(workflows_package())
+    if kind not in known:
         raise NotFound(
             f"There is no workflow {kind[:64]!r}; there are: {', '.join(sorted(known)) or 'none'}."
         )
     return kind
+
+
+@cache
+def _workflows(package: str) -> frozenset[str]:
+    """Modules with a `Request` and a `run`, read from their syntax trees: what they share is no workflow."""
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec else None
+    return frozenset(
+        path.stem
+        for folder in folders or []
+        for path in Path(folder).glob("*.py")
+        if _IDENTIFIER.fullmatch(path.stem) and _is_workflow(ast.parse(path.read_text(encoding="utf-8")))
+    )
+
+
+def _is_workflow(tree: ast.Module) -> bool:
+    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    return {"Request", "run"} <= defined
 
 
 def load_workflow(kind: str) -> ModuleType:

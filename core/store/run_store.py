@@ -115,18 +115,19 @@ class RunStore:
         Args:
             kind: name of the workflow.
             params: JSON-able request.
-            title: what a person reads in a list.
+            title: what a person reads in a list; cut to 200 printable characters.
             seed: seed of all chance in the run.
             session: who asked, for the fair queue.
             state: QUEUED, or RUNNING if the caller executes it now.
             owner: who executes it; this process if None.
         """
-        require_name(title)
+        shown = "".join(char if char.isprintable() else " " for char in title).strip()[:200]
+        require_name(shown)
         text = plain_json(params)
         if len(text) > MAX_PARAMS_BYTES:
             raise InvalidInput("The request is too large to store.")
         run_id, now, signed = uuid.uuid4().hex, time.time(), owner or Owner()
-        fields = {"run_id": run_id, "kind": kind, "title": title, "params": text, "seed": str(int(seed))}
+        fields = {"run_id": run_id, "kind": kind, "title": shown, "params": text, "seed": str(int(seed))}
         fields["session"] = session[:64]
         progress = {"state": state, "fraction": 0.0, "message": "", "created": now, "updated": now}
         counters = {"n_measurements": 0, "heartbeat": 0, "attempt": 0, "cancel_requested": False}

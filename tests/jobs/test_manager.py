@@ -119,7 +119,7 @@ def test_running_and_queued_jobs_cannot_be_resumed(manager: JobManager, until: U
 def test_cancelling_is_quick_at_any_moment(manager: JobManager) -> None:
     rng = random.Random(0)
     for _ in range(6):
-        run_id = manager.submit("train_toy", {"steps": 30, "seconds_per_step": 0.01}, title="t")
+        run_id = manager.submit("train_toy", {"steps": 200, "seconds_per_step": 0.01}, title="t")
         time.sleep(rng.choice([0.0, 0.002, rng.uniform(0, 0.3), rng.uniform(0, 0.4)]))
         began = time.monotonic()
         manager.cancel(run_id)

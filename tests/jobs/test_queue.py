@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -92,3 +93,16 @@ def test_only_workflows_can_be_named(kind: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_training_is_told_from_the_name() -> None:
     assert [is_training(k) for k in ("train_supernet", "prune_model", "search_front")] == [True, True, False]
+
+
+def test_modules_that_workflows_share_are_no_kinds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "somebodys_flows"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "shared.py").write_text("raise SystemExit('imported')\ndef run(): ...\n")
+    (package / "verb.py").write_text("class Request: ...\ndef run(request, ledger): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PARETOSCOPE_WORKFLOWS", "somebodys_flows")
+    assert require_kind("verb") == "verb"
+    with pytest.raises(NotFound, match="there are: verb"):
+        require_kind("shared")

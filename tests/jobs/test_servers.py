@@ -15,6 +15,7 @@ import pytest
 
 from core.jobs import JobManager
 from core.jobs import manager as module
+from core.jobs.lease import signed_lease
 from core.records import Measurement, RunState
 from core.store import RunStore
 from core.store.leases import Owner, process_started
@@ -177,3 +178,19 @@ def test_a_worker_started_without_its_server_does_not_run(open_manager: Opener) 
     subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, timeout=30, check=True)
     assert manager.run(run_id) == before
     assert manager.store.count_measurements(run_id) == 2
+
+
+def test_a_command_signs_its_lease_and_hears_of_a_cancellation(open_manager: Opener, until: Until) -> None:
+    manager, owner = open_manager(), Owner()
+    store = manager.store
+    run_id = store.create_run("train_toy", {}, title="t", owner=owner)
+    attempt = store.leases.claim(run_id, owner)
+    assert attempt == 1
+    with signed_lease(store, owner) as cancelled:
+        (before,) = store.leases.of_others(manager.owner)
+        until(lambda: store.leases.of_others(manager.owner)[0].heartbeat > before.heartbeat)
+        assert not cancelled.is_set()
+        manager.cancel(run_id)
+        assert cancelled.wait(5)
+    assert store.leases.finish(run_id, attempt, RunState.CANCELLED, "") is True
+    assert store.leases.finish(run_id, attempt, RunState.DONE, "") is False

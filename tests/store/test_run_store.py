@@ -183,8 +183,10 @@ def test_refuses_what_cannot_be_stored(store: RunStore) -> None:
     with pytest.raises(InvalidInput):
         store.create_run("train_x", {"a": "x" * 5_000_000}, title="t")
     with pytest.raises(InvalidInput):
-        store.create_run("train_x", {}, title="")
+        store.create_run("train_x", {}, title="\n")
     assert store.list_runs() == []
+    run_id = store.create_run("train_x", {}, title="two\nlines" + "x" * 300)
+    assert store.get_run(run_id).title == ("two lines" + "x" * 300)[:200]
 
 
 def test_storage_counts_files_and_database(store: RunStore) -> None:
