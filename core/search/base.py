@@ -9,7 +9,7 @@ demo that presses "next" by hand. The life of a search:
    algorithm is finished. The caller measures them wherever it likes.
 3. `tell(measurements)` hands over what was measured, in the order asked. A measurement may lack an
    objective or be NaN: that architecture counts as worse than every measured one. Architectures the
-   algorithm never asked for are welcome (results of an earlier run).
+   algorithm never asked for are welcome (results of an earlier run) and are not asked for afterwards.
 4. Back to 2. Several `ask` may come before a `tell`; the answers then know less, nothing else.
 
 One thread calls; nothing is locked. There are no files, no clock, no global random state and no

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from core.records import Measurement
 from core.search.base import ALGORITHMS, SearchAlgorithm
@@ -17,7 +18,13 @@ class Exhaustive(SearchAlgorithm):
     label = "Exhaustive"
     source = "enumeration in prefix order"
     adapts = False
-    _coming: Iterator[Arch] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        blocks = self.space.iter_arrays(8192)
+        self._coming: Iterator[Arch] = (tuple(row) for block in blocks for row in block.tolist())
+        self._last: Arch = ()
+        self._known: set[Arch] = set()
 
     @property
     def batch_size(self) -> int:
@@ -25,9 +32,10 @@ class Exhaustive(SearchAlgorithm):
         return 512
 
     def ask(self, n: int) -> list[Arch]:
-        if self._coming is None:
-            self._coming = (tuple(row) for block in self.space.iter_arrays(8192) for row in block.tolist())
-        return list(islice(self._coming, max(n, 0)))
+        found = list(islice((arch for arch in self._coming if arch not in self._known), max(n, 0)))
+        self._last = found[-1] if found else self._last
+        return found
 
     def tell(self, measurements: Sequence[Measurement]) -> None:
-        """Nothing to learn: the order is fixed."""
+        # Prefix order is the order of tuples: only what comes later can still be skipped.
+        self._known.update(tuple(m.arch) for m in measurements if tuple(m.arch) > self._last)

@@ -149,12 +149,17 @@ def test_several_asks_may_come_before_a_tell(name: str) -> None:
 
 
 @every_algorithm
-def test_takes_in_what_it_never_asked_for(name: str) -> None:
-    planted = Planted(large_space())
-    rows = planted.space.sample_array(80, np.random.default_rng(0))
+def test_does_not_ask_for_what_it_was_told_unasked(name: str) -> None:
+    planted = Planted(small_space())
+    everything = [tuple(row) for row in planted.space.array().tolist()]
     algorithm = build(name, planted.space)
-    algorithm.tell(planted.measure([tuple(row) for row in rows.tolist()]))
-    assert len(set(algorithm.ask(30))) == 30
+    asked = algorithm.ask(2)
+    algorithm.tell(planted.measure(asked))
+    told = everything[:6] + everything[-6:]
+    algorithm.tell(planted.measure(told))
+    asked += drive(algorithm, planted, 100)
+    assert sorted({*asked, *told}) == everything
+    assert not set(asked[2:]) & {*told, *asked[:2]}
 
 
 @every_algorithm

