@@ -21,7 +21,7 @@ EIGHT = b"\0" * 8
 BIG = "9" * 5000
 DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 MANY = {f"t{n}": entry(shape=[0], offsets=[0, 0]) for n in range(20_001)}
-FEWER = b"{" + b",".join(b'"%d":{}' % n for n in range(60_000)) + b"}"
+FEWER = b"{" + b",".join(b'"%d":{}' % n for n in range(330_000)) + b"}"
 MILLION = (
     b"{"
     + b",".join(b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % n for n in range(200_000))
@@ -101,7 +101,7 @@ HOSTILE = {
     "nested 100,000 deep": safetensors(DEEP),
     "20,001 tensors": safetensors(MANY),
     "200,000 empty tensors": safetensors(MILLION),
-    "60,000 empty tensors": safetensors(FEWER),
+    "330,000 empty entries": safetensors(FEWER),
 }
 
 
@@ -116,7 +116,7 @@ def test_a_hostile_header_is_refused_in_one_sentence(case, untouched):
 
 
 @pytest.mark.parametrize(
-    "case", ["200,000 empty tensors", "20,001 tensors", "nested 100,000 deep", "product beyond 64 bits"]
+    "case", ["330,000 empty entries", "200,000 empty tensors", "nested 100,000 deep", "rank 100"]
 )
 def test_refusing_costs_little_memory(case):
     tracemalloc.start()
@@ -126,7 +126,7 @@ def test_refusing_costs_little_memory(case):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 64 * 2**20
+    assert peak < 32 * 2**20
 
 
 def test_more_tensors_than_accepted_are_counted_while_parsing(monkeypatch):

@@ -297,6 +297,37 @@ def test_a_hostile_zip_is_refused(case, untouched):
     assert plain_sentence(message), message
 
 
+# Several guards would stop these; each has to be stopped by its own, before anything is unpacked.
+REASONS = {
+    "climbs out": "outside",
+    "climbs out inside": "outside",
+    "absolute": "outside",
+    "drive": "outside",
+    "symbolic link": "link or a device",
+    "fifo": "link or a device",
+    "device": "link or a device",
+    "encrypted": "encrypted",
+    "bzip2": "method",
+    "overlapping files": "overlap",
+    "300,000 entries that claim to be 50,000": "list of files",
+    "names equal but for case": "one name",
+    "one bomb": "unpacks to more",
+    "a bomb under the ratio of small files": "times its size",
+}
+
+
+@pytest.mark.parametrize("case", REASONS)
+def test_the_directory_alone_gives_the_reason(case):
+    with pytest.raises(InvalidInput, match=REASONS[case]):
+        open_zip(ZIPS[case], pictures.LIMITS)
+
+
+@pytest.mark.parametrize("side", [5_000, 10_000, 50_000])
+def test_a_picture_with_too_many_pixels_is_told_so(side):
+    with pytest.raises(InvalidInput, match="too many pixels"):
+        pictures.decode_picture(png_claiming(side, side), "cat/1.png", size=8, channels=3)
+
+
 @pytest.mark.parametrize("case", PICTURES)
 @pytest.mark.parametrize("ending", ["png", "jpg"])
 def test_a_hostile_picture_is_refused(case, ending, untouched):
