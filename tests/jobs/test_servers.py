@@ -194,3 +194,24 @@ def test_a_command_signs_its_lease_and_hears_of_a_cancellation(open_manager: Ope
         assert cancelled.wait(5)
     assert store.leases.finish(run_id, attempt, RunState.CANCELLED, "") is True
     assert store.leases.finish(run_id, attempt, RunState.DONE, "") is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "status"), [("train_toy", LONG, 0), ("misbehave", {"how": "deaf"}, 75)]
+)
+def test_a_worker_whose_pipe_closes_stops_by_itself(
+    tmp_path: Path, until: Until, kind: str, params: dict[str, object], status: int
+) -> None:
+    with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
+        owner = Owner()
+        run_id = store.create_run(kind, params, title="t", owner=owner)
+        environment = {**os.environ, "PARETOSCOPE_ATTEMPT": str(store.leases.claim(run_id, owner))}
+        environment |= {"PARETOSCOPE_HOME": str(store.home), "PARETOSCOPE_DATABASE_URL": store.url}
+        command = [sys.executable, "-m", "core.jobs.worker", run_id]
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE)
+        until(lambda: store.ledger(run_id).latest_checkpoint())
+        assert worker.stdin is not None
+        worker.stdin.close()
+        assert worker.wait(4.0) == status
+        run = store.get_run(run_id)
+        assert (run.state, "server has gone" in run.message) == (RunState.INTERRUPTED, True)

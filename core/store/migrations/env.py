@@ -9,7 +9,5 @@ from core.store.schema import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    # SQLite can roll back DDL; Alembic assumes it cannot because its driver used to commit unasked.
-    transactional_ddl=True,
 )
 context.run_migrations()
