@@ -196,6 +196,12 @@ class Supernet(nn.Module):
         """Costs of the stages that this architecture has, in order."""
         return [s.cost(arch) for s in self.stages if s.key(arch) is not None]
 
+    def sort_channels(self) -> None:
+        """Order channels that are free to change places by importance; no output of the largest subnet changes.
+
+        Families whose channels are not free leave this as it is.
+        """
+
     @property
     def smallest(self) -> Arch:
         return self.space.smallest

@@ -91,6 +91,12 @@ class ElasticCNN(Supernet):
         super().__init__(config, space, stages)
 
 
+    def sort_channels(self) -> None:
+        for stage in self.stages:
+            if isinstance(stage, BlockStage):
+                stage.sort_channels()
+
+
 class StemStage(Stage):
     """Pixel normalization, convolution, BatchNorm, ReLU."""
 
@@ -191,6 +197,19 @@ class BlockStage(Stage):
         block.norm1 = self.norm1.extract(width, statistics)
         block.norm2 = self.norm2.extract(width, statistics)
         return block
+
+    @torch.no_grad()
+    def sort_channels(self) -> None:
+        """Permute the inner channels so that the most important come first.
+
+        Importance is the L1 norm of the second convolution's weights per input channel (Once-for-All).
+        The block's outer channels stay: its shortcut has no weights that could follow them.
+        """
+        order = self.conv2.weight.abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
+        self.conv1.weight.copy_(self.conv1.weight[order])
+        self.norm1.weight.copy_(self.norm1.weight[order])
+        self.norm1.bias.copy_(self.norm1.bias[order])
+        self.conv2.weight.copy_(self.conv2.weight[:, order])
 
     def cost(self, arch: Sequence[int]) -> StageCost:
         width, kernel = self._width(arch), self._kernel(arch)

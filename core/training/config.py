@@ -1,0 +1,36 @@
+"""Settings of a training run; forms and command-line flags are made from these fields. No torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from core.training.strategies import STRATEGIES
+
+
+class TrainingConfig(BaseModel):
+    """How a supernet is trained."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strategy: str = Field("sandwich", description="Which subnets each step trains.")
+    strategy_config: dict[str, Any] = Field(default_factory=dict, description="The strategy's own settings.")
+    epochs: int = Field(60, ge=1, le=2000, description="Passes over the training images.")
+    batch_size: int = Field(64, ge=2, le=4096, description="Images per step.")
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="SGD with Nesterov momentum, or AdamW (for transformers).")
+    learning_rate: float = Field(0.1, gt=0, le=1e12, description="Peak learning rate.")
+    final_share: float = Field(0.0, ge=0, le=1, description="Floor of the cosine decay, as a share of the peak (BigNAS: 0.05).")
+    warmup_epochs: float = Field(1.0, ge=0, le=100, description="Epochs of linear warm-up at the start of each phase.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="Decay of weights; norms and biases have none.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing, for draws that learn from labels.")
+    clip: float = Field(1.0, ge=0, description="Clip each gradient entry to this size (0: never).")
+    shift: int = Field(1, ge=0, le=8, description="Shift training images by up to this many pixels.")
+    flip: bool = Field(False, description="Mirror training images at random (not for digits).")
+    seed: int = Field(0, ge=0, description="Decides weights, order, augmentation and draws.")
+
+    @field_validator("strategy")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        return STRATEGIES.info(name).name

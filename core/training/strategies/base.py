@@ -1,0 +1,111 @@
+"""The strategy contract: phases of a training, and the subnets each step draws.
+
+The loop asks `phases` once, then `draws` at every step with a generator made from the seed and the
+step's number: a strategy holds no state, so a resumed run draws what an uninterrupted one draws. It
+owns no weights and no optimizer. Gradients of a step's draws add up before one optimizer step.
+
+A draw learns from the labels, from the detached output of the step's largest subnet (in-place
+distillation), or from a teacher that the loop froze when a phase asked for it. No torch here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import InvalidInput
+from core.registry import Registry
+from core.spaces import Arch, SearchSpace
+
+STRATEGIES = Registry("strategy", "core.training.strategies", "STRATEGIES")
+
+
+class Target(StrEnum):
+    """What a draw is taught by."""
+
+    LABELS = "labels"
+    LARGEST = "largest"
+    """Only the detached output of this step's first draw, which must learn from labels."""
+    TEACHER = "teacher"
+    """The frozen teacher's output and the labels, summed."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One subnet of one step."""
+
+    arch: Arch
+    target: Target = Target.LABELS
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training.
+
+    Attributes:
+        name: what a person reads.
+        share: of all epochs; shares of a strategy's phases sum to 1.
+        learning_rate: factor on the configured rate.
+        unlocked: choice -> option indices that may be drawn; a choice that is absent is free.
+        draws: subnets per step.
+        freeze_teacher: keep a copy of the weights as they are at its start as the teacher from here on.
+        sort_channels: order each block's inner channels by importance at its start.
+    """
+
+    name: str
+    share: float = 1.0
+    learning_rate: float = 1.0
+    unlocked: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    draws: int = 1
+    freeze_teacher: bool = False
+    sort_channels: bool = False
+
+    def sample(self, space: SearchSpace, rng: np.random.Generator) -> Arch:
+        """An architecture whose every choice is uniform over what is unlocked."""
+        picked = []
+        for choice in space.choices:
+            allowed = self.unlocked.get(choice.name, range(len(choice.options)))
+            picked.append(allowed[int(rng.integers(len(allowed)))])
+        return space.canonical(picked)
+
+
+class StrategyConfig(BaseModel):
+    """Settings of a strategy; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Strategy(ABC):
+    """Says which subnets each step trains."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str]
+    Config: ClassVar[type[StrategyConfig]] = StrategyConfig
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        try:
+            self.config: Any = self.Config.model_validate(dict(config or {}))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InvalidInput(f"Strategy {self.name!r}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+
+    def phases(self, space: SearchSpace) -> list[Phase]:
+        """The phases in order; by default one, with everything unlocked."""
+        return [Phase(self.name)]
+
+    @abstractmethod
+    def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
+        """The subnets of one step, in the order they are run."""
+
+
+def epochs_of(phases: list[Phase], total: int) -> list[int]:
+    """Whole epochs per phase: shares of the total, rounded so that they sum to it."""
+    edges = np.round(np.cumsum([0.0, *(p.share for p in phases)]) * total).astype(int)
+    return [int(n) for n in np.diff(edges)]

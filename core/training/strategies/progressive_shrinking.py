@@ -1,0 +1,71 @@
+"""Progressive shrinking: train the full network, then unlock smaller settings one kind at a time."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from pydantic import Field
+
+from core.spaces import SearchSpace
+from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, StrategyConfig, Target
+
+
+class Config(StrategyConfig):
+    """Settings of progressive shrinking."""
+
+    full_share: float = Field(0.3, gt=0, lt=1, description="Share of the epochs that train the full network alone.")
+    learning_rate: float = Field(0.4, gt=0, le=1, description="Learning rate of the later phases, as a factor.")
+    kernel_draws: int = Field(1, ge=1, le=8, description="Subnets per step while kernels are unlocked.")
+    depth_draws: int = Field(2, ge=1, le=8, description="Subnets per step while depths are unlocked.")
+    width_draws: int = Field(4, ge=1, le=8, description="Subnets per step while widths are unlocked.")
+
+
+def kind_of(choice: str) -> str:
+    """Kind of a choice from its name: "kernel2_1" is a "kernel"."""
+    return re.split(r"[\d_]", choice, maxsplit=1)[0]
+
+
+@STRATEGIES.register("progressive_shrinking")
+class ProgressiveShrinking(Strategy):
+    """The full network first; then kernels, depths and widths are unlocked, taught by the frozen full network."""
+
+    label = "Progressive shrinking"
+    source = "Cai et al., Once-for-All, ICLR 2020 (inner channels of a block are sorted; its shortcut keeps outer ones in place)"
+    Config = Config
+
+    def phases(self, space: SearchSpace) -> list[Phase]:
+        kinds = list(dict.fromkeys(kind_of(name) for name in space.names))
+        order = [k for k in ("kernel", "depth") if k in kinds] + [k for k in kinds if k not in ("kernel", "depth")]
+        steps = [(kind, half) for kind in order for half in self._halves(space, kind)]
+        locked = {c.name: (len(c.options) - 1,) for c in space.choices}
+        phases = [Phase("full network", self.config.full_share, unlocked=dict(locked))]
+        for index, (kind, half) in enumerate(steps):
+            for choice in space.choices:
+                if kind_of(choice.name) == kind:
+                    n = len(choice.options)
+                    locked[choice.name] = tuple(range(n // 2 if half else 0, n))
+            first_width = kind not in ("kernel", "depth") and all(k in ("kernel", "depth") for k, _ in steps[:index])
+            phases.append(
+                Phase(
+                    f"{kind}s, {'larger half' if half else 'all'}",
+                    (1 - self.config.full_share) / len(steps),
+                    self.config.learning_rate,
+                    dict(locked),
+                    {"kernel": self.config.kernel_draws, "depth": self.config.depth_draws}.get(kind, self.config.width_draws),
+                    freeze_teacher=index == 0,
+                    sort_channels=first_width,
+                )
+            )
+        return phases
+
+    @staticmethod
+    def _halves(space: SearchSpace, kind: str) -> list[bool]:
+        """With more than two options the larger half is unlocked first."""
+        most = max(len(c.options) for c in space.choices if kind_of(c.name) == kind)
+        return [True, False] if most > 2 else [False]
+
+    def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
+        full = all(len(options) == 1 for options in phase.unlocked.values())
+        target = Target.LABELS if full else Target.TEACHER
+        return [Draw(phase.sample(space, rng), target) for _ in range(phase.draws)]

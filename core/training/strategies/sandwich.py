@@ -1,0 +1,30 @@
+"""The sandwich rule with in-place distillation."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from core.spaces import SearchSpace
+from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, StrategyConfig, Target
+
+
+class Config(StrategyConfig):
+    """Settings of the sandwich rule."""
+
+    n_random: int = Field(2, ge=0, le=16, description="Random subnets per step, beside the largest and the smallest.")
+    distill: bool = Field(True, description="All but the largest learn from the largest one's output instead of the labels.")
+
+
+@STRATEGIES.register("sandwich")
+class Sandwich(Strategy):
+    """Each step trains the largest, the smallest and some random subnets; the largest teaches the others."""
+
+    label = "Sandwich rule"
+    source = "Yu et al., BigNAS, ECCV 2020 (here without dropout and without a search over resolutions)"
+    Config = Config
+
+    def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
+        target = Target.LARGEST if self.config.distill else Target.LABELS
+        others = [space.smallest, *(phase.sample(space, rng) for _ in range(self.config.n_random))]
+        return [Draw(space.largest), *(Draw(arch, target) for arch in others)]

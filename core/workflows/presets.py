@@ -1,0 +1,56 @@
+"""Ready-made trainings, by name: what the shipped supernets were trained with, and others to start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "digits-cnn": {
+        "summary": "Elastic CNN on 8x8 digits: 13,824 subnets, trained in about a minute.",
+        "family": "elastic_cnn",
+        "config": {
+            "groups": [
+                {"widths": [1, 2, 4, 8], "depths": [1, 2], "kernels": [3, 5]},
+                {"widths": [2, 4, 8, 16], "depths": [1, 2], "kernels": [3, 5]},
+                {"widths": [4, 8, 16, 32], "depths": [1, 2], "kernels": [1, 3]},
+            ]
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "sandwich", "epochs": 100, "learning_rate": 0.1},
+    },
+    "fashion-cnn": {
+        "summary": "Elastic CNN on Fashion-MNIST: 5,832 subnets, trained in some minutes.",
+        "family": "elastic_cnn",
+        "config": {
+            "groups": [
+                {"widths": [4, 8, 12], "depths": [1, 2], "kernels": [3, 5]},
+                {"widths": [8, 16, 24], "depths": [1, 2], "kernels": [3, 5]},
+                {"widths": [8, 16, 32], "depths": [1, 2], "kernels": [1, 3]},
+            ],
+            "stem_stride": 2,
+        },
+        "data": {
+            "name": "fashion_mnist",
+            "seed": 0,
+            "config": {"limit_train": 20_000, "limit_validation": 2_000, "limit_test": 4_000},
+        },
+        "training": {"strategy": "sandwich", "epochs": 15, "batch_size": 128, "learning_rate": 0.1, "flip": True},
+    },
+    "digits-vit": {
+        "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
+        "family": "elastic_vit",
+        "config": {},
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {
+            "strategy": "sandwich", "epochs": 60, "optimizer": "adamw", "learning_rate": 0.002, "weight_decay": 0.05,
+            "warmup_epochs": 5,
+        },
+    },
+    "digits-nb201": {
+        "summary": "NAS-Bench-201 cell space on 8x8 digits: 15,625 cells sharing their operations' weights.",
+        "family": "nas_bench_201",
+        "config": {"channels": 8, "cells_per_stage": 1},
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
+    },
+}  # fmt: skip

@@ -1,0 +1,141 @@
+"""Train a supernet on a data set and keep it with a card that says how to make it again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import InvalidInput, NotFound
+from core.records import Progress
+from core.training.config import TrainingConfig
+from core.workflows.library import SUPERNET_FILE
+from core.workflows.measuring import DataChoice
+from core.workflows.presets import PRESETS
+
+if TYPE_CHECKING:
+    from core.datasets.base import Dataset
+    from core.store import Ledger
+
+_VERSIONS = ("torch", "numpy", "scikit-learn")
+
+
+class Request(BaseModel):
+    """Which supernet to train, on what, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field("My supernet", min_length=1, max_length=80, description="What the supernet is called.")
+    family: str = Field(description="Supernet family.")
+    config: dict[str, Any] = Field(default_factory=dict, description="The family's settings; image shape and classes come from the data.")
+    data: DataChoice = Field(description="Data set to train on.")
+    training: TrainingConfig = Field(default_factory=TrainingConfig, description="How to train.")
+    command: str = Field("", description="Command that starts this training, for the card.")
+
+
+def preset_request(preset: str, *, data: str | None = None, method: str | None = None, seed: int = 0) -> dict[str, Any]:
+    """The request of a preset, with another data set, strategy or seed where given.
+
+    Raises:
+        NotFound: there is no such preset, data set or strategy.
+    """
+    from core.datasets import DATASETS
+    from core.training.strategies import STRATEGIES
+
+    if preset not in PRESETS:
+        raise NotFound(f"There is no preset called {preset!r}; there are {', '.join(PRESETS)}.")
+    chosen = PRESETS[preset]
+    training = {**chosen["training"], "seed": seed}
+    config = dict(chosen["config"])
+    if method is not None:
+        training["strategy"] = STRATEGIES.info(method.replace("-", "_")).name
+    if training["strategy"] == "progressive_shrinking" and chosen["family"] == "elastic_cnn":
+        # Its elastic kernels are learned transforms of the largest one.
+        config["kernel_transform"] = True
+    choice = dict(chosen["data"])
+    if data is not None and data.replace("-", "_") != choice["name"]:
+        choice = {"name": DATASETS.info(data.replace("-", "_")).name, "seed": 0, "config": {}}
+    command = f"python -m core train {preset} --data {choice['name']} --method {training['strategy']} --seed {seed}"
+    return {"title": preset, "family": chosen["family"], "config": config, "data": choice, "training": training, "command": command}
+
+
+def with_settings(request: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with settings of its training changed, and its command saying so.
+
+    Raises:
+        InvalidInput: a setting is out of bounds.
+    """
+    flags = "".join(f" --{name.replace('_', '-')} {value}" for name, value in settings.items() if name != "strategy_config")
+    flags += "".join(f" --{n.replace('_', '-')} {v}" for n, v in settings.get("strategy_config", {}).items())
+    return {**request, "training": {**request["training"], **settings}, "command": request["command"] + flags}
+
+
+def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+    """Train, or go on training; the artifact `supernet.safetensors` is the result.
+
+    Raises:
+        NotFound, InvalidInput: family, data or settings do not exist or do not fit.
+        DataUnavailable: the data set is neither here nor reachable.
+        CoreError: training diverged.
+    """
+    import torch
+
+    from core.datasets import load_dataset
+    from core.seeding import torch_seed
+    from core.supernets.families import FAMILIES
+    from core.supernets.files import build, dump_supernet
+    from core.training.loop import train
+
+    FAMILIES.info(request.family)
+    if clash := {"input_shape", "classes", "pixel_mean", "pixel_std"} & set(request.config):
+        raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")
+    yield Progress(0.0, f"Reading the data set {request.data.name}.")
+    dataset = load_dataset(request.data.name, seed=request.data.seed, **request.data.config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(request.training.seed, "weights"))
+        supernet = build(request.family, request.config | _from_data(dataset))
+    yield from train(supernet, dataset, request.training, ledger)
+    card = _card(request, dataset, ledger)
+    ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
+    last = card["final"]
+    yield Progress(
+        1.0,
+        f"{request.title} is trained: validation accuracy of the smallest subnet {last['smallest']:.1%}, of the largest "
+        f"{last['largest']:.1%}.",
+        last,
+    )
+
+
+def _from_data(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "input_shape": dataset.input_shape,
+        "classes": len(dataset.classes),
+        "pixel_mean": dataset.mean,
+        "pixel_std": dataset.std,
+    }
+
+
+def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:
+    epochs = ledger.metrics()
+    return {
+        "title": request.title,
+        "data": {
+            "name": request.data.name,
+            "config": request.data.config,
+            "seed": request.data.seed,
+            "fingerprint": dataset.fingerprint,
+            "title": dataset.title,
+            "source": dataset.source,
+            "licence": dataset.licence,
+            "classes": list(dataset.classes),
+        },
+        "training": request.training.model_dump(mode="json"),
+        "seed": request.training.seed,
+        "command": request.command,
+        "seconds": round(sum(float(e["seconds"]) for e in epochs), 1),
+        "final": epochs[-1],
+        "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _VERSIONS},
+    }
