@@ -31,8 +31,8 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     with st.popover("Limits", icon=":material/tune:", key="limits"):
         limits = choosers.choose_limits(revision, table, goals, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
-        log_x = choosers.choose_log("Logarithmic across", "x", view.log_x)
-        log_y = choosers.choose_log("Logarithmic up", "y", view.log_y)
+        log_x = choosers.choose_log("Logarithmic across", "x", view.log_x if x.name == view.x else None, x, table)
+        log_y = choosers.choose_log("Logarithmic up", "y", view.log_y if y.name == view.y else None, y, table)
         line = st.toggle("Line through the front", value=True, key="log-line")
         mark_knees = st.toggle("Mark the knee", value=True, key="log-knee", help="The subnet where giving up a little of one objective buys most of the other.")
         picture = st.segmented_control("Picture format", ["svg", "png"], default="svg", required=True, key="log-picture", help="What the camera button above the chart saves.")
@@ -52,45 +52,46 @@ with right, st.container(key="subnet-card"):
     arch_id = choose_subnet(front, table)
     arch = entry.space.from_id(arch_id)
     values = table.loc[table["arch_id"] == arch_id].iloc[0]
-    subnet_card.headline(values, x, y)
+    subnet_card.headline(arch_id, values, x, y)
     subnet_card.diagram(entry, arch)
     subnet_card.metrics(values, goals)
     subnet_card.download(entry, arch)
-    details = st.tabs(["What if", "Neighbors", "Costs", "Compare", "Stages"])
-    with details[0]:
-        tried = what_if.try_changes(entry, table, arch, goals[:4])
-    with details[1]:
+    neighbors, costs, choices = st.tabs(["Neighbors", "What a choice costs", "Choices"])
+    with neighbors:
         what_if.neighbors(front, arch_id, front.names)
-    with details[2]:
+    with costs:
         what_if.choice_costs(entry, table, arch, [y, x])
-    with details[3]:
-        what_if.compare(entry, front, table, arch, goals)
-    with details[4]:
+    with choices:
         what_if.choices_line(entry, arch)
-        subnet_card.stage_table(entry, arch)
 with left:
-    ghost = (tried[1][x.name], tried[1][y.name]) if tried and x.name in tried[1] and y.name in tried[1] else None
-    here = (float(values[x.name]), float(values[y.name])) if ghost else None
-    chart = ChartView(
-        f"{revision}{limits}", x.name, y.name, log_x, log_y, line, mark_knees, arch_id if ghost else state.seed(), ghost, here,
-        caption(entry, front, run_id), picture, f"front-{entry.supernet_id}",
-    )  # fmt: skip
-    front_chart(front, chart)
+    chart_place = st.container()
     with st.container(horizontal=True, vertical_alignment="center", key="front-facts"):
-        for name, member in front.knees.items():
-            st.button(f"Knee ({name})", key=f"knee-{name}", on_click=state.select, args=(member,), icon=":material/diamond:", help="Select the knee of the front.")
+        what_if.knee_buttons(front)
         subnet_card.basket_button(arch_id)
         st.markdown(
             f"**{format_count(len(front.members))}** on the front of **{format_count(len(front.table))}** subnets",
             help=f"Hypervolume {front.hypervolume:.4g}, against the reference point {format_value(front.reference[0], x)}, "
             f"{format_value(front.reference[1], y)}.",
         )
-    with st.expander("The front as a table"):
+    changes, other, stages, rows, basket = st.tabs(["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"])
+    with changes:
+        tried = what_if.try_changes(entry, table, arch, goals[:4])
+    with other:
+        what_if.compare(entry, front, table, arch, goals)
+    with stages:
+        subnet_card.stage_table(entry, arch)
+    with rows:
         front_table(front, goals)
         st.download_button("CSV", lambda f=front: csv_bytes(f.table), f"front-{entry.supernet_id}.csv", "text/csv", key="front-csv", on_click="ignore", icon=":material/table:")
-    if state.basket():
-        with st.expander(f"Basket ({len(state.basket())})", expanded=True):
-            basket_table(table, goals)
+    with basket:
+        basket_table(table, goals)
+    ghost, here = what_if.ghost(tried, values, x, y)
+    chart = ChartView(
+        f"{revision}{limits}", x.name, y.name, log_x, log_y, line, mark_knees, arch_id if ghost else state.seed(), ghost, here,
+        caption(entry, front, run_id), picture, f"front-{entry.supernet_id}",
+    )  # fmt: skip
+    with chart_place:
+        front_chart(front, chart)
 
 link = state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits))
 with st.expander("Link to this view"):

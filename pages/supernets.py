@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import resources, state, supernet_views
+from pages.ui import resources, state, supernet_views, train_views
 from pages.ui.setup import setup
 
 setup("Supernets", "What do I have, and what can I train or load? A supernet holds the weights of every subnet of its space.")
@@ -14,7 +14,11 @@ entries = resources.entries()
 with st.container(key="gallery"):
     supernet_views.gallery(entries)
 train, load = st.tabs(["Train a supernet", "Load a file"])
-with train:
-    supernet_views.training()
+with train, st.container(key="hero"):
+    form, curves = st.columns([1, 2], gap="medium")
+    with form:
+        train_views.training_form()
+    with curves:
+        train_views.training_progress()
 with load:
     supernet_views.upload()

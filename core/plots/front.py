@@ -62,7 +62,7 @@ def front_figure(
     figure = go.Figure()
     cloud, front = rows[~rows["on_front"]], rows[rows["on_front"]].sort_values([x.name, y.name])
     cloud = _thin(cloud, MOST_POINTS - len(front))
-    _add(figure, "dominated", cloud, x, y, selected, color=style.DOMINATED, size=5, opacity=0.45)
+    _add(figure, "dominated", cloud, x, y, selected, color=style.DOMINATED, size=4, opacity=0.35)
     if searched is not None:
         _add(figure, "search", _drawable(searched, x, y, log_x, log_y), x, y, selected,
              color=style.SEARCHED, size=7, opacity=0.9, symbol="square")  # fmt: skip
@@ -183,14 +183,14 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
             ticklen=4,
         )
     figure.update_layout(
-        height=560,
-        margin={"l": 8, "r": 12, "t": 36, "b": 64},
+        height=590,
+        margin={"l": 8, "r": 12, "t": 36, "b": 104},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
         hovermode="closest",
         dragmode="pan",
     )
     if caption:
         figure.add_annotation(
-            text=caption, xref="paper", yref="paper", x=0, y=0, yshift=-58, xanchor="left", yanchor="top",
+            text=caption, xref="paper", yref="paper", x=0, y=0, yshift=-62, xanchor="left", yanchor="top",
             showarrow=False, font={"size": 11}, align="left", opacity=0.85,
         )  # fmt: skip

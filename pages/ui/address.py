@@ -17,6 +17,7 @@ from core.pareto import Constraint
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _BOUND = re.compile(r"([a-z_]{1,40})(>=|<=)([0-9.eE+-]{1,24})")
 _LONGEST = 400
+_FLAGS = {"0": False, "1": True}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class View:
         run: id of the search whose evaluations are shown, "" for the complete table.
         x, y: objective names, "" for the default.
         sid: arch_id of the selected subnet, "" for none.
-        log_x, log_y: logarithmic axes.
+        log_x, log_y: logarithmic axes; None decides by the values' range.
         constraints: bounds, one per objective.
     """
 
@@ -37,8 +38,8 @@ class View:
     x: str = ""
     y: str = ""
     sid: str = ""
-    log_x: bool = False
-    log_y: bool = False
+    log_x: bool | None = None
+    log_y: bool | None = None
     constraints: tuple[Constraint, ...] = ()
 
 
@@ -51,8 +52,8 @@ def parse(params: Mapping[str, str | Sequence[str]]) -> View:
         x=name if (name := _name(params, "x")) in known else "",
         y=name if (name := _name(params, "y")) in known else "",
         sid=_name(params, "sid"),
-        log_x=_text(params, "logx") == "1",
-        log_y=_text(params, "logy") == "1",
+        log_x=_FLAGS.get(_text(params, "logx")),
+        log_y=_FLAGS.get(_text(params, "logy")),
         constraints=_constraints(_text(params, "limits"), known),
     )
 
@@ -70,8 +71,8 @@ def format_view(view: View) -> dict[str, str]:
         "run": view.run,
         "x": view.x,
         "y": view.y,
-        "logx": "1" if view.log_x else "",
-        "logy": "1" if view.log_y else "",
+        "logx": "" if view.log_x is None else str(int(view.log_x)),
+        "logy": "" if view.log_y is None else str(int(view.log_y)),
         "limits": ";".join(limits),
         "sid": view.sid,
     }

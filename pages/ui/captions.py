@@ -48,13 +48,12 @@ def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:
     """Supernet, data, how measured, seed; goes below the chart and into its exported picture."""
     data = entry.card.get("data")
     data_name = data.get("name", "") if isinstance(data, dict) else data or ""
-    training = entry.card.get("training")
-    seed = training.get("seed") if isinstance(training, dict) else entry.card.get("seed")
+    seed = entry.card.get("seed")
     parts = [
         for_figure(entry.title),
         f"data {for_figure(data_name)}" if data_name else "",
-        "accuracy measured on validation images",
         f"{format_count(front.n_total)} subnets {'found by a search' if run_id else 'evaluated, the whole space'}",
-        f"training seed {for_figure(seed)}" if seed is not None else "",
+        f"seed {for_figure(seed)}" if seed is not None else "",
     ]
-    return "  ·  ".join(part for part in parts if part)
+    told = "accuracy measured on validation images with recalibrated BatchNorm; MACs, parameters and size counted"
+    return "  ·  ".join(part for part in parts if part) + f"<br>{told}"

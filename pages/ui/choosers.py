@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STEPS = 40
+_WIDE = 20
 _PREFERRED = ("accuracy", "macs", "params", "latency_ms", "size_bytes", "loss", "test_accuracy", "test_loss")
 
 
@@ -74,11 +75,13 @@ def _meaning(available: Sequence[Objective]) -> str:
     return "\n\n".join(f"**{o.label}**: {o.summary}" for o in available)
 
 
-def choose_log(label: str, axis: str, current: bool) -> bool:
-    """Whether an axis is logarithmic."""
-    key = f"log-{axis}"
+def choose_log(label: str, axis: str, current: bool | None, goal: Objective, table: pd.DataFrame) -> bool:
+    """Whether an axis is logarithmic; until a person decides, it is where the values span much."""
+    key = f"log-{axis}-{goal.name}"
     if key not in st.session_state:
-        st.session_state[key] = current
+        smallest, largest = float(table[goal.name].min()), float(table[goal.name].max())
+        wide = not goal.maximize and smallest > 0 and largest > _WIDE * smallest
+        st.session_state[key] = wide if current is None else current
     return bool(st.toggle(label, key=key))
 
 

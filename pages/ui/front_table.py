@@ -87,6 +87,9 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 def basket_table(table: pd.DataFrame, goals: Sequence[Objective]) -> None:
     """The subnets put aside."""
+    if not state.basket():
+        st.caption("The basket is empty. Add to basket puts the selected subnet aside, to compare it later.")
+        return
     rows = table[table["arch_id"].isin(state.basket())]
     for _, row in rows.iterrows():
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -11,6 +11,7 @@ from core.settings import ASSETS
 from pages.ui import resources
 
 _LOOK = ASSETS / "look" / "look.css"
+_WORDMARK = str(ASSETS / "look" / "wordmark.svg")
 
 
 def setup(title: str, question: str) -> None:
@@ -21,8 +22,9 @@ def setup(title: str, question: str) -> None:
         question: one sentence, the question the page answers.
     """
     # A deep link on a fresh server does not pass through app.py.
-    st.set_page_config(page_title=f"{title} · Paretoscope", page_icon=":material/show_chart:", layout="wide")
+    st.set_page_config(page_title=f"{title} · Paretoscope", page_icon=":material/show_chart:", layout="wide", initial_sidebar_state=230)
     st.session_state.setdefault("session", uuid.uuid4().hex)
+    st.logo(_WORDMARK, size="large")
     st.html(_LOOK)
     st.title(title, anchor=False)
     st.html(f'<p class="ps-question">{html.escape(question)}</p>')

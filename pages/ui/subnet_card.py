@@ -26,34 +26,35 @@ SUFFIXES = {"bundle": "zip", "onnx": "onnx", "python_source": "py", "safetensors
 
 _HOW = {
     Source.MEASURED: "measured",
-    Source.COUNTED: "counted, exact",
+    Source.COUNTED: "counted",
     Source.TRAINED: "trained alone",
     Source.PREDICTED: "predicted",
     Source.PROXY: "proxy",
 }
 
 
-def headline(values: Mapping[str, float], x: Objective, y: Objective) -> None:
-    """The two numbers of the axes, large."""
+def headline(arch_id: str, values: Mapping[str, float], x: Objective, y: Objective) -> None:
+    """The two numbers of the axes, large, and the subnet's id."""
     parts = [f"<div><b>{format_value(values.get(o.name), o)}</b><span>{html.escape(o.label)}</span></div>" for o in (y, x)]
+    parts.append(f"<div><code>{html.escape(arch_id)}</code><span>Subnet</span></div>")
     st.html(f'<div class="ps-headline">{"".join(parts)}</div>')
 
 
 def metrics(values: Mapping[str, float], goals: Sequence[Objective]) -> None:
     """Every objective with its value and how it was obtained."""
     rows = "".join(
-        f"<dt title='{html.escape(goal.summary, quote=True)}'>{html.escape(goal.label)}</dt>"
-        f"<dd class='value'>{format_value(values.get(goal.name), goal)}</dd><dd class='how'>{how(goal)}</dd>"
+        f"<tr title='{html.escape(goal.summary, quote=True)}'><th scope='row'>{html.escape(goal.label)}</th>"
+        f"<td class='value'>{format_value(values.get(goal.name), goal)}</td><td class='how'>{how(goal)}</td></tr>"
         for goal in goals
     )
-    st.html(f'<dl class="ps-metrics">{rows}</dl>')
+    st.html(f'<table class="ps-metrics"><tbody>{rows}</tbody></table>')
 
 
 def how(goal: Objective) -> str:
     """How an objective's number was obtained, in a few words."""
     if goal.split:
-        return f"{_HOW[goal.how]} on {goal.split} images"
-    return _HOW[goal.how] if goal.how is not Source.MEASURED else "measured on the machine that made the table"
+        return f"{_HOW[goal.how]}, {goal.split}"
+    return _HOW[goal.how] if goal.how is not Source.MEASURED else "timed, onnxruntime"
 
 
 def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") -> None:

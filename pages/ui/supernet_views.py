@@ -11,7 +11,7 @@ from core.plots.names import display_name, for_markdown
 from core.plots.style import format_bytes, format_count
 from core.workflows.library import SupernetEntry
 from pages.ui import resources
-from pages.ui.progress import all_runs, submit
+from pages.ui.progress import submit
 from pages.ui.subnet_card import diagram, html_table
 
 MOST_UPLOAD_MB = 16
@@ -110,9 +110,3 @@ def add_supernet(name: str, data: bytes) -> str:
     if isinstance(described.get("data"), dict):
         described["data_name"] = described["data"].get("name", "")
     return resources.store().add_supernet(name.strip() or "supernet", data, described)
-
-
-def training() -> None:
-    """Configure a training, start it, watch it."""
-    running = all_runs(["train_supernet"])
-    st.caption(f"{len(running)} trainings so far.")

@@ -24,6 +24,9 @@ from pages.ui.subnet_card import deltas, html_table
 if TYPE_CHECKING:
     import pandas as pd
 
+_ACROSS = 6
+_KNEES = {"distance": "Knee", "utility": "Knee by utility"}
+
 
 def values_of(entry: SupernetEntry, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]) -> Mapping[str, float]:
     """Objective values of one subnet: from the table, else measured now.
@@ -49,13 +52,13 @@ def try_changes(
     space, arch_id = entry.space, entry.space.arch_id(arch)
     st.caption("Change a choice: a star shows on the chart where the subnet would move.")
     options: dict[str, object] = {}
-    columns = st.columns(3, gap="small")
+    columns = st.columns(_ACROSS, gap="small")
     place = 0
     for choice in space.choices:
         target = front_view.changed(space, arch, options)
         if not space.is_active(target, choice.name) or len(choice.options) < 2:
             continue
-        with columns[place % 3]:
+        with columns[place % _ACROSS]:
             options[choice.name] = st.selectbox(
                 choice.name,
                 choice.options,
@@ -76,6 +79,25 @@ def try_changes(
         st.button("Take this subnet", key="what-if-take", on_click=state.select, args=(space.arch_id(target),), icon=":material/check:")
         st.button("Undo", key="what-if-undo", on_click=_undo, args=(arch_id,), icon=":material/undo:")
     return target, there
+
+
+def ghost(
+    tried: tuple[Arch, Mapping[str, float]] | None, values: Mapping[str, float], x: Objective, y: Objective
+) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """(x, y) of the tried subnet and of the one it comes from; None where nothing is tried."""
+    if tried is None or not {x.name, y.name} <= set(tried[1]):
+        return None, None
+    return (tried[1][x.name], tried[1][y.name]), (float(values[x.name]), float(values[y.name]))
+
+
+def knee_buttons(front: Front) -> None:
+    """One button per knee of the front, that selects it."""
+    meanings = {
+        "distance": "The subnet farthest from the straight line between the front's ends: beyond it, gains get dear.",
+        "utility": "The subnet whose loss would hurt most people, whatever weight they give the objectives.",
+    }
+    for name, member in front.knees.items():
+        st.button(_KNEES.get(name, name), key=f"knee-{name}", on_click=state.select, args=(member,), icon=":material/diamond:", help=meanings.get(name))
 
 
 def _undo(arch_id: str) -> None:

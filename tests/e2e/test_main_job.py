@@ -1,0 +1,138 @@
+"""The main job in a real browser: arrive by a link, click a point, read the card, take the subnet home."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, POINT, running_server
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}"),
+    # The server's pipes outlive a failing test; that is not what it is about.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture()
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_server(tmp_path_factory.mktemp("home")) as address:
+        yield address
+
+
+def wait_for_chart(page: Any) -> None:
+    page.wait_for_selector(".st-key-front-chart .scatterlayer path.point", state="attached")
+    # A rerun may still be replacing the chart.
+    page.wait_for_selector("[data-testid='stStatusWidget']", state="detached")
+
+
+def click_point(page: Any, trace: str, index: int) -> str:
+    spot = page.evaluate(POINT, [trace, index])
+    page.mouse.move(spot["x"], spot["y"])
+    page.mouse.click(spot["x"], spot["y"])
+    return str(spot["id"])
+
+
+def no_exception(page: Any) -> None:
+    assert page.locator("[data-testid='stException']").count() == 0
+
+
+def test_a_link_is_the_first_thing_a_fresh_server_sees(page: Any, tmp_path: Path) -> None:
+    with running_server(tmp_path) as address:
+        page.goto(f"{address}/front?supernet=digits-cnn&x=params&y=accuracy")
+        wait_for_chart(page)
+        no_exception(page)
+        assert page.locator("h1").inner_text() == "Front"
+        assert "Parameters" in page.locator(".st-key-front-chart .g-xtitle").text_content()
+
+
+def test_click_read_and_download(page: Any, server: str) -> None:
+    page.goto(server)
+    wait_for_chart(page)
+    card = page.locator(".st-key-subnet-card")
+    picked = click_point(page, "front", 2)
+    page.wait_for_function("id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked)
+    text = card.inner_text()
+    for word in ("Validation accuracy", "Test accuracy", "MACs", "Parameters", "measured", "counted", "Neighbors"):
+        assert word in text
+    assert f"sid={picked}" in page.url
+    with page.expect_download() as caught:
+        page.locator(".st-key-download-bundle button").click()
+    data = Path(caught.value.path()).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+        names = {Path(name).name for name in bundle.namelist()}
+        assert {"model.safetensors", "model.py", "predict.py", "card.md", "architecture.json"} <= names
+        [described] = [n for n in bundle.namelist() if n.endswith("architecture.json")]
+        json.loads(bundle.read(described))
+    assert picked in caught.value.suggested_filename
+    no_exception(page)
+
+
+def test_a_click_keeps_the_zoom_and_moves_the_highlight(page: Any, server: str) -> None:
+    page.goto(server)
+    wait_for_chart(page)
+    page.evaluate(
+        "() => { const p = document.querySelector('.st-key-front-chart .js-plotly-plot');"
+        " p.dispatchEvent(new Event('mousemove')); }"
+    )
+    before = page.evaluate("() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range")
+    spot = page.evaluate(POINT, ["front", 5])
+    page.mouse.move(spot["x"], spot["y"])
+    page.mouse.wheel(0, -240)
+    page.wait_for_function(
+        "b => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range[0] !== b[0]", arg=before
+    )
+    page.wait_for_timeout(600)
+    zoomed = page.evaluate("() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range")
+    picked = click_point(page, "front", 5)
+    page.wait_for_function("id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked)
+    page.wait_for_timeout(400)
+    after = page.evaluate("() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range")
+    assert after == pytest.approx(zoomed)
+    chosen = page.evaluate(
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData"
+        ".filter(t => t.selectedpoints && t.selectedpoints.length).map(t => t.customdata[t.selectedpoints[0]])"
+    )
+    assert chosen == [picked]
+
+
+def test_what_if_shows_a_ghost(page: Any, server: str) -> None:
+    page.goto(server)
+    wait_for_chart(page)
+    page.locator("[class*='st-key-pick-if-'] button[aria-haspopup='listbox']").first.click()
+    page.locator("[role='option']").last.click()
+    page.wait_for_function(
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData.some(t => t.name === 'what-if')"
+    )
+    no_exception(page)
+
+
+@pytest.mark.parametrize("path", ["", "supernets", "search", "runs"])
+def test_every_page_opens_by_its_address(page: Any, server: str, path: str) -> None:
+    page.goto(f"{server}/{path}")
+    page.wait_for_selector("h1")
+    page.wait_for_timeout(1500)
+    no_exception(page)
