@@ -42,25 +42,25 @@ if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")
     state.publish(View(entry.supernet_id, run_id, x.name, y.name, "", log_x, log_y, limits))
     st.stop()
-known = set(table["arch_id"])
-if state.selected() not in known:
+shown = what_if.Shown(entry, revision, table, tuple(goals))
+if not shown.holds(state.selected()):
     state.select(next(iter(front.knees.values()), front.members["arch_id"].iloc[0]))
 
 with st.container(key="hero"):
     left, right = st.columns([2, 1], gap="medium")
 with right, st.container(key="subnet-card"):
-    arch_id = choose_subnet(front, table)
+    arch_id = choose_subnet(shown, front)
     arch = entry.space.from_id(arch_id)
-    values = table.loc[table["arch_id"] == arch_id].iloc[0]
+    values = shown.row(arch_id)
     subnet_card.headline(arch_id, values, x, y)
     subnet_card.diagram(entry, arch)
     subnet_card.metrics(values, goals)
     subnet_card.download(entry, arch)
     neighbors, costs, choices = st.tabs(["Neighbors", "What a choice costs", "Choices"])
     with neighbors:
-        what_if.neighbors(front, arch_id, front.names)
+        what_if.neighbors(shown, front, arch_id)
     with costs:
-        what_if.choice_costs(entry, table, arch, [y, x])
+        what_if.choice_costs(shown, arch, [y, x])
     with choices:
         what_if.choices_line(entry, arch)
 with left:
@@ -75,16 +75,16 @@ with left:
         )
     changes, other, stages, rows, basket = st.tabs(["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"])
     with changes:
-        tried = what_if.try_changes(entry, table, arch, goals[:4])
+        tried = what_if.try_changes(shown, arch)
     with other:
-        what_if.compare(entry, front, table, arch, goals)
+        what_if.compare(shown, front, arch)
     with stages:
         subnet_card.stage_table(entry, arch)
     with rows:
         front_table(front, goals)
         st.download_button("CSV", lambda f=front: csv_bytes(f.table), f"front-{entry.supernet_id}.csv", "text/csv", key="front-csv", on_click="ignore", icon=":material/table:")
     with basket:
-        basket_table(table, goals)
+        basket_table(shown)
     ghost, here = what_if.ghost(tried, values, x, y)
     chart = ChartView(
         f"{revision}{limits}", x.name, y.name, log_x, log_y, line, mark_knees, arch_id if ghost else state.seed(), ghost, here,

@@ -122,7 +122,7 @@ def _add(
         name=name,
         x=_values(rows, x),
         y=_values(rows, y),
-        customdata=rows["arch_id"].tolist(),
+        customdata=rows["arch_id"].to_numpy(object),
         mode="lines+markers" if line else "markers",
         marker={"color": color, "size": size, "opacity": opacity, "symbol": symbol},
         # Static styling: the browser moves the highlight, the figure stays byte for byte the same.

@@ -12,7 +12,7 @@ from core.plots.style import format_value, is_fraction
 from core.records import Objective
 from core.workflows.front_view import Front
 from pages.ui import state
-from pages.ui.what_if import describe
+from pages.ui.what_if import Shown, describe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ _TABLE = "front-table"
 _CHOOSER = "pick-subnet"
 
 
-def choose_subnet(front: Front, table: pd.DataFrame) -> str:
+def choose_subnet(shown: Shown, front: Front) -> str:
     """The selected subnet's id, chosen among the front's members (and what was clicked elsewhere)."""
     current = state.selected()
     ids = front.members["arch_id"].tolist()
@@ -33,7 +33,7 @@ def choose_subnet(front: Front, table: pd.DataFrame) -> str:
         st.selectbox(
             "Subnet",
             options,
-            format_func=lambda i: describe(table, i, front.names),
+            format_func=lambda i: describe(shown, i, front.names),
             key=_CHOOSER,
             on_change=_chosen,
             help="The front's subnets in order. Clicking a point on the chart selects it here too.",
@@ -85,15 +85,15 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     return table.assign(**texts).to_csv(index=False).encode()
 
 
-def basket_table(table: pd.DataFrame, goals: Sequence[Objective]) -> None:
+def basket_table(shown: Shown) -> None:
     """The subnets put aside."""
     if not state.basket():
         st.caption("The basket is empty. Add to basket puts the selected subnet aside, to compare it later.")
         return
-    rows = table[table["arch_id"].isin(state.basket())]
+    rows = shown.table[shown.table["arch_id"].isin(state.basket())]
     for _, row in rows.iterrows():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(str(row["arch_id"]), key=f"basket-{row['arch_id']}", on_click=state.select, args=(row["arch_id"],), icon=":material/my_location:")
-            st.markdown(" · ".join(format_value(row[g.name], g) for g in goals))
+            st.markdown(" · ".join(format_value(row[g.name], g) for g in shown.goals))
             st.button("Remove", key=f"basket-remove-{row['arch_id']}", on_click=state.basket().remove, args=(row["arch_id"],), type="tertiary")
     st.download_button("Basket as CSV", csv_bytes(rows), "basket.csv", "text/csv", key="basket-csv", on_click="ignore", icon=":material/table:")

@@ -77,6 +77,12 @@ def front(revision: str, names: tuple[str, ...], constraints: tuple[Constraint, 
     return front_view.front(_table, names, constraints)
 
 
+@st.cache_resource(show_spinner=False, max_entries=32)
+def rows(revision: str, _table: pd.DataFrame) -> dict[str, int]:
+    """Where each subnet stands in a table: arch_id -> row number."""
+    return {arch_id: row for row, arch_id in enumerate(_table["arch_id"].tolist())}
+
+
 @st.cache_resource(show_spinner=False, max_entries=8)
 def search_table(run_id: str, n_measurements: int, _entry: SupernetEntry) -> pd.DataFrame:
     """The measurements of a run as a table like the library's; grows with `n_measurements`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -18,7 +19,7 @@ from core.workflows import front_view
 from core.workflows.evaluate_subnet import QUICK, evaluate_subnet
 from core.workflows.front_view import Front
 from core.workflows.library import SupernetEntry
-from pages.ui import state
+from pages.ui import resources, state
 from pages.ui.subnet_card import deltas, html_table
 
 if TYPE_CHECKING:
@@ -28,16 +29,38 @@ _ACROSS = 6
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 
 
-def values_of(entry: SupernetEntry, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]) -> Mapping[str, float]:
-    """Objective values of one subnet: from the table, else measured now.
+@dataclass(frozen=True)
+class Shown:
+    """The table a page shows, with what looking things up in it needs.
 
-    Raises:
-        CoreError: it is not in the table and cannot be measured here.
+    Attributes:
+        entry: the supernet.
+        revision: changes whenever the table does.
+        table: see `library.table`.
+        goals: objectives the table has.
     """
-    found = table.loc[table["arch_id"] == entry.space.arch_id(arch)]
-    if len(found):
-        return {goal.name: float(found[goal.name].iloc[0]) for goal in goals}
-    return _measured(entry.sha256, arch, entry)
+
+    entry: SupernetEntry
+    revision: str
+    table: pd.DataFrame
+    goals: tuple[Objective, ...]
+
+    def holds(self, arch_id: str) -> bool:
+        return arch_id in resources.rows(self.revision, self.table)
+
+    def row(self, arch_id: str) -> dict[str, float]:
+        """Objective values of a subnet of the table."""
+        at = resources.rows(self.revision, self.table)[arch_id]
+        return {goal.name: float(self.table[goal.name].iat[at]) for goal in self.goals}
+
+    def values(self, arch: Arch) -> Mapping[str, float]:
+        """Objective values of any subnet: from the table, else measured now.
+
+        Raises:
+            CoreError: it is not in the table and cannot be measured here.
+        """
+        arch_id = self.entry.space.arch_id(arch)
+        return self.row(arch_id) if self.holds(arch_id) else _measured(self.entry.sha256, arch, self.entry)
 
 
 @st.cache_resource(show_spinner="Measuring this subnet…", max_entries=512)
@@ -45,11 +68,9 @@ def _measured(sha256: str, arch: Arch, _entry: SupernetEntry) -> Mapping[str, fl
     return dict(evaluate_subnet(_entry, arch, QUICK).values)
 
 
-def try_changes(
-    entry: SupernetEntry, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]
-) -> tuple[Arch, Mapping[str, float]] | None:
+def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | None:
     """One chooser per choice; returns the changed subnet and its values, or None while nothing is changed."""
-    space, arch_id = entry.space, entry.space.arch_id(arch)
+    space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
     st.caption("Change a choice: a star shows on the chart where the subnet would move.")
     options: dict[str, object] = {}
     columns = st.columns(_ACROSS, gap="small")
@@ -70,11 +91,11 @@ def try_changes(
     if target == arch:
         return None
     try:
-        here, there = values_of(entry, table, arch, goals), values_of(entry, table, target, goals)
+        here, there = shown.values(arch), shown.values(target)
     except CoreError as error:
         st.warning(str(error))
         return None
-    st.html(deltas({g.name: there[g.name] - here[g.name] for g in goals if g.name in there and g.name in here}))
+    st.html(deltas({g.name: there[g.name] - here[g.name] for g in shown.goals[:4] if g.name in there and g.name in here}))
     with st.container(horizontal=True):
         st.button("Take this subnet", key="what-if-take", on_click=state.select, args=(space.arch_id(target),), icon=":material/check:")
         st.button("Undo", key="what-if-undo", on_click=_undo, args=(arch_id,), icon=":material/undo:")
@@ -105,68 +126,81 @@ def _undo(arch_id: str) -> None:
         del st.session_state[key]
 
 
-def neighbors(front: Front, arch_id: str, names: Sequence[str]) -> None:
+def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
     """The front's members next to the subnet, with what moving there changes."""
-    here = front.table.loc[front.table["arch_id"] == arch_id]
-    if here.empty:
-        st.caption("This subnet does not meet the limits, so it has no neighbors on this front.")
-        return
     below, above = front_view.neighbors_on_front(front, arch_id)
+    if below is None and above is None:
+        st.caption("This subnet has no neighbors on this front: it does not meet the limits, or it is alone.")
+        return
+    here = shown.row(arch_id)
     for word, icon, row in (("Cheaper", ":material/arrow_back:", below), ("Larger", ":material/arrow_forward:", above)):
         if row is None:
             st.caption(f"{word}: there is none, this is the end of the front.")
             continue
-        changes = {n: float(row[n]) - float(here[n].iloc[0]) for n in names}
+        changes = {n: float(row[n]) - here[n] for n in front.names}
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(str(row["arch_id"]),))
             st.html(deltas(changes))
 
 
-def choice_costs(entry: SupernetEntry, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]) -> None:
+def choice_costs(shown: Shown, arch: Arch, goals: Sequence[Objective]) -> None:
     """What changing each single choice would do, as a table."""
     st.caption("Each row changes one choice and leaves the others.")
-    names = [g.name for g in goals]
-    if not (table["arch_id"] == entry.space.arch_id(arch)).any():
-        st.caption("Only subnets of the evaluated table can be compared this way.")
-        return
-    effects = front_view.choice_effects(entry.space, table, arch, names)
-    html_table(
-        [
-            {"change": f"{row['choice']} → {row['option']}"} | {g.label: format_value(row[g.name], g, signed=True) for g in goals}
-            for row in effects.to_dict("records")
-        ]
-    )
+    html_table(_effects(shown.revision, arch, tuple(g.name for g in goals), shown))
 
 
-def compare(entry: SupernetEntry, front: Front, table: pd.DataFrame, arch: Arch, goals: Sequence[Objective]) -> None:
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _effects(revision: str, arch: Arch, names: tuple[str, ...], _shown: Shown) -> list[dict[str, str]]:
+    effects = front_view.choice_effects(_shown.entry.space, _shown.table, arch, names)
+    goals = [objective(name) for name in names]
+    return [
+        {"change": f"{row['choice']} → {row['option']}"} | {g.label: format_value(row[g.name], g, signed=True) for g in goals}
+        for row in effects.to_dict("records")
+    ]
+
+
+def compare(shown: Shown, front: Front, arch: Arch) -> None:
     """Another subnet beside this one: the choices that differ and the differences of the numbers."""
-    space, arch_id = entry.space, entry.space.arch_id(arch)
+    space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
     others = [i for i in dict.fromkeys([*state.basket(), *front.knees.values(), *front.members["arch_id"]]) if i != arch_id]
     if not others:
         st.caption("There is no other subnet to compare with.")
         return
-    other_id = st.selectbox("Compare with", others, format_func=lambda i: describe(table, i, front.names), key="compare-with")
+    other_id = st.selectbox("Compare with", others, format_func=lambda i: describe(shown, i, front.names), key="compare-with")
     other = space.from_id(other_id)
-    here, there = values_of(entry, table, arch, goals), values_of(entry, table, other, goals)
+    here, there = shown.values(arch), shown.values(other)
     rows = []
     for name in space.names:
         a, b = space.to_dict(arch).get(name, "–"), space.to_dict(other).get(name, "–")
         if a != b:
             rows.append({"": name, "this": a, "other": b, "difference": ""})
-    for g in goals:
+    for g in shown.goals:
         if g.name in here and g.name in there:
             change = format_value(there[g.name] - here[g.name], g, signed=True)
             rows.append({"": g.label, "this": format_value(here[g.name], g), "other": format_value(there[g.name], g), "difference": change})
     html_table(rows)
 
 
-def describe(table: pd.DataFrame, arch_id: str, names: Sequence[str]) -> str:
+def describe(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
     """One subnet in a list: its two numbers and its id."""
-    found = table.loc[table["arch_id"] == arch_id]
-    if found.empty:
+    texts = _texts(shown.revision, tuple(names))
+    if arch_id not in texts:
+        texts[arch_id] = _described(shown, arch_id, names)
+    return texts[arch_id]
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _texts(revision: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Descriptions made so far: a list of the front asks for each of them at every click."""
+    return {}
+
+
+def _described(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
+    if not shown.holds(arch_id):
         return display_name(arch_id)
-    x, y = (objective(n) for n in names[:2])
-    return f"{format_value(found[y.name].iloc[0], y)} · {format_value(found[x.name].iloc[0], x)} {x.label if x.unit in ('MACs', '') else ''} · {arch_id}"
+    values, (x, y) = shown.row(arch_id), (objective(n) for n in names[:2])
+    unit = f" {x.label}" if x.unit in ("MACs", "") else ""
+    return f"{format_value(values[y.name], y)} · {format_value(values[x.name], x)}{unit} · {arch_id}"
 
 
 def choices_line(entry: SupernetEntry, arch: Arch) -> None:

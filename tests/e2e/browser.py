@@ -40,7 +40,8 @@ def running_server(home: Path) -> Iterator[str]:
                 urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
                 break
             except OSError:
-                assert time.monotonic() < deadline and server.poll() is None, (home / "server.log").read_text()
+                if time.monotonic() > deadline or server.poll() is not None:
+                    raise AssertionError((home / "server.log").read_text()) from None
                 time.sleep(0.1)
         yield address
     finally:

@@ -1,0 +1,49 @@
+"""Pages run in this process, on a store of their own and without the background import of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("front", "supernets", "search", "runs")
+
+
+@pytest.fixture(autouse=True)
+def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fresh home for each test; the job manager it may have started is closed."""
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
+    monkeypatch.setattr("core.runtime.heavy_imports_in_background", lambda: None)
+    st.cache_resource.clear()
+    managers = []
+    import core.jobs.manager as manager
+
+    start = manager.JobManager.__init__
+    monkeypatch.setattr(manager.JobManager, "__init__", lambda self, store: (start(self, store), managers.append(self))[0])
+    yield
+    for one in managers:
+        one.close()
+        one.store.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page() -> Callable[..., AppTest]:
+    """Open a page as a visitor would, with query parameters; an exception on it fails the test."""
+
+    def open_it(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        if name != "front":
+            app.switch_page(f"pages/{name}.py").run()
+        assert not app.exception, app.exception[0].message
+        return app
+
+    return open_it
