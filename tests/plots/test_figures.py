@@ -1,0 +1,153 @@
+"""Figures by their traces: what is drawn, with which ids, in which units, and always the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.evaluation.objectives import objective
+from core.plots.curves import hypervolume_figure, training_figure
+from core.plots.diagram import contribution_rows, diagram_figure
+from core.plots.front import MOST_POINTS, MOST_SVG, front_figure
+from core.seeding import stream
+
+MACS, ACCURACY, LOSS = objective("macs"), objective("accuracy"), objective("loss")
+
+
+def table(n: int = 60) -> pd.DataFrame:
+    rng = stream(0, "figures", n)
+    macs = rng.integers(1_000, 900_000, n).astype(float)
+    on_front = np.zeros(n, bool)
+    on_front[: min(n, 12)] = True
+    return pd.DataFrame({"arch_id": [f"s{i:06d}" for i in range(n)], "macs": macs, "accuracy": rng.random(n), "loss": rng.random(n), "on_front": on_front})
+
+
+def trace(figure, name):
+    [found] = [t for t in figure.data if t.name == name]
+    return found
+
+
+def test_every_point_carries_its_id_and_its_own_numbers() -> None:
+    rows = table()
+    figure = front_figure(rows, MACS, ACCURACY)
+    assert [t.name for t in figure.data] == ["dominated", "front"]
+    by_id = rows.set_index("arch_id")
+    for name, expected in (("dominated", 48), ("front", 12)):
+        drawn = trace(figure, name)
+        assert len(drawn.customdata) == expected
+        for arch_id, x, y in zip(drawn.customdata, drawn.x, drawn.y, strict=True):
+            assert x == by_id.loc[arch_id, "macs"]
+            assert y == pytest.approx(100 * by_id.loc[arch_id, "accuracy"])
+
+
+def test_equal_inputs_give_equal_bytes_and_the_table_is_untouched() -> None:
+    rows = table()
+    before = rows.copy(deep=True)
+    a = front_figure(rows, MACS, ACCURACY, knees=["s000003"], selected="s000004", caption="c")
+    b = front_figure(before, MACS, ACCURACY, knees=["s000003"], selected="s000004", caption="c")
+    assert a.to_json() == b.to_json()
+    pd.testing.assert_frame_equal(rows, before)
+
+
+def test_the_selected_point_is_the_only_one_highlighted() -> None:
+    figure = front_figure(table(), MACS, ACCURACY, selected="s000004")
+    chosen = [t.customdata[i] for t in figure.data if t.selectedpoints is not None for i in t.selectedpoints]
+    assert chosen == ["s000004"]
+    assert front_figure(table(), MACS, ACCURACY).data[0].selectedpoints is None
+
+
+@pytest.mark.parametrize(("x", "y", "shape"), [(MACS, ACCURACY, "hv"), (MACS, LOSS, "hv"), (ACCURACY, LOSS, "vh")])
+def test_the_step_line_never_promises_what_no_subnet_gives(x, y, shape) -> None:
+    line = trace(front_figure(table(), x, y), "front")
+    assert line.line.shape == shape
+    assert list(line.x) == sorted(line.x)
+
+
+def test_rows_that_cannot_be_drawn_are_left_out() -> None:
+    rows = table()
+    rows.loc[0, "accuracy"] = np.nan
+    rows.loc[1, "macs"] = np.inf
+    rows.loc[20, "macs"] = 0
+    drawn = front_figure(rows, MACS, ACCURACY, log_x=True)
+    ids = {i for t in drawn.data for i in t.customdata}
+    assert ids == set(rows["arch_id"]) - {"s000000", "s000001", "s000020"}
+    assert drawn.layout.xaxis.type == "log"
+
+
+def test_an_empty_table_is_an_empty_chart() -> None:
+    figure = front_figure(table().iloc[:0], MACS, ACCURACY)
+    assert [len(t.x) for t in figure.data] == [0, 0]
+
+
+def test_a_large_cloud_is_thinned_and_the_front_is_not() -> None:
+    rows = table(30_000)
+    figure = front_figure(rows, MACS, ACCURACY)
+    assert len(trace(figure, "front").x) == 12
+    cloud = trace(figure, "dominated")
+    assert len(cloud.x) == MOST_POINTS - 12
+    assert cloud.type == "scattergl"
+    assert trace(front_figure(rows.head(MOST_SVG), MACS, ACCURACY), "dominated").type == "scatter"
+
+
+def test_ghost_and_search_are_drawn_apart() -> None:
+    rows = table()
+    figure = front_figure(rows, MACS, ACCURACY, what_if={"macs": 5e4, "accuracy": 0.9}, what_if_from={"macs": 4e4, "accuracy": 0.8}, searched=rows.head(5))
+    assert list(trace(figure, "what-if").y) == pytest.approx([80, 90])
+    assert len(trace(figure, "search").x) == 5
+
+
+def test_hostile_names_are_plain_text() -> None:
+    stage = {"label": "<img src=x onerror=alert(1)>", "group": "$\\href{javascript:1}{x}$", "kind": "block", "macs": 1, "params": 2,
+             "output_shape": (4, 8, 8), "channels": 4, "detail": "k3"}  # fmt: skip
+    text = diagram_figure([stage], title="<b>t</b>").to_json()
+    assert "<img" not in text
+    assert "u003cimg" not in text
+    assert "$" not in text
+    race = hypervolume_figure({"<script>$x$": [1.0]}).to_json()
+    assert "<script" not in race
+    assert "u003cscript" not in race
+
+
+STAGES = [
+    {"label": "stem", "group": "stem", "kind": "stem", "macs": 100, "params": 10, "output_shape": (4, 8, 8), "channels": 4, "detail": "k3"},
+    {"label": "block 1.1", "group": "group 1", "kind": "block", "macs": 2000, "params": 300, "output_shape": (4, 8, 8), "channels": 4, "detail": "k5"},
+    {"label": "head", "group": "head", "kind": "head", "macs": 40, "params": 50, "output_shape": (10,), "channels": 10, "detail": ""},
+]
+
+
+def test_the_diagram_has_a_bar_per_stage_and_a_frame_per_stage_of_the_whole() -> None:
+    skipped = {**STAGES[1], "label": "block 1.2"}
+    whole = [{**s, "channels": 16} for s in (STAGES[0], STAGES[1], skipped, STAGES[2])]
+    figure = diagram_figure(STAGES, whole)
+    [bars] = figure.data
+    assert list(bars.x) == [0, 1, 3]
+    assert len([s for s in figure.layout.shapes if s.type == "rect"]) == 4
+    texts = " ".join(a.text for a in figure.layout.annotations)
+    for part in ("k5", "8×8", "group 1", "4"):
+        assert part in texts
+    assert "2,000 MACs" in bars.customdata[1]
+    assert "300 parameters" in bars.customdata[1]
+    assert bars.y[0] == pytest.approx(0.5)  # a quarter of the channels is half as tall
+
+
+def test_a_diagram_works_for_any_family() -> None:
+    assert len(diagram_figure([]).data[0].x) == 0
+    tokens = {**STAGES[1], "kind": "attention", "output_shape": (17, 32), "detail": "4 heads, MLP 2x"}
+    assert diagram_figure([tokens]).data[0].marker.color == ("#CC79A7",)
+    assert contribution_rows([tokens])[0]["output"] == "17×32"
+
+
+def test_training_curves_are_percent_by_epoch() -> None:
+    epochs = pd.Index([1, 2, 3])
+    figure = training_figure({"largest": pd.Series([0.5, 0.9, 0.97], epochs), "smallest": pd.Series([0.1, None, 0.7], epochs)})
+    assert [t.name for t in figure.data] == ["smallest", "largest"]
+    assert list(figure.data[0].x) == [1, 3]
+    assert list(figure.data[1].y) == pytest.approx([50, 90, 97])
+
+
+def test_the_race_has_a_ceiling() -> None:
+    figure = hypervolume_figure({"a": [1, 2, 2], "b": [1, 1]}, ceiling=3.0)
+    assert [t.name for t in figure.data] == ["a", "b", "exact front"]
+    assert list(figure.data[2].x) == [1, 3]
+    assert len({t.line.dash for t in figure.data[:2]}) == 2  # told apart without color too
