@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from core.errors import CoreError, StorageFailed
+from core.errors import Cancelled, CoreError, StorageFailed
 from core.jobs.kinds import load_workflow
+from core.jobs.lease import signed_lease
 from core.jobs.remaining import RemainingTime
-from core.records import Progress, RunState
+from core.records import Progress, Run, RunState
 from core.settings import settings
 from core.store import Ledger, MemoryLedger, RunStore
 from core.store.leases import Owner
@@ -70,13 +71,14 @@ def _execute(store: RunStore, run_id: str, owner: Owner) -> Ledger:
     ledger = store.ledger(run_id, attempt=attempt)
     hint = f"Continue it with: python -m core resume {run_id}"
     try:
-        message = _follow(run.kind, run.params, ledger, store, attempt)
+        message = _follow(run, ledger, store, owner, attempt)
     except KeyboardInterrupt:
         store.leases.finish(run_id, attempt, RunState.INTERRUPTED, "Stopped at the terminal. What was saved is kept.")
         print(f"Stopped; what was saved is kept. {hint}", file=sys.stderr)
         raise SystemExit(130) from None
     except CoreError as error:
-        store.leases.finish(run_id, attempt, RunState.FAILED, str(error))
+        state = RunState.CANCELLED if isinstance(error, Cancelled) else RunState.FAILED
+        store.leases.finish(run_id, attempt, state, str(error))
         raise
     except BaseException:
         store.leases.finish(run_id, attempt, RunState.FAILED, "Unexpected error.")
@@ -85,10 +87,12 @@ def _execute(store: RunStore, run_id: str, owner: Owner) -> Ledger:
     return ledger
 
 
-def _follow(kind: str, params: Mapping[str, Any], ledger: Ledger, store: RunStore, attempt: int) -> str:
+def _follow(run: Run, ledger: Ledger, store: RunStore, owner: Owner, attempt: int) -> str:
     remaining, due, message = RemainingTime(), 0.0, ""
-    with progress_line() as show:
-        for progress in _steps(kind, params, ledger):
+    with signed_lease(store, owner) as cancelled, progress_line() as show:
+        for progress in _steps(run.kind, run.params, ledger):
+            if cancelled.is_set():
+                raise Cancelled("Cancelled from a page. What was saved is kept.")
             message = progress.message
             eta = remaining.update(progress.fraction)
             if time.monotonic() >= due or progress.fraction >= 1:

@@ -83,7 +83,7 @@ def train(
 def search(
     context: typer.Context,
     supernet: SupernetName,
-    algorithm: Annotated[str, typer.Option(help="nsga2, random, exhaustive, ...")] = "nsga2",
+    algorithm: Annotated[str, typer.Option(help="nsga2, random_search, exhaustive, ...")] = "nsga2",
     objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
     budget: Annotated[int, typer.Option(help="Distinct architectures to measure.")] = 400,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
@@ -94,7 +94,7 @@ def search(
     from core.search import ALGORITHMS
     from core.workflows.search_front import EVALUATIONS_FILE
 
-    name = ALGORITHMS.info(algorithm.replace("-", "_")).name if algorithm not in ALGORITHMS.names() else algorithm
+    name = ALGORITHMS.info(algorithm.replace("-", "_")).name
     config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
     params = {
         "supernet": tables.absolute(supernet), "algorithm": name, "config": config, "objectives": tables.names(objectives),
@@ -124,7 +124,7 @@ def front(
         table = tables.exact_table(supernet, wanted, use_table)
         _write_or_print(csv, table.encode())
         return
-    params = {"supernet": tables.absolute(supernet), "algorithm": "random", "objectives": wanted, "budget": sample, "seed": seed, "use_table": use_table}
+    params = {"supernet": tables.absolute(supernet), "algorithm": "random_search", "objectives": wanted, "budget": sample, "seed": seed, "use_table": use_table}
     ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
     _write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 

@@ -159,6 +159,11 @@ class Supernet(nn.Module):
                 x = stage(x, arch, statistics)
         return x
 
+    @classmethod
+    def example(cls, input_shape: tuple[int, int, int]) -> BaseModel:
+        """A small configuration of this family, with every kind of choice, for the contract test."""
+        raise TypeError(f"{cls.__name__} must define example")
+
     @torch.no_grad()
     def calibrate(self, arch: Sequence[int], images: Tensor) -> Statistics:
         """BatchNorm statistics of one subnet, from one batch of training images (n, c, h, w).

@@ -91,6 +91,17 @@ class ElasticCNN(Supernet):
         super().__init__(config, space, stages)
 
 
+    @classmethod
+    def example(cls, input_shape: tuple[int, int, int]) -> Config:
+        """A small configuration for tests."""
+        groups = (
+            GroupConfig(widths=(2, 4), kernels=(3, 5)),
+            GroupConfig(widths=(3, 6), depths=(1, 2, 3), kernels=(1, 3, 5)),
+            GroupConfig(widths=(4, 8), kernels=(1, 3)),
+        )
+        mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
+        return Config(input_shape=input_shape, groups=groups, pixel_mean=mean, pixel_std=std, kernel_transform=True)
+
     def sort_channels(self) -> None:
         for stage in self.stages:
             if isinstance(stage, BlockStage):

@@ -62,3 +62,78 @@ class PoolingHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x.mean((2, 3)))
+
+
+class PatchEmbedding(nn.Module):
+    """Normalize pixels in [0, 1], cut them into patches, embed each, add its position."""
+
+    def __init__(self, in_channels: int, width: int, patch: int, tokens: int) -> None:
+        super().__init__()
+        self.arguments = {"in_channels": in_channels, "width": width, "patch": patch, "tokens": tokens}
+        self.register_buffer("mean", torch.zeros(1, in_channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, in_channels, 1, 1))
+        self.conv = nn.Conv2d(in_channels, width, patch, patch)
+        self.position = nn.Parameter(torch.zeros(1, tokens, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv((x - self.mean) / self.std).flatten(2).transpose(1, 2) + self.position
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm attention and MLP on tokens (n, t, width); heads of a fixed size, however many."""
+
+    def __init__(self, width: int, heads: int, head_size: int, hidden: int) -> None:
+        super().__init__()
+        self.arguments = {"width": width, "heads": heads, "head_size": head_size, "hidden": hidden}
+        self.heads, self.head_size = heads, head_size
+        self.norm1 = nn.LayerNorm(width)
+        self.query = nn.Linear(width, heads * head_size)
+        self.key = nn.Linear(width, heads * head_size)
+        self.value = nn.Linear(width, heads * head_size)
+        self.project = nn.Linear(heads * head_size, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, hidden)
+        self.contract = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm1(x)
+        shape = (x.shape[0], x.shape[1], self.heads, self.head_size)
+        query = self.query(y).view(shape).transpose(1, 2)
+        key = self.key(y).view(shape).permute(0, 2, 3, 1)
+        value = self.value(y).view(shape).transpose(1, 2)
+        attention = (query @ key / self.head_size**0.5).softmax(3)
+        x = x + self.project((attention @ value).transpose(1, 2).flatten(2))
+        return x + self.contract(F.gelu(self.expand(self.norm2(x))))
+
+
+class TokenReduction(nn.Module):
+    """Halve the grid of tokens: LayerNorm, strided convolution, new positions; a pooled, zero-padded residual."""
+
+    def __init__(self, in_width: int, width: int, grid: int) -> None:
+        super().__init__()
+        self.arguments = {"in_width": in_width, "width": width, "grid": grid}
+        self.in_width, self.width, self.grid = in_width, width, grid
+        self.norm = nn.LayerNorm(in_width)
+        self.conv = nn.Conv2d(in_width, width, 3, 2, 1)
+        self.position = nn.Parameter(torch.zeros(1, ((grid + 1) // 2) ** 2, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = (x.shape[0], self.in_width, self.grid, self.grid)
+        y = self.conv(self.norm(x).transpose(1, 2).reshape(shape)).flatten(2).transpose(1, 2)
+        pooled = F.avg_pool2d(x.transpose(1, 2).reshape(shape), 2, ceil_mode=True).flatten(2).transpose(1, 2)
+        if self.width > self.in_width:
+            pooled = F.pad(pooled, (0, self.width - self.in_width))
+        return y + pooled[:, :, : self.width] + self.position
+
+
+class TokenHead(nn.Module):
+    """LayerNorm, mean over the tokens, linear layer."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.arguments = {"width": width, "classes": classes}
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.norm(x).mean(1))

@@ -23,9 +23,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "family": "elastic_cnn",
         "config": {
             "groups": [
-                {"widths": [4, 8, 12], "depths": [1, 2], "kernels": [3, 5]},
-                {"widths": [8, 16, 24], "depths": [1, 2], "kernels": [3, 5]},
-                {"widths": [8, 16, 32], "depths": [1, 2], "kernels": [1, 3]},
+                {"widths": [1, 3, 8], "depths": [1, 2], "kernels": [3, 5]},
+                {"widths": [2, 6, 16], "depths": [1, 2], "kernels": [3, 5]},
+                {"widths": [4, 12, 32], "depths": [1, 2], "kernels": [1, 3]},
             ],
             "stem_stride": 2,
         },

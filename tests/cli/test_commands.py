@@ -1,0 +1,153 @@
+"""The command line as a script uses it: tables, exit statuses, one plain line on stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.pareto import non_dominated
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def run(home):
+    """Call `python -m core ...` in an empty home; returns the finished process."""
+
+    def call(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"PARETOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [sys.executable, "-m", "core", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+        )
+
+    return call
+
+
+def table(done: subprocess.CompletedProcess[str]) -> pd.DataFrame:
+    assert done.returncode == 0, done.stderr
+    return pd.read_csv(io.StringIO(done.stdout))
+
+
+def test_exact_front_of_a_shipped_supernet(run) -> None:
+    found = table(run("front", "digits-cnn", "--exact", "--objectives", "accuracy,macs"))
+    assert list(found) == ["architecture", "accuracy", "macs", "on_front", "source"]
+    assert len(found) == 13_824
+    assert set(json.loads(found["architecture"].iloc[0])) <= {*json.loads(found["architecture"].iloc[-1])}
+    expected = non_dominated(found[["accuracy", "macs"]], maximize=[True, False])
+    assert (found["on_front"] == expected).all()
+
+
+def test_search_is_reproducible_and_stays_within_its_budget(run) -> None:
+    arguments = ("search", "digits-cnn", "--algorithm", "nsga2", "--budget", "60", "--seed", "3", "--population", "20")
+    first, second = run(*arguments), run(*arguments)
+    found = table(first)
+    assert first.stdout == second.stdout
+    assert len(found) == found["architecture"].nunique() == 60
+    assert found["on_front"].any()
+
+
+def test_measuring_again_equals_the_table(run) -> None:
+    arguments = ("search", "digits-cnn", "--algorithm", "random_search", "--budget", "5", "--objectives", "accuracy,macs,loss")
+    measured, looked_up = table(run(*arguments, "--no-use-table")), table(run(*arguments))
+    pd.testing.assert_frame_equal(measured.drop(columns="source"), looked_up.drop(columns="source"), rtol=1e-6)
+    assert set(measured["source"]) == {"measured"}
+    assert set(looked_up["source"]) == {"measured (table)"}
+
+
+def test_extracts_a_bundle_whose_card_says_what_the_table_says(run, home) -> None:
+    row = table(run("front", "digits-cnn", "--exact", "--objectives", "test_accuracy,macs")).iloc[4321]
+    done = run("extract", "digits-cnn", "--arch", row["architecture"], "--out", str(home / "sub.zip"))
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(home / "sub.zip") as bundle:
+        about = json.loads(bundle.read("architecture.json"))
+        card = bundle.read("card.md").decode()
+    assert about["architecture"] == json.loads(row["architecture"])
+    assert about["metrics"]["test_accuracy"]["value"] == row["test_accuracy"]
+    assert about["metrics"]["macs"]["value"] == row["macs"]
+
+
+def test_data_are_written_as_the_supernet_saw_them(run, home) -> None:
+    done = run("data", "digits", "--split", "test", "--out", str(home / "test.npz"))
+    assert done.returncode == 0, done.stderr
+    with np.load(home / "test.npz") as arrays:
+        assert arrays["x"].shape == (359, 1, 8, 8)
+        assert arrays["x"].dtype == np.float32
+        assert len(arrays["y"]) == 359
+
+
+def test_costs_need_no_weights(run) -> None:
+    found = table(run("costs", "digits-vit", "--sample", "20"))
+    assert list(found) == ["architecture", "params", "macs", "source"]
+    assert (found[["params", "macs"]] > 0).all(axis=None)
+    cells = table(run("costs", "digits-nb201", "--sample", "5"))
+    assert cells["arch_str"].str.fullmatch(r"\|\w+~0\|\+\|\w+~0\|\w+~1\|\+\|\w+~0\|\w+~1\|\w+~2\|").all()
+
+
+def test_trains_keeps_the_run_and_writes_the_file(run, home) -> None:
+    out = home / "mine.safetensors"
+    done = run("train", "digits-cnn", "--epochs", "1", "--n-random", "0", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    final = json.loads(done.stdout)
+    assert final["final"]["epoch"] == 1
+    assert "done" in run("runs").stdout
+    assert len(table(run("front", str(out), "--sample", "3"))) == 3
+    again = run("resume", final["run"])
+    assert again.returncode == 2
+    assert "done" in again.stderr
+
+
+def test_lists_every_kind_and_one_methods_settings(run) -> None:
+    everything = run("list").stdout
+    for kind in ("family", "strategy", "algorithm", "objective", "exporter", "dataset"):
+        assert f"\n{kind} " in f"\n{everything}"
+    assert "--population" in run("list", "algorithm", "nsga2").stdout
+
+
+def test_check_and_doctor_find_a_healthy_machine(run) -> None:
+    assert "intact" in run("check").stdout
+    done = run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "digits-cnn: 13,824" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("search", "nonsense"), "no supernet called"),
+        (("search", "digits-cnn", "--algorithm", "nsga3"), "Did you mean 'nsga2'"),
+        (("search", "digits-cnn", "--objectives", "test_accuracy,macs"), "cannot steer a search"),
+        (("search", "digits-cnn", "--objectives", "beauty"), "no objective called"),
+        (("search", "digits-cnn", "--populace", "4"), "is no setting of"),
+        (("front", "digits-cnn"), "either --exact"),
+        (("extract", "digits-cnn", "--arch", "{"), "not valid JSON"),
+        (("extract", "digits-cnn", "--arch", '{"width1": 3}'), "width1 cannot be 3"),
+        (("extract", "digits-cnn", "--arch", "000", "--format", "bundle"), "no architecture"),
+        (("extract", "requirements.txt", "--arch", "0"), "safetensors"),
+        (("train", "mnist-cnn"), "no preset called"),
+        (("train", "digits-cnn", "--epochs", "many"), "--epochs"),
+        (("data", "digits", "--split", "tests", "--out", "x.npz"), "no split called"),
+        (("resume", "0" * 32), "no run"),
+        (("list", "colour"), "no kind called"),
+        (("frobnicate",), "No such command"),
+    ],
+)
+def test_bad_arguments_give_one_plain_line_and_status_2(run, arguments: tuple[str, ...], words: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
