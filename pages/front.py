@@ -12,7 +12,8 @@ from pages.ui.address import View
 from pages.ui.captions import caption, table_of
 from pages.ui.front_chart import ChartView, front_chart
 from pages.ui.front_table import basket_table, choose_subnet, csv_bytes, front_table
-from pages.ui.setup import empty, note, setup
+from pages.ui.setup import note, setup
+from pages.ui.supernet_views import unmeasured
 
 setup("Front", "Which subnet should I take? Every dot is one subnet of the supernet; no other subnet beats those on the line.")
 
@@ -21,7 +22,7 @@ entry = choosers.choose_supernet(resources.entries(), view.supernet)
 st.session_state["basket-of"] = entry.supernet_id
 run_id, revision, table = table_of(entry, view.run)
 if table is None or table.empty:
-    empty("This supernet has not been measured yet. Evaluate its subnets, or let a search find good ones.", page="pages/supernets.py", label="Evaluate it")
+    unmeasured(entry)
     st.stop()
 
 goals = choosers.measured_objectives(table)

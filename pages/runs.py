@@ -5,12 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from core.plots.style import format_bytes, format_count
-from pages.ui import resources, run_views, state
+from pages.ui import resources, run_views
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.setup import empty, setup
 
 setup("Runs", "What is going on? Every training, search and evaluation, with its progress, its log and its files.")
-state.left_page()
 
 store = resources.store_or_none()
 if store is None:

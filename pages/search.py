@@ -11,7 +11,6 @@ from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.setup import note, setup
 
 setup("Search", "How do I find good subnets quickly? An algorithm proposes, the supernet measures, the front grows.")
-state.left_page()
 
 entry = choosers.choose_supernet(resources.entries(), state.current_view().supernet)
 store = resources.store_or_none()

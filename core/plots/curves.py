@@ -47,33 +47,36 @@ def hypervolume_figure(curves: Mapping[str, Sequence[float]], *, ceiling: float 
 
     Args:
         curves: name of a run -> hypervolume after 1, 2, ... evaluations.
-        ceiling: hypervolume of the exact front, drawn as a line no search can pass.
+        ceiling: hypervolume of the exact front, against the same reference point. Where it is given,
+            everything is drawn in percent of it, and 100 % is a line no search can pass.
 
     Returns:
         One step trace per run, then "exact front" where a ceiling is given.
     """
     figure = go.Figure()
-    longest = 1
+    longest, factor = 1, 100 / ceiling if ceiling else 1.0
+    unit = " %" if ceiling else ""
     for index, (name, values) in enumerate(curves.items()):
         longest = max(longest, len(values))
         figure.add_scatter(
             name=for_figure(name),
             x=list(range(1, len(values) + 1)),
-            y=[float(v) for v in values],
+            y=[factor * float(v) for v in values],
             mode="lines",
             line={"color": style.CATEGORICAL[index % 8], "width": 2, "shape": "hv", "dash": style.DASHES[index % 4]},
-            hovertemplate="%{x} evaluations<br>%{y:.4g}<extra>" + for_figure(name) + "</extra>",
+            hovertemplate="%{x} evaluations<br>%{y:.4g}" + unit + "<extra>" + for_figure(name) + "</extra>",
         )
-    if ceiling is not None:
+    if ceiling:
         figure.add_scatter(
             name="exact front",
             x=[1, longest],
-            y=[ceiling, ceiling],
+            y=[100, 100],
             mode="lines",
             line={"color": style.DOMINATED, "width": 1.6, "dash": "dash"},
-            hovertemplate="exact front %{y:.4g}<extra></extra>",
+            hovertemplate="exact front<extra></extra>",
         )
-    _lay_out(figure, "Evaluations", "Hypervolume")
+    _lay_out(figure, "Evaluations", "Hypervolume (% of the exact front)" if ceiling else "Hypervolume")
+    figure.update_yaxes(ticksuffix=unit)
     return figure
 
 

@@ -144,6 +144,7 @@ def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective
         y=_values(rows, y),
         mode="markers",
         marker={"symbol": "diamond-open", "size": 19, "color": style.KNEE, "line": {"width": 2.4}},
+        unselected={"marker": {"opacity": 1.0}},
         # The front's own point below it must get the click.
         hoverinfo="skip",
     )
@@ -161,10 +162,11 @@ def _add_ghost(
         line={"color": style.WHAT_IF, "dash": "dot", "width": 2},
         marker={
             "symbol": ["circle-open"] * (len(points) - 1) + ["star-open"],
-            "size": [1] * (len(points) - 1) + [18],
+            "size": [1] * (len(points) - 1) + [20],
             "color": style.WHAT_IF,
-            "line": {"width": 2.4},
+            "line": {"width": 3},
         },
+        unselected={"marker": {"opacity": 1.0}},
         hovertemplate=_hover(x, y, "what-if"),
     )
 
@@ -175,6 +177,8 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
         update(
             title={"text": for_figure(style.axis_title(objective)), "font": {"size": 14}},
             type="log" if logarithmic else "linear",
+            # 1, 2, 5, 10: every digit would overlap.
+            dtick="D2" if logarithmic else None,
             tickformat=scale.tick,
             ticksuffix=scale.suffix if not logarithmic else "",
             zeroline=False,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.plots.names import display_name, for_markdown
-from core.plots.style import format_bytes
+from core.plots.style import format_bytes, format_seconds
 from core.records import Run
 from pages.ui import resources
 from pages.ui.progress import KINDS, attempt
@@ -32,7 +32,7 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
             "state": [r.state.value for r in runs],
             "seed": [r.seed for r in runs],
             "started": [datetime.datetime.fromtimestamp(r.created) for r in runs],
-            "message": [display_name(r.message, 200) for r in runs],
+            "took": [format_seconds(r.updated - r.created) for r in runs],
         }
     )
     ids = [r.run_id for r in runs]
@@ -48,7 +48,7 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
     )
     by_id = {r.run_id: r for r in runs}
     if st.session_state.get("pick-run") not in by_id:
-        st.session_state["pick-run"] = None
+        st.session_state["pick-run"] = ids[0] if ids else None
     chosen = st.selectbox(
         "Run", ids, index=None, format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}", key="pick-run",
         placeholder="Choose a run",

@@ -76,7 +76,7 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
 
         rest = exact[~exact["arch_id"].isin(set(found["arch_id"]))].assign(on_front=False)
         shown = pd.concat([rest, view.members.assign(on_front=True)])
-    figure = front_figure(shown, x, y, searched=view.table[~view.table["on_front"]], caption=display_name(run.title))
+    figure = front_figure(shown, x, y, log_x=not x.maximize and bool((shown[x.name] > 0).all()), searched=view.table[~view.table["on_front"]], caption=display_name(run.title))
     st.plotly_chart(
         figure, key=f"search-front-{run.run_id}", width="stretch", config={"displaylogo": False},
         alt="Scatter chart of the subnets the search has measured, its front on top, the whole space behind.",

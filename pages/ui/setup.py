@@ -8,7 +8,7 @@ import uuid
 import streamlit as st
 
 from core.settings import ASSETS
-from pages.ui import resources
+from pages.ui import resources, state
 
 _LOOK = ASSETS / "look" / "look.css"
 _WORDMARK = str(ASSETS / "look" / "wordmark.svg")
@@ -24,6 +24,7 @@ def setup(title: str, question: str) -> None:
     # A deep link on a fresh server does not pass through app.py.
     st.set_page_config(page_title=f"{title} · Paretoscope", page_icon=":material/show_chart:", layout="wide", initial_sidebar_state=230)
     st.session_state.setdefault("session", uuid.uuid4().hex)
+    state.entered_page(title)
     st.logo(_WORDMARK, size="large")
     st.html(_LOOK)
     st.title(title, anchor=False)

@@ -52,9 +52,11 @@ def forget_widgets() -> None:
             del st.session_state[key]
 
 
-def left_page() -> None:
-    """Called by the other pages: the next link to the Front page counts as new."""
-    st.session_state["published"] = []
+def entered_page(name: str) -> None:
+    """Called by every page's setup: the address a visitor brings to another page counts as new."""
+    if st.session_state.get("page") != name:
+        st.session_state["page"] = name
+        st.session_state["published"] = []
 
 
 def selected() -> str:

@@ -9,9 +9,11 @@ import streamlit as st
 from core.errors import CoreError
 from core.plots.names import display_name, for_markdown
 from core.plots.style import format_bytes, format_count
+from core.records import Run
 from core.workflows.library import SupernetEntry
 from pages.ui import resources
-from pages.ui.progress import submit
+from pages.ui.progress import active, all_runs, job_row, submit, watch
+from pages.ui.setup import empty
 from pages.ui.subnet_card import diagram, html_table
 
 MOST_UPLOAD_MB = 16
@@ -36,7 +38,7 @@ def _card(entry: SupernetEntry) -> None:
     st.caption(f"{format_count(entry.space.size)} subnets, {state} · data {for_markdown(data_name(entry)) or 'not named'}")
     with st.container(horizontal=True):
         st.page_link("pages/front.py", label="See its front", icon=":material/show_chart:", query_params={"supernet": entry.supernet_id})
-        st.page_link("pages/search.py", label="Search it", icon=":material/travel_explore:")
+        st.page_link("pages/search.py", label="Search it", icon=":material/travel_explore:", query_params={"supernet": entry.supernet_id})
     with st.expander("Details"):
         _details(entry)
 
@@ -49,7 +51,7 @@ def _details(entry: SupernetEntry) -> None:
     if entry.origin == "shipped":
         return
     with st.container(horizontal=True):
-        st.button("Measure every subnet", key=f"evaluate-{entry.supernet_id}", on_click=_evaluate, args=(entry,), icon=":material/calculate:",
+        st.button("Measure every subnet", key=f"evaluate-{entry.supernet_id}", on_click=evaluate, args=(entry,), icon=":material/calculate:",
                   help="Runs in the background; afterwards the Front page shows the exact front.")  # fmt: skip
         st.download_button("Weights", data=entry.read, file_name=f"supernet-{entry.supernet_id}.safetensors", mime="application/octet-stream",
                            key=f"weights-{entry.supernet_id}", on_click="ignore", icon=":material/download:")  # fmt: skip
@@ -64,9 +66,33 @@ def data_name(entry: SupernetEntry) -> str:
     return display_name(data.get("name", "") if isinstance(data, dict) else data or "")
 
 
-def _evaluate(entry: SupernetEntry) -> None:
+def evaluate(entry: SupernetEntry) -> None:
+    """Start measuring every subnet of a supernet."""
     if submit("evaluate_table", {"supernet": entry.supernet_id}, title=f"All subnets of {display_name(entry.title)}", seed=0):
         st.toast("The evaluation has started; the Runs page shows it.", icon=":material/calculate:")
+
+
+def unmeasured(entry: SupernetEntry) -> None:
+    """The Front page of a supernet nobody has measured: one button, then its progress."""
+
+    def evaluations() -> list[Run]:
+        return [run for run in all_runs(["evaluate_table"]) if run.params.get("supernet") == entry.supernet_id]
+
+    empty(
+        f"**{for_markdown(entry.title)}** has not been measured yet. Its {format_count(entry.space.size)} subnets can be measured one and all, "
+        "which gives the exact front, or a search can look for good ones.",
+        page="pages/search.py",
+        label="Search it",
+    )
+    st.button("Measure every subnet", key="evaluate-all", type="primary", on_click=evaluate, args=(entry,), icon=":material/calculate:",
+              disabled=active(evaluations()))  # fmt: skip
+
+    def show() -> None:
+        with st.container(key="job-progress"):
+            for run in evaluations()[:1]:
+                job_row(run)
+
+    watch(show, lambda: active(evaluations()))
 
 
 def _delete(entry: SupernetEntry) -> None:

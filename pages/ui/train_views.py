@@ -118,7 +118,7 @@ def training_progress() -> None:
         return
     if st.session_state.get("pick-training") not in runs:
         st.session_state["pick-training"] = next(iter(runs))
-    chosen = st.selectbox("Training", list(runs), format_func=lambda i: f"{display_name(runs[i].title)} · {runs[i].state.value}", key="pick-training")
+    chosen = st.selectbox("Training", list(runs), format_func=lambda i: display_name(runs[i].title), key="pick-training")
 
     def now() -> Run:
         return resources.jobs().run(chosen)

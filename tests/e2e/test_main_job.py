@@ -79,7 +79,7 @@ def test_click_read_and_download(page: Any, server: str) -> None:
     text = card.inner_text()
     for word in ("Validation accuracy", "Test accuracy", "MACs", "Parameters", "measured", "counted", "Neighbors"):
         assert word in text
-    assert f"sid={picked}" in page.url
+    page.wait_for_url(f"**sid={picked}**")
     with page.expect_download() as caught:
         page.locator(".st-key-download-bundle button").click()
     data = Path(caught.value.path()).read_bytes()
@@ -123,8 +123,12 @@ def test_a_click_keeps_the_zoom_and_moves_the_highlight(page: Any, server: str) 
 def test_what_if_shows_a_ghost(page: Any, server: str) -> None:
     page.goto(server)
     wait_for_chart(page)
-    page.locator("[class*='st-key-pick-if-'] button[aria-haspopup='listbox']").first.click()
-    page.locator("[role='option']").last.click()
+    chooser = page.locator("[class*='st-key-pick-if-'] [role='combobox']").first
+    chooser.focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_selector("[role='option'][data-focused='true']")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
     page.wait_for_function(
         "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData.some(t => t.name === 'what-if')"
     )

@@ -150,4 +150,7 @@ def test_the_race_has_a_ceiling() -> None:
     figure = hypervolume_figure({"a": [1, 2, 2], "b": [1, 1]}, ceiling=3.0)
     assert [t.name for t in figure.data] == ["a", "b", "exact front"]
     assert list(figure.data[2].x) == [1, 3]
+    assert list(figure.data[0].y) == pytest.approx([100 / 3, 200 / 3, 200 / 3])
+    assert list(figure.data[2].y) == [100, 100]
+    assert list(hypervolume_figure({"a": [1, 2]}).data[0].y) == [1, 2]
     assert len({t.line.dash for t in figure.data[:2]}) == 2  # told apart without color too
