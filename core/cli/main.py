@@ -112,6 +112,7 @@ def front(
     objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
     use_table: Annotated[bool, typer.Option(help="Use the complete table if there is one.")] = True,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Measure the whole space anew with this many processes.")] = 1,
     csv: Csv = None,
 ) -> None:
     """Measure every architecture (--exact) or a sample, and mark the front."""
@@ -121,7 +122,7 @@ def front(
 
     wanted = tables.names(objectives)
     if exact:
-        table = tables.exact_table(supernet, wanted, use_table)
+        table = tables.exact_table(supernet, wanted, use_table, processes)
         _write_or_print(csv, table.encode())
         return
     params = {"supernet": tables.absolute(supernet), "algorithm": "random_search", "objectives": wanted, "budget": sample, "seed": seed, "use_table": use_table}

@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,11 @@ from core.registry import ALL_REGISTRIES
 from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.workflows.library import SupernetEntry
 
 _REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
                "core.evaluation.objectives", "core.export.base")  # fmt: skip
@@ -81,8 +86,8 @@ def architecture(space: SearchSpace, text: str) -> Arch:
     return space.from_dict(options)
 
 
-def exact_table(supernet: str, wanted: Sequence[str], use_table: bool) -> str:
-    """CSV of the whole space with `on_front` and `source`."""
+def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:
+    """CSV of the whole space with `on_front` and `source`; several processes finish sooner, but cannot be resumed."""
     from core.cli.driving import run_workflow
     from core.workflows import evaluate_table, library
     from core.workflows.evaluations import as_csv, evaluations
@@ -90,7 +95,9 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool) -> str:
 
     entry = find_supernet(supernet)
     table, source = (library.table(entry) if use_table else None), FROM_TABLE
-    if table is None or any(name not in table for name in wanted):
+    if processes > 1:
+        table, source = _by_processes(entry, wanted, processes), "measured"
+    elif table is None or any(name not in table for name in wanted):
         params = evaluate_table.Request(supernet=absolute(supernet), objectives=list(wanted)).model_dump(mode="json")
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
         table, source = library.parse_table(ledger.artifact(library.TABLE_FILE), entry.space), "measured"
@@ -100,6 +107,19 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool) -> str:
         for arch_id, row in zip(table["arch_id"], values, strict=True)
     ]
     return as_csv(entry.space, evaluations(entry.space, described(wanted), measured))
+
+
+def _by_processes(entry: SupernetEntry, wanted: Sequence[str], processes: int) -> pd.DataFrame:
+    from core.runtime import heavy_imports
+
+    heavy_imports()
+    from core.evaluation.split_walk import evaluate_table_split
+    from core.workflows import library
+    from core.workflows.measuring import evaluation_data
+
+    rows, data = entry.space.array(), evaluation_data(entry, None, wanted)
+    values = evaluate_table_split(library.load(entry), rows, wanted, data, processes=processes)
+    return library.parse_table(library.dump_table(entry.space, rows, values), entry.space)
 
 
 def costs_csv(supernet: str, sample: int, seed: int) -> str:

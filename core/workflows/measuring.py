@@ -21,6 +21,7 @@ from core.settings import settings
 from core.spaces import Arch
 from core.workflows import library
 from core.workflows.library import SupernetEntry
+from core.workflows.measure_latency import measure_latency
 
 if TYPE_CHECKING:
     from core.evaluation.evaluator import EvaluationData
@@ -30,6 +31,12 @@ Measure = Callable[[Sequence[Arch]], Iterator[Measurement]]
 
 FROM_TABLE = f"{Source.MEASURED} (table)"
 """Source of a number that was measured when the supernet's complete table was made."""
+
+
+NOISY = f"{Source.MEASURED} (noisy latency)"
+"""Source of a latency whose repeats disagreed: the machine was busy."""
+
+LATENCY = "latency_ms"
 
 
 class DataChoice(BaseModel):
@@ -85,11 +92,29 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
 
 def by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> Measure:
     """A function that measures with the supernet's weights; see `evaluation_data` for what it raises."""
-    data = evaluation_data(entry, choice, names)
+    passes = [name for name in names if name != LATENCY]
+    data = evaluation_data(entry, choice, passes)
     supernet = library.load(entry)
     from core.evaluation import evaluator
 
-    return lambda archs: evaluator.evaluate(supernet, archs, names, data)
+    def measure(archs: Sequence[Arch]) -> Iterator[Measurement]:
+        return evaluator.evaluate(supernet, archs, passes, data)
+
+    return measure if LATENCY not in names else _timed(entry, names, measure)
+
+
+def _timed(entry: SupernetEntry, names: Sequence[str], measure: Measure) -> Measure:
+    """Also time the subnets of each batch against each other; the source says where that was noisy."""
+
+    def measure_and_time(archs: Sequence[Arch]) -> Iterator[Measurement]:
+        measured = list(measure(archs))
+        latencies = measure_latency(entry, [m.arch for m in measured])
+        for found, ms in zip(measured, latencies.ms, strict=True):
+            values = {**found.values, LATENCY: float(ms)}
+            source = NOISY if latencies.noisy else found.source
+            yield Measurement(found.arch, {name: values[name] for name in names}, source)
+
+    return measure_and_time
 
 
 def from_table(entry: SupernetEntry, names: Sequence[str]) -> Measure | None:

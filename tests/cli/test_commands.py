@@ -151,3 +151,9 @@ def test_bad_arguments_give_one_plain_line_and_status_2(run, arguments: tuple[st
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_latency_can_be_searched_on(run) -> None:
+    found = table(run("search", "digits-cnn", "--objectives", "accuracy,latency_ms", "--budget", "4", "--population", "4"))
+    assert (found["latency_ms"] > 0).all()
+    assert set(found["source"]) <= {"measured", "measured (noisy latency)"}
