@@ -187,8 +187,8 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
             ticklen=4,
         )
     figure.update_layout(
-        height=590,
-        margin={"l": 8, "r": 12, "t": 36, "b": 104},
+        height=600,
+        margin={"l": 8, "r": 12, "t": 36, "b": 116},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
         hovermode="closest",
         dragmode="pan",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import for_figure
+from core.plots.names import for_figure, for_markdown
 from core.plots.style import format_count
 from core.workflows import library
 from core.workflows.front_view import Front
@@ -33,7 +33,7 @@ def table_of(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame 
     try:
         return "", entry.revision, library.table(entry)
     except CoreError as error:
-        st.warning(str(error))
+        st.warning(for_markdown(error, 600))
         return "", entry.revision, None
 
 
@@ -55,5 +55,5 @@ def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:
         f"{format_count(front.n_total)} subnets {'found by a search' if run_id else 'evaluated, the whole space'}",
         f"seed {for_figure(seed)}" if seed is not None else "",
     ]
-    told = "accuracy measured on validation images with recalibrated BatchNorm; MACs, parameters and size counted"
+    told = "accuracy measured on validation images with recalibrated BatchNorm<br>MACs, parameters and size counted"
     return "  ·  ".join(part for part in parts if part) + f"<br>{told}"

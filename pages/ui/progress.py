@@ -83,7 +83,7 @@ def attempt(action: str, run_id: str) -> None:
     try:
         getattr(resources.jobs(), action)(run_id)
     except CoreError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(for_markdown(error, 600), icon=":material/error:")
 
 
 def submit(kind: str, params: dict[str, object], *, title: str, seed: int) -> str | None:
@@ -91,5 +91,5 @@ def submit(kind: str, params: dict[str, object], *, title: str, seed: int) -> st
     try:
         return resources.jobs().submit(kind, params, title=title, seed=seed, session=st.session_state["session"])
     except CoreError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(for_markdown(error, 600), icon=":material/error:")
         return None

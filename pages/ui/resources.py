@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.pareto import Constraint
+from core.plots.names import for_markdown
 from core.settings import settings
 from core.spaces import Arch
 from core.workflows import front_view, library
@@ -57,7 +58,7 @@ def store_or_none() -> RunStore | None:
     try:
         return store()
     except CoreError as error:
-        st.warning(f"Only looking is possible: {error}", icon=":material/lock:")
+        st.warning(f"Only looking is possible: {for_markdown(error, 600)}", icon=":material/lock:")
         return None
 
 

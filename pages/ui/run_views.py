@@ -91,14 +91,14 @@ def run_details(store: RunStore, run: Run) -> None:
             st.caption("Log")
             st.code("\n".join(lines[-60:]), language=None, height=240)
     except CoreError as error:
-        st.warning(str(error))
+        st.warning(for_markdown(error, 600))
 
 
 def _delete(run_id: str) -> None:
     try:
         resources.store().delete_run(run_id)
     except CoreError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(for_markdown(error, 600), icon=":material/error:")
 
 
 def show_damage(found: Sequence[str]) -> None:
@@ -106,4 +106,4 @@ def show_damage(found: Sequence[str]) -> None:
     if not found:
         st.success("Every file and row is as it was written.", icon=":material/verified_user:")
     for sentence in found[:50]:
-        st.error(sentence)
+        st.error(for_markdown(sentence, 600))

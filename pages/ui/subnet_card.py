@@ -96,7 +96,8 @@ def download(entry: SupernetEntry, arch: Arch) -> None:
             list(formats),
             format_func=lambda name: formats[name].label,
             key="download-format",
-            help="\n\n".join(f"**{info.label}**: {info.summary}" for info in formats.values()),
+            help="The subnet is cut out, calibrated, checked against the supernet and written when you click; "
+            "that takes a few seconds the first time.\n\n" + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
         )
         arch_id = entry.space.arch_id(arch)
         st.download_button(
@@ -108,8 +109,6 @@ def download(entry: SupernetEntry, arch: Arch) -> None:
             on_click="ignore",
             type="primary",
             icon=":material/download:",
-            help="The subnet is cut out, calibrated, checked against the supernet and written when you click. "
-            "It takes a few seconds the first time.",
         )
 
 

@@ -102,7 +102,7 @@ def _delete(entry: SupernetEntry) -> None:
         else:
             resources.store().delete_run(entry.supernet_id)
     except CoreError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(for_markdown(error, 600), icon=":material/error:")
 
 
 def upload() -> None:
@@ -117,7 +117,7 @@ def upload() -> None:
         try:
             add_supernet(name, file.getvalue())
         except CoreError as error:
-            st.error(str(error), icon=":material/block:")
+            st.error(for_markdown(error, 600), icon=":material/block:")
         else:
             st.success("The supernet is in the library. Measure its subnets to see its front.", icon=":material/check:")
             st.rerun()

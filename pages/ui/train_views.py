@@ -84,7 +84,7 @@ def _own_images() -> dict[str, Any] | None:
     try:
         return {"name": _OWN_IMAGES, "seed": 0, "config": {**config, "upload": keep_upload(file.getvalue(), **config)}}
     except CoreError as error:
-        st.error(str(error), icon=":material/block:")
+        st.error(for_markdown(error, 600), icon=":material/block:")
         return None
 
 
@@ -100,10 +100,10 @@ def _start(params: dict[str, Any]) -> None:
     try:
         request = train_supernet.Request.model_validate(params)
     except ValidationError as error:
-        st.error(complaint(error), icon=":material/error:")
+        st.error(for_markdown(complaint(error), 600), icon=":material/error:")
         return
     except CoreError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(for_markdown(error, 600), icon=":material/error:")
         return
     run_id = submit(KIND, request.model_dump(mode="json"), title=display_name(request.title), seed=request.training.seed)
     if run_id:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.evaluation.objectives import objective
-from core.plots.names import display_name
+from core.plots.names import display_name, for_markdown
 from core.plots.style import format_value
 from core.records import Objective
 from core.spaces import Arch
@@ -93,7 +93,7 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
     try:
         here, there = shown.values(arch), shown.values(target)
     except CoreError as error:
-        st.warning(str(error))
+        st.warning(for_markdown(error, 600))
         return None
     st.html(deltas({g.name: there[g.name] - here[g.name] for g in shown.goals[:4] if g.name in there and g.name in here}))
     with st.container(horizontal=True):

@@ -1,0 +1,137 @@
+"""Searching, training and loading from the pages; hostile names and files on all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.records import RunState
+from core.settings import ASSETS
+from pages.ui import resources
+from tests.pages.conftest import PAGES
+from tests.plots.test_number_formats import HOSTILE
+
+Open = Callable[..., AppTest]
+DIGITS = ASSETS / "supernets" / "digits-cnn" / "supernet.safetensors"
+
+
+def wait(app: AppTest, run_id: str, seconds: float = 90) -> None:
+    run = resources.jobs().wait(run_id, seconds)
+    assert run.state is RunState.DONE, run.message
+    app.run()
+    assert not app.exception
+
+
+def test_a_search_runs_and_its_front_opens(open_page: Open) -> None:
+    app = open_page("search")
+    app.number_input(key="search-budget").set_value(120)
+    app.button(key="search-start").click().run()
+    assert not app.exception
+    [run] = resources.store().list_runs()
+    assert run.kind == "search_front"
+    wait(app, run.run_id)
+    assert any("search-front" in e.proto.id for e in app.get("plotly_chart"))
+    assert any("search-hypervolume" in e.proto.id for e in app.get("plotly_chart"))
+    front = open_page("front", supernet="digits-cnn", run=run.run_id)
+    assert "120" in " ".join(m.value for m in front.markdown)
+
+
+def test_repeats_are_runs_with_seeds_of_their_own(open_page: Open) -> None:
+    app = open_page("search")
+    app.number_input(key="search-budget").set_value(20)
+    app.number_input(key="search-repeats").set_value(3)
+    app.button(key="search-start").click().run()
+    assert sorted(r.seed for r in resources.store().list_runs()) == [0, 1, 2]
+
+
+def test_a_training_starts_and_can_be_cancelled(open_page: Open) -> None:
+    app = open_page("supernets")
+    app.number_input(key="train-epochs-digits-cnn").set_value(500)
+    app.button(key="train-start").click().run()
+    assert not app.exception
+    [run] = resources.store().list_runs()
+    assert run.kind == "train_supernet"
+    assert run.params["training"]["epochs"] == 500
+    app.run()
+    app.button(key=f"cancel-{run.run_id}").click().run()
+    deadline = time.monotonic() + 20
+    while not resources.store().get_run(run.run_id).state.is_final and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert resources.store().get_run(run.run_id).state is RunState.CANCELLED
+    app.run()
+    assert app.button(key=f"resume-{run.run_id}")
+
+
+def test_all_settings_can_be_opened(open_page: Open) -> None:
+    app = open_page("supernets")
+    app.toggle(key="train-more").set_value(True)
+    app.toggle(key="train-space").set_value(True).run()
+    assert not app.exception
+    assert app.text_input(key="train-space-digits-cnn-elastic_cnn-groups-0-widths").value == "1, 2, 4, 8"
+
+
+def test_a_supernet_file_can_be_loaded_and_deleted(open_page: Open) -> None:
+    app = open_page("supernets")
+    app.file_uploader(key="supernet-upload").upload("mine.safetensors", DIGITS.read_bytes(), "application/octet-stream").run()
+    app.button(key="supernet-add").click().run()
+    assert not app.exception
+    [kept] = resources.store().list_supernets()
+    assert kept.name == "mine"
+    front = open_page("front", supernet=kept.supernet_id)
+    assert front.button(key="evaluate-all")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x80\x05pickle", b"\xff" * 100, b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", DIGITS.read_bytes()[:-7]], ids=range(5)
+)
+def test_a_bad_file_is_one_plain_sentence_and_changes_nothing(open_page: Open, data: bytes) -> None:
+    app = open_page("supernets")
+    app.file_uploader(key="supernet-upload").upload("bad.safetensors", data, "application/octet-stream").run()
+    if not app.error:
+        app.button(key="supernet-add").click().run()
+    assert not app.exception
+    [error] = app.error
+    assert "weights_only" not in error.value
+    assert resources.store().list_supernets() == []
+
+
+def test_hostile_names_are_plain_text_on_every_page(open_page: Open) -> None:
+    store = resources.store()
+    weights = DIGITS.read_bytes()
+    for name in HOSTILE:
+        shown = name[:80].replace("\x00", "") or "x"
+        run_id = store.create_run("search_front", {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"]}, title=shown)
+        store.set_state(run_id, RunState.FAILED, name[:500].replace("\x00", ""))
+    store.add_supernet(HOSTILE[0], weights, {"data": {"name": "<img src=x>"}})
+    for page in PAGES:
+        app = open_page(page)
+        for element in [*app.markdown, *app.caption]:
+            text = element.value
+            assert "<script" not in text.replace("\\<", "")
+            assert "](javascript" not in text
+            assert "![x](" not in text
+        for element in app.get("html"):
+            assert "<script" not in element.proto.body
+            assert "<img" not in element.proto.body
+
+
+def test_damage_is_found_and_said(open_page: Open) -> None:
+    app = open_page("search")
+    app.number_input(key="search-budget").set_value(10)
+    app.button(key="search-start").click().run()
+    [run] = resources.store().list_runs()
+    wait(app, run.run_id)
+    app = open_page("runs")
+    app.button(key="check-store").click().run()
+    assert app.success
+    [artifact, *_] = resources.store().ledger(run.run_id).artifacts()
+    file = resources.store().home / "blobs" / artifact.sha256
+    if not file.exists():
+        [file] = [p for p in (resources.store().home / "blobs").rglob("*") if artifact.sha256 in p.name]
+    file.chmod(0o600)
+    file.write_bytes(b"changed")
+    app.button(key="check-store").click().run()
+    assert app.error
