@@ -83,9 +83,9 @@ class CostTable:
             return price
 
         tables = []
-        for stage in supernet.stages:
+        for stage in supernet.chain:
             names = sorted({*stage.reads, *stage.sees}, key=space.position.__getitem__)
-            tables.append(_StageTable(space, names, pricer(stage)))  # type: ignore[arg-type]
+            tables.append(_StageTable(space, names, pricer(stage)))
         return cls(space, tables)
 
     def macs(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ from core.evaluation.costs import CostTable
 from core.evaluation.objectives import objective
 from core.records import Measurement, Source
 from core.spaces import Arch
-from core.supernets.base import BranchContext, Supernet
+from core.supernets.base import BranchContext, Stage, Supernet
 
 COUNTED = ("macs", "params", "size_bytes")
 _FORWARD = {"accuracy": "validation", "loss": "validation", "test_accuracy": "test", "test_loss": "test"}
@@ -159,7 +159,7 @@ class Trie:
 
     @classmethod
     def of(cls, supernet: Supernet, rows: NDArray[np.uint8]) -> Trie:
-        codes = np.stack([_key_numbers(stage, rows) for stage in supernet.stages])
+        codes = np.stack([_key_numbers(stage, rows) for stage in supernet.chain])
         order = np.lexsort(codes[::-1])
         return cls(order, np.ascontiguousarray(codes[:, order]))
 
@@ -170,7 +170,7 @@ class Trie:
         return list(zip([low, *cuts], [*cuts, high], strict=True))
 
 
-def _key_numbers(stage: Any, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
+def _key_numbers(stage: Stage, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
     """A number per row, equal exactly where the stage's keys are equal; -1 for the identity."""
     names = sorted({*stage.reads, *stage.sees}, key=stage.space.position.__getitem__)
     columns = [stage.space.position[name] for name in names]
@@ -212,7 +212,7 @@ def _logits(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) -
     trie = Trie.of(supernet, rows)
     archs = rows[trie.order].tolist()
     context = BranchContext(data.calibration_rows)
-    stages = list(supernet.stages)
+    stages = supernet.chain
     # An explicit stack: (level, activations, low, high). One path of activations is alive.
     stack: list[tuple[int, Any, int, int]] = [(0, data.images, 0, len(rows))]
     while stack:

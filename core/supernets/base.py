@@ -146,6 +146,11 @@ class Supernet(nn.Module):
             if isinstance(module, ElasticBatchNorm):
                 module.label = name
 
+    @property
+    def chain(self) -> list[Stage]:
+        """The stages in order."""
+        return list(self.stages)  # type: ignore[arg-type]
+
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         """Logits (n, classes) of images (n, c, h, w) in [0, 1].
 
@@ -154,7 +159,7 @@ class Supernet(nn.Module):
             arch: the subnet to run.
             statistics: BatchNorm statistics; None normalizes by the batch itself, as in training.
         """
-        for stage in self.stages:
+        for stage in self.chain:
             if stage.key(arch) is not None:
                 x = stage(x, arch, statistics)
         return x
@@ -189,7 +194,7 @@ class Supernet(nn.Module):
         if not statistics and self.needs_statistics:
             raise InvalidInput("This supernet has BatchNorm layers: calibrate the subnet before extracting it.")
         with torch.no_grad():
-            parts = [s.extract(arch, statistics) for s in self.stages if s.key(arch) is not None]
+            parts = [s.extract(arch, statistics) for s in self.chain if s.key(arch) is not None]
         net = nn.Sequential(*parts).eval()
         return net.requires_grad_(False)
 
@@ -199,7 +204,7 @@ class Supernet(nn.Module):
 
     def costs(self, arch: Sequence[int]) -> list[StageCost]:
         """Costs of the stages that this architecture has, in order."""
-        return [s.cost(arch) for s in self.stages if s.key(arch) is not None]
+        return [s.cost(arch) for s in self.chain if s.key(arch) is not None]
 
     def sort_channels(self) -> None:
         """Order channels that are free to change places by importance; no output of the largest subnet changes.

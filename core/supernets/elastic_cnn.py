@@ -8,7 +8,6 @@ resolution (except in the first group). Each block is one stage of the chain.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import torch
 from pydantic import BaseModel, Field, model_validator
@@ -42,7 +41,7 @@ class GroupConfig(BaseModel):
         return self
 
 
-class Config(ImageConfig):
+class ElasticCNNConfig(ImageConfig):
     """An elastic CNN."""
 
     groups: tuple[GroupConfig, ...] = Field(
@@ -54,7 +53,7 @@ class Config(ImageConfig):
     kernel_transform: bool = Field(False, description="Learn a matrix from each kernel to the next smaller one.")
 
 
-def _space(config: Config) -> SearchSpace:
+def _space(config: ElasticCNNConfig) -> SearchSpace:
     choices: list[Choice] = []
     for g, group in enumerate(config.groups, start=1):
         choices.append(Choice(f"width{g}", group.widths))
@@ -72,9 +71,9 @@ class ElasticCNN(Supernet):
 
     label = "Elastic CNN"
     source = "Yu et al., BigNAS, 2020; Cai et al., Once-for-All, 2020 (dense blocks instead of depthwise)"
-    Config = Config
+    Config = ElasticCNNConfig
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: ElasticCNNConfig) -> None:
         space = _space(config)
         channels, height, width = config.input_shape
         size = (-(-height // config.stem_stride), -(-width // config.stem_stride))
@@ -92,7 +91,7 @@ class ElasticCNN(Supernet):
 
 
     @classmethod
-    def example(cls, input_shape: tuple[int, int, int]) -> Config:
+    def example(cls, input_shape: tuple[int, int, int]) -> ElasticCNNConfig:
         """A small configuration for tests."""
         groups = (
             GroupConfig(widths=(2, 4), kernels=(3, 5)),
@@ -100,7 +99,7 @@ class ElasticCNN(Supernet):
             GroupConfig(widths=(4, 8), kernels=(1, 3)),
         )
         mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
-        return Config(input_shape=input_shape, groups=groups, pixel_mean=mean, pixel_std=std, kernel_transform=True)
+        return ElasticCNNConfig(input_shape=input_shape, groups=groups, pixel_mean=mean, pixel_std=std, kernel_transform=True)
 
     def sort_channels(self) -> None:
         for stage in self.stages:
@@ -112,8 +111,10 @@ class StemStage(Stage):
     """Pixel normalization, convolution, BatchNorm, ReLU."""
 
     reads = ("width1",)
+    mean: Tensor
+    std: Tensor
 
-    def __init__(self, space: SearchSpace, config: Config, channels: int, width: int, size: tuple[int, int]) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticCNNConfig, channels: int, width: int, size: tuple[int, int]) -> None:
         super().__init__(space)
         self.kernel, self.stride, self.in_channels, self.size = config.stem_kernel, config.stem_stride, channels, size
         self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
@@ -155,7 +156,7 @@ class StemStage(Stage):
 class BlockStage(Stage):
     """One residual block; beyond the chosen depth it is the identity."""
 
-    def __init__(self, space: SearchSpace, config: Config, place: tuple[int, int, int], size: tuple[int, int]) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticCNNConfig, place: tuple[int, int, int], size: tuple[int, int]) -> None:
         super().__init__(space)
         before, self.group, self.index = place
         group = config.groups[self.group - 1]
@@ -238,7 +239,7 @@ class BlockStage(Stage):
 class HeadStage(Stage):
     """Mean over the image, then a linear layer on the last group's width."""
 
-    def __init__(self, space: SearchSpace, config: Config) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticCNNConfig) -> None:
         super().__init__(space)
         self._width_choice = f"width{len(config.groups)}"
         self.sees = (self._width_choice,)
@@ -266,6 +267,3 @@ class HeadStage(Stage):
         pooled = x.mean((1, 2))  # (c, n)
         logits = torch.addmm(self.linear.bias[:, None], self.linear.weight[:, : len(pooled)], pooled)
         return [logits.T for _ in archs]
-
-
-__all__: list[Any] = ["BlockStage", "Config", "ElasticCNN", "GroupConfig"]

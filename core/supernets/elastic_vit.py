@@ -39,7 +39,7 @@ class TokenGroupConfig(BaseModel):
         return self
 
 
-class Config(ImageConfig):
+class ElasticViTConfig(ImageConfig):
     """An elastic vision transformer."""
 
     groups: tuple[TokenGroupConfig, ...] = Field(
@@ -50,14 +50,14 @@ class Config(ImageConfig):
     head_size: int = Field(8, ge=1, le=128, description="Size of an attention head.")
 
     @model_validator(mode="after")
-    def _fits(self) -> Config:
+    def _fits(self) -> ElasticViTConfig:
         _, height, width = self.input_shape
         if height != width or height % self.patch:
             raise ValueError("images must be square, with a side that is a multiple of the patch")
         return self
 
 
-def _space(config: Config) -> SearchSpace:
+def _space(config: ElasticViTConfig) -> SearchSpace:
     choices: list[Choice] = []
     for g, group in enumerate(config.groups, start=1):
         choices += [Choice(f"width{g}", group.widths), Choice(f"depth{g}", group.depths)]
@@ -75,9 +75,9 @@ class ElasticViT(Supernet):
 
     label = "Elastic vision transformer"
     source = "Inspired by Liao et al., ViT-ResNAS, 2021 (token reduction, LayerNorm; prefix slices instead of masks)"
-    Config = Config
+    Config = ElasticViTConfig
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: ElasticViTConfig) -> None:
         space = _space(config)
         grid = config.input_shape[1] // config.patch
         stages: list[Stage] = [EmbeddingStage(space, config, grid)]
@@ -90,13 +90,13 @@ class ElasticViT(Supernet):
         super().__init__(config, space, stages)
 
     @classmethod
-    def example(cls, input_shape: tuple[int, int, int]) -> Config:
+    def example(cls, input_shape: tuple[int, int, int]) -> ElasticViTConfig:
         """A small configuration for tests."""
         groups = (TokenGroupConfig(widths=(4, 6)), TokenGroupConfig(widths=(5, 8), depths=(1, 2, 3), heads=(1, 3)))
         side = input_shape[1]
         patch = next(p for p in (2, 4, 1) if side % p == 0)
         mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
-        return Config(input_shape=input_shape, groups=groups, patch=patch, head_size=3, pixel_mean=mean, pixel_std=std)
+        return ElasticViTConfig(input_shape=input_shape, groups=groups, patch=patch, head_size=3, pixel_mean=mean, pixel_std=std)
 
 
 def linear(layer: nn.Linear, x: Tensor, out: int) -> Tensor:
@@ -115,6 +115,11 @@ def copy_linear(source: nn.Linear, target: nn.Linear) -> None:
     target.bias.copy_(source.bias[: target.out_features])
 
 
+def bias_of(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
+
+
 def copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:
     width = target.weight.shape[0]
     target.weight.copy_(source.weight[:width])
@@ -125,8 +130,10 @@ class EmbeddingStage(Stage):
     """Patches to tokens."""
 
     reads = ("width1",)
+    mean: Tensor
+    std: Tensor
 
-    def __init__(self, space: SearchSpace, config: Config, grid: int) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticViTConfig, grid: int) -> None:
         super().__init__(space)
         self.in_channels, self.patch, self.grid = config.input_shape[0], config.patch, grid
         widest = config.groups[0].widths[-1]
@@ -140,7 +147,7 @@ class EmbeddingStage(Stage):
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         width = self._width(arch)
-        x = F.conv2d((x - self.mean) / self.std, self.conv.weight[:width], self.conv.bias[:width], self.patch)
+        x = F.conv2d((x - self.mean) / self.std, self.conv.weight[:width], bias_of(self.conv)[:width], self.patch)
         return x.flatten(2).transpose(1, 2) + self.position[:, :, :width]
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
@@ -149,7 +156,7 @@ class EmbeddingStage(Stage):
         block.mean.copy_(self.mean)
         block.std.copy_(self.std)
         block.conv.weight.copy_(self.conv.weight[:width])
-        block.conv.bias.copy_(self.conv.bias[:width])
+        bias_of(block.conv).copy_(bias_of(self.conv)[:width])
         block.position.copy_(self.position[:, :, :width])
         return block
 
@@ -165,7 +172,7 @@ class EmbeddingStage(Stage):
 class BlockStage(Stage):
     """One transformer block; beyond the chosen depth it is the identity."""
 
-    def __init__(self, space: SearchSpace, config: Config, group: int, index: int, grid: int) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticViTConfig, group: int, index: int, grid: int) -> None:
         super().__init__(space)
         options = config.groups[group - 1]
         self.group, self.index, self.tokens, self.head_size = group, index, grid * grid, config.head_size
@@ -227,7 +234,7 @@ class BlockStage(Stage):
 class ReductionStage(Stage):
     """From one grid of tokens to the next, half as fine."""
 
-    def __init__(self, space: SearchSpace, config: Config, group: int, grid: int) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticViTConfig, group: int, grid: int) -> None:
         super().__init__(space)
         self.group, self.grid = group, grid
         self._in_choice, self._out_choice = f"width{group - 1}", f"width{group}"
@@ -241,7 +248,7 @@ class ReductionStage(Stage):
         in_width, width = x.shape[2], int(self.option(arch, self._out_choice))
         shape = (x.shape[0], in_width, self.grid, self.grid)
         y = normalized(self.norm, x).transpose(1, 2).reshape(shape)
-        y = F.conv2d(y, self.conv.weight[:width, :in_width], self.conv.bias[:width], 2, 1).flatten(2).transpose(1, 2)
+        y = F.conv2d(y, self.conv.weight[:width, :in_width], bias_of(self.conv)[:width], 2, 1).flatten(2).transpose(1, 2)
         pooled = F.avg_pool2d(x.transpose(1, 2).reshape(shape), 2, ceil_mode=True).flatten(2).transpose(1, 2)
         if width > in_width:
             pooled = F.pad(pooled, (0, width - in_width))
@@ -252,7 +259,7 @@ class ReductionStage(Stage):
         block = plain.TokenReduction(in_width, width, self.grid)
         copy_norm(self.norm, block.norm)
         block.conv.weight.copy_(self.conv.weight[:width, :in_width])
-        block.conv.bias.copy_(self.conv.bias[:width])
+        bias_of(block.conv).copy_(bias_of(self.conv)[:width])
         block.position.copy_(self.position[:, :, :width])
         return block
 
@@ -268,7 +275,7 @@ class ReductionStage(Stage):
 class HeadStage(Stage):
     """LayerNorm, mean over tokens, linear layer."""
 
-    def __init__(self, space: SearchSpace, config: Config) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticViTConfig) -> None:
         super().__init__(space)
         self._width_choice = f"width{len(config.groups)}"
         self.sees = (self._width_choice,)

@@ -15,6 +15,9 @@ from torch.nn import functional as F
 class Stem(nn.Module):
     """Normalize pixels in [0, 1], then convolution, BatchNorm, ReLU."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         super().__init__()
         self.arguments = {"in_channels": in_channels, "out_channels": out_channels, "kernel": kernel, "stride": stride}
@@ -66,6 +69,9 @@ class PoolingHead(nn.Module):
 
 class PatchEmbedding(nn.Module):
     """Normalize pixels in [0, 1], cut them into patches, embed each, add its position."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, in_channels: int, width: int, patch: int, tokens: int) -> None:
         super().__init__()

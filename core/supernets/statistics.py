@@ -64,7 +64,7 @@ class ElasticBatchNorm(nn.Module):
             KeyError: there are no statistics for this layer.
         """
         layer = nn.BatchNorm2d(channels, eps=EPSILON)
-        mean, var = (statistics or {})[self.label]
+        mean, var = (statistics or Statistics())[self.label]
         with torch.no_grad():
             layer.weight.copy_(self.weight[:channels])
             layer.bias.copy_(self.bias[:channels])

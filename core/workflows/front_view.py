@@ -23,6 +23,7 @@ from core.pareto import (
     satisfies,
 )
 from core.spaces import Arch, SearchSpace
+from core.spaces.choice import Option
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
     everything = table[list(names)].to_numpy(float)
     finite = everything[np.isfinite(everything).all(axis=1)]
     reference = reference_point(finite, maximize=maximize) if len(finite) else np.zeros(len(names))
-    kept = table[satisfies(table, constraints)] if constraints else table
+    kept = table[satisfies({c.objective: table[c.objective].to_numpy() for c in constraints}, constraints)] if constraints else table
     points = kept[list(names)].to_numpy(float)
     on_front = non_dominated(points, maximize=maximize)
     kept = kept.assign(on_front=on_front)
@@ -106,7 +107,7 @@ def choice_effects(space: SearchSpace, table: pd.DataFrame, arch: Arch, names: S
     return pd.DataFrame(rows, columns=["choice", "option", "arch_id", *names])
 
 
-def single_changes(space: SearchSpace, arch: Arch) -> list[tuple[str, object, Arch]]:
+def single_changes(space: SearchSpace, arch: Arch) -> list[tuple[str, Option, Arch]]:
     """(choice, new option, resulting architecture) for every other option of every choice that matters."""
     found = []
     for index, choice in enumerate(space.choices):

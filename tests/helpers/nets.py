@@ -10,7 +10,7 @@ import torch
 
 from core.datasets.base import Dataset, Split
 from core.supernets.base import Supernet
-from core.supernets.elastic_cnn import Config, ElasticCNN, GroupConfig
+from core.supernets.elastic_cnn import ElasticCNN, ElasticCNNConfig, GroupConfig
 
 
 def disturb(net: Supernet, seed: int = 0) -> Supernet:
@@ -35,7 +35,7 @@ def small_cnn(seed: int = 0, **changes: object) -> ElasticCNN:
         "pixel_mean": (0.3,),
         "pixel_std": (0.4,),
     }
-    net = ElasticCNN(Config.model_validate(settings | changes))
+    net = ElasticCNN(ElasticCNNConfig.model_validate(settings | changes))
     return disturb(net, seed)  # type: ignore[return-value]
 
 
