@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Above this ratio of unfolded to useful products, gathering patches is cheaper than unfolding the kernel.
 _MOST_WASTE = 2.0
+# Numbers in one block of patches: a megabyte.
+_BLOCK_NUMBERS = 1 << 18
 
 
 def convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -43,15 +45,26 @@ def unfold_kernel(weight: Tensor, size: tuple[int, int], stride: int) -> Tensor:
     return flat.view(height * width, o, c, -1).permute(1, 3, 2, 0).contiguous()
 
 
-def gather_patches(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """(c, h, w, n) -> (c * k * k, h' * w' * n): the patches each output pixel sees."""
-    c, height, width, n = x.shape
-    margin = kernel // 2
+def convolve_by_patches(x: Tensor, weight: Tensor, stride: int, out: Tensor) -> None:
+    """A "same" convolution of (c, h, w, n) with (o, c, k, k), written into `out` (o, h', w', n).
+
+    Patches are gathered for a block of samples at a time, small enough to stay in the cache between
+    being written and being multiplied.
+    """
+    (c, _, _, n), (o, _, kernel, _) = x.shape, weight.shape
+    margin, out_h, out_w = kernel // 2, out.shape[1], out.shape[2]
     padded = F.pad(x, (0, 0, margin, margin, margin, margin))
-    out_h, out_w = -(-height // stride), -(-width // stride)
     sc, sh, sw, sn = padded.stride()
-    view = padded.as_strided((c, kernel, kernel, out_h, out_w, n), (sc, sh, sw, stride * sh, stride * sw, sn))
-    return view.reshape(c * kernel * kernel, out_h * out_w * n)
+    rows = c * kernel * kernel
+    block = max(16, _BLOCK_NUMBERS // (rows * out_h * out_w) // 16 * 16)
+    matrix = weight.reshape(o, rows)
+    for start in range(0, n, block):
+        size = min(block, n - start)
+        patches = padded.as_strided(
+            (c, kernel, kernel, out_h, out_w, size), (sc, sh, sw, stride * sh, stride * sw, sn), start
+        )
+        product = torch.mm(matrix, patches.reshape(rows, -1))
+        out[..., start : start + size] = product.view(o, out_h, out_w, size)
 
 
 def normalize(x: Tensor, norm: ElasticBatchNorm, channels: slice | Tensor, rows: int) -> Tensor:
@@ -105,8 +118,7 @@ def _first(stage: BlockStage, x: Tensor, kernels: Sequence[int], widest: int, co
         return (matrix.reshape(shape[0] * widest * shape[2] * shape[3], c * height * width) @ x.reshape(-1, n)).view(shape)
     out = x.new_empty(shape)
     for index, kernel in enumerate(kernels):
-        weight = stage.conv1.kernel_weight(c, widest, kernel).reshape(widest, -1)
-        torch.mm(weight, gather_patches(x, kernel, stage.stride), out=out[index].view(widest, -1))
+        convolve_by_patches(x, stage.conv1.kernel_weight(c, widest, kernel), stage.stride, out[index])
     return out
 
 
@@ -116,8 +128,7 @@ def _second(stage: BlockStage, h: Tensor, width: int, out: Tensor, context: Bran
     if stage.size[0] * stage.size[1] / 9 <= _MOST_WASTE:
         torch.mm(_unfolded_second(stage, width, context), h.reshape(-1, n), out=out.view(-1, n))
     else:
-        weight = stage.conv2.kernel_weight(width, width, 3).reshape(width, -1)
-        torch.mm(weight, gather_patches(h, 3, 1), out=out.view(width, -1))
+        convolve_by_patches(h, stage.conv2.kernel_weight(width, width, 3), 1, out)
 
 
 def _shortcut(x: Tensor, stride: int) -> Tensor:
