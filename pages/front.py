@@ -43,7 +43,7 @@ if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")
     state.publish(View(entry.supernet_id, run_id, x.name, y.name, "", log_x, log_y, limits))
     st.stop()
-shown = what_if.Shown(entry, revision, table, tuple(goals))
+shown = what_if.Shown.of(entry, revision, table, goals)
 if not shown.holds(state.selected()):
     state.select(next(iter(front.knees.values()), front.members["arch_id"].iloc[0]))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.evaluation.objectives import objective
+from core.plots.finished import finished
 from core.plots.front import front_figure
 from core.workflows.front_view import Front
 
@@ -75,7 +76,7 @@ def front_chart(front: Front, view: ChartView) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _figure(view: ChartView, _front: Front) -> go.Figure:
-    return front_figure(
+    figure = front_figure(
         _front.table,
         objective(view.x),
         objective(view.y),
@@ -88,6 +89,7 @@ def _figure(view: ChartView, _front: Front) -> go.Figure:
         what_if_from=_point(view, view.what_if_from),
         caption=view.caption,
     )
+    return finished(figure)
 
 
 def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, float] | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.jobs import JobManager
     from core.store import RunStore
 
+_FREEZE_AFTER_SECONDS = 1.0
 _WARM_AFTER_SECONDS = 4.0
 
 
@@ -64,12 +65,16 @@ def store_or_none() -> RunStore | None:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Load torch beside the pages, once per server, when the first page has long been painted."""
-    from core.runtime import heavy_imports_in_background
+    """Once per server: hide what the pages imported from the garbage collector, then load torch beside them.
 
-    timer = threading.Timer(_WARM_AFTER_SECONDS, heavy_imports_in_background)
-    timer.daemon = True
-    timer.start()
+    Streamlit collects fully after every rerun; until the first freeze that costs more than the page.
+    """
+    from core import runtime
+
+    for seconds, work in ((_FREEZE_AFTER_SECONDS, runtime.freeze), (_WARM_AFTER_SECONDS, runtime.heavy_imports_in_background)):
+        timer = threading.Timer(seconds, work)
+        timer.daemon = True
+        timer.start()
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)

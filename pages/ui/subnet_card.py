@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.evaluation.objectives import objective
 from core.plots.diagram import contribution_rows, diagram_figure
+from core.plots.finished import finished
 from core.plots.names import display_name
 from core.plots.style import format_value
 from core.records import Objective, Source
@@ -70,7 +71,7 @@ def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") ->
 
 @st.cache_resource(show_spinner=False, max_entries=256)
 def _diagram(sha256: str, arch: Arch, _entry: SupernetEntry) -> go.Figure:
-    return diagram_figure(library.stage_rows(_entry, arch), library.stage_rows(_entry, _entry.space.largest))
+    return finished(diagram_figure(library.stage_rows(_entry, arch), library.stage_rows(_entry, _entry.space.largest)))
 
 
 def stage_table(entry: SupernetEntry, arch: Arch) -> None:

@@ -38,19 +38,27 @@ class Shown:
         revision: changes whenever the table does.
         table: see `library.table`.
         goals: objectives the table has.
+        at: where each subnet stands in the table.
+        texts: descriptions made so far, shared by all sessions.
     """
 
     entry: SupernetEntry
     revision: str
     table: pd.DataFrame
     goals: tuple[Objective, ...]
+    at: dict[str, int]
+    texts: dict[tuple[str, ...], str]
+
+    @classmethod
+    def of(cls, entry: SupernetEntry, revision: str, table: pd.DataFrame, goals: Sequence[Objective]) -> Shown:
+        return cls(entry, revision, table, tuple(goals), resources.rows(revision, table), _texts(revision))
 
     def holds(self, arch_id: str) -> bool:
-        return arch_id in resources.rows(self.revision, self.table)
+        return arch_id in self.at
 
     def row(self, arch_id: str) -> dict[str, float]:
         """Objective values of a subnet of the table."""
-        at = resources.rows(self.revision, self.table)[arch_id]
+        at = self.at[arch_id]
         return {goal.name: float(self.table[goal.name].iat[at]) for goal in self.goals}
 
     def values(self, arch: Arch) -> Mapping[str, float]:
@@ -183,14 +191,14 @@ def compare(shown: Shown, front: Front, arch: Arch) -> None:
 
 def describe(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
     """One subnet in a list: its two numbers and its id."""
-    texts = _texts(shown.revision, tuple(names))
-    if arch_id not in texts:
-        texts[arch_id] = _described(shown, arch_id, names)
-    return texts[arch_id]
+    key = (arch_id, *names)
+    if key not in shown.texts:
+        shown.texts[key] = _described(shown, arch_id, names)
+    return shown.texts[key]
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _texts(revision: str, names: tuple[str, ...]) -> dict[str, str]:
+def _texts(revision: str) -> dict[tuple[str, ...], str]:
     """Descriptions made so far: a list of the front asks for each of them at every click."""
     return {}
 

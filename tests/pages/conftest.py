@@ -19,6 +19,7 @@ def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
     monkeypatch.setattr("core.runtime.heavy_imports_in_background", lambda: None)
+    monkeypatch.setattr("core.runtime.freeze", lambda: None)
     st.cache_resource.clear()
     managers = []
     import core.jobs.manager as manager

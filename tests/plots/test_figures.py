@@ -154,3 +154,12 @@ def test_the_race_has_a_ceiling() -> None:
     assert list(figure.data[2].y) == [100, 100]
     assert list(hypervolume_figure({"a": [1, 2]}).data[0].y) == [1, 2]
     assert len({t.line.dash for t in figure.data[:2]}) == 2  # told apart without color too
+
+
+def test_a_finished_figure_is_the_same_figure() -> None:
+    from core.plots.finished import finished
+
+    plain = front_figure(table(), MACS, ACCURACY, selected="s000004", caption="c").to_json()
+    ready = finished(front_figure(table(), MACS, ACCURACY, selected="s000004", caption="c"))
+    assert ready.to_json() == plain
+    assert ready.to_json() == plain

