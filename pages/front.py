@@ -26,6 +26,9 @@ if table is None or table.empty:
     st.stop()
 
 goals = choosers.measured_objectives(table)
+if len(goals) < 2:
+    st.info("Only one objective was measured here, and a front needs two. Search with another one as well.", icon=":material/info:")
+    st.stop()
 with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
     y = choosers.choose_axis("Up", "y", goals, view.y, "accuracy")
     x = choosers.choose_axis("Across", "x", goals, view.x, "macs", taken=y.name)

@@ -63,6 +63,9 @@ def search_form(entry: SupernetEntry) -> list[str]:
 def growing_front(entry: SupernetEntry, run: Run) -> None:
     """What the search has found so far, over the whole space where that is known."""
     names = tuple(run.params["objectives"][:2])
+    if len(names) < 2:
+        st.caption("A search for one objective has no front to draw; its best subnets are in the CSV.")
+        return
     y, x = objective(names[0]), objective(names[1])
     found = measured(entry, run)
     if found is None:
@@ -88,6 +91,8 @@ def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
     if not runs:
         return
     names = tuple(runs[0].params["objectives"])
+    if len(names) < 2:
+        return
     maximize = [objective(n).maximize for n in names]
     exact = library.table(entry)
     ceiling = reference = None

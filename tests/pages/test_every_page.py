@@ -36,7 +36,7 @@ def hostile_query(rng: random.Random) -> dict[str, str]:
 
 def test_any_address_gives_a_page(open_page: Open) -> None:
     rng = random.Random(0)
-    for _ in range(60):
+    for _ in range(120):
         open_page("front", **hostile_query(rng))
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.records import RunState
+from core.records import Measurement, RunState
 from core.settings import ASSETS
+from core.workflows import library
 from pages.ui import resources
 from tests.pages.conftest import PAGES
 from tests.plots.test_number_formats import HOSTILE
@@ -37,6 +38,35 @@ def test_a_search_runs_and_its_front_opens(open_page: Open) -> None:
     assert any("search-hypervolume" in e.proto.id for e in app.get("plotly_chart"))
     front = open_page("front", supernet="digits-cnn", run=run.run_id)
     assert "120" in " ".join(m.value for m in front.markdown)
+
+
+def test_what_if_measures_what_no_table_has(open_page: Open) -> None:
+    app = open_page("search")
+    app.number_input(key="search-budget").set_value(8)
+    app.button(key="search-start").click().run()
+    [run] = resources.store().list_runs()
+    wait(app, run.run_id)
+    front = open_page("front", supernet="digits-cnn", run=run.run_id)
+    table = resources.search_table(run.run_id, 8, library.find(None, "digits-cnn"))
+    before = len(table)
+    for name in ("width1", "width2", "width3"):
+        chooser = next(s for s in front.selectbox if str(s.key).startswith("pick-if-") and str(s.key).endswith(name))
+        chooser.set_value(chooser.options[1] if str(chooser.value) != chooser.options[1] else chooser.options[2])
+    front.run()
+    assert not front.exception
+    [chart] = [e for e in front.get("plotly_chart") if "front-chart" in e.proto.id]
+    assert '"what-if"' in chart.proto.spec
+    assert len(table) == before
+
+
+def test_a_search_for_one_objective_is_explained(open_page: Open) -> None:
+    store = resources.store()
+    run_id = store.create_run("search_front", {"supernet": "digits-cnn", "objectives": ["accuracy"]}, title="one")
+    entry = library.find(store, "digits-cnn")
+    store.ledger(run_id).add_measurements(0, [Measurement(entry.space.largest, {"accuracy": 0.9})])
+    store.set_state(run_id, RunState.DONE)
+    assert open_page("front", supernet="digits-cnn", run=run_id).info
+    open_page("search", supernet="digits-cnn")
 
 
 def test_repeats_are_runs_with_seeds_of_their_own(open_page: Open) -> None:
