@@ -114,6 +114,21 @@ def test_a_supernet_file_can_be_loaded_and_deleted(open_page: Open) -> None:
     assert front.button(key="evaluate-all")
 
 
+def test_an_unmeasured_supernet_is_measured_and_shows_its_exact_front(open_page: Open) -> None:
+    from core.supernets.files import build, dump_supernet
+
+    group = {"depths": [1], "kernels": [3]}
+    supernet = build("elastic_cnn", {"groups": [{"widths": [2, 4], **group}, {"widths": [2, 4, 8], **group}]})
+    supernet_id = resources.store().add_supernet("small", dump_supernet(supernet, {"data": {"name": "digits", "seed": 0}}), {})
+    app = open_page("front", supernet=supernet_id)
+    app.button(key="evaluate-all").click().run()
+    [run] = resources.store().list_runs()
+    assert run.kind == "evaluate_table"
+    wait(app, run.run_id)
+    front = open_page("front", supernet=supernet_id)
+    assert f"**{supernet.space.size}**" in " ".join(m.value for m in front.markdown)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\x80\x05pickle", b"\xff" * 100, b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", DIGITS.read_bytes()[:-7]], ids=range(5)
 )
