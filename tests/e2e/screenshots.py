@@ -1,6 +1,6 @@
 """Pictures of every page for the README, true to the app: `python -m tests.e2e.screenshots FOLDER`.
 
-A fresh server; one search is run first, so that no page is empty.
+A fresh server; a search and a training are started first, so that no page is empty.
 """
 
 from __future__ import annotations
@@ -14,38 +14,41 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 
-PAGES = ("front", "supernets", "search", "runs")
+PAGES = ("supernets", "front", "search", "runs")
 
 
-def run_a_search(page: Any, address: str) -> None:
-    """Start the default search and wait until it is done."""
+def make_something_to_see(page: Any, address: str) -> None:
+    """Run the default search, and a short training until its curves have a shape."""
     page.goto(f"{address}/search")
     page.locator(".st-key-search-start button").click()
     page.wait_for_selector(".st-key-job-progress >> text=done")
+    page.goto(f"{address}/supernets")
+    page.locator(".st-key-train-start button").click()
+    page.wait_for_selector("text=/Epoch (2[5-9]|[3-9][0-9]) of/", timeout=4 * PATIENCE_MS)
+
+
+def take(page: Any, address: str, name: str, file: Path) -> None:
+    """One picture of one page, once it is still."""
+    page.goto(f"{address}/{'' if name == 'front' else name}")
+    page.wait_for_selector("h1")
+    page.wait_for_timeout(6000)
+    page.screenshot(path=file)
 
 
 def main(folder: Path) -> None:
-    """One picture per page and color scheme at 1440 pixels, and the Front page at 800."""
+    """Every page at 1440 pixels, the Front page in the dark and at 800 pixels as well."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, running_server(Path(home)) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        for scheme in ("light", "dark"):
-            context = chromium.new_context(viewport={"width": 1440, "height": 1000}, color_scheme=scheme)
-            context.set_default_timeout(PATIENCE_MS)
-            page = context.new_page()
-            if scheme == "light":
-                run_a_search(page, address)
-            for name in PAGES:
-                page.goto(f"{address}/{'' if name == 'front' else name}")
-                page.wait_for_selector("h1")
-                page.wait_for_timeout(5000)
-                page.screenshot(path=folder / f"{name}-{scheme}.png")
-            context.close()
-        narrow = chromium.new_page(viewport={"width": 800, "height": 1400})
-        narrow.goto(address)
-        narrow.wait_for_selector(".st-key-front-chart .scatterlayer path.point", state="attached", timeout=PATIENCE_MS)
-        narrow.wait_for_timeout(2000)
-        narrow.screenshot(path=folder / "front-800.png")
+        page = chromium.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="light")
+        page.set_default_timeout(PATIENCE_MS)
+        make_something_to_see(page, address)
+        for name in PAGES:
+            take(page, address, name, folder / f"{name}.png")
+        dark = chromium.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="dark")
+        take(dark, address, "front", folder / "front-dark.png")
+        narrow = chromium.new_page(viewport={"width": 800, "height": 1400}, color_scheme="light")
+        take(narrow, address, "front", folder / "front-narrow.png")
         chromium.close()
 
 
