@@ -143,3 +143,87 @@ class TokenHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.norm(x).mean(1))
+
+
+class CellStem(nn.Module):
+    """Normalize pixels in [0, 1], then a 3x3 convolution and BatchNorm."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.arguments = {"in_channels": in_channels, "channels": channels}
+        self.register_buffer("mean", torch.zeros(1, in_channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, in_channels, 1, 1))
+        self.conv = nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv((x - self.mean) / self.std))
+
+
+class Cell(nn.Module):
+    """Four nodes; each sums what its edges bring; a convolution is ReLU, convolution, BatchNorm.
+
+    `operations` lists the edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
+    """
+
+    def __init__(self, channels: int, operations: list[str]) -> None:
+        super().__init__()
+        self.arguments = {"channels": channels, "operations": operations}
+        self.operations = operations
+        self.convs = nn.ModuleDict()
+        for edge, operation in enumerate(operations):
+            if operation.startswith("nor_conv"):
+                kernel = 3 if operation == "nor_conv_3x3" else 1
+                conv = nn.Conv2d(channels, channels, kernel, 1, kernel // 2, bias=False)
+                self.convs[str(edge)] = nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        nodes = [x]
+        edge = 0
+        for node in (1, 2, 3):
+            total = torch.zeros_like(x)
+            for start in range(node):
+                operation = self.operations[edge]
+                if operation == "skip_connect":
+                    total = total + nodes[start]
+                elif operation == "avg_pool_3x3":
+                    total = total + F.avg_pool2d(nodes[start], 3, 1, 1, count_include_pad=False)
+                elif operation != "none":
+                    total = total + self.convs[str(edge)](nodes[start])
+                edge += 1
+            nodes.append(total)
+        return nodes[3]
+
+
+class CellReduction(nn.Module):
+    """Halve the resolution and double the channels: two ReLU-convolution-BatchNorm, and a pooled shortcut."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.arguments = {"in_channels": in_channels, "channels": channels}
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, 2, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.shortcut = nn.Conv2d(in_channels, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm1(self.conv1(F.relu(x)))
+        y = self.norm2(self.conv2(F.relu(y)))
+        return y + self.shortcut(F.avg_pool2d(x, 2, ceil_mode=True))
+
+
+class CellHead(nn.Module):
+    """BatchNorm, ReLU, mean over the image, linear layer."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.arguments = {"channels": channels, "classes": classes}
+        self.norm = nn.BatchNorm2d(channels)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(F.relu(self.norm(x)).mean((2, 3)))

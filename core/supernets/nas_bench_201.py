@@ -1,0 +1,246 @@
+"""The NAS-Bench-201 cell space as a weight-sharing supernet.
+
+Every cell of the fixed skeleton owns the weights of both convolutions on each of its six edges; an
+architecture picks one operation per edge, the same in every cell. All cells read all six choices,
+so two architectures share nothing but the stem: measuring this whole space takes its time.
+
+Source: Dong and Yang, "NAS-Bench-201", ICLR 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.spaces import Arch, SearchSpace
+from core.spaces.cell_string import EDGES, OPERATIONS, cell_space, edge_name, format_arch_string
+from core.supernets import plain
+from core.supernets.base import ImageConfig, Stage, StageCost, Supernet
+from core.supernets.families import FAMILIES
+from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
+
+_KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+_READS = tuple(edge_name(*edge) for edge in EDGES)
+
+
+class NASBench201Config(ImageConfig):
+    """The skeleton around the cell."""
+
+    channels: int = Field(16, ge=1, le=256, description="Channels of the first cells; doubled twice.")
+    cells_per_stage: int = Field(5, ge=1, le=10, description="Cells between two reductions.")
+
+
+@FAMILIES.register("nas_bench_201")
+class NASBench201(Supernet):
+    """A cell of six edges with five operations each, stacked in a fixed skeleton: 15,625 subnets."""
+
+    label = "NAS-Bench-201 cell"
+    source = "Dong and Yang, NAS-Bench-201, ICLR 2020"
+    Config = NASBench201Config
+
+    def __init__(self, config: NASBench201Config) -> None:
+        space = cell_space()
+        in_channels, height, width = config.input_shape
+        size, channels = (height, width), config.channels
+        stages: list[Stage] = [StemStage(space, config, in_channels, channels, size)]
+        for group in (1, 2, 3):
+            if group > 1:
+                size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+                stages.append(ReductionStage(space, group, channels, size))
+                channels *= 2
+            stages += [CellStage(space, (group, c), channels, size) for c in range(1, config.cells_per_stage + 1)]
+        stages.append(HeadStage(space, channels, config.classes))
+        super().__init__(config, space, stages)
+
+    @classmethod
+    def example(cls, input_shape: tuple[int, int, int]) -> NASBench201Config:
+        """A small configuration for tests."""
+        mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
+        return NASBench201Config(input_shape=input_shape, channels=3, cells_per_stage=1, pixel_mean=mean, pixel_std=std)
+
+    @property
+    def smallest(self) -> Arch:
+        """Skips everywhere: no weights in the cells, and still a network that learns (unlike `none`)."""
+        return (OPERATIONS.index("skip_connect"),) * len(EDGES)
+
+    def arch_string(self, arch: Sequence[int]) -> str:
+        """The benchmark's own name of an architecture."""
+        return format_arch_string([OPERATIONS[i] for i in arch])
+
+    def published_costs(self, arch: Sequence[int]) -> tuple[float, float]:
+        """(parameters, "FLOPs") in millions, by the benchmark's rule: MACs, and the last layer adds its bias."""
+        costs = self.costs(arch)
+        return sum(c.params for c in costs) / 1e6, (sum(c.macs for c in costs) + self.classes) / 1e6
+
+
+class StemStage(Stage):
+    """Pixel normalization, 3x3 convolution, BatchNorm."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, space: SearchSpace, config: NASBench201Config, in_channels: int, channels: int, size: tuple[int, int]
+    ) -> None:
+        super().__init__(space)
+        self.in_channels, self.channels, self.size = in_channels, channels, size
+        self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.pixel_std).view(1, -1, 1, 1), persistent=False)
+        self.conv = nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False)
+        self.norm = ElasticBatchNorm(channels)
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        return self.norm(self.conv((x - self.mean) / self.std), statistics)
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        block = plain.CellStem(self.in_channels, self.channels)
+        block.mean.copy_(self.mean)
+        block.std.copy_(self.std)
+        block.conv.weight.copy_(self.conv.weight)
+        block.norm = self.norm.extract(self.channels, statistics)
+        return block
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        weights = 9 * self.in_channels * self.channels
+        return StageCost(
+            "stem", "stem", "stem", weights * self.size[0] * self.size[1], weights + 2 * self.channels,
+            (self.channels, *self.size), self.channels, "k3", stored_bytes(self.channels) + 8 * self.in_channels,
+        )  # fmt: skip
+
+
+class CellStage(Stage):
+    """One cell; owns the weights of both convolutions on each edge."""
+
+    reads = _READS
+
+    def __init__(self, space: SearchSpace, place: tuple[int, int], channels: int, size: tuple[int, int]) -> None:
+        super().__init__(space)
+        self.group, self.index = place
+        self.channels, self.size = channels, size
+        self.convs, self.norms = nn.ModuleDict(), nn.ModuleDict()
+        for edge in range(len(EDGES)):
+            for kernel in _KERNELS.values():
+                name = f"{edge}_{kernel}"
+                self.convs[name] = nn.Conv2d(channels, channels, kernel, 1, kernel // 2, bias=False)
+                self.norms[name] = ElasticBatchNorm(channels)
+
+    def operations(self, arch: Sequence[int]) -> list[str]:
+        return [str(self.option(arch, name)) for name in _READS]
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        operations, nodes, edge = self.operations(arch), [x], 0
+        for node in (1, 2, 3):
+            total = torch.zeros_like(x)
+            for start in range(node):
+                brought = self._brought(edge, operations[edge], nodes[start], statistics)
+                total = total if brought is None else total + brought
+                edge += 1
+            nodes.append(total)
+        return nodes[3]
+
+    def _brought(self, edge: int, operation: str, x: Tensor, statistics: Statistics | None) -> Tensor | None:
+        """What an edge adds to its node; None for nothing."""
+        if operation == "none":
+            return None
+        if operation == "skip_connect":
+            return x
+        if operation == "avg_pool_3x3":
+            return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+        name = f"{edge}_{_KERNELS[operation]}"
+        brought: Tensor = self.norms[name](self.convs[name](F.relu(x)), statistics)
+        return brought
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        operations = self.operations(arch)
+        cell = plain.Cell(self.channels, operations)
+        for edge, operation in enumerate(operations):
+            if operation in _KERNELS:
+                name = f"{edge}_{_KERNELS[operation]}"
+                conv, norm = self.convs[name], self.norms[name]
+                assert isinstance(conv, nn.Conv2d)
+                assert isinstance(norm, ElasticBatchNorm)
+                target = plain_conv(cell, edge)
+                target.weight.copy_(conv.weight)
+                cell.convs[str(edge)][2] = norm.extract(self.channels, statistics)  # type: ignore[index]
+        return cell
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        kernels = [_KERNELS[op] for op in self.operations(arch) if op in _KERNELS]
+        weights = sum(k * k for k in kernels) * self.channels**2
+        return StageCost(
+            f"cell {self.group}.{self.index}", f"group {self.group}", "block", weights * self.size[0] * self.size[1],
+            weights + 2 * self.channels * len(kernels), (self.channels, *self.size), self.channels,
+            f"{len(kernels)} conv", stored_bytes(self.channels) * len(kernels),
+        )  # fmt: skip
+
+
+def plain_conv(cell: plain.Cell, edge: int) -> nn.Conv2d:
+    """The convolution on an edge of an extracted cell."""
+    conv = cell.convs[str(edge)][1]  # type: ignore[index]
+    assert isinstance(conv, nn.Conv2d)
+    return conv
+
+
+class ReductionStage(Stage):
+    """From one group of cells to the next: half the resolution, twice the channels."""
+
+    def __init__(self, space: SearchSpace, group: int, in_channels: int, size: tuple[int, int]) -> None:
+        super().__init__(space)
+        self.group, self.in_channels, self.channels, self.size = group, in_channels, 2 * in_channels, size
+        self.conv1 = nn.Conv2d(in_channels, self.channels, 3, 2, 1, bias=False)
+        self.norm1 = ElasticBatchNorm(self.channels)
+        self.conv2 = nn.Conv2d(self.channels, self.channels, 3, 1, 1, bias=False)
+        self.norm2 = ElasticBatchNorm(self.channels)
+        self.shortcut = nn.Conv2d(in_channels, self.channels, 1, bias=False)
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        y = self.norm1(self.conv1(F.relu(x)), statistics)
+        y = self.norm2(self.conv2(F.relu(y)), statistics)
+        brought: Tensor = y + self.shortcut(F.avg_pool2d(x, 2, ceil_mode=True))
+        return brought
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        block = plain.CellReduction(self.in_channels, self.channels)
+        for name in ("conv1", "conv2", "shortcut"):
+            getattr(block, name).weight.copy_(getattr(self, name).weight)
+        block.norm1 = self.norm1.extract(self.channels, statistics)
+        block.norm2 = self.norm2.extract(self.channels, statistics)
+        return block
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        weights = (9 + 1) * self.in_channels * self.channels + 9 * self.channels**2
+        return StageCost(
+            f"reduction {self.group}", f"group {self.group}", "reduction", weights * self.size[0] * self.size[1],
+            weights + 4 * self.channels, (self.channels, *self.size), self.channels, "k3", 2 * stored_bytes(self.channels),
+        )  # fmt: skip
+
+
+class HeadStage(Stage):
+    """BatchNorm, ReLU, mean over the image, linear layer."""
+
+    def __init__(self, space: SearchSpace, channels: int, classes: int) -> None:
+        super().__init__(space)
+        self.channels, self.classes = channels, classes
+        self.norm = ElasticBatchNorm(channels)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        logits: Tensor = self.linear(F.relu(self.norm(x, statistics)).mean((2, 3)))
+        return logits
+
+    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
+        head = plain.CellHead(self.channels, self.classes)
+        head.norm = self.norm.extract(self.channels, statistics)
+        head.linear.load_state_dict(self.linear.state_dict())
+        return head
+
+    def cost(self, arch: Sequence[int]) -> StageCost:
+        weights = self.channels * self.classes
+        return StageCost(
+            "head", "head", "head", weights, weights + self.classes + 2 * self.channels, (self.classes,), self.classes,
+            "", stored_bytes(self.channels),
+        )  # fmt: skip
