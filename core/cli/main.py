@@ -50,8 +50,12 @@ def _fail(message: str, status: int) -> None:
 
 @app.command("list")
 def list_methods(kind: Annotated[str | None, typer.Argument(help="Only this kind, e.g. strategy.")] = None,
-                 name: Annotated[str | None, typer.Argument(help="Only this method, with its settings.")] = None) -> None:  # fmt: skip
+                 name: Annotated[str | None, typer.Argument(help="Only this method, with its settings.")] = None,
+                 markdown: Annotated[bool, typer.Option("--markdown", help="As the README's table.")] = False) -> None:  # fmt: skip
     """Every method by kind, with its paper; with KIND and NAME its settings too."""
+    if markdown:
+        print(tables.methods_markdown())
+        return
     for line in tables.methods(kind, name):
         print(line)
 

@@ -55,6 +55,17 @@ def methods(kind: str | None, name: str | None) -> Iterator[str]:
                 yield f"    {flag:<26} {default:<12} {description}"
 
 
+def methods_markdown() -> str:
+    """The README's table of methods."""
+    lines = ["| kind | name | what it is | source |", "|---|---|---|---|"]
+    for module in _REGISTRIES:
+        importlib.import_module(module)
+    for kind in sorted(ALL_REGISTRIES):
+        for info in ALL_REGISTRIES[kind].describe():
+            lines.append(f"| {kind} | `{info.name}` | {info.summary} | {info.source} |")
+    return "\n".join(lines)
+
+
 def names(text: str) -> list[str]:
     """ "accuracy,macs" as a list.
 
