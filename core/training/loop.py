@@ -135,23 +135,34 @@ class _Run:
         for draw in draws:
             logits = self.net(images, draw.arch)
             loss = draw_loss(logits, labels, draw.target, self.config.label_smoothing, largest, teacher)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise self._diverged("the loss")
             loss.backward()
             if largest is None:
                 largest = logits.detach()
-                self.losses.append(float(loss.detach()))
-        if not math.isfinite(self.losses[-1]):
-            raise CoreError(
-                f"Training diverged in epoch {self.epoch + 1}: the loss is no longer a number. The checkpoint of epoch "
-                f"{self.epoch} is kept; start a new run with a smaller learning rate."
-            )
+                self.losses.append(value)
         if self.config.clip:
             nn.utils.clip_grad_value_(self.net.parameters(), self.config.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
 
+    def _diverged(self, what: str) -> CoreError:
+        kept = f"The checkpoint of epoch {self.epoch} is kept" if self.epoch else "Nothing was saved yet"
+        return CoreError(
+            f"Training diverged in epoch {self.epoch + 1}: {what} is no longer a number. {kept}; start a new run with a "
+            "smaller learning rate."
+        )
+
     def finish_epoch(self) -> dict[str, Any]:
-        """Measure a few subnets, then save; the epoch counts only once this has returned."""
+        """Measure a few subnets, then save; the epoch counts only once this has returned.
+
+        Raises:
+            CoreError: the last step left weights that are not numbers; they are not saved.
+        """
+        if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
+            raise self._diverged("a weight")
         phase = self.phase()[0]
         accuracies = evaluate_table(self.net, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +70,14 @@ def with_settings(request: Mapping[str, Any], settings: Mapping[str, Any]) -> di
     Raises:
         InvalidInput: a setting is out of bounds.
     """
-    flags = "".join(f" --{name.replace('_', '-')} {value}" for name, value in settings.items() if name != "strategy_config")
-    flags += "".join(f" --{n.replace('_', '-')} {v}" for n, v in settings.get("strategy_config", {}).items())
+    plain = {name: value for name, value in settings.items() if name != "strategy_config"}
+    flags = "".join(_flag(name, value) for name, value in (plain | settings.get("strategy_config", {})).items())
     return {**request, "training": {**request["training"], **settings}, "command": request["command"] + flags}
+
+
+def _flag(name: str, value: Any) -> str:
+    # As JSON, because that is how the command line reads it: `false`, not `False`.
+    return f" --{name.replace('_', '-')} {shlex.quote(value if isinstance(value, str) else json.dumps(value))}"
 
 
 def run(request: Request, ledger: Ledger) -> Iterator[Progress]:

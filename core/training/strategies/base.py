@@ -11,7 +11,7 @@ distillation), or from a teacher that the loop froze when a phase asked for it. 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -105,7 +105,15 @@ class Strategy(ABC):
         """The subnets of one step, in the order they are run."""
 
 
-def epochs_of(phases: list[Phase], total: int) -> list[int]:
-    """Whole epochs per phase: shares of the total, rounded so that they sum to it."""
-    edges = np.round(np.cumsum([0.0, *(p.share for p in phases)]) * total).astype(int)
-    return [int(n) for n in np.diff(edges)]
+def epochs_of(phases: Sequence[Phase], total: int) -> list[int]:
+    """Whole epochs per phase, at least one each, otherwise by their shares; they sum to `total`.
+
+    Every phase has at least one because a phase may do at its start what later ones build on.
+
+    Raises:
+        InvalidInput: there are fewer epochs than phases.
+    """
+    if total < len(phases):
+        raise InvalidInput(f"This strategy trains in {len(phases)} phases; give it at least {len(phases)} epochs.")
+    edges = np.round(np.cumsum([0.0, *(p.share for p in phases)]) * (total - len(phases))).astype(int)
+    return [1 + int(n) for n in np.diff(edges)]

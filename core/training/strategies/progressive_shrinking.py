@@ -38,7 +38,7 @@ class ProgressiveShrinking(Strategy):
         kinds = list(dict.fromkeys(kind_of(name) for name in space.names))
         order = [k for k in ("kernel", "depth") if k in kinds] + [k for k in kinds if k not in ("kernel", "depth")]
         steps = [(kind, half) for kind in order for half in self._halves(space, kind)]
-        locked = {c.name: (len(c.options) - 1,) for c in space.choices}
+        locked: dict[str, tuple[int, ...]] = {c.name: (len(c.options) - 1,) for c in space.choices}
         phases = [Phase("full network", self.config.full_share, unlocked=dict(locked))]
         for index, (kind, half) in enumerate(steps):
             for choice in space.choices:

@@ -1,0 +1,195 @@
+"""The strategy contract, held by every registered strategy on every family's space and on a real training."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import InvalidInput
+from core.spaces import Choice, SearchSpace
+from core.store import MemoryLedger
+from core.supernets import FAMILIES
+from core.training.loop import train
+from core.training.strategies import STRATEGIES, Draw, Phase, Strategy, Target
+from core.training.strategies.base import epochs_of
+from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = STRATEGIES.names()
+every_strategy = pytest.mark.parametrize("name", NAMES)
+EPOCHS = 6
+
+
+def spaces() -> dict[str, SearchSpace]:
+    found = {}
+    for name in FAMILIES.names():
+        family = FAMILIES.get(name)
+        found[name] = family(family.example((1, 8, 8))).space
+    found["only operations"] = SearchSpace([Choice(f"edge{i}", ("none", "skip", "conv")) for i in range(4)])
+    return found
+
+
+SPACES = spaces()
+every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
+
+
+def all_draws(strategy: Strategy, space: SearchSpace, steps: int = 12) -> list[tuple[Phase, list[Draw]]]:
+    rng = np.random.default_rng(0)
+    return [(phase, strategy.draws(space, phase, rng)) for phase in strategy.phases(space) for _ in range(steps)]
+
+
+@every_strategy
+def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
+    info = STRATEGIES.info(name)
+    assert info.label
+    assert info.source
+    assert info.summary
+    for field in STRATEGIES.get(name).Config.model_fields.values():
+        assert field.description
+        assert not field.is_required()
+
+
+@every_strategy
+def test_refuses_unknown_settings(name: str) -> None:
+    with pytest.raises(InvalidInput, match=name):
+        STRATEGIES.get(name)({"no_such_setting": 1})
+
+
+def test_strategies_load_no_torch() -> None:
+    code = (
+        "import sys\nfrom core.training.config import TrainingConfig\nfrom core.training.strategies import STRATEGIES\n"
+        "for name in STRATEGIES.names(): STRATEGIES.get(name)()\nassert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@every_space
+@every_strategy
+def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, space: SearchSpace) -> None:
+    phases = STRATEGIES.get(name)().phases(space)
+    assert sum(p.share for p in phases) == pytest.approx(1)
+    assert len({p.name for p in phases}) == len(phases)
+    for phase in phases:
+        assert phase.learning_rate > 0
+        for choice, options in phase.unlocked.items():
+            assert options
+            assert set(options) <= set(range(space.cardinalities[space.position[choice]]))
+    # A supernet whose training ends with something locked was not trained as a whole.
+    for choice in space.choices:
+        assert len(phases[-1].unlocked.get(choice.name, choice.options)) == len(choice.options)
+    for total in range(len(phases), 40):
+        lengths = epochs_of(phases, total)
+        assert sum(lengths) == total
+        assert min(lengths) >= 1
+
+
+@every_space
+@every_strategy
+def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: SearchSpace) -> None:
+    for phase, draws in all_draws(STRATEGIES.get(name)(), space):
+        assert draws
+        for draw in draws:
+            assert type(draw.arch) is tuple
+            assert all(type(option) is int for option in draw.arch)
+            assert space.canonical(draw.arch) == draw.arch
+            for choice, options in phase.unlocked.items():
+                if space.is_active(draw.arch, choice):
+                    assert draw.arch[space.position[choice]] in options
+
+
+@every_space
+@every_strategy
+def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -> None:
+    strategy = STRATEGIES.get(name)()
+    frozen = [any(p.freeze_teacher for p in strategy.phases(space)[: i + 1]) for i, _ in enumerate(strategy.phases(space))]
+    known = dict(zip((p.name for p in strategy.phases(space)), frozen, strict=True))
+    for phase, draws in all_draws(strategy, space):
+        if any(d.target is Target.LARGEST for d in draws):
+            assert draws[0] == Draw(space.largest, Target.LABELS)
+        if any(d.target is Target.TEACHER for d in draws):
+            assert known[phase.name], "nobody has frozen a teacher"
+
+
+@every_strategy
+def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
+    space = SPACES["elastic_cnn"]
+    phase = STRATEGIES.get(name)().phases(space)[-1]
+
+    def draws(seed: int) -> list[list[Draw]]:
+        random.seed(seed)
+        np.random.seed(seed)
+        strategy, rng = STRATEGIES.get(name)(), np.random.default_rng(5)
+        return [strategy.draws(space, phase, rng) for _ in range(20)]
+
+    assert draws(1) == draws(2)
+    first = STRATEGIES.get(name)()
+    rng = np.random.default_rng(6)
+    assert [first.draws(space, phase, rng) for _ in range(20)] != draws(1)
+
+
+@every_strategy
+def test_learns(name: str) -> None:
+    """Thirty epochs of 256 images: every shown subnet ends far above chance, and the loss falls."""
+    ledger, net = MemoryLedger(), fresh_net()
+    list(train(net, digits(256), settings(strategy=name, epochs=30, learning_rate=0.2), ledger))
+    curve = ledger.metrics()
+    assert [m["step"] for m in curve] == list(range(1, 31))
+    same = [m["loss"] for m in curve if m["phase"] == curve[0]["phase"]]
+    assert same[-1] < 0.9 * same[0]
+    last = curve[-1]
+    # Chance is 0.10 with a deviation of 0.02.
+    assert min(last["smallest"], last["largest"], last["random_low"]) > 0.2
+    assert last["largest"] > 0.3
+    assert last["random_low"] <= last["random"] <= last["random_high"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> dict[str, tuple[str, RecordingLedger]]:
+    found = {}
+    for name in NAMES:
+        ledger, net = RecordingLedger(), fresh_net()
+        list(train(net, digits(), settings(strategy=name, epochs=EPOCHS, shift=1), ledger))
+        found[name] = digest(net), ledger
+    return found
+
+
+@pytest.mark.parametrize("cut", range(1, EPOCHS))
+@every_strategy
+def test_resuming_after_any_epoch_ends_with_the_same_bits(name: str, cut: int, uninterrupted: dict) -> None:
+    expected, recorded = uninterrupted[name]
+    ledger = RecordingLedger()
+    ledger.checkpoint(recorded.checkpoints[cut - 1], fraction=cut / EPOCHS)
+    # Another process has other weights before it resumes, and its global generators stand elsewhere.
+    net = fresh_net(seed=cut + 10)
+    torch.manual_seed(cut)
+    np.random.seed(cut)
+    steps = list(train(net, digits(), settings(strategy=name, epochs=EPOCHS, shift=1), ledger))
+    assert f"after epoch {cut}" in steps[0].message
+    assert digest(net) == expected
+    assert ledger.checkpoints[1:] == recorded.checkpoints[cut:]
+
+
+@every_strategy
+def test_stopping_within_any_epoch_loses_only_that_epoch(name: str, uninterrupted: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step yields; the run is dropped after each number of yields in turn, always resumed from its ledger."""
+    monkeypatch.setattr("core.training.loop._YIELD_SECONDS", 0.0)
+    ledger, config = RecordingLedger(), settings(strategy=name, epochs=EPOCHS, shift=1)
+    for patience in range(1, 100):
+        net = fresh_net(seed=patience)
+        if not ledger.checkpoints:
+            net = fresh_net()
+        work = train(net, digits(), config, ledger)
+        taken = sum(1 for _ in zip(range(patience), work, strict=False))
+        work.close()
+        if taken < patience:
+            break
+    assert patience > 5
+    assert digest(net) == uninterrupted[name][0]
+    assert [m["step"] for m in ledger.metrics()] == list(range(1, EPOCHS + 1))

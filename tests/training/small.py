@@ -1,0 +1,79 @@
+"""A training small enough to repeat dozens of times: a part of digits, and a network of a few hundred weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.datasets import load_dataset
+from core.datasets.base import Dataset
+from core.store import MemoryLedger
+from core.supernets.base import Supernet
+from core.supernets.elastic_cnn import ElasticCNN, ElasticCNNConfig, GroupConfig
+from core.training.config import TrainingConfig
+from core.training.loop import train
+
+GROUPS = (GroupConfig(widths=(2, 4), kernels=(3, 5)), GroupConfig(widths=(3, 6), kernels=(1, 3)))
+
+
+def digits(n_train: int = 96) -> Dataset:
+    """The first training images of digits; validation as it is."""
+    return load_dataset("digits", limit_train=n_train, calibration=64, limit_validation=200, limit_test=50)
+
+
+def fresh_net(seed: int = 0, *, kernel_transform: bool = True) -> ElasticCNN:
+    """An untrained network; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ElasticCNN(
+            ElasticCNNConfig(groups=GROUPS, pixel_mean=(0.3,), pixel_std=(0.38,), kernel_transform=kernel_transform)
+        )
+
+
+def settings(**changes: Any) -> TrainingConfig:
+    plain = {"epochs": 5, "batch_size": 32, "learning_rate": 0.1, "shift": 0, "seed": 3}
+    return TrainingConfig.model_validate(plain | changes)
+
+
+def one_step(net: Supernet, dataset: Dataset, **changes: Any) -> None:
+    """One step of plain gradient descent at rate 1, so that the change of a weight is minus its gradient."""
+    plain = {
+        "epochs": 1, "batch_size": len(dataset.train), "learning_rate": 1.0, "momentum": 0.0, "weight_decay": 0.0,
+        "clip": 0.0, "warmup_epochs": 0.0, "shift": 0,
+    }  # fmt: skip
+    list(train(net, dataset, TrainingConfig.model_validate(plain | changes), MemoryLedger()))
+
+
+def weights(net: Supernet) -> dict[str, np.ndarray]:
+    return {name: tensor.detach().numpy().copy() for name, tensor in net.state_dict().items()}
+
+
+def digest(net: Supernet) -> str:
+    """SHA-256 of all weights, bit for bit."""
+    total = hashlib.sha256()
+    for name, array in sorted(weights(net).items()):
+        total.update(name.encode() + array.tobytes())
+    return total.hexdigest()
+
+
+class RecordingLedger(MemoryLedger):
+    """Keeps every checkpoint, not only the newest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checkpoints: list[bytes] = []
+
+    def checkpoint(self, data: bytes, *, fraction: float) -> None:
+        super().checkpoint(data, fraction=fraction)
+        self.checkpoints.append(data)
+
+
+def with_labels(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> Dataset:
+    """The same images with other labels in the given splits."""
+    changed = {name: dataclasses.replace(dataset.split(name), y=y) for name, y in labels.items()}
+    return dataclasses.replace(dataset, **changed)

@@ -1,0 +1,91 @@
+"""How often what is drawn: against the declared distribution, by chi-square."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from core.errors import InvalidInput
+from core.spaces import Choice, SearchSpace
+from core.training.strategies import STRATEGIES, Phase, Target
+from core.training.strategies.base import epochs_of
+from tests.helpers.nets import small_cnn
+
+SPACE = small_cnn().space
+N = 3000
+# One false alarm in ten thousand; the seed is fixed, so it either fires or it does not.
+LEAST_P = 1e-4
+
+
+def p_of(counts: list[int]) -> float:
+    return float(chisquare(counts).pvalue)
+
+
+@pytest.mark.parametrize(("name", "skip"), [("uniform", 0), ("sandwich", 2)])
+def test_every_option_of_every_choice_is_equally_likely(name: str, skip: int) -> None:
+    """Choices that a shallow subnet does not have are counted where it has them."""
+    strategy, rng = STRATEGIES.get(name)(), np.random.default_rng(0)
+    phase = strategy.phases(SPACE)[0]
+    archs = [d.arch for _ in range(N) for d in strategy.draws(SPACE, phase, rng)[skip:]]
+    for choice in SPACE.choices:
+        at = SPACE.position[choice.name]
+        found = [arch[at] for arch in archs if SPACE.is_active(arch, choice.name)]
+        assert p_of(np.bincount(found, minlength=len(choice.options)).tolist()) > LEAST_P
+
+
+def test_the_chi_square_notices_a_lopsided_draw() -> None:
+    rng = np.random.default_rng(0)
+    assert p_of(np.bincount((rng.random(N) < 0.45).astype(int), minlength=2).tolist()) < LEAST_P
+
+
+def test_sandwich_draws_the_largest_the_smallest_and_as_many_others_as_asked() -> None:
+    for n in (0, 1, 5):
+        strategy = STRATEGIES.get("sandwich")({"n_random": n})
+        draws = strategy.draws(SPACE, Phase("all"), np.random.default_rng(0))
+        assert [d.arch for d in draws[:2]] == [SPACE.largest, SPACE.smallest]
+        assert len(draws) == n + 2
+        assert [d.target for d in draws] == [Target.LABELS] + [Target.LARGEST] * (n + 1)
+
+
+def test_sorted_net_draws_every_nested_subnet_equally_often() -> None:
+    strategy, rng = STRATEGIES.get("sorted_net")({"n_nested": 4, "accumulate": 3}), np.random.default_rng(0)
+    space = SearchSpace([Choice("width", (1, 2, 3, 4)), Choice("depth", (1, 2, 3, 4))])
+    chain = strategy.nested(space)
+    drawn = [d.arch for _ in range(N // 3) for d in strategy.draws(space, Phase("all"), rng)]
+    assert set(drawn) == set(chain) == {(i, i) for i in range(4)}
+    assert p_of([drawn.count(arch) for arch in chain]) > LEAST_P
+
+
+def test_progressive_shrinking_unlocks_kernels_then_depths_then_widths() -> None:
+    space = SearchSpace([
+        Choice("width1", (4, 8, 16)), Choice("depth1", (1, 2)), Choice("kernel1_1", (3, 5, 7)),
+        Choice("kernel1_2", (3, 5, 7), requires=("depth1", (1,))),
+    ])  # fmt: skip
+    strategy = STRATEGIES.get("progressive_shrinking")()
+    phases = strategy.phases(space)
+    unlocked = [tuple(p.unlocked[n] for n in ("kernel1_1", "depth1", "width1")) for p in phases]
+    assert unlocked == [
+        ((2,), (1,), (2,)),
+        ((1, 2), (1,), (2,)),
+        ((0, 1, 2), (1,), (2,)),
+        ((0, 1, 2), (0, 1), (2,)),
+        ((0, 1, 2), (0, 1), (1, 2)),
+        ((0, 1, 2), (0, 1), (0, 1, 2)),
+    ]
+    assert [p.freeze_teacher for p in phases] == [False, True, False, False, False, False]
+    # Once, before the first width: later the prefixes that are already trained must stay where they are.
+    assert [p.sort_channels for p in phases] == [False, False, False, False, True, False]
+    assert [p.draws for p in phases] == [1, 1, 1, 2, 4, 4]
+    rng = np.random.default_rng(0)
+    assert {d.arch for d in strategy.draws(space, phases[0], rng)} == {space.largest}
+    assert {d.target for d in strategy.draws(space, phases[0], rng)} == {Target.LABELS}
+    assert {d.target for d in strategy.draws(space, phases[4], rng)} == {Target.TEACHER}
+
+
+def test_fewer_epochs_than_phases_are_refused_in_one_sentence() -> None:
+    phases = [Phase("a", 0.1), Phase("b", 0.9)]
+    assert epochs_of(phases, 2) == [1, 1]
+    assert epochs_of(phases, 12) == [2, 10]
+    with pytest.raises(InvalidInput, match="2 phases; give it at least 2 epochs"):
+        epochs_of(phases, 1)
