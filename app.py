@@ -13,4 +13,5 @@ PAGES = [
     st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
 ]
 
+st.session_state["came-through-app"] = True
 st.navigation(PAGES).run()

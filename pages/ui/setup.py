@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import uuid
+from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.settings import ASSETS
 from pages.ui import resources, state
@@ -21,7 +23,7 @@ def setup(title: str, question: str) -> None:
         title: name of the page.
         question: one sentence, the question the page answers.
     """
-    # A deep link on a fresh server does not pass through app.py.
+    _pass_through_app()
     st.set_page_config(page_title=f"{title} · Paretoscope", page_icon=":material/show_chart:", layout="wide", initial_sidebar_state=230)
     st.session_state.setdefault("session", uuid.uuid4().hex)
     state.entered_page(title)
@@ -30,6 +32,22 @@ def setup(title: str, question: str) -> None:
     st.title(title, anchor=False)
     st.html(f'<p class="ps-question">{html.escape(question)}</p>')
     resources.warm_up()
+
+
+def _pass_through_app() -> None:
+    """Send the very first visitor of a server through app.py.
+
+    Until some session has called `st.navigation`, Streamlit answers a deep link with the page's file
+    alone, under a menu of file names. Calling it here and running again gives this visitor the same
+    menu as everybody after.
+    """
+    context = get_script_run_ctx()
+    if st.session_state.get("came-through-app") or context is None or Path(context.main_script_path).name != "app.py":
+        return
+    st.session_state["came-through-app"] = True  # tried once: never a loop
+    folder = Path(context.main_script_path).parent / "pages"
+    st.navigation([st.Page(path) for path in sorted(folder.glob("*.py"))], position="hidden")
+    st.rerun()
 
 
 def note(text: str) -> None:

@@ -67,6 +67,8 @@ def test_a_link_is_the_first_thing_a_fresh_server_sees(page: Any, tmp_path: Path
         wait_for_chart(page)
         no_exception(page)
         assert page.locator("h1").inner_text() == "Front"
+        menu = page.locator("[data-testid='stSidebarNavLink']").all_inner_texts()
+        assert [text.split("\n")[-1] for text in menu] == ["Front", "Supernets", "Search", "Runs"]
         assert "Parameters" in page.locator(".st-key-front-chart .g-xtitle").text_content()
 
 
