@@ -59,6 +59,7 @@ with right, st.container(key="subnet-card"):
     subnet_card.headline(arch_id, values, x, y)
     subnet_card.diagram(entry, arch)
     subnet_card.metrics(values, goals)
+    subnet_card.latency(entry, arch)
     subnet_card.download(entry, arch)
     neighbors, costs, choices = st.tabs(["Neighbors", "What a choice costs", "Choices"])
     with neighbors:

@@ -82,8 +82,10 @@ def format_value(value: float | None, objective: Objective, *, signed: bool = Fa
     if is_fraction(objective):
         return f"{sign}{100 * size:.1f} {'points' if signed else '%'}"
     if objective.unit == "ms":
-        noise = f" ± {spread:.2f}" if spread is not None and math.isfinite(spread) else ""
-        return f"{sign}{size:.2f} ms{noise}"
+        # The smallest subnets answer in hundredths of a millisecond.
+        digits = 2 if size >= 0.1 else 3
+        noise = f" ± {spread:.{digits}f}" if spread is not None and math.isfinite(spread) else ""
+        return f"{sign}{size:.{digits}f} ms{noise}"
     if objective.unit == "bytes":
         number, prefix = _short(size)
         return f"{sign}{number} {prefix}B"

@@ -141,7 +141,7 @@ def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:
         },
         "training": request.training.model_dump(mode="json"),
         "seed": request.training.seed,
-        "command": request.command,
+        "command": request.command or "started on the Supernets page with the settings given here",
         "seconds": round(sum(float(e["seconds"]) for e in epochs), 1),
         "final": epochs[-1],
         "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _VERSIONS},

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core.errors import CoreError
 from core.evaluation.objectives import objective
 from core.plots.diagram import contribution_rows, diagram_figure
 from core.plots.finished import finished
-from core.plots.names import display_name
+from core.plots.names import display_name, for_markdown
 from core.plots.style import format_value
 from core.records import Objective, Source
 from core.spaces import Arch
 from core.workflows import extract_subnet, library
 from core.workflows.library import SupernetEntry
+from core.workflows.measure_latency import measure_latency
 from pages.ui import resources, state
 
 if TYPE_CHECKING:
@@ -56,6 +58,30 @@ def how(goal: Objective) -> str:
     if goal.split:
         return f"{_HOW[goal.how]}, {goal.split}"
     return _HOW[goal.how] if goal.how is not Source.MEASURED else "timed, onnxruntime"
+
+
+def latency(entry: SupernetEntry, arch: Arch) -> None:
+    """Time the subnet on this machine, on request, against the largest one."""
+    known = st.session_state.setdefault("latencies", {})
+    key = (entry.sha256, tuple(arch))
+    pressed = st.button(
+        "Time it on this machine",
+        key="measure-latency",
+        icon=":material/timer:",
+        help="Exports the subnet to ONNX and times it for one image: onnxruntime, one thread, 5 rounds of 4 runs "
+        "interleaved with the largest subnet; the minimum counts.",
+    )
+    if pressed:
+        try:
+            with st.spinner("Measuring..."):
+                known[key] = measure_latency(entry, [arch, entry.space.largest])
+        except CoreError as error:
+            st.warning(for_markdown(str(error)))
+    if key in known:
+        found, goal = known[key], objective("latency_ms")
+        here, largest = (format_value(found.ms[i], goal, spread=found.spread[i]) for i in (0, 1))
+        noisy = " The machine was busy: repeats disagree, measure again." if found.noisy else ""
+        st.caption(f"**{here}** for one image; the largest subnet {largest}.{noisy}")
 
 
 def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") -> None:

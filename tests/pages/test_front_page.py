@@ -141,3 +141,14 @@ def test_csv_cells_are_no_formulas() -> None:
     text = csv_bytes(pd.DataFrame({"arch_id": ["=1+1", "010"], "accuracy": [-0.5, 0.5]})).decode()
     assert "'=1+1" in text
     assert "-0.5" in text
+
+
+def test_latency_is_measured_on_request_and_shown_with_its_spread(open_page: Open) -> None:
+    app = open_page("front")
+    [button] = [b for b in app.button if b.key == "measure-latency"]
+    button.click()
+    app.run(timeout=60)
+    assert not app.exception
+    [shown] = [c.value for c in app.caption if "for one image" in c.value]
+    assert " ms ± " in shown
+    assert "the largest subnet" in shown
