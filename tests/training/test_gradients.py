@@ -85,6 +85,19 @@ def test_the_check_notices_a_teacher_that_is_not_detached(monkeypatch: pytest.Mo
     assert distance(honest, step_of(net, strategy="sandwich")) > 1e-2
 
 
+def test_no_gradient_reaches_a_teacher_on_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, teacher = torch.randn(4, 3, requires_grad=True), torch.randn(4, 3, requires_grad=True)
+    losses.soft_cross_entropy(logits, teacher).backward()
+    assert logits.grad is not None
+    assert teacher.grad is None
+    given: list[Tensor] = []
+    for strategy, epochs in (("sandwich", 1), ("progressive_shrinking", 4)):
+        monkeypatch.setattr(losses, "soft_cross_entropy", lambda y, teacher: given.append(teacher) or y.sum() * 0)
+        one_step(small_cnn(), DATA, strategy=strategy, epochs=epochs)
+    # Three children of one sandwich; then 1, 2 and 4 draws in the phases with a frozen teacher.
+    assert [t.requires_grad for t in given] == [False] * (3 + 1 + 2 + 4)
+
+
 def test_sandwich_without_distillation_teaches_everyone_by_labels() -> None:
     net = small_cnn()
     config = {"distill": False, "n_random": 1}

@@ -162,6 +162,24 @@ def test_a_teacher_is_frozen_and_travels_with_the_checkpoint() -> None:
         assert all(torch.equal(teacher[f"teacher.{n}"], t) for n, t in full.items())
 
 
+def test_channels_are_sorted_once_before_the_first_width_and_lose_their_momentum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Momentum gathered for one channel would push another."""
+    sorted_at: list[tuple[int, int]] = []
+    honest = loop._Run._enter
+
+    def spied(run: loop._Run, phase: Phase) -> None:
+        before = weights(run.net)
+        honest(run, phase)
+        if any((before[n] != after).any() for n, after in weights(run.net).items()):
+            sorted_at.append((run.epoch, len(run.optimizer.state)))
+
+    monkeypatch.setattr(loop._Run, "_enter", spied)
+    ledger = MemoryLedger()
+    list(train(fresh_net(), digits(), settings(strategy="progressive_shrinking", epochs=8), ledger))
+    first_width = [m["phase"].startswith("width") for m in ledger.metrics()].index(True)
+    assert sorted_at == [(first_width, 0)]
+
+
 def test_data_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InvalidInput, match="does not fit"):
         list(train(fresh_net(), random_dataset(20, (3, 8, 8)), settings(), MemoryLedger()))
