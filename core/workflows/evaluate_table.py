@@ -1,8 +1,8 @@
 """Measure a whole search space: the exact front, and the ceiling for every search.
 
-The space is walked in prefix order, a slice at a time, because neighbors share their first stages. A
-slice takes about a second, so that a person can stop at any time, and what is finished is checkpointed.
-Where slices end changes nothing: a subnet's numbers do not depend on which others are measured with it.
+The space is walked once, so that every distinct prefix is computed once; values arrive in the order of
+the walk and are checkpointed on the way. A resumed run walks what is still missing. That changes
+nothing: a subnet's numbers do not depend on which others are measured with it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import io
 import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from core.errors import InvalidInput
+from core.errors import CoreError, InvalidInput
 from core.evaluation.objectives import objectives as described
 from core.pareto import non_dominated
 from core.records import Progress
@@ -28,12 +29,12 @@ from core.workflows.measuring import DataChoice, counted_columns, evaluation_dat
 if TYPE_CHECKING:
     from core.store import Ledger
 
-MeasureRows = Callable[[NDArray[np.uint8]], Mapping[str, NDArray[np.float64]]]
-"""(n, d) architectures -> objective -> (n,) values."""
+Measured = tuple[Sequence[int], Mapping[str, NDArray[np.float64]]]
+MeasureRows = Callable[[NDArray[np.uint8]], Iterator[Measured]]
+"""(n, d) architectures -> (row indices, objective -> their values), a few at a time, in any order."""
 
 MOST_ARCHITECTURES = 2_000_000
-_SLICE_SECONDS = 1.0
-_FIRST_SLICE, _LARGEST_SLICE = 32, 8192
+_YIELD_SECONDS = 0.2
 # A checkpoint holds all values so far. Writing one may take at most this share of the time.
 _CHECKPOINT_SHARE = 0.05
 EVERYTHING = ["accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes"]
@@ -90,34 +91,41 @@ def fill(
     ledger: Ledger,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Progress, None, dict[str, NDArray[np.float64]]]:
-    """Measure all rows slice by slice; returns objective -> (n,) values in the order of the rows.
+    """Measure all rows; returns objective -> (n,) values in the order of the rows.
 
     Args:
         rows: (n, d) architectures in prefix order.
         names: objectives that `measure` gives.
-        measure: called with consecutive slices of the rows.
+        measure: called once, with the rows that are still missing.
         identity: hash of what is measured; a checkpoint of something else is refused.
         ledger: keeps the checkpoints.
         clock: seconds that only grow.
     """
-    values, done = _resumed(ledger, rows, names, identity)
-    size, due = _FIRST_SLICE, clock()
-    while done < len(rows):
-        start = clock()
-        part = measure(rows[done : done + size])
-        taken = min(size, len(rows) - done)
-        for index, name in enumerate(names):
-            values[done : done + taken, index] = part[name]
-        done += taken
-        end = clock()
-        if end >= due or done == len(rows):
-            ledger.checkpoint(_packed(values[:done], names, identity), fraction=done / len(rows))
-            due = clock() + (clock() - end) / _CHECKPOINT_SHARE
-        seconds = max(end - start, 1e-6)
-        size = int(np.clip(size * _SLICE_SECONDS / seconds, size // 4 + 1, min(size * 4, _LARGEST_SLICE)))
-        yield Progress(
-            done / len(rows), f"{done:,} of {len(rows):,} architectures measured.", {"evaluations": done}
-        )
+    values = _resumed(ledger, rows, names, identity)
+    left = np.flatnonzero(np.isnan(values).any(axis=1))
+    done, due, shown = len(rows) - len(left), clock(), clock()
+
+    def save() -> None:
+        ledger.checkpoint(_packed(values, names, identity), fraction=done / len(rows))
+
+    try:
+        for indices, found in measure(rows[left]) if len(left) else ():
+            for column, name in enumerate(names):
+                values[left[indices], column] = found[name]
+            done += len(indices)
+            now = clock()
+            if now >= due:
+                save()
+                due = clock() + (clock() - now) / _CHECKPOINT_SHARE
+            if clock() - shown >= _YIELD_SECONDS or done == len(rows):
+                shown = clock()
+                yield Progress(done / len(rows), f"{done:,} of {len(rows):,} architectures measured.", {"evaluations": done})
+    except GeneratorExit:
+        # A person cancelled: keep what the next checkpoint would have held.
+        with suppress(CoreError):
+            save()
+        raise
+    save()
     return {name: values[:, index] for index, name in enumerate(names)}
 
 
@@ -126,7 +134,7 @@ def _by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Seq
     supernet = library.load(entry)
     from core.evaluation import evaluator
 
-    return lambda rows: evaluator.evaluate_table(supernet, rows, names, data)
+    return lambda rows: evaluator.walk(supernet, rows, names, data)
 
 
 def _packed(values: NDArray[np.float64], names: Sequence[str], identity: str) -> bytes:
@@ -136,23 +144,19 @@ def _packed(values: NDArray[np.float64], names: Sequence[str], identity: str) ->
     return buffer.getvalue()
 
 
-def _resumed(
-    ledger: Ledger, rows: NDArray[np.uint8], names: Sequence[str], identity: str
-) -> tuple[NDArray[np.float64], int]:
-    """Values so far, NaN where none, and how many rows they fill."""
-    values = np.full((len(rows), len(names)), np.nan)
+def _resumed(ledger: Ledger, rows: NDArray[np.uint8], names: Sequence[str], identity: str) -> NDArray[np.float64]:
+    """(rows, names) values so far, NaN where there is none yet."""
     kept = ledger.latest_checkpoint()
     if kept is None:
-        return values, 0
+        return np.full((len(rows), len(names)), np.nan)
     with np.load(io.BytesIO(kept), allow_pickle=False) as stored:
-        about, finished = json.loads(str(stored["about"])), stored["values"]
-    if about != {"names": list(names), "identity": identity} or len(finished) > len(rows):
+        about, values = json.loads(str(stored["about"])), stored["values"]
+    if about != {"names": list(names), "identity": identity} or values.shape != (len(rows), len(names)):
         raise InvalidInput(
             "The supernet or the objectives have changed since this run was interrupted. What was measured is kept; "
             "start a new run."
         )
-    values[: len(finished)] = finished
-    return values, len(finished)
+    return np.asarray(values, dtype=np.float64)
 
 
 def _summary(names: Sequence[str], table: Mapping[str, NDArray[np.float64]]) -> str:
