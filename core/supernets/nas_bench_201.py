@@ -165,7 +165,7 @@ class CellStage(Stage):
                 assert isinstance(norm, ElasticBatchNorm)
                 target = plain_conv(cell, edge)
                 target.weight.copy_(conv.weight)
-                cell.convs[str(edge)][2] = norm.extract(self.channels, statistics)  # type: ignore[index]
+                cell.convs[str(edge)][2] = norm.extract(self.channels, statistics)  # type: ignore[index, operator]
         return cell
 
     def cost(self, arch: Sequence[int]) -> StageCost:
@@ -180,7 +180,7 @@ class CellStage(Stage):
 
 def plain_conv(cell: plain.Cell, edge: int) -> nn.Conv2d:
     """The convolution on an edge of an extracted cell."""
-    conv = cell.convs[str(edge)][1]  # type: ignore[index]
+    conv = cell.convs[str(edge)][1]  # type: ignore[index, operator]
     assert isinstance(conv, nn.Conv2d)
     return conv
 
