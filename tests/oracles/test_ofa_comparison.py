@@ -1,0 +1,38 @@
+"""Once-for-all's own network, evaluated by its own code and by our stages, in float64: the same logits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = os.environ.get("PARETOSCOPE_OFA", "")
+# Its own interpreter: their package wants stand-ins for torchvision, and warns.
+CHECK = """
+import sys
+from pathlib import Path
+sys.path[:0] = ["benchmarks", "."]
+import torch
+import ofa_comparison as comparison
+from core.evaluation.evaluator import EvaluationData
+torch.set_default_dtype(torch.float64)
+net = comparison.their_network(comparison.import_ofa(Path(sys.argv[1])))
+single = comparison.random_data()
+data = EvaluationData(single.images.double(), single.labels, single.calibration_rows, single.spans)
+chain = comparison.Chain(net)
+rows = chain.space.array()
+assert len(rows) == 1024
+for index in (0, 511, 1023):
+    difference, same = comparison.agreement(chain, net, rows[index], data)
+    assert difference < 1e-9 and same == 1.0, (index, difference, same)
+"""
+
+
+@pytest.mark.skipif(not FOLDER, reason="PARETOSCOPE_OFA does not name a checkout of once-for-all")
+def test_our_stages_compute_what_their_network_computes() -> None:
+    done = subprocess.run([sys.executable, "-c", CHECK, FOLDER], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
