@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli import flags, tables
-from core.cli.driving import resume_run, open_store, run_workflow
+from core.cli.driving import open_store, resume_run, run_workflow
 from core.errors import CoreError, InvalidInput, StorageFailed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)

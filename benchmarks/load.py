@@ -1,6 +1,6 @@
 """How long a click on the Front page takes when a class uses it while a training runs.
 
-    python -m tests.e2e.session_load [--sessions 30] [--seconds 40] [--no-training]
+    python benchmarks/load.py [--sessions 30] [--seconds 40] [--no-training]
 
 Sessions are websocket clients that speak Streamlit's protocol: each opens the page, then selects a
 random point of the front every few seconds. Printed are milliseconds from sending the click to the end
@@ -13,10 +13,13 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import websockets
