@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from core.supernets import FAMILIES
 from core.training import checkpoint, loop
 from core.training.config import TrainingConfig
 from core.training.loop import learning_rate, make_optimizer, train
-from core.training.strategies import Phase
+from core.training.strategies import STRATEGIES, Phase
 from tests.helpers.nets import random_dataset
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings, weights, with_labels
 
@@ -149,6 +150,18 @@ def test_seed_decides_and_global_generators_do_not() -> None:
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES.names())
+def test_global_generators_stand_where_they_stood(strategy: str) -> None:
+    torch.manual_seed(1)
+    np.random.seed(2)
+    random.seed(3)
+    before = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    list(train(fresh_net(), digits(), settings(strategy=strategy, shift=1, flip=True), MemoryLedger()))
+    assert torch.equal(torch.get_rng_state(), before[0])
+    np.testing.assert_equal(np.random.get_state(), before[1])
+    assert random.getstate() == before[2]
+
+
 def test_a_teacher_is_frozen_and_travels_with_the_checkpoint() -> None:
     ledger = RecordingLedger()
     list(train(fresh_net(), digits(), settings(strategy="progressive_shrinking", epochs=6), ledger))
@@ -234,6 +247,25 @@ def test_a_loss_that_breaks_in_the_last_draw_of_an_epoch_is_not_saved(strategy: 
     assert finite(ledger.checkpoints[0])
 
 
+def test_what_divergence_left_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a fault of one moment, the kept checkpoint leads to the weights of a run without it."""
+    whole, net, ledger = fresh_net(), fresh_net(), MemoryLedger()
+    list(train(whole, digits(), settings(), MemoryLedger()))
+    honest, calls = loop.draw_loss, [0]
+
+    def broken(logits: Tensor, *rest: object) -> Tensor:
+        calls[0] += 1
+        return honest(logits, *rest) * (math.nan if calls[0] == 30 else 1)
+
+    monkeypatch.setattr(loop, "draw_loss", broken)
+    with pytest.raises(CoreError, match="diverged in epoch 3"):
+        list(train(net, digits(), settings(), ledger))
+    monkeypatch.setattr(loop, "draw_loss", honest)
+    assert digest(net) != digest(whole)
+    list(train(net, digits(), settings(), ledger))
+    assert digest(net) == digest(whole)
+
+
 def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     """A finite loss can have a gradient that is not."""
     honest, calls = loop.draw_loss, [0]
@@ -254,9 +286,11 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_saved(monkeypat
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("strategy", ["sandwich", "progressive_shrinking"])
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_resuming_gives_the_same_bits_with_either_optimizer(optimizer: str, cut: int) -> None:
-    config = settings(epochs=4, optimizer=optimizer, learning_rate=0.01, shift=1)
+def test_resuming_gives_the_same_bits_with_either_optimizer(optimizer: str, strategy: str, cut: int) -> None:
+    """Four epochs of progressive shrinking are four phases: every cut is a boundary."""
+    config = settings(epochs=4, strategy=strategy, optimizer=optimizer, learning_rate=0.01, shift=1)
     recorded, whole = RecordingLedger(), fresh_net()
     list(train(whole, digits(), config, recorded))
     ledger, net = MemoryLedger(), fresh_net(seed=9)
