@@ -1,0 +1,40 @@
+"""200 random subnets of the shipped supernet: in place, extracted and as ONNX they compute the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.export.exporting import export_subnet
+from core.export.subnet import extract_subnet
+from core.workflows import library
+
+N = 200
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    entry = library.find(None, "digits-cnn")
+    return library.load(entry), library.dataset(entry)
+
+
+def test_in_place_extracted_and_onnx_agree(shipped) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    net, dataset = shipped
+    rows = np.unique(net.space.sample_array(2 * N, np.random.default_rng(200)), axis=0)
+    rows = np.random.default_rng(1).permutation(rows)[:N]
+    assert len(rows) == N
+    images, calibration = torch.from_numpy(dataset.test.x[:64]), torch.from_numpy(dataset.calibration.x)
+    worst_extracted = worst_onnx = 0.0
+    for row in rows.tolist():
+        expected = net(images, row, net.calibrate(row, calibration))
+        subnet = extract_subnet(net, row, dataset, splits=())
+        worst_extracted = max(worst_extracted, float((subnet.net(images) - expected).abs().max()))
+        session = onnxruntime.InferenceSession(export_subnet(subnet, "onnx").data, options, providers=["CPUExecutionProvider"])
+        [logits] = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+        worst_onnx = max(worst_onnx, float(np.abs(logits - expected.numpy()).max()))
+    assert worst_extracted <= 1e-5
+    assert worst_onnx <= 1e-4
