@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import NotFound
+from core.syntax import parse
 
 T = TypeVar("T", bound=type)
 
@@ -112,7 +113,7 @@ class Registry:
         found: dict[str, PluginInfo] = {}
         for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
             module = self.package if path.stem == "__init__" else f"{self.package}.{path.stem}"
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for node in parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.ClassDef) and (name := self._registered_name(node)):
                     found[name] = self._read(node, name, module)
         return found

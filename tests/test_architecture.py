@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Low to high; names on one line may import each other, and anything above.
 LAYERS = [
-    {"errors", "registry", "settings", "seeding", "runtime"},
+    {"errors", "syntax", "registry", "settings", "seeding", "runtime"},
     {"spaces", "records"},
     {"pareto", "similarity"},
     {"datasets"},

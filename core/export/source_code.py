@@ -8,20 +8,16 @@ running it, and builds the network it describes.
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
-import threading
 from collections.abc import Mapping
-from types import ModuleType
 
 from torch import nn
 
 from core.errors import CoreError
+from core.syntax import parse, source_of
 
 _ALLOWED = frozenset({"torch", "safetensors"}) | sys.stdlib_module_names
 
-_PARSING = threading.Lock()
-_ATTEMPTS = 20
 _TOP_LEVEL = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
 
 _LOADER = '''
@@ -36,33 +32,6 @@ def load(path: str | Path | None = None) -> nn.Sequential:
 '''
 
 
-def _parse(text: str) -> ast.Module:
-    """The syntax tree of a text.
-
-    In CPython 3.11 two threads that build syntax trees at once can trip over a counter they share
-    (SystemError, "AST constructor recursion depth mismatch"). Our own threads wait for each other;
-    for everybody else's, such as a page being compiled, we try again.
-    """
-    with _PARSING:
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return ast.parse(text)
-            except SystemError:
-                continue
-        return ast.parse(text)
-
-
-def _source_of(thing: type | ModuleType) -> str:
-    """`inspect.getsource`, which builds a syntax tree too."""
-    with _PARSING:
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return inspect.getsource(thing)
-            except SystemError:
-                continue
-        return inspect.getsource(thing)
-
-
 def write_source(net: nn.Sequential, about: str) -> str:
     """The text of `model.py`.
 
@@ -74,7 +43,7 @@ def write_source(net: nn.Sequential, about: str) -> str:
         CoreError: a block does not say how it was constructed, or needs more than torch.
     """
     classes = block_classes(net)
-    sources = "\n\n".join(_source_of(cls).rstrip() + "\n" for cls in classes.values())
+    sources = "\n\n".join(source_of(cls).rstrip() + "\n" for cls in classes.values())
     build = (
         "def build() -> nn.Sequential:\n"
         '    """The network with fresh weights."""\n'
@@ -113,7 +82,7 @@ def rebuild(source: str, classes: Mapping[str, type[nn.Module]]) -> nn.Sequentia
         CoreError: the text is not Python, imports too much, or holds other code than it should.
     """
     try:
-        tree = _parse(source)
+        tree = parse(source)
         compile(tree, "model.py", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise CoreError("The generated model.py is not valid Python.") from error
@@ -122,13 +91,13 @@ def rebuild(source: str, classes: Mapping[str, type[nn.Module]]) -> nn.Sequentia
     if not all(isinstance(node, _TOP_LEVEL) for node in tree.body[1:]):
         raise CoreError("The generated model.py holds more than imports, blocks and functions.")
     pasted = {node.name: ast.dump(node) for node in tree.body if isinstance(node, ast.ClassDef)}
-    if pasted != {name: ast.dump(_parse(_source_of(cls)).body[0]) for name, cls in classes.items()}:
+    if pasted != {name: ast.dump(parse(source_of(cls)).body[0]) for name, cls in classes.items()}:
         raise CoreError("The generated model.py does not hold the blocks of this subnet.")
     match [node for node in tree.body if isinstance(node, ast.FunctionDef)]:
         case [
             ast.FunctionDef(name="build", body=[ast.Expr(), ast.Return(value=ast.Call() as call)]),
             ast.FunctionDef(name="load") as load,
-        ] if ast.dump(load) == ast.dump(_parse(_LOADER).body[0]):
+        ] if ast.dump(load) == ast.dump(parse(_LOADER).body[0]):
             return _construct(call, classes)  # type: ignore[return-value]
     raise CoreError("The generated model.py does not build a network.")
 
@@ -164,12 +133,12 @@ def _literal(text: str) -> object:
 
 def _imports(classes: Mapping[str, type], text: str) -> str:
     """The import lines that the text uses, standard library first, in one order."""
-    used = {node.id for node in ast.walk(_parse(text)) if isinstance(node, ast.Name)}
+    used = {node.id for node in ast.walk(parse(text)) if isinstance(node, ast.Name)}
     wanted = {"from __future__ import annotations": None, "from pathlib import Path": None}
     wanted |= {"from safetensors.torch import load_file": None, "from torch import nn": None}
     names: dict[str, set[str]] = {}
     for module in {cls.__module__ for cls in classes.values()}:
-        for node in _parse(_source_of(sys.modules[module])).body:
+        for node in parse(source_of(sys.modules[module])).body:
             if isinstance(node, ast.Import):
                 wanted |= {f"import {_alias(a)}": None for a in node.names if (a.asname or a.name.split(".")[0]) in used}
             elif isinstance(node, ast.ImportFrom):
