@@ -14,18 +14,21 @@ set of weights at once. Three ways through the same chain:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
 from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
 from core.supernets.statistics import ElasticBatchNorm, Statistics
+
+MOST_CHANNELS, MOST_SIDE, MOST_CLASSES = 64, 1024, 10_000
 
 
 @dataclass(frozen=True)
@@ -243,3 +246,18 @@ class ImageConfig(BaseModel):
     classes: int = 10
     pixel_mean: tuple[float, ...] = (0.0,)
     pixel_std: tuple[float, ...] = (1.0,)
+
+    @model_validator(mode="after")
+    def _possible(self) -> ImageConfig:
+        # Also read from strangers' files: what passes here must build and run in bounded memory.
+        channels, height, width = self.input_shape
+        if not 1 <= channels <= MOST_CHANNELS or not all(1 <= side <= MOST_SIDE for side in (height, width)):
+            raise ValueError(f"images have 1 to {MOST_CHANNELS} channels and sides from 1 to {MOST_SIDE:,}")
+        if not 1 <= self.classes <= MOST_CLASSES:
+            raise ValueError(f"there are 1 to {MOST_CLASSES:,} classes")
+        for constants in (self.pixel_mean, self.pixel_std):
+            if len(constants) not in (1, channels) or not all(math.isfinite(v) and abs(v) <= 1e6 for v in constants):
+                raise ValueError("pixel constants must be moderate numbers, one per channel")
+        if min(self.pixel_std) < 1e-6:
+            raise ValueError("pixel_std must be positive")
+        return self

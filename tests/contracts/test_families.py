@@ -19,7 +19,7 @@ from core.supernets.base import BranchContext, Supernet
 from core.supernets.files import build, dump_supernet, load_supernet
 from tests.helpers.nets import disturb
 
-SHAPES = [(1, 8, 8), (3, 12, 12)]
+SHAPES = [(1, 8, 8), (3, 14, 14)]  # 14 halves to 7: an odd map or grid of tokens
 CALIBRATION = 16
 
 
@@ -144,16 +144,87 @@ def test_choices_that_do_not_matter_change_nothing(net, images) -> None:
         assert net.costs(free) == net.costs(canonical)
 
 
-def test_a_step_moves_only_the_drawn_subnets_weights(net, images) -> None:
-    """Gradients of the smallest subnet touch no more numbers than it has."""
-    # A transformed kernel reads more of the large one than it keeps; cropped ones do not.
+def test_stages_declare_every_choice_they_depend_on(net, images) -> None:
+    """Random values for all choices a stage neither reads nor sees change nothing in it."""
+    rng = np.random.default_rng(6)
+    met = 0
+    for arch in (net.space.sample(rng) for _ in range(6)):
+        x = images[:CALIBRATION]
+        for stage in net.stages:
+            kept = [net.space.position[name] for name in (*stage.reads, *stage.sees)]
+            for _ in range(4):
+                other = list(net.space.sample(rng))
+                for index in kept:
+                    other[index] = arch[index]
+                other = net.space.canonical(other)
+                if any(other[index] != arch[index] for index in kept):
+                    continue  # a choice that no longer matters
+                met += other != arch
+                assert stage.key(other) == stage.key(arch)
+                if stage.key(arch) is not None:
+                    assert stage.cost(other) == stage.cost(arch)
+                    assert torch.equal(stage(x, other), stage(x, arch)), type(stage).__name__
+            if stage.key(arch) is not None:
+                x = stage(x, arch)
+    assert met > 20
+
+
+def cropping(net: Supernet) -> Supernet:
+    """The same family without kernel matrices, so that every weight of a subnet is one of the supernet's."""
     cropped = {"kernel_transform": False} if "kernel_transform" in type(net.config).model_fields else {}
-    net = disturb(type(net)(net.config.model_copy(update=cropped)))
-    net(images, net.smallest).square().mean().backward()
-    used = sum(int((p.grad != 0).sum()) for p in net.parameters() if p.grad is not None)
-    size = CostTable.of(net).params(np.array([net.smallest], np.uint8))[0]
-    total = sum(p.numel() for p in net.parameters())
-    assert 0 < used <= size < total
+    return disturb(type(net)(net.config.model_copy(update=cropped)))
+
+
+def slices(net: Supernet, arch: tuple[int, ...], images: Tensor) -> dict[str, Tensor]:
+    """Which numbers of the supernet a subnet is made of: number them all, extract, read the numbers."""
+    statistics = net.calibrate(arch, images)
+    saved = {name: p.detach().clone() for name, p in net.named_parameters()}
+    first, place = 0, {}
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            ids = torch.arange(first, first + parameter.numel())
+            parameter.copy_(ids.view_as(parameter))
+            place[name], first = first, first + parameter.numel()
+        assert first < 2**24  # exact in float32
+        found = torch.cat([p.flatten() for p in net.extract(arch, statistics).parameters()]).long()
+        for name, parameter in net.named_parameters():
+            parameter.copy_(saved[name])
+    assert len(found) == len(found.unique()), "one number of the supernet serves twice in a subnet"
+    used = torch.zeros(first, dtype=torch.bool)
+    used[found] = True
+    return {name: used[place[name] : place[name] + p.numel()].view_as(p) for name, p in net.named_parameters()}
+
+
+def test_a_step_moves_the_drawn_subnets_weights_and_no_others(net, images, archs) -> None:
+    net = cropping(net)
+    for arch in archs[:5]:
+        inside = slices(net, arch, images)
+        before = {name: p.detach().clone() for name, p in net.named_parameters()}
+        net.zero_grad()
+        net(images, arch).square().mean().backward()
+        torch.optim.SGD(net.parameters(), lr=0.1).step()
+        moved = 0
+        for name, parameter in net.named_parameters():
+            outside = ~inside[name]
+            assert torch.equal(parameter.detach()[outside], before[name][outside]), name
+            moved += int((parameter.detach() != before[name]).sum())
+        # A drawn cell may hold convolutions that lead nowhere; the two extremes do not.
+        if arch in (net.smallest, net.largest):
+            assert moved > 0.7 * sum(int(mask.sum()) for mask in inside.values())
+        with torch.no_grad():
+            for name, parameter in net.named_parameters():
+                parameter.copy_(before[name])
+
+
+def test_weights_outside_a_subnet_do_not_reach_its_output(net, images, archs) -> None:
+    net = cropping(net)
+    for arch in archs[:5]:
+        inside = slices(net, arch, images)
+        with torch.no_grad():
+            before = net(images, arch)
+            for name, parameter in net.named_parameters():
+                parameter[~inside[name]] = 1e3
+            assert torch.equal(net(images, arch), before)
 
 
 def test_forward_is_differentiable_for_every_architecture(net, images, archs) -> None:
