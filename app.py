@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-st.set_page_config(page_title="Paretoscope", page_icon=":material/show_chart:", layout="wide", initial_sidebar_state=230)
+st.set_page_config(
+    page_title="Paretoscope", page_icon=":material/show_chart:", layout="wide", initial_sidebar_state=230
+)
 
 PAGES = [
     st.Page("pages/front.py", title="Front", icon=":material/show_chart:", default=True),

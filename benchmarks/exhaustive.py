@@ -101,9 +101,15 @@ def own_space(sample: int) -> None:
     single = float(np.median(singles))
     shared, separate = distinct_macs(net, rows)
     rate, images = gemm_rate(), len(data.labels)
-    print(f"digits-cnn: {len(rows):,} subnets, {images} images each (calibration, validation, test), one thread")
-    print(f"  shared evaluation        {whole:8.1f} s, again {again:.1f} s   ({min(whole, again) / len(rows) * 1e3:.2f} ms a subnet)")
-    print(f"  one by one               {single * len(rows):8.1f} s   (median {single * 1e3:.1f} ms of {sample} subnets, batches of {batch})")
+    print(
+        f"digits-cnn: {len(rows):,} subnets, {images} images each (calibration, validation, test), one thread"
+    )
+    print(
+        f"  shared evaluation        {whole:8.1f} s, again {again:.1f} s   ({min(whole, again) / len(rows) * 1e3:.2f} ms a subnet)"
+    )
+    print(
+        f"  one by one               {single * len(rows):8.1f} s   (median {single * 1e3:.1f} ms of {sample} subnets, batches of {batch})"
+    )
     print(f"  ratio                    {single * len(rows) / max(whole, again):8.1f} x   (goal: at least 10)")
     print(f"  same accuracies          {agree} of {sample} sampled subnets")
     print(f"  MACs one by one / shared {separate / shared:8.1f} x")
@@ -117,13 +123,16 @@ def best_batch(net: Supernet, rows: np.ndarray, data: EvaluationData) -> int:
     cost = {}
     for batch in (100, 200, 1000):
         cost[batch] = min(
-            cpu_seconds(lambda batch=batch: [one_by_one(net, r.tolist(), data, batch) for r in rows]) for _ in range(2)
+            cpu_seconds(lambda batch=batch: [one_by_one(net, r.tolist(), data, batch) for r in rows])
+            for _ in range(2)
         )
     return min(cost, key=cost.__getitem__)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--one-by-one", type=int, default=60, help="subnets to measure one by one")
     parser.add_argument("--ofa", type=Path, help="folder of a once-for-all checkout")
     options = parser.parse_args()

@@ -99,8 +99,12 @@ async def measure(address: str, sessions: int, seconds: float) -> None:
     await asyncio.sleep(_SETTLE_SECONDS)
     clicks = [ms for each in await asyncio.gather(*(visit(v, seconds) for v in visitors)) for ms in each]
     p50, p95, p99 = np.percentile(clicks, [50, 95, 99])
-    print(f"first visitor {first:.0f} ms, the others all at once: median {statistics.median(opened or [first]):.0f} ms")
-    print(f"{len(clicks)} clicks of {sessions} sessions: p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+    print(
+        f"first visitor {first:.0f} ms, the others all at once: median {statistics.median(opened or [first]):.0f} ms"
+    )
+    print(
+        f"{len(clicks)} clicks of {sessions} sessions: p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms"
+    )
 
 
 def start_training(home: Path) -> Any:
@@ -118,7 +122,9 @@ def start_training(home: Path) -> Any:
 
 def main() -> None:
     """Start a server, a training and the visitors."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sessions", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--no-training", action="store_true")

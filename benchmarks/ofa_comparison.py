@@ -52,7 +52,12 @@ def import_ofa(folder: Path) -> Any:
                 raise AttributeError(name)
             return type(name, (), {})
 
-    for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional", "torchvision.datasets"):
+    for name in (
+        "torchvision",
+        "torchvision.transforms",
+        "torchvision.transforms.functional",
+        "torchvision.datasets",
+    ):
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, Stub(name))
@@ -79,7 +84,9 @@ def their_network(cls: Any) -> nn.Module:
     return net.eval()
 
 
-def their_subnet(net: Any, kernels: Sequence[int], expansions: Sequence[int], batches: Sequence[Tensor]) -> nn.Module:
+def their_subnet(
+    net: Any, kernels: Sequence[int], expansions: Sequence[int], batches: Sequence[Tensor]
+) -> nn.Module:
     """One subnet, extracted and recalibrated their way."""
     from ofa.imagenet_classification.elastic_nn.utils import set_running_statistics
 
@@ -112,7 +119,9 @@ def their_loop(net: Any, kernels: Sequence[int], expansions: Sequence[int], data
 def batch_norm(x: Tensor, norm: nn.BatchNorm2d, rows: int, channels: Tensor | None = None) -> Tensor:
     """BatchNorm of (c, h, w, n) in place, statistics from the first `rows` samples."""
     c = x.shape[0]
-    weight, bias = (norm.weight[:c], norm.bias[:c]) if channels is None else (norm.weight[channels], norm.bias[channels])
+    weight, bias = (
+        (norm.weight[:c], norm.bias[:c]) if channels is None else (norm.weight[channels], norm.bias[channels])
+    )
     flat = x.view(c, -1, x.shape[-1])
     head = flat[:, :, :rows]
     x.sub_(head.mean((1, 2)).view(c, 1, 1, 1))
@@ -157,11 +166,17 @@ class BlockStage(Stage):
         rows, inner, (c, height, width, n) = context.calibration_rows, self.inner, x.shape
         middle = self._middle(c, EXPANSIONS[-1])
         expand = inner.inverted_bottleneck.conv.conv.weight[:middle, :c].flatten(1)
-        h = self.activation(batch_norm((expand @ x.view(c, -1)).view(middle, height, width, n), inner.inverted_bottleneck.bn.bn, rows))
+        h = self.activation(
+            batch_norm(
+                (expand @ x.view(c, -1)).view(middle, height, width, n), inner.inverted_bottleneck.bn.bn, rows
+            )
+        )
         matrix, out = self._depthwise(middle, (height, width), context)
         deep = torch.bmm(matrix, h.view(middle, -1, n)).view(middle * len(KERNELS), *out, n)
         channels = torch.arange(middle).repeat_interleave(len(KERNELS))
-        deep = self.activation(batch_norm(deep, inner.depth_conv.bn.bn, rows, channels)).view(middle, len(KERNELS), *out, n)
+        deep = self.activation(batch_norm(deep, inner.depth_conv.bn.bn, rows, channels)).view(
+            middle, len(KERNELS), *out, n
+        )
         results = []
         for arch in archs:
             kernel, expansion = (int(self.option(arch, name)) for name in self.reads)
@@ -169,7 +184,9 @@ class BlockStage(Stage):
             results.append(self._project(chosen, x, rows))
         return results
 
-    def _depthwise(self, middle: int, size: tuple[int, int], context: BranchContext) -> tuple[Tensor, tuple[int, int]]:
+    def _depthwise(
+        self, middle: int, size: tuple[int, int], context: BranchContext
+    ) -> tuple[Tensor, tuple[int, int]]:
         """(channels, kernels * h'w', hw) matrices of the depthwise convolution, and the output size."""
         stride = self.inner.stride
         out = (-(-size[0] // stride), -(-size[1] // stride))
@@ -190,11 +207,17 @@ class BlockStage(Stage):
 
             squeezed = int(make_divisible(middle // 4, divisor=MyNetwork.CHANNEL_DIVISIBLE))
             pooled = h.mean((1, 2))
-            gate = torch.addmm(se.reduce.bias[:squeezed, None], se.reduce.weight[:squeezed, :middle, 0, 0], pooled).relu_()
-            gate = torch.addmm(se.expand.bias[:middle, None], se.expand.weight[:middle, :squeezed, 0, 0], gate)
+            gate = torch.addmm(
+                se.reduce.bias[:squeezed, None], se.reduce.weight[:squeezed, :middle, 0, 0], pooled
+            ).relu_()
+            gate = torch.addmm(
+                se.expand.bias[:middle, None], se.expand.weight[:middle, :squeezed, 0, 0], gate
+            )
             h = h * F.hardsigmoid(gate, inplace=True)[:, None, None]
         project = inner.point_linear.conv.conv.weight[:, :middle].flatten(1)
-        y = batch_norm((project @ h.reshape(middle, -1)).view(-1, height, width, n), inner.point_linear.bn.bn, rows)
+        y = batch_norm(
+            (project @ h.reshape(middle, -1)).view(-1, height, width, n), inner.point_linear.bn.bn, rows
+        )
         return y.add_(x) if self.block.shortcut is not None else y
 
 
@@ -215,7 +238,9 @@ class HeadStage(Stage):
         pooled = F.hardswish(rest, inplace=True).mean(1)
         mixed = F.hardswish(self.mix.conv.weight.flatten(1) @ pooled, inplace=True)
         logits = x.new_zeros(n, CLASSES)
-        logits[rows:] = torch.addmm(self.classifier.linear.bias[:, None], self.classifier.linear.weight, mixed).T
+        logits[rows:] = torch.addmm(
+            self.classifier.linear.bias[:, None], self.classifier.linear.weight, mixed
+        ).T
         return [logits]
 
 
@@ -238,7 +263,9 @@ class Chain:
 def random_data() -> EvaluationData:
     """Smooth random images; labels do not matter."""
     generator = torch.Generator().manual_seed(1)
-    images = F.interpolate(torch.rand(CALIBRATION + VALIDATION, 3, 8, 8, generator=generator), size=32, mode="bilinear")
+    images = F.interpolate(
+        torch.rand(CALIBRATION + VALIDATION, 3, 8, 8, generator=generator), size=32, mode="bilinear"
+    )
     labels = torch.randint(0, CLASSES, (len(images),), generator=generator)
     return EvaluationData(images, labels, CALIBRATION, {"validation": slice(CALIBRATION, len(images))})
 
@@ -259,7 +286,9 @@ def agreement(chain: Chain, net: Any, row: np.ndarray, data: EvaluationData) -> 
     """
     kernels, expansions = settings_of(chain.space, row)
     with torch.no_grad():
-        theirs = their_subnet(net, kernels, expansions, [data.images[:CALIBRATION]])(data.images[CALIBRATION:])
+        theirs = their_subnet(net, kernels, expansions, [data.images[:CALIBRATION]])(
+            data.images[CALIBRATION:]
+        )
     ours = our_logits(chain, row, data)
     same = (theirs.argmax(1) == ours.argmax(1)).double().mean()
     return float((theirs - ours).abs().max() / theirs.abs().max()), float(same)
@@ -285,16 +314,22 @@ def compare(folder: Path, sample: int = 12) -> float:
     theirs += [their_loop(net, *settings_of(chain.space, rows[i]), data) for i in picked[sample // 2 :]]
     each = float(np.median(theirs))
     ratio = each * len(rows) / ours
-    print(f"once-for-all: its network of {done:,} subnets, {CALIBRATION} calibration and {VALIDATION} validation images")
+    print(
+        f"once-for-all: its network of {done:,} subnets, {CALIBRATION} calibration and {VALIDATION} validation images"
+    )
     print(f"  its own loop             {each * len(rows):8.1f} s   (median {each:.3f} s of {sample} subnets)")
     print(f"  shared evaluation        {ours:8.1f} s")
     print(f"  ratio                    {ratio:8.1f} x   (goal: at least 20)")
-    print(f"  logits differ by at most {max(differences):.1e} of the largest; same answers {min(equal):.2%} (4 subnets)")
+    print(
+        f"  logits differ by at most {max(differences):.1e} of the largest; same answers {min(equal):.2%} (4 subnets)"
+    )
     return ratio
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--ofa", type=Path, required=True, help="folder of a once-for-all checkout")
     heavy_imports()
     compare(parser.parse_args().ofa)

@@ -26,7 +26,9 @@ POINTS = ".st-key-front-chart .scatterlayer path.point"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
     seconds, errors = [], 0
@@ -47,7 +49,9 @@ def main() -> None:
             page.context.close()
         browser.close()
     low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
-    print(f"server start to first front: {low:.1f} / {middle:.1f} / {high:.1f} s (min / median / max of {repeats}; goal 5 s)")
+    print(
+        f"server start to first front: {low:.1f} / {middle:.1f} / {high:.1f} s (min / median / max of {repeats}; goal 5 s)"
+    )
     print(f"exceptions on the other pages: {errors}; load average {os.getloadavg()[0]:.1f}")
 
 

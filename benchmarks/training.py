@@ -57,10 +57,16 @@ def run(dataset: Dataset, strategy: str, epochs: int, seed: int) -> tuple[dict[s
     seconds = time.process_time() - start
     rows = net.space.sample_array(N_RANDOM, stream(0, "benchmark"))
     rows = np.unique(np.concatenate([np.array([net.smallest, net.largest], np.uint8), rows]), axis=0)
-    accuracies = evaluate_table(net, rows, ("test_accuracy",), EvaluationData.of(dataset, ("test",)))["test_accuracy"]
+    accuracies = evaluate_table(net, rows, ("test_accuracy",), EvaluationData.of(dataset, ("test",)))[
+        "test_accuracy"
+    ]
     found = dict(zip(map(tuple, rows.tolist()), accuracies.tolist(), strict=True))
     smallest, largest = found.pop(net.smallest), found.pop(net.largest)
-    return {"smallest": smallest, "random mean": statistics.fmean(found.values()), "largest": largest}, seconds
+    return {
+        "smallest": smallest,
+        "random mean": statistics.fmean(found.values()),
+        "largest": largest,
+    }, seconds
 
 
 def spread(values: Sequence[float]) -> float:
@@ -84,7 +90,9 @@ def main(epochs: int = 25, seeds: int = 3) -> None:
         "uniform, equal forward passes": ("uniform", SANDWICH_FORWARDS * epochs),
     }
     results: dict[str, list[dict[str, float]]] = {}
-    print(f"digits-cnn, {epochs} epochs of sandwich, {seeds} seeds, test accuracy in percent ({len(dataset.test)} images)\n")
+    print(
+        f"digits-cnn, {epochs} epochs of sandwich, {seeds} seeds, test accuracy in percent ({len(dataset.test)} images)\n"
+    )
     print(f"{'':32}{'epochs':>7}{'CPU s':>8}" + "".join(f"{name:>16}" for name in SHOWN))
     for label, (strategy, length) in arms.items():
         runs = [run(dataset, strategy, length, seed) for seed in range(seeds)]

@@ -63,7 +63,10 @@ class Registry:
 
         def decorate(cls: T) -> T:
             known = self._classes.get(name)
-            if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            if known is not None and (known.__module__, known.__qualname__) != (
+                cls.__module__,
+                cls.__qualname__,
+            ):
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
             cls.name = name  # type: ignore[attr-defined]
             self._classes[name] = cls
@@ -122,7 +125,8 @@ class Registry:
         for decorator in node.decorator_list:
             match decorator:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=variable), attr="register"), args=[ast.Constant(value=str(name))]
+                    func=ast.Attribute(value=ast.Name(id=variable), attr="register"),
+                    args=[ast.Constant(value=str(name))],
                 ) if variable == self._variable:
                     return name
         return None
@@ -140,7 +144,9 @@ class Registry:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 literals[key] = value.value
         doc = (ast.get_docstring(node) or "").strip().split("\n\n")[0].replace("\n", " ")
-        return PluginInfo(self.kind, name, literals.get("label", name), literals.get("source", ""), doc, module)
+        return PluginInfo(
+            self.kind, name, literals.get("label", name), literals.get("source", ""), doc, module
+        )
 
 
 ALL_REGISTRIES: dict[str, Registry] = {}

@@ -15,7 +15,10 @@ from pages.ui.front_table import basket_table, choose_subnet, csv_bytes, front_t
 from pages.ui.setup import note, setup
 from pages.ui.supernet_views import unmeasured
 
-setup("Front", "Which subnet should I take? Every dot is one subnet of the supernet; no other subnet beats those on the line.")
+setup(
+    "Front",
+    "Which subnet should I take? Every dot is one subnet of the supernet; no other subnet beats those on the line.",
+)
 
 view = state.current_view()
 entry = choosers.choose_supernet(resources.entries(), view.supernet)
@@ -27,7 +30,10 @@ if table is None or table.empty:
 
 goals = choosers.measured_objectives(table)
 if len(goals) < 2:
-    st.info("Only one objective was measured here, and a front needs two. Search with another one as well.", icon=":material/info:")
+    st.info(
+        "Only one objective was measured here, and a front needs two. Search with another one as well.",
+        icon=":material/info:",
+    )
     st.stop()
 with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
     y = choosers.choose_axis("Up", "y", goals, view.y, "accuracy")
@@ -35,11 +41,25 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     with st.popover("Limits", icon=":material/tune:", key="limits"):
         limits = choosers.choose_limits(revision, table, goals, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
-        log_x = choosers.choose_log("Logarithmic across", "x", view.log_x if x.name == view.x else None, x, table)
+        log_x = choosers.choose_log(
+            "Logarithmic across", "x", view.log_x if x.name == view.x else None, x, table
+        )
         log_y = choosers.choose_log("Logarithmic up", "y", view.log_y if y.name == view.y else None, y, table)
         line = st.toggle("Line through the front", value=True, key="log-line")
-        mark_knees = st.toggle("Mark the knee", value=True, key="log-knee", help="The subnet where giving up a little of one objective buys most of the other.")
-        picture = st.segmented_control("Picture format", ["svg", "png"], default="svg", required=True, key="log-picture", help="What the camera button above the chart saves.")
+        mark_knees = st.toggle(
+            "Mark the knee",
+            value=True,
+            key="log-knee",
+            help="The subnet where giving up a little of one objective buys most of the other.",
+        )
+        picture = st.segmented_control(
+            "Picture format",
+            ["svg", "png"],
+            default="svg",
+            required=True,
+            key="log-picture",
+            help="What the camera button above the chart saves.",
+        )
 
 front = resources.front(revision, (x.name, y.name), limits, table)
 if front.members.empty:
@@ -78,7 +98,11 @@ with left:
             help=f"Hypervolume {front.hypervolume:.4g}, against the reference point {format_value(front.reference[0], x)}, "
             f"{format_value(front.reference[1], y)}.",
         )
-    changes, other, stages, rows, basket = st.tabs(["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"])
+    changes, other, stages, rows, basket = st.tabs(
+        ["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"],
+        key="front-tabs",
+        on_change="rerun",
+    )
     with changes:
         tried = what_if.try_changes(shown, arch)
     with other:
@@ -86,8 +110,13 @@ with left:
     with stages:
         subnet_card.stage_table(entry, arch)
     with rows:
-        front_table(front, goals)
-        st.download_button("CSV", lambda f=front: csv_bytes(f.table), f"front-{entry.supernet_id}.csv", "text/csv", key="front-csv", on_click="ignore", icon=":material/table:")
+        # Only while looked at: the browser loads a megabyte for its first table, and the chart comes first.
+        if rows.open:
+            front_table(front, goals)
+            st.download_button(
+                "CSV", lambda f=front: csv_bytes(f.table), f"front-{entry.supernet_id}.csv", "text/csv", key="front-csv",
+                on_click="ignore", icon=":material/table:",
+            )  # fmt: skip
     with basket:
         basket_table(shown)
     ghost, here = what_if.ghost(tried, values, x, y)
@@ -100,5 +129,5 @@ with left:
 
 link = state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits))
 with st.expander("Link to this view"):
-    st.code(f"/?{urlencode(link)}", language=None)
+    st.text_input("Address", f"/?{urlencode(link)}", label_visibility="collapsed")
     note("Opening this address shows the same supernet, axes, limits and subnet.")

@@ -9,7 +9,10 @@ from pages.ui import resources, run_views
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.setup import empty, setup
 
-setup("Runs", "What is going on? Every training, search and evaluation, with its progress, its log and its files.")
+setup(
+    "Runs",
+    "What is going on? Every training, search and evaluation, with its progress, its log and its files.",
+)
 
 store = resources.store_or_none()
 if store is None:
@@ -17,7 +20,11 @@ if store is None:
 resources.jobs()  # runs of a server that died are marked as interrupted before they are shown
 
 if not all_runs():
-    empty("Nothing has run yet. Train a supernet of your own, or search one that is here.", page="pages/supernets.py", label="Train a supernet")
+    empty(
+        "Nothing has run yet. Train a supernet of your own, or search one that is here.",
+        page="pages/supernets.py",
+        label="Train a supernet",
+    )
 
 
 def show_active() -> None:
@@ -46,7 +53,14 @@ if finished:
 
 st.subheader("Storage", anchor=False)
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.markdown(f"**{format_bytes(store.storage_bytes())}** on the disk, **{format_count(len(all_runs()))}** runs")
-    check = st.button("Check for damage", key="check-store", icon=":material/verified_user:", help="Reads every file and row again and compares it with its hash.")
+    st.markdown(
+        f"**{format_bytes(store.storage_bytes())}** on the disk, **{format_count(len(all_runs()))}** runs"
+    )
+    check = st.button(
+        "Check for damage",
+        key="check-store",
+        icon=":material/verified_user:",
+        help="Reads every file and row again and compares it with its hash.",
+    )
 if check:
     run_views.show_damage(store.check())

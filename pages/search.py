@@ -10,7 +10,10 @@ from pages.ui.front_table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.setup import note, setup
 
-setup("Search", "How do I find good subnets quickly? An algorithm proposes, the supernet measures, the front grows.")
+setup(
+    "Search",
+    "How do I find good subnets quickly? An algorithm proposes, the supernet measures, the front grows.",
+)
 
 entry = choosers.choose_supernet(resources.entries(), state.current_view().supernet)
 store = resources.store_or_none()
@@ -36,9 +39,18 @@ kept = [run_id for run_id in st.session_state.get("pick-search", []) if run_id i
 st.session_state["pick-search"] = kept or [run.run_id for run in runs[:1]]
 with left:
     if not runs:
-        st.info("No search of this supernet yet. Press **Start the search**: with the complete table it takes about a second.", icon=":material/travel_explore:")
+        st.info(
+            "No search of this supernet yet. Press **Start the search**: with the complete table it takes about a second.",
+            icon=":material/travel_explore:",
+        )
         st.stop()
-    chosen = st.multiselect("Searches shown", list(by_id), format_func=lambda i: display_name(by_id[i].title), key="pick-search", help="The first one is drawn above; all of them race below.")
+    chosen = st.multiselect(
+        "Searches shown",
+        list(by_id),
+        format_func=lambda i: display_name(by_id[i].title),
+        key="pick-search",
+        help="The first one is drawn above; all of them race below.",
+    )
 
     def show() -> None:
         """Progress and figures of the chosen searches as they are now."""
@@ -53,8 +65,23 @@ with left:
     watch(show, lambda: active(run for run in searches() if run.run_id in chosen))
     if chosen:
         with st.container(horizontal=True):
-            st.page_link("pages/front.py", label="Open on the Front page", icon=":material/arrow_forward:", query_params={"supernet": entry.supernet_id, "run": chosen[0]})
+            st.page_link(
+                "pages/front.py",
+                label="Open on the Front page",
+                icon=":material/arrow_forward:",
+                query_params={"supernet": entry.supernet_id, "run": chosen[0]},
+            )
             found = search_views.measured(entry, by_id[chosen[0]])
             if found is not None:
-                st.download_button("Evaluations as CSV", lambda f=found: csv_bytes(f), "evaluations.csv", "text/csv", key="search-csv", on_click="ignore", icon=":material/table:")
-    note("Hypervolume: how much of the objectives' space the front covers, against a fixed reference point. Larger is better; the dashed line is the exact front, which no search can pass.")
+                st.download_button(
+                    "Evaluations as CSV",
+                    lambda f=found: csv_bytes(f),
+                    "evaluations.csv",
+                    "text/csv",
+                    key="search-csv",
+                    on_click="ignore",
+                    icon=":material/table:",
+                )
+    note(
+        "Hypervolume: how much of the objectives' space the front covers, against a fixed reference point. Larger is better; the dashed line is the exact front, which no search can pass."
+    )

@@ -7,7 +7,10 @@ import streamlit as st
 from pages.ui import resources, supernet_views, train_views
 from pages.ui.setup import setup
 
-setup("Supernets", "What do I have, and what can I train or load? A supernet holds the weights of every subnet of its space.")
+setup(
+    "Supernets",
+    "What do I have, and what can I train or load? A supernet holds the weights of every subnet of its space.",
+)
 
 entries = resources.entries()
 with st.container(key="gallery"):

@@ -108,5 +108,7 @@ assert not {"torch", "umap", "streamlit"} & set(sys.modules), sorted({"torch", "
 
 
 def test_browsing_loads_neither_torch_nor_umap() -> None:
-    done = subprocess.run([sys.executable, "-c", BROWSING], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", BROWSING], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,9 @@ def test_pictures_exist_and_stay_small() -> None:
 
 
 def test_commands_of_the_readme_exist() -> None:
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    known = {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
     named = set()
     for line in re.findall(r"^ +python -m core (.+)$", README, re.MULTILINE):
         head = line.split("#")[0].split("--")[0]
@@ -71,7 +73,11 @@ def test_every_page_is_in_the_app() -> None:
 
 
 def test_pinned_requirements_name_the_owners_packages() -> None:
-    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    pins = dict(
+        re.findall(
+            r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
     assert {"streamlit", "plotly", "torch", "pandas", "umap-learn"} <= set(pins)
     assert pins["torch"] == "2.13.0"
 

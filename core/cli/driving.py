@@ -73,7 +73,9 @@ def _execute(store: RunStore, run_id: str, owner: Owner) -> Ledger:
     try:
         message = _follow(run, ledger, store, owner, attempt)
     except KeyboardInterrupt:
-        store.leases.finish(run_id, attempt, RunState.INTERRUPTED, "Stopped at the terminal. What was saved is kept.")
+        store.leases.finish(
+            run_id, attempt, RunState.INTERRUPTED, "Stopped at the terminal. What was saved is kept."
+        )
         print(f"Stopped; what was saved is kept. {hint}", file=sys.stderr)
         raise SystemExit(130) from None
     except CoreError as error:

@@ -41,7 +41,9 @@ def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> dict[s
         # A required field may come from elsewhere; only what was given is judged here.
         for problem in error.errors():
             if problem["loc"] and problem["loc"][0] in given:
-                raise InvalidInput(f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}.") from error
+                raise InvalidInput(
+                    f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}."
+                ) from error
     return given
 
 
@@ -56,6 +58,10 @@ def describe(model: type[BaseModel]) -> list[tuple[str, str, str]]:
     """(flag, default, description) of every field."""
     rows = []
     for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else json.dumps(field.get_default(call_default_factory=True), default=str)
+        default = (
+            "required"
+            if field.is_required()
+            else json.dumps(field.get_default(call_default_factory=True), default=str)
+        )
         rows.append((f"--{name.replace('_', '-')}", default, field.description or ""))
     return rows

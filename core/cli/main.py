@@ -17,10 +17,15 @@ from core.cli import flags, tables
 from core.cli.driving import open_store, resume_run, run_workflow
 from core.errors import CoreError, InvalidInput, StorageFailed
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-SupernetName = Annotated[str, typer.Argument(metavar="SUPERNET", help="A shipped name (digits-cnn), an id, or a .safetensors file.")]
+SupernetName = Annotated[
+    str,
+    typer.Argument(metavar="SUPERNET", help="A shipped name (digits-cnn), an id, or a .safetensors file."),
+]
 Csv = Annotated[Path | None, typer.Option(help="Write the table here as CSV.")]
 
 
@@ -116,7 +121,9 @@ def front(
     objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
     use_table: Annotated[bool, typer.Option(help="Use the complete table if there is one.")] = True,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Measure the whole space anew with this many processes.")] = 1,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Measure the whole space anew with this many processes.")
+    ] = 1,
     csv: Csv = None,
 ) -> None:
     """Measure every architecture (--exact) or a sample, and mark the front."""
@@ -129,7 +136,14 @@ def front(
         table = tables.exact_table(supernet, wanted, use_table, processes)
         _write_or_print(csv, table.encode())
         return
-    params = {"supernet": tables.absolute(supernet), "algorithm": "random_search", "objectives": wanted, "budget": sample, "seed": seed, "use_table": use_table}
+    params = {
+        "supernet": tables.absolute(supernet),
+        "algorithm": "random_search",
+        "objectives": wanted,
+        "budget": sample,
+        "seed": seed,
+        "use_table": use_table,
+    }
     ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
     _write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 
@@ -164,7 +178,9 @@ def extract(
     supernet: SupernetName,
     arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
     out: Annotated[Path | None, typer.Option(help="File to write; a name is chosen if left out.")] = None,
-    format: Annotated[str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")] = "bundle",
+    format: Annotated[
+        str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")
+    ] = "bundle",
 ) -> None:
     """Cut one subnet out into a file that runs on its own."""
     from core.workflows import extract_subnet
@@ -215,7 +231,9 @@ def runs() -> None:
 
 
 @app.command()
-def resume(run: Annotated[str, typer.Argument(help="Id of a run that was stopped; `runs` lists them.")]) -> None:
+def resume(
+    run: Annotated[str, typer.Argument(help="Id of a run that was stopped; `runs` lists them.")],
+) -> None:
     """Go on with a run that was interrupted, cancelled or failed."""
     ledger = resume_run(open_store(), run)
     print(json.dumps({"run": ledger.run_id, "artifacts": [a.name for a in ledger.artifacts()]}))

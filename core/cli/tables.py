@@ -109,7 +109,9 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes
     if processes > 1:
         table, source = _by_processes(entry, wanted, processes), "measured"
     elif table is None or any(name not in table for name in wanted):
-        params = evaluate_table.Request(supernet=absolute(supernet), objectives=list(wanted)).model_dump(mode="json")
+        params = evaluate_table.Request(supernet=absolute(supernet), objectives=list(wanted)).model_dump(
+            mode="json"
+        )
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
         table, source = library.parse_table(ledger.artifact(library.TABLE_FILE), entry.space), "measured"
     values = table[list(wanted)].to_numpy(float).tolist()
@@ -142,7 +144,11 @@ def costs_csv(supernet: str, sample: int, seed: int) -> str:
     import pandas as pd
 
     space, table, arch_string = _priced(supernet)
-    rows = space.array(limit=2_000_000) if not sample else np.unique(space.sample_array(sample, stream(seed, "costs")), axis=0)
+    rows = (
+        space.array(limit=2_000_000)
+        if not sample
+        else np.unique(space.sample_array(sample, stream(seed, "costs")), axis=0)
+    )
     archs = [tuple(row) for row in rows.tolist()]
     columns: dict[str, Any] = {"architecture": [json.dumps(space.to_dict(arch)) for arch in archs]}
     if arch_string is not None:
@@ -189,11 +195,15 @@ def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) ->
     for argument in arguments:
         if argument.startswith("--"):
             field = argument.removeprefix("--").partition("=")[0].replace("-", "_")
-            target = strategy_flags if field in own and field not in TrainingConfig.model_fields else loop_flags
+            target = (
+                strategy_flags if field in own and field not in TrainingConfig.model_fields else loop_flags
+            )
         target.append(argument)
     found = flags.parse(loop_flags, TrainingConfig, "training")
     if strategy_flags:
-        found["strategy_config"] = flags.parse(strategy_flags, STRATEGIES.get(strategy).Config, f"strategy {strategy}")
+        found["strategy_config"] = flags.parse(
+            strategy_flags, STRATEGIES.get(strategy).Config, f"strategy {strategy}"
+        )
     return found
 
 

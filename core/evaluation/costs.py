@@ -27,11 +27,17 @@ _DENSE = 4096
 class _StageTable:
     """Costs of one stage, by the option indices of the choices it depends on."""
 
-    def __init__(self, space: SearchSpace, names: Sequence[str], price: Callable[[NDArray[np.uint8]], Row | None]) -> None:
+    def __init__(
+        self, space: SearchSpace, names: Sequence[str], price: Callable[[NDArray[np.uint8]], Row | None]
+    ) -> None:
         self.columns = [space.position[name] for name in names]
         self.names = tuple(names)
         self.cardinalities = [space.cardinalities[c] for c in self.columns]
-        self._weights = np.cumprod([1, *self.cardinalities[:0:-1]])[::-1].astype(np.int64) if names else np.zeros(0, np.int64)
+        self._weights = (
+            np.cumprod([1, *self.cardinalities[:0:-1]])[::-1].astype(np.int64)
+            if names
+            else np.zeros(0, np.int64)
+        )
         self.entries = int(np.prod(self.cardinalities, dtype=np.int64)) if names else 1
         self._width = len(space)
         self._price = price
@@ -45,7 +51,9 @@ class _StageTable:
         """The stage's cost, None where the stage is absent."""
         if code not in self.rows:
             arch = np.zeros(self._width, np.uint8)
-            arch[self.columns] = [code // w % c for w, c in zip(self._weights.tolist(), self.cardinalities, strict=True)]
+            arch[self.columns] = [
+                code // w % c for w, c in zip(self._weights.tolist(), self.cardinalities, strict=True)
+            ]
             self.rows[code] = self._price(arch)
         return self.rows[code]
 
@@ -126,7 +134,9 @@ class CostTable:
             raise InvalidInput("The cost table of this space is too large to store.")
         return {
             "space": self.space.to_json(),
-            "stages": [{"names": list(t.names), "rows": [t.row(c) for c in range(t.entries)]} for t in self._stages],
+            "stages": [
+                {"names": list(t.names), "rows": [t.row(c) for c in range(t.entries)]} for t in self._stages
+            ],
         }
 
     @classmethod

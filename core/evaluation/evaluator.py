@@ -75,7 +75,10 @@ def splits_for(objectives: Iterable[str]) -> tuple[str, ...]:
 
 
 def evaluate(
-    supernet: Supernet, archs: Sequence[Arch] | NDArray[np.uint8], objectives: Sequence[str], data: EvaluationData
+    supernet: Supernet,
+    archs: Sequence[Arch] | NDArray[np.uint8],
+    objectives: Sequence[str],
+    data: EvaluationData,
 ) -> Iterator[Measurement]:
     """Measure architectures, one `Measurement` each, as soon as it is known.
 
@@ -96,7 +99,9 @@ def evaluate(
     wanted = [name for name in objectives if name in _FORWARD]
     for indices, values in walk(supernet, rows, wanted, data):
         for at, index in enumerate(indices):
-            measured = {n: float(values[n][at]) for n in wanted} | {n: float(c[index]) for n, c in costs.items()}
+            measured = {n: float(values[n][at]) for n in wanted} | {
+                n: float(c[index]) for n, c in costs.items()
+            }
             arch = tuple(int(v) for v in rows[index])
             yield Measurement(arch, {n: measured[n] for n in objectives}, Source.MEASURED)
 
@@ -134,7 +139,9 @@ def evaluate_table(
     return table
 
 
-def _counted(supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+def _counted(
+    supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str]
+) -> dict[str, NDArray[np.int64]]:
     for name in objectives:
         if name not in COUNTED and name not in _FORWARD:
             raise InvalidInput(f"{objective(name).label} is not measured by this evaluator.")
@@ -207,7 +214,9 @@ def walk(
             yield [i for i, _ in leaves], _reduce([t for _, t in leaves], objectives, data)
 
 
-def _logits(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) -> Iterator[tuple[int, Tensor]]:
+def _logits(
+    supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData
+) -> Iterator[tuple[int, Tensor]]:
     """Depth-first through the trie; yields (row index, logits (n, classes)) per architecture."""
     trie = Trie.of(supernet, rows)
     archs = rows[trie.order].tolist()
@@ -230,7 +239,9 @@ def _logits(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) -
         del x, outputs, following
 
 
-def _reduce(logits: Sequence[Tensor], objectives: Sequence[str], data: EvaluationData) -> dict[str, NDArray[np.float64]]:
+def _reduce(
+    logits: Sequence[Tensor], objectives: Sequence[str], data: EvaluationData
+) -> dict[str, NDArray[np.float64]]:
     """Objective values of several subnets from their logits."""
     values: dict[str, NDArray[np.float64]] = {}
     for split in splits_for(objectives):

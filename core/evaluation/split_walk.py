@@ -87,10 +87,14 @@ def _follow(workers: Sequence[subprocess.Popen[str]], on_progress: Callable[[int
             if on_progress is not None:
                 on_progress(sum(done))
         if worker.wait() != 0:
-            raise CoreError("A worker process of the evaluation ended early; nothing was recorded. Start it again.")
+            raise CoreError(
+                "A worker process of the evaluation ended early; nothing was recorded. Start it again."
+            )
 
 
-def _collect(folder: Path, parts: Sequence[NDArray[np.int64]], objectives: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def _collect(
+    folder: Path, parts: Sequence[NDArray[np.int64]], objectives: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
     table = {name: np.full(sum(map(len, parts)), np.nan) for name in objectives}
     for index, part in enumerate(parts):
         with np.load(folder / f"values{index}.npz") as values:

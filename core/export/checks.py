@@ -28,7 +28,9 @@ def verify(subnet: ExtractedSubnet, data: bytes, format: str) -> None:
         for batch in (images, images[:1]):
             truth = subnet.logits(batch)
             if not bool(torch.isfinite(truth).all()):
-                raise CoreError("This subnet's outputs are not finite, so it was not exported; choose another one.")
+                raise CoreError(
+                    "This subnet's outputs are not finite, so it was not exported; choose another one."
+                )
             compare(exporter.run(data, subnet, batch), truth, exporter.tolerance)
 
 
@@ -44,7 +46,11 @@ def compare(answer: Tensor, truth: Tensor, tolerance: float) -> None:
         CoreError: they differ.
     """
     if answer.shape != truth.shape or answer.dtype != truth.dtype:
-        raise CoreError("The exported file answers in another form than the subnet, so it was not handed out.")
+        raise CoreError(
+            "The exported file answers in another form than the subnet, so it was not handed out."
+        )
     allowed = tolerance * max(1.0, float(truth.abs().max()))
     if not bool(((answer - truth).abs() <= allowed).all()):
-        raise CoreError("The exported file does not compute what the subnet computes, so it was not handed out.")
+        raise CoreError(
+            "The exported file does not compute what the subnet computes, so it was not handed out."
+        )

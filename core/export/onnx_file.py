@@ -25,7 +25,9 @@ class Onnx(Exporter):
         try:
             return onnx_bytes(subnet.net, subnet.input_shape)
         except RuntimeError as error:
-            raise CoreError("This subnet uses an operation that ONNX cannot express; take another format.") from error
+            raise CoreError(
+                "This subnet uses an operation that ONNX cannot express; take another format."
+            ) from error
 
     def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
         import onnxruntime

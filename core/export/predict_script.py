@@ -91,7 +91,9 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
     try:
         from PIL import Image, ImageOps
     except ImportError:
-        fail("reading pictures needs Pillow; try: pip install pillow (arrays in an .npz file work without it)")
+        fail(
+            "reading pictures needs Pillow; try: pip install pillow (arrays in an .npz file work without it)"
+        )
     channels, height, width = shape
     if channels not in (1, 3):
         fail(f"this subnet takes {channels} channels, which a picture does not have; give it an .npz file.")
@@ -118,7 +120,9 @@ def load_subnet() -> nn.Module:
     try:
         net: nn.Module = load(HERE / "model.safetensors")
     except Exception as error:
-        fail(f"the weights in model.safetensors cannot be loaded ({type(error).__name__}); unpack the download again.")
+        fail(
+            f"the weights in model.safetensors cannot be loaded ({type(error).__name__}); unpack the download again."
+        )
     return net
 
 

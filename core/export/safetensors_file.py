@@ -58,5 +58,7 @@ def load_into(net: nn.Sequential, data: bytes, subnet: ExtractedSubnet) -> nn.Se
         raise CoreError("The exported weights do not fit the network they were taken from.") from error
     for name, tensor in subnet.net.state_dict().items():
         if weights[name].dtype != tensor.dtype or not torch.equal(weights[name], tensor):
-            raise CoreError(f"The exported weights differ from the subnet's at {name}, so nothing was handed out.")
+            raise CoreError(
+                f"The exported weights differ from the subnet's at {name}, so nothing was handed out."
+            )
     return net.eval().requires_grad_(False)

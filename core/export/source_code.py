@@ -65,7 +65,9 @@ def block_classes(net: nn.Sequential) -> dict[str, type[nn.Module]]:
     for block in _blocks(net):
         cls = type(block)
         if not isinstance(getattr(block, "arguments", None), dict):
-            raise CoreError(f"A block of this subnet ({cls.__name__}) does not say how it was built; take another format.")
+            raise CoreError(
+                f"A block of this subnet ({cls.__name__}) does not say how it was built; take another format."
+            )
         if found.setdefault(cls.__name__, cls) is not cls:
             raise CoreError(f"Two blocks of this subnet are called {cls.__name__}; take another format.")
     return found
@@ -111,7 +113,9 @@ def _blocks(net: nn.Sequential) -> list[nn.Module]:
 
 def _sequential(net: nn.Sequential, indent: int) -> str:
     margin = " " * (indent + 4)
-    lines = [margin + (_sequential(p, indent + 4) if type(p) is nn.Sequential else _call(p)) + "," for p in net]
+    lines = [
+        margin + (_sequential(p, indent + 4) if type(p) is nn.Sequential else _call(p)) + "," for p in net
+    ]
     return "\n".join(["nn.Sequential(", *lines, " " * indent + ")"])
 
 
@@ -140,9 +144,15 @@ def _imports(classes: Mapping[str, type], text: str) -> str:
     for module in {cls.__module__ for cls in classes.values()}:
         for node in parse(source_of(sys.modules[module])).body:
             if isinstance(node, ast.Import):
-                wanted |= {f"import {_alias(a)}": None for a in node.names if (a.asname or a.name.split(".")[0]) in used}
+                wanted |= {
+                    f"import {_alias(a)}": None
+                    for a in node.names
+                    if (a.asname or a.name.split(".")[0]) in used
+                }
             elif isinstance(node, ast.ImportFrom):
-                names.setdefault(node.module or "", set()).update(_alias(a) for a in node.names if (a.asname or a.name) in used)
+                names.setdefault(node.module or "", set()).update(
+                    _alias(a) for a in node.names if (a.asname or a.name) in used
+                )
     for module, imported in names.items():
         wanted |= {f"from {module} import {name}": None for name in sorted(imported)}
     return _ordered(list(wanted))
@@ -180,12 +190,16 @@ def _imported_modules(tree: ast.Module) -> list[str]:
 
 def _construct(call: ast.expr, classes: Mapping[str, type[nn.Module]]) -> nn.Module:
     match call:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="nn"), attr="Sequential"), args=parts, keywords=[]):
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="nn"), attr="Sequential"), args=parts, keywords=[]
+        ):
             return nn.Sequential(*(_construct(part, classes) for part in parts))
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords) if name in classes:
             try:
                 arguments = {str(word.arg): ast.literal_eval(word.value) for word in keywords}
                 return classes[name](**arguments)
             except (TypeError, ValueError) as error:
-                raise CoreError(f"The generated model.py builds {name} with arguments it does not take.") from error
+                raise CoreError(
+                    f"The generated model.py builds {name} with arguments it does not take."
+                ) from error
     raise CoreError("The generated model.py builds something other than this subnet's blocks.")

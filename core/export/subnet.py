@@ -46,7 +46,12 @@ class CardEntry:
 
     def to_json(self) -> dict[str, Any]:
         counts = {} if self.n is None else {"correct": self.correct, "n": self.n}
-        return {"label": self.label, "value": self.value, "how": str(self.how), "detail": self.detail} | counts
+        return {
+            "label": self.label,
+            "value": self.value,
+            "how": str(self.how),
+            "detail": self.detail,
+        } | counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +152,9 @@ def _macs(supernet: Supernet, arch: Sequence[int]) -> CardEntry:
 
 def _params(net: nn.Module) -> CardEntry:
     total = sum(parameter.numel() for parameter in net.parameters())
-    return CardEntry("Parameters", total, Source.COUNTED, "Trainable numbers, BatchNorm scale and offset included.")
+    return CardEntry(
+        "Parameters", total, Source.COUNTED, "Trainable numbers, BatchNorm scale and offset included."
+    )
 
 
 def _accuracy(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:

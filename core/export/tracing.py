@@ -51,7 +51,9 @@ def program_bytes(net: nn.Module, input_shape: Sequence[int]) -> bytes:
     buffer = io.BytesIO()
     with _LOCK:
         example = (torch.zeros(_TRACED_BATCH, *input_shape),)
-        program = torch.export.export(copy.deepcopy(net), example, dynamic_shapes=({0: torch.export.Dim("batch")},))
+        program = torch.export.export(
+            copy.deepcopy(net), example, dynamic_shapes=({0: torch.export.Dim("batch")},)
+        )
         for node in program.graph.nodes:
             for note in _PRIVATE_NOTES:
                 node.meta.pop(note, None)

@@ -33,7 +33,11 @@ def training_figure(curves: Mapping[str, pd.Series]) -> go.Figure:
             x=series.index.to_numpy(),
             y=series.to_numpy(float) * 100,
             mode="lines+markers" if len(series) < 40 else "lines",
-            line={"color": _COLORS.get(name, style.CATEGORICAL[(index + 3) % 8]), "width": 2, "dash": style.DASHES[index % 4]},
+            line={
+                "color": _COLORS.get(name, style.CATEGORICAL[(index + 3) % 8]),
+                "width": 2,
+                "dash": style.DASHES[index % 4],
+            },
             marker={"symbol": style.SYMBOLS[index % 6], "size": 6},
             hovertemplate="epoch %{x}<br>%{y:.1f} %<extra>" + for_figure(name) + "</extra>",
         )
@@ -63,7 +67,12 @@ def hypervolume_figure(curves: Mapping[str, Sequence[float]], *, ceiling: float 
             x=list(range(1, len(values) + 1)),
             y=[factor * float(v) for v in values],
             mode="lines",
-            line={"color": style.CATEGORICAL[index % 8], "width": 2, "shape": "hv", "dash": style.DASHES[index % 4]},
+            line={
+                "color": style.CATEGORICAL[index % 8],
+                "width": 2,
+                "shape": "hv",
+                "dash": style.DASHES[index % 4],
+            },
             hovertemplate="%{x} evaluations<br>%{y:.4g}" + unit + "<extra>" + for_figure(name) + "</extra>",
         )
     if ceiling:

@@ -119,10 +119,20 @@ def _bracket(figure: go.Figure, frames: Sequence[Row], place: Mapping[str, int])
     for group, spots in groups.items():
         first, last = min(spots), max(spots)
         figure.add_shape(
-            type="line", x0=first - 0.36, x1=last + 0.36, y0=-0.84, y1=-0.84, line={"color": _FRAME, "width": 1.2}
+            type="line",
+            x0=first - 0.36,
+            x1=last + 0.36,
+            y0=-0.84,
+            y1=-0.84,
+            line={"color": _FRAME, "width": 1.2},
         )
         figure.add_annotation(
-            x=(first + last) / 2, y=-0.85, text=for_figure(group), showarrow=False, yanchor="top", font={"size": 10}
+            x=(first + last) / 2,
+            y=-0.85,
+            text=for_figure(group),
+            showarrow=False,
+            yanchor="top",
+            font={"size": 10},
         )
 
 

@@ -151,7 +151,11 @@ def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective
 
 
 def _add_ghost(
-    figure: go.Figure, ghost: Mapping[str, float], origin: Mapping[str, float] | None, x: Objective, y: Objective
+    figure: go.Figure,
+    ghost: Mapping[str, float],
+    origin: Mapping[str, float] | None,
+    x: Objective,
+    y: Objective,
 ) -> None:
     points = [*([origin] if origin is not None else []), ghost]
     figure.add_scatter(

@@ -61,12 +61,18 @@ def scale(objective: Objective) -> Scale:
 
 def axis_title(objective: Objective) -> str:
     """The axis text, a noun with its unit and the better direction."""
-    unit = "%" if is_fraction(objective) else {"bytes": "bytes", "ms": "ms", "nats": "nats"}.get(objective.unit, "")
+    unit = (
+        "%"
+        if is_fraction(objective)
+        else {"bytes": "bytes", "ms": "ms", "nats": "nats"}.get(objective.unit, "")
+    )
     better = "more is better" if objective.maximize else "less is better"
     return f"{objective.label}{f' ({unit})' if unit else ''}  ·  {better}"
 
 
-def format_value(value: float | None, objective: Objective, *, signed: bool = False, spread: float | None = None) -> str:
+def format_value(
+    value: float | None, objective: Objective, *, signed: bool = False, spread: float | None = None
+) -> str:
     """One number as a person reads it: `97.3 %`, `1.24 M`, `0.42 ms ± 0.03`, `48 kB`.
 
     Args:

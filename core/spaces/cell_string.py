@@ -53,6 +53,12 @@ def parse_arch_string(text: str) -> tuple[str, ...]:
         InvalidInput: the text is no such string.
     """
     operations = tuple(re.findall(r"(\w+)~\d", text)) if len(text) <= _MOST_CHARACTERS else ()
-    if len(operations) != len(EDGES) or not set(operations) <= set(OPERATIONS) or format_arch_string(operations) != text:
-        raise InvalidInput("This is no NAS-Bench-201 cell; one looks like |op~0|+|op~0|op~1|+|op~0|op~1|op~2|.")
+    if (
+        len(operations) != len(EDGES)
+        or not set(operations) <= set(OPERATIONS)
+        or format_arch_string(operations) != text
+    ):
+        raise InvalidInput(
+            "This is no NAS-Bench-201 cell; one looks like |op~0|+|op~0|op~1|+|op~0|op~1|op~2|."
+        )
     return operations

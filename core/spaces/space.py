@@ -81,7 +81,9 @@ class SearchSpace:
                 active = parent is None or bool(parent[1][known[parent[0]]])
                 for option in range(self.cardinalities[index] if active else 1):
                     # Only the options that a later choice still asks about tell states apart.
-                    kept = {k: v for k, v in (known | {index: option}).items() if needed_until.get(k, -1) > index}
+                    kept = {
+                        k: v for k, v in (known | {index: option}).items() if needed_until.get(k, -1) > index
+                    }
                     key = tuple(sorted(kept.items()))
                     grown[key] = grown.get(key, 0) + count
             states = grown
@@ -140,7 +142,9 @@ class SearchSpace:
         """
         values = np.asarray(rows)
         if values.ndim != 2 or values.shape[1] != len(self):
-            raise InvalidInput(f"Architectures of this space have {len(self)} choices; got an array of shape {values.shape}.")
+            raise InvalidInput(
+                f"Architectures of this space have {len(self)} choices; got an array of shape {values.shape}."
+            )
         if len(values) and (values.min() < 0 or (values >= np.array(self.cardinalities)).any()):
             raise InvalidInput("An option index lies outside its choice.")
         result = values.astype(np.uint8)
@@ -159,7 +163,9 @@ class SearchSpace:
         result: list[int] = []
         for index, value in enumerate(arch):
             if not 0 <= value < self.cardinalities[index]:
-                raise InvalidInput(f"{self.names[index]} has {self.cardinalities[index]} options; there is no index {value}.")
+                raise InvalidInput(
+                    f"{self.names[index]} has {self.cardinalities[index]} options; there is no index {value}."
+                )
             parent = self._parents[index]
             active = parent is None or bool(parent[1][result[parent[0]]])
             result.append(int(value) if active else 0)
@@ -200,7 +206,9 @@ class SearchSpace:
 
         The parent comes back only if the space holds no other architecture.
         """
-        active = [i for i, n in enumerate(self.names) if self.cardinalities[i] > 1 and self.is_active(arch, n)]
+        active = [
+            i for i, n in enumerate(self.names) if self.cardinalities[i] > 1 and self.is_active(arch, n)
+        ]
         if not active:
             return self.canonical(arch)
         flips = rng.random(len(active)) < rate
@@ -209,14 +217,19 @@ class SearchSpace:
         child = list(arch)
         for index, flip in zip(active, flips, strict=True):
             if flip:
-                child[index] = int((arch[index] + 1 + rng.integers(self.cardinalities[index] - 1)) % self.cardinalities[index])
+                child[index] = int(
+                    (arch[index] + 1 + rng.integers(self.cardinalities[index] - 1))
+                    % self.cardinalities[index]
+                )
         for index, name in enumerate(self.names):
             # A choice that the parent did not have to make (a block it lacked) is drawn afresh.
             if self.is_active(child, name) and not self.is_active(arch, name):
                 child[index] = int(rng.integers(self.cardinalities[index]))
         return self.canonical(child)
 
-    def crossover(self, a: Sequence[int], b: Sequence[int], rng: np.random.Generator, *, points: int | None = None) -> Arch:
+    def crossover(
+        self, a: Sequence[int], b: Sequence[int], rng: np.random.Generator, *, points: int | None = None
+    ) -> Arch:
         """A child whose every choice comes from one of two parents.
 
         Args:
@@ -296,17 +309,23 @@ class SearchSpace:
             InvalidInput: an unknown choice, an option that does not exist, or a missing choice.
         """
         if unknown := sorted(set(options) - set(self.names)):
-            raise InvalidInput(f"There is no choice called {unknown[0]!r}; choices are {', '.join(self.names)}.")
+            raise InvalidInput(
+                f"There is no choice called {unknown[0]!r}; choices are {', '.join(self.names)}."
+            )
         arch: list[int] = []
         for index, choice in enumerate(self.choices):
             parent = self._parents[index]
             active = parent is None or bool(parent[1][arch[parent[0]]])
             if choice.name not in options:
                 if active:
-                    raise InvalidInput(f"The architecture does not say which {choice.name} it takes: one of {list(choice.options)}.")
+                    raise InvalidInput(
+                        f"The architecture does not say which {choice.name} it takes: one of {list(choice.options)}."
+                    )
                 arch.append(0)
             elif options[choice.name] not in choice.options:
-                raise InvalidInput(f"{choice.name} cannot be {options[choice.name]!r}; its options are {list(choice.options)}.")
+                raise InvalidInput(
+                    f"{choice.name} cannot be {options[choice.name]!r}; its options are {list(choice.options)}."
+                )
             else:
                 arch.append(choice.options.index(options[choice.name]) if active else 0)
         return tuple(arch)

@@ -195,7 +195,9 @@ class Supernet(nn.Module):
             InvalidInput: the family has BatchNorm and no statistics were given.
         """
         if not statistics and self.needs_statistics:
-            raise InvalidInput("This supernet has BatchNorm layers: calibrate the subnet before extracting it.")
+            raise InvalidInput(
+                "This supernet has BatchNorm layers: calibrate the subnet before extracting it."
+            )
         with torch.no_grad():
             parts = [s.extract(arch, statistics) for s in self.chain if s.key(arch) is not None]
         net = nn.Sequential(*parts).eval()
@@ -256,7 +258,9 @@ class ImageConfig(BaseModel):
         if not 1 <= self.classes <= MOST_CLASSES:
             raise ValueError(f"there are 1 to {MOST_CLASSES:,} classes")
         for constants in (self.pixel_mean, self.pixel_std):
-            if len(constants) not in (1, channels) or not all(math.isfinite(v) and abs(v) <= 1e6 for v in constants):
+            if len(constants) not in (1, channels) or not all(
+                math.isfinite(v) and abs(v) <= 1e6 for v in constants
+            ):
                 raise ValueError("pixel constants must be moderate numbers, one per channel")
         if min(self.pixel_std) < 1e-6:
             raise ValueError("pixel_std must be positive")

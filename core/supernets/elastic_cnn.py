@@ -31,7 +31,11 @@ class GroupConfig(BaseModel):
 
     @model_validator(mode="after")
     def _ascending(self) -> GroupConfig:
-        for label, values, least in (("widths", self.widths, 1), ("depths", self.depths, 1), ("kernels", self.kernels, 1)):
+        for label, values, least in (
+            ("widths", self.widths, 1),
+            ("depths", self.depths, 1),
+            ("kernels", self.kernels, 1),
+        ):
             if not values or list(values) != sorted(set(values)) or values[0] < least:
                 raise ValueError(f"{label} must be ascending positive numbers")
         if any(k % 2 == 0 for k in self.kernels) or self.kernels[-1] > 11:
@@ -45,12 +49,16 @@ class ElasticCNNConfig(ImageConfig):
     """An elastic CNN."""
 
     groups: tuple[GroupConfig, ...] = Field(
-        (GroupConfig(widths=(4, 8)), GroupConfig(widths=(8, 16))), min_length=1, max_length=6,
+        (GroupConfig(widths=(4, 8)), GroupConfig(widths=(8, 16))),
+        min_length=1,
+        max_length=6,
         description="Groups of blocks; the resolution halves from one to the next.",
     )
     stem_kernel: int = Field(3, ge=1, le=7, description="Kernel of the first convolution.")
     stem_stride: int = Field(1, ge=1, le=4, description="Stride of the first convolution.")
-    kernel_transform: bool = Field(False, description="Learn a matrix from each kernel to the next smaller one.")
+    kernel_transform: bool = Field(
+        False, description="Learn a matrix from each kernel to the next smaller one."
+    )
 
 
 def _space(config: ElasticCNNConfig) -> SearchSpace:
@@ -89,7 +97,6 @@ class ElasticCNN(Supernet):
         stages.append(HeadStage(space, config))
         super().__init__(config, space, stages)
 
-
     @classmethod
     def example(cls, input_shape: tuple[int, int, int]) -> ElasticCNNConfig:
         """A small configuration for tests."""
@@ -99,7 +106,9 @@ class ElasticCNN(Supernet):
             GroupConfig(widths=(4, 8), kernels=(1, 3)),
         )
         mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
-        return ElasticCNNConfig(input_shape=input_shape, groups=groups, pixel_mean=mean, pixel_std=std, kernel_transform=True)
+        return ElasticCNNConfig(
+            input_shape=input_shape, groups=groups, pixel_mean=mean, pixel_std=std, kernel_transform=True
+        )
 
     def sort_channels(self) -> None:
         for stage in self.stages:
@@ -114,9 +123,16 @@ class StemStage(Stage):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, space: SearchSpace, config: ElasticCNNConfig, channels: int, width: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self, space: SearchSpace, config: ElasticCNNConfig, channels: int, width: int, size: tuple[int, int]
+    ) -> None:
         super().__init__(space)
-        self.kernel, self.stride, self.in_channels, self.size = config.stem_kernel, config.stem_stride, channels, size
+        self.kernel, self.stride, self.in_channels, self.size = (
+            config.stem_kernel,
+            config.stem_stride,
+            channels,
+            size,
+        )
         self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.pixel_std).view(1, -1, 1, 1), persistent=False)
         self.conv = ElasticConv(channels, width, (self.kernel,), self.stride)
@@ -156,7 +172,9 @@ class StemStage(Stage):
 class BlockStage(Stage):
     """One residual block; beyond the chosen depth it is the identity."""
 
-    def __init__(self, space: SearchSpace, config: ElasticCNNConfig, place: tuple[int, int, int], size: tuple[int, int]) -> None:
+    def __init__(
+        self, space: SearchSpace, config: ElasticCNNConfig, place: tuple[int, int, int], size: tuple[int, int]
+    ) -> None:
         super().__init__(space)
         before, self.group, self.index = place
         group = config.groups[self.group - 1]
@@ -203,7 +221,9 @@ class BlockStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = self._width(arch)
-        block = plain.ResidualBlock(int(self.option(arch, self._in_choice)), width, self._kernel(arch), self.stride)
+        block = plain.ResidualBlock(
+            int(self.option(arch, self._in_choice)), width, self._kernel(arch), self.stride
+        )
         self.conv1.copy_to(block.conv1)
         self.conv2.copy_to(block.conv2)
         block.norm1 = self.norm1.extract(width, statistics)
@@ -260,7 +280,13 @@ class HeadStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         width = int(self.option(arch, self._width_choice))
         return StageCost(
-            "head", "head", "head", width * self.classes, (width + 1) * self.classes, (self.classes,), self.classes
+            "head",
+            "head",
+            "head",
+            width * self.classes,
+            (width + 1) * self.classes,
+            (self.classes,),
+            self.classes,
         )
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:

@@ -26,7 +26,13 @@ class ElasticConv(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernels: Sequence[int], stride: int = 1, *, transform: bool = False
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernels: Sequence[int],
+        stride: int = 1,
+        *,
+        transform: bool = False,
     ) -> None:
         super().__init__()
         self.kernels = tuple(kernels)

@@ -27,7 +27,9 @@ class TokenGroupConfig(BaseModel):
     widths: tuple[int, ...] = Field(description="Size of a token.")
     depths: tuple[int, ...] = Field((1, 2), description="Number of blocks.")
     heads: tuple[int, ...] = Field((1, 2), description="Attention heads of each block.")
-    mlp_ratios: tuple[int, ...] = Field((1, 2), description="Hidden units of each block's MLP, as a multiple of the width.")
+    mlp_ratios: tuple[int, ...] = Field(
+        (1, 2), description="Hidden units of each block's MLP, as a multiple of the width."
+    )
 
     @model_validator(mode="after")
     def _ascending(self) -> TokenGroupConfig:
@@ -92,11 +94,16 @@ class ElasticViT(Supernet):
     @classmethod
     def example(cls, input_shape: tuple[int, int, int]) -> ElasticViTConfig:
         """A small configuration for tests."""
-        groups = (TokenGroupConfig(widths=(4, 6)), TokenGroupConfig(widths=(5, 8), depths=(1, 2, 3), heads=(1, 3)))
+        groups = (
+            TokenGroupConfig(widths=(4, 6)),
+            TokenGroupConfig(widths=(5, 8), depths=(1, 2, 3), heads=(1, 3)),
+        )
         side = input_shape[1]
         patch = next(p for p in (2, 4, 1) if side % p == 0)
         mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
-        return ElasticViTConfig(input_shape=input_shape, groups=groups, patch=patch, head_size=3, pixel_mean=mean, pixel_std=std)
+        return ElasticViTConfig(
+            input_shape=input_shape, groups=groups, patch=patch, head_size=3, pixel_mean=mean, pixel_std=std
+        )
 
 
 def linear(layer: nn.Linear, x: Tensor, out: int) -> Tensor:
@@ -147,7 +154,9 @@ class EmbeddingStage(Stage):
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         width = self._width(arch)
-        x = F.conv2d((x - self.mean) / self.std, self.conv.weight[:width], bias_of(self.conv)[:width], self.patch)
+        x = F.conv2d(
+            (x - self.mean) / self.std, self.conv.weight[:width], bias_of(self.conv)[:width], self.patch
+        )
         return x.flatten(2).transpose(1, 2) + self.position[:, :, :width]
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
@@ -172,7 +181,9 @@ class EmbeddingStage(Stage):
 class BlockStage(Stage):
     """One transformer block; beyond the chosen depth it is the identity."""
 
-    def __init__(self, space: SearchSpace, config: ElasticViTConfig, group: int, index: int, grid: int) -> None:
+    def __init__(
+        self, space: SearchSpace, config: ElasticViTConfig, group: int, index: int, grid: int
+    ) -> None:
         super().__init__(space)
         options = config.groups[group - 1]
         self.group, self.index, self.tokens, self.head_size = group, index, grid * grid, config.head_size
@@ -196,7 +207,11 @@ class BlockStage(Stage):
     def _sizes(self, arch: Sequence[int]) -> tuple[int, int, int]:
         """(width, heads, hidden units)."""
         width = int(self.option(arch, self._width_choice))
-        return width, int(self.option(arch, self._heads_choice)), width * int(self.option(arch, self._mlp_choice))
+        return (
+            width,
+            int(self.option(arch, self._heads_choice)),
+            width * int(self.option(arch, self._mlp_choice)),
+        )
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         width, heads, hidden = self._sizes(arch)
@@ -207,7 +222,9 @@ class BlockStage(Stage):
         value = linear(self.value, y, inner).view(shape).transpose(1, 2)
         attention = (query @ key / self.head_size**0.5).softmax(3)
         x = x + linear(self.project, (attention @ value).transpose(1, 2).flatten(2), width)
-        return x + linear(self.contract, F.gelu(linear(self.expand, normalized(self.norm2, x), hidden)), width)
+        return x + linear(
+            self.contract, F.gelu(linear(self.expand, normalized(self.norm2, x), hidden)), width
+        )
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, heads, hidden = self._sizes(arch)
@@ -248,7 +265,11 @@ class ReductionStage(Stage):
         in_width, width = x.shape[2], int(self.option(arch, self._out_choice))
         shape = (x.shape[0], in_width, self.grid, self.grid)
         y = normalized(self.norm, x).transpose(1, 2).reshape(shape)
-        y = F.conv2d(y, self.conv.weight[:width, :in_width], bias_of(self.conv)[:width], 2, 1).flatten(2).transpose(1, 2)
+        y = (
+            F.conv2d(y, self.conv.weight[:width, :in_width], bias_of(self.conv)[:width], 2, 1)
+            .flatten(2)
+            .transpose(1, 2)
+        )
         pooled = F.avg_pool2d(x.transpose(1, 2).reshape(shape), 2, ceil_mode=True).flatten(2).transpose(1, 2)
         if width > in_width:
             pooled = F.pad(pooled, (0, width - in_width))
@@ -295,5 +316,11 @@ class HeadStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         width = int(self.option(arch, self._width_choice))
         return StageCost(
-            "head", "head", "head", width * self.classes, (width + 1) * self.classes + 2 * width, (self.classes,), self.classes
+            "head",
+            "head",
+            "head",
+            width * self.classes,
+            (width + 1) * self.classes + 2 * width,
+            (self.classes,),
+            self.classes,
         )

@@ -38,9 +38,13 @@ def build(family: str, config: dict[str, Any]) -> Supernet:
             size = sum(p.numel() for p in cls(settings).parameters())
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidInput(f"The {family} configuration is wrong at {'.'.join(map(str, first['loc'])) or 'top'}: {first['msg']}.") from error
+        raise InvalidInput(
+            f"The {family} configuration is wrong at {'.'.join(map(str, first['loc'])) or 'top'}: {first['msg']}."
+        ) from error
     if size > _MOST_PARAMETERS:
-        raise InvalidInput(f"This supernet would have {size:,} parameters; at most {_MOST_PARAMETERS:,} are accepted.")
+        raise InvalidInput(
+            f"This supernet would have {size:,} parameters; at most {_MOST_PARAMETERS:,} are accepted."
+        )
     return cls(settings)
 
 

@@ -22,10 +22,16 @@ def peek_supernet(file: Path | bytes) -> dict[str, Any]:
     metadata = read_header(file).get("__metadata__", {})
     try:
         header = json.loads(metadata[KEY])
-        known = header["format"] == FORMAT and isinstance(header["config"], dict) and isinstance(header["card"], dict)
+        known = (
+            header["format"] == FORMAT
+            and isinstance(header["config"], dict)
+            and isinstance(header["card"], dict)
+        )
         known = known and isinstance(header["family"], str) and isinstance(header["space"], list)
     except (KeyError, TypeError, ValueError, RecursionError):
         known = False
     if not known:
-        raise InvalidInput("This safetensors file is not a Paretoscope supernet (its header has no readable description).")
+        raise InvalidInput(
+            "This safetensors file is not a Paretoscope supernet (its header has no readable description)."
+        )
     return header

@@ -52,7 +52,9 @@ class NASBench201(Supernet):
                 size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
                 stages.append(ReductionStage(space, group, channels, size))
                 channels *= 2
-            stages += [CellStage(space, (group, c), channels, size) for c in range(1, config.cells_per_stage + 1)]
+            stages += [
+                CellStage(space, (group, c), channels, size) for c in range(1, config.cells_per_stage + 1)
+            ]
         stages.append(HeadStage(space, channels, config.classes))
         super().__init__(config, space, stages)
 
@@ -60,7 +62,9 @@ class NASBench201(Supernet):
     def example(cls, input_shape: tuple[int, int, int]) -> NASBench201Config:
         """A small configuration for tests."""
         mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
-        return NASBench201Config(input_shape=input_shape, channels=3, cells_per_stage=1, pixel_mean=mean, pixel_std=std)
+        return NASBench201Config(
+            input_shape=input_shape, channels=3, cells_per_stage=1, pixel_mean=mean, pixel_std=std
+        )
 
     @property
     def smallest(self) -> Arch:
@@ -84,7 +88,12 @@ class StemStage(Stage):
     std: Tensor
 
     def __init__(
-        self, space: SearchSpace, config: NASBench201Config, in_channels: int, channels: int, size: tuple[int, int]
+        self,
+        space: SearchSpace,
+        config: NASBench201Config,
+        in_channels: int,
+        channels: int,
+        size: tuple[int, int],
     ) -> None:
         super().__init__(space)
         self.in_channels, self.channels, self.size = in_channels, channels, size
@@ -117,7 +126,9 @@ class CellStage(Stage):
 
     reads = _READS
 
-    def __init__(self, space: SearchSpace, place: tuple[int, int], channels: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self, space: SearchSpace, place: tuple[int, int], channels: int, size: tuple[int, int]
+    ) -> None:
         super().__init__(space)
         self.group, self.index = place
         self.channels, self.size = channels, size

@@ -20,7 +20,12 @@ class Stem(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.arguments = {"in_channels": in_channels, "out_channels": out_channels, "kernel": kernel, "stride": stride}
+        self.arguments = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "kernel": kernel,
+            "stride": stride,
+        }
         self.register_buffer("mean", torch.zeros(1, in_channels, 1, 1))
         self.register_buffer("std", torch.ones(1, in_channels, 1, 1))
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
@@ -39,7 +44,12 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.arguments = {"in_channels": in_channels, "out_channels": out_channels, "kernel": kernel, "stride": stride}
+        self.arguments = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "kernel": kernel,
+            "stride": stride,
+        }
         self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
         self.conv1 = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
         self.norm1 = nn.BatchNorm2d(out_channels)

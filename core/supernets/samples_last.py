@@ -87,7 +87,9 @@ def normalize(x: Tensor, norm: ElasticBatchNorm, channels: slice | Tensor, rows:
     return torch.addcmul(norm.bias[channels].view(c, 1, 1, 1), x, scale.view(c, 1, 1, 1), out=x)
 
 
-def _unfolded_first(stage: BlockStage, size: tuple[int, int], kernels: Sequence[int], context: BranchContext) -> Tensor:
+def _unfolded_first(
+    stage: BlockStage, size: tuple[int, int], kernels: Sequence[int], context: BranchContext
+) -> Tensor:
     """(len(kernels) * widest, h'w', c, hw): the first convolution of all given kernels, one below the other."""
     key = (id(stage), 1, tuple(kernels))
     if key not in context.cache:
@@ -106,7 +108,9 @@ def _unfolded_second(stage: BlockStage, width: int, context: BranchContext) -> T
     return context.cache[key]
 
 
-def _first(stage: BlockStage, x: Tensor, kernels: Sequence[int], widest: int, context: BranchContext) -> Tensor:
+def _first(
+    stage: BlockStage, x: Tensor, kernels: Sequence[int], widest: int, context: BranchContext
+) -> Tensor:
     """First convolution for every kernel at the widest width: (len(kernels), widest, h', w', n)."""
     c, height, width, n = x.shape
     shape = (len(kernels), widest, *stage.size, n)
@@ -115,7 +119,9 @@ def _first(stage: BlockStage, x: Tensor, kernels: Sequence[int], widest: int, co
         matrix = _unfolded_first(stage, (height, width), kernels, context)
         most = matrix.shape[0] // len(kernels)
         matrix = matrix.view(len(kernels), most, *matrix.shape[1:])[:, :widest, :, :c]
-        return (matrix.reshape(shape[0] * widest * shape[2] * shape[3], c * height * width) @ x.reshape(-1, n)).view(shape)
+        return (
+            matrix.reshape(shape[0] * widest * shape[2] * shape[3], c * height * width) @ x.reshape(-1, n)
+        ).view(shape)
     out = x.new_empty(shape)
     for index, kernel in enumerate(kernels):
         convolve_by_patches(x, stage.conv1.kernel_weight(c, widest, kernel), stage.stride, out[index])

@@ -18,7 +18,12 @@ from core.errors import DamagedArtifact
 from core.supernets.base import Supernet
 
 
-def dump(supernet: Supernet, optimizer: torch.optim.Optimizer, teacher: dict[str, Tensor] | None, about: dict[str, Any]) -> bytes:
+def dump(
+    supernet: Supernet,
+    optimizer: torch.optim.Optimizer,
+    teacher: dict[str, Tensor] | None,
+    about: dict[str, Any],
+) -> bytes:
     """Bytes of everything a run needs to go on; `about` is JSON-able and comes back as it was."""
     tensors = {f"net.{name}": tensor for name, tensor in supernet.state_dict().items()}
     state = optimizer.state_dict()["state"]
@@ -31,7 +36,9 @@ def dump(supernet: Supernet, optimizer: torch.optim.Optimizer, teacher: dict[str
     return save(owned, metadata={"about": json.dumps(about)})
 
 
-def restore(data: bytes, supernet: Supernet, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor] | None, dict[str, Any]]:
+def restore(
+    data: bytes, supernet: Supernet, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Tensor] | None, dict[str, Any]]:
     """Put a state back into a supernet and its optimizer; returns (teacher, about).
 
     Raises:
@@ -41,9 +48,13 @@ def restore(data: bytes, supernet: Supernet, optimizer: torch.optim.Optimizer) -
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
         about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
-        supernet.load_state_dict({n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")})
+        supernet.load_state_dict(
+            {n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")}
+        )
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise DamagedArtifact("The checkpoint of this training run cannot be read; start the run anew.") from error
+        raise DamagedArtifact(
+            "The checkpoint of this training run cannot be read; start the run anew."
+        ) from error
     buffers: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):

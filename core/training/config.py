@@ -18,13 +18,21 @@ class TrainingConfig(BaseModel):
     strategy_config: dict[str, Any] = Field(default_factory=dict, description="The strategy's own settings.")
     epochs: int = Field(60, ge=1, le=2000, description="Passes over the training images.")
     batch_size: int = Field(64, ge=2, le=4096, description="Images per step.")
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="SGD with Nesterov momentum, or AdamW (for transformers).")
+    optimizer: Literal["sgd", "adamw"] = Field(
+        "sgd", description="SGD with Nesterov momentum, or AdamW (for transformers)."
+    )
     learning_rate: float = Field(0.1, gt=0, le=1e12, description="Peak learning rate.")
-    final_share: float = Field(0.0, ge=0, le=1, description="Floor of the cosine decay, as a share of the peak (BigNAS: 0.05).")
-    warmup_epochs: float = Field(1.0, ge=0, le=100, description="Epochs of linear warm-up at the start of each phase.")
+    final_share: float = Field(
+        0.0, ge=0, le=1, description="Floor of the cosine decay, as a share of the peak (BigNAS: 0.05)."
+    )
+    warmup_epochs: float = Field(
+        1.0, ge=0, le=100, description="Epochs of linear warm-up at the start of each phase."
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="Decay of weights; norms and biases have none.")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing, for draws that learn from labels.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Label smoothing, for draws that learn from labels."
+    )
     clip: float = Field(1.0, ge=0, description="Clip each gradient entry to this size (0: never).")
     shift: int = Field(1, ge=0, le=8, description="Shift training images by up to this many pixels.")
     flip: bool = Field(False, description="Mirror training images at random (not for digits).")

@@ -49,7 +49,9 @@ def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: 
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
     if dataset.input_shape != supernet.input_shape or len(dataset.classes) != supernet.classes:
-        raise InvalidInput(f"{dataset.title} does not fit this supernet: image shape or number of classes differ.")
+        raise InvalidInput(
+            f"{dataset.title} does not fit this supernet: image shape or number of classes differ."
+        )
     run = _Run(supernet, dataset, config, ledger)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     while run.epoch < config.epochs:
@@ -102,14 +104,21 @@ class _Run:
         self.losses = []
         config = self.config
         batches = epoch_batches(
-            self.dataset.train, config.batch_size, config.seed, self.epoch, shift=config.shift, flip=config.flip
+            self.dataset.train,
+            config.batch_size,
+            config.seed,
+            self.epoch,
+            shift=config.shift,
+            flip=config.flip,
         )
         for step, (images, labels) in enumerate(batches):
             rate = learning_rate(config, phase, done * self.steps + step, length * self.steps, self.steps)
             self._step(phase, step, images, labels, rate)
             if time.monotonic() - shown > _YIELD_SECONDS:
                 shown = time.monotonic()
-                yield Progress(self.fraction(step), f"Epoch {self.epoch + 1} of {config.epochs}, {phase.name}")
+                yield Progress(
+                    self.fraction(step), f"Epoch {self.epoch + 1} of {config.epochs}, {phase.name}"
+                )
 
     def _enter(self, phase: Phase) -> None:
         if phase.sort_channels:
@@ -166,7 +175,9 @@ class _Run:
         phase = self.phase()[0]
         accuracies = evaluate_table(self.net, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))
-        random = [v for arch, v in by_arch.items() if arch not in (self.net.smallest, self.net.largest)] or [math.nan]
+        random = [v for arch, v in by_arch.items() if arch not in (self.net.smallest, self.net.largest)] or [
+            math.nan
+        ]
         metrics = {
             "epoch": self.epoch + 1,
             "phase": phase.name,
@@ -190,10 +201,15 @@ def make_optimizer(net: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
     """SGD or AdamW; norms, biases and kernel transforms (anything not a weight of a layer) do not decay."""
     decayed = [p for n, p in net.named_parameters() if p.ndim > 1 and ".transforms." not in n]
     others = [p for n, p in net.named_parameters() if p.ndim <= 1 or ".transforms." in n]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=config.learning_rate)
-    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
+    return torch.optim.SGD(
+        groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
+    )
 
 
 def learning_rate(config: TrainingConfig, phase: Phase, step: int, steps: int, per_epoch: int) -> float:

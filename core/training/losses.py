@@ -17,7 +17,12 @@ def soft_cross_entropy(logits: Tensor, teacher: Tensor) -> Tensor:
 
 
 def draw_loss(
-    logits: Tensor, labels: Tensor, target: Target, smoothing: float, largest: Tensor | None, teacher: Tensor | None
+    logits: Tensor,
+    labels: Tensor,
+    target: Target,
+    smoothing: float,
+    largest: Tensor | None,
+    teacher: Tensor | None,
 ) -> Tensor:
     """Loss of one draw.
 

@@ -33,7 +33,9 @@ def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUI
 
     slow = [n for n in names if n not in QUICK]
     if slow:
-        raise InvalidInput(f"{objective(slow[0]).label} takes a measurement of its own; ask for it separately.")
+        raise InvalidInput(
+            f"{objective(slow[0]).label} takes a measurement of its own; ask for it separately."
+        )
     return next(evaluate(library.load(entry), [arch], names, _data(Keyed(entry.sha256, entry))))
 
 

@@ -119,7 +119,11 @@ def fill(
                 due = clock() + (clock() - now) / _CHECKPOINT_SHARE
             if clock() - shown >= _YIELD_SECONDS or done == len(rows):
                 shown = clock()
-                yield Progress(done / len(rows), f"{done:,} of {len(rows):,} architectures measured.", {"evaluations": done})
+                yield Progress(
+                    done / len(rows),
+                    f"{done:,} of {len(rows):,} architectures measured.",
+                    {"evaluations": done},
+                )
     except GeneratorExit:
         # A person cancelled: keep what the next checkpoint would have held.
         with suppress(CoreError):
@@ -144,7 +148,9 @@ def _packed(values: NDArray[np.float64], names: Sequence[str], identity: str) ->
     return buffer.getvalue()
 
 
-def _resumed(ledger: Ledger, rows: NDArray[np.uint8], names: Sequence[str], identity: str) -> NDArray[np.float64]:
+def _resumed(
+    ledger: Ledger, rows: NDArray[np.uint8], names: Sequence[str], identity: str
+) -> NDArray[np.float64]:
     """(rows, names) values so far, NaN where there is none yet."""
     kept = ledger.latest_checkpoint()
     if kept is None:

@@ -65,7 +65,11 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
     everything = table[list(names)].to_numpy(float)
     finite = everything[np.isfinite(everything).all(axis=1)]
     reference = reference_point(finite, maximize=maximize) if len(finite) else np.zeros(len(names))
-    kept = table[satisfies({c.objective: table[c.objective].to_numpy() for c in constraints}, constraints)] if constraints else table
+    kept = (
+        table[satisfies({c.objective: table[c.objective].to_numpy() for c in constraints}, constraints)]
+        if constraints
+        else table
+    )
     points = kept[list(names)].to_numpy(float)
     on_front = non_dominated(points, maximize=maximize)
     kept = kept.assign(on_front=on_front)
@@ -114,7 +118,9 @@ def single_changes(space: SearchSpace, arch: Arch) -> list[tuple[str, Option, Ar
         if space.is_active(arch, choice.name):
             for option, value in enumerate(choice.options):
                 if option != arch[index]:
-                    found.append((choice.name, value, space.canonical([*arch[:index], option, *arch[index + 1 :]])))
+                    found.append(
+                        (choice.name, value, space.canonical([*arch[:index], option, *arch[index + 1 :]]))
+                    )
     return found
 
 

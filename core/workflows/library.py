@@ -86,7 +86,11 @@ class SupernetEntry:
 
 def entries(store: RunStore | None = None) -> list[SupernetEntry]:
     """Every supernet: shipped ones first, then what was trained or uploaded here, newest first."""
-    found = [_shipped(folder) for folder in sorted((ASSETS / "supernets").glob("*")) if (folder / CARD_FILE).is_file()]
+    found = [
+        _shipped(folder)
+        for folder in sorted((ASSETS / "supernets").glob("*"))
+        if (folder / CARD_FILE).is_file()
+    ]
     return found + (_own(store) if store is not None else [])
 
 
@@ -118,7 +122,9 @@ def resolve(store: RunStore | None, name_or_path: str) -> SupernetEntry:
     return find(store, name_or_path)
 
 
-def from_bytes(data: bytes, *, title: str, supernet_id: str | None = None, origin: str = "file") -> SupernetEntry:
+def from_bytes(
+    data: bytes, *, title: str, supernet_id: str | None = None, origin: str = "file"
+) -> SupernetEntry:
     """A library entry for a supernet file in memory.
 
     Raises:
@@ -158,10 +164,14 @@ def _own(store: RunStore) -> list[SupernetEntry]:
         for artifact in ledger.artifacts():
             if artifact.name == SUPERNET_FILE:
                 read = _artifact_reader(store, run.run_id, SUPERNET_FILE)
-                found.append((run.created, _own_entry(run.run_id, run.title, "trained", artifact.sha256, read, tables)))
+                found.append(
+                    (run.created, _own_entry(run.run_id, run.title, "trained", artifact.sha256, read, tables))
+                )
     for kept in store.list_supernets():
         read = _upload_reader(store, kept.supernet_id)
-        found.append((kept.created, _own_entry(kept.supernet_id, kept.name, "uploaded", kept.sha256, read, tables)))
+        found.append(
+            (kept.created, _own_entry(kept.supernet_id, kept.name, "uploaded", kept.sha256, read, tables))
+        )
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
 
 
@@ -170,7 +180,9 @@ def _own_entry(
     tables: Mapping[str, tuple[str, Callable[[], bytes]]],
 ) -> SupernetEntry:  # fmt: skip
     table_sha, read_table = tables.get(supernet_id, ("", None))
-    return SupernetEntry(supernet_id, title, origin, sha256, _header(sha256, read), read, read_table, None, table_sha)
+    return SupernetEntry(
+        supernet_id, title, origin, sha256, _header(sha256, read), read, read_table, None, table_sha
+    )
 
 
 _headers: dict[str, Mapping[str, Any]] = {}
@@ -188,7 +200,10 @@ def _tables(store: RunStore) -> dict[str, tuple[str, Callable[[], bytes]]]:
     for run in sorted(store.list_runs(state=RunState.DONE, kind="evaluate_table"), key=lambda r: r.created):
         for artifact in store.ledger(run.run_id).artifacts():
             if artifact.name == TABLE_FILE:
-                found[str(run.params["supernet"])] = (artifact.sha256, _artifact_reader(store, run.run_id, TABLE_FILE))
+                found[str(run.params["supernet"])] = (
+                    artifact.sha256,
+                    _artifact_reader(store, run.run_id, TABLE_FILE),
+                )
     return found
 
 
@@ -316,8 +331,12 @@ def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | No
     data = entry.card.get("data")
     if not isinstance(data, Mapping) or not data.get("name"):
         raise InvalidInput("The supernet's card does not say which data it was trained on.")
-    loaded = load_dataset(str(data["name"]), seed=int(data.get("seed", 0)), on_progress=on_progress, **data.get("config", {}))
+    loaded = load_dataset(
+        str(data["name"]), seed=int(data.get("seed", 0)), on_progress=on_progress, **data.get("config", {})
+    )
     known = data.get("fingerprint")
     if known and known != loaded.fingerprint:
-        raise InvalidInput("The data set found here differs from the one this supernet was trained on; its numbers would not compare.")
+        raise InvalidInput(
+            "The data set found here differs from the one this supernet was trained on; its numbers would not compare."
+        )
     return loaded

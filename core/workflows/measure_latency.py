@@ -29,7 +29,9 @@ def measure_latency(
     heavy_imports()
     from core.evaluation.latency import measure_latency as measure
 
-    models = [_onnx(Keyed(f"{entry.sha256}:{entry.space.arch_id(arch)}", entry), tuple(arch)) for arch in archs]
+    models = [
+        _onnx(Keyed(f"{entry.sha256}:{entry.space.arch_id(arch)}", entry), tuple(arch)) for arch in archs
+    ]
     return measure(models, library.load(entry).input_shape, on_progress=on_progress)
 
 

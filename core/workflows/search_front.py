@@ -246,7 +246,9 @@ class FrontSoFar:
 
     def sentence(self, budget: int) -> str:
         """The numbers in words."""
-        return f"{self._evaluations:,} of {budget:,} architectures measured, {len(self._points):,} on the front."
+        return (
+            f"{self._evaluations:,} of {budget:,} architectures measured, {len(self._points):,} on the front."
+        )
 
     def _chosen_reference(self, costs: np.ndarray, signs: np.ndarray) -> dict[str, float]:
         chosen: dict[str, float] = {}

@@ -32,13 +32,17 @@ class Request(BaseModel):
 
     title: str = Field("My supernet", min_length=1, max_length=80, description="What the supernet is called.")
     family: str = Field(description="Supernet family.")
-    config: dict[str, Any] = Field(default_factory=dict, description="The family's settings; image shape and classes come from the data.")
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="The family's settings; image shape and classes come from the data."
+    )
     data: DataChoice = Field(description="Data set to train on.")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How to train.")
     command: str = Field("", description="Command that starts this training, for the card.")
 
 
-def preset_request(preset: str, *, data: str | None = None, method: str | None = None, seed: int = 0) -> dict[str, Any]:
+def preset_request(
+    preset: str, *, data: str | None = None, method: str | None = None, seed: int = 0
+) -> dict[str, Any]:
     """The request of a preset, with another data set, strategy or seed where given.
 
     Raises:
@@ -60,8 +64,17 @@ def preset_request(preset: str, *, data: str | None = None, method: str | None =
     choice = dict(chosen["data"])
     if data is not None and data.replace("-", "_") != choice["name"]:
         choice = {"name": DATASETS.info(data.replace("-", "_")).name, "seed": 0, "config": {}}
-    command = f"python -m core train {preset} --data {choice['name']} --method {training['strategy']} --seed {seed}"
-    return {"title": preset, "family": chosen["family"], "config": config, "data": choice, "training": training, "command": command}
+    command = (
+        f"python -m core train {preset} --data {choice['name']} --method {training['strategy']} --seed {seed}"
+    )
+    return {
+        "title": preset,
+        "family": chosen["family"],
+        "config": config,
+        "data": choice,
+        "training": training,
+        "command": command,
+    }
 
 
 def with_settings(request: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,13 +84,17 @@ def with_settings(request: Mapping[str, Any], settings: Mapping[str, Any]) -> di
         InvalidInput: a setting is out of bounds.
     """
     plain = {name: value for name, value in settings.items() if name != "strategy_config"}
-    flags = "".join(_flag(name, value) for name, value in (plain | settings.get("strategy_config", {})).items())
+    flags = "".join(
+        _flag(name, value) for name, value in (plain | settings.get("strategy_config", {})).items()
+    )
     return {**request, "training": {**request["training"], **settings}, "command": request["command"] + flags}
 
 
 def _flag(name: str, value: Any) -> str:
     # As JSON, because that is how the command line reads it: `false`, not `False`.
-    return f" --{name.replace('_', '-')} {shlex.quote(value if isinstance(value, str) else json.dumps(value))}"
+    return (
+        f" --{name.replace('_', '-')} {shlex.quote(value if isinstance(value, str) else json.dumps(value))}"
+    )
 
 
 def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
@@ -144,5 +161,6 @@ def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:
         "command": request.command or "started on the Supernets page with the settings given here",
         "seconds": round(sum(float(e["seconds"]) for e in epochs), 1),
         "final": epochs[-1],
-        "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _VERSIONS},
+        "versions": {"python": platform.python_version()}
+        | {p: importlib.metadata.version(p) for p in _VERSIONS},
     }

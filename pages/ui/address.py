@@ -103,5 +103,7 @@ def _constraints(text: str, known: set[str]) -> tuple[Constraint, ...]:
         # Only the sensible side of an objective has a slider.
         if math.isfinite(bound) and (match[2] == ">=") == objective(match[1]).maximize:
             at_least = match[2] == ">="
-            found[match[1]] = Constraint(match[1], lower=bound if at_least else None, upper=None if at_least else bound)
+            found[match[1]] = Constraint(
+                match[1], lower=bound if at_least else None, upper=None if at_least else bound
+            )
     return tuple(found[name] for name in sorted(found))

@@ -24,7 +24,9 @@ _WIDE = 20
 _PREFERRED = ("accuracy", "macs", "params", "latency_ms", "size_bytes", "loss", "test_accuracy", "test_loss")
 
 
-def choose_supernet(found: Sequence[SupernetEntry], current: str, *, key: str = "pick-supernet") -> SupernetEntry:
+def choose_supernet(
+    found: Sequence[SupernetEntry], current: str, *, key: str = "pick-supernet"
+) -> SupernetEntry:
     """The supernet of this session, chosen in the sidebar.
 
     Args:
@@ -39,7 +41,9 @@ def choose_supernet(found: Sequence[SupernetEntry], current: str, *, key: str = 
     chosen = st.sidebar.selectbox(
         "Supernet",
         list(by_id),
-        format_func=lambda i: f"{display_name(by_id[i].title)}{'' if by_id[i].origin == 'shipped' else f' ({by_id[i].origin})'}",
+        format_func=lambda i: (
+            f"{display_name(by_id[i].title)}{'' if by_id[i].origin == 'shipped' else f' ({by_id[i].origin})'}"
+        ),
         key=key,
         on_change=_other_supernet,
         help="The network whose weights hold every subnet on this page.",
@@ -57,17 +61,28 @@ def _other_supernet() -> None:
 
 def measured_objectives(table: pd.DataFrame) -> list[Objective]:
     """Objectives that the table has values for, the usual ones first."""
-    names = [n for n in _PREFERRED if n in table] + [n for n in OBJECTIVES.names() if n not in _PREFERRED and n in table]
+    names = [n for n in _PREFERRED if n in table] + [
+        n for n in OBJECTIVES.names() if n not in _PREFERRED and n in table
+    ]
     return [objective(n) for n in names if table[n].notna().any()]
 
 
-def choose_axis(label: str, axis: str, available: Sequence[Objective], current: str, default: str, taken: str = "") -> Objective:
+def choose_axis(
+    label: str, axis: str, available: Sequence[Objective], current: str, default: str, taken: str = ""
+) -> Objective:
     """One axis: an objective other than `taken`."""
     by_name = {o.name: o for o in available if o.name != taken}
     key = f"axis-{axis}"
     if st.session_state.get(key) not in by_name:
         st.session_state[key] = next(n for n in (current, default, *by_name) if n in by_name)
-    name = st.selectbox(label, list(by_name), format_func=lambda n: by_name[n].label, key=key, help=_meaning(available), width=230)
+    name = st.selectbox(
+        label,
+        list(by_name),
+        format_func=lambda n: by_name[n].label,
+        key=key,
+        help=_meaning(available),
+        width=230,
+    )
     return by_name[name]
 
 
@@ -85,7 +100,9 @@ def choose_log(label: str, axis: str, current: bool | None, goal: Objective, tab
     return bool(st.toggle(label, key=key))
 
 
-def choose_limits(revision: str, table: pd.DataFrame, available: Sequence[Objective], current: Sequence[Constraint]) -> tuple[Constraint, ...]:
+def choose_limits(
+    revision: str, table: pd.DataFrame, available: Sequence[Objective], current: Sequence[Constraint]
+) -> tuple[Constraint, ...]:
     """One slider per objective; its loose end means no limit."""
     asked = {c.objective: c.lower if c.lower is not None else c.upper for c in current}
     found = []
@@ -107,7 +124,9 @@ def choose_limits(revision: str, table: pd.DataFrame, available: Sequence[Object
             help=goal.summary,
         )
         if value != loose:
-            found.append(Constraint(goal.name, lower=value) if goal.maximize else Constraint(goal.name, upper=value))
+            found.append(
+                Constraint(goal.name, lower=value) if goal.maximize else Constraint(goal.name, upper=value)
+            )
     return tuple(sorted(found, key=lambda c: c.objective))
 
 

@@ -19,7 +19,14 @@ from pydantic_core import PydanticUndefined
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
-def config_form(config: type[BaseModel], key: str, *, skip: tuple[str, ...] = (), start: dict[str, Any] | None = None, columns: int = 2) -> dict[str, Any]:
+def config_form(
+    config: type[BaseModel],
+    key: str,
+    *,
+    skip: tuple[str, ...] = (),
+    start: dict[str, Any] | None = None,
+    columns: int = 2,
+) -> dict[str, Any]:
     """One widget per field of a Config; returns what they hold, ready for `model_validate`.
 
     Args:
@@ -81,7 +88,13 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str) -> tuple[bool, 
         return True, st.text_input(label, value=default or "", key=key, help=text, max_chars=200)
     if _is_numbers(kind):
         shown = ", ".join(f"{v:g}" for v in default or ())
-        typed = st.text_input(label, value=shown, key=key, help=f"{text or ''} Numbers with commas between.".strip(), max_chars=200)
+        typed = st.text_input(
+            label,
+            value=shown,
+            key=key,
+            help=f"{text or ''} Numbers with commas between.".strip(),
+            max_chars=200,
+        )
         return True, _numbers(typed, get_args(kind)[0])
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         st.caption(label)
@@ -150,11 +163,20 @@ def _number(label: str, field: FieldInfo, kind: type, default: Any, optional: bo
     )  # fmt: skip
 
 
-def _several(label: str, member: type[BaseModel], default: list[Any], field: FieldInfo, key: str) -> list[dict[str, Any]]:
+def _several(
+    label: str, member: type[BaseModel], default: list[Any], field: FieldInfo, key: str
+) -> list[dict[str, Any]]:
     """A list of sub-forms whose length can be chosen."""
     bounds = {k: getattr(m, k) for m in field.metadata for k in ("min_length", "max_length") if hasattr(m, k)}
     least, most = bounds.get("min_length") or 1, bounds.get("max_length") or 6
-    count = st.number_input(f"{label}, how many", least, most, value=min(max(len(default), least), most), key=f"{key}-count", help=field.description)
+    count = st.number_input(
+        f"{label}, how many",
+        least,
+        most,
+        value=min(max(len(default), least), most),
+        key=f"{key}-count",
+        help=field.description,
+    )
     rows = []
     for index in range(int(count)):
         given = default[min(index, len(default) - 1)] if default else None

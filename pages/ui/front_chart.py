@@ -69,7 +69,11 @@ def front_chart(front: Front, view: ChartView) -> None:
             "displaylogo": False,
             "scrollZoom": True,
             "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-            "toImageButtonOptions": {"format": view.picture, "filename": view.name, "scale": 2 if view.picture == "png" else 1},
+            "toImageButtonOptions": {
+                "format": view.picture,
+                "filename": view.name,
+                "scale": 2 if view.picture == "png" else 1,
+            },
         },
     )
 

@@ -54,7 +54,8 @@ def front_table(front: Front, goals: Sequence[Objective]) -> None:
         hide_index=True,
         on_select=lambda: _row_chosen(shown["arch_id"].tolist()),
         selection_mode="single-row",
-        column_config={"arch_id": st.column_config.TextColumn("subnet")} | {g.name: _column(g) for g in goals},
+        column_config={"arch_id": st.column_config.TextColumn("subnet")}
+        | {g.name: _column(g) for g in goals},
         height=320,
         width="stretch",
         alt="Table of the subnets on the front",
@@ -93,7 +94,27 @@ def basket_table(shown: Shown) -> None:
     rows = shown.table[shown.table["arch_id"].isin(state.basket())]
     for _, row in rows.iterrows():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(str(row["arch_id"]), key=f"basket-{row['arch_id']}", on_click=state.select, args=(row["arch_id"],), icon=":material/my_location:")
+            st.button(
+                str(row["arch_id"]),
+                key=f"basket-{row['arch_id']}",
+                on_click=state.select,
+                args=(row["arch_id"],),
+                icon=":material/my_location:",
+            )
             st.markdown(" · ".join(format_value(row[g.name], g) for g in shown.goals))
-            st.button("Remove", key=f"basket-remove-{row['arch_id']}", on_click=state.basket().remove, args=(row["arch_id"],), type="tertiary")
-    st.download_button("Basket as CSV", csv_bytes(rows), "basket.csv", "text/csv", key="basket-csv", on_click="ignore", icon=":material/table:")
+            st.button(
+                "Remove",
+                key=f"basket-remove-{row['arch_id']}",
+                on_click=state.basket().remove,
+                args=(row["arch_id"],),
+                type="tertiary",
+            )
+    st.download_button(
+        "Basket as CSV",
+        csv_bytes(rows),
+        "basket.csv",
+        "text/csv",
+        key="basket-csv",
+        on_click="ignore",
+        icon=":material/table:",
+    )

@@ -61,19 +61,36 @@ def watch(draw: Callable[[], None], is_active: Callable[[], bool]) -> None:
 def job_row(run: Run) -> None:
     """One job: title, state, progress, time left, and what can be done about it."""
     kind = KINDS.get(run.kind, run.kind.replace("_", " "))
-    head = f":{_COLORS[run.state]}-badge[{run.state.value}] **{for_markdown(run.title)}** · {for_markdown(kind)}"
+    head = (
+        f":{_COLORS[run.state]}-badge[{run.state.value}] **{for_markdown(run.title)}** · {for_markdown(kind)}"
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(head)
         if not run.state.is_final:
-            st.button("Cancel", key=f"cancel-{run.run_id}", on_click=attempt, args=("cancel", run.run_id), icon=":material/stop:")
+            st.button(
+                "Cancel",
+                key=f"cancel-{run.run_id}",
+                on_click=attempt,
+                args=("cancel", run.run_id),
+                icon=":material/stop:",
+            )
         elif run.state.is_resumable:
-            st.button("Resume", key=f"resume-{run.run_id}", on_click=attempt, args=("resume", run.run_id), icon=":material/play_arrow:")
+            st.button(
+                "Resume",
+                key=f"resume-{run.run_id}",
+                on_click=attempt,
+                args=("resume", run.run_id),
+                icon=":material/play_arrow:",
+            )
     if run.state is RunState.QUEUED:
         position = resources.jobs().queue_position(run.run_id)
         st.progress(run.fraction, text=f"Waiting, number {position} in the queue" if position else "Waiting")
     elif run.state is RunState.RUNNING:
         left = format_seconds(run.eta_seconds)
-        st.progress(run.fraction, text=f"{for_markdown(run.message, 300) or 'Starting…'}{f' · {left} left' if left else ''}")
+        st.progress(
+            run.fraction,
+            text=f"{for_markdown(run.message, 300) or 'Starting…'}{f' · {left} left' if left else ''}",
+        )
     elif run.message:
         st.caption(for_markdown(run.message, 600))
 
@@ -89,7 +106,9 @@ def attempt(action: str, run_id: str) -> None:
 def submit(kind: str, params: dict[str, object], *, title: str, seed: int) -> str | None:
     """Queue a job; returns its id, or None after saying why not."""
     try:
-        return resources.jobs().submit(kind, params, title=title, seed=seed, session=st.session_state["session"])
+        return resources.jobs().submit(
+            kind, params, title=title, seed=seed, session=st.session_state["session"]
+        )
     except CoreError as error:
         st.error(for_markdown(error, 600), icon=":material/error:")
         return None

@@ -71,14 +71,19 @@ def warm_up() -> None:
     """
     from core import runtime
 
-    for seconds, work in ((_FREEZE_AFTER_SECONDS, runtime.freeze), (_WARM_AFTER_SECONDS, runtime.heavy_imports_in_background)):
+    for seconds, work in (
+        (_FREEZE_AFTER_SECONDS, runtime.freeze),
+        (_WARM_AFTER_SECONDS, runtime.heavy_imports_in_background),
+    ):
         timer = threading.Timer(seconds, work)
         timer.daemon = True
         timer.start()
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)
-def front(revision: str, names: tuple[str, ...], constraints: tuple[Constraint, ...], _table: pd.DataFrame) -> front_view.Front:
+def front(
+    revision: str, names: tuple[str, ...], constraints: tuple[Constraint, ...], _table: pd.DataFrame
+) -> front_view.Front:
     """The front of a table; `revision` must change whenever the table does."""
     return front_view.front(_table, names, constraints)
 
@@ -98,7 +103,10 @@ def search_table(run_id: str, n_measurements: int, _entry: SupernetEntry) -> pd.
     for step, measurement in store().ledger(run_id).measurements():
         arch_id = _entry.space.arch_id(measurement.arch)
         options = {n: _entry.space.option(measurement.arch, n) for n in _entry.space.names}
-        rows.setdefault(arch_id, {"arch_id": arch_id, **options, **measurement.values, "source": measurement.source, "step": step})
+        rows.setdefault(
+            arch_id,
+            {"arch_id": arch_id, **options, **measurement.values, "source": measurement.source, "step": step},
+        )
     return pd.DataFrame(list(rows.values()), columns=None if rows else ["arch_id", *_entry.space.names])
 
 

@@ -68,10 +68,19 @@ def run_details(store: RunStore, run: Run) -> None:
     st.caption(for_markdown(run.message, 600))
     with st.container(horizontal=True):
         if run.state.is_resumable:
-            st.button("Resume", key="run-resume", on_click=attempt, args=("resume", run.run_id), icon=":material/play_arrow:", type="primary")
+            st.button(
+                "Resume",
+                key="run-resume",
+                on_click=attempt,
+                args=("resume", run.run_id),
+                icon=":material/play_arrow:",
+                type="primary",
+            )
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The run, its measurements and its files will be gone.")
-            st.button("Delete this run", key="run-delete", on_click=_delete, args=(run.run_id,), type="primary")
+            st.button(
+                "Delete this run", key="run-delete", on_click=_delete, args=(run.run_id,), type="primary"
+            )
     try:
         ledger = store.ledger(run.run_id)
         for artifact in ledger.artifacts():

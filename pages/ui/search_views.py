@@ -39,16 +39,45 @@ def search_form(entry: SupernetEntry) -> list[str]:
         "Objectives", allowed, default=["accuracy", "macs"], format_func=lambda n: objective(n).label, key="search-objectives",
         max_selections=4, help="Test data never steer a search.\n\n" + "\n\n".join(f"**{objective(n).label}**: {objective(n).summary}" for n in allowed),
     )  # fmt: skip
-    budget = st.number_input("Budget (subnets)", 1, 1_000_000, value=min(400, entry.space.size), step=50, key="search-budget", help="Different subnets to measure.")
+    budget = st.number_input(
+        "Budget (subnets)",
+        1,
+        1_000_000,
+        value=min(400, entry.space.size),
+        step=50,
+        key="search-budget",
+        help="Different subnets to measure.",
+    )
     with st.container(horizontal=True):
-        seed = st.number_input("Seed", 0, 2**31 - 1, value=0, key="search-seed", help="Decides every draw; the same seed gives the same search.")
-        repeats = st.number_input("Repeats", 1, 5, value=1, key="search-repeats", help="Runs with this seed, the next one, and so on, to see the spread.")
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            value=0,
+            key="search-seed",
+            help="Decides every draw; the same seed gives the same search.",
+        )
+        repeats = st.number_input(
+            "Repeats",
+            1,
+            5,
+            value=1,
+            key="search-repeats",
+            help="Runs with this seed, the next one, and so on, to see the spread.",
+        )
     use_table = st.toggle("Use the complete table", value=entry.read_table is not None, disabled=entry.read_table is None, key="search-table",
                           help="Look accuracies up instead of measuring them again: a search takes a second.")  # fmt: skip
     with st.expander("Settings of the algorithm"):
         settings = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
     ready = len(goals) >= 2
-    if not st.button("Start the search", key="search-start", type="primary", disabled=not ready, icon=":material/play_arrow:", width="stretch"):
+    if not st.button(
+        "Start the search",
+        key="search-start",
+        type="primary",
+        disabled=not ready,
+        icon=":material/play_arrow:",
+        width="stretch",
+    ):
         return []
     started = []
     for offset in range(int(repeats)):
@@ -79,7 +108,14 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
 
         rest = exact[~exact["arch_id"].isin(set(found["arch_id"]))].assign(on_front=False)
         shown = pd.concat([rest, view.members.assign(on_front=True)])
-    figure = front_figure(shown, x, y, log_x=not x.maximize and bool((shown[x.name] > 0).all()), searched=view.table[~view.table["on_front"]], caption=display_name(run.title))
+    figure = front_figure(
+        shown,
+        x,
+        y,
+        log_x=not x.maximize and bool((shown[x.name] > 0).all()),
+        searched=view.table[~view.table["on_front"]],
+        caption=display_name(run.title),
+    )
     st.plotly_chart(
         figure, key=f"search-front-{run.run_id}", width="stretch", config={"displaylogo": False},
         alt="Scatter chart of the subnets the search has measured, its front on top, the whole space behind.",

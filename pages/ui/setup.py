@@ -24,7 +24,12 @@ def setup(title: str, question: str) -> None:
         question: one sentence, the question the page answers.
     """
     _pass_through_app()
-    st.set_page_config(page_title=f"{title} · Paretoscope", page_icon=":material/show_chart:", layout="wide", initial_sidebar_state=230)
+    st.set_page_config(
+        page_title=f"{title} · Paretoscope",
+        page_icon=":material/show_chart:",
+        layout="wide",
+        initial_sidebar_state=230,
+    )
     st.session_state.setdefault("session", uuid.uuid4().hex)
     state.entered_page(title)
     st.logo(_WORDMARK, size="large")
@@ -42,7 +47,11 @@ def _pass_through_app() -> None:
     menu as everybody after.
     """
     context = get_script_run_ctx()
-    if st.session_state.get("came-through-app") or context is None or Path(context.main_script_path).name != "app.py":
+    if (
+        st.session_state.get("came-through-app")
+        or context is None
+        or Path(context.main_script_path).name != "app.py"
+    ):
         return
     st.session_state["came-through-app"] = True  # tried once: never a loop
     folder = Path(context.main_script_path).parent / "pages"

@@ -24,7 +24,13 @@ from pages.ui import resources, state
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-SUFFIXES = {"bundle": "zip", "onnx": "onnx", "python_source": "py", "safetensors": "safetensors", "torch_export": "pt2"}
+SUFFIXES = {
+    "bundle": "zip",
+    "onnx": "onnx",
+    "python_source": "py",
+    "safetensors": "safetensors",
+    "torch_export": "pt2",
+}
 """File endings, known without importing the exporters (which import torch); a test compares."""
 
 _HOW = {
@@ -38,7 +44,10 @@ _HOW = {
 
 def headline(arch_id: str, values: Mapping[str, float], x: Objective, y: Objective) -> None:
     """The two numbers of the axes, large, and the subnet's id."""
-    parts = [f"<div><b>{format_value(values.get(o.name), o)}</b><span>{html.escape(o.label)}</span></div>" for o in (y, x)]
+    parts = [
+        f"<div><b>{format_value(values.get(o.name), o)}</b><span>{html.escape(o.label)}</span></div>"
+        for o in (y, x)
+    ]
     parts.append(f"<div><code>{html.escape(arch_id)}</code><span>Subnet</span></div>")
     st.html(f'<div class="ps-headline">{"".join(parts)}</div>')
 
@@ -97,7 +106,9 @@ def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") ->
 
 @st.cache_resource(show_spinner=False, max_entries=256)
 def _diagram(sha256: str, arch: Arch, _entry: SupernetEntry) -> go.Figure:
-    return finished(diagram_figure(library.stage_rows(_entry, arch), library.stage_rows(_entry, _entry.space.largest)))
+    return finished(
+        diagram_figure(library.stage_rows(_entry, arch), library.stage_rows(_entry, _entry.space.largest))
+    )
 
 
 def stage_table(entry: SupernetEntry, arch: Arch) -> None:
@@ -110,7 +121,10 @@ def html_table(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     head = "".join(f"<th>{html.escape(display_name(name))}</th>" for name in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(display_name(v))}</td>" for v in row.values()) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(display_name(v))}</td>" for v in row.values()) + "</tr>"
+        for row in rows
+    )
     st.html(f'<table class="ps-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
 
 
@@ -124,7 +138,8 @@ def download(entry: SupernetEntry, arch: Arch) -> None:
             format_func=lambda name: formats[name].label,
             key="download-format",
             help="The subnet is cut out, calibrated, checked against the supernet and written when you click; "
-            "that takes a few seconds the first time.\n\n" + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
+            "that takes a few seconds the first time.\n\n"
+            + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
         )
         arch_id = entry.space.arch_id(arch)
         st.download_button(
@@ -154,5 +169,8 @@ def basket_button(arch_id: str) -> None:
 
 def deltas(changes: Mapping[str, float]) -> str:
     """Signed differences in one line, as HTML."""
-    parts = [f"{html.escape(objective(n).label)} <b>{format_value(v, objective(n), signed=True)}</b>" for n, v in changes.items()]
+    parts = [
+        f"{html.escape(objective(n).label)} <b>{format_value(v, objective(n), signed=True)}</b>"
+        for n, v in changes.items()
+    ]
     return f'<p class="ps-deltas">{" &nbsp; ".join(parts)}</p>'

@@ -23,10 +23,15 @@ _ACROSS = 3
 def gallery(entries: Sequence[SupernetEntry]) -> None:
     """One card per supernet."""
     if not entries:
-        st.info("There is no supernet yet. Train one below; the digits are built in and take about a minute.", icon=":material/hub:")
+        st.info(
+            "There is no supernet yet. Train one below; the digits are built in and take about a minute.",
+            icon=":material/hub:",
+        )
         return
     for row in range(0, len(entries), _ACROSS):
-        for entry, column in zip(entries[row : row + _ACROSS], st.columns(_ACROSS, gap="medium"), strict=False):
+        for entry, column in zip(
+            entries[row : row + _ACROSS], st.columns(_ACROSS, gap="medium"), strict=False
+        ):
             with column, st.container(border=True, key=f"supernet-{entry.supernet_id}"):
                 _card(entry)
 
@@ -35,10 +40,22 @@ def _card(entry: SupernetEntry) -> None:
     st.markdown(f"**{for_markdown(entry.title)}** :gray-badge[{entry.origin}]")
     diagram(entry, entry.space.largest, key=f"diagram-{entry.supernet_id}")
     state = "every subnet measured" if entry.read_table is not None else "not measured yet"
-    st.caption(f"{format_count(entry.space.size)} subnets, {state} · data {for_markdown(data_name(entry)) or 'not named'}")
+    st.caption(
+        f"{format_count(entry.space.size)} subnets, {state} · data {for_markdown(data_name(entry)) or 'not named'}"
+    )
     with st.container(horizontal=True):
-        st.page_link("pages/front.py", label="See its front", icon=":material/show_chart:", query_params={"supernet": entry.supernet_id})
-        st.page_link("pages/search.py", label="Search it", icon=":material/travel_explore:", query_params={"supernet": entry.supernet_id})
+        st.page_link(
+            "pages/front.py",
+            label="See its front",
+            icon=":material/show_chart:",
+            query_params={"supernet": entry.supernet_id},
+        )
+        st.page_link(
+            "pages/search.py",
+            label="Search it",
+            icon=":material/travel_explore:",
+            query_params={"supernet": entry.supernet_id},
+        )
     with st.expander("Details"):
         _details(entry)
 
@@ -57,7 +74,13 @@ def _details(entry: SupernetEntry) -> None:
                            key=f"weights-{entry.supernet_id}", on_click="ignore", icon=":material/download:")  # fmt: skip
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The supernet and its weights will be gone.")
-            st.button("Delete this supernet", key=f"delete-{entry.supernet_id}", on_click=_delete, args=(entry,), type="primary")
+            st.button(
+                "Delete this supernet",
+                key=f"delete-{entry.supernet_id}",
+                on_click=_delete,
+                args=(entry,),
+                type="primary",
+            )
 
 
 def data_name(entry: SupernetEntry) -> str:
@@ -68,7 +91,12 @@ def data_name(entry: SupernetEntry) -> str:
 
 def evaluate(entry: SupernetEntry) -> None:
     """Start measuring every subnet of a supernet."""
-    if submit("evaluate_table", {"supernet": entry.supernet_id}, title=f"All subnets of {display_name(entry.title)}", seed=0):
+    if submit(
+        "evaluate_table",
+        {"supernet": entry.supernet_id},
+        title=f"All subnets of {display_name(entry.title)}",
+        seed=0,
+    ):
         st.toast("The evaluation has started; the Runs page shows it.", icon=":material/calculate:")
 
 
@@ -76,7 +104,9 @@ def unmeasured(entry: SupernetEntry) -> None:
     """The Front page of a supernet nobody has measured: one button, then its progress."""
 
     def evaluations() -> list[Run]:
-        return [run for run in all_runs(["evaluate_table"]) if run.params.get("supernet") == entry.supernet_id]
+        return [
+            run for run in all_runs(["evaluate_table"]) if run.params.get("supernet") == entry.supernet_id
+        ]
 
     empty(
         f"**{for_markdown(entry.title)}** has not been measured yet. Its {format_count(entry.space.size)} subnets can be measured one and all, "
@@ -107,19 +137,28 @@ def _delete(entry: SupernetEntry) -> None:
 
 def upload() -> None:
     """Load a supernet file that this project wrote."""
-    st.caption(f"A .safetensors file that Paretoscope wrote, at most {MOST_UPLOAD_MB} MB. It is checked before anything is loaded; nothing in it is ever run.")
-    file = st.file_uploader("Supernet file", type=["safetensors"], key="supernet-upload", max_upload_size=MOST_UPLOAD_MB)
+    st.caption(
+        f"A .safetensors file that Paretoscope wrote, at most {MOST_UPLOAD_MB} MB. It is checked before anything is loaded; nothing in it is ever run."
+    )
+    file = st.file_uploader(
+        "Supernet file", type=["safetensors"], key="supernet-upload", max_upload_size=MOST_UPLOAD_MB
+    )
     if file is None:
         return
     st.caption(f"{for_markdown(file.name)}, {format_bytes(file.size)}")
-    name = st.text_input("Name", value=display_name(file.name.rsplit(".", 1)[0]), max_chars=80, key="supernet-upload-name")
+    name = st.text_input(
+        "Name", value=display_name(file.name.rsplit(".", 1)[0]), max_chars=80, key="supernet-upload-name"
+    )
     if st.button("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):
         try:
             add_supernet(name, file.getvalue())
         except CoreError as error:
             st.error(for_markdown(error, 600), icon=":material/block:")
         else:
-            st.success("The supernet is in the library. Measure its subnets to see its front.", icon=":material/check:")
+            st.success(
+                "The supernet is in the library. Measure its subnets to see its front.",
+                icon=":material/check:",
+            )
             st.rerun()
 
 

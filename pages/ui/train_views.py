@@ -33,7 +33,12 @@ _OWN_IMAGES = "images"
 def training_form() -> None:
     """Choose a preset, change what you like, start."""
     presets = {name: p for name, p in PRESETS.items() if p["family"] in FAMILIES.names()}
-    name = st.selectbox("Start from", list(presets), key="train-preset", help="\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items()))
+    name = st.selectbox(
+        "Start from",
+        list(presets),
+        key="train-preset",
+        help="\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items()),
+    )
     preset = presets[name]
     title = st.text_input("Name", value=f"my {name}", max_chars=80, key=f"train-title-{name}")
     data = _data(preset["data"], f"train-data-{name}")
@@ -45,19 +50,54 @@ def training_form() -> None:
     )  # fmt: skip
     training: dict[str, Any] = {**start, "strategy": strategy}
     with st.container(horizontal=True):
-        training["epochs"] = st.number_input("Epochs", 1, 2000, value=start["epochs"], key=f"train-epochs-{name}", help="Passes over the training images.")
-        training["seed"] = st.number_input("Seed", 0, 2**31 - 1, value=0, key=f"train-seed-{name}", help="The same seed gives the same weights.")
+        training["epochs"] = st.number_input(
+            "Epochs",
+            1,
+            2000,
+            value=start["epochs"],
+            key=f"train-epochs-{name}",
+            help="Passes over the training images.",
+        )
+        training["seed"] = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            value=0,
+            key=f"train-seed-{name}",
+            help="The same seed gives the same weights.",
+        )
     if st.toggle("More training settings", key="train-more"):
         skip = ("strategy", "strategy_config", "epochs", "seed")
         training |= config_form(TrainingConfig, f"train-set-{name}", skip=skip, start=start)
-        training["strategy_config"] = config_form(STRATEGIES.get(strategy).Config, f"train-strategy-set-{strategy}", columns=1)
+        training["strategy_config"] = config_form(
+            STRATEGIES.get(strategy).Config, f"train-strategy-set-{strategy}", columns=1
+        )
     family, config = preset["family"], dict(preset["config"])
-    if st.toggle("Change the search space", key="train-space", help="Which widths, depths and kernels the supernet offers."):
+    if st.toggle(
+        "Change the search space",
+        key="train-space",
+        help="Which widths, depths and kernels the supernet offers.",
+    ):
         family, config = _space(family, config, name)
     if strategy == "progressive_shrinking" and family == "elastic_cnn":
         config["kernel_transform"] = True  # its elastic kernels are learned transforms of the largest one
-    if st.button("Start the training", key="train-start", type="primary", icon=":material/play_arrow:", width="stretch", disabled=data is None):
-        _start({"title": title.strip() or name, "family": family, "config": config, "data": data, "training": training})
+    if st.button(
+        "Start the training",
+        key="train-start",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=data is None,
+    ):
+        _start(
+            {
+                "title": title.strip() or name,
+                "family": family,
+                "config": config,
+                "data": data,
+                "training": training,
+            }
+        )
 
 
 def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
@@ -82,7 +122,11 @@ def _own_images() -> dict[str, Any] | None:
     from core.datasets.images import keep_upload
 
     try:
-        return {"name": _OWN_IMAGES, "seed": 0, "config": {**config, "upload": keep_upload(file.getvalue(), **config)}}
+        return {
+            "name": _OWN_IMAGES,
+            "seed": 0,
+            "config": {**config, "upload": keep_upload(file.getvalue(), **config)},
+        }
     except CoreError as error:
         st.error(for_markdown(error, 600), icon=":material/block:")
         return None
@@ -93,7 +137,9 @@ def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[
     chosen = st.selectbox("Family", list(families), index=list(families).index(family), format_func=lambda n: families[n].label, key=f"train-family-{preset}",
                           help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in families.values()))  # fmt: skip
     start = config if chosen == family else {}
-    return chosen, config_form(FAMILIES.get(chosen).Config, f"train-space-{preset}-{chosen}", skip=_FROM_DATA, start=start, columns=1)
+    return chosen, config_form(
+        FAMILIES.get(chosen).Config, f"train-space-{preset}-{chosen}", skip=_FROM_DATA, start=start, columns=1
+    )
 
 
 def _start(params: dict[str, Any]) -> None:
@@ -105,7 +151,9 @@ def _start(params: dict[str, Any]) -> None:
     except CoreError as error:
         st.error(for_markdown(error, 600), icon=":material/error:")
         return
-    run_id = submit(KIND, request.model_dump(mode="json"), title=display_name(request.title), seed=request.training.seed)
+    run_id = submit(
+        KIND, request.model_dump(mode="json"), title=display_name(request.title), seed=request.training.seed
+    )
     if run_id:
         st.session_state["pick-training"] = run_id
 
@@ -114,11 +162,16 @@ def training_progress() -> None:
     """The chosen training: progress and curves, live."""
     runs = {run.run_id: run for run in all_runs([KIND])}
     if not runs:
-        st.info("No training yet. The preset for the digits takes about a minute.", icon=":material/model_training:")
+        st.info(
+            "No training yet. The preset for the digits takes about a minute.",
+            icon=":material/model_training:",
+        )
         return
     if st.session_state.get("pick-training") not in runs:
         st.session_state["pick-training"] = next(iter(runs))
-    chosen = st.selectbox("Training", list(runs), format_func=lambda i: display_name(runs[i].title), key="pick-training")
+    chosen = st.selectbox(
+        "Training", list(runs), format_func=lambda i: display_name(runs[i].title), key="pick-training"
+    )
 
     def now() -> Run:
         return resources.jobs().run(chosen)
@@ -130,8 +183,15 @@ def training_progress() -> None:
 
     watch(show, lambda: active([now()]))
     if now().state is RunState.DONE:
-        st.page_link("pages/front.py", label="Its front", icon=":material/show_chart:", query_params={"supernet": chosen})
-        st.caption(f"{for_markdown(runs[chosen].title)} is in the gallery above. Measure every subnet there to see its exact front.")
+        st.page_link(
+            "pages/front.py",
+            label="Its front",
+            icon=":material/show_chart:",
+            query_params={"supernet": chosen},
+        )
+        st.caption(
+            f"{for_markdown(runs[chosen].title)} is in the gallery above. Measure every subnet there to see its exact front."
+        )
 
 
 def curves(run_id: str) -> None:

@@ -50,7 +50,9 @@ class Shown:
     texts: dict[tuple[str, ...], str]
 
     @classmethod
-    def of(cls, entry: SupernetEntry, revision: str, table: pd.DataFrame, goals: Sequence[Objective]) -> Shown:
+    def of(
+        cls, entry: SupernetEntry, revision: str, table: pd.DataFrame, goals: Sequence[Objective]
+    ) -> Shown:
         return cls(entry, revision, table, tuple(goals), resources.rows(revision, table), _texts(revision))
 
     def holds(self, arch_id: str) -> bool:
@@ -103,9 +105,23 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
     except CoreError as error:
         st.warning(for_markdown(error, 600))
         return None
-    st.html(deltas({g.name: there[g.name] - here[g.name] for g in shown.goals[:4] if g.name in there and g.name in here}))
+    st.html(
+        deltas(
+            {
+                g.name: there[g.name] - here[g.name]
+                for g in shown.goals[:4]
+                if g.name in there and g.name in here
+            }
+        )
+    )
     with st.container(horizontal=True):
-        st.button("Take this subnet", key="what-if-take", on_click=state.select, args=(space.arch_id(target),), icon=":material/check:")
+        st.button(
+            "Take this subnet",
+            key="what-if-take",
+            on_click=state.select,
+            args=(space.arch_id(target),),
+            icon=":material/check:",
+        )
         st.button("Undo", key="what-if-undo", on_click=_undo, args=(arch_id,), icon=":material/undo:")
     return target, there
 
@@ -126,7 +142,14 @@ def knee_buttons(front: Front) -> None:
         "utility": "The subnet whose loss would hurt most people, whatever weight they give the objectives.",
     }
     for name, member in front.knees.items():
-        st.button(_KNEES.get(name, name), key=f"knee-{name}", on_click=state.select, args=(member,), icon=":material/diamond:", help=meanings.get(name))
+        st.button(
+            _KNEES.get(name, name),
+            key=f"knee-{name}",
+            on_click=state.select,
+            args=(member,),
+            icon=":material/diamond:",
+            help=meanings.get(name),
+        )
 
 
 def _undo(arch_id: str) -> None:
@@ -141,13 +164,18 @@ def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
         st.caption("This subnet has no neighbors on this front: it does not meet the limits, or it is alone.")
         return
     here = shown.row(arch_id)
-    for word, icon, row in (("Cheaper", ":material/arrow_back:", below), ("Larger", ":material/arrow_forward:", above)):
+    for word, icon, row in (
+        ("Cheaper", ":material/arrow_back:", below),
+        ("Larger", ":material/arrow_forward:", above),
+    ):
         if row is None:
             st.caption(f"{word}: there is none, this is the end of the front.")
             continue
         changes = {n: float(row[n]) - here[n] for n in front.names}
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(str(row["arch_id"]),))
+            st.button(
+                word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(str(row["arch_id"]),)
+            )
             st.html(deltas(changes))
 
 
@@ -162,7 +190,8 @@ def _effects(revision: str, arch: Arch, names: tuple[str, ...], _shown: Shown) -
     effects = front_view.choice_effects(_shown.entry.space, _shown.table, arch, names)
     goals = [objective(name) for name in names]
     return [
-        {"change": f"{row['choice']} → {row['option']}"} | {g.label: format_value(row[g.name], g, signed=True) for g in goals}
+        {"change": f"{row['choice']} → {row['option']}"}
+        | {g.label: format_value(row[g.name], g, signed=True) for g in goals}
         for row in effects.to_dict("records")
     ]
 
@@ -170,11 +199,17 @@ def _effects(revision: str, arch: Arch, names: tuple[str, ...], _shown: Shown) -
 def compare(shown: Shown, front: Front, arch: Arch) -> None:
     """Another subnet beside this one: the choices that differ and the differences of the numbers."""
     space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
-    others = [i for i in dict.fromkeys([*state.basket(), *front.knees.values(), *front.members["arch_id"]]) if i != arch_id]
+    others = [
+        i
+        for i in dict.fromkeys([*state.basket(), *front.knees.values(), *front.members["arch_id"]])
+        if i != arch_id
+    ]
     if not others:
         st.caption("There is no other subnet to compare with.")
         return
-    other_id = st.selectbox("Compare with", others, format_func=lambda i: describe(shown, i, front.names), key="compare-with")
+    other_id = st.selectbox(
+        "Compare with", others, format_func=lambda i: describe(shown, i, front.names), key="compare-with"
+    )
     other = space.from_id(other_id)
     here, there = shown.values(arch), shown.values(other)
     rows = []
@@ -185,7 +220,14 @@ def compare(shown: Shown, front: Front, arch: Arch) -> None:
     for g in shown.goals:
         if g.name in here and g.name in there:
             change = format_value(there[g.name] - here[g.name], g, signed=True)
-            rows.append({"": g.label, "this": format_value(here[g.name], g), "other": format_value(there[g.name], g), "difference": change})
+            rows.append(
+                {
+                    "": g.label,
+                    "this": format_value(here[g.name], g),
+                    "other": format_value(there[g.name], g),
+                    "difference": change,
+                }
+            )
     html_table(rows)
 
 
@@ -213,5 +255,8 @@ def _described(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
 
 def choices_line(entry: SupernetEntry, arch: Arch) -> None:
     """The choices of a subnet in one line."""
-    parts = [f"{html.escape(name)} <b>{html.escape(str(value))}</b>" for name, value in entry.space.to_dict(arch).items()]
+    parts = [
+        f"{html.escape(name)} <b>{html.escape(str(value))}</b>"
+        for name, value in entry.space.to_dict(arch).items()
+    ]
     st.html(f'<div class="ps-facts">{"".join(f"<span>{p}</span>" for p in parts)}</div>')

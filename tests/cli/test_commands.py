@@ -29,9 +29,18 @@ def run(home):
     """Call `python -m core ...` in an empty home; returns the finished process."""
 
     def call(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"PARETOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        environment = os.environ | {
+            "PARETOSCOPE_HOME": str(home),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+        }
         return subprocess.run(
-            [sys.executable, "-m", "core", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+            [sys.executable, "-m", "core", *arguments],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
 
     return call
@@ -52,7 +61,18 @@ def test_exact_front_of_a_shipped_supernet(run) -> None:
 
 
 def test_search_is_reproducible_and_stays_within_its_budget(run) -> None:
-    arguments = ("search", "digits-cnn", "--algorithm", "nsga2", "--budget", "60", "--seed", "3", "--population", "20")
+    arguments = (
+        "search",
+        "digits-cnn",
+        "--algorithm",
+        "nsga2",
+        "--budget",
+        "60",
+        "--seed",
+        "3",
+        "--population",
+        "20",
+    )
     first, second = run(*arguments), run(*arguments)
     found = table(first)
     assert first.stdout == second.stdout
@@ -61,9 +81,20 @@ def test_search_is_reproducible_and_stays_within_its_budget(run) -> None:
 
 
 def test_measuring_again_equals_the_table(run) -> None:
-    arguments = ("search", "digits-cnn", "--algorithm", "random_search", "--budget", "5", "--objectives", "accuracy,macs,loss")
+    arguments = (
+        "search",
+        "digits-cnn",
+        "--algorithm",
+        "random_search",
+        "--budget",
+        "5",
+        "--objectives",
+        "accuracy,macs,loss",
+    )
     measured, looked_up = table(run(*arguments, "--no-use-table")), table(run(*arguments))
-    pd.testing.assert_frame_equal(measured.drop(columns="source"), looked_up.drop(columns="source"), rtol=1e-6)
+    pd.testing.assert_frame_equal(
+        measured.drop(columns="source"), looked_up.drop(columns="source"), rtol=1e-6
+    )
     assert set(measured["source"]) == {"measured"}
     assert set(looked_up["source"]) == {"measured (table)"}
 
@@ -154,6 +185,17 @@ def test_bad_arguments_give_one_plain_line_and_status_2(run, arguments: tuple[st
 
 
 def test_latency_can_be_searched_on(run) -> None:
-    found = table(run("search", "digits-cnn", "--objectives", "accuracy,latency_ms", "--budget", "4", "--population", "4"))
+    found = table(
+        run(
+            "search",
+            "digits-cnn",
+            "--objectives",
+            "accuracy,latency_ms",
+            "--budget",
+            "4",
+            "--population",
+            "4",
+        )
+    )
     assert (found["latency_ms"] > 0).all()
     assert set(found["source"]) <= {"measured", "measured (noisy latency)"}

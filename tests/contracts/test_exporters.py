@@ -146,7 +146,9 @@ def test_compare_demands_equality_only_at_tolerance_zero() -> None:
 
 
 def test_listing_formats_loads_no_torch() -> None:
-    code = "import sys; from core.export import EXPORTERS; EXPORTERS.names(); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from core.export import EXPORTERS; EXPORTERS.names(); assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, timeout=60)
 
 
@@ -169,6 +171,8 @@ def test_exports_side_by_side_do_not_disturb_each_other() -> None:
     made = subnet("elastic_cnn")
     alone = {name: export_subnet(made, name).data for name in EXPORTERS.names()}
     with ThreadPoolExecutor(4) as pool:
-        jobs = [(name, pool.submit(export_subnet, made, name)) for _ in range(3) for name in EXPORTERS.names()]
+        jobs = [
+            (name, pool.submit(export_subnet, made, name)) for _ in range(3) for name in EXPORTERS.names()
+        ]
         for name, job in jobs:
             assert job.result().data == alone[name]

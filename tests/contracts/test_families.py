@@ -65,7 +65,9 @@ def walked(net: Supernet, archs: list[tuple[int, ...]], images: Tensor) -> list[
 def test_extracted_subnet_computes_the_same(net, images, archs) -> None:
     for arch in archs:
         statistics = net.calibrate(arch, images[:CALIBRATION])
-        torch.testing.assert_close(net.extract(arch, statistics)(images), net(images, arch, statistics), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            net.extract(arch, statistics)(images), net(images, arch, statistics), atol=1e-5, rtol=1e-5
+        )
 
 
 def test_shared_walk_computes_the_same(net, images, archs) -> None:
@@ -88,8 +90,12 @@ def test_a_row_depends_on_itself_and_the_calibration_rows(net, images, archs) ->
     changed = images.clone()
     changed[CALIBRATION + 1 :] = 0
     with torch.no_grad():
-        for before, after in zip(walked(net, archs[:4], images), walked(net, archs[:4], changed), strict=True):
-            torch.testing.assert_close(before[: CALIBRATION + 1], after[: CALIBRATION + 1], atol=1e-5, rtol=1e-5)
+        for before, after in zip(
+            walked(net, archs[:4], images), walked(net, archs[:4], changed), strict=True
+        ):
+            torch.testing.assert_close(
+                before[: CALIBRATION + 1], after[: CALIBRATION + 1], atol=1e-5, rtol=1e-5
+            )
 
 
 def test_extracted_subnet_is_plain_and_owns_its_weights(net, images, archs) -> None:
@@ -192,7 +198,9 @@ def slices(net: Supernet, arch: tuple[int, ...], images: Tensor) -> dict[str, Te
     assert len(found) == len(found.unique()), "one number of the supernet serves twice in a subnet"
     used = torch.zeros(first, dtype=torch.bool)
     used[found] = True
-    return {name: used[place[name] : place[name] + p.numel()].view_as(p) for name, p in net.named_parameters()}
+    return {
+        name: used[place[name] : place[name] + p.numel()].view_as(p) for name, p in net.named_parameters()
+    }
 
 
 def test_a_step_moves_the_drawn_subnets_weights_and_no_others(net, images, archs) -> None:
@@ -243,7 +251,9 @@ def test_file_round_trip(net, images) -> None:
     again, card = load_supernet(dump_supernet(net, {"title": "x"}))
     assert card == {"title": "x"}
     assert again.space == net.space
-    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True)
+    )
     with torch.no_grad():
         assert torch.equal(again(images, net.largest), net(images, net.largest))
 

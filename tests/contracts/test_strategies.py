@@ -41,7 +41,9 @@ every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys(
 
 def all_draws(strategy: Strategy, space: SearchSpace, steps: int = 12) -> list[tuple[Phase, list[Draw]]]:
     rng = np.random.default_rng(0)
-    return [(phase, strategy.draws(space, phase, rng)) for phase in strategy.phases(space) for _ in range(steps)]
+    return [
+        (phase, strategy.draws(space, phase, rng)) for phase in strategy.phases(space) for _ in range(steps)
+    ]
 
 
 @every_strategy
@@ -108,7 +110,10 @@ def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: Searc
 @every_strategy
 def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -> None:
     strategy = STRATEGIES.get(name)()
-    frozen = [any(p.freeze_teacher for p in strategy.phases(space)[: i + 1]) for i, _ in enumerate(strategy.phases(space))]
+    frozen = [
+        any(p.freeze_teacher for p in strategy.phases(space)[: i + 1])
+        for i, _ in enumerate(strategy.phases(space))
+    ]
     known = dict(zip((p.name for p in strategy.phases(space)), frozen, strict=True))
     for phase, draws in all_draws(strategy, space):
         if any(d.target is Target.LARGEST for d in draws):
@@ -177,7 +182,9 @@ def test_resuming_after_any_epoch_ends_with_the_same_bits(name: str, cut: int, u
 
 
 @every_strategy
-def test_stopping_within_any_epoch_loses_only_that_epoch(name: str, uninterrupted: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_within_any_epoch_loses_only_that_epoch(
+    name: str, uninterrupted: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every step yields; the run is dropped after each number of yields in turn, always resumed from its ledger."""
     monkeypatch.setattr("core.training.loop._YIELD_SECONDS", 0.0)
     ledger, config = RecordingLedger(), settings(strategy=name, epochs=EPOCHS, shift=1)

@@ -38,7 +38,11 @@ def take(page: Any, address: str, name: str, file: Path) -> None:
 def main(folder: Path) -> None:
     """Every page at 1440 pixels, the Front page in the dark and at 800 pixels as well."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, running_server(Path(home)) as address, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        running_server(Path(home)) as address,
+        sync_playwright() as playwright,
+    ):
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = chromium.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="light")
         page.set_default_timeout(PATIENCE_MS)

@@ -35,7 +35,16 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("outside") / "env"
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
-    install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "torch==2.13.0", "numpy", "safetensors"]
+    install = [
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "torch==2.13.0",
+        "numpy",
+        "safetensors",
+    ]
     subprocess.run([python, *install], check=True, timeout=1200)
     return python
 
@@ -59,7 +68,9 @@ def predict(python: str, bundle: bytes, folder: Path, images: Path) -> dict[str,
             (folder / Path(member).name).write_bytes(archive.read(member))
     environment = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
     command = [python, "-I", str(folder / "predict.py"), str(images)]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -71,7 +82,9 @@ def test_what_the_browser_downloads(
     page.goto(server)
     wait_for_chart(page)
     picked = click_point(page, "front", 3)
-    page.wait_for_function("id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked)
+    page.wait_for_function(
+        "id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked
+    )
     # The card comes in pieces; its last one is the button's new target.
     page.wait_for_selector("[data-testid='stStatusWidget']", state="detached")
     page.wait_for_function("() => !document.querySelector('[data-stale=\"true\"]')")

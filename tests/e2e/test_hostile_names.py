@@ -19,7 +19,12 @@ pytestmark = [
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-MORE = ["<img src=http://127.0.0.1:9/x onerror=alert(1)>", "![t](http://127.0.0.1:9/x.png)", "<svg onload=alert(1)>", "$$\\href{javascript:alert(1)}{x}$$"]
+MORE = [
+    "<img src=http://127.0.0.1:9/x onerror=alert(1)>",
+    "![t](http://127.0.0.1:9/x.png)",
+    "<svg onload=alert(1)>",
+    "$$\\href{javascript:alert(1)}{x}$$",
+]
 
 
 def fill(home: Path) -> str:
@@ -28,7 +33,9 @@ def fill(home: Path) -> str:
         entry = library.find(None, "digits-cnn")
         for name in [*HOSTILE, *MORE]:
             shown = name.replace("\x00", "")[:80] or "x"
-            run_id = store.create_run("search_front", {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"]}, title=shown)
+            run_id = store.create_run(
+                "search_front", {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"]}, title=shown
+            )
             measured = Measurement(entry.space.largest, {"accuracy": 0.9, "macs": 1e5})
             store.ledger(run_id).add_measurements(0, [measured])
             store.append_log(run_id, shown)
@@ -45,8 +52,18 @@ def test_no_name_becomes_code(tmp_path: Path) -> None:
         page = chromium.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("dialog", lambda dialog: (seen.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: request.url.startswith("http://127.0.0.1:9/") and seen.append(request.url))
-        for path in ("", f"?supernet={supernet}", "supernets", "search?supernet=digits-cnn", "runs", f"?sid={MORE[0]}&x={MORE[2]}"):
+        page.on(
+            "request",
+            lambda request: request.url.startswith("http://127.0.0.1:9/") and seen.append(request.url),
+        )
+        for path in (
+            "",
+            f"?supernet={supernet}",
+            "supernets",
+            "search?supernet=digits-cnn",
+            "runs",
+            f"?sid={MORE[0]}&x={MORE[2]}",
+        ):
             page.goto(f"{address}/{path}")
             page.wait_for_selector("h1")
             page.wait_for_timeout(2000)

@@ -77,9 +77,19 @@ def test_click_read_and_download(page: Any, server: str) -> None:
     wait_for_chart(page)
     card = page.locator(".st-key-subnet-card")
     picked = click_point(page, "front", 2)
-    page.wait_for_function("id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked)
+    page.wait_for_function(
+        "id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked
+    )
     text = card.inner_text()
-    for word in ("Validation accuracy", "Test accuracy", "MACs", "Parameters", "measured", "counted", "Neighbors"):
+    for word in (
+        "Validation accuracy",
+        "Test accuracy",
+        "MACs",
+        "Parameters",
+        "measured",
+        "counted",
+        "Neighbors",
+    ):
         assert word in text
     page.wait_for_url(f"**sid={picked}**")
     with page.expect_download() as caught:
@@ -101,19 +111,28 @@ def test_a_click_keeps_the_zoom_and_moves_the_highlight(page: Any, server: str) 
         "() => { const p = document.querySelector('.st-key-front-chart .js-plotly-plot');"
         " p.dispatchEvent(new Event('mousemove')); }"
     )
-    before = page.evaluate("() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range")
+    before = page.evaluate(
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range"
+    )
     spot = page.evaluate(POINT, ["front", 5])
     page.mouse.move(spot["x"], spot["y"])
     page.mouse.wheel(0, -240)
     page.wait_for_function(
-        "b => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range[0] !== b[0]", arg=before
+        "b => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range[0] !== b[0]",
+        arg=before,
     )
     page.wait_for_timeout(600)
-    zoomed = page.evaluate("() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range")
+    zoomed = page.evaluate(
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range"
+    )
     picked = click_point(page, "front", 5)
-    page.wait_for_function("id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked)
+    page.wait_for_function(
+        "id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked
+    )
     page.wait_for_timeout(400)
-    after = page.evaluate("() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range")
+    after = page.evaluate(
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range"
+    )
     assert after == pytest.approx(zoomed)
     chosen = page.evaluate(
         "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData"

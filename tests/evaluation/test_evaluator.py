@@ -129,7 +129,9 @@ def test_odd_resolutions_are_exact_too() -> None:
     rows = net.space.array()[::173]
     table = evaluate_table(net, rows, ("loss",), data)
     for index, row in enumerate(rows):
-        assert table["loss"][index] == pytest.approx(one_by_one(net, tuple(row.tolist()), data)["loss"], abs=1e-5)
+        assert table["loss"][index] == pytest.approx(
+            one_by_one(net, tuple(row.tolist()), data)["loss"], abs=1e-5
+        )
 
 
 def test_trie_keeps_equal_prefixes_together(net) -> None:

@@ -39,7 +39,9 @@ def unpack(made: ExtractedSubnet, folder: Path) -> Path:
     return folder
 
 
-def predict(folder: Path, *arguments: object, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+def predict(
+    folder: Path, *arguments: object, python: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
     """Run predict.py from another folder; -I keeps this repository and PYTHONPATH out of its sight."""
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
@@ -56,7 +58,9 @@ InProcess = Callable[[Path], "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def in_process(bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> InProcess:
+def in_process(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> InProcess:
     """Run the same script without a new interpreter: for the many ways to be wrong before the network loads."""
     monkeypatch.setattr(predict_script, "HERE", bundle)
 
@@ -85,7 +89,10 @@ def test_predict_prints_the_accuracy_of_the_card_to_the_last_sample(family: str,
     guess = net(torch.from_numpy(data.test.x), arch, statistics).argmax(1).numpy()
     assert told["correct"] == int((guess == data.test.y).sum())
     assert f"{entry.value:.4f}" in (folder / "card.md").read_text(encoding="utf-8")
-    assert json.loads((folder / "architecture.json").read_text())["metrics"]["test_accuracy"]["correct"] == told["correct"]
+    assert (
+        json.loads((folder / "architecture.json").read_text())["metrics"]["test_accuracy"]["correct"]
+        == told["correct"]
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float64", "uint8"])
@@ -158,7 +165,9 @@ def test_missing_files_give_one_plain_sentence(tmp_path: Path) -> None:
     _fails(predict(folder, npz), "model.py is missing")
 
 
-def test_absent_files_give_one_plain_sentence(in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_files_give_one_plain_sentence(
+    in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _fails(in_process(tmp_path / "absent.npz"), "there is no file")
     npz = write_npz(digits(), "test", tmp_path / "test.npz")
     monkeypatch.setattr(predict_script, "HERE", tmp_path)
@@ -245,7 +254,9 @@ def test_the_manifest_matches_the_files(bundle: Path) -> None:
     assert set(about["sha256"]) == set(MEMBERS) - {"architecture.json"}
     for name, digest in about["sha256"].items():
         assert hashlib.sha256((bundle / name).read_bytes()).hexdigest() == digest
-    assert supernet("elastic_cnn").space.from_dict(about["architecture"]) == architectures("elastic_cnn", 1)[0]
+    assert (
+        supernet("elastic_cnn").space.from_dict(about["architecture"]) == architectures("elastic_cnn", 1)[0]
+    )
 
 
 @pytest.mark.parametrize("change", ["extra", "missing", "other predict.py", "other weights", "other card"])
@@ -269,7 +280,9 @@ def test_a_changed_bundle_is_refused(change: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES.names())
-def test_in_a_clean_environment_with_torch_numpy_and_safetensors_alone(family: str, clean_python: str, tmp_path: Path) -> None:
+def test_in_a_clean_environment_with_torch_numpy_and_safetensors_alone(
+    family: str, clean_python: str, tmp_path: Path
+) -> None:
     data, net = digits(), supernet(family)
     npz = write_npz(data, "test", tmp_path / "test.npz")
     rng = stream(7, "clean environment", family)
@@ -291,6 +304,16 @@ def clean_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("clean") / "env"
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
-    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "torch==2.13.0", "numpy", "safetensors"]
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "torch==2.13.0",
+        "numpy",
+        "safetensors",
+    ]
     subprocess.run(command, check=True, timeout=1800)
     return python

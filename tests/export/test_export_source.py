@@ -51,7 +51,16 @@ def test_run_in_a_fresh_interpreter_it_computes_the_same(family: str, index: int
 def test_it_passes_the_linter(family: str, tmp_path: Path) -> None:
     path = tmp_path / "model.py"
     path.write_bytes(export_subnet(subnet(family), "python_source").data)
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E4,E7,E9,F,I,B,UP", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        "E4,E7,E9,F,I,B,UP",
+        str(path),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout
 
@@ -67,7 +76,9 @@ def test_only_the_blocks_in_use_are_pasted(family: str) -> None:
 
 
 def test_nested_sequences_are_written_and_rebuilt() -> None:
-    net = nn.Sequential(nn.Sequential(plain.Stem(1, 4, 3, 1), plain.ResidualBlock(4, 6, 3, 2)), plain.PoolingHead(6, 3))
+    net = nn.Sequential(
+        nn.Sequential(plain.Stem(1, 4, 3, 1), plain.ResidualBlock(4, 6, 3, 2)), plain.PoolingHead(6, 3)
+    )
     again = rebuild(write_source(net, "Nested."), block_classes(net))
     again.load_state_dict(net.state_dict())
     images = torch.rand(2, 1, 8, 8)
@@ -79,7 +90,12 @@ def test_nested_sequences_are_written_and_rebuilt() -> None:
 )
 def test_a_title_stays_inside_the_docstring(title: str) -> None:
     source = export_subnet(replace(subnet("elastic_cnn"), supernet=title), "python_source").data.decode()
-    names = {alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import) for alias in node.names}
+    names = {
+        alias.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     assert names == {"torch"}
 
 

@@ -79,7 +79,9 @@ def test_the_card_tells_numbers_sources_and_terms() -> None:
     made = subnet("elastic_cnn")
     text = card_text(made)
     entry = made.card["test_accuracy"]
-    assert f"| Test accuracy | {entry.value:.4f} | measured | {entry.correct} of {entry.n} test images" in text
+    assert (
+        f"| Test accuracy | {entry.value:.4f} | measured | {entry.correct} of {entry.n} test images" in text
+    )
     assert f"{made.card['macs'].value:,}" in text
     assert digits().licence in text
     assert "</b>" not in text  # a title cannot act as HTML
@@ -94,7 +96,9 @@ def test_the_manifest_hashes_the_files() -> None:
 
 
 def test_build_bundle_takes_the_title_of_the_supernets_card() -> None:
-    data = build_bundle(supernet("elastic_cnn"), supernet("elastic_cnn").smallest, digits(), card={"title": "My net"})
+    data = build_bundle(
+        supernet("elastic_cnn"), supernet("elastic_cnn").smallest, digits(), card={"title": "My net"}
+    )
     assert b"# A subnet of My net" in data
 
 

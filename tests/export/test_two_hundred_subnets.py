@@ -33,7 +33,9 @@ def test_in_place_extracted_and_onnx_agree(shipped) -> None:
         expected = net(images, row, net.calibrate(row, calibration))
         subnet = extract_subnet(net, row, dataset, splits=())
         worst_extracted = max(worst_extracted, float((subnet.net(images) - expected).abs().max()))
-        session = onnxruntime.InferenceSession(export_subnet(subnet, "onnx").data, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            export_subnet(subnet, "onnx").data, options, providers=["CPUExecutionProvider"]
+        )
         [logits] = session.run(None, {session.get_inputs()[0].name: images.numpy()})
         worst_onnx = max(worst_onnx, float(np.abs(logits - expected.numpy()).max()))
     assert worst_extracted <= 1e-5

@@ -34,5 +34,7 @@ for index in (0, 511, 1023):
 
 @pytest.mark.skipif(not FOLDER, reason="PARETOSCOPE_OFA does not name a checkout of once-for-all")
 def test_our_stages_compute_what_their_network_computes() -> None:
-    done = subprocess.run([sys.executable, "-c", CHECK, FOLDER], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, FOLDER], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr

@@ -25,7 +25,9 @@ def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     import core.jobs.manager as manager
 
     start = manager.JobManager.__init__
-    monkeypatch.setattr(manager.JobManager, "__init__", lambda self, store: (start(self, store), managers.append(self))[0])
+    monkeypatch.setattr(
+        manager.JobManager, "__init__", lambda self, store: (start(self, store), managers.append(self))[0]
+    )
     yield
     for one in managers:
         one.close()

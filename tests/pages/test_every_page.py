@@ -48,7 +48,9 @@ def test_any_address_is_parsed_and_stays_put() -> None:
 
 
 def test_a_link_restores_the_view(open_page: Open) -> None:
-    app = open_page("front", supernet="digits-cnn", x="params", y="loss", limits="macs<=100000", sid="201020101110")
+    app = open_page(
+        "front", supernet="digits-cnn", x="params", y="loss", limits="macs<=100000", sid="201020101110"
+    )
     assert app.selectbox(key="axis-x").value == "params"
     assert app.selectbox(key="axis-y").value == "loss"
     assert app.session_state["sel_id"] == "201020101110"
@@ -72,6 +74,8 @@ def test_browsing_loads_neither_torch_nor_umap(tmp_path: object) -> None:
         "print([m for m in ('torch', 'umap', 'sklearn', 'onnxruntime') if m in sys.modules])"
     )
     environment = {"PATH": "/usr/bin:/bin", "PARETOSCOPE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"

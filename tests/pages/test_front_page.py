@@ -81,7 +81,9 @@ def test_the_chooser_selects_what_a_click_selects(open_page: Open) -> None:
 
 def test_what_if_moves_a_ghost_and_undo_takes_it_away(open_page: Open) -> None:
     app = open_page("front")
-    chooser = next(s for s in app.selectbox if str(s.key).startswith("pick-if-") and str(s.key).endswith("width1"))
+    chooser = next(
+        s for s in app.selectbox if str(s.key).startswith("pick-if-") and str(s.key).endswith("width1")
+    )
     other = next(o for o in (1, 2, 4, 8) if o != chooser.value)
     chooser.set_value(other).run()
     assert not app.exception
@@ -94,7 +96,9 @@ def test_what_if_moves_a_ghost_and_undo_takes_it_away(open_page: Open) -> None:
 def test_taking_the_what_if_selects_it(open_page: Open) -> None:
     app = open_page("front")
     before = app.session_state["sel_id"]
-    chooser = next(s for s in app.selectbox if str(s.key).startswith("pick-if-") and str(s.key).endswith("width1"))
+    chooser = next(
+        s for s in app.selectbox if str(s.key).startswith("pick-if-") and str(s.key).endswith("width1")
+    )
     chooser.set_value(next(o for o in (1, 2, 4, 8) if o != chooser.value)).run()
     app.button(key="what-if-take").click().run()
     assert not app.exception

@@ -50,8 +50,12 @@ def test_what_if_measures_what_no_table_has(open_page: Open) -> None:
     table = resources.search_table(run.run_id, 8, library.find(None, "digits-cnn"))
     before = len(table)
     for name in ("width1", "width2", "width3"):
-        chooser = next(s for s in front.selectbox if str(s.key).startswith("pick-if-") and str(s.key).endswith(name))
-        chooser.set_value(chooser.options[1] if str(chooser.value) != chooser.options[1] else chooser.options[2])
+        chooser = next(
+            s for s in front.selectbox if str(s.key).startswith("pick-if-") and str(s.key).endswith(name)
+        )
+        chooser.set_value(
+            chooser.options[1] if str(chooser.value) != chooser.options[1] else chooser.options[2]
+        )
     front.run()
     assert not front.exception
     [chart] = [e for e in front.get("plotly_chart") if "front-chart" in e.proto.id]
@@ -61,7 +65,9 @@ def test_what_if_measures_what_no_table_has(open_page: Open) -> None:
 
 def test_a_search_for_one_objective_is_explained(open_page: Open) -> None:
     store = resources.store()
-    run_id = store.create_run("search_front", {"supernet": "digits-cnn", "objectives": ["accuracy"]}, title="one")
+    run_id = store.create_run(
+        "search_front", {"supernet": "digits-cnn", "objectives": ["accuracy"]}, title="one"
+    )
     entry = library.find(store, "digits-cnn")
     store.ledger(run_id).add_measurements(0, [Measurement(entry.space.largest, {"accuracy": 0.9})])
     store.set_state(run_id, RunState.DONE)
@@ -105,7 +111,9 @@ def test_all_settings_can_be_opened(open_page: Open) -> None:
 
 def test_a_supernet_file_can_be_loaded_and_deleted(open_page: Open) -> None:
     app = open_page("supernets")
-    app.file_uploader(key="supernet-upload").upload("mine.safetensors", DIGITS.read_bytes(), "application/octet-stream").run()
+    app.file_uploader(key="supernet-upload").upload(
+        "mine.safetensors", DIGITS.read_bytes(), "application/octet-stream"
+    ).run()
     app.button(key="supernet-add").click().run()
     assert not app.exception
     [kept] = resources.store().list_supernets()
@@ -119,7 +127,9 @@ def test_an_unmeasured_supernet_is_measured_and_shows_its_exact_front(open_page:
 
     group = {"depths": [1], "kernels": [3]}
     supernet = build("elastic_cnn", {"groups": [{"widths": [2, 4], **group}, {"widths": [2, 4, 8], **group}]})
-    supernet_id = resources.store().add_supernet("small", dump_supernet(supernet, {"data": {"name": "digits", "seed": 0}}), {})
+    supernet_id = resources.store().add_supernet(
+        "small", dump_supernet(supernet, {"data": {"name": "digits", "seed": 0}}), {}
+    )
     app = open_page("front", supernet=supernet_id)
     app.button(key="evaluate-all").click().run()
     [run] = resources.store().list_runs()
@@ -130,7 +140,15 @@ def test_an_unmeasured_supernet_is_measured_and_shows_its_exact_front(open_page:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x80\x05pickle", b"\xff" * 100, b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", DIGITS.read_bytes()[:-7]], ids=range(5)
+    "data",
+    [
+        b"",
+        b"\x80\x05pickle",
+        b"\xff" * 100,
+        b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ",
+        DIGITS.read_bytes()[:-7],
+    ],
+    ids=range(5),
 )
 def test_a_bad_file_is_one_plain_sentence_and_changes_nothing(open_page: Open, data: bytes) -> None:
     app = open_page("supernets")
@@ -148,7 +166,9 @@ def test_hostile_names_are_plain_text_on_every_page(open_page: Open) -> None:
     weights = DIGITS.read_bytes()
     for name in HOSTILE:
         shown = name[:80].replace("\x00", "") or "x"
-        run_id = store.create_run("search_front", {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"]}, title=shown)
+        run_id = store.create_run(
+            "search_front", {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"]}, title=shown
+        )
         store.set_state(run_id, RunState.FAILED, name[:500].replace("\x00", ""))
     store.add_supernet(HOSTILE[0], weights, {"data": {"name": "<img src=x>"}})
     for page in PAGES:

@@ -39,7 +39,11 @@ def contrast(a: str, b: str) -> float:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read(scheme: str) -> None:
     theme = CONFIG["theme"][scheme]
-    backgrounds = [theme["backgroundColor"], theme["secondaryBackgroundColor"], theme["sidebar"]["backgroundColor"]]
+    backgrounds = [
+        theme["backgroundColor"],
+        theme["secondaryBackgroundColor"],
+        theme["sidebar"]["backgroundColor"],
+    ]
     for background in backgrounds:
         assert contrast(theme["textColor"], background) >= 7
         assert contrast(theme["linkColor"], background) >= 4.5
@@ -58,7 +62,11 @@ def test_pages_draw_and_leave_the_rest_to_others(name: str) -> None:
     }
     assert not imported & HEAVY
     assert len(text.splitlines()) <= 120
-    first = next(node for node in ast.parse(text).body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+    first = next(
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    )
     assert first.value.func.id == "setup"
 
 

@@ -20,7 +20,15 @@ def table(n: int = 60) -> pd.DataFrame:
     macs = rng.integers(1_000, 900_000, n).astype(float)
     on_front = np.zeros(n, bool)
     on_front[: min(n, 12)] = True
-    return pd.DataFrame({"arch_id": [f"s{i:06d}" for i in range(n)], "macs": macs, "accuracy": rng.random(n), "loss": rng.random(n), "on_front": on_front})
+    return pd.DataFrame(
+        {
+            "arch_id": [f"s{i:06d}" for i in range(n)],
+            "macs": macs,
+            "accuracy": rng.random(n),
+            "loss": rng.random(n),
+            "on_front": on_front,
+        }
+    )
 
 
 def trace(figure, name):
@@ -57,7 +65,9 @@ def test_the_selected_point_is_the_only_one_highlighted() -> None:
     assert front_figure(table(), MACS, ACCURACY).data[0].selectedpoints is None
 
 
-@pytest.mark.parametrize(("x", "y", "shape"), [(MACS, ACCURACY, "hv"), (MACS, LOSS, "hv"), (ACCURACY, LOSS, "vh")])
+@pytest.mark.parametrize(
+    ("x", "y", "shape"), [(MACS, ACCURACY, "hv"), (MACS, LOSS, "hv"), (ACCURACY, LOSS, "vh")]
+)
 def test_the_step_line_never_promises_what_no_subnet_gives(x, y, shape) -> None:
     line = trace(front_figure(table(), x, y), "front")
     assert line.line.shape == shape
@@ -92,7 +102,14 @@ def test_a_large_cloud_is_thinned_and_the_front_is_not() -> None:
 
 def test_ghost_and_search_are_drawn_apart() -> None:
     rows = table()
-    figure = front_figure(rows, MACS, ACCURACY, what_if={"macs": 5e4, "accuracy": 0.9}, what_if_from={"macs": 4e4, "accuracy": 0.8}, searched=rows.head(5))
+    figure = front_figure(
+        rows,
+        MACS,
+        ACCURACY,
+        what_if={"macs": 5e4, "accuracy": 0.9},
+        what_if_from={"macs": 4e4, "accuracy": 0.8},
+        searched=rows.head(5),
+    )
     assert list(trace(figure, "what-if").y) == pytest.approx([80, 90])
     assert len(trace(figure, "search").x) == 5
 
@@ -110,9 +127,36 @@ def test_hostile_names_are_plain_text() -> None:
 
 
 STAGES = [
-    {"label": "stem", "group": "stem", "kind": "stem", "macs": 100, "params": 10, "output_shape": (4, 8, 8), "channels": 4, "detail": "k3"},
-    {"label": "block 1.1", "group": "group 1", "kind": "block", "macs": 2000, "params": 300, "output_shape": (4, 8, 8), "channels": 4, "detail": "k5"},
-    {"label": "head", "group": "head", "kind": "head", "macs": 40, "params": 50, "output_shape": (10,), "channels": 10, "detail": ""},
+    {
+        "label": "stem",
+        "group": "stem",
+        "kind": "stem",
+        "macs": 100,
+        "params": 10,
+        "output_shape": (4, 8, 8),
+        "channels": 4,
+        "detail": "k3",
+    },
+    {
+        "label": "block 1.1",
+        "group": "group 1",
+        "kind": "block",
+        "macs": 2000,
+        "params": 300,
+        "output_shape": (4, 8, 8),
+        "channels": 4,
+        "detail": "k5",
+    },
+    {
+        "label": "head",
+        "group": "head",
+        "kind": "head",
+        "macs": 40,
+        "params": 50,
+        "output_shape": (10,),
+        "channels": 10,
+        "detail": "",
+    },
 ]
 
 
@@ -140,7 +184,9 @@ def test_a_diagram_works_for_any_family() -> None:
 
 def test_training_curves_are_percent_by_epoch() -> None:
     epochs = pd.Index([1, 2, 3])
-    figure = training_figure({"largest": pd.Series([0.5, 0.9, 0.97], epochs), "smallest": pd.Series([0.1, None, 0.7], epochs)})
+    figure = training_figure(
+        {"largest": pd.Series([0.5, 0.9, 0.97], epochs), "smallest": pd.Series([0.1, None, 0.7], epochs)}
+    )
     assert [t.name for t in figure.data] == ["smallest", "largest"]
     assert list(figure.data[0].x) == [1, 3]
     assert list(figure.data[1].y) == pytest.approx([50, 90, 97])

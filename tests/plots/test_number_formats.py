@@ -24,7 +24,13 @@ def test_values(name: str, value: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "text"),
-    [("accuracy", 0.012, "+1.2 points"), ("accuracy", -0.012, "−1.2 points"), ("macs", -23_800, "−23.8 k"), ("latency_ms", 0.5, "+0.50 ms"), ("params", 0, "±0")],
+    [
+        ("accuracy", 0.012, "+1.2 points"),
+        ("accuracy", -0.012, "−1.2 points"),
+        ("macs", -23_800, "−23.8 k"),
+        ("latency_ms", 0.5, "+0.50 ms"),
+        ("params", 0, "±0"),
+    ],
 )
 def test_differences_carry_a_sign(name: str, value: float, text: str) -> None:
     assert format_value(value, objective(name), signed=True) == text

@@ -94,7 +94,10 @@ def workers_of(home: Path) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"core.jobs.worker" in (process / "cmdline").read_bytes() and str(home).encode() in (process / "environ").read_bytes():
+            if (
+                b"core.jobs.worker" in (process / "cmdline").read_bytes()
+                and str(home).encode() in (process / "environ").read_bytes()
+            ):
                 found.append(int(process.name))
         except OSError:
             continue

@@ -104,7 +104,11 @@ def test_sampling_is_uniform_over_options() -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"width9": 4}, "no choice called"), ({"width0": 5}, "cannot be 5"), ({"width0": 4}, "does not say which depth0")],
+    [
+        ({"width9": 4}, "no choice called"),
+        ({"width0": 5}, "cannot be 5"),
+        ({"width0": 4}, "does not say which depth0"),
+    ],
 )
 def test_wrong_architectures_are_refused_in_plain_words(options: dict[str, int], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
@@ -117,7 +121,9 @@ def test_wrong_ids_are_refused(text: str) -> None:
         elastic(1).from_id(text)
 
 
-@pytest.mark.parametrize("data", [[{}], ["x"], [{"name": "a b", "options": [1]}], [{"name": "a", "options": []}], 3])
+@pytest.mark.parametrize(
+    "data", [[{}], ["x"], [{"name": "a b", "options": [1]}], [{"name": "a", "options": []}], 3]
+)
 def test_broken_descriptions_are_refused(data: object) -> None:
     with pytest.raises(InvalidInput):
         SearchSpace.from_json(data)  # type: ignore[arg-type]

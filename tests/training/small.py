@@ -31,7 +31,9 @@ def fresh_net(seed: int = 0, *, kernel_transform: bool = True) -> ElasticCNN:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ElasticCNN(
-            ElasticCNNConfig(groups=GROUPS, pixel_mean=(0.3,), pixel_std=(0.38,), kernel_transform=kernel_transform)
+            ElasticCNNConfig(
+                groups=GROUPS, pixel_mean=(0.3,), pixel_std=(0.38,), kernel_transform=kernel_transform
+            )
         )
 
 

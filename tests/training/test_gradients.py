@@ -92,7 +92,9 @@ def test_no_gradient_reaches_a_teacher_on_either_way(monkeypatch: pytest.MonkeyP
     assert teacher.grad is None
     given: list[Tensor] = []
     for strategy, epochs in (("sandwich", 1), ("progressive_shrinking", 4)):
-        monkeypatch.setattr(losses, "soft_cross_entropy", lambda y, teacher: given.append(teacher) or y.sum() * 0)
+        monkeypatch.setattr(
+            losses, "soft_cross_entropy", lambda y, teacher: given.append(teacher) or y.sum() * 0
+        )
         one_step(small_cnn(), DATA, strategy=strategy, epochs=epochs)
     # Three children of one sandwich; then 1, 2 and 4 draws in the phases with a frozen teacher.
     assert [t.requires_grad for t in given] == [False] * (3 + 1 + 2 + 4)
@@ -112,7 +114,10 @@ def test_uniform_and_sorted_net_steps_are_sums_over_their_draws() -> None:
         archs = [d.arch for d in draws_of(name, net, config)]
         assert len(archs) == config.get("accumulate", 1)
         step = step_of(net, strategy=name, strategy_config=config)
-        assert distance(step, gradient(net, lambda n, archs=archs: sum(hard(n(IMAGES, a)) for a in archs))) < 1e-5
+        assert (
+            distance(step, gradient(net, lambda n, archs=archs: sum(hard(n(IMAGES, a)) for a in archs)))
+            < 1e-5
+        )
 
 
 def test_only_draws_taught_by_labels_depend_on_them() -> None:
@@ -176,7 +181,11 @@ def test_sorted_net_draws_from_a_chain_in_which_each_contains_the_one_before(n: 
 def test_a_step_of_a_small_subnet_leaves_everything_outside_it_alone() -> None:
     """Plain gradient descent; written out with the slices of the convolutional family."""
     net = small_cnn()
-    seed = next(s for s in range(99) if draws_of("sorted_net", net, {"n_nested": 2, "accumulate": 1}, s)[0].arch == net.smallest)
+    seed = next(
+        s
+        for s in range(99)
+        if draws_of("sorted_net", net, {"n_nested": 2, "accumulate": 1}, s)[0].arch == net.smallest
+    )
     before = weights(net)
     one_step(net, DATA, strategy="sorted_net", strategy_config={"n_nested": 2, "accumulate": 1}, seed=seed)
     after = weights(net)
@@ -194,7 +203,9 @@ def test_a_step_of_a_small_subnet_leaves_everything_outside_it_alone() -> None:
         for norm in ("norm1", "norm2"):
             inside[f"{prefix}.{norm}.weight"][:width] = inside[f"{prefix}.{norm}.bias"][:width] = True
     first, last = 2, 4
-    inside["stages.0.conv.weight"][:first] = inside["stages.0.norm.weight"][:first] = inside["stages.0.norm.bias"][:first] = True
+    inside["stages.0.conv.weight"][:first] = inside["stages.0.norm.weight"][:first] = inside[
+        "stages.0.norm.bias"
+    ][:first] = True
     head = f"stages.{len(net.stages) - 1}.linear"
     inside[f"{head}.weight"][:, :last] = inside[f"{head}.bias"][:] = True
     for name, mask in inside.items():

@@ -70,7 +70,9 @@ def test_weights_without_gradient_shrink_by_exactly_the_decay() -> None:
     original = loop.draw_loss
     try:
         loop.draw_loss = lambda logits, *rest: 0 * logits.sum()
-        config = settings(epochs=1, batch_size=8, learning_rate=0.5, weight_decay=0.1, warmup_epochs=0, momentum=0)
+        config = settings(
+            epochs=1, batch_size=8, learning_rate=0.5, weight_decay=0.1, warmup_epochs=0, momentum=0
+        )
         list(train(net, data, config, MemoryLedger()))
     finally:
         loop.draw_loss = original
@@ -83,14 +85,29 @@ def test_weights_without_gradient_shrink_by_exactly_the_decay() -> None:
 def test_gradients_are_clipped_entry_by_entry() -> None:
     net, data = fresh_net(), random_dataset(16)
     before = weights(net)
-    config = {"epochs": 1, "batch_size": 16, "learning_rate": 1.0, "momentum": 0, "weight_decay": 0, "warmup_epochs": 0}
+    config = {
+        "epochs": 1,
+        "batch_size": 16,
+        "learning_rate": 1.0,
+        "momentum": 0,
+        "weight_decay": 0,
+        "warmup_epochs": 0,
+    }
     list(train(net, data, settings(**config, clip=1e-3), MemoryLedger()))
     moved = max(float(np.abs(weights(net)[n] - before[n]).max()) for n in before)
     assert moved == pytest.approx(1e-3, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"batch_size": 1}, {"learning_rate": 0}, {"momentum": 1}, {"strategy": "no_such"}, {"epoch": 5}]
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 1},
+        {"learning_rate": 0},
+        {"momentum": 1},
+        {"strategy": "no_such"},
+        {"epoch": 5},
+    ],
 )
 def test_settings_out_of_bounds_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises((ValueError, InvalidInput)):
@@ -113,7 +130,9 @@ def accuracy_after(labels_shuffled: bool) -> float:
     net = fresh_net()
     list(train(net, data, settings(strategy="sandwich", epochs=25, learning_rate=0.2), MemoryLedger()))
     rows = net.space.sample_array(12, np.random.default_rng(1))
-    return float(evaluate_table(net, rows, ("accuracy",), EvaluationData.of(data, ("validation",)))["accuracy"].mean())
+    return float(
+        evaluate_table(net, rows, ("accuracy",), EvaluationData.of(data, ("validation",)))["accuracy"].mean()
+    )
 
 
 def test_shuffled_labels_teach_nothing() -> None:
@@ -169,13 +188,19 @@ def test_a_teacher_is_frozen_and_travels_with_the_checkpoint() -> None:
     teachers = [{n: t for n, t in load(c).items() if n.startswith("teacher.")} for c in ledger.checkpoints]
     first = phases.index(next(p for p in phases if p != phases[0]))
     assert not any(teachers[:first])
-    full = {n.removeprefix("net."): t for n, t in load(ledger.checkpoints[first - 1]).items() if n.startswith("net.")}
+    full = {
+        n.removeprefix("net."): t
+        for n, t in load(ledger.checkpoints[first - 1]).items()
+        if n.startswith("net.")
+    }
     for teacher in teachers[first:]:
         assert teacher.keys() == {f"teacher.{n}" for n in full}
         assert all(torch.equal(teacher[f"teacher.{n}"], t) for n, t in full.items())
 
 
-def test_channels_are_sorted_once_before_the_first_width_and_lose_their_momentum(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channels_are_sorted_once_before_the_first_width_and_lose_their_momentum(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Momentum gathered for one channel would push another."""
     sorted_at: list[tuple[int, int]] = []
     honest = loop._Run._enter
@@ -200,7 +225,9 @@ def test_data_that_do_not_fit_are_refused() -> None:
 
 def test_too_few_epochs_for_the_phases_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at least 4 epochs"):
-        list(train(fresh_net(), digits(), settings(strategy="progressive_shrinking", epochs=3), MemoryLedger()))
+        list(
+            train(fresh_net(), digits(), settings(strategy="progressive_shrinking", epochs=3), MemoryLedger())
+        )
 
 
 # --- divergence -----------------------------------------------------------------------------------
@@ -226,12 +253,21 @@ def test_a_broken_image_stops_the_first_epoch() -> None:
     x[5] = np.nan
     ledger = RecordingLedger()
     with pytest.raises(CoreError, match=r"epoch 1: the loss is no longer a number\. Nothing was saved"):
-        list(train(fresh_net(), dataclasses.replace(data, train=dataclasses.replace(data.train, x=x)), settings(), ledger))
+        list(
+            train(
+                fresh_net(),
+                dataclasses.replace(data, train=dataclasses.replace(data.train, x=x)),
+                settings(),
+                ledger,
+            )
+        )
     assert ledger.checkpoints == []
 
 
 @pytest.mark.parametrize("strategy", ["sandwich", "sorted_net"])
-def test_a_loss_that_breaks_in_the_last_draw_of_an_epoch_is_not_saved(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_breaks_in_the_last_draw_of_an_epoch_is_not_saved(
+    strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Three steps per epoch: the very last loss of the second epoch is infinite."""
     draws, calls, honest = {"sandwich": 4, "sorted_net": 2}[strategy], [0], loop.draw_loss
 
@@ -266,7 +302,9 @@ def test_what_divergence_left_can_be_resumed(monkeypatch: pytest.MonkeyPatch) ->
     assert digest(net) == digest(whole)
 
 
-def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_saved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A finite loss can have a gradient that is not."""
     honest, calls = loop.draw_loss, [0]
 
@@ -308,7 +346,9 @@ def test_a_finished_training_is_not_trained_again() -> None:
     assert len(ledger.checkpoints) == 2
 
 
-@pytest.mark.parametrize("spoil", [lambda d: b"", lambda d: d[:-7], lambda d: b"\x80\x04K\x01.", lambda d: d[:8] + b"x" + d[9:]])
+@pytest.mark.parametrize(
+    "spoil", [lambda d: b"", lambda d: d[:-7], lambda d: b"\x80\x04K\x01.", lambda d: d[:8] + b"x" + d[9:]]
+)
 def test_a_damaged_checkpoint_says_so(spoil) -> None:
     recorded = RecordingLedger()
     list(train(fresh_net(), digits(), settings(epochs=1), recorded))

@@ -30,7 +30,9 @@ def test_the_shipped_table_covers_the_space_and_keeps_the_promise() -> None:
     found = table.set_index("arch_id")["test_accuracy"]
     space = entry.space
     assert len(found) == space.size == found.index.nunique()
-    assert_promised(found[space.arch_id(space.smallest)], found[space.arch_id(space.largest)], found.to_numpy())
+    assert_promised(
+        found[space.arch_id(space.smallest)], found[space.arch_id(space.largest)], found.to_numpy()
+    )
 
 
 def test_extracted_subnets_of_the_shipped_weights_score_what_the_table_says() -> None:
@@ -62,5 +64,7 @@ def test_a_training_from_scratch_with_another_seed_keeps_the_promise() -> None:
     rows = np.concatenate([np.array([net.smallest, net.largest], np.uint8), rows])
     data = EvaluationData.of(load_dataset("digits"), ("test",))
     found = evaluate_table(net, rows, ("test_accuracy",), data)["test_accuracy"]
-    print(f"trained in {card['seconds']} s: smallest {found[0]:.4f}, largest {found[1]:.4f}, range {found.min():.4f}-{found.max():.4f}")
+    print(
+        f"trained in {card['seconds']} s: smallest {found[0]:.4f}, largest {found[1]:.4f}, range {found.min():.4f}-{found.max():.4f}"
+    )
     assert_promised(found[0], found[1], found)

@@ -27,7 +27,11 @@ from tests.training.small import RecordingLedger, digest
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINABLE = [name for name, preset in PRESETS.items() if preset["family"] in FAMILIES.names()]
-DATA = {"name": "digits", "seed": 1, "config": {"limit_train": 128, "calibration": 64, "limit_validation": 100}}
+DATA = {
+    "name": "digits",
+    "seed": 1,
+    "config": {"limit_train": 128, "calibration": 64, "limit_validation": 100},
+}
 
 
 def request(**training: Any) -> Request:
@@ -53,7 +57,11 @@ def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -
     assert card["final"]["epoch"] == 3
     assert card["data"]["fingerprint"] == data.fingerprint
     assert card["data"]["classes"] == [str(i) for i in range(10)]
-    assert (card["data"]["name"], card["data"]["seed"], card["data"]["config"]) == ("digits", 1, DATA["config"])
+    assert (card["data"]["name"], card["data"]["seed"], card["data"]["config"]) == (
+        "digits",
+        1,
+        DATA["config"],
+    )
     assert card["training"] == request().training.model_dump(mode="json")
     assert (card["title"], card["seed"], card["command"]) == ("Tiny", 4, "the command")
     assert card["seconds"] >= 0
@@ -121,16 +129,22 @@ def test_presets_load_without_torch() -> None:
         ("sorted_net", {"strategy_config": {"accumulate": 3}, "clip": 0.0}),
     ],
 )
-def test_the_command_on_the_card_asks_for_the_same_training(method: str | None, changes: dict[str, Any]) -> None:
+def test_the_command_on_the_card_asks_for_the_same_training(
+    method: str | None, changes: dict[str, Any]
+) -> None:
     """Read the command as the command line does, and compare what it asks for."""
     asked = with_settings(preset_request("digits-cnn", method=method, seed=2), changes)
     words = shlex.split(asked["command"])
     assert words[:5] == ["python", "-m", "core", "train", "digits-cnn"]
     known = dict(zip(words[5:11:2], words[6:11:2], strict=True))
-    again = preset_request("digits-cnn", data=known["--data"], method=known["--method"], seed=int(known["--seed"]))
+    again = preset_request(
+        "digits-cnn", data=known["--data"], method=known["--method"], seed=int(known["--seed"])
+    )
     again = with_settings(again, tables.split_training_flags(words[11:], again))
     first, second = Request.model_validate(asked), Request.model_validate(again)
     assert second.training == first.training
     strategy = STRATEGIES.get(first.training.strategy)
     assert strategy(second.training.strategy_config).config == strategy(first.training.strategy_config).config
-    assert json.loads(first.model_dump_json(exclude={"training"})) == json.loads(second.model_dump_json(exclude={"training"}))
+    assert json.loads(first.model_dump_json(exclude={"training"})) == json.loads(
+        second.model_dump_json(exclude={"training"})
+    )

@@ -20,9 +20,15 @@ OBJECTIVES = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params"
 @pytest.fixture(scope="session")
 def digits_entry() -> library.SupernetEntry:
     dataset = load_dataset("digits")
-    groups = (GroupConfig(widths=(2, 4), depths=(1,)), GroupConfig(widths=(4, 8), depths=(1, 2), kernels=(1, 3)))
+    groups = (
+        GroupConfig(widths=(2, 4), depths=(1,)),
+        GroupConfig(widths=(4, 8), depths=(1, 2), kernels=(1, 3)),
+    )
     net = small_cnn(groups=groups)
-    card = {"title": "Small", "data": {"name": "digits", "config": {}, "seed": 0, "fingerprint": dataset.fingerprint}}
+    card = {
+        "title": "Small",
+        "data": {"name": "digits", "config": {}, "seed": 0, "fingerprint": dataset.fingerprint},
+    }
     file = dump_supernet(net, card)
     rows = net.space.array()
     values = evaluate_table(net, rows, OBJECTIVES, EvaluationData.of(dataset))

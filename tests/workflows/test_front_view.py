@@ -65,7 +65,9 @@ def test_effects_are_differences_to_real_rows(digits_entry, table) -> None:
 def test_changing_a_choice_moves_to_that_architecture(digits_entry) -> None:
     space = digits_entry.space
     moved = front_view.changed(space, space.largest, {"depth2": 1})
-    assert space.to_dict(moved) == {k: v for k, v in space.to_dict(space.largest).items() if k != "kernel2_2"} | {"depth2": 1}
+    assert space.to_dict(moved) == {
+        k: v for k, v in space.to_dict(space.largest).items() if k != "kernel2_2"
+    } | {"depth2": 1}
     for options in ({"depth2": 9}, {"nonsense": 1}):
         with pytest.raises(InvalidInput):
             front_view.changed(space, space.largest, options)

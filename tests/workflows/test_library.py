@@ -45,7 +45,9 @@ def test_an_uploaded_supernet_joins_the_library(digits_entry, tmp_path) -> None:
     found = library.find(store, supernet_id)
     assert (found.origin, found.title, found.sha256) == ("uploaded", "Mine", digits_entry.sha256)
     assert library.table(found) is None
-    assert library.stage_rows(found, found.space.largest) == library.stage_rows(digits_entry, found.space.largest)
+    assert library.stage_rows(found, found.space.largest) == library.stage_rows(
+        digits_entry, found.space.largest
+    )
     with pytest.raises(NotFound, match="no supernet called"):
         library.find(store, "nonsense")
 
@@ -86,7 +88,10 @@ def test_a_table_of_another_space_is_refused(digits_entry) -> None:
 
 
 def test_changed_data_are_noticed(digits_entry) -> None:
-    header = {**digits_entry.header, "card": {**digits_entry.card, "data": {"name": "digits", "seed": 0, "fingerprint": "x"}}}
+    header = {
+        **digits_entry.header,
+        "card": {**digits_entry.card, "data": {"name": "digits", "seed": 0, "fingerprint": "x"}},
+    }
     with pytest.raises(InvalidInput, match="differs"):
         library.dataset(dataclasses.replace(digits_entry, header=header))
     with pytest.raises(InvalidInput, match="does not say"):

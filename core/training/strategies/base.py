@@ -94,7 +94,9 @@ class Strategy(ABC):
             self.config: Any = self.Config.model_validate(dict(config or {}))
         except ValidationError as error:
             first = error.errors()[0]
-            raise InvalidInput(f"Strategy {self.name!r}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+            raise InvalidInput(
+                f"Strategy {self.name!r}: {'.'.join(map(str, first['loc']))}: {first['msg']}."
+            ) from error
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         """The phases in order; by default one, with everything unlocked."""
@@ -114,6 +116,8 @@ def epochs_of(phases: Sequence[Phase], total: int) -> list[int]:
         InvalidInput: there are fewer epochs than phases.
     """
     if total < len(phases):
-        raise InvalidInput(f"This strategy trains in {len(phases)} phases; give it at least {len(phases)} epochs.")
+        raise InvalidInput(
+            f"This strategy trains in {len(phases)} phases; give it at least {len(phases)} epochs."
+        )
     edges = np.round(np.cumsum([0.0, *(p.share for p in phases)]) * (total - len(phases))).astype(int)
     return [1 + int(n) for n in np.diff(edges)]

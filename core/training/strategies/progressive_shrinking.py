@@ -14,8 +14,12 @@ from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Str
 class Config(StrategyConfig):
     """Settings of progressive shrinking."""
 
-    full_share: float = Field(0.3, gt=0, lt=1, description="Share of the epochs that train the full network alone.")
-    learning_rate: float = Field(0.4, gt=0, le=1, description="Learning rate of the later phases, as a factor.")
+    full_share: float = Field(
+        0.3, gt=0, lt=1, description="Share of the epochs that train the full network alone."
+    )
+    learning_rate: float = Field(
+        0.4, gt=0, le=1, description="Learning rate of the later phases, as a factor."
+    )
     kernel_draws: int = Field(1, ge=1, le=8, description="Subnets per step while kernels are unlocked.")
     depth_draws: int = Field(2, ge=1, le=8, description="Subnets per step while depths are unlocked.")
     width_draws: int = Field(4, ge=1, le=8, description="Subnets per step while widths are unlocked.")
@@ -36,7 +40,9 @@ class ProgressiveShrinking(Strategy):
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         kinds = list(dict.fromkeys(kind_of(name) for name in space.names))
-        order = [k for k in ("kernel", "depth") if k in kinds] + [k for k in kinds if k not in ("kernel", "depth")]
+        order = [k for k in ("kernel", "depth") if k in kinds] + [
+            k for k in kinds if k not in ("kernel", "depth")
+        ]
         steps = [(kind, half) for kind in order for half in self._halves(space, kind)]
         locked: dict[str, tuple[int, ...]] = {c.name: (len(c.options) - 1,) for c in space.choices}
         phases = [Phase("full network", self.config.full_share, unlocked=dict(locked))]
@@ -45,14 +51,18 @@ class ProgressiveShrinking(Strategy):
                 if kind_of(choice.name) == kind:
                     n = len(choice.options)
                     locked[choice.name] = tuple(range(n // 2 if half else 0, n))
-            first_width = kind not in ("kernel", "depth") and all(k in ("kernel", "depth") for k, _ in steps[:index])
+            first_width = kind not in ("kernel", "depth") and all(
+                k in ("kernel", "depth") for k, _ in steps[:index]
+            )
             phases.append(
                 Phase(
                     f"{kind}s, {'larger half' if half else 'all'}",
                     (1 - self.config.full_share) / len(steps),
                     self.config.learning_rate,
                     dict(locked),
-                    {"kernel": self.config.kernel_draws, "depth": self.config.depth_draws}.get(kind, self.config.width_draws),
+                    {"kernel": self.config.kernel_draws, "depth": self.config.depth_draws}.get(
+                        kind, self.config.width_draws
+                    ),
                     freeze_teacher=index == 0,
                     sort_channels=first_width,
                 )

@@ -12,8 +12,12 @@ from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Str
 class Config(StrategyConfig):
     """Settings of the sandwich rule."""
 
-    n_random: int = Field(2, ge=0, le=16, description="Random subnets per step, beside the largest and the smallest.")
-    distill: bool = Field(True, description="All but the largest learn from the largest one's output instead of the labels.")
+    n_random: int = Field(
+        2, ge=0, le=16, description="Random subnets per step, beside the largest and the smallest."
+    )
+    distill: bool = Field(
+        True, description="All but the largest learn from the largest one's output instead of the labels."
+    )
 
 
 @STRATEGIES.register("sandwich")

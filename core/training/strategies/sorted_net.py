@@ -12,7 +12,9 @@ from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Str
 class Config(StrategyConfig):
     """Settings of SortedNet."""
 
-    n_nested: int = Field(4, ge=2, le=32, description="Number of nested subnets, from the smallest to the largest.")
+    n_nested: int = Field(
+        4, ge=2, le=32, description="Number of nested subnets, from the smallest to the largest."
+    )
     accumulate: int = Field(2, ge=1, le=16, description="Draws whose gradients add up to one step.")
 
 
