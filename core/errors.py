@@ -33,3 +33,8 @@ class StorageFailed(CoreError):
 
 class DamagedArtifact(CoreError):
     """A stored file or row no longer matches its hash."""
+
+
+def plain(message: str) -> str:
+    """A validation message as a person reads it, without the library's own prefix."""
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, plain
 
 
 def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> dict[s
         for problem in error.errors():
             if problem["loc"] and problem["loc"][0] in given:
                 raise InvalidInput(
-                    f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}."
+                    f"--{str(problem['loc'][0]).replace('_', '-')}: {plain(problem['msg'])}."
                 ) from error
     return given
 

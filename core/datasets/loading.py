@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, RawImages
 from core.datasets.splitting import channel_statistics, fingerprint, split_ids, take
-from core.errors import InvalidInput, StorageFailed
+from core.errors import InvalidInput, StorageFailed, plain
 from core.settings import settings
 
 _KEPT = 6
@@ -162,7 +162,7 @@ def validated(plugin: Any, config: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidInput(f"Data set {plugin.name!r}: {field}: {first['msg']}.") from error
+        raise InvalidInput(f"Data set {plugin.name!r}: {field}: {plain(first['msg'])}.") from error
 
 
 def _silent(fraction: float, message: str) -> None:

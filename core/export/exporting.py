@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.datasets import Dataset
-from core.errors import InvalidInput
+from core.errors import InvalidInput, plain
 from core.export.base import EXPORTERS
 from core.export.checks import verify
 from core.export.subnet import ExtractedSubnet, extract_subnet
@@ -45,7 +45,7 @@ def export_subnet(subnet: ExtractedSubnet, format: str = "bundle", **config: Any
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "settings"
-        raise InvalidInput(f"Format {format!r}: {field}: {first['msg']}.") from error
+        raise InvalidInput(f"Format {format!r}: {field}: {plain(first['msg'])}.") from error
     data = exporter.export(subnet)
     verify(subnet, data, format)
     return Exported(data, subnet.file_name(cls.suffix), cls.media_type)

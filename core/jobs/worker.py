@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from core.errors import Cancelled, CoreError
+from core.errors import Cancelled, CoreError, plain
 from core.jobs.kinds import load_workflow
 from core.jobs.remaining import RemainingTime
 from core.records import Progress, RunState
@@ -137,7 +137,7 @@ def _validated(request: Any, params: Any, seed: int) -> Any:
         return request.model_validate(params)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'request'}: {problem['msg']}"
+            f"{'.'.join(map(str, problem['loc'])) or 'request'}: {plain(problem['msg'])}"
             for problem in error.errors()[:5]
         )
         raise InvalidInput(f"The request cannot be used: {wrong}.") from error

@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, plain
 from core.supernets.base import Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.headers import FORMAT, KEY, peek_supernet
@@ -39,7 +39,7 @@ def build(family: str, config: dict[str, Any]) -> Supernet:
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(
-            f"The {family} configuration is wrong at {'.'.join(map(str, first['loc'])) or 'top'}: {first['msg']}."
+            f"The {family} configuration is wrong at {'.'.join(map(str, first['loc'])) or 'top'}: {plain(first['msg'])}."
         ) from error
     if size > _MOST_PARAMETERS:
         raise InvalidInput(

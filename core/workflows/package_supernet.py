@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from core.errors import InvalidInput, StorageFailed
 from core.workflows import library
@@ -36,7 +37,7 @@ def package_supernet(entry: SupernetEntry, table: bytes, folder: Path) -> Path:
         "sha256": hashlib.sha256(data).hexdigest(),
         "table_sha256": hashlib.sha256(table).hexdigest(),
         "header": dict(entry.header),
-        "costs": library.costs(entry).to_json(),
+        "costs": _costs(entry),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,3 +47,11 @@ def package_supernet(entry: SupernetEntry, table: bytes, folder: Path) -> Path:
     except OSError as error:
         raise StorageFailed(f"{folder} could not be written: {error.strerror}.") from error
     return folder
+
+
+def _costs(entry: SupernetEntry) -> dict[str, Any] | None:
+    """The cost table for the card; None where it would be huge (a page then counts with torch)."""
+    try:
+        return library.costs(entry).to_json()
+    except InvalidInput:
+        return None

@@ -105,7 +105,6 @@ def test_extracts_a_bundle_whose_card_says_what_the_table_says(run, home) -> Non
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(home / "sub.zip") as bundle:
         about = json.loads(bundle.read("architecture.json"))
-        card = bundle.read("card.md").decode()
     assert about["architecture"] == json.loads(row["architecture"])
     assert about["metrics"]["test_accuracy"]["value"] == row["test_accuracy"]
     assert about["metrics"]["macs"]["value"] == row["macs"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -140,7 +142,7 @@ def test_trie_keeps_equal_prefixes_together(net) -> None:
     trie = Trie.of(net, rng.permutation(rows))
     for level in range(len(net.stages)):
         prefixes = [tuple(column) for column in trie.codes[: level + 1].T.tolist()]
-        runs = 1 + sum(a != b for a, b in zip(prefixes[:-1], prefixes[1:], strict=True))
+        runs = 1 + sum(a != b for a, b in itertools.pairwise(prefixes))
         assert runs == len(set(prefixes))
 
 

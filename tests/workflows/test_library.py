@@ -96,3 +96,20 @@ def test_changed_data_are_noticed(digits_entry) -> None:
         library.dataset(dataclasses.replace(digits_entry, header=header))
     with pytest.raises(InvalidInput, match="does not say"):
         library.dataset(dataclasses.replace(digits_entry, header={**digits_entry.header, "card": {}}))
+
+
+def test_a_packaged_supernet_is_found_by_the_library(digits_entry, tmp_path, monkeypatch) -> None:
+    from core.workflows.package_supernet import package_supernet
+
+    monkeypatch.setattr(library, "ASSETS", tmp_path)
+    package_supernet(digits_entry, digits_entry.read_table(), tmp_path / "supernets" / "mine")
+    [found] = library.entries()
+    assert (found.supernet_id, found.origin, found.sha256) == ("mine", "shipped", digits_entry.sha256)
+    assert library.table(found).equals(library.table(digits_entry))
+    # A cost table too large for the card is left out, not an obstacle.
+    monkeypatch.setattr("core.evaluation.costs._DENSE", 1)
+    package_supernet(digits_entry, digits_entry.read_table(), tmp_path / "supernets" / "mine")
+    [again] = library.entries()
+    assert again.costs is None
+    arch = again.space.largest
+    assert library.stage_rows(again, arch) == library.stage_rows(digits_entry, arch)

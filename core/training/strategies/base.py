@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, plain
 from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
@@ -95,7 +95,7 @@ class Strategy(ABC):
         except ValidationError as error:
             first = error.errors()[0]
             raise InvalidInput(
-                f"Strategy {self.name!r}: {'.'.join(map(str, first['loc']))}: {first['msg']}."
+                f"Strategy {self.name!r}: {'.'.join(map(str, first['loc']))}: {plain(first['msg'])}."
             ) from error
 
     def phases(self, space: SearchSpace) -> list[Phase]:
