@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Arch = tuple[int, ...]
@@ -35,3 +36,12 @@ class Choice:
             raise ValueError(f"a choice's name must be an identifier, not {self.name!r}")
         if not 1 <= len(self.options) <= 36 or len(set(self.options)) != len(self.options):
             raise ValueError(f"choice {self.name!r} needs 1 to 36 different options")
+
+
+def within_depth(depth_choice: str, depths: Sequence[int], block: int) -> tuple[str, tuple[int, ...]] | None:
+    """`requires` of a choice about the block of that number (from 1): the depths that have it.
+
+    None where every depth has it.
+    """
+    deep_enough = tuple(i for i, depth in enumerate(depths) if depth >= block)
+    return None if len(deep_enough) == len(depths) else (depth_choice, deep_enough)

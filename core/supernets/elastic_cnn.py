@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.spaces import Choice, SearchSpace
+from core.spaces.choice import within_depth
 from core.supernets import plain, samples_last
 from core.supernets.base import BranchContext, ImageConfig, Stage, StageCost, Supernet
 from core.supernets.elastic_conv import ElasticConv
@@ -67,8 +68,7 @@ def _space(config: ElasticCNNConfig) -> SearchSpace:
         choices.append(Choice(f"width{g}", group.widths))
         choices.append(Choice(f"depth{g}", group.depths))
         for b in range(1, group.depths[-1] + 1):
-            deep_enough = tuple(i for i, depth in enumerate(group.depths) if depth >= b)
-            requires = None if len(deep_enough) == len(group.depths) else (f"depth{g}", deep_enough)
+            requires = within_depth(f"depth{g}", group.depths, b)
             choices.append(Choice(f"kernel{g}_{b}", group.kernels, requires=requires))
     return SearchSpace(choices)
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.spaces import Choice, SearchSpace
+from core.spaces.choice import within_depth
 from core.supernets import plain
 from core.supernets.base import ImageConfig, Stage, StageCost, Supernet
 from core.supernets.families import FAMILIES
@@ -64,8 +65,7 @@ def _space(config: ElasticViTConfig) -> SearchSpace:
     for g, group in enumerate(config.groups, start=1):
         choices += [Choice(f"width{g}", group.widths), Choice(f"depth{g}", group.depths)]
         for b in range(1, group.depths[-1] + 1):
-            deep_enough = tuple(i for i, depth in enumerate(group.depths) if depth >= b)
-            requires = None if len(deep_enough) == len(group.depths) else (f"depth{g}", deep_enough)
+            requires = within_depth(f"depth{g}", group.depths, b)
             choices.append(Choice(f"heads{g}_{b}", group.heads, requires=requires))
             choices.append(Choice(f"mlp{g}_{b}", group.mlp_ratios, requires=requires))
     return SearchSpace(choices)
