@@ -9,11 +9,19 @@ st.set_page_config(
 )
 
 PAGES = [
-    st.Page("pages/front.py", title="Front", icon=":material/show_chart:", default=True),
+    st.Page("pages/front.py", title="Front", icon=":material/show_chart:", default=True, url_path="home"),
     st.Page("pages/supernets.py", title="Supernets", icon=":material/hub:"),
     st.Page("pages/search.py", title="Search", icon=":material/travel_explore:"),
     st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
 ]
 
+
+def front_by_name() -> None:
+    """The default page lives at "/"; whoever writes /front means it too."""
+    st.switch_page(PAGES[0], query_params=st.query_params.to_dict())
+
+
+ALIAS = st.Page(front_by_name, title="Front by name", url_path="front", visibility="hidden")
+
 st.session_state["came-through-app"] = True
-st.navigation(PAGES).run()
+st.navigation([*PAGES, ALIAS]).run()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import streamlit as st
 
-from core.plots.style import format_count, format_value
 from pages.ui import choosers, resources, state, subnet_card, what_if
 from pages.ui.address import View
 from pages.ui.captions import caption, table_of
 from pages.ui.front_chart import ChartView, front_chart
-from pages.ui.front_table import basket_table, choose_subnet, csv_bytes, front_table
-from pages.ui.setup import note, setup
+from pages.ui.front_table import basket_table, choose_subnet, csv_button, front_table
+from pages.ui.setup import setup, share
 from pages.ui.supernet_views import unmeasured
 
 setup(
@@ -93,16 +90,9 @@ with left:
     with st.container(horizontal=True, vertical_alignment="center", key="front-facts"):
         what_if.knee_buttons(front)
         subnet_card.basket_button(arch_id)
-        st.markdown(
-            f"**{format_count(len(front.members))}** on the front of **{format_count(len(front.table))}** subnets",
-            help=f"Hypervolume {front.hypervolume:.4g}, against the reference point {format_value(front.reference[0], x)}, "
-            f"{format_value(front.reference[1], y)}.",
-        )
-    changes, other, stages, rows, basket = st.tabs(
-        ["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"],
-        key="front-tabs",
-        on_change="rerun",
-    )
+        what_if.facts(front, x, y)
+    tabs = ["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"]
+    changes, other, stages, rows, basket = st.tabs(tabs, key="front-tabs", on_change="rerun")
     with changes:
         tried = what_if.try_changes(shown, arch)
     with other:
@@ -113,10 +103,7 @@ with left:
         # Only while looked at: the browser loads a megabyte for its first table, and the chart comes first.
         if rows.open:
             front_table(front, goals)
-            st.download_button(
-                "CSV", lambda f=front: csv_bytes(f.table), f"front-{entry.supernet_id}.csv", "text/csv", key="front-csv",
-                on_click="ignore", icon=":material/table:",
-            )  # fmt: skip
+            csv_button(front, entry.supernet_id)
     with basket:
         basket_table(shown)
     ghost, here = what_if.ghost(tried, values, x, y)
@@ -127,7 +114,4 @@ with left:
     with chart_place:
         front_chart(front, chart)
 
-link = state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits))
-with st.expander("Link to this view"):
-    st.text_input("Address", f"/?{urlencode(link)}", label_visibility="collapsed")
-    note("Opening this address shows the same supernet, axes, limits and subnet.")
+share(state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits)))

@@ -118,3 +118,16 @@ def basket_table(shown: Shown) -> None:
         on_click="ignore",
         icon=":material/table:",
     )
+
+
+def csv_button(front: Front, supernet_id: str) -> None:
+    """The whole table as a file, made on click."""
+    st.download_button(
+        "CSV",
+        lambda: csv_bytes(front.table),
+        f"front-{supernet_id}.csv",
+        "text/csv",
+        key="front-csv",
+        on_click="ignore",
+        icon=":material/table:",
+    )

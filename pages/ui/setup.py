@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -55,13 +57,22 @@ def _pass_through_app() -> None:
         return
     st.session_state["came-through-app"] = True  # tried once: never a loop
     folder = Path(context.main_script_path).parent / "pages"
-    st.navigation([st.Page(path) for path in sorted(folder.glob("*.py"))], position="hidden")
+    # The default page answers to "/" alone, so none of ours may be it: a link may name any of them.
+    home = st.Page(lambda: None, title="Home", url_path="home", default=True)
+    st.navigation([home, *(st.Page(path) for path in sorted(folder.glob("*.py")))], position="hidden")
     st.rerun()
 
 
 def note(text: str) -> None:
     """A quiet remark below a figure; plain text."""
     st.html(f'<p class="ps-note">{html.escape(text)}</p>')
+
+
+def share(link: Mapping[str, str]) -> None:
+    """The address of a view, to copy."""
+    with st.expander("Link to this view"):
+        st.text_input("Address", f"/?{urlencode(link)}", label_visibility="collapsed")
+        note("Opening this address shows the same supernet, axes, limits and subnet.")
 
 
 def empty(text: str, *, page: str | None = None, label: str = "") -> None:

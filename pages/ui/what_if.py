@@ -12,7 +12,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.evaluation.objectives import objective
 from core.plots.names import display_name, for_markdown
-from core.plots.style import format_value
+from core.plots.style import format_count, format_value
 from core.records import Objective
 from core.spaces import Arch
 from core.workflows import front_view
@@ -260,3 +260,12 @@ def choices_line(entry: SupernetEntry, arch: Arch) -> None:
         for name, value in entry.space.to_dict(arch).items()
     ]
     st.html(f'<div class="ps-facts">{"".join(f"<span>{p}</span>" for p in parts)}</div>')
+
+
+def facts(front: Front, x: Objective, y: Objective) -> None:
+    """How many subnets are on the front, and its hypervolume."""
+    st.markdown(
+        f"**{format_count(len(front.members))}** on the front of **{format_count(len(front.table))}** subnets",
+        help=f"Hypervolume {front.hypervolume:.4g}, against the reference point "
+        f"{format_value(front.reference[0], x)}, {format_value(front.reference[1], y)}.",
+    )

@@ -67,9 +67,21 @@ def test_a_link_is_the_first_thing_a_fresh_server_sees(page: Any, tmp_path: Path
         wait_for_chart(page)
         no_exception(page)
         assert page.locator("h1").inner_text() == "Front"
+        assert page.locator("text=Page not found").count() == 0
         menu = page.locator("[data-testid='stSidebarNavLink']").all_inner_texts()
         assert [text.split("\n")[-1] for text in menu] == ["Front", "Supernets", "Search", "Runs"]
         assert "Parameters" in page.locator(".st-key-front-chart .g-xtitle").text_content()
+
+
+def test_the_front_answers_to_its_name_on_a_server_in_use(page: Any, server: str) -> None:
+    page.goto(server)
+    wait_for_chart(page)
+    page.goto(f"{server}/front?supernet=fashion-cnn&x=params&y=accuracy")
+    wait_for_chart(page)
+    no_exception(page)
+    assert page.locator("text=Page not found").count() == 0
+    assert "Parameters" in page.locator(".st-key-front-chart .g-xtitle").text_content()
+    assert "fashion-cnn" in page.url
 
 
 def test_click_read_and_download(page: Any, server: str) -> None:
