@@ -332,7 +332,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--ofa", type=Path, help="folder of a once-for-all checkout, where it is not installed")
+    parser.add_argument(
+        "--ofa", type=Path, help="folder of a once-for-all checkout, where it is not installed"
+    )
     heavy_imports()
     compare(parser.parse_args().ofa)
 
