@@ -2,7 +2,7 @@
 
 Every cell of the fixed skeleton owns the weights of both convolutions on each of its six edges; an
 architecture picks one operation per edge, the same in every cell. All cells read all six choices,
-so two architectures share nothing but the stem: measuring this whole space takes its time.
+so two architectures share no computation but the stem: measuring this whole space takes its time.
 
 Source: Dong and Yang, "NAS-Bench-201", ICLR 2020.
 """
