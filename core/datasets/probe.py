@@ -1,0 +1,91 @@
+"""The probe: a fixed, labelled sample on which networks are compared.
+
+Two networks can be compared only on the same images, and numbers from different days only on the same
+probe; so a probe is a function of data set, split, size and seed, its samples have stable ids, and its
+fingerprint is part of every cache key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.datasets.base import Dataset
+from core.errors import InvalidInput
+from core.seeding import stream
+
+MOST_SAMPLES = 1000
+"""Measures of distances between samples grow with its square; a thousand is enough for all of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Some labelled images; shared between callers, nobody writes into the arrays.
+
+    Attributes:
+        x: (n, c, h, w) float32 pixels in [0, 1].
+        y: (n,) int64 class indices.
+        ids: (n,) int64 positions in the data set's source, stable between sessions.
+        classes: class names.
+        title: what a person reads of the data set.
+        split: where the images come from.
+        seed: decided which of them were taken.
+        fingerprint: SHA-256 of data set, split and ids.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    classes: tuple[str, ...]
+    title: str
+    split: str
+    seed: int
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def rows_of(self, ids: NDArray[np.int64] | list[int] | tuple[int, ...]) -> NDArray[np.intp]:
+        """Row numbers of those samples that are in the probe, in the order asked; others are left out."""
+        position = {int(sample): row for row, sample in enumerate(self.ids)}
+        return np.array([position[int(i)] for i in ids if int(i) in position], dtype=np.intp)
+
+
+def make_probe(dataset: Dataset, *, split: str = "validation", n: int = 1000, seed: int = 0) -> Probe:
+    """Draw a stratified probe: every class with its share of the split, rounded to whole samples.
+
+    Args:
+        dataset: where the images come from.
+        split: "train", "calibration", "validation" or "test".
+        n: how many; the whole split if it has fewer.
+        seed: decides which samples of a class are taken.
+
+    Raises:
+        InvalidInput: there is no such split, or n is not between 4 and `MOST_SAMPLES`.
+    """
+    if not 4 <= n <= MOST_SAMPLES:
+        raise InvalidInput(f"A probe has 4 to {MOST_SAMPLES:,} samples, not {n:,}.")
+    part = dataset.split(split)
+    rows = _stratified(part.y, min(n, len(part)), stream(seed, "probe", split))
+    ids = part.ids[rows]
+    digest = hashlib.sha256(f"{dataset.fingerprint}/{split}/".encode() + np.ascontiguousarray(ids).tobytes())
+    return Probe(
+        part.x[rows], part.y[rows], ids, dataset.classes, dataset.title, split, seed, digest.hexdigest()
+    )
+
+
+def _stratified(y: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """n rows, in the order of the split; class shares by largest remainder."""
+    classes, counts = np.unique(y, return_counts=True)
+    exact = counts * (n / len(y))
+    quota = np.floor(exact).astype(int)
+    # The rounding left some places; they go to the largest remainders, ties to the smaller class number.
+    for index in np.argsort(-(exact - quota), kind="stable")[: n - quota.sum()]:
+        quota[index] += 1
+    chosen = [
+        rng.permutation(np.flatnonzero(y == label))[:take] for label, take in zip(classes, quota, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,1 @@
+"""The panels of the Similarity page, one module each. They draw; they compute nothing."""
