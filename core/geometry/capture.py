@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.geometry.poolings import POOLINGS
 
-Pooling = Literal["pooled", "flattened", "positions"]
-POOLINGS: tuple[str, ...] = get_args(Pooling)
 MOST_UNITS = 4096
 """Wider layers are refused when flattened: one pair of them would take minutes."""
 MOST_ROWS = 20_000

@@ -1,0 +1,151 @@
+"""The layer-by-layer heatmap: how alike every layer of one net is to every layer of another.
+
+Streamlit reports no click on a heatmap, so a scatter of outlined squares that cannot be seen until selected
+lies over it; its customdata is "layer_a|layer_b". Bright always means alike, whichever way the measure runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.plots import style
+from core.plots.names import for_figure
+
+_SCALE = "Cividis"
+_MOST_TEXT = 14
+_CELL = 46
+
+
+@dataclass(frozen=True, eq=False)
+class HeatmapData:
+    """What the heatmap shows.
+
+    Attributes:
+        ids_a, ids_b: layer ids of rows and columns.
+        labels_a, labels_b: what a person reads.
+        values: (rows, columns); NaN where there is no value.
+        null_mean, null_sd: the same for shuffled samples.
+        reasons: (row, column) -> why there is no value.
+        units_a, units_b: units per layer.
+        n: samples.
+        low, high: bounds of the measure; infinite where there is none.
+        distance: whether smaller is more alike.
+        measure: its label.
+    """
+
+    ids_a: Sequence[str]
+    ids_b: Sequence[str]
+    labels_a: Sequence[str]
+    labels_b: Sequence[str]
+    values: NDArray[np.float64]
+    null_mean: NDArray[np.float64]
+    null_sd: NDArray[np.float64]
+    reasons: Mapping[tuple[int, int], str]
+    units_a: Sequence[int]
+    units_b: Sequence[int]
+    n: int
+    low: float
+    high: float
+    distance: bool
+    measure: str
+
+
+def similarity_heatmap(
+    data: HeatmapData, *, title_a: str, title_b: str, selected: tuple[str, str] | None = None
+) -> go.Figure:
+    """Rows are layers of A from the first (bottom) to the last (top), columns layers of B.
+
+    Args:
+        data: values and labels.
+        title_a, title_b: names of the two nets, for the axes.
+        selected: layer ids of the pair outlined when the figure appears.
+
+    Returns:
+        Traces: the values, grey squares where there is none, the squares that answer clicks.
+    """
+    figure = go.Figure()
+    rows, columns = data.values.shape
+    bounds = _bounds(data)
+    show_text = max(rows, columns) <= _MOST_TEXT
+    figure.add_heatmap(
+        z=data.values, x=list(range(columns)), y=list(range(rows)), zmin=bounds[0], zmax=bounds[1],
+        colorscale=_SCALE, reversescale=data.distance, hoverinfo="skip", xgap=1, ygap=1, name="values",
+        texttemplate="%{z:.2f}" if show_text else None, textfont={"size": 11},
+        colorbar={"title": {"text": for_figure(data.measure), "side": "right"}, "thickness": 12, "outlinewidth": 0},
+    )  # fmt: skip
+    missing = ~np.isfinite(data.values)
+    if missing.any():
+        figure.add_heatmap(
+            z=np.where(missing, 1.0, math.nan), x=list(range(columns)), y=list(range(rows)), showscale=False,
+            colorscale=[[0, "rgba(138,144,155,.35)"], [1, "rgba(138,144,155,.35)"]], hoverinfo="skip", xgap=1, ygap=1,
+            name="no value",
+        )  # fmt: skip
+    figure.add_trace(_clickable(data, selected))
+    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
+    figure.update_xaxes(
+        axis, title={"text": f"Layers of B: {for_figure(title_b)}"}, tickvals=list(range(columns)),
+        ticktext=[for_figure(t) for t in data.labels_b], range=[-0.5, columns - 0.5],
+    )  # fmt: skip
+    figure.update_yaxes(
+        axis, title={"text": f"Layers of A: {for_figure(title_a)}"}, tickvals=list(range(rows)),
+        ticktext=[for_figure(t) for t in data.labels_a], range=[-0.5, rows - 0.5],
+    )  # fmt: skip
+    figure.update_layout(
+        height=int(min(max(150 + _CELL * rows, 320), 640)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest", showlegend=False, dragmode=False,
+    )  # fmt: skip
+    return figure
+
+
+def _bounds(data: HeatmapData) -> tuple[float, float]:
+    """The measure's own range where it has one, so that two heatmaps can be compared by eye."""
+    finite = data.values[np.isfinite(data.values)]
+    low = 0.0 if -1 <= data.low <= 0 else data.low
+    high = data.high
+    if not math.isfinite(low):
+        low = float(finite.min()) if len(finite) else 0.0
+    if not math.isfinite(high):
+        high = float(finite.max()) if len(finite) else 1.0
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _clickable(data: HeatmapData, selected: tuple[str, str] | None) -> go.Scatter:
+    rows, columns = data.values.shape
+    places = [(i, j) for i in range(rows) for j in range(columns)]
+    ids = [f"{data.ids_a[i]}|{data.ids_b[j]}" for i, j in places]
+    size = max(10, min(34, 420 // max(rows, columns)))
+    wanted = "|".join(selected) if selected else None
+    return go.Scatter(
+        x=[j for _, j in places], y=[i for i, _ in places], mode="markers", name="pairs of layers",
+        customdata=[[i] for i in ids], hovertext=[_hover(data, i, j) for i, j in places],
+        hovertemplate="%{hovertext}<extra></extra>",
+        marker={"symbol": "square-open", "size": size, "color": style.SELECTED, "line": {"width": 3}, "opacity": 0},
+        selectedpoints=[ids.index(wanted)] if wanted in ids else None,
+        selected={"marker": {"opacity": 1, "color": style.SELECTED}}, unselected={"marker": {"opacity": 0}},
+    )  # fmt: skip
+
+
+def _hover(data: HeatmapData, i: int, j: int) -> str:
+    head = f"<b>A {for_figure(data.labels_a[i])}</b> ({data.units_a[i]} units) and <b>B {for_figure(data.labels_b[j])}</b> ({data.units_b[j]} units)"
+    if reason := data.reasons.get((i, j)):
+        return f"{head}<br>no value: {_wrapped(reason)}"
+    null = f"{data.null_mean[i, j]:.3f} ± {data.null_sd[i, j]:.3f}" if np.isfinite(data.null_sd[i, j]) else ""
+    shuffled = f"<br>shuffled samples: {null}" if null else ""
+    return (
+        f"{head}<br>{for_figure(data.measure)} <b>{data.values[i, j]:.3f}</b>{shuffled}<br>{data.n:,} samples"
+    )
+
+
+def _wrapped(text: str, width: int = 60) -> str:
+    words, lines = for_figure(text).split(), [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)
