@@ -12,20 +12,21 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import DamagedArtifact
-from core.supernets.base import Supernet
+
+_UNREADABLE = "The checkpoint of this training run cannot be read; start the run anew."
 
 
 def dump(
-    supernet: Supernet,
+    net: nn.Module,
     optimizer: torch.optim.Optimizer,
     teacher: dict[str, Tensor] | None,
     about: dict[str, Any],
 ) -> bytes:
     """Bytes of everything a run needs to go on; `about` is JSON-able and comes back as it was."""
-    tensors = {f"net.{name}": tensor for name, tensor in supernet.state_dict().items()}
+    tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
     state = optimizer.state_dict()["state"]
     for index, buffers in state.items():
         for name, value in buffers.items():
@@ -36,25 +37,34 @@ def dump(
     return save(owned, metadata={"about": json.dumps(about)})
 
 
+def about(data: bytes) -> dict[str, Any]:
+    """What was said of a state when it was kept.
+
+    Raises:
+        DamagedArtifact: the bytes are not such a state.
+    """
+    try:
+        length = int.from_bytes(data[:8], "little")
+        said = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise DamagedArtifact(_UNREADABLE) from error
+    return dict(said)
+
+
 def restore(
-    data: bytes, supernet: Supernet, optimizer: torch.optim.Optimizer
+    data: bytes, net: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, Tensor] | None, dict[str, Any]]:
-    """Put a state back into a supernet and its optimizer; returns (teacher, about).
+    """Put a state back into a network and its optimizer; returns (teacher, about).
 
     Raises:
         DamagedArtifact: the bytes are not such a state, or one of another network.
     """
     try:
         tensors = load(data)
-        length = int.from_bytes(data[:8], "little")
-        about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
-        supernet.load_state_dict(
-            {n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")}
-        )
+        said = about(data)
+        net.load_state_dict({n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")})
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise DamagedArtifact(
-            "The checkpoint of this training run cannot be read; start the run anew."
-        ) from error
+        raise DamagedArtifact(_UNREADABLE) from error
     buffers: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
@@ -63,4 +73,4 @@ def restore(
     state = optimizer.state_dict()
     optimizer.load_state_dict({"state": buffers, "param_groups": state["param_groups"]})
     teacher = {n.removeprefix("teacher."): t for n, t in tensors.items() if n.startswith("teacher.")}
-    return teacher or None, about
+    return teacher or None, said

@@ -146,23 +146,12 @@ class _Run:
             loss = draw_loss(logits, labels, draw.target, self.config.label_smoothing, largest, teacher)
             value = float(loss.detach())
             if not math.isfinite(value):
-                raise self._diverged("the loss")
+                raise diverged("the loss", self.epoch)
             loss.backward()
             if largest is None:
                 largest = logits.detach()
                 self.losses.append(value)
-        if self.config.clip:
-            nn.utils.clip_grad_value_(self.net.parameters(), self.config.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-
-    def _diverged(self, what: str) -> CoreError:
-        kept = f"The checkpoint of epoch {self.epoch} is kept" if self.epoch else "Nothing was saved yet"
-        return CoreError(
-            f"Training diverged in epoch {self.epoch + 1}: {what} is no longer a number. {kept}; start a new run with a "
-            "smaller learning rate."
-        )
+        apply_gradients(self.net, self.optimizer, self.config.clip, rate)
 
     def finish_epoch(self) -> dict[str, Any]:
         """Measure a few subnets, then save; the epoch counts only once this has returned.
@@ -171,7 +160,7 @@ class _Run:
             CoreError: the last step left weights that are not numbers; they are not saved.
         """
         if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
-            raise self._diverged("a weight")
+            raise diverged("a weight", self.epoch)
         phase = self.phase()[0]
         accuracies = evaluate_table(self.net, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))
@@ -209,6 +198,24 @@ def make_optimizer(net: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
         return torch.optim.AdamW(groups, lr=config.learning_rate)
     return torch.optim.SGD(
         groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
+    )
+
+
+def apply_gradients(net: nn.Module, optimizer: torch.optim.Optimizer, clip: float, rate: float) -> None:
+    """One optimizer step at this learning rate, each gradient entry clipped to `clip` (0: never)."""
+    if clip:
+        nn.utils.clip_grad_value_(net.parameters(), clip)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+
+
+def diverged(what: str, epoch: int) -> CoreError:
+    """The failure of a training that left the numbers after `epoch` whole epochs."""
+    kept = f"The checkpoint of epoch {epoch} is kept" if epoch else "Nothing was saved yet"
+    return CoreError(
+        f"Training diverged in epoch {epoch + 1}: {what} is no longer a number. {kept}; start a new run with a "
+        "smaller learning rate."
     )
 
 
