@@ -23,9 +23,9 @@ def display_name(text: object, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def for_figure(text: object) -> str:
+def for_figure(text: object, longest: int = LONGEST) -> str:
     """The name inside a Plotly label, hover text or title."""
-    name = display_name(text)
+    name = display_name(text, longest)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
         name = name.replace(character, entity)
     return name

@@ -143,7 +143,7 @@ def _hover(data: HeatmapData, i: int, j: int) -> str:
 
 
 def _wrapped(text: str, width: int = 60) -> str:
-    words, lines = for_figure(text).split(), [""]
+    words, lines = for_figure(text, 400).split(), [""]
     for word in words:
         if len(lines[-1]) + len(word) > width:
             lines.append("")
