@@ -78,6 +78,7 @@ def compare_layers(
     null = np.full(shape, math.nan)
     for k in range(permutations):
         null[k] = _matrix(measure, left.prepared, right.shuffled(measure, seed, k), reasons)
+    null[~np.isfinite(null)] = math.nan
     for i, j in zip(*np.nonzero(~np.isfinite(values)), strict=True):
         key = (int(i), int(j))
         if key not in reasons:
