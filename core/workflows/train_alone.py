@@ -57,8 +57,8 @@ class AloneNet:
     """One network trained alone, as a list shows it.
 
     Attributes:
-        model_id: "alone:<run_id>:<k>".
-        k: which network of its run, from 0.
+        model_id: "alone:<run_id>:<index>".
+        index: which network of its run, from 0.
         sha256: of the supernet file its architecture was taken from.
         accuracy, test_accuracy: fractions, on the validation and the test images.
         inside: the same two of the subnet inside the supernet, measured by the same code.
@@ -69,7 +69,7 @@ class AloneNet:
 
     model_id: str
     run_id: str
-    k: int
+    index: int
     seed: int
     supernet_id: str
     sha256: str
@@ -132,16 +132,18 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     kept = ledger.latest_checkpoint()
     first = int(checkpoint.about(kept)["net"]) if kept is not None else 0
     nets = _kept(ledger)[:first]
-    for k in range(first, request.seeds):
-        seeded = config.model_copy(update={"seed": request.seed + k})
+    for index in range(first, request.seeds):
+        seeded = config.model_copy(update={"seed": request.seed + index})
         net = fresh_like(subnet.net, seeded.seed)
-        yield from train_alone(net, dataset, seeded, ledger, index=k, of=request.seeds)
+        yield from train_alone(net, dataset, seeded, ledger, index=index, of=request.seeds)
         said = {"arch_id": subnet.arch_id, "supernet": entry.sha256, "seed": seeded.seed}
         # The network first: the summary names only what is there.
-        sha256 = ledger.save_artifact(net_file(k), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
+        sha256 = ledger.save_artifact(net_file(index), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
         measured = {n: accuracy(net, dataset, s) for n, s in (("accuracy", "validation"), ("test_accuracy", "test"))}  # fmt: skip
-        seconds = sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == k)
-        nets.append({"k": k, "seed": seeded.seed, "sha256": sha256, "seconds": round(seconds, 2), **measured})
+        seconds = sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index)
+        nets.append(
+            {"index": index, "seed": seeded.seed, "sha256": sha256, "seconds": round(seconds, 2), **measured}
+        )
         ledger.save_artifact(SUMMARY_FILE, json.dumps(about | {"nets": nets}).encode(), "application/json")
     yield Progress(1.0, _sentence(nets, inside), {"nets": len(nets)})
 
@@ -161,24 +163,27 @@ def _sentence(nets: list[dict[str, Any]], inside: Mapping[str, float]) -> str:
     )
 
 
-def net_file(k: int) -> str:
-    """Name of the artifact that holds the network with index k."""
-    return f"net-{int(k)}.safetensors"
+def net_file(index: int) -> str:
+    """Name of the artifact that holds the network with this index."""
+    return f"net-{int(index)}.safetensors"
 
 
-def list_alone(store: RunStore, supernet_id: str, arch_id: str | None = None) -> list[AloneNet]:
-    """Every network trained alone for a supernet's architectures (or one of them), newest run first. No torch."""
+def list_alone(
+    store: RunStore | None, supernet_id: str | None = None, arch_id: str | None = None
+) -> list[AloneNet]:
+    """Every network trained alone, newest run first; of one supernet or architecture if given. No torch."""
     found: list[AloneNet] = []
-    for run in store.list_runs(kind=KIND):
-        if arch_id is None or run.params.get("arch") == arch_id:
-            nets = _nets_of(store, run.run_id, run.state is RunState.DONE)
-            found += [
-                n for n in nets if n.supernet_id == supernet_id and (arch_id is None or n.arch_id == arch_id)
-            ]
+    for run in store.list_runs(kind=KIND) if store is not None else []:
+        assert store is not None
+        found += [
+            net
+            for net in _nets_of(store, run.run_id, run.state is RunState.DONE)
+            if supernet_id in (None, net.supernet_id) and arch_id in (None, net.arch_id)
+        ]
     return found
 
 
-def describe_alone(store: RunStore, run_id: str, k: int) -> AloneNet:
+def describe_alone(store: RunStore, run_id: str, index: int) -> AloneNet:
     """One network trained alone. No torch.
 
     Raises:
@@ -187,9 +192,9 @@ def describe_alone(store: RunStore, run_id: str, k: int) -> AloneNet:
     run = store.get_run(run_id)
     nets = _nets_of(store, run_id, run.state is RunState.DONE) if run.kind == KIND else []
     for net in nets:
-        if net.k == k:
+        if net.index == index:
             return net
-    raise NotFound(f"Run {run_id[:32]!r} has no network {k} that was trained alone.")
+    raise NotFound(f"Run {run_id[:32]!r} has no network {index} that was trained alone.")
 
 
 def _nets_of(store: RunStore, run_id: str, finished: bool) -> list[AloneNet]:
@@ -201,13 +206,13 @@ def _nets_of(store: RunStore, run_id: str, finished: bool) -> list[AloneNet]:
         summary = _summary(_Read(shas[SUMMARY_FILE], ledger))
         return [
             AloneNet(
-                f"alone:{run_id}:{int(net['k'])}", run_id, int(net["k"]), int(net["seed"]), str(summary["supernet"]),
+                f"alone:{run_id}:{int(net['index'])}", run_id, int(net["index"]), int(net["seed"]), str(summary["supernet"]),
                 str(summary["sha256"]), str(summary["arch_id"]), int(summary["training"]["epochs"]),
                 float(summary["training"]["learning_rate"]), float(net["accuracy"]), float(net["test_accuracy"]),
                 dict(summary["inside"]), float(net["seconds"]), int(summary["asked"]), finished,
             )
             for net in summary["nets"]
-            if net_file(net["k"]) in shas
+            if net_file(net["index"]) in shas
         ]  # fmt: skip
     except DamagedArtifact:
         # The check command names it; a list goes on without it.
@@ -233,7 +238,7 @@ def _summary(read: _Read) -> Mapping[str, Any]:
     return summary
 
 
-def load_alone(store: RunStore, run_id: str, k: int) -> nn.Sequential:
+def load_alone(store: RunStore, run_id: str, index: int) -> nn.Sequential:
     """A network trained alone, in eval mode. Loads torch.
 
     Raises:
@@ -243,7 +248,7 @@ def load_alone(store: RunStore, run_id: str, k: int) -> nn.Sequential:
     """
     from core.export.plain_net import load_net
 
-    net, about = load_net(store.ledger(run_id).artifact(net_file(k)))
+    net, about = load_net(store.ledger(run_id).artifact(net_file(index)))
     if "seed" not in about:
         raise InvalidInput("This file is not a network that was trained alone.")
     return net
