@@ -12,6 +12,7 @@ PAGES = [
     st.Page("pages/front.py", title="Front", icon=":material/show_chart:", default=True, url_path="home"),
     st.Page("pages/supernets.py", title="Supernets", icon=":material/hub:"),
     st.Page("pages/search.py", title="Search", icon=":material/travel_explore:"),
+    st.Page("pages/similarity.py", title="Similarity", icon=":material/compare:"),
     st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
 ]
 

@@ -148,6 +148,22 @@ def _of_outputs(
     return OutputComparison(measure.name, measure.label, value, "", float(np.mean(null)), spread)
 
 
+def accuracies(a: Model, b: Model, choice: ProbeChoice) -> dict[str, float]:
+    """Shares of the probe that A, B, both, and at least one of them classify correctly.
+
+    Raises:
+        InvalidInput: the models were trained on different data.
+    """
+    probe = common_probe(a, b, choice)
+    right_a, right_b = (logits(model, probe).argmax(1) == probe.y for model in (a, b))
+    return {
+        "A right": float(np.mean(right_a)),
+        "B right": float(np.mean(right_b)),
+        "both right": float(np.mean(right_a & right_b)),
+        "at least one right": float(np.mean(right_a | right_b)),
+    }
+
+
 COLUMNS = (
     "model_a", "layer_a", "model_b", "layer_b", "measure", "value", "null_mean", "null_sd", "n",
     "units_a", "units_b", "pooling", "split", "seed", "reason",
@@ -214,6 +230,7 @@ __all__ = [
     "ModelComparison",
     "OutputComparison",
     "Question",
+    "accuracies",
     "as_csv",
     "as_rows",
     "compare_models",

@@ -15,7 +15,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.errors import InvalidInput, NotFound
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _KEPT = 64
+MOST_MODELS = 8
+"""More are not compared at once: a chart of nine is not read."""
 
 
 @dataclass(frozen=True)
@@ -203,3 +205,33 @@ _ORIGINS: Mapping[str, tuple[_Describe, _Load]] = {
     "subnet": (_describe_subnet, _load_subnet),
     "alone": (_describe_alone, _load_alone),
 }
+
+
+def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]:
+    """Models of a supernet worth a first look: its ends, its best, its knee, and what was trained alone.
+
+    Reads the complete table where there is one; never loads torch.
+    """
+    space = entry.space
+    notable = {space.arch_id(space.smallest): ["smallest"], space.arch_id(space.largest): ["largest"]}
+    table = library.table(entry)
+    if table is not None and {"accuracy", "macs"} <= set(table.columns):
+        from core.workflows.front_view import front
+
+        # Of equally accurate subnets the cheapest: the table is walked in the order of its cost.
+        best = table.sort_values("macs", kind="stable")["accuracy"].idxmax()
+        notable.setdefault(str(table["arch_id"][best]), []).append("most accurate")
+        for knee in front(table, ("macs", "accuracy")).knees.values():
+            if "knee" not in (words := notable.setdefault(knee, [])):
+                words.append("knee")
+    found = [describe(store, subnet_id(entry, arch_id)) for arch_id in notable]
+    named = [
+        replace(info, title=f"{entry.title} {info.arch_id} ({', '.join(words)})")
+        for info, words in zip(found, notable.values(), strict=True)
+    ]
+    if store is None:
+        return named
+    from core.workflows.train_alone import list_alone
+
+    alone = [k for k in list_alone(store) if k.supernet_id == entry.supernet_id]
+    return named + [describe(store, f"alone:{k.run_id}:{k.index}") for k in alone]

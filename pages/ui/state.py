@@ -31,6 +31,12 @@ def current_view() -> View:
     return st.session_state.setdefault("view", View())
 
 
+def current_supernet() -> str:
+    """Id of the supernet that the Front page shows, "" for the first."""
+    view: View = st.session_state.get("view", View())
+    return view.supernet
+
+
 def publish(view: View) -> dict[str, str]:
     """Keep the view and write it into the address; returns the link's parameters."""
     view = replace(view, sid=selected())

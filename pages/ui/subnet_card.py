@@ -19,6 +19,7 @@ from core.spaces import Arch
 from core.workflows import extract_subnet, library
 from core.workflows.library import SupernetEntry
 from core.workflows.measure_latency import measure_latency
+from core.workflows.models import MOST_MODELS, subnet_id
 from pages.ui import resources, state
 
 if TYPE_CHECKING:
@@ -165,6 +166,21 @@ def basket_button(arch_id: str) -> None:
         icon=":material/shopping_basket:",
         help="Subnets put aside, listed below the chart while this window is open.",
     )
+
+
+def representations_button(entry: SupernetEntry, arch_id: str) -> None:
+    """Open the Similarity page with this subnet and the basket; with the largest subnet if the basket is empty."""
+    others = [i for i in state.basket() if i != arch_id] or [entry.space.arch_id(entry.space.largest)]
+    models = [subnet_id(entry, i) for i in dict.fromkeys([arch_id, *others])][:MOST_MODELS]
+    if st.button(
+        "Compare representations",
+        key="compare-representations",
+        icon=":material/compare:",
+        help="What this subnet and those in the basket have learned, layer by layer. "
+        "With an empty basket the largest subnet stands beside it.",
+    ):
+        link = {"models": ",".join(models), "a": models[0], "b": models[min(1, len(models) - 1)]}
+        st.switch_page("pages/similarity.py", query_params=link)
 
 
 def deltas(changes: Mapping[str, float]) -> str:

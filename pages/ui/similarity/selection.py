@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from core.geometry.poolings import POOLINGS
 from core.similarity.base import MEASURES
 from core.workflows.activations import ProbeChoice
-from core.workflows.models import ModelInfo, is_model_id
+from core.workflows.models import MOST_MODELS, ModelInfo, is_model_id
 
-MOST_MODELS = 8
 DEFAULT_MEASURE = "cka"
 _LAYER = re.compile(r"[A-Za-z0-9_.]{1,60}")
 _LONGEST = 600

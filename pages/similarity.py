@@ -1,0 +1,64 @@
+"""Similarity: two networks side by side, layer by layer, unit by unit, image by image."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.names import for_markdown
+from core.workflows.compare_models import Question, compare_models, sorted_config
+from core.workflows.models import load_model
+from pages.ui import choosers, resources, state
+from pages.ui.setup import setup, share
+from pages.ui.similarity import choosing, heatmap_view, panels, view_state
+from pages.ui.similarity.selection import Compared
+
+setup(
+    "Similarity",
+    "What did these networks learn, and is it the same? Subnets of one supernet share weights; do they compute the same?",
+)
+
+asked = view_state.current()
+view_state.take_picked()
+entry = choosers.choose_supernet(resources.entries(), view_state.supernet(asked) or state.current_supernet())
+with st.container(key="settings-bar"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        models = choosing.choose_models(entry, asked)
+        with st.popover("Add by hand", icon=":material/add:", key="sim-add"):
+            choosing.add_by_hand(entry)
+    if not models:
+        st.info("Choose at least one model above. Two show what their layers share.", icon=":material/hub:")
+        st.stop()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        a, b = choosing.choose_pair(models, asked)
+        settings = choosing.choose_settings(asked)
+
+question = Question(
+    settings.measure, sorted_config(settings.config), settings.pooling, settings.inside, settings.probe
+)
+try:
+    with st.spinner("Running both networks on the probe…", show_time=True):
+        store = resources.store_or_none()
+        left_model, right_model = load_model(store, a.model_id), load_model(store, b.model_id)
+        comparison = compare_models(left_model, right_model, question)
+except CoreError as error:
+    st.warning(for_markdown(error, 600), icon=":material/info:")
+    st.stop()
+
+result = comparison.result
+cell = view_state.cell(result.layers_a, result.layers_b)
+with st.container(key="hero"):
+    left, right = st.columns([1.7, 1], gap="medium")
+with left:
+    heatmap_view.heatmap(f"{left_model.key}-{right_model.key}-{question}", comparison, a, b)
+    st.caption("Click a cell: the panels below and the card follow. Bright is alike, grey has no value.")
+with right, st.container(key="similarity-card"):
+    heatmap_view.cell_card(comparison, *cell)
+
+others = tuple(m for m in models if m not in (a, b))
+view = Compared(
+    a, b, tuple(dict.fromkeys((a, b, *others))), *cell, settings.pooling, settings.inside, settings.probe,
+    view_state.samples(), settings.measure,
+)  # fmt: skip
+panels.draw(view, left_model, right_model, comparison)
+share(view_state.publish(view))

@@ -1,0 +1,190 @@
+"""Which models, which measure, which samples: the settings bar of the Similarity page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from core.errors import CoreError
+from core.geometry.poolings import MEANINGS, POOLINGS
+from core.plots.names import display_name, for_markdown
+from core.registry import PluginInfo
+from core.similarity.base import MEASURES
+from core.workflows.activations import ProbeChoice
+from core.workflows.library import SupernetEntry
+from core.workflows.models import MOST_MODELS, ModelInfo, describe, subnet_id, suggestions
+from pages.ui import resources
+from pages.ui.forms import complaint, config_form
+from pages.ui.similarity import view_state
+from pages.ui.similarity.selection import Asked
+
+_SPLITS = {"validation": "Validation images", "test": "Test images", "train": "Training images"}
+_ACROSS = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the models are compared."""
+
+    measure: str
+    config: dict[str, Any]
+    pooling: str
+    inside: bool
+    probe: ProbeChoice
+
+
+def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
+    """The models of this session: suggested, from the basket, added by hand or brought by a link."""
+    store = resources.store_or_none()
+    known = {info.model_id: info for info in _suggested(entry)}
+    baskets: dict[str, list[str]] = st.session_state.get("baskets", {})
+    others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]
+    for model_id in [*others, *asked.models, *view_state.extra_models()]:
+        if model_id not in known:
+            try:
+                known[model_id] = describe(store, model_id)
+            except CoreError as error:
+                st.warning(for_markdown(error, 600), icon=":material/link_off:")
+    if "sim-models" not in st.session_state:
+        st.session_state["sim-models"] = [m for m in asked.models if m in known] or list(known)[:2]
+    st.session_state["sim-models"] = [m for m in st.session_state["sim-models"] if m in known]
+    chosen = st.multiselect(
+        "Models",
+        list(known),
+        format_func=lambda i: display_name(known[i].title),
+        key="sim-models",
+        max_selections=MOST_MODELS,
+        placeholder="Choose the networks to compare",
+        help="Subnets of this supernet, those in the Front page's basket, and networks trained alone. "
+        "Two of them are compared layer by layer; the maps below show all.",
+    )
+    return tuple(known[model_id] for model_id in chosen)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32, ttl=5)
+def _suggestions(key: str, _entry: SupernetEntry) -> list[ModelInfo]:
+    return suggestions(resources.store_or_none(), _entry)
+
+
+def _suggested(entry: SupernetEntry) -> list[ModelInfo]:
+    return _suggestions(entry.revision, entry)
+
+
+def add_by_hand(entry: SupernetEntry) -> None:
+    """One chooser per choice of the space; adds that subnet."""
+    st.caption("Compose a subnet choice by choice.")
+    space = entry.space
+    options: dict[str, object] = {}
+    columns = st.columns(_ACROSS, gap="small")
+    for index, choice in enumerate(space.choices):
+        with columns[index % _ACROSS]:
+            options[choice.name] = st.selectbox(
+                choice.name, choice.options, index=len(choice.options) - 1, key=f"sim-hand-{choice.name}"
+            )
+    arch = space.canonical([c.options.index(options[c.name]) for c in space.choices])
+    model_id = subnet_id(entry, space.arch_id(arch))
+    st.button(
+        "Add this subnet",
+        key="sim-hand-add",
+        on_click=view_state.add_model,
+        args=(model_id,),
+        icon=":material/add:",
+    )
+
+
+def choose_pair(models: Sequence[ModelInfo], asked: Asked) -> tuple[ModelInfo, ModelInfo]:
+    """The two models whose layers are compared; they may be the same one."""
+    by_id = {m.model_id: m for m in models}
+    ids = list(by_id)
+    start = {"sim-a": asked.a or ids[0], "sim-b": asked.b or ids[min(1, len(ids) - 1)]}
+    found = []
+    for key, label, fallback in (("sim-a", "A", ids[0]), ("sim-b", "B", ids[min(1, len(ids) - 1)])):
+        if st.session_state.get(key) not in by_id:
+            st.session_state[key] = start[key] if start[key] in by_id else fallback
+        chosen = st.selectbox(
+            label, ids, format_func=lambda i: display_name(by_id[i].title), key=key, width=260
+        )
+        found.append(by_id[chosen])
+    return found[0], found[1]
+
+
+def choose_settings(asked: Asked) -> Settings:
+    """Measure, pooling, layers and probe."""
+    measures = {info.name: info for info in layer_measures()}
+    _start("sim-measure", asked.measure, measures)
+    measure = st.selectbox(
+        "Measure",
+        list(measures),
+        format_func=lambda n: measures[n].label,
+        key="sim-measure",
+        width=230,
+        help="\n\n".join(f"**{i.label}**: {i.summary} *{i.source}*" for i in measures.values()),
+    )
+    _start("sim-pooling", asked.pooling, POOLINGS)
+    pooling = st.selectbox(
+        "Features",
+        POOLINGS,
+        format_func=str.capitalize,
+        key="sim-pooling",
+        width=140,
+        help="\n\n".join(f"**{name.capitalize()}**: {text}" for name, text in MEANINGS.items()),
+    )
+    with st.popover("More", icon=":material/more_horiz:", key="sim-more"):
+        inside, probe = _choose_probe(asked)
+        config = _choose_config(measure)
+    return Settings(measure, config, pooling, inside, probe)
+
+
+def _choose_probe(asked: Asked) -> tuple[bool, ProbeChoice]:
+    for key, value in (
+        ("sim-inside", asked.inside),
+        ("sim-split", asked.probe.split),
+        ("sim-n", asked.probe.n),
+        ("sim-seed", asked.probe.seed),
+    ):
+        st.session_state.setdefault(key, value)
+    inside = st.toggle(
+        "Layers inside the stages",
+        key="sim-inside",
+        help="Also every convolution, normalization and linear layer, before its activation function.",
+    )
+    split = st.selectbox("Samples from", list(_SPLITS), format_func=_SPLITS.__getitem__, key="sim-split")
+    n = st.number_input(
+        "At most this many",
+        4,
+        1000,
+        key="sim-n",
+        help="Drawn by class. Small numbers flatter many measures: try it.",
+    )
+    seed = st.number_input("Seed of the draw", 0, 10**9, key="sim-seed")
+    return inside, ProbeChoice(split=split, n=int(n), seed=int(seed))
+
+
+def _choose_config(measure: str) -> dict[str, Any]:
+    plugin = MEASURES.get(measure)
+    if not plugin.Config.model_fields:
+        return {}
+    st.caption(f"Settings of {plugin.label}")
+    values = config_form(plugin.Config, f"sim-config-{measure}", columns=1)
+    try:
+        settings: dict[str, Any] = plugin.Config.model_validate(values).model_dump()
+    except ValidationError as error:
+        st.warning(for_markdown(complaint(error)))
+        return {}
+    return settings
+
+
+@st.cache_resource(show_spinner=False)
+def layer_measures() -> list[PluginInfo]:
+    """Measures of layers, the default first."""
+    found = [info for info in MEASURES.describe() if MEASURES.get(info.name).of == "activations"]
+    return sorted(found, key=lambda info: (info.name != "cka", MEASURES.get(info.name).kind, info.label))
+
+
+def _start(key: str, wanted: str, allowed: Any) -> None:
+    if st.session_state.get(key) not in allowed:
+        st.session_state[key] = wanted if wanted in allowed else next(iter(allowed))

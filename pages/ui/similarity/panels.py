@@ -1,0 +1,45 @@
+"""The tabs below the heatmap: each asks one question of the selected models; only the open one is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+import streamlit as st
+
+from core.workflows.compare_models import ModelComparison
+from core.workflows.models import Model
+from pages.ui.similarity import numbers_panel
+from pages.ui.similarity.selection import Compared
+
+_PANELS = {
+    "Units": "units_panel",
+    "Samples": "samples_panel",
+    "Answers": "outputs_panel",
+    "Depth": "depth_panel",
+    "Collapse": "collapse_panel",
+    "Complexity": "complexity_panel",
+    "Map": "map_panel",
+    "Shared or alone": "alone_panel",
+    "Mixing": "mixing_panel",
+    "Equally good": "rashomon_panel",
+}
+_NUMBERS = "Numbers"
+
+
+def draw(view: Compared, a: Model, b: Model, comparison: ModelComparison) -> None:
+    """Draw the open tab; the others cost nothing until they are opened."""
+    tabs = st.tabs([*_PANELS, _NUMBERS], key="sim-tabs", on_change="rerun")
+    for tab, module in zip(tabs, _PANELS.values(), strict=False):
+        with tab:
+            if tab.open:
+                _panel(module)(view)
+    with tabs[-1]:
+        if tabs[-1].open:
+            numbers_panel.panel(a, b, comparison)
+
+
+def _panel(module: str) -> Callable[[Compared], None]:
+    """Imported when first opened: some panels load libraries that the heatmap does not need."""
+    panel: Callable[[Compared], None] = import_module(f"pages.ui.similarity.{module}").panel
+    return panel

@@ -1,0 +1,54 @@
+"""The Similarity page's view as a link: read without failing, written back as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.workflows.activations import ProbeChoice
+from core.workflows.models import describe
+from pages.ui.similarity.selection import Asked, Compared, format_view, parse
+
+LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
+
+
+def view(**changes: object) -> Compared:
+    a, b = describe(None, LARGEST), describe(None, SMALLEST)
+    start = Compared(a, b, (a, b), "3", "2.norm1", "flattened", True, ProbeChoice(split="test", n=99, seed=7))
+    return dataclasses.replace(start, **changes)  # type: ignore[arg-type]
+
+
+def test_a_view_survives_its_link() -> None:
+    asked = parse(format_view(view()))
+    assert asked == Asked(
+        (LARGEST, SMALLEST), LARGEST, SMALLEST, "cka", "flattened", True, "3", "2.norm1",
+        ProbeChoice(split="test", n=99, seed=7),
+    )  # fmt: skip
+
+
+def test_defaults_are_left_out() -> None:
+    link = format_view(view(pooling="pooled", inside=False, probe=ProbeChoice(), layer_a="", layer_b=""))
+    assert set(link) == {"models", "a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("n", "5000"), ("n", "-3"), ("seed", "1e9"), ("split", "everything"), ("pooling", "max"), ("measure", "magic"),
+     ("la", "<script>"), ("models", "file:/etc/passwd"), ("a", SMALLEST)],
+)  # fmt: skip
+def test_what_does_not_fit_is_left_out(key: str, value: str) -> None:
+    assert parse({key: value}) == Asked()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["models", "a", "b", "measure", "pooling", "la", "lb", "n", "seed", "split"]),
+        st.text(max_size=50),
+    )
+)
+def test_no_address_breaks_the_page(params: dict[str, str]) -> None:
+    assert isinstance(parse(params), Asked)
