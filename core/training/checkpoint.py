@@ -62,15 +62,54 @@ def restore(
     try:
         tensors = load(data)
         said = about(data)
-        net.load_state_dict({n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")})
+        buffers = _buffers(_part(tensors, "optimizer."), optimizer)
+        teacher = _part(tensors, "teacher.")
+        if teacher and _shapes(teacher) != _shapes(net.state_dict()):
+            raise ValueError("the teacher is another network")
+        net.load_state_dict(_part(tensors, "net."))
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise DamagedArtifact(_UNREADABLE) from error
-    buffers: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, field = name.split(".", 2)
-            buffers.setdefault(int(index), {})[field] = tensor
-    state = optimizer.state_dict()
-    optimizer.load_state_dict({"state": buffers, "param_groups": state["param_groups"]})
-    teacher = {n.removeprefix("teacher."): t for n, t in tensors.items() if n.startswith("teacher.")}
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": buffers, "param_groups": groups})
     return teacher or None, said
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose name starts with the prefix, by the rest of their name."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+
+
+def _buffers(named: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """Optimizer buffers by the index of their parameter; a parameter never stepped has none.
+
+    `load_state_dict` takes any buffers as they are; the next step would fail with a bare error or, where
+    shapes broadcast, silently train something else.
+
+    Raises:
+        ValueError: a buffer belongs to no parameter, or has another shape, or one is missing.
+    """
+    buffers: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in named.items():
+        index, field = name.split(".", 1)
+        buffers.setdefault(int(index), {})[field] = tensor
+    parameters = [(p, group) for group in optimizer.param_groups for p in group["params"]]
+    for place, found in buffers.items():
+        if not 0 <= place < len(parameters):
+            raise ValueError(f"optimizer buffers of parameter {place}, which does not exist")
+        if _shapes(found) != _expected(optimizer, *parameters[place]):
+            raise ValueError(f"optimizer buffers do not fit parameter {place}")
+    return buffers
+
+
+def _expected(
+    optimizer: torch.optim.Optimizer, parameter: Tensor, group: dict[str, Any]
+) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Shape and dtype of each buffer that the optimizer keeps for a parameter once it has stepped."""
+    alike = (parameter.shape, parameter.dtype)
+    if isinstance(optimizer, torch.optim.AdamW):
+        return {"step": (torch.Size(), torch.float32), "exp_avg": alike, "exp_avg_sq": alike}
+    return {"momentum_buffer": alike} if group["momentum"] else {}
