@@ -52,7 +52,8 @@ def parse_arch_string(text: str) -> tuple[str, ...]:
     Raises:
         InvalidInput: the text is no such string.
     """
-    operations = tuple(re.findall(r"(\w+)~\d", text)) if len(text) <= _MOST_CHARACTERS else ()
+    readable = isinstance(text, str) and len(text) <= _MOST_CHARACTERS
+    operations = tuple(re.findall(r"(\w+)~\d", text)) if readable else ()
     if (
         len(operations) != len(EDGES)
         or not set(operations) <= set(OPERATIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -35,3 +36,9 @@ def test_anything_else_is_refused_in_plain_words(text: str) -> None:
         parse_arch_string(text)
     with pytest.raises(InvalidInput):
         format_arch_string(["none"] * 5)
+
+
+@pytest.mark.parametrize("value", [None, 3, 1.5, b"|none~0|", ["none"] * 6, {}], ids=range(6))
+def test_what_is_no_text_is_refused_in_the_same_words(value: Any) -> None:
+    with pytest.raises(InvalidInput, match="no NAS-Bench-201 cell"):
+        parse_arch_string(value)
