@@ -219,8 +219,9 @@ def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]
         from core.workflows.front_view import front
 
         # Of equally accurate subnets the cheapest: the table is walked in the order of its cost.
-        best = table.sort_values("macs", kind="stable")["accuracy"].idxmax()
-        notable.setdefault(str(table["arch_id"][best]), []).append("most accurate")
+        ordered = table.sort_values("macs", kind="stable")
+        best = ordered["arch_id"].to_numpy()[ordered["accuracy"].to_numpy().argmax()]
+        notable.setdefault(str(best), []).append("most accurate")
         for knee in front(table, ("macs", "accuracy")).knees.values():
             if "knee" not in (words := notable.setdefault(knee, [])):
                 words.append("knee")
