@@ -52,7 +52,7 @@ def test_commands_of_the_readme_exist() -> None:
     named = set()
     for line in re.findall(r"^ +python -m core (.+)$", README, re.MULTILINE):
         head = line.split("#")[0].split("--")[0]
-        named |= set(re.findall(r"(?:^|\| )(\w+)", head))
+        named |= set(re.findall(r"(?:^|\| )(\w[\w-]*)", head))
     assert named <= known, named - known
     assert known <= named, known - named
     targets = (ROOT / "Makefile").read_text(encoding="utf-8")

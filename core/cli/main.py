@@ -193,6 +193,29 @@ def extract(
     print(target)
 
 
+@app.command("train-alone")
+def train_alone(
+    supernet: SupernetName,
+    arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Networks to train, each from weights of its own.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="First seed; the others follow it.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, max=2000, help="As the supernet's own training if left out.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-12, help="As the supernet's own if left out.")] = None,
+) -> None:  # fmt: skip
+    """Train one architecture of a supernet alone, from scratch, to compare the subnet with."""
+    from core.workflows.measuring import find_supernet
+    from core.workflows.train_alone import SUMMARY_FILE
+
+    entry = find_supernet(supernet)
+    params = {
+        "supernet": tables.absolute(supernet), "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
+        "seeds": seeds, "seed": seed, "epochs": epochs, "learning_rate": learning_rate,
+    }  # fmt: skip
+    title = f"{entry.title} {params['arch']} alone"
+    ledger = run_workflow("train_alone", params, title=title, seed=seed)
+    print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(SUMMARY_FILE))}))
+
+
 @app.command()
 def data(
     name: Annotated[str, typer.Argument(help="digits, fashion_mnist, mnist, cifar10, images")],

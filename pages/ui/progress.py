@@ -19,6 +19,7 @@ KINDS = {
     "train_supernet": "Training",
     "search_front": "Search",
     "evaluate_table": "Evaluation",
+    "train_alone": "Training alone",
 }
 _COLORS = {
     RunState.QUEUED: "gray",

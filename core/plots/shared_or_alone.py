@@ -1,0 +1,129 @@
+"""A subnet inside its supernet against its architecture trained alone, over depth.
+
+Three lines: shared against alone, alone against alone (the ceiling that seeds leave), shuffled samples
+(the floor). The shape of a marker repeats the verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.plots import style
+from core.plots.finished import finished
+from core.plots.names import for_figure, for_markdown
+from core.similarity.seed_spread import StageResult, Verdict
+from core.workflows.shared_or_alone import SharedOrAlone
+
+SHARED, ALONE, NULL = "inside the supernet against alone", "alone against alone", "shuffled samples"
+_SYMBOLS = {
+    Verdict.AS_ALIKE: "circle",
+    Verdict.LESS: "triangle-down",
+    Verdict.MORE: "triangle-up",
+    Verdict.UNKNOWN: "circle-open",
+}
+
+
+def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Figure:
+    """Similarity by stage: mean over seeds with bars from the smallest to the largest value.
+
+    Args:
+        stages: in order of depth.
+        measure: label of the measure, the vertical axis.
+
+    Returns:
+        Three traces, one point per stage each; a stage without a value leaves a gap.
+    """
+    figure = go.Figure()
+    # Numbers on the axis and names on its ticks: two stages may have one name.
+    places = list(range(len(stages)))
+    drawn = (
+        (SHARED, [s.shared for s in stages], style.CATEGORICAL[1], "solid", -0.07),
+        (ALONE, [s.alone for s in stages], style.CATEGORICAL[0], "dash", 0.07),
+    )
+    for name, values, color, dash, offset in drawn:
+        mean, below, above = _range(values)
+        symbols = [_SYMBOLS[s.verdict] for s in stages] if name == SHARED else "square"
+        figure.add_scatter(
+            name=name, x=[place + offset for place in places], y=mean, mode="lines+markers",
+            line={"color": color, "width": 2, "dash": dash}, marker={"symbol": symbols, "size": 10},
+            error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.4, "width": 4},
+            hovertext=[_hover(s, v, name) for s, v in zip(stages, values, strict=True)],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )  # fmt: skip
+    figure.add_scatter(
+        name=NULL, x=places, y=[s.null_mean for s in stages], mode="lines+markers",
+        line={"color": style.DOMINATED, "width": 1.4, "dash": "dot"}, marker={"symbol": "x", "size": 7},
+        hovertext=[f"<b>{for_figure(s.label)}</b><br>{NULL} {s.null_mean:.3f}" for s in stages],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(
+        title={"text": "Stage, from the image to the answer"}, tickvals=places, zeroline=False, automargin=True,
+        ticktext=[for_figure(s.label) for s in stages], range=[-0.5, max(len(stages), 1) - 0.5],
+    )  # fmt: skip
+    figure.update_yaxes(title={"text": for_figure(measure)}, zeroline=False, automargin=True)
+    figure.update_layout(
+        height=380,
+        margin={"l": 8, "r": 12, "t": 32, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        hovermode="closest",
+        showlegend=True,
+    )
+    return finished(figure)
+
+
+def _range(values: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:
+    """Mean of the finite values of each stage, and how far the smallest and the largest lie from it."""
+    mean, below, above = [], [], []
+    for found in values:
+        known = [v for v in found if math.isfinite(v)]
+        middle = float(np.mean(known)) if known else math.nan
+        mean.append(middle)
+        below.append(middle - min(known) if known else math.nan)
+        above.append(max(known) - middle if known else math.nan)
+    return mean, below, above
+
+
+def _hover(stage: StageResult, values: Sequence[float], name: str) -> str:
+    each = ", ".join(f"{v:.3f}" if math.isfinite(v) else "none" for v in values) or "none"
+    lines = [f"<b>{for_figure(stage.label)}</b> ({stage.units} units, {stage.n:,} rows)", f"{name}: {each}"]
+    if name == SHARED:
+        lines.append(stage.verdict.value)
+    return "<br>".join(lines)
+
+
+def accuracy_table(answer: SharedOrAlone) -> str:
+    """Markdown: accuracy of the subnet inside the supernet, then of each network trained alone."""
+    rows = [("inside the supernet", answer.inside["accuracy"], answer.inside["test_accuracy"])]
+    rows += [
+        (f"alone, seed {seed}", validation, test)
+        for seed, validation, test in zip(
+            answer.seeds, answer.alone["accuracy"], answer.alone["test_accuracy"], strict=True
+        )
+    ]
+    lines = [f"| {name} | {100 * a:.1f} % | {100 * b:.1f} % |" for name, a, b in rows]
+    return "\n".join(["| network | validation accuracy | test accuracy |", "|---|---:|---:|", *lines])
+
+
+def values_table(stages: Sequence[StageResult], what: str) -> str:
+    """Markdown: mean and range of both comparisons, the shuffled value and the verdict, a line each."""
+    lines = [
+        f"| {for_markdown(s.label)} | {_text(s.shared)} | {_text(s.alone)} | {_number(s.null_mean)} | {s.verdict.value} |"
+        for s in stages
+    ]
+    head = f"| {what} | {SHARED} | {ALONE} | {NULL} | verdict |"
+    return "\n".join([head, "|---|---:|---:|---:|---|", *lines])
+
+
+def _text(values: Sequence[float]) -> str:
+    known = [v for v in values if math.isfinite(v)]
+    if not known:
+        return "none"
+    return f"{_number(float(np.mean(known)))} ({_number(min(known))} to {_number(max(known))})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", style.MINUS) if math.isfinite(value) else "none"

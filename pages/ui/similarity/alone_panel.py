@@ -1,0 +1,171 @@
+"""Supernet against stand-alone: train the chosen architecture alone, then see whether it learned the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.names import display_name, for_markdown
+from core.records import Run
+from core.similarity.base import MEASURES
+from core.workflows import library, train_alone
+from core.workflows.library import SupernetEntry
+from core.workflows.train_alone import KIND, AloneNet
+from pages.ui import resources
+from pages.ui.progress import active, all_runs, job_row, submit, watch
+from pages.ui.similarity.selection import DEFAULT_MEASURE, Compared
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from core.similarity.seed_spread import StageResult
+    from core.store import RunStore
+
+_MOST_SEEDS = 10
+
+
+def panel(view: Compared) -> None:
+    """Whether model A's architecture computes in its supernet what it learns alone."""
+    try:
+        _panel(view)
+    except CoreError as error:
+        st.warning(for_markdown(error, 600), icon=":material/warning:")
+
+
+def _panel(view: Compared) -> None:
+    store = resources.store_or_none()
+    if store is None:
+        return
+    entry = library.find(store, view.a.supernet_id)
+    arch_id = view.a.arch_id
+    st.markdown(
+        f"**Does {for_markdown(entry.title)} {for_markdown(arch_id)} compute inside the supernet what it learns alone?**"
+    )
+    nets = train_alone.list_alone(store, entry.supernet_id, arch_id)
+    if not nets:
+        st.caption(
+            "The same architecture is trained from scratch with several seeds, on the same data and with the supernet's own "
+            "settings. How alike two of these are to each other is the ceiling that the subnet inside the supernet is held against."
+        )
+    _jobs(entry, arch_id)
+    if nets:
+        _result(view, store, _chosen(nets))
+        with st.expander("Train it again with other settings"):
+            _form(entry, arch_id)
+    else:
+        _form(entry, arch_id)
+
+
+def _jobs(entry: SupernetEntry, arch_id: str) -> None:
+    """What is being trained now; the page is drawn again when it ends."""
+    if not (runs := _unfinished(entry, arch_id)):
+        return
+    ids = [run.run_id for run in runs]
+
+    def now() -> list[Run]:
+        return [resources.jobs().run(run_id) for run_id in ids]
+
+    def show() -> None:
+        for run in now():
+            job_row(run)
+
+    watch(show, lambda: active(now()))
+
+
+def _unfinished(entry: SupernetEntry, arch_id: str) -> list[Run]:
+    """Runs of this architecture that are active, and the newest if it was stopped: it can be resumed."""
+    mine = [
+        run
+        for run in all_runs([KIND])
+        if run.params.get("supernet") == entry.supernet_id and run.params.get("arch") == arch_id
+    ]
+    return [run for run in mine if not run.state.is_final or (run is mine[0] and run.state.is_resumable)]
+
+
+def _form(entry: SupernetEntry, arch_id: str) -> None:
+    asked = train_alone.Request(supernet=entry.supernet_id, arch=arch_id)
+    config, from_card = train_alone.settings_for(entry, asked)
+    suffix = entry.supernet_id
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        seeds = st.number_input(
+            "Seeds", 1, _MOST_SEEDS, value=asked.seeds, key=f"train-alone-seeds-{suffix}",
+            help="Networks to train, each from weights of its own. Three are the fewest that show what a seed changes.",
+        )  # fmt: skip
+        epochs = st.number_input(
+            "Epochs", 1, 2000, value=config.epochs, key=f"train-alone-epochs-{suffix}",
+            help="Passes over the training images; the supernet's own number to begin with."
+            if from_card else "Passes over the training images; the supernet's card does not say how it was trained.",
+        )  # fmt: skip
+        seed = st.number_input(
+            "First seed", 0, 2**31 - 1, value=asked.seed, key=f"train-alone-seed-{suffix}",
+            help="Decides weights, order and augmentation; the other seeds follow it.",
+        )  # fmt: skip
+        pressed = st.button(
+            "Train it alone", key="train-alone-start", type="primary", icon=":material/play_arrow:"
+        )
+    if pressed:
+        params = asked.model_dump() | {"seeds": int(seeds), "epochs": int(epochs), "seed": int(seed)}
+        title = f"{display_name(entry.title)} {arch_id} alone"
+        if submit(KIND, params, title=title, seed=int(seed)):
+            st.rerun()
+
+
+def _chosen(nets: Sequence[AloneNet]) -> list[AloneNet]:
+    """The networks of one run: the newest finished one unless a person chooses another."""
+    runs: dict[str, list[AloneNet]] = {}
+    for net in nets:
+        runs.setdefault(net.run_id, []).append(net)
+    if len(runs) == 1:
+        return next(iter(runs.values()))
+    names = {run_id: _settings(of_run) for run_id, of_run in runs.items()}
+    finished = [run_id for run_id, of_run in runs.items() if of_run[0].finished]
+    if st.session_state.get("pick-alone") not in runs:
+        st.session_state["pick-alone"] = (finished or list(runs))[0]
+    picked = st.selectbox("Training", list(runs), format_func=lambda run_id: names[run_id], key="pick-alone")
+    return runs[picked]
+
+
+def _settings(nets: Sequence[AloneNet]) -> str:
+    seeds = ", ".join(str(net.seed) for net in nets)
+    missing = f" of {nets[0].of}" if len(nets) < nets[0].of else ""
+    return f"seeds {seeds}{missing} · {nets[0].epochs} epochs · learning rate {nets[0].learning_rate:g}"
+
+
+def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
+    from core.plots import shared_or_alone as plots
+    from core.workflows.shared_or_alone import shared_or_alone
+
+    measure = view.measure if MEASURES.get(view.measure).of == "activations" else DEFAULT_MEASURE
+    answer = shared_or_alone(store, nets, measure, pooling=view.pooling, choice=view.probe)
+    st.markdown(for_markdown(answer.sentence, 2000))
+    key = f"{nets[0].run_id}/{len(nets)}/{measure}/{view.pooling}/{view.probe.model_dump_json()}"
+    st.plotly_chart(
+        _figure(key, answer.stages, answer.measure), key="alone-figure", width="stretch", config={"displaylogo": False},
+        alt="Similarity by stage: subnet inside the supernet against networks trained alone, these against each other, shuffled samples.",
+    )  # fmt: skip
+    st.caption(
+        f"{for_markdown(answer.measure)}{', small is alike' if answer.distance else ''}, {answer.pooling} activations, {for_markdown(answer.probe)}; "
+        f"mean, smallest and largest value; {for_markdown(_settings(nets), 200)}. A triangle marks a stage outside the range of two seeds."
+    )
+    for reason in dict.fromkeys(stage.reason for stage in answer.stages if stage.reason):
+        st.caption(for_markdown(reason, 600))
+    st.markdown(plots.accuracy_table(answer))
+    st.caption(f"Test accuracy inside the supernet against alone: {answer.accuracy}.")
+    with st.expander("What they answer, and every value"):
+        st.markdown(plots.values_table(answer.outputs, "outputs"))
+        st.markdown(plots.values_table(answer.stages, "stage"))
+        st.caption(
+            "Trained alone means: weights by torch's own initialization, labels as the only teacher, one cosine over all epochs, "
+            "BatchNorm recalibrated as for a subnet. The supernet starts its blocks as the identity and may teach its subnets by "
+            "its largest one, so sharing is not the only difference."
+        )
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _figure(key: str, _stages: Sequence[StageResult], measure: str) -> go.Figure:
+    from core.plots.shared_or_alone import shared_or_alone_figure
+
+    return shared_or_alone_figure(_stages, measure)
