@@ -19,7 +19,7 @@ from core.plots.names import for_figure
 
 _SCALE = "Cividis"
 _MOST_TEXT = 14
-_CELL = 46
+_CELL = 58
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ def similarity_heatmap(
         ticktext=[for_figure(t) for t in data.labels_a], range=[-0.5, rows - 0.5],
     )  # fmt: skip
     figure.update_layout(
-        height=int(min(max(150 + _CELL * rows, 320), 640)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        height=int(min(max(130 + _CELL * rows, 380), 640)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
         hovermode="closest", showlegend=False, dragmode=False,
     )  # fmt: skip
     return figure
@@ -106,7 +106,8 @@ def similarity_heatmap(
 def _bounds(data: HeatmapData) -> tuple[float, float]:
     """The measure's own range where it has one, so that two heatmaps can be compared by eye."""
     finite = data.values[np.isfinite(data.values)]
-    low = 0.0 if -1 <= data.low <= 0 else data.low
+    # Similarities below zero are noise around it; an axis from minus infinity would flatten the rest.
+    low = data.low if data.distance else max(0.0, data.low)
     high = data.high
     if not math.isfinite(low):
         low = float(finite.min()) if len(finite) else 0.0
