@@ -1,7 +1,7 @@
 """A subnet inside its supernet against its architecture trained alone, over depth.
 
-Three lines: shared against alone, alone against alone (the ceiling that seeds leave), shuffled samples
-(the floor). The shape of a marker repeats the verdict.
+Three lines: shared against alone, alone against alone (the ceiling that seeds leave) with the band where
+one more seed would lie 19 times in 20, shuffled samples (the floor). The shape of a marker repeats the verdict.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from core.similarity.seed_spread import StageResult, Verdict
 from core.workflows.shared_or_alone import SharedOrAlone
 
 SHARED, ALONE, NULL = "inside the supernet against alone", "alone against alone", "shuffled samples"
+EXPECTED = "where one more seed would lie"
+_BAND = "rgba(0,114,178,0.14)"
 _SYMBOLS = {
     Verdict.AS_ALIKE: "circle",
     Verdict.LESS: "triangle-down",
@@ -35,7 +37,8 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
         measure: label of the measure, the vertical axis.
 
     Returns:
-        Three traces, one point per stage each; a stage without a value leaves a gap.
+        One point per stage each: the two comparisons, the two edges of the band, the shuffled samples. A
+        stage without a value leaves a gap.
     """
     figure = go.Figure()
     # Numbers on the axis and names on its ticks: two stages may have one name.
@@ -54,6 +57,14 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
             hovertext=[_hover(s, v, name) for s, v in zip(stages, values, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
         )  # fmt: skip
+    figure.add_scatter(
+        name=EXPECTED, x=places, y=[s.expected[0] for s in stages], mode="lines", line={"width": 0},
+        showlegend=False, hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        name=EXPECTED, x=places, y=[s.expected[1] for s in stages], mode="lines", line={"width": 0},
+        fill="tonexty", fillcolor=_BAND, hoverinfo="skip",
+    )  # fmt: skip
     figure.add_scatter(
         name=NULL, x=places, y=[s.null_mean for s in stages], mode="lines+markers",
         line={"color": style.DOMINATED, "width": 1.4, "dash": "dot"}, marker={"symbol": "x", "size": 7},

@@ -7,9 +7,15 @@ left between them is the ceiling for any claim that a third is "the same". Per s
 - *alone*: each pair of the others (what chance of initialization and order leaves between equals),
 - *null*: shared, with the samples of one side in random order (where there is nothing to find).
 
-If the mean of *shared* lies in the range of *alone* (from the smallest to the largest value, or within two
-standard deviations of their mean, whichever is wider), the difference is smaller than what a seed makes:
-a tie. This compares a few values and is not a significance test; every sentence says how many.
+The pairs of n networks are not independent: each network is in n - 1 of them. So the range in which the
+mean of *shared* may lie is that of one more network of the same kind. With pair values mean + e_i + e_j,
+a further network's mean differs from the pairs' mean by e_0 - mean(e); the e_i are read from each network's
+mean over its pairs, and Student's t for n - 1 degrees of freedom gives the range that holds 19 in 20.
+Three networks give a wide range: only large differences can be seen with them, and that is the truth. (Two
+standard deviations of the three pair values would call one equal in five different: measured, see the test.)
+
+Source: prediction interval for one further observation; pair values as sums of effects of their members as in
+Warner, Kenny and Stoto, "A new round robin analysis of variance for social interaction data", 1979.
 """
 
 from __future__ import annotations
@@ -22,16 +28,16 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
 from core.seeding import stream
 from core.similarity.base import Measure, Undefined, as_activations, different_rows, too_few
 from core.similarity.comparing import PERMUTATIONS
 
-FEWEST_PAIRS = 3
-"""Fewer pairs of seeds have no spread to compare with; three seeds make three pairs."""
-_STANDARD_DEVIATIONS = 2.0
+FEWEST_SEEDS = 3
+"""Two networks make one pair, which has no spread to compare with."""
+CONFIDENCE = 0.95
 _ROUNDING = 1e-9
 
 
@@ -55,6 +61,7 @@ class StageResult:
         null_mean, null_sd: shared, with the samples of one side in random order.
         n: samples compared.
         units: of the stage.
+        expected: where the mean of shared would lie 19 times in 20 if this were one more of the others.
         verdict: what follows.
         reason: why a value or the verdict is missing; "" where none is.
     """
@@ -67,6 +74,7 @@ class StageResult:
     null_sd: float
     n: int
     units: int
+    expected: tuple[float, float]
     verdict: Verdict
     reason: str
 
@@ -123,14 +131,14 @@ def _stage(
         for other in others
     ]
     known = [v for v in null if math.isfinite(v)]
-    found = verdict(shared, alone, distance=measure.kind == "distance")
+    found, expected = judge(shared, alone, distance=measure.kind == "distance")
     why = reasons[0] if reasons else ""
     if found is Verdict.UNKNOWN and not why:
         why = too_few_seeds(len(others))
     return StageResult(
         name, label, shared, alone,
         float(np.mean(known)) if known else math.nan, float(np.std(known, ddof=1)) if len(known) > 1 else math.nan,
-        subnet.n, subnet.units, found, why,
+        subnet.n, subnet.units, expected, found, why,
     )  # fmt: skip
 
 
@@ -175,72 +183,116 @@ def _value(measure: Measure, a: _Prepared, b: _Prepared, reasons: list[str]) -> 
     return math.nan
 
 
-def tie_range(values: Sequence[float]) -> tuple[float, float]:
-    """From the smallest to the largest value, or two standard deviations around the mean if that is wider."""
-    mean, spread = float(np.mean(values)), _STANDARD_DEVIATIONS * float(np.std(values, ddof=1))
-    slack = _ROUNDING * max(1.0, abs(mean))
-    return min(*values, mean - spread) - slack, max(*values, mean + spread) + slack
-
-
-def verdict(shared: Sequence[float], alone: Sequence[float], *, distance: bool = False) -> Verdict:
-    """Where the mean of `shared` lies in the range of `alone`; NaNs are left out.
+def expected_range(alone: Sequence[float]) -> tuple[float, float]:
+    """Where one more network's mean value would lie, 19 times in 20.
 
     Args:
-        shared: one value per seed.
-        alone: one value per pair of seeds.
+        alone: values of the pairs of at least three networks: 0-1, 0-2, ..., 1-2, ...
+    """
+    values = np.asarray(alone, dtype=float)
+    n = _networks(len(values))
+    each = np.zeros(n)
+    for (i, j), value in zip(combinations(range(n), 2), values, strict=True):
+        each[[i, j]] += value / (n - 1)
+    effects = float(np.std(each, ddof=1)) * (n - 1) / (n - 2)
+    return _predicted(float(values.mean()), effects, n)
+
+
+def _predicted(mean: float, spread: float, n: int) -> tuple[float, float]:
+    """The range for one more observation after n with this mean and standard deviation."""
+    # Local, because it is needed for verdicts only and takes a tenth of a second to import.
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * spread * math.sqrt(1 + 1 / n)
+    slack = _ROUNDING * max(1.0, abs(mean))
+    return mean - half - slack, mean + half + slack
+
+
+def _networks(pairs: int) -> int:
+    """n of which n (n - 1) / 2 is the number of pairs."""
+    n = (1 + math.isqrt(1 + 8 * pairs)) // 2
+    if n < FEWEST_SEEDS or n * (n - 1) // 2 != pairs:
+        raise InvalidInput(f"{pairs} values are not the pairs of three or more networks.")
+    return n
+
+
+def judge(
+    shared: Sequence[float], alone: Sequence[float], *, distance: bool = False
+) -> tuple[Verdict, tuple[float, float]]:
+    """Whether the mean of `shared` lies where one more network's would, and that range.
+
+    Args:
+        shared: one value per network trained alone.
+        alone: one value per pair of these; a network without values is left out of both.
         distance: small values mean alike.
     """
-    ours = [v for v in shared if math.isfinite(v)]
-    theirs = [v for v in alone if math.isfinite(v)]
-    if not ours or len(theirs) < FEWEST_PAIRS:
-        return Verdict.UNKNOWN
-    low, high = tie_range(theirs)
-    mean = float(np.mean(ours))
+    ours, theirs = _complete(shared, alone)
+    if len(ours) < FEWEST_SEEDS:
+        return Verdict.UNKNOWN, (math.nan, math.nan)
+    low, high = expected_range(theirs.tolist())
+    mean = float(ours.mean())
     if low <= mean <= high:
-        return Verdict.AS_ALIKE
-    return Verdict.LESS if (mean < low) != distance else Verdict.MORE
+        return Verdict.AS_ALIKE, (low, high)
+    return (Verdict.LESS if (mean < low) != distance else Verdict.MORE), (low, high)
+
+
+def _complete(
+    shared: Sequence[float], alone: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values of the networks that have all of theirs; the one that lacks most goes first."""
+    pairs = list(combinations(range(len(shared)), 2))
+    table = np.full((len(shared), len(shared)), math.nan)
+    for (i, j), value in zip(pairs, alone, strict=True):
+        table[i, j] = table[j, i] = value
+    np.fill_diagonal(table, shared)
+    kept = list(range(len(shared)))
+    while kept and (missing := ~np.isfinite(table[np.ix_(kept, kept)])).any():
+        # A missing value of its own weighs more than one it shares.
+        kept.pop(int(np.argmax(missing.sum(1) + len(kept) * missing.diagonal())))
+    rows = table[np.ix_(kept, kept)]
+    return rows.diagonal(), rows[np.triu_indices(len(kept), 1)]
 
 
 def too_few_seeds(n: int) -> str:
     """Why n networks trained alone decide nothing."""
-    pairs = n * (n - 1) // 2
     return (
-        f"{n} network{'s' * (n != 1)} trained alone make{'s' * (n == 1)} {pairs} pair{'s' * (pairs != 1)} of seeds; "
-        f"at least {FEWEST_PAIRS} pairs (3 seeds) are needed to know what a seed changes."
+        f"{n} network{'s' * (n != 1)} trained alone cannot show what a seed changes; "
+        f"at least {FEWEST_SEEDS} seeds are needed."
     )
 
 
 def accuracy_verdict(inside: float, alone: Sequence[float]) -> str:
-    """Whether the subnet is more accurate inside the supernet than alone, or seeds differ as much."""
-    if len(alone) < FEWEST_PAIRS:
+    """Whether the subnet is more accurate inside the supernet than one more network trained alone would be."""
+    if len(alone) < FEWEST_SEEDS:
         return "too few seeds to compare"
-    low, high = tie_range(alone)
+    low, high = _predicted(float(np.mean(alone)), float(np.std(alone, ddof=1)), len(alone))
     return "a tie" if low <= inside <= high else "higher inside" if inside > high else "lower inside"
 
 
 def answer(stages: Sequence[StageResult], measure: str, seeds: Sequence[int]) -> str:
-    """The verdict over all stages in words, with what it rests on."""
+    """The verdict over all stages in words, with what it rests on and what it could not have seen."""
     said = [s for s in stages if s.verdict is not Verdict.UNKNOWN]
     if not said:
         reason = next((s.reason for s in stages if s.reason), "There is nothing to compare.")
         return f"No verdict: {reason}"
-    groups = {v: [s.label for s in said if s.verdict is v] for v in Verdict}
-    less, more, total = groups[Verdict.LESS], groups[Verdict.MORE], len(said)
-    if not less and not more:
-        head = f"Yes, as far as {measure} can tell: at all {total} stages the subnet inside the supernet is as alike to those trained alone as two of them are to each other"
-    elif len(less) == total:
-        head = f"No: at all {total} stages the subnet inside the supernet is less alike to those trained alone than two of them are to each other"
+    groups = {v: [s for s in said if s.verdict is v] for v in Verdict}
+    ties, total = groups[Verdict.AS_ALIKE], len(said)
+    if len(ties) == total:
+        head = f"No difference seen: at all {total} stages the subnet inside the supernet is as alike to those trained alone as these are to each other"
+    elif len(groups[Verdict.LESS]) == total:
+        head = f"It differs: at all {total} stages the subnet inside the supernet is less alike to those trained alone than these are to each other"
     else:
         parts = [
-            f"{words} at {len(names)} ({', '.join(names)})"
-            for names, words in ((less, "less alike than two seeds are"), (more, "more alike"))
-            if names
-        ]
-        ties = len(groups[Verdict.AS_ALIKE])
-        head = f"Not everywhere: {' and '.join(parts)} of {total} stages, as alike as two seeds at {ties}"
+            f"{words} at {len(groups[v])} of {total} stages ({', '.join(s.label for s in groups[v])})"
+            for v, words in ((Verdict.LESS, "less alike than two seeds are"), (Verdict.MORE, "more alike than two seeds are"))
+            if groups[v]
+        ]  # fmt: skip
+        head = f"It differs in part: {' and '.join(parts)}, as alike at {len(ties)}"
     pairs = len(seeds) * (len(seeds) - 1) // 2
-    left_out = f"; {len(stages) - total} stages have no value" if len(stages) > total else ""
+    blind = max(((s.expected[1] - s.expected[0]) / 2 for s in ties), default=0.0)
+    unseen = f" With so few seeds a difference below {blind:.2f} does not show." if ties else ""
+    left_out = f" {len(stages) - total} of the stages have no value." if len(stages) > total else ""
     return (
-        f"{head} ({measure}, {said[0].n:,} rows of activations, seeds {', '.join(map(str, seeds))}: "
-        f"{len(seeds)} values against {pairs} pairs{left_out})."
+        f"{head}. Measured by {measure} on {said[0].n:,} rows of activations, seeds {', '.join(map(str, seeds))}: "
+        f"{len(seeds)} values against {pairs} pairs.{unseen}{left_out}"
     )

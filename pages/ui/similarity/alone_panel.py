@@ -148,7 +148,7 @@ def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
     )  # fmt: skip
     st.caption(
         f"{for_markdown(answer.measure)}{', small is alike' if answer.distance else ''}, {answer.pooling} activations, {for_markdown(answer.probe)}; "
-        f"mean, smallest and largest value; {for_markdown(_settings(nets), 200)}. A triangle marks a stage outside the range of two seeds."
+        f"mean, smallest and largest value; {for_markdown(_settings(nets), 200)}. A triangle marks a stage outside the band, where one more seed would lie 19 times in 20."
     )
     for reason in dict.fromkeys(stage.reason for stage in answer.stages if stage.reason):
         st.caption(for_markdown(reason, 600))
