@@ -1,211 +1,288 @@
-"""Centered kernel alignment with a linear kernel: unbiased, biased, and accumulated over mini-batches.
+"""Linear CKA: do two layers agree about which samples are alike, by inner products?
 
-All three come from cross-products of units, never from n x n Gram matrices: for layers of p and q units
-that is n p q work instead of n^2 (p + q), and all layers of two nets are one matrix product.
+Never forms the (n, n) Gram matrices K = X X^T and L = Y Y^T of the definition while a layer has fewer
+units than samples: <K, L> = |X^T Y|_F^2, and the unbiased estimator needs of them only the diagonals
+besides, because a centered layer's Gram matrix has rows that sum to zero. That costs n p q per pair
+instead of n^2, and for a whole heatmap it is a few matrix products. A layer with more units than
+samples (flattened maps) is kept as its Gram matrix.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.similarity.base import MEASURES, Measure, Undefined
+from core.similarity.centering import squared_norms, unit_norm
+from core.similarity.moments import Moments
+from core.similarity.pairs import SamplePairs, few_enough, inner_products
 
-_SIMILAR = frozenset({"permutation", "scale", "translation", "orthogonal"})
-_CONSTANT = "Every unit of this layer is constant on these samples."
-# Below this share of the layer's own size a spread is rounding, not signal.
-_ROUNDING = 1e-10
+TURNS = frozenset({"permutation", "scale", "translation", "orthogonal"})
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A centered layer and what the unbiased estimate needs of its Gram matrix K without its diagonal.
+class CenteredLayer:
+    """One layer, centered and of norm one.
 
     Attributes:
-        x: (n, p) centered activations, scaled to unit Frobenius norm.
-        squares: (n,) diagonal of K.
-        sums: (n,) row sums of K without its diagonal.
-        own: the layer's estimate with itself.
+        x: (n, p); None where the layer has more units than samples.
+        gram: its (n, n) inner products of samples; None where x is kept.
+        diagonal: (n,) squared length of each sample.
+        itself: <K, K>.
     """
 
-    x: NDArray[np.float64]
-    squares: NDArray[np.float64]
-    sums: NDArray[np.float64]
-    own: float
+    x: NDArray[np.float64] | None
+    gram: SamplePairs | None
+    diagonal: NDArray[np.float64]
+    itself: float
 
 
-def centered(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns without their means, unit Frobenius norm, at most n columns (rotated where there were more).
+def centered_layer(x: NDArray[np.float64]) -> CenteredLayer:
+    """Prepare (n, p) activations for inner products of Gram matrices.
 
     Raises:
-        Undefined: every unit is constant.
+        Undefined: no unit varies, or the layer has both too many units and too many samples.
     """
-    moved = x - x.mean(0)
-    norm = float(np.linalg.norm(moved))
-    if norm <= _ROUNDING * max(float(np.linalg.norm(x)), 1e-300):
-        raise Undefined(_CONSTANT)
-    moved /= norm
-    n, p = moved.shape
-    if p > n:
-        # A rotation of the units changes nothing here, and n of them hold everything.
-        values, vectors = np.linalg.eigh(moved @ moved.T)
-        moved = vectors * np.sqrt(np.maximum(values, 0.0))
-    return moved
+    moved = unit_norm(x)
+    diagonal = np.einsum("ij,ij->i", moved, moved)
+    if moved.shape[1] <= len(moved):
+        return CenteredLayer(moved, None, diagonal, float(squared_norms([moved], [moved])[0, 0]))
+    few_enough(len(moved))
+    gram = SamplePairs(moved @ moved.T)
+    return CenteredLayer(None, gram, diagonal, float(inner_products([gram], [gram])[0, 0]))
 
 
-def _prepare(x: NDArray[np.float64]) -> Prepared:
-    moved = centered(x)
-    squares = np.einsum("ij,ij->i", moved, moved)
-    sums = moved @ moved.sum(0) - squares
-    made = Prepared(moved, squares, sums, 0.0)
-    return Prepared(moved, squares, sums, _hsic(made, made))
+def reordered(layer: CenteredLayer, order: NDArray[np.intp]) -> CenteredLayer:
+    """The layer with its samples in another order."""
+    return CenteredLayer(
+        None if layer.x is None else layer.x[order],
+        None if layer.gram is None else layer.gram.reordered(order),
+        layer.diagonal[order],
+        layer.itself,
+    )
 
 
-def _hsic(a: Prepared, b: Prepared, cross: float | None = None) -> float:
-    """Unbiased HSIC, eq. 5 of Song et al. 2012, from cross-products; `cross` is |X'Y|^2 if known."""
-    n = len(a.squares)
-    if cross is None:
-        cross = float(np.square(a.x.T @ b.x).sum())
-    trace = cross - float(a.squares @ b.squares)
-    total = float(a.sums.sum() * b.sums.sum()) / ((n - 1) * (n - 2))
-    return (trace + total - 2 / (n - 2) * float(a.sums @ b.sums)) / (n * (n - 3))
+def gram_products(rows: Sequence[CenteredLayer], columns: Sequence[CenteredLayer]) -> NDArray[np.float64]:
+    """(rows, columns) of <K, L>, by the cheapest of three equal formulas for each kind of pair."""
+    values = np.zeros((len(rows), len(columns)))
+    narrow_a, wide_a = _kinds(rows)
+    narrow_b, wide_b = _kinds(columns)
+    xs = [x for layer in rows if (x := layer.x) is not None]
+    ys = [y for layer in columns if (y := layer.x) is not None]
+    ks = [k for layer in rows if (k := layer.gram) is not None]
+    ls = [m for layer in columns if (m := layer.gram) is not None]
+    values[np.ix_(narrow_a, narrow_b)] = squared_norms(xs, ys)
+    values[np.ix_(wide_a, wide_b)] = inner_products(ks, ls)
+    values[np.ix_(wide_a, narrow_b)] = _mixed(ks, ys)
+    values[np.ix_(narrow_a, wide_b)] = _mixed(ls, xs).T
+    return values
 
 
-def _crosses(rows: Sequence[Prepared], columns: Sequence[Prepared]) -> NDArray[np.float64]:
-    """|X'Y|^2 of every pair, by one matrix product."""
-    left, right = (np.concatenate([s.x for s in side], axis=1) for side in (rows, columns))
-    starts = [np.cumsum([0, *(s.x.shape[1] for s in side[:-1])]) for side in (rows, columns)]
-    squared = np.square(left.T @ right)
-    crosses: NDArray[np.float64] = np.add.reduceat(np.add.reduceat(squared, starts[0], 0), starts[1], 1)
-    return crosses
+def _kinds(layers: Sequence[CenteredLayer]) -> tuple[list[int], list[int]]:
+    """Places of the layers that keep activations, and of those that keep a Gram matrix."""
+    narrow = [i for i, layer in enumerate(layers) if layer.x is not None]
+    return narrow, [i for i, layer in enumerate(layers) if layer.x is None]
 
 
-def _reordered(a: Prepared, order: NDArray[np.intp]) -> Prepared:
-    return Prepared(a.x[order], a.squares[order], a.sums[order], a.own)
+def _mixed(grams: Sequence[SamplePairs], ys: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """<K, Y Y^T> = tr(Y^T K Y)."""
+    values = np.zeros((len(grams), len(ys)))
+    for i, gram in enumerate(grams):
+        whole = gram.whole()
+        for j, y in enumerate(ys):
+            values[i, j] = np.einsum("ij,ij->", whole @ y, y)
+    return values
+
+
+def hsic_unbiased(
+    products: NDArray[np.float64],
+    rows: Sequence[NDArray[np.float64]],
+    columns: Sequence[NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """HSIC_1 (eq. 5 of Song et al. 2012) of centered layers.
+
+    With K 1 = 0, the matrix without its diagonal has row sums -k, k = diag(K), and
+    tr(K~ L~) = <K, L> - k.l, 1'K~1 1'L~1 = sum(k) sum(l), 1'K~ L~1 = k.l.
+
+    Args:
+        products: (rows, columns) of <K, L>.
+        rows, columns: the (n,) diagonals.
+    """
+    k, m = np.array(rows), np.array(columns)
+    n = k.shape[1]
+    dots = k @ m.T
+    sums = np.outer(k.sum(axis=1), m.sum(axis=1))
+    total: NDArray[np.float64] = products - dots + sums / ((n - 1) * (n - 2)) - 2 / (n - 2) * dots
+    return total / (n * (n - 3))
 
 
 @MEASURES.register("cka")
-class LinearCKA(Measure):
-    """Whether two layers hold the same samples to be alike, estimated without bias."""
+class UnbiasedCKA(Measure):
+    """Linear CKA with the unbiased estimator, which does not grow where samples are few."""
 
-    label = "CKA"
-    source = "Kornblith et al., 2019; unbiased HSIC of Song et al., 2012"
-    low = -math.inf
-    left = right = _SIMILAR
+    label = "CKA (linear, unbiased)"
+    source = (
+        "Kornblith et al., ICML 2019, with the estimator of Song et al., JMLR 2012 (Nguyen et al., ICLR 2021)"
+    )
+    low = -1.0
+    left = right = TURNS
     ignores = (
-        "It sees the directions in which samples differ most and ignores rotations, so two layers with different "
-        "units can score 1, and small directions hardly count."
+        "Rotations of a layer, its overall size and shifts: it sees only which samples lie near each other, "
+        "and mostly along the few directions in which the layer varies most."
     )
     distrust = (
-        "Distrust it when a few samples lie far from all others, or when small differences matter: "
-        "a few large directions decide the value."
+        "Be careful when one direction or a few extreme samples hold most of the variance: they decide "
+        "the value alone, and layers that differ everywhere else still look the same."
     )
 
     def least_samples(self, p: int, q: int) -> int:
         return 4
 
-    def prepare(self, x: NDArray[np.float64]) -> Any:
-        made = _prepare(x) if len(x) >= 4 else None
-        if made is not None and made.own <= 0:
-            raise Undefined("These samples are too few, or too alike in this layer, for an unbiased estimate.")
-        return made
+    def prepare(self, x: NDArray[np.float64]) -> tuple[CenteredLayer, float]:
+        if len(x) < 4:
+            raise Undefined(f"{self.label} needs at least 4 samples; there are {len(x)}.")
+        layer = centered_layer(x)
+        d = [layer.diagonal]
+        itself = float(hsic_unbiased(np.array([[layer.itself]]), d, d)[0, 0])
+        if itself <= 1e-14 * layer.itself:
+            raise Undefined(
+                "The samples of this layer differ too little beyond chance for an unbiased value."
+            )
+        return layer, itself
 
-    def shuffled(self, prepared: Any, order: NDArray[np.intp]) -> Any:
-        return _reordered(prepared, order)
+    def shuffled(
+        self, prepared: tuple[CenteredLayer, float], order: NDArray[np.intp]
+    ) -> tuple[CenteredLayer, float]:
+        return reordered(prepared[0], order), prepared[1]
 
-    def compare(self, a: Any, b: Any) -> float:
-        return _hsic(a, b) / math.sqrt(a.own * b.own)
+    def compare(self, a: tuple[CenteredLayer, float], b: tuple[CenteredLayer, float]) -> float:
+        return float(self.matrix([a], [b])[0, 0])
 
-    def matrix(self, rows: Sequence[Any], columns: Sequence[Any]) -> NDArray[np.float64]:
-        crosses = _crosses(rows, columns)
-        return np.array(
-            [
-                [_hsic(a, b, float(crosses[i, j])) / math.sqrt(a.own * b.own) for j, b in enumerate(columns)]
-                for i, a in enumerate(rows)
-            ]
-        )
+    def matrix(
+        self, rows: Sequence[tuple[CenteredLayer, float]], columns: Sequence[tuple[CenteredLayer, float]]
+    ) -> NDArray[np.float64]:
+        a, b = [layer for layer, _ in rows], [layer for layer, _ in columns]
+        hsic = hsic_unbiased(gram_products(a, b), [x.diagonal for x in a], [y.diagonal for y in b])
+        return hsic / np.sqrt(np.outer([own for _, own in rows], [own for _, own in columns]))
 
 
 @MEASURES.register("cka_biased")
-class BiasedLinearCKA(Measure):
-    """CKA by the plain formula, which says alike too easily when samples are few."""
+class BiasedCKA(Measure):
+    """Linear CKA as first published; larger than it should be where units are many and samples few."""
 
-    label = "CKA, biased"
-    source = "Kornblith et al., 2019"
-    left = right = _SIMILAR
-    ignores = "It ignores rotations and, almost, all but the largest directions, as the unbiased CKA does."
+    label = "CKA (linear, biased)"
+    source = "Kornblith et al., 'Similarity of neural network representations revisited', ICML 2019"
+    left = right = TURNS
+    ignores = UnbiasedCKA.ignores
     distrust = (
-        "Distrust it when there are not many more samples than units: then even unrelated layers look alike "
-        "(20 units and 25 samples of noise give 0.49)."
+        "Do not trust it with few samples: two layers of 20 independent units reach 0.49 with 25 samples; "
+        "compare it with the value for shuffled samples, or use the unbiased one."
     )
 
-    def prepare(self, x: NDArray[np.float64]) -> Any:
-        moved = centered(x)
-        return moved, float(np.linalg.norm(moved.T @ moved))
+    def least_samples(self, p: int, q: int) -> int:
+        return 3
 
-    def shuffled(self, prepared: Any, order: NDArray[np.intp]) -> Any:
-        return prepared[0][order], prepared[1]
+    def prepare(self, x: NDArray[np.float64]) -> CenteredLayer:
+        return centered_layer(x)
 
-    def compare(self, a: Any, b: Any) -> float:
-        return float(np.square(a[0].T @ b[0]).sum()) / (a[1] * b[1])
+    def shuffled(self, prepared: CenteredLayer, order: NDArray[np.intp]) -> CenteredLayer:
+        return reordered(prepared, order)
+
+    def compare(self, a: CenteredLayer, b: CenteredLayer) -> float:
+        return float(self.matrix([a], [b])[0, 0])
+
+    def matrix(self, rows: Sequence[CenteredLayer], columns: Sequence[CenteredLayer]) -> NDArray[np.float64]:
+        scale = np.sqrt(np.outer([a.itself for a in rows], [b.itself for b in columns]))
+        return np.clip(gram_products(rows, columns) / scale, 0, 1)
+
+    def from_moments(self, moments: Moments) -> float:
+        xx, yy, xy = moments.varying(least=3)
+        return float(np.sum(xy**2) / np.sqrt(np.sum(xx**2) * np.sum(yy**2)))
 
 
-class MiniBatchConfig(BaseModel):
-    """Settings of the mini-batch estimate."""
+class BatchSettings(BaseModel):
+    """How many samples are looked at together."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    batch_size: int = Field(256, ge=4, le=2_000, title="Samples per batch")
 
-    batch_size: int = Field(64, ge=4, le=1000, description="Samples per batch.")
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """One layer cut into batches.
+
+    Attributes:
+        x: (n, p), centered; kept because other batches arise when samples change places.
+        grams: the U-centered Gram matrices of all batches, one after the other, flat.
+        itself: their sum of squares.
+    """
+
+    x: NDArray[np.float64]
+    grams: NDArray[np.float64]
+    itself: float
 
 
 @MEASURES.register("cka_minibatch")
-class MiniBatchCKA(Measure):
-    """Unbiased CKA summed over mini-batches, as one does when activations do not fit into memory."""
+class MinibatchCKA(Measure):
+    """Unbiased CKA from mini-batches: the three HSIC are summed over batches and divided once."""
 
-    label = "CKA, mini-batches"
-    source = "Nguyen, Raghu, Kornblith, 2021"
-    Config = MiniBatchConfig
-    low = -math.inf
-    left = right = frozenset({"permutation", "scale", "orthogonal", "translation"})
-    ignores = "It ignores what CKA ignores, and how samples of different batches relate to each other."
-    distrust = "Distrust it when batches are small: the estimate is right on average and scatters widely."
+    label = "CKA (linear, mini-batches)"
+    source = "Nguyen, Raghu, Kornblith, 'Do wide and deep networks learn the same things?', ICLR 2021"
+    Config = BatchSettings
+    low = -1.0
+    left = right = TURNS
+    ignores = UnbiasedCKA.ignores
+    distrust = (
+        "It changes a little with the order of samples and with the batch size, because samples of "
+        "different batches are never compared; use it to check large probes, not to split hairs."
+    )
 
     def least_samples(self, p: int, q: int) -> int:
         return 4
 
-    def prepare(self, x: NDArray[np.float64]) -> Any:
-        moved = centered(x)
-        batches = self._batches(moved)
-        own = sum(b.own for b in batches)
-        if own <= 0:
-            raise Undefined("These samples are too alike in this layer for an unbiased estimate.")
-        return moved, batches, own
+    def prepare(self, x: NDArray[np.float64]) -> Batches:
+        if len(x) < 4:
+            raise Undefined(f"{self.label} needs at least 4 samples; there are {len(x)}.")
+        return self._batches(unit_norm(x))
 
-    def _batches(self, x: NDArray[np.float64]) -> list[Prepared]:
-        size, found = self.config.batch_size, []
-        for start in range(0, len(x), size):
-            part = x[start : start + size]
-            if len(part) < 4:
-                continue
-            part = part - part.mean(0)
-            squares = np.einsum("ij,ij->i", part, part)
-            made = Prepared(part, squares, part @ part.sum(0) - squares, 0.0)
-            found.append(Prepared(part, squares, made.sums, _hsic(made, made)))
-        return found
+    def shuffled(self, prepared: Batches, order: NDArray[np.intp]) -> Batches:
+        return self._batches(prepared.x[order])
 
-    def shuffled(self, prepared: Any, order: NDArray[np.intp]) -> Any:
-        moved = prepared[0][order]
-        batches = self._batches(moved)
-        return moved, batches, sum(b.own for b in batches)
+    def compare(self, a: Batches, b: Batches) -> float:
+        return float(a.grams @ b.grams / np.sqrt(a.itself * b.itself))
 
-    def compare(self, a: Any, b: Any) -> float:
-        if a[2] <= 0 or b[2] <= 0:
-            raise Undefined("These samples are too alike in one of the layers for an unbiased estimate.")
-        total = sum(_hsic(x, y) for x, y in zip(a[1], b[1], strict=True))
-        return total / math.sqrt(a[2] * b[2])
+    def matrix(self, rows: Sequence[Batches], columns: Sequence[Batches]) -> NDArray[np.float64]:
+        values = np.array([a.grams for a in rows]) @ np.array([b.grams for b in columns]).T
+        return values / np.sqrt(np.outer([a.itself for a in rows], [b.itself for b in columns]))
+
+    def _batches(self, x: NDArray[np.float64]) -> Batches:
+        size = self.config.batch_size
+        batches = [x[start : start + size] for start in range(0, len(x), size)]
+        # Fewer than four samples have no unbiased HSIC; the rest of the last batch is left out then.
+        grams = np.concatenate([u_centered(batch).ravel() for batch in batches if len(batch) >= 4])
+        itself = float(grams @ grams)
+        if itself <= 0:
+            raise Undefined("Within every batch the samples of this layer are alike; use larger batches.")
+        return Batches(x, grams, itself)
+
+
+def u_centered(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The (b, b) U-centered Gram matrix of x, (b, p), scaled so that HSIC_1(K, L) is a sum of products.
+
+    Székely and Rizzo, 'Partial distance correlation', Annals of Statistics 2014, section 2.1.
+    """
+    b = len(x)
+    moved = x - x.mean(axis=0)
+    gram = moved @ moved.T
+    np.fill_diagonal(gram, 0)
+    sums = gram.sum(axis=0)
+    gram -= sums / (b - 2)
+    gram -= sums[:, None] / (b - 2)
+    gram += sums.sum() / ((b - 1) * (b - 2))
+    np.fill_diagonal(gram, 0)
+    gram /= np.sqrt(b * (b - 3))
+    return gram

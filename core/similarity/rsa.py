@@ -1,0 +1,99 @@
+"""RSA: do two layers order the pairs of samples alike, from most to least similar?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.similarity.base import MEASURES, Measure, Undefined
+from core.similarity.centering import varying
+from core.similarity.pairs import SamplePairs, above_diagonal, few_enough, inner_products
+
+
+def correlation_distances(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, n) of one minus the correlation, across units, of every two samples of x, (n, p).
+
+    A sample on which all units agree correlates with nothing: its distance to all others is 1.
+    """
+    profiles = x - x.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(profiles, axis=1, keepdims=True)
+    flat = lengths <= 1e-9 * np.abs(x).max(axis=1, keepdims=True)
+    profiles /= np.where(flat, 1, lengths)
+    profiles[flat[:, 0]] = 0
+    distances: NDArray[np.float64] = 1 - profiles @ profiles.T
+    return distances
+
+
+def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks of a vector, 0 for the smallest; equal values share the mean of their ranks."""
+    order = np.argsort(values)
+    ranked = values[order]
+    ranks = np.empty(len(values))
+    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    if len(starts) == len(values):
+        ranks[order] = np.arange(len(values))
+    else:
+        counts = np.diff(np.append(starts, len(values)))
+        ranks[order] = np.repeat(starts + (counts - 1) / 2, counts)
+    return ranks
+
+
+@MEASURES.register("rsa")
+class RSA(Measure):
+    """Rank correlation of the two layers' dissimilarities between samples."""
+
+    label = "RSA (rank correlation of dissimilarities)"
+    source = "Kriegeskorte, Mur, Bandettini, 'Representational similarity analysis', 2008"
+    low = -1.0
+    left = right = frozenset({"permutation", "scale"})
+    ignores = (
+        "How dissimilar two samples are: only the order of the pairs counts. It does see rotations and shifts, "
+        "because samples are compared by the profile of their units."
+    )
+    distrust = (
+        "With few units the profiles are short and their correlations coarse; many dead units make all "
+        "profiles alike, and then tiny differences decide the order."
+    )
+
+    def least_samples(self, p: int, q: int) -> int:
+        return 4
+
+    def prepare(self, x: NDArray[np.float64]) -> SamplePairs:
+        few_enough(len(x))
+        varying(x)
+        if x.shape[1] < 3:
+            raise Undefined(
+                f"{self.label} compares profiles of at least 3 units; this layer has {x.shape[1]}."
+            )
+        ranks = average_ranks(above_diagonal(correlation_distances(x)))
+        ranks -= ranks.mean()
+        norm = np.linalg.norm(ranks)
+        if not norm:
+            raise Undefined(
+                "All pairs of samples are equally dissimilar in this layer, so they have no order."
+            )
+        ranks /= norm * np.sqrt(2)  # every pair stands twice in the square matrix
+        return SamplePairs(_square(ranks, len(x)))
+
+    def shuffled(self, prepared: SamplePairs, order: NDArray[np.intp]) -> SamplePairs:
+        return prepared.reordered(order)
+
+    def compare(self, a: SamplePairs, b: SamplePairs) -> float:
+        return float(self.matrix([a], [b])[0, 0])
+
+    def matrix(self, rows: Sequence[SamplePairs], columns: Sequence[SamplePairs]) -> NDArray[np.float64]:
+        return np.clip(inner_products(rows, columns), -1, 1)
+
+
+def _square(above: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """The symmetric (n, n) matrix, zero on its diagonal, with these entries above it."""
+    square = np.zeros((n, n))
+    start = 0
+    for i in range(n - 1):
+        stop = start + n - 1 - i
+        square[i, i + 1 :] = above[start:stop]
+        start = stop
+    square += square.T
+    return square
