@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.similarity.base import INVARIANCES, MEASURES, Measure, Undefined
-from core.similarity.centering import cross_products, reduced, unit_norm
+from core.similarity.centering import cross_products, unit_norm
 from core.similarity.moments import Moments, nuclear_norm
 
 # Directions of less than this part of the largest spread are float32 rounding, and whitening would
@@ -24,7 +24,7 @@ from core.similarity.moments import Moments, nuclear_norm
 NOTHING = 1e-6
 
 
-def basis(x: NDArray[np.float64], variance: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def basis(x: NDArray[np.float64], variance: float = 1.0) -> NDArray[np.float64]:
     """Orthonormal basis of centered activations, from the directions of largest variance on.
 
     Args:
@@ -32,11 +32,16 @@ def basis(x: NDArray[np.float64], variance: float = 1.0) -> tuple[NDArray[np.flo
         variance: how much of the variance the kept directions must hold, 0 to 1.
 
     Returns:
-        (n, r) orthonormal columns, and their (r,) singular values.
+        (n, r) orthonormal columns.
     """
-    u, s, _ = np.linalg.svd(reduced(x), full_matrices=False)
-    kept = directions(s**2, variance)
-    return np.ascontiguousarray(u[:, :kept]), s[:kept]
+    n, p = x.shape
+    if p <= n:
+        u, s, _ = np.linalg.svd(x, full_matrices=False)
+        variances = s**2
+    else:  # samples are fewer, so their inner products are the smaller problem
+        rising, vectors = np.linalg.eigh(x @ x.T)
+        variances, u = np.maximum(rising[::-1], 0), vectors[:, ::-1]
+    return np.ascontiguousarray(u[:, : directions(variances, variance)])
 
 
 def directions(variances: NDArray[np.float64], variance: float) -> int:
@@ -80,7 +85,8 @@ class MeanCCA(Measure):
         return p + q + 1
 
     def prepare(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return basis(unit_norm(x))[0]
+        _need(self.label, *x.shape, 1)
+        return basis(unit_norm(x))
 
     def shuffled(self, prepared: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
         return prepared[order]
@@ -126,7 +132,7 @@ class SVCCA(Measure):
         return 4
 
     def prepare(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return basis(unit_norm(x), self.config.variance)[0]
+        return basis(unit_norm(x), self.config.variance)
 
     def shuffled(self, prepared: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
         return prepared[order]
@@ -184,8 +190,9 @@ class PWCCA(Measure):
         return p + q + 1
 
     def prepare(self, x: NDArray[np.float64]) -> WeightedBasis:
+        _need(self.label, *x.shape, 1)
         moved = unit_norm(x)
-        u, _ = basis(moved)
+        u = basis(moved)
         return WeightedBasis(u, u.T @ moved)
 
     def shuffled(self, prepared: WeightedBasis, order: NDArray[np.intp]) -> WeightedBasis:

@@ -1,10 +1,10 @@
 """Linear CKA: do two layers agree about which samples are alike, by inner products?
 
-Never forms the (n, n) Gram matrices K = X X^T and L = Y Y^T of the definition while a layer has fewer
-units than samples: <K, L> = |X^T Y|_F^2, and the unbiased estimator needs of them only the diagonals
-besides, because a centered layer's Gram matrix has rows that sum to zero. That costs n p q per pair
-instead of n^2, and for a whole heatmap it is a few matrix products. A layer with more units than
-samples (flattened maps) is kept as its Gram matrix.
+A layer of few units never becomes the (n, n) Gram matrix K = X X^T of the definition: <K, L> is
+|X^T Y|_F^2, and the unbiased estimator needs only the diagonals besides, because the rows of a centered
+layer's Gram matrix sum to zero. A pair costs n p q multiplications instead of n^2 (p + q), and a whole
+heatmap is a few matrix products. A layer of many units (flattened maps) is kept as its Gram matrix, made
+once, and pairs of either kind are mixed freely.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.similarity.base import MEASURES, Measure, Undefined
 from core.similarity.centering import squared_norms, unit_norm
 from core.similarity.moments import Moments
-from core.similarity.pairs import SamplePairs, few_enough, inner_products
+from core.similarity.pairs import MOST_SAMPLES, SamplePairs, few_enough, flat_products, inner_products
+
+# Up to this many units, n p q multiplications per pair are faster than reading n^2 numbers.
+NARROW = 128
 
 TURNS = frozenset({"permutation", "scale", "translation", "orthogonal"})
 
@@ -29,7 +32,7 @@ class CenteredLayer:
     """One layer, centered and of norm one.
 
     Attributes:
-        x: (n, p); None where the layer has more units than samples.
+        x: (n, p); None where the layer has so many units that its Gram matrix is cheaper.
         gram: its (n, n) inner products of samples; None where x is kept.
         diagonal: (n,) squared length of each sample.
         itself: <K, K>.
@@ -48,10 +51,11 @@ def centered_layer(x: NDArray[np.float64]) -> CenteredLayer:
         Undefined: no unit varies, or the layer has both too many units and too many samples.
     """
     moved = unit_norm(x)
+    n, p = moved.shape
     diagonal = np.einsum("ij,ij->i", moved, moved)
-    if moved.shape[1] <= len(moved):
+    if p <= NARROW or (p <= n and n > MOST_SAMPLES):
         return CenteredLayer(moved, None, diagonal, float(squared_norms([moved], [moved])[0, 0]))
-    few_enough(len(moved))
+    few_enough(n)
     gram = SamplePairs(moved @ moved.T)
     return CenteredLayer(None, gram, diagonal, float(inner_products([gram], [gram])[0, 0]))
 
@@ -91,10 +95,13 @@ def _kinds(layers: Sequence[CenteredLayer]) -> tuple[list[int], list[int]]:
 def _mixed(grams: Sequence[SamplePairs], ys: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """<K, Y Y^T> = tr(Y^T K Y)."""
     values = np.zeros((len(grams), len(ys)))
+    if not grams or not ys:
+        return values
+    side_by_side = np.concatenate(ys, axis=1)
+    starts = np.cumsum([0, *(y.shape[1] for y in ys[:-1])])
     for i, gram in enumerate(grams):
-        whole = gram.whole()
-        for j, y in enumerate(ys):
-            values[i, j] = np.einsum("ij,ij->", whole @ y, y)
+        lengths = np.einsum("ij,ij->j", gram.whole() @ side_by_side, side_by_side)
+        values[i] = np.add.reduceat(lengths, starts)
     return values
 
 
@@ -256,7 +263,7 @@ class MinibatchCKA(Measure):
         return float(a.grams @ b.grams / np.sqrt(a.itself * b.itself))
 
     def matrix(self, rows: Sequence[Batches], columns: Sequence[Batches]) -> NDArray[np.float64]:
-        values = np.array([a.grams for a in rows]) @ np.array([b.grams for b in columns]).T
+        values = flat_products([a.grams for a in rows], [b.grams for b in columns])
         return values / np.sqrt(np.outer([a.itself for a in rows], [b.itself for b in columns]))
 
     def _batches(self, x: NDArray[np.float64]) -> Batches:

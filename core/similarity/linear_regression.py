@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.similarity.base import INVARIANCES, MEASURES, Measure, Undefined
 from core.similarity.cca import NOTHING, basis
-from core.similarity.centering import squared_norms, unit_norm
+from core.similarity.centering import reduced, squared_norms, unit_norm
 from core.similarity.moments import Moments
 
 
@@ -20,11 +21,12 @@ class Regressed:
 
     Attributes:
         target: (n, p), centered and of norm one: what is predicted.
-        predictor: (n, r) orthonormal basis of what the layer can predict.
+        predictor: (n, r) orthonormal basis of what the layer can predict; None where it has so many units
+            that it predicts anything.
     """
 
     target: NDArray[np.float64]
-    predictor: NDArray[np.float64]
+    predictor: NDArray[np.float64] | None
 
 
 @MEASURES.register("linear_regression")
@@ -49,19 +51,28 @@ class LinearRegression(Measure):
         return q + 2
 
     def prepare(self, x: NDArray[np.float64]) -> Regressed:
+        n, q = x.shape
         target = unit_norm(x)
-        return Regressed(target, basis(target)[0])
+        return Regressed(reduced(target), basis(target) if n >= q + 2 else None)
 
     def shuffled(self, prepared: Regressed, order: NDArray[np.intp]) -> Regressed:
-        return Regressed(prepared.target[order], prepared.predictor[order])
+        predictor = prepared.predictor
+        return Regressed(prepared.target[order], None if predictor is None else predictor[order])
 
     def compare(self, a: Regressed, b: Regressed) -> float:
+        if b.predictor is None:
+            raise Undefined(
+                f"{len(b.target)} samples are too few: a layer with as many units or more predicts anything."
+            )
         return float(self.matrix([a], [b])[0, 0])
 
     def matrix(self, rows: Sequence[Regressed], columns: Sequence[Regressed]) -> NDArray[np.float64]:
         # The residual of X on an orthonormal basis V has norm |X|^2 - |V^T X|^2, and |X| is 1.
-        values = squared_norms([a.target for a in rows], [b.predictor for b in columns])
-        return np.minimum(values, 1)
+        values = np.full((len(rows), len(columns)), math.nan)
+        able = [j for j, b in enumerate(columns) if b.predictor is not None]
+        predictors = [v for b in columns if (v := b.predictor) is not None]
+        values[:, able] = np.minimum(squared_norms([a.target for a in rows], predictors), 1)
+        return values
 
     def from_moments(self, moments: Moments) -> float:
         if moments.n < (least := self.least_samples(moments.p, moments.q)):

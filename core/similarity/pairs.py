@@ -19,6 +19,7 @@ MOST_SAMPLES = 2_000
 
 # Rows read at a time: 24 blocks of them stay in the processor's cache.
 ROWS = 12
+PIECE = 8_192
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,17 @@ def inner_products(rows: Sequence[SamplePairs], columns: Sequence[SamplePairs]) 
         left[:, :, stop - start :] *= 2  # the columns behind stand for their mirror image too
         right = np.stack([pairs.strip(start, stop) for pairs in columns])
         total += left.reshape(len(rows), -1) @ right.reshape(len(columns), -1).T
+    return total
+
+
+def flat_products(
+    rows: Sequence[NDArray[np.float64]], columns: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """(rows, columns) inner products of long vectors of one length, piece by piece in cache."""
+    total = np.zeros((len(rows), len(columns)))
+    for start in range(0, len(rows[0]) if rows else 0, PIECE):
+        left = np.stack([vector[start : start + PIECE] for vector in rows])
+        total += left @ np.stack([vector[start : start + PIECE] for vector in columns]).T
     return total
 
 

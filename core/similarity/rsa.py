@@ -12,29 +12,30 @@ from core.similarity.centering import varying
 from core.similarity.pairs import SamplePairs, above_diagonal, few_enough, inner_products
 
 
-def correlation_distances(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n) of one minus the correlation, across units, of every two samples of x, (n, p).
+def profile_correlations(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, n) correlations, across units, of every two samples of x, (n, p).
 
-    A sample on which all units agree correlates with nothing: its distance to all others is 1.
+    A sample on which all units agree correlates with nothing: 0 with all others.
     """
     profiles = x - x.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(profiles, axis=1, keepdims=True)
     flat = lengths <= 1e-9 * np.abs(x).max(axis=1, keepdims=True)
     profiles /= np.where(flat, 1, lengths)
     profiles[flat[:, 0]] = 0
-    distances: NDArray[np.float64] = 1 - profiles @ profiles.T
-    return distances
+    correlations: NDArray[np.float64] = profiles @ profiles.T
+    return correlations
 
 
 def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks of a vector, 0 for the smallest; equal values share the mean of their ranks."""
     order = np.argsort(values)
-    ranked = values[order]
+    ranked = np.sort(values)  # faster than gathering
     ranks = np.empty(len(values))
-    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
-    if len(starts) == len(values):
-        ranks[order] = np.arange(len(values))
+    differs = ranked[1:] != ranked[:-1]
+    if differs.all():
+        ranks[order] = np.arange(len(values), dtype=float)
     else:
+        starts = np.flatnonzero(np.concatenate([[True], differs]))
         counts = np.diff(np.append(starts, len(values)))
         ranks[order] = np.repeat(starts + (counts - 1) / 2, counts)
     return ranks
@@ -67,7 +68,8 @@ class RSA(Measure):
             raise Undefined(
                 f"{self.label} compares profiles of at least 3 units; this layer has {x.shape[1]}."
             )
-        ranks = average_ranks(above_diagonal(correlation_distances(x)))
+        # Dissimilarity is one minus the correlation: both orders turned around correlate the same.
+        ranks = average_ranks(above_diagonal(profile_correlations(x)))
         ranks -= ranks.mean()
         norm = np.linalg.norm(ranks)
         if not norm:
