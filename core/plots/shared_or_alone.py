@@ -57,14 +57,12 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
             hovertext=[_hover(s, v, name) for s, v in zip(stages, values, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
         )  # fmt: skip
-    figure.add_scatter(
-        name=EXPECTED, x=places, y=[s.expected[0] for s in stages], mode="lines", line={"width": 0},
-        showlegend=False, hoverinfo="skip",
-    )  # fmt: skip
-    figure.add_scatter(
-        name=EXPECTED, x=places, y=[s.expected[1] for s in stages], mode="lines", line={"width": 0},
-        fill="tonexty", fillcolor=_BAND, hoverinfo="skip",
-    )  # fmt: skip
+    known = [place for place, s in zip(places, stages, strict=True) if math.isfinite(s.expected[0])]
+    for edge, more in ((0, {"showlegend": False}), (1, {"fill": "tonexty", "fillcolor": _BAND})):
+        figure.add_scatter(
+            name=EXPECTED, x=known, y=[stages[place].expected[edge] for place in known], mode="lines",
+            line={"width": 0}, hoverinfo="skip", **more,
+        )  # fmt: skip
     figure.add_scatter(
         name=NULL, x=places, y=[s.null_mean for s in stages], mode="lines+markers",
         line={"color": style.DOMINATED, "width": 1.4, "dash": "dot"}, marker={"symbol": "x", "size": 7},

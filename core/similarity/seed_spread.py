@@ -289,10 +289,16 @@ def answer(stages: Sequence[StageResult], measure: str, seeds: Sequence[int]) ->
         ]  # fmt: skip
         head = f"It differs in part: {' and '.join(parts)}, as alike at {len(ties)}"
     pairs = len(seeds) * (len(seeds) - 1) // 2
-    blind = max(((s.expected[1] - s.expected[0]) / 2 for s in ties), default=0.0)
-    unseen = f" With so few seeds a difference below {blind:.2f} does not show." if ties else ""
+    unseen = f" With these seeds, {_blind(ties)}." if ties else ""
     left_out = f" {len(stages) - total} of the stages have no value." if len(stages) > total else ""
     return (
         f"{head}. Measured by {measure} on {said[0].n:,} rows of activations, seeds {', '.join(map(str, seeds))}: "
         f"{len(seeds)} values against {pairs} pairs.{unseen}{left_out}"
     )
+
+
+def _blind(ties: Sequence[StageResult]) -> str:
+    """How large a difference could have been missed: half the expected range, from stage to stage."""
+    halves = [(s.expected[1] - s.expected[0]) / 2 for s in ties]
+    low, high = f"{min(halves):.2f}", f"{max(halves):.2f}"
+    return f"a difference below {high if low == high else f'{low} to {high} (by stage)'} does not show"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -277,7 +278,7 @@ def test_accuracies() -> None:
 
 
 def stage(label: str, found: Verdict) -> StageResult:
-    return StageResult(label, label, (0.5,) * 3, (0.5,) * 3, 0.0, 0.0, 359, 8, (0.4, 0.65), found, "")
+    return StageResult(label, label, (0.5,) * 3, (0.5,) * 3, 0.0, 0.0, 359, 8, (0.4, 0.648), found, "")
 
 
 def test_the_answer_counts_names_and_never_says_more_than_it_knows() -> None:
@@ -286,8 +287,10 @@ def test_the_answer_counts_names_and_never_says_more_than_it_knows() -> None:
     assert none.startswith("No difference seen: at all 2 stages")
     assert none.endswith(
         "Measured by CKA on 359 rows of activations, seeds 1, 2, 3: 3 values against 3 pairs. "
-        "With so few seeds a difference below 0.12 does not show."
+        "With these seeds, a difference below 0.12 does not show."
     )
+    wider = dataclasses.replace(ties, expected=(0.0, 1.0))
+    assert answer([ties, wider], "CKA", (1, 2, 3)).endswith("below 0.12 to 0.50 (by stage) does not show.")
     every = answer([less, less], "CKA", (1, 2, 3))
     assert every.startswith("It differs: at all 2 stages")
     assert "does not show" not in every

@@ -1,0 +1,235 @@
+"""Training alone as a job: what it keeps, that it resumes, and how its networks are found and loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.errors import CoreError, DamagedArtifact, InvalidInput, NotFound
+from core.export.plain_net import blocks_of, load_net
+from core.export.subnet import extract_subnet
+from core.records import RunState
+from core.store import MemoryLedger, RunStore
+from core.training.config import TrainingConfig
+from core.workflows import library, train_alone
+from core.workflows.train_alone import (
+    KIND,
+    SUMMARY_FILE,
+    Request,
+    describe_alone,
+    list_alone,
+    load_alone,
+    net_file,
+    settings_for,
+)
+
+
+@pytest.fixture(autouse=True)
+def found(digits_entry: library.SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_alone, "find_supernet", lambda name: digits_entry)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    with RunStore("sqlite://", tmp_path) as opened:
+        yield opened
+
+
+def request(entry: library.SupernetEntry, **changes: Any) -> Request:
+    space = entry.space
+    plain = {
+        "supernet": entry.supernet_id,
+        "arch": space.arch_id(space.smallest),
+        "seeds": 2,
+        "seed": 5,
+        "epochs": 2,
+    }
+    return Request.model_validate(plain | changes)
+
+
+def nets(ledger: Any) -> dict[str, str]:
+    return {a.name: a.sha256 for a in ledger.artifacts() if a.name != SUMMARY_FILE}
+
+
+def without_times(ledger: Any) -> Any:
+    summary = json.loads(ledger.artifact(SUMMARY_FILE))
+    for net in summary["nets"]:
+        net.pop("seconds")
+    return summary
+
+
+def test_a_run_keeps_one_network_per_seed_and_a_summary(digits_entry: library.SupernetEntry) -> None:
+    ledger = MemoryLedger()
+    steps = list(train_alone.run(request(digits_entry), ledger))
+    fractions = [s.fraction for s in steps]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert steps[-1].message.startswith("Trained alone with 2 seeds: test accuracy ")
+    summary = json.loads(ledger.artifact(SUMMARY_FILE))
+    arch = digits_entry.space.smallest
+    subnet = extract_subnet(library.load(digits_entry), arch, library.dataset(digits_entry))
+    assert summary["supernet"] == "small"
+    assert summary["sha256"] == digits_entry.sha256
+    assert summary["arch_id"] == digits_entry.space.arch_id(arch)
+    assert summary["inside"] == {n: subnet.card[n].value for n in ("accuracy", "test_accuracy")}
+    assert [n["seed"] for n in summary["nets"]] == [5, 6]
+    assert summary["training"]["epochs"] == 2
+    assert not {"strategy", "seed"} & summary["training"].keys()
+    test = library.dataset(digits_entry).test
+    for net in summary["nets"]:
+        data = ledger.artifact(net_file(net["index"]))
+        assert hashlib.sha256(data).hexdigest() == net["sha256"]
+        loaded, about = load_net(data)
+        assert blocks_of(loaded) == blocks_of(subnet.net)
+        assert about["seed"] == net["seed"]
+        right = (loaded(torch.from_numpy(test.x)).argmax(1) == torch.from_numpy(test.y)).float().mean()
+        assert net["test_accuracy"] == pytest.approx(float(right), abs=1e-6)
+        assert net["seconds"] > 0
+    assert len(set(nets(ledger).values())) == 2
+    assert [(m["net"], m["epoch"]) for m in ledger.metrics()] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
+def test_a_run_stopped_anywhere_and_resumed_keeps_the_same_bytes(
+    digits_entry: library.SupernetEntry,
+) -> None:
+    whole = MemoryLedger()
+    n_yields = len(list(train_alone.run(request(digits_entry), whole)))
+    assert n_yields >= 8
+    for cut in range(n_yields):
+        ledger = MemoryLedger()
+        steps = train_alone.run(request(digits_entry), ledger)
+        for _ in range(cut):
+            next(steps)
+        steps.close()
+        list(train_alone.run(request(digits_entry), ledger))
+        assert nets(ledger) == nets(whole), f"cut after {cut} yields"
+        assert without_times(ledger) == without_times(whole)
+
+
+def test_equal_seeds_give_equal_networks_in_other_runs(digits_entry: library.SupernetEntry) -> None:
+    first, second = MemoryLedger(), MemoryLedger()
+    list(train_alone.run(request(digits_entry, seeds=2, seed=5), first))
+    list(train_alone.run(request(digits_entry, seeds=1, seed=6), second))
+    assert nets(second)[net_file(0)] == nets(first)[net_file(1)]
+
+
+def test_divergence_is_a_sentence(digits_entry: library.SupernetEntry) -> None:
+    ledger = MemoryLedger()
+    with pytest.raises(CoreError, match=r"^Seed 5: Training diverged in epoch 1: .*\.$"):
+        list(train_alone.run(request(digits_entry, learning_rate=1e11), ledger))
+    assert ledger.artifacts() == []
+
+
+def test_architectures_that_do_not_exist_are_refused(digits_entry: library.SupernetEntry) -> None:
+    with pytest.raises(InvalidInput):
+        list(train_alone.run(request(digits_entry, arch="zzzz"), MemoryLedger()))
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": 0}, {"epochs": 0}, {"learning_rate": 0}, {"more": 1}])
+def test_requests_out_of_bounds_are_refused(digits_entry: library.SupernetEntry, wrong: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        request(digits_entry, **wrong)
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def test_settings_are_those_of_the_supernet_unless_changed() -> None:
+    entry = library.find(None, "fashion-cnn")
+    config, from_card = settings_for(entry, Request(supernet="fashion-cnn", arch=""))
+    card = entry.card["training"]
+    for name in ("epochs", "learning_rate", "batch_size", "optimizer", "momentum", "shift", "flip", "clip"):
+        assert getattr(config, name) == card[name]
+    assert from_card
+    changed, _ = settings_for(entry, Request(supernet="fashion-cnn", arch="", epochs=3, learning_rate=0.02))
+    assert (changed.epochs, changed.learning_rate, changed.batch_size) == (3, 0.02, card["batch_size"])
+
+
+def test_a_card_that_says_nothing_usable_gives_the_defaults(digits_entry: library.SupernetEntry) -> None:
+    assert settings_for(digits_entry, request(digits_entry, epochs=None)) == (TrainingConfig(), False)
+    header = {**digits_entry.header, "card": {**digits_entry.card, "training": {"batch_size": "many"}}}
+    other = library.SupernetEntry("x", "x", "uploaded", "0" * 64, header, digits_entry.read)
+    assert settings_for(other, request(digits_entry)) == (TrainingConfig(epochs=2), False)
+
+
+# --- finding --------------------------------------------------------------------------------------
+
+
+def kept_run(
+    store: RunStore, entry: library.SupernetEntry, *, stop_after: int | None = None, **changes: Any
+) -> str:
+    asked = request(entry, **changes)
+    run_id = store.create_run(KIND, asked.model_dump(), title="alone", state=RunState.RUNNING)
+    ledger = store.ledger(run_id)
+    steps = train_alone.run(asked, ledger)
+    for _ in steps:
+        if stop_after is not None and len(nets(ledger)) == stop_after:
+            break
+    store.set_state(run_id, RunState.DONE if stop_after is None else RunState.CANCELLED)
+    return run_id
+
+
+def test_networks_are_listed_described_and_loaded(
+    store: RunStore, digits_entry: library.SupernetEntry
+) -> None:
+    first = kept_run(store, digits_entry)
+    largest = digits_entry.space.arch_id(digits_entry.space.largest)
+    second = kept_run(store, digits_entry, arch=largest, seeds=1, seed=9)
+    listed = list_alone(store)
+    assert [n.model_id for n in listed] == [f"alone:{second}:0", f"alone:{first}:0", f"alone:{first}:1"]
+    assert [n.seed for n in listed] == [9, 5, 6]
+    assert all(n.finished and n.supernet_id == "small" for n in listed)
+    assert list_alone(store, "small", largest) == listed[:1]
+    assert list_alone(store, "another") == []
+    assert list_alone(None) == []
+    assert describe_alone(store, first, 1) == listed[2]
+    net = load_alone(store, first, 1)
+    assert not net.training
+    expected = load_net(store.ledger(first).artifact(net_file(1)))[0].state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in net.state_dict().items())
+
+
+def test_a_stopped_run_has_the_networks_it_finished(
+    store: RunStore, digits_entry: library.SupernetEntry
+) -> None:
+    run_id = kept_run(store, digits_entry, stop_after=1)
+    [net] = list_alone(store)
+    assert (net.model_id, net.of, net.finished) == (f"alone:{run_id}:0", 2, False)
+
+
+def test_what_is_not_there_is_said(store: RunStore, digits_entry: library.SupernetEntry) -> None:
+    run_id = kept_run(store, digits_entry, seeds=1)
+    other = store.create_run("search_front", {}, title="search")
+    for missing in ((run_id, 1), ("nothing", 0), (other, 0)):
+        with pytest.raises(NotFound):
+            describe_alone(store, *missing)
+        with pytest.raises(NotFound):
+            load_alone(store, *missing)
+
+
+def test_damaged_files_are_noticed_and_a_list_goes_on(
+    store: RunStore, digits_entry: library.SupernetEntry
+) -> None:
+    run_id = kept_run(store, digits_entry, seeds=1)
+    sound = kept_run(store, digits_entry, seeds=1, seed=8)
+    train_alone._summary.cache_clear()
+    for artifact in store.ledger(run_id).artifacts():
+        [file] = [p for p in store.home.rglob("*") if artifact.sha256 in p.as_posix().replace("/", "")]
+        file.chmod(0o644)
+        file.write_bytes(b"{}" + file.read_bytes()[2:])
+    assert [n.run_id for n in list_alone(store)] == [sound]
+    with pytest.raises(DamagedArtifact):
+        load_alone(store, run_id, 0)
+
+
+def test_a_file_of_another_kind_is_refused(store: RunStore, digits_entry: library.SupernetEntry) -> None:
+    run_id = store.create_run(KIND, {}, title="odd", state=RunState.RUNNING)
+    store.ledger(run_id).save_artifact(net_file(0), digits_entry.read(), "application/octet-stream")
+    with pytest.raises(InvalidInput):
+        load_alone(store, run_id, 0)
