@@ -1,7 +1,8 @@
 """A subnet inside its supernet against its architecture trained alone, over depth.
 
 Three lines: shared against alone, alone against alone (the ceiling that seeds leave) with the band where
-one more seed would lie 19 times in 20, shuffled samples (the floor). The shape of a marker repeats the verdict.
+one more seed would lie 19 times in 20, shuffled samples (the floor). A triangle marks what lies outside the
+band: pointing down where the subnet is less alike, up where it is more alike.
 """
 
 from __future__ import annotations
@@ -19,14 +20,10 @@ from core.similarity.seed_spread import StageResult, Verdict
 from core.workflows.shared_or_alone import SharedOrAlone
 
 SHARED, ALONE, NULL = "inside the supernet against alone", "alone against alone", "shuffled samples"
-EXPECTED = "where one more seed would lie"
+EXPECTED = "band where one more seed would lie"
 _BAND = "rgba(0,114,178,0.14)"
-_SYMBOLS = {
-    Verdict.AS_ALIKE: "circle",
-    Verdict.LESS: "triangle-down",
-    Verdict.MORE: "triangle-up",
-    Verdict.UNKNOWN: "circle-open",
-}
+OUTSIDE = "outside the band"
+_SYMBOLS = {Verdict.LESS: "triangle-down-open", Verdict.MORE: "triangle-up-open"}
 
 
 def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Figure:
@@ -37,8 +34,8 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
         measure: label of the measure, the vertical axis.
 
     Returns:
-        One point per stage each: the two comparisons, the two edges of the band, the shuffled samples. A
-        stage without a value leaves a gap.
+        One point per stage each: the two comparisons, the two edges of the band, the shuffled samples, and
+        triangles where the verdict is not a tie. A stage without a value leaves a gap.
     """
     figure = go.Figure()
     # Numbers on the axis and names on its ticks: two stages may have one name.
@@ -49,10 +46,9 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
     )
     for name, values, color, dash, offset in drawn:
         mean, below, above = _range(values)
-        symbols = [_SYMBOLS[s.verdict] for s in stages] if name == SHARED else "square"
         figure.add_scatter(
             name=name, x=[place + offset for place in places], y=mean, mode="lines+markers",
-            line={"color": color, "width": 2, "dash": dash}, marker={"symbol": symbols, "size": 10},
+            line={"color": color, "width": 2, "dash": dash}, marker={"symbol": "circle" if name == SHARED else "square", "size": 9},
             error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.4, "width": 4},
             hovertext=[_hover(s, v, name) for s, v in zip(stages, values, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
@@ -63,6 +59,12 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
             name=EXPECTED, x=known, y=[stages[place].expected[edge] for place in known], mode="lines",
             line={"width": 0}, hoverinfo="skip", **more,
         )  # fmt: skip
+    far = [place for place in places if stages[place].verdict in _SYMBOLS]
+    figure.add_scatter(
+        name=OUTSIDE, x=[place + drawn[0][4] for place in far], y=[_range([stages[p].shared])[0][0] for p in far],
+        mode="markers", hoverinfo="skip", showlegend=bool(far),
+        marker={"symbol": [_SYMBOLS[stages[p].verdict] for p in far], "size": 20, "color": drawn[0][2], "line": {"width": 2}},
+    )  # fmt: skip
     figure.add_scatter(
         name=NULL, x=places, y=[s.null_mean for s in stages], mode="lines+markers",
         line={"color": style.DOMINATED, "width": 1.4, "dash": "dot"}, marker={"symbol": "x", "size": 7},

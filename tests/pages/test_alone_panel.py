@@ -82,7 +82,7 @@ def test_a_finished_training_shows_verdict_figure_and_accuracies(measure: str) -
     run_id = trained()
     app = alone_app(f"alone:{run_id}:0", f"subnet:digits-cnn:{ARCH}", measure)
     [chart] = charts(app)
-    assert len(json.loads(chart.proto.spec)["data"]) == 5
+    assert len(json.loads(chart.proto.spec)["data"]) == 6
     text = " ".join(m.value for m in app.markdown)
     assert "seeds 1, 2, 3" in text.replace("\\", "")
     assert "| inside the supernet |" in text

@@ -11,6 +11,7 @@ from core.plots.shared_or_alone import (
     ALONE,
     EXPECTED,
     NULL,
+    OUTSIDE,
     SHARED,
     accuracy_table,
     shared_or_alone_figure,
@@ -45,11 +46,14 @@ def test_each_line_shows_mean_and_range_of_every_stage() -> None:
     assert shared["error_y"]["arrayminus"] == pytest.approx([0.1, 0.1, None, 0.0])
 
 
-def test_a_shape_repeats_each_verdict() -> None:
-    [shared] = traces()[SHARED]
-    assert shared["marker"]["symbol"] == ["circle", "triangle-down", "circle-open", "triangle-up"]
+def test_a_triangle_marks_each_stage_that_is_no_tie() -> None:
+    [outside], [shared] = traces()[OUTSIDE], traces()[SHARED]
+    assert outside["marker"]["symbol"] == ["triangle-down-open", "triangle-up-open"]
+    assert (outside["x"], outside["y"]) == ([shared["x"][1], shared["x"][3]], pytest.approx([0.2, 0.9]))
     assert "less alike than two seeds are" in shared["hovertext"][1]
     assert "0.100, none, 0.300" in shared["hovertext"][1]
+    [none] = traces(STAGES[:1])[OUTSIDE]
+    assert not none["showlegend"]
 
 
 def test_the_band_leaves_out_what_is_not_known() -> None:
@@ -66,7 +70,7 @@ def test_stages_of_one_name_stay_apart() -> None:
 
 
 def test_nothing_and_one_seed_can_be_drawn() -> None:
-    assert len(shared_or_alone_figure([], "CKA").data) == 5
+    assert len(shared_or_alone_figure([], "CKA").data) == 6
     one = StageResult("0", "stem", (0.5,), (), 0.0, 0.1, 359, 4, (NAN, NAN), Verdict.UNKNOWN, "one seed")
     [shared], [alone] = (traces([one])[name] for name in (SHARED, ALONE))
     assert (shared["y"], alone["y"]) == ([0.5], [None])
