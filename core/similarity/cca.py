@@ -85,7 +85,7 @@ class MeanCCA(Measure):
         return p + q + 1
 
     def prepare(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        _need(self.label, *x.shape, 1)
+        _need(self.label, len(x), x.shape[1], 1)
         return basis(unit_norm(x))
 
     def shuffled(self, prepared: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -190,7 +190,7 @@ class PWCCA(Measure):
         return p + q + 1
 
     def prepare(self, x: NDArray[np.float64]) -> WeightedBasis:
-        _need(self.label, *x.shape, 1)
+        _need(self.label, len(x), x.shape[1], 1)
         moved = unit_norm(x)
         u = basis(moved)
         return WeightedBasis(u, u.T @ moved)

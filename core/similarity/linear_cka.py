@@ -172,6 +172,8 @@ class UnbiasedCKA(Measure):
     def matrix(
         self, rows: Sequence[tuple[CenteredLayer, float]], columns: Sequence[tuple[CenteredLayer, float]]
     ) -> NDArray[np.float64]:
+        if not rows or not columns:
+            return np.zeros((len(rows), len(columns)))
         a, b = [layer for layer, _ in rows], [layer for layer, _ in columns]
         hsic = hsic_unbiased(gram_products(a, b), [x.diagonal for x in a], [y.diagonal for y in b])
         return hsic / np.sqrt(np.outer([own for _, own in rows], [own for _, own in columns]))

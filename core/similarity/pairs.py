@@ -70,7 +70,7 @@ def flat_products(
 ) -> NDArray[np.float64]:
     """(rows, columns) inner products of long vectors of one length, piece by piece in cache."""
     total = np.zeros((len(rows), len(columns)))
-    for start in range(0, len(rows[0]) if rows else 0, PIECE):
+    for start in range(0, len(rows[0]) if rows and columns else 0, PIECE):
         left = np.stack([vector[start : start + PIECE] for vector in rows])
         total += left @ np.stack([vector[start : start + PIECE] for vector in columns]).T
     return total

@@ -11,11 +11,15 @@ from core.similarity.base import MEASURES, Measure, Undefined
 from core.similarity.centering import varying
 from core.similarity.pairs import SamplePairs, above_diagonal, few_enough, inner_products
 
+STEP = 1e-11
+
 
 def profile_correlations(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n) correlations, across units, of every two samples of x, (n, p).
+    """(n, n) correlations, across units, of every two samples of x, (n, p), in whole units of `STEP`.
 
-    A sample on which all units agree correlates with nothing: 0 with all others.
+    A sample on which all units agree correlates with nothing: 0 with all others. Without the steps the
+    order of equal correlations would be decided by rounding: in a ReLU layer, samples that excite a single
+    unit all have the same profile.
     """
     profiles = x - x.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(profiles, axis=1, keepdims=True)
@@ -23,21 +27,26 @@ def profile_correlations(x: NDArray[np.float64]) -> NDArray[np.float64]:
     profiles /= np.where(flat, 1, lengths)
     profiles[flat[:, 0]] = 0
     correlations: NDArray[np.float64] = profiles @ profiles.T
-    return correlations
+    correlations *= 1 / STEP
+    return np.rint(correlations, out=correlations)
 
 
 def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks of a vector, 0 for the smallest; equal values share the mean of their ranks."""
     order = np.argsort(values)
     ranked = np.sort(values)  # faster than gathering
+    places = np.arange(len(values), dtype=float)
+    tied = np.flatnonzero(ranked[1:] == ranked[:-1])  # equal to the next
+    if len(tied):
+        new_run = np.flatnonzero(np.diff(tied) > 1)
+        starts = tied[np.concatenate([[0], new_run + 1])]
+        ends = tied[np.concatenate([new_run, [-1]])] + 1
+        lengths = ends - starts + 1
+        before = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        members = np.repeat(starts, lengths) + np.arange(lengths.sum()) - before
+        places[members] = np.repeat((starts + ends) / 2, lengths)
     ranks = np.empty(len(values))
-    differs = ranked[1:] != ranked[:-1]
-    if differs.all():
-        ranks[order] = np.arange(len(values), dtype=float)
-    else:
-        starts = np.flatnonzero(np.concatenate([[True], differs]))
-        counts = np.diff(np.append(starts, len(values)))
-        ranks[order] = np.repeat(starts + (counts - 1) / 2, counts)
+    ranks[order] = places
     return ranks
 
 
