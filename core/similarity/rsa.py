@@ -11,15 +11,13 @@ from core.similarity.base import MEASURES, Measure, Undefined
 from core.similarity.centering import varying
 from core.similarity.pairs import SamplePairs, above_diagonal, few_enough, inner_products
 
-STEP = 1e-11
+PLACE_BITS = 21  # enough for the pairs of 2,000 samples
 
 
 def profile_correlations(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n) correlations, across units, of every two samples of x, (n, p), in whole units of `STEP`.
+    """(n, n) correlations, across units, of every two samples of x, (n, p).
 
-    A sample on which all units agree correlates with nothing: 0 with all others. Without the steps the
-    order of equal correlations would be decided by rounding: in a ReLU layer, samples that excite a single
-    unit all have the same profile.
+    A sample on which all units agree correlates with nothing: 0 with all others.
     """
     profiles = x - x.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(profiles, axis=1, keepdims=True)
@@ -27,14 +25,20 @@ def profile_correlations(x: NDArray[np.float64]) -> NDArray[np.float64]:
     profiles /= np.where(flat, 1, lengths)
     profiles[flat[:, 0]] = 0
     correlations: NDArray[np.float64] = profiles @ profiles.T
-    correlations *= 1 / STEP
-    return np.rint(correlations, out=correlations)
+    return correlations
 
 
 def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks of a vector, 0 for the smallest; equal values share the mean of their ranks."""
-    order = np.argsort(values)
-    ranked = np.sort(values)  # faster than gathering
+    """Ranks of at most 2^21 numbers from -1 to 1, 0 for the smallest.
+
+    Numbers closer than 2^-36 count as equal, and equal numbers share the mean of their ranks. Otherwise
+    rounding would decide: in a ReLU layer, all samples that excite the same single unit have one profile.
+    """
+    steps = np.rint(values * 2.0**36).astype(np.int64)
+    # Value and place in one integer: sorting it is three times faster than finding the sorting order.
+    keys = (steps << PLACE_BITS) | np.arange(len(values))
+    keys.sort()
+    order, ranked = keys & (2**PLACE_BITS - 1), keys >> PLACE_BITS
     places = np.arange(len(values), dtype=float)
     tied = np.flatnonzero(ranked[1:] == ranked[:-1])  # equal to the next
     if len(tied):
