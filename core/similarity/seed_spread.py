@@ -287,7 +287,7 @@ def answer(stages: Sequence[StageResult], measure: str, seeds: Sequence[int]) ->
             for v, words in ((Verdict.LESS, "less alike than two seeds are"), (Verdict.MORE, "more alike than two seeds are"))
             if groups[v]
         ]  # fmt: skip
-        head = f"It differs in part: {' and '.join(parts)}, as alike at {len(ties)}"
+        head = f"It differs in part: {' and '.join(parts)}, as alike at {len(ties)} (chance alone would call 1 stage in 20 different)"
     pairs = len(seeds) * (len(seeds) - 1) // 2
     unseen = f" With these seeds, {_blind(ties)}." if ties else ""
     left_out = f" {len(stages) - total} of the stages have no value." if len(stages) > total else ""

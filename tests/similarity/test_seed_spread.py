@@ -297,7 +297,7 @@ def test_the_answer_counts_names_and_never_says_more_than_it_knows() -> None:
     mixed = answer([ties, less, more, unknown], "CKA", (1, 2, 3, 4))
     assert mixed.startswith(
         "It differs in part: less alike than two seeds are at 1 of 3 stages (less) and more alike than two seeds are at 1 of "
-        "3 stages (more), as alike at 1. "
+        "3 stages (more), as alike at 1 (chance alone would call 1 stage in 20 different). "
     )
     assert "4 values against 6 pairs" in mixed
     assert mixed.endswith("1 of the stages have no value.")
