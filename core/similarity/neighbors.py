@@ -1,6 +1,6 @@
 """Nearest neighbors: does a sample have the same company in both layers?
 
-A local view: the measures above it in the list weigh all distances, these only the shortest.
+A local view: CKA and its like weigh all distances between samples, these measures only the shortest.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Disagreement(Measure):
     """Fraction of samples on which the two nets predict different classes."""
 
     label = "Disagreement of predictions"
-    source = "Madani, Pennock, Flake, 'Co-validation: using model disagreement', NeurIPS 2004 (churn)"
+    source = "Madani, Pennock, Flake, 'Co-validation: using model disagreement', NeurIPS 2004"
     of = "outputs"
     kind = "distance"
     identical = 0.0

@@ -48,8 +48,8 @@ class Procrustes(Measure):
     left = right = TURNS
     ignores = "Rotations and reflections of a layer, its overall size and shifts."
     distrust = (
-        "Layers of very different width are far apart however well they agree, and with few samples per unit "
-        "unrelated layers come close; look at the value for shuffled samples."
+        "A layer whose variance lies in few directions is far from one that spreads it over many, even if each "
+        "predicts the other; and with few samples per unit unrelated layers come close."
     )
 
     def least_samples(self, p: int, q: int) -> int:
@@ -87,7 +87,7 @@ class AngularShapeMetric(Measure):
     left = right = TURNS
     ignores = Procrustes.ignores
     distrust = (
-        "As with Procrustes, width and few samples move it; near zero it cannot tell less than 1e-8 from "
+        "As with Procrustes, the number of strong directions and few samples move it; near zero it cannot tell less than 1e-8 from "
         "nothing, because an angle is the arc cosine of a number near one."
     )
 
