@@ -143,6 +143,17 @@ def test_a_metric_obeys_the_triangle_inequality(name: str) -> None:
         assert value(x, y, measure) <= value(x, z, measure) + value(z, y, measure) + 1e-9
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if MEASURES.get(name).kind == "distance"])
+def test_a_detour_saves_distance_only_where_no_metric_is_declared(name: str) -> None:
+    measure = create(name)
+    x, y = pair(name, n=40)
+    if x.shape == y.shape:
+        detour = value(x, (x + y) / 2, measure) + value((x + y) / 2, y, measure)
+        assert (detour < value(x, y, measure) - 1e-3) is not measure.metric
+    else:
+        assert measure.metric
+
+
 @pytest.mark.parametrize("name", CENTERED_ON_ZERO)
 def test_unrelated_layers_give_zero_on_average(name: str) -> None:
     measure = create(name)

@@ -276,6 +276,14 @@ def test_a_permuted_copy_matches_exactly_whatever_happened_to_each_unit() -> Non
     assert value("hard_match", x, copy) == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ["hard_match", "soft_match"])
+def test_a_unit_and_its_opposite_are_no_match(name: str) -> None:
+    x, _ = related(80, 1, 1)
+    assert value(name, x, -x) == pytest.approx(-1, abs=1e-12)
+    two = np.concatenate([x, -x], axis=1)
+    assert value(name, two, two[:, ::-1]) == pytest.approx(1, abs=1e-12)
+
+
 def test_too_many_units_to_match_say_so() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((5, 2_049))
