@@ -45,7 +45,7 @@ def test_stages_are_captured_as_running_them_by_hand_gives(family: str, images: 
 def test_poolings_agree_with_each_other(images: np.ndarray) -> None:
     net = extracted()
     flat, pooled, positions = (
-        capture(net, images, ["2"], pooling=p)["2"] for p in module.POOLINGS[1::-1] + ("positions",)
+        capture(net, images, ["2"], pooling=p)["2"] for p in (*module.POOLINGS[1::-1], "positions")
     )
     n, units = pooled.shape
     maps = flat.reshape(n, units, -1)
