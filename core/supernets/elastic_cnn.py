@@ -189,14 +189,16 @@ class BlockStage(Stage):
         if self.first and group.depths[0] < 1:
             raise ValueError("a group has at least one block")
         self.sees = tuple(dict.fromkeys((self._in_choice, width, depth)))
-        most_in = config.groups[before - 1].widths[-1] if self.first else group.widths[-1]
+        widths_in = config.groups[before - 1].widths if self.first else group.widths
+        most_in = widths_in[-1]
         most = group.widths[-1]
         self.conv1 = ElasticConv(most_in, most, group.kernels, self.stride, transform=config.kernel_transform)
         self.norm1 = ElasticBatchNorm(most)
         self.conv2 = ElasticConv(most, most, (3,))
         self.norm2 = ElasticBatchNorm(most)
-        # A block that starts as the identity lets all depths start equal (BigNAS).
-        nn.init.zeros_(self.norm2.weight)
+        # A block that starts as the identity lets all depths start equal (BigNAS). Only the channels that
+        # the shortcut brings: a channel that starts with nothing on either branch never gets a gradient.
+        nn.init.zeros_(self.norm2.weight[: widths_in[0] if self.first else most_in])
 
     def key(self, arch: Sequence[int]) -> Hashable:
         if int(self.option(arch, self._names[1])) < self.index:
