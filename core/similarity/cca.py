@@ -65,6 +65,14 @@ def _need(label: str, n: int, p: int, q: int) -> None:
         )
 
 
+def _need_rows(label: str, n: int, p: int) -> None:
+    """Refuse a layer that no other layer could be compared with, before the dear part."""
+    if n < p + 2:
+        raise Undefined(
+            f"{label} of a layer of {p:,} units needs at least {p + 2:,} samples; there are {n:,}."
+        )
+
+
 @MEASURES.register("cca_mean")
 class MeanCCA(Measure):
     """Mean of the canonical correlations."""
@@ -85,7 +93,7 @@ class MeanCCA(Measure):
         return p + q + 1
 
     def prepare(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        _need(self.label, len(x), x.shape[1], 1)
+        _need_rows(self.label, len(x), x.shape[1])
         return basis(unit_norm(x))
 
     def shuffled(self, prepared: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -190,7 +198,7 @@ class PWCCA(Measure):
         return p + q + 1
 
     def prepare(self, x: NDArray[np.float64]) -> WeightedBasis:
-        _need(self.label, len(x), x.shape[1], 1)
+        _need_rows(self.label, len(x), x.shape[1])
         moved = unit_norm(x)
         u = basis(moved)
         return WeightedBasis(u, u.T @ moved)
