@@ -173,6 +173,30 @@ def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Fold
     print(package_supernet(entry, ledger.artifact(TABLE_FILE), out))
 
 
+@app.command(context_settings=_EXTRA)
+def similarity(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE or alone:RUN:NUMBER.")],
+    b: Annotated[str, typer.Argument(help="The other model; its layers are the columns.")],
+    measure: Annotated[
+        str, typer.Option(help="cka, procrustes, rsa, ...; `list measure` shows all.")
+    ] = "cka",
+    pooling: Annotated[str, typer.Option(help="pooled, flattened or positions.")] = "pooled",
+    inside: Annotated[bool, typer.Option("--inside", help="Also layers inside the stages.")] = False,
+    split: Annotated[str, typer.Option(help="train, calibration, validation or test.")] = "validation",
+    samples: Annotated[int, typer.Option(help="At most this many samples, by class.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the samples and of the null value.")] = 0,
+    csv: Csv = None,
+) -> None:
+    """Compare every layer of A with every layer of B. Further flags are settings of the measure."""
+    from core.cli.comparing import layer_table
+
+    table = layer_table(
+        (a, b), measure, context.args, pooling=pooling, inside=inside, split=split, samples=samples, seed=seed
+    )
+    _write_or_print(csv, table.encode())
+
+
 @app.command()
 def extract(
     supernet: SupernetName,

@@ -52,6 +52,7 @@ class Measure(ABC):
         symmetric: whether exchanging the two layers leaves the value.
         metric: whether it is a distance that obeys the triangle inequality.
         left, right: changes of the first and of the second layer that leave the value.
+        most_units: wider layers are refused in a comparison of all layers: a pair would take seconds.
         ignores: one sentence for the card: which differences it cannot see.
         distrust: one sentence for the card: when not to believe it.
     """
@@ -69,6 +70,7 @@ class Measure(ABC):
     metric: ClassVar[bool] = False
     left: ClassVar[frozenset[str]] = frozenset()
     right: ClassVar[frozenset[str]] = frozenset()
+    most_units: ClassVar[int] = 4096
     ignores: ClassVar[str] = ""
     distrust: ClassVar[str] = ""
 
@@ -191,6 +193,16 @@ def different_rows(n: int, m: int) -> str:
     return (
         f"The layers have {n:,} and {m:,} rows, because their maps differ in size; "
         "average over positions instead."
+    )
+
+
+def too_wide(measure: Measure, p: int, q: int) -> str:
+    """Why layers of so many units are not compared; "" where they are."""
+    if max(p, q) <= measure.most_units:
+        return ""
+    return (
+        f"{measure.label} of {max(p, q):,} units would take long; it is shown up to {measure.most_units:,}. "
+        "Choose pooled features, or CKA."
     )
 
 

@@ -78,6 +78,7 @@ class MeanCCA(Measure):
     """Mean of the canonical correlations."""
 
     label = "CCA (mean correlation)"
+    most_units = 768
     source = "Hotelling, Biometrika 1936; as compared by Raghu et al., NeurIPS 2017"
     left = right = frozenset(INVARIANCES)
     ignores = (
@@ -124,6 +125,7 @@ class SVCCA(Measure):
     """Mean canonical correlation of the directions that hold 99 % of each layer's variance."""
 
     label = "SVCCA"
+    most_units = 768
     source = "Raghu et al., 'SVCCA: singular vector canonical correlation analysis', NeurIPS 2017"
     Config = VarianceSettings
     left = right = frozenset({"permutation", "scale", "translation", "orthogonal"})
@@ -181,6 +183,7 @@ class PWCCA(Measure):
     """Canonical correlations weighted by how much of the first layer's units lies along each."""
 
     label = "PWCCA (projection-weighted CCA)"
+    most_units = 768
     source = "Morcos, Raghu, Bengio, 'Insights on representational similarity', NeurIPS 2018"
     symmetric = False
     left = frozenset({"permutation", "scale", "translation"})

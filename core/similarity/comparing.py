@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
 from core.seeding import stream
-from core.similarity.base import Measure, Undefined, as_activations, different_rows, too_few
+from core.similarity.base import Measure, Undefined, as_activations, different_rows, too_few, too_wide
 
 PERMUTATIONS = 5
 
@@ -101,6 +101,10 @@ class _Side:
         self.prepared: list[Any] = []
         self.problems: list[str] = []
         for x in self.arrays:
+            if wide := too_wide(measure, x.shape[1], 0):
+                self.prepared.append(None)
+                self.problems.append(wide)
+                continue
             try:
                 self.prepared.append(measure.prepare(x))
                 self.problems.append("")

@@ -34,6 +34,7 @@ class LinearRegression(Measure):
     """Share of the first layer's variance that a linear map of the second explains (R2)."""
 
     label = "Linear regression (R2 of A from B)"
+    most_units = 768
     source = "Kornblith et al., ICML 2019, section 4; Yamins et al., PNAS 2014"
     symmetric = False
     left = frozenset({"permutation", "scale", "translation", "orthogonal"})

@@ -40,6 +40,7 @@ class Procrustes(Measure):
     """Distance that remains after the best rotation, of layers centered and of norm one."""
 
     label = "Procrustes distance"
+    most_units = 768
     source = "Schönemann, Psychometrika 1966; Ding, Denain, Steinhardt, NeurIPS 2021"
     kind = "distance"
     high = math.sqrt(2)
@@ -79,6 +80,7 @@ class AngularShapeMetric(Measure):
     """Angle between two layers after the best rotation, in radians."""
 
     label = "Angular shape metric"
+    most_units = 768
     source = "Williams et al., 'Generalized shape metrics on neural representations', NeurIPS 2021"
     kind = "distance"
     high = math.pi / 2

@@ -60,6 +60,7 @@ class HardMatch(Measure):
     """Mean correlation of units after the best one-to-one matching."""
 
     label = "Unit matching (one to one)"
+    most_units = 768
     source = "Li et al., 'Convergent learning', ICLR 2016 (bipartite matching)"
     low = -1.0
     left = right = SHIFTS
@@ -100,6 +101,7 @@ class SoftMatch(Measure):
     """Mean correlation of units with their best partner, which several may share."""
 
     label = "Unit matching (best partner)"
+    most_units = 768
     source = "Li et al., 'Convergent learning', ICLR 2016 (semi-matching, averaged over both directions)"
     low = -1.0
     left = right = SHIFTS

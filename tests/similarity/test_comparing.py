@@ -104,3 +104,12 @@ def test_a_value_that_is_not_finite_gets_a_reason(layers: dict[str, np.ndarray])
     found = compare_layers(layers, layers, Broken())
     assert len(found.reasons) == 9
     assert np.isnan(found.values).all()
+
+
+def test_layers_too_wide_for_a_measure_are_said_at_once(layers: dict[str, np.ndarray]) -> None:
+    class Narrow(Correlation):
+        most_units = 5
+
+    found = compare_layers(layers, layers, Narrow())
+    assert "would take long" in found.reasons[1, 0]
+    assert {key for key in found.reasons} == {(i, j) for i in range(3) for j in range(3) if 1 in (i, j)}
