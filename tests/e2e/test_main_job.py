@@ -69,7 +69,13 @@ def test_a_link_is_the_first_thing_a_fresh_server_sees(page: Any, tmp_path: Path
         assert page.locator("h1").inner_text() == "Front"
         assert page.locator("text=Page not found").count() == 0
         menu = page.locator("[data-testid='stSidebarNavLink']").all_inner_texts()
-        assert [text.split("\n")[-1] for text in menu] == ["Front", "Supernets", "Search", "Runs"]
+        assert [text.split("\n")[-1] for text in menu] == [
+            "Front",
+            "Supernets",
+            "Search",
+            "Similarity",
+            "Runs",
+        ]
         assert "Parameters" in page.locator(".st-key-front-chart .g-xtitle").text_content()
 
 

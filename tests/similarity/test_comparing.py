@@ -112,4 +112,4 @@ def test_layers_too_wide_for_a_measure_are_said_at_once(layers: dict[str, np.nda
 
     found = compare_layers(layers, layers, Narrow())
     assert "would take long" in found.reasons[1, 0]
-    assert {key for key in found.reasons} == {(i, j) for i in range(3) for j in range(3) if 1 in (i, j)}
+    assert set(found.reasons) == {(i, j) for i in range(3) for j in range(3) if 1 in (i, j)}
