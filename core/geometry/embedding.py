@@ -1,0 +1,204 @@
+"""Maps: networks or samples as points in the plane.
+
+Classical scaling is exact, has no chance in it and takes milliseconds, so it is shown at once; it says how
+much of the distances two dimensions can hold. UMAP keeps neighborhoods instead of distances, takes
+seconds and depends on its seed, so it is a job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.errors import InvalidInput
+from core.seeding import torch_seed
+
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """Points in the plane.
+
+    Attributes:
+        points: (n, 2); centered, the first axis holds the most spread, signs fixed.
+        explained: share of the squared distances that the two dimensions hold (0-1); NaN where the method
+            does not say.
+        stress: Kruskal's stress-1 between the distances and those drawn; 0 is perfect.
+    """
+
+    points: NDArray[np.float64]
+    explained: float
+    stress: float
+
+
+def classical_mds(distances: ArrayLike) -> Embedding:
+    """Points whose mutual distances come closest to the given ones, in the sense of inner products.
+
+    Args:
+        distances: (n, n) symmetric, zero diagonal, n at least 2.
+
+    Raises:
+        InvalidInput: the matrix is not square, symmetric, finite, or has fewer than two rows.
+
+    Source:
+        Torgerson, "Multidimensional scaling", 1952; Kruskal, 1964 (stress-1).
+    """
+    d = _distances(distances)
+    squared = np.square(d)
+    inner = -0.5 * (squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean())
+    values, vectors = np.linalg.eigh((inner + inner.T) / 2)
+    order = np.argsort(-values)[:2]
+    points = vectors[:, order] * np.sqrt(np.maximum(values[order], 0.0))
+    # Negative eigenvalues are what no flat space can hold; they count as not explained.
+    total = float(np.abs(values).sum())
+    explained = float(np.maximum(values[order], 0.0).sum() / total) if total > _ROUNDING else 1.0
+    points = fixed_signs(_padded(points, len(d)))
+    return Embedding(points, explained, stress(d, points))
+
+
+def stress(distances: NDArray[np.float64], points: NDArray[np.float64]) -> float:
+    """Kruskal's stress-1: root of the squared errors of the drawn distances over the squared distances."""
+    drawn = np.linalg.norm(points[:, None] - points[None], axis=2)
+    total = float(np.square(distances).sum())
+    return float(np.sqrt(np.square(distances - drawn).sum() / total)) if total > _ROUNDING else 0.0
+
+
+def fixed_signs(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each axis turned so that its farthest point lies on the positive side: a map must not flip between runs."""
+    farthest = np.abs(points).argmax(0)
+    signs = np.sign(points[farthest, np.arange(points.shape[1])])
+    return np.asarray(points * np.where(signs == 0, 1.0, signs))
+
+
+def _padded(points: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    return points if points.shape[1] == 2 else np.hstack([points, np.zeros((n, 2 - points.shape[1]))])
+
+
+def _distances(distances: ArrayLike) -> NDArray[np.float64]:
+    d = np.array(distances, dtype=np.float64)
+    if d.ndim != 2 or d.shape[0] != d.shape[1] or len(d) < 2:
+        raise InvalidInput("A map needs the mutual distances of at least two points.")
+    if not np.isfinite(d).all() or not np.allclose(d, d.T, atol=1e-8):
+        raise InvalidInput("These distances are not symmetric, or some of them do not exist.")
+    np.fill_diagonal(d, 0.0)
+    return np.asarray((d + d.T) / 2)
+
+
+def umap_of_distances(
+    distances: ArrayLike, *, neighbors: int = 10, epochs: int = 300, seed: int = 0
+) -> Embedding:
+    """A UMAP of points known by their mutual distances. Imports umap, which takes seconds.
+
+    Args:
+        distances: (n, n) symmetric, n at least 4.
+        neighbors: size of the neighborhoods it tries to keep; bounded by n - 1.
+        epochs: optimization steps.
+        seed: the same seed gives the same map on the same machine.
+
+    Raises:
+        InvalidInput: as `classical_mds`, or fewer than four points.
+
+    Source:
+        McInnes, Healy, Melville, "UMAP", 2018 (umap-learn).
+    """
+    d = _distances(distances)
+    if len(d) < 4:
+        raise InvalidInput("A UMAP needs at least four points; the map by distances shows fewer.")
+    import warnings
+
+    with warnings.catch_warnings():
+        # umap warns that a seed costs parallelism, and that precomputed distances cannot be inverted.
+        warnings.simplefilter("ignore")
+        import umap
+
+        reducer = umap.UMAP(
+            n_components=2, n_neighbors=min(neighbors, len(d) - 1), metric="precomputed", n_epochs=epochs,
+            random_state=torch_seed(seed, "umap") % 2**31, init="random" if len(d) < 8 else "spectral", n_jobs=1,
+        )  # fmt: skip
+        points = np.asarray(reducer.fit_transform(d), dtype=np.float64)
+    points = fixed_signs(points - points.mean(0))
+    return Embedding(points, float("nan"), float("nan"))
+
+
+@dataclass(frozen=True, eq=False)
+class SampleMaps:
+    """The same samples as two networks see them, in one frame.
+
+    Attributes:
+        a, b: (n, 2) coordinates; both scaled to unit root-mean-square norm before projection.
+        disparity: what is left between both representations after the best rotation and scaling, 0 (the same
+            shape) to 1 (nothing in common); measured in all dimensions, not in the two that are drawn.
+        explained_a, explained_b: share of each one's variance that the two drawn dimensions hold.
+        overlap: (n,) share of a sample's k nearest neighbors in A that are so in B too.
+        neighbors: k.
+    """
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    disparity: float
+    explained_a: float
+    explained_b: float
+    overlap: NDArray[np.float64]
+    neighbors: int
+
+
+def sample_maps(x: ArrayLike, y: ArrayLike, *, neighbors: int = 10) -> SampleMaps:
+    """A's first two principal components, and B turned onto A by a rotation before the same projection.
+
+    Args:
+        x: (n, p) activations of A.
+        y: (n, q) activations of B, the same samples.
+        neighbors: k for the neighborhood overlap; bounded by n - 1.
+
+    Raises:
+        InvalidInput: different samples, fewer than 3, or a layer that does not vary.
+
+    Source:
+        Gower, "Generalized Procrustes analysis", 1975 (rotation and scaling; reflections allowed).
+    """
+    a, b = (_unit_shape(np.asarray(z, dtype=np.float64)) for z in (x, y))
+    if len(a) != len(b) or len(a) < 3:
+        raise InvalidInput("Two maps need the same samples, at least three of them.")
+    width = max(a.shape[1], b.shape[1])
+    a, b = (np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in (a, b))
+    left, singular, right = np.linalg.svd(b.T @ a, full_matrices=False)
+    # B in A's frame; the scale that brings it closest is the sum of the singular values.
+    turned = b @ (left @ right)
+    disparity = float(np.clip(1.0 - singular.sum() ** 2, 0.0, 1.0))
+    _, spread, axes = np.linalg.svd(a, full_matrices=False)
+    signs = np.sign((a @ axes[:2].T)[np.abs(a @ axes[:2].T).argmax(0), [0, 1]])
+    axes = axes[:2] * np.where(signs == 0, 1.0, signs)[:, None]
+    k = min(neighbors, len(a) - 1)
+    scale = np.sqrt(len(a))
+    return SampleMaps(
+        a @ axes.T * scale, turned @ axes.T * scale, disparity, float(np.square(spread[:2]).sum()),
+        float(np.square(turned @ axes.T).sum()), neighborhood_overlap(a, b, k), k,
+    )  # fmt: skip
+
+
+def neighborhood_overlap(x: NDArray[np.float64], y: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """(n,) share of each sample's k nearest neighbors (Euclidean, itself excluded) that x and y have in common."""
+    nearest = []
+    for z in (x, y):
+        squares = np.square(z).sum(1)
+        d = squares[:, None] + squares - 2 * z @ z.T
+        np.fill_diagonal(d, np.inf)
+        chosen = np.zeros(d.shape, dtype=bool)
+        np.put_along_axis(chosen, np.argpartition(d, k - 1, axis=1)[:, :k], True, axis=1)
+        nearest.append(chosen)
+    return np.asarray((nearest[0] & nearest[1]).sum(1) / k)
+
+
+def _unit_shape(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    if x.ndim != 2 or not len(x):
+        raise InvalidInput("Activations must be samples by units.")
+    moved = x - x.mean(0)
+    norm = float(np.linalg.norm(moved))
+    if norm <= 1e-10 * max(float(np.linalg.norm(x)), 1e-300):
+        raise InvalidInput(
+            "Every unit of one of these layers is constant on these samples, so there is no map."
+        )
+    return np.asarray(moved / norm)
