@@ -149,6 +149,29 @@ def _counted(
     return {name: costs.counted(name, rows) for name in objectives if name in COUNTED}
 
 
+def predictions(
+    supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData, split: str
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """What subnets answer on a split: yields (row index, (n,) predicted classes), in the order of the walk.
+
+    Args:
+        supernet: whose subnets.
+        rows: (m, d) canonical architectures, all different.
+        data: images; must hold the split.
+        split: "validation" or "test".
+
+    Raises:
+        InvalidInput: the data lack the split.
+    """
+    if split not in data.spans:
+        raise InvalidInput(f"The evaluation data lacks the {split} split.")
+    if not len(rows):
+        return
+    with torch.inference_mode():
+        for position, logits in _logits(supernet, rows, data):
+            yield position, logits[data.spans[split]].argmax(1).numpy()
+
+
 # --- the walk -----------------------------------------------------------------------------------
 
 
