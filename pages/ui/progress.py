@@ -19,6 +19,8 @@ KINDS = {
     "train_supernet": "Training",
     "search_front": "Search",
     "evaluate_table": "Evaluation",
+    "map_models": "Map",
+    "connect_models": "Mixing",
     "train_alone": "Training alone",
 }
 _COLORS = {

@@ -1,0 +1,100 @@
+"""The same samples as two models see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InvalidInput
+from core.workflows.activations import ProbeChoice, activations, common_probe, logits
+from core.workflows.models import Model
+
+if TYPE_CHECKING:
+    from core.datasets.probe import Probe
+    from core.geometry.embedding import SampleMaps
+
+_RINGED_SHARE = 0.05
+_MARGIN = 1.08
+
+
+@dataclass(frozen=True, eq=False)
+class SampleView:
+    """What the page shows of two layers' samples.
+
+    Attributes:
+        maps: coordinates and overlaps.
+        probe: the samples.
+        least_alike: rows, those whose neighborhoods agree least first.
+        ringed: (n,) the first 5 % of them.
+        bounds: common range of all axes.
+        answers: (2, n) classes answered by A and B.
+        chance: expected neighbor overlap of unrelated samples.
+    """
+
+    maps: SampleMaps
+    probe: Probe
+    least_alike: NDArray[np.intp]
+    ringed: NDArray[np.bool_]
+    bounds: tuple[float, float]
+    answers: NDArray[np.int64]
+    chance: float
+
+    def captions(self, rows: NDArray[np.intp]) -> tuple[list[str], list[bool]]:
+        """(class and both answers, whether one of them is wrong) of some samples."""
+        names, y = self.probe.classes, self.probe.y
+        texts = [
+            f"{names[y[r]]} · A {names[self.answers[0, r]]} · B {names[self.answers[1, r]]}" for r in rows
+        ]
+        return texts, [bool((self.answers[:, r] != y[r]).any()) for r in rows]
+
+
+def sample_view(
+    a: Model, b: Model, layer_a: str, layer_b: str, pooling: str, choice: ProbeChoice
+) -> SampleView:
+    """Put the samples of two layers into one frame.
+
+    Raises:
+        InvalidInput: positions are samples (there is no image per dot then), a layer is constant or too
+            large, or the models' data differ.
+    """
+    if pooling == "positions":
+        raise InvalidInput(
+            "With positions as samples a dot is no image; choose pooled or flattened features."
+        )
+    return _view(a.key, b.key, layer_a, layer_b, pooling, choice, _Pair(a, b))
+
+
+class _Pair:
+    """Carries two models past a cache that is keyed by their keys."""
+
+    def __init__(self, a: Model, b: Model) -> None:
+        self.a, self.b = a, b
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Pair)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=32)
+def _view(
+    key_a: str, key_b: str, layer_a: str, layer_b: str, pooling: str, choice: ProbeChoice, models: _Pair
+) -> SampleView:
+    from core.geometry.embedding import sample_maps
+
+    a, b = models.a, models.b
+    probe = common_probe(a, b, choice)
+    maps = sample_maps(activations(a, probe, layer_a, pooling), activations(b, probe, layer_b, pooling))
+    least_alike = np.argsort(maps.overlap, kind="stable")
+    ringed = np.zeros(len(probe), dtype=bool)
+    ringed[least_alike[: max(1, int(_RINGED_SHARE * len(probe)))]] = True
+    reach = _MARGIN * float(max(np.abs(maps.a).max(), np.abs(maps.b).max()))
+    answers = np.stack([logits(model, probe).argmax(1) for model in (a, b)])
+    return SampleView(
+        maps, probe, least_alike, ringed, (-reach, reach), answers, maps.neighbors / max(1, len(probe) - 1)
+    )

@@ -1,0 +1,131 @@
+"""Equally good: all subnets within a tolerance of the best, and how differently they decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.finished import finished
+from core.plots.names import for_markdown
+from core.plots.pictures import image_strip
+from core.plots.rashomon import swarm_figure
+from core.workflows import library, rashomon_view
+from core.workflows.library import SupernetEntry
+from core.workflows.models import subnet_id
+from core.workflows.rashomon_view import RashomonView
+from pages.ui import resources
+from pages.ui.front_chart import picked_id
+from pages.ui.setup import note
+from pages.ui.similarity.selection import Compared
+from pages.ui.subnet_card import html_table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_SWARM = "rashomon-swarm"
+_STEPS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+
+
+def panel(view: Compared) -> None:
+    """The set of A's supernet."""
+    st.caption(
+        "Many subnets are as good as the best. Do they also decide alike? All subnets whose validation accuracy is "
+        "within the tolerance of the best, from the complete table: a Rashomon set, known exactly."
+    )
+    tolerance = st.select_slider(
+        "Tolerance, points of accuracy",
+        _STEPS,
+        value=1.0,
+        key="sim-tolerance",
+        format_func=lambda v: f"{v:g}",
+    )
+    try:
+        entry = library.find(resources.store_or_none(), view.a.supernet_id)
+        with st.spinner("Counting…"):
+            found = rashomon_view.rashomon_view(entry, tolerance / 100, view.probe.seed)
+    except CoreError as error:
+        st.info(for_markdown(error, 600), icon=":material/table:")
+        return
+    _headline(found)
+    _decide(entry, tolerance, view)
+    _what_matters(entry, found, tolerance)
+
+
+def _headline(found: RashomonView) -> None:
+    parts = [
+        (f"{found.size:,}", f"of {found.total:,} subnets reach {found.threshold:.1%}"),
+        (f"{found.best_accuracy:.1%}", f"the best, {found.best}"),
+        (f"{found.saving:.1f}×", f"fewer MACs: {found.cheapest}, the cheapest of the set"),
+    ]
+    st.html(
+        f'<div class="ps-headline">{"".join(f"<div><b>{v}</b><span>{t}</span></div>" for v, t in parts)}</div>'
+    )
+
+
+def _decide(entry: SupernetEntry, tolerance: float, view: Compared) -> None:
+    try:
+        with st.spinner("Asking the members…", show_time=True):
+            decided = rashomon_view.decisions(entry, tolerance / 100, view.probe.seed)
+    except CoreError as error:
+        st.warning(for_markdown(error, 600))
+        return
+    found = decided.found
+    html_table(
+        [
+            {"how differently they decide": "ambiguity", "": "images on which some member contradicts the best", "share": f"{found.ambiguity:.1%}"},
+            {"how differently they decide": "discrepancy", "": "images on which the most different member does", "share": f"{found.discrepancy:.1%}"},
+            {"how differently they decide": "pairwise", "": "images on which two members disagree, on average", "share": f"{found.pairwise:.1%}"},
+        ]
+    )  # fmt: skip
+    images, captions, wrong = decided.pictures(12)
+    if captions:
+        st.caption(
+            "The most contested images: class, share of members against the best, what most of them say. Framed: the best is wrong."
+        )
+        st.html(image_strip(images, captions, size=60, marked=wrong))
+    asked = (
+        "all members"
+        if decided.voters == len(_ids(entry, tolerance, view))
+        else f"{decided.voters} members, drawn with seed {view.probe.seed}"
+    )
+    note(f"Decisions of {asked} on {len(decided.reference):,} validation images of {decided.dataset.title}.")
+
+
+def _ids(entry: SupernetEntry, tolerance: float, view: Compared) -> tuple[str, ...]:
+    return rashomon_view.rashomon_view(entry, tolerance / 100, view.probe.seed).member_ids
+
+
+def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float) -> None:
+    st.markdown("**What matters to them**")
+    st.plotly_chart(
+        _swarm(f"{entry.revision}-{tolerance}", found), key=_SWARM, on_select=lambda: _remember(entry), selection_mode="points",
+        width="stretch", config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+        alt="Swarm: importance of every choice to every member of the set; click a dot to make that subnet model B.",
+    )  # fmt: skip
+    drawn = (
+        ""
+        if len(found.drawn) == found.size
+        else f" {len(found.drawn)} of {found.size:,} members are drawn, with a seed."
+    )
+    note(
+        "One dot per member and choice: the accuracy it would lose if that choice alone took another option, the mean over "
+        f"the options, exact from the table. Click a dot: that subnet becomes model B.{drawn}"
+    )
+    pairs = [p for p in found.pairs if abs(p[2]) >= 5e-5][:6]
+    if pairs:
+        st.caption(
+            "Strongest interactions: the loss when both choices change, minus the sum of the losses when either does."
+        )
+        html_table([{"choices": f"{a} and {b}", "points": f"{100 * s:+.2f}"} for a, b, s in pairs])
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _swarm(key: str, _found: RashomonView) -> go.Figure:
+    return finished(swarm_figure(_found.choices, _found.importance, _found.accuracy, _found.drawn))
+
+
+def _remember(entry: SupernetEntry) -> None:
+    if picked := picked_id(st.session_state.get(_SWARM)):
+        st.session_state["sim-pick-b"] = subnet_id(entry, picked)

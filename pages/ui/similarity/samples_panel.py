@@ -1,0 +1,117 @@
+"""Samples: the same images as both networks see them, in one frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.finished import finished
+from core.plots.maps import sample_map
+from core.plots.names import for_markdown
+from core.plots.pictures import image_strip
+from core.workflows import sample_view
+from core.workflows.models import Model, load_model
+from core.workflows.sample_view import SampleView
+from pages.ui import resources
+from pages.ui.setup import note
+from pages.ui.similarity.selection import Compared
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_KEYS = {"a": "samples-a", "b": "samples-b"}
+_SELECTED = "sim-samples"
+_MOST_PICTURES = 24
+
+
+def panel(view: Compared) -> None:
+    """Two maps and the selected images."""
+    st.caption(
+        "Each dot is an image, placed by the selected layer of A (left) and of B (right, turned to lie on A as well as it "
+        "can). Draw around some dots to see those images and what both networks answer."
+    )
+    store = resources.store_or_none()
+    try:
+        a, b = (load_model(store, m.model_id) for m in (view.a, view.b))
+        found = sample_view.sample_view(a, b, view.layer_a, view.layer_b, view.pooling, view.probe)
+    except CoreError as error:
+        st.info(for_markdown(error, 600), icon=":material/block:")
+        return
+    maps = found.maps
+    parts = [
+        (f"{maps.disparity:.2f}", "disparity: 0 the same shape, 1 nothing in common"),
+        (
+            f"{maps.overlap.mean():.0%}",
+            f"of {maps.neighbors} nearest neighbors in common, chance {found.chance:.0%}",
+        ),
+        (
+            f"{maps.explained_a:.0%} and {maps.explained_b:.0%}",
+            "of the variance of A and B is in the drawing",
+        ),
+    ]
+    st.html(
+        f'<div class="ps-headline">{"".join(f"<div><b>{v}</b><span>{t}</span></div>" for v, t in parts)}</div>'
+    )
+    key = f"{a.key}-{b.key}-{view.layer_a}-{view.layer_b}-{view.pooling}-{view.probe}"
+    columns = st.columns(2, gap="small")
+    for column, side, model in zip(columns, "ab", (a, b), strict=True):
+        with column:
+            st.plotly_chart(
+                _figure(key, side, f"{side.upper()}: {model.info.short}", found), key=_KEYS[side], width="stretch",
+                on_select=lambda s=side: _remember(s), selection_mode=("lasso", "box", "points"),
+                config={"displaylogo": False}, alt=f"Map of the samples as model {side.upper()} sees them, colored by class.",
+            )  # fmt: skip
+    _selected(view, a, b, found)
+    note(
+        "First two principal components of A's layer; B after the best rotation and scaling (Procrustes), then the same "
+        "projection. Ringed: the 5 % of samples whose neighbors agree least. Two dimensions show only part of the "
+        "variance: read the disparity, which is measured in all of them."
+    )
+
+
+def _remember(side: str) -> None:
+    event: Any = st.session_state.get(_KEYS[side])
+    try:
+        points = event["selection"]["points"]
+        ids = [
+            int(p["customdata"][0] if not isinstance(p["customdata"], str) else p["customdata"])
+            for p in points
+            if p.get("customdata")
+        ]
+    except (KeyError, TypeError, ValueError, IndexError):
+        return
+    if ids:
+        st.session_state[_SELECTED] = tuple(dict.fromkeys(ids))[:1000]
+
+
+def _selected(view: Compared, a: Model, b: Model, found: SampleView) -> None:
+    ids = st.session_state.get(_SELECTED, ())
+    rows = found.probe.rows_of(ids)
+    with st.container(key="sample-images"):
+        if not len(rows):
+            st.caption("No images selected: these are the ones whose neighbors agree least.")
+            rows = found.least_alike[:12]
+        else:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(
+                    f"**{len(rows)}** images selected{', the first ones shown' if len(rows) > _MOST_PICTURES else ''}."
+                )
+                st.button("Clear", key="sample-clear", on_click=_clear, icon=":material/close:")
+        rows = rows[:_MOST_PICTURES]
+        captions, wrong = found.captions(rows)
+        st.html(image_strip(found.probe.x[rows], captions, size=60, marked=wrong))
+        st.caption("Class, then the answers of A and B. Framed: at least one of them is wrong.")
+
+
+def _clear() -> None:
+    st.session_state[_SELECTED] = ()
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _figure(key: str, side: str, title: str, _found: SampleView) -> go.Figure:
+    probe, points = _found.probe, _found.maps.a if side == "a" else _found.maps.b
+    return finished(
+        sample_map(points, probe.y, probe.ids, probe.classes, _found.ringed, _found.bounds, title=title)
+    )
