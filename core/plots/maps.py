@@ -86,7 +86,7 @@ def _natural(text: str) -> tuple[int, float, str]:
 
 def sample_map(
     points: NDArray[np.float64], y: NDArray[np.int64], ids: NDArray[np.int64], classes: Sequence[str],
-    ringed: NDArray[np.bool_], bounds: tuple[float, float], *, title: str,
+    ringed: NDArray[np.bool_], bounds: tuple[float, float, float, float], *, title: str,
 ) -> go.Figure:  # fmt: skip
     """Samples as one network sees them, colored by class.
 
@@ -96,7 +96,7 @@ def sample_map(
         ids: (n,) sample ids, the customdata (as text).
         classes: names.
         ringed: samples drawn with a ring.
-        bounds: range of both axes, so that two maps compare.
+        bounds: (left, right, bottom, top), the same for two maps that are compared.
         title: above the map.
 
     Returns:
@@ -117,9 +117,9 @@ def sample_map(
         marker={"size": 14, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 1.5}},
         unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
-    axis = {"showticklabels": False, "ticks": "", "zeroline": False, "range": list(bounds)}
-    figure.update_xaxes(axis)
-    figure.update_yaxes(axis, scaleanchor="x")
+    axis = {"showticklabels": False, "ticks": "", "zeroline": False}
+    figure.update_xaxes(axis, range=list(bounds[:2]))
+    figure.update_yaxes(axis, range=list(bounds[2:]))
     figure.update_layout(
         height=470, margin={"l": 10, "r": 10, "t": 34, "b": 10}, hovermode="closest", dragmode="lasso",
         title={"text": for_figure(title), "font": {"size": 14}}, legend={"orientation": "h", "y": -0.04, "x": 0},

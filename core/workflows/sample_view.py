@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.geometry.embedding import SampleMaps
 
 _RINGED_SHARE = 0.05
-_MARGIN = 1.08
+_MARGIN = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class SampleView:
         probe: the samples.
         least_alike: rows, those whose neighborhoods agree least first.
         ringed: (n,) the first 5 % of them.
-        bounds: common range of all axes.
+        bounds: (left, right, bottom, top), common to both maps.
         answers: (2, n) classes answered by A and B.
         chance: expected neighbor overlap of unrelated samples.
     """
@@ -39,7 +39,7 @@ class SampleView:
     probe: Probe
     least_alike: NDArray[np.intp]
     ringed: NDArray[np.bool_]
-    bounds: tuple[float, float]
+    bounds: tuple[float, float, float, float]
     answers: NDArray[np.int64]
     chance: float
 
@@ -93,8 +93,14 @@ def _view(
     least_alike = np.argsort(maps.overlap, kind="stable")
     ringed = np.zeros(len(probe), dtype=bool)
     ringed[least_alike[: max(1, int(_RINGED_SHARE * len(probe)))]] = True
-    reach = _MARGIN * float(max(np.abs(maps.a).max(), np.abs(maps.b).max()))
+    bounds = _bounds(np.concatenate([maps.a, maps.b]))
     answers = np.stack([logits(model, probe).argmax(1) for model in (a, b)])
     return SampleView(
-        maps, probe, least_alike, ringed, (-reach, reach), answers, maps.neighbors / max(1, len(probe) - 1)
+        maps, probe, least_alike, ringed, bounds, answers, maps.neighbors / max(1, len(probe) - 1)
     )
+
+
+def _bounds(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    (left, bottom), (right, top) = points.min(0).tolist(), points.max(0).tolist()
+    across, up = _MARGIN * (right - left), _MARGIN * (top - bottom)
+    return left - across, right + across, bottom - up, top + up

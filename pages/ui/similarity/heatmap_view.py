@@ -85,7 +85,7 @@ def cell_card(comparison: ModelComparison, layer_a: str, layer_b: str) -> None:
         f'<p class="ps-note">{sizes}; {html.escape(comparison.probe.title)}, {comparison.probe.split} images.</p>'
     )
     with st.container(border=True):
-        st.markdown(f"**{for_markdown(measure.label)}**: {for_markdown(measure.ignores, 400)}")
+        st.markdown(f"**What {for_markdown(measure.label)} ignores**: {for_markdown(measure.ignores, 400)}")
         st.markdown(f"**When to distrust it**: {for_markdown(measure.distrust, 400)}")
         st.caption(f"{_notices(measure)} {for_markdown(measure.source, 300)}")
 
