@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
 from core.seeding import torch_seed
+from core.similarity.base import Undefined
+from core.similarity.centering import reduced, unit_norm
 
 _ROUNDING = 1e-12
 
@@ -145,6 +147,62 @@ class SampleMaps:
     neighbors: int
 
 
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """The plane of a reference's first two principal components, for any network on the same samples.
+
+    Attributes:
+        reference: (n, w) the reference, centered, of norm one, in at most n dimensions.
+        axes: (2, w) its first two principal directions, signs fixed by its farthest samples.
+    """
+
+    reference: NDArray[np.float64]
+    axes: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, reference: ArrayLike) -> Projection:
+        """The projection that the activations (n, p) of one layer define.
+
+        Raises:
+            InvalidInput: fewer than 3 samples, or no unit varies.
+        """
+        x = _unit_shape(np.asarray(reference, dtype=np.float64))
+        directions = np.linalg.svd(x, full_matrices=False)[2][:2]
+        axes = np.vstack([directions, np.zeros((2 - len(directions), x.shape[1]))])
+        drawn = x @ axes.T
+        signs = np.sign(drawn[np.abs(drawn).argmax(0), [0, 1]])
+        return cls(x, axes * np.where(signs == 0, 1.0, signs)[:, None])
+
+    def points(self) -> NDArray[np.float64]:
+        """(n, 2) the reference's own samples; in all dimensions their root-mean-square distance to the center is one."""
+        return np.asarray(self.reference @ self.axes.T * np.sqrt(len(self.reference)))
+
+    def transform(self, other: ArrayLike) -> tuple[NDArray[np.float64], float]:
+        """Another layer turned onto the reference, then projected with it.
+
+        Args:
+            other: (n, q) activations for the same samples; the narrower of both is padded with zeros.
+
+        Returns:
+            (n, 2) points, and the disparity: what the best rotation and scale leave between both, 0 to 1.
+
+        Raises:
+            InvalidInput: other samples, or no unit varies.
+
+        Source:
+            Schönemann, 1966 (orthogonal Procrustes, reflections allowed); Gower, 1975 (the disparity).
+        """
+        moving = _unit_shape(np.asarray(other, dtype=np.float64))
+        if len(moving) != len(self.reference):
+            raise InvalidInput("Two maps need the same samples, at least three of them.")
+        width = max(moving.shape[1], self.reference.shape[1])
+        fixed, moving = (np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in (self.reference, moving))
+        left, singular, right = np.linalg.svd(moving.T @ fixed)
+        axes = np.pad(self.axes, ((0, 0), (0, width - self.axes.shape[1])))
+        points = moving @ (left @ (right @ axes.T)) * np.sqrt(len(moving))
+        return np.asarray(points), float(np.clip(1.0 - singular.sum() ** 2, 0.0, 1.0))
+
+
 def sample_maps(x: ArrayLike, y: ArrayLike, *, neighbors: int = 10) -> SampleMaps:
     """A's first two principal components, and B turned onto A by a rotation before the same projection.
 
@@ -155,28 +213,14 @@ def sample_maps(x: ArrayLike, y: ArrayLike, *, neighbors: int = 10) -> SampleMap
 
     Raises:
         InvalidInput: different samples, fewer than 3, or a layer that does not vary.
-
-    Source:
-        Gower, "Generalized Procrustes analysis", 1975 (rotation and scaling; reflections allowed).
     """
-    a, b = (_unit_shape(np.asarray(z, dtype=np.float64)) for z in (x, y))
-    if len(a) != len(b) or len(a) < 3:
-        raise InvalidInput("Two maps need the same samples, at least three of them.")
-    width = max(a.shape[1], b.shape[1])
-    a, b = (np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in (a, b))
-    left, singular, right = np.linalg.svd(b.T @ a, full_matrices=False)
-    # B in A's frame; the scale that brings it closest is the sum of the singular values.
-    turned = b @ (left @ right)
-    disparity = float(np.clip(1.0 - singular.sum() ** 2, 0.0, 1.0))
-    _, spread, axes = np.linalg.svd(a, full_matrices=False)
-    signs = np.sign((a @ axes[:2].T)[np.abs(a @ axes[:2].T).argmax(0), [0, 1]])
-    axes = axes[:2] * np.where(signs == 0, 1.0, signs)[:, None]
-    k = min(neighbors, len(a) - 1)
-    scale = np.sqrt(len(a))
-    return SampleMaps(
-        a @ axes.T * scale, turned @ axes.T * scale, disparity, float(np.square(spread[:2]).sum()),
-        float(np.square(turned @ axes.T).sum()), neighborhood_overlap(a, b, k), k,
-    )  # fmt: skip
+    projection = Projection.fit(x)
+    a, (b, disparity) = projection.points(), projection.transform(y)
+    n = len(a)
+    k = min(neighbors, n - 1)
+    overlap = neighborhood_overlap(projection.reference, _unit_shape(np.asarray(y, dtype=np.float64)), k)
+    share_a, share_b = (float(np.square(z).sum() / n) for z in (a, b))
+    return SampleMaps(a, b, disparity, share_a, share_b, overlap, k)
 
 
 def neighborhood_overlap(x: NDArray[np.float64], y: NDArray[np.float64], k: int) -> NDArray[np.float64]:
@@ -193,12 +237,10 @@ def neighborhood_overlap(x: NDArray[np.float64], y: NDArray[np.float64], k: int)
 
 
 def _unit_shape(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    if x.ndim != 2 or not len(x):
-        raise InvalidInput("Activations must be samples by units.")
-    moved = x - x.mean(0)
-    norm = float(np.linalg.norm(moved))
-    if norm <= 1e-10 * max(float(np.linalg.norm(x)), 1e-300):
-        raise InvalidInput(
-            "Every unit of one of these layers is constant on these samples, so there is no map."
-        )
-    return np.asarray(moved / norm)
+    """Centered, of norm one; wider than samples, turned into as many dimensions as there are samples."""
+    if x.ndim != 2 or len(x) < 3:
+        raise InvalidInput("Two maps need the same samples, at least three of them.")
+    try:
+        return reduced(unit_norm(x))
+    except Undefined as error:
+        raise InvalidInput(str(error)) from error

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from scipy.spatial import procrustes
 from scipy.spatial.distance import pdist, squareform
+from sklearn.decomposition import PCA
 
 from core.errors import InvalidInput
-from core.geometry.embedding import classical_mds, neighborhood_overlap, sample_maps, umap_of_distances
+from core.geometry.embedding import (
+    Projection,
+    classical_mds,
+    neighborhood_overlap,
+    sample_maps,
+    umap_of_distances,
+)
 
 
 @pytest.fixture
@@ -71,6 +78,35 @@ def test_widths_may_differ() -> None:
     wide = np.hstack([x, np.zeros((60, 5))]) @ np.linalg.qr(rng.standard_normal((8, 8)))[0]
     for pair in ((x, wide), (wide, x)):
         assert sample_maps(*pair).disparity < 1e-12
+
+
+def test_a_projection_of_its_reference_is_principal_components() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((50, 6)) * [5, 3, 1, 1, 1, 1] + 2
+    projection = Projection.fit(x)
+    moved, disparity = projection.transform(x)
+    assert disparity < 1e-12
+    assert np.allclose(moved, projection.points(), atol=1e-10)
+    expected = PCA(2).fit_transform(x) / np.linalg.norm(x - x.mean(0)) * np.sqrt(50)
+    assert np.allclose(np.abs(moved), np.abs(expected), atol=1e-10)
+
+
+def test_more_units_than_samples_is_the_same_map() -> None:
+    rng = np.random.default_rng(8)
+    x, y = rng.standard_normal((30, 200)), rng.standard_normal((30, 90))
+    found = sample_maps(x, y)
+    assert found.disparity == pytest.approx(procrustes(x, np.pad(y, ((0, 0), (0, 110))))[2], abs=1e-10)
+    assert np.allclose(
+        np.abs(found.a), np.abs(PCA(2).fit_transform(x)) / np.linalg.norm(x - x.mean(0)) * np.sqrt(30)
+    )
+
+
+def test_one_unit_is_a_line() -> None:
+    x = np.arange(12.0)[:, None]
+    found = sample_maps(x, np.hstack([-x, x]))
+    assert found.disparity < 1e-12
+    assert np.allclose(found.a[:, 1], 0)
+    assert np.allclose(found.a, found.b)
 
 
 def test_overlap_by_brute_force() -> None:
