@@ -119,6 +119,29 @@ def as_rows(output: Tensor, pooling: str) -> Tensor:
     return _pooled(output, pooling)
 
 
+def inputs_of(net: nn.Module, images: NDArray[np.float32], layer: str) -> NDArray[np.float32]:
+    """What enters one layer: its first input, (n, ...) float32, for images (n, c, h, w).
+
+    Raises:
+        InvalidInput: there is no such layer.
+    """
+    modules = dict(net.named_modules())
+    if layer not in modules:
+        raise InvalidInput(f"This network has no layer {layer!r}.")
+    parts: list[Tensor] = []
+    with _evaluating(net):
+        hook = modules[layer].register_forward_pre_hook(
+            lambda _module, inputs: parts.append(inputs[0].detach())
+        )
+        try:
+            for start in range(0, len(images), _BATCH):
+                net(_tensor(images[start : start + _BATCH]))
+        finally:
+            hook.remove()
+    entered: NDArray[np.float32] = torch.cat(parts).float().numpy()
+    return entered
+
+
 def logits(net: nn.Module, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the network answers: (n, classes) float32 for images (n, c, h, w)."""
     with _evaluating(net):
