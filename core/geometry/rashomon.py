@@ -72,7 +72,7 @@ def multiplicity(predictions: ArrayLike, reference: ArrayLike, n_classes: int) -
         InvalidInput: no members or no samples.
 
     Source:
-        Marx et al., 2020, definitions 3 and 4.
+        Marx, Calmon, Ustun, 2020 (ambiguity and discrepancy over a level set).
     """
     votes, own = np.asarray(predictions, dtype=np.int64), np.asarray(reference, dtype=np.int64)
     if votes.ndim != 2 or not votes.size or own.shape != votes.shape[1:]:
@@ -160,7 +160,7 @@ def interactions(table: CompleteTable, members: ArrayLike) -> NDArray[np.float64
     choices add up, positive where losing both hurts more than the sum.
 
     Source:
-        Li et al., 2024, eq. 2 (feature interaction score), over choices.
+        Li et al., 2024 (feature interaction score: joint effect minus single effects), over choices.
     """
     rows = table.rows[np.asarray(members, dtype=np.intp)]
     d = rows.shape[1]

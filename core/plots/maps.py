@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,7 +14,7 @@ from core.plots.names import for_figure
 
 def model_map(
     points: NDArray[np.float64], ids: Sequence[str], titles: Sequence[str], values: Sequence[float | str],
-    *, label: str, percent: bool = False, named: Mapping[str, str] | None = None,
+    *, label: str, percent: bool = False, named: Mapping[str, str] | None = None, alone: Sequence[bool] = (),
 ) -> go.Figure:  # fmt: skip
     """Networks as points; near means alike.
 
@@ -22,37 +22,27 @@ def model_map(
         points: (n, 2).
         ids: model ids, the customdata.
         titles: for the hover text.
-        values: one number per network, or one option (a text), for the color.
+        values: one number per network (NaN is drawn grey), or one option (a text), for the color.
         label: what the values are.
         percent: whether numbers are fractions, drawn in percent.
         named: ids that are written beside their point, id -> text.
+        alone: which networks were trained alone; drawn as stars where the color is a number.
 
     Returns:
-        One trace, and one of names; axes have no unit and equal scales.
+        A trace of numbers and one of what has none, or a trace per option; then one of names. Axes have no
+        unit and equal scales.
     """
-    numbers = [v for v in values if not isinstance(v, str)]
     figure = go.Figure()
-    if len(numbers) == len(values):
-        shown = [float(v) * (100 if percent else 1) for v in numbers]
-        text = [f"{v:.2f} %" if percent else f"{v:,.4g}" for v in shown]
-        title = f"{label} (%)" if percent else label
-        marker = {"size": 11, "color": shown, "colorscale": "Cividis",
-                  "colorbar": {"title": {"text": for_figure(title), "side": "right"}, "thickness": 12, "outlinewidth": 0}}  # fmt: skip
-        _points(figure, points, range(len(ids)), ids, titles, text, label, marker, "networks")
+    if any(isinstance(v, str) for v in values):
+        _options(figure, points, ids, titles, [str(v) for v in values], label)
     else:
-        options = sorted({str(v) for v in values}, key=_natural)
-        for k, option in enumerate(options):
-            rows = [i for i, v in enumerate(values) if str(v) == option]
-            marker = {"size": 11, "color": style.CATEGORICAL[k % 8], "symbol": style.SYMBOLS[k % 6]}
-            _points(
-                figure, points, rows, ids, titles, [option] * len(ids), label, marker, f"{label} {option}"
-            )
-    if named:
-        at = [ids.index(i) for i in named if i in ids]
+        _numbers(figure, points, ids, titles, np.array(values, float), label, percent, alone)
+    if at := [list(ids).index(i) for i in named or {} if i in ids]:
         figure.add_scatter(
-            x=points[at, 0], y=points[at, 1], mode="markers+text", text=[named[ids[i]] for i in at], name="selected",
+            x=points[at, 0], y=points[at, 1], mode="markers+text", text=[(named or {})[ids[i]] for i in at], name="selected",
             textposition="top center", textfont={"color": style.SELECTED, "size": 13}, hoverinfo="skip", showlegend=False,
             marker={"size": 18, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 2}},
+            unselected={"marker": {"opacity": 1}, "textfont": {"color": style.SELECTED}},
         )  # fmt: skip
     axis = {"showticklabels": False, "ticks": "", "zeroline": False, "title": None}
     figure.update_xaxes(axis)
@@ -62,6 +52,36 @@ def model_map(
         legend={"orientation": "h", "y": 1.08, "x": 0},
     )  # fmt: skip
     return figure
+
+
+def _numbers(
+    figure: go.Figure, points: NDArray[np.float64], ids: Sequence[str], titles: Sequence[str],
+    values: NDArray[np.float64], label: str, percent: bool, alone: Sequence[bool],
+) -> None:  # fmt: skip
+    shown = values * (100 if percent else 1)
+    text = ["not measured" if np.isnan(v) else f"{v:.2f} %" if percent else f"{v:,.4g}" for v in shown]
+    symbols = ["star" if k < len(alone) and alone[k] else "circle" for k in range(len(ids))]
+    known, unknown = np.flatnonzero(np.isfinite(shown)), np.flatnonzero(~np.isfinite(shown))
+    if len(known):
+        bar = {"title": {"text": for_figure(f"{label} (%)" if percent else label), "side": "right"}}
+        marker = {
+            "size": 11, "color": shown[known].tolist(), "colorscale": "Cividis", "symbol": [symbols[k] for k in known],
+            "colorbar": bar | {"thickness": 12, "outlinewidth": 0},
+        }  # fmt: skip
+        _points(figure, points, known.tolist(), ids, titles, text, label, marker, "networks")
+    if len(unknown):
+        marker = {"size": 11, "color": style.DOMINATED, "symbol": [symbols[k] for k in unknown]}
+        _points(figure, points, unknown.tolist(), ids, titles, text, label, marker, "not measured")
+
+
+def _options(
+    figure: go.Figure, points: NDArray[np.float64], ids: Sequence[str], titles: Sequence[str],
+    values: Sequence[str], label: str,
+) -> None:  # fmt: skip
+    for k, option in enumerate(sorted(set(values), key=_natural)):
+        rows = [i for i, v in enumerate(values) if v == option]
+        marker = {"size": 11, "color": style.CATEGORICAL[k % 8], "symbol": style.SYMBOLS[k % 6]}
+        _points(figure, points, rows, ids, titles, values, label, marker, f"{label} {option}")
 
 
 def _points(
@@ -87,6 +107,7 @@ def _natural(text: str) -> tuple[int, float, str]:
 def sample_map(
     points: NDArray[np.float64], y: NDArray[np.int64], ids: NDArray[np.int64], classes: Sequence[str],
     ringed: NDArray[np.bool_], bounds: tuple[float, float, float, float], *, title: str,
+    selected: Collection[int] = (), edition: int = 0,
 ) -> go.Figure:  # fmt: skip
     """Samples as one network sees them, colored by class.
 
@@ -98,11 +119,14 @@ def sample_map(
         ringed: samples drawn with a ring.
         bounds: (left, right, bottom, top), the same for two maps that are compared.
         title: above the map.
+        selected: ids of samples that stand out when the map appears (selected on another map).
+        edition: another number makes the browser forget what was selected on this map.
 
     Returns:
         One trace per class, then one of rings.
     """
     figure = go.Figure()
+    wanted = np.isin(ids, list(selected))
     for k, name in enumerate(classes):
         rows = np.flatnonzero(y == k)
         figure.add_scatter(
@@ -111,6 +135,7 @@ def sample_map(
             marker={"size": 7, "color": style.CATEGORICAL[k % 8], "symbol": style.SYMBOLS[(k // 8 + k) % 6], "opacity": 0.8},
             hovertemplate=f"sample %{{customdata[0]}}<br>class {for_figure(name)}<extra></extra>",
             selected={"marker": {"opacity": 1, "size": 10}}, unselected={"marker": {"opacity": 0.25}},
+            selectedpoints=np.flatnonzero(wanted[rows]).tolist() if wanted.any() else None,
         )  # fmt: skip
     figure.add_scatter(
         x=points[ringed, 0], y=points[ringed, 1], mode="markers", name="neighbors differ most", hoverinfo="skip",
@@ -121,7 +146,7 @@ def sample_map(
     figure.update_xaxes(axis, range=list(bounds[:2]))
     figure.update_yaxes(axis, range=list(bounds[2:]))
     figure.update_layout(
-        height=470, margin={"l": 10, "r": 10, "t": 34, "b": 10}, hovermode="closest", dragmode="lasso",
+        height=470, margin={"l": 10, "r": 10, "t": 34, "b": 10}, hovermode="closest", dragmode="lasso", meta={"edition": edition},
         title={"text": for_figure(title), "font": {"size": 14}}, legend={"orientation": "h", "y": -0.04, "x": 0},
     )  # fmt: skip
     return figure

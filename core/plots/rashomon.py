@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,37 +12,43 @@ from core.plots import style
 from core.plots.names import for_figure
 
 _DOT = 0.012
-_STEP = 0.11
+_STEP, _MOST = 0.11, 0.42
 
 
 def beeswarm(
-    x: NDArray[np.float64], *, width: float = _DOT, step: float = _STEP, most: float = 0.42
+    x: NDArray[np.float64], *, reach: float, step: float = _STEP, most: float = _MOST
 ) -> NDArray[np.float64]:
-    """Offsets across the axis so that dots of equal diameter do not overlap; no chance is involved.
+    """Offsets across the axis so that no dot hides another; no chance is involved.
+
+    From left to right each dot takes the free lane nearest to the middle. Where there are too many for the room,
+    all lanes of the row move closer together.
 
     Args:
         x: (n,) positions along the axis.
-        width: diameter of a dot, as a share of the range of x.
-        step: diameter of a dot across the axis.
-        most: largest offset; dots that find no room within it share the edge.
+        reach: dots at most this far apart along the axis must not share a lane.
+        step: distance of lanes.
+        most: largest offset.
 
     Returns:
         (n,) offsets, the same for the same positions.
     """
-    offsets = np.zeros(len(x))
-    if not len(x):
-        return offsets
-    reach = width * max(float(np.ptp(x)), 1e-12)
-    candidates = [0.0]
-    for k in range(1, int(most / step) + 1):
-        candidates += [k * step, -k * step]
+    lanes = np.zeros(len(x), dtype=np.int64)
     placed: list[int] = []
     for i in np.argsort(x, kind="stable"):
-        near = {round(float(offsets[j]) / step) for j in placed if abs(x[j] - x[i]) < reach}
-        free = [c for c in candidates if round(c / step) not in near]
-        offsets[i] = free[0] if free else candidates[-1]
-        placed = [j for j in placed if abs(x[j] - x[i]) < reach] + [int(i)]
-    return offsets
+        placed = [j for j in placed if x[i] - x[j] <= reach]
+        taken = {int(lanes[j]) for j in placed}
+        lanes[i] = next(k for k in _outwards(len(placed)) if k not in taken)
+        placed.append(int(i))
+    widest = int(np.abs(lanes).max(initial=1))
+    return np.asarray(lanes * min(step, most / widest))
+
+
+def _outwards(n: int) -> Iterator[int]:
+    """0, 1, -1, 2, -2, ...: enough lanes for one more dot than n."""
+    yield 0
+    for k in range(1, n + 1):
+        yield k
+        yield -k
 
 
 def swarm_figure(
@@ -51,7 +57,7 @@ def swarm_figure(
     """One dot per member and choice; the first member is the reference and drawn as a star.
 
     Args:
-        choices: names, drawn from top to bottom by falling mean importance.
+        choices: names, from top to bottom by falling mean importance; those without a number are left out.
         importance: (members, choices) fall of the accuracy, fractions; NaN is left out.
         accuracy: (members,) fractions, for the color.
         ids: arch_ids, the customdata.
@@ -59,19 +65,17 @@ def swarm_figure(
     Returns:
         A trace of dots and one of stars; the x axis is in points of accuracy.
     """
-    order = sorted(
-        range(len(choices)),
-        key=lambda c: (
-            np.nan_to_num(np.nanmean(importance[:, c])) if np.isfinite(importance[:, c]).any() else -1.0
-        ),
-    )
+    shown = [c for c in range(len(choices)) if np.isfinite(importance[:, c]).any()]
+    order = sorted(shown, key=lambda c: float(np.nanmean(importance[:, c])))
+    finite = importance[np.isfinite(importance)] * 100
+    reach = _DOT * float(np.ptp(finite)) if len(finite) else 0.0
     dots: dict[str, list] = {"x": [], "y": [], "color": [], "id": [], "text": []}
     stars: dict[str, list] = {"x": [], "y": [], "id": [], "text": []}
     for row, choice in enumerate(order):
-        shown = np.flatnonzero(np.isfinite(importance[:, choice]))
-        x = importance[shown, choice] * 100
-        offsets = beeswarm(x)
-        for member, at, offset in zip(shown.tolist(), x, offsets, strict=True):
+        having = np.flatnonzero(np.isfinite(importance[:, choice]))
+        x = importance[having, choice] * 100
+        offsets = beeswarm(x, reach=reach)
+        for member, at, offset in zip(having.tolist(), x, offsets, strict=True):
             text = f"{for_figure(choices[choice])} of {for_figure(ids[member])}<br>{at:+.2f} points if it changed<br>accuracy {accuracy[member]:.2%}"
             target = stars if member == 0 else dots
             target["x"].append(float(at))
@@ -95,7 +99,7 @@ def swarm_figure(
     )  # fmt: skip
     figure.add_vline(0, line={"color": style.DOMINATED, "dash": "dot", "width": 1.5})
     figure.update_layout(
-        height=130 + 34 * len(choices), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        height=130 + 34 * len(order), margin={"l": 10, "r": 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.08, "x": 0}, hovermode="closest",
     )  # fmt: skip
     figure.update_xaxes(

@@ -190,15 +190,13 @@ def flat_map(found: Distances) -> Embedding:
 
 
 def colors(store: RunStore | None, entry: SupernetEntry, found: Distances, column: str) -> list[float | str]:
-    """An objective's number for each network (NaN where it was not measured), or a choice's option as text.
+    """An objective's number for each network (NaN: not measured), or a choice's option as text ("not used").
 
     A network trained alone has an accuracy of its own, and the costs of its architecture.
     """
     space = entry.space
     if column in space.names:
-        at = space.position[column]
-        options = space.choices[at].options
-        return [str(options[space.from_id(i)[at]]) if i else "another supernet" for i in found.arch_ids]
+        return [_option(entry, arch_id, column) for arch_id in found.arch_ids]
     table = library.table(entry)
     known = (
         dict(zip(table["arch_id"], table[column], strict=True))
@@ -210,6 +208,14 @@ def colors(store: RunStore | None, entry: SupernetEntry, found: Distances, colum
         own[m] if m in own else float(known.get(i, float("nan")))
         for m, i in zip(found.model_ids, found.arch_ids, strict=True)
     ]
+
+
+def _option(entry: SupernetEntry, arch_id: str, choice: str) -> str:
+    if not arch_id:
+        return "another supernet"
+    space = entry.space
+    arch, at = space.from_id(arch_id), space.position[choice]
+    return str(space.choices[at].options[arch[at]]) if space.is_active(arch, choice) else "not used"
 
 
 def _own_values(store: RunStore | None, found: Distances, column: str) -> dict[str, float]:

@@ -47,6 +47,7 @@ class RashomonView:
         choices: names of the choices.
         importance: (drawn, choices); NaN where a choice does not matter.
         pairs: (choice, choice, score), strongest interaction first.
+        in_pairs: how many members the scores are means of.
         cheapest: arch_id of the member with fewest MACs, and how many the reference has for one of its.
         saving: MACs of the reference over those of the cheapest.
     """
@@ -62,6 +63,7 @@ class RashomonView:
     choices: tuple[str, ...]
     importance: NDArray[np.float64]
     pairs: tuple[tuple[str, str, float], ...]
+    in_pairs: int
     cheapest: str
     saving: float
 
@@ -144,14 +146,15 @@ def _view(keyed: Keyed, tolerance: float, seed: int) -> RashomonView:
     complete = _complete(keyed)
     ids = table["arch_id"].to_numpy()
     space = entry.space
-    scores = interactions(complete, drawn[:_MOST_PAIRS])
+    in_pairs = _sample(members, _MOST_PAIRS, seed, "pairs")
+    scores = interactions(complete, in_pairs)
     macs = table["macs"].to_numpy(float) if "macs" in table else np.ones(len(table))
     cheapest = members[int(np.argmin(macs[members]))]
     return RashomonView(
         len(members), len(table), str(ids[members[0]]), float(accuracy[members[0]]),
         float(accuracy[members[0]] - tolerance), tuple(str(i) for i in ids[members]),
         tuple(str(i) for i in ids[drawn]), accuracy[drawn], tuple(space.names), importances(complete, drawn),
-        _strongest(scores, space.names), str(ids[cheapest]), float(macs[members[0]] / max(macs[cheapest], 1e-12)),
+        _strongest(scores, space.names), len(in_pairs), str(ids[cheapest]), float(macs[members[0]] / max(macs[cheapest], 1e-12)),
     )  # fmt: skip
 
 

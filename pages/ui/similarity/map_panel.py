@@ -41,7 +41,7 @@ def panel(view: Compared) -> None:
     """Choose a place, look, click."""
     st.caption(
         "Each dot is a subnet: those chosen above, members of the front, and random ones. Near dots hold the images "
-        "in nearly the same arrangement, up to rotation and scale. Click a dot: it becomes model B."
+        "in nearly the same arrangement, up to rotation and scale; a star was trained alone. Click a dot: it becomes model B."
     )
     store = resources.store_or_none()
     try:
@@ -61,7 +61,9 @@ def panel(view: Compared) -> None:
         column = st.selectbox(
             "Color", _columns(entry), format_func=_column_label, key="sim-map-color", width=210
         )
-        sample = st.number_input("Random subnets", 0, 150, 25, step=25, key="sim-map-sample", width=130)
+        sample = st.number_input(
+            "Random subnets", 0, maps.MOST_SAMPLED, 25, step=25, key="sim-map-sample", width=130
+        )
         method = st.segmented_control(
             "Map", ["Distances", "UMAP"], default="Distances", required=True, key="sim-map-method"
         )
@@ -70,6 +72,7 @@ def panel(view: Compared) -> None:
         supernet=entry.supernet_id, models=tuple(m.model_id for m in view.models), sample=int(sample), place=place,
         pooling=pooling, probe=view.probe,
     )  # fmt: skip
+    choice = maps.settled(entry, choice)
     if method == "UMAP":
         _umap(entry, choice, column, view)
         return
@@ -100,7 +103,11 @@ def _umap(entry: SupernetEntry, choice: MapChoice, column: str, view: Compared) 
         )  # fmt: skip
     watch(lambda: _progress(request), lambda: active(_runs(request)))
     if done:
-        found, points = _stored(done[0].run_id)
+        try:
+            found, points = _stored(done[0].run_id)
+        except CoreError as error:
+            st.warning(for_markdown(error, 600))
+            return
         _draw(entry, found, points, column, view, f"umap-{done[0].run_id}")
         note(
             f"UMAP of the angular distances, {request.neighbors} neighbors, {request.epochs} epochs, seed {request.seed}. "
@@ -145,7 +152,7 @@ def _figure(
     _found: Distances,
     _points: np.ndarray,
 ) -> go.Figure:
-    values = maps.colors(_entry, _found.arch_ids, column)
+    values = maps.colors(resources.store_or_none(), _entry, _found, column)
     percent = column in OBJECTIVES.names() and is_fraction(objective(column))
     return finished(
         model_map(
@@ -156,6 +163,7 @@ def _figure(
             label=_column_label(column),
             percent=percent,
             named=dict(named),
+            alone=[m.startswith("alone:") for m in _found.model_ids],
         )
     )
 

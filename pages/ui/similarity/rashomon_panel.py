@@ -49,8 +49,8 @@ def panel(view: Compared) -> None:
         st.info(for_markdown(error, 600), icon=":material/table:")
         return
     _headline(found)
-    _decide(entry, tolerance, view)
-    _what_matters(entry, found, tolerance)
+    _decide(entry, found, tolerance, view)
+    _what_matters(entry, found, tolerance, view.probe.seed)
 
 
 def _headline(found: RashomonView) -> None:
@@ -64,7 +64,7 @@ def _headline(found: RashomonView) -> None:
     )
 
 
-def _decide(entry: SupernetEntry, tolerance: float, view: Compared) -> None:
+def _decide(entry: SupernetEntry, view_of_set: RashomonView, tolerance: float, view: Compared) -> None:
     try:
         with st.spinner("Asking the members…", show_time=True):
             decided = rashomon_view.decisions(entry, tolerance / 100, view.probe.seed)
@@ -85,22 +85,18 @@ def _decide(entry: SupernetEntry, tolerance: float, view: Compared) -> None:
             "The most contested images: class, share of members against the best, what most of them say. Framed: the best is wrong."
         )
         st.html(image_strip(images, captions, size=60, marked=wrong))
-    asked = (
-        "all members"
-        if decided.voters == len(_ids(entry, tolerance, view))
-        else f"{decided.voters} members, drawn with seed {view.probe.seed}"
+    everyone = decided.voters == view_of_set.size
+    asked = "all members" if everyone else f"{decided.voters} members, drawn with seed {view.probe.seed}"
+    note(
+        f"Decisions of {asked} on {len(decided.reference):,} validation images of {decided.dataset.title}."
+        + ("" if everyone else " Ambiguity and discrepancy of the whole set are at least these.")
     )
-    note(f"Decisions of {asked} on {len(decided.reference):,} validation images of {decided.dataset.title}.")
 
 
-def _ids(entry: SupernetEntry, tolerance: float, view: Compared) -> tuple[str, ...]:
-    return rashomon_view.rashomon_view(entry, tolerance / 100, view.probe.seed).member_ids
-
-
-def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float) -> None:
+def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, seed: int) -> None:
     st.markdown("**What matters to them**")
     st.plotly_chart(
-        _swarm(f"{entry.revision}-{tolerance}", found), key=_SWARM, on_select=lambda: _remember(entry), selection_mode="points",
+        _swarm(f"{entry.revision}-{tolerance}-{seed}", found), key=_SWARM, on_select=lambda: _remember(entry), selection_mode="points",
         width="stretch", config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
         alt="Swarm: importance of every choice to every member of the set; click a dot to make that subnet model B.",
     )  # fmt: skip
@@ -116,7 +112,8 @@ def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float) -
     pairs = [p for p in found.pairs if abs(p[2]) >= 5e-5][:6]
     if pairs:
         st.caption(
-            "Strongest interactions: the loss when both choices change, minus the sum of the losses when either does."
+            "Strongest interactions: the loss when both choices change, minus the sum of the losses when either does; "
+            f"the mean over {found.in_pairs} members. Above zero, losing both hurts more than the sum."
         )
         html_table([{"choices": f"{a} and {b}", "points": f"{100 * s:+.2f}"} for a, b, s in pairs])
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _KEYS = {"a": "samples-a", "b": "samples-b"}
-_SELECTED = "sim-samples"
+_SELECTED, _SHOWN = "sim-samples", "sim-samples-shown"
+_MOST_SELECTED = 1000
 _MOST_PICTURES = 24
 
 
@@ -55,11 +56,13 @@ def panel(view: Compared) -> None:
         f'<div class="ps-headline">{"".join(f"<div><b>{v}</b><span>{t}</span></div>" for v, t in parts)}</div>'
     )
     key = f"{a.key}-{b.key}-{view.layer_a}-{view.layer_b}-{view.pooling}-{view.probe}"
+    shown = _shown(key)
     columns = st.columns(2, gap="small")
     for column, side, model in zip(columns, "ab", (a, b), strict=True):
         with column:
+            title = f"{side.upper()}: {model.info.short}"
             st.plotly_chart(
-                _figure(key, side, f"{side.upper()}: {model.info.short}", found), key=_KEYS[side], width="stretch",
+                _figure(key, side, title, shown[side], shown["edition"], found), key=_KEYS[side], width="stretch",
                 on_select=lambda s=side: _remember(s), selection_mode=("lasso", "box", "points"),
                 config={"displaylogo": False}, alt=f"Map of the samples as model {side.upper()} sees them, colored by class.",
             )  # fmt: skip
@@ -83,7 +86,7 @@ def _remember(side: str) -> None:
     except (KeyError, TypeError, ValueError, IndexError):
         return
     if ids:
-        st.session_state[_SELECTED] = tuple(dict.fromkeys(ids))[:1000]
+        _select(tuple(dict.fromkeys(ids))[:_MOST_SELECTED], other="b" if side == "a" else "a")
 
 
 def _selected(view: Compared, a: Model, b: Model, found: SampleView) -> None:
@@ -105,13 +108,38 @@ def _selected(view: Compared, a: Model, b: Model, found: SampleView) -> None:
         st.caption("Class, then the answers of A and B. Framed: at least one of them is wrong.")
 
 
+def _shown(key: str) -> dict[str, Any]:
+    """What both maps highlight when they appear; new layers start with the selection there is."""
+    shown: dict[str, Any] = st.session_state.get(_SHOWN, {})
+    if shown.get("key") != key:
+        selected = st.session_state.get(_SELECTED, ())
+        shown = {"key": key, "a": selected, "b": selected, "edition": 0}
+        st.session_state[_SHOWN] = shown
+    return shown
+
+
+def _select(ids: tuple[int, ...], other: str) -> None:
+    """Remember a selection made on one map and show it on the other.
+
+    A changed figure is a new chart, so the map under the pointer must stay as it is.
+    """
+    st.session_state[_SELECTED] = ids
+    st.session_state[_SHOWN] = {**st.session_state.get(_SHOWN, {}), other: ids}
+
+
 def _clear() -> None:
+    shown = st.session_state.get(_SHOWN, {})
     st.session_state[_SELECTED] = ()
+    st.session_state[_SHOWN] = {**shown, "a": (), "b": (), "edition": shown.get("edition", 0) + 1}
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _figure(key: str, side: str, title: str, _found: SampleView) -> go.Figure:
+def _figure(
+    key: str, side: str, title: str, selected: tuple[int, ...], edition: int, _found: SampleView
+) -> go.Figure:
     probe, points = _found.probe, _found.maps.a if side == "a" else _found.maps.b
-    return finished(
-        sample_map(points, probe.y, probe.ids, probe.classes, _found.ringed, _found.bounds, title=title)
-    )
+    figure = sample_map(
+        points, probe.y, probe.ids, probe.classes, _found.ringed, _found.bounds, title=title,
+        selected=selected, edition=edition,
+    )  # fmt: skip
+    return finished(figure)
