@@ -75,7 +75,9 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
         title={"text": "Stage, from the image to the answer"}, tickvals=places, zeroline=False, automargin=True,
         ticktext=[for_figure(s.label) for s in stages], range=[-0.5, max(len(stages), 1) - 0.5],
     )  # fmt: skip
-    figure.update_yaxes(title={"text": for_figure(measure)}, zeroline=False, automargin=True)
+    figure.update_yaxes(
+        title={"text": for_figure(measure)}, zeroline=False, automargin=True, range=_measured_range(stages)
+    )
     figure.update_layout(
         height=380,
         margin={"l": 8, "r": 12, "t": 32, "b": 8},
@@ -84,6 +86,15 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
         showlegend=True,
     )
     return finished(figure)
+
+
+def _measured_range(stages: Sequence[StageResult]) -> list[float] | None:
+    """The axis shows what was measured; with few seeds the band reaches far beyond what can occur."""
+    known = [v for s in stages for v in (*s.shared, *s.alone, s.null_mean) if math.isfinite(v)]
+    if not known:
+        return None
+    margin = max(0.12 * (max(known) - min(known)), 0.03)
+    return [min(known) - margin, max(known) + margin]
 
 
 def _range(values: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:
