@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 
-PAGES = ("supernets", "front", "search", "runs")
+PAGES = ("supernets", "front", "search", "similarity", "runs")
 
 
 def make_something_to_see(page: Any, address: str) -> None:
@@ -35,6 +35,16 @@ def take(page: Any, address: str, name: str, file: Path) -> None:
     page.screenshot(path=file)
 
 
+def panel(page: Any, address: str, tab: str, file: Path) -> None:
+    """One picture of a tab of the Similarity page, the tab at the top."""
+    page.goto(f"{address}/similarity")
+    page.get_by_role("tab", name=tab, exact=True).first.click()
+    page.wait_for_timeout(6000)
+    page.get_by_role("tab", name=tab, exact=True).first.evaluate("tab => tab.scrollIntoView()")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=file)
+
+
 def main(folder: Path) -> None:
     """Every page at 1440 pixels, the Front page in the dark and at 800 pixels as well."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,6 +59,7 @@ def main(folder: Path) -> None:
         make_something_to_see(page, address)
         for name in PAGES:
             take(page, address, name, folder / f"{name}.png")
+        panel(page, address, "Equally good", folder / "similarity-equally-good.png")
         dark = chromium.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="dark")
         take(dark, address, "front", folder / "front-dark.png")
         narrow = chromium.new_page(viewport={"width": 800, "height": 1400}, color_scheme="light")
