@@ -44,7 +44,7 @@ def unit_matrix(
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
-    every = max(1, max(rows, columns) // 24)
+    every = -(-max(rows, columns) // 16)
     figure.update_xaxes(
         axis, title={"text": "Units of B"}, tickvals=list(range(0, columns, every)), tickangle=0,
         ticktext=[str(units_b[j]) for j in range(0, columns, every)], range=[-0.5, columns - 0.5],

@@ -33,7 +33,8 @@ def draw(view: Compared, a: Model, b: Model, comparison: ModelComparison) -> Non
     for tab, module in zip(tabs, _PANELS.values(), strict=False):
         with tab:
             if tab.open:
-                _panel(module)(view)
+                with st.container(key="panel"):
+                    _panel(module)(view)
     with tabs[-1]:
         if tabs[-1].open:
             numbers_panel.panel(a, b, comparison)
