@@ -44,7 +44,7 @@ def model_map(
             marker={"size": 18, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 2}},
             unselected={"marker": {"opacity": 1}, "textfont": {"color": style.SELECTED}},
         )  # fmt: skip
-    axis = {"showticklabels": False, "ticks": "", "zeroline": False, "title": None}
+    axis = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "title": None}
     figure.update_xaxes(axis)
     figure.update_yaxes(axis, scaleanchor="x")
     figure.update_layout(
@@ -142,7 +142,7 @@ def sample_map(
         marker={"size": 14, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 1.5}},
         unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
-    axis = {"showticklabels": False, "ticks": "", "zeroline": False}
+    axis = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False}
     figure.update_xaxes(axis, range=list(bounds[:2]))
     figure.update_yaxes(axis, range=list(bounds[2:]))
     figure.update_layout(

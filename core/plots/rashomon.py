@@ -76,7 +76,7 @@ def swarm_figure(
         x = importance[having, choice] * 100
         offsets = beeswarm(x, reach=reach)
         for member, at, offset in zip(having.tolist(), x, offsets, strict=True):
-            text = f"{for_figure(choices[choice])} of {for_figure(ids[member])}<br>{at:+.2f} points if it changed<br>accuracy {accuracy[member]:.2%}"
+            text = f"{for_figure(choices[choice])} of {for_figure(ids[member])}<br>{at:+.2f} points if it changed<br>accuracy {100 * accuracy[member]:.2f} %"
             target = stars if member == 0 else dots
             target["x"].append(float(at))
             target["y"].append(row + float(offset))

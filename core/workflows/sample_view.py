@@ -43,6 +43,10 @@ class SampleView:
     answers: NDArray[np.int64]
     chance: float
 
+    def in_order(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The same rows, those whose neighborhoods agree least first."""
+        return np.asarray(rows[np.argsort(self.maps.overlap[rows], kind="stable")])
+
     def captions(self, rows: NDArray[np.intp]) -> tuple[list[str], list[bool]]:
         """(class and both answers, whether one of them is wrong) of some samples."""
         names, y = self.probe.classes, self.probe.y

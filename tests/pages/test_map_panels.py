@@ -141,7 +141,7 @@ def test_equally_good_subnets() -> None:
     click(app, "rashomon-swarm", picked)
     assert app.session_state["sim-pick-b"] == f"subnet:digits-cnn:{picked}"
     text = " ".join(m.value for m in app.markdown)
-    for word in ("ambiguity", "discrepancy", "pairwise"):
+    for word in ("Ambiguity", "Discrepancy", "Pairwise"):
         assert word in text or any(word in h.proto.body for h in app.get("html"))
 
 

@@ -72,13 +72,12 @@ def _decide(entry: SupernetEntry, view_of_set: RashomonView, tolerance: float, v
         st.warning(for_markdown(error, 600))
         return
     found = decided.found
-    html_table(
-        [
-            {"how differently they decide": "ambiguity", "": "images on which some member contradicts the best", "share": f"{found.ambiguity:.1%}"},
-            {"how differently they decide": "discrepancy", "": "images on which the most different member does", "share": f"{found.discrepancy:.1%}"},
-            {"how differently they decide": "pairwise", "": "images on which two members disagree, on average", "share": f"{found.pairwise:.1%}"},
-        ]
-    )  # fmt: skip
+    shares = {
+        "Ambiguity: some member contradicts the best": found.ambiguity,
+        "Discrepancy: the most different member contradicts the best": found.discrepancy,
+        "Pairwise: two members disagree, mean over all pairs": found.pairwise,
+    }
+    html_table([{"How differently they decide": k, "Share of images": f"{v:.1%}"} for k, v in shares.items()])
     images, captions, wrong = decided.pictures(12)
     if captions:
         st.caption(
@@ -107,7 +106,7 @@ def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, s
     )
     note(
         "One dot per member and choice: the accuracy it would lose if that choice alone took another option, the mean over "
-        f"the options, exact from the table. Click a dot: that subnet becomes model B.{drawn}"
+        f"the options, exact from the table. Dots above each other have the same number. Click a dot: that subnet becomes model B.{drawn}"
     )
     pairs = [p for p in found.pairs if abs(p[2]) >= 5e-5][:6]
     if pairs:

@@ -91,7 +91,7 @@ def _remember(side: str) -> None:
 
 def _selected(view: Compared, a: Model, b: Model, found: SampleView) -> None:
     ids = st.session_state.get(_SELECTED, ())
-    rows = found.probe.rows_of(ids)
+    rows = found.in_order(found.probe.rows_of(ids))
     with st.container(key="sample-images"):
         if not len(rows):
             st.caption("No images selected: these are the ones whose neighbors agree least.")
@@ -99,7 +99,7 @@ def _selected(view: Compared, a: Model, b: Model, found: SampleView) -> None:
         else:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(
-                    f"**{len(rows)}** images selected{', the first ones shown' if len(rows) > _MOST_PICTURES else ''}."
+                    f"**{len(rows)}** images selected{f'; the {_MOST_PICTURES} whose neighbors agree least are shown' if len(rows) > _MOST_PICTURES else ''}."
                 )
                 st.button("Clear", key="sample-clear", on_click=_clear, icon=":material/close:")
         rows = rows[:_MOST_PICTURES]
