@@ -90,7 +90,7 @@ def _points(
 ) -> None:  # fmt: skip
     figure.add_scatter(
         x=[float(points[i, 0]) for i in rows], y=[float(points[i, 1]) for i in rows], mode="markers",
-        customdata=[[ids[i]] for i in rows], name=for_figure(name), marker=marker | {"line": {"width": 0.5, "color": "#888"}},
+        customdata=[[ids[i]] for i in rows], name=for_figure(name), marker=marker | {"line": {"width": 0.7, "color": style.DOMINATED}},
         hovertext=[f"{for_figure(titles[i])}<br>{for_figure(label)}: {for_figure(text[i])}" for i in rows],
         hovertemplate="%{hovertext}<extra></extra>", showlegend="colorbar" not in marker,
         selected={"marker": {"size": 16}}, unselected={"marker": {"opacity": 0.6}},

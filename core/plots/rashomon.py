@@ -89,13 +89,15 @@ def swarm_figure(
         x=dots["x"], y=dots["y"], mode="markers", name="members", customdata=dots["id"], hovertext=dots["text"],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={"size": 6, "color": dots["color"], "colorscale": "Cividis", "opacity": 0.85,
+                # The outline keeps the darkest dots visible on a dark page.
+                "line": {"width": 0.7, "color": style.DOMINATED},
                 "colorbar": {"title": {"text": "accuracy (%)", "side": "right"}, "thickness": 12, "outlinewidth": 0}},
         unselected={"marker": {"opacity": 0.5}},
     )  # fmt: skip
     figure.add_scatter(
         x=stars["x"], y=stars["y"], mode="markers", name="the best", customdata=stars["id"], hovertext=stars["text"],
         hovertemplate="%{hovertext}<extra></extra>",
-        marker={"size": 13, "symbol": "star", "color": style.SELECTED, "line": {"width": 1, "color": "#ffffff"}},
+        marker={"size": 13, "symbol": "star", "color": style.SELECTED, "line": {"width": 1, "color": style.DOMINATED}},
     )  # fmt: skip
     figure.add_vline(0, line={"color": style.DOMINATED, "dash": "dot", "width": 1.5})
     figure.update_layout(
