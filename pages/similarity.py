@@ -11,7 +11,7 @@ from core.workflows.models import load_model
 from pages.ui import choosers, resources, state
 from pages.ui.setup import setup, share
 from pages.ui.similarity import choosing, heatmap_view, panels, view_state
-from pages.ui.similarity.selection import Compared
+from pages.ui.similarity.selection import Compared, changed_config
 
 setup(
     "Similarity",
@@ -19,13 +19,15 @@ setup(
 )
 
 asked = view_state.current()
+panels.start_tab(asked.tab)
 view_state.take_picked()
 entry = choosers.choose_supernet(resources.entries(), view_state.supernet(asked) or state.current_supernet())
 with st.container(key="settings-bar"):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         models = choosing.choose_models(entry, asked)
-        with st.popover("Add by hand", icon=":material/add:", key="sim-add"):
+        with st.popover("Add", icon=":material/add:", key="sim-add"):
             choosing.add_by_hand(entry)
+            choosing.add_from_search(entry)
     if not models:
         st.info("Choose at least one model above. Two show what their layers share.", icon=":material/hub:")
         st.stop()
@@ -58,7 +60,7 @@ with right, st.container(key="similarity-card"):
 others = tuple(m for m in models if m not in (a, b))
 view = Compared(
     a, b, tuple(dict.fromkeys((a, b, *others))), *cell, settings.pooling, settings.inside, settings.probe,
-    view_state.samples(), settings.measure,
+    view_state.samples(), settings.measure, changed_config(settings.measure, settings.config), panels.open_tab(),
 )  # fmt: skip
 panels.draw(view, left_model, right_model, comparison)
 share(view_state.publish(view))

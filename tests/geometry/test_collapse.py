@@ -139,6 +139,11 @@ def test_the_closed_form_is_the_minimum(counts: list[int], l_w: float, l_h: floa
     assert distance_to(h.T @ h, expected.feature_gram) < 1e-3
 
 
+def test_the_values_of_the_derivation() -> None:
+    found = frame([5, 20, 50, 100], 1e-3, 1e-3)
+    assert np.square(found.singular) == pytest.approx([2.0611, 4.2971, 6.8961, 9.8250], abs=5e-5)
+
+
 def test_small_classes_vanish() -> None:
     counts, l_w, l_h = [4, 40, 400], 0.05, 1e-3
     n = sum(counts)

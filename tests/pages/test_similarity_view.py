@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.workflows.activations import ProbeChoice
 from core.workflows.models import describe
-from pages.ui.similarity.selection import Asked, Compared, format_view, parse
+from pages.ui.similarity.selection import Asked, Compared, changed_config, format_view, parse
 
 LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
 
@@ -27,6 +27,15 @@ def test_a_view_survives_its_link() -> None:
         (LARGEST, SMALLEST), LARGEST, SMALLEST, "cka", "flattened", True, "3", "2.norm1",
         ProbeChoice(split="test", n=99, seed=7),
     )  # fmt: skip
+
+
+def test_settings_and_tab_survive_the_link() -> None:
+    shown = view(measure="mutual_knn", config=(("k", 3),), tab="Shared or alone")
+    asked = parse(format_view(shown))
+    assert (asked.measure, asked.config, asked.tab) == ("mutual_knn", (("k", 3),), "Shared or alone")
+    assert parse({"measure": "mutual_knn", "set": "k:0"}).config == ()
+    assert parse({"measure": "mutual_knn", "set": "k:x;q:1"}).config == ()
+    assert changed_config("mutual_knn", {"k": 10}) == ()
 
 
 def test_defaults_are_left_out() -> None:
@@ -46,7 +55,9 @@ def test_what_does_not_fit_is_left_out(key: str, value: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(
     st.dictionaries(
-        st.sampled_from(["models", "a", "b", "measure", "pooling", "la", "lb", "n", "seed", "split"]),
+        st.sampled_from(
+            ["models", "a", "b", "measure", "pooling", "la", "lb", "n", "seed", "split", "set", "tab"]
+        ),
         st.text(max_size=50),
     )
 )

@@ -10,8 +10,10 @@ import streamlit as st
 from pydantic import ValidationError
 
 from core.errors import CoreError
+from core.evaluation.objectives import objective
 from core.geometry.poolings import MEANINGS, POOLINGS
 from core.plots.names import display_name, for_markdown
+from core.plots.style import format_value
 from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.workflows.activations import ProbeChoice
@@ -19,6 +21,8 @@ from core.workflows.library import SupernetEntry
 from core.workflows.models import MOST_MODELS, ModelInfo, describe, subnet_id, suggestions
 from pages.ui import resources
 from pages.ui.forms import complaint, config_form
+from pages.ui.progress import all_runs
+from pages.ui.search_views import measured
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Asked
 
@@ -96,6 +100,37 @@ def add_by_hand(entry: SupernetEntry) -> None:
     )
 
 
+def add_from_search(entry: SupernetEntry) -> None:
+    """A subnet of the front that a search of this supernet found."""
+    runs = {r.run_id: r for r in all_runs(["search_front"]) if r.params.get("supernet") == entry.supernet_id}
+    if not runs:
+        st.caption("Or from a search: there is none of this supernet yet.")
+        return
+    st.caption("Or from the front that a search found.")
+    run_id = st.selectbox(
+        "Search", list(runs), format_func=lambda i: display_name(runs[i].title), key="sim-search"
+    )
+    table = measured(entry, runs[run_id])
+    goals = [n for n in runs[run_id].params.get("objectives", []) if table is not None and n in table][:2]
+    if table is None or len(goals) < 2:
+        st.caption("This search has measured nothing yet that makes a front.")
+        return
+    members = resources.front(f"{run_id}-{len(table)}", tuple(goals), (), table).members
+    texts = {
+        str(row["arch_id"]): " · ".join(
+            [*(format_value(row[g], objective(g)) for g in goals), str(row["arch_id"])]
+        )
+        for row in members.to_dict("records")
+    }
+    chosen = st.selectbox(
+        "Subnet of its front", list(texts), format_func=texts.__getitem__, key="sim-search-subnet"
+    )
+    st.button(
+        "Add this one", key="sim-search-add", on_click=view_state.add_model, args=(subnet_id(entry, chosen),),
+        icon=":material/add:",
+    )  # fmt: skip
+
+
 def choose_pair(models: Sequence[ModelInfo], asked: Asked) -> tuple[ModelInfo, ModelInfo]:
     """The two models whose layers are compared; they may be the same one."""
     by_id = {m.model_id: m for m in models}
@@ -135,7 +170,7 @@ def choose_settings(asked: Asked) -> Settings:
     )
     with st.popover("More", icon=":material/more_horiz:", key="sim-more"):
         inside, probe = _choose_probe(asked)
-        config = _choose_config(measure)
+        config = _choose_config(measure, asked)
     return Settings(measure, config, pooling, inside, probe)
 
 
@@ -164,12 +199,13 @@ def _choose_probe(asked: Asked) -> tuple[bool, ProbeChoice]:
     return inside, ProbeChoice(split=split, n=int(n), seed=int(seed))
 
 
-def _choose_config(measure: str) -> dict[str, Any]:
+def _choose_config(measure: str, asked: Asked) -> dict[str, Any]:
     plugin = MEASURES.get(measure)
     if not plugin.Config.model_fields:
         return {}
     st.caption(f"Settings of {plugin.label}")
-    values = config_form(plugin.Config, f"sim-config-{measure}", columns=1)
+    start = plugin.Config().model_dump() | (dict(asked.config) if asked.measure == measure else {})
+    values = config_form(plugin.Config, f"sim-config-{measure}", start=start, columns=1)
     try:
         settings: dict[str, Any] = plugin.Config.model_validate(values).model_dump()
     except ValidationError as error:

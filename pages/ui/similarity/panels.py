@@ -27,6 +27,18 @@ _PANELS = {
 _NUMBERS = "Numbers"
 
 
+def open_tab() -> str:
+    """Label of the open tab, "" for the first."""
+    label = str(st.session_state.get("sim-tabs") or "")
+    return label if label != next(iter(_PANELS)) else ""
+
+
+def start_tab(label: str) -> None:
+    """Open the tab that a link names, before the tabs are drawn for the first time."""
+    if label in (*_PANELS, _NUMBERS):
+        st.session_state.setdefault("sim-tabs", label)
+
+
 def draw(view: Compared, a: Model, b: Model, comparison: ModelComparison) -> None:
     """Draw the open tab; the others cost nothing until they are opened."""
     tabs = st.tabs([*_PANELS, _NUMBERS], key="sim-tabs", on_change="rerun")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.geometry.poolings import POOLINGS
 from core.similarity.base import MEASURES
@@ -17,6 +18,7 @@ from core.workflows.models import MOST_MODELS, ModelInfo, is_model_id
 
 DEFAULT_MEASURE = "cka"
 _LAYER = re.compile(r"[A-Za-z0-9_.]{1,60}")
+_TAB = re.compile(r"[A-Za-z ]{1,30}")
 _LONGEST = 600
 
 
@@ -33,6 +35,8 @@ class Compared:
         probe: which samples.
         samples: ids of the samples selected on a chart.
         measure: registry name of the measure shown.
+        config: its settings that differ from the defaults.
+        tab: the open panel, "" for the first.
     """
 
     a: ModelInfo
@@ -45,6 +49,8 @@ class Compared:
     probe: ProbeChoice
     samples: tuple[int, ...] = ()
     measure: str = DEFAULT_MEASURE
+    config: tuple[tuple[str, Any], ...] = ()
+    tab: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Asked:
     layer_a: str = ""
     layer_b: str = ""
     probe: ProbeChoice = ProbeChoice()  # noqa: RUF009 - frozen
+    config: tuple[tuple[str, Any], ...] = ()
+    tab: str = ""
 
 
 def parse(params: Mapping[str, str | Sequence[str]]) -> Asked:
@@ -78,6 +86,8 @@ def parse(params: Mapping[str, str | Sequence[str]]) -> Asked:
         _text(params, "inside") == "1",
         *(text if _LAYER.fullmatch(text := _text(params, key)) else "" for key in ("la", "lb")),
         _probe(params),
+        _config(measure, _text(params, "set")),
+        text if _TAB.fullmatch(text := _text(params, "tab")) else "",
     )
 
 
@@ -93,6 +103,8 @@ def format_view(view: Compared) -> dict[str, str]:
         "inside": "1" if view.inside else "",
         "la": view.layer_a,
         "lb": view.layer_b,
+        "set": ";".join(f"{name}:{value}" for name, value in view.config),
+        "tab": view.tab,
         "split": view.probe.split if view.probe.split != default.split else "",
         "n": str(view.probe.n) if view.probe.n != default.n else "",
         "seed": str(view.probe.seed) if view.probe.seed != default.seed else "",
@@ -104,6 +116,24 @@ def _text(params: Mapping[str, str | Sequence[str]], key: str) -> str:
     value = params.get(key, "")
     text = value if isinstance(value, str) else (str(value[-1]) if value else "")
     return text[:_LONGEST]
+
+
+def changed_config(measure: str, config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Settings of a measure that differ from its defaults, sorted."""
+    default = MEASURES.get(measure).Config().model_dump()
+    return tuple(sorted((name, value) for name, value in config.items() if default.get(name) != value))
+
+
+def _config(measure: str, text: str) -> tuple[tuple[str, Any], ...]:
+    """Settings as written in an address; a setting that does not fit makes all of them the defaults."""
+    if measure not in MEASURES.names() or not text:
+        return ()
+    given = dict(part.split(":", 1) for part in text.split(";") if ":" in part)
+    plugin = MEASURES.get(measure).Config
+    try:
+        return changed_config(measure, plugin.model_validate(given).model_dump())
+    except ValueError:
+        return ()
 
 
 def _probe(params: Mapping[str, str | Sequence[str]]) -> ProbeChoice:
