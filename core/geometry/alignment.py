@@ -9,6 +9,8 @@ Source: Ainsworth, Hayase, Srinivasa, "Git Re-Basin: Merging Models modulo Permu
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -130,7 +132,7 @@ def _units(output: Tensor, offset: int, repeat: int, size: int) -> Tensor:
 
 def _parameters_only(group: UnitGroup, state: dict[str, Tensor]) -> UnitGroup:
     members = tuple(member for member in group.members if member.tensor in state)
-    return UnitGroup(group.name, group.size, members, group.reads, group.free)
+    return replace(group, members=members)
 
 
 def _products(target: dict[str, Tensor], current: dict[str, Tensor], group: UnitGroup) -> NDArray[np.float64]:

@@ -60,7 +60,9 @@ class UnitGroup:
         size: number of units.
         members: entries of tensors.
         reads: (module, offset, repeat): outputs of these modules hold the units' activations.
-        free: whether units may also be removed without touching a residual stream.
+        free: whether the units live inside one block, outside any residual stream.
+        removable: whether a unit that is zeroed everywhere may be cut out without changing the others;
+            not where a LayerNorm averages over the units.
     """
 
     name: str
@@ -68,6 +70,7 @@ class UnitGroup:
     members: tuple[Member, ...]
     reads: tuple[tuple[str, int, int], ...]
     free: bool
+    removable: bool = True
 
 
 @dataclass
@@ -77,6 +80,7 @@ class _Stream:
     name: str
     members: list[tuple[str, int, str, int]] = field(default_factory=list)
     reads: list[tuple[str, int]] = field(default_factory=list)
+    averaged: bool = False
 
     def groups(self) -> list[UnitGroup]:
         """One group per band between the widths that occur."""
@@ -86,7 +90,9 @@ class _Stream:
             members = tuple(Member(t, a, low, 1, r) for t, a, r, width in self.members if width >= high)
             reads = tuple((module, low, 1) for module, width in self.reads if width >= high)
             label = f"{self.name}, units {low} to {high - 1}"
-            found.append(UnitGroup(label, high - low, members, reads, free=False))
+            found.append(
+                UnitGroup(label, high - low, members, reads, free=False, removable=not self.averaged)
+            )
         return found
 
 
@@ -108,6 +114,7 @@ class _Walk:
         self.stream.members.append((tensor, axis, role, width))
 
     def scaled(self, module: str, names: tuple[str, ...], width: int) -> None:
+        self.stream.averaged = self.stream.averaged or names == _LAYER_NORM
         for name in names:
             self.add(f"{module}.{name}", 0, "elementwise", width)
 
@@ -156,7 +163,12 @@ def _residual_block(walk: _Walk, at: str, stage: Any) -> None:
     walk.add(f"{at}.conv1.weight", 1, "input", stage.in_channels)
     norm = [f"{at}.norm1.{name}" for name in _NORM]
     walk.inner(
-        f"{at}.inner", width, [(f"{at}.conv1.weight", 0)], norm, [(f"{at}.conv2.weight", 1)], f"{at}.norm1"
+        f"{at}.inner",
+        stage.conv1.out_channels,
+        [(f"{at}.conv1.weight", 0)],
+        norm,
+        [(f"{at}.conv2.weight", 1)],
+        f"{at}.norm1",
     )
     walk.add(f"{at}.conv2.weight", 0, "output", width)
     walk.scaled(f"{at}.norm2", _NORM, width)
@@ -220,12 +232,17 @@ def _cell(walk: _Walk, at: str, stage: Any) -> None:
 
 
 def _cell_reduction(walk: _Walk, at: str, stage: Any) -> None:
-    before, width = stage.conv1.in_channels, stage.conv1.out_channels
+    before, width = stage.conv1.in_channels, stage.conv2.out_channels
     walk.add(f"{at}.conv1.weight", 1, "input", before)
     walk.add(f"{at}.shortcut.weight", 1, "input", before)
     norm = [f"{at}.norm1.{name}" for name in _NORM]
     walk.inner(
-        f"{at}.inner", width, [(f"{at}.conv1.weight", 0)], norm, [(f"{at}.conv2.weight", 1)], f"{at}.norm1"
+        f"{at}.inner",
+        stage.conv1.out_channels,
+        [(f"{at}.conv1.weight", 0)],
+        norm,
+        [(f"{at}.conv2.weight", 1)],
+        f"{at}.norm1",
     )
     walk.new_stream()
     walk.add(f"{at}.conv2.weight", 0, "output", width)

@@ -42,7 +42,7 @@ class ResidualBlock(nn.Module):
     resolution halves it is average-pooled.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, inner: int = 0) -> None:
         super().__init__()
         self.arguments = {
             "in_channels": in_channels,
@@ -50,10 +50,15 @@ class ResidualBlock(nn.Module):
             "kernel": kernel,
             "stride": stride,
         }
+        if inner:
+            self.arguments["inner"] = (
+                inner  # channels between the convolutions, where they are not the output's
+            )
+        inner = inner or out_channels
         self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
-        self.conv1 = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
-        self.norm1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, inner, kernel, stride, kernel // 2, bias=False)
+        self.norm1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, out_channels, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -211,12 +216,17 @@ class Cell(nn.Module):
 class CellReduction(nn.Module):
     """Halve the resolution and double the channels: two ReLU-convolution-BatchNorm, and a pooled shortcut."""
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int, inner: int = 0) -> None:
         super().__init__()
         self.arguments = {"in_channels": in_channels, "channels": channels}
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, 2, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        if inner:
+            self.arguments["inner"] = (
+                inner  # channels between the convolutions, where they are not the output's
+            )
+        inner = inner or channels
+        self.conv1 = nn.Conv2d(in_channels, inner, 3, 2, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, channels, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(channels)
         self.shortcut = nn.Conv2d(in_channels, channels, 1, bias=False)
 
