@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.errors import InvalidInput
 from core.records import Progress
 from core.workflows.model_map import Distances, MapChoice, measure_distances
 
@@ -25,6 +26,9 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     choice: MapChoice = Field(description="The networks.")
+    revision: str = Field(
+        "", max_length=80, description="Of the supernet and its table; a map of other weights is another map."
+    )
     neighbors: int = Field(10, ge=2, le=100, description="Neighborhood that UMAP tries to keep.")
     epochs: int = Field(300, ge=10, le=5000, description="Optimization steps.")
     seed: int = Field(0, ge=0, description="Of UMAP.")
@@ -34,12 +38,17 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     """Measure the distances (checkpointed when done) and embed them; the artifact is `map.json`.
 
     Raises:
-        NotFound, InvalidInput, DataUnavailable: see `core.workflows.model_map`; fewer than four networks.
+        NotFound, InvalidInput, DataUnavailable: see `core.workflows.model_map`; fewer than four networks, or
+            the supernet is no longer the one that was asked for.
     """
     from core.geometry.embedding import umap_of_distances
     from core.workflows.measuring import find_supernet
 
     entry = find_supernet(request.choice.supernet)
+    if request.revision not in ("", entry.revision):
+        raise InvalidInput(
+            f"{entry.title} has changed since this map was asked for; open the map and compute it again."
+        )
     kept = ledger.latest_checkpoint()
     found = _from_json(kept) if kept else None
     if found is None:

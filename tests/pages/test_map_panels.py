@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.records import RunState
+from core.workflows import library, model_map
 from core.workflows.map_models import RESULT_FILE
+from core.workflows.model_map import MapChoice
+from core.workflows.models import MOST_MODELS
 from pages.ui import resources
 
 A, B = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
@@ -68,6 +72,20 @@ def test_a_clicked_dot_becomes_b() -> None:
     assert spec(app, "model-map") == before
 
 
+def test_a_click_too_many_takes_the_place_of_b() -> None:
+    page = Path(__file__).parents[2] / "pages" / "similarity.py"
+    app = AppTest.from_file(str(page), default_timeout=90).run()
+    dots = model_map.members(library.find(None, "digits-cnn"), MapChoice(supernet="digits-cnn"))
+    for dot in dots[: MOST_MODELS + 2]:
+        app.session_state["sim-pick-b"] = dot
+        app.run()
+        assert not app.exception, app.exception[0].message
+        assert app.session_state["sim-b"] == dot
+        assert app.session_state["sim-a"] in app.session_state["sim-models"]
+        assert len(app.session_state["sim-models"]) <= MOST_MODELS
+    assert dots[MOST_MODELS] not in app.session_state["sim-models"]
+
+
 def test_the_map_is_colored_by_what_is_chosen() -> None:
     app = panel_app("map_panel")
     app.selectbox(key="sim-map-color").set_value("width1").run()
@@ -86,6 +104,7 @@ def test_umap_is_a_job_and_found_again() -> None:
     store = resources.store()
     [run] = store.list_runs()
     assert run.kind == "map_models"
+    assert run.params["revision"] == library.find(None, "digits-cnn").revision
     ended = resources.jobs().wait(run.run_id, 120)
     assert ended.state is RunState.DONE, ended.message
     app.run()

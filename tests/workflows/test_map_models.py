@@ -115,6 +115,13 @@ def test_a_foreign_network_has_no_color(entry: library.SupernetEntry) -> None:
     assert model_map.colors(None, entry, strange, entry.space.names[0]) == ["another supernet"] * 2
 
 
+def test_a_supernet_that_changed_is_not_drawn_as_the_old_one(entry: library.SupernetEntry) -> None:
+    asked = request(sample=0).model_copy(update={"revision": entry.revision})
+    assert next(iter(run(asked, MemoryLedger()))).fraction > 0
+    with pytest.raises(InvalidInput, match="has changed"):
+        next(iter(run(asked.model_copy(update={"revision": "older"}), MemoryLedger())))
+
+
 def request(**changes: object) -> Request:
     return Request(choice=choice(**changes), epochs=30)
 

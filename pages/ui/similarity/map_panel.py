@@ -93,7 +93,7 @@ def panel(view: Compared) -> None:
 
 
 def _umap(entry: SupernetEntry, choice: MapChoice, column: str, view: Compared) -> None:
-    request = Request(choice=choice)
+    request = Request(choice=choice, revision=entry.revision)
     done = [run for run in _runs(request) if run.state is RunState.DONE]
     if not done:
         st.caption("UMAP keeps neighborhoods rather than distances. It runs in the background and is kept.")

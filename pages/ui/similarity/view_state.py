@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.workflows.models import MOST_MODELS
 from pages.ui.similarity.selection import Asked, Compared, format_view, parse
 
 _PREFIX = "sim-"
@@ -52,12 +53,20 @@ def supernet(asked: Asked) -> str:
 
 
 def add_model(model_id: str, *, as_b: bool = False) -> None:
-    """Put a model among the chosen ones; only from a callback, before the widgets are drawn."""
+    """Put a model among the chosen ones; only from a callback, before the widgets are drawn.
+
+    Where there is no room for one more it takes a place: that of B when it becomes B, else the last one that
+    is neither A nor B.
+    """
     extra: list[str] = st.session_state.setdefault(_EXTRA, [])
     if model_id not in extra:
         extra.append(model_id)
-    chosen: list[str] = st.session_state.setdefault("sim-models", [])
+    chosen: list[str] = list(st.session_state.setdefault("sim-models", []))
     if model_id not in chosen:
+        while len(chosen) >= MOST_MODELS:
+            a, b = st.session_state.get("sim-a"), st.session_state.get("sim-b")
+            kept = {a} if as_b else {a, b}
+            chosen.remove(b if as_b and b in chosen and b != a else [m for m in chosen if m not in kept][-1])
         st.session_state["sim-models"] = [*chosen, model_id]
     if as_b:
         st.session_state["sim-b"] = model_id
