@@ -141,8 +141,9 @@ def _check(blocks: Any) -> None:
 
 
 def _check_arguments(name: str, arguments: Any) -> None:
-    expected = list(inspect.signature(BLOCKS[name]).parameters)
-    if not isinstance(arguments, Mapping) or sorted(arguments) != sorted(expected):
+    known = inspect.signature(BLOCKS[name]).parameters
+    required = {n for n, p in known.items() if p.default is inspect.Parameter.empty}
+    if not isinstance(arguments, Mapping) or not required <= set(arguments) <= set(known):
         raise InvalidInput(f"{name} in this network has other arguments than it takes.")
     for argument, value in arguments.items():
         if argument == "operations":
