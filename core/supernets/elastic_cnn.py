@@ -196,9 +196,10 @@ class BlockStage(Stage):
         self.norm1 = ElasticBatchNorm(most)
         self.conv2 = ElasticConv(most, most, (3,))
         self.norm2 = ElasticBatchNorm(most)
-        # A block that starts as the identity lets all depths start equal (BigNAS). Only the channels that
-        # the shortcut brings: a channel that starts with nothing on either branch never gets a gradient.
-        nn.init.zeros_(self.norm2.weight[: widths_in[0] if self.first else most_in])
+        # A block that starts as the identity lets all depths start equal (BigNAS). Only channels that the
+        # shortcut always brings: one that starts with nothing on either branch never gets a gradient.
+        carried = widths_in[0] if self._in_choice != width else most_in
+        nn.init.zeros_(self.norm2.weight[:carried])
 
     def key(self, arch: Sequence[int]) -> Hashable:
         if int(self.option(arch, self._names[1])) < self.index:

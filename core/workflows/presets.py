@@ -16,7 +16,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             ]
         },
         "data": {"name": "digits", "seed": 0, "config": {}},
-        "training": {"strategy": "sandwich", "epochs": 100, "learning_rate": 0.1},
+        "training": {"strategy": "sandwich", "epochs": 150, "learning_rate": 0.05},
     },
     "fashion-cnn": {
         "summary": "Elastic CNN on Fashion-MNIST: 5,832 subnets, trained in some minutes.",

@@ -149,14 +149,16 @@ def test_label_smoothing_and_soft_targets_follow_their_definitions() -> None:
 
 
 def test_a_fresh_network_is_the_same_function_at_every_depth() -> None:
-    """The last scale of each block starts at zero (BigNAS), so that blocks start as their shortcuts."""
+    """The last scale of each block starts at zero (BigNAS) where there is a shortcut, so that blocks which only
+    repeat a width start as the identity. Channels that a group's first block adds have no shortcut; they are
+    alive from the start, so that block's kernel counts."""
     net = fresh_net()
     at = net.space.position
     logits: dict[tuple[int, ...], Tensor] = {}
     for row in net.space.array().tolist():
-        width = tuple(row[at[name]] for name in ("width1", "width2"))
+        counts = tuple(row[at[name]] for name in ("width1", "width2", "kernel2_1"))
         found = net(IMAGES, tuple(row))
-        assert torch.equal(found, logits.setdefault(width, found))
+        assert torch.equal(found, logits.setdefault(counts, found))
     disturbed = disturb(fresh_net())
     shallow = disturbed.space.from_dict(disturbed.space.to_dict(disturbed.largest) | {"depth1": 1})
     assert not torch.allclose(disturbed(IMAGES, disturbed.largest), disturbed(IMAGES, shallow))
