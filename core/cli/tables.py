@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from core.workflows.library import SupernetEntry
 
 _REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
-               "core.evaluation.objectives", "core.export.base", "core.similarity.base")  # fmt: skip
+               "core.evaluation.objectives", "core.export.base", "core.similarity.base",
+               "core.pruning.criteria.base")  # fmt: skip
 _NEEDED = ("torch", "streamlit", "plotly", "pandas", "numpy", "safetensors", "onnx", "onnxruntime", "moocore", "pymoo",
            "sqlalchemy", "pydantic", "sklearn", "umap")  # fmt: skip
 

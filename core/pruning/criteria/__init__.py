@@ -1,0 +1,7 @@
+"""Criteria: which weights, or which units, matter least. One file per family of methods."""
+
+from __future__ import annotations
+
+from core.pruning.criteria.base import CRITERIA, Batch, Criterion, UnitCriterion, WeightCriterion, create
+
+__all__ = ["CRITERIA", "Batch", "Criterion", "UnitCriterion", "WeightCriterion", "create"]

@@ -1,0 +1,131 @@
+"""The criterion contract: a score for every weight, or for every unit; larger stays longer.
+
+A criterion only scores. How many go is decided by an allocator, how often by a schedule, what is left by
+masks or surgery, so each method is a combination of parts. Nothing of the network is changed: gradients are
+taken on a copy. Called from workers and tests, in any thread; no state is kept.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
+
+from core.errors import InvalidInput, plain
+from core.pruning.groups import UnitGroup
+from core.registry import Registry
+
+CRITERIA = Registry("criterion", "core.pruning.criteria", "CRITERIA")
+
+
+class NoSettings(BaseModel):
+    """A criterion without settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Training images that a criterion may look at.
+
+    Attributes:
+        images: (n, c, h, w) float32 in [0, 1].
+        labels: (n,) int64.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+
+class Criterion(ABC):
+    """What all criteria share.
+
+    Attributes:
+        needs_data: whether a batch must be given.
+        iterative: whether scores are meant to be taken again after every round of pruning.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str]
+    Config: ClassVar[type[BaseModel]] = NoSettings
+    needs_data: ClassVar[bool] = False
+    iterative: ClassVar[bool] = False
+
+    def __init__(self, config: Any = None) -> None:
+        self.config: Any = self.Config() if config is None else config
+
+
+class WeightCriterion(Criterion):
+    """Scores single weights."""
+
+    @abstractmethod
+    def scores(
+        self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
+    ) -> Mapping[str, Tensor]:
+        """Parameter name -> scores of its shape, float64, for each of `names`.
+
+        Weights that a mask has set to zero take part as they are.
+
+        Raises:
+            InvalidInput: data are needed and missing, or the network is of a kind the criterion cannot judge.
+        """
+
+
+class UnitCriterion(Criterion):
+    """Scores whole units."""
+
+    @abstractmethod
+    def scores(
+        self, net: nn.Sequential, groups: Sequence[UnitGroup], batch: Batch | None, seed: int
+    ) -> Mapping[str, Tensor]:
+        """Group name -> (size,) scores, float64.
+
+        Raises:
+            InvalidInput: data are needed and missing, or a group has nothing that the criterion looks at.
+        """
+
+
+def create(name: str, config: Mapping[str, Any] | None = None) -> Criterion:
+    """The criterion of a name with its settings.
+
+    Raises:
+        NotFound: there is no such criterion.
+        InvalidInput: a setting is unknown or out of bounds.
+    """
+    plugin = CRITERIA.get(name)
+    try:
+        criterion: Criterion = plugin(plugin.Config.model_validate(dict(config or {})))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise InvalidInput(f"{plugin.label}: {field}: {plain(first['msg'])}.") from error
+    return criterion
+
+
+def require_batch(criterion: Criterion, batch: Batch | None) -> Batch:
+    """The batch.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    if batch is None or not len(batch.images):
+        raise InvalidInput(f"{criterion.label} needs training images to judge by.")
+    return batch
+
+
+def prunable_weights(net: nn.Module, *, head: bool = True) -> list[str]:
+    """Names of the weights of convolutions and linear layers, in order; biases and norms are never pruned.
+
+    Args:
+        net: any network.
+        head: also the last linear layer's.
+    """
+    names = [
+        f"{name}.weight" for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+    return names if head else names[:-1]

@@ -1,0 +1,41 @@
+"""Gradients of the loss with respect to weights, on a copy of the network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.pruning.criteria.base import Batch
+
+
+def trainable_copy(net: nn.Sequential) -> nn.Sequential:
+    """A float64 copy whose parameters want gradients; statistics of BatchNorm stay as they are."""
+    made = copy.deepcopy(net).double().eval()
+    return made.requires_grad_(True)
+
+
+def loss_of(net: nn.Module, batch: Batch, temperature: float = 1.0) -> Tensor:
+    """Mean cross-entropy of a float64 network on a batch."""
+    return F.cross_entropy(net(batch.images.double()) / temperature, batch.labels)
+
+
+def loss_gradients(net: nn.Sequential, names: Sequence[str], batch: Batch) -> dict[str, Tensor]:
+    """Parameter name -> gradient of the mean loss."""
+    made = trainable_copy(net)
+    parameters = dict(made.named_parameters())
+    wanted = [parameters[name] for name in names]
+    found = torch.autograd.grad(loss_of(made, batch), wanted, allow_unused=True)
+    return {
+        name: torch.zeros_like(p) if g is None else g.detach()
+        for name, p, g in zip(names, wanted, found, strict=True)
+    }
+
+
+def weights_of(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
+    """Parameter name -> its values in float64."""
+    parameters = dict(net.named_parameters())
+    return {name: parameters[name].detach().double() for name in names}

@@ -1,0 +1,88 @@
+"""Criteria that ask what a weight does to the loss or to its gradient: SNIP, GraSP, Fisher, Taylor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn import functional as F
+
+from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion, require_batch
+from core.pruning.criteria.gradients import loss_gradients, loss_of, trainable_copy, weights_of
+
+
+@CRITERIA.register("snip")
+class SNIP(WeightCriterion):
+    """How much the loss would change, to first order, if the connection were scaled: |w g|."""
+
+    label = "SNIP"
+    source = "Lee, Ajanthan, Torr, 'SNIP', ICLR 2019"
+    needs_data = True
+
+    def scores(
+        self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
+    ) -> Mapping[str, Tensor]:
+        gradients = loss_gradients(net, names, require_batch(self, batch))
+        return {name: (w * gradients[name]).abs() for name, w in weights_of(net, names).items()}
+
+
+class GraSPSettings(BaseModel):
+    """Settings of GraSP."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperature: float = Field(200.0, gt=0, le=10_000, description="Divides the logits.")
+
+
+@CRITERIA.register("grasp")
+class GraSP(WeightCriterion):
+    """Keeps the weights whose removal would cost most gradient norm: w times the Hessian-gradient product."""
+
+    label = "GraSP"
+    source = "Wang, Zhang, Grosse, 'Picking winning tickets before training by preserving gradient flow', ICLR 2020"
+    Config = GraSPSettings
+    needs_data = True
+
+    def scores(
+        self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
+    ) -> Mapping[str, Tensor]:
+        made = trainable_copy(net)
+        parameters = [dict(made.named_parameters())[name] for name in names]
+        loss = loss_of(made, require_batch(self, batch), self.config.temperature)
+        first = torch.autograd.grad(loss, parameters, create_graph=True)
+        # d/dw of (g . stopped g) is the Hessian times the gradient.
+        product = torch.stack([(g * g.detach()).sum() for g in first]).sum()
+        second = torch.autograd.grad(product, parameters)
+        return {n: (p.detach() * h).detach() for n, p, h in zip(names, parameters, second, strict=True)}
+
+
+@CRITERIA.register("fisher")
+class Fisher(WeightCriterion):
+    """Expected change of the loss by the empirical Fisher: mean over samples of (w g)^2."""
+
+    label = "Fisher"
+    source = (
+        "Theis et al., 'Faster gaze prediction with dense networks and Fisher pruning', 2018 (single weights)"
+    )
+    needs_data = True
+
+    def scores(
+        self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
+    ) -> Mapping[str, Tensor]:
+        data = require_batch(self, batch)
+        made = trainable_copy(net).requires_grad_(False)
+        chosen = {name: dict(made.named_parameters())[name].detach() for name in names}
+
+        def loss(weights: dict[str, Tensor], image: Tensor, label: Tensor) -> Tensor:
+            return F.cross_entropy(functional_call(made, weights, (image[None],)), label[None])
+
+        per_sample = vmap(grad(loss), in_dims=(None, 0, 0))
+        total = {name: torch.zeros_like(w) for name, w in chosen.items()}
+        for start in range(0, len(data.images), 64):
+            images, labels = (t[start : start + 64] for t in (data.images.double(), data.labels))
+            for name, gradients in per_sample(chosen, images, labels).items():
+                total[name] += gradients.square().sum(0)
+        return {name: chosen[name].square() * total[name] / len(data.images) for name in names}

@@ -1,0 +1,66 @@
+"""SynFlow: how much of the network's total positive flow passes through a weight; no data needed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InvalidInput
+from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion
+
+
+@CRITERIA.register("synflow")
+class SynFlow(WeightCriterion):
+    """Flow of ones through the absolute network; pruned over many rounds it never empties a layer."""
+
+    label = "SynFlow"
+    source = "Tanaka et al., 'Pruning neural networks without any data by iteratively conserving synaptic flow', NeurIPS 2020"
+    iterative = True
+
+    def scores(
+        self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
+    ) -> Mapping[str, Tensor]:
+        made = linearized(net)
+        parameters = [dict(made.named_parameters())[name] for name in names]
+        shape = _input_shape(made)
+        total = made(torch.ones(1, *shape, dtype=torch.float64)).sum()
+        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+        return {
+            name: torch.zeros_like(p) if g is None else (p * g).detach()
+            for name, p, g in zip(names, parameters, gradients, strict=True)
+        }
+
+
+def linearized(net: nn.Sequential) -> nn.Sequential:
+    """A copy that is linear in each layer for positive inputs: absolute weights, no offsets, BatchNorm as scaling.
+
+    Raises:
+        InvalidInput: the network has attention or LayerNorm, for which positive flow is not defined.
+    """
+    if any(isinstance(m, nn.LayerNorm) for m in net.modules()):
+        raise InvalidInput(
+            "SynFlow follows positive flow through layers, which attention and LayerNorm do not have."
+        )
+    made = copy.deepcopy(net).double().eval()
+    with torch.no_grad():
+        for module in made.modules():
+            for parameter in module.parameters(recurse=False):
+                parameter.abs_()
+            bias = getattr(module, "bias", None)
+            if isinstance(bias, Tensor):
+                bias.zero_()
+            if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None:
+                module.running_mean.zero_()
+        for name, buffer in made.named_buffers():
+            if name.endswith(".mean"):
+                buffer.zero_()  # pixel constants of the stem
+    return made.requires_grad_(True)
+
+
+def _input_shape(net: nn.Sequential) -> tuple[int, int, int]:
+    first = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
+    # Flow is compared between weights, not between images: any size that the strides leave room for will do.
+    return first.in_channels, 32, 32
