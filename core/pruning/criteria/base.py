@@ -10,14 +10,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import Tensor, nn
 
 from core.errors import InvalidInput, plain
-from core.pruning.groups import UnitGroup
 from core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from core.pruning.groups import UnitGroup
 
 CRITERIA = Registry("criterion", "core.pruning.criteria", "CRITERIA")
 
@@ -125,6 +128,8 @@ def prunable_weights(net: nn.Module, *, head: bool = True) -> list[str]:
         net: any network.
         head: also the last linear layer's.
     """
+    from torch import nn
+
     names = [
         f"{name}.weight" for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
     ]
