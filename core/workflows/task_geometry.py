@@ -203,6 +203,53 @@ def _complexity_view(key: str, choice: ProbeChoice, atoms: int, carried: _Carrie
     return ComplexityView(result, found, tuple(s.label for s in stages), probe)
 
 
+@dataclass(frozen=True)
+class RemainingWidths:
+    """What Iterative Feature Merging leaves of a model at one threshold.
+
+    Attributes:
+        beta: the threshold.
+        rows: (group, units left, units there were).
+        accuracy, accuracy_before: of the merged model and of the model, on the probe.
+    """
+
+    beta: float
+    rows: tuple[tuple[str, int, int], ...]
+    accuracy: float
+    accuracy_before: float
+
+
+def remaining_widths(model: Model, choice: ProbeChoice, beta: float) -> RemainingWidths:
+    """Join units that do nearly the same, and say how many are left; milliseconds, no data needed but to judge.
+
+    Raises:
+        InvalidInput: the network has no units that can be joined.
+    """
+    return _remaining_widths(model.key, choice, beta, _Carried(model))
+
+
+@lru_cache(maxsize=64)
+def _remaining_widths(key: str, choice: ProbeChoice, beta: float, carried: _Carried) -> RemainingWidths:
+    from core.geometry.capture import logits
+    from core.pruning.feature_merging import merge_features
+
+    model = carried.model
+    probe = probe_of(model, choice)
+    found = merge_features(model.net, beta)
+    before, after = (
+        float((logits(net, probe.x).argmax(1) == probe.y).mean()) for net in (model.net, found.net)
+    )
+    rows = tuple((_group_title(name, model), found.widths[name], size) for name, size in found.sizes.items())
+    return RemainingWidths(beta, rows, after, before)
+
+
+def _group_title(name: str, model: Model) -> str:
+    stage, _, rest = name.partition(".")
+    if stage.isdecimal() and int(stage) < len(model.labels):
+        return f"{model.labels[int(stage)]}, {rest}"
+    return name
+
+
 def _pooling_for(model: Model) -> str:
     """Flattened layers hold all a reader could use; very wide ones are averaged to keep it a matter of seconds."""
     widest = max(int(np.prod(layer.shape)) for layer in layers(model)[:-1])

@@ -25,7 +25,7 @@ from core.workflows.match_units import LayerPair, sparse_match, top_images, unit
 from core.workflows.model_map import MapChoice
 from core.workflows.models import Model, load_model
 from core.workflows.sample_view import sample_view
-from core.workflows.task_geometry import collapse_view, complexity_view, depth_path
+from core.workflows.task_geometry import collapse_view, complexity_view, depth_path, remaining_widths
 
 FEW = ProbeChoice(n=120)
 
@@ -171,6 +171,16 @@ def test_depth_collapse_and_complexity_of_a_shipped_subnet(large: Model) -> None
     images, captions = found.top(0)
     assert len(images) == len(captions) == 9
     assert set(found.extremes()) == {"simple", "complex"}
+
+
+def test_remaining_widths_of_a_shipped_subnet(large: Model) -> None:
+    kept = remaining_widths(large, FEW, 0.0)
+    assert kept.accuracy == kept.accuracy_before
+    assert all(left == size for _, left, size in kept.rows)
+    assert any(name.startswith("block 2.1") for name, *_ in kept.rows)
+    joined = remaining_widths(large, FEW, 0.5)
+    assert sum(left for _, left, _ in joined.rows) < sum(left for _, left, _ in kept.rows)
+    assert joined.accuracy <= kept.accuracy
 
 
 def test_predictions_are_those_of_the_extracted_nets() -> None:

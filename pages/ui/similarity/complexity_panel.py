@@ -11,12 +11,13 @@ from core.plots.finished import finished
 from core.plots.names import for_markdown
 from core.plots.pictures import image_strip
 from core.plots.task_geometry import complexity_figure, information_figure
-from core.workflows.models import load_model
-from core.workflows.task_geometry import ComplexityView, complexity_view
+from core.workflows.models import Model, load_model
+from core.workflows.task_geometry import ComplexityView, complexity_view, remaining_widths
 from pages.ui import resources
 from pages.ui.front_chart import picked_id
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
+from pages.ui.subnet_card import html_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -58,6 +59,7 @@ def panel(view: Compared) -> None:
             config=settings, alt="Scatter: importance of each feature against its complexity.",
         )  # fmt: skip
     _images(found)
+    _remaining(model, view)
     result = found.found
     note(
         f"Non-negative factorization of what enters the last layer ({found.features.explained:.0%} of its variance reproduced, "
@@ -66,6 +68,25 @@ def panel(view: Compared) -> None:
         f"complexity and importance: {found.rank_correlation:+.2f}. The paper finds complex features less important, with 10,000 "
         "features of a large network; here it may not show."
     )
+
+
+def _remaining(model: Model, view: Compared) -> None:
+    """How many units are left when those that do nearly the same are joined."""
+    with st.expander("How many units are copies? Iterative feature merging"):
+        beta = st.select_slider(
+            "Join units that differ by at most this share of the largest difference",
+            [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5], value=0.2, key="sim-merge-beta", format_func=lambda v: f"{v:g}",
+        )  # fmt: skip
+        try:
+            merged = remaining_widths(model, view.probe, beta)
+        except CoreError as error:
+            st.info(for_markdown(error, 600), icon=":material/block:")
+            return
+        html_table([{"units of": name, "left": left, "of": size} for name, left, size in merged.rows])
+        note(
+            f"Accuracy on these images {merged.accuracy_before:.1%} before, {merged.accuracy:.1%} after. Units are described by "
+            "incoming and outgoing weights; joined ones emit the sum. No data and no training (Chen et al., ICLR 2024)."
+        )
 
 
 def _images(found: ComplexityView) -> None:
