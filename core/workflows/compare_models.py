@@ -20,8 +20,10 @@ from core.errors import InvalidInput
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined, create
 from core.similarity.comparing import PERMUTATIONS, LayerComparison, compare_layers
+from core.similarity.moments import FromMoments
 from core.workflows.activations import ProbeChoice, all_activations, common_probe, layers, logits
 from core.workflows.models import Model
+from core.workflows.streaming import streamed_comparison
 
 if TYPE_CHECKING:
     from core.datasets.probe import Probe
@@ -103,13 +105,25 @@ def compare_models(a: Model, b: Model, question: Question) -> ModelComparison:
         raise InvalidInput(f"{measure.label} compares answers, not layers; choose another measure.")
     probe = common_probe(a, b, question.probe)
     sides = [tuple(layers(model, inside=question.inside)) for model in (a, b)]
-    arrays = [
-        all_activations(model, probe, [layer.layer_id for layer in side], question.pooling)
-        for model, side in zip((a, b), sides, strict=True)
-    ]
-    result = compare_layers(
-        arrays[0], arrays[1], measure, permutations=question.permutations, seed=question.probe.seed
-    )
+    if question.pooling == "positions" and isinstance(measure, FromMoments):
+        result = streamed_comparison(
+            a,
+            b,
+            probe,
+            sides[0],
+            sides[1],
+            measure,
+            permutations=question.permutations,
+            seed=question.probe.seed,
+        )
+    else:
+        arrays = [
+            all_activations(model, probe, [layer.layer_id for layer in side], question.pooling)
+            for model, side in zip((a, b), sides, strict=True)
+        ]
+        result = compare_layers(
+            arrays[0], arrays[1], measure, permutations=question.permutations, seed=question.probe.seed
+        )
     return _comparisons.put(key, ModelComparison(sides[0], sides[1], result, probe, question))
 
 
