@@ -81,7 +81,7 @@ def test_what_the_browser_downloads(
 ) -> None:  # fmt: skip
     page.goto(server)
     wait_for_chart(page)
-    picked = click_point(page, "front", 3)
+    picked = click_point(page, "front", 7)
     page.wait_for_function(
         "id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked
     )

@@ -94,7 +94,7 @@ def test_click_read_and_download(page: Any, server: str) -> None:
     page.goto(server)
     wait_for_chart(page)
     card = page.locator(".st-key-subnet-card")
-    picked = click_point(page, "front", 2)
+    picked = click_point(page, "front", 6)
     page.wait_for_function(
         "id => document.querySelector('.st-key-subnet-card').innerText.includes(id)", arg=picked
     )
