@@ -1,0 +1,130 @@
+"""Attacks stay in their ball and leave the net alone; corruption errors and redundancy against known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.errors import InvalidInput
+from core.evaluation.robustness import (
+    correct_under,
+    fgsm,
+    mean_corruption_error,
+    pgd,
+    predictions,
+    redundant,
+)
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    layers = nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(216, 4)
+    )
+    return layers.train()
+
+
+X = np.random.default_rng(0).random((40, 1, 8, 8), dtype=np.float32)
+IDS = np.arange(40) * 3
+
+
+def test_attacks_stay_within_eps_and_pgd_is_no_weaker(net: nn.Module) -> None:
+    y = predictions(net, X)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    for eps in (0.01, 0.03, 0.1):
+        one, many = fgsm(net, X, y, eps), pgd(net, X, y, eps, ids=IDS)
+        for attacked in (one, many):
+            assert np.abs(attacked - X).max() <= eps + 1e-6
+            assert attacked.min() >= 0
+            assert attacked.max() <= 1
+        assert np.abs(one - X).max() == pytest.approx(eps, abs=1e-6)
+        still, after = predictions(net, one) == y, predictions(net, many) == y
+        assert not (after & ~still).any(), "what FGSM fools, PGD fools"
+    assert after.mean() < 1, "the largest attack fools somebody"
+    assert net.training
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in net.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_no_eps_no_change(net: nn.Module) -> None:
+    y = np.arange(40) % 4
+    np.testing.assert_array_equal(fgsm(net, X, y, 0.0), X)
+    np.testing.assert_array_equal(pgd(net, X, y, 0.0, ids=IDS), X)
+    for bad in (-0.1, 1.5):
+        with pytest.raises(InvalidInput):
+            fgsm(net, X, y, bad)
+    with pytest.raises(InvalidInput):
+        pgd(net, X, y, 0.1, ids=IDS[:3])
+
+
+def test_fgsm_on_a_linear_net_is_the_formula() -> None:
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    y = np.zeros(40, np.int64)
+    weight = linear[1].weight.detach().numpy()
+    direction = np.sign(weight[1] - weight[0]).reshape(1, 1, 8, 8)  # raises the wrong class
+    np.testing.assert_allclose(fgsm(linear, X, y, 0.05), np.clip(X + 0.05 * direction, 0, 1), atol=1e-6)
+
+
+def test_pgd_is_seeded_by_sample(net: nn.Module) -> None:
+    y = np.arange(40) % 4
+    whole = pgd(net, X, y, 0.05, ids=IDS, steps=3)
+    np.testing.assert_array_equal(whole, pgd(net, X, y, 0.05, ids=IDS, steps=3))
+    some = pgd(net, X[7:9], y[7:9], 0.05, ids=IDS[7:9], steps=3)
+    np.testing.assert_allclose(some, whole[7:9], atol=1e-5)
+
+
+def test_correct_under_corruption(net: nn.Module) -> None:
+    y = predictions(net, X)
+    told: list[float] = []
+    found = correct_under(
+        net, X, y, IDS, {"fog": (0, 5), "contrast": (3,)}, strengths={"fog": [0.2, 0.4, 0.6, 0.8, 1]},
+        on_progress=lambda share, _: told.append(share),
+    )  # fmt: skip
+    assert list(found) == [("fog", 0), ("fog", 5), ("contrast", 3)]
+    assert found["fog", 0].all()
+    assert not found["fog", 5].all()
+    assert told == [0, 1 / 3, 2 / 3]
+
+
+def test_mean_corruption_error() -> None:
+    reference = {"fog": [0.1, 0.3], "snow": [0.2, 0.2]}
+    assert mean_corruption_error(reference, reference).mean == 1
+    found = mean_corruption_error({"fog": [0.2, 0.6], "snow": [0.1, 0.1]}, reference)
+    assert dict(found.by_corruption) == pytest.approx({"fog": 2.0, "snow": 0.5})
+    assert found.mean == pytest.approx(1.25)
+    partly = mean_corruption_error({"fog": [0.1], "snow": [0.1]}, {"fog": [0.0], "snow": [0.2]})
+    assert partly.mean == 0.5
+    assert "fog" in partly.reason
+    nothing = mean_corruption_error({"fog": [0.1]}, {"fog": [0.0]})
+    assert np.isnan(nothing.mean)
+    assert nothing.reason.endswith(".")
+    with pytest.raises(InvalidInput):
+        mean_corruption_error({"fog": [0.1]}, reference)
+
+
+def test_planted_redundant_benchmarks_cluster_together() -> None:
+    rng = np.random.default_rng(1)
+    sources = rng.random((3, 600)) < 0.4
+    signatures = {}
+    for index, source in enumerate(sources):
+        for copy in range(2):
+            flipped = rng.random(600) < 0.05
+            signatures[f"{'abc'[index]}{copy}"] = (source ^ flipped).reshape(3, 200)
+    signatures["nobody fails"] = np.zeros((3, 200), bool)
+    found = redundant(signatures)
+    assert {frozenset(cluster) for cluster in found.clusters} == {
+        frozenset({"a0", "a1"}), frozenset({"b0", "b1"}), frozenset({"c0", "c1"})
+    }  # fmt: skip
+    assert "nobody fails" in found.reason
+    assert "nobody fails" not in found.names
+    assert sorted(found.order) == list(range(6))
+    assert found.linkage.shape == (5, 4)
+    np.testing.assert_allclose(
+        found.distance[0, 1], 1 - np.corrcoef(signatures["a0"].ravel(), signatures["a1"].ravel())[0, 1]
+    )
+    assert redundant({"a": sources[0]}).clusters == (("a",),)
+    with pytest.raises(InvalidInput):
+        redundant({"a": sources[0], "b": sources[1][:5]})
