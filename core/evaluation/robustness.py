@@ -28,7 +28,9 @@ Labels = NDArray[np.int64]
 def predictions(net: nn.Module, x: Images) -> Labels:
     """(n,) predicted classes of (n, c, h, w) images."""
     with _evaluating(net), torch.no_grad():
-        found = [net(torch.from_numpy(x[i : i + _BATCH])).argmax(1) for i in range(0, len(x), _BATCH)]
+        # Copied by batch: kept images are read-only, and torch has no such tensors.
+        parts = (np.array(x[i : i + _BATCH], np.float32) for i in range(0, len(x), _BATCH))
+        found = [net(torch.from_numpy(part)).argmax(1) for part in parts]
     return torch.cat(found).numpy() if found else np.zeros(0, np.int64)
 
 

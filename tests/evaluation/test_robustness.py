@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from core.datasets.corruptions import corrupt
 from core.errors import InvalidInput
 from core.evaluation.robustness import (
     correct_under,
@@ -77,15 +78,18 @@ def test_pgd_is_seeded_by_sample(net: nn.Module) -> None:
 
 
 def test_correct_under_corruption(net: nn.Module) -> None:
-    y = predictions(net, X)
+    y = np.arange(40) % 4
     told: list[float] = []
     found = correct_under(
         net, X, y, IDS, {"fog": (0, 5), "contrast": (3,)}, strengths={"fog": [0.2, 0.4, 0.6, 0.8, 1]},
         on_progress=lambda share, _: told.append(share),
     )  # fmt: skip
     assert list(found) == [("fog", 0), ("fog", 5), ("contrast", 3)]
-    assert found["fog", 0].all()
-    assert not found["fog", 5].all()
+    np.testing.assert_array_equal(found["fog", 0], predictions(net, X) == y)
+    foggy = corrupt(X, "fog", 5, ids=IDS, strength=[1] * 5)
+    np.testing.assert_array_equal(found["fog", 5], predictions(net, foggy) == y)
+    plain = corrupt(X, "contrast", 3, ids=IDS)
+    np.testing.assert_array_equal(found["contrast", 3], predictions(net, plain) == y)
     assert told == [0, 1 / 3, 2 / 3]
 
 
