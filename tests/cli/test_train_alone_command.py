@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from core.workflows.presets import PRESETS
+
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = "311131113111"
 
@@ -44,7 +46,7 @@ def test_an_architecture_is_trained_alone_and_kept(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert said["arch_id"] == LARGEST
     assert [net["seed"] for net in said["nets"]] == [7, 8]
-    assert said["training"]["learning_rate"] == 0.1
+    assert said["training"]["learning_rate"] == PRESETS["digits-cnn"]["training"]["learning_rate"]
     [line] = call(tmp_path, "runs").stdout.splitlines()
     assert line.startswith(said["run"])
     assert "train_alone" in line

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.records import RunState
 from core.workflows import train_alone
+from core.workflows.presets import PRESETS
 from core.workflows.train_alone import KIND, Request
 from pages.ui import resources
 
@@ -57,7 +58,10 @@ def test_without_a_training_it_explains_and_offers_one() -> None:
     app = alone_app(f"subnet:digits-cnn:{ARCH}", "subnet:digits-cnn:000000000000")
     assert ARCH in app.markdown[0].value
     assert "trained from scratch" in app.caption[0].value
-    assert app.number_input(key="train-alone-epochs-digits-cnn").value == 100
+    assert (
+        app.number_input(key="train-alone-epochs-digits-cnn").value
+        == PRESETS["digits-cnn"]["training"]["epochs"]
+    )
     assert app.button(key="train-alone-start").label == "Train it alone"
     assert not charts(app)
 

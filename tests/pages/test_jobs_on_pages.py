@@ -180,7 +180,8 @@ def test_hostile_names_are_plain_text_on_every_page(open_page: Open) -> None:
             assert "![x](" not in text
         for element in app.get("html"):
             assert "<script" not in element.proto.body
-            assert "<img" not in element.proto.body
+            # Our own small pictures bring their pixels along; a picture in a name would ask for an address.
+            assert "<img" not in element.proto.body.replace('<img src="data:image/png;base64,', "")
 
 
 def test_damage_is_found_and_said(open_page: Open) -> None:
