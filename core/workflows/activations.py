@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
 from core.errors import InvalidInput
+from core.workflows.carried import Carried
 from core.workflows.models import Model
 
 if TYPE_CHECKING:
@@ -69,25 +70,12 @@ def probe_of(model: Model, choice: ProbeChoice) -> Probe:
         DataUnavailable: the data are not here.
         InvalidInput: the data found are not those of the model.
     """
-    return _probe(model.dataset.fingerprint, choice, _Hidden(model))
-
-
-class _Hidden:
-    """Carries a model past a cache that is keyed by something else."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hidden)
-
-    def __hash__(self) -> int:
-        return 0
+    return _probe(model.dataset.fingerprint, choice, Carried(model))
 
 
 @lru_cache(maxsize=16)
-def _probe(fingerprint: str, choice: ProbeChoice, hidden: _Hidden) -> Probe:
-    return make_probe(hidden.model.dataset, split=choice.split, n=choice.n, seed=choice.seed)
+def _probe(fingerprint: str, choice: ProbeChoice, hidden: Carried[Model]) -> Probe:
+    return make_probe(hidden.value.dataset, split=choice.split, n=choice.n, seed=choice.seed)
 
 
 def common_probe(a: Model, b: Model, choice: ProbeChoice) -> Probe:
@@ -107,14 +95,14 @@ def common_probe(a: Model, b: Model, choice: ProbeChoice) -> Probe:
 
 def layers(model: Model, *, inside: bool = False) -> list[LayerInfo]:
     """The stages of a model (and the layers inside them), in order, with shapes."""
-    return list(_layers(model.key, inside, _Hidden(model)))
+    return list(_layers(model.key, inside, Carried(model)))
 
 
 @lru_cache(maxsize=256)
-def _layers(key: str, inside: bool, hidden: _Hidden) -> tuple[LayerInfo, ...]:
+def _layers(key: str, inside: bool, hidden: Carried[Model]) -> tuple[LayerInfo, ...]:
     from core.geometry.capture import layers_of
 
-    model = hidden.model
+    model = hidden.value
     image = np.zeros((1, *model.entry.header["config"]["input_shape"]), np.float32)
     return tuple(layers_of(model.net, image, model.labels, inside=inside))
 

@@ -20,6 +20,7 @@ from core.similarity.matching import (
 )
 from core.similarity.sparse_matching import FewToOne, few_to_one
 from core.workflows.activations import ProbeChoice, activations, common_probe
+from core.workflows.carried import Carried
 from core.workflows.models import Model
 
 if TYPE_CHECKING:
@@ -82,17 +83,17 @@ def unit_match(a: Model, b: Model, pair: LayerPair) -> UnitMatch:
         Undefined: the layers cannot be correlated; the text says why.
         InvalidInput: the models' data differ, or a layer is too large for the pooling.
     """
-    return _unit_match(a.key, b.key, pair, _Pair(a, b))
+    return _unit_match(a.key, b.key, pair, Carried((a, b)))
 
 
 def sparse_match(a: Model, b: Model, pair: LayerPair) -> FewToOne:
     """Explain each unit of B's layer by few units of A's; raises as `unit_match`."""
-    return _sparse_match(a.key, b.key, pair, _Pair(a, b))
+    return _sparse_match(a.key, b.key, pair, Carried((a, b)))
 
 
 def unit_groups(a: Model, b: Model, pair: LayerPair, groups: int | None) -> Groups:
     """Groups of units of both layers; raises as `unit_match`."""
-    return _unit_groups(a.key, b.key, pair, groups, _Pair(a, b))
+    return _unit_groups(a.key, b.key, pair, groups, Carried((a, b)))
 
 
 def top_images(model: Model, probe: Probe, layer_id: str, pooling: str, unit: int, k: int = 9) -> TopImages:
@@ -108,31 +109,23 @@ def top_images(model: Model, probe: Probe, layer_id: str, pooling: str, unit: in
     )
 
 
-class _Pair:
-    """Carries two models past a cache that is keyed by their keys."""
+_Pair = Carried[tuple[Model, Model]]
 
-    def __init__(self, a: Model, b: Model) -> None:
-        self.a, self.b = a, b
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Pair)
-
-    def __hash__(self) -> int:
-        return 0
-
-    def activations(self, pair: LayerPair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        probe = common_probe(self.a, self.b, pair.probe)
-        return (
-            activations(self.a, probe, pair.layer_a, pair.pooling),
-            activations(self.b, probe, pair.layer_b, pair.pooling),
-        )
+def _activations(models: _Pair, pair: LayerPair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    a, b = models.value
+    probe = common_probe(a, b, pair.probe)
+    return (
+        activations(a, probe, pair.layer_a, pair.pooling),
+        activations(b, probe, pair.layer_b, pair.pooling),
+    )
 
 
 @lru_cache(maxsize=64)
 def _unit_match(key_a: str, key_b: str, pair: LayerPair, models: _Pair) -> UnitMatch:
     from core.similarity.base import Undefined
 
-    x, y = models.activations(pair)
+    x, y = _activations(models, pair)
     if max(x.shape[1], y.shape[1]) > MOST_UNITS:
         raise Undefined(
             f"One of these layers has {max(x.shape[1], y.shape[1]):,} units; choose pooled features to match units."
@@ -144,9 +137,9 @@ def _unit_match(key_a: str, key_b: str, pair: LayerPair, models: _Pair) -> UnitM
 
 @lru_cache(maxsize=32)
 def _sparse_match(key_a: str, key_b: str, pair: LayerPair, models: _Pair) -> FewToOne:
-    return few_to_one(*models.activations(pair), seed=pair.probe.seed)
+    return few_to_one(*_activations(models, pair), seed=pair.probe.seed)
 
 
 @lru_cache(maxsize=32)
 def _unit_groups(key_a: str, key_b: str, pair: LayerPair, groups: int | None, models: _Pair) -> Groups:
-    return co_cluster(*models.activations(pair), groups=groups, seed=pair.probe.seed)
+    return co_cluster(*_activations(models, pair), groups=groups, seed=pair.probe.seed)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.workflows.activations import ProbeChoice, activations, common_probe, logits
+from core.workflows.carried import Carried
 from core.workflows.models import Model
 
 if TYPE_CHECKING:
@@ -69,29 +70,22 @@ def sample_view(
         raise InvalidInput(
             "With positions as samples a dot is no image; choose pooled or flattened features."
         )
-    return _view(a.key, b.key, layer_a, layer_b, pooling, choice, _Pair(a, b))
-
-
-class _Pair:
-    """Carries two models past a cache that is keyed by their keys."""
-
-    def __init__(self, a: Model, b: Model) -> None:
-        self.a, self.b = a, b
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Pair)
-
-    def __hash__(self) -> int:
-        return 0
+    return _view(a.key, b.key, layer_a, layer_b, pooling, choice, Carried((a, b)))
 
 
 @lru_cache(maxsize=32)
 def _view(
-    key_a: str, key_b: str, layer_a: str, layer_b: str, pooling: str, choice: ProbeChoice, models: _Pair
+    key_a: str,
+    key_b: str,
+    layer_a: str,
+    layer_b: str,
+    pooling: str,
+    choice: ProbeChoice,
+    models: Carried[tuple[Model, Model]],
 ) -> SampleView:
     from core.geometry.embedding import sample_maps
 
-    a, b = models.a, models.b
+    a, b = models.value
     probe = common_probe(a, b, choice)
     maps = sample_maps(activations(a, probe, layer_a, pooling), activations(b, probe, layer_b, pooling))
     least_alike = np.argsort(maps.overlap, kind="stable")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.workflows.activations import ProbeChoice, all_activations, layers, probe_of
+from core.workflows.carried import Carried
 from core.workflows.models import Model
 
 if TYPE_CHECKING:
@@ -20,19 +21,6 @@ if TYPE_CHECKING:
     from core.geometry.task_alignment import Alignment
 
 _SMALL_DECAY = 1e-9
-
-
-class _Carried:
-    """Carries a model past a cache that is keyed by its key."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Carried)
-
-    def __hash__(self) -> int:
-        return 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +49,14 @@ def depth_path(model: Model, choice: ProbeChoice) -> DepthPath:
     Raises:
         DataUnavailable, InvalidInput: the model's data are not here.
     """
-    return _depth_path(model.key, choice, _Carried(model))
+    return _depth_path(model.key, choice, Carried(model))
 
 
 @lru_cache(maxsize=64)
-def _depth_path(key: str, choice: ProbeChoice, carried: _Carried) -> DepthPath:
+def _depth_path(key: str, choice: ProbeChoice, carried: Carried[Model]) -> DepthPath:
     from core.geometry.task_alignment import align, baseline
 
-    model = carried.model
+    model = carried.value
     probe, stages = probe_of(model, choice), layers(model)
     captured = all_activations(model, probe, [s.layer_id for s in stages])
     classes = len(probe.classes)
@@ -107,17 +95,17 @@ def collapse_view(model: Model, choice: ProbeChoice) -> CollapseView:
         DataUnavailable: the model's data are not here.
     """
     train = ProbeChoice(split="train", n=choice.n, seed=choice.seed)
-    return _collapse_view(model.key, train, _Carried(model))
+    return _collapse_view(model.key, train, Carried(model))
 
 
 @lru_cache(maxsize=64)
-def _collapse_view(key: str, choice: ProbeChoice, carried: _Carried) -> CollapseView:
+def _collapse_view(key: str, choice: ProbeChoice, carried: Carried[Model]) -> CollapseView:
     from core.geometry.collapse import class_means, collapse
     from core.geometry.heads import penultimate, weight_and_bias
     from core.geometry.unconstrained_features import distance_to, frame, simplex_gram
 
-    probe = probe_of(carried.model, choice)
-    features, layer = penultimate(carried.model.net, probe.x)
+    probe = probe_of(carried.value, choice)
+    features, layer = penultimate(carried.value.net, probe.x)
     weight, bias = weight_and_bias(layer)
     found = collapse(features, probe.y, weight, bias)
     means = class_means(features, probe.y)
@@ -183,15 +171,15 @@ def complexity_view(model: Model, choice: ProbeChoice, atoms: int = 32) -> Compl
         InvalidInput: the penultimate activations may be negative, are constant, or the probe is too small.
         DataUnavailable: the model's data are not here.
     """
-    return _complexity_view(model.key, choice, atoms, _Carried(model))
+    return _complexity_view(model.key, choice, atoms, Carried(model))
 
 
 @lru_cache(maxsize=32)
-def _complexity_view(key: str, choice: ProbeChoice, atoms: int, carried: _Carried) -> ComplexityView:
+def _complexity_view(key: str, choice: ProbeChoice, atoms: int, carried: Carried[Model]) -> ComplexityView:
     from core.geometry.complexity import complexity, dictionary
     from core.geometry.heads import penultimate, weight_and_bias
 
-    model = carried.model
+    model = carried.value
     probe, stages = probe_of(model, choice), layers(model)[:-1]
     if not stages:
         raise InvalidInput("This network is a single layer; there is no depth to read features along.")
@@ -225,15 +213,15 @@ def remaining_widths(model: Model, choice: ProbeChoice, beta: float) -> Remainin
     Raises:
         InvalidInput: the network has no units that can be joined.
     """
-    return _remaining_widths(model.key, choice, beta, _Carried(model))
+    return _remaining_widths(model.key, choice, beta, Carried(model))
 
 
 @lru_cache(maxsize=64)
-def _remaining_widths(key: str, choice: ProbeChoice, beta: float, carried: _Carried) -> RemainingWidths:
+def _remaining_widths(key: str, choice: ProbeChoice, beta: float, carried: Carried[Model]) -> RemainingWidths:
     from core.geometry.capture import logits
     from core.pruning.feature_merging import merge_features
 
-    model = carried.model
+    model = carried.value
     probe = probe_of(model, choice)
     found = merge_features(model.net, beta)
     before, after = (
