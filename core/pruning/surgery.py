@@ -8,7 +8,6 @@ the convolution alone at zero, a channel still emits its offset.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from core.errors import InvalidInput
 from core.pruning.groups import Member, UnitGroup, unit_groups
+from core.pruning.masks import applied
 from core.supernets import plain
 
 Kept = Mapping[str, NDArray[np.intp]]
@@ -44,14 +44,25 @@ def masked(net: nn.Sequential, kept: Kept) -> nn.Sequential:
     Raises:
         InvalidInput: a group does not exist, cannot be cut, or would lose all its units.
     """
-    made = copy.deepcopy(net)
-    state = made.state_dict()
+    return applied(net, unit_masks(net, kept))
+
+
+def unit_masks(net: nn.Sequential, kept: Kept) -> dict[str, Tensor]:
+    """Masks of every parameter that holds entries of units that go: all that makes, scales or shifts them.
+
+    Raises:
+        InvalidInput: as `masked`.
+    """
+    parameters = dict(net.named_parameters())
+    found: dict[str, Tensor] = {}
     for group, gone in _gone(net, kept):
         for member in group.members:
-            if member.role == "input" or member.tensor.endswith(("running_mean", "running_var")):
-                continue
-            state[member.tensor].index_fill_(member.axis, _entries(member, gone), 0.0)
-    return made
+            if member.role != "input" and member.tensor in parameters:
+                mask = found.setdefault(
+                    member.tensor, torch.ones(parameters[member.tensor].shape, dtype=torch.bool)
+                )
+                mask.index_fill_(member.axis, _entries(member, gone), False)
+    return found
 
 
 def compact(net: nn.Sequential, kept: Kept) -> nn.Sequential:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
 from core.datasets.base import Dataset
@@ -31,17 +30,16 @@ from core.export.predict_script import count_correct
 from core.records import Progress
 from core.seeding import torch_seed
 from core.training import checkpoint
-from core.training.batches import epoch_batches, steps_per_epoch
+from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
-from core.training.loop import apply_gradients, diverged, learning_rate, make_optimizer
-from core.training.strategies import Phase
+from core.training.loop import diverged, make_optimizer
+from core.training.plain_epochs import train_epoch
 
 if TYPE_CHECKING:
     from core.store import Ledger
 
 _YIELD_SECONDS = 0.2
 _MOST_VALIDATION = 1000
-_PHASE = Phase("alone")
 
 
 def fresh_like(template: nn.Sequential, seed: int) -> nn.Sequential:
@@ -172,32 +170,16 @@ class _Run:
         config = self.config
         self.started = shown = time.monotonic()
         self.losses: list[float] = []
-        batches = epoch_batches(
-            self.dataset.train,
-            config.batch_size,
-            self.order_seed,
-            self.epoch,
-            shift=config.shift,
-            flip=config.flip,
+        epoch = train_epoch(
+            self.net, self.dataset, config, self.optimizer, epoch=self.epoch, order_seed=self.order_seed
         )
-        self.net.train()
-        for step, (images, labels) in enumerate(batches):
-            done = self.epoch * self.steps + step
-            rate = learning_rate(config, _PHASE, done, config.epochs * self.steps, self.steps)
-            self._step(images, labels, rate)
+        for step, loss in enumerate(epoch):
+            if not math.isfinite(loss):
+                raise self._diverged("the loss")
+            self.losses.append(loss)
             if time.monotonic() - shown > _YIELD_SECONDS:
                 shown = time.monotonic()
                 yield Progress(self.fraction(step), f"{self.what}, epoch {self.epoch + 1} of {config.epochs}")
-
-    def _step(self, images: Tensor, labels: Tensor, rate: float) -> None:
-        self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.net(images), labels, label_smoothing=self.config.label_smoothing)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise self._diverged("the loss")
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.losses.append(value)
-        apply_gradients(self.net, self.optimizer, self.config.clip, rate)
 
     def _diverged(self, what: str) -> CoreError:
         before = " The networks of the seeds before it are kept." if self.index else ""

@@ -1,0 +1,43 @@
+"""The random control: chance decides which weights go, a criterion how many in each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.pruning.criteria.base import create
+from core.pruning.masks import applied, like_layers
+from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
+from core.pruning.pruners.creating import create_pruner
+from core.pruning.retraining import settle
+from core.records import Progress
+
+
+@PRUNERS.register("random_like")
+class RandomLike(Pruner):
+    """Random weights go, as many of each layer as another criterion would take: the fair control."""
+
+    label = "Random, same layer ratios"
+    source = "control of Su et al., 'Sanity-checking pruning methods', NeurIPS 2020"
+    removes = "weights"
+
+    class Config(BaseModel):
+        """Whose layer ratios are copied."""
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        like: str = Field("magnitude", description="Criterion whose layer ratios are copied.")
+
+    def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:
+        model = create_pruner(self.config.like)
+        chance = create("random_weights")
+        for step in model.prune(task, sparsities):
+            if isinstance(step, Progress):
+                yield step
+                continue
+            scores = chance.scores(task.parent, list(step.masks), None, task.seed)  # type: ignore[attr-defined]
+            masks = like_layers(step.masks, scores)
+            net = applied(task.parent, masks)
+            settle(net, task.dataset)
+            yield Pruned(step.asked, net, masks)
