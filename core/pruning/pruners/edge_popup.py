@@ -1,0 +1,69 @@
+"""Edge-popup: which random weights to use is all that is learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import CoreError
+from core.pruning.masks import applied
+from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
+from core.pruning.retraining import settle
+from core.pruning.supermasks import Supermask, random_weights
+from core.records import Progress
+from core.seeding import torch_seed
+from core.training.alone import fresh_like
+from core.training.loop import make_optimizer
+from core.training.plain_epochs import train_epoch
+
+
+@PRUNERS.register("edge_popup")
+class EdgePopup(Pruner):
+    """Finds a subnet that works inside a network of random weights, which are never trained."""
+
+    label = "Edge-popup (untrained weights)"
+    source = "Ramanujan et al., 'What's hidden in a randomly weighted neural network?', CVPR 2020"
+    removes = "weights"
+
+    class Config(BaseModel):
+        """How the scores are trained."""
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        epochs: int = Field(30, ge=1, le=2000, description="Passes over the training images.")
+        init: Literal["signed_constant", "kaiming"] = Field(
+            "signed_constant", description="Random weights of one size and either sign, or normal ones."
+        )
+        optimizer: Literal["sgd", "adamw"] = Field("sgd", description="What trains the scores.")
+        learning_rate: float = Field(2.0, gt=0, le=1e3, description="Peak learning rate of the scores.")
+        weight_decay: float = Field(1e-4, ge=0, le=1, description="Decay of the scores.")
+
+    def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:
+        changes = {
+            n: getattr(self.config, n) for n in ("epochs", "optimizer", "learning_rate", "weight_decay")
+        }
+        config = task.training.model_copy(update=changes | {"seed": task.seed})
+        order = torch_seed(task.seed, "pruning", "order")
+        for sparsity in sparsities:
+            net = fresh_like(task.parent, task.seed)
+            random_weights(
+                net, self.config.init, 1 - sparsity, torch_seed(task.seed, "edge_popup", "weights")
+            )
+            supermask = Supermask(net, 1 - sparsity, torch_seed(task.seed, "edge_popup", "scores"))
+            optimizer = make_optimizer(supermask, config)
+            for epoch in range(config.epochs):
+                yield Progress(epoch / config.epochs, f"choosing {1 - sparsity:.0%} of random weights")
+                for loss in train_epoch(
+                    supermask, task.dataset, config, optimizer, epoch=epoch, order_seed=order
+                ):
+                    if not math.isfinite(loss):
+                        raise CoreError(
+                            "Training the scores diverged; choose a smaller learning rate for edge-popup."
+                        )
+            masks = supermask.masks()
+            found = applied(net, masks)
+            settle(found, task.dataset)
+            yield Pruned(sparsity, found, masks, trained=True)

@@ -1,0 +1,108 @@
+"""Lottery tickets: exact sparsities, nested masks, survivors where rewinding put them, the removed at zero."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InvalidInput
+from core.pruning.criteria.base import prunable_weights
+from core.pruning.masks import density
+from core.pruning.pruners.base import Pruned, PruningTask, sparsity_of
+from core.pruning.pruners.creating import create_pruner
+from core.pruning.retraining import train_masked
+from core.pruning.tickets import Ticket, find_tickets, levels, train_from
+from core.records import Progress
+from core.training.alone import fresh_like
+from tests.helpers.plain_nets import extracted
+from tests.training.small import digits, settings
+
+
+@given(st.lists(st.floats(0, 0.99), min_size=1, max_size=4, unique=True).map(sorted), st.floats(0.05, 0.9))
+def test_no_level_removes_more_than_its_share_and_every_asked_one_is_a_level(
+    sparsities: list[float], share: float
+) -> None:
+    path = levels(sparsities, share)
+    assert {s for s in sparsities if s > 0} <= set(path)
+    left = [1.0, *(1 - s for s in path)]
+    for before, after in itertools.pairwise(left):
+        assert after >= before * (1 - share) * (1 - 1e-7)
+        assert after <= before
+
+
+def test_one_level_takes_one_share_and_wrong_ones_are_refused() -> None:
+    assert levels([0.2], 0.2) == [0.2]
+    assert levels([0.0], 0.2) == []
+    assert levels([0.36, 0.488], 0.2) == pytest.approx([0.2, 0.36, 0.488])
+    for wrong in ([0.5, 0.2], [1.0]):
+        with pytest.raises(InvalidInput, match="ascend"):
+            levels(wrong, 0.2)
+    with pytest.raises(InvalidInput, match="level"):
+        levels([0.5], 1.0)
+
+
+def test_masks_are_nested_and_rewound_weights_are_those_of_the_rewinding_point() -> None:
+    dataset, config = digits(64), settings(epochs=3)
+    net = fresh_like(extracted(), 1)
+    early = copy.deepcopy(net)
+    first = train_from(early, dataset, config, {})
+    next(first)
+    found = [s for s in find_tickets(net, dataset, config, [0.3, 0.5, 0.8], 1) if isinstance(s, Ticket)]
+    assert [t.sparsity for t in found] == [0.0, 0.3, 0.5, 0.8]
+    early_weights = dict(early.named_parameters())
+    for before, ticket in itertools.pairwise(found):
+        assert density(ticket.masks) == pytest.approx(1 - ticket.sparsity, abs=1e-4)
+        assert set(ticket.masks) == set(prunable_weights(net))
+        weights = dict(ticket.net.named_parameters())
+        for name, mask in ticket.masks.items():
+            assert not (mask & ~before.masks[name]).any()
+            assert torch.equal(ticket.start[name], early_weights[name])
+            assert not weights[name][~mask].any()
+            assert (weights[name][mask] != ticket.start[name][mask]).float().mean() > 0.9
+
+
+def test_training_from_the_start_is_masked_training() -> None:
+    dataset, config = digits(64), settings(epochs=2)
+    nets = [fresh_like(extracted(), 1) for _ in range(2)]
+    list(train_from(nets[0], dataset, config, {}))
+    list(train_masked(nets[1], dataset, config, {}))
+    for ours, theirs in zip(nets[0].state_dict().values(), nets[1].state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("rewind", [0, 1])
+def test_the_pruner_hits_every_asked_sparsity_and_leaves_the_parent(rewind: int) -> None:
+    parent = extracted()
+    before = copy.deepcopy(parent.state_dict())
+    task = PruningTask(parent, digits(64), settings(), seed=4)
+    pruner = create_pruner("lottery_ticket", {"epochs": 2, "rewind_epochs": rewind, "share": 0.4})
+    steps = list(pruner.prune(task, [0.0, 0.5, 0.75]))
+    pruned = [s for s in steps if isinstance(s, Pruned)]
+    shares = [s.fraction for s in steps if isinstance(s, Progress)]
+    assert [p.asked for p in pruned] == [0.0, 0.5, 0.75]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    for one in pruned:
+        assert one.trained
+        assert sparsity_of(one, parent) == pytest.approx(one.asked, abs=1e-3)
+        assert not one.net.training
+    assert all(torch.equal(value, before[name]) for name, value in parent.state_dict().items())
+
+
+def test_equal_seeds_find_the_same_ticket_and_rewinding_past_the_end_is_refused() -> None:
+    def ticket(seed: int) -> Pruned:
+        task = PruningTask(extracted(), digits(64), settings(), seed)
+        steps = create_pruner("lottery_ticket", {"epochs": 2, "share": 0.5}).prune(task, [0.5])
+        return next(s for s in steps if isinstance(s, Pruned))
+
+    same = [ticket(1), ticket(1), ticket(2)]
+    for name, mask in same[0].masks.items():
+        assert torch.equal(mask, same[1].masks[name])
+    assert any(not torch.equal(mask, same[2].masks[name]) for name, mask in same[0].masks.items())
+    with pytest.raises(InvalidInput, match="rewound"):
+        list(find_tickets(fresh_like(extracted(), 1), digits(64), settings(epochs=1), [0.5], 1))
