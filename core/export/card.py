@@ -40,7 +40,9 @@ to 1e-4; both as shares of the largest output.
 
 def card_text(subnet: ExtractedSubnet) -> str:
     """`card.md`: what this network is, how good, how that is known, and whose data it saw."""
-    lines = [f"# A subnet of {_plain(subnet.supernet)}", ""]
+    pruned = "pruned " if subnet.history else ""
+    lines = [f"# A {pruned}subnet of {_plain(subnet.supernet)}", ""]
+    lines += [_plain(subnet.history), ""] if subnet.history else []
     lines += [f"Family `{subnet.family}`, architecture `{subnet.arch_id}`:", ""]
     lines += ["| choice | option |", "|---|---|"]
     lines += [f"| {_plain(choice)} | {_plain(str(option))} |" for choice, option in subnet.arch.items()]
@@ -75,6 +77,7 @@ def manifest(subnet: ExtractedSubnet, files: Mapping[str, bytes]) -> str:
         "classes": list(subnet.classes),
         "metrics": {name: entry.to_json() for name, entry in subnet.card.items()},
         "data": dict(subnet.data),
+        "history": subnet.history,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
     }
     return json.dumps(content, indent=2) + "\n"

@@ -68,6 +68,8 @@ class ExtractedSubnet:
         classes: class names, in the order of the logits.
         card: numbers by objective name.
         data: title, source and licence of the data, and its fingerprint.
+        variant: what distinguishes it from the subnet of this architecture, part of the file name; "" for nothing.
+        history: sentences on what was done to it after it was cut out.
     """
 
     net: nn.Sequential
@@ -79,9 +81,12 @@ class ExtractedSubnet:
     classes: tuple[str, ...]
     card: Mapping[str, CardEntry]
     data: Mapping[str, str]
+    variant: str = ""
+    history: str = ""
 
     def file_name(self, suffix: str) -> str:
-        return file_name(self.supernet, self.arch_id, suffix)
+        name = f"{self.arch_id}-{self.variant}" if self.variant else self.arch_id
+        return file_name(self.supernet, name, suffix)
 
     def probe(self, n: int = 5) -> Tensor:
         """n random images (n, c, h, w) in [0, 1], always the same, to compare two forms of the subnet on."""
@@ -122,9 +127,12 @@ def extract_subnet(
         )
     statistics = supernet.calibrate(chosen, torch.from_numpy(dataset.calibration.x))
     net = supernet.extract(chosen, statistics)
-    card = {"macs": _macs(supernet, chosen), "params": _params(net)}
+    card = {
+        "macs": macs_entry(sum(stage.macs for stage in supernet.costs(chosen))),
+        "params": params_entry(net),
+    }
     for split in splits:
-        entry = _accuracy(net, dataset, split)
+        entry = accuracy_entry(net, dataset, split)
         card["accuracy" if split == "validation" else f"{split}_accuracy"] = entry
     return ExtractedSubnet(
         net=net,
@@ -144,20 +152,22 @@ def extract_subnet(
     )
 
 
-def _macs(supernet: Supernet, arch: Sequence[int]) -> CardEntry:
-    total = sum(stage.macs for stage in supernet.costs(arch))
+def macs_entry(total: int) -> CardEntry:
+    """Multiply-accumulates as a card shows them."""
     detail = "Multiply-accumulates of convolutions, linear layers and attention products for one image."
     return CardEntry("MACs", total, Source.COUNTED, detail)
 
 
-def _params(net: nn.Module) -> CardEntry:
+def params_entry(net: nn.Module) -> CardEntry:
+    """Parameters as a card shows them."""
     total = sum(parameter.numel() for parameter in net.parameters())
     return CardEntry(
         "Parameters", total, Source.COUNTED, "Trainable numbers, BatchNorm scale and offset included."
     )
 
 
-def _accuracy(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
+def accuracy_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
+    """Accuracy on one split, by the code that the download runs."""
     part = dataset.split(split)
     correct, n = count_correct(net, torch.from_numpy(part.x), torch.from_numpy(part.y)), len(part)
     detail = f"{correct} of {n} {split} images of {dataset.title}, by predict.py in batches of {BATCH}."

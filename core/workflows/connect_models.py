@@ -59,11 +59,9 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data are not here.
     """
     from core.geometry.alignment import require_same_shape
-    from core.settings import settings
-    from core.store import RunStore
+    from core.workflows.own_store import own_store
 
-    place = settings()
-    store = RunStore(place.database_url, place.home)
+    store = own_store()
     yield Progress(0.0, "Loading the networks.")
     models = [load_model(store, m) for m in (request.a, request.b, request.c) if m is not None]
     for other in models[1:]:

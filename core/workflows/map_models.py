@@ -52,12 +52,9 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     kept = ledger.latest_checkpoint()
     found = _from_json(kept) if kept else None
     if found is None:
-        from core.settings import settings
-        from core.store import RunStore
+        from core.workflows.own_store import own_store
 
-        place = settings()
-        store = RunStore(place.database_url, place.home)
-        for step in measure_distances(store, entry, request.choice):
+        for step in measure_distances(own_store(), entry, request.choice):
             if isinstance(step, Distances):
                 found = step
             else:

@@ -2,6 +2,7 @@
 
     subnet:digits-cnn:311131113111     a subnet, cut out of its supernet and calibrated
     alone:RUN:0                        the first network of a stand-alone training run
+    pruned:RUN:3                       the third network of a pruning run, after surgery
 
 An id is all that a link, a session or a stored run keeps. Describing a model needs no torch; loading one
 gives an `nn.Sequential` of plain layers whose children are its stages. Loaded models are shared between
@@ -44,8 +45,9 @@ class ModelInfo:
         short: the same in a few characters, for axes.
         supernet_id: the supernet it comes from, or whose architecture it has.
         arch_id: its architecture.
-        origin: "subnet" or "alone".
+        origin: "subnet", "alone" or "pruned".
         seed: of its own training; of the supernet's training for a subnet.
+        stages: a name for each stage where they are not those of the architecture.
     """
 
     model_id: str
@@ -55,6 +57,7 @@ class ModelInfo:
     arch_id: str
     origin: str
     seed: int
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +130,8 @@ def load_model(store: RunStore | None, model_id: str) -> Model:
             return _models[key]
     net = _ORIGINS[info.origin][1](store, info, entry)
     rows = library.stage_rows(entry, entry.space.from_id(info.arch_id))
-    model = Model(info, net, tuple(str(row["label"]) for row in rows), key, entry)
+    labels = info.stages or tuple(str(row["label"]) for row in rows)
+    model = Model(info, net, labels, key, entry)
     with _lock:
         _models[key] = model
         while len(_models) > _KEPT:
@@ -142,7 +146,7 @@ _lock = threading.Lock()
 def _parse(model_id: str) -> tuple[str, str, str]:
     if not is_model_id(model_id):
         raise InvalidInput(
-            f"{model_id[:80]!r} names no model; a model is subnet:SUPERNET:ARCHITECTURE or alone:RUN:NUMBER."
+            f"{model_id[:80]!r} names no model; a model is subnet:SUPERNET:ARCHITECTURE, alone:RUN:NUMBER or pruned:RUN:NUMBER."
         )
     origin, first, second = model_id.split(":")
     return origin, first, second
@@ -199,11 +203,33 @@ def _load_alone(store: RunStore | None, info: ModelInfo, entry: SupernetEntry) -
     return load_alone(store, run_id, int(number))
 
 
+def _describe_pruned(store: RunStore | None, model_id: str, run_id: str, number: str) -> ModelInfo:
+    from core.workflows.pruned_models import PARENT, describe_pruned
+
+    if not number.isdecimal() or int(number) == PARENT:
+        raise NotFound("A pruned network is named by its run and a number from 1.")
+    found = describe_pruned(store, run_id, int(number))
+    short = f"{found.label}, {found.asked:.0%}"
+    return ModelInfo(
+        model_id, f"{found.arch_id}: {found.title}", short, found.supernet_id, found.arch_id, "pruned", found.seed, found.stages,
+    )  # fmt: skip
+
+
+def _load_pruned(store: RunStore | None, info: ModelInfo, entry: SupernetEntry) -> nn.Sequential:
+    from core.workflows.pruned_models import load_compact
+
+    if store is None:
+        raise NotFound("Pruned networks are kept in the store, which cannot be opened.")
+    _, run_id, number = _parse(info.model_id)
+    return load_compact(store, run_id, int(number))
+
+
 _Describe = Callable[["RunStore | None", str, str, str], ModelInfo]
 _Load = Callable[["RunStore | None", ModelInfo, SupernetEntry], "nn.Sequential"]
 _ORIGINS: Mapping[str, tuple[_Describe, _Load]] = {
     "subnet": (_describe_subnet, _load_subnet),
     "alone": (_describe_alone, _load_alone),
+    "pruned": (_describe_pruned, _load_pruned),
 }
 
 

@@ -1,0 +1,377 @@
+"""Prune a network in several ways to several sparsities, fine-tune, and evaluate every result.
+
+Networks are kept one by one as they are made. A run that was stopped goes on with the first method that was
+not finished: a method's networks may depend on each other, so a method is done as a whole or again.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from core.errors import CoreError, InvalidInput
+from core.pruning.pruners.base import Pruned, Pruner, PruningTask
+from core.pruning.pruners.creating import create_pruner, pruner_info
+from core.records import Progress
+from core.training.config import TrainingConfig
+from core.workflows.pruned_models import FORMAT, PARENT, SUMMARY_FILE, margins_file, net_file, read_summary
+from core.workflows.pruning_evaluation import Benchmarks
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.store import Ledger
+    from core.workflows.models import Model
+    from core.workflows.pruning_evaluation import Judge
+
+_TENSORS = "application/octet-stream"
+_CALIBRATION_SHARE, _LATENCY_SHARE = 0.08, 0.06
+_TUNING_SHARE = 0.2
+"""Fine-tuning starts at this share of the parent's peak learning rate: enough to move, too little to forget."""
+
+
+class MethodChoice(BaseModel):
+    """One way to prune."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="Registry name of a pruner or a criterion.")
+    config: dict[str, Any] = Field(default_factory=dict, description="The method's own settings.")
+    sparsities: tuple[float, ...] = Field(description="Shares of the weights to remove.")
+
+    @field_validator("name")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        return pruner_info(name).name
+
+    @field_validator("sparsities")
+    @classmethod
+    def _in_bounds(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        found = tuple(sorted({round(float(v), 4) for v in values}))
+        if not found or not all(0 < v < 1 for v in found):
+            raise ValueError("sparsities lie between 0 and 1, and there is at least one")
+        return found
+
+
+class Request(BaseModel):
+    """What to prune, how, and how far."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(
+        description="Id of the network to prune (subnet:SUPERNET:ARCHITECTURE or alone:RUN:NUMBER)."
+    )
+    methods: list[MethodChoice] = Field(min_length=1, max_length=60, description="Ways to prune it.")
+    tuning_epochs: int = Field(5, ge=0, le=500, description="Passes over the training images after pruning.")
+    tuning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Peak learning rate of fine-tuning; a fifth of the parent's if left out.",
+    )
+    benchmarks: Benchmarks = Field(default_factory=Benchmarks, description="On what results are evaluated.")
+    latency: bool = Field(True, description="Time the networks that became smaller.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Of all chance.")
+
+
+def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+    """Prune, fine-tune and evaluate; the artifacts are a network and its margins each, and a summary.
+
+    A method that cannot prune this network is noted with its reason, and the others go on.
+
+    Raises:
+        NotFound, InvalidInput: the network does not exist, or a setting is wrong.
+        DataUnavailable: the data set is neither here nor reachable.
+    """
+    work = None
+    for step in _prepare(request, ledger):
+        if isinstance(step, _Work):
+            work = step
+        else:
+            yield step
+    assert work is not None
+    total = sum(len(m.sparsities) for m in request.methods)
+    span = 1 - _CALIBRATION_SHARE - (_LATENCY_SHARE if request.latency else 0)
+    for number, (method, pruner) in enumerate(work.pruners):
+        before = sum(len(m.sparsities) for m in request.methods[:number])
+        if work.is_done(number):
+            continue
+        for step in _method(work, number, method, pruner):
+            fraction = _CALIBRATION_SHARE + span * (before + step.fraction * len(method.sparsities)) / total
+            yield Progress(fraction, step.message, step.metrics)
+    if request.latency:
+        yield Progress(1 - _LATENCY_SHARE, "Timing the networks that became smaller.")
+        for share in _time(work):
+            yield Progress(1 - _LATENCY_SHARE * (1 - share), "Timing the networks that became smaller.")
+    yield Progress(1.0, _sentence(work.summary), {"networks": len(work.summary["models"]) - 1})
+
+
+@dataclass(eq=False)
+class _Work:
+    """What all methods of a run share."""
+
+    request: Request
+    ledger: Ledger
+    parent: Model
+    task: PruningTask
+    tuning: TrainingConfig
+    judge: Judge
+    benchmarks: list[str]
+    pruners: list[tuple[MethodChoice, Pruner]]
+    summary: dict[str, Any]
+
+    def first_index(self, number: int) -> int:
+        """Index of the first network of a method."""
+        return 1 + sum(len(m.sparsities) for m in self.request.methods[:number])
+
+    def is_done(self, number: int) -> bool:
+        return number in self.summary["done"]
+
+    def keep(self, row: dict[str, Any]) -> None:
+        """Put a network into the summary, in the place of an older one of the same index."""
+        others = [r for r in self.summary["models"] if r["index"] != row["index"]]
+        self.summary["models"] = sorted([*others, row], key=lambda r: r["index"])
+        self.save()
+
+    def save(self) -> None:
+        self.ledger.save_artifact(SUMMARY_FILE, json.dumps(self.summary).encode(), "application/json")
+
+
+def _prepare(request: Request, ledger: Ledger) -> Iterator[Progress | _Work]:
+    from core.workflows.models import load_model
+    from core.workflows.own_store import own_store
+    from core.workflows.pruning_evaluation import Judge
+    from core.workflows.train_alone import Request as AloneRequest
+    from core.workflows.train_alone import settings_for
+
+    yield Progress(0.0, "Loading the network and its data.")
+    pruners = [(m, create_pruner(m.name, m.config)) for m in request.methods]
+    parent = load_model(own_store(), request.model)
+    training, _ = settings_for(
+        parent.entry, AloneRequest(supernet=parent.info.supernet_id, arch=parent.info.arch_id)
+    )
+    training = training.model_copy(update={"seed": request.seed})
+    rate = request.tuning_rate or _TUNING_SHARE * training.learning_rate
+    tuning = training.model_copy(
+        update={"epochs": max(1, request.tuning_epochs), "learning_rate": rate, "warmup_epochs": 0.0}
+    )
+    said: list[tuple[float, str]] = []
+    yield Progress(0.01, "How strong is each corruption on these images? Measured once per data set.")
+    judge = Judge.of(own_store(), parent.entry, on_progress=lambda share, text: said.append((share, text)))
+    summary = read_summary(ledger) or {
+        "format": FORMAT,
+        "model": request.model,
+        "model_key": parent.key,
+        "supernet": parent.info.supernet_id,
+        "arch_id": parent.info.arch_id,
+        "seed": request.seed,
+        "tuning": tuning.model_dump(mode="json", exclude={"strategy", "strategy_config"}),
+        "probe": judge.probe.fingerprint,
+        "models": [],
+        "failures": [],
+        "done": [],
+        "versions": {p: importlib.metadata.version(p) for p in ("torch", "numpy")},
+    }
+    if summary["model_key"] != parent.key:
+        raise InvalidInput("The network has changed since this run began; start a new run.")
+    task = PruningTask(parent.net, parent.dataset, training, request.seed)
+    work = _Work(request, ledger, parent, task, tuning, judge, request.benchmarks.names(), pruners, summary)
+    if not any(r["index"] == PARENT for r in summary["models"]):
+        _keep_parent(work)
+    yield work
+
+
+def _keep_parent(work: _Work) -> None:
+    started = time.monotonic()
+    unpruned = Pruned(0.0, work.parent.net, trained=True)
+    row = _measured(work, PARENT, unpruned, work.parent.labels)
+    about = {
+        "method": "",
+        "label": "",
+        "config": [],
+        "removes": "",
+        "asked": 0.0,
+        "tuning_epochs": 0,
+        "note": "",
+    }
+    work.keep(row | about | {"seconds": round(time.monotonic() - started, 2)})
+
+
+def _method(work: _Work, number: int, method: MethodChoice, pruner: Pruner) -> Iterator[Progress]:
+    """Prune by one method; fractions are of this method."""
+    index, made = work.first_index(number), 0
+    count = len(method.sparsities)
+    started = time.monotonic()
+    try:
+        for step in pruner.prune(work.task, method.sparsities):
+            if isinstance(step, Progress):
+                yield Progress((made + 0.5 * step.fraction) / count, f"{pruner.label}: {step.message}")
+                continue
+            what = f"{pruner.label}, {step.asked:.0%} pruned"
+            for share in _finish(work, index + made, step, pruner, method, started):
+                yield Progress((made + 0.5 + 0.5 * share) / count, what)
+            made += 1
+            started = time.monotonic()
+    except CoreError as error:
+        work.summary["failures"] = [f for f in work.summary["failures"] if f["number"] != number] + [
+            {"number": number, "method": method.name, "label": pruner.label, "reason": str(error)}
+        ]
+    work.summary["done"].append(number)
+    work.save()
+
+
+def _finish(
+    work: _Work, index: int, pruned: Pruned, pruner: Pruner, method: MethodChoice, started: float
+) -> Iterator[float]:
+    """Fine-tune one network, evaluate it and keep it; yields the share done."""
+    from core.export.plain_net import dump_net
+    from core.pruning.retraining import train_masked
+    from core.training.alone import accuracy
+
+    zero_shot = accuracy(pruned.net, work.task.dataset, "validation")
+    tuned = work.request.tuning_epochs if not pruned.trained else 0
+    if tuned:
+        yield from (0.6 * s for s in train_masked(pruned.net, work.task.dataset, work.tuning, pruned.masks))
+    row = _measured(work, index, pruned, _stage_labels(pruned.net, work.parent))
+    if not pruned.trained:
+        row["numbers"]["zero_shot"] = zero_shot
+    kept = {name: [int(u) for u in units] for name, units in pruned.kept.items()}
+    data = dump_net(
+        pruned.net,
+        work.task.dataset.input_shape,
+        {"kept": kept, "method": method.name, "asked": pruned.asked},
+    )
+    # The network first: the summary names only what is there.
+    work.ledger.save_artifact(net_file(index), data, _TENSORS)
+    defaults = pruner.Config().model_dump()
+    changed = sorted((k, v) for k, v in pruner.config.model_dump(mode="json").items() if defaults.get(k) != v)
+    work.keep(
+        row
+        | {
+            "method": method.name,
+            "label": pruner.label,
+            "config": changed,
+            "removes": pruner.removes,
+            "asked": pruned.asked,
+            "tuning_epochs": tuned,
+            "note": _note(pruned, row["sparsity"]),
+            "seconds": round(time.monotonic() - started, 2),
+        }
+    )
+    yield 1.0
+
+
+def _note(pruned: Pruned, sparsity: float) -> str:
+    said = [pruned.note] if pruned.note else []
+    if sparsity <= 0:
+        said.append("It removed nothing.")
+    elif sparsity < pruned.asked - 0.02 and not pruned.note:
+        said.append(
+            f"Only {sparsity:.1%} could be removed: the least that must stay in every layer is reached."
+        )
+    return " ".join(said)
+
+
+def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...]) -> dict[str, Any]:
+    """Evaluate a network on every benchmark, keep its margins, count and measure."""
+    from core.evaluation.plain_costs import count_macs, count_parameters
+    from core.pruning.pruners.base import sparsity_of
+    from core.training.alone import accuracy
+    from core.workflows.pruning_evaluation import CLEAN, dump_margins, evaluate_net
+
+    # Measured as it is downloaded: the compact network, which computes the same with less.
+    net = pruned.compact()
+    found = dict(evaluate_net(net, work.judge, work.benchmarks))
+    data = dump_margins(found, work.judge.probe.fingerprint)
+    sha256 = work.ledger.save_artifact(margins_file(index), data, _TENSORS)
+    size = _file_size(net, work)
+    numbers: dict[str, float] = {
+        "accuracy": float(found[CLEAN].correct.mean()),
+        "test_accuracy": accuracy(net, work.task.dataset, "test"),
+        "params": count_parameters(net),
+        "nonzero": sum(int((p != 0).sum()) for p in net.parameters()),
+        "macs": count_macs(net, work.task.dataset.input_shape),
+        "bytes": size,
+    }
+    return {
+        "index": index,
+        "sparsity": sparsity_of(pruned, work.parent.net),
+        "numbers": numbers | _collapse(net, work),
+        "stages": list(stages),
+        "surgery": bool(pruned.kept),
+        "sha256": sha256,
+    }
+
+
+def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
+    """Neural collapse on training images; nothing where it is not defined (two class means coincide)."""
+    from core.geometry.collapse import collapse
+    from core.geometry.heads import penultimate, weight_and_bias
+    from core.workflows.pruning_evaluation import training_probe
+
+    probe = training_probe(work.parent.entry)
+    features, layer = penultimate(net, probe.x)
+    weight, bias = weight_and_bias(layer)
+    try:
+        found = collapse(features, probe.y, weight, bias)
+    except InvalidInput:
+        return {}
+    values = {"nc1": found.nc1, "nc2": found.nc2_angle, "nc3": found.nc3, "nc4": found.nc4}
+    return {name: value for name, value in values.items() if value == value}
+
+
+def _file_size(net: nn.Sequential, work: _Work) -> int:
+    from core.export.plain_net import dump_net
+
+    return len(dump_net(net, work.task.dataset.input_shape, {}))
+
+
+def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
+    """The parent's names where the stages are the same ones; where blocks are missing, what each stage is."""
+    if len(net) == len(parent.labels):
+        return parent.labels
+    return tuple(f"{index + 1} {type(stage).__name__}" for index, stage in enumerate(net))
+
+
+def _time(work: _Work) -> Iterator[float]:
+    """Latency of the parent and of every network that became smaller; unstructured sparsity saves no time here."""
+    from core.evaluation.latency import measure_latency
+    from core.export.tracing import onnx_bytes
+
+    rows = [r for r in work.summary["models"] if r["index"] == PARENT or r["removes"] in ("units", "blocks")]
+    models = []
+    for done, row in enumerate(rows):
+        models.append(onnx_bytes(_compact_of(work, row["index"]), work.task.dataset.input_shape))
+        yield 0.6 * (done + 1) / len(rows)
+    found = measure_latency(models, work.task.dataset.input_shape)
+    for row, ms, spread in zip(rows, found.ms.tolist(), found.spread.tolist(), strict=True):
+        row["numbers"] |= {"latency_ms": ms, "latency_spread": spread}
+    work.summary["latency_noisy"] = found.noisy
+    work.save()
+    yield 1.0
+
+
+def _compact_of(work: _Work, index: int) -> nn.Sequential:
+    from core.export.plain_net import load_net
+    from core.pruning.surgery import compact
+
+    if index == PARENT:
+        return work.parent.net
+    net, about = load_net(work.ledger.artifact(net_file(index)))
+    return compact(net, about["kept"]) if about["kept"] else net
+
+
+def _sentence(summary: Mapping[str, Any]) -> str:
+    made, failed = len(summary["models"]) - 1, summary["failures"]
+    lost = (
+        f" {len(failed)} method{'s' * (len(failed) > 1)} could not prune it: {failed[0]['reason']}"
+        if failed
+        else ""
+    )
+    return f"{made} pruned network{'s' * (made != 1)} kept and evaluated.{lost}"
