@@ -7,15 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from core.datasets.corruptions import corrupt
 from core.errors import InvalidInput
 from core.evaluation.robustness import (
-    correct_under,
     fgsm,
-    mean_corruption_error,
     pgd,
     predictions,
-    redundant,
 )
 
 
@@ -75,60 +71,3 @@ def test_pgd_is_seeded_by_sample(net: nn.Module) -> None:
     np.testing.assert_array_equal(whole, pgd(net, X, y, 0.05, ids=IDS, steps=3))
     some = pgd(net, X[7:9], y[7:9], 0.05, ids=IDS[7:9], steps=3)
     np.testing.assert_allclose(some, whole[7:9], atol=1e-5)
-
-
-def test_correct_under_corruption(net: nn.Module) -> None:
-    y = np.arange(40) % 4
-    told: list[float] = []
-    found = correct_under(
-        net, X, y, IDS, {"fog": (0, 5), "contrast": (3,)}, strengths={"fog": [0.2, 0.4, 0.6, 0.8, 1]},
-        on_progress=lambda share, _: told.append(share),
-    )  # fmt: skip
-    assert list(found) == [("fog", 0), ("fog", 5), ("contrast", 3)]
-    np.testing.assert_array_equal(found["fog", 0], predictions(net, X) == y)
-    foggy = corrupt(X, "fog", 5, ids=IDS, strength=[1] * 5)
-    np.testing.assert_array_equal(found["fog", 5], predictions(net, foggy) == y)
-    plain = corrupt(X, "contrast", 3, ids=IDS)
-    np.testing.assert_array_equal(found["contrast", 3], predictions(net, plain) == y)
-    assert told == [0, 1 / 3, 2 / 3]
-
-
-def test_mean_corruption_error() -> None:
-    reference = {"fog": [0.1, 0.3], "snow": [0.2, 0.2]}
-    assert mean_corruption_error(reference, reference).mean == 1
-    found = mean_corruption_error({"fog": [0.2, 0.6], "snow": [0.1, 0.1]}, reference)
-    assert dict(found.by_corruption) == pytest.approx({"fog": 2.0, "snow": 0.5})
-    assert found.mean == pytest.approx(1.25)
-    partly = mean_corruption_error({"fog": [0.1], "snow": [0.1]}, {"fog": [0.0], "snow": [0.2]})
-    assert partly.mean == 0.5
-    assert "fog" in partly.reason
-    nothing = mean_corruption_error({"fog": [0.1]}, {"fog": [0.0]})
-    assert np.isnan(nothing.mean)
-    assert nothing.reason.endswith(".")
-    with pytest.raises(InvalidInput):
-        mean_corruption_error({"fog": [0.1]}, reference)
-
-
-def test_planted_redundant_benchmarks_cluster_together() -> None:
-    rng = np.random.default_rng(1)
-    sources = rng.random((3, 600)) < 0.4
-    signatures = {}
-    for index, source in enumerate(sources):
-        for copy in range(2):
-            flipped = rng.random(600) < 0.05
-            signatures[f"{'abc'[index]}{copy}"] = (source ^ flipped).reshape(3, 200)
-    signatures["nobody fails"] = np.zeros((3, 200), bool)
-    found = redundant(signatures)
-    assert {frozenset(cluster) for cluster in found.clusters} == {
-        frozenset({"a0", "a1"}), frozenset({"b0", "b1"}), frozenset({"c0", "c1"})
-    }  # fmt: skip
-    assert "nobody fails" in found.reason
-    assert "nobody fails" not in found.names
-    assert sorted(found.order) == list(range(6))
-    assert found.linkage.shape == (5, 4)
-    np.testing.assert_allclose(
-        found.distance[0, 1], 1 - np.corrcoef(signatures["a0"].ravel(), signatures["a1"].ravel())[0, 1]
-    )
-    assert redundant({"a": sources[0]}).clusters == (("a",),)
-    with pytest.raises(InvalidInput):
-        redundant({"a": sources[0], "b": sources[1][:5]})

@@ -1,0 +1,75 @@
+"""Evaluate pruned networks on further benchmarks: other severities, other attacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import NotFound
+from core.records import Progress
+from core.workflows.pruning_evaluation import Benchmarks
+
+if TYPE_CHECKING:
+    from core.store import Ledger
+
+KIND = "evaluate_pruned"
+SUMMARY_FILE = "evaluated.json"
+_SETUP_SHARE = 0.1
+
+
+class Request(BaseModel):
+    """Which networks to evaluate on what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parent: str = Field(description="Id of the network that was pruned; it is evaluated too.")
+    models: list[str] = Field(max_length=500, description="Ids of the pruned networks.")
+    benchmarks: Benchmarks = Field(description="On what.")
+    seed: int = Field(0, ge=0, description="Of all accidents.")
+
+
+def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+    """Evaluate one network after the other; each is kept as soon as it is done.
+
+    Raises:
+        NotFound, InvalidInput: a network does not exist any more.
+        DataUnavailable: the data set is neither here nor reachable.
+    """
+    from core.workflows.models import load_model
+    from core.workflows.own_store import own_store
+    from core.workflows.pruning_evaluation import CLEAN, Judge, dump_margins, evaluate_net
+
+    yield Progress(0.0, "Loading the network and its data.")
+    store = own_store()
+    parent = load_model(store, request.parent)
+    yield Progress(0.02, "How strong is each corruption on these images? Measured once per data set.")
+    judge = Judge.of(store, parent.entry, seed=request.seed)
+    benchmarks = [name for name in request.benchmarks.names() if name != CLEAN]
+    wanted = list(dict.fromkeys([request.parent, *request.models]))
+    done = read_evaluated(ledger)
+    for index, model_id in enumerate(wanted):
+        if model_id in done:
+            continue
+        model = load_model(store, model_id)
+        found = {}
+        for count, (benchmark, margins) in enumerate(evaluate_net(model.net, judge, benchmarks), 1):
+            found[benchmark] = margins
+            share = (index + count / len(benchmarks)) / len(wanted)
+            yield Progress(_SETUP_SHARE + (1 - _SETUP_SHARE) * share, f"Evaluating {model.info.title}.")
+        name = f"margins-{index}.safetensors"
+        ledger.save_artifact(name, dump_margins(found, judge.probe.fingerprint), "application/octet-stream")
+        done[model_id] = name
+        ledger.save_artifact(SUMMARY_FILE, json.dumps(done).encode(), "application/json")
+    yield Progress(1.0, f"{len(wanted)} networks evaluated on {len(benchmarks)} benchmarks.")
+
+
+def read_evaluated(ledger: Ledger) -> dict[str, Any]:
+    """Model id -> artifact with its margins, of the networks done so far."""
+    try:
+        found: dict[str, Any] = json.loads(ledger.artifact(SUMMARY_FILE))
+    except NotFound:
+        return {}
+    return found
