@@ -1,0 +1,94 @@
+"""Answer one question about pruning by measuring: tickets, grokking, supermasks; a background run of small parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from core.errors import NotFound
+from core.pruning.experiments.base import EXPERIMENTS, Row, create_experiment
+from core.pruning.pruners.base import PruningTask
+from core.records import Progress
+
+if TYPE_CHECKING:
+    from core.store import Ledger
+
+KIND = "prune_experiment"
+ROWS_FILE = "rows.json"
+
+
+class Request(BaseModel):
+    """Which experiment, of which network."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiment: str = Field(description="Registry name of the experiment.")
+    config: dict[str, Any] = Field(default_factory=dict, description="Its own settings.")
+    model: str = Field(description="Id of the network whose architecture and data it uses.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Of all chance.")
+
+    @field_validator("experiment")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        return EXPERIMENTS.info(name).name
+
+
+def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+    """Work off the parts; the artifact is `rows.json`: all rows measured so far and the verdict they give.
+
+    Raises:
+        NotFound, InvalidInput: the network does not exist, or does not suit the experiment.
+        DataUnavailable: the data set is neither here nor reachable.
+        CoreError: training diverged.
+    """
+    from core.workflows.models import load_model
+    from core.workflows.own_store import own_store
+    from core.workflows.train_alone import Request as AloneRequest
+    from core.workflows.train_alone import settings_for
+
+    yield Progress(0.0, "Loading the network and its data.")
+    experiment = create_experiment(request.experiment, request.config)
+    model = load_model(own_store(), request.model)
+    training, _ = settings_for(
+        model.entry, AloneRequest(supernet=model.info.supernet_id, arch=model.info.arch_id)
+    )
+    task = PruningTask(
+        model.net, model.dataset, training.model_copy(update={"seed": request.seed}), request.seed
+    )
+    kept = _kept(ledger)
+    parts = experiment.parts()
+    for index, part in enumerate(parts[len(kept["parts"]) :], len(kept["parts"])):
+        rows: list[Row] = []
+        for step in experiment.run_part(task, part):
+            if isinstance(step, Row):
+                rows.append(step)
+            else:
+                said = f"Part {index + 1} of {len(parts)}: {step.message}"
+                yield Progress((index + step.fraction) / len(parts), said, step.metrics)
+        # Whole parts only: a part that was stopped is measured again from its start.
+        kept["parts"].append([vars(row) for row in rows])
+        kept["verdict"] = experiment.verdict(rows_of(kept))
+        ledger.save_artifact(ROWS_FILE, json.dumps(kept).encode(), "application/json")
+    yield Progress(1.0, " ".join(kept["verdict"]) or "Measured.")
+
+
+def _kept(ledger: Ledger) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(ledger.artifact(ROWS_FILE))
+    except NotFound:
+        return {"parts": [], "verdict": []}
+    return found
+
+
+def read_experiment(ledger: Ledger) -> tuple[list[Row], list[str]]:
+    """Rows and verdict so far; empty before the first part is done."""
+    kept = _kept(ledger)
+    return rows_of(kept), [str(text) for text in kept["verdict"]]
+
+
+def rows_of(kept: Mapping[str, Any]) -> list[Row]:
+    """All rows of the parts done."""
+    return [Row(**row) for part in kept["parts"] for row in part]
