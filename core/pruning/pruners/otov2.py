@@ -57,7 +57,10 @@ class OTOv2(Pruner):
             0.0, ge=0, le=1e6, description="Most that the pull may grow (0: 10 with SGD, 1000 with AdamW)."
         )
         eps: float = Field(
-            0.0, ge=0, lt=1, description="How early a unit is projected to zero (0: when it crosses zero)."
+            0.5,
+            ge=0,
+            lt=1,
+            description="A unit becomes zero when a step leaves less of it than this share (0: none).",
         )
 
     def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:
@@ -140,6 +143,6 @@ def _note(net: nn.Sequential, groups: Sequence[UnitGroup], around: DHSPG, sparsi
     left = int((around.marked & ~around.zero).sum())
     if left:
         return (
-            f"{left} of {int(around.marked.sum())} marked units did not reach zero, so only {gone:.0%} went."
+            f"{left} of {int(around.marked.sum())} marked units did not reach zero, so only {gone:.1%} went."
         )
-    return f"Some units of each layer must stay, so only {gone:.0%} went."
+    return f"Some units of each layer must stay, so only {gone:.1%} went."

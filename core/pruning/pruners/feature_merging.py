@@ -1,0 +1,87 @@
+"""Feature merging as a pruner: units that do nearly the same become one, until enough weights are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InvalidInput
+from core.pruning.feature_merging import merge_features, mergeable_groups
+from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
+from core.records import Progress
+
+_HALVINGS = 16
+
+
+@PRUNERS.register("feature_merging")
+class FeatureMerging(Pruner):
+    """Joins the most similar units of each layer; needs no data and no training."""
+
+    label = "Iterative feature merging"
+    source = "Chen et al., 'Going beyond neural network feature similarity', ICLR 2024"
+    removes = "units"
+
+    def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:
+        if not mergeable_groups(task.parent):
+            raise InvalidInput(
+                "No units of this network can be joined: that needs a ReLU right behind a convolution with "
+                "its BatchNorm."
+            )
+        total = weight_count(task.parent)
+        for sparsity in sparsities:
+            # beta at 1 joins whatever the largest share of a group allows.
+            low, high = 0.0, 1.0
+            net = merge_features(task.parent, high).net
+            if 1 - weight_count(net) / total > sparsity:
+                for done in range(_HALVINGS):
+                    yield Progress(
+                        done / _HALVINGS, f"joining units until {sparsity:.0%} of the weights are gone"
+                    )
+                    middle = (low + high) / 2
+                    made = merge_features(task.parent, middle).net
+                    if 1 - weight_count(made) / total >= sparsity:
+                        net, high = made, middle
+                    else:
+                        low = middle
+            remeasure(net, torch.from_numpy(task.dataset.calibration.x))
+            yield Pruned(sparsity, net, note=_note(net, total, sparsity))
+
+
+@torch.no_grad()
+def remeasure(net: nn.Sequential, images: Tensor) -> None:
+    """Give every BatchNorm the statistics of a batch, in place, and set scale and offset against them.
+
+    What the network computes stays. A merged network's norms are neutral, their scales in the convolutions;
+    training normalizes by the batch, and would lose those scales.
+    """
+
+    def measure(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        var, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+        norm.bias.add_((mean - norm.running_mean) * factor)
+        norm.weight.copy_(factor * (var + norm.eps).sqrt())
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(var)
+
+    hooks = [m.register_forward_pre_hook(measure) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    try:
+        net.eval()(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _note(net: nn.Sequential, total: int, sparsity: float) -> str:
+    gone = 1 - weight_count(net) / total
+    if gone < sparsity:
+        return (
+            f"A tenth of each layer's units stays and some layers cannot be joined, so only {gone:.1%} went."
+        )
+    if gone > sparsity + 0.02:
+        return f"Units go one by one in every layer, so {gone:.1%} went."
+    return ""
