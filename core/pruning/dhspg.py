@@ -7,7 +7,7 @@ cut by a threshold, so the small network computes what the large one does.
 
 Source: Chen et al., "OTOv2: automatic, generic, user-friendly", ICLR 2023, written from the description of
 its algorithm. Ours: the gradient is what the optimizer really did (momentum and decay in it), and where no
-strength is given it follows from the steps that are left: theirs is for hundreds of epochs.
+strength is given it follows from the steps that are left, for theirs is meant for hundreds of epochs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.pruning.groups import UnitGroup
+
+GENTLE, FIRM = 0.4, 0.6
+"""Shares of the learning rate left after marking: until the first, no pull is so strong that the loss would
+rise; units that the loss has held back so far are taken to zero by the second, whatever the loss says."""
 
 _TINY = 1e-12
 
@@ -108,7 +112,14 @@ def _to_unit_range(values: Tensor) -> Tensor:
 
 
 def project(
-    index: UnitIndex, old: Tensor, new: Tensor, marked: Tensor, floor: Tensor, pull: Pull
+    index: UnitIndex,
+    old: Tensor,
+    new: Tensor,
+    marked: Tensor,
+    floor: Tensor,
+    pull: Pull,
+    *,
+    bounded: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Pull marked units after an optimizer's step, then the half-space projection.
 
@@ -119,6 +130,7 @@ def project(
         marked: (units,) boolean; the entries of other units come back as they are in `new`.
         floor: (units,) least length of the pull, the learning rate in it.
         pull: settings.
+        bounded: whether no pull is so strong that the loss would rise.
 
     Returns:
         The entries, and which units have just become zero.
@@ -130,7 +142,8 @@ def project(
     lower = -along / length
     upper = index.sums(step.square()) * length / (-along).clamp_min(_TINY)
     strong = torch.minimum(torch.maximum(pull.amp * lower, floor), pull.coef * floor)
-    strong = torch.where(strong > upper, (lower + upper) / 2, strong)
+    if bounded:
+        strong = torch.where(strong > upper, (lower + upper) / 2, strong)
     strength = torch.where(along < 0, strong, floor)
     share = torch.where(marked, strength / length, 0.0)
     made = new - old * torch.cat([share, share.new_zeros(1)])[index.owner].to(old.dtype)
@@ -149,7 +162,7 @@ class DHSPG:
         choose: from scores (group -> (size,), large stays) to the units that stay; called once.
         enough: from zero units per group to whether no more are needed.
         pull: settings.
-        lmbda: strength of the pull; 0 for one that takes each unit to zero in half of the learning rate left.
+        lmbda: strength of the pull; 0 for one that takes each unit to zero in time, see `GENTLE` and `FIRM`.
     """
 
     def __init__(
@@ -169,7 +182,7 @@ class DHSPG:
         self.step, self.pulling = 0, False
         self.marked = torch.zeros(self.index.count, dtype=torch.bool)
         self.zero = torch.zeros(self.index.count, dtype=torch.bool)
-        self._strength = torch.zeros(self.index.count, dtype=torch.float64)
+        self._gentle = self._firm = len(rates)
         self._old = self.index.values()
 
     def before_step(self) -> None:
@@ -182,8 +195,11 @@ class DHSPG:
         if self.step == self.start:
             self._mark(self._old, self._old - new)
         if self.pulling:
-            floor = self._strength * self.rates[self.step]
-            new, found = project(self.index, self._old, new, self.marked & ~self.zero, floor, self.pull)
+            waiting = self.marked & ~self.zero
+            gentle = bool(self.lmbda) or self.step < self._gentle
+            new, found = project(
+                self.index, self._old, new, waiting, self._floor(), self.pull, bounded=gentle
+            )
             self.zero |= found
             self.pulling = not self.enough(self.zero_counts())
         if self.zero.any():
@@ -211,7 +227,17 @@ class DHSPG:
             part = self.marked[self.index.spans[name]]
             part[:] = True
             part[torch.from_numpy(units)] = False
-        left = sum(self.rates[self.step :]) / 2
-        lengths = self.index.sums(values.square()).sqrt()
-        self._strength = torch.full_like(lengths, self.lmbda) if self.lmbda else lengths / max(left, _TINY)
+        spent = np.cumsum(self.rates[self.step :])
+        self._gentle, self._firm = (
+            self.step + int(np.searchsorted(spent, share * spent[-1])) for share in (GENTLE, FIRM)
+        )
         self.pulling = bool(self.marked.any())
+
+    def _floor(self) -> Tensor:
+        """(units,) least length of this step's pull; stronger for units that lag behind."""
+        rate = self.rates[self.step]
+        lengths = self.index.sums(self._old.square()).sqrt()
+        if self.lmbda:
+            return torch.full_like(lengths, self.lmbda * rate)
+        end = self._gentle if self.step < self._gentle else self._firm
+        return lengths * (rate / max(sum(self.rates[self.step : end]), rate))

@@ -45,7 +45,10 @@ class OTOv2(Pruner):
             0.2, ge=0, lt=1, description="Share of the steps before redundant units are marked."
         )
         tolerance: float = Field(
-            0.05, ge=0, le=0.5, description="Share of the weights marked beyond those that must go."
+            0.0,
+            ge=0,
+            le=0.5,
+            description="Share of the weights marked beyond those that must go (the paper: 0.05).",
         )
         lmbda: float = Field(
             0.0, ge=0, le=1e6, description="Strength of the pull to zero (0: by the steps that are left)."
@@ -60,7 +63,7 @@ class OTOv2(Pruner):
             0.5,
             ge=0,
             lt=1,
-            description="A unit becomes zero when a step leaves less of it than this share (0: none).",
+            description="A unit becomes zero when a step leaves less of it than this share (0: nothing).",
         )
 
     def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:
