@@ -13,6 +13,7 @@ PAGES = [
     st.Page("pages/supernets.py", title="Supernets", icon=":material/hub:"),
     st.Page("pages/search.py", title="Search", icon=":material/travel_explore:"),
     st.Page("pages/similarity.py", title="Similarity", icon=":material/compare:"),
+    st.Page("pages/pruning.py", title="Pruning", icon=":material/content_cut:"),
     st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
 ]
 

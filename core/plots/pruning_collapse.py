@@ -61,7 +61,12 @@ def collapse_by_sparsity(
         level = parent.get(key, math.nan) * factor
         if math.isfinite(level) and (level > 0 or not log):
             _parent(figure, level, log=log, **place)
-        figure.update_yaxes(type="log" if log else "linear", rangemode="normal" if log else "tozero", **place)
+        figure.update_yaxes(
+            type="log" if log else "linear",
+            rangemode="normal" if log else "tozero",
+            dtick="D2" if log else None,
+            **place,
+        )
         if log:
             figure.update_yaxes(tickformat="~g", nticks=7, **place)
     _sparsity_axes(figure, sparsities)

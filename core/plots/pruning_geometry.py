@@ -77,9 +77,9 @@ def local_bounds(*parts: LocalData) -> LocalBounds:
 
 def local_geometry(
     data: LocalData, *, selected: Collection[int | str] = (), arrows: bool = False, edition: int = 0,
-    bounds: LocalBounds | None = None, title: str = "",
+    bounds: LocalBounds | None = None, title: str = "", vertical: str = "norm",
 ) -> go.Figure:  # fmt: skip
-    """Angle against norm, colored by the margin; a cross is a wrong answer.
+    """Angle against norm (or margin), colored by the margin; a cross is a wrong answer.
 
     Args:
         data: the samples.
@@ -88,6 +88,7 @@ def local_geometry(
         edition: another number makes the browser forget what was selected here.
         bounds: ranges shared with another chart.
         title: above the chart.
+        vertical: "norm" or "margin", what goes up.
 
     Returns:
         Traces: the ways and their starts (with arrows), then right and wrong answers with the ids
@@ -97,14 +98,17 @@ def local_geometry(
         return empty_figure("No sample to show.", 470)
     ranges = bounds or local_bounds(data)
     figure = go.Figure()
-    if arrows and data.parent_angle is not None and data.parent_norm is not None:
-        _ways(figure, data, data.parent_angle, data.parent_norm)
+    up, parents_up = (
+        (data.margin, data.parent_margin) if vertical == "margin" else (data.norm, data.parent_norm)
+    )
+    if arrows and data.parent_angle is not None and parents_up is not None:
+        _ways(figure, data, data.parent_angle, parents_up, up)
     chosen = np.isin(data.ids.astype(str), [str(i) for i in selected])
     for name, symbol, rows in (
         ("right", "circle", np.flatnonzero(data.correct)), ("wrong", "x", np.flatnonzero(~data.correct)),
     ):  # fmt: skip
         figure.add_scatter(
-            x=data.angle[rows], y=data.norm[rows], mode="markers", name=name, customdata=[[str(int(i))] for i in data.ids[rows]],
+            x=data.angle[rows], y=up[rows], mode="markers", name=name, customdata=[[str(int(i))] for i in data.ids[rows]],
             marker={"symbol": symbol, "size": 7, "color": np.clip(data.margin[rows], -ranges.margin, ranges.margin), "coloraxis": "coloraxis", "opacity": 0.85, "line": {"width": 0.4, "color": style.DOMINATED}},
             hovertext=[_hover(data, int(i)) for i in rows], hovertemplate="%{hovertext}<extra></extra>",
             selected={"marker": {"opacity": 1, "size": 11}}, unselected={"marker": {"opacity": 0.25}},
@@ -117,7 +121,11 @@ def local_geometry(
             marker={"symbol": symbol, "size": 8, "color": style.DOMINATED},
         )  # fmt: skip
     figure.update_xaxes(title={"text": "Angle to the class"}, ticksuffix="°", range=list(ranges.angle), zeroline=False)  # fmt: skip
-    figure.update_yaxes(title={"text": "Feature norm"}, range=list(ranges.norm), zeroline=False, automargin=True)  # fmt: skip
+    if vertical == "margin":
+        height = _padded(_joined([a for a in (data.margin, data.parent_margin) if a is not None]), 1.0)
+        figure.update_yaxes(title={"text": "Margin"}, range=list(height), zeroline=True, automargin=True)
+    else:
+        figure.update_yaxes(title={"text": "Feature norm"}, range=list(ranges.norm), zeroline=False, automargin=True)  # fmt: skip
     figure.update_layout(
         height=470, margin={"l": 10, "r": 10, "t": 34 if title else 10, "b": 10}, hovermode="closest", dragmode="select",
         meta={"edition": edition}, title={"text": for_figure(title), "font": {"size": 14}} if title else None,
@@ -130,19 +138,21 @@ def local_geometry(
     return figure
 
 
-def _ways(figure: go.Figure, data: LocalData, angle: NDArray[np.float64], norm: NDArray[np.float64]) -> None:
+def _ways(
+    figure: go.Figure, data: LocalData, angle: NDArray[np.float64], before: NDArray[np.float64], up: NDArray[np.float64]
+) -> None:  # fmt: skip
     """One line trace for all ways: an annotation per arrow would take the browser seconds."""
     change = data.margin - data.parent_margin if data.parent_margin is not None else data.angle - angle
-    known = np.flatnonzero(np.isfinite(change) & np.isfinite(angle) & np.isfinite(norm))
+    known = np.flatnonzero(np.isfinite(change) & np.isfinite(angle) & np.isfinite(before))
     rows = known[np.argsort(-np.abs(change[known]), kind="stable")[:MOST_ARROWS]]
     nothing = np.full(len(rows), math.nan)
     figure.add_scatter(
         x=np.column_stack([angle[rows], data.angle[rows], nothing]).ravel(),
-        y=np.column_stack([norm[rows], data.norm[rows], nothing]).ravel(), mode="lines", name="way from the parent",
+        y=np.column_stack([before[rows], up[rows], nothing]).ravel(), mode="lines", name="way from the parent",
         line={"color": "rgba(138,144,155,.6)", "width": 1}, hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     figure.add_scatter(
-        x=angle[rows], y=norm[rows], mode="markers", name=f"in the parent ({len(rows)} largest changes)", hoverinfo="skip",
+        x=angle[rows], y=before[rows], mode="markers", name=f"in the parent ({len(rows)} largest changes)", hoverinfo="skip",
         marker={"size": 4, "color": style.DOMINATED}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 

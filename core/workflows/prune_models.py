@@ -322,7 +322,7 @@ def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
         found = collapse(features, probe.y, weight, bias)
     except InvalidInput:
         return {}
-    values = {"nc1": found.nc1, "nc2": found.nc2_angle, "nc3": found.nc3, "nc4": found.nc4}
+    values = {"nc1": found.nc1, "nc2_angle": found.nc2_angle, "nc3": found.nc3, "nc4": found.nc4}
     return {name: value for name, value in values.items() if value == value}
 
 

@@ -25,7 +25,6 @@ from core.workflows.pruning_evaluation import (
     ATTACKS,
     CLEAN,
     StoredMargins,
-    benchmark_label,
     corruption_names,
     evaluation_probe,
     load_margins,
@@ -223,47 +222,6 @@ def _error(view: PruningView, model_id: str, spoiled: Sequence[str]) -> tuple[fl
 
 
 @dataclass(frozen=True, eq=False)
-class Fragility:
-    """When samples break as a method prunes more.
-
-    Attributes:
-        sparsities: (s,) ascending, 0 (the parent) first.
-        models: their ids.
-        first: (n,) index of the first sparsity at which the sample is wrong; s for never.
-        margin: (s, n) margins.
-    """
-
-    sparsities: tuple[float, ...]
-    models: tuple[str, ...]
-    first: NDArray[np.intp]
-    margin: NDArray[np.float64]
-
-    def said(self, row: int) -> str:
-        """One sample's fate in words."""
-        index = int(self.first[row])
-        if index == len(self.sparsities):
-            return "never fails"
-        return "wrong unpruned" if index == 0 else f"fails at {self.sparsities[index]:.0%}"
-
-
-def fragility(view: PruningView, of: PrunedModel, benchmark: str) -> Fragility | None:
-    """The fate of every sample along one method's sparsities; None where nothing was evaluated."""
-    alike = [m for m in view.pruned if _family(m) == _family(of)] if not of.is_parent else []
-    line = [m for m in (view.parent, *alike) if view.of(m.model_id, benchmark) is not None]
-    if not line:
-        return None
-    margin = np.stack([np.asarray(view.margins[m.model_id][benchmark]["margin"], float) for m in line])
-    wrong = margin <= 0
-    first = np.where(wrong.any(0), wrong.argmax(0), len(line)).astype(np.intp)
-    return Fragility(tuple(m.asked for m in line), tuple(m.model_id for m in line), first, margin)
-
-
-def _family(model: PrunedModel) -> tuple[Any, ...]:
-    """Networks that differ in their sparsity alone."""
-    return (model.method, model.config, model.seed, model.tuning_epochs)
-
-
-@dataclass(frozen=True, eq=False)
 class SparsityLines:
     """Numbers by method and sparsity.
 
@@ -285,9 +243,9 @@ class SparsityLines:
 def sparsity_lines(view: PruningView, models: Sequence[PrunedModel], names: Sequence[str]) -> SparsityLines:
     """Measured numbers of networks as lines over the sparsity asked for."""
     pruned = [m for m in models if not m.is_parent]
-    lines = list(dict.fromkeys(_family(m) for m in pruned))
+    lines = list(dict.fromkeys(alike(m) for m in pruned))
     levels = sorted({m.asked for m in pruned})
-    at = {(_family(m), m.asked): m for m in pruned}
+    at = {(alike(m), m.asked): m for m in pruned}
     ids = tuple(tuple(at[f, s].model_id if (f, s) in at else "" for s in levels) for f in lines)
     values = {
         name: np.array([[_number(at.get((f, s)), name) for s in levels] for f in lines]).reshape(
@@ -295,8 +253,13 @@ def sparsity_lines(view: PruningView, models: Sequence[PrunedModel], names: Sequ
         )
         for name in names
     }
-    labels = tuple(next(m for m in pruned if _family(m) == f).variant for f in lines)
+    labels = tuple(next(m for m in pruned if alike(m) == f).variant for f in lines)
     return SparsityLines(labels, tuple(levels), ids, values, {n: _number(view.parent, n) for n in names})
+
+
+def alike(model: PrunedModel) -> tuple[Any, ...]:
+    """Networks that differ in their sparsity alone."""
+    return (model.method, model.config, model.seed, model.tuning_epochs)
 
 
 def _number(model: PrunedModel | None, name: str) -> float:
@@ -306,16 +269,10 @@ def _number(model: PrunedModel | None, name: str) -> float:
 def rows_of_table(view: PruningView, models: Sequence[PrunedModel]) -> list[dict[str, Any]]:
     """One plain row per network, for a table and for CSV."""
     names = ("accuracy", "zero_shot", "test_accuracy", "params", "nonzero", "macs", "bytes", "latency_ms",
-             "nc1", "nc2", "nc3", "nc4")  # fmt: skip
+             "nc1", "nc2_angle", "nc3", "nc4")  # fmt: skip
     return [
         {"model": m.model_id, "method": m.variant if not m.is_parent else "not pruned", "asked": m.asked,
          "sparsity": m.sparsity, **{n: m.numbers.get(n) for n in names}, "tuning_epochs": m.tuning_epochs,
          "seed": m.seed, "seconds": m.seconds, "note": m.note}
         for m in models
     ]  # fmt: skip
-
-
-__all__ = [
-    "Fragility", "PruningView", "SparsityLines", "Table", "benchmark_label", "columns", "fragility", "missing",
-    "pruning_view", "rows_of_table", "sparsity_lines", "table",
-]  # fmt: skip

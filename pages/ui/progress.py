@@ -22,6 +22,9 @@ KINDS = {
     "map_models": "Map",
     "connect_models": "Mixing",
     "train_alone": "Training alone",
+    "prune_models": "Pruning",
+    "evaluate_pruned": "Robustness",
+    "prune_experiment": "Experiment",
 }
 _COLORS = {
     RunState.QUEUED: "gray",

@@ -1,0 +1,59 @@
+"""Pruning: prune a network in many ways; see accuracy, robustness and geometry change together; take one home."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.names import for_markdown
+from core.workflows.pruning_view import columns, pruning_view
+from pages.ui import choosers, resources, state
+from pages.ui.pruning import choosing, model_card, panels, start_form, table_view, view_state
+from pages.ui.pruning.shown import Shown
+from pages.ui.setup import setup, share
+
+setup(
+    "Pruning",
+    "What does pruning do to a network? Remove weights in many ways, and see accuracy, robustness and geometry change together.",
+)
+
+asked = view_state.current()
+panels.start_tab(asked.tab)
+entry = choosers.choose_supernet(resources.entries(), choosing.supernet(asked) or state.current_supernet())
+store = resources.store_or_none()
+if store is None:
+    st.stop()
+with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
+    parent = choosing.choose_parent(entry, asked)
+    try:
+        view = pruning_view(store, parent.model_id)
+    except CoreError as error:
+        st.warning(for_markdown(error, 600), icon=":material/info:")
+        st.stop()
+    if view is not None and view.pruned:
+        with st.popover("Prune in more ways", icon=":material/content_cut:", key="pr-start"):
+            start_form.form(parent, view)
+        severity = choosing.choose_severity(asked)
+        models = table_view.choose_rows(view)
+
+choosing.jobs(parent)
+if view is None or not view.pruned:
+    choosing.first_steps(parent, view)
+    st.stop()
+
+with st.container(key="hero"):
+    left, right = st.columns([2.1, 1], gap="medium")
+with right, st.container(key="pruned-card"):
+    model, benchmark = model_card.choose_cell(view, models, columns(view, severity))
+    compare = choosing.choose_compare(view, model, asked)
+    model_card.headline(view, model, benchmark)
+    model_card.numbers(view, model)
+    model_card.download(model)
+    model_card.elsewhere(view, model, compare)
+with left:
+    table_view.draw(view, models, severity, compare.model_id)
+    table_view.failed(view)
+
+shown = Shown(view, tuple(models), model, benchmark, compare, severity)
+panels.draw(shown, parent)
+share(view_state.publish(choosing.address(shown, panels.open_tab())))

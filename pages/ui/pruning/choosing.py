@@ -1,0 +1,149 @@
+"""Which network, which severity, compared with what; and what to do before anything was pruned."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.names import display_name, for_markdown
+from core.records import Run
+from core.workflows import evaluate_pruned
+from core.workflows.library import SupernetEntry
+from core.workflows.models import ModelInfo, describe, subnet_id, suggestions
+from core.workflows.pruned_models import KIND, PrunedModel, list_pruned
+from core.workflows.pruning_view import PruningView
+from pages.ui import resources
+from pages.ui.progress import active, all_runs, job_row, watch
+from pages.ui.pruning import start_form, table_view, view_state
+from pages.ui.pruning.shown import Shown
+from pages.ui.pruning.table_view import row_label
+from pages.ui.pruning.view_state import Asked
+
+_PARENT = "pr-parent"
+
+
+def supernet(asked: Asked) -> str:
+    """Id of the supernet that the view's network belongs to, "" for none."""
+    if not asked.parent:
+        return ""
+    try:
+        return describe(resources.store_or_none(), asked.parent).supernet_id
+    except CoreError:
+        # Said where the network itself is asked for.
+        return ""
+
+
+def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
+    """The network that is pruned: suggested, from the basket, pruned before, or brought by a link."""
+    store = resources.store_or_none()
+    known = {info.model_id: info for info in suggestions(store, entry)}
+    baskets: dict[str, list[str]] = st.session_state.get("baskets", {})
+    pruned = [m.model_id for m in list_pruned(store) if m.is_parent and m.supernet_id == entry.supernet_id]
+    others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]
+    for model_id in [*pruned, *others, *([asked.parent] if asked.parent else [])]:
+        if model_id in known:
+            continue
+        try:
+            info = describe(store, model_id)
+        except CoreError as error:
+            st.warning(for_markdown(error, 600), icon=":material/link_off:")
+            continue
+        if info.supernet_id == entry.supernet_id and info.origin != "pruned":
+            known[model_id] = info
+    largest = subnet_id(entry, entry.space.arch_id(entry.space.largest))
+    wanted = next(i for i in (asked.parent, *pruned, largest) if i in known)
+    if st.session_state.get(_PARENT) not in known:
+        st.session_state[_PARENT] = wanted
+    chosen = st.selectbox(
+        "Network to prune", list(known), format_func=lambda i: display_name(known[i].title), key=_PARENT, width=360,
+        on_change=view_state.clear_samples,
+        help="Subnets of this supernet, those in the Front page's basket, and networks trained alone.",
+    )  # fmt: skip
+    return known[chosen]
+
+
+def choose_severity(asked: Asked) -> int:
+    """The severity of the corruptions shown."""
+    st.session_state.setdefault("pr-severity", asked.severity)
+    return int(
+        st.segmented_control(
+            "Severity",
+            [1, 2, 3, 4, 5],
+            required=True,
+            key="pr-severity",
+            help="How strong corruptions and attacks are, calibrated on this data: 5 is hard, but not chance.",
+        )
+    )
+
+
+def choose_compare(view: PruningView, model: PrunedModel, asked: Asked) -> PrunedModel:
+    """The network that the selected one is compared with; the parent unless another is chosen."""
+    ids = {m.model_id: m for m in view.models}
+    if st.session_state.get("pr-compare") not in ids:
+        st.session_state["pr-compare"] = asked.compare if asked.compare in ids else view.parent.model_id
+    chosen = st.selectbox(
+        "Compare with", list(ids), format_func=lambda i: display_name(row_label(ids[i])), key="pr-compare",
+        help="Marked in the table; the Geometry and All angles tabs show both.",
+    )  # fmt: skip
+    return ids[chosen]
+
+
+def jobs(parent: ModelInfo) -> None:
+    """What is being pruned and evaluated now; the page is drawn again when it ends."""
+    if not (ids := _unfinished(parent)):
+        return
+
+    def now() -> list[Run]:
+        return [resources.jobs().run(run_id) for run_id in ids]
+
+    def show() -> None:
+        with st.container(key="job-progress"):
+            for run in now():
+                job_row(run)
+
+    watch(show, lambda: active(now()))
+
+
+def _unfinished(parent: ModelInfo) -> list[str]:
+    """Runs of this network that are active, and the newest of a kind if it was stopped: it can be resumed."""
+    found = []
+    for kind, key in ((KIND, "model"), (evaluate_pruned.KIND, "parent")):
+        mine = [r for r in all_runs([kind]) if r.params.get(key) == parent.model_id]
+        found += [r.run_id for r in mine if not r.state.is_final]
+        if mine and mine[0].state.is_resumable:
+            found.append(mine[0].run_id)
+    return found
+
+
+def first_steps(parent: ModelInfo, view: PruningView | None) -> None:
+    """Before anything was pruned: what will be there, and the form."""
+    left, right = st.columns([1.2, 1], gap="large")
+    with left, st.container(border=True):
+        start_form.form(parent, view)
+    with right:
+        st.info(
+            "Nothing of this network was pruned yet. Press **Prune**: within a minute or so the table fills with a row per "
+            "pruned network.",
+            icon=":material/content_cut:",
+        )
+        st.markdown(
+            "Then you can\n\n"
+            "- see which ways of pruning keep accuracy, and under which corruptions they break,\n"
+            "- watch every image move in the last feature space, and find those that break first,\n"
+            "- compare two pruned networks, and put all of them beside the front,\n"
+            "- download one, really smaller where whole units were removed."
+        )
+        if view is not None:
+            table_view.failed(view)
+
+
+def address(shown: Shown, tab: str) -> Asked:
+    """The view as a link keeps it."""
+    return Asked(
+        shown.view.parent.model_id,
+        shown.model.model_id,
+        shown.benchmark,
+        shown.compare.model_id,
+        shown.severity,
+        tab,
+    )

@@ -1,0 +1,166 @@
+"""The card of the selected network: what pruning cost it, what it saved, and the download."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from core.evaluation.objectives import objective
+from core.plots.names import display_name, for_markdown
+from core.plots.style import MINUS, format_bytes, format_value
+from core.workflows import extract_pruned, extract_subnet
+from core.workflows.pruned_models import PrunedModel
+from core.workflows.pruning_evaluation import benchmark_label
+from core.workflows.pruning_view import PruningView
+from pages.ui import resources
+from pages.ui.pruning import view_state
+from pages.ui.pruning.table_view import row_label
+from pages.ui.subnet_card import SUFFIXES
+
+_COUNTED = (
+    ("test_accuracy", "Accuracy, test", "measured, test images"),
+    ("zero_shot", "Before fine-tuning", "measured, validation"),
+    ("nonzero", "Weights not zero", "counted"),
+    ("params", "Parameters", "counted, after surgery"),
+    ("macs", "MACs", "counted, after surgery"),
+    ("bytes", "File", "measured, safetensors"),
+    ("latency_ms", "Latency", "timed, onnxruntime"),
+)
+
+
+def choose_cell(
+    view: PruningView, models: Sequence[PrunedModel], benchmarks: Sequence[str]
+) -> tuple[PrunedModel, str]:
+    """The table's twin for the keyboard; returns the selected network and benchmark."""
+    ids = {m.model_id: m for m in models}
+    model_id, benchmark = view_state.cell()
+    if model_id not in ids or benchmark not in benchmarks:
+        # Before anything was clicked: the most pruned network that keeps within a point of its parent.
+        model_id = model_id if model_id in ids else _worth_a_look(view, models).model_id
+        benchmark = benchmark if benchmark in benchmarks else benchmarks[0]
+        view_state.select(model_id, benchmark)
+    st.session_state["pr-model"], st.session_state["pr-benchmark"] = model_id, benchmark
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Network",
+            list(ids),
+            format_func=lambda i: display_name(row_label(ids[i])),
+            key="pr-model",
+            on_change=_chosen,
+        )
+        st.selectbox(
+            "Images", list(benchmarks), format_func=benchmark_label, key="pr-benchmark", on_change=_chosen
+        )
+    return ids[model_id], benchmark
+
+
+def _worth_a_look(view: PruningView, models: Sequence[PrunedModel]) -> PrunedModel:
+    enough = view.parent.numbers["accuracy"] - 0.01
+    good = [m for m in models if m.numbers["accuracy"] >= enough]
+    return max(good, key=lambda m: m.sparsity, default=view.parent)
+
+
+def _chosen() -> None:
+    view_state.select(st.session_state["pr-model"], st.session_state["pr-benchmark"])
+
+
+def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:
+    """Accuracy on the selected images and what is gone, large."""
+    here, before = view.accuracy(model.model_id, benchmark), view.accuracy(view.parent.model_id, benchmark)
+    points = 100 * (here - before)
+    sign = "+" if points > 0 else MINUS if points < 0 else "±"
+    change = "not pruned" if model.is_parent else f"{sign}{abs(points):.1f} points"
+    parts = [
+        (f"{here:.1%}" if here == here else "not measured", benchmark_label(benchmark)),
+        (f"{model.sparsity:.1%}", "of the weights gone"),
+        (change, "against the parent"),
+    ]
+    cells = "".join(f"<div><b>{html.escape(v)}</b><span>{html.escape(t)}</span></div>" for v, t in parts)
+    st.html(f'<div class="ps-headline">{cells}</div>')
+
+
+def numbers(view: PruningView, model: PrunedModel) -> None:
+    """What was measured and counted, beside the parent's."""
+    rows = []
+    for name, label, how in _COUNTED:
+        mine, parents = (m.numbers.get(name) for m in (model, view.parent))
+        if mine is None and name in ("zero_shot", "latency_ms"):
+            continue
+        rows.append(
+            f"<tr><th scope='row'>{label}</th><td class='value'>{_text(name, mine)}</td>"
+            f"<td class='value'>{_text(name, parents) if name != 'zero_shot' else ''}</td><td class='how'>{how}</td></tr>"
+        )
+    head = "<tr><th></th><td class='value'>here</td><td class='value'>parent</td><td></td></tr>"
+    st.html(f'<table class="ps-metrics"><tbody>{head}{"".join(rows)}</tbody></table>')
+    if model.note:
+        st.caption(f":material/info: {for_markdown(model.note, 400)}")
+    if model.removes == "weights":
+        st.caption("Single weights at zero save neither time nor space here: the layers keep their sizes.")
+    elif model.tuning_epochs == 0 and not model.is_parent and "zero_shot" not in model.numbers:
+        st.caption("Trained from scratch by the method itself.")
+
+
+def _text(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    if name == "zero_shot":
+        return f"{value:.1%}"
+    if name in ("nonzero", "bytes"):
+        return format_bytes(value) if name == "bytes" else f"{int(value):,}"
+    return format_value(value, objective(name))
+
+
+def download(model: PrunedModel) -> None:
+    """The pruned network as a file: format, form, button."""
+    if model.is_parent:
+        st.caption("This is the network before pruning; download it on the Front page.")
+        return
+    formats = {info.name: info for info in extract_subnet.formats()}
+    forms = extract_pruned.forms(model)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if len(forms) > 1:
+            form = st.selectbox(
+                "Form", list(forms), format_func=str.capitalize, key="pr-form", help="\n\n".join(forms.values()), width=120,
+            )  # fmt: skip
+        else:
+            form = next(iter(forms))
+        chosen = st.selectbox(
+            "Format", list(formats), format_func=lambda name: formats[name].label, key="pr-format",
+            help="The network is cut, measured, written and read back when you click; that takes a few seconds.\n\n"
+            + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
+        )  # fmt: skip
+        name = f"paretoscope-{model.arch_id}-{model.method}-{model.asked * 100:.0f}-{form}"
+        st.download_button(
+            "Download", data=_maker(model, chosen, form), file_name=f"{name}.{SUFFIXES.get(chosen, 'bin')}",
+            mime="application/octet-stream", key="prune-download", on_click="ignore", type="primary", icon=":material/download:",
+        )  # fmt: skip
+
+
+def _maker(model: PrunedModel, format_name: str, form: str) -> Callable[[], bytes]:
+    """Makes the file when the browser asks for it; runs outside the page's script."""
+    store = resources.store()
+
+    def make() -> bytes:
+        return extract_pruned.download(store, model, format_name, form).data
+
+    return make
+
+
+def elsewhere(view: PruningView, model: PrunedModel, compare: PrunedModel) -> None:
+    """Take the network to the Similarity page or to the Front page."""
+    with st.container(horizontal=True):
+        ids = list(dict.fromkeys([compare.model_id, model.model_id]))
+        if st.button(
+            "Compare representations", key="prune-similarity", icon=":material/compare:",
+            help="What this network and the one it is compared with have learned, layer by layer.",
+        ):  # fmt: skip
+            link = {"models": ",".join(ids), "a": ids[0], "b": ids[-1]}
+            st.switch_page("pages/similarity.py", query_params=link)
+        if st.button(
+            "Show on the front", key="prune-front", icon=":material/show_chart:",
+            help="All pruned networks of this parent as points beside the supernet's front.",
+        ):  # fmt: skip
+            link = {"supernet": view.entry.supernet_id, "pruned": view.parent.model_id}
+            st.switch_page("pages/front.py", query_params=link)

@@ -1,0 +1,25 @@
+"""Everything as a table, and as CSV."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.workflows.pruning_view import rows_of_table
+from pages.ui.pruning.shown import Shown
+
+
+def panel(shown: Shown) -> None:
+    """One row per network."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows_of_table(shown.view, shown.models))
+    st.dataframe(table, key="pruning-numbers", width="stretch", hide_index=True)
+    st.download_button(
+        "Numbers as CSV",
+        lambda: table.to_csv(index=False).encode(),
+        "pruned.csv",
+        "text/csv",
+        key="pruning-csv",
+        on_click="ignore",
+        icon=":material/table:",
+    )

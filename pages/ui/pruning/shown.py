@@ -1,0 +1,34 @@
+"""What every panel of the Pruning page is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.workflows.pruned_models import PrunedModel
+from core.workflows.pruning_view import PruningView
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The page's selection.
+
+    Attributes:
+        view: everything measured of the parent.
+        models: networks in the table, parent first.
+        model: the selected one.
+        benchmark: the selected images.
+        compare: the network it is compared with.
+        severity: of the corruptions shown.
+    """
+
+    view: PruningView
+    models: tuple[PrunedModel, ...]
+    model: PrunedModel
+    benchmark: str
+    compare: PrunedModel
+    severity: int
+
+    @property
+    def key(self) -> str:
+        """Decides every figure of the selected cell."""
+        return f"{self.view.key}|{self.model.model_id}|{self.benchmark}|{self.compare.model_id}"

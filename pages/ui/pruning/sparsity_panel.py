@@ -1,0 +1,84 @@
+"""By sparsity: accuracy before and after fine-tuning, and neural collapse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.plots.finished import finished
+from core.plots.pruning_collapse import PANELS, accuracy_curves, collapse_by_sparsity
+from core.workflows.pruning_view import SparsityLines, sparsity_lines
+from pages.ui.front_chart import picked_id
+from pages.ui.pruning import view_state
+from pages.ui.pruning.shown import Shown
+from pages.ui.setup import note
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_CURVES, _COLLAPSE = "pruning-curves", "pruning-collapse"
+
+
+def accuracy(shown: Shown) -> None:
+    """Accuracy of every method by share of weights removed; a click selects that network."""
+    st.caption(
+        "Solid: after fine-tuning (or as the method trained it). Dotted: straight after pruning. Click a point to select that network."
+    )
+    found = sparsity_lines(shown.view, shown.models, ("accuracy", "zero_shot"))
+    if not found.labels:
+        st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
+        return
+    st.plotly_chart(
+        _curves(_key(shown), view_state.seed_cell(), found), key=_CURVES, on_select=lambda: _remember(_CURVES), width="stretch",
+        selection_mode="points", config={"displaylogo": False}, alt="Accuracy by share of weights removed, a line per method.",
+    )  # fmt: skip
+    note(
+        "Validation accuracy; removed weights are counted over all convolution and linear layers, cut out or held at zero. "
+        "One seed: prune with other seeds before believing a difference of a few points."
+    )
+
+
+def collapse(shown: Shown) -> None:
+    """Neural collapse on training images by share of weights removed."""
+    st.caption(
+        "Trained long enough, a network pulls each class into one point and spreads the points evenly: every measure is 0 then. "
+        "Does pruning undo it?"
+    )
+    found = sparsity_lines(shown.view, shown.models, tuple(PANELS))
+    if not found.labels:
+        st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
+        return
+    st.plotly_chart(
+        _collapse(_key(shown), found), key=_COLLAPSE, on_select=lambda: _remember(_COLLAPSE), width="stretch",
+        selection_mode="points", config={"displaylogo": False}, alt="Four measures of neural collapse by share of weights removed.",
+    )  # fmt: skip
+    note(
+        "On up to a thousand training images. A gap: two class means coincide there, so nothing of it is defined. At this scale collapse is "
+        "partial already before pruning; compare with the parent's dashed line, not with 0."
+    )
+
+
+def _key(shown: Shown) -> str:
+    return f"{shown.view.key}|{'/'.join(m.model_id for m in shown.models)}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _curves(key: str, selected: tuple[str, str] | None, _found: SparsityLines) -> go.Figure:
+    figure = accuracy_curves(
+        _found.labels, _found.sparsities, _found.values["zero_shot"], _found.values["accuracy"], _found.parent["accuracy"],
+        ids=_found.ids, selected=selected[0] if selected else None,
+    )  # fmt: skip
+    return finished(figure)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _collapse(key: str, _found: SparsityLines) -> go.Figure:
+    return finished(
+        collapse_by_sparsity(_found.labels, _found.sparsities, _found.values, _found.parent, ids=_found.ids)
+    )
+
+
+def _remember(key: str) -> None:
+    if picked := picked_id(st.session_state.get(key)):
+        view_state.select(picked, view_state.cell()[1])

@@ -1,0 +1,140 @@
+"""Which ways of pruning, how far: the form that starts a background run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from core.plots.names import display_name, for_markdown
+from core.pruning.pruners.creating import pruner_class, pruner_info, pruner_infos
+from core.workflows.models import ModelInfo
+from core.workflows.pruned_models import KIND
+from core.workflows.pruning_evaluation import ATTACKS
+from core.workflows.pruning_view import PruningView
+from pages.ui.forms import complaint, config_form
+from pages.ui.progress import submit
+
+_SPARSITIES = (0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+_FIRST_SPARSITIES = (0.5, 0.8, 0.9, 0.95)
+_FIRST = ("magnitude", "l1_filters", "taylor")
+CONTROLS = ("random_like", "small_dense")
+
+
+def form(parent: ModelInfo, view: PruningView | None) -> None:
+    """Choose and start; what is in the table already is not pruned again."""
+    infos = {info.name: info for info in pruner_infos()}
+    others = [n for n in infos if n not in CONTROLS]
+    chosen = st.multiselect(
+        "Ways to prune",
+        others,
+        default=[n for n in _FIRST if n in others],
+        format_func=lambda n: infos[n].label,
+        key="pr-methods",
+        placeholder="Choose at least one",
+        help="\n\n".join(f"**{i.label}**: {i.summary} *{i.source}*" for i in infos.values()),
+    )
+    sparsities = st.pills(
+        "Share of the weights to remove",
+        _SPARSITIES,
+        selection_mode="multi",
+        default=list(_FIRST_SPARSITIES),
+        format_func=lambda s: f"{s:.0%}",
+        key="pr-sparsities",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        epochs = st.number_input(
+            "Epochs of fine-tuning",
+            0,
+            200,
+            5,
+            key="pr-epochs",
+            help="Passes over the training images after pruning, removed weights held at zero. Methods that train "
+            "by themselves are not fine-tuned.",
+        )
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="pr-seed", help="Of all chance.")
+    with st.container(horizontal=True):
+        controls = st.toggle(
+            "With both controls",
+            value=True,
+            key="pr-controls",
+            help="\n\n".join(f"**{infos[n].label}**: {infos[n].summary}" for n in CONTROLS)
+            + "\n\nA method that does not beat them has found nothing.",
+        )
+        pgd = st.toggle("PGD attack", key="pr-pgd", help="A stronger attack, ten times slower than FGSM.")
+        more = st.toggle("Settings of the methods", key="pr-more")
+    names = [*chosen, *(CONTROLS if controls else ())]
+    configs = _configs(names) if more else {}
+    wanted = _missing(view, names, configs, sorted(sparsities or ()), int(epochs), int(seed))
+    count = sum(len(each["sparsities"]) for each in wanted)
+    st.caption(_plan(count, len(names) * len(sparsities or ()), view is not None))
+    if st.button(
+        "Prune",
+        key="prune-start",
+        type="primary",
+        icon=":material/content_cut:",
+        width="stretch",
+        disabled=not count or configs is None,
+    ):
+        params: dict[str, Any] = {
+            "model": parent.model_id,
+            "methods": wanted,
+            "tuning_epochs": int(epochs),
+            "benchmarks": {"attacks": list(ATTACKS) if pgd else ["fgsm"]},
+            "seed": int(seed),
+        }
+        title = f"{count} pruned networks of {display_name(parent.title)}"
+        if submit(KIND, params, title=title, seed=int(seed)):
+            st.rerun()
+
+
+def _plan(count: int, asked: int, started: bool) -> str:
+    if not asked:
+        return "Choose at least one way to prune and one share."
+    if not count:
+        return "All of these are in the table already. Choose another way, share or seed."
+    known = f" ({asked - count} of {asked} are in the table already)" if count < asked and started else ""
+    return (
+        f"{count} network{'s' * (count != 1)} to make{known}; each is fine-tuned and evaluated on clean, spoiled and attacked "
+        "images in the background. Methods that train from scratch take longest."
+    )
+
+
+def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Settings that differ from the defaults, by method."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        plugin = pruner_class(name).Config
+        if not plugin.model_fields:
+            continue
+        st.caption(pruner_info(name).label)
+        values = config_form(plugin, f"pr-config-{name}", columns=2)
+        try:
+            dumped = plugin.model_validate(values).model_dump(mode="json")
+        except ValidationError as error:
+            st.warning(for_markdown(complaint(error)), icon=":material/error:")
+            continue
+        default = plugin().model_dump(mode="json")
+        found[name] = {k: v for k, v in dumped.items() if default.get(k) != v}
+    return found
+
+
+def _missing(
+    view: PruningView | None, names: Sequence[str], configs: dict[str, dict[str, Any]],
+    sparsities: Sequence[float], epochs: int, seed: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What is not in the table yet, as the run's request wants it."""
+    wanted = []
+    for name in names:
+        config = configs.get(name, {})
+        have = {
+            m.asked for m in (view.pruned if view else ())
+            if m.method == name and dict(m.config) == config and m.seed == seed
+            # A method that trains by itself has no number from before fine-tuning.
+            and ("zero_shot" not in m.numbers or m.tuning_epochs == epochs)
+        }  # fmt: skip
+        if left := [s for s in sparsities if s not in have]:
+            wanted.append({"name": name, "config": config, "sparsities": left})
+    return wanted
