@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import choosers, resources, state, subnet_card, what_if
+from pages.ui import choosers, pruned_overlay, resources, state, subnet_card, what_if
 from pages.ui.address import View
 from pages.ui.captions import caption, table_of
 from pages.ui.front_chart import ChartView, front_chart
@@ -49,6 +49,7 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
             key="log-knee",
             help="The subnet where giving up a little of one objective buys most of the other.",
         )
+        pruned_of = pruned_overlay.choose(entry, view.pruned)
         picture = st.segmented_control(
             "Picture format",
             ["svg", "png"],
@@ -61,7 +62,7 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
 front = resources.front(revision, (x.name, y.name), limits, table)
 if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")
-    state.publish(View(entry.supernet_id, run_id, x.name, y.name, "", log_x, log_y, limits))
+    state.publish(View(entry.supernet_id, run_id, x.name, y.name, "", log_x, log_y, limits, pruned_of))
     st.stop()
 shown = what_if.Shown.of(entry, revision, table, goals)
 if not shown.holds(state.selected()):
@@ -108,11 +109,16 @@ with left:
     with basket:
         basket_table(shown)
     ghost, here = what_if.ghost(tried, values, x, y)
+    with chart_place:
+        pruned = pruned_overlay.points(pruned_of, x, y)
     chart = ChartView(
         f"{revision}{limits}", x.name, y.name, log_x, log_y, line, mark_knees, arch_id if ghost else state.seed(), ghost, here,
-        caption(entry, front, run_id), picture, f"front-{entry.supernet_id}",
+        caption(entry, front, run_id), picture, f"front-{entry.supernet_id}", pruned_overlay.revision(pruned),
     )  # fmt: skip
     with chart_place:
-        front_chart(front, chart)
+        front_chart(front, chart, pruned)
+        pruned_overlay.picked(pruned)
 
-share(state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits)))
+share(
+    state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits, pruned_of))
+)

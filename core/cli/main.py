@@ -240,6 +240,66 @@ def train_alone(
     print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(SUMMARY_FILE))}))
 
 
+@app.command(context_settings=_EXTRA)
+def prune(
+    context: typer.Context,
+    supernet: SupernetName,
+    arch: Annotated[str, typer.Option(help="Short id or JSON of the network to prune; the largest if left out.")] = "",
+    method: Annotated[str, typer.Option(help="magnitude, l1_filters, ..., by commas; `list pruner` and `list criterion` show all.")] = "magnitude",
+    sparsity: Annotated[str, typer.Option(help="Shares of the weights to remove, by commas.")] = "0.8",
+    epochs: Annotated[int, typer.Option(min=0, max=500, help="Epochs of fine-tuning.")] = 5,
+    severity: Annotated[str, typer.Option(help="Severities of the corruptions, 1 to 5, by commas.")] = "3",
+    attacks: Annotated[str, typer.Option(help="fgsm, pgd.")] = "fgsm",
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write the last pruned network here.")] = None,
+    format: Annotated[str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")] = "bundle",
+    form: Annotated[str, typer.Option(help="compact (units cut out) or masked (the parent's shape).")] = "compact",
+) -> None:  # fmt: skip
+    """Prune a subnet, fine-tune and evaluate it; one JSON line per network. Further flags are settings of the method."""
+    from core.cli import pruning
+
+    rows = pruning.prune(
+        supernet,
+        arch,
+        method,
+        sparsity,
+        context.args,
+        epochs=epochs,
+        seed=seed,
+        severities=severity,
+        attacks=attacks,
+    )
+    for row in rows:
+        print(json.dumps(row))
+    made = [row["model"] for row in rows if str(row.get("model", "")).startswith("pruned:")]
+    if not made:
+        raise CoreError("No method could prune this network; the lines above say why.")
+    if out is not None:
+        _write(out, pruning.write(made[-1], format, form))
+        print(out)
+
+
+@app.command("prune-experiment", context_settings=_EXTRA)
+def prune_experiment(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="lottery_tickets, ...; `list experiment` shows all.")],
+    supernet: Annotated[
+        str, typer.Option(help="The supernet whose largest subnet and data are used.")
+    ] = "digits-cnn",
+    seed: Annotated[int, typer.Option(min=0, help="First seed.")] = 0,
+    csv: Csv = None,
+) -> None:
+    """Answer one question about pruning by measuring, with several seeds. Further flags are its settings."""
+    from core.cli.pruning import experiment
+
+    verdict, table = experiment(name, supernet, context.args, seed=seed)
+    for sentence in verdict:
+        print(sentence)
+    if csv is not None:
+        _write(csv, table.encode())
+        print(csv)
+
+
 @app.command()
 def data(
     name: Annotated[str, typer.Argument(help="digits, fashion_mnist, mnist, cifar10, images")],

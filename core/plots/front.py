@@ -36,6 +36,7 @@ def front_figure(
     what_if: Mapping[str, float] | None = None,
     what_if_from: Mapping[str, float] | None = None,
     searched: pd.DataFrame | None = None,
+    pruned: pd.DataFrame | None = None,
     caption: str = "",
 ) -> go.Figure:
     """Scatter every evaluated subnet and draw the front as a step line.
@@ -52,10 +53,11 @@ def front_figure(
         what_if: objective values of a subnet that is tried out, drawn as a hollow ghost.
         what_if_from: where the ghost comes from; a dotted line joins the two.
         searched: points a search has evaluated (same columns); drawn in a color of their own.
+        pruned: pruned networks drawn beside the front: columns `model_id`, `title` and one per objective.
         caption: one line under the axis; it is exported with the picture.
 
     Returns:
-        Traces "dominated" and "front", then, where there is something to show, "search", "knee",
+        Traces "dominated" and "front", then, where there is something to show, "search", "knee", "pruned",
         "what-if".
     """
     rows = _drawable(table, x, y, log_x, log_y)
@@ -70,6 +72,8 @@ def front_figure(
     marked = front[front["arch_id"].isin(list(knees))]
     if len(marked):
         _add_knees(figure, marked, x, y)
+    if pruned is not None and {x.name, y.name} <= set(pruned):
+        _add_pruned(figure, _drawable(pruned, x, y, log_x, log_y), x, y)
     if what_if is not None:
         _add_ghost(figure, what_if, what_if_from, x, y)
     _lay_out(figure, x, y, log_x, log_y, caption)
@@ -148,6 +152,27 @@ def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective
         # The front's own point below it must get the click.
         hoverinfo="skip",
     )
+
+
+def _add_pruned(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
+    figure.add_scatter(
+        name="pruned",
+        x=_values(rows, x),
+        y=_values(rows, y),
+        mode="markers",
+        customdata=rows["model_id"].to_numpy(object),
+        hovertext=[_pruned_hover(row) for row in rows.to_dict("records")],
+        marker={"symbol": "star-diamond", "size": 11, "color": style.PRUNED, "line": {"width": 1, "color": style.DOMINATED}},
+        selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
+        hovertemplate=f"%{{hovertext}}<br>{_hover(x, y, 'pruned')}",
+    )  # fmt: skip
+
+
+def _pruned_hover(row: Mapping[Any, Any]) -> str:
+    """Title and, where it was timed, latency: not every front has an axis for it."""
+    timed = float(row.get("latency_ms", np.nan))
+    return for_figure(row["title"]) + (f"<br>latency {timed:.3f} ms, measured" if np.isfinite(timed) else "")
 
 
 def _add_ghost(

@@ -111,7 +111,8 @@ def _nonzero(net: nn.Module) -> CardEntry:
 
 
 def _history(model: PrunedModel, form: str) -> str:
-    tuned = f", then fine-tuned for {model.tuning_epochs} epochs" if model.tuning_epochs else ""
+    epochs = f"{model.tuning_epochs} epoch{'s' * (model.tuning_epochs != 1)}"
+    tuned = f", then fine-tuned for {epochs}" if model.tuning_epochs else ""
     cut = "Removed units are cut out, so this network has smaller layers than the architecture says."
     kept = "Removed weights are zero, the layers have the parent's sizes."
     smaller = model.removes != "weights" and not (form == "masked" and model.surgery)

@@ -8,7 +8,7 @@ benchmark; and a summary of all of them. Network 0 of a run is the parent itself
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.workflows.carried import Carried
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
     from core.store import Ledger, RunStore
@@ -120,6 +121,29 @@ def list_pruned(store: RunStore | None, parent_id: str | None = None) -> list[Pr
         if parent_id in (None, run.params.get("model")):
             found += _models_of(store, run.run_id)
     return found
+
+
+def parents(store: RunStore | None, supernet_id: str) -> list[PrunedModel]:
+    """Networks of a supernet that were pruned, each once, the last one first."""
+    found = {
+        m.parent_id: m for m in reversed(list_pruned(store)) if m.is_parent and m.supernet_id == supernet_id
+    }
+    return list(found.values())[::-1]
+
+
+def as_points(models: Sequence[PrunedModel]) -> pd.DataFrame:
+    """Pruned networks by the objectives of a front: `model_id`, `title` and a column per objective; NaN where
+    something was not measured."""
+    import pandas as pd
+
+    names = {"accuracy": "accuracy", "test_accuracy": "test_accuracy", "macs": "macs", "params": "params",
+             "size_bytes": "bytes", "latency_ms": "latency_ms"}  # fmt: skip
+    rows = [
+        {"model_id": m.model_id, "title": m.title, **{to: m.numbers.get(name) for to, name in names.items()}}
+        for m in models
+        if not m.is_parent
+    ]
+    return pd.DataFrame(rows, columns=["model_id", "title", *names]).astype(dict.fromkeys(names, float))
 
 
 def failures(store: RunStore | None, parent_id: str) -> list[Failure]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from core.evaluation.objectives import OBJECTIVES, objective
 from core.pareto import Constraint
+from core.workflows.models import is_model_id
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _BOUND = re.compile(r"([a-z_]{1,40})(>=|<=)([0-9.eE+-]{1,24})")
@@ -31,6 +32,7 @@ class View:
         sid: arch_id of the selected subnet, "" for none.
         log_x, log_y: logarithmic axes; None decides by the values' range.
         constraints: bounds, one per objective.
+        pruned: id of the network whose pruned networks are drawn beside the front, "" for none.
     """
 
     supernet: str = ""
@@ -41,6 +43,7 @@ class View:
     log_x: bool | None = None
     log_y: bool | None = None
     constraints: tuple[Constraint, ...] = ()
+    pruned: str = ""
 
 
 def parse(params: Mapping[str, str | Sequence[str]]) -> View:
@@ -55,6 +58,7 @@ def parse(params: Mapping[str, str | Sequence[str]]) -> View:
         log_x=_FLAGS.get(_text(params, "logx")),
         log_y=_FLAGS.get(_text(params, "logy")),
         constraints=_constraints(_text(params, "limits"), known),
+        pruned=text if is_model_id(text := _text(params, "pruned")) else "",
     )
 
 
@@ -74,6 +78,7 @@ def format_view(view: View) -> dict[str, str]:
         "logx": "" if view.log_x is None else str(int(view.log_x)),
         "logy": "" if view.log_y is None else str(int(view.log_y)),
         "limits": ";".join(limits),
+        "pruned": view.pruned,
         "sid": view.sid,
     }
     return {key: value for key, value in values.items() if value}

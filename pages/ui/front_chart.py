@@ -17,8 +17,10 @@ from core.evaluation.objectives import objective
 from core.plots.finished import finished
 from core.plots.front import front_figure
 from core.workflows.front_view import Front
+from pages.ui.pruned_overlay import PICKED
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
 KEY = "front-chart"
@@ -39,6 +41,7 @@ class ChartView:
         caption: written under the axis and exported with the picture.
         picture: "svg" or "png", for the camera button.
         name: file name of the picture.
+        pruned: changes whenever the pruned networks beside the front do.
     """
 
     key: str
@@ -54,12 +57,13 @@ class ChartView:
     caption: str
     picture: str = "svg"
     name: str = "front"
+    pruned: str = ""
 
 
-def front_chart(front: Front, view: ChartView) -> None:
+def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
     st.plotly_chart(
-        _figure(view, front),
+        _figure(view, front, pruned),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -79,7 +83,7 @@ def front_chart(front: Front, view: ChartView) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _figure(view: ChartView, _front: Front) -> go.Figure:
+def _figure(view: ChartView, _front: Front, _pruned: pd.DataFrame | None) -> go.Figure:
     figure = front_figure(
         _front.table,
         objective(view.x),
@@ -91,6 +95,7 @@ def _figure(view: ChartView, _front: Front) -> go.Figure:
         selected=view.selected or None,
         what_if=_point(view, view.what_if),
         what_if_from=_point(view, view.what_if_from),
+        pruned=_pruned,
         caption=view.caption,
     )
     return finished(figure)
@@ -102,7 +107,9 @@ def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, 
 
 def _remember() -> None:
     picked = picked_id(st.session_state.get(KEY))
-    if picked:
+    if picked.startswith("pruned:"):
+        st.session_state[PICKED] = picked
+    elif picked:
         st.session_state["sel_id"] = picked
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
-from core.errors import InvalidInput, plain
+from core.errors import InvalidInput, NotFound, plain
 from core.pruning.criteria.base import CRITERIA
 from core.pruning.pruners.base import PRUNERS, Pruner
 from core.registry import PluginInfo
@@ -25,7 +26,12 @@ def pruner_info(name: str) -> PluginInfo:
     Raises:
         NotFound: there is none of this name.
     """
-    return CRITERIA.info(name) if name in CRITERIA.names() else PRUNERS.info(name)
+    known = {info.name: info for info in pruner_infos()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+        raise NotFound(f"There is no way to prune called {name!r}. {hint}")
+    return known[name]
 
 
 @cache

@@ -1,0 +1,130 @@
+"""The `prune` command: prune one network in one or several ways, print what came of it, write one to a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.cli import flags, tables
+from core.cli.driving import open_store, run_workflow
+from core.errors import InvalidInput, plain
+
+
+def prune(
+    supernet: str, arch: str, methods: str, sparsities: str, arguments: Sequence[str], *, epochs: int, seed: int,
+    severities: str, attacks: str,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Prune and return one row per network, the parent first.
+
+    Args:
+        supernet: a shipped name, an id or a file.
+        arch: architecture of the network to prune; "" is the largest.
+        methods: names, separated by commas.
+        sparsities: shares, separated by commas.
+        arguments: flags that are settings of the method, where only one is named.
+        epochs: of fine-tuning.
+        seed: of all chance.
+        severities, attacks: benchmarks, separated by commas.
+
+    Raises:
+        InvalidInput, NotFound: a supernet, method or setting does not exist.
+    """
+    from core.pruning.pruners.creating import pruner_class, pruner_info
+    from core.workflows.measuring import find_supernet
+    from core.workflows.models import subnet_id
+    from core.workflows.prune_models import Request
+    from core.workflows.pruned_models import KIND
+
+    entry = find_supernet(supernet)
+    names = [pruner_info(name.replace("-", "_")).name for name in _split(methods)]
+    if arguments and len(names) != 1:
+        raise InvalidInput(
+            "Settings belong to one method; name a single one with --method, or leave them out."
+        )
+    config = flags.parse(arguments, pruner_class(names[0]).Config, f"pruner {names[0]}") if arguments else {}
+    chosen = tables.architecture(entry.space, arch) if arch else entry.space.largest
+    params = {
+        "model": subnet_id(entry, entry.space.arch_id(chosen)),
+        "methods": [{"name": n, "config": config, "sparsities": _numbers(sparsities)} for n in names],
+        "tuning_epochs": epochs,
+        "benchmarks": {"severities": [int(s) for s in _numbers(severities)], "attacks": _split(attacks)},
+        "seed": seed,
+    }
+    try:
+        request = Request.model_validate(params)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"--{str(first['loc'][-1]).replace('_', '-')}: {plain(first['msg'])}.") from error
+    title = f"{entry.title} {entry.space.arch_id(chosen)} pruned"
+    ledger = run_workflow(KIND, request.model_dump(mode="json"), title=title, seed=seed)
+    return _rows(ledger.run_id, json.loads(ledger.artifact("pruned.json")))
+
+
+def write(model_id: str, format_name: str, form: str) -> bytes:
+    """One pruned network as a file's bytes.
+
+    Raises:
+        NotFound: there is no such network or format.
+    """
+    from core.workflows.extract_pruned import FORMS, download
+    from core.workflows.pruned_models import describe_pruned
+
+    if form not in FORMS:
+        raise InvalidInput(f"--form is one of {', '.join(FORMS)}, not {form!r}.")
+    store = open_store()
+    _, run_id, index = model_id.split(":")
+    return download(store, describe_pruned(store, run_id, int(index)), format_name, form).data
+
+
+def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int) -> tuple[list[str], str]:
+    """Run an experiment; its verdict, and all rows as CSV.
+
+    Raises:
+        InvalidInput, NotFound: an experiment, supernet or setting does not exist.
+    """
+    import pandas as pd
+
+    from core.pruning.experiments.base import EXPERIMENTS
+    from core.workflows.measuring import find_supernet
+    from core.workflows.models import subnet_id
+    from core.workflows.prune_experiment import KIND, read_experiment
+
+    plugin = EXPERIMENTS.get(EXPERIMENTS.info(name.replace("-", "_")).name)
+    config = flags.parse(arguments, plugin.Config, f"experiment {plugin.name}")
+    entry = find_supernet(supernet)
+    model = subnet_id(entry, entry.space.arch_id(entry.space.largest))
+    params = {"experiment": plugin.name, "config": config, "model": model, "seed": seed}
+    rows, verdict = read_experiment(run_workflow(KIND, params, title=plugin.label, seed=seed))
+    return verdict, pd.DataFrame([vars(row) for row in rows]).to_csv(index=False)
+
+
+def _rows(run_id: str, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "model": f"pruned:{run_id}:{row['index']}" if row["index"] else summary["model"],
+            "method": row["method"],
+            "asked": row["asked"],
+            "sparsity": row["sparsity"],
+            **row["numbers"],
+            "note": row["note"],
+        }
+        for row in summary["models"]
+    ]
+    return rows + [{"method": f["method"], "failed": f["reason"]} for f in summary["failures"]]
+
+
+def _split(text: str) -> list[str]:
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        raise InvalidInput("Name at least one, separated by commas.")
+    return found
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in _split(text)]
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is no list of numbers separated by commas.") from error
