@@ -89,7 +89,8 @@ def _accuracies(figure: go.Figure, data: TableData) -> None:
         z=data.values, zmin=0, zmax=1, colorscale="Cividis", name="accuracies",
         text=[[f"{100 * v:.0f}" if math.isfinite(v) else "" for v in row] for row in data.values],
         texttemplate="%{text}" if columns <= _MOST_COLUMNS_WITH_TEXT else None, textfont={"size": 10},
-        colorbar={
+        # Where the cells say their values, a scale beside them would only take their room.
+        showscale=columns > _MOST_COLUMNS_WITH_TEXT, colorbar={
             "title": {"text": "accuracy", "side": "right"}, "thickness": 10, "outlinewidth": 0,
             "tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
             "len": 220, "lenmode": "pixels", "y": 1, "yanchor": "top",

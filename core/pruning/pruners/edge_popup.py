@@ -24,7 +24,7 @@ from core.training.plain_epochs import train_epoch
 class EdgePopup(Pruner):
     """Finds a subnet that works inside a network of random weights, which are never trained."""
 
-    label = "Edge-popup (untrained weights)"
+    label = "Edge-popup"
     source = "Ramanujan et al., 'What's hidden in a randomly weighted neural network?', CVPR 2020"
     removes = "weights"
 

@@ -16,7 +16,7 @@ from core.training.alone import fresh_like
 class LotteryTicket(Pruner):
     """Trains from fresh weights, removes the smallest, sets the others back to an early point, trains again."""
 
-    label = "Lottery ticket (iterative, rewound)"
+    label = "Lottery ticket"
     source = "Frankle & Carbin, ICLR 2019; rewinding: Frankle et al., ICML 2020"
     removes = "weights"
 
