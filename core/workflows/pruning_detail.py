@@ -57,6 +57,22 @@ def _angles(key: str, benchmark: str, hidden: Carried[tuple[RunStore | None, Mod
     return margins_of(model.net, judge.images(model.net, benchmark), judge.probe.y)
 
 
+def images_of(store: RunStore | None, model_id: str, benchmark: str) -> NDArray[np.float32]:
+    """The probe's images as a benchmark shows them to a network: (n, c, h, w). Loads torch.
+
+    Raises:
+        NotFound, InvalidInput, DataUnavailable: see `load_model` and `library.dataset`.
+    """
+    model = load_model(store, model_id)
+    return _images(model.key, benchmark, Carried((store, model)))
+
+
+@lru_cache(maxsize=32)
+def _images(key: str, benchmark: str, hidden: Carried[tuple[RunStore | None, Model]]) -> NDArray[np.float32]:
+    store, model = hidden.value
+    return Judge.of(store, model.entry).images(model.net, benchmark)
+
+
 def class_means(store: RunStore | None, model_id: str) -> Collapse:
     """Cosines between class means and what else neural collapse asks, on training images. Loads torch.
 
@@ -100,7 +116,7 @@ def _sample(
     if not len(rows):
         raise NotFound("This sample is not among the images that networks are evaluated on.")
     row = int(rows[0])
-    image = np.array(judge.images(model.net, benchmark)[row])
+    image = np.array(_images(key, benchmark, hidden)[row])
     covered, grid = _covered(image)
     found = margins_of(
         model.net, np.concatenate([image[None], covered]), np.full(1 + len(covered), judge.probe.y[row])

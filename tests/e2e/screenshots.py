@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 
-PAGES = ("supernets", "front", "search", "similarity", "runs")
+PAGES = ("supernets", "front", "search", "similarity", "pruning", "runs")
 
 
 def make_something_to_see(page: Any, address: str) -> None:
@@ -25,6 +25,10 @@ def make_something_to_see(page: Any, address: str) -> None:
     page.goto(f"{address}/supernets")
     page.locator(".st-key-train-start button").click()
     page.wait_for_selector("text=/Epoch (2[5-9]|[3-9][0-9]) of/", timeout=4 * PATIENCE_MS)
+    page.goto(f"{address}/pruning")
+    page.locator(".st-key-prune-start button").click()
+    page.wait_for_selector(".st-key-pruning-table", timeout=10 * PATIENCE_MS)
+    page.wait_for_selector(".st-key-job-progress", state="detached", timeout=10 * PATIENCE_MS)
 
 
 def take(page: Any, address: str, name: str, file: Path) -> None:
@@ -35,9 +39,9 @@ def take(page: Any, address: str, name: str, file: Path) -> None:
     page.screenshot(path=file)
 
 
-def panel(page: Any, address: str, tab: str, file: Path) -> None:
-    """One picture of a tab of the Similarity page, the tab at the top."""
-    page.goto(f"{address}/similarity")
+def panel(page: Any, address: str, name: str, tab: str, file: Path) -> None:
+    """One picture of a tab of a page, the tab at the top."""
+    page.goto(f"{address}/{name}")
     page.get_by_role("tab", name=tab, exact=True).first.click()
     page.wait_for_timeout(6000)
     page.get_by_role("tab", name=tab, exact=True).first.evaluate("tab => tab.scrollIntoView()")
@@ -59,7 +63,8 @@ def main(folder: Path) -> None:
         make_something_to_see(page, address)
         for name in PAGES:
             take(page, address, name, folder / f"{name}.png")
-        panel(page, address, "Equally good", folder / "similarity-equally-good.png")
+        panel(page, address, "pruning", "Geometry", folder / "pruning-geometry.png")
+        panel(page, address, "similarity", "Equally good", folder / "similarity-equally-good.png")
         dark = chromium.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="dark")
         take(dark, address, "front", folder / "front-dark.png")
         narrow = chromium.new_page(viewport={"width": 800, "height": 1400}, color_scheme="light")

@@ -74,6 +74,7 @@ def test_a_link_is_the_first_thing_a_fresh_server_sees(page: Any, tmp_path: Path
             "Supernets",
             "Search",
             "Similarity",
+            "Pruning",
             "Runs",
         ]
         assert "Parameters" in page.locator(".st-key-front-chart .g-xtitle").text_content()
@@ -180,7 +181,7 @@ def test_what_if_shows_a_ghost(page: Any, server: str) -> None:
     no_exception(page)
 
 
-@pytest.mark.parametrize("path", ["", "supernets", "search", "similarity", "runs"])
+@pytest.mark.parametrize("path", ["", "supernets", "search", "similarity", "pruning", "runs"])
 def test_every_page_opens_by_its_address(page: Any, server: str, path: str) -> None:
     page.goto(f"{server}/{path}")
     page.wait_for_selector("h1")

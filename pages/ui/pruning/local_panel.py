@@ -67,7 +67,8 @@ def panel(shown: Shown) -> None:
     sample_strip(shown, view_state.samples())
     note(
         f"{row_label(shown.model)}, {benchmark_label(shown.benchmark).lower()} images, {shown.view.probe.split} split. With features h and class "
-        "rows w, logits are |h| |w| cos(angle) + bias, so angle, norm and margin are all that the loss knows of a sample."
+        "rows w, a logit is |h| |w| cos(angle) + bias: of a sample the loss knows its norm and its angles to the classes. The margin is its "
+        "distance to the nearest decision boundary."
     )
 
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
+from core.errors import CoreError
+from core.plots.names import for_markdown
 from core.plots.pictures import image_strip
+from core.workflows.pruning_detail import images_of
+from core.workflows.pruning_evaluation import CLEAN, benchmark_label
 from core.workflows.pruning_samples import fragility, sample_rows
+from pages.ui import resources
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST_PICTURES = 24
 
@@ -44,6 +55,17 @@ def sample_strip(shown: Shown, ids: Sequence[int], *, clear: bool = True) -> Non
             )
         )
         st.caption(
-            "Class, answer (where it is another), margin, and where along this method's sparsities the sample first fails. Framed: wrong here. "
-            "The clean images are shown."
+            "Class, answer (where it is another), margin, and where along this method's sparsities the sample first fails. "
+            f"Framed: wrong here. Shown as the network gets them: {benchmark_label(shown.benchmark).lower()}."
         )
+
+
+def _images(shown: Shown) -> NDArray[np.float32]:
+    """The samples as the selected benchmark shows them; clean where they cannot be made here."""
+    if shown.benchmark == CLEAN:
+        return shown.view.probe.x
+    try:
+        return images_of(resources.store_or_none(), shown.model.model_id, shown.benchmark)
+    except CoreError as error:
+        st.caption(f"Clean images are shown: {for_markdown(error, 300)}")
+        return shown.view.probe.x
