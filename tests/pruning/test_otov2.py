@@ -101,6 +101,16 @@ def test_units_that_are_not_marked_are_not_touched() -> None:
     assert not zero[~marked].any()
 
 
+def test_a_unit_that_crosses_zero_by_itself_is_left_alone() -> None:
+    net = extracted()
+    index = UnitIndex(net, removable_groups(net))
+    old = index.values()
+    floor = torch.full((index.count,), 0.02, dtype=torch.float64)
+    made, zero = project(index, old, -old, torch.zeros(index.count, dtype=torch.bool), floor, Pull())
+    assert torch.equal(made, -old)
+    assert not zero.any()
+
+
 def test_a_pull_shortens_every_marked_unit_and_a_long_one_ends_at_zero() -> None:
     net = extracted()
     index = UnitIndex(net, removable_groups(net))

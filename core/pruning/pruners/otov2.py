@@ -60,7 +60,7 @@ class OTOv2(Pruner):
             0.0, ge=0, le=1e6, description="Most that the pull may grow (0: 10 with SGD, 1000 with AdamW)."
         )
         eps: float = Field(
-            0.5,
+            0.0,
             ge=0,
             lt=1,
             description="A unit becomes zero when a step leaves less of it than this share (0: nothing).",
