@@ -7,7 +7,8 @@ cut by a threshold, so the small network computes what the large one does.
 
 Source: Chen et al., "OTOv2: automatic, generic, user-friendly", ICLR 2023, written from the description of
 its algorithm. Ours: the gradient is what the optimizer really did (momentum and decay in it), and where no
-strength is given it follows from the steps that are left, for theirs is meant for hundreds of epochs.
+strength is given it follows from the steps that are left (`GENTLE`, `FIRM`), for theirs is meant for hundreds
+of epochs.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class LayerTicket(Pruner):
     """Takes out whole residual blocks, chosen before any training; the others start as they would have."""
 
     label = "Layer ticket"
-    source = "'When layers play the lottery, all tickets win at initialization', 2023"
+    source = "Jordao et al., 'When layers play the lottery, all tickets win at initialization', 2023"
     removes = "blocks"
 
     class Config(BaseModel):
