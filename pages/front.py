@@ -92,6 +92,7 @@ with left:
         what_if.knee_buttons(front)
         subnet_card.basket_button(arch_id)
         subnet_card.representations_button(entry, arch_id)
+        subnet_card.prune_button(entry, arch_id)
         what_if.facts(front, x, y)
     tabs = ["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"]
     changes, other, stages, rows, basket = st.tabs(tabs, key="front-tabs", on_change="rerun")

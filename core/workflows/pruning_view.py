@@ -272,7 +272,20 @@ def rows_of_table(view: PruningView, models: Sequence[PrunedModel]) -> list[dict
              "nc1", "nc2_angle", "nc3", "nc4")  # fmt: skip
     return [
         {"model": m.model_id, "method": m.variant if not m.is_parent else "not pruned", "asked": m.asked,
-         "sparsity": m.sparsity, **{n: m.numbers.get(n) for n in names}, "tuning_epochs": m.tuning_epochs,
+         "sparsity": m.sparsity, **{n: m.numbers.get(n) for n in names}, **_means(view, m), "tuning_epochs": m.tuning_epochs,
          "seed": m.seed, "seconds": m.seconds, "note": m.note}
         for m in models
     ]  # fmt: skip
+
+
+def _means(view: PruningView, model: PrunedModel) -> dict[str, float]:
+    """Mean angle (degrees), norm and margin of a network on clean images."""
+    found = view.of(model.model_id, CLEAN)
+    if found is None:
+        return {}
+    return {
+        "mean_angle": float(np.degrees(found["angle"]).mean()),
+        "sd_angle": float(np.degrees(found["angle"]).std()),
+        "mean_norm": float(found["norm"].mean()),
+        "mean_margin": float(found["margin"].mean()),
+    }

@@ -16,9 +16,10 @@ from pages.ui import resources
 from pages.ui.progress import KINDS, attempt
 
 if TYPE_CHECKING:
-    from core.store import RunStore
+    from core.store import Ledger, RunStore
 
 _TABLE = "runs-table"
+_MOST_BUTTONS = 8
 
 
 def runs_table(runs: Sequence[Run]) -> Run | None:
@@ -76,6 +77,7 @@ def run_details(store: RunStore, run: Run) -> None:
                 icon=":material/play_arrow:",
                 type="primary",
             )
+        _results(run)
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The run, its measurements and its files will be gone.")
             st.button(
@@ -83,16 +85,7 @@ def run_details(store: RunStore, run: Run) -> None:
             )
     try:
         ledger = store.ledger(run.run_id)
-        for artifact in ledger.artifacts():
-            st.download_button(
-                f"{display_name(artifact.name)} ({format_bytes(artifact.size)})",
-                data=lambda name=artifact.name, source=ledger: source.artifact(name),
-                file_name=display_name(artifact.name).replace("/", "-"),
-                mime=artifact.media_type,
-                key=f"artifact-{artifact.name}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+        _files(ledger)
         st.caption("Settings")
         st.json(dict(run.params), expanded=1)
         lines = store.log_lines(run.run_id)
@@ -101,6 +94,42 @@ def run_details(store: RunStore, run: Run) -> None:
             st.code("\n".join(lines[-60:]), language=None, height=240)
     except CoreError as error:
         st.warning(for_markdown(error, 600))
+
+
+def _files(ledger: Ledger) -> None:
+    """The files of a run: a button each, or a chooser where there are many."""
+    artifacts = {artifact.name: artifact for artifact in ledger.artifacts()}
+    shown = list(artifacts)
+    if len(artifacts) > _MOST_BUTTONS:
+        chosen = st.selectbox(
+            f"{len(artifacts)} files", list(artifacts), key="run-file", format_func=lambda n: f"{display_name(n)} ({format_bytes(artifacts[n].size)})",
+        )  # fmt: skip
+        shown = [chosen]
+    for name in shown:
+        artifact = artifacts[name]
+        st.download_button(
+            f"{display_name(artifact.name)} ({format_bytes(artifact.size)})",
+            data=lambda name=artifact.name, source=ledger: source.artifact(name),
+            file_name=display_name(artifact.name).replace("/", "-"),
+            mime=artifact.media_type,
+            key=f"artifact-{artifact.name}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+def _results(run: Run) -> None:
+    """The way to the page that shows what a run found, where there is one."""
+    params = run.params
+    where: dict[str, tuple[str, dict[str, str]]] = {
+        "search_front": ("pages/front.py", {"supernet": str(params.get("supernet")), "run": run.run_id}),
+        "prune_models": ("pages/pruning.py", {"parent": str(params.get("model"))}),
+        "evaluate_pruned": ("pages/pruning.py", {"parent": str(params.get("parent"))}),
+        "prune_experiment": ("pages/pruning.py", {"parent": str(params.get("model")), "tab": "Experiments"}),
+    }
+    if run.kind in where:
+        page, query = where[run.kind]
+        st.page_link(page, label="Open its results", icon=":material/arrow_forward:", query_params=query)
 
 
 def _delete(run_id: str) -> None:

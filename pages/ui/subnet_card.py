@@ -183,6 +183,17 @@ def representations_button(entry: SupernetEntry, arch_id: str) -> None:
         st.switch_page("pages/similarity.py", query_params=link)
 
 
+def prune_button(entry: SupernetEntry, arch_id: str) -> None:
+    """Open the Pruning page with this subnet."""
+    if st.button(
+        "Prune it",
+        key="prune-subnet",
+        icon=":material/content_cut:",
+        help="Remove weights of this subnet in many ways and see what that does to it.",
+    ):
+        st.switch_page("pages/pruning.py", query_params={"parent": subnet_id(entry, arch_id)})
+
+
 def deltas(changes: Mapping[str, float]) -> str:
     """Signed differences in one line, as HTML."""
     parts = [
