@@ -16,6 +16,9 @@ COLORS = (*style.CATEGORICAL, "#5B4FC7", "#A03A4E", "#44AA99", "#9C6B3F")
 """Twelve colors for what has too many values for eight; a shape or a place repeats them."""
 
 
+_MOST_MARKERS = 30
+
+
 def empty_figure(text: str, height: int = 300) -> go.Figure:
     """A figure without data that says why.
 
@@ -74,7 +77,7 @@ def experiment_curves(
         )  # fmt: skip
         span = [f"{b:.4g} to {t:.4g}" for b, t in zip(bottom * factor, top * factor, strict=True)]
         figure.add_scatter(
-            x=gaps(at), y=gaps(middle * factor), mode="lines+markers", name=name, legendgroup=str(k),
+            x=gaps(at), y=gaps(middle * factor), mode="lines+markers" if len(at) <= _MOST_MARKERS else "lines", name=name, legendgroup=str(k),
             customdata=[[str(condition)] for _ in at], hovertext=span,
             hovertemplate=f"{name}<br>{for_figure(x_label)} %{{x}}<br><b>%{{y:.4g}}{' %' if percent else ''}</b> (seeds %{{hovertext}})<extra></extra>",
             line={"color": color, "width": 2, "dash": style.DASHES[(k // 12) % 4]},
@@ -86,7 +89,14 @@ def experiment_curves(
             reached * factor, line={"color": style.DOMINATED, "dash": "dot", "width": 1.5},
             annotation_text=f"{reached * factor:.4g}{' %' if percent else ''}", annotation_position="top left",
         )  # fmt: skip
-    figure.update_xaxes(title={"text": for_figure(x_label)}, zeroline=False)
+    every = np.concatenate([np.asarray(v, float) for v in x])
+    shares = bool(every.max() <= 1)
+    # Tasks and rounds are counted: there is no task 1.5.
+    counted = not shares and len(np.unique(every)) <= 20 and bool((every == np.round(every)).all())
+    figure.update_xaxes(
+        title={"text": for_figure(x_label)}, zeroline=False, tickformat=".0%" if shares else None,
+        tickvals=np.unique(every).tolist() if counted else None,
+    )  # fmt: skip
     figure.update_yaxes(
         title={"text": for_figure(y_label)},
         zeroline=False,

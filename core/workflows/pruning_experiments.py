@@ -29,15 +29,31 @@ class Curves:
 
 
 def curves(rows: Sequence[Row]) -> Curves:
-    """Group rows by condition and x."""
-    conditions = tuple(dict.fromkeys(row.condition for row in rows))
+    """Group rows by condition and x.
+
+    Accuracy on training images is shown for the first condition alone, as a curve of its own: it says when the
+    network knew its data. A condition measured at one x only (a dense network among sparse ones) is drawn across. A seed that stopped
+    early, because it had got there, keeps its last value.
+    """
+    first = rows[0].condition if rows else ""
+    named: dict[str, dict[int, dict[float, float]]] = {}
+    for row in rows:
+        if row.split == "train" and row.condition != first:
+            continue
+        label = f"{row.condition}, training images" if row.split == "train" else row.condition
+        named.setdefault(label, {}).setdefault(row.seed, {})[row.x] = row.y
+    grids = {label: sorted({x for at in seeds.values() for x in at}) for label, seeds in named.items()}
+    several = [x for grid in grids.values() if len(grid) > 1 for x in grid]
     xs, parts = [], []
-    for condition in conditions:
-        at: dict[float, list[float]] = {}
-        for row in rows:
-            if row.condition == condition:
-                at.setdefault(row.x, []).append(row.y)
-        order = sorted(at)
-        xs.append(np.array(order, float))
-        parts.append([np.array([f(at[x]) for x in order], float) for f in (np.mean, min, max)])
-    return Curves(conditions, tuple(xs), *(tuple(p[k] for p in parts) for k in range(3)))
+    for label, seeds in named.items():
+        grid = grids[label]
+        columns = [
+            [at[x] if x in at else at[max(at)] for at in seeds.values() if x in at or x > max(at)]
+            for x in grid
+        ]
+        values = [np.array([f(column) for column in columns], float) for f in (np.mean, min, max)]
+        if len(grid) == 1 and several:
+            grid, values = [min(several), max(several)], [np.repeat(v, 2) for v in values]
+        xs.append(np.array(grid, float))
+        parts.append(values)
+    return Curves(tuple(named), tuple(xs), *(tuple(p[k] for p in parts) for k in range(3)))

@@ -92,7 +92,10 @@ def _results(runs: list[Run], plugin: Any) -> None:
         for sentence in verdict:
             st.markdown(f"- {for_markdown(sentence, 600)}")
         seeds = len({row.seed for row in rows})
-        st.caption(f"Line: mean of {seeds} seed{'s' * (seeds != 1)}; band: lowest to highest seed.")
+        st.caption(
+            f"Line: mean of {seeds} seed{'s' * (seeds != 1)}; band: lowest to highest seed. "
+            "What has one value is drawn across; a repetition that got there and stopped keeps its last value."
+        )
 
     watch(show, lambda: active([now()]))
 
