@@ -30,10 +30,13 @@ def choose(entry: SupernetEntry, asked: str) -> str:
     if not known:
         return ""
     key = "log-pruned"
-    if st.session_state.get(key) not in known:
-        st.session_state[key] = asked if asked in known else None
+    if key not in st.session_state:
+        st.session_state[key] = asked
+    # None is a choice, too; a network that is gone is not.
+    if st.session_state[key] not in known:
+        st.session_state[key] = None
     chosen = st.selectbox(
-        "Pruned networks", list(known), format_func=lambda i: display_name(_title(i)), key=key, placeholder="none",
+        "Pruned networks", list(known), index=None, format_func=lambda i: display_name(_title(i)), key=key, placeholder="none",
         help="Networks pruned on the Pruning page, as points beside the front. They were fine-tuned one by one, the subnets of "
         "the front were not.",
     )  # fmt: skip

@@ -316,3 +316,37 @@ def test_experiment_bands_stop_at_gaps() -> None:
 def test_the_same_input_gives_the_same_figure() -> None:
     assert evaluation_table(table()).to_json() == evaluation_table(table()).to_json()
     assert local_geometry(local(), arrows=True).to_json() == local_geometry(local(), arrows=True).to_json()
+
+
+def test_a_samples_margins_start_at_the_parent_and_cross_the_boundary() -> None:
+    from core.plots.pruning_samples import margin_lines
+
+    figure = margin_lines(["a", "b<b>"], [0.5, 0.9], np.array([[0.4, -0.2], [math.nan, 0.1]]), parent=0.6)
+    assert [t.y[0] for t in figure.data] == [0.6, 0.6]
+    assert figure.data[1].y[1] is None
+    assert "<b>" not in figure.data[1].name
+    assert figure.layout.xaxis.ticktext[0] == "unpruned"
+    assert len(figure.layout.shapes) == 1
+    assert not margin_lines([], [], np.zeros((0, 0)), parent=0.0).data
+
+
+def test_an_occlusion_map_lies_over_its_image() -> None:
+    from core.plots.pruning_samples import occlusion_figure
+
+    loss = np.array([[0.0, 1.0], [-2.0, 0.5]])
+    for channels in (1, 3):
+        figure = occlusion_figure(np.full((channels, 4, 6), 0.5, np.float32), loss)
+        image, heat = figure.data
+        assert np.shape(image.z) == (4, 6, 3)
+        assert (heat.zmin, heat.zmax) == (-2, 2)
+        assert list(heat.x) == [1.5, 4.5]
+        assert list(heat.y) == [1.0, 3.0]
+    assert occlusion_figure(np.zeros((1, 2, 2), np.float32), np.zeros((2, 2))).data[1].zmax == 1.0
+
+
+def test_the_margin_can_go_up_instead_of_the_norm() -> None:
+    data = local()
+    figure = local_geometry(data, vertical="margin", arrows=True)
+    drawn = [t for t in figure.data if t.customdata is not None]
+    assert sorted(y for t in drawn for y in t.y) == pytest.approx(sorted(data.margin))
+    assert figure.layout.yaxis.title.text == "Margin"

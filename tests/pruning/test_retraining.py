@@ -1,0 +1,64 @@
+"""Training a pruned network: what is gone stays gone, the same seed gives the same weights, divergence is said."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.errors import CoreError
+from core.pruning.criteria.base import prunable_weights
+from core.pruning.masks import allocate, applied
+from core.pruning.retraining import settle, train_masked
+from core.training.alone import fresh_like
+from core.training.config import TrainingConfig
+from tests.helpers.nets import random_dataset
+from tests.helpers.plain_nets import extracted
+
+CONFIG = TrainingConfig(epochs=2, batch_size=16, learning_rate=0.1, weight_decay=1e-2, shift=0)
+
+
+def masks(net: torch.nn.Sequential, sparsity: float = 0.7) -> dict[str, torch.Tensor]:
+    weights = dict(net.named_parameters())
+    return allocate({n: weights[n].detach().abs() for n in prunable_weights(net)}, sparsity)
+
+
+def trained(seed: int = 0) -> tuple[torch.nn.Sequential, dict[str, torch.Tensor]]:
+    net = fresh_like(extracted(), 3)
+    held = masks(net)
+    made = applied(net, held)
+    shares = list(train_masked(made, random_dataset(64), CONFIG.model_copy(update={"seed": seed}), held))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    return made, held
+
+
+def test_what_is_gone_stays_gone_and_the_rest_learns() -> None:
+    net, held = trained()
+    start = dict(applied(fresh_like(extracted(), 3), held).named_parameters())
+    for name, mask in held.items():
+        weight = dict(net.named_parameters())[name]
+        assert (weight[~mask] == 0).all()
+        assert (weight[mask] != start[name][mask]).any()
+    assert not net.training
+    assert not any(p.requires_grad for p in net.parameters())
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    a, b, c = (trained(seed)[0].state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(a[n], b[n]) for n in a)
+    assert not all(torch.equal(a[n], c[n]) for n in a)
+
+
+def test_divergence_is_one_plain_sentence() -> None:
+    net = fresh_like(extracted(), 3)
+    config = CONFIG.model_copy(update={"learning_rate": 1e12, "clip": 0.0, "epochs": 6})
+    with pytest.raises(CoreError, match="smaller learning rate"):
+        list(train_masked(net, random_dataset(64), config, {}))
+
+
+def test_settling_measures_the_calibration_images() -> None:
+    net, data = fresh_like(extracted(), 3), random_dataset(64)
+    settle(net, data)
+    once = {n: t.clone() for n, t in net.state_dict().items()}
+    settle(net, data)
+    assert all(torch.equal(once[n], t) for n, t in net.state_dict().items())
