@@ -6,16 +6,19 @@ import math
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from core.datasets.base import Dataset
 from core.errors import CoreError
 from core.pruning.masks import Masks, hold
 from core.seeding import torch_seed
 from core.training.alone import recalibrate
+from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.loop import make_optimizer
 from core.training.plain_epochs import train_epoch
+
+_YIELD_STEPS = 8
 
 
 def train_masked(
@@ -24,19 +27,24 @@ def train_masked(
     config: TrainingConfig,
     masks: Masks,
     *,
-    after_epoch: Callable[[int], None] | None = None,
+    first_epoch: int = 0,
+    keep: dict[int, dict[str, Tensor]] | None = None,
+    before_step: Callable[[], None] | None = None,
+    after_step: Callable[[], None] | None = None,
 ) -> Iterator[float]:
-    """Train in place for `config.epochs`; removed weights are exactly zero after every step.
+    """Train in place to the end of `config.epochs`; removed weights are exactly zero after every step.
 
     BatchNorm statistics are measured at the end on the calibration images; the network is then in eval
     mode, without gradients.
 
     Args:
-        net: a plain network.
+        net: a plain network, as it was after `first_epoch` epochs.
         dataset: trained on its training images.
-        config: strategy and its settings are not used; equal seeds see equal batches.
+        config: strategy and its settings are not used; equal seeds see equal batches in equal epochs.
         masks: weights that stay; parameters left out are trained whole.
-        after_epoch: told how many epochs are done, while the network is in training mode.
+        first_epoch: where training starts, in learning rate and order too; momentum starts at zero.
+        keep: epochs done -> filled with a copy of the state then; only keys already there.
+        before_step, after_step: called around each step of the optimizer, the latter after masks were held.
 
     Yields:
         The share of the steps done, a few times per epoch.
@@ -49,7 +57,16 @@ def train_masked(
     net.requires_grad_(True)
     optimizer = make_optimizer(net, config)
     order = torch_seed(config.seed, "pruning", "order")
-    for epoch in range(config.epochs):
+    epochs = config.epochs - first_epoch
+    per_epoch = steps_per_epoch(len(dataset.train), config.batch_size)
+
+    def held() -> None:
+        hold(net, masks)
+        if after_step is not None:
+            after_step()
+
+    _keep_state(net, keep, first_epoch)
+    for epoch in range(first_epoch, config.epochs):
         steps = train_epoch(
             net,
             dataset,
@@ -57,19 +74,24 @@ def train_masked(
             optimizer,
             epoch=epoch,
             order_seed=order,
-            after_step=lambda: hold(net, masks),
+            before_step=before_step,
+            after_step=held,
         )
-        for step, loss in enumerate(steps):
+        for step, loss in enumerate(steps, 1):
             if not math.isfinite(loss):
                 raise CoreError(
                     f"Training a pruned network diverged in epoch {epoch + 1}; choose a smaller learning rate."
                 )
-            if step % 8 == 0:
-                yield epoch / config.epochs
-        if after_epoch is not None:
-            after_epoch(epoch + 1)
+            if step % _YIELD_STEPS == 0:
+                yield (epoch - first_epoch + step / per_epoch) / epochs
+        _keep_state(net, keep, epoch + 1)
     settle(net, dataset)
     yield 1.0
+
+
+def _keep_state(net: nn.Module, keep: dict[int, dict[str, Tensor]] | None, epoch: int) -> None:
+    if keep is not None and epoch in keep:
+        keep[epoch] = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
 
 def settle(net: nn.Sequential, dataset: Dataset) -> None:

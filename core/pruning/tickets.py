@@ -16,14 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from core.datasets.base import Dataset
-from core.errors import CoreError, InvalidInput
+from core.errors import InvalidInput
 from core.pruning.criteria.base import prunable_weights
-from core.pruning.masks import Masks, allocate, hold
-from core.pruning.retraining import settle
-from core.seeding import torch_seed
+from core.pruning.masks import Masks, allocate
+from core.pruning.retraining import train_masked
 from core.training.config import TrainingConfig
-from core.training.loop import make_optimizer
-from core.training.plain_epochs import train_epoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,63 +83,6 @@ def smallest_go(net: nn.Sequential, sparsity: float, masks: Masks) -> dict[str, 
     return allocate(scores, sparsity)
 
 
-def train_from(
-    net: nn.Sequential,
-    dataset: Dataset,
-    config: TrainingConfig,
-    masks: Masks,
-    first_epoch: int = 0,
-    keep: dict[int, dict[str, Tensor]] | None = None,
-) -> Iterator[int]:
-    """Train in place from one epoch to the end of the schedule; removed weights are exactly zero all along.
-
-    As `train_masked`, which always starts at epoch 0. Momentum starts at zero. Afterwards BatchNorm is
-    measured on the calibration images and the network is in eval mode, without gradients.
-
-    Args:
-        net: a plain network, as it was after `first_epoch` epochs.
-        dataset: trained on its training images.
-        config: equal seeds see equal batches in equal epochs.
-        masks: weights that stay.
-        first_epoch: decides learning rate and order of the first epoch here.
-        keep: epochs done -> filled with a copy of the state then; only keys already there.
-
-    Yields:
-        Epochs done in this call.
-
-    Raises:
-        CoreError: the loss is no longer a number.
-        InvalidInput: a mask does not fit.
-    """
-    hold(net, masks)
-    net.requires_grad_(True)
-    optimizer = make_optimizer(net, config)
-    order = torch_seed(config.seed, "pruning", "order")
-    _keep_state(net, keep, first_epoch)
-    for epoch in range(first_epoch, config.epochs):
-        for loss in train_epoch(
-            net,
-            dataset,
-            config,
-            optimizer,
-            epoch=epoch,
-            order_seed=order,
-            after_step=lambda: hold(net, masks),
-        ):
-            if not math.isfinite(loss):
-                raise CoreError(
-                    f"Training a ticket diverged in epoch {epoch + 1}; choose a smaller learning rate."
-                )
-        _keep_state(net, keep, epoch + 1)
-        yield epoch + 1 - first_epoch
-    settle(net, dataset)
-
-
-def _keep_state(net: nn.Module, keep: dict[int, dict[str, Tensor]] | None, epoch: int) -> None:
-    if keep is not None and epoch in keep:
-        keep[epoch] = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
-
-
 def find_tickets(
     net: nn.Sequential,
     dataset: Dataset,
@@ -169,20 +109,19 @@ def find_tickets(
     if not 0 <= rewind_epochs < config.epochs:
         raise InvalidInput("Weights are rewound to before the end of the training.")
     keep: dict[int, dict[str, Tensor]] = {rewind_epochs: {}}
-    total = config.epochs + len(sparsities) * (config.epochs - rewind_epochs)
-    done = 0
-    for done in train_from(net, dataset, config, {}, keep=keep):
-        yield done / total
+    again = config.epochs - rewind_epochs
+    total = config.epochs + len(sparsities) * again
+    for share in train_masked(net, dataset, config, {}, keep=keep):
+        yield share * config.epochs / total
     start, masks = keep[rewind_epochs], {n: torch.ones_like(p, dtype=torch.bool) for n, p in _prunable(net)}
     yield Ticket(0.0, masks, start, net)
     trained = net
-    for sparsity in sparsities:
+    for level, sparsity in enumerate(sparsities):
         masks = smallest_go(trained, sparsity, masks)
         trained = copy.deepcopy(net)
         trained.load_state_dict(start)
-        for _ in train_from(trained, dataset, config, masks, rewind_epochs):
-            done += 1
-            yield done / total
+        for share in train_masked(trained, dataset, config, masks, first_epoch=rewind_epochs):
+            yield (config.epochs + (level + share) * again) / total
         yield Ticket(sparsity, masks, start, trained)
 
 

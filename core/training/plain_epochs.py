@@ -27,7 +27,7 @@ def train_epoch(
     epoch: int,
     order_seed: int,
     after_step: Callable[[], None] | None = None,
-    penalty: Callable[[], None] | None = None,
+    before_step: Callable[[], None] | None = None,
 ) -> Iterator[float]:
     """Train one of `config.epochs` epochs in place; yields the loss after each step.
 
@@ -41,7 +41,7 @@ def train_epoch(
         epoch: which one, from 0; decides learning rate, order and augmentation.
         order_seed: of order and augmentation.
         after_step: called after each step (to hold a mask, say).
-        penalty: called between the gradients and the step; may change gradients or weights.
+        before_step: called between the gradients and the step.
     """
     steps = steps_per_epoch(len(dataset.train), config.batch_size)
     batches = epoch_batches(
@@ -57,8 +57,8 @@ def train_epoch(
             yield value
             return
         loss.backward()  # type: ignore[no-untyped-call]
-        if penalty is not None:
-            penalty()
+        if before_step is not None:
+            before_step()
         apply_gradients(net, optimizer, config.clip, rate)
         if after_step is not None:
             after_step()

@@ -16,7 +16,7 @@ from core.pruning.masks import density
 from core.pruning.pruners.base import Pruned, PruningTask, sparsity_of
 from core.pruning.pruners.creating import create_pruner
 from core.pruning.retraining import train_masked
-from core.pruning.tickets import Ticket, find_tickets, levels, train_from
+from core.pruning.tickets import Ticket, find_tickets, levels
 from core.records import Progress
 from core.training.alone import fresh_like
 from tests.helpers.plain_nets import extracted
@@ -50,8 +50,9 @@ def test_masks_are_nested_and_rewound_weights_are_those_of_the_rewinding_point()
     dataset, config = digits(64), settings(epochs=3)
     net = fresh_like(extracted(), 1)
     early = copy.deepcopy(net)
-    first = train_from(early, dataset, config, {})
-    next(first)
+    states: dict[int, dict[str, torch.Tensor]] = {1: {}}
+    list(train_masked(early, dataset, config, {}, keep=states))
+    early.load_state_dict(states[1])
     found = [s for s in find_tickets(net, dataset, config, [0.3, 0.5, 0.8], 1) if isinstance(s, Ticket)]
     assert [t.sparsity for t in found] == [0.0, 0.3, 0.5, 0.8]
     early_weights = dict(early.named_parameters())
@@ -66,13 +67,19 @@ def test_masks_are_nested_and_rewound_weights_are_those_of_the_rewinding_point()
             assert (weights[name][mask] != ticket.start[name][mask]).float().mean() > 0.9
 
 
-def test_training_from_the_start_is_masked_training() -> None:
+def test_training_in_two_parts_starts_where_the_first_ended() -> None:
     dataset, config = digits(64), settings(epochs=2)
     nets = [fresh_like(extracted(), 1) for _ in range(2)]
-    list(train_from(nets[0], dataset, config, {}))
-    list(train_masked(nets[1], dataset, config, {}))
-    for ours, theirs in zip(nets[0].state_dict().values(), nets[1].state_dict().values(), strict=True):
-        assert torch.equal(ours, theirs)
+    states: dict[int, dict[str, torch.Tensor]] = {1: {}}
+    list(train_masked(nets[0], dataset, config, {}, keep=states))
+    assert set(states) == {1}
+    nets[1].load_state_dict(states[1])
+    shares = list(train_masked(nets[1], dataset, config, {}, first_epoch=1))
+    assert shares[-1] == 1.0
+    # Momentum alone starts anew.
+    distance = [(a - b).abs().max() for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True)]
+    moved = [(a - states[1][n]).abs().max() for n, a in nets[0].named_parameters()]
+    assert sum(distance) < sum(moved)
 
 
 @pytest.mark.parametrize("rewind", [0, 1])

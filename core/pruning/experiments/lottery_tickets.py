@@ -15,7 +15,8 @@ from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings
 from core.pruning.experiments.comparing import NOTHING, Difference, at, claim, compared, difference
 from core.pruning.masks import like_layers
 from core.pruning.pruners.base import PruningTask
-from core.pruning.tickets import Ticket, find_tickets, levels, train_from
+from core.pruning.retraining import train_masked
+from core.pruning.tickets import Ticket, find_tickets, levels
 from core.records import Progress
 from core.seeding import torch_seed
 from core.training.alone import accuracy, fresh_like
@@ -86,7 +87,7 @@ class LotteryTickets(Experiment):
             (RANDOM, same, like_layers(ticket.masks, scores), self.config.rewind_epochs),
         ]
         for name, net, masks, first in plans:
-            for _ in train_from(net, task.dataset, config, masks, first):
+            for _ in train_masked(net, task.dataset, config, masks, first_epoch=first):
                 yield Progress(_FINDING, f"seed {seed}: training the control '{name}'")
             yield Row(name, seed, ticket.sparsity, accuracy(net, task.dataset, "validation"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,20 +9,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from core.errors import CoreError, InvalidInput
+from core.errors import InvalidInput
 from core.pruning.dhspg import DHSPG, Pull
 from core.pruning.groups import UnitGroup
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
-from core.pruning.retraining import settle
+from core.pruning.retraining import train_masked
 from core.pruning.surgery import removable_groups, unit_masks
 from core.pruning.unit_allocation import UnitWeights, keep_units
 from core.records import Progress
-from core.seeding import torch_seed
 from core.training.alone import fresh_like
 from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
-from core.training.loop import learning_rate, make_optimizer
-from core.training.plain_epochs import train_epoch
+from core.training.loop import learning_rate
 from core.training.strategies import Phase
 
 
@@ -74,7 +71,9 @@ class OTOv2(Pruner):
             net = fresh_like(task.parent, task.seed)
             config = task.training.model_copy(update={"epochs": self.config.epochs, "seed": task.seed})
             around = self._around(net, groups, task, config, sparsity)
-            for share in _train(net, task, config, around):
+            for share in train_masked(
+                net, task.dataset, config, {}, before_step=around.before_step, after_step=around.after_step
+            ):
                 yield Progress(share, f"training while {sparsity:.0%} of the weights go")
             kept = around.kept()
             # Only what training has made zero is cut; what it has not stays.
@@ -111,31 +110,6 @@ class OTOv2(Pruner):
         )
         start = int(self.config.start * steps)
         return DHSPG(net, groups, rates, start, choose, enough, pull, self.config.lmbda)
-
-
-def _train(net: nn.Sequential, task: PruningTask, config: TrainingConfig, around: DHSPG) -> Iterator[float]:
-    net.requires_grad_(True)
-    optimizer = make_optimizer(net, config)
-    order = torch_seed(config.seed, "pruning", "order")
-    for epoch in range(config.epochs):
-        steps = train_epoch(
-            net,
-            task.dataset,
-            config,
-            optimizer,
-            epoch=epoch,
-            order_seed=order,
-            penalty=around.before_step,
-            after_step=around.after_step,
-        )
-        for step, loss in enumerate(steps):
-            if not math.isfinite(loss):
-                raise CoreError(
-                    f"Training a pruned network diverged in epoch {epoch + 1}; choose a smaller learning rate."
-                )
-            if step % 8 == 0:
-                yield epoch / config.epochs
-    settle(net, task.dataset)
 
 
 def _note(net: nn.Sequential, groups: Sequence[UnitGroup], around: DHSPG, sparsity: float) -> str:
