@@ -6,6 +6,8 @@ and is logged whole. The text says what happened, what was kept, and what to do 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class CoreError(Exception):
     """An expected failure; `str(error)` is one plain sentence for the person at the screen."""
@@ -38,3 +40,15 @@ class DamagedArtifact(CoreError):
 def plain(message: str) -> str:
     """A validation message as a person reads it, without the library's own prefix."""
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def wrong_setting(what: str, error: Any) -> InvalidInput:
+    """The first complaint of a pydantic `ValidationError` as one sentence.
+
+    Args:
+        what: whose setting it is ("Strategy 'sandwich'").
+        error: the `ValidationError`.
+    """
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "settings"
+    return InvalidInput(f"{what}: {field}: {plain(first['msg'])}.")

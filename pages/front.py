@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import choosers, pruned_overlay, resources, state, subnet_card, what_if
+from pages.ui import choosers, front_settings, pruned_overlay, resources, state, subnet_card, what_if
 from pages.ui.address import View
 from pages.ui.captions import caption, table_of
 from pages.ui.front_chart import ChartView, front_chart
@@ -38,31 +38,14 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     with st.popover("Limits", icon=":material/tune:", key="limits"):
         limits = choosers.choose_limits(revision, table, goals, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
-        log_x = choosers.choose_log(
-            "Logarithmic across", "x", view.log_x if x.name == view.x else None, x, table
-        )
-        log_y = choosers.choose_log("Logarithmic up", "y", view.log_y if y.name == view.y else None, y, table)
-        line = st.toggle("Line through the front", value=True, key="log-line")
-        mark_knees = st.toggle(
-            "Mark the knee",
-            value=True,
-            key="log-knee",
-            help="The subnet where giving up a little of one objective buys most of the other.",
-        )
-        pruned_of = pruned_overlay.choose(entry, view.pruned)
-        picture = st.segmented_control(
-            "Picture format",
-            ["svg", "png"],
-            default="svg",
-            required=True,
-            key="log-picture",
-            help="What the camera button above the chart saves.",
-        )
+        more = front_settings.choose(entry, view, x, y, table)
 
 front = resources.front(revision, (x.name, y.name), limits, table)
 if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")
-    state.publish(View(entry.supernet_id, run_id, x.name, y.name, "", log_x, log_y, limits, pruned_of))
+    state.publish(
+        View(entry.supernet_id, run_id, x.name, y.name, "", more.log_x, more.log_y, limits, more.pruned_of)
+    )
     st.stop()
 shown = what_if.Shown.of(entry, revision, table, goals)
 if not shown.holds(state.selected()):
@@ -111,15 +94,19 @@ with left:
         basket_table(shown)
     ghost, here = what_if.ghost(tried, values, x, y)
     with chart_place:
-        pruned = pruned_overlay.points(pruned_of, x, y)
+        pruned = pruned_overlay.points(more.pruned_of, x, y)
     chart = ChartView(
-        f"{revision}{limits}", x.name, y.name, log_x, log_y, line, mark_knees, arch_id if ghost else state.seed(), ghost, here,
-        caption(entry, front, run_id), picture, f"front-{entry.supernet_id}", pruned_overlay.revision(pruned),
+        f"{revision}{limits}", x.name, y.name, more.log_x, more.log_y, more.line, more.mark_knees, arch_id if ghost else state.seed(), ghost, here,
+        caption(entry, front, run_id), more.picture, f"front-{entry.supernet_id}", pruned_overlay.revision(pruned),
     )  # fmt: skip
     with chart_place:
         front_chart(front, chart, pruned)
         pruned_overlay.picked(pruned)
 
 share(
-    state.publish(View(entry.supernet_id, run_id, x.name, y.name, arch_id, log_x, log_y, limits, pruned_of))
+    state.publish(
+        View(
+            entry.supernet_id, run_id, x.name, y.name, arch_id, more.log_x, more.log_y, limits, more.pruned_of
+        )
+    )
 )

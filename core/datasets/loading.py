@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, RawImages
 from core.datasets.splitting import channel_statistics, fingerprint, split_ids, take
-from core.errors import InvalidInput, StorageFailed, plain
+from core.errors import InvalidInput, StorageFailed, wrong_setting
 from core.settings import settings
 
 _KEPT = 6
@@ -160,9 +160,7 @@ def validated(plugin: Any, config: dict[str, Any]) -> Any:
     try:
         return plugin.Config(**config)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidInput(f"Data set {plugin.name!r}: {field}: {plain(first['msg'])}.") from error
+        raise wrong_setting(f"Data set {plugin.name!r}", error) from error
 
 
 def _silent(fraction: float, message: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.datasets import Dataset
-from core.errors import InvalidInput, plain
+from core.errors import wrong_setting
 from core.export.base import EXPORTERS
 from core.export.checks import verify
 from core.export.subnet import ExtractedSubnet, extract_subnet
@@ -43,9 +43,7 @@ def export_subnet(subnet: ExtractedSubnet, format: str = "bundle", **config: Any
     try:
         exporter = cls(cls.Config(**config))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "settings"
-        raise InvalidInput(f"Format {format!r}: {field}: {plain(first['msg'])}.") from error
+        raise wrong_setting(f"Format {format!r}", error) from error
     data = exporter.export(subnet)
     verify(subnet, data, format)
     return Exported(data, subnet.file_name(cls.suffix), cls.media_type)

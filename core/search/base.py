@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import InvalidInput, plain
+from core.errors import InvalidInput, wrong_setting
 from core.records import Measurement, Objective
 from core.registry import Registry
 from core.spaces import Arch, SearchSpace
@@ -94,9 +94,7 @@ class SearchAlgorithm(ABC):
         try:
             return self.Config.model_validate(dict(config))
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "settings"
-            raise InvalidInput(f"Algorithm {self.name!r}: {field}: {plain(first['msg'])}.") from error
+            raise wrong_setting(f"Algorithm {self.name!r}", error) from error
 
 
 def create(

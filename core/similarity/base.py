@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import CoreError, InvalidInput, plain
+from core.errors import CoreError, InvalidInput, wrong_setting
 from core.registry import Registry
 
 MEASURES = Registry("measure", "core.similarity", "MEASURES")
@@ -142,9 +142,7 @@ def create(name: str, config: dict[str, Any] | None = None) -> Measure:
     try:
         measure: Measure = plugin(plugin.Config.model_validate(config or {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidInput(f"{plugin.label}: {field}: {plain(first['msg'])}.") from error
+        raise wrong_setting(plugin.label, error) from error
     return measure
 
 

@@ -19,15 +19,11 @@ _RECENT = 6
 
 def current_view() -> View:
     """The view from the address if a link brought the visitor here, else the session's own."""
-    params = st.query_params.to_dict()
-    recent: list[dict[str, str]] = st.session_state.setdefault("published", [])
-    # A quick second click may still carry the address from before the first: it is ours as well.
-    if params and params not in recent:
+    if (params := arrived()) is not None:
         view = parse(params)
         forget_widgets()
         st.session_state["view"] = view
         st.session_state["sel_id"] = st.session_state["seed_id"] = view.sid
-        recent.append(params)
     return st.session_state.setdefault("view", View())
 
 
@@ -41,7 +37,22 @@ def publish(view: View) -> dict[str, str]:
     """Keep the view and write it into the address; returns the link's parameters."""
     view = replace(view, sid=selected())
     st.session_state["view"] = view
-    wanted = format_view(view)
+    return to_address(format_view(view))
+
+
+def arrived() -> dict[str, str] | None:
+    """The query parameters of a link that brought the visitor here, None where the address is our own."""
+    params = st.query_params.to_dict()
+    recent: list[dict[str, str]] = st.session_state.setdefault("published", [])
+    # A quick second click may still carry the address from before the first: it is ours as well.
+    if not params or params in recent:
+        return None
+    recent.append(params)
+    return params
+
+
+def to_address(wanted: dict[str, str]) -> dict[str, str]:
+    """Write a view's parameters into the address, and know them again; returns them."""
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
     recent: list[dict[str, str]] = st.session_state.setdefault("published", [])
@@ -51,10 +62,10 @@ def publish(view: View) -> dict[str, str]:
     return wanted
 
 
-def forget_widgets() -> None:
-    """Let every chooser start from the view again."""
+def forget_widgets(prefixes: str | tuple[str, ...] = _PREFIXES) -> None:
+    """Let every chooser whose key starts so start from the view again."""
     for key in [str(k) for k in st.session_state]:
-        if key.startswith(_PREFIXES):
+        if key.startswith(prefixes):
             del st.session_state[key]
 
 

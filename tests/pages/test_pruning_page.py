@@ -310,7 +310,7 @@ def test_a_view_survives_its_link(
     view = Asked(parent, model, benchmark, compare, severity, tab)
     read = parse(format_view(view))
     assert (read.parent, read.benchmark, read.severity, read.tab) == (parent, benchmark, severity, tab)
-    assert read.model == ("" if model == parent else model)
+    assert read.model == model
     assert read.compare == ("" if compare == parent else compare)
 
 

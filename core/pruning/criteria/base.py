@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import InvalidInput, plain
+from core.errors import InvalidInput, wrong_setting
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ def create(name: str, config: Mapping[str, Any] | None = None) -> Criterion:
     try:
         criterion: Criterion = plugin(plugin.Config.model_validate(dict(config or {})))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidInput(f"{plugin.label}: {field}: {plain(first['msg'])}.") from error
+        raise wrong_setting(plugin.label, error) from error
     return criterion
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import InvalidInput, plain
+from core.errors import InvalidInput, wrong_setting
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 from core.registry import Registry
@@ -111,7 +111,5 @@ def create_experiment(name: str, config: Mapping[str, Any] | None = None) -> Exp
     try:
         made: Experiment = plugin(plugin.Config.model_validate(dict(config or {})))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidInput(f"{plugin.label}: {where}: {plain(first['msg'])}.") from error
+        raise wrong_setting(plugin.label, error) from error
     return made

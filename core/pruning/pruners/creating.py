@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.errors import InvalidInput, NotFound, plain
+from core.errors import NotFound, wrong_setting
 from core.pruning.criteria.base import CRITERIA
 from core.pruning.pruners.base import PRUNERS, Pruner
 from core.registry import PluginInfo
@@ -60,6 +60,4 @@ def create_pruner(name: str, config: Mapping[str, Any] | None = None) -> Pruner:
     try:
         return plugin(plugin.Config.model_validate(dict(config or {})))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidInput(f"{plugin.label}: {where}: {plain(first['msg'])}.") from error
+        raise wrong_setting(plugin.label, error) from error

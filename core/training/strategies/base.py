@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import InvalidInput, plain
+from core.errors import InvalidInput, wrong_setting
 from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
@@ -93,10 +93,7 @@ class Strategy(ABC):
         try:
             self.config: Any = self.Config.model_validate(dict(config or {}))
         except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidInput(
-                f"Strategy {self.name!r}: {'.'.join(map(str, first['loc']))}: {plain(first['msg'])}."
-            ) from error
+            raise wrong_setting(f"Strategy {self.name!r}", error) from error
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         """The phases in order; by default one, with everything unlocked."""

@@ -14,9 +14,9 @@ import streamlit as st
 
 from core.workflows.models import is_model_id
 from core.workflows.pruning_evaluation import CLEAN
+from pages.ui import state
 
 _PREFIX = "pr-"
-_RECENT = 6
 _ASKED, _CELL, _SEED, _SAMPLES, _EDITION = (
     "view-pruning",
     "pr-cell",
@@ -75,7 +75,7 @@ def format_view(view: Asked) -> dict[str, str]:
     """The query parameters of a view; defaults are left out."""
     values = {
         "parent": view.parent,
-        "model": view.model if view.model != view.parent else "",
+        "model": view.model,
         "benchmark": view.benchmark if view.benchmark != CLEAN else "",
         "compare": view.compare if view.compare != view.parent else "",
         "severity": str(view.severity) if view.severity != MIDDLE_SEVERITY else "",
@@ -86,30 +86,19 @@ def format_view(view: Asked) -> dict[str, str]:
 
 def current() -> Asked:
     """The view from the address if a link brought the visitor here, else the session's own."""
-    params = st.query_params.to_dict()
-    recent: list[dict[str, str]] = st.session_state.setdefault("published", [])
-    if params and params not in recent:
+    if (params := state.arrived()) is not None:
         asked = parse(params)
-        for key in [str(k) for k in st.session_state if str(k).startswith(_PREFIX)]:
-            del st.session_state[key]
+        state.forget_widgets(_PREFIX)
         st.session_state[_ASKED] = asked
         if asked.model:
             select(asked.model, asked.benchmark)
-        recent.append(params)
     return st.session_state.setdefault(_ASKED, Asked())
 
 
 def publish(view: Asked) -> dict[str, str]:
     """Keep the view and write it into the address; returns the link's parameters."""
     st.session_state[_ASKED] = view
-    wanted = format_view(view)
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
-    recent: list[dict[str, str]] = st.session_state.setdefault("published", [])
-    if wanted not in recent:
-        recent.append(wanted)
-        del recent[:-_RECENT]
-    return wanted
+    return state.to_address(format_view(view))
 
 
 def select(model_id: str, benchmark: str) -> None:

@@ -11,25 +11,21 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.workflows.models import MOST_MODELS
+from pages.ui import state
 from pages.ui.similarity.selection import Asked, Compared, format_view, parse
 
 _PREFIX = "sim-"
-_RECENT = 6
 _ASKED, _EXTRA, _CELL, _SEED = "view-similarity", "sim-extra", "sim-cell", "sim-cell-seed"
 
 
 def current() -> Asked:
     """The view from the address if a link brought the visitor here, else the session's own."""
-    params = st.query_params.to_dict()
-    recent: list[dict[str, str]] = st.session_state.setdefault("published", [])
-    if params and params not in recent:
+    if (params := state.arrived()) is not None:
         asked = parse(params)
-        for key in [str(k) for k in st.session_state if str(k).startswith(_PREFIX)]:
-            del st.session_state[key]
+        state.forget_widgets(_PREFIX)
         st.session_state[_ASKED] = asked
         if asked.layer_a and asked.layer_b:
             select_cell(asked.layer_a, asked.layer_b)
-        recent.append(params)
     return st.session_state.setdefault(_ASKED, Asked())
 
 
@@ -37,13 +33,7 @@ def publish(view: Compared) -> dict[str, str]:
     """Keep the view and write it into the address; returns the link's parameters."""
     wanted = format_view(view)
     st.session_state[_ASKED] = parse(wanted)
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
-    recent: list[dict[str, str]] = st.session_state.setdefault("published", [])
-    if wanted not in recent:
-        recent.append(wanted)
-        del recent[:-_RECENT]
-    return wanted
+    return state.to_address(wanted)
 
 
 def supernet(asked: Asked) -> str:
