@@ -176,7 +176,9 @@ def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Fold
 @app.command(context_settings=_EXTRA)
 def similarity(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE or alone:RUN:NUMBER.")],
+    a: Annotated[
+        str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, alone:RUN:NUMBER or pruned:RUN:NUMBER.")
+    ],
     b: Annotated[str, typer.Argument(help="The other model; its layers are the columns.")],
     measure: Annotated[
         str, typer.Option(help="cka, procrustes, rsa, ...; `list measure` shows all.")

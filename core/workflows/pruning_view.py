@@ -109,8 +109,9 @@ def pruning_view(store: RunStore | None, parent_id: str) -> PruningView | None:
     entry = library.find(store, parent.supernet_id)
     probe = evaluation_probe(entry)
     margins: dict[str, dict[str, Metrics]] = {}
+    files = {run_id: _Files.of(store, run_id) for run_id in {m.run_id for m in (parent, *rows)}}
     for model in (parent, *rows):
-        _add(margins, model.model_id, _stored(store, model.run_id, margins_file(model.index)), probe)
+        _add(margins, model.model_id, files[model.run_id].margins(margins_file(model.index)), probe)
     _add_evaluated(margins, store, parent_id, probe)
     models = tuple(m for m in (parent, *rows) if m.model_id in margins)
     lost = tuple(failures(store, parent_id))
@@ -124,8 +125,9 @@ def _add_evaluated(
     """What `evaluate_pruned` measured later; the newest first, so it is never overwritten."""
     for run in store.list_runs(kind=evaluate_pruned.KIND):
         if run.params.get("parent") == parent_id:
-            for model_id, name in evaluate_pruned.read_evaluated(store.ledger(run.run_id)).items():
-                _add(margins, model_id, _stored(store, run.run_id, name), probe)
+            files = _Files.of(store, run.run_id)
+            for model_id, name in evaluate_pruned.read_evaluated(files.ledger).items():
+                _add(margins, model_id, files.margins(name), probe)
 
 
 def _add(
@@ -138,16 +140,26 @@ def _add(
         mine.setdefault(benchmark, values)
 
 
-def _stored(store: RunStore, run_id: str, name: str) -> StoredMargins | None:
-    ledger = store.ledger(run_id)
-    sha256 = {artifact.name: artifact.sha256 for artifact in ledger.artifacts()}.get(name)
-    if sha256 is None:
-        return None
-    try:
-        return _read(sha256, name, Carried(ledger))
-    except (DamagedArtifact, InvalidInput):
-        # The check command names it; the page goes on without this network.
-        return None
+@dataclass(frozen=True, eq=False)
+class _Files:
+    """The files of one run, asked for once."""
+
+    ledger: Ledger
+    sha256: Mapping[str, str]
+
+    @classmethod
+    def of(cls, store: RunStore, run_id: str) -> _Files:
+        ledger = store.ledger(run_id)
+        return cls(ledger, {artifact.name: artifact.sha256 for artifact in ledger.artifacts()})
+
+    def margins(self, name: str) -> StoredMargins | None:
+        """The margins in a file; None where it is missing or damaged: the page goes on without this network."""
+        if name not in self.sha256:
+            return None
+        try:
+            return _read(self.sha256[name], name, Carried(self.ledger))
+        except (DamagedArtifact, InvalidInput):
+            return None
 
 
 @lru_cache(maxsize=1024)
