@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from core.plots.pictures import image_strip
 from core.settings import settings
 from core.store import RunStore
 from core.workflows.pruned_models import list_pruned
+from core.workflows.pruning_detail import images_of
+from core.workflows.pruning_view import pruning_view
 from pages.ui.pruning.panels import _PANELS, EXPERIMENTS
 from pages.ui.pruning.start_form import CONTROLS
 from pages.ui.pruning.view_state import Asked, format_view, parse
@@ -180,6 +184,43 @@ def test_a_link_reproduces_the_view(open_page: Open, ids: dict[str, str]) -> Non
     assert published == link
 
 
+def test_a_link_reproduces_the_severity(open_page: Open, ids: dict[str, str]) -> None:
+    app = at(open_page, severity="5", benchmark="clean", model=ids["magnitude"])
+    assert app.segmented_control(key="pr-severity").value == 5
+    assert app.selectbox(key="pr-benchmark").options == ["Clean"], "nothing else was measured"
+    assert dict(app.query_params)["severity"] in ("5", ["5"])
+
+
+def choose_methods(app: AppTest, methods: list[str]) -> AppTest:
+    [key] = [m.key for m in app.multiselect if (m.key or "").startswith("pr-variants")]
+    app.multiselect(key=key).set_value(methods).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+@pytest.mark.parametrize("tab", [*_PANELS, EXPERIMENTS])
+def test_every_tab_opens_without_a_pruned_row_and_before_anything_was_measured(
+    open_page: Open, ids: dict[str, str], tab: str
+) -> None:
+    app = choose_methods(at(open_page, tab=tab, severity="5"), [])
+    assert {c[0].partition("|")[0] for c in figure(app, TABLE)["data"][-1]["customdata"]} == {SMALLEST}
+    assert app.selectbox(key="pr-model").value == SMALLEST
+
+
+@pytest.mark.parametrize(
+    ("tab", "chart"),
+    [("Map", "pruning-map"), ("Samples", "pruning-failures"), ("Samples", "pruning-paths")],
+)
+def test_charts_follow_the_rows(open_page: Open, ids: dict[str, str], tab: str, chart: str) -> None:
+    app = at(open_page, tab=tab, model=ids["magnitude"])
+    assert "L1 filters" in charts(app)[chart].spec
+    dense = "Small dense network (epochs 1)"
+    for others in (["Random, same layer ratios", dense], ["L1 filters", dense]):
+        choose_methods(app, ["Magnitude", *others])
+        assert app.selectbox(key="pr-model").value == ids["magnitude"]
+        assert ("L1 filters" in charts(app)[chart].spec) == ("L1 filters" in others)
+
+
 @pytest.mark.parametrize("tab", [*_PANELS, EXPERIMENTS])
 def test_every_tab_opens(open_page: Open, ids: dict[str, str], tab: str) -> None:
     shown = {
@@ -208,6 +249,18 @@ def test_a_box_shows_those_samples_lowest_margin_first(open_page: Open, ids: dic
     assert pictures.count("<img") == 5
     app.button(key="pruning-clear").click().run()
     assert "No samples selected" in said(app)
+
+
+def test_pictures_are_those_the_network_gets(open_page: Open, ids: dict[str, str]) -> None:
+    app = at(open_page, model=ids["l1_filters"], benchmark="shot_noise@3")
+    shown = next(e.proto.body for e in app.get("html") if "ps-pictures" in e.proto.body)
+    with RunStore(settings().database_url, settings().home) as store:
+        margin = pruning_view(store, SMALLEST).margins[ids["l1_filters"]]["shot_noise@3"]["margin"]
+        images = images_of(store, ids["l1_filters"], "shot_noise@3")
+    rows = [int(r) for r in margin.argsort(kind="stable")[:12]]
+    sources = re.findall(r'src="([^"]+)"', shown)
+    assert sources == re.findall(r'src="([^"]+)"', image_strip(images[rows], [""] * 12, size=60))
+    assert "shot noise, severity 3" in said(app)
 
 
 def test_a_click_on_a_curve_selects_that_network(open_page: Open, ids: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ def panel(shown: Shown) -> None:
     found = pair_map(shown.view, shown.models, shown.severity)
     with left:
         st.plotly_chart(
-            _figure(f"{shown.view.key}-{shown.severity}-{len(shown.models)}-{shown.models[-1].model_id}", _seed(shown), found), key=KEY, width="stretch",
+            _figure(f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}", _seed(shown), found), key=KEY, width="stretch",
             on_select=_remember, selection_mode="points", config={"displaylogo": False},
             alt="Map of networks and benchmarks; the choosers beside the table select one too.",
         )  # fmt: skip
@@ -45,7 +45,7 @@ def panel(shown: Shown) -> None:
     with right:
         alike = alike_benchmarks(shown.view, shown.models, shown.severity)
         st.plotly_chart(
-            _redundancy(f"{shown.view.key}-{shown.severity}-{len(shown.models)}-{shown.models[-1].model_id}", alike), key="pruning-redundancy", width="stretch",
+            _redundancy(f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}", alike), key="pruning-redundancy", width="stretch",
             config={"displayModeBar": False}, alt="Correlations between benchmarks, alike ones framed.",
         )  # fmt: skip
         groups = [g for g in alike.clusters if len(g) > 1]

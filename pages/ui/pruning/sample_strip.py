@@ -49,9 +49,7 @@ def sample_strip(shown: Shown, ids: Sequence[int], *, clear: bool = True) -> Non
         fate = fragility(shown.view, shown.model, shown.benchmark)
         captions = [found.caption(r) + (f" · {fate.said(r)}" if fate else "") for r in rows]
         st.html(
-            image_strip(
-                shown.view.probe.x[rows], captions, size=60, marked=[not found.correct[r] for r in rows]
-            )
+            image_strip(_images(shown)[rows], captions, size=60, marked=[not found.correct[r] for r in rows])
         )
         st.caption(
             "Class, answer (where it is another), margin, and where along this method's sparsities the sample first fails. "

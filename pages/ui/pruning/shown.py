@@ -31,4 +31,4 @@ class Shown:
     @property
     def key(self) -> str:
         """Decides every figure of the selected cell."""
-        return f"{self.view.key}|{self.model.model_id}|{self.benchmark}|{self.compare.model_id}"
+        return f"{self.view.key}|{'/'.join(m.model_id for m in self.models)}|{self.model.model_id}|{self.benchmark}|{self.compare.model_id}"
