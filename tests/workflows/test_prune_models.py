@@ -194,6 +194,21 @@ def test_a_stopped_run_goes_on_with_the_next_method_and_ends_with_the_same_bytes
     forget(store, stopped)
 
 
+def test_a_finished_run_started_again_makes_nothing_anew(
+    store: RunStore, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    methods = [METHODS[0] | {"sparsities": [0.5]}, METHODS[3]]  # the second cannot prune
+    request = small_request(methods=methods, latency=False)
+    mine = pruned(store, request)
+    before, summary = files(store, mine), store.ledger(mine).artifact(SUMMARY_FILE)
+    monkeypatch.setattr(prune_models, "_method", lambda *a: pytest.fail("a finished method was done again"))
+    steps = list(prune_models.run(request, store.ledger(mine)))
+    assert steps[-1].message.startswith("1 pruned network kept and evaluated. 1 method could not prune it: ")
+    assert files(store, mine) == before
+    assert store.ledger(mine).artifact(SUMMARY_FILE) == summary
+    forget(store, mine)
+
+
 def test_a_parent_that_has_changed_is_refused(store: RunStore, run_id: str) -> None:
     request = small_request()
     mine = new_run(store, request)
@@ -233,6 +248,22 @@ def test_another_seed_prunes_and_tunes_differently(store: RunStore, run_id: str)
 def test_impossible_requests_are_refused(methods: list[dict[str, object]]) -> None:
     with pytest.raises((ValidationError, NotFound)):
         prune_models.Request.model_validate({"model": LARGEST, "methods": methods})
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence"),
+    [
+        (
+            {"name": "magnitud", "sparsities": [0.5]},
+            "no way to prune called 'magnitud'. Did you mean 'magnitude'",
+        ),
+        ({"name": "magnitude", "sparsities": [1.0]}, "sparsities lie between 0 and 1"),
+    ],
+)
+def test_a_refusal_is_a_plain_sentence(method: dict[str, object], sentence: str) -> None:
+    with pytest.raises((ValidationError, NotFound)) as refused:
+        prune_models.Request.model_validate({"model": LARGEST, "methods": [method]})
+    assert sentence in str(refused.value)
 
 
 @pytest.mark.parametrize("benchmarks", [{"severities": [0]}, {"severities": []}, {"attacks": ["sticks"]}])
