@@ -16,11 +16,18 @@ from core.errors import NotFound
 from core.evaluation.robustness import predictions
 from core.records import RunState
 from core.store import RunStore
-from core.workflows import evaluate_pruned
+from core.workflows import evaluate_pruned, pruning_detail
 from core.workflows.models import load_model
 from core.workflows.pruned_models import margins_file
 from core.workflows.pruning_detail import all_angles, class_means, images_of, sample_detail
-from core.workflows.pruning_evaluation import CLEAN, Benchmarks, Judge, benchmark_group, benchmark_label
+from core.workflows.pruning_evaluation import (
+    CLEAN,
+    Benchmarks,
+    Judge,
+    benchmark_group,
+    benchmark_label,
+    margins_of,
+)
 from core.workflows.pruning_map import alike_benchmarks, pair_map
 from core.workflows.pruning_samples import (
     first_failures,
@@ -206,7 +213,7 @@ def test_other_severities_are_measured_later(store: RunStore, view: PruningView)
     assert columns(view, 5) == [CLEAN]
     left = missing(view, view.models, 5, ["fgsm"])
     assert left == [m.model_id for m in view.models]
-    request = evaluate_pruned.Request(parent=SMALLEST, models=left, benchmarks=Benchmarks(severities=(5,)))
+    request = evaluate_pruned.Request(parent=SMALLEST, models=left, benchmarks=Benchmarks(severities=(1, 5)))
     run_id = store.create_run(
         evaluate_pruned.KIND, request.model_dump(mode="json"), title="more", state=RunState.RUNNING
     )
@@ -221,8 +228,8 @@ def test_other_severities_are_measured_later(store: RunStore, view: PruningView)
     found = pruning_view(store, SMALLEST)
     assert found is not None
     assert missing(found, found.models, 5, ["fgsm"]) == []
-    hard, mild = table(found, found.models, 5), table(found, found.models, 3)
-    assert hard.accuracy[:, 1:].mean() < mild.accuracy[:, 1:].mean()
+    mild, middle, hard = (table(found, found.models, s).accuracy[:, 1:].mean() for s in (1, 3, 5))
+    assert hard < middle < mild
     store.set_state(run_id, RunState.CANCELLED)
     store.delete_run(run_id)
 
@@ -267,7 +274,7 @@ assert "torch" not in sys.modules
 # --- what needs the network --------------------------------------------------------------------------
 
 
-def test_covering_what_is_even_already_costs_nothing(store: RunStore, view: PruningView) -> None:
+def test_a_sample_from_near_is_the_one_of_the_table(store: RunStore, view: PruningView) -> None:
     model = by_method(view, "magnitude")
     sample = int(view.probe.ids[0])
     found = sample_detail(store, model, CLEAN, sample)
@@ -279,6 +286,31 @@ def test_covering_what_is_even_already_costs_nothing(store: RunStore, view: Prun
     np.testing.assert_array_equal(spoiled.image, images_of(store, model, "fog@3")[0])
     with pytest.raises(NotFound):
         sample_detail(store, model, CLEAN, 10**9)
+
+
+def test_the_loss_of_a_patch_is_the_margin_that_covering_it_takes(store: RunStore, view: PruningView) -> None:
+    model = by_method(view, "magnitude")
+    found = sample_detail(store, model, CLEAN, int(view.probe.ids[4]))
+    net = load_model(store, model).net
+    image = view.probe.x[4]
+    for row, column in ((3, 4), (0, 0), (6, 2)):  # digits have 8 x 8 pixels: a patch is one of them
+        covered = image.copy()
+        covered[:, row, column] = image.mean((1, 2))
+        pair, y = np.stack([image, covered]), np.repeat(view.probe.y[4], 2)
+        before, after = margins_of(net, pair, y).margin
+        assert found.loss[row, column] == pytest.approx(before - after, abs=1e-5)
+
+
+def test_covering_what_is_even_already_costs_nothing(
+    store: RunStore, view: PruningView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    even = np.full_like(view.probe.x, 0.3)
+    even[:, :, :4] = view.probe.x[:, :, :4]  # the lower half of each image is its mean
+    even[:, :, 4:] = even[:, :, :4].mean((2, 3), keepdims=True)
+    monkeypatch.setattr(pruning_detail, "_images", lambda *a: even)
+    found = sample_detail(store, by_method(view, "l1_filters"), CLEAN, int(view.probe.ids[11]))
+    assert np.abs(found.loss[4:]).max() < 1e-5
+    assert np.abs(found.loss[:4]).max() > 1e-3
 
 
 def test_angles_to_all_classes_agree_with_what_is_kept(store: RunStore, view: PruningView) -> None:
