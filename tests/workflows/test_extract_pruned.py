@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from safetensors.numpy import load
 
 from core.datasets import write_npz
 from core.errors import NotFound
 from core.store import RunStore
-from core.workflows import library
+from core.workflows import extract_subnet, library
 from core.workflows.extract_pruned import download, extract_pruned, forms
 from core.workflows.pruned_models import PrunedModel, list_pruned
 from tests.helpers.pruning import SMALLEST, pruned, small_request
@@ -98,6 +100,59 @@ def test_compact_is_smaller_and_masked_has_zeros(store: RunStore) -> None:
         if t.ndim > 1 and "mean" not in name and "std" not in name
     )
     assert zeros == 136, "half of 273 weights, rounded to even"
+
+
+def test_the_file_is_smaller_than_the_parents(store: RunStore) -> None:
+    entry = library.find(None, "digits-cnn")
+    arch = entry.space.from_id(SMALLEST.rpartition(":")[2])
+    whole = extract_subnet.download(entry, arch, "safetensors").data
+    for method in ("l1_filters", "small_dense"):
+        assert len(download(store, of(store, method), "safetensors", "compact").data) < len(whole)
+
+
+def test_zeros_of_pruned_weights_are_those_counted(store: RunStore) -> None:
+    model = of(store, "magnitude")
+    card = extract_pruned(store, model).card
+    assert card["nonzero"].value == model.numbers["nonzero"] < model.numbers["params"]
+    tensors = load(download(store, model, "safetensors", "masked").data)
+    net = extract_pruned(store, model).net
+    names = [name for name, _ in net.named_parameters()]
+    assert sum(int((tensors[name] != 0).sum()) for name in names) == model.numbers["nonzero"]
+
+
+def test_the_onnx_file_gets_the_cards_accuracy(store: RunStore) -> None:
+    model = of(store, "l1_filters")
+    found = extract_pruned(store, model, "compact")
+    session = onnxruntime.InferenceSession(download(store, model, "onnx", "compact").data)
+    test = library.dataset(library.find(None, "digits-cnn")).test
+    name = session.get_inputs()[0].name
+    answered = session.run(None, {name: test.x})[0].argmax(1)
+    assert (answered == test.y).mean() == pytest.approx(found.card["test_accuracy"].value, abs=1e-9)
+
+
+def test_the_bundle_needs_only_what_it_promises(store: RunStore) -> None:
+    files = members(download(store, of(store, "l1_filters"), "bundle", "compact").data)
+    own = {name.removesuffix(".py") for name in files}
+    at_start, anywhere = set(), set()
+    for name, content in files.items():
+        if name.endswith(".py"):
+            tree = ast.parse(content)
+            at_start |= imported(tree.body)
+            anywhere |= imported(ast.walk(tree))
+    known = own | set(sys.stdlib_module_names) | {"torch", "numpy", "safetensors"}
+    assert "torch" in at_start
+    assert at_start <= known
+    assert anywhere <= known | {"PIL"}, "pictures alone need one more, and only when they are read"
+
+
+def imported(nodes: Iterable[ast.AST]) -> set[str]:
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
 
 
 def test_every_format_is_read_back(store: RunStore) -> None:
