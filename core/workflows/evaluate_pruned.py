@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.errors import NotFound
+from core.errors import DamagedArtifact, NotFound
 from core.records import Progress
 from core.workflows.pruning_evaluation import Benchmarks
 
@@ -70,6 +70,7 @@ def read_evaluated(ledger: Ledger) -> dict[str, Any]:
     """Model id -> artifact with its margins, of the networks done so far."""
     try:
         found: dict[str, Any] = json.loads(ledger.artifact(SUMMARY_FILE))
-    except NotFound:
+    except (NotFound, DamagedArtifact):
+        # The check command names damage; what it held is measured again.
         return {}
     return found

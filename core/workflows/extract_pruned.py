@@ -28,8 +28,11 @@ _lock = threading.Lock()
 
 
 def forms(model: PrunedModel) -> dict[str, str]:
-    """Forms in which a pruned network can be had; only where units were cut out do they differ."""
-    return dict(FORMS) if model.surgery else {"masked": FORMS["masked"]}
+    """Forms in which a pruned network can be had: both where units are cut out of a masked network."""
+    if model.surgery:
+        return dict(FORMS)
+    only = "masked" if model.removes == "weights" else "compact"
+    return {only: FORMS[only]}
 
 
 def download(

@@ -20,7 +20,15 @@ from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.pruners.creating import create_pruner, pruner_info
 from core.records import Progress
 from core.training.config import TrainingConfig
-from core.workflows.pruned_models import FORMAT, PARENT, SUMMARY_FILE, margins_file, net_file, read_summary
+from core.workflows.pruned_models import (
+    FORMAT,
+    PARENT,
+    SUMMARY_FILE,
+    TUNING_EPOCHS,
+    margins_file,
+    net_file,
+    read_summary,
+)
 from core.workflows.pruning_evaluation import Benchmarks
 
 if TYPE_CHECKING:
@@ -68,7 +76,9 @@ class Request(BaseModel):
         description="Id of the network to prune (subnet:SUPERNET:ARCHITECTURE or alone:RUN:NUMBER)."
     )
     methods: list[MethodChoice] = Field(min_length=1, max_length=60, description="Ways to prune it.")
-    tuning_epochs: int = Field(5, ge=0, le=500, description="Passes over the training images after pruning.")
+    tuning_epochs: int = Field(
+        TUNING_EPOCHS, ge=0, le=500, description="Passes over the training images after pruning."
+    )
     tuning_rate: float | None = Field(
         None,
         gt=0,
@@ -161,9 +171,8 @@ def _prepare(request: Request, ledger: Ledger) -> Iterator[Progress | _Work]:
     tuning = training.model_copy(
         update={"epochs": max(1, request.tuning_epochs), "learning_rate": rate, "warmup_epochs": 0.0}
     )
-    said: list[tuple[float, str]] = []
     yield Progress(0.01, "How strong is each corruption on these images? Measured once per data set.")
-    judge = Judge.of(own_store(), parent.entry, on_progress=lambda share, text: said.append((share, text)))
+    judge = Judge.of(own_store(), parent.entry)
     summary = read_summary(ledger) or {
         "format": FORMAT,
         "model": request.model,

@@ -28,6 +28,8 @@ KIND = "prune_models"
 SUMMARY_FILE = "pruned.json"
 FORMAT = 1
 PARENT = 0
+TUNING_EPOCHS = 5
+"""Epochs of fine-tuning where nothing else is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +85,13 @@ class PrunedModel:
 
     @property
     def variant(self) -> str:
-        """The method with the settings that differ from its defaults: what distinguishes rows."""
-        said = ", ".join(f"{name} {value}" for name, value in self.config)
-        return f"{self.label} ({said})" if said else self.label
+        """The method with what differs from the defaults, seed and fine-tuning too: what distinguishes rows."""
+        said = [f"{name} {value}" for name, value in self.config]
+        if "zero_shot" in self.numbers and self.tuning_epochs != TUNING_EPOCHS:
+            said.append(f"{self.tuning_epochs} epoch{'s' * (self.tuning_epochs != 1)}")
+        if self.seed:
+            said.append(f"seed {self.seed}")
+        return f"{self.label} ({', '.join(said)})" if said else self.label
 
     @property
     def title(self) -> str:

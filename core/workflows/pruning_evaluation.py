@@ -8,7 +8,7 @@ not computed. Severities are calibrated per data set with the supernet's largest
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -131,20 +131,13 @@ class Judge:
     seed: int = 0
 
     @classmethod
-    def of(
-        cls,
-        store: RunStore | None,
-        entry: SupernetEntry,
-        *,
-        seed: int = 0,
-        on_progress: Callable[[float, str], None] | None = None,
-    ) -> Judge:
+    def of(cls, store: RunStore | None, entry: SupernetEntry, *, seed: int = 0) -> Judge:
         """Calibrate (or read) the severities of the supernet's data. Loads torch."""
         from core.workflows.models import load_model, subnet_id
         from core.workflows.robustness import severity_table
 
         largest = load_model(store, subnet_id(entry, entry.space.arch_id(entry.space.largest)))
-        return cls(evaluation_probe(entry), severity_table(largest, seed=seed, on_progress=on_progress), seed)
+        return cls(evaluation_probe(entry), severity_table(largest, seed=seed), seed)
 
     def images(self, net: nn.Module, benchmark: str) -> NDArray[np.float32]:
         """The probe's images as one benchmark shows them to one network."""

@@ -173,14 +173,14 @@ class Failures:
 def first_failures(view: PruningView, models: Sequence[PrunedModel], benchmark: str) -> Failures:
     """Fragility of all methods shown, at the sparsities that any of them has."""
     lines = {alike(m): m for m in models if not m.is_parent}
-    fates = {m.variant: fate for m in lines.values() if (fate := fragility(view, m, benchmark)) is not None}
-    levels = tuple(sorted({s for fate in fates.values() for s in fate.sparsities}))
+    fates = [(m.variant, fate) for m in lines.values() if (fate := fragility(view, m, benchmark)) is not None]
+    levels = tuple(sorted({s for _, fate in fates for s in fate.sparsities}))
     counts = np.zeros((len(fates), len(levels) + 1), np.int64)
-    for row, fate in enumerate(fates.values()):
+    for row, (_, fate) in enumerate(fates):
         for index, sparsity in enumerate(fate.sparsities):
             counts[row, levels.index(sparsity)] = int((fate.first == index).sum())
         counts[row, -1] = int((fate.first == len(fate.sparsities)).sum())
-    return Failures(tuple(fates), levels, counts)
+    return Failures(tuple(name for name, _ in fates), levels, counts)
 
 
 @dataclass(frozen=True, eq=False)

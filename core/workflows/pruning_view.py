@@ -113,9 +113,11 @@ def pruning_view(store: RunStore | None, parent_id: str) -> PruningView | None:
     for model in (parent, *rows):
         _add(margins, model.model_id, files[model.run_id].margins(margins_file(model.index)), probe)
     _add_evaluated(margins, store, parent_id, probe)
-    models = tuple(m for m in (parent, *rows) if m.model_id in margins)
+    models = tuple(m for m in (parent, *rows) if m.is_parent or m.model_id in margins)
     lost = tuple(failures(store, parent_id))
-    key = "/".join([*(m.sha256[:12] for m in models), *(str(len(margins[m.model_id])) for m in models)])
+    key = "/".join(
+        [*(m.sha256[:12] for m in models), *(str(len(margins.get(m.model_id, {}))) for m in models)]
+    )
     return PruningView(entry, parent, models, probe, margins, lost, key)
 
 

@@ -213,12 +213,12 @@ def test_every_tab_opens_without_a_pruned_row_and_before_anything_was_measured(
 )
 def test_charts_follow_the_rows(open_page: Open, ids: dict[str, str], tab: str, chart: str) -> None:
     app = at(open_page, tab=tab, model=ids["magnitude"])
-    assert "L1 filters" in charts(app)[chart].spec
+    assert "L1 filters (1 epoch)" in charts(app)[chart].spec
     dense = "Small dense network (epochs 1)"
-    for others in (["Random, same layer ratios", dense], ["L1 filters", dense]):
-        choose_methods(app, ["Magnitude", *others])
+    for others in (["Random, same layer ratios", dense], ["L1 filters (1 epoch)", dense]):
+        choose_methods(app, ["Magnitude (1 epoch)", *others])
         assert app.selectbox(key="pr-model").value == ids["magnitude"]
-        assert ("L1 filters" in charts(app)[chart].spec) == ("L1 filters" in others)
+        assert ("L1 filters (1 epoch)" in charts(app)[chart].spec) == ("L1 filters (1 epoch)" in others)
 
 
 @pytest.mark.parametrize("tab", [*_PANELS, EXPERIMENTS])
@@ -319,7 +319,7 @@ def test_pruned_networks_stand_beside_the_front(open_page: Open, ids: dict[str, 
     selected = app.session_state["sel_id"]
     click(app, "front-chart", ids["l1_filters"])
     assert app.session_state["sel_id"] == selected, "a pruned network is no subnet of the front"
-    assert "L1 filters, 50% pruned" in said(app)
+    assert "50% pruned" in said(app)
     app.selectbox(key="log-pruned").set_value(None).run()
     assert "pruned" not in [t["name"] for t in figure(app, "front-chart")["data"]]
 
@@ -374,3 +374,12 @@ def test_a_view_survives_its_link(
 )
 def test_any_address_is_read(params: dict[str, str]) -> None:
     assert parse(format_view(parse(params))) == parse(format_view(parse(format_view(parse(params)))))
+
+
+def test_a_wrong_setting_is_named_and_nothing_starts(open_page: Open) -> None:
+    app = open_page("pruning")
+    app.multiselect(key="pr-methods").set_value(["edge_popup"])
+    app.toggle(key="pr-more").set_value(True).run()
+    app.number_input(key="pr-config-edge_popup-learning_rate").set_value(0.0).run()
+    assert "greater than 0" in said(app)
+    assert app.button(key="prune-start").disabled

@@ -165,17 +165,17 @@ def test_a_sample_keeps_its_margin_over_all_methods(view: PruningView) -> None:
     sample = int(view.probe.ids[7])
     paths = margin_paths(view, view.models, CLEAN, sample)
     assert paths.parent == pytest.approx(float(view.margins[SMALLEST][CLEAN]["margin"][7]))
-    row, column = paths.labels.index("Magnitude"), paths.sparsities.index(0.9)
+    row, column = paths.labels.index("Magnitude (1 epoch)"), paths.sparsities.index(0.9)
     assert paths.values[row, column] == pytest.approx(
         float(view.margins[by_method(view, "magnitude", 0.9)][CLEAN]["margin"][7])
     )
-    assert np.isnan(paths.values[paths.labels.index("L1 filters"), column])
+    assert np.isnan(paths.values[paths.labels.index("L1 filters (1 epoch)"), column])
 
 
 def test_lines_by_sparsity(view: PruningView) -> None:
     found = sparsity_lines(view, view.models, ("accuracy", "nc1"))
     assert found.sparsities == (0.5, 0.9)
-    row = found.labels.index("Magnitude")
+    row = found.labels.index("Magnitude (1 epoch)")
     assert found.ids[row][1] == by_method(view, "magnitude", 0.9)
     model = view.model(found.ids[row][1])
     assert model is not None
@@ -329,3 +329,33 @@ def test_labels_and_groups() -> None:
     assert benchmark_label("fgsm@2") == "FGSM attack, severity 2"
     assert benchmark_label("jpeg@2", severity=False) == "JPEG"
     assert [benchmark_group(b) for b in (CLEAN, "pgd@1", "snow@4")] == ["clean", "attack", "weather"]
+
+
+def test_a_damaged_list_of_later_evaluations_is_measured_again(store: RunStore, home: Path) -> None:
+    run_id = store.create_run(
+        evaluate_pruned.KIND, {"parent": SMALLEST}, title="more", state=RunState.RUNNING
+    )
+    ledger = store.ledger(run_id)
+    sha256 = ledger.save_artifact(
+        evaluate_pruned.SUMMARY_FILE, b'{"a": "margins-0.safetensors"}', "application/json"
+    )
+    [path] = [p for p in home.rglob("*") if p.is_file() and p.name.startswith(sha256)]
+    path.chmod(0o600)
+    path.write_bytes(b"damaged")
+    assert evaluate_pruned.read_evaluated(ledger) == {}
+    assert pruning_view(store, SMALLEST) is not None
+    store.set_state(run_id, RunState.CANCELLED)
+    store.delete_run(run_id)
+
+
+def test_two_seeds_are_two_methods(store: RunStore, view: PruningView) -> None:
+    methods = [{"name": "magnitude", "sparsities": [0.5, 0.9]}]
+    other = pruned(store, small_request(methods=methods, seed=3, latency=False))
+    found = pruning_view(store, SMALLEST)
+    assert found is not None
+    failures = first_failures(found, found.models, CLEAN)
+    assert len(failures.labels) == len(first_failures(view, view.models, CLEAN).labels) + 1
+    assert "Magnitude (1 epoch, seed 3)" in failures.labels
+    assert (failures.counts.sum(1) == len(found.probe)).all()
+    store.set_state(other, RunState.CANCELLED)
+    store.delete_run(other)

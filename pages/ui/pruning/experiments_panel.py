@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from pydantic import ValidationError
 
+from core.errors import CoreError
 from core.plots.experiments import experiment_curves
 from core.plots.finished import finished
 from core.plots.names import display_name, for_markdown
@@ -82,7 +83,11 @@ def _results(runs: list[Run], plugin: Any) -> None:
         run = now()
         if not run.state.is_final or run.state.is_resumable:
             job_row(run)
-        rows, verdict = read_experiment(resources.store().ledger(run_id))
+        try:
+            rows, verdict = read_experiment(resources.store().ledger(run_id))
+        except CoreError as error:
+            st.warning(for_markdown(error, 600), icon=":material/warning:")
+            return
         if not rows:
             return
         st.plotly_chart(

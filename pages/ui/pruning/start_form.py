@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from core.plots.names import display_name, for_markdown
 from core.pruning.pruners.creating import pruner_class, pruner_info, pruner_infos
 from core.workflows.models import ModelInfo
-from core.workflows.pruned_models import KIND
+from core.workflows.pruned_models import KIND, TUNING_EPOCHS
 from core.workflows.pruning_evaluation import ATTACKS
 from core.workflows.pruning_view import PruningView
 from pages.ui.forms import complaint, config_form
@@ -49,7 +49,7 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
             "Epochs of fine-tuning",
             0,
             200,
-            5,
+            TUNING_EPOCHS,
             key="pr-epochs",
             help="Passes over the training images after pruning, removed weights held at zero. Methods that train "
             "by themselves are not fine-tuned.",
@@ -66,8 +66,9 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
         pgd = st.toggle("PGD attack", key="pr-pgd", help="A stronger attack, ten times slower than FGSM.")
         more = st.toggle("Settings of the methods", key="pr-more")
     names = [*chosen, *(CONTROLS if controls else ())]
+    # None: a setting is wrong, and the form says which.
     configs = _configs(names) if more else {}
-    wanted = _missing(view, names, configs, sorted(sparsities or ()), int(epochs), int(seed))
+    wanted = _missing(view, names, configs or {}, sorted(sparsities or ()), int(epochs), int(seed))
     count = sum(len(each["sparsities"]) for each in wanted)
     st.caption(_plan(count, len(names) * len(sparsities or ()), view is not None))
     if st.button(
@@ -102,8 +103,8 @@ def _plan(count: int, asked: int, started: bool) -> str:
     )
 
 
-def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Settings that differ from the defaults, by method."""
+def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]] | None:
+    """Settings that differ from the defaults, by method; None where one cannot be used."""
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         plugin = pruner_class(name).Config
@@ -115,7 +116,7 @@ def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]]:
             dumped = plugin.model_validate(values).model_dump(mode="json")
         except ValidationError as error:
             st.warning(for_markdown(complaint(error)), icon=":material/error:")
-            continue
+            return None
         default = plugin().model_dump(mode="json")
         found[name] = {k: v for k, v in dumped.items() if default.get(k) != v}
     return found
