@@ -38,7 +38,7 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
 
 choosing.jobs(parent)
 if view is None or not view.pruned:
-    choosing.first_steps(parent, view)
+    panels.before_pruning(lambda: choosing.first_steps(parent, view), parent)
     st.stop()
 
 with st.container(key="hero"):

@@ -383,3 +383,12 @@ def test_a_wrong_setting_is_named_and_nothing_starts(open_page: Open) -> None:
     app.number_input(key="pr-config-edge_popup-learning_rate").set_value(0.0).run()
     assert "greater than 0" in said(app)
     assert app.button(key="prune-start").disabled
+
+
+def test_experiments_need_nothing_pruned(open_page: Open) -> None:
+    app = open_page("pruning")
+    app.query_params["tab"] = EXPERIMENTS
+    app.run()
+    assert not app.exception
+    assert not app.button(key="experiment-start").disabled
+    assert not app.button(key="prune-start").disabled

@@ -33,6 +33,18 @@ def start_tab(label: str) -> None:
     """Open the tab that a link names, before the tabs are drawn for the first time."""
     if label in (*_PANELS, EXPERIMENTS):
         st.session_state.setdefault("pr-tabs", label)
+    if label == EXPERIMENTS:
+        st.session_state.setdefault("pr-first-tabs", label)
+
+
+def before_pruning(draw: Callable[[], None], parent: ModelInfo) -> None:
+    """Before anything was pruned: the form, and the experiments, which need none of it."""
+    form, experiments = st.tabs(["Prune", EXPERIMENTS], key="pr-first-tabs", on_change="rerun")
+    with form:
+        draw()
+    with experiments:
+        if experiments.open:
+            experiments_panel.panel(parent)
 
 
 def draw(shown: Shown, parent: ModelInfo) -> None:
