@@ -28,6 +28,7 @@ from core.workflows.pruned_models import (
     margins_file,
     net_file,
     read_summary,
+    require_prunable,
 )
 from core.workflows.pruning_evaluation import Benchmarks
 
@@ -162,6 +163,7 @@ def _prepare(request: Request, ledger: Ledger) -> Iterator[Progress | _Work]:
 
     yield Progress(0.0, "Loading the network and its data.")
     pruners = [(m, create_pruner(m.name, m.config)) for m in request.methods]
+    require_prunable(own_store(), request.model)
     parent = load_model(own_store(), request.model)
     training, _ = settings_for(
         parent.entry, AloneRequest(supernet=parent.info.supernet_id, arch=parent.info.arch_id)

@@ -95,7 +95,12 @@ class PrunedModel:
 
     @property
     def title(self) -> str:
-        return "Not pruned" if self.is_parent else f"{self.variant}, {self.asked:.0%} pruned"
+        return self.before if self.is_parent else f"{self.variant}, {self.asked:.0%} pruned"
+
+    @property
+    def before(self) -> str:
+        """What the parent's row is called."""
+        return "As it was" if self.parent_id.startswith("pruned:") else "Not pruned"
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,24 @@ def describe_pruned(store: RunStore | None, run_id: str, index: int) -> PrunedMo
             if model.index == index:
                 return model
     raise NotFound("This pruned network is not on this machine; prune it again, or choose another model.")
+
+
+def require_prunable(store: RunStore | None, model_id: str) -> None:
+    """A network may be pruned, and pruned again if whole units or blocks were cut.
+
+    Raises:
+        NotFound: there is no such network.
+        InvalidInput: single weights of it are held at zero; training it again would revive them.
+    """
+    origin, _, rest = model_id.partition(":")
+    if origin != "pruned":
+        return
+    run_id, _, number = rest.partition(":")
+    if describe_pruned(store, run_id, int(number) if number.isdecimal() else PARENT).removes == "weights":
+        raise InvalidInput(
+            "Single weights of this network are zero, and pruning it again would revive them while fine-tuning. "
+            "Prune the network it came from further instead."
+        )
 
 
 def load_masked(store: RunStore, run_id: str, index: int) -> tuple[nn.Sequential, dict[str, Any]]:

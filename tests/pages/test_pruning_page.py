@@ -392,3 +392,19 @@ def test_experiments_need_nothing_pruned(open_page: Open) -> None:
     assert not app.exception
     assert not app.button(key="experiment-start").disabled
     assert not app.button(key="prune-start").disabled
+
+
+def test_a_cut_network_can_be_pruned_further(open_page: Open, ids: dict[str, str]) -> None:
+    app = at(open_page, model=ids["l1_filters"])
+    assert app.button(key="prune-further")
+    app = at(open_page, parent=ids["l1_filters"])
+    assert app.selectbox(key="pr-parent").value == ids["l1_filters"]
+    assert "Nothing of this network was pruned yet" in said(app)
+    app = at(open_page, parent=ids["magnitude"])
+    assert app.selectbox(key="pr-parent").value != ids["magnitude"]
+    assert "revive" in said(app)
+
+
+def test_held_weights_offer_no_further_pruning(open_page: Open, ids: dict[str, str]) -> None:
+    app = at(open_page, model=ids["magnitude"])
+    assert "prune-further" not in [b.key for b in app.button]

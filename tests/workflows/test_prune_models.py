@@ -40,7 +40,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARETOSCOPE_HOME", str(path))
-        patch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
+        # Jobs open the store by its settings.
+        patch.setenv("PARETOSCOPE_DATABASE_URL", f"sqlite:///{path / 'test.db'}")
         yield path
 
 
@@ -279,3 +280,21 @@ def test_a_wrong_setting_fails_before_anything_is_made(store: RunStore) -> None:
         list(prune_models.run(request, store.ledger(mine)))
     assert not files(store, mine)
     forget(store, mine)
+
+
+def test_what_was_cut_can_be_pruned_again_what_is_held_at_zero_cannot(store: RunStore, run_id: str) -> None:
+    first = {m.method: m for m in list_pruned(store, SMALLEST)}
+    methods = [{"name": "magnitude", "sparsities": [0.3]}]
+    again = pruned(store, small_request(first["l1_filters"].model_id, methods=methods, latency=False))
+    parent, smaller = list_pruned(store, first["l1_filters"].model_id)
+    assert parent.title == "As it was"
+    assert parent.numbers["accuracy"] == first["l1_filters"].numbers["accuracy"]
+    assert smaller.sparsity == pytest.approx(0.3, abs=0.01)
+    assert smaller.numbers["nonzero"] < parent.numbers["nonzero"] < first[""].numbers["nonzero"]
+    assert describe(store, smaller.model_id).supernet_id == "digits-cnn"
+    request = small_request(first["magnitude"].model_id, methods=methods)
+    mine = new_run(store, request)
+    with pytest.raises(InvalidInput, match="revive"):
+        list(prune_models.run(request, store.ledger(mine)))
+    forget(store, mine)
+    forget(store, again)

@@ -10,7 +10,7 @@ from core.records import Run
 from core.workflows import evaluate_pruned
 from core.workflows.library import SupernetEntry
 from core.workflows.models import ModelInfo, describe, subnet_id, suggestions
-from core.workflows.pruned_models import KIND, PrunedModel, list_pruned
+from core.workflows.pruned_models import KIND, PrunedModel, list_pruned, require_prunable
 from core.workflows.pruning_view import PruningView
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, watch
@@ -45,10 +45,11 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
             continue
         try:
             info = describe(store, model_id)
+            require_prunable(store, model_id)
         except CoreError as error:
             st.warning(for_markdown(error, 600), icon=":material/link_off:")
             continue
-        if info.supernet_id == entry.supernet_id and info.origin != "pruned":
+        if info.supernet_id == entry.supernet_id:
             known[model_id] = info
     largest = subnet_id(entry, entry.space.arch_id(entry.space.largest))
     wanted = next(i for i in (asked.parent, *pruned, largest) if i in known)
@@ -57,7 +58,7 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
     chosen = st.selectbox(
         "Network to prune", list(known), format_func=lambda i: display_name(known[i].title), key=_PARENT, width=360,
         on_change=view_state.clear_samples,
-        help="Subnets of this supernet, those in the Front page's basket, and networks trained alone.",
+        help="Subnets of this supernet, those in the Front page's basket, networks trained alone, and those pruned before.",
     )  # fmt: skip
     return known[chosen]
 

@@ -65,7 +65,7 @@ def _seed(shown: Shown) -> str:
 def _figure(key: str, selected: str, _found: PairMap) -> go.Figure:
     ids = [f"{m.model_id}|{b}" for m, b in _found.pairs]
     titles = [f"{row_label(m)}, {benchmark_label(b).lower()}" for m, b in _found.pairs]
-    methods = ["Not pruned" if m.is_parent else m.variant for m, _ in _found.pairs]
+    methods = [m.before if m.is_parent else m.variant for m, _ in _found.pairs]
     edges = [(int(a), int(b)) for a, b in _found.map.edges]
     return finished(
         benchmark_map(_found.map.points, ids, titles, methods, _found.groups, edges, selected=selected)

@@ -158,6 +158,13 @@ def elsewhere(view: PruningView, model: PrunedModel, compare: PrunedModel) -> No
         ):  # fmt: skip
             link = {"models": ",".join(ids), "a": ids[0], "b": ids[-1]}
             st.switch_page("pages/similarity.py", query_params=link)
+        if model.removes in ("units", "blocks") and st.button(
+            "Prune it further",
+            key="prune-further",
+            icon=":material/content_cut:",
+            help="Makes this network the one that is pruned.",
+        ):
+            st.switch_page("pages/pruning.py", query_params={"parent": model.model_id})
         if st.button(
             "Show on the front", key="prune-front", icon=":material/show_chart:",
             help="All pruned networks of this parent as points beside the supernet's front.",

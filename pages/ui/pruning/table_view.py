@@ -86,7 +86,7 @@ def _figure(key: str, compare: str, seed: tuple[str, str] | None, _table: Table)
 def row_label(model: PrunedModel) -> str:
     """What stands beside a row: the method, shortened so that the share is always seen, and the share."""
     return (
-        "Not pruned"
+        model.before
         if model.is_parent
         else f"{display_name(model.variant, _LONGEST_METHOD)}, {model.asked:.0%}"
     )
