@@ -42,7 +42,7 @@ if view is None or not view.pruned:
     st.stop()
 
 with st.container(key="hero"):
-    left, right = st.columns([2.1, 1], gap="medium")
+    left, right = st.columns([1.8, 1], gap="medium")
 with right, st.container(key="pruned-card"):
     model, benchmark = model_card.choose_cell(view, models, columns(view, severity))
     compare = choosing.choose_compare(view, model, asked)

@@ -73,8 +73,8 @@ def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:
     sign = "+" if points > 0 else MINUS if points < 0 else "±"
     change = "not pruned" if model.is_parent else f"{sign}{abs(points):.1f} points"
     parts = [
-        (f"{here:.1%}" if here == here else "not measured", benchmark_label(benchmark)),
-        (f"{model.sparsity:.1%}", "of the weights gone"),
+        (format_value(here, objective("accuracy")), benchmark_label(benchmark)),
+        (format_value(model.sparsity, objective("accuracy")), "of the weights gone"),
         (change, "against the parent"),
     ]
     cells = "".join(f"<div><b>{html.escape(v)}</b><span>{html.escape(t)}</span></div>" for v, t in parts)
@@ -106,7 +106,7 @@ def _text(name: str, value: float | None) -> str:
     if value is None:
         return ""
     if name == "zero_shot":
-        return f"{value:.1%}"
+        return format_value(value, objective("accuracy"))
     if name in ("nonzero", "bytes"):
         return format_bytes(value) if name == "bytes" else f"{int(value):,}"
     return format_value(value, objective(name))
