@@ -206,7 +206,21 @@ class Table:
 
 
 def table(view: PruningView, models: Sequence[PrunedModel], severity: int) -> Table:
-    """The evaluation table at one severity; the mean corruption error is over this severity's corruptions."""
+    """The evaluation table at one severity; the mean corruption error is over this severity's corruptions.
+
+    Kept while the view is the same.
+    """
+    return _table(view.key, tuple(m.model_id for m in models), severity, Carried((view, tuple(models))))
+
+
+@lru_cache(maxsize=32)
+def _table(
+    key: str,
+    ids: tuple[str, ...],
+    severity: int,
+    hidden: Carried[tuple[PruningView, tuple[PrunedModel, ...]]],
+) -> Table:
+    view, models = hidden.value
     shown = columns(view, severity)
     values = np.array([[view.accuracy(m.model_id, b) for b in shown] for m in models]).reshape(
         len(models), len(shown)

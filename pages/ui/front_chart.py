@@ -122,3 +122,13 @@ def picked_id(event: Any) -> str:
     except (KeyError, IndexError, TypeError):
         return ""
     return value if isinstance(value, str) else ""
+
+
+def picked_samples(event: Any, most: int = 1000) -> list[int]:
+    """Ids of the selected samples, each once; empty where none was selected. Their customdata are numbers as text."""
+    try:
+        data = [p["customdata"] for p in event["selection"]["points"] if p.get("customdata")]
+        ids = [int(value if isinstance(value, str) else value[0]) for value in data]
+    except (KeyError, TypeError, ValueError, IndexError):
+        return []
+    return list(dict.fromkeys(ids))[:most]

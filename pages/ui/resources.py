@@ -18,6 +18,7 @@ from core.settings import settings
 from core.spaces import Arch
 from core.workflows import front_view, library
 from core.workflows.library import SupernetEntry
+from core.workflows.models import ModelInfo, suggestions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,3 +128,13 @@ def downloader(entry: SupernetEntry, arch: Arch, export_format: str) -> Callable
 def entries() -> list[SupernetEntry]:
     """Every supernet, shipped ones first."""
     return library.entries(store_or_none())
+
+
+def suggested(entry: SupernetEntry) -> list[ModelInfo]:
+    """Models of a supernet worth a first look; asked for anew every few seconds, for trainings end meanwhile."""
+    return _suggested(entry.revision, entry)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32, ttl=5)
+def _suggested(key: str, _entry: SupernetEntry) -> list[ModelInfo]:
+    return suggestions(store_or_none(), _entry)

@@ -9,7 +9,7 @@ from core.plots.names import display_name, for_markdown
 from core.records import Run
 from core.workflows import evaluate_pruned
 from core.workflows.library import SupernetEntry
-from core.workflows.models import ModelInfo, describe, subnet_id, suggestions
+from core.workflows.models import ModelInfo, describe, subnet_id
 from core.workflows.pruned_models import KIND, PrunedModel, list_pruned, require_prunable
 from core.workflows.pruning_view import PruningView
 from pages.ui import resources
@@ -36,7 +36,7 @@ def supernet(asked: Asked) -> str:
 def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
     """The network that is pruned: suggested, from the basket, pruned before, or brought by a link."""
     store = resources.store_or_none()
-    known = {info.model_id: info for info in suggestions(store, entry)}
+    known = {info.model_id: info for info in resources.suggested(entry)}
     baskets: dict[str, list[str]] = st.session_state.get("baskets", {})
     pruned = [m.model_id for m in list_pruned(store) if m.is_parent and m.supernet_id == entry.supernet_id]
     others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]

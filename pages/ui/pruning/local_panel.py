@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from core.plots.finished import finished
 from core.plots.pruning_geometry import LocalData, class_lines, local_geometry
 from core.workflows.pruning_evaluation import benchmark_label
 from core.workflows.pruning_samples import means_by_class, placed
+from pages.ui.front_chart import picked_samples
 from pages.ui.pruning import view_state
 from pages.ui.pruning.sample_strip import sample_strip
 from pages.ui.pruning.shown import Shown
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 KEY = "pruning-geometry"
-_MOST_SELECTED = 1000
 _METRICS = {
     "angle": "Mean angle to the class (degrees)",
     "norm": "Mean feature norm",
@@ -87,12 +87,5 @@ def _classes(key: str, metric: str, _shown: Shown) -> go.Figure:
 
 
 def _remember() -> None:
-    event: Any = st.session_state.get(KEY)
-    try:
-        points = event["selection"]["points"]
-        ids = [int(p["customdata"][0] if not isinstance(p["customdata"], str) else p["customdata"]) for p in points
-               if p.get("customdata")]  # fmt: skip
-    except (KeyError, TypeError, ValueError, IndexError):
-        return
-    if ids:
-        view_state.select_samples(list(dict.fromkeys(ids))[:_MOST_SELECTED])
+    if ids := picked_samples(st.session_state.get(KEY)):
+        view_state.select_samples(ids)

@@ -18,7 +18,7 @@ from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.workflows.activations import ProbeChoice
 from core.workflows.library import SupernetEntry
-from core.workflows.models import MOST_MODELS, ModelInfo, describe, subnet_id, suggestions
+from core.workflows.models import MOST_MODELS, ModelInfo, describe, subnet_id
 from pages.ui import resources
 from pages.ui.forms import complaint, config_form
 from pages.ui.progress import all_runs
@@ -44,7 +44,7 @@ class Settings:
 def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
     """The models of this session: suggested, from the basket, added by hand or brought by a link."""
     store = resources.store_or_none()
-    known = {info.model_id: info for info in _suggested(entry)}
+    known = {info.model_id: info for info in resources.suggested(entry)}
     baskets: dict[str, list[str]] = st.session_state.get("baskets", {})
     others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]
     for model_id in [*others, *asked.models, *view_state.extra_models()]:
@@ -67,15 +67,6 @@ def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
         "Two of them are compared layer by layer; the maps below show all.",
     )
     return tuple(known[model_id] for model_id in chosen)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32, ttl=5)
-def _suggestions(key: str, _entry: SupernetEntry) -> list[ModelInfo]:
-    return suggestions(resources.store_or_none(), _entry)
-
-
-def _suggested(entry: SupernetEntry) -> list[ModelInfo]:
-    return _suggestions(entry.revision, entry)
 
 
 def add_by_hand(entry: SupernetEntry) -> None:

@@ -15,6 +15,7 @@ from core.workflows import sample_view
 from core.workflows.models import Model, load_model
 from core.workflows.sample_view import SampleView
 from pages.ui import resources
+from pages.ui.front_chart import picked_samples
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _KEYS = {"a": "samples-a", "b": "samples-b"}
 _SELECTED, _SHOWN = "sim-samples", "sim-samples-shown"
-_MOST_SELECTED = 1000
 _MOST_PICTURES = 24
 
 
@@ -75,18 +75,8 @@ def panel(view: Compared) -> None:
 
 
 def _remember(side: str) -> None:
-    event: Any = st.session_state.get(_KEYS[side])
-    try:
-        points = event["selection"]["points"]
-        ids = [
-            int(p["customdata"][0] if not isinstance(p["customdata"], str) else p["customdata"])
-            for p in points
-            if p.get("customdata")
-        ]
-    except (KeyError, TypeError, ValueError, IndexError):
-        return
-    if ids:
-        _select(tuple(dict.fromkeys(ids))[:_MOST_SELECTED], other="b" if side == "a" else "a")
+    if ids := picked_samples(st.session_state.get(_KEYS[side])):
+        _select(tuple(ids), other="b" if side == "a" else "a")
 
 
 def _selected(view: Compared, a: Model, b: Model, found: SampleView) -> None:
