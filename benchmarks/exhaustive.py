@@ -29,9 +29,9 @@ import torch
 from torch import nn
 
 from core.evaluation.evaluator import EvaluationData, Trie, evaluate_table
+from core.library import supernets
 from core.runtime import heavy_imports
 from core.supernets.base import Supernet
-from core.workflows import library
 
 
 def gemm_rate(seconds: float = 1.5) -> float:
@@ -81,8 +81,8 @@ def cpu_seconds(work: object) -> float:
 
 
 def own_space(sample: int) -> None:
-    entry = library.find(None, "digits-cnn")
-    net, data = library.load(entry), EvaluationData.of(library.dataset(entry))
+    entry = supernets.find(None, "digits-cnn")
+    net, data = supernets.load(entry), EvaluationData.of(supernets.dataset(entry))
     rows = net.space.array()
     names = ("accuracy", "test_accuracy")
     evaluate_table(net, rows[:200], names, data)

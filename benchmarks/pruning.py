@@ -24,15 +24,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.geometry.heads import penultimate, weight_and_bias
 from core.geometry.margins import margins
+from core.library.networks import load_model
+from core.networks.heads import penultimate, weight_and_bias
 from core.pruning.experiments import Row, create_experiment
 from core.pruning.experiments.comparing import Difference, at, claim, compared, difference
 from core.pruning.pruners.base import Pruned, PruningTask
 from core.pruning.pruners.creating import create_pruner
 from core.pruning.retraining import train_masked
 from core.training.alone import accuracy, fresh_like
-from core.workflows.models import load_model
 from core.workflows.train_alone import Request, settings_for
 
 SUPERNET, ARCH = "digits-cnn", "311131113111"

@@ -32,16 +32,16 @@ def run(home: Path) -> None:
     import numpy as np
 
     from core.datasets.corruptions import corrupt
+    from core.library.benchmarks import Judge, corruption_names, margins_of
+    from core.library.networks import load_model
+    from core.library.own_store import own_store
+    from core.library.pruned import KIND, load_compact
+    from core.library.severities import strengths
     from core.records import RunState
     from core.runtime import heavy_imports
+    from core.views.pruning import pruning_view, table
+    from core.views.pruning_map import alike_benchmarks, pair_map
     from core.workflows import prune_models
-    from core.workflows.models import load_model
-    from core.workflows.own_store import own_store
-    from core.workflows.pruned_models import KIND, load_compact
-    from core.workflows.pruning_evaluation import Judge, corruption_names, margins_of
-    from core.workflows.pruning_map import alike_benchmarks, pair_map
-    from core.workflows.pruning_view import pruning_view, table
-    from core.workflows.robustness import strengths
 
     heavy_imports()
     store = own_store()

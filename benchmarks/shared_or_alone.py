@@ -21,21 +21,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
+from core.library import alone, supernets
+from core.library.alone import list_alone
+from core.library.fronts import front
 from core.records import RunState
 from core.similarity.seed_spread import StageResult
 from core.store import RunStore
-from core.workflows import library, train_alone
-from core.workflows.front_view import front
-from core.workflows.shared_or_alone import SharedOrAlone, shared_or_alone
-from core.workflows.train_alone import Request, list_alone
+from core.views.shared_or_alone import SharedOrAlone, shared_or_alone
+from core.workflows import train_alone
+from core.workflows.train_alone import Request
 
 SUPERNET = "digits-cnn"
 
 
 def subnets() -> dict[str, str]:
     """Name -> arch_id."""
-    entry = library.find(None, SUPERNET)
-    space, table = entry.space, library.table(entry)
+    entry = supernets.find(None, SUPERNET)
+    space, table = entry.space, supernets.table(entry)
     assert table is not None
     knee = front(table, ("macs", "accuracy")).knees["distance"]
     return {"smallest": space.arch_id(space.smallest), "knee": knee, "largest": space.arch_id(space.largest)}
@@ -44,7 +46,7 @@ def subnets() -> dict[str, str]:
 def train(store: RunStore, arch_id: str, seeds: int, epochs: int | None) -> float:
     """Train one architecture alone; returns the seconds it took."""
     request = Request(supernet=SUPERNET, arch=arch_id, seeds=seeds, epochs=epochs)
-    run_id = store.create_run(train_alone.KIND, request.model_dump(), title=arch_id, state=RunState.RUNNING)
+    run_id = store.create_run(alone.KIND, request.model_dump(), title=arch_id, state=RunState.RUNNING)
     start = time.perf_counter()
     for _ in train_alone.run(request, store.ledger(run_id)):
         pass

@@ -26,13 +26,13 @@ import torch
 from core.datasets import load_dataset
 from core.datasets.base import Dataset
 from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.library.presets import PRESETS
 from core.seeding import stream, torch_seed
 from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.supernets.files import build
 from core.training.config import TrainingConfig
 from core.training.loop import train
-from core.workflows.presets import PRESETS
 
 PRESET = PRESETS["digits-cnn"]
 SANDWICH_FORWARDS = 4

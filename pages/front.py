@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import choosers, front_settings, pruned_overlay, resources, state, subnet_card, what_if
+from pages.ui import choosers, resources, state
 from pages.ui.address import View
 from pages.ui.captions import caption, table_of
-from pages.ui.front_chart import ChartView, front_chart
-from pages.ui.front_table import basket_table, choose_subnet, csv_button, front_table
+from pages.ui.front import pruned_overlay, subnet_card, what_if
+from pages.ui.front import settings as front_settings
+from pages.ui.front.chart import ChartView, front_chart
+from pages.ui.front.table import basket_table, choose_subnet, csv_button, front_table
 from pages.ui.setup import setup, share
-from pages.ui.supernet_views import unmeasured
+from pages.ui.supernets.gallery import unmeasured
 
 setup(
     "Front",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import for_markdown
-from core.workflows.pruning_view import columns, pruning_view
+from core.text import for_markdown
+from core.views.pruning import columns, pruning_view
 from pages.ui import choosers, resources, state
 from pages.ui.pruning import choosing, model_card, panels, start_form, table_view, view_state
 from pages.ui.pruning.shown import Shown

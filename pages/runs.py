@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.plots.style import format_bytes, format_count
-from pages.ui import resources, run_views
+from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, watch
+from pages.ui.runs import panels as run_views
 from pages.ui.setup import empty, setup
 
 setup(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.plots.names import display_name
-from pages.ui import choosers, resources, search_views, state
-from pages.ui.front_table import csv_bytes
+from core.text import display_name
+from pages.ui import choosers, resources, state
+from pages.ui.front.table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, watch
+from pages.ui.search import panels as search_views
 from pages.ui.setup import note, setup
 
 setup(

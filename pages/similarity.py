@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import for_markdown
-from core.workflows.compare_models import Question, compare_models, sorted_config
-from core.workflows.models import load_model
+from core.library.networks import load_model
+from core.text import for_markdown
+from core.views.compare_models import Question, compare_models, sorted_config
 from pages.ui import choosers, resources, state
 from pages.ui.setup import setup, share
 from pages.ui.similarity import choosing, heatmap_view, panels, view_state

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import resources, supernet_views, train_views
+from pages.ui import resources
 from pages.ui.setup import setup
+from pages.ui.supernets import gallery as supernet_views
+from pages.ui.supernets import training as train_views
 
 setup(
     "Supernets",

@@ -11,9 +11,9 @@ import pytest
 
 from core.cli import tables
 from core.cli.main import app
+from core.library import supernets
+from core.library.supernets import SUPERNET_FILE
 from core.registry import ALL_REGISTRIES
-from core.workflows import library
-from core.workflows.library import SUPERNET_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -94,9 +94,9 @@ def test_shipped_supernets_are_small_and_complete() -> None:
     folders = sorted((ROOT / "assets" / "supernets").iterdir())
     assert [f.name for f in folders] == ["digits-cnn", "fashion-cnn"]
     assert sum(p.stat().st_size for f in folders for p in f.iterdir()) < 5_000_000
-    for entry in library.entries():
+    for entry in supernets.entries():
         assert entry.sha256 == hashlib.sha256(entry.read()).hexdigest()
-        table = library.table(entry)
+        table = supernets.table(entry)
         assert len(table) == entry.space.size
         assert table["arch_id"].is_unique
         assert not table.isna().any(axis=None)
@@ -106,8 +106,8 @@ def test_shipped_supernets_are_small_and_complete() -> None:
 @pytest.mark.parametrize("row", [r for r in section("supernets").splitlines() if r.startswith("| `")])
 def test_numbers_about_shipped_supernets_are_those_of_their_tables(row: str) -> None:
     name, _, size, accuracies, command = (cell.strip() for cell in row.strip("|").split("|"))
-    entry = library.find(None, name.strip("`"))
-    found = library.table(entry).set_index("arch_id")["test_accuracy"]
+    entry = supernets.find(None, name.strip("`"))
+    found = supernets.table(entry).set_index("arch_id")["test_accuracy"]
     smallest = found[entry.space.arch_id(entry.space.smallest)]
     assert size == f"{entry.space.size:,}"
     assert accuracies == f"{smallest:.1%} to {found.max():.1%}"
@@ -116,4 +116,4 @@ def test_numbers_about_shipped_supernets_are_those_of_their_tables(row: str) -> 
 
 
 def test_there_is_a_row_for_each_shipped_supernet() -> None:
-    assert section("supernets").count("| `") >= len(library.entries())
+    assert section("supernets").count("| `") >= len(supernets.entries())

@@ -21,16 +21,16 @@ def layer_table(
         models: ids of the two models.
         measure: registry name.
         arguments: flags that are settings of the measure.
-        pooling, inside, split, samples, seed: see `core.workflows.compare_models.Question`.
+        pooling, inside, split, samples, seed: see `core.views.compare_models.Question`.
 
     Raises:
         InvalidInput, NotFound: a model, a measure or a setting does not exist.
     """
+    from core.library.activations import ProbeChoice
+    from core.library.networks import load_model
     from core.similarity.base import MEASURES
     from core.store import RunStore
-    from core.workflows.activations import ProbeChoice
-    from core.workflows.compare_models import Question, as_csv, as_rows, compare_models, sorted_config
-    from core.workflows.models import load_model
+    from core.views.compare_models import Question, as_csv, as_rows, compare_models, sorted_config
 
     name = MEASURES.info(measure.replace("-", "_")).name
     config = flags.parse(arguments, MEASURES.get(name).Config, f"measure {name}")

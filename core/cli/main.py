@@ -162,10 +162,10 @@ def costs(
 @app.command()
 def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Folder to make.")]) -> None:
     """Measure a supernet completely and write it as a folder that the app can ship."""
+    from core.library.measuring import find_supernet
+    from core.library.package_supernet import package_supernet
+    from core.library.supernets import TABLE_FILE
     from core.workflows.evaluate_table import Request
-    from core.workflows.library import TABLE_FILE
-    from core.workflows.measuring import find_supernet
-    from core.workflows.package_supernet import package_supernet
 
     entry = find_supernet(supernet)
     params = Request(supernet=tables.absolute(supernet)).model_dump(mode="json")
@@ -209,8 +209,8 @@ def extract(
     ] = "bundle",
 ) -> None:
     """Cut one subnet out into a file that runs on its own."""
-    from core.workflows import extract_subnet
-    from core.workflows.measuring import find_supernet
+    from core.library import extract_subnet
+    from core.library.measuring import find_supernet
 
     entry = find_supernet(supernet)
     exported = extract_subnet.download(entry, tables.architecture(entry.space, arch), format)
@@ -229,8 +229,8 @@ def train_alone(
     learning_rate: Annotated[float | None, typer.Option(min=1e-12, help="As the supernet's own if left out.")] = None,
 ) -> None:  # fmt: skip
     """Train one architecture of a supernet alone, from scratch, to compare the subnet with."""
-    from core.workflows.measuring import find_supernet
-    from core.workflows.train_alone import SUMMARY_FILE
+    from core.library.alone import SUMMARY_FILE
+    from core.library.measuring import find_supernet
 
     entry = find_supernet(supernet)
     params = {
@@ -312,10 +312,10 @@ def data(
 ) -> None:
     """Write a split as arrays x (n, c, h, w) in [0, 1] and y."""
     from core.datasets import load_dataset, write_npz
-    from core.workflows import library
-    from core.workflows.measuring import find_supernet
+    from core.library import supernets
+    from core.library.measuring import find_supernet
 
-    loaded = library.dataset(find_supernet(supernet)) if supernet else load_dataset(name, seed=seed)
+    loaded = supernets.dataset(find_supernet(supernet)) if supernet else load_dataset(name, seed=seed)
     if loaded.name != name:
         raise InvalidInput(f"{supernet} was trained on {loaded.name}, not on {name}.")
     write_npz(loaded, split, out)

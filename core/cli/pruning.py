@@ -32,11 +32,11 @@ def prune(
     Raises:
         InvalidInput, NotFound: a supernet, method or setting does not exist.
     """
+    from core.library.measuring import find_supernet
+    from core.library.networks import subnet_id
+    from core.library.pruned import KIND
     from core.pruning.pruners.creating import pruner_class, pruner_info
-    from core.workflows.measuring import find_supernet
-    from core.workflows.models import subnet_id
     from core.workflows.prune_models import Request
-    from core.workflows.pruned_models import KIND
 
     entry = find_supernet(supernet)
     names = [pruner_info(name.replace("-", "_")).name for name in _split(methods)]
@@ -69,8 +69,8 @@ def write(model_id: str, format_name: str, form: str) -> bytes:
     Raises:
         NotFound: there is no such network or format.
     """
-    from core.workflows.extract_pruned import FORMS, download
-    from core.workflows.pruned_models import describe_pruned
+    from core.library.extract_pruned import FORMS, download
+    from core.library.pruned import describe_pruned
 
     if form not in FORMS:
         raise InvalidInput(f"--form is one of {', '.join(FORMS)}, not {form!r}.")
@@ -87,9 +87,9 @@ def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int)
     """
     import pandas as pd
 
+    from core.library.measuring import find_supernet
+    from core.library.networks import subnet_id
     from core.pruning.experiments.base import EXPERIMENTS
-    from core.workflows.measuring import find_supernet
-    from core.workflows.models import subnet_id
     from core.workflows.prune_experiment import KIND, read_experiment
 
     plugin = EXPERIMENTS.get(EXPERIMENTS.info(name.replace("-", "_")).name)

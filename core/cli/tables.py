@@ -15,7 +15,7 @@ import numpy as np
 
 from core.cli import flags
 from core.errors import CoreError, InvalidInput, NotFound
-from core.evaluation.objectives import objectives as described
+from core.objectives.base import objectives as described
 from core.records import Measurement
 from core.registry import ALL_REGISTRIES
 from core.seeding import stream
@@ -25,10 +25,10 @@ from core.spaces import Arch, SearchSpace
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.workflows.library import SupernetEntry
+    from core.library.supernets import SupernetEntry
 
 _REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
-               "core.evaluation.objectives", "core.export.base", "core.similarity.base",
+               "core.objectives.base", "core.export.base", "core.similarity.base",
                "core.pruning.criteria.base", "core.pruning.pruners.base", "core.pruning.experiments.base", "core.datasets.corruptions.base")  # fmt: skip
 _NEEDED = ("torch", "streamlit", "plotly", "pandas", "numpy", "safetensors", "onnx", "onnxruntime", "moocore", "pymoo",
            "sqlalchemy", "pydantic", "sklearn", "umap")  # fmt: skip
@@ -101,12 +101,13 @@ def architecture(space: SearchSpace, text: str) -> Arch:
 def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:
     """CSV of the whole space with `on_front` and `source`; several processes finish sooner, but cannot be resumed."""
     from core.cli.driving import run_workflow
-    from core.workflows import evaluate_table, library
-    from core.workflows.evaluations import as_csv, evaluations
-    from core.workflows.measuring import FROM_TABLE, find_supernet
+    from core.library import supernets
+    from core.library.evaluations import as_csv, evaluations
+    from core.library.measuring import FROM_TABLE, find_supernet
+    from core.workflows import evaluate_table
 
     entry = find_supernet(supernet)
-    table, source = (library.table(entry) if use_table else None), FROM_TABLE
+    table, source = (supernets.table(entry) if use_table else None), FROM_TABLE
     if processes > 1:
         table, source = _by_processes(entry, wanted, processes), "measured"
     elif table is None or any(name not in table for name in wanted):
@@ -114,7 +115,7 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes
             mode="json"
         )
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
-        table, source = library.parse_table(ledger.artifact(library.TABLE_FILE), entry.space), "measured"
+        table, source = supernets.parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space), "measured"
     values = table[list(wanted)].to_numpy(float).tolist()
     measured = [
         Measurement(entry.space.from_id(arch_id), dict(zip(wanted, row, strict=True)), source)
@@ -128,12 +129,12 @@ def _by_processes(entry: SupernetEntry, wanted: Sequence[str], processes: int) -
 
     heavy_imports()
     from core.evaluation.split_walk import evaluate_table_split
-    from core.workflows import library
-    from core.workflows.measuring import evaluation_data
+    from core.library import supernets
+    from core.library.measuring import evaluation_data
 
     rows, data = entry.space.array(), evaluation_data(entry, None, wanted)
-    values = evaluate_table_split(library.load(entry), rows, wanted, data, processes=processes)
-    return library.parse_table(library.dump_table(entry.space, rows, values), entry.space)
+    values = evaluate_table_split(supernets.load(entry), rows, wanted, data, processes=processes)
+    return supernets.parse_table(supernets.dump_table(entry.space, rows, values), entry.space)
 
 
 def costs_csv(supernet: str, sample: int, seed: int) -> str:
@@ -160,11 +161,11 @@ def costs_csv(supernet: str, sample: int, seed: int) -> str:
 
 def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     """Space, cost table and, for cell spaces, the function that writes a cell's string."""
-    from core.workflows import library
-    from core.workflows.measuring import find_supernet
-    from core.workflows.presets import PRESETS
+    from core.library import supernets
+    from core.library.measuring import find_supernet
+    from core.library.presets import PRESETS
 
-    if supernet in PRESETS and not any(e.supernet_id == supernet for e in library.entries()):
+    if supernet in PRESETS and not any(e.supernet_id == supernet for e in supernets.entries()):
         family, config = PRESETS[supernet]["family"], PRESETS[supernet]["config"]
     else:
         entry = find_supernet(supernet)
@@ -228,7 +229,7 @@ def diagnose() -> Iterator[tuple[bool, str]]:
         yield free > 1, f"home {home}, {free:.1f} GB free"
     except CoreError as error:
         yield False, str(error)
-    from core.workflows import library
+    from core.library import supernets
 
-    for entry in library.entries():
+    for entry in supernets.entries():
         yield True, f"shipped supernet {entry.supernet_id}: {entry.space.size:,} architectures"

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from core.datasets.base import Dataset
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
-from core.evaluation.objectives import objective
+from core.objectives.base import objective
 from core.records import Measurement, Source
 from core.spaces import Arch
 from core.supernets.base import BranchContext, Stage, Supernet

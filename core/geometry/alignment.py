@@ -1,7 +1,7 @@
 """Find the order of one network's units that brings it closest to another's: by weights or by activations.
 
 Two networks that compute the same with units in another order look far apart in weight space. Both
-functions return permutations for `core.pruning.groups.permute`; the networks are not changed.
+functions return permutations for `core.networks.units.permute`; the networks are not changed.
 
 Source: Ainsworth, Hayase, Srinivasa, "Git Re-Basin: Merging Models modulo Permutation Symmetries", ICLR
 2023, algorithm 1 (weight matching) and section 3.1 (activation matching; by correlation, as Li et al. 2016).
@@ -18,8 +18,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-from core.geometry.capture import batches
-from core.pruning.groups import UnitGroup, apply_permutation, unit_groups, units_of
+from core.networks.capture import batches
+from core.networks.units import UnitGroup, apply_permutation, unit_groups, units_of
 from core.seeding import stream
 
 Permutations = dict[str, NDArray[np.intp]]

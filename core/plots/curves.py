@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.plots import style
-from core.plots.names import for_figure
+from core.text import for_figure
 
 _ORDER = ("smallest", "random", "largest")
 _COLORS = {"smallest": style.CATEGORICAL[1], "random": style.CATEGORICAL[2], "largest": style.CATEGORICAL[0]}

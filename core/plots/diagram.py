@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.plots import style
-from core.plots.names import for_figure
+from core.text import for_figure
 
 Row = Mapping[str, Any]
 _FILLS = {"stem": "#56B4E9", "head": "#009E73", "block": "#0072B2", "attention": "#CC79A7", "cell": "#E69F00"}

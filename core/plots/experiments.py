@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from core.plots import style
-from core.plots.names import for_figure
+from core.text import for_figure
 
 COLORS = (*style.CATEGORICAL, "#5B4FC7", "#A03A4E", "#44AA99", "#9C6B3F")
 """Twelve colors for what has too many values for eight; a shape or a place repeats them."""

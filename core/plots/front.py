@@ -14,8 +14,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.plots import style
-from core.plots.names import for_figure
 from core.records import Objective
+from core.text import for_figure
 
 MOST_POINTS = 10_000
 """Points drawn at most; more are slow and overlap anyway. The front is always drawn whole."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.plots.names import display_name
+from core.text import display_name
 
 _LONGEST_CAPTION = 40
 

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from core.plots import style
 from core.plots.experiments import COLORS, empty_figure, gaps, share
-from core.plots.names import for_figure
+from core.text import for_figure
 
 PANELS = {
     "nc1": "NC1: spread within classes (log)",

@@ -14,8 +14,8 @@ from plotly.colors import sample_colorscale
 from core.errors import InvalidInput
 from core.plots import style
 from core.plots.experiments import COLORS, empty_figure, share
-from core.plots.names import for_figure
 from core.plots.task_geometry import cosine_figure
+from core.text import for_figure
 
 MOST_ARROWS = 200
 MOST_CLASSES = 12

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.plots import style
 from core.plots.experiments import empty_figure
-from core.plots.names import for_figure
+from core.text import for_figure
 
 CLEAN = "clean"
 _COLORS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#6F7682")

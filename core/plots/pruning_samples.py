@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.plots import style
 from core.plots.experiments import COLORS, empty_figure, gaps, share
-from core.plots.names import for_figure
+from core.text import for_figure
 
 _SCALE = ((0.0, "#0072B2"), (0.5, "rgba(138,144,155,0)"), (1.0, "#D55E00"))
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.plots import style
 from core.plots.experiments import empty_figure
-from core.plots.names import for_figure
+from core.text import for_figure
 
 _ROW = 22
 _MOST_COLUMNS_WITH_TEXT = 24

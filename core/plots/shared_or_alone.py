@@ -15,9 +15,9 @@ import plotly.graph_objects as go
 
 from core.plots import style
 from core.plots.finished import finished
-from core.plots.names import for_figure, for_markdown
 from core.similarity.seed_spread import StageResult, Verdict
-from core.workflows.shared_or_alone import SharedOrAlone
+from core.text import for_figure, for_markdown
+from core.views.shared_or_alone import SharedOrAlone
 
 SHARED, ALONE, NULL = "inside the supernet against alone", "alone against alone", "shuffled samples"
 EXPECTED = "band where one more seed would lie"

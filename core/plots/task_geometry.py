@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import style
-from core.plots.names import for_figure
+from core.text import for_figure
 
 
 def depth_figure(

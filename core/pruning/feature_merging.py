@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-from core.pruning.groups import Member, UnitGroup, unit_groups, units_of
-from core.pruning.surgery import compact
-from core.supernets import plain
+from core.networks import blocks as plain
+from core.networks.cut import compact
+from core.networks.units import Member, UnitGroup, unit_groups, units_of
 
 _NORMS = ("running_mean", "running_var", "weight", "bias")
 _PAIRS = {

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.datasets.base import Dataset
 from core.errors import CoreError
-from core.pruning.masks import Masks, hold
+from core.networks.masks import Masks, hold
 from core.seeding import torch_seed
 from core.training.alone import recalibrate
 from core.training.batches import steps_per_epoch

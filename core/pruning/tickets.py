@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from core.datasets.base import Dataset
 from core.errors import InvalidInput
+from core.networks.masks import Masks, allocate
 from core.pruning.criteria.base import prunable_weights
-from core.pruning.masks import Masks, allocate
 from core.pruning.retraining import train_masked
 from core.training.config import TrainingConfig
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.masks import Allocation
+from core.networks.units import UnitGroup
 from core.pruning.criteria.base import prunable_weights
-from core.pruning.groups import UnitGroup
-from core.pruning.masks import Allocation
 
 LEAST = 0.05
 """Share of each group's units that always stays (one unit at least): an empty layer computes nothing."""

@@ -24,11 +24,10 @@ from pydantic import BaseModel, model_validator
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
 from core.supernets.statistics import ElasticBatchNorm, Statistics
-
-MOST_CHANNELS, MOST_SIDE, MOST_CLASSES = 64, 1024, 10_000
 
 
 @dataclass(frozen=True)

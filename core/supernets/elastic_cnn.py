@@ -14,9 +14,10 @@ from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.networks import blocks as plain
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
-from core.supernets import plain, samples_last
+from core.supernets import samples_last
 from core.supernets.base import BranchContext, ImageConfig, Stage, StageCost, Supernet
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.families import FAMILIES

@@ -14,9 +14,9 @@ from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.networks import blocks as plain
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
-from core.supernets import plain
 from core.supernets.base import ImageConfig, Stage, StageCost, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.statistics import Statistics

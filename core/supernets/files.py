@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from safetensors.torch import save
 
 from core.errors import InvalidInput, plain
+from core.networks.untrusted_files import load_tensors
 from core.supernets.base import Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.headers import FORMAT, KEY, peek_supernet
-from core.supernets.safe_files import load_tensors
 
 # A configuration may ask for a network far larger than the file that carries it.
 _MOST_PARAMETERS = 200_000_000

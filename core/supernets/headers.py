@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InvalidInput
-from core.supernets.safe_files import read_header
+from core.networks.untrusted_files import read_header
 
 FORMAT = 1
 KEY = "paretoscope"

@@ -16,9 +16,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.networks import blocks as plain
 from core.spaces import Arch, SearchSpace
 from core.spaces.cell_string import EDGES, OPERATIONS, cell_space, edge_name, format_arch_string
-from core.supernets import plain
 from core.supernets.base import ImageConfig, Stage, StageCost, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes

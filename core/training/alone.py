@@ -25,8 +25,8 @@ from torch.utils.hooks import RemovableHandle
 
 from core.datasets.base import Dataset
 from core.errors import CoreError
-from core.export.plain_net import blocks_of, build_net
 from core.export.predict_script import count_correct
+from core.networks.chain import blocks_of, build_net
 from core.records import Progress
 from core.seeding import torch_seed
 from core.training import checkpoint

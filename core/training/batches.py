@@ -38,9 +38,11 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 def shifted(images: Tensor, offsets: NDArray[np.int64], margin: int) -> Tensor:
     """Each image (c, h, w) cut from its zero-padded self at its own offset (0 to 2 * margin)."""
-    n, _, height, width = images.shape
+    # One index per axis, so that the result is laid out as (n, c, h, w): with channels last, oneDNN's
+    # kernels for AVX2 machines write past the end of tensors with few channels (torch 2.13).
+    n, channels, height, width = images.shape
     padded = F.pad(images, (margin,) * 4)
     rows = torch.from_numpy(offsets[:, :1]) + torch.arange(height)
     columns = torch.from_numpy(offsets[:, 1:]) + torch.arange(width)
-    which = torch.arange(n)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    which, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)[:, None, None]
+    return padded[which, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.library.activations import ProbeChoice
+from core.library.networks import load_model
 from core.records import Progress
-from core.workflows.activations import ProbeChoice
-from core.workflows.models import load_model
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.geometry.connectivity import Judge
+    from core.library.networks import Model
     from core.store import Ledger
-    from core.workflows.models import Model
 
 RESULT_FILE = "connectivity.json"
 Matching = Literal["none", "weights", "activations"]
@@ -59,7 +59,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data are not here.
     """
     from core.geometry.alignment import require_same_shape
-    from core.workflows.own_store import own_store
+    from core.library.own_store import own_store
 
     store = own_store()
     yield Progress(0.0, "Loading the networks.")
@@ -100,7 +100,7 @@ def _parts(request: Request) -> list[str]:
 
 def _judge(models: list[Model], request: Request) -> Judge:
     from core.geometry.connectivity import Judge
-    from core.workflows.activations import common_probe
+    from core.library.activations import common_probe
 
     probe = common_probe(models[0], models[-1], request.probe)
     return Judge.of(probe.x, probe.y, models[0].dataset.calibration.x)
@@ -133,7 +133,7 @@ def _measure(kind: str, name: str, models: list[Model], request: Request, judge:
 def matched(a: nn.Sequential, b: nn.Sequential, matching: str, judge: Judge, seed: int) -> nn.Sequential:
     """B with its units in the order that a matching asks for; a new network, or B itself for "none"."""
     from core.geometry.alignment import match_activations, match_weights
-    from core.pruning.groups import permute
+    from core.networks.units import permute
 
     if matching == "none":
         return b

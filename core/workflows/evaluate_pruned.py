@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import DamagedArtifact, NotFound
+from core.library.benchmarks import Benchmarks
 from core.records import Progress
-from core.workflows.pruning_evaluation import Benchmarks
 
 if TYPE_CHECKING:
     from core.store import Ledger
@@ -38,9 +38,9 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         NotFound, InvalidInput: a network does not exist any more.
         DataUnavailable: the data set is neither here nor reachable.
     """
-    from core.workflows.models import load_model
-    from core.workflows.own_store import own_store
-    from core.workflows.pruning_evaluation import CLEAN, Judge, dump_margins, evaluate_net
+    from core.library.benchmarks import CLEAN, Judge, dump_margins, evaluate_net
+    from core.library.networks import load_model
+    from core.library.own_store import own_store
 
     yield Progress(0.0, "Loading the network and its data.")
     store = own_store()

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.errors import CoreError, InvalidInput
-from core.evaluation.objectives import objectives as described
+from core.library import supernets
+from core.library.measuring import DataChoice, counted_columns, evaluation_data, find_supernet
+from core.library.supernets import TABLE_FILE, SupernetEntry
+from core.objectives.base import objectives as described
 from core.pareto import non_dominated
 from core.records import Progress
-from core.workflows import library
-from core.workflows.library import TABLE_FILE, SupernetEntry
-from core.workflows.measuring import DataChoice, counted_columns, evaluation_data, find_supernet
 
 if TYPE_CHECKING:
     from core.store import Ledger
@@ -57,7 +57,7 @@ class Request(BaseModel):
 
 
 def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
-    """Measure every architecture; the artifact `table.parquet` is what `library.table` reads.
+    """Measure every architecture; the artifact `table.parquet` is what `supernets.table` reads.
 
     Raises:
         NotFound: the supernet does not exist.
@@ -79,7 +79,9 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         measure = _by_forward_pass(entry, request.data, measured)
         columns |= yield from fill(rows, measured, measure, entry.sha256, ledger)
     table = {name: columns[name] for name in request.objectives}
-    ledger.save_artifact(TABLE_FILE, library.dump_table(space, rows, table), "application/vnd.apache.parquet")
+    ledger.save_artifact(
+        TABLE_FILE, supernets.dump_table(space, rows, table), "application/vnd.apache.parquet"
+    )
     yield Progress(1.0, _summary(request.objectives, table), {"evaluations": len(rows)})
 
 
@@ -135,7 +137,7 @@ def fill(
 
 def _by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> MeasureRows:
     data = evaluation_data(entry, choice, names)
-    supernet = library.load(entry)
+    supernet = supernets.load(entry)
     from core.evaluation import evaluator
 
     return lambda rows: evaluator.walk(supernet, rows, names, data)

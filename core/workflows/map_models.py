@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import InvalidInput
+from core.library.model_map import Distances, MapChoice, measure_distances
 from core.records import Progress
-from core.workflows.model_map import Distances, MapChoice, measure_distances
 
 if TYPE_CHECKING:
     from core.store import Ledger
@@ -38,11 +38,11 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     """Measure the distances (checkpointed when done) and embed them; the artifact is `map.json`.
 
     Raises:
-        NotFound, InvalidInput, DataUnavailable: see `core.workflows.model_map`; fewer than four networks, or
+        NotFound, InvalidInput, DataUnavailable: see `core.library.model_map`; fewer than four networks, or
             the supernet is no longer the one that was asked for.
     """
     from core.geometry.embedding import umap_of_distances
-    from core.workflows.measuring import find_supernet
+    from core.library.measuring import find_supernet
 
     entry = find_supernet(request.choice.supernet)
     if request.revision not in ("", entry.revision):
@@ -52,7 +52,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     kept = ledger.latest_checkpoint()
     found = _from_json(kept) if kept else None
     if found is None:
-        from core.workflows.own_store import own_store
+        from core.library.own_store import own_store
 
         for step in measure_distances(own_store(), entry, request.choice):
             if isinstance(step, Distances):

@@ -44,8 +44,8 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data set is neither here nor reachable.
         CoreError: training diverged.
     """
-    from core.workflows.models import load_model
-    from core.workflows.own_store import own_store
+    from core.library.networks import load_model
+    from core.library.own_store import own_store
     from core.workflows.train_alone import Request as AloneRequest
     from core.workflows.train_alone import settings_for
 

@@ -16,11 +16,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.errors import CoreError, InvalidInput
-from core.pruning.pruners.base import Pruned, Pruner, PruningTask
-from core.pruning.pruners.creating import create_pruner, pruner_info
-from core.records import Progress
-from core.training.config import TrainingConfig
-from core.workflows.pruned_models import (
+from core.library.benchmarks import Benchmarks
+from core.library.pruned import (
     FORMAT,
     PARENT,
     SUMMARY_FILE,
@@ -30,14 +27,17 @@ from core.workflows.pruned_models import (
     read_summary,
     require_prunable,
 )
-from core.workflows.pruning_evaluation import Benchmarks
+from core.pruning.pruners.base import Pruned, Pruner, PruningTask
+from core.pruning.pruners.creating import create_pruner, pruner_info
+from core.records import Progress
+from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from core.library.benchmarks import Judge
+    from core.library.networks import Model
     from core.store import Ledger
-    from core.workflows.models import Model
-    from core.workflows.pruning_evaluation import Judge
 
 _TENSORS = "application/octet-stream"
 _CALIBRATION_SHARE, _LATENCY_SHARE = 0.08, 0.06
@@ -155,9 +155,9 @@ class _Work:
 
 
 def _prepare(request: Request, ledger: Ledger) -> Iterator[Progress | _Work]:
-    from core.workflows.models import load_model
-    from core.workflows.own_store import own_store
-    from core.workflows.pruning_evaluation import Judge
+    from core.library.benchmarks import Judge
+    from core.library.networks import load_model
+    from core.library.own_store import own_store
     from core.workflows.train_alone import Request as AloneRequest
     from core.workflows.train_alone import settings_for
 
@@ -241,7 +241,7 @@ def _finish(
     work: _Work, index: int, pruned: Pruned, pruner: Pruner, method: MethodChoice, started: float
 ) -> Iterator[float]:
     """Fine-tune one network, evaluate it and keep it; yields the share done."""
-    from core.export.plain_net import dump_net
+    from core.networks.chain import dump_net
     from core.pruning.retraining import train_masked
     from core.training.alone import accuracy
 
@@ -291,10 +291,10 @@ def _note(pruned: Pruned, sparsity: float) -> str:
 
 def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...]) -> dict[str, Any]:
     """Evaluate a network on every benchmark, keep its margins, count and measure."""
-    from core.evaluation.plain_costs import count_macs, count_parameters
+    from core.library.benchmarks import CLEAN, dump_margins, evaluate_net
+    from core.networks.costs import count_macs, count_parameters
     from core.pruning.pruners.base import sparsity_of
     from core.training.alone import accuracy
-    from core.workflows.pruning_evaluation import CLEAN, dump_margins, evaluate_net
 
     # Measured as it is downloaded: the compact network, which computes the same with less.
     net = pruned.compact()
@@ -323,8 +323,8 @@ def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...]) 
 def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
     """Neural collapse on training images; nothing where it is not defined (two class means coincide)."""
     from core.geometry.collapse import collapse
-    from core.geometry.heads import penultimate, weight_and_bias
-    from core.workflows.pruning_evaluation import training_probe
+    from core.library.benchmarks import training_probe
+    from core.networks.heads import penultimate, weight_and_bias
 
     probe = training_probe(work.parent.entry)
     features, layer = penultimate(net, probe.x)
@@ -338,7 +338,7 @@ def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
 
 
 def _file_size(net: nn.Sequential, work: _Work) -> int:
-    from core.export.plain_net import dump_net
+    from core.networks.chain import dump_net
 
     return len(dump_net(net, work.task.dataset.input_shape, {}))
 
@@ -369,8 +369,8 @@ def _time(work: _Work) -> Iterator[float]:
 
 
 def _compact_of(work: _Work, index: int) -> nn.Sequential:
-    from core.export.plain_net import load_net
-    from core.pruning.surgery import compact
+    from core.networks.chain import load_net
+    from core.networks.cut import compact
 
     if index == PARENT:
         return work.parent.net

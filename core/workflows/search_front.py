@@ -20,15 +20,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
 
 from core.errors import InvalidInput
-from core.evaluation.objectives import objectives as described
-from core.pareto import hypervolume, non_dominated
-from core.records import Measurement, Objective, Progress, Source
-from core.search import SearchAlgorithm, create
-from core.search.base import cost_array
-from core.spaces import Arch
-from core.workflows.evaluations import as_csv, evaluations
-from core.workflows.library import SupernetEntry
-from core.workflows.measuring import (
+from core.library.evaluations import as_csv, evaluations
+from core.library.measuring import (
     DataChoice,
     Measure,
     by_forward_pass,
@@ -36,6 +29,13 @@ from core.workflows.measuring import (
     find_supernet,
     from_table,
 )
+from core.library.supernets import SupernetEntry
+from core.objectives.base import objectives as described
+from core.pareto import hypervolume, non_dominated
+from core.records import Measurement, Objective, Progress, Source
+from core.search import SearchAlgorithm, create
+from core.search.base import cost_array
+from core.spaces import Arch
 
 if TYPE_CHECKING:
     from core.store import Ledger

@@ -1,7 +1,6 @@
 """Train a subnet's architecture alone, from scratch, for several seeds: what weight sharing is compared with.
 
-Nets are kept one file per seed as soon as each is trained, so a run that was stopped after two seeds has
-two. The list of them needs no torch; loading one does.
+Nets are kept one file per seed as soon as each is trained, so a run that was stopped after two seeds has two.
 """
 
 from __future__ import annotations
@@ -9,26 +8,21 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import DamagedArtifact, InvalidInput, NotFound
-from core.records import Progress, RunState
+from core.errors import NotFound
+from core.library import supernets
+from core.library.alone import SUMMARY_FILE, net_file
+from core.library.measuring import find_supernet
+from core.library.supernets import SupernetEntry
+from core.records import Progress
 from core.training.config import TrainingConfig
-from core.workflows import library
-from core.workflows.library import SupernetEntry
-from core.workflows.measuring import find_supernet
 
 if TYPE_CHECKING:
-    from torch import nn
+    from core.store import Ledger
 
-    from core.store import Ledger, RunStore
-
-KIND = "train_alone"
-SUMMARY_FILE = "alone.json"
 FORMAT = 1
 _MEDIA_TYPE = "application/octet-stream"
 # A network of one subnet has no strategy, and every seed is named in the request.
@@ -52,38 +46,6 @@ class Request(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class AloneNet:
-    """One network trained alone, as a list shows it.
-
-    Attributes:
-        model_id: "alone:<run_id>:<index>".
-        index: which network of its run, from 0.
-        sha256: of the supernet file its architecture was taken from.
-        accuracy, test_accuracy: fractions, on the validation and the test images.
-        inside: the same two of the subnet inside the supernet, measured by the same code.
-        seconds: what its training took.
-        of: networks its run was asked for.
-        finished: whether the run is done.
-    """
-
-    model_id: str
-    run_id: str
-    index: int
-    seed: int
-    supernet_id: str
-    sha256: str
-    arch_id: str
-    epochs: int
-    learning_rate: float
-    accuracy: float
-    test_accuracy: float
-    inside: Mapping[str, float]
-    seconds: float
-    of: int
-    finished: bool
-
-
 def settings_for(entry: SupernetEntry, request: Request) -> tuple[TrainingConfig, bool]:
     """How the supernet itself was trained, with what the request changes; and whether its card said so."""
     kept = entry.card.get("training")
@@ -104,16 +66,16 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data set is neither here nor reachable.
         CoreError: training diverged.
     """
-    from core.export.plain_net import dump_net
     from core.export.subnet import extract_subnet
+    from core.networks.chain import dump_net
     from core.training import checkpoint
     from core.training.alone import accuracy, fresh_like, train_alone
 
     entry = find_supernet(request.supernet)
     arch = entry.space.from_id(request.arch)
     yield Progress(0.0, "Reading the data set of the supernet.")
-    dataset = library.dataset(entry)
-    subnet = extract_subnet(library.load(entry), arch, dataset, title=entry.title)
+    dataset = supernets.dataset(entry)
+    subnet = extract_subnet(supernets.load(entry), arch, dataset, title=entry.title)
     config, as_supernet = settings_for(entry, request)
     inside = {n: float(subnet.card[n].value) for n in ("accuracy", "test_accuracy")}
     about = {
@@ -161,94 +123,3 @@ def _sentence(nets: list[dict[str, Any]], inside: Mapping[str, float]) -> str:
         f"Trained alone with {len(nets)} seed{'s' * (len(nets) > 1)}: test accuracy {min(found):.1%} to {max(found):.1%}; "
         f"inside the supernet {inside['test_accuracy']:.1%}."
     )
-
-
-def net_file(index: int) -> str:
-    """Name of the artifact that holds the network with this index."""
-    return f"net-{int(index)}.safetensors"
-
-
-def list_alone(
-    store: RunStore | None, supernet_id: str | None = None, arch_id: str | None = None
-) -> list[AloneNet]:
-    """Every network trained alone, newest run first; of one supernet or architecture if given. No torch."""
-    found: list[AloneNet] = []
-    for run in store.list_runs(kind=KIND) if store is not None else []:
-        assert store is not None
-        found += [
-            net
-            for net in _nets_of(store, run.run_id, run.state is RunState.DONE)
-            if supernet_id in (None, net.supernet_id) and arch_id in (None, net.arch_id)
-        ]
-    return found
-
-
-def describe_alone(store: RunStore, run_id: str, index: int) -> AloneNet:
-    """One network trained alone. No torch.
-
-    Raises:
-        NotFound: there is no such network.
-    """
-    run = store.get_run(run_id)
-    nets = _nets_of(store, run_id, run.state is RunState.DONE) if run.kind == KIND else []
-    for net in nets:
-        if net.index == index:
-            return net
-    raise NotFound(f"Run {run_id[:32]!r} has no network {index} that was trained alone.")
-
-
-def _nets_of(store: RunStore, run_id: str, finished: bool) -> list[AloneNet]:
-    ledger = store.ledger(run_id)
-    shas = {artifact.name: artifact.sha256 for artifact in ledger.artifacts()}
-    if SUMMARY_FILE not in shas:
-        return []
-    try:
-        summary = _summary(_Read(shas[SUMMARY_FILE], ledger))
-        return [
-            AloneNet(
-                f"alone:{run_id}:{int(net['index'])}", run_id, int(net["index"]), int(net["seed"]), str(summary["supernet"]),
-                str(summary["sha256"]), str(summary["arch_id"]), int(summary["training"]["epochs"]),
-                float(summary["training"]["learning_rate"]), float(net["accuracy"]), float(net["test_accuracy"]),
-                dict(summary["inside"]), float(net["seconds"]), int(summary["asked"]), finished,
-            )
-            for net in summary["nets"]
-            if net_file(net["index"]) in shas
-        ]  # fmt: skip
-    except DamagedArtifact:
-        # The check command names it; a list goes on without it.
-        return []
-
-
-class _Read:
-    """Hashable by the file's hash alone, so that a summary is read once."""
-
-    def __init__(self, sha256: str, ledger: Ledger) -> None:
-        self.sha256, self.ledger = sha256, ledger
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Read) and self.sha256 == other.sha256
-
-    def __hash__(self) -> int:
-        return hash(self.sha256)
-
-
-@lru_cache(maxsize=256)
-def _summary(read: _Read) -> Mapping[str, Any]:
-    summary: Mapping[str, Any] = json.loads(read.ledger.artifact(SUMMARY_FILE))
-    return summary
-
-
-def load_alone(store: RunStore, run_id: str, index: int) -> nn.Sequential:
-    """A network trained alone, in eval mode. Loads torch.
-
-    Raises:
-        NotFound: there is no such network.
-        DamagedArtifact: its file has changed.
-        InvalidInput: the file holds something else.
-    """
-    from core.export.plain_net import load_net
-
-    net, about = load_net(store.ledger(run_id).artifact(net_file(index)))
-    if "seed" not in about:
-        raise InvalidInput("This file is not a network that was trained alone.")
-    return net

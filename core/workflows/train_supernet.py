@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import InvalidInput, NotFound
+from core.library.measuring import DataChoice
+from core.library.presets import PRESETS
+from core.library.supernets import SUPERNET_FILE
 from core.records import Progress
 from core.training.config import TrainingConfig
-from core.workflows.library import SUPERNET_FILE
-from core.workflows.measuring import DataChoice
-from core.workflows.presets import PRESETS
 
 if TYPE_CHECKING:
     from core.datasets.base import Dataset

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.evaluation.objectives import OBJECTIVES, objective
+from core.library.networks import is_model_id
+from core.objectives.base import OBJECTIVES, objective
 from core.pareto import Constraint
-from core.workflows.models import is_model_id
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _BOUND = re.compile(r"([a-z_]{1,40})(>=|<=)([0-9.eE+-]{1,24})")

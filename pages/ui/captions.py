@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import for_figure, for_markdown
+from core.library import supernets
+from core.library.fronts import Front
+from core.library.supernets import SupernetEntry
 from core.plots.style import format_count
-from core.workflows import library
-from core.workflows.front_view import Front
-from core.workflows.library import SupernetEntry
+from core.text import for_figure, for_markdown
 from pages.ui import resources
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def table_of(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame 
         count = resources.store().count_measurements(run_id)
         return run_id, f"{run_id}-{count}", resources.search_table(run_id, count, entry)
     try:
-        return "", entry.revision, library.table(entry)
+        return "", entry.revision, supernets.table(entry)
     except CoreError as error:
         st.warning(for_markdown(error, 600))
         return "", entry.revision, None

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.evaluation.objectives import OBJECTIVES, objective
+from core.library.supernets import SupernetEntry
+from core.objectives.base import OBJECTIVES, objective
 from core.pareto import Constraint
-from core.plots.names import display_name
 from core.plots.style import format_value
 from core.records import Objective
-from core.workflows.library import SupernetEntry
+from core.text import display_name
 from pages.ui import state
 from pages.ui.address import View
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import for_markdown
 from core.plots.style import format_seconds
 from core.records import Run, RunState
+from core.text import for_markdown
 from pages.ui import resources
 
 KINDS = {

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.errors import CoreError
+from core.library import fronts as front_view
+from core.library import supernets
+from core.library.networks import ModelInfo, suggestions
+from core.library.supernets import SupernetEntry
 from core.pareto import Constraint
-from core.plots.names import for_markdown
 from core.settings import settings
 from core.spaces import Arch
-from core.workflows import front_view, library
-from core.workflows.library import SupernetEntry
-from core.workflows.models import ModelInfo, suggestions
+from core.text import for_markdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def downloader(entry: SupernetEntry, arch: Arch, export_format: str) -> Callable
     """
 
     def make() -> bytes:
-        from core.workflows import extract_subnet
+        from core.library import extract_subnet
 
         return extract_subnet.download(entry, arch, export_format).data
 
@@ -127,7 +128,7 @@ def downloader(entry: SupernetEntry, arch: Arch, export_format: str) -> Callable
 
 def entries() -> list[SupernetEntry]:
     """Every supernet, shipped ones first."""
-    return library.entries(store_or_none())
+    return supernets.entries(store_or_none())
 
 
 def suggested(entry: SupernetEntry) -> list[ModelInfo]:

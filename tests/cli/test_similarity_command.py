@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.workflows.compare_models import Question, compare_models
-from core.workflows.models import load_model
+from core.library.networks import load_model
+from core.views.compare_models import Question, compare_models
 
 A, B = "subnet:digits-cnn:000000000000", "subnet:digits-cnn:311131113111"
 

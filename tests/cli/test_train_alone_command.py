@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.workflows.presets import PRESETS
+from core.library.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = "311131113111"

@@ -11,16 +11,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.errors import InvalidInput
+from core.library.networks import load_model
+from core.networks import blocks as plain
+from core.networks.cut import removable_groups
+from core.networks.masks import allocate, applied, density, exponential_schedule, hold, iterative, like_layers
+from core.networks.units import units_of
 from core.pruning.criteria import CRITERIA, Batch, UnitCriterion, WeightCriterion, create
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.criteria.gradients import trainable_copy
 from core.pruning.criteria.synflow import linearized
-from core.pruning.groups import units_of
-from core.pruning.masks import allocate, applied, density, exponential_schedule, hold, iterative, like_layers
-from core.pruning.surgery import removable_groups
-from core.supernets import plain
 from core.supernets.families import FAMILIES
-from core.workflows.models import load_model
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 

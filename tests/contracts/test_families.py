@@ -104,7 +104,7 @@ def test_extracted_subnet_is_plain_and_owns_its_weights(net, images, archs) -> N
     for arch in archs:
         subnet = net.extract(arch, net.calibrate(arch, images[:CALIBRATION]))
         for module in subnet.modules():
-            assert type(module).__module__.startswith(("torch.nn.", "core.supernets.plain")), type(module)
+            assert type(module).__module__.startswith(("torch.nn.", "core.networks.blocks")), type(module)
         assert not own & {t.untyped_storage().data_ptr() for t in subnet.state_dict().values()}
         assert not subnet.training
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from core.errors import InvalidInput
-from core.export.plain_net import dump_net, load_net
+from core.networks.chain import dump_net, load_net
+from core.networks.cut import compact
+from core.networks.masks import density
 from core.pruning.criteria.base import prunable_weights
-from core.pruning.masks import density
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
 from core.pruning.pruners.creating import create_pruner, pruner_class, pruner_infos
 from core.pruning.retraining import settle, train_masked
-from core.pruning.surgery import compact
 from core.records import Progress
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.workflows import library
+from core.library import supernets
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.test_main_job import browser, click_point, page, server, wait_for_chart  # noqa: F401
 
@@ -94,7 +94,7 @@ def test_what_the_browser_downloads(
         page.locator(".st-key-download-bundle button").click()
     assert picked in caught.value.suggested_filename
     result = predict(outside, Path(caught.value.path()).read_bytes(), tmp_path, images)
-    table = library.table(library.find(None, "digits-cnn")).set_index("arch_id")
+    table = supernets.table(supernets.find(None, "digits-cnn")).set_index("arch_id")
     assert result["accuracy"] == table.loc[picked, "test_accuracy"]
     assert result["n"] == 359
     assert f"{100 * result['accuracy']:.1f}" in shown
@@ -102,7 +102,7 @@ def test_what_the_browser_downloads(
 
 @pytest.mark.parametrize("n", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_random_subnets_from_the_command_line(n: int, outside: str, images: Path, tmp_path: Path) -> None:
-    table = library.table(library.find(None, "digits-cnn")).set_index("arch_id")
+    table = supernets.table(supernets.find(None, "digits-cnn")).set_index("arch_id")
     for index in np.random.default_rng(11).choice(len(table), n, replace=False):
         arch_id = table.index[index]
         folder = tmp_path / arch_id

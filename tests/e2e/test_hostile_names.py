@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core.library import supernets
 from core.records import Measurement, RunState
 from core.settings import ASSETS
 from core.store import RunStore
-from core.workflows import library
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 from tests.plots.test_number_formats import HOSTILE
 
@@ -30,7 +30,7 @@ MORE = [
 def fill(home: Path) -> str:
     """A store full of hostile names; returns the id of a supernet that has one."""
     with RunStore(f"sqlite:///{home / 'paretoscope.db'}", home) as store:
-        entry = library.find(None, "digits-cnn")
+        entry = supernets.find(None, "digits-cnn")
         for name in [*HOSTILE, *MORE]:
             shown = name.replace("\x00", "")[:80] or "x"
             run_id = store.create_run(

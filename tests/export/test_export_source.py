@@ -17,7 +17,8 @@ from core.errors import CoreError
 from core.export.exporting import export_subnet
 from core.export.python_source import PythonSource
 from core.export.source_code import block_classes, rebuild, write_source
-from core.supernets import FAMILIES, plain
+from core.networks import blocks as plain
+from core.supernets import FAMILIES
 from tests.export.subnets import subnet
 
 families = pytest.mark.parametrize("family", FAMILIES.names())

@@ -8,15 +8,15 @@ import torch
 
 from core.export.exporting import export_subnet
 from core.export.subnet import extract_subnet
-from core.workflows import library
+from core.library import supernets
 
 N = 200
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    entry = library.find(None, "digits-cnn")
-    return library.load(entry), library.dataset(entry)
+    entry = supernets.find(None, "digits-cnn")
+    return supernets.load(entry), supernets.dataset(entry)
 
 
 def test_in_place_extracted_and_onnx_agree(shipped) -> None:

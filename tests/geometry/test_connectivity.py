@@ -11,11 +11,11 @@ from core.datasets import load_dataset
 from core.errors import InvalidInput
 from core.geometry.alignment import match_activations, match_weights
 from core.geometry.connectivity import Curve, Judge, curve, mixture, plane, stage_parameters
-from core.pruning.groups import permute, unit_groups
+from core.library.networks import load_model
+from core.networks import blocks as plain
+from core.networks.units import permute, unit_groups
 from core.seeding import stream
-from core.supernets import plain
 from core.supernets.families import FAMILIES
-from core.workflows.models import load_model
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 

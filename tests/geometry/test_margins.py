@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from core.errors import InvalidInput
-from core.geometry.heads import penultimate, weight_and_bias
 from core.geometry.margins import by_class, margins
+from core.networks.heads import penultimate, weight_and_bias
 from core.supernets.families import FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted

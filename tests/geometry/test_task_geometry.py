@@ -9,8 +9,8 @@ from torch import nn
 
 from core.errors import InvalidInput
 from core.geometry.complexity import Features, complexity, dictionary, v_information
-from core.geometry.heads import last_linear, penultimate, weight_and_bias
 from core.geometry.task_alignment import align, baseline, decodability, one_hot, ridge
+from core.networks.heads import last_linear, penultimate, weight_and_bias
 from core.supernets.families import FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted

@@ -7,10 +7,11 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.library.alone import KIND
+from core.library.presets import PRESETS
 from core.records import RunState
 from core.workflows import train_alone
-from core.workflows.presets import PRESETS
-from core.workflows.train_alone import KIND, Request
+from core.workflows.train_alone import Request
 from pages.ui import resources
 
 ARCH = "201020001010"
@@ -20,8 +21,8 @@ def alone_app(model_id: str, other: str, measure: str = "cka") -> AppTest:
     def script(model_id: str, other: str, measure: str) -> None:
         import streamlit as st
 
-        from core.workflows.activations import ProbeChoice
-        from core.workflows.models import describe
+        from core.library.activations import ProbeChoice
+        from core.library.networks import describe
         from pages.ui import resources
         from pages.ui.similarity.alone_panel import panel
         from pages.ui.similarity.selection import Compared

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.evaluation.objectives import OBJECTIVES
+from core.objectives.base import OBJECTIVES
 from pages.ui.address import View, format_view, parse
 from tests.pages.conftest import PAGES, ROOT
 

@@ -11,10 +11,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.export import EXPORTERS
-from core.workflows import library
-from pages.ui.front_chart import picked_id
-from pages.ui.front_table import csv_bytes
-from pages.ui.subnet_card import SUFFIXES
+from core.library import supernets
+from pages.ui.front.chart import picked_id
+from pages.ui.front.subnet_card import SUFFIXES
+from pages.ui.front.table import csv_bytes
 
 Open = Callable[..., AppTest]
 
@@ -49,8 +49,8 @@ def test_the_exact_front_is_drawn_with_ids(open_page: Open) -> None:
     app = open_page("front")
     drawn = traces(app)
     assert {"dominated", "front"} <= set(drawn)
-    entry = library.find(None, "digits-cnn")
-    table = library.table(entry)
+    entry = supernets.find(None, "digits-cnn")
+    table = supernets.table(entry)
     assert table is not None
     assert set(drawn["front"]["customdata"]) <= set(table["arch_id"])
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.library import supernets
 from core.records import Measurement, RunState
 from core.settings import ASSETS
-from core.workflows import library
 from pages.ui import resources
 from tests.pages.conftest import PAGES
 from tests.plots.test_number_formats import HOSTILE
@@ -47,7 +47,7 @@ def test_what_if_measures_what_no_table_has(open_page: Open) -> None:
     [run] = resources.store().list_runs()
     wait(app, run.run_id)
     front = open_page("front", supernet="digits-cnn", run=run.run_id)
-    table = resources.search_table(run.run_id, 8, library.find(None, "digits-cnn"))
+    table = resources.search_table(run.run_id, 8, supernets.find(None, "digits-cnn"))
     before = len(table)
     for name in ("width1", "width2", "width3"):
         chooser = next(
@@ -68,7 +68,7 @@ def test_a_search_for_one_objective_is_explained(open_page: Open) -> None:
     run_id = store.create_run(
         "search_front", {"supernet": "digits-cnn", "objectives": ["accuracy"]}, title="one"
     )
-    entry = library.find(store, "digits-cnn")
+    entry = supernets.find(store, "digits-cnn")
     store.ledger(run_id).add_measurements(0, [Measurement(entry.space.largest, {"accuracy": 0.9})])
     store.set_state(run_id, RunState.DONE)
     assert open_page("front", supernet="digits-cnn", run=run_id).info

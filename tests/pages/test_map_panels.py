@@ -10,11 +10,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.library import model_map, supernets
+from core.library.model_map import MapChoice
+from core.library.networks import MOST_MODELS
 from core.records import RunState
-from core.workflows import library, model_map
 from core.workflows.map_models import RESULT_FILE
-from core.workflows.model_map import MapChoice
-from core.workflows.models import MOST_MODELS
 from pages.ui import resources
 
 A, B = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
@@ -26,8 +26,8 @@ def panel_app(name: str, **changes: str) -> AppTest:
 
         import streamlit as st
 
-        from core.workflows.activations import ProbeChoice
-        from core.workflows.models import describe
+        from core.library.activations import ProbeChoice
+        from core.library.networks import describe
         from pages.ui.similarity.selection import Compared
 
         st.session_state.setdefault("session", "test")
@@ -75,7 +75,7 @@ def test_a_clicked_dot_becomes_b() -> None:
 def test_a_click_too_many_takes_the_place_of_b() -> None:
     page = Path(__file__).parents[2] / "pages" / "similarity.py"
     app = AppTest.from_file(str(page), default_timeout=90).run()
-    dots = model_map.members(library.find(None, "digits-cnn"), MapChoice(supernet="digits-cnn"))
+    dots = model_map.members(supernets.find(None, "digits-cnn"), MapChoice(supernet="digits-cnn"))
     for dot in dots[: MOST_MODELS + 2]:
         app.session_state["sim-pick-b"] = dot
         app.run()
@@ -104,7 +104,7 @@ def test_umap_is_a_job_and_found_again() -> None:
     store = resources.store()
     [run] = store.list_runs()
     assert run.kind == "map_models"
-    assert run.params["revision"] == library.find(None, "digits-cnn").revision
+    assert run.params["revision"] == supernets.find(None, "digits-cnn").revision
     ended = resources.jobs().wait(run.run_id, 120)
     assert ended.state is RunState.DONE, ended.message
     app.run()

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from core.library.pruned import list_pruned
 from core.plots.pictures import image_strip
 from core.settings import settings
 from core.store import RunStore
-from core.workflows.pruned_models import list_pruned
-from core.workflows.pruning_detail import images_of
-from core.workflows.pruning_view import pruning_view
+from core.views.pruning import pruning_view
+from core.views.pruning_detail import images_of
 from pages.ui.pruning.panels import _PANELS, EXPERIMENTS
 from pages.ui.pruning.start_form import CONTROLS
 from pages.ui.pruning.view_state import Asked, format_view, parse

@@ -195,7 +195,7 @@ def test_a_supernet_whose_data_are_missing_says_so(open_page: Open, monkeypatch:
 
     monkeypatch.setattr(DATASETS.get("fashion_mnist"), "read", missing)
     monkeypatch.setattr("core.datasets.loading._loaded", OrderedDict())
-    monkeypatch.setattr("core.workflows.models._models", OrderedDict())
+    monkeypatch.setattr("core.library.networks._models", OrderedDict())
     app = open_page("similarity")
     app.query_params["models"] = "subnet:fashion-cnn:000000000000,subnet:fashion-cnn:211121112111"
     app.run()

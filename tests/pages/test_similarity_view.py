@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.workflows.activations import ProbeChoice
-from core.workflows.models import describe
+from core.library.activations import ProbeChoice
+from core.library.networks import describe
 from pages.ui.similarity.selection import Asked, Compared, changed_config, format_view, parse
 
 LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"

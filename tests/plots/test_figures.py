@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.evaluation.objectives import objective
+from core.objectives.base import objective
 from core.plots.curves import hypervolume_figure, training_figure
 from core.plots.diagram import contribution_rows, diagram_figure
 from core.plots.front import MOST_POINTS, MOST_SVG, front_figure

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.evaluation.objectives import objective
-from core.plots.names import LONGEST, display_name, for_cell, for_figure, for_markdown
+from core.objectives.base import objective
 from core.plots.style import axis_title, format_bytes, format_seconds, format_value
+from core.text import LONGEST, display_name, for_cell, for_figure, for_markdown
 
 
 @pytest.mark.parametrize(

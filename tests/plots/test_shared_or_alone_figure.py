@@ -18,7 +18,7 @@ from core.plots.shared_or_alone import (
     values_table,
 )
 from core.similarity.seed_spread import StageResult, Verdict
-from core.workflows.shared_or_alone import SharedOrAlone
+from core.views.shared_or_alone import SharedOrAlone
 from tests.plots.test_number_formats import HOSTILE
 
 NAN = math.nan

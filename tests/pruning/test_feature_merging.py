@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from core.errors import InvalidInput
+from core.library.networks import load_model
+from core.networks import blocks as plain
 from core.pruning.feature_merging import fold, merge_features, mergeable_groups
-from core.supernets import plain
-from core.workflows.models import load_model
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 

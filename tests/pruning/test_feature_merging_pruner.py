@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.errors import InvalidInput
+from core.library.networks import load_model
 from core.pruning.feature_merging import fold, merge_features
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
@@ -16,7 +17,6 @@ from core.pruning.pruners.feature_merging import remeasure
 from core.pruning.retraining import settle, train_masked
 from core.training.alone import accuracy
 from core.training.config import TrainingConfig
-from core.workflows.models import load_model
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 

@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from core.errors import InvalidInput
+from core.library.networks import load_model
+from core.networks import blocks as plain
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
 from core.pruning.pruners.creating import create_pruner
 from core.pruning.pruners.layer_ticket import block_scores, fewest_blocks, removable_blocks, without_blocks
-from core.supernets import plain
 from core.training.alone import fresh_like
 from core.training.config import TrainingConfig
-from core.workflows.models import load_model
 from tests.helpers.nets import random_dataset
 
 DATA = random_dataset(48)

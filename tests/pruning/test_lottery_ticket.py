@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput
+from core.networks.masks import density
 from core.pruning.criteria.base import prunable_weights
-from core.pruning.masks import density
 from core.pruning.pruners.base import Pruned, PruningTask, sparsity_of
 from core.pruning.pruners.creating import create_pruner
 from core.pruning.retraining import train_masked

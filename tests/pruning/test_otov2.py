@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from core.networks.cut import compact, masked, removable_groups, unit_masks
 from core.pruning import dhspg
 from core.pruning.dhspg import DHSPG, Pull, UnitIndex, project, redundancy
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of
 from core.pruning.pruners.creating import create_pruner
-from core.pruning.surgery import compact, masked, removable_groups, unit_masks
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
 from tests.helpers.nets import random_dataset

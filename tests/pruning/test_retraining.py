@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from core.errors import CoreError
+from core.networks.masks import allocate, applied
 from core.pruning.criteria.base import prunable_weights
-from core.pruning.masks import allocate, applied
 from core.pruning.retraining import settle, train_masked
 from core.training.alone import fresh_like
 from core.training.config import TrainingConfig

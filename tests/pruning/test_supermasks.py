@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import InvalidInput
+from core.networks.masks import applied
 from core.pruning.criteria.base import prunable_weights
-from core.pruning.masks import applied
 from core.pruning.pruners.base import Pruned, PruningTask
 from core.pruning.pruners.creating import create_pruner
 from core.pruning.supermasks import Supermask, random_weights, straight_through, top_k

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.library.networks import load_model
 from core.pruning.experiments.base import Experiment, Row, create_experiment
 from core.pruning.experiments.comparing import at, difference
 from core.pruning.experiments.lottery_tickets import RANDOM, REDRAWN, TICKET
 from core.pruning.pruners.base import PruningTask
-from core.workflows.models import load_model
 from core.workflows.train_alone import Request, settings_for
 from tests.helpers.pruning import LARGEST
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from core.errors import InvalidInput
+from core.networks.cut import compact, removable_groups
 from core.pruning.pruners.base import weight_count
-from core.pruning.surgery import compact, removable_groups
 from core.pruning.unit_allocation import LEAST, UnitWeights, keep_units
 from core.seeding import stream
 from core.supernets.families import FAMILIES

@@ -15,13 +15,14 @@ import pytest
 
 from core.errors import InvalidInput, NotFound
 from core.evaluation import evaluator
+from core.library import measuring, supernets
+from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.records import Measurement
 from core.settings import settings
 from core.store import MemoryLedger, RunStore
 from core.supernets.elastic_cnn import GroupConfig
 from core.supernets.files import dump_supernet
-from core.workflows import evaluate_table, library, measuring, search_front
-from core.workflows.library import TABLE_FILE, SupernetEntry
+from core.workflows import evaluate_table, search_front
 from tests.helpers.nets import small_cnn
 
 OBJECTIVES = ["accuracy", "macs"]
@@ -50,11 +51,11 @@ def table(file: Path) -> bytes:
 @pytest.fixture
 def entry(file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch) -> SupernetEntry:
     """The supernet with its table, found under its name."""
-    plain = library.resolve(None, str(file))
+    plain = supernets.resolve(None, str(file))
     known = SupernetEntry(
         "tiny", "Tiny", "trained", plain.sha256, plain.header, plain.read, lambda: table, None, "t"
     )
-    monkeypatch.setattr(library, "resolve", lambda store, name: known)
+    monkeypatch.setattr(supernets, "resolve", lambda store, name: known)
     return known
 
 
@@ -65,8 +66,8 @@ def searched(request: search_front.Request) -> list[Measurement]:
 
 
 def test_the_table_holds_every_architecture_with_every_objective(file: Path, table: bytes) -> None:
-    space = library.resolve(None, str(file)).space
-    frame = library.parse_table(table, space)
+    space = supernets.resolve(None, str(file)).space
+    frame = supernets.parse_table(table, space)
     assert frame["arch_id"].tolist() == space.arch_ids(space.array())
     for name in evaluate_table.EVERYTHING:
         assert frame[name].notna().all()
@@ -77,7 +78,7 @@ def test_the_table_holds_every_architecture_with_every_objective(file: Path, tab
 def test_searching_by_measuring_agrees_with_the_table(
     file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = library.resolve(None, str(file)).space
+    space = supernets.resolve(None, str(file)).space
     calls: list[int] = []
     real = evaluator.evaluate
     monkeypatch.setattr(
@@ -88,7 +89,7 @@ def test_searching_by_measuring_agrees_with_the_table(
     )
     assert calls == [8, 8, 4]
     assert {str(m.source) for m in found} == {"measured"}
-    frame = library.parse_table(table, space).set_index("arch_id")
+    frame = supernets.parse_table(table, space).set_index("arch_id")
     for m in found:
         assert m.values == frame.loc[space.arch_id(m.arch), OBJECTIVES].to_dict()
 
@@ -129,7 +130,7 @@ def test_the_reference_is_no_accuracy_and_beyond_the_largest_cost(entry: Superne
     )
     list(search_front.run(request, ledger))
     summary = json.loads(ledger.artifact(search_front.SUMMARY_FILE))
-    largest = library.costs(entry).macs(np.array([entry.space.largest], np.uint8))[0]
+    largest = supernets.costs(entry).macs(np.array([entry.space.largest], np.uint8))[0]
     assert summary["reference"] == {"accuracy": 0.0, "macs": pytest.approx(1.1 * largest), "loss": 9.0}
     bad = request.model_copy(update={"reference": {"params": 1.0}})
     with pytest.raises(InvalidInput, match="params"):
@@ -137,7 +138,7 @@ def test_the_reference_is_no_accuracy_and_beyond_the_largest_cost(entry: Superne
 
 
 def test_counted_objectives_need_no_data(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "dataset", lambda entry: pytest.fail("the data were loaded"))
+    monkeypatch.setattr(supernets, "dataset", lambda entry: pytest.fail("the data were loaded"))
     request = search_front.Request(
         supernet=str(file), objectives=["macs", "params"], budget=10, config=CONFIG
     )

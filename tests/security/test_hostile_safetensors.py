@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput, NotFound
-from core.supernets import safe_files
-from core.supernets.safe_files import load_tensors, read_header, refuse_reason
+from core.networks import untrusted_files as safe_files
+from core.networks.untrusted_files import load_tensors, read_header, refuse_reason
 from tests.security.hostile_files import entry, plain_sentence, safetensors
 
 EIGHT = b"\0" * 8
@@ -206,7 +206,7 @@ def test_every_honest_header_length_passes_the_pickle_check():
 
 
 def test_reading_weights_imports_no_torch():
-    code = "import sys; import core.supernets.safe_files; print('torch' in sys.modules, 'safetensors' in sys.modules)"
+    code = "import sys; import core.networks.untrusted_files; print('torch' in sys.modules, 'safetensors' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -20,7 +20,7 @@ from core.datasets.images import load_images
 from core.datasets.npz import images_from_npz
 from core.datasets.pictures import decode_picture
 from core.errors import InvalidInput
-from core.supernets.safe_files import load_tensors, refuse_reason
+from core.networks.untrusted_files import load_tensors, refuse_reason
 from tests.security.hostile_files import mutate, npz, picture, picture_zip, plain_sentence
 
 

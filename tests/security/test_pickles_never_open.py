@@ -21,7 +21,7 @@ import pytest
 
 from core.datasets.images import load_images
 from core.errors import InvalidInput
-from core.supernets.safe_files import load_tensors, read_header, refuse_reason
+from core.networks.untrusted_files import load_tensors, read_header, refuse_reason
 from tests.security.hostile_files import npy, npz_of, plain_sentence, raw_npy, safetensors
 
 # One per process: tests may run side by side.

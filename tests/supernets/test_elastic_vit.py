@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.supernets import plain
+from core.networks import blocks as plain
 from core.supernets.elastic_vit import (
     BlockStage,
     ElasticViT,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from core.library import supernets
+from core.library.activations import ProbeChoice, activations, layers, probe_of
+from core.library.networks import load_model, subnet_id
 from core.supernets.elastic_cnn import BlockStage, ElasticCNN, ElasticCNNConfig, GroupConfig
-from core.workflows import library
-from core.workflows.activations import ProbeChoice, activations, layers, probe_of
-from core.workflows.models import load_model, subnet_id
 
 
 def fresh() -> ElasticCNN:
@@ -48,7 +48,7 @@ def test_a_block_still_starts_as_its_shortcut() -> None:
 
 
 def test_the_shipped_supernet_has_no_dead_unit() -> None:
-    entry = library.find(None, "digits-cnn")
+    entry = supernets.find(None, "digits-cnn")
     model = load_model(None, subnet_id(entry, entry.space.arch_id(entry.space.largest)))
     probe = probe_of(model, ProbeChoice())
     for layer in layers(model):

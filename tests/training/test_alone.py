@@ -14,9 +14,10 @@ from safetensors.torch import load, save
 from torch import nn
 
 from core.errors import CoreError, DamagedArtifact, InvalidInput
-from core.export.plain_net import BLOCKS, KEY, blocks_of, build_net, dump_net, load_net
+from core.networks import blocks as plain
+from core.networks.chain import BLOCKS, KEY, blocks_of, build_net, dump_net, load_net
 from core.seeding import torch_seed
-from core.supernets import FAMILIES, plain
+from core.supernets import FAMILIES
 from core.supernets.base import Supernet
 from core.training import alone, checkpoint, plain_epochs
 from core.training.alone import fresh_like, recalibrate, train_alone

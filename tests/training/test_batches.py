@@ -84,3 +84,11 @@ def test_flips_mirror_about_half_of_the_images() -> None:
             assert torch.equal(left, ~right)
             mirrored, total = mirrored + int(right.sum()), total + len(x)
     assert 0.44 < mirrored / total < 0.56
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_batches_are_laid_out_channels_first(shift: int, flip: bool) -> None:
+    # Channels last crashes oneDNN's AVX2 kernels on nets with few channels.
+    for x, _ in epoch_batches(numbered(), 16, 0, 0, shift=shift, flip=flip):
+        assert x.stride() == (36, 36, 6, 1)

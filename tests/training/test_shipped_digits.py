@@ -8,10 +8,11 @@ import torch
 
 from core.datasets import load_dataset
 from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.library import supernets
+from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
 from core.supernets.files import load_supernet
-from core.workflows import library, train_supernet
-from core.workflows.library import SUPERNET_FILE
+from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, preset_request
 
 LEAST_LARGEST, LEAST_SMALLEST, LEAST_SPREAD = 0.97, 0.70, 0.15
@@ -24,8 +25,8 @@ def assert_promised(smallest: float, largest: float, every: np.ndarray) -> None:
 
 
 def test_the_shipped_table_covers_the_space_and_keeps_the_promise() -> None:
-    entry = library.find(None, "digits-cnn")
-    table = library.table(entry)
+    entry = supernets.find(None, "digits-cnn")
+    table = supernets.table(entry)
     assert table is not None
     found = table.set_index("arch_id")["test_accuracy"]
     space = entry.space
@@ -37,9 +38,9 @@ def test_the_shipped_table_covers_the_space_and_keeps_the_promise() -> None:
 
 def test_extracted_subnets_of_the_shipped_weights_score_what_the_table_says() -> None:
     """Plain torch layers, one subnet at a time: neither the evaluator nor the table's writer takes part."""
-    entry = library.find(None, "digits-cnn")
-    net, data, space = library.load(entry), library.dataset(entry), entry.space
-    table = library.table(entry)
+    entry = supernets.find(None, "digits-cnn")
+    net, data, space = supernets.load(entry), supernets.dataset(entry), entry.space
+    table = supernets.table(entry)
     assert table is not None
     found = table.set_index("arch_id")
     calibration = torch.from_numpy(data.calibration.x)

@@ -15,13 +15,13 @@ from core.cli import tables
 from core.datasets import load_dataset
 from core.errors import InvalidInput, NotFound
 from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.library.presets import PRESETS
+from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
 from core.supernets.files import load_supernet
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
-from core.workflows.library import SUPERNET_FILE
-from core.workflows.presets import PRESETS
 from core.workflows.train_supernet import Request, preset_request, with_settings
 from tests.training.small import RecordingLedger, digest
 
@@ -113,7 +113,7 @@ def test_presets_are_valid_requests_of_spaces_that_can_be_built(preset: str, str
 
 def test_presets_load_without_torch() -> None:
     code = (
-        "import sys\nfrom core.workflows.train_supernet import preset_request, Request\nfrom core.workflows.presets import PRESETS\n"
+        "import sys\nfrom core.workflows.train_supernet import preset_request, Request\nfrom core.library.presets import PRESETS\n"
         "Request.model_validate(preset_request('digits-cnn'))\nassert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

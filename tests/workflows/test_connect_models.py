@@ -7,11 +7,11 @@ import json
 import pytest
 
 from core.errors import InvalidInput
+from core.library.activations import ProbeChoice
+from core.library.networks import describe, load_model
 from core.store import MemoryLedger
-from core.workflows import mixing_view
-from core.workflows.activations import ProbeChoice
+from core.views import mixing as mixing_view
 from core.workflows.connect_models import RESULT_FILE, Request, run
-from core.workflows.models import describe, load_model
 
 A, B = "subnet:digits-cnn:111011100110", "subnet:digits-cnn:311131113111"
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput
+from core.library import model_map, supernets
+from core.library.activations import ProbeChoice, activations, layers, probe_of
+from core.library.model_map import Distances, MapChoice
+from core.library.networks import load_model
 from core.similarity.base import between, create
 from core.store import MemoryLedger
-from core.workflows import library, map_models, model_map
-from core.workflows.activations import ProbeChoice, activations, layers, probe_of
+from core.workflows import map_models
 from core.workflows.map_models import RESULT_FILE, Request, read_map, run
-from core.workflows.model_map import Distances, MapChoice
-from core.workflows.models import load_model
 
 PROBE = ProbeChoice(n=80)
 LARGEST = "subnet:digits-cnn:311131113111"
@@ -26,12 +27,12 @@ def choice(**changes: object) -> MapChoice:
 
 
 @pytest.fixture(scope="module")
-def entry() -> library.SupernetEntry:
-    return library.find(None, "digits-cnn")
+def entry() -> supernets.SupernetEntry:
+    return supernets.find(None, "digits-cnn")
 
 
 @pytest.fixture(scope="module")
-def found(entry: library.SupernetEntry) -> Distances:
+def found(entry: supernets.SupernetEntry) -> Distances:
     return model_map.distances(None, entry, choice())
 
 
@@ -51,13 +52,13 @@ def test_distances_are_those_of_the_measure(found: Distances) -> None:
         assert found.values[i, j] == pytest.approx(between(x, y, create("angular")).value, abs=1e-6)
 
 
-def test_a_larger_sample_holds_the_smaller_one(entry: library.SupernetEntry) -> None:
+def test_a_larger_sample_holds_the_smaller_one(entry: supernets.SupernetEntry) -> None:
     small, large = (model_map.members(entry, choice(sample=k)) for k in (5, 30))
     assert set(small) < set(large)
     assert model_map.members(entry, choice(sample=5, seed=1)) != small
 
 
-def test_choosing_a_dot_leaves_the_map_as_it_is(entry: library.SupernetEntry) -> None:
+def test_choosing_a_dot_leaves_the_map_as_it_is(entry: supernets.SupernetEntry) -> None:
     plain = model_map.settled(entry, choice())
     on_it = model_map.members(entry, plain)
     assert model_map.settled(entry, choice(models=(on_it[3], on_it[-1]))) == plain
@@ -71,27 +72,27 @@ def test_choosing_a_dot_leaves_the_map_as_it_is(entry: library.SupernetEntry) ->
     assert set(forward.models) == set(other)
 
 
-def test_a_network_that_is_gone_is_left_out(entry: library.SupernetEntry) -> None:
+def test_a_network_that_is_gone_is_left_out(entry: supernets.SupernetEntry) -> None:
     asked = choice(models=("subnet:nowhere:0", LARGEST), sample=2)
     result = model_map.distances(None, entry, asked)
     assert set(result.left_out) == {"subnet:nowhere:0"}
     assert LARGEST in result.model_ids
 
 
-def test_wide_layers_say_what_to_do(entry: library.SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_layers_say_what_to_do(entry: supernets.SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_map, "MOST_UNITS", 3)
     with pytest.raises(InvalidInput, match="choose pooled"):
         model_map.distances(None, entry, choice(sample=1))
 
 
-def test_a_map_of_nothing_is_refused(entry: library.SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_of_nothing_is_refused(entry: supernets.SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_map, "_always", lambda *_: ())
     with pytest.raises(InvalidInput, match="at least two"):
         model_map.distances(None, entry, choice(models=(LARGEST,), seed=99))
 
 
-def test_colors_are_the_tables(entry: library.SupernetEntry, found: Distances) -> None:
-    table = library.table(entry)
+def test_colors_are_the_tables(entry: supernets.SupernetEntry, found: Distances) -> None:
+    table = supernets.table(entry)
     assert table is not None
     indexed = table.set_index("arch_id")
     accuracy = model_map.colors(None, entry, found, "accuracy")
@@ -109,13 +110,13 @@ def test_colors_are_the_tables(entry: library.SupernetEntry, found: Distances) -
     assert "not used" in options
 
 
-def test_a_foreign_network_has_no_color(entry: library.SupernetEntry) -> None:
+def test_a_foreign_network_has_no_color(entry: supernets.SupernetEntry) -> None:
     strange = Distances(("alone:r:0", "subnet:other:1"), ("a", "b"), ("", ""), np.zeros((2, 2)), {})
     assert np.isnan(model_map.colors(None, entry, strange, "accuracy")).all()
     assert model_map.colors(None, entry, strange, entry.space.names[0]) == ["another supernet"] * 2
 
 
-def test_a_supernet_that_changed_is_not_drawn_as_the_old_one(entry: library.SupernetEntry) -> None:
+def test_a_supernet_that_changed_is_not_drawn_as_the_old_one(entry: supernets.SupernetEntry) -> None:
     asked = request(sample=0).model_copy(update={"revision": entry.revision})
     assert next(iter(run(asked, MemoryLedger()))).fraction > 0
     with pytest.raises(InvalidInput, match="has changed"):

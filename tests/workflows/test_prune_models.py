@@ -13,12 +13,9 @@ from pydantic import ValidationError
 
 from core.errors import InvalidInput, NotFound
 from core.evaluation.robustness import predictions
-from core.pruning.criteria.base import prunable_weights
-from core.records import RunState
-from core.store import RunStore
-from core.workflows import prune_models
-from core.workflows.models import describe, load_model
-from core.workflows.pruned_models import (
+from core.library.benchmarks import CLEAN, corruption_names, evaluation_probe, load_margins
+from core.library.networks import describe, load_model
+from core.library.pruned import (
     SUMMARY_FILE,
     as_points,
     describe_pruned,
@@ -30,7 +27,10 @@ from core.workflows.pruned_models import (
     net_file,
     parents,
 )
-from core.workflows.pruning_evaluation import CLEAN, corruption_names, evaluation_probe, load_margins
+from core.pruning.criteria.base import prunable_weights
+from core.records import RunState
+from core.store import RunStore
+from core.workflows import prune_models
 from tests.helpers.pruning import LARGEST, METHODS, SMALLEST, new_run, pruned, small_request
 
 
@@ -119,7 +119,7 @@ def test_removed_weights_are_zero_and_the_compact_network_computes_the_same(
 
 
 def test_a_pruned_network_is_a_model(store: RunStore, run_id: str) -> None:
-    from core.workflows.compare_models import Question, compare_models
+    from core.views.compare_models import Question, compare_models
 
     filters = next(m for m in list_pruned(store, SMALLEST) if m.method == "l1_filters")
     info = describe(store, filters.model_id)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.units import Member, UnitGroup, units_of
 from core.pruning.criteria.base import CRITERIA, Batch, UnitCriterion, require_batch
 from core.pruning.criteria.gradients import loss_gradients, weights_of
-from core.pruning.groups import Member, UnitGroup, units_of
 from core.seeding import torch_seed
 
 

@@ -10,11 +10,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from core.networks.masks import Masks, allocate, like_layers
 from core.pruning.experiments import modular_addition
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
 from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference, percent
 from core.pruning.experiments.modular_addition import Point
-from core.pruning.masks import Masks, allocate, like_layers
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 from core.seeding import torch_seed

@@ -10,10 +10,10 @@ import torch
 from pydantic import Field, field_validator
 from torch import nn
 
+from core.networks.masks import like_layers
 from core.pruning.criteria.base import create
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
 from core.pruning.experiments.comparing import NOTHING, Difference, at, claim, compared, difference
-from core.pruning.masks import like_layers
 from core.pruning.pruners.base import PruningTask
 from core.pruning.retraining import train_masked
 from core.pruning.tickets import Ticket, find_tickets, levels

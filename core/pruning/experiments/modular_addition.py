@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import CoreError
-from core.pruning.masks import Masks
+from core.networks.masks import Masks
 from core.seeding import torch_seed
 
 _WIDTH, _HIDDEN = 500, 48

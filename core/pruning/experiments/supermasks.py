@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from core.datasets.base import Dataset, Split
+from core.networks.masks import Masks, applied
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
 from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference, percent
 from core.pruning.experiments.small_nets import fit, mlp, plain_config, prepared
-from core.pruning.masks import Masks, applied
 from core.pruning.pruners.base import PruningTask
 from core.pruning.supermasks import Supermask, random_weights
 from core.records import Progress

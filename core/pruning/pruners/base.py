@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.datasets.base import Dataset
-    from core.pruning.masks import Masks
-    from core.pruning.surgery import Kept
+    from core.networks.cut import Kept
+    from core.networks.masks import Masks
     from core.training.config import TrainingConfig
 
 PRUNERS = Registry("pruner", "core.pruning.pruners", "PRUNERS")
@@ -79,7 +79,7 @@ class Pruned:
 
     def compact(self) -> nn.Sequential:
         """The network after surgery; `net` itself where there is nothing to cut out."""
-        from core.pruning.surgery import compact
+        from core.networks.cut import compact
 
         return compact(self.net, self.kept) if self.kept else self.net
 

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.cut import masked, removable_groups, unit_masks
+from core.networks.masks import Masks, allocate, applied, iterative
 from core.pruning.criteria.base import (
     CRITERIA,
     Batch,
@@ -21,10 +23,8 @@ from core.pruning.criteria.base import (
     WeightCriterion,
     prunable_weights,
 )
-from core.pruning.masks import Masks, allocate, applied, iterative
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.retraining import settle
-from core.pruning.surgery import masked, removable_groups, unit_masks
 from core.pruning.unit_allocation import keep_units
 from core.records import Progress
 from core.seeding import stream

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import CoreError
-from core.pruning.masks import applied
+from core.networks.masks import applied
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import settle
 from core.pruning.supermasks import Supermask, random_weights

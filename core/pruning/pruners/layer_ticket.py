@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from core.errors import InvalidInput
+from core.networks import blocks as plain
 from core.pruning.criteria.base import Batch, WeightCriterion, create, prunable_weights
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.pruning.retraining import train_masked
 from core.records import Progress
 from core.seeding import stream
-from core.supernets import plain
 from core.training.alone import fresh_like, recalibrate
 
 _BATCH = 256

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.cut import removable_groups, unit_masks
+from core.networks.units import UnitGroup
 from core.pruning.dhspg import DHSPG, Pull
-from core.pruning.groups import UnitGroup
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import train_masked
-from core.pruning.surgery import removable_groups, unit_masks
 from core.pruning.unit_allocation import UnitWeights, keep_units
 from core.records import Progress
 from core.training.alone import fresh_like

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.networks.masks import applied, like_layers
 from core.pruning.criteria.base import create
-from core.pruning.masks import applied, like_layers
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.pruners.creating import create_pruner
 from core.pruning.retraining import settle

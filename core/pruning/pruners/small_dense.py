@@ -8,9 +8,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import InvalidInput
+from core.networks.cut import compact, removable_groups
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import train_masked
-from core.pruning.surgery import compact, removable_groups
 from core.pruning.unit_allocation import keep_units
 from core.records import Progress
 from core.training.alone import fresh_like

@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.plots.finished import finished
-from core.plots.names import display_name, for_markdown
 from core.plots.pruning_geometry import class_cosines, parallel_angles
-from core.workflows.pruning_detail import all_angles, class_means
-from core.workflows.pruning_samples import lines_of_classes
+from core.text import display_name, for_markdown
+from core.views.pruning_detail import all_angles, class_means
+from core.views.pruning_samples import lines_of_classes
 from pages.ui import resources
 from pages.ui.pruning.shown import Shown
 from pages.ui.pruning.table_view import row_label

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import display_name, for_markdown
+from core.library.networks import ModelInfo, describe, subnet_id
+from core.library.pruned import KIND, PrunedModel, list_pruned, require_prunable
+from core.library.supernets import SupernetEntry
 from core.records import Run
+from core.text import display_name, for_markdown
+from core.views.pruning import PruningView
 from core.workflows import evaluate_pruned
-from core.workflows.library import SupernetEntry
-from core.workflows.models import ModelInfo, describe, subnet_id
-from core.workflows.pruned_models import KIND, PrunedModel, list_pruned, require_prunable
-from core.workflows.pruning_view import PruningView
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.pruning import start_form, table_view, view_state

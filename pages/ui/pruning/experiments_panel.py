@@ -8,14 +8,14 @@ import streamlit as st
 from pydantic import ValidationError
 
 from core.errors import CoreError
+from core.library.networks import ModelInfo
 from core.plots.experiments import experiment_curves
 from core.plots.finished import finished
-from core.plots.names import display_name, for_markdown
 from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.records import Run
-from core.workflows.models import ModelInfo
+from core.text import display_name, for_markdown
+from core.views.experiments import curves
 from core.workflows.prune_experiment import KIND, read_experiment
-from core.workflows.pruning_experiments import curves
 from pages.ui import resources
 from pages.ui.forms import complaint, config_form
 from pages.ui.progress import active, all_runs, job_row, submit, watch

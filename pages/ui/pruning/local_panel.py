@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.library.benchmarks import benchmark_label
 from core.plots.finished import finished
 from core.plots.pruning_geometry import LocalData, class_lines, local_geometry
-from core.workflows.pruning_evaluation import benchmark_label
-from core.workflows.pruning_samples import means_by_class, placed
-from pages.ui.front_chart import picked_samples
+from core.views.pruning_samples import means_by_class, placed
+from pages.ui.front.chart import picked_samples
 from pages.ui.pruning import view_state
 from pages.ui.pruning.sample_strip import sample_strip
 from pages.ui.pruning.shown import Shown

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.evaluation.corruption_error import Redundancy
+from core.library.benchmarks import benchmark_label
 from core.plots.finished import finished
 from core.plots.pruning_map import benchmark_map, redundancy
-from core.workflows.pruning_evaluation import benchmark_label
-from core.workflows.pruning_map import PairMap, alike_benchmarks, pair_map
-from pages.ui.front_chart import picked_id
+from core.views.pruning_map import PairMap, alike_benchmarks, pair_map
+from pages.ui.front.chart import picked_id
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.pruning.table_view import row_label

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.evaluation.objectives import objective
-from core.plots.names import display_name, for_markdown
+from core.library import extract_pruned, extract_subnet
+from core.library.benchmarks import benchmark_label
+from core.library.pruned import PrunedModel
+from core.objectives.base import objective
 from core.plots.style import MINUS, format_bytes, format_value
-from core.workflows import extract_pruned, extract_subnet
-from core.workflows.pruned_models import PrunedModel
-from core.workflows.pruning_evaluation import benchmark_label
-from core.workflows.pruning_view import PruningView
+from core.text import display_name, for_markdown
+from core.views.pruning import PruningView
 from pages.ui import resources
+from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.pruning import view_state
 from pages.ui.pruning.table_view import row_label
-from pages.ui.subnet_card import SUFFIXES
 
 _COUNTED = (
     ("test_accuracy", "Accuracy, test", "measured, test images"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.workflows.pruning_view import rows_of_table
+from core.views.pruning import rows_of_table
 from pages.ui.pruning.shown import Shown
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import streamlit as st
 
-from core.workflows.models import ModelInfo
+from core.library.networks import ModelInfo
 from pages.ui.pruning import experiments_panel
 from pages.ui.pruning.shown import Shown
 

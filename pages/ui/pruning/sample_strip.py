@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import for_markdown
+from core.library.benchmarks import CLEAN, benchmark_label
 from core.plots.pictures import image_strip
-from core.workflows.pruning_detail import images_of
-from core.workflows.pruning_evaluation import CLEAN, benchmark_label
-from core.workflows.pruning_samples import fragility, sample_rows
+from core.text import for_markdown
+from core.views.pruning_detail import images_of
+from core.views.pruning_samples import fragility, sample_rows
 from pages.ui import resources
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown

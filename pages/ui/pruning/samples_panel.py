@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.benchmarks import benchmark_label
 from core.plots.finished import finished
-from core.plots.names import display_name, for_markdown
 from core.plots.pictures import image_strip
 from core.plots.pruning_geometry import fragility as fragility_figure
 from core.plots.pruning_samples import margin_lines, occlusion_figure
-from core.workflows.pruning_detail import SampleDetail, sample_detail
-from core.workflows.pruning_evaluation import benchmark_label
-from core.workflows.pruning_samples import Fragility, first_failures, fragility, margin_paths
+from core.text import display_name, for_markdown
+from core.views.pruning_detail import SampleDetail, sample_detail
+from core.views.pruning_samples import Fragility, first_failures, fragility, margin_paths
 from pages.ui import resources
 from pages.ui.pruning import view_state
 from pages.ui.pruning.sample_strip import sample_strip

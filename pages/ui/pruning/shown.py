@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.workflows.pruned_models import PrunedModel
-from core.workflows.pruning_view import PruningView
+from core.library.pruned import PrunedModel
+from core.views.pruning import PruningView
 
 
 @dataclass(frozen=True, eq=False)

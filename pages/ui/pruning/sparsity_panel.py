@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.plots.finished import finished
 from core.plots.pruning_collapse import PANELS, accuracy_curves, collapse_by_sparsity
-from core.workflows.pruning_view import SparsityLines, sparsity_lines
-from pages.ui.front_chart import picked_id
+from core.views.pruning import SparsityLines, sparsity_lines
+from pages.ui.front.chart import picked_id
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.setup import note

@@ -8,12 +8,12 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from core.plots.names import display_name, for_markdown
+from core.library.benchmarks import ATTACKS
+from core.library.networks import ModelInfo
+from core.library.pruned import KIND, TUNING_EPOCHS
 from core.pruning.pruners.creating import pruner_class, pruner_info, pruner_infos
-from core.workflows.models import ModelInfo
-from core.workflows.pruned_models import KIND, TUNING_EPOCHS
-from core.workflows.pruning_evaluation import ATTACKS
-from core.workflows.pruning_view import PruningView
+from core.text import display_name, for_markdown
+from core.views.pruning import PruningView
 from pages.ui.forms import complaint, config_form
 from pages.ui.progress import submit
 

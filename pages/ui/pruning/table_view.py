@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.library.benchmarks import ATTACKS, EPSILONS, benchmark_label
+from core.library.pruned import PrunedModel
 from core.plots.finished import finished
-from core.plots.names import display_name, for_markdown
 from core.plots.pruning_table import TableData, evaluation_table
+from core.text import display_name, for_markdown
+from core.views.pruning import PruningView, Table, missing, table
 from core.workflows import evaluate_pruned
-from core.workflows.pruned_models import PrunedModel
-from core.workflows.pruning_evaluation import ATTACKS, EPSILONS, benchmark_label
-from core.workflows.pruning_view import PruningView, Table, missing, table
-from pages.ui.front_chart import picked_id
+from pages.ui.front.chart import picked_id
 from pages.ui.progress import submit
 from pages.ui.pruning import view_state
 from pages.ui.setup import note

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.workflows.models import is_model_id
-from core.workflows.pruning_evaluation import CLEAN
+from core.library.benchmarks import CLEAN
+from core.library.networks import is_model_id
 from pages.ui import state
 
 _PREFIX = "pr-"

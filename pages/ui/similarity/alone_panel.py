@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import display_name, for_markdown
+from core.library import alone, supernets
+from core.library.alone import KIND, AloneNet
+from core.library.supernets import SupernetEntry
 from core.records import Run
 from core.similarity.base import MEASURES
-from core.workflows import library, train_alone
-from core.workflows.library import SupernetEntry
-from core.workflows.train_alone import KIND, AloneNet
+from core.text import display_name, for_markdown
+from core.workflows import train_alone
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.similarity.selection import DEFAULT_MEASURE, Compared
@@ -39,12 +40,12 @@ def _panel(view: Compared) -> None:
     store = resources.store_or_none()
     if store is None:
         return
-    entry = library.find(store, view.a.supernet_id)
+    entry = supernets.find(store, view.a.supernet_id)
     arch_id = view.a.arch_id
     st.markdown(
         f"**Does {for_markdown(entry.title)} {for_markdown(arch_id)} compute inside the supernet what it learns alone?**"
     )
-    nets = train_alone.list_alone(store, entry.supernet_id, arch_id)
+    nets = alone.list_alone(store, entry.supernet_id, arch_id)
     if not nets:
         st.caption(
             "The same architecture is trained from scratch with several seeds, on the same data and with the supernet's own "
@@ -136,7 +137,7 @@ def _settings(nets: Sequence[AloneNet]) -> str:
 
 def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
     from core.plots import shared_or_alone as plots
-    from core.workflows.shared_or_alone import shared_or_alone
+    from core.views.shared_or_alone import shared_or_alone
 
     measure = view.measure if MEASURES.get(view.measure).of == "activations" else DEFAULT_MEASURE
     answer = shared_or_alone(store, nets, measure, pooling=view.pooling, choice=view.probe)

@@ -10,19 +10,19 @@ import streamlit as st
 from pydantic import ValidationError
 
 from core.errors import CoreError
-from core.evaluation.objectives import objective
-from core.geometry.poolings import MEANINGS, POOLINGS
-from core.plots.names import display_name, for_markdown
+from core.library.activations import ProbeChoice
+from core.library.networks import MOST_MODELS, ModelInfo, describe, subnet_id
+from core.library.supernets import SupernetEntry
+from core.networks.poolings import MEANINGS, POOLINGS
+from core.objectives.base import objective
 from core.plots.style import format_value
 from core.registry import PluginInfo
 from core.similarity.base import MEASURES
-from core.workflows.activations import ProbeChoice
-from core.workflows.library import SupernetEntry
-from core.workflows.models import MOST_MODELS, ModelInfo, describe, subnet_id
+from core.text import display_name, for_markdown
 from pages.ui import resources
 from pages.ui.forms import complaint, config_form
 from pages.ui.progress import all_runs
-from pages.ui.search_views import measured
+from pages.ui.search.panels import measured
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Asked
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.networks import load_model
 from core.plots.finished import finished
-from core.plots.names import for_markdown
 from core.plots.task_geometry import cosine_figure
-from core.workflows.models import load_model
-from core.workflows.task_geometry import CollapseView, collapse_view
+from core.text import for_markdown
+from core.views.task_geometry import CollapseView, collapse_view
 from pages.ui import resources
+from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
-from pages.ui.subnet_card import html_table
 
 _ROWS = (
     ("NC1", "nc1", "spread inside classes against spread between them"),

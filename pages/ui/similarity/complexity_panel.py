@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.networks import Model, load_model
 from core.plots.finished import finished
-from core.plots.names import for_markdown
 from core.plots.pictures import image_strip
 from core.plots.task_geometry import complexity_figure, information_figure
-from core.workflows.models import Model, load_model
-from core.workflows.task_geometry import ComplexityView, complexity_view, remaining_widths
+from core.text import for_markdown
+from core.views.task_geometry import ComplexityView, complexity_view, remaining_widths
 from pages.ui import resources
-from pages.ui.front_chart import picked_id
+from pages.ui.front.chart import picked_id
+from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
-from pages.ui.subnet_card import html_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.networks import load_model
 from core.plots.finished import finished
-from core.plots.names import for_markdown
 from core.plots.task_geometry import decodability_figure, depth_figure
-from core.workflows.models import load_model
-from core.workflows.task_geometry import DepthPath, depth_path
+from core.text import for_markdown
+from core.views.task_geometry import DepthPath, depth_path
 from pages.ui import resources
-from pages.ui.front_chart import picked_id
+from pages.ui.front.chart import picked_id
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.library.networks import ModelInfo
 from core.plots.finished import finished
-from core.plots.names import display_name, for_markdown
 from core.plots.similarity import HeatmapData, similarity_heatmap
 from core.similarity.base import MEASURES
-from core.workflows.compare_models import ModelComparison
-from core.workflows.models import ModelInfo
-from pages.ui.front_chart import picked_id
+from core.text import display_name, for_markdown
+from core.views.compare_models import ModelComparison
+from pages.ui.front.chart import picked_id
 from pages.ui.similarity import view_state
 
 if TYPE_CHECKING:

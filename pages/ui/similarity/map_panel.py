@@ -8,19 +8,19 @@ import numpy as np
 import streamlit as st
 
 from core.errors import CoreError
-from core.evaluation.objectives import OBJECTIVES, objective
+from core.library import model_map as maps
+from core.library import supernets
+from core.library.model_map import Distances, MapChoice
+from core.library.supernets import SupernetEntry
+from core.objectives.base import OBJECTIVES, objective
 from core.plots.finished import finished
 from core.plots.maps import model_map
-from core.plots.names import display_name, for_markdown
 from core.plots.style import is_fraction
 from core.records import Run, RunState
-from core.workflows import library
-from core.workflows import model_map as maps
-from core.workflows.library import SupernetEntry
+from core.text import display_name, for_markdown
 from core.workflows.map_models import RESULT_FILE, Request, read_map
-from core.workflows.model_map import Distances, MapChoice
 from pages.ui import resources
-from pages.ui.front_chart import picked_id
+from pages.ui.front.chart import picked_id
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
@@ -45,7 +45,7 @@ def panel(view: Compared) -> None:
     )
     store = resources.store_or_none()
     try:
-        entry = library.find(store, view.a.supernet_id)
+        entry = supernets.find(store, view.a.supernet_id)
     except CoreError as error:
         st.warning(for_markdown(error, 600))
         return
@@ -169,7 +169,7 @@ def _figure(
 
 
 def _columns(entry: SupernetEntry) -> list[str]:
-    table = library.table(entry)
+    table = supernets.table(entry)
     known = [
         n for n in ("accuracy", "test_accuracy", "macs", "params", "loss") if table is not None and n in table
     ]

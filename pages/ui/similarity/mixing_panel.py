@@ -8,13 +8,13 @@ from typing import Any
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.networks import load_model
 from core.plots.connectivity import barrier_figure, plane_figure, stage_figure
 from core.plots.finished import finished
-from core.plots.names import display_name, for_markdown
 from core.records import Run, RunState
-from core.workflows import mixing_view
+from core.text import display_name, for_markdown
+from core.views import mixing as mixing_view
 from core.workflows.connect_models import MATCHINGS, RESULT_FILE, Request
-from core.workflows.models import load_model
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note

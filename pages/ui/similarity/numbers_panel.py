@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.workflows.compare_models import ModelComparison, as_csv, as_rows
-from core.workflows.models import Model
+from core.library.networks import Model
+from core.views.compare_models import ModelComparison, as_csv, as_rows
+from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
-from pages.ui.subnet_card import html_table
 
 
 def panel(a: Model, b: Model, comparison: ModelComparison) -> None:

@@ -7,13 +7,13 @@ import math
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.names import for_markdown
-from core.workflows.compare_models import accuracies, compare_outputs
-from core.workflows.models import load_model
+from core.library.networks import load_model
+from core.text import for_markdown
+from core.views.compare_models import accuracies, compare_outputs
 from pages.ui import resources
+from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
-from pages.ui.subnet_card import html_table
 
 
 def panel(view: Compared) -> None:

@@ -7,8 +7,8 @@ from importlib import import_module
 
 import streamlit as st
 
-from core.workflows.compare_models import ModelComparison
-from core.workflows.models import Model
+from core.library.networks import Model
+from core.views.compare_models import ModelComparison
 from pages.ui.similarity import numbers_panel
 from pages.ui.similarity.selection import Compared
 

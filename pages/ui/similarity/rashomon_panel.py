@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.library import supernets
+from core.library.networks import subnet_id
+from core.library.supernets import SupernetEntry
 from core.plots.finished import finished
-from core.plots.names import for_markdown
 from core.plots.pictures import image_strip
 from core.plots.rashomon import swarm_figure
-from core.workflows import library, rashomon_view
-from core.workflows.library import SupernetEntry
-from core.workflows.models import subnet_id
-from core.workflows.rashomon_view import RashomonView
+from core.text import for_markdown
+from core.views import rashomon as rashomon_view
+from core.views.rashomon import RashomonView
 from pages.ui import resources
-from pages.ui.front_chart import picked_id
+from pages.ui.front.chart import picked_id
+from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
-from pages.ui.subnet_card import html_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -42,7 +43,7 @@ def panel(view: Compared) -> None:
         format_func=lambda v: f"{v:g}",
     )
     try:
-        entry = library.find(resources.store_or_none(), view.a.supernet_id)
+        entry = supernets.find(resources.store_or_none(), view.a.supernet_id)
         with st.spinner("Counting…"):
             found = rashomon_view.rashomon_view(entry, tolerance / 100, view.probe.seed)
     except CoreError as error:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.networks import Model, load_model
 from core.plots.finished import finished
 from core.plots.maps import sample_map
-from core.plots.names import for_markdown
 from core.plots.pictures import image_strip
-from core.workflows import sample_view
-from core.workflows.models import Model, load_model
-from core.workflows.sample_view import SampleView
+from core.text import for_markdown
+from core.views import samples as sample_view
+from core.views.samples import SampleView
 from pages.ui import resources
-from pages.ui.front_chart import picked_samples
+from pages.ui.front.chart import picked_samples
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.geometry.poolings import POOLINGS
+from core.library.activations import ProbeChoice
+from core.library.networks import MOST_MODELS, ModelInfo, is_model_id
+from core.networks.poolings import POOLINGS
 from core.similarity.base import MEASURES
-from core.workflows.activations import ProbeChoice
-from core.workflows.models import MOST_MODELS, ModelInfo, is_model_id
 
 DEFAULT_MEASURE = "cka"
 _LAYER = re.compile(r"[A-Za-z0-9_.]{1,60}")
@@ -30,7 +30,7 @@ class Compared:
         a, b: the two models compared.
         models: all models chosen, `a` and `b` first.
         layer_a, layer_b: ids of the selected pair of layers.
-        pooling: see `core.geometry.capture`.
+        pooling: see `core.networks.capture`.
         inside: whether layers inside the stages are shown too.
         probe: which samples.
         samples: ids of the samples selected on a chart.

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.activations import common_probe
+from core.library.networks import Model, load_model
 from core.plots import matching as figures
 from core.plots.finished import finished
-from core.plots.names import for_markdown
 from core.plots.pictures import image_strip
 from core.similarity.matching import matched_order
-from core.workflows import match_units
-from core.workflows.activations import common_probe
-from core.workflows.match_units import LayerPair, UnitMatch
-from core.workflows.models import Model, load_model
+from core.text import for_markdown
+from core.views import match_units
+from core.views.match_units import LayerPair, UnitMatch
 from pages.ui import resources
-from pages.ui.front_chart import picked_id
+from pages.ui.front.chart import picked_id
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.workflows.models import MOST_MODELS
+from core.library.networks import MOST_MODELS
 from pages.ui import state
 from pages.ui.similarity.selection import Asked, Compared, format_view, parse
 

@@ -1,0 +1,1 @@
+"""What there is: supernets, networks, presets, kept results; found by id."""

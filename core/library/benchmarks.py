@@ -1,0 +1,219 @@
+"""What pruning did: every sample's place in the last feature space, on clean, spoiled and attacked images.
+
+A benchmark is "clean", a corruption with its severity ("fog@3") or an attack ("fgsm@3"). Of each network and
+benchmark the margins of all probe samples are kept, 20 bytes per sample, so that every later view is read and
+not computed. Severities are calibrated per data set with the supernet's largest subnet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from core.datasets.corruptions import CORRUPTIONS
+from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
+from core.errors import InvalidInput
+from core.library import supernets
+from core.library.carried import Carried
+from core.library.supernets import SupernetEntry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.geometry.margins import Margins
+    from core.library.severities import Severities
+    from core.store import RunStore
+
+CLEAN = "clean"
+ATTACKS = {"fgsm": "FGSM attack", "pgd": "PGD attack"}
+EPSILONS = (0.01, 0.02, 0.04, 0.07, 0.12)
+"""Largest change of a pixel by an attack of severity 1 to 5, as a share of the range from black to white."""
+VERSION = 1
+_METADATA = "paretoscope_margins"
+_FLOATS, _INTEGERS = ("margin", "angle", "norm", "probability"), ("rival", "predicted")
+
+
+class Benchmarks(BaseModel):
+    """On what networks are evaluated, besides clean images."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    severities: tuple[int, ...] = Field(
+        (3,), description="Severities of every corruption and attack, 1 to 5."
+    )
+    attacks: tuple[str, ...] = Field(("fgsm",), description="Attacks: fgsm, pgd (ten times slower).")
+
+    @field_validator("severities")
+    @classmethod
+    def _in_bounds(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if not values or not all(1 <= v <= 5 for v in values):
+            raise ValueError("severities go from 1 to 5")
+        return tuple(sorted(set(values)))
+
+    @field_validator("attacks")
+    @classmethod
+    def _known(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if strangers := set(values) - set(ATTACKS):
+            raise ValueError(f"there is no attack {min(strangers)}; there are {', '.join(ATTACKS)}")
+        return tuple(name for name in ATTACKS if name in values)
+
+    def names(self) -> list[str]:
+        """Every benchmark, clean first."""
+        spoiled = [f"{name}@{severity}" for name in corruption_names() for severity in self.severities]
+        return [
+            CLEAN,
+            *spoiled,
+            *(f"{name}@{severity}" for name in self.attacks for severity in self.severities),
+        ]
+
+
+def corruption_names() -> list[str]:
+    """Corruptions in the order of their group, then by name; no torch."""
+    order = {"noise": 0, "blur": 1, "weather": 2, "digital": 3}
+    return sorted(CORRUPTIONS.names(), key=lambda name: (order[CORRUPTIONS.get(name).group], name))
+
+
+def benchmark_label(benchmark: str, *, severity: bool = True) -> str:
+    """What a person reads of a benchmark."""
+    if benchmark == CLEAN:
+        return "Clean"
+    name, _, level = benchmark.partition("@")
+    label = ATTACKS[name] if name in ATTACKS else str(CORRUPTIONS.info(name).label)
+    return f"{label}, severity {level}" if severity else label
+
+
+def benchmark_group(benchmark: str) -> str:
+    """ "clean", "noise", "blur", "weather", "digital" or "attack"."""
+    name = benchmark.partition("@")[0]
+    if name == CLEAN:
+        return CLEAN
+    return "attack" if name in ATTACKS else str(CORRUPTIONS.get(name).group)
+
+
+def evaluation_probe(entry: SupernetEntry) -> Probe:
+    """The images pruned networks are evaluated on: validation, at most a thousand. No torch.
+
+    Raises:
+        DataUnavailable, InvalidInput: see `supernets.dataset`.
+    """
+    return _probe(entry.sha256, "validation", Carried(entry))
+
+
+def training_probe(entry: SupernetEntry) -> Probe:
+    """Training images, on which neural collapse is measured."""
+    return _probe(entry.sha256, "train", Carried(entry))
+
+
+@lru_cache(maxsize=8)
+def _probe(sha256: str, split: str, hidden: Carried[SupernetEntry]) -> Probe:
+    return make_probe(supernets.dataset(hidden.value), split=split, n=MOST_SAMPLES)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Everything that evaluating a network needs, made once for many.
+
+    Attributes:
+        probe: clean images.
+        severities: calibrated strengths.
+        seed: of all accidents.
+    """
+
+    probe: Probe
+    severities: Severities
+    seed: int = 0
+
+    @classmethod
+    def of(cls, store: RunStore | None, entry: SupernetEntry, *, seed: int = 0) -> Judge:
+        """Calibrate (or read) the severities of the supernet's data. Loads torch."""
+        from core.library.networks import load_model, subnet_id
+        from core.library.severities import severity_table
+
+        largest = load_model(store, subnet_id(entry, entry.space.arch_id(entry.space.largest)))
+        return cls(evaluation_probe(entry), severity_table(largest, seed=seed), seed)
+
+    def images(self, net: nn.Module, benchmark: str) -> NDArray[np.float32]:
+        """The probe's images as one benchmark shows them to one network."""
+        from core.evaluation.robustness import fgsm, pgd
+        from core.library.severities import corrupted
+
+        if benchmark == CLEAN:
+            return self.probe.x
+        name, _, level = benchmark.partition("@")
+        eps = EPSILONS[int(level) - 1]
+        if name == "fgsm":
+            return fgsm(net, self.probe.x, self.probe.y, eps)
+        if name == "pgd":
+            return pgd(net, self.probe.x, self.probe.y, eps, ids=self.probe.ids, seed=self.seed)
+        return corrupted(self.probe, self.severities, name, int(level), seed=self.seed).x
+
+
+def margins_of(net: nn.Module, images: NDArray[np.float32], y: NDArray[np.int64]) -> Margins:
+    """Where a network puts images in its last feature space."""
+    from core.geometry.margins import margins
+    from core.networks.heads import penultimate, weight_and_bias
+
+    features, layer = penultimate(net, images)
+    return margins(features, y, *weight_and_bias(layer))
+
+
+def evaluate_net(net: nn.Module, judge: Judge, benchmarks: Sequence[str]) -> Iterator[tuple[str, Margins]]:
+    """(benchmark, margins) of one network, one after the other."""
+    for benchmark in benchmarks:
+        yield benchmark, margins_of(net, judge.images(net, benchmark), judge.probe.y)
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class StoredMargins:
+    """A network's margins as they are kept, by benchmark; each array has one entry per probe sample.
+
+    Attributes:
+        fingerprint: of the probe.
+        values: benchmark -> name ("margin", "angle", "norm", "probability", "rival", "predicted") -> (n,).
+    """
+
+    fingerprint: str
+    values: Mapping[str, Mapping[str, NDArray[Any]]]
+
+
+def dump_margins(found: Mapping[str, Margins], fingerprint: str) -> bytes:
+    """A safetensors file."""
+    from safetensors.numpy import save
+
+    arrays: dict[str, NDArray[Any]] = {}
+    for benchmark, each in found.items():
+        arrays |= {_key(benchmark, name): getattr(each, name).astype(np.float32) for name in _FLOATS}
+        arrays |= {_key(benchmark, name): getattr(each, name).astype(np.int16) for name in _INTEGERS}
+    about = {"version": VERSION, "probe": fingerprint, "benchmarks": list(found)}
+    return bytes(save(arrays, metadata={_METADATA: json.dumps(about)}))
+
+
+def load_margins(data: bytes) -> StoredMargins:
+    """What `dump_margins` wrote. No torch.
+
+    Raises:
+        InvalidInput: the file is damaged or another one.
+    """
+    from core.networks.untrusted_files import METADATA, load_tensors, read_header
+
+    try:
+        about = json.loads(read_header(data).get(METADATA, {})[_METADATA])
+        arrays = load_tensors(data)
+        values = {b: {k: arrays[_key(b, k)] for k in (*_FLOATS, *_INTEGERS)} for b in about["benchmarks"]}
+        return StoredMargins(str(about["probe"]), values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput("These margins cannot be read; evaluate the network again.") from error
+
+
+def _key(benchmark: str, name: str) -> str:
+    return f"{benchmark.replace('@', '.')}.{name}"

@@ -1,0 +1,46 @@
+"""Measure one subnet, now: a quick question that a page may ask in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from core.errors import InvalidInput
+from core.library import supernets
+from core.library.supernets import Keyed, SupernetEntry
+from core.objectives.base import objective
+from core.records import Measurement
+from core.spaces import Arch
+
+if TYPE_CHECKING:
+    from core.evaluation.evaluator import EvaluationData
+
+QUICK = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes")
+
+
+def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUICK) -> Measurement:
+    """Objectives of one subnet: calibrated, run once over validation and test images. Loads torch.
+
+    Raises:
+        DataUnavailable: the supernet's data set is not here.
+        InvalidInput: the architecture is outside the space, or the objective needs a timed measurement.
+    """
+    from core.runtime import heavy_imports
+
+    heavy_imports()
+    from core.evaluation.evaluator import evaluate
+
+    slow = [n for n in names if n not in QUICK]
+    if slow:
+        raise InvalidInput(
+            f"{objective(slow[0]).label} takes a measurement of its own; ask for it separately."
+        )
+    return next(evaluate(supernets.load(entry), [arch], names, _data(Keyed(entry.sha256, entry))))
+
+
+@lru_cache(maxsize=2)
+def _data(keyed: Keyed) -> EvaluationData:
+    from core.evaluation.evaluator import EvaluationData
+
+    return EvaluationData.of(supernets.dataset(keyed.entry))

@@ -1,0 +1,125 @@
+"""Turn one pruned network into a file that runs on its own: compact after surgery, or masked at full size."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from core.export import EXPORTERS
+from core.library import supernets
+from core.library.pruned import PrunedModel, describe_pruned, load_compact, load_masked
+from core.records import Source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.export.exporting import Exported
+    from core.export.subnet import CardEntry, ExtractedSubnet
+    from core.store import RunStore
+
+FORMS = {
+    "compact": "Compact: removed units are cut out",
+    "masked": "Masked: the parent's shape, removed weights are zero",
+}
+_KEPT = 16
+_files: OrderedDict[tuple[str, str, str, str], Exported] = OrderedDict()
+_lock = threading.Lock()
+
+
+def forms(model: PrunedModel) -> dict[str, str]:
+    """Forms in which a pruned network can be had: both where units are cut out of a masked network."""
+    if model.surgery:
+        return dict(FORMS)
+    only = "masked" if model.removes == "weights" else "compact"
+    return {only: FORMS[only]}
+
+
+def download(
+    store: RunStore, model: PrunedModel, format_name: str = "bundle", form: str = "compact"
+) -> Exported:
+    """One pruned network as a file, read back and compared before it is handed out. Loads torch.
+
+    Raises:
+        NotFound: there is no such network or format.
+        DataUnavailable: the data it is measured on are not here.
+        CoreError: the file read back did not compute the same.
+    """
+    from core.runtime import heavy_imports
+
+    EXPORTERS.info(format_name)
+    key = (model.model_id, model.sha256, format_name, form)
+    with _lock:
+        if key not in _files:
+            heavy_imports()
+            from core.export.exporting import export_subnet
+
+            _files[key] = export_subnet(extract_pruned(store, model, form), format_name)
+        _files.move_to_end(key)
+        while len(_files) > _KEPT:
+            _files.popitem(last=False)
+        return _files[key]
+
+
+def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -> ExtractedSubnet:
+    """A pruned network with everything its card says; accuracies are measured on what is handed out.
+
+    Args:
+        store: where it is kept.
+        model: which one, not a parent.
+        form: "compact" or "masked".
+
+    Raises:
+        NotFound, DamagedArtifact, DataUnavailable: it or its data are not here.
+    """
+    from core.export.subnet import MEASURED_SPLITS, ExtractedSubnet, accuracy_entry, macs_entry, params_entry
+    from core.networks.costs import count_macs
+
+    describe_pruned(store, model.run_id, model.index)
+    if form == "compact" or not model.surgery:
+        net = load_compact(store, model.run_id, model.index)
+    else:
+        net, _ = load_masked(store, model.run_id, model.index)
+    entry = supernets.find(store, model.supernet_id)
+    dataset = supernets.dataset(entry)
+    card = {"macs": macs_entry(count_macs(net, dataset.input_shape)), "params": params_entry(net)}
+    card["nonzero"] = _nonzero(net)
+    for split in MEASURED_SPLITS:
+        card["accuracy" if split == "validation" else f"{split}_accuracy"] = accuracy_entry(
+            net, dataset, split
+        )
+    data = {"title": dataset.title, "source": dataset.source, "licence": dataset.licence}
+    return ExtractedSubnet(
+        net=net,
+        arch=entry.space.to_dict(entry.space.from_id(model.arch_id)),
+        arch_id=model.arch_id,
+        family=entry.family,
+        supernet=entry.title,
+        input_shape=dataset.input_shape,
+        classes=dataset.classes,
+        card=card,
+        data=data | {"fingerprint": dataset.fingerprint},
+        variant=f"{model.method}-{round(100 * model.asked)}{'-masked' * (form == 'masked' and model.surgery)}",
+        history=_history(model, form),
+    )
+
+
+def _nonzero(net: nn.Module) -> CardEntry:
+    from core.export.subnet import CardEntry
+
+    total = sum(int((p != 0).sum()) for p in net.parameters())
+    return CardEntry(
+        "Parameters that are not zero", total, Source.COUNTED, "Removed weights are zeros in this file."
+    )
+
+
+def _history(model: PrunedModel, form: str) -> str:
+    epochs = f"{model.tuning_epochs} epoch{'s' * (model.tuning_epochs != 1)}"
+    tuned = f", then fine-tuned for {epochs}" if model.tuning_epochs else ""
+    cut = "Removed units are cut out, so this network has smaller layers than the architecture says."
+    kept = "Removed weights are zero, the layers have the parent's sizes."
+    smaller = model.removes != "weights" and not (form == "masked" and model.surgery)
+    return (
+        f"Pruned by {model.variant}: {model.sparsity:.1%} of the convolution and linear weights are gone{tuned}. "
+        f"{cut if smaller else kept}"
+    )

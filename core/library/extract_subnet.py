@@ -1,0 +1,58 @@
+"""Turn one subnet of a supernet into a file that runs on its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from core.export import EXPORTERS
+from core.library import supernets
+from core.library.supernets import SupernetEntry
+from core.registry import PluginInfo
+from core.spaces import Arch
+
+if TYPE_CHECKING:
+    from core.export.exporting import Exported
+
+_KEPT = 16
+_files: OrderedDict[tuple[str, Arch, str], Exported] = OrderedDict()
+_lock = threading.Lock()
+
+
+def formats() -> list[PluginInfo]:
+    """Every format a subnet can be downloaded in, the bundle first; no torch."""
+    return sorted(EXPORTERS.describe(), key=lambda info: (info.name != "bundle", info.label))
+
+
+def download(entry: SupernetEntry, arch: Arch, format_name: str = "bundle") -> Exported:
+    """One subnet as a file (`data`, `file_name`, `media_type`); made at first request and kept a while.
+
+    The subnet is calibrated, extracted, measured on the test images by the code it is shipped with,
+    written, read back and compared before it is handed out. Loads torch.
+
+    Raises:
+        NotFound: there is no such format.
+        DataUnavailable: the supernet's data set, which calibration needs, is not here.
+        CoreError: the file read back did not compute the same.
+    """
+    key = (entry.sha256, tuple(arch), format_name)
+    with _lock:
+        if key not in _files:
+            _files[key] = _make(entry, arch, format_name)
+        _files.move_to_end(key)
+        while len(_files) > _KEPT:
+            _files.popitem(last=False)
+        return _files[key]
+
+
+def _make(entry: SupernetEntry, arch: Arch, format_name: str) -> Exported:
+    from core.runtime import heavy_imports
+
+    heavy_imports()
+    from core.export.exporting import export_subnet
+    from core.export.subnet import extract_subnet
+
+    EXPORTERS.info(format_name)
+    subnet = extract_subnet(supernets.load(entry), arch, supernets.dataset(entry), title=entry.title)
+    return export_subnet(subnet, format_name)

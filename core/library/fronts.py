@@ -1,0 +1,154 @@
+"""What the Front page shows of a table, computed: front, knees, hypervolume, neighbors, effects.
+
+Pure functions of a table (see `library.table`), objective names and constraints. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.errors import InvalidInput
+from core.objectives.base import objectives
+from core.pareto import (
+    Constraint,
+    hypervolume,
+    knee_by_distance,
+    knee_by_utility,
+    non_dominated,
+    reference_point,
+    satisfies,
+)
+from core.spaces import Arch, SearchSpace
+from core.spaces.choice import Option
+
+
+@dataclass(frozen=True)
+class Front:
+    """A table's trade-off between some objectives.
+
+    Attributes:
+        table: the rows that meet the constraints, with a boolean column `on_front`.
+        members: the rows on the front, ordered by the first objective.
+        knees: definition ("distance", "utility") -> arch_id, where it exists.
+        hypervolume: of the front against `reference`.
+        reference: one value per objective.
+        names: the objectives.
+        n_total: rows before the constraints.
+    """
+
+    table: pd.DataFrame
+    members: pd.DataFrame
+    knees: dict[str, str]
+    hypervolume: float
+    reference: tuple[float, ...]
+    names: tuple[str, ...]
+    n_total: int
+
+
+def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Constraint] = ()) -> Front:
+    """The front of the rows that meet the constraints.
+
+    The reference point comes from the whole table, so hypervolumes under different constraints compare.
+
+    Raises:
+        InvalidInput: an objective is not in the table, or fewer than two are given.
+    """
+    if missing := [n for n in names if n not in table]:
+        raise InvalidInput(f"{objectives(missing)[0].label} was not measured for this table.")
+    if len(set(names)) != len(names) or len(names) < 2:
+        raise InvalidInput("A front needs at least two different objectives.")
+    maximize = [o.maximize for o in objectives(names)]
+    everything = table[list(names)].to_numpy(float)
+    finite = everything[np.isfinite(everything).all(axis=1)]
+    reference = reference_point(finite, maximize=maximize) if len(finite) else np.zeros(len(names))
+    kept = (
+        table[satisfies({c.objective: table[c.objective].to_numpy() for c in constraints}, constraints)]
+        if constraints
+        else table
+    )
+    points = kept[list(names)].to_numpy(float)
+    on_front = non_dominated(points, maximize=maximize)
+    kept = kept.assign(on_front=on_front)
+    members = kept[on_front].sort_values([names[0], "arch_id"])
+    values = members[list(names)].to_numpy(float)
+    knees: dict[str, str] = {}
+    for label, find in (("distance", knee_by_distance), ("utility", knee_by_utility)):
+        index = find(values, maximize=maximize) if len(values) else None
+        if index is not None:
+            knees[label] = str(members["arch_id"].iloc[index])
+    volume = hypervolume(values, reference, maximize=maximize) if len(values) else 0.0
+    return Front(kept, members, knees, volume, tuple(float(r) for r in reference), tuple(names), len(table))
+
+
+def neighbors_on_front(view: Front, arch_id: str) -> tuple[pd.Series | None, pd.Series | None]:
+    """The front's members just below and just above a subnet along the first objective."""
+    row = view.table.loc[view.table["arch_id"] == arch_id]
+    if row.empty:
+        return None, None
+    value = float(row[view.names[0]].iloc[0])
+    others = view.members[view.members["arch_id"] != arch_id]
+    below, above = others[others[view.names[0]] < value], others[others[view.names[0]] > value]
+    return (None if below.empty else below.iloc[-1]), (None if above.empty else above.iloc[0])
+
+
+def choice_effects(space: SearchSpace, table: pd.DataFrame, arch: Arch, names: Sequence[str]) -> pd.DataFrame:
+    """What changing one choice of a subnet does: one row per neighbor.
+
+    Columns: `choice`, `option` (new), `arch_id`, then the change of every objective.
+    """
+    indexed = table.set_index("arch_id")
+    here = indexed.loc[space.arch_id(arch), list(names)].astype(float)
+    rows = []
+    for name, option, neighbor in single_changes(space, arch):
+        there = space.arch_id(neighbor)
+        if there in indexed.index:
+            delta = indexed.loc[there, list(names)].astype(float) - here
+            rows.append({"choice": name, "option": option, "arch_id": there, **delta.to_dict()})
+    return pd.DataFrame(rows, columns=["choice", "option", "arch_id", *names])
+
+
+def single_changes(space: SearchSpace, arch: Arch) -> list[tuple[str, Option, Arch]]:
+    """(choice, new option, resulting architecture) for every other option of every choice that matters."""
+    found = []
+    for index, choice in enumerate(space.choices):
+        if space.is_active(arch, choice.name):
+            for option, value in enumerate(choice.options):
+                if option != arch[index]:
+                    found.append(
+                        (choice.name, value, space.canonical([*arch[:index], option, *arch[index + 1 :]]))
+                    )
+    return found
+
+
+def changed(space: SearchSpace, arch: Arch, options: Mapping[str, object]) -> Arch:
+    """The architecture with some choices set to other options; new choices start at their first option.
+
+    Raises:
+        InvalidInput: an option does not exist.
+    """
+    values = list(arch)
+    for name, option in options.items():
+        if name not in space.position or option not in space.choices[space.position[name]].options:
+            raise InvalidInput(f"{name} cannot be {option!r}.")
+        values[space.position[name]] = space.choices[space.position[name]].options.index(option)  # type: ignore[arg-type]
+    return space.canonical(values)
+
+
+def option_shares(space: SearchSpace, table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """How often each option occurs on the front and in the whole table: `choice`, `option`, `front`, `all`."""
+    rows = []
+    for choice in space.choices:
+        for option in choice.options:
+            rows.append(
+                {
+                    "choice": choice.name,
+                    "option": option,
+                    "front": float((members[choice.name] == option).mean()) if len(members) else 0.0,
+                    "all": float((table[choice.name] == option).mean()),
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,47 @@
+"""Time subnets on this machine, as they would run outside: exported, in onnxruntime, one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from core.library import supernets
+from core.library.supernets import Keyed, SupernetEntry
+from core.spaces import Arch
+
+if TYPE_CHECKING:
+    from core.evaluation.latency import Latencies
+
+
+def measure_latency(
+    entry: SupernetEntry, archs: Sequence[Arch], on_progress: Callable[[float], None] | None = None
+) -> Latencies:
+    """Milliseconds for one image, per architecture. Loads torch and onnxruntime.
+
+    The subnets are timed interleaved, so their order among each other is firmer than the figures.
+
+    Raises:
+        DataUnavailable: the supernet's data set, which calibration needs, is not here.
+    """
+    from core.runtime import heavy_imports
+
+    heavy_imports()
+    from core.evaluation.latency import measure_latency as measure
+
+    models = [
+        _onnx(Keyed(f"{entry.sha256}:{entry.space.arch_id(arch)}", entry), tuple(arch)) for arch in archs
+    ]
+    return measure(models, supernets.load(entry).input_shape, on_progress=on_progress)
+
+
+@lru_cache(maxsize=256)
+def _onnx(keyed: Keyed, arch: Arch) -> bytes:
+    from core.export.exporting import export_subnet
+    from core.export.subnet import extract_subnet
+
+    entry = keyed.entry
+    subnet = extract_subnet(
+        supernets.load(entry), arch, supernets.dataset(entry), title=entry.title, splits=()
+    )
+    return export_subnet(subnet, "onnx").data

@@ -1,0 +1,342 @@
+"""The supernets there are: shipped, trained here, uploaded. And what is known of each.
+
+Everything up to `load` is free of torch: the first front is painted from a parquet table and a JSON
+card. Weights, cost tables and data sets are kept in memory by the SHA-256 of their file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import InvalidInput, NotFound
+from core.evaluation.costs import CostTable
+from core.objectives.base import OBJECTIVES
+from core.records import RunState
+from core.settings import ASSETS
+from core.spaces import SearchSpace
+from core.supernets.headers import peek_supernet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.datasets.base import Dataset
+    from core.store import RunStore
+    from core.supernets.base import Supernet
+
+SUPERNET_FILE = "supernet.safetensors"
+TABLE_FILE = "table.parquet"
+CARD_FILE = "card.json"
+
+
+@dataclass(frozen=True)
+class SupernetEntry:
+    """One supernet of the library.
+
+    Attributes:
+        supernet_id: "digits-cnn" for a shipped one, the id of a run or an upload otherwise.
+        title: what a person reads.
+        origin: "shipped", "trained", "uploaded" or "file".
+        sha256: of the supernet file.
+        header: family, config, space and card, as `peek_supernet` returns them.
+        read: the file's bytes.
+        read_table: bytes of the complete evaluation table, None if the space was never evaluated.
+        costs: the stored cost table's JSON, if there is one.
+    """
+
+    supernet_id: str
+    title: str
+    origin: str
+    sha256: str
+    header: Mapping[str, Any]
+    read: Callable[[], bytes] = field(repr=False, compare=False)
+    read_table: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
+    costs: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    table_sha256: str = ""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        card: Mapping[str, Any] = self.header["card"]
+        return card
+
+    @property
+    def family(self) -> str:
+        return str(self.header["family"])
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        return SearchSpace.from_json(self.header["space"])
+
+    @property
+    def revision(self) -> str:
+        """Changes exactly when the supernet or its table does; a key for caches."""
+        return f"{self.sha256[:16]}-{self.table_sha256[:16]}"
+
+
+# --- finding ------------------------------------------------------------------------------------
+
+
+def entries(store: RunStore | None = None) -> list[SupernetEntry]:
+    """Every supernet: shipped ones first, then what was trained or uploaded here, newest first."""
+    found = [
+        _shipped(folder)
+        for folder in sorted((ASSETS / "supernets").glob("*"))
+        if (folder / CARD_FILE).is_file()
+    ]
+    return found + (_own(store) if store is not None else [])
+
+
+def find(store: RunStore | None, supernet_id: str) -> SupernetEntry:
+    """The supernet with this id.
+
+    Raises:
+        NotFound: there is none; the message lists the shipped ones.
+    """
+    for entry in entries(store):
+        if entry.supernet_id == supernet_id:
+            return entry
+    names = ", ".join(e.supernet_id for e in entries())
+    raise NotFound(f"There is no supernet called {supernet_id[:60]!r}. Shipped ones are: {names}.")
+
+
+def resolve(store: RunStore | None, name_or_path: str) -> SupernetEntry:
+    """The supernet of a name, an id or a .safetensors file (with NAME.table.parquet beside it).
+
+    Raises:
+        NotFound: neither.
+        InvalidInput: the file is not a supernet.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors" or path.is_file():
+        if not path.is_file():
+            raise NotFound(f"There is no file {name_or_path!r}.")
+        return from_bytes(path.read_bytes(), title=path.stem)
+    return find(store, name_or_path)
+
+
+def from_bytes(
+    data: bytes, *, title: str, supernet_id: str | None = None, origin: str = "file"
+) -> SupernetEntry:
+    """A library entry for a supernet file in memory.
+
+    Raises:
+        InvalidInput: the bytes are not a supernet file.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    header = peek_supernet(data)
+    return SupernetEntry(supernet_id or sha256[:32], title, origin, sha256, header, lambda: data)
+
+
+@lru_cache(maxsize=16)
+def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
+    card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    table = folder / TABLE_FILE
+    return SupernetEntry(
+        folder.name,
+        card["title"],
+        "shipped",
+        card["sha256"],
+        card["header"],
+        (folder / SUPERNET_FILE).read_bytes,
+        table.read_bytes if table.is_file() else None,
+        card.get("costs"),
+        card.get("table_sha256", ""),
+    )
+
+
+def _shipped(folder: Path) -> SupernetEntry:
+    return _shipped_at(folder, (folder / CARD_FILE).stat().st_mtime)
+
+
+def _own(store: RunStore) -> list[SupernetEntry]:
+    tables = _tables(store)
+    found: list[tuple[float, SupernetEntry]] = []
+    for run in store.list_runs(state=RunState.DONE, kind="train_supernet"):
+        ledger = store.ledger(run.run_id)
+        for artifact in ledger.artifacts():
+            if artifact.name == SUPERNET_FILE:
+                read = _artifact_reader(store, run.run_id, SUPERNET_FILE)
+                found.append(
+                    (run.created, _own_entry(run.run_id, run.title, "trained", artifact.sha256, read, tables))
+                )
+    for kept in store.list_supernets():
+        read = _upload_reader(store, kept.supernet_id)
+        found.append(
+            (kept.created, _own_entry(kept.supernet_id, kept.name, "uploaded", kept.sha256, read, tables))
+        )
+    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _own_entry(
+    supernet_id: str, title: str, origin: str, sha256: str, read: Callable[[], bytes],
+    tables: Mapping[str, tuple[str, Callable[[], bytes]]],
+) -> SupernetEntry:  # fmt: skip
+    table_sha, read_table = tables.get(supernet_id, ("", None))
+    return SupernetEntry(
+        supernet_id, title, origin, sha256, _header(sha256, read), read, read_table, None, table_sha
+    )
+
+
+_headers: dict[str, Mapping[str, Any]] = {}
+
+
+def _header(sha256: str, read: Callable[[], bytes]) -> Mapping[str, Any]:
+    if sha256 not in _headers:
+        _headers[sha256] = peek_supernet(read())
+    return _headers[sha256]
+
+
+def _tables(store: RunStore) -> dict[str, tuple[str, Callable[[], bytes]]]:
+    """Complete tables by supernet id; the newest wins."""
+    found: dict[str, tuple[str, Callable[[], bytes]]] = {}
+    for run in sorted(store.list_runs(state=RunState.DONE, kind="evaluate_table"), key=lambda r: r.created):
+        for artifact in store.ledger(run.run_id).artifacts():
+            if artifact.name == TABLE_FILE:
+                found[str(run.params["supernet"])] = (
+                    artifact.sha256,
+                    _artifact_reader(store, run.run_id, TABLE_FILE),
+                )
+    return found
+
+
+def _artifact_reader(store: RunStore, run_id: str, name: str) -> Callable[[], bytes]:
+    return lambda: store.ledger(run_id).artifact(name)
+
+
+def _upload_reader(store: RunStore, supernet_id: str) -> Callable[[], bytes]:
+    return lambda: store.supernet_path(supernet_id).read_bytes()
+
+
+# --- what is known of one -----------------------------------------------------------------------
+
+
+def table(entry: SupernetEntry) -> pd.DataFrame | None:
+    """The complete evaluation table, one row per architecture in prefix order; None if there is none.
+
+    Columns: `arch_id`, one per choice (its option; the first option where the choice does not
+    matter), then the objectives. The frame is shared: do not write into it.
+    """
+    return None if entry.read_table is None else _read_table(Keyed(entry.revision, entry))
+
+
+class Keyed:
+    """Hashable by key alone, so that a cache is keyed by file hashes and not by file contents."""
+
+    def __init__(self, key: str, entry: SupernetEntry) -> None:
+        self.key, self.entry = key, entry
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keyed) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@lru_cache(maxsize=8)
+def _read_table(keyed: Keyed) -> pd.DataFrame:
+    assert keyed.entry.read_table is not None
+    return parse_table(keyed.entry.read_table(), keyed.entry.space)
+
+
+def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
+    """A parquet table (uint8 option indices and objectives) as `table` describes it.
+
+    Raises:
+        InvalidInput: the bytes are no such table of this space.
+    """
+    import pandas as pd
+
+    try:
+        raw = pd.read_parquet(io.BytesIO(data))
+        rows = raw[list(space.names)].to_numpy(np.uint8)
+    except Exception as error:  # pyarrow raises many kinds, all mean the same here
+        raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error
+    columns: dict[str, Any] = {"arch_id": space.arch_ids(space.canonicalize(rows))}
+    for index, choice in enumerate(space.choices):
+        columns[choice.name] = np.array(choice.options)[rows[:, index]]
+    for name in OBJECTIVES.names():
+        if name in raw:
+            columns[name] = raw[name].to_numpy(np.float64)
+    return pd.DataFrame(columns)
+
+
+def dump_table(space: SearchSpace, rows: np.ndarray, values: Mapping[str, np.ndarray]) -> bytes:
+    """The parquet bytes that `parse_table` reads: small integers and float32 where exact enough."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {name: rows[:, index] for index, name in enumerate(space.names)}
+    for name, column in values.items():
+        whole = name in ("macs", "params", "size_bytes")
+        columns[name] = column.astype(np.int64 if whole else np.float64 if "accuracy" in name else np.float32)
+    buffer = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def stage_rows(entry: SupernetEntry, arch: Sequence[int]) -> list[dict[str, Any]]:
+    """Label, group, kind, MACs, parameters, shape of each stage of one subnet, in order."""
+    return _costs(Keyed(entry.sha256, entry)).stages(arch)
+
+
+def costs(entry: SupernetEntry) -> CostTable:
+    """Counted costs of every architecture; torch is loaded only if the card has no cost table."""
+    return _costs(Keyed(entry.sha256, entry))
+
+
+@lru_cache(maxsize=8)
+def _costs(keyed: Keyed) -> CostTable:
+    if keyed.entry.costs is not None:
+        return CostTable.from_json(keyed.entry.costs)
+    import torch
+
+    from core.supernets.files import build
+
+    with torch.device("meta"):
+        return CostTable.of(build(keyed.entry.family, keyed.entry.header["config"]))
+
+
+def load(entry: SupernetEntry) -> Supernet:
+    """The supernet with its weights; shared and read-only. Loads torch.
+
+    Raises:
+        InvalidInput: the file is damaged or hostile.
+    """
+    return _load(Keyed(entry.sha256, entry))
+
+
+@lru_cache(maxsize=4)
+def _load(keyed: Keyed) -> Supernet:
+    from core.supernets.files import load_supernet
+
+    return load_supernet(keyed.entry.read())[0]
+
+
+def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | None = None) -> Dataset:
+    """The data set the supernet was trained on, divided as it was then.
+
+    Raises:
+        DataUnavailable: it is neither on this machine nor reachable.
+        InvalidInput: the data found here are not the data it was trained on, or the card names none.
+    """
+    from core.datasets import load_dataset
+
+    data = entry.card.get("data")
+    if not isinstance(data, Mapping) or not data.get("name"):
+        raise InvalidInput("The supernet's card does not say which data it was trained on.")
+    loaded = load_dataset(
+        str(data["name"]), seed=int(data.get("seed", 0)), on_progress=on_progress, **data.get("config", {})
+    )
+    known = data.get("fingerprint")
+    if known and known != loaded.fingerprint:
+        raise InvalidInput(
+            "The data set found here differs from the one this supernet was trained on; its numbers would not compare."
+        )
+    return loaded

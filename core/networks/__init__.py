@@ -1,0 +1,1 @@
+"""Plain networks: a chain of blocks, and everything that is known of one."""

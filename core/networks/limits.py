@@ -1,0 +1,5 @@
+"""Bounds of what is accepted from strangers' files, so that what passes builds and runs in bounded memory."""
+
+from __future__ import annotations
+
+MOST_CHANNELS, MOST_SIDE, MOST_CLASSES = 64, 1024, 10_000

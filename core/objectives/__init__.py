@@ -1,0 +1,1 @@
+"""The numbers a subnet is measured by."""

@@ -1,0 +1,1 @@
+"""What one panel shows, as tables and records; one file per question."""

@@ -1,0 +1,253 @@
+"""Compare two models: every layer of one with every layer of the other, and what they answer.
+
+A quick question that a page asks in its own process; results are kept by what they depend on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import InvalidInput
+from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.networks import Model
+from core.seeding import stream
+from core.similarity.base import MEASURES, Measure, Undefined, create
+from core.similarity.comparing import PERMUTATIONS, LayerComparison, compare_layers
+from core.similarity.moments import FromMoments
+from core.similarity.streaming import streamed_comparison
+
+if TYPE_CHECKING:
+    from core.datasets.probe import Probe
+    from core.networks.capture import LayerInfo
+
+_KEPT = 200
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of two models.
+
+    Attributes:
+        measure: registry name.
+        config: the measure's settings, as sorted pairs so that questions can be compared.
+        pooling: see `core.networks.capture`.
+        inside: also layers inside the stages.
+        probe: which samples.
+        permutations: for the null value.
+    """
+
+    measure: str = "cka"
+    config: tuple[tuple[str, Any], ...] = ()
+    pooling: str = "pooled"
+    inside: bool = False
+    probe: ProbeChoice = field(default_factory=ProbeChoice)
+    permutations: int = PERMUTATIONS
+
+
+@dataclass(frozen=True, eq=False)
+class ModelComparison:
+    """The answer, with what is needed to read it.
+
+    Attributes:
+        layers_a, layers_b: rows and columns, in order.
+        result: values, null values and reasons.
+        probe: the samples compared on.
+        question: what was asked.
+    """
+
+    layers_a: tuple[LayerInfo, ...]
+    layers_b: tuple[LayerInfo, ...]
+    result: LayerComparison
+    probe: Probe
+    question: Question
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """One measure of what two models answer.
+
+    Attributes:
+        name, label: the measure.
+        value: NaN where there is none, then `reason` says why.
+        null_mean, null_sd: the same with the second model's answers in random order.
+    """
+
+    name: str
+    label: str
+    value: float
+    reason: str
+    null_mean: float
+    null_sd: float
+
+
+def compare_models(a: Model, b: Model, question: Question) -> ModelComparison:
+    """Every layer of `a` against every layer of `b`.
+
+    Raises:
+        NotFound: there is no such measure.
+        InvalidInput: a setting does not fit, a layer is too large for the pooling, or the models were
+            trained on different data.
+    """
+    key = (a.key, b.key, question)
+    if (kept := _comparisons.get(key)) is not None:
+        return kept
+    measure = create(question.measure, dict(question.config))
+    if measure.of != "activations":
+        raise InvalidInput(f"{measure.label} compares answers, not layers; choose another measure.")
+    probe = common_probe(a, b, question.probe)
+    sides = [tuple(layers(model, inside=question.inside)) for model in (a, b)]
+    if question.pooling == "positions" and isinstance(measure, FromMoments):
+        result = streamed_comparison(
+            a,
+            b,
+            probe,
+            sides[0],
+            sides[1],
+            measure,
+            permutations=question.permutations,
+            seed=question.probe.seed,
+        )
+    else:
+        arrays = [
+            all_activations(model, probe, [layer.layer_id for layer in side], question.pooling)
+            for model, side in zip((a, b), sides, strict=True)
+        ]
+        result = compare_layers(
+            arrays[0], arrays[1], measure, permutations=question.permutations, seed=question.probe.seed
+        )
+    return _comparisons.put(key, ModelComparison(sides[0], sides[1], result, probe, question))
+
+
+def compare_outputs(
+    a: Model, b: Model, choice: ProbeChoice, permutations: int = 20
+) -> list[OutputComparison]:
+    """Every measure of outputs: how alike are the answers of two models?
+
+    Raises:
+        InvalidInput: the models were trained on different data.
+    """
+    probe = common_probe(a, b, choice)
+    x, y = (logits(model, probe).astype(np.float64) for model in (a, b))
+    return [
+        _of_outputs(create(info.name), x, y, permutations, choice.seed)
+        for info in MEASURES.describe()
+        if MEASURES.get(info.name).of == "outputs"
+    ]
+
+
+def _of_outputs(
+    measure: Measure, x: np.ndarray, y: np.ndarray, permutations: int, seed: int
+) -> OutputComparison:
+    try:
+        left, right = measure.prepare(x), measure.prepare(y)
+        value = measure.compare(left, right)
+        null = [
+            measure.compare(
+                left, measure.shuffled(right, stream(seed, "null", k, len(y)).permutation(len(y)))
+            )
+            for k in range(permutations)
+        ]
+    except Undefined as error:
+        return OutputComparison(measure.name, measure.label, math.nan, str(error), math.nan, math.nan)
+    spread = float(np.std(null, ddof=1)) if len(null) > 1 else math.nan
+    return OutputComparison(measure.name, measure.label, value, "", float(np.mean(null)), spread)
+
+
+def accuracies(a: Model, b: Model, choice: ProbeChoice) -> dict[str, float]:
+    """Shares of the probe that A, B, both, and at least one of them classify correctly.
+
+    Raises:
+        InvalidInput: the models were trained on different data.
+    """
+    probe = common_probe(a, b, choice)
+    right_a, right_b = (logits(model, probe).argmax(1) == probe.y for model in (a, b))
+    return {
+        "A right": float(np.mean(right_a)),
+        "B right": float(np.mean(right_b)),
+        "both right": float(np.mean(right_a & right_b)),
+        "at least one right": float(np.mean(right_a | right_b)),
+    }
+
+
+COLUMNS = (
+    "model_a", "layer_a", "model_b", "layer_b", "measure", "value", "null_mean", "null_sd", "n",
+    "units_a", "units_b", "pooling", "split", "seed", "reason",
+)  # fmt: skip
+
+
+def as_rows(a: Model, b: Model, comparison: ModelComparison) -> list[dict[str, Any]]:
+    """The comparison as a tidy table, one row per pair of layers."""
+    result, question = comparison.result, comparison.question
+    found = []
+    for i, left in enumerate(comparison.layers_a):
+        for j, right in enumerate(comparison.layers_b):
+            values = (
+                a.info.model_id, left.label, b.info.model_id, right.label, question.measure,
+                float(result.values[i, j]), float(result.null_mean[i, j]), float(result.null_sd[i, j]), result.n[i],
+                result.units_a[i], result.units_b[j], question.pooling, question.probe.split,
+                question.probe.seed, result.reasons.get((i, j), ""),
+            )  # fmt: skip
+            found.append(dict(zip(COLUMNS, values, strict=True)))
+    return found
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """Rows of `as_rows` as CSV text; what has no value is empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
+    return out.getvalue()
+
+
+class _Comparisons:
+    """Answers by question, the longest unused forgotten first."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str, Question], ModelComparison] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, str, Question]) -> ModelComparison | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: tuple[str, str, Question], comparison: ModelComparison) -> ModelComparison:
+        with self._lock:
+            self._kept[key] = comparison
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return comparison
+
+
+_comparisons = _Comparisons()
+
+
+def sorted_config(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """A measure's settings as a `Question` wants them."""
+    return tuple(sorted(config.items()))
+
+
+__all__ = [
+    "COLUMNS",
+    "ModelComparison",
+    "OutputComparison",
+    "Question",
+    "accuracies",
+    "as_csv",
+    "as_rows",
+    "compare_models",
+    "compare_outputs",
+    "sorted_config",
+]

@@ -1,0 +1,320 @@
+"""What the Pruning page shows: all pruned networks of one parent, on the same samples. No torch.
+
+Everything here is read from what the runs measured and kept; views are functions of the page's selection.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.datasets.probe import Probe
+from core.errors import DamagedArtifact, InvalidInput
+from core.evaluation.corruption_error import mean_corruption_error
+from core.library import supernets
+from core.library.benchmarks import (
+    ATTACKS,
+    CLEAN,
+    StoredMargins,
+    corruption_names,
+    evaluation_probe,
+    load_margins,
+)
+from core.library.carried import Carried
+from core.library.pruned import Failure, PrunedModel, failures, list_pruned, margins_file
+from core.library.supernets import SupernetEntry
+from core.workflows import evaluate_pruned
+
+if TYPE_CHECKING:
+    from core.store import Ledger, RunStore
+
+Metrics = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class PruningView:
+    """All that was measured of one parent and its pruned networks.
+
+    Attributes:
+        entry: the parent's supernet.
+        parent: the network that was pruned.
+        models: parent first, then by method and sparsity.
+        probe: the samples; every array of a benchmark has their order.
+        margins: model id -> benchmark -> name -> (n,).
+        failures: methods that could not prune it.
+        key: changes whenever any of this does.
+    """
+
+    entry: SupernetEntry
+    parent: PrunedModel
+    models: tuple[PrunedModel, ...]
+    probe: Probe
+    margins: Mapping[str, Mapping[str, Metrics]]
+    failures: tuple[Failure, ...]
+    key: str
+
+    @property
+    def pruned(self) -> tuple[PrunedModel, ...]:
+        return self.models[1:]
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Methods with their settings, in the order of the rows."""
+        return tuple(dict.fromkeys(m.variant for m in self.pruned))
+
+    def model(self, model_id: str) -> PrunedModel | None:
+        """The network of an id, None if it is not among them."""
+        return next((m for m in self.models if m.model_id == model_id), None)
+
+    def of(self, model_id: str, benchmark: str) -> Metrics | None:
+        """A network's margins on a benchmark, None where it was not evaluated."""
+        return self.margins.get(model_id, {}).get(benchmark)
+
+    def correct(self, model_id: str, benchmark: str) -> NDArray[np.bool_] | None:
+        """(n,) which samples it gets right."""
+        found = self.of(model_id, benchmark)
+        return None if found is None else np.asarray(found["margin"] > 0)
+
+    def accuracy(self, model_id: str, benchmark: str) -> float:
+        """Share of the samples it gets right; NaN where it was not evaluated."""
+        found = self.correct(model_id, benchmark)
+        return math.nan if found is None else float(found.mean())
+
+
+def pruning_view(store: RunStore | None, parent_id: str) -> PruningView | None:
+    """What there is of a parent; None before anything of it was pruned.
+
+    Of networks that were pruned alike (method, settings, sparsity, seed, fine-tuning) the newest counts.
+
+    Raises:
+        NotFound, DataUnavailable, InvalidInput: the supernet or its data are not here.
+    """
+    newest: dict[tuple[Any, ...], PrunedModel] = {}
+    parent = None
+    for model in list_pruned(store, parent_id):
+        if model.is_parent:
+            parent = parent or model
+        else:
+            newest.setdefault(
+                (model.method, model.config, model.asked, model.seed, model.tuning_epochs), model
+            )
+    if store is None or parent is None:
+        return None
+    rows = sorted(newest.values(), key=lambda m: (m.label, m.config, m.tuning_epochs, m.seed, m.asked))
+    entry = supernets.find(store, parent.supernet_id)
+    probe = evaluation_probe(entry)
+    margins: dict[str, dict[str, Metrics]] = {}
+    files = {run_id: _Files.of(store, run_id) for run_id in {m.run_id for m in (parent, *rows)}}
+    for model in (parent, *rows):
+        _add(margins, model.model_id, files[model.run_id].margins(margins_file(model.index)), probe)
+    _add_evaluated(margins, store, parent_id, probe)
+    models = tuple(m for m in (parent, *rows) if m.is_parent or m.model_id in margins)
+    lost = tuple(failures(store, parent_id))
+    key = "/".join(
+        [*(m.sha256[:12] for m in models), *(str(len(margins.get(m.model_id, {}))) for m in models)]
+    )
+    return PruningView(entry, parent, models, probe, margins, lost, key)
+
+
+def _add_evaluated(
+    margins: dict[str, dict[str, Metrics]], store: RunStore, parent_id: str, probe: Probe
+) -> None:
+    """What `evaluate_pruned` measured later; the newest first, so it is never overwritten."""
+    for run in store.list_runs(kind=evaluate_pruned.KIND):
+        if run.params.get("parent") == parent_id:
+            files = _Files.of(store, run.run_id)
+            for model_id, name in evaluate_pruned.read_evaluated(files.ledger).items():
+                _add(margins, model_id, files.margins(name), probe)
+
+
+def _add(
+    margins: dict[str, dict[str, Metrics]], model_id: str, found: StoredMargins | None, probe: Probe
+) -> None:
+    if found is None or found.fingerprint != probe.fingerprint:
+        return
+    mine = margins.setdefault(model_id, {})
+    for benchmark, values in found.values.items():
+        mine.setdefault(benchmark, values)
+
+
+@dataclass(frozen=True, eq=False)
+class _Files:
+    """The files of one run, asked for once."""
+
+    ledger: Ledger
+    sha256: Mapping[str, str]
+
+    @classmethod
+    def of(cls, store: RunStore, run_id: str) -> _Files:
+        ledger = store.ledger(run_id)
+        return cls(ledger, {artifact.name: artifact.sha256 for artifact in ledger.artifacts()})
+
+    def margins(self, name: str) -> StoredMargins | None:
+        """The margins in a file; None where it is missing or damaged: the page goes on without this network."""
+        if name not in self.sha256:
+            return None
+        try:
+            return _read(self.sha256[name], name, Carried(self.ledger))
+        except (DamagedArtifact, InvalidInput):
+            return None
+
+
+@lru_cache(maxsize=1024)
+def _read(sha256: str, name: str, hidden: Carried[Ledger]) -> StoredMargins:
+    return load_margins(hidden.value.artifact(name))
+
+
+# --- the views ---------------------------------------------------------------------------------------
+
+
+def columns(view: PruningView, severity: int) -> list[str]:
+    """Benchmarks of one severity that any network was evaluated on, clean first."""
+    names = [CLEAN, *(f"{n}@{severity}" for n in corruption_names()), *(f"{n}@{severity}" for n in ATTACKS)]
+    return [name for name in names if any(name in each for each in view.margins.values())]
+
+
+def missing(
+    view: PruningView, models: Sequence[PrunedModel], severity: int, attacks: Sequence[str]
+) -> list[str]:
+    """Ids of networks (parent included) that lack a benchmark of this severity."""
+    wanted = [f"{n}@{severity}" for n in (*corruption_names(), *attacks)]
+    return [m.model_id for m in models if any(view.of(m.model_id, b) is None for b in wanted)]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Accuracy of networks (rows) on benchmarks (columns).
+
+    Attributes:
+        models: rows.
+        benchmarks: columns.
+        accuracy: (rows, columns) fractions, NaN where not evaluated.
+        error: (rows,) mean corruption error relative to the parent, 1 for the parent; NaN if not comparable.
+        note: corruptions that could not be compared, "" for none.
+    """
+
+    models: tuple[PrunedModel, ...]
+    benchmarks: tuple[str, ...]
+    accuracy: NDArray[np.float64]
+    error: NDArray[np.float64]
+    note: str
+
+
+def table(view: PruningView, models: Sequence[PrunedModel], severity: int) -> Table:
+    """The evaluation table at one severity; the mean corruption error is over this severity's corruptions.
+
+    Kept while the view is the same.
+    """
+    return _table(view.key, tuple(m.model_id for m in models), severity, Carried((view, tuple(models))))
+
+
+@lru_cache(maxsize=32)
+def _table(
+    key: str,
+    ids: tuple[str, ...],
+    severity: int,
+    hidden: Carried[tuple[PruningView, tuple[PrunedModel, ...]]],
+) -> Table:
+    view, models = hidden.value
+    shown = columns(view, severity)
+    values = np.array([[view.accuracy(m.model_id, b) for b in shown] for m in models]).reshape(
+        len(models), len(shown)
+    )
+    spoiled = [b for b in shown if b != CLEAN and b.partition("@")[0] not in ATTACKS]
+    found = [_error(view, m.model_id, spoiled) for m in models]
+    return Table(
+        tuple(models),
+        tuple(shown),
+        values,
+        np.array([e for e, _ in found]),
+        next((n for _, n in found if n), ""),
+    )
+
+
+def _error(view: PruningView, model_id: str, spoiled: Sequence[str]) -> tuple[float, str]:
+    both = [
+        b
+        for b in spoiled
+        if view.of(model_id, b) is not None and view.of(view.parent.model_id, b) is not None
+    ]
+    if not both:
+        return math.nan, ""
+    errors = [{b: [1 - view.accuracy(each, b)] for b in both} for each in (model_id, view.parent.model_id)]
+    found = mean_corruption_error(*errors)
+    return found.mean, found.reason
+
+
+@dataclass(frozen=True, eq=False)
+class SparsityLines:
+    """Numbers by method and sparsity.
+
+    Attributes:
+        labels: methods.
+        sparsities: all that occur, ascending.
+        ids: (methods, sparsities) model ids, "" where there is none.
+        values: name -> (methods, sparsities), NaN where there is none.
+        parent: name -> the parent's value.
+    """
+
+    labels: tuple[str, ...]
+    sparsities: tuple[float, ...]
+    ids: tuple[tuple[str, ...], ...]
+    values: Mapping[str, NDArray[np.float64]]
+    parent: Mapping[str, float]
+
+
+def sparsity_lines(view: PruningView, models: Sequence[PrunedModel], names: Sequence[str]) -> SparsityLines:
+    """Measured numbers of networks as lines over the sparsity asked for."""
+    pruned = [m for m in models if not m.is_parent]
+    lines = list(dict.fromkeys(alike(m) for m in pruned))
+    levels = sorted({m.asked for m in pruned})
+    at = {(alike(m), m.asked): m for m in pruned}
+    ids = tuple(tuple(at[f, s].model_id if (f, s) in at else "" for s in levels) for f in lines)
+    values = {
+        name: np.array([[_number(at.get((f, s)), name) for s in levels] for f in lines]).reshape(
+            len(lines), len(levels)
+        )
+        for name in names
+    }
+    labels = tuple(next(m for m in pruned if alike(m) == f).variant for f in lines)
+    return SparsityLines(labels, tuple(levels), ids, values, {n: _number(view.parent, n) for n in names})
+
+
+def alike(model: PrunedModel) -> tuple[Any, ...]:
+    """Networks that differ in their sparsity alone."""
+    return (model.method, model.config, model.seed, model.tuning_epochs)
+
+
+def _number(model: PrunedModel | None, name: str) -> float:
+    return math.nan if model is None else float(model.numbers.get(name, math.nan))
+
+
+def rows_of_table(view: PruningView, models: Sequence[PrunedModel]) -> list[dict[str, Any]]:
+    """One plain row per network, for a table and for CSV."""
+    names = ("accuracy", "zero_shot", "test_accuracy", "params", "nonzero", "macs", "bytes", "latency_ms",
+             "nc1", "nc2_angle", "nc3", "nc4")  # fmt: skip
+    return [
+        {"model": m.model_id, "method": m.variant if not m.is_parent else "not pruned", "asked": m.asked,
+         "sparsity": m.sparsity, **{n: m.numbers.get(n) for n in names}, **_means(view, m), "tuning_epochs": m.tuning_epochs,
+         "seed": m.seed, "seconds": m.seconds, "note": m.note}
+        for m in models
+    ]  # fmt: skip
+
+
+def _means(view: PruningView, model: PrunedModel) -> dict[str, float]:
+    """Mean angle (degrees), norm and margin of a network on clean images."""
+    found = view.of(model.model_id, CLEAN)
+    if found is None:
+        return {}
+    return {
+        "mean_angle": float(np.degrees(found["angle"]).mean()),
+        "sd_angle": float(np.degrees(found["angle"]).std()),
+        "mean_norm": float(found["norm"].mean()),
+        "mean_margin": float(found["margin"].mean()),
+    }

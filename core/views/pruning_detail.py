@@ -1,0 +1,139 @@
+"""What needs the network itself: angles to every class, class means, and which pixels hold a sample's margin."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import NotFound
+from core.library.benchmarks import Judge, margins_of, training_probe
+from core.library.carried import Carried
+from core.library.networks import load_model
+
+if TYPE_CHECKING:
+    from core.geometry.collapse import Collapse
+    from core.geometry.margins import Margins
+    from core.library.networks import Model
+    from core.store import RunStore
+
+_GRID = 8
+"""Patches along an edge of the image that are covered one after the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleDetail:
+    """One sample as one network sees it.
+
+    Attributes:
+        image: (c, h, w) as the benchmark shows it.
+        loss: (grid, grid) how much of the margin is lost when a patch is covered; negative where it grows.
+        margin: without cover.
+    """
+
+    image: NDArray[np.float32]
+    loss: NDArray[np.float64]
+    margin: float
+
+
+def all_angles(store: RunStore | None, model_id: str, benchmark: str) -> Margins:
+    """Where a network puts the probe's images, with the angles to every class. Loads torch.
+
+    Raises:
+        NotFound, InvalidInput, DataUnavailable: see `load_model` and `library.dataset`.
+    """
+    model = load_model(store, model_id)
+    return _angles(model.key, benchmark, Carried((store, model)))
+
+
+@lru_cache(maxsize=64)
+def _angles(key: str, benchmark: str, hidden: Carried[tuple[RunStore | None, Model]]) -> Margins:
+    store, model = hidden.value
+    judge = Judge.of(store, model.entry)
+    return margins_of(model.net, judge.images(model.net, benchmark), judge.probe.y)
+
+
+def images_of(store: RunStore | None, model_id: str, benchmark: str) -> NDArray[np.float32]:
+    """The probe's images as a benchmark shows them to a network: (n, c, h, w). Loads torch.
+
+    Raises:
+        NotFound, InvalidInput, DataUnavailable: see `load_model` and `library.dataset`.
+    """
+    model = load_model(store, model_id)
+    return _images(model.key, benchmark, Carried((store, model)))
+
+
+@lru_cache(maxsize=32)
+def _images(key: str, benchmark: str, hidden: Carried[tuple[RunStore | None, Model]]) -> NDArray[np.float32]:
+    store, model = hidden.value
+    return Judge.of(store, model.entry).images(model.net, benchmark)
+
+
+def class_means(store: RunStore | None, model_id: str) -> Collapse:
+    """Cosines between class means and what else neural collapse asks, on training images. Loads torch.
+
+    Raises:
+        InvalidInput: two class means coincide, so nothing of it is defined.
+    """
+    model = load_model(store, model_id)
+    return _collapse(model.key, Carried(model))
+
+
+@lru_cache(maxsize=64)
+def _collapse(key: str, hidden: Carried[Model]) -> Collapse:
+    from core.geometry.collapse import collapse
+    from core.networks.heads import penultimate, weight_and_bias
+
+    model = hidden.value
+    probe = training_probe(model.entry)
+    features, layer = penultimate(model.net, probe.x)
+    return collapse(features, probe.y, *weight_and_bias(layer))
+
+
+def sample_detail(store: RunStore | None, model_id: str, benchmark: str, sample: int) -> SampleDetail:
+    """Cover one patch of a sample's image after the other and see what becomes of its margin. Loads torch.
+
+    Patches are covered with the image's own mean, so that covering background costs little.
+
+    Raises:
+        NotFound: the probe has no such sample.
+    """
+    model = load_model(store, model_id)
+    return _sample(model.key, benchmark, sample, Carried((store, model)))
+
+
+@lru_cache(maxsize=256)
+def _sample(
+    key: str, benchmark: str, sample: int, hidden: Carried[tuple[RunStore | None, Model]]
+) -> SampleDetail:
+    store, model = hidden.value
+    judge = Judge.of(store, model.entry)
+    rows = judge.probe.rows_of([sample])
+    if not len(rows):
+        raise NotFound("This sample is not among the images that networks are evaluated on.")
+    row = int(rows[0])
+    image = np.array(_images(key, benchmark, hidden)[row])
+    covered, grid = _covered(image)
+    found = margins_of(
+        model.net, np.concatenate([image[None], covered]), np.full(1 + len(covered), judge.probe.y[row])
+    ).margin
+    return SampleDetail(image, (found[0] - found[1:]).reshape(grid), float(found[0]))
+
+
+def _covered(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """(patches, c, h, w) the image with one patch covered each, and the grid of patches."""
+    _, height, width = image.shape
+    rows = np.linspace(0, height, min(_GRID, height) + 1).astype(int)
+    columns = np.linspace(0, width, min(_GRID, width) + 1).astype(int)
+    mean = image.mean((1, 2), keepdims=True)
+    found = []
+    for top, bottom in itertools.pairwise(rows):
+        for left, right in itertools.pairwise(columns):
+            one = image.copy()
+            one[:, top:bottom, left:right] = mean
+            found.append(one)
+    return np.stack(found), (len(rows) - 1, len(columns) - 1)

@@ -1,0 +1,204 @@
+"""All subnets within a tolerance of the best: how many, how differently they decide, what matters to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InvalidInput
+from core.geometry.rashomon import (
+    CompleteTable,
+    Multiplicity,
+    importances,
+    interactions,
+    multiplicity,
+    rashomon_set,
+)
+from core.library import supernets
+from core.library.supernets import Keyed, SupernetEntry
+from core.seeding import stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.datasets.base import Dataset
+
+MOST_VOTERS = 200
+MOST_DOTS = 160
+_MOST_PAIRS = 40
+_PREDICT_SPLIT = "validation"
+
+
+@dataclass(frozen=True, eq=False)
+class RashomonView:
+    """What the complete table says of the set.
+
+    Attributes:
+        size, total: members and subnets of the space.
+        best: arch_id of the reference: the most accurate, of equally accurate ones the cheapest.
+        best_accuracy, threshold: fractions.
+        member_ids: arch_ids of all members, best first.
+        drawn: arch_ids of the members that importances were computed for (a seeded sample of a large set).
+        accuracy: (drawn,) validation accuracies.
+        choices: names of the choices.
+        importance: (drawn, choices); NaN where a choice does not matter.
+        pairs: (choice, choice, score), strongest interaction first.
+        in_pairs: how many members the scores are means of.
+        cheapest: arch_id of the member with fewest MACs, and how many the reference has for one of its.
+        saving: MACs of the reference over those of the cheapest.
+    """
+
+    size: int
+    total: int
+    best: str
+    best_accuracy: float
+    threshold: float
+    member_ids: tuple[str, ...]
+    drawn: tuple[str, ...]
+    accuracy: NDArray[np.float64]
+    choices: tuple[str, ...]
+    importance: NDArray[np.float64]
+    pairs: tuple[tuple[str, str, float], ...]
+    in_pairs: int
+    cheapest: str
+    saving: float
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """How the members decide on the validation images.
+
+    Attributes:
+        found: see `Multiplicity`.
+        voters: how many members were asked (a seeded sample of a large set).
+        contested: rows of the split, the most contested first.
+        dataset: the data, for images, labels and class names.
+        reference: (n,) the reference's decisions.
+    """
+
+    found: Multiplicity
+    voters: int
+    contested: NDArray[np.intp]
+    dataset: Dataset
+    reference: NDArray[np.int64]
+
+    def pictures(self, k: int) -> tuple[NDArray[np.float32], list[str], list[bool]]:
+        """(images, captions, whether the reference is wrong) of the k most contested samples."""
+        rows = [int(r) for r in self.contested[:k] if self.found.contested[r] > 0]
+        part, names = self.dataset.split(_PREDICT_SPLIT), self.dataset.classes
+        captions = [
+            f"{names[part.y[r]]}: {self.found.contested[r]:.0%} not {names[self.reference[r]]}, mostly {names[self.found.rival[r]]}"
+            for r in rows
+        ]
+        return part.x[rows], captions, [bool(self.reference[r] != part.y[r]) for r in rows]
+
+
+def rashomon_view(entry: SupernetEntry, tolerance: float, seed: int = 0) -> RashomonView:
+    """The set and what matters to its members; needs no torch.
+
+    Args:
+        entry: a supernet whose whole space was evaluated.
+        tolerance: fraction below the best validation accuracy.
+        seed: decides which members are drawn where there are many.
+
+    Raises:
+        InvalidInput: there is no complete table.
+    """
+    return _view(Keyed(entry.revision, entry), round(tolerance, 6), seed)
+
+
+def decisions(entry: SupernetEntry, tolerance: float, seed: int = 0) -> Decisions:
+    """Run members of the set on the validation images. Loads torch; seconds for a large set.
+
+    Raises:
+        InvalidInput, DataUnavailable: see `rashomon_view` and `supernets.dataset`.
+    """
+    return _decisions(Keyed(entry.revision, entry), round(tolerance, 6), seed)
+
+
+def _accuracies(entry: SupernetEntry) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    table = supernets.table(entry)
+    if table is None or "accuracy" not in table:
+        raise InvalidInput(
+            "This needs the accuracy of every subnet: evaluate the whole space on the Supernets page first."
+        )
+    return table, table["accuracy"].to_numpy(np.float64)
+
+
+@lru_cache(maxsize=8)
+def _complete(keyed: Keyed) -> CompleteTable:
+    table, accuracy = _accuracies(keyed.entry)
+    space = keyed.entry.space
+    rows = np.array([space.from_id(i) for i in table["arch_id"]], np.uint8)
+    return CompleteTable(space, rows, accuracy)
+
+
+@lru_cache(maxsize=32)
+def _view(keyed: Keyed, tolerance: float, seed: int) -> RashomonView:
+    entry = keyed.entry
+    table, accuracy = _accuracies(entry)
+    members = _best_first(table, accuracy, tolerance)
+    drawn = _sample(members, MOST_DOTS, seed, "dots")
+    complete = _complete(keyed)
+    ids = table["arch_id"].to_numpy()
+    space = entry.space
+    in_pairs = _sample(members, _MOST_PAIRS, seed, "pairs")
+    scores = interactions(complete, in_pairs)
+    macs = table["macs"].to_numpy(float) if "macs" in table else np.ones(len(table))
+    cheapest = members[int(np.argmin(macs[members]))]
+    return RashomonView(
+        len(members), len(table), str(ids[members[0]]), float(accuracy[members[0]]),
+        float(accuracy[members[0]] - tolerance), tuple(str(i) for i in ids[members]),
+        tuple(str(i) for i in ids[drawn]), accuracy[drawn], tuple(space.names), importances(complete, drawn),
+        _strongest(scores, space.names), len(in_pairs), str(ids[cheapest]), float(macs[members[0]] / max(macs[cheapest], 1e-12)),
+    )  # fmt: skip
+
+
+def _best_first(table: pd.DataFrame, accuracy: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
+    """Members, best first, of equally accurate ones the cheapest first."""
+    members = rashomon_set(accuracy, tolerance)
+    cost = table["macs"].to_numpy(float)[members] if "macs" in table else np.zeros(len(members))
+    return members[np.lexsort((cost, -accuracy[members]))]
+
+
+def _sample(members: NDArray[np.intp], most: int, seed: int, name: str) -> NDArray[np.intp]:
+    """At most so many members, the best always among them, in their order."""
+    if len(members) <= most:
+        return members
+    others = stream(seed, "rashomon", name).choice(len(members) - 1, most - 1, replace=False) + 1
+    return members[np.concatenate([[0], np.sort(others)])]
+
+
+def _strongest(scores: NDArray[np.float64], names: tuple[str, ...]) -> tuple[tuple[str, str, float], ...]:
+    pairs: list[tuple[str, str, float]] = [
+        (names[i], names[j], float(scores[i, j]))
+        for i in range(len(names))
+        for j in range(i + 1, len(names))
+        if np.isfinite(scores[i, j])
+    ]
+    return tuple(sorted(pairs, key=lambda p: -abs(p[2])))
+
+
+@lru_cache(maxsize=8)
+def _decisions(keyed: Keyed, tolerance: float, seed: int) -> Decisions:
+    from core.runtime import heavy_imports
+
+    heavy_imports()
+    from core.evaluation.evaluator import EvaluationData, predictions
+
+    entry = keyed.entry
+    table, accuracy = _accuracies(entry)
+    voters = _sample(_best_first(table, accuracy, tolerance), MOST_VOTERS, seed, "voters")
+    dataset = supernets.dataset(entry)
+    rows = _complete(keyed).rows[voters]
+    votes = np.empty((len(voters), len(dataset.validation)), np.int64)
+    data: Any = EvaluationData.of(dataset, (_PREDICT_SPLIT,))
+    for position, predicted in predictions(supernets.load(entry), rows, data, _PREDICT_SPLIT):
+        votes[position] = predicted
+    found = multiplicity(votes, votes[0], len(dataset.classes))
+    contested = np.argsort(-found.contested, kind="stable")
+    return Decisions(found, len(voters), contested, dataset, votes[0])

@@ -1,0 +1,151 @@
+"""Does a subnet compute inside its supernet what its architecture learns alone?
+
+The subnet is compared with the networks that `train_alone` kept, stage by stage on the same samples, and
+they with each other: see `core.similarity.seed_spread` for what counts as a tie. Beside it stand the
+measures of outputs and the accuracies, measured by the same code for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from core.errors import InvalidInput
+from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.networks import Model, load_model
+from core.similarity.base import MEASURES, create
+from core.similarity.seed_spread import StageResult, accuracy_verdict, answer, compare_stages
+
+if TYPE_CHECKING:
+    from core.library.alone import AloneNet
+    from core.store import RunStore
+
+_OUTPUTS = "outputs"
+
+
+@dataclass(frozen=True, eq=False)
+class SharedOrAlone:
+    """The whole answer, with what is needed to read it.
+
+    Attributes:
+        stages: in order of depth.
+        outputs: one per measure of outputs.
+        measure: label of the measure of the stages.
+        distance: whether it is small where networks are alike.
+        seeds: of the networks trained alone.
+        epochs: each was trained for.
+        inside: accuracy ("accuracy" on validation, "test_accuracy") of the subnet inside the supernet.
+        alone: the same of each network trained alone.
+        accuracy: what the test accuracies say.
+        sentence: the answer in words.
+    """
+
+    stages: tuple[StageResult, ...]
+    outputs: tuple[StageResult, ...]
+    measure: str
+    distance: bool
+    pooling: str
+    probe: str
+    seeds: tuple[int, ...]
+    epochs: int
+    inside: Mapping[str, float]
+    alone: Mapping[str, tuple[float, ...]]
+    accuracy: str
+    sentence: str
+
+
+def shared_or_alone(
+    store: RunStore | None,
+    nets: Sequence[AloneNet],
+    measure: str = "cka",
+    *,
+    config: Mapping[str, Any] | None = None,
+    pooling: str = "pooled",
+    choice: ProbeChoice | None = None,
+) -> SharedOrAlone:
+    """Compare a subnet with the networks that were trained alone with its architecture. Loads torch.
+
+    Args:
+        store: where the networks are.
+        nets: of one architecture, from `list_alone`.
+        measure: registry name of a measure of activations.
+        config: its settings.
+        pooling: how a map becomes numbers per unit.
+        choice: which samples.
+
+    Raises:
+        NotFound, InvalidInput: a network, a measure or a setting does not exist.
+        DataUnavailable: the supernet's data are not here.
+    """
+    if not nets:
+        raise InvalidInput("This architecture has not been trained alone yet.")
+    if len({(net.supernet_id, net.arch_id) for net in nets}) > 1:
+        raise InvalidInput("These networks have different architectures; compare one at a time.")
+    chosen = create(measure, dict(config or {}))
+    if chosen.of != "activations":
+        raise InvalidInput(f"{chosen.label} compares answers, not layers; choose another measure.")
+    subnet = load_model(store, f"subnet:{nets[0].supernet_id}:{nets[0].arch_id}")
+    others = tuple(load_model(store, net.model_id) for net in nets)
+    settings = tuple(sorted((config or {}).items()))
+    return _answered(_Keyed(subnet, others, tuple(nets)), measure, settings, pooling, choice or ProbeChoice())
+
+
+class _Keyed:
+    """Networks that a cache knows by their keys."""
+
+    def __init__(self, subnet: Model, others: tuple[Model, ...], nets: tuple[AloneNet, ...]) -> None:
+        self.subnet, self.others, self.nets = subnet, others, nets
+        self._key = (subnet.key, *(other.key for other in others))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=64)
+def _answered(
+    keyed: _Keyed, measure: str, config: tuple[tuple[str, Any], ...], pooling: str, choice: ProbeChoice
+) -> SharedOrAlone:
+    subnet, others, nets = keyed.subnet, keyed.others, keyed.nets
+    chosen = create(measure, dict(config))
+    probe = common_probe(subnet, others[0], choice)
+    places = layers(subnet)
+    ids = [place.layer_id for place in places]
+    arrays = [all_activations(model, probe, ids, pooling) for model in (subnet, *others)]
+    stages = compare_stages(
+        arrays[0], arrays[1:], chosen, labels={p.layer_id: p.label for p in places}, seed=choice.seed
+    )
+    answers = [logits(model, probe) for model in (subnet, *others)]
+    inside = _inside(keyed.subnet)
+    alone = {name: tuple(getattr(net, name) for net in nets) for name in inside}
+    seeds = tuple(net.seed for net in nets)
+    return SharedOrAlone(
+        tuple(stages), tuple(_outputs(answers, choice.seed)), chosen.label, chosen.kind == "distance", pooling,
+        f"{len(probe.y):,} {probe.split} images of {probe.title}", seeds, nets[0].epochs, inside, alone,
+        accuracy_verdict(inside["test_accuracy"], alone["test_accuracy"]), answer(stages, chosen.label, seeds),
+    )  # fmt: skip
+
+
+def _outputs(answers: Sequence[ArrayLike], seed: int) -> list[StageResult]:
+    found = []
+    for info in MEASURES.describe():
+        measure = create(info.name)
+        if measure.of == _OUTPUTS:
+            sides = [{info.name: x} for x in answers]
+            found += compare_stages(sides[0], sides[1:], measure, labels={info.name: info.label}, seed=seed)
+    return found
+
+
+def _inside(subnet: Model) -> dict[str, float]:
+    """Accuracies of the subnet by the code that measured the networks trained alone."""
+    from core.training.alone import accuracy
+
+    dataset = subnet.dataset
+    splits = {"accuracy": "validation", "test_accuracy": "test"}
+    return {name: accuracy(subnet.net, dataset, split) for name, split in splits.items()}

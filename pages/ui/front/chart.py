@@ -1,0 +1,134 @@
+"""The hero: the front as a chart that answers a click, behind one signature.
+
+The figure stays byte for byte the same while a person clicks, because Streamlit takes a changed
+figure for a new chart and drops zoom and selection. So the callback writes the selected id and
+nothing else; the highlight is the trace's own static styling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.library.fronts import Front
+from core.objectives.base import objective
+from core.plots.finished import finished
+from core.plots.front import front_figure
+from pages.ui.front.pruned_overlay import PICKED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+KEY = "front-chart"
+
+
+@dataclass(frozen=True)
+class ChartView:
+    """Everything that decides the figure except the data.
+
+    Attributes:
+        key: changes whenever the front's rows do.
+        x, y: objective names.
+        log_x, log_y: logarithmic axes.
+        line: draw the step line.
+        mark_knees: draw diamonds at the knees.
+        selected: id highlighted at first.
+        what_if, what_if_from: (x, y) of the ghost and of where it comes from.
+        caption: written under the axis and exported with the picture.
+        picture: "svg" or "png", for the camera button.
+        name: file name of the picture.
+        pruned: changes whenever the pruned networks beside the front do.
+    """
+
+    key: str
+    x: str
+    y: str
+    log_x: bool
+    log_y: bool
+    line: bool
+    mark_knees: bool
+    selected: str
+    what_if: tuple[float, float] | None
+    what_if_from: tuple[float, float] | None
+    caption: str
+    picture: str = "svg"
+    name: str = "front"
+    pruned: str = ""
+
+
+def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
+    """Draw the chart; a click on a point becomes the session's selection."""
+    st.plotly_chart(
+        _figure(view, front, pruned),
+        key=KEY,
+        on_select=_remember,
+        selection_mode="points",
+        width="stretch",
+        alt="Scatter chart of all evaluated subnets with the front on top; the table and the chooser beside it hold the same.",
+        config={
+            "displaylogo": False,
+            "scrollZoom": True,
+            "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+            "toImageButtonOptions": {
+                "format": view.picture,
+                "filename": view.name,
+                "scale": 2 if view.picture == "png" else 1,
+            },
+        },
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _figure(view: ChartView, _front: Front, _pruned: pd.DataFrame | None) -> go.Figure:
+    figure = front_figure(
+        _front.table,
+        objective(view.x),
+        objective(view.y),
+        log_x=view.log_x,
+        log_y=view.log_y,
+        line=view.line,
+        knees=list(_front.knees.values()) if view.mark_knees else (),
+        selected=view.selected or None,
+        what_if=_point(view, view.what_if),
+        what_if_from=_point(view, view.what_if_from),
+        pruned=_pruned,
+        caption=view.caption,
+    )
+    return finished(figure)
+
+
+def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, float] | None:
+    return None if values is None else {view.x: values[0], view.y: values[1]}
+
+
+def _remember() -> None:
+    picked = picked_id(st.session_state.get(KEY))
+    if picked.startswith("pruned:"):
+        st.session_state[PICKED] = picked
+    elif picked:
+        st.session_state["sel_id"] = picked
+
+
+def picked_id(event: Any) -> str:
+    """The first selected point's id, "" for none; the event may be a plain dict in tests."""
+    try:
+        points = event["selection"]["points"]
+        data = points[0]["customdata"]
+        value = data if isinstance(data, str) else data[0]
+    except (KeyError, IndexError, TypeError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def picked_samples(event: Any, most: int = 1000) -> list[int]:
+    """Ids of the selected samples, each once; empty where none was selected. Their customdata are numbers as text."""
+    try:
+        data = [p["customdata"] for p in event["selection"]["points"] if p.get("customdata")]
+        ids = [int(value if isinstance(value, str) else value[0]) for value in data]
+    except (KeyError, TypeError, ValueError, IndexError):
+        return []
+    return list(dict.fromkeys(ids))[:most]

@@ -1,0 +1,203 @@
+"""The card of the selected subnet: numbers and how each was obtained, drawing, download."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.library import extract_subnet, supernets
+from core.library.measure_latency import measure_latency
+from core.library.networks import MOST_MODELS, subnet_id
+from core.library.supernets import SupernetEntry
+from core.objectives.base import objective
+from core.plots.diagram import contribution_rows, diagram_figure
+from core.plots.finished import finished
+from core.plots.style import format_value
+from core.records import Objective, Source
+from core.spaces import Arch
+from core.text import display_name, for_markdown
+from pages.ui import resources, state
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+SUFFIXES = {
+    "bundle": "zip",
+    "onnx": "onnx",
+    "python_source": "py",
+    "safetensors": "safetensors",
+    "torch_export": "pt2",
+}
+"""File endings, known without importing the exporters (which import torch); a test compares."""
+
+_HOW = {
+    Source.MEASURED: "measured",
+    Source.COUNTED: "counted",
+    Source.TRAINED: "trained alone",
+    Source.PREDICTED: "predicted",
+    Source.PROXY: "proxy",
+}
+
+
+def headline(arch_id: str, values: Mapping[str, float], x: Objective, y: Objective) -> None:
+    """The two numbers of the axes, large, and the subnet's id."""
+    parts = [
+        f"<div><b>{format_value(values.get(o.name), o)}</b><span>{html.escape(o.label)}</span></div>"
+        for o in (y, x)
+    ]
+    parts.append(f"<div><code>{html.escape(arch_id)}</code><span>Subnet</span></div>")
+    st.html(f'<div class="ps-headline">{"".join(parts)}</div>')
+
+
+def metrics(values: Mapping[str, float], goals: Sequence[Objective]) -> None:
+    """Every objective with its value and how it was obtained."""
+    rows = "".join(
+        f"<tr title='{html.escape(goal.summary, quote=True)}'><th scope='row'>{html.escape(goal.label)}</th>"
+        f"<td class='value'>{format_value(values.get(goal.name), goal)}</td><td class='how'>{how(goal)}</td></tr>"
+        for goal in goals
+    )
+    st.html(f'<table class="ps-metrics"><tbody>{rows}</tbody></table>')
+
+
+def how(goal: Objective) -> str:
+    """How an objective's number was obtained, in a few words."""
+    if goal.split:
+        return f"{_HOW[goal.how]}, {goal.split}"
+    return _HOW[goal.how] if goal.how is not Source.MEASURED else "timed, onnxruntime"
+
+
+def latency(entry: SupernetEntry, arch: Arch) -> None:
+    """Time the subnet on this machine, on request, against the largest one."""
+    known = st.session_state.setdefault("latencies", {})
+    key = (entry.sha256, tuple(arch))
+    pressed = st.button(
+        "Time it on this machine",
+        key="measure-latency",
+        icon=":material/timer:",
+        help="Exports the subnet to ONNX and times it for one image: onnxruntime, one thread, 5 rounds of 4 runs "
+        "interleaved with the largest subnet; the minimum counts.",
+    )
+    if pressed:
+        try:
+            with st.spinner("Measuring..."):
+                known[key] = measure_latency(entry, [arch, entry.space.largest])
+        except CoreError as error:
+            st.warning(for_markdown(str(error)))
+    if key in known:
+        found, goal = known[key], objective("latency_ms")
+        here, largest = (format_value(found.ms[i], goal, spread=found.spread[i]) for i in (0, 1))
+        noisy = " The machine was busy: repeats disagree, measure again." if found.noisy else ""
+        st.caption(f"**{here}** for one image; the largest subnet {largest}.{noisy}")
+
+
+def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") -> None:
+    """The subnet's stages, the whole supernet in outline behind."""
+    st.plotly_chart(
+        _diagram(entry.sha256, arch, entry),
+        key=key,
+        width="stretch",
+        config={"displayModeBar": False},
+        alt="Drawing of the subnet: stages from left to right, as tall as they have channels, in front of the supernet's outline.",
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _diagram(sha256: str, arch: Arch, _entry: SupernetEntry) -> go.Figure:
+    return finished(
+        diagram_figure(supernets.stage_rows(_entry, arch), supernets.stage_rows(_entry, _entry.space.largest))
+    )
+
+
+def stage_table(entry: SupernetEntry, arch: Arch) -> None:
+    """The drawing's numbers as a table."""
+    html_table(contribution_rows(supernets.stage_rows(entry, arch)))
+
+
+def html_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A small static table; the cells are escaped."""
+    if not rows:
+        return
+    head = "".join(f"<th>{html.escape(display_name(name))}</th>" for name in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(display_name(v))}</td>" for v in row.values()) + "</tr>"
+        for row in rows
+    )
+    st.html(f'<table class="ps-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def download(entry: SupernetEntry, arch: Arch) -> None:
+    """The button that makes and hands over the subnet, and the choice of format."""
+    formats = {info.name: info for info in extract_subnet.formats()}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Format",
+            list(formats),
+            format_func=lambda name: formats[name].label,
+            key="download-format",
+            help="The subnet is cut out, calibrated, checked against the supernet and written when you click; "
+            "that takes a few seconds the first time.\n\n"
+            + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
+        )
+        arch_id = entry.space.arch_id(arch)
+        st.download_button(
+            "Download",
+            data=resources.downloader(entry, arch, chosen),
+            file_name=f"paretoscope-{display_name(entry.title).lower().replace(' ', '-')[:40]}-{arch_id}.{SUFFIXES.get(chosen, 'bin')}",
+            mime="application/octet-stream",
+            key="download-bundle",
+            on_click="ignore",
+            type="primary",
+            icon=":material/download:",
+        )
+
+
+def basket_button(arch_id: str) -> None:
+    """Put the subnet aside for later."""
+    inside = arch_id in state.basket()
+    st.button(
+        "In the basket" if inside else "Add to basket",
+        key="basket-add",
+        disabled=inside,
+        on_click=lambda: state.basket().append(arch_id),
+        icon=":material/shopping_basket:",
+        help="Subnets put aside, listed below the chart while this window is open.",
+    )
+
+
+def representations_button(entry: SupernetEntry, arch_id: str) -> None:
+    """Open the Similarity page with this subnet and the basket; with the largest subnet if the basket is empty."""
+    others = [i for i in state.basket() if i != arch_id] or [entry.space.arch_id(entry.space.largest)]
+    models = [subnet_id(entry, i) for i in dict.fromkeys([arch_id, *others])][:MOST_MODELS]
+    if st.button(
+        "Compare representations",
+        key="compare-representations",
+        icon=":material/compare:",
+        help="What this subnet and those in the basket have learned, layer by layer. "
+        "With an empty basket the largest subnet stands beside it.",
+    ):
+        link = {"models": ",".join(models), "a": models[0], "b": models[min(1, len(models) - 1)]}
+        st.switch_page("pages/similarity.py", query_params=link)
+
+
+def prune_button(entry: SupernetEntry, arch_id: str) -> None:
+    """Open the Pruning page with this subnet."""
+    if st.button(
+        "Prune it",
+        key="prune-subnet",
+        icon=":material/content_cut:",
+        help="Remove weights of this subnet in many ways and see what that does to it.",
+    ):
+        st.switch_page("pages/pruning.py", query_params={"parent": subnet_id(entry, arch_id)})
+
+
+def deltas(changes: Mapping[str, float]) -> str:
+    """Signed differences in one line, as HTML."""
+    parts = [
+        f"{html.escape(objective(n).label)} <b>{format_value(v, objective(n), signed=True)}</b>"
+        for n, v in changes.items()
+    ]
+    return f'<p class="ps-deltas">{" &nbsp; ".join(parts)}</p>'

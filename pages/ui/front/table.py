@@ -1,0 +1,133 @@
+"""The chart's twins for the keyboard and for screen readers: a chooser and a table, both select."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.library.fronts import Front
+from core.plots.style import format_value, is_fraction
+from core.records import Objective
+from core.text import for_cell
+from pages.ui import state
+from pages.ui.front.what_if import Shown, describe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TABLE = "front-table"
+_CHOOSER = "pick-subnet"
+
+
+def choose_subnet(shown: Shown, front: Front) -> str:
+    """The selected subnet's id, chosen among the front's members (and what was clicked elsewhere)."""
+    current = state.selected()
+    ids = front.members["arch_id"].tolist()
+    options = ids if current in ids or not current else [current, *ids]
+    if not options:
+        return current
+    st.session_state[_CHOOSER] = current or options[0]
+    return str(
+        st.selectbox(
+            "Subnet",
+            options,
+            format_func=lambda i: describe(shown, i, front.names),
+            key=_CHOOSER,
+            on_change=_chosen,
+            help="The front's subnets in order. Clicking a point on the chart selects it here too.",
+        )
+    )
+
+
+def _chosen() -> None:
+    state.select(st.session_state[_CHOOSER])
+
+
+def front_table(front: Front, goals: Sequence[Objective]) -> None:
+    """The front as a table; selecting a row selects the subnet."""
+    shown = front.members[["arch_id", *(g.name for g in goals)]]
+    st.dataframe(
+        _scaled(shown, goals),
+        key=_TABLE,
+        hide_index=True,
+        on_select=lambda: _row_chosen(shown["arch_id"].tolist()),
+        selection_mode="single-row",
+        column_config={"arch_id": st.column_config.TextColumn("subnet")}
+        | {g.name: _column(g) for g in goals},
+        height=320,
+        width="stretch",
+        alt="Table of the subnets on the front",
+    )
+
+
+def _row_chosen(ids: list[str]) -> None:
+    rows = st.session_state[_TABLE]["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        state.select(ids[rows[0]])
+
+
+def _column(goal: Objective) -> object:
+    if is_fraction(goal):
+        return st.column_config.NumberColumn(f"{goal.label} (%)", format="%.2f", help=goal.summary)
+    form = {"ms": "%.3f", "nats": "%.4f"}.get(goal.unit, "localized")
+    unit = f" ({goal.unit})" if goal.unit and goal.unit != goal.label else ""
+    return st.column_config.NumberColumn(f"{goal.label}{unit}", format=form, help=goal.summary)
+
+
+def _scaled(table: pd.DataFrame, goals: Sequence[Objective]) -> pd.DataFrame:
+    return table.assign(**{g.name: table[g.name] * 100 for g in goals if is_fraction(g)})
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """A table as CSV; texts that a spreadsheet would take for formulas are quoted."""
+    texts = {name: table[name].map(for_cell) for name in table if table[name].dtype.kind not in "biuf"}
+    return table.assign(**texts).to_csv(index=False).encode()
+
+
+def basket_table(shown: Shown) -> None:
+    """The subnets put aside."""
+    if not state.basket():
+        st.caption("The basket is empty. Add to basket puts the selected subnet aside, to compare it later.")
+        return
+    rows = shown.table[shown.table["arch_id"].isin(state.basket())]
+    for _, row in rows.iterrows():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                str(row["arch_id"]),
+                key=f"basket-{row['arch_id']}",
+                on_click=state.select,
+                args=(row["arch_id"],),
+                icon=":material/my_location:",
+            )
+            st.markdown(" · ".join(format_value(row[g.name], g) for g in shown.goals))
+            st.button(
+                "Remove",
+                key=f"basket-remove-{row['arch_id']}",
+                on_click=state.basket().remove,
+                args=(row["arch_id"],),
+                type="tertiary",
+            )
+    st.download_button(
+        "Basket as CSV",
+        csv_bytes(rows),
+        "basket.csv",
+        "text/csv",
+        key="basket-csv",
+        on_click="ignore",
+        icon=":material/table:",
+    )
+
+
+def csv_button(front: Front, supernet_id: str) -> None:
+    """The whole table as a file, made on click."""
+    st.download_button(
+        "CSV",
+        lambda: csv_bytes(front.table),
+        f"front-{supernet_id}.csv",
+        "text/csv",
+        key="front-csv",
+        on_click="ignore",
+        icon=":material/table:",
+    )

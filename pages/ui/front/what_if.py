@@ -1,0 +1,271 @@
+"""What the card offers beyond its numbers: change a choice, see the neighbors, compare, what each choice costs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.library import fronts as front_view
+from core.library.evaluate_subnet import QUICK, evaluate_subnet
+from core.library.fronts import Front
+from core.library.supernets import SupernetEntry
+from core.objectives.base import objective
+from core.plots.style import format_count, format_value
+from core.records import Objective
+from core.spaces import Arch
+from core.text import display_name, for_markdown
+from pages.ui import resources, state
+from pages.ui.front.subnet_card import deltas, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ACROSS = 6
+_KNEES = {"distance": "Knee", "utility": "Knee by utility"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The table a page shows, with what looking things up in it needs.
+
+    Attributes:
+        entry: the supernet.
+        revision: changes whenever the table does.
+        table: see `library.table`.
+        goals: objectives the table has.
+        at: where each subnet stands in the table.
+        texts: descriptions made so far, shared by all sessions.
+    """
+
+    entry: SupernetEntry
+    revision: str
+    table: pd.DataFrame
+    goals: tuple[Objective, ...]
+    at: dict[str, int]
+    texts: dict[tuple[str, ...], str]
+
+    @classmethod
+    def of(
+        cls, entry: SupernetEntry, revision: str, table: pd.DataFrame, goals: Sequence[Objective]
+    ) -> Shown:
+        return cls(entry, revision, table, tuple(goals), resources.rows(revision, table), _texts(revision))
+
+    def holds(self, arch_id: str) -> bool:
+        return arch_id in self.at
+
+    def row(self, arch_id: str) -> dict[str, float]:
+        """Objective values of a subnet of the table."""
+        at = self.at[arch_id]
+        return {goal.name: float(self.table[goal.name].iat[at]) for goal in self.goals}
+
+    def values(self, arch: Arch) -> Mapping[str, float]:
+        """Objective values of any subnet: from the table, else measured now.
+
+        Raises:
+            CoreError: it is not in the table and cannot be measured here.
+        """
+        arch_id = self.entry.space.arch_id(arch)
+        return self.row(arch_id) if self.holds(arch_id) else _measured(self.entry.sha256, arch, self.entry)
+
+
+@st.cache_resource(show_spinner="Measuring this subnet…", max_entries=512)
+def _measured(sha256: str, arch: Arch, _entry: SupernetEntry) -> Mapping[str, float]:
+    return dict(evaluate_subnet(_entry, arch, QUICK).values)
+
+
+def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | None:
+    """One chooser per choice; returns the changed subnet and its values, or None while nothing is changed."""
+    space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
+    st.caption("Change a choice: a star shows on the chart where the subnet would move.")
+    options: dict[str, object] = {}
+    columns = st.columns(_ACROSS, gap="small")
+    place = 0
+    for choice in space.choices:
+        target = front_view.changed(space, arch, options)
+        if not space.is_active(target, choice.name) or len(choice.options) < 2:
+            continue
+        with columns[place % _ACROSS]:
+            options[choice.name] = st.selectbox(
+                choice.name,
+                choice.options,
+                index=choice.options.index(space.option(target, choice.name)),
+                key=f"pick-if-{arch_id}-{choice.name}",
+            )
+        place += 1
+    target = front_view.changed(space, arch, options)
+    if target == arch:
+        return None
+    try:
+        here, there = shown.values(arch), shown.values(target)
+    except CoreError as error:
+        st.warning(for_markdown(error, 600))
+        return None
+    st.html(
+        deltas(
+            {
+                g.name: there[g.name] - here[g.name]
+                for g in shown.goals[:4]
+                if g.name in there and g.name in here
+            }
+        )
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Take this subnet",
+            key="what-if-take",
+            on_click=state.select,
+            args=(space.arch_id(target),),
+            icon=":material/check:",
+        )
+        st.button("Undo", key="what-if-undo", on_click=_undo, args=(arch_id,), icon=":material/undo:")
+    return target, there
+
+
+def ghost(
+    tried: tuple[Arch, Mapping[str, float]] | None, values: Mapping[str, float], x: Objective, y: Objective
+) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """(x, y) of the tried subnet and of the one it comes from; None where nothing is tried."""
+    if tried is None or not {x.name, y.name} <= set(tried[1]):
+        return None, None
+    return (tried[1][x.name], tried[1][y.name]), (float(values[x.name]), float(values[y.name]))
+
+
+def knee_buttons(front: Front) -> None:
+    """One button per knee of the front, that selects it."""
+    meanings = {
+        "distance": "The subnet farthest from the straight line between the front's ends: beyond it, gains get dear.",
+        "utility": "The subnet whose loss would hurt most people, whatever weight they give the objectives.",
+    }
+    for name, member in front.knees.items():
+        st.button(
+            _KNEES.get(name, name),
+            key=f"knee-{name}",
+            on_click=state.select,
+            args=(member,),
+            icon=":material/diamond:",
+            help=meanings.get(name),
+        )
+
+
+def _undo(arch_id: str) -> None:
+    for key in [str(k) for k in st.session_state if str(k).startswith(f"pick-if-{arch_id}-")]:
+        del st.session_state[key]
+
+
+def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
+    """The front's members next to the subnet, with what moving there changes."""
+    below, above = front_view.neighbors_on_front(front, arch_id)
+    if below is None and above is None:
+        st.caption("This subnet has no neighbors on this front: it does not meet the limits, or it is alone.")
+        return
+    here = shown.row(arch_id)
+    for word, icon, row in (
+        ("Cheaper", ":material/arrow_back:", below),
+        ("Larger", ":material/arrow_forward:", above),
+    ):
+        if row is None:
+            st.caption(f"{word}: there is none, this is the end of the front.")
+            continue
+        changes = {n: float(row[n]) - here[n] for n in front.names}
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(str(row["arch_id"]),)
+            )
+            st.html(deltas(changes))
+
+
+def choice_costs(shown: Shown, arch: Arch, goals: Sequence[Objective]) -> None:
+    """What changing each single choice would do, as a table."""
+    st.caption("Each row changes one choice and leaves the others.")
+    html_table(_effects(shown.revision, arch, tuple(g.name for g in goals), shown))
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _effects(revision: str, arch: Arch, names: tuple[str, ...], _shown: Shown) -> list[dict[str, str]]:
+    effects = front_view.choice_effects(_shown.entry.space, _shown.table, arch, names)
+    goals = [objective(name) for name in names]
+    return [
+        {"change": f"{row['choice']} → {row['option']}"}
+        | {g.label: format_value(row[g.name], g, signed=True) for g in goals}
+        for row in effects.to_dict("records")
+    ]
+
+
+def compare(shown: Shown, front: Front, arch: Arch) -> None:
+    """Another subnet beside this one: the choices that differ and the differences of the numbers."""
+    space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
+    others = [
+        i
+        for i in dict.fromkeys([*state.basket(), *front.knees.values(), *front.members["arch_id"]])
+        if i != arch_id
+    ]
+    if not others:
+        st.caption("There is no other subnet to compare with.")
+        return
+    other_id = st.selectbox(
+        "Compare with", others, format_func=lambda i: describe(shown, i, front.names), key="compare-with"
+    )
+    other = space.from_id(other_id)
+    here, there = shown.values(arch), shown.values(other)
+    rows = []
+    for name in space.names:
+        a, b = space.to_dict(arch).get(name, "–"), space.to_dict(other).get(name, "–")
+        if a != b:
+            rows.append({"": name, "this": a, "other": b, "difference": ""})
+    for g in shown.goals:
+        if g.name in here and g.name in there:
+            change = format_value(there[g.name] - here[g.name], g, signed=True)
+            rows.append(
+                {
+                    "": g.label,
+                    "this": format_value(here[g.name], g),
+                    "other": format_value(there[g.name], g),
+                    "difference": change,
+                }
+            )
+    html_table(rows)
+
+
+def describe(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
+    """One subnet in a list: its two numbers and its id."""
+    key = (arch_id, *names)
+    if key not in shown.texts:
+        shown.texts[key] = _described(shown, arch_id, names)
+    return shown.texts[key]
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _texts(revision: str) -> dict[tuple[str, ...], str]:
+    """Descriptions made so far: a list of the front asks for each of them at every click."""
+    return {}
+
+
+def _described(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
+    if not shown.holds(arch_id):
+        return display_name(arch_id)
+    values, (x, y) = shown.row(arch_id), (objective(n) for n in names[:2])
+    unit = f" {x.label}" if x.unit in ("MACs", "") else ""
+    return f"{format_value(values[y.name], y)} · {format_value(values[x.name], x)}{unit} · {arch_id}"
+
+
+def choices_line(entry: SupernetEntry, arch: Arch) -> None:
+    """The choices of a subnet in one line."""
+    parts = [
+        f"{html.escape(name)} <b>{html.escape(str(value))}</b>"
+        for name, value in entry.space.to_dict(arch).items()
+    ]
+    st.html(f'<div class="ps-facts">{"".join(f"<span>{p}</span>" for p in parts)}</div>')
+
+
+def facts(front: Front, x: Objective, y: Objective) -> None:
+    """How many subnets are on the front, and its hypervolume."""
+    st.markdown(
+        f"**{format_count(len(front.members))}** on the front of **{format_count(len(front.table))}** subnets",
+        help=f"Hypervolume {front.hypervolume:.4g}, against the reference point "
+        f"{format_value(front.reference[0], x)}, {format_value(front.reference[1], y)}.",
+    )

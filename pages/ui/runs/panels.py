@@ -1,0 +1,147 @@
+"""Views of finished runs: the list, one run's details, the result of a check."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.plots.style import format_bytes, format_seconds
+from core.records import Run
+from core.text import display_name, for_markdown
+from pages.ui import resources
+from pages.ui.progress import KINDS, attempt
+
+if TYPE_CHECKING:
+    from core.store import Ledger, RunStore
+
+_TABLE = "runs-table"
+_MOST_BUTTONS = 8
+
+
+def runs_table(runs: Sequence[Run]) -> Run | None:
+    """All finished runs as a table; returns the selected one. The chooser below does the same by keyboard."""
+    import pandas as pd
+
+    rows = pd.DataFrame(
+        {
+            "run": [display_name(r.title) for r in runs],
+            "kind": [KINDS.get(r.kind, r.kind) for r in runs],
+            "state": [r.state.value for r in runs],
+            "seed": [r.seed for r in runs],
+            "started": [datetime.datetime.fromtimestamp(r.created) for r in runs],
+            "took": [format_seconds(r.updated - r.created) for r in runs],
+        }
+    )
+    ids = [r.run_id for r in runs]
+    st.dataframe(
+        rows,
+        key=_TABLE,
+        hide_index=True,
+        on_select=lambda: _row_chosen(ids),
+        selection_mode="single-row",
+        width="stretch",
+        column_config={"started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+        alt="Table of finished runs",
+    )
+    by_id = {r.run_id: r for r in runs}
+    if st.session_state.get("pick-run") not in by_id:
+        st.session_state["pick-run"] = ids[0] if ids else None
+    chosen = st.selectbox(
+        "Run", ids, index=None, format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}", key="pick-run",
+        placeholder="Choose a run",
+    )  # fmt: skip
+    return by_id.get(chosen) if chosen else None
+
+
+def _row_chosen(ids: list[str]) -> None:
+    rows = st.session_state[_TABLE]["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        st.session_state["pick-run"] = ids[rows[0]]
+
+
+def run_details(store: RunStore, run: Run) -> None:
+    """Settings, log and files of one run, and what can be done with it."""
+    st.markdown(f"**{for_markdown(run.title)}**")
+    st.caption(for_markdown(run.message, 600))
+    with st.container(horizontal=True):
+        if run.state.is_resumable:
+            st.button(
+                "Resume",
+                key="run-resume",
+                on_click=attempt,
+                args=("resume", run.run_id),
+                icon=":material/play_arrow:",
+                type="primary",
+            )
+        _results(run)
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown("The run, its measurements and its files will be gone.")
+            st.button(
+                "Delete this run", key="run-delete", on_click=_delete, args=(run.run_id,), type="primary"
+            )
+    try:
+        ledger = store.ledger(run.run_id)
+        _files(ledger)
+        st.caption("Settings")
+        st.json(dict(run.params), expanded=1)
+        lines = store.log_lines(run.run_id)
+        if lines:
+            st.caption("Log")
+            st.code("\n".join(lines[-60:]), language=None, height=240)
+    except CoreError as error:
+        st.warning(for_markdown(error, 600))
+
+
+def _files(ledger: Ledger) -> None:
+    """The files of a run: a button each, or a chooser where there are many."""
+    artifacts = {artifact.name: artifact for artifact in ledger.artifacts()}
+    shown = list(artifacts)
+    if len(artifacts) > _MOST_BUTTONS:
+        chosen = st.selectbox(
+            f"{len(artifacts)} files", list(artifacts), key="run-file", format_func=lambda n: f"{display_name(n)} ({format_bytes(artifacts[n].size)})",
+        )  # fmt: skip
+        shown = [chosen]
+    for name in shown:
+        artifact = artifacts[name]
+        st.download_button(
+            f"{display_name(artifact.name)} ({format_bytes(artifact.size)})",
+            data=lambda name=artifact.name, source=ledger: source.artifact(name),
+            file_name=display_name(artifact.name).replace("/", "-"),
+            mime=artifact.media_type,
+            key=f"artifact-{artifact.name}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+def _results(run: Run) -> None:
+    """The way to the page that shows what a run found, where there is one."""
+    params = run.params
+    where: dict[str, tuple[str, dict[str, str]]] = {
+        "search_front": ("pages/front.py", {"supernet": str(params.get("supernet")), "run": run.run_id}),
+        "prune_models": ("pages/pruning.py", {"parent": str(params.get("model"))}),
+        "evaluate_pruned": ("pages/pruning.py", {"parent": str(params.get("parent"))}),
+        "prune_experiment": ("pages/pruning.py", {"parent": str(params.get("model")), "tab": "Experiments"}),
+    }
+    if run.kind in where:
+        page, query = where[run.kind]
+        st.page_link(page, label="Open its results", icon=":material/arrow_forward:", query_params=query)
+
+
+def _delete(run_id: str) -> None:
+    try:
+        resources.store().delete_run(run_id)
+    except CoreError as error:
+        st.toast(for_markdown(error, 600), icon=":material/error:")
+
+
+def show_damage(found: Sequence[str]) -> None:
+    """What the check found."""
+    if not found:
+        st.success("Every file and row is as it was written.", icon=":material/verified_user:")
+    for sentence in found[:50]:
+        st.error(for_markdown(sentence, 600))

@@ -1,0 +1,158 @@
+"""The search page's form and its live view: the front growing, hypervolume against evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.library import fronts as front_view
+from core.library import supernets
+from core.library.supernets import SupernetEntry
+from core.objectives.base import OBJECTIVES, objective
+from core.pareto import hypervolume_over_time, reference_point
+from core.plots.curves import hypervolume_figure
+from core.plots.front import front_figure
+from core.records import Run
+from core.search import ALGORITHMS
+from core.text import display_name
+from pages.ui import resources
+from pages.ui.forms import config_form
+from pages.ui.progress import submit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MAY_STEER = ("accuracy", "loss", "macs", "params", "size_bytes", "latency_ms")
+
+
+def search_form(entry: SupernetEntry) -> list[str]:
+    """Choose and start; returns the ids of what was started by this click."""
+    infos = {info.name: info for info in ALGORITHMS.describe()}
+    start = list(infos).index("nsga2") if "nsga2" in infos else 0
+    name = st.selectbox(
+        "Algorithm", list(infos), index=start, format_func=lambda n: infos[n].label, key="search-algorithm",
+        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in infos.values()),
+    )  # fmt: skip
+    allowed = [n for n in _MAY_STEER if n in OBJECTIVES.names()]
+    goals = st.multiselect(
+        "Objectives", allowed, default=["accuracy", "macs"], format_func=lambda n: objective(n).label, key="search-objectives",
+        max_selections=4, help="Test data never steer a search.\n\n" + "\n\n".join(f"**{objective(n).label}**: {objective(n).summary}" for n in allowed),
+    )  # fmt: skip
+    budget = st.number_input(
+        "Budget (subnets)",
+        1,
+        1_000_000,
+        value=min(400, entry.space.size),
+        step=50,
+        key="search-budget",
+        help="Different subnets to measure.",
+    )
+    with st.container(horizontal=True):
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            value=0,
+            key="search-seed",
+            help="Decides every draw; the same seed gives the same search.",
+        )
+        repeats = st.number_input(
+            "Repeats",
+            1,
+            5,
+            value=1,
+            key="search-repeats",
+            help="Runs with this seed, the next one, and so on, to see the spread.",
+        )
+    use_table = st.toggle("Use the complete table", value=entry.read_table is not None, disabled=entry.read_table is None, key="search-table",
+                          help="Look accuracies up instead of measuring them again: a search takes a second.")  # fmt: skip
+    with st.expander("Settings of the algorithm"):
+        settings = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
+    ready = len(goals) >= 2
+    if not st.button(
+        "Start the search",
+        key="search-start",
+        type="primary",
+        disabled=not ready,
+        icon=":material/play_arrow:",
+        width="stretch",
+    ):
+        return []
+    started = []
+    for offset in range(int(repeats)):
+        params: dict[str, Any] = {"supernet": entry.supernet_id, "algorithm": name, "config": settings, "objectives": goals,
+                                  "budget": int(budget), "seed": int(seed) + offset, "use_table": use_table}  # fmt: skip
+        title = f"{infos[name].label} on {display_name(entry.title)}, seed {int(seed) + offset}"
+        if run_id := submit("search_front", params, title=title, seed=int(seed) + offset):
+            started.append(run_id)
+    return started
+
+
+def growing_front(entry: SupernetEntry, run: Run) -> None:
+    """What the search has found so far, over the whole space where that is known."""
+    names = tuple(run.params["objectives"][:2])
+    if len(names) < 2:
+        st.caption("A search for one objective has no front to draw; its best subnets are in the CSV.")
+        return
+    y, x = objective(names[0]), objective(names[1])
+    found = measured(entry, run)
+    if found is None:
+        st.caption("Nothing has been measured yet.")
+        return
+    exact = supernets.table(entry)
+    view = front_view.front(found, (x.name, y.name))
+    shown = view.table
+    if exact is not None and x.name in exact and y.name in exact:
+        import pandas as pd
+
+        rest = exact[~exact["arch_id"].isin(set(found["arch_id"]))].assign(on_front=False)
+        shown = pd.concat([rest, view.members.assign(on_front=True)])
+    figure = front_figure(
+        shown,
+        x,
+        y,
+        log_x=not x.maximize and bool((shown[x.name] > 0).all()),
+        searched=view.table[~view.table["on_front"]],
+        caption=display_name(run.title),
+    )
+    st.plotly_chart(
+        figure, key=f"search-front-{run.run_id}", width="stretch", config={"displaylogo": False},
+        alt="Scatter chart of the subnets the search has measured, its front on top, the whole space behind.",
+    )  # fmt: skip
+
+
+def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
+    """Hypervolume after each evaluation, the exact front as ceiling where the whole space is known."""
+    if not runs:
+        return
+    names = tuple(runs[0].params["objectives"])
+    if len(names) < 2:
+        return
+    maximize = [objective(n).maximize for n in names]
+    exact = supernets.table(entry)
+    ceiling = reference = None
+    if exact is not None and set(names) <= set(exact.columns):
+        front = resources.front(entry.revision, names, (), exact)
+        ceiling, reference = front.hypervolume, front.reference
+    curves: dict[str, Sequence[float]] = {}
+    for run in runs:
+        found = measured(entry, run)
+        if found is None or tuple(run.params["objectives"]) != names:
+            continue
+        points = found[list(names)].to_numpy(float)
+        if reference is None:
+            reference = tuple(float(v) for v in reference_point(points, maximize=maximize))
+        curves[run.title] = hypervolume_over_time(points, reference, maximize=maximize).tolist()
+    if curves:
+        st.plotly_chart(
+            hypervolume_figure(curves, ceiling=ceiling), key="search-hypervolume", width="stretch", config={"displaylogo": False},
+            alt="Hypervolume of each search after every evaluation.",
+        )  # fmt: skip
+
+
+def measured(entry: SupernetEntry, run: Run) -> pd.DataFrame | None:
+    """The run's measurements so far, first evaluation first; None while there are none."""
+    count = resources.store().count_measurements(run.run_id)
+    return resources.search_table(run.run_id, count, entry) if count else None

@@ -1,0 +1,177 @@
+"""The supernets page: gallery, details, evaluation, training, loading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.library.supernets import SupernetEntry
+from core.plots.style import format_bytes, format_count
+from core.records import Run
+from core.text import display_name, for_markdown
+from pages.ui import resources
+from pages.ui.front.subnet_card import diagram, html_table
+from pages.ui.progress import active, all_runs, job_row, submit, watch
+from pages.ui.setup import empty
+
+MOST_UPLOAD_MB = 16
+_ACROSS = 3
+
+
+def gallery(entries: Sequence[SupernetEntry]) -> None:
+    """One card per supernet."""
+    if not entries:
+        st.info(
+            "There is no supernet yet. Train one below; the digits are built in and take about a minute.",
+            icon=":material/hub:",
+        )
+        return
+    for row in range(0, len(entries), _ACROSS):
+        for entry, column in zip(
+            entries[row : row + _ACROSS], st.columns(_ACROSS, gap="medium"), strict=False
+        ):
+            with column, st.container(border=True, key=f"supernet-{entry.supernet_id}"):
+                _card(entry)
+
+
+def _card(entry: SupernetEntry) -> None:
+    st.markdown(f"**{for_markdown(entry.title)}** :gray-badge[{entry.origin}]")
+    diagram(entry, entry.space.largest, key=f"diagram-{entry.supernet_id}")
+    state = "every subnet measured" if entry.read_table is not None else "not measured yet"
+    st.caption(
+        f"{format_count(entry.space.size)} subnets, {state} · data {for_markdown(data_name(entry)) or 'not named'}"
+    )
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/front.py",
+            label="See its front",
+            icon=":material/show_chart:",
+            query_params={"supernet": entry.supernet_id},
+        )
+        st.page_link(
+            "pages/search.py",
+            label="Search it",
+            icon=":material/travel_explore:",
+            query_params={"supernet": entry.supernet_id},
+        )
+    with st.expander("Details"):
+        _details(entry)
+
+
+def _details(entry: SupernetEntry) -> None:
+    st.caption("Choices of the search space")
+    html_table([{"choice": c.name, "options": ", ".join(map(str, c.options))} for c in entry.space.choices])
+    st.caption("Card")
+    st.json({"family": entry.family, "sha256": entry.sha256[:16], **dict(entry.card)}, expanded=1)
+    if entry.origin == "shipped":
+        return
+    with st.container(horizontal=True):
+        st.button("Measure every subnet", key=f"evaluate-{entry.supernet_id}", on_click=evaluate, args=(entry,), icon=":material/calculate:",
+                  help="Runs in the background; afterwards the Front page shows the exact front.")  # fmt: skip
+        st.download_button("Weights", data=entry.read, file_name=f"supernet-{entry.supernet_id}.safetensors", mime="application/octet-stream",
+                           key=f"weights-{entry.supernet_id}", on_click="ignore", icon=":material/download:")  # fmt: skip
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown("The supernet and its weights will be gone.")
+            st.button(
+                "Delete this supernet",
+                key=f"delete-{entry.supernet_id}",
+                on_click=_delete,
+                args=(entry,),
+                type="primary",
+            )
+
+
+def data_name(entry: SupernetEntry) -> str:
+    """The data set a supernet's card names, "" if none."""
+    data = entry.card.get("data")
+    return display_name(data.get("name", "") if isinstance(data, dict) else data or "")
+
+
+def evaluate(entry: SupernetEntry) -> None:
+    """Start measuring every subnet of a supernet."""
+    if submit(
+        "evaluate_table",
+        {"supernet": entry.supernet_id},
+        title=f"All subnets of {display_name(entry.title)}",
+        seed=0,
+    ):
+        st.toast("The evaluation has started; the Runs page shows it.", icon=":material/calculate:")
+
+
+def unmeasured(entry: SupernetEntry) -> None:
+    """The Front page of a supernet nobody has measured: one button, then its progress."""
+
+    def evaluations() -> list[Run]:
+        return [
+            run for run in all_runs(["evaluate_table"]) if run.params.get("supernet") == entry.supernet_id
+        ]
+
+    empty(
+        f"**{for_markdown(entry.title)}** has not been measured yet. Its {format_count(entry.space.size)} subnets can be measured one and all, "
+        "which gives the exact front, or a search can look for good ones.",
+        page="pages/search.py",
+        label="Search it",
+    )
+    st.button("Measure every subnet", key="evaluate-all", type="primary", on_click=evaluate, args=(entry,), icon=":material/calculate:",
+              disabled=active(evaluations()))  # fmt: skip
+
+    def show() -> None:
+        with st.container(key="job-progress"):
+            for run in evaluations()[:1]:
+                job_row(run)
+
+    watch(show, lambda: active(evaluations()))
+
+
+def _delete(entry: SupernetEntry) -> None:
+    try:
+        if entry.origin == "uploaded":
+            resources.store().delete_supernet(entry.supernet_id)
+        else:
+            resources.store().delete_run(entry.supernet_id)
+    except CoreError as error:
+        st.toast(for_markdown(error, 600), icon=":material/error:")
+
+
+def upload() -> None:
+    """Load a supernet file that this project wrote."""
+    st.caption(
+        f"A .safetensors file that Paretoscope wrote, at most {MOST_UPLOAD_MB} MB. It is checked before anything is loaded; nothing in it is ever run."
+    )
+    file = st.file_uploader(
+        "Supernet file", type=["safetensors"], key="supernet-upload", max_upload_size=MOST_UPLOAD_MB
+    )
+    if file is None:
+        return
+    st.caption(f"{for_markdown(file.name)}, {format_bytes(file.size)}")
+    name = st.text_input(
+        "Name", value=display_name(file.name.rsplit(".", 1)[0]), max_chars=80, key="supernet-upload-name"
+    )
+    if st.button("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):
+        try:
+            add_supernet(name, file.getvalue())
+        except CoreError as error:
+            st.error(for_markdown(error, 600), icon=":material/block:")
+        else:
+            st.success(
+                "The supernet is in the library. Measure its subnets to see its front.",
+                icon=":material/check:",
+            )
+            st.rerun()
+
+
+def add_supernet(name: str, data: bytes) -> str:
+    """Check a supernet file completely and keep it; returns its id.
+
+    Raises:
+        InvalidInput: the file is not a supernet, is damaged, or is hostile.
+    """
+    from core.supernets.files import load_supernet
+
+    supernet, card = load_supernet(data)
+    described = {**card, "family": supernet.name}
+    if isinstance(described.get("data"), dict):
+        described["data_name"] = described["data"].get("name", "")
+    return resources.store().add_supernet(name.strip() or "supernet", data, described)

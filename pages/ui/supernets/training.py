@@ -1,0 +1,210 @@
+"""Training on the supernets page: a form that starts from a preset, and the curves while it runs.
+
+Settings that few change are drawn only when asked for: some of their forms import torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from core.datasets import DATASETS
+from core.errors import CoreError
+from core.library.presets import PRESETS
+from core.plots.curves import training_figure
+from core.records import Run, RunState
+from core.supernets.families import FAMILIES
+from core.text import display_name, for_markdown
+from core.training.config import TrainingConfig
+from core.training.strategies import STRATEGIES
+from core.workflows import train_supernet
+from pages.ui import resources
+from pages.ui.forms import complaint, config_form
+from pages.ui.progress import active, all_runs, job_row, submit, watch
+
+KIND = "train_supernet"
+MOST_IMAGES_MB = 16
+_FROM_DATA = ("input_shape", "classes", "pixel_mean", "pixel_std")
+_OWN_IMAGES = "images"
+
+
+def training_form() -> None:
+    """Choose a preset, change what you like, start."""
+    presets = {name: p for name, p in PRESETS.items() if p["family"] in FAMILIES.names()}
+    name = st.selectbox(
+        "Start from",
+        list(presets),
+        key="train-preset",
+        help="\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items()),
+    )
+    preset = presets[name]
+    title = st.text_input("Name", value=f"my {name}", max_chars=80, key=f"train-title-{name}")
+    data = _data(preset["data"], f"train-data-{name}")
+    strategies = {info.name: info for info in STRATEGIES.describe()}
+    start = preset["training"]
+    strategy = st.selectbox(
+        "Which subnets a step trains", list(strategies), index=list(strategies).index(start["strategy"]), key=f"train-strategy-{name}",
+        format_func=lambda n: strategies[n].label, help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
+    )  # fmt: skip
+    training: dict[str, Any] = {**start, "strategy": strategy}
+    with st.container(horizontal=True):
+        training["epochs"] = st.number_input(
+            "Epochs",
+            1,
+            2000,
+            value=start["epochs"],
+            key=f"train-epochs-{name}",
+            help="Passes over the training images.",
+        )
+        training["seed"] = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            value=0,
+            key=f"train-seed-{name}",
+            help="The same seed gives the same weights.",
+        )
+    if st.toggle("More training settings", key="train-more"):
+        skip = ("strategy", "strategy_config", "epochs", "seed")
+        training |= config_form(TrainingConfig, f"train-set-{name}", skip=skip, start=start)
+        training["strategy_config"] = config_form(
+            STRATEGIES.get(strategy).Config, f"train-strategy-set-{strategy}", columns=1
+        )
+    family, config = preset["family"], dict(preset["config"])
+    if st.toggle(
+        "Change the search space",
+        key="train-space",
+        help="Which widths, depths and kernels the supernet offers.",
+    ):
+        family, config = _space(family, config, name)
+    if strategy == "progressive_shrinking" and family == "elastic_cnn":
+        config["kernel_transform"] = True  # its elastic kernels are learned transforms of the largest one
+    if st.button(
+        "Start the training",
+        key="train-start",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=data is None,
+    ):
+        _start(
+            {
+                "title": title.strip() or name,
+                "family": family,
+                "config": config,
+                "data": data,
+                "training": training,
+            }
+        )
+
+
+def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
+    sets = {info.name: info for info in DATASETS.describe()}
+    name = st.selectbox(
+        "Data", list(sets), index=list(sets).index(preset["name"]), format_func=lambda n: sets[n].label, key=key,
+        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in sets.values()),
+    )  # fmt: skip
+    if name == preset["name"]:
+        return preset
+    if name != _OWN_IMAGES:
+        return {"name": name, "seed": 0, "config": {}}
+    return _own_images()
+
+
+def _own_images() -> dict[str, Any] | None:
+    file = st.file_uploader("Your images", type=["zip", "npz"], key="train-images", max_upload_size=MOST_IMAGES_MB,
+                            help="A zip with one folder per class, or a .npz with arrays x (n, h, w[, c]) and y.")  # fmt: skip
+    config = config_form(DATASETS.get(_OWN_IMAGES).Config, "train-images-set", skip=("upload", "path"))
+    if file is None:
+        return None
+    from core.datasets.images import keep_upload
+
+    try:
+        return {
+            "name": _OWN_IMAGES,
+            "seed": 0,
+            "config": {**config, "upload": keep_upload(file.getvalue(), **config)},
+        }
+    except CoreError as error:
+        st.error(for_markdown(error, 600), icon=":material/block:")
+        return None
+
+
+def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
+    families = {info.name: info for info in FAMILIES.describe()}
+    chosen = st.selectbox("Family", list(families), index=list(families).index(family), format_func=lambda n: families[n].label, key=f"train-family-{preset}",
+                          help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in families.values()))  # fmt: skip
+    start = config if chosen == family else {}
+    return chosen, config_form(
+        FAMILIES.get(chosen).Config, f"train-space-{preset}-{chosen}", skip=_FROM_DATA, start=start, columns=1
+    )
+
+
+def _start(params: dict[str, Any]) -> None:
+    try:
+        request = train_supernet.Request.model_validate(params)
+    except ValidationError as error:
+        st.error(for_markdown(complaint(error), 600), icon=":material/error:")
+        return
+    except CoreError as error:
+        st.error(for_markdown(error, 600), icon=":material/error:")
+        return
+    run_id = submit(
+        KIND, request.model_dump(mode="json"), title=display_name(request.title), seed=request.training.seed
+    )
+    if run_id:
+        st.session_state["pick-training"] = run_id
+
+
+def training_progress() -> None:
+    """The chosen training: progress and curves, live."""
+    runs = {run.run_id: run for run in all_runs([KIND])}
+    if not runs:
+        st.info(
+            "No training yet. The preset for the digits takes about a minute.",
+            icon=":material/model_training:",
+        )
+        return
+    if st.session_state.get("pick-training") not in runs:
+        st.session_state["pick-training"] = next(iter(runs))
+    chosen = st.selectbox(
+        "Training", list(runs), format_func=lambda i: display_name(runs[i].title), key="pick-training"
+    )
+
+    def now() -> Run:
+        return resources.jobs().run(chosen)
+
+    def show() -> None:
+        with st.container(key="job-progress"):
+            job_row(now())
+        curves(chosen)
+
+    watch(show, lambda: active([now()]))
+    if now().state is RunState.DONE:
+        st.page_link(
+            "pages/front.py",
+            label="Its front",
+            icon=":material/show_chart:",
+            query_params={"supernet": chosen},
+        )
+        st.caption(
+            f"{for_markdown(runs[chosen].title)} is in the gallery above. Measure every subnet there to see its exact front."
+        )
+
+
+def curves(run_id: str) -> None:
+    """Validation accuracy of the smallest, random and largest subnets by epoch."""
+    import pandas as pd
+
+    rows = resources.store().ledger(run_id).metrics()
+    if not rows:
+        st.caption("The first epoch is under way.")
+        return
+    table = pd.DataFrame(rows).set_index("epoch")
+    series = {name: table[name] for name in ("smallest", "random", "largest") if name in table}
+    st.plotly_chart(
+        training_figure(series), key=f"training-curves-{run_id}", width="stretch", config={"displaylogo": False},
+        alt="Validation accuracy of the smallest, random and largest subnets by epoch.",
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""What the Front page shows, against brute force on a real table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.errors import InvalidInput
+from core.library import fronts as front_view
+from core.library import supernets
+from core.pareto import Constraint
+
+NAMES = ("macs", "accuracy")
+
+
+@pytest.fixture(scope="module")
+def table(digits_entry):
+    """The real costs with accuracies that grow with them, noisily: a front of many points, ties included."""
+    found = supernets.table(digits_entry)
+    noise = np.random.default_rng(0).random(len(found))
+    return found.assign(accuracy=np.round(0.1 * np.log(found["macs"]) + 0.1 * noise, 2))
+
+
+def test_front_is_what_nothing_beats(table) -> None:
+    view = front_view.front(table, NAMES)
+    for _, row in view.table.iterrows():
+        better = (table["macs"] <= row["macs"]) & (table["accuracy"] >= row["accuracy"])
+        strictly = (table["macs"] < row["macs"]) | (table["accuracy"] > row["accuracy"])
+        assert row["on_front"] == (not (better & strictly).any())
+    assert view.members["macs"].is_monotonic_increasing
+    assert set(view.knees.values()) <= set(view.members["arch_id"])
+
+
+def test_constraints_cut_the_table_and_keep_the_reference(table) -> None:
+    free = front_view.front(table, NAMES)
+    limit = float(table["macs"].median())
+    bound = front_view.front(table, NAMES, [Constraint("macs", None, limit)])
+    assert bound.table["macs"].max() <= limit
+    assert bound.reference == free.reference
+    assert bound.hypervolume <= free.hypervolume
+    nothing = front_view.front(table, NAMES, [Constraint("macs", None, 0)])
+    assert (len(nothing.table), len(nothing.members), nothing.knees, nothing.hypervolume) == (0, 0, {}, 0.0)
+
+
+def test_neighbors_stand_beside(table) -> None:
+    view = front_view.front(table, NAMES)
+    ids = view.members["arch_id"].tolist()
+    below, above = front_view.neighbors_on_front(view, ids[1])
+    assert (below["arch_id"], above["arch_id"]) == (ids[0], ids[2])
+    assert front_view.neighbors_on_front(view, ids[0])[0] is None
+    assert front_view.neighbors_on_front(view, "nonsense") == (None, None)
+
+
+def test_effects_are_differences_to_real_rows(digits_entry, table) -> None:
+    space = digits_entry.space
+    arch = space.largest
+    effects = front_view.choice_effects(space, table, arch, NAMES)
+    rows = table.set_index("arch_id")
+    for _, effect in effects.iterrows():
+        there, here = rows.loc[effect["arch_id"]], rows.loc[space.arch_id(arch)]
+        assert there[effect["choice"]] == effect["option"]
+        assert effect["macs"] == there["macs"] - here["macs"]
+    assert len(effects) == sum(len(c.options) - 1 for c in space.choices if space.is_active(arch, c.name))
+
+
+def test_changing_a_choice_moves_to_that_architecture(digits_entry) -> None:
+    space = digits_entry.space
+    moved = front_view.changed(space, space.largest, {"depth2": 1})
+    assert space.to_dict(moved) == {
+        k: v for k, v in space.to_dict(space.largest).items() if k != "kernel2_2"
+    } | {"depth2": 1}
+    for options in ({"depth2": 9}, {"nonsense": 1}):
+        with pytest.raises(InvalidInput):
+            front_view.changed(space, space.largest, options)
+
+
+def test_shares_sum_to_one_per_choice(digits_entry, table) -> None:
+    view = front_view.front(table, NAMES)
+    shares = front_view.option_shares(digits_entry.space, table, view.members)
+    np.testing.assert_allclose(shares.groupby("choice")[["front", "all"]].sum(), 1)
+
+
+def test_refuses_objectives_that_are_not_there(table) -> None:
+    with pytest.raises(InvalidInput, match="not measured"):
+        front_view.front(table, ("macs", "latency_ms"))
+    with pytest.raises(InvalidInput, match="two different"):
+        front_view.front(table, ("macs", "macs"))

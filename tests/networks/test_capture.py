@@ -1,0 +1,140 @@
+"""Capture: what each layer outputs, and nothing of the network changed."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import InvalidInput
+from core.networks import capture as module
+from core.networks.capture import batches, capture, layers_of, logits
+from core.supernets.families import FAMILIES
+from tests.helpers.nets import disturb, random_dataset, small_cnn
+
+
+def extracted(family: str = "elastic_cnn", seed: int = 0) -> torch.nn.Sequential:
+    plugin = FAMILIES.get(family)
+    torch.manual_seed(seed)
+    supernet = disturb(plugin(plugin.example((1, 8, 8))), seed)
+    images = torch.from_numpy(random_dataset(40).calibration.x)
+    return supernet.extract(supernet.largest, supernet.calibrate(supernet.largest, images))
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return random_dataset(300).train.x
+
+
+@pytest.mark.parametrize("family", FAMILIES.names())
+def test_stages_are_captured_as_running_them_by_hand_gives(family: str, images: np.ndarray) -> None:
+    net = extracted(family)
+    names = [layer.layer_id for layer in layers_of(net, images)]
+    assert names == [str(i) for i in range(len(net))]
+    found = capture(net, images, names, pooling="flattened")
+    x = torch.from_numpy(images)
+    with torch.no_grad():
+        for name, stage in zip(names, net, strict=True):
+            x = stage(x)
+            assert np.allclose(found[name], x.flatten(1).numpy(), atol=1e-5)
+    assert np.allclose(logits(net, images), x.numpy(), atol=1e-5)
+
+
+def test_poolings_agree_with_each_other(images: np.ndarray) -> None:
+    net = extracted()
+    flat, pooled, positions = (
+        capture(net, images, ["2"], pooling=p)["2"] for p in (*module.POOLINGS[1::-1], "positions")
+    )
+    n, units = pooled.shape
+    maps = flat.reshape(n, units, -1)
+    assert np.allclose(maps.mean(2), pooled, atol=1e-5)
+    assert np.array_equal(positions.reshape(n, -1, units), maps.transpose(0, 2, 1))
+
+
+def test_tokens_are_pooled_over_tokens(images: np.ndarray) -> None:
+    net = extracted("elastic_vit")
+    flat, pooled, positions = (
+        capture(net, images, ["1"], pooling=p)["1"] for p in ("flattened", "pooled", "positions")
+    )
+    tokens = flat.reshape(len(images), -1, pooled.shape[1])
+    assert np.allclose(tokens.mean(1), pooled, atol=1e-5)
+    assert np.array_equal(positions, tokens.reshape(-1, pooled.shape[1]))
+
+
+def test_layers_inside_come_before_their_stage(images: np.ndarray) -> None:
+    net = extracted()
+    found = layers_of(net, images, ["stem"], inside=True)
+    names = [layer.layer_id for layer in found]
+    assert names[:3] == ["0.conv", "0.norm", "0"]
+    assert found[0].label == "stem · conv"
+    assert found[0].units == net[0].conv.out_channels
+    inside = capture(net, images, ["0.norm", "0"], pooling="flattened")
+    assert np.allclose(np.maximum(inside["0.norm"], 0), inside["0"], atol=1e-6)
+
+
+def test_a_training_net_comes_back_as_it_was(images: np.ndarray) -> None:
+    net = extracted()
+    net.train()
+    net[1].eval()
+    before = {name: module.training for name, module in net.named_modules()}
+    state = {name: t.clone() for name, t in net.state_dict().items()}
+    capture(net, images, ["1"])
+    with pytest.raises(InvalidInput):
+        capture(net, images, ["1"], pooling="nonsense")
+    with pytest.raises(InvalidInput, match="no layer"):
+        list(batches(net, images, ["99"]))
+    assert before == {name: module.training for name, module in net.named_modules()}
+    assert all(torch.equal(t, state[name]) for name, t in net.state_dict().items())
+    assert not any(m._forward_hooks for m in net.modules())
+
+
+def test_hooks_are_removed_when_a_pass_fails() -> None:
+    net = extracted()
+    with pytest.raises(RuntimeError):
+        capture(net, np.zeros((2, 3, 8, 8), np.float32), ["1"])
+    assert not any(m._forward_hooks for m in net.modules())
+
+
+def test_two_visitors_get_their_own_activations() -> None:
+    net = extracted()
+    inputs = [np.full((200, 1, 8, 8), v, np.float32) for v in (0.0, 1.0)]
+    expected = [capture(net, x, ["1"])["1"] for x in inputs]
+    wrong: list[int] = []
+
+    def look(k: int) -> None:
+        for _ in range(20):
+            if not np.array_equal(capture(net, inputs[k], ["1"])["1"], expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=look, args=(k,)) for k in (0, 1, 0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong
+
+
+def test_too_wide_layers_are_refused_with_a_way_out(
+    monkeypatch: pytest.MonkeyPatch, images: np.ndarray
+) -> None:
+    monkeypatch.setattr(module, "MOST_UNITS", 10)
+    monkeypatch.setattr(module, "MOST_ROWS", 100)
+    for pooling in ("flattened", "positions"):
+        with pytest.raises(InvalidInput, match="choose pooled"):
+            capture(extracted(), images, ["1"], pooling=pooling)
+
+
+def test_batches_do_not_keep_what_they_gave(images: np.ndarray) -> None:
+    sizes = [out["0"].shape[0] for out in batches(extracted(), images, ["0"], size=128)]
+    assert sizes == [128, 128, 44]
+
+
+def test_small_cnn_is_not_touched_by_extraction() -> None:
+    supernet = small_cnn()
+    before = {n: t.clone() for n, t in supernet.state_dict().items()}
+    images = torch.from_numpy(random_dataset(40).calibration.x)
+    net = supernet.extract(supernet.smallest, supernet.calibrate(supernet.smallest, images))
+    capture(net, images.numpy(), ["0"])
+    assert all(torch.equal(t, before[n]) for n, t in supernet.state_dict().items())
