@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from core.datasets.base import Dataset
 from core.errors import CoreError
+from core.networks.calibration import recalibrate
 from core.networks.masks import Masks, hold
 from core.seeding import torch_seed
-from core.training.alone import recalibrate
 from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.loop import make_optimizer

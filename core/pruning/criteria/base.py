@@ -20,7 +20,7 @@ from core.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from core.networks.units import UnitGroup
+    from core.networks.groups import UnitGroup
 
 CRITERIA = Registry("criterion", "core.pruning.criteria", "CRITERIA")
 
