@@ -111,16 +111,16 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     from core.seeding import torch_seed
     from core.supernets.families import FAMILIES
     from core.supernets.files import build, dump_supernet
+    from core.tasks.base import task_of
     from core.training.loop import train
 
-    FAMILIES.info(request.family)
-    if clash := {"input_shape", "classes", "pixel_mean", "pixel_std"} & set(request.config):
+    if clash := set(FAMILIES.get(request.family).task.Config.model_fields) & set(request.config):
         raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     dataset = load_dataset(request.data.name, seed=request.data.seed, **request.data.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
-        supernet = build(request.family, request.config | _from_data(dataset))
+        supernet = build(request.family, request.config | task_of(dataset).settings_from(dataset))
     yield from train(supernet, dataset, request.training, ledger)
     card = _card(request, dataset, ledger)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
@@ -131,15 +131,6 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         f"{last['largest']:.1%}.",
         last,
     )
-
-
-def _from_data(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "input_shape": dataset.input_shape,
-        "classes": len(dataset.classes),
-        "pixel_mean": dataset.mean,
-        "pixel_std": dataset.std,
-    }
 
 
 def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:
