@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.config import BaseConfig, Plugin
 from core.datasets.base import Dataset, Split
 from core.errors import InvalidInput
 from core.registry import Registry
 from core.tasks.trees import as_tensors, map_leaves
 
-TASKS = Registry("task", "core.tasks", "TASKS")
+TASKS: Registry[Task] = Registry("task", "core.tasks", "TASKS")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class EvaluationData:
     spans: dict[str, slice]
 
 
-class InputConfig(BaseModel):
+class InputConfig(BaseConfig):
     """What every family needs to know of its data, filled in from the data set; tasks add theirs.
 
     Attributes:
@@ -85,22 +85,19 @@ class InputConfig(BaseModel):
     classes: int = 10
 
 
-class Task(ABC):
+class Task(Plugin, ABC):
     """One kind of data.
 
     Attributes:
-        Config: base of the Config of every family for this task.
+        Inputs: base of the Config of every family for this task.
         fixed: fields of it that must be equal for a data set to fit a supernet.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str] = ""
-    Config: ClassVar[type[InputConfig]]
+    Inputs: ClassVar[type[InputConfig]]
     fixed: ClassVar[tuple[str, ...]] = ("classes",)
 
     def settings_from(self, dataset: Dataset) -> dict[str, Any]:
-        """The fields of `Config` that the data decide."""
+        """The fields of `Inputs` that the data decide."""
         return {"classes": len(dataset.classes), **dataset.inputs}
 
     def require_fit(self, config: InputConfig, dataset: Dataset) -> None:
@@ -182,8 +179,7 @@ def task_of(dataset: Dataset) -> Task:
     Raises:
         NotFound: there is none of that name.
     """
-    made: Task = TASKS.get(dataset.task)()
-    return made
+    return TASKS.create(dataset.task)
 
 
 def _plain(value: Any) -> Any:

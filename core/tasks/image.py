@@ -57,7 +57,7 @@ class ImageTask(Task):
     """Pictures (n, c, h, w) of float pixels in [0, 1], each with one class."""
 
     label = "Images"
-    Config = ImageConfig
+    Inputs = ImageConfig
     fixed = ("classes", "input_shape")
 
     def epoch(

@@ -59,14 +59,14 @@ def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
 
 @every_strategy
 def test_refuses_unknown_settings(name: str) -> None:
-    with pytest.raises(InvalidInput, match=name):
-        STRATEGIES.get(name)({"no_such_setting": 1})
+    with pytest.raises(InvalidInput, match=f"{STRATEGIES.info(name).label}: no_such_setting"):
+        STRATEGIES.create(name, {"no_such_setting": 1})
 
 
 def test_strategies_load_no_torch() -> None:
     code = (
         "import sys\nfrom core.training.config import TrainingConfig\nfrom core.training.strategies import STRATEGIES\n"
-        "for name in STRATEGIES.names(): STRATEGIES.get(name)()\nassert 'torch' not in sys.modules"
+        "for name in STRATEGIES.names(): STRATEGIES.create(name)\nassert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_strategies_load_no_torch() -> None:
 @every_space
 @every_strategy
 def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, space: SearchSpace) -> None:
-    phases = STRATEGIES.get(name)().phases(space)
+    phases = STRATEGIES.create(name).phases(space)
     assert sum(p.share for p in phases) == pytest.approx(1)
     assert len({p.name for p in phases}) == len(phases)
     for phase in phases:
@@ -95,7 +95,7 @@ def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, spac
 @every_space
 @every_strategy
 def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: SearchSpace) -> None:
-    for phase, draws in all_draws(STRATEGIES.get(name)(), space):
+    for phase, draws in all_draws(STRATEGIES.create(name), space):
         assert draws
         for draw in draws:
             assert type(draw.arch) is tuple
@@ -109,7 +109,7 @@ def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: Searc
 @every_space
 @every_strategy
 def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -> None:
-    strategy = STRATEGIES.get(name)()
+    strategy = STRATEGIES.create(name)
     frozen = [
         any(p.freeze_teacher for p in strategy.phases(space)[: i + 1])
         for i, _ in enumerate(strategy.phases(space))
@@ -125,16 +125,16 @@ def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -
 @every_strategy
 def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
     space = SPACES["elastic_cnn"]
-    phase = STRATEGIES.get(name)().phases(space)[-1]
+    phase = STRATEGIES.create(name).phases(space)[-1]
 
     def draws(seed: int) -> list[list[Draw]]:
         random.seed(seed)
         np.random.seed(seed)
-        strategy, rng = STRATEGIES.get(name)(), np.random.default_rng(5)
+        strategy, rng = STRATEGIES.create(name), np.random.default_rng(5)
         return [strategy.draws(space, phase, rng) for _ in range(20)]
 
     assert draws(1) == draws(2)
-    first = STRATEGIES.get(name)()
+    first = STRATEGIES.create(name)
     rng = np.random.default_rng(6)
     assert [first.draws(space, phase, rng) for _ in range(20)] != draws(1)
 

@@ -108,7 +108,7 @@ def test_presets_are_valid_requests_of_spaces_that_can_be_built(preset: str, str
     checked = Request.model_validate(params)
     assert (checked.training.seed, checked.training.strategy) == (7, strategy)
     net = FAMILIES.get(checked.family)(FAMILIES.get(checked.family).Config.model_validate(checked.config))
-    assert len(STRATEGIES.get(strategy)().phases(net.space)) <= checked.training.epochs
+    assert len(STRATEGIES.create(strategy).phases(net.space)) <= checked.training.epochs
     assert PRESETS[preset]["training"].get("seed") is None, "the presets themselves stay as they are"
 
 

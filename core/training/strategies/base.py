@@ -14,16 +14,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import InvalidInput, wrong_setting
+from core.config import Plugin
+from core.errors import InvalidInput
 from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
-STRATEGIES = Registry("strategy", "core.training.strategies", "STRATEGIES")
+STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
 
 
 class Target(StrEnum):
@@ -75,25 +74,8 @@ class Phase:
         return space.canonical(picked)
 
 
-class StrategyConfig(BaseModel):
-    """Settings of a strategy; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Strategy(ABC):
+class Strategy(Plugin, ABC):
     """Says which subnets each step trains."""
-
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
-    Config: ClassVar[type[StrategyConfig]] = StrategyConfig
-
-    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        try:
-            self.config: Any = self.Config.model_validate(dict(config or {}))
-        except ValidationError as error:
-            raise wrong_setting(f"Strategy {self.name!r}", error) from error
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         """The phases in order; by default one, with everything unlocked."""
