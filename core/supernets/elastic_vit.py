@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import torch
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.config import BaseConfig
 from core.networks import blocks as plain
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
@@ -22,7 +23,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.statistics import Statistics
 
 
-class TokenGroupConfig(BaseModel):
+class TokenGroupConfig(BaseConfig):
     """Options of one group of blocks on one grid of tokens."""
 
     widths: tuple[int, ...] = Field(description="Size of a token.")

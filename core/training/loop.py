@@ -65,7 +65,7 @@ class _Run:
 
     def __init__(self, supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger) -> None:
         self.net, self.dataset, self.config, self.ledger = supernet, dataset, config, ledger
-        self.strategy: Strategy = STRATEGIES.get(config.strategy)(config.strategy_config)
+        self.strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
         self.strategy.check(supernet.space)
         self.phases = self.strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)

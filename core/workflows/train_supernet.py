@@ -9,8 +9,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import InvalidInput, NotFound
 from core.library.measuring import DataChoice
 from core.library.presets import PRESETS
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
 _VERSIONS = ("torch", "numpy", "scikit-learn")
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """Which supernet to train, on what, and how."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: str = Field("My supernet", min_length=1, max_length=80, description="What the supernet is called.")
     family: str = Field(description="Supernet family.")

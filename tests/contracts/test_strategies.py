@@ -73,7 +73,7 @@ def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
 @pytest.mark.parametrize("space", SPACES)
 @every_strategy
 def test_a_space_without_the_order_it_needs_is_refused_in_one_sentence(name: str, space: str) -> None:
-    strategy = STRATEGIES.get(name)()
+    strategy = STRATEGIES.create(name)
     if space not in REFUSED.get(name, ()):
         strategy.check(SPACES[space])
         return
@@ -96,7 +96,7 @@ def test_every_drawn_cell_answers_differently_to_different_images(name: str) -> 
     torch.manual_seed(0)
     net = disturb(NASBench201(NASBench201Config(channels=3, cells_per_stage=1)))
     images = torch.rand(4, 1, 8, 8)
-    drawn = {d.arch for _, draws in all_draws(STRATEGIES.get(name)(), net.space, 150) for d in draws}
+    drawn = {d.arch for _, draws in all_draws(STRATEGIES.create(name), net.space, 150) for d in draws}
     assert len(drawn) > 100
     for arch in drawn:
         with torch.no_grad():
@@ -106,14 +106,14 @@ def test_every_drawn_cell_answers_differently_to_different_images(name: str) -> 
 
 @every_strategy
 def test_refuses_unknown_settings(name: str) -> None:
-    with pytest.raises(InvalidInput, match=name):
-        STRATEGIES.get(name)({"no_such_setting": 1})
+    with pytest.raises(InvalidInput, match=f"{STRATEGIES.info(name).label}: no_such_setting"):
+        STRATEGIES.create(name, {"no_such_setting": 1})
 
 
 def test_strategies_load_no_torch() -> None:
     code = (
         "import sys\nfrom core.training.config import TrainingConfig\nfrom core.training.strategies import STRATEGIES\n"
-        "for name in STRATEGIES.names(): STRATEGIES.get(name)()\nassert 'torch' not in sys.modules"
+        "for name in STRATEGIES.names(): STRATEGIES.create(name)\nassert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_strategies_load_no_torch() -> None:
 
 @fitting
 def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, space: SearchSpace) -> None:
-    phases = STRATEGIES.get(name)().phases(space)
+    phases = STRATEGIES.create(name).phases(space)
     assert sum(p.share for p in phases) == pytest.approx(1)
     assert len({p.name for p in phases}) == len(phases)
     for phase in phases:
@@ -140,7 +140,7 @@ def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, spac
 
 @fitting
 def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: SearchSpace) -> None:
-    for phase, draws in all_draws(STRATEGIES.get(name)(), space):
+    for phase, draws in all_draws(STRATEGIES.create(name), space):
         assert draws
         for draw in draws:
             assert type(draw.arch) is tuple
@@ -153,7 +153,7 @@ def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: Searc
 
 @fitting
 def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -> None:
-    strategy = STRATEGIES.get(name)()
+    strategy = STRATEGIES.create(name)
     frozen = [
         any(p.freeze_teacher for p in strategy.phases(space)[: i + 1])
         for i, _ in enumerate(strategy.phases(space))
@@ -169,16 +169,16 @@ def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -
 @every_strategy
 def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
     space = SPACES["elastic_cnn"]
-    phase = STRATEGIES.get(name)().phases(space)[-1]
+    phase = STRATEGIES.create(name).phases(space)[-1]
 
     def draws(seed: int) -> list[list[Draw]]:
         random.seed(seed)
         np.random.seed(seed)
-        strategy, rng = STRATEGIES.get(name)(), np.random.default_rng(5)
+        strategy, rng = STRATEGIES.create(name), np.random.default_rng(5)
         return [strategy.draws(space, phase, rng) for _ in range(20)]
 
     assert draws(1) == draws(2)
-    first = STRATEGIES.get(name)()
+    first = STRATEGIES.create(name)
     rng = np.random.default_rng(6)
     assert [first.draws(space, phase, rng) for _ in range(20)] != draws(1)
 

@@ -121,7 +121,7 @@ def test_presets_are_valid_requests_of_spaces_that_can_be_built(preset: str, str
     checked = Request.model_validate(params)
     assert (checked.training.seed, checked.training.strategy) == (7, strategy)
     net = FAMILIES.get(checked.family)(FAMILIES.get(checked.family).Config.model_validate(checked.config))
-    method = STRATEGIES.get(strategy)()
+    method = STRATEGIES.create(strategy)
     with contextlib.suppress(InvalidInput):
         method.check(net.space)
         assert len(method.phases(net.space)) <= checked.training.epochs

@@ -17,13 +17,13 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import InvalidInput, wrong_setting
+from core.config import Plugin
+from core.errors import InvalidInput
 from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
-STRATEGIES = Registry("strategy", "core.training.strategies", "STRATEGIES")
+STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
 _MOST_DRAWS = 100
 
 
@@ -89,13 +89,7 @@ class Phase:
         )
 
 
-class StrategyConfig(BaseModel):
-    """Settings of a strategy; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Strategy(ABC):
+class Strategy(Plugin, ABC):
     """Says which subnets each step trains.
 
     Attributes:
@@ -104,19 +98,9 @@ class Strategy(ABC):
         family_settings: settings that it fixes in families that have them.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
-    Config: ClassVar[type[StrategyConfig]] = StrategyConfig
     needs_ends: ClassVar[bool] = False
     needs_order: ClassVar[bool] = False
     family_settings: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        try:
-            self.config: Any = self.Config.model_validate(dict(config or {}))
-        except ValidationError as error:
-            raise wrong_setting(f"Strategy {self.name!r}", error) from error
 
     def check(self, space: SearchSpace) -> None:
         """Refuse a space that this strategy cannot train.

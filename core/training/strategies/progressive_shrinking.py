@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from core.config import BaseConfig
 from core.spaces import SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, StrategyConfig, Target
+from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Target
 
 
-class Config(StrategyConfig):
+class Config(BaseConfig):
     """Settings of progressive shrinking."""
 
     full_share: float = Field(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from core.config import BaseConfig
 from core.spaces import SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, StrategyConfig, Target
+from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Target
 
 
-class Config(StrategyConfig):
+class Config(BaseConfig):
     """Settings of the sandwich rule."""
 
     n_random: int = Field(

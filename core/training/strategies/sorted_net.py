@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from core.config import BaseConfig
 from core.spaces import Arch, SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, StrategyConfig
+from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy
 
 
-class Config(StrategyConfig):
+class Config(BaseConfig):
     """Settings of SortedNet."""
 
     n_nested: int = Field(
