@@ -69,11 +69,13 @@ class ElasticCNNConfig(ImageConfig):
 def _space(config: ElasticCNNConfig) -> SearchSpace:
     choices: list[Choice] = []
     for g, group in enumerate(config.groups, start=1):
-        choices.append(Choice(f"width{g}", group.widths))
-        choices.append(Choice(f"depth{g}", group.depths))
+        choices.append(Choice(f"width{g}", group.widths, "width", unit="channels"))
+        choices.append(Choice(f"depth{g}", group.depths, "depth", unit="blocks"))
         for b in range(1, group.depths[-1] + 1):
             requires = within_depth(f"depth{g}", group.depths, b)
-            choices.append(Choice(f"kernel{g}_{b}", group.kernels, requires=requires))
+            choices.append(
+                Choice(f"kernel{g}_{b}", group.kernels, "kernel", unit="pixels", requires=requires)
+            )
     return SearchSpace(choices)
 
 

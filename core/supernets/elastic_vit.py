@@ -66,11 +66,12 @@ class ElasticViTConfig(ImageConfig):
 def _space(config: ElasticViTConfig) -> SearchSpace:
     choices: list[Choice] = []
     for g, group in enumerate(config.groups, start=1):
-        choices += [Choice(f"width{g}", group.widths), Choice(f"depth{g}", group.depths)]
+        choices.append(Choice(f"width{g}", group.widths, "width", unit="channels"))
+        choices.append(Choice(f"depth{g}", group.depths, "depth", unit="blocks"))
         for b in range(1, group.depths[-1] + 1):
             requires = within_depth(f"depth{g}", group.depths, b)
-            choices.append(Choice(f"heads{g}_{b}", group.heads, requires=requires))
-            choices.append(Choice(f"mlp{g}_{b}", group.mlp_ratios, requires=requires))
+            choices.append(Choice(f"heads{g}_{b}", group.heads, "heads", unit="heads", requires=requires))
+            choices.append(Choice(f"mlp{g}_{b}", group.mlp_ratios, "ratio", requires=requires))
     return SearchSpace(choices)
 
 

@@ -68,7 +68,7 @@ def test_the_network_is_plain_and_in_eval_mode() -> None:
 )
 def test_other_data_are_refused(change: dict[str, object]) -> None:
     other = dataclasses.replace(digits(), **change)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="supernet (was made for|takes)"):
+    with pytest.raises(InvalidInput, match=r"supernet (was made for|takes)"):
         extract_subnet(supernet("elastic_cnn"), supernet("elastic_cnn").largest, other)
 
 
