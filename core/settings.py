@@ -6,6 +6,7 @@ Read anew at each call, so that a test or a class server can change the environm
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,19 +25,24 @@ class Settings:
         data_folder: folder with data sets a person put there, or None.
         threads: torch threads per process. One by default: two are slower as soon as the machine
             has anything else to do.
+        allowed_hosts: names under which the web server may be asked for, besides this machine's own.
+        frame_ancestors: origins whose pages may show the app in a frame, separated by spaces; "" for none.
     """
 
     home: Path
     database_url: str
     data_folder: Path | None
     threads: int
+    allowed_hosts: tuple[str, ...] = ()
+    frame_ancestors: str = ""
 
 
 def settings() -> Settings:
     """The settings in force.
 
     Raises:
-        InvalidInput: PARETOSCOPE_THREADS is not a positive whole number.
+        InvalidInput: PARETOSCOPE_THREADS is not a positive whole number, or PARETOSCOPE_FRAME_ANCESTORS
+            is no list of origins.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -54,4 +60,20 @@ def settings() -> Settings:
         database_url=os.environ.get("PARETOSCOPE_DATABASE_URL", f"sqlite:///{folder / 'paretoscope.db'}"),
         data_folder=Path(data).expanduser().resolve() if data else None,
         threads=int(threads),
+        allowed_hosts=_names(os.environ.get("PARETOSCOPE_ALLOWED_HOSTS", "")),
+        frame_ancestors=_origins(os.environ.get("PARETOSCOPE_FRAME_ANCESTORS", "")),
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Host names from a list with commas or spaces, lower case and without ports."""
+    return tuple(name.lower().rstrip(".") for name in text.replace(",", " ").split())
+
+
+def _origins(text: str) -> str:
+    parts = text.split()
+    if not all(re.fullmatch(r"(https?://)?(\*\.)?[\w.-]+(:\d+)?|'self'", part) for part in parts):
+        raise InvalidInput(
+            f"PARETOSCOPE_FRAME_ANCESTORS must be origins such as https://class.example, not {text!r}."
+        )
+    return " ".join(parts)

@@ -1,4 +1,4 @@
-"""What flows through a network is a tensor, or tensors in tuples and dictionaries, each with one row per sample."""
+"""Inputs of a network are a tensor, or tensors in tuples and dictionaries, each with one row per sample."""
 
 from __future__ import annotations
 
@@ -57,3 +57,21 @@ def _tensor(leaf: Any) -> Tensor:
     if isinstance(leaf, Tensor):
         return leaf
     return torch.from_numpy(leaf if leaf.flags.writeable else leaf.copy())
+
+
+def flat(tree: Any, name: str = "inputs") -> dict[str, Any]:
+    """The leaves as NumPy arrays by their path ("inputs/0/mask"), for a file of arrays."""
+    if isinstance(tree, dict):
+        return {k: v for key, part in tree.items() for k, v in flat(part, f"{name}/{key}").items()}
+    if isinstance(tree, tuple | list):
+        return {k: v for i, part in enumerate(tree) for k, v in flat(part, f"{name}/{i}").items()}
+    return {name: tree.numpy() if isinstance(tree, Tensor) else tree}
+
+
+def unflat(arrays: dict[str, Any], name: str = "inputs") -> Any:
+    """The tree that `flat` wrote; lists come back as tuples."""
+    if name in arrays:
+        return arrays[name]
+    keys = list(dict.fromkeys(k[len(name) + 1 :].split("/")[0] for k in arrays if k.startswith(f"{name}/")))
+    parts = {key: unflat(arrays, f"{name}/{key}") for key in keys}
+    return tuple(parts.values()) if all(key.isdecimal() for key in keys) else parts

@@ -28,8 +28,8 @@ from core.networks.answers import accuracy
 from core.networks.calibration import recalibrate
 from core.records import Progress
 from core.seeding import torch_seed
+from core.tasks.base import steps_per_epoch
 from core.training import checkpoint
-from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.loop import diverged, make_optimizer
 from core.training.plain_epochs import train_epoch

@@ -15,17 +15,18 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.errors import InvalidInput
 from core.networks.groups import UnitWalk
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.registry import Registry
 
-BLOCKS = Registry("block", "core.networks.blocks", "BLOCKS")
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+BLOCKS: Registry[BlockKind] = Registry("block", "core.networks.blocks", "BLOCKS")
 Shapes = Mapping[str, Sequence[int]]
 """Tensor of a block -> its shape."""
 
@@ -139,6 +140,8 @@ class BlockKind(ABC):
         self, block: Any, shape: Sequence[int], rows: int, generator: torch.Generator | None = None
     ) -> Any:
         """Inputs of a shape, where the block can stand first: zeros, or random from 0 to 1 by a generator."""
+        import torch  # here, so that a list of blocks needs no torch
+
         if generator is None:
             return torch.zeros(rows, *shape)
         return torch.rand(rows, *shape, generator=generator)
@@ -160,7 +163,9 @@ class BlockKind(ABC):
             raise InvalidInput(f"{self.module.__name__} in this network has other arguments than it takes.")
         for argument, value in arguments.items():
             if not self.arguments[argument].accepts(value):
-                raise InvalidInput(f"{self.module.__name__} in this network has an impossible value for {argument}.")
+                raise InvalidInput(
+                    f"{self.module.__name__} in this network has an impossible value for {argument}."
+                )
 
 
 def named_kind(name: Any) -> BlockKind | None:
