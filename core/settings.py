@@ -28,20 +28,25 @@ class Settings:
             has anything else to do.
         worker_memory: bytes a worker process may use; three quarters of the machine's by default, so
             that a job which needs more ends with a sentence instead of taking the server down.
+        allowed_hosts: names under which the web server may be asked for, besides this machine's own.
+        frame_ancestors: origins whose pages may show the app in a frame, separated by spaces; "" for none.
     """
 
     home: Path
     database_url: str
     data_folder: Path | None
     threads: int
-    worker_memory: int
+    worker_memory: int = 1 << 62
+    allowed_hosts: tuple[str, ...] = ()
+    frame_ancestors: str = ""
 
 
 def settings() -> Settings:
     """The settings in force.
 
     Raises:
-        InvalidInput: PARETOSCOPE_THREADS is not a positive whole number, or PARETOSCOPE_WORKER_MEMORY no size.
+        InvalidInput: PARETOSCOPE_THREADS is not a positive whole number, PARETOSCOPE_WORKER_MEMORY no size,
+            or PARETOSCOPE_FRAME_ANCESTORS no list of origins.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -60,6 +65,8 @@ def settings() -> Settings:
         data_folder=Path(data).expanduser().resolve() if data else None,
         threads=int(threads),
         worker_memory=_bytes(os.environ.get("PARETOSCOPE_WORKER_MEMORY", "75%")),
+        allowed_hosts=_names(os.environ.get("PARETOSCOPE_ALLOWED_HOSTS", "")),
+        frame_ancestors=_origins(os.environ.get("PARETOSCOPE_FRAME_ANCESTORS", "")),
     )
 
 
@@ -89,3 +96,17 @@ def _machine_memory() -> int:
         except (OSError, ValueError):  # no container, or "max"
             continue
     return machine
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Host names from a list with commas or spaces, lower case and without ports."""
+    return tuple(name.lower().rstrip(".") for name in text.replace(",", " ").split())
+
+
+def _origins(text: str) -> str:
+    parts = text.split()
+    if not all(re.fullmatch(r"(https?://)?(\*\.)?[\w.-]+(:\d+)?|'self'", part) for part in parts):
+        raise InvalidInput(
+            f"PARETOSCOPE_FRAME_ANCESTORS must be origins such as https://class.example, not {text!r}."
+        )
+    return " ".join(parts)

@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> dict[s
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -92,10 +92,13 @@ def architecture(space: SearchSpace, text: str) -> Arch:
     if not text.lstrip().startswith("{"):
         return space.from_id(text)
     try:
-        options = json.loads(text)
+        return space.from_dict(json.loads(text))
     except ValueError as error:
         raise InvalidInput(f"--arch is not valid JSON: {error}.") from error
-    return space.from_dict(options)
+    except RecursionError as error:
+        raise InvalidInput(
+            "--arch is nested too deeply; give a JSON object of choice names and options."
+        ) from error
 
 
 def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:

@@ -17,12 +17,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig, Plugin
 from core.errors import InvalidInput
 from core.registry import Registry
 
-DATASETS = Registry("dataset", "core.datasets", "DATASETS")
+DATASETS: Registry[DataSource] = Registry("dataset", "core.datasets", "DATASETS")
 
 OnProgress = Callable[[float, str], None]
 """Called with how far reading is (0-1) and what is happening; may raise `Cancelled`."""
@@ -114,10 +115,8 @@ class RawImages:
     scale: float = 255.0
 
 
-class SplitConfig(BaseModel):
+class SplitConfig(BaseConfig):
     """What every data set lets a person choose."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     calibration: int = Field(512, ge=8, le=4096, description="Training images used to recalibrate BatchNorm.")
     limit_train: int = Field(0, ge=0, description="Use at most this many training images (0: all).")
@@ -134,7 +133,7 @@ class FractionConfig(SplitConfig):
     test_fraction: float = Field(0.2, ge=0.05, le=0.4, description="Share of all images kept for the test.")
 
 
-class DataSource(ABC):
+class DataSource(Plugin, ABC):
     """One data set as a plug-in: reads images and labels, says how many to hold out.
 
     `load_dataset` builds it with a validated `Config` and calls `read` once, in whatever thread asked
@@ -142,14 +141,8 @@ class DataSource(ABC):
     on disk except the cache under `settings().home / "datasets"`.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
     licence: ClassVar[str]
-    Config: ClassVar[type[SplitConfig]] = SplitConfig
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
+    Config: ClassVar[type[BaseConfig]] = SplitConfig
 
     @abstractmethod
     def read(self, on_progress: OnProgress) -> RawImages:

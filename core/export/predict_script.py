@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import zipfile
+import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,7 +33,11 @@ except ImportError as missing:
 HERE = Path(__file__).resolve().parent
 # Always the same: the last bits of a result can depend on how many images go through together.
 BATCH = 256
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+# Pillow knows sixty formats; some start other programs or take minutes over a kilobyte.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+MOST_PIXELS = 50_000_000
+MOST_BYTES = 4 * 2**30
 
 
 @torch.no_grad()
@@ -81,9 +85,17 @@ def read_arrays(path: Path) -> tuple[Any, Any]:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if "x" not in file or "y" not in file:
                 fail(f"{path.name} must hold arrays named x (images) and y (labels).")
-            return file["x"], file["y"]
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
-        fail(f"{path.name} cannot be read as an .npz file of plain number arrays.")
+            if sum(member.file_size for member in file.zip.infolist()) > MOST_BYTES:
+                fail(f"{path.name} unpacks to more than {MOST_BYTES >> 30} GB; give it in parts.")
+            x, y = file["x"], file["y"]
+    except Exception:  # zipfile, zlib and numpy raise a dozen kinds over a damaged file; all mean the same
+        fail(
+            f"{path.name} cannot be read as an .npz file of plain number arrays (pictures end in .png, .jpg, "
+            ".bmp, .gif or .webp)."
+        )
+    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
+        fail(f"{path.name} holds an x or y that is not a NumPy array.")
+    return x, y
 
 
 def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
@@ -98,10 +110,12 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
     if channels not in (1, 3):
         fail(f"this subnet takes {channels} channels, which a picture does not have; give it an .npz file.")
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                fail(f"{path.name} has more than {MOST_PIXELS:,} pixels; shrink it first.")
             picture = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        fail(f"{path.name} cannot be read as a picture.")
+    except Exception:  # as for arrays: whatever Pillow says about a damaged picture means the same
+        fail(f"{path.name} cannot be read as a PNG, JPEG, BMP, GIF or WebP picture.")
     black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
     flat = Image.alpha_composite(black, picture).convert("L" if channels == 1 else "RGB")
     pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
@@ -131,6 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("file", type=Path, help="an .npz file with arrays x and y, or a picture")
     parser.add_argument("--invert", action="store_true", help="picture: swap dark and bright first")
     options = parser.parse_args(arguments)
+    # Pillow and numpy warn about odd files before they refuse them; one sentence is enough.
+    warnings.simplefilter("ignore")
     path: Path = options.file
     if not path.is_file():
         fail(f"there is no file {path}.")

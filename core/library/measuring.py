@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import NotFound
 from core.library import supernets
 from core.library.measure_latency import measure_latency
@@ -39,10 +40,8 @@ NOISY = f"{Source.MEASURED} (noisy latency)"
 LATENCY = "latency_ms"
 
 
-class DataChoice(BaseModel):
+class DataChoice(BaseConfig):
     """A data set to measure on, instead of the one the supernet was trained on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Registry name of the data set")
     seed: int = Field(0, description="Decides the division into splits")

@@ -20,9 +20,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 
+from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.spaces import Arch, SearchSpace
@@ -137,9 +138,9 @@ class Supernet(nn.Module):
     name: ClassVar[str]
     label: ClassVar[str]
     source: ClassVar[str]
-    Config: ClassVar[type[BaseModel]]
+    Config: ClassVar[type[BaseConfig]]
 
-    def __init__(self, config: BaseModel, space: SearchSpace, stages: Sequence[Stage]) -> None:
+    def __init__(self, config: BaseConfig, space: SearchSpace, stages: Sequence[Stage]) -> None:
         super().__init__()
         self.config = config
         self.space = space
@@ -167,7 +168,7 @@ class Supernet(nn.Module):
         return x
 
     @classmethod
-    def example(cls, input_shape: tuple[int, int, int]) -> BaseModel:
+    def example(cls, input_shape: tuple[int, int, int]) -> BaseConfig:
         """A small configuration of this family, with every kind of choice, for the contract test."""
         raise TypeError(f"{cls.__name__} must define example")
 
@@ -233,7 +234,7 @@ class Supernet(nn.Module):
         return int(self.config.classes)  # type: ignore[attr-defined]
 
 
-class ImageConfig(BaseModel):
+class ImageConfig(BaseConfig):
     """What every family needs to know of its data; filled in from the data set.
 
     Attributes:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import torch
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.config import BaseConfig
 from core.networks import blocks as plain
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
@@ -24,7 +25,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
 
 
-class GroupConfig(BaseModel):
+class GroupConfig(BaseConfig):
     """Options of one group of blocks of equal resolution."""
 
     widths: tuple[int, ...] = Field(description="Channels of the group's output.")
@@ -66,11 +67,13 @@ class ElasticCNNConfig(ImageConfig):
 def _space(config: ElasticCNNConfig) -> SearchSpace:
     choices: list[Choice] = []
     for g, group in enumerate(config.groups, start=1):
-        choices.append(Choice(f"width{g}", group.widths))
-        choices.append(Choice(f"depth{g}", group.depths))
+        choices.append(Choice(f"width{g}", group.widths, "width", unit="channels"))
+        choices.append(Choice(f"depth{g}", group.depths, "depth", unit="blocks"))
         for b in range(1, group.depths[-1] + 1):
             requires = within_depth(f"depth{g}", group.depths, b)
-            choices.append(Choice(f"kernel{g}_{b}", group.kernels, requires=requires))
+            choices.append(
+                Choice(f"kernel{g}_{b}", group.kernels, "kernel", unit="pixels", requires=requires)
+            )
     return SearchSpace(choices)
 
 

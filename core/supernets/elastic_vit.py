@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import torch
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.config import BaseConfig
 from core.networks import blocks as plain
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
@@ -22,7 +23,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.statistics import Statistics
 
 
-class TokenGroupConfig(BaseModel):
+class TokenGroupConfig(BaseConfig):
     """Options of one group of blocks on one grid of tokens."""
 
     widths: tuple[int, ...] = Field(description="Size of a token.")
@@ -63,11 +64,12 @@ class ElasticViTConfig(ImageConfig):
 def _space(config: ElasticViTConfig) -> SearchSpace:
     choices: list[Choice] = []
     for g, group in enumerate(config.groups, start=1):
-        choices += [Choice(f"width{g}", group.widths), Choice(f"depth{g}", group.depths)]
+        choices.append(Choice(f"width{g}", group.widths, "width", unit="channels"))
+        choices.append(Choice(f"depth{g}", group.depths, "depth", unit="blocks"))
         for b in range(1, group.depths[-1] + 1):
             requires = within_depth(f"depth{g}", group.depths, b)
-            choices.append(Choice(f"heads{g}_{b}", group.heads, requires=requires))
-            choices.append(Choice(f"mlp{g}_{b}", group.mlp_ratios, requires=requires))
+            choices.append(Choice(f"heads{g}_{b}", group.heads, "heads", unit="heads", requires=requires))
+            choices.append(Choice(f"mlp{g}_{b}", group.mlp_ratios, "ratio", requires=requires))
     return SearchSpace(choices)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks import blocks as plain
-from core.spaces import Arch, SearchSpace
+from core.spaces import SearchSpace
 from core.spaces.cell_string import EDGES, OPERATIONS, cell_space, edge_name, format_arch_string
 from core.supernets.base import ImageConfig, Stage, StageCost, Supernet
 from core.supernets.families import FAMILIES
@@ -65,11 +65,6 @@ class NASBench201(Supernet):
         return NASBench201Config(
             input_shape=input_shape, channels=3, cells_per_stage=1, pixel_mean=mean, pixel_std=std
         )
-
-    @property
-    def smallest(self) -> Arch:
-        """Skips everywhere: no weights in the cells, and still a network that learns (unlike `none`)."""
-        return (OPERATIONS.index("skip_connect"),) * len(EDGES)
 
     def arch_string(self, arch: Sequence[int]) -> str:
         """The benchmark's own name of an architecture."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from core.config import BaseConfig
 from core.training.strategies import STRATEGIES
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(BaseConfig):
     """How a supernet is trained."""
-
-    model_config = ConfigDict(extra="forbid")
 
     strategy: str = Field("sandwich", description="Which subnets each step trains.")
     strategy_config: dict[str, Any] = Field(default_factory=dict, description="The strategy's own settings.")

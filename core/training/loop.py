@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +65,8 @@ class _Run:
 
     def __init__(self, supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger) -> None:
         self.net, self.dataset, self.config, self.ledger = supernet, dataset, config, ledger
-        self.strategy: Strategy = STRATEGIES.get(config.strategy)(config.strategy_config)
+        self.strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
+        self.strategy.check(supernet.space)
         self.phases = self.strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
         self.steps = steps_per_epoch(len(dataset.train), config.batch_size)
@@ -164,15 +165,13 @@ class _Run:
         phase = self.phase()[0]
         accuracies = evaluate_table(self.net, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))
-        random = [v for arch, v in by_arch.items() if arch not in (self.net.smallest, self.net.largest)] or [
-            math.nan
-        ]
+        ends = self.net.space.ends or ()
+        random = [v for arch, v in by_arch.items() if arch not in ends] or [math.nan]
         metrics = {
             "epoch": self.epoch + 1,
             "phase": phase.name,
             "loss": float(np.mean(self.losses)),
-            "smallest": by_arch[self.net.smallest],
-            "largest": by_arch[self.net.largest],
+            **{name: by_arch[arch] for name, arch in zip(("smallest", "largest"), ends, strict=False)},
             "random": float(np.mean(random)),
             "random_low": min(random),
             "random_high": max(random),
@@ -230,9 +229,9 @@ def learning_rate(config: TrainingConfig, phase: Phase, step: int, steps: int, p
 
 
 def _shown_archs(net: Supernet, seed: int) -> np.ndarray:
-    """Smallest, largest and a few random subnets whose curves are drawn; distinct."""
+    """Smallest, largest (where there are such) and a few random subnets whose curves are drawn; distinct."""
     rows = net.space.sample_array(_RANDOM_SHOWN, stream(seed, "shown"))
-    return np.unique(np.concatenate([np.array([net.smallest, net.largest], np.uint8), rows]), axis=0)
+    return np.unique(np.array([*(net.space.ends or ()), *map(tuple, rows)], np.uint8), axis=0)
 
 
 def _validation_data(dataset: Dataset) -> EvaluationData:
@@ -246,7 +245,14 @@ def _validation_data(dataset: Dataset) -> EvaluationData:
 
 
 def _sentence(metrics: dict[str, Any], epochs: int) -> str:
+    return f"Epoch {metrics['epoch']} of {epochs}, {metrics['phase']}: {in_words(metrics)}"
+
+
+def in_words(metrics: Mapping[str, Any]) -> str:
+    """Validation accuracy after an epoch, as part of a sentence."""
+    if "smallest" not in metrics:
+        return f"validation accuracy of random subnets {metrics['random']:.1%}"
     return (
-        f"Epoch {metrics['epoch']} of {epochs}, {metrics['phase']}: validation accuracy of the smallest subnet "
-        f"{metrics['smallest']:.1%}, of the largest {metrics['largest']:.1%}"
+        f"validation accuracy of the smallest subnet {metrics['smallest']:.1%}, of the largest "
+        f"{metrics['largest']:.1%}"
     )

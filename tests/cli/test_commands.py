@@ -164,6 +164,8 @@ def test_check_and_doctor_find_a_healthy_machine(run) -> None:
         (("search", "digits-cnn", "--populace", "4"), "is no setting of"),
         (("front", "digits-cnn"), "either --exact"),
         (("extract", "digits-cnn", "--arch", "{"), "not valid JSON"),
+        (("extract", "digits-cnn", "--arch", '{"width1":' + "[" * 100_000), "nested too deeply"),
+        (("search", "digits-cnn", "--population", "[" * 100_000), "--population"),
         (("extract", "digits-cnn", "--arch", '{"width1": 3}'), "width1 cannot be 3"),
         (("extract", "digits-cnn", "--arch", "000", "--format", "bundle"), "no architecture"),
         (("extract", "requirements.txt", "--arch", "0"), "safetensors"),

@@ -142,7 +142,7 @@ def test_a_wrong_npz_gives_one_plain_sentence(
         ("noise.npz", b"PK\x03\x04 not a zip at all", "cannot be read"),
         ("empty.npz", b"", "cannot be read"),
         ("pickle.npz", b"\x80\x04N.", "cannot be read"),
-        ("broken.png", b"\x89PNG\r\n\x1a\n broken", "cannot be read as a picture"),
+        ("broken.png", b"\x89PNG\r\n\x1a\n broken", "cannot be read as a PNG"),
         ("text.txt", b"hello", "cannot be read"),
     ],
 )

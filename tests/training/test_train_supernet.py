@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -97,6 +98,19 @@ def test_names_that_do_not_exist_are_refused(field: str) -> None:
         list(train_supernet.run(Request.model_validate(changed), MemoryLedger()))
 
 
+def test_a_strategy_fixes_what_it_needs_of_a_family_that_has_it() -> None:
+    """Once-for-all kernels are learned transforms; a family without kernels is left alone."""
+    training = {"strategy": "progressive_shrinking", "epochs": 6, "batch_size": 64}
+    for family, config in (("elastic_cnn", {"kernel_transform": False}), ("elastic_vit", {})):
+        asked = Request.model_validate(
+            {"family": family, "config": config, "data": DATA, "training": training}
+        )
+        ledger = MemoryLedger()
+        list(train_supernet.run(asked, ledger))
+        net, _ = load_supernet(ledger.artifact(SUPERNET_FILE))
+        assert getattr(net.config, "kernel_transform", None) == (True if family == "elastic_cnn" else None)
+
+
 # --- presets and commands -------------------------------------------------------------------------
 
 
@@ -107,7 +121,10 @@ def test_presets_are_valid_requests_of_spaces_that_can_be_built(preset: str, str
     checked = Request.model_validate(params)
     assert (checked.training.seed, checked.training.strategy) == (7, strategy)
     net = FAMILIES.get(checked.family)(FAMILIES.get(checked.family).Config.model_validate(checked.config))
-    assert len(STRATEGIES.get(strategy)().phases(net.space)) <= checked.training.epochs
+    method = STRATEGIES.create(strategy)
+    with contextlib.suppress(InvalidInput):
+        method.check(net.space)
+        assert len(method.phases(net.space)) <= checked.training.epochs
     assert PRESETS[preset]["training"].get("seed") is None, "the presets themselves stay as they are"
 
 
