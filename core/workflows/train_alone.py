@@ -48,9 +48,8 @@ class Request(BaseModel):
 
 def settings_for(entry: SupernetEntry, request: Request) -> tuple[TrainingConfig, bool]:
     """How the supernet itself was trained, with what the request changes; and whether its card said so."""
-    kept = entry.card.get("training")
     changes = {n: v for n in ("epochs", "learning_rate") if (v := getattr(request, n)) is not None}
-    plain = {n: v for n, v in kept.items() if n not in _NOT_TAKEN} if isinstance(kept, Mapping) else {}
+    plain = {n: v for n, v in entry.card.training.items() if n not in _NOT_TAKEN}
     try:
         return TrainingConfig.model_validate(plain | changes), bool(plain)
     except ValidationError:
