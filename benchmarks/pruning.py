@@ -27,10 +27,10 @@ from torch import nn
 from core.geometry.margins import margins
 from core.library.networks import load_model
 from core.networks.heads import penultimate, weight_and_bias
-from core.pruning.experiments import Row, create_experiment
+from core.pruning.experiments import EXPERIMENTS, Row
 from core.pruning.experiments.comparing import Difference, at, claim, compared, difference
 from core.pruning.pruners.base import Pruned, PruningTask
-from core.pruning.pruners.creating import create_pruner
+from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import train_masked
 from core.training.alone import accuracy, fresh_like
 from core.workflows.train_alone import Request, settings_for
@@ -47,7 +47,7 @@ def load() -> PruningTask:
 
 
 def experiment(task: PruningTask, name: str, config: dict[str, object]) -> list[Row]:
-    made = create_experiment(name, config)
+    made = EXPERIMENTS.create(name, config)
     start = time.perf_counter()
     rows = [row for part in made.parts() for row in made.run_part(task, part) if isinstance(row, Row)]
     print(f"\n{made.label}, {made.config.seeds} seeds, {time.perf_counter() - start:.0f} s")
@@ -97,7 +97,7 @@ def angles(task: PruningTask, quick: bool) -> None:
         print(f"\nEdge-popup at {sparsity:.0%} sparsity against the dense network nearest in test accuracy")
         for seed in range(2 if quick else 3):
             seeded = PruningTask(task.parent, task.dataset, task.training, seed)
-            steps = create_pruner("edge_popup").prune(seeded, [sparsity])
+            steps = METHODS.create("edge_popup").prune(seeded, [sparsity])
             popup = angle(next(s.net for s in steps if isinstance(s, Pruned)), task)
             dense = {epochs: angle(net, task) for epochs, net in dense_nets(task, seed).items()}
             epochs = min(dense, key=lambda each: abs(dense[each][2] - popup[2]))

@@ -31,7 +31,7 @@ from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.problems.static import StaticProblem
 
 from core.records import Measurement, Objective, Source
-from core.search import ALGORITHMS, create
+from core.search import ALGORITHMS
 from core.spaces import Choice, SearchSpace
 
 CHOICES, OPTIONS, POPULATION = 45, 3, 50
@@ -60,7 +60,7 @@ def ours(name: str, budget: int, seed: int) -> float:
     """CPU seconds in ask and tell."""
     config = {"population": POPULATION} if name == "nsga2" else {}
     start = time.process_time()
-    algorithm = create(name, SPACE, OBJECTIVES, seed, config)
+    algorithm = ALGORITHMS.create(name, config, space=SPACE, objectives=OBJECTIVES, seed=seed)
     spent, done = time.process_time() - start, 0
     while done < budget:
         start = time.process_time()

@@ -30,7 +30,7 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from core.similarity import MEASURES, Measure, create
+from core.similarity import MEASURES, Measure
 
 Array = NDArray[np.float64]
 
@@ -252,8 +252,10 @@ def main() -> None:
     for name in MEASURES.names():
         # Products of two Gram matrices take seconds: one pair is enough to know.
         pairs = NAIVE_PAIRS[1:2] if name in ("cka", "cka_biased") else NAIVE_PAIRS
-        ratios[name] = against(name, create(name), NAIVE[name], pairs)
-    careful = against("cka_biased, careful Gram", create("cka_biased"), careful_gram_cka, NAIVE_PAIRS)
+        ratios[name] = against(name, MEASURES.create(name), NAIVE[name], pairs)
+    careful = against(
+        "cka_biased, careful Gram", MEASURES.create("cka_biased"), careful_gram_cka, NAIVE_PAIRS
+    )
     print()
     print(
         f"Linear CKA against traces of products of (n, n) matrices: {ratios['cka']:,.0f}x unbiased, "

@@ -1,8 +1,8 @@
 """Plug-ins: one file, one class, one name.
 
 A registry knows its plug-ins from the *syntax tree* of its package, so menus, help texts and the
-README's method table can be made without importing torch; `get` imports the one module it needs.
-Names are permanent: they are stored in runs.
+README's method table can be made without importing torch; `get` imports the one module it needs and
+`create` builds the plug-in from its settings. Names are permanent: they are stored in runs.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ import difflib
 import importlib
 import importlib.util
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from core.errors import NotFound
+from pydantic import ValidationError
+
+from core.config import BaseConfig
+from core.errors import NotFound, wrong_setting
 from core.syntax import parse
 
-T = TypeVar("T", bound=type)
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class PluginInfo:
     module: str
 
 
-class Registry:
+class Registry(Generic[T]):
     """The plug-ins of one kind, found in the modules of one package.
 
     Args:
@@ -54,14 +58,14 @@ class Registry:
         self._lock = threading.RLock()
         ALL_REGISTRIES[kind] = self
 
-    def register(self, name: str) -> Callable[[T], T]:
+    def register(self, name: str) -> Callable[[C], C]:
         """Class decorator: make the class available under `name`.
 
         Raises:
             ValueError: another class has that name already.
         """
 
-        def decorate(cls: T) -> T:
+        def decorate(cls: C) -> C:
             known = self._classes.get(name)
             if known is not None and (known.__module__, known.__qualname__) != (
                 cls.__module__,
@@ -109,6 +113,37 @@ class Registry:
                 importlib.import_module(info.module)
             return self._classes[name]
 
+    def create(self, name: str, settings: Mapping[str, Any] | BaseConfig | None = None, **given: Any) -> T:
+        """A plug-in ready for use.
+
+        Args:
+            name: its registered name.
+            settings: fields of its `Config`, or the validated `Config` itself; defaults where left out.
+            given: what its contract builds it from besides, by name.
+
+        Raises:
+            NotFound: no plug-in has that name.
+            InvalidInput: a setting is unknown or out of bounds; the sentence names it.
+        """
+        plugin = self.get(name)
+        made: T = plugin(self.config(name, settings), **given)
+        return made
+
+    def config(self, name: str, settings: Mapping[str, Any] | BaseConfig | None = None) -> Any:
+        """The validated settings of a plug-in.
+
+        Raises:
+            NotFound, InvalidInput: see `create`.
+        """
+        plugin = self.get(name)
+        if isinstance(settings, plugin.Config):
+            return settings
+        fields = settings.model_dump() if isinstance(settings, BaseConfig) else dict(settings or {})
+        try:
+            return plugin.Config.model_validate(fields)
+        except ValidationError as error:
+            raise wrong_setting(plugin.label, error) from error
+
     def _scan(self) -> dict[str, PluginInfo]:
         spec = importlib.util.find_spec(self.package)
         if spec is None or not spec.submodule_search_locations:
@@ -149,5 +184,5 @@ class Registry:
         )
 
 
-ALL_REGISTRIES: dict[str, Registry] = {}
+ALL_REGISTRIES: dict[str, Registry[Any]] = {}
 """Registries created so far, by kind."""

@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Low to high; names on one line may import each other, and anything above.
 LAYERS = [
-    {"errors", "syntax", "registry", "settings", "seeding", "runtime", "text"},
+    {"errors", "config", "syntax", "registry", "settings", "seeding", "runtime", "text"},
     {"spaces", "records"},
     {"pareto"},
     {"datasets"},
-    {"networks", "objectives"},
+    {"networks", "objectives", "tasks"},
     {"similarity"},
     {"supernets"},
     {"training", "evaluation", "export", "geometry"},

@@ -11,18 +11,19 @@ Everything is NumPy; torch is not imported, so a page can describe a data set at
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig, Plugin
 from core.errors import InvalidInput
 from core.registry import Registry
 
-DATASETS = Registry("dataset", "core.datasets", "DATASETS")
+DATASETS: Registry[DataSource] = Registry("dataset", "core.datasets", "DATASETS")
 
 OnProgress = Callable[[float, str], None]
 """Called with how far reading is (0-1) and what is happening; may raise `Cancelled`."""
@@ -32,25 +33,35 @@ SPLITS = ("train", "calibration", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Some images of a data set. Shared between callers: nobody writes into the arrays.
+    """Some samples of a data set. Shared between callers: nobody writes into the arrays.
 
     Attributes:
-        x: (n, c, h, w) float32 pixels in [0, 1].
+        x: what the samples are, one row each; for images (n, c, h, w) float32 pixels in [0, 1].
         y: (n,) int64 class indices.
-        ids: (n,) int64 positions in the source; equal ids are the same image.
+        ids: (n,) int64 positions in the source; equal ids are the same sample.
     """
 
-    x: NDArray[np.float32]
+    x: Any
     y: NDArray[np.int64]
     ids: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.y)
 
+    def first(self, n: int) -> Split:
+        """The first n samples: a fair smaller split, since splits are in stratified order."""
+        return Split(_first(self.x, n), self.y[:n], self.ids[:n])
+
+
+def _first(tree: Any, n: int) -> Any:
+    if isinstance(tree, dict):
+        return {name: _first(part, n) for name, part in tree.items()}
+    return tuple(_first(part, n) for part in tree) if isinstance(tree, tuple) else tree[:n]
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with labels, divided once and for all.
+    """Samples with labels, divided once and for all.
 
     Every split is in *stratified order*: the first k images of a split hold the classes in nearly
     the split's own proportions, so a prefix is a fair small sample.
@@ -59,28 +70,42 @@ class Dataset:
         name: registry name.
         title: what a person reads.
         classes: class names; `y` indexes them.
-        input_shape: (c, h, w).
         train, validation, test: disjoint splits.
         calibration: the part of `train` used to recalibrate BatchNorm statistics.
-        mean, std: per channel, of the training images.
         source: where the data come from.
         licence: under which terms.
         fingerprint: SHA-256 of every split's arrays; equal fingerprints are equal data and splits.
+        task: registry name of the kind of samples.
+        inputs: what a supernet has to know of the samples, by field of the task's Config.
     """
 
     name: str
     title: str
     classes: tuple[str, ...]
-    input_shape: tuple[int, int, int]
     train: Split
     calibration: Split
     validation: Split
     test: Split
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
     source: str
     licence: str
     fingerprint: str
+    task: str = "image"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of images."""
+        return tuple(self.inputs["input_shape"])
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, of the training images."""
+        return tuple(self.inputs["pixel_mean"])
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per channel, of the training images."""
+        return tuple(self.inputs["pixel_std"])
 
     def split(self, name: str) -> Split:
         """The split called "train", "calibration", "validation" or "test".
@@ -114,10 +139,8 @@ class RawImages:
     scale: float = 255.0
 
 
-class SplitConfig(BaseModel):
+class SplitConfig(BaseConfig):
     """What every data set lets a person choose."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     calibration: int = Field(512, ge=8, le=4096, description="Training images used to recalibrate BatchNorm.")
     limit_train: int = Field(0, ge=0, description="Use at most this many training images (0: all).")
@@ -134,7 +157,7 @@ class FractionConfig(SplitConfig):
     test_fraction: float = Field(0.2, ge=0.05, le=0.4, description="Share of all images kept for the test.")
 
 
-class DataSource(ABC):
+class DataSource(Plugin, ABC):
     """One data set as a plug-in: reads images and labels, says how many to hold out.
 
     `load_dataset` builds it with a validated `Config` and calls `read` once, in whatever thread asked
@@ -142,14 +165,8 @@ class DataSource(ABC):
     on disk except the cache under `settings().home / "datasets"`.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
     licence: ClassVar[str]
-    Config: ClassVar[type[SplitConfig]] = SplitConfig
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
+    Config: ClassVar[type[BaseConfig]] = SplitConfig
 
     @abstractmethod
     def read(self, on_progress: OnProgress) -> RawImages:

@@ -15,7 +15,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from core.datasets.base import DATASETS
-from core.datasets.loading import validated
 from core.errors import InvalidInput
 
 BY_CONTENT = {"by_content": True}
@@ -48,7 +47,7 @@ def own_settings(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         NotFound: there is no such data set.
         InvalidInput: a setting is unknown or does not fit.
     """
-    validated(DATASETS.get(name), dict(config))
+    DATASETS.create(name, dict(config))
     return dict(config)
 
 

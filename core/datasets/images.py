@@ -14,7 +14,7 @@ from pydantic import Field
 
 from core.datasets.archives import ZipLimits
 from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, RawImages
-from core.datasets.loading import assemble, validated, write_whole
+from core.datasets.loading import assemble, write_whole
 from core.datasets.npz import images_from_npz
 from core.datasets.pictures import images_from_zip, resize_images
 from core.errors import InvalidInput, NotFound
@@ -104,7 +104,7 @@ def load_images(
     Raises:
         InvalidInput: one sentence says what is refused and why.
     """
-    source = Images(validated(Images, config))
+    source = Images(DATASETS.config("images", config))
     return assemble(
         source, source.read_bytes(data, on_progress or (lambda fraction, message: None)), seed=seed
     )

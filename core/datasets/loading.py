@@ -18,11 +18,10 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, RawImages
 from core.datasets.splitting import channel_statistics, fingerprint, split_ids, take
-from core.errors import InvalidInput, StorageFailed, wrong_setting
+from core.errors import InvalidInput, StorageFailed
 from core.settings import settings
 
 _KEPT = 6
@@ -52,8 +51,7 @@ def load_dataset(
         InvalidInput: a field is unknown or out of bounds, or a file is not what it should be.
         DataUnavailable: the data are neither on this machine nor reachable.
     """
-    plugin = DATASETS.get(name)
-    source: DataSource = plugin(validated(plugin, config))
+    source = DATASETS.create(name, config)
     place = settings()
     fields = source.config.model_dump(mode="json")
     key = json.dumps([name, int(seed), fields, source.state(), str(place.home), str(place.data_folder)])
@@ -90,13 +88,14 @@ def assemble(source: DataSource, raw: RawImages, *, seed: int) -> Dataset:
         name=source.name,
         title=source.label,
         classes=raw.classes,
-        input_shape=(channels, height, width),
-        **splits,
-        mean=mean,
-        std=std,
+        train=splits["train"],
+        calibration=splits["calibration"],
+        validation=splits["validation"],
+        test=splits["test"],
         source=source.source,
         licence=source.licence,
         fingerprint=fingerprint(splits, raw.classes),
+        inputs={"input_shape": (channels, height, width), "pixel_mean": mean, "pixel_std": std},
     )
 
 
@@ -149,18 +148,6 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise StorageFailed(
             f"{target} could not be written ({error.strerror}); nothing was changed."
         ) from error
-
-
-def validated(plugin: Any, config: dict[str, Any]) -> Any:
-    """The plug-in's `Config` from plain fields.
-
-    Raises:
-        InvalidInput: names the first field that does not fit.
-    """
-    try:
-        return plugin.Config(**config)
-    except ValidationError as error:
-        raise wrong_setting(f"Data set {plugin.name!r}", error) from error
 
 
 def _silent(fraction: float, message: str) -> None:

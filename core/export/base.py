@@ -12,8 +12,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
+from core.config import Plugin
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,16 +20,10 @@ if TYPE_CHECKING:
 
     from core.export.subnet import ExtractedSubnet
 
-EXPORTERS = Registry("exporter", "core.export", "EXPORTERS")
+EXPORTERS: Registry[Exporter] = Registry("exporter", "core.export", "EXPORTERS")
 
 
-class ExportConfig(BaseModel):
-    """Most formats have nothing to choose."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Exporter(ABC):
+class Exporter(Plugin, ABC):
     """One file format.
 
     Attributes:
@@ -41,16 +34,9 @@ class Exporter(ABC):
             other kernels in all threads while one of them traces a program.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
     suffix: ClassVar[str]
     media_type: ClassVar[str]
     tolerance: ClassVar[float] = 1e-5
-    Config: ClassVar[type[ExportConfig]] = ExportConfig
-
-    def __init__(self, config: ExportConfig | None = None) -> None:
-        self.config = config or self.Config()
 
     @abstractmethod
     def export(self, subnet: ExtractedSubnet) -> bytes:

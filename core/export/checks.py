@@ -22,7 +22,7 @@ def verify(subnet: ExtractedSubnet, data: bytes, format: str) -> None:
         NotFound: there is no such format.
         CoreError: the bytes are damaged, or compute something else.
     """
-    exporter = EXPORTERS.get(format)()
+    exporter = EXPORTERS.create(format)
     images = subnet.probe()
     with torch.no_grad():
         for batch in (images, images[:1]):

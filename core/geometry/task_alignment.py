@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
 from core.seeding import stream
-from core.similarity.base import Value, between, create
+from core.similarity.base import MEASURES, Value, between
 
 _RIDGE = 1e-3
 _HELD_OUT = 1 / 3
@@ -62,7 +62,7 @@ def align(
         raise InvalidInput(
             "Input and target alignment need one row of activations per image; choose pooled features."
         )
-    cka = create("cka")
+    cka = MEASURES.create("cka")
     return Alignment(
         between(h, x, cka),
         between(h, one_hot(labels, classes), cka),
@@ -74,7 +74,7 @@ def baseline(pixels: ArrayLike, y: ArrayLike, classes: int) -> float:
     """CKA of the pixels with the labels: what a layer that only copies the image would reach as target alignment."""
     labels = np.asarray(y, dtype=np.int64)
     x = np.asarray(pixels, dtype=np.float64).reshape(len(labels), -1)
-    return between(x, one_hot(labels, classes), create("cka")).value
+    return between(x, one_hot(labels, classes), MEASURES.create("cka")).value
 
 
 def decodability(activations: ArrayLike, y: ArrayLike, classes: int, *, seed: int = 0) -> float:

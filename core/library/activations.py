@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
 from core.errors import InvalidInput
 from core.library.carried import Carried
@@ -24,10 +25,8 @@ VERSION = 1
 """Raised when capture changes what it computes: part of the cache keys that outlive a process."""
 
 
-class ProbeChoice(BaseModel):
+class ProbeChoice(BaseConfig):
     """Which samples networks are compared on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     split: str = Field(
         "validation", pattern="^(train|calibration|validation|test)$", description="Which images."

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from core.config import BaseConfig
 from core.datasets.corruptions import CORRUPTIONS
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
 from core.errors import InvalidInput
@@ -40,10 +41,8 @@ _METADATA = "paretoscope_margins"
 _FLOATS, _INTEGERS = ("margin", "angle", "norm", "probability"), ("rival", "predicted")
 
 
-class Benchmarks(BaseModel):
+class Benchmarks(BaseConfig):
     """On what networks are evaluated, besides clean images."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     severities: tuple[int, ...] = Field(
         (3,), description="Severities of every corruption and attack, 1 to 5."

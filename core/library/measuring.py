@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import NotFound
 from core.library import supernets
 from core.library.measure_latency import measure_latency
@@ -24,7 +25,7 @@ from core.settings import settings
 from core.spaces import Arch
 
 if TYPE_CHECKING:
-    from core.evaluation.evaluator import EvaluationData
+    from core.tasks.base import EvaluationData
 
 Measure = Callable[[Sequence[Arch]], Iterator[Measurement]]
 """Measures distinct architectures, in any order, one at a time."""
@@ -39,10 +40,8 @@ NOISY = f"{Source.MEASURED} (noisy latency)"
 LATENCY = "latency_ms"
 
 
-class DataChoice(BaseModel):
+class DataChoice(BaseConfig):
     """A data set to measure on, instead of the one the supernet was trained on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Registry name of the data set")
     seed: int = Field(0, description="Decides the division into splits")
@@ -78,16 +77,20 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     heavy_imports()
     import torch
 
-    from core.evaluation.evaluator import EvaluationData, splits_for
+    from core.evaluation.evaluator import splits_for
+    from core.tasks.base import EvaluationData
+    from core.tasks.base import evaluation_data as data_of
 
     splits = splits_for(names)
     if not splits:
         return EvaluationData(torch.zeros(0), torch.zeros(0, dtype=torch.int64), 0, {})
     if choice is None:
-        return EvaluationData.of(supernets.dataset(entry), splits)
-    from core.datasets import load_dataset
+        dataset = supernets.dataset(entry)
+    else:
+        from core.datasets import load_dataset
 
-    return EvaluationData.of(load_dataset(choice.name, seed=choice.seed, **choice.config), splits)
+        dataset = load_dataset(choice.name, seed=choice.seed, **choice.config)
+    return data_of(dataset, splits)
 
 
 def by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> Measure:

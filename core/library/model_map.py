@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.library import supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
 from core.library.networks import Model, load_model, subnet_id
 from core.library.supernets import Keyed, SupernetEntry
 from core.seeding import stream
-from core.similarity.base import Measure, Undefined, create
+from core.similarity.base import MEASURES, Measure, Undefined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +36,8 @@ seconds, with 1,000 minutes."""
 _DISTANCE = "angular"
 
 
-class MapChoice(BaseModel):
+class MapChoice(BaseConfig):
     """Which networks are on a map, and where in them it looks."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     supernet: str = Field(description="Its front and a sample of its subnets are on the map.")
     models: tuple[str, ...] = Field((), max_length=30, description="Further models, by id.")
@@ -110,7 +109,7 @@ def measure_distances(
         InvalidInput: fewer than two networks can be compared; the message says why.
         DataUnavailable: the data are not here.
     """
-    measure = create(_DISTANCE)
+    measure = MEASURES.create(_DISTANCE)
     ids = members(entry, choice)
     prepared, infos, left_out = [], [], {}
     fingerprint = ""

@@ -8,7 +8,7 @@ from typing import ClassVar
 from core.records import Objective, Source
 from core.registry import Registry
 
-OBJECTIVES = Registry("objective", "core.objectives", "OBJECTIVES")
+OBJECTIVES: Registry[_Described] = Registry("objective", "core.objectives", "OBJECTIVES")
 
 
 class _Described:

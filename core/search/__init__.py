@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from core.search.base import ALGORITHMS, SearchAlgorithm, create
+from core.search.base import ALGORITHMS, SearchAlgorithm
 
-__all__ = ["ALGORITHMS", "SearchAlgorithm", "create"]
+__all__ = ["ALGORITHMS", "SearchAlgorithm"]

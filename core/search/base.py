@@ -20,62 +20,52 @@ stored calls: the same calls get the same answers.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import InvalidInput, wrong_setting
+from core.config import BaseConfig, Plugin
+from core.errors import InvalidInput
 from core.records import Measurement, Objective
 from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
-ALGORITHMS = Registry("algorithm", "core.search", "ALGORITHMS")
+ALGORITHMS: Registry[SearchAlgorithm] = Registry("algorithm", "core.search", "ALGORITHMS")
 
 
-class AlgorithmConfig(BaseModel):
-    """Settings of an algorithm; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SearchAlgorithm(ABC):
+class SearchAlgorithm(Plugin, ABC):
     """Proposes architectures; learns from measurements.
 
     Args:
+        config: the algorithm's settings; None for the defaults.
         space: where to search.
         objectives: at least one; the order is the order of columns.
         seed: decides every draw.
-        config: the algorithm's settings; None for the defaults.
 
     Raises:
-        InvalidInput: there is no objective, one is named twice, or a setting is unknown or out of bounds.
+        InvalidInput: there is no objective, or one is named twice.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str] = ""
     adapts: ClassVar[bool] = True
     """Whether measurements change what is asked next."""
 
-    Config: ClassVar[type[AlgorithmConfig]] = AlgorithmConfig
-
     def __init__(
         self,
+        config: BaseConfig | None = None,
+        *,
         space: SearchSpace,
         objectives: Sequence[Objective],
         seed: int,
-        config: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__(config)
         names = [objective.name for objective in objectives]
         if not names or len(set(names)) != len(names):
             raise InvalidInput("A search needs at least one objective, and each only once.")
         self.space = space
         self.objectives = tuple(objectives)
         self.seed = int(seed)
-        self.config = self._validated(config or {})
 
     @property
     def batch_size(self) -> int:
@@ -89,29 +79,6 @@ class SearchAlgorithm(ABC):
     @abstractmethod
     def tell(self, measurements: Sequence[Measurement]) -> None:
         """Take in measurements; an empty list changes nothing."""
-
-    def _validated(self, config: Mapping[str, Any]) -> Any:
-        try:
-            return self.Config.model_validate(dict(config))
-        except ValidationError as error:
-            raise wrong_setting(f"Algorithm {self.name!r}", error) from error
-
-
-def create(
-    name: str,
-    space: SearchSpace,
-    objectives: Sequence[Objective],
-    seed: int,
-    config: Mapping[str, Any] | None = None,
-) -> SearchAlgorithm:
-    """The algorithm registered under `name`, ready to be asked.
-
-    Raises:
-        NotFound: there is no such algorithm.
-        InvalidInput: a setting does not fit.
-    """
-    algorithm: SearchAlgorithm = ALGORITHMS.get(name)(space, objectives, seed, config)
-    return algorithm
 
 
 def cost_array(measurements: Sequence[Measurement], objectives: Sequence[Objective]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from core.config import BaseConfig
 from core.records import Measurement
 from core.search.base import ALGORITHMS, SearchAlgorithm
 from core.spaces import Arch
@@ -19,8 +20,8 @@ class Exhaustive(SearchAlgorithm):
     source = "enumeration in prefix order"
     adapts = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
+        super().__init__(config, **given)
         blocks = self.space.iter_arrays(8192)
         self._coming: Iterator[Arch] = (tuple(row) for block in blocks for row in block.tolist())
         self._last: Arch = ()

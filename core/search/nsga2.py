@@ -6,7 +6,8 @@ architecture measured competes for survival exactly once, and no architecture is
 
 Differs from the paper in three points: duplicates are removed against the whole history rather than
 the current population; what cannot be bred is drawn at random, so a small space is finished; and the
-first generation may hold the smallest and the largest architecture, the ends of most fronts.
+first generation may hold the smallest and the largest architecture, the ends of most fronts, where the
+space has them.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from pymoo.core.population import Population
 from pymoo.operators.selection.tournament import TournamentSelection
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
+from core.config import BaseConfig
 from core.records import Measurement
-from core.search.base import ALGORITHMS, AlgorithmConfig, SearchAlgorithm, cost_array
+from core.search.base import ALGORITHMS, SearchAlgorithm, cost_array
 from core.search.distinct import DistinctDraws
 from core.seeding import stream
 from core.spaces import Arch
@@ -38,7 +40,7 @@ class NSGA2(SearchAlgorithm):
     label = "NSGA-II"
     source = "Deb et al., 'A fast and elitist multiobjective genetic algorithm: NSGA-II', IEEE TEC 2002 (pymoo operators)"
 
-    class Config(AlgorithmConfig):
+    class Config(BaseConfig):
         population: int = Field(50, ge=2, le=10_000, description="Architectures per generation")
         crossover_rate: float = Field(0.9, ge=0, le=1, description="Chance that a child has two parents")
         crossover_points: int = Field(
@@ -48,11 +50,12 @@ class NSGA2(SearchAlgorithm):
             None, gt=0, le=1, description="Chance of each choice to change; empty: one choice on average"
         )
         initial: Literal["extremes", "random"] = Field(
-            "extremes", description="Start with the smallest and the largest architecture, or at random only"
+            "extremes",
+            description="Start with the smallest and the largest architecture, where the space has them, or at random only",
         )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
+        super().__init__(config, **given)
         self._rng = stream(self.seed, "search", "nsga2")
         self._draws = DistinctDraws(self.space, self._rng)
         self._queue: list[Arch] = []
@@ -92,7 +95,7 @@ class NSGA2(SearchAlgorithm):
         self._survive()
         size = self.config.population
         if not self._parents:
-            ends = [self.space.smallest, self.space.largest] if self.config.initial == "extremes" else []
+            ends = (self.space.ends or ()) if self.config.initial == "extremes" else ()
             children = [arch for arch in ends if self._draws.take(arch)]
         else:
             children = self._breed(size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from core.config import BaseConfig
 from core.records import Measurement
 from core.search.base import ALGORITHMS, SearchAlgorithm
 from core.search.distinct import DistinctDraws
@@ -20,8 +21,8 @@ class RandomSearch(SearchAlgorithm):
     source = "Li and Talwalkar, 'Random Search and Reproducibility for NAS', UAI 2019"
     adapts = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
+        super().__init__(config, **given)
         self._draws = DistinctDraws(self.space, stream(self.seed, "search", "random_search"))
 
     def ask(self, n: int) -> list[Arch]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from core.similarity.base import INVARIANCES, MEASURES, Measure, Undefined, Value, between, create
+from core.similarity.base import INVARIANCES, MEASURES, Measure, Undefined, Value, between
 
-__all__ = ["INVARIANCES", "MEASURES", "Measure", "Undefined", "Value", "between", "create"]
+__all__ = ["INVARIANCES", "MEASURES", "Measure", "Undefined", "Value", "between"]

@@ -19,12 +19,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import CoreError, InvalidInput, wrong_setting
+from core.config import Plugin
+from core.errors import CoreError, InvalidInput
 from core.registry import Registry
 
-MEASURES = Registry("measure", "core.similarity", "MEASURES")
+MEASURES: Registry[Measure] = Registry("measure", "core.similarity", "MEASURES")
 
 INVARIANCES = ("permutation", "scale", "translation", "orthogonal", "invertible")
 """Changes of a layer that a measure may not notice: units in another order, all multiplied by one
@@ -35,13 +35,7 @@ class Undefined(CoreError):
     """This number does not exist for these layers; the text says why."""
 
 
-class NoSettings(BaseModel):
-    """A measure without settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Measure(ABC):
+class Measure(Plugin, ABC):
     """One measure of representational similarity, as a plug-in.
 
     Attributes:
@@ -57,10 +51,6 @@ class Measure(ABC):
         distrust: one sentence for the card: when not to believe it.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
-    Config: ClassVar[type[BaseModel]] = NoSettings
     of: ClassVar[Literal["activations", "outputs"]] = "activations"
     kind: ClassVar[Literal["similarity", "distance"]] = "similarity"
     low: ClassVar[float] = 0.0
@@ -73,9 +63,6 @@ class Measure(ABC):
     most_units: ClassVar[int] = 4096
     ignores: ClassVar[str] = ""
     distrust: ClassVar[str] = ""
-
-    def __init__(self, config: Any = None) -> None:
-        self.config: Any = self.Config() if config is None else config
 
     def least_samples(self, p: int, q: int) -> int:
         """Fewest samples for which the value means anything, for layers of p and q units."""
@@ -129,21 +116,6 @@ class Value:
     n: int
     p: int
     q: int
-
-
-def create(name: str, config: dict[str, Any] | None = None) -> Measure:
-    """The measure of a name with its settings.
-
-    Raises:
-        NotFound: there is no such measure.
-        InvalidInput: a setting is unknown or out of bounds.
-    """
-    plugin = MEASURES.get(name)
-    try:
-        measure: Measure = plugin(plugin.Config.model_validate(config or {}))
-    except ValidationError as error:
-        raise wrong_setting(plugin.label, error) from error
-    return measure
 
 
 def between(x: ArrayLike, y: ArrayLike, measure: Measure) -> Value:

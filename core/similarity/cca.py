@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.similarity.base import INVARIANCES, MEASURES, Measure, Undefined
 from core.similarity.centering import cross_products, unit_norm
 from core.similarity.moments import Moments, nuclear_norm
@@ -113,10 +114,9 @@ class MeanCCA(Measure):
         return _streamed_mean(self.label, moments, 1.0)
 
 
-class VarianceSettings(BaseModel):
+class VarianceSettings(BaseConfig):
     """How much of each layer is kept."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     variance: float = Field(0.99, gt=0, le=1, title="Share of the variance kept")
 
 

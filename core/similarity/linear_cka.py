@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.similarity.base import MEASURES, Measure, Undefined
 from core.similarity.centering import squared_norms, unit_norm
 from core.similarity.moments import Moments
@@ -213,10 +214,9 @@ class BiasedCKA(Measure):
         return float(np.sum(xy**2) / np.sqrt(np.sum(xx**2) * np.sum(yy**2)))
 
 
-class BatchSettings(BaseModel):
+class BatchSettings(BaseConfig):
     """How many samples are looked at together."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     batch_size: int = Field(256, ge=4, le=2_000, title="Samples per batch")
 
 

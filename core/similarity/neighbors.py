@@ -10,17 +10,17 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.similarity.base import MEASURES, Measure, Undefined
 from core.similarity.centering import varying
 from core.similarity.pairs import few_enough, squared_distances
 
 
-class NeighborSettings(BaseModel):
+class NeighborSettings(BaseConfig):
     """Who counts as a neighbor."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     k: int = Field(10, ge=1, le=200, title="Neighbors per sample")
     nearest_by: Literal["cosine", "euclidean"] = Field("cosine", title="Nearest by")
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.similarity.base import MEASURES, Measure, Undefined
 from core.similarity.centering import centered
 from core.similarity.pairs import (
@@ -21,10 +22,9 @@ from core.similarity.pairs import (
 )
 
 
-class KernelSettings(BaseModel):
+class KernelSettings(BaseConfig):
     """How wide the kernel is."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     factor: float = Field(
         1.0, ge=0.1, le=2, title="Kernel width, in median distances (published: 0.2, 0.4, 0.8, 1)"
     )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from core.config import BaseConfig
 from core.training.strategies import STRATEGIES
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(BaseConfig):
     """How a supernet is trained."""
-
-    model_config = ConfigDict(extra="forbid")
 
     strategy: str = Field("sandwich", description="Which subnets each step trains.")
     strategy_config: dict[str, Any] = Field(default_factory=dict, description="The strategy's own settings.")
@@ -37,6 +36,11 @@ class TrainingConfig(BaseModel):
     shift: int = Field(1, ge=0, le=8, description="Shift training images by up to this many pixels.")
     flip: bool = Field(False, description="Mirror training images at random (not for digits).")
     seed: int = Field(0, ge=0, description="Decides weights, order, augmentation and draws.")
+
+    @property
+    def augmentation(self) -> dict[str, Any]:
+        """What the task may do to training samples."""
+        return {"shift": self.shift, "flip": self.flip}
 
     @field_validator("strategy")
     @classmethod

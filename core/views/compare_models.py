@@ -20,7 +20,7 @@ from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
 from core.library.networks import Model
 from core.seeding import stream
-from core.similarity.base import MEASURES, Measure, Undefined, create
+from core.similarity.base import MEASURES, Measure, Undefined
 from core.similarity.comparing import PERMUTATIONS, LayerComparison, compare_layers
 from core.similarity.moments import FromMoments
 from core.similarity.streaming import streamed_comparison
@@ -100,7 +100,7 @@ def compare_models(a: Model, b: Model, question: Question) -> ModelComparison:
     key = (a.key, b.key, question)
     if (kept := _comparisons.get(key)) is not None:
         return kept
-    measure = create(question.measure, dict(question.config))
+    measure = MEASURES.create(question.measure, dict(question.config))
     if measure.of != "activations":
         raise InvalidInput(f"{measure.label} compares answers, not layers; choose another measure.")
     probe = common_probe(a, b, question.probe)
@@ -138,7 +138,7 @@ def compare_outputs(
     probe = common_probe(a, b, choice)
     x, y = (logits(model, probe).astype(np.float64) for model in (a, b))
     return [
-        _of_outputs(create(info.name), x, y, permutations, choice.seed)
+        _of_outputs(MEASURES.create(info.name), x, y, permutations, choice.seed)
         for info in MEASURES.describe()
         if MEASURES.get(info.name).of == "outputs"
     ]

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
 from core.library.networks import Model, load_model
-from core.similarity.base import MEASURES, create
+from core.similarity.base import MEASURES
 from core.similarity.seed_spread import StageResult, accuracy_verdict, answer, compare_stages
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def shared_or_alone(
         raise InvalidInput("This architecture has not been trained alone yet.")
     if len({(net.supernet_id, net.arch_id) for net in nets}) > 1:
         raise InvalidInput("These networks have different architectures; compare one at a time.")
-    chosen = create(measure, dict(config or {}))
+    chosen = MEASURES.create(measure, dict(config or {}))
     if chosen.of != "activations":
         raise InvalidInput(f"{chosen.label} compares answers, not layers; choose another measure.")
     subnet = load_model(store, f"subnet:{nets[0].supernet_id}:{nets[0].arch_id}")
@@ -113,7 +113,7 @@ def _answered(
     keyed: _Keyed, measure: str, config: tuple[tuple[str, Any], ...], pooling: str, choice: ProbeChoice
 ) -> SharedOrAlone:
     subnet, others, nets = keyed.subnet, keyed.others, keyed.nets
-    chosen = create(measure, dict(config))
+    chosen = MEASURES.create(measure, dict(config))
     probe = common_probe(subnet, others[0], choice)
     places = layers(subnet)
     ids = [place.layer_id for place in places]
@@ -135,7 +135,7 @@ def _answered(
 def _outputs(answers: Sequence[ArrayLike], seed: int) -> list[StageResult]:
     found = []
     for info in MEASURES.describe():
-        measure = create(info.name)
+        measure = MEASURES.create(info.name)
         if measure.of == _OUTPUTS:
             sides = [{info.name: x} for x in answers]
             found += compare_stages(sides[0], sides[1:], measure, labels={info.name: info.label}, seed=seed)

@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.library.activations import ProbeChoice
 from core.library.networks import load_model
 from core.records import Progress
@@ -34,10 +35,8 @@ MATCHINGS: dict[str, str] = {
 _STAGE_POINTS = 5
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """Which models to mix, and how."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     a: str = Field(description="Model at the start of the line.")
     b: str = Field(description="Model at its end.")

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import DamagedArtifact, NotFound
 from core.library.benchmarks import Benchmarks
 from core.records import Progress
@@ -20,10 +21,8 @@ SUMMARY_FILE = "evaluated.json"
 _SETUP_SHARE = 0.1
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """Which networks to evaluate on what."""
-
-    model_config = ConfigDict(extra="forbid")
 
     parent: str = Field(description="Id of the network that was pruned; it is evaluated too.")
     models: list[str] = Field(max_length=500, description="Ids of the pruned networks.")

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.library import supernets
 from core.library.measuring import DataChoice, counted_columns, evaluation_data, find_supernet
@@ -40,10 +41,8 @@ _CHECKPOINT_SHARE = 0.05
 EVERYTHING = ["accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes"]
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """Which supernet to measure completely, and on what."""
-
-    model_config = ConfigDict(extra="forbid")
 
     supernet: str = Field(description="A shipped supernet's name, an id, or a .safetensors file")
     objectives: list[str] = Field(EVERYTHING, min_length=1, description="Columns of the table")

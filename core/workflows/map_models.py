@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.library.model_map import Distances, MapChoice, measure_distances
 from core.records import Progress
@@ -20,10 +21,8 @@ RESULT_FILE = "map.json"
 _DISTANCES_SHARE = 0.7
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """Which networks to draw, and how UMAP draws them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     choice: MapChoice = Field(description="The networks.")
     revision: str = Field(

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from core.config import BaseConfig
 from core.errors import NotFound
-from core.pruning.experiments.base import EXPERIMENTS, Row, create_experiment
+from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 
@@ -20,10 +21,8 @@ KIND = "prune_experiment"
 ROWS_FILE = "rows.json"
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """Which experiment, of which network."""
-
-    model_config = ConfigDict(extra="forbid")
 
     experiment: str = Field(description="Registry name of the experiment.")
     config: dict[str, Any] = Field(default_factory=dict, description="Its own settings.")
@@ -50,7 +49,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     from core.workflows.train_alone import settings_for
 
     yield Progress(0.0, "Loading the network and its data.")
-    experiment = create_experiment(request.experiment, request.config)
+    experiment = EXPERIMENTS.create(request.experiment, request.config)
     model = load_model(own_store(), request.model)
     training, _ = settings_for(
         model.entry, AloneRequest(supernet=model.info.supernet_id, arch=model.info.arch_id)

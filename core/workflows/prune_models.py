@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.library.benchmarks import Benchmarks
 from core.library.pruned import (
@@ -28,7 +29,7 @@ from core.library.pruned import (
     require_prunable,
 )
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask
-from core.pruning.pruners.creating import create_pruner, pruner_info
+from core.pruning.pruners.creating import METHODS
 from core.records import Progress
 from core.training.config import TrainingConfig
 
@@ -45,10 +46,8 @@ _TUNING_SHARE = 0.2
 """Fine-tuning starts at this share of the parent's peak learning rate: enough to move, too little to forget."""
 
 
-class MethodChoice(BaseModel):
+class MethodChoice(BaseConfig):
     """One way to prune."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Registry name of a pruner or a criterion.")
     config: dict[str, Any] = Field(default_factory=dict, description="The method's own settings.")
@@ -57,7 +56,7 @@ class MethodChoice(BaseModel):
     @field_validator("name")
     @classmethod
     def _exists(cls, name: str) -> str:
-        return pruner_info(name).name
+        return METHODS.info(name).name
 
     @field_validator("sparsities")
     @classmethod
@@ -68,10 +67,8 @@ class MethodChoice(BaseModel):
         return found
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """What to prune, how, and how far."""
-
-    model_config = ConfigDict(extra="forbid")
 
     model: str = Field(
         description="Id of the network to prune (subnet:SUPERNET:ARCHITECTURE or alone:RUN:NUMBER)."
@@ -162,7 +159,7 @@ def _prepare(request: Request, ledger: Ledger) -> Iterator[Progress | _Work]:
     from core.workflows.train_alone import settings_for
 
     yield Progress(0.0, "Loading the network and its data.")
-    pruners = [(m, create_pruner(m.name, m.config)) for m in request.methods]
+    pruners = [(m, METHODS.create(m.name, m.config)) for m in request.methods]
     require_prunable(own_store(), request.model)
     parent = load_model(own_store(), request.model)
     training, _ = settings_for(

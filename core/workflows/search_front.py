@@ -17,8 +17,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
+from pydantic import Field, FiniteFloat, field_validator
 
+from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.library.evaluations import as_csv, evaluations
 from core.library.measuring import (
@@ -33,7 +34,7 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives as described
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement, Objective, Progress, Source
-from core.search import SearchAlgorithm, create
+from core.search import ALGORITHMS, SearchAlgorithm
 from core.search.base import cost_array
 from core.spaces import Arch
 
@@ -48,10 +49,8 @@ _MOST_IDLE_BATCHES = 20
 _MARGIN = 0.1
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """What to search, how, and for how long."""
-
-    model_config = ConfigDict(extra="forbid")
 
     supernet: str = Field(description="A shipped supernet's name, an id, or a .safetensors file")
     algorithm: str = Field("nsga2", description="Which algorithm proposes architectures")
@@ -92,8 +91,12 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data set is neither here nor reachable.
     """
     entry = find_supernet(request.supernet)
-    algorithm = create(
-        request.algorithm, entry.space, described(request.objectives), request.seed, request.config
+    algorithm = ALGORITHMS.create(
+        request.algorithm,
+        request.config,
+        space=entry.space,
+        objectives=described(request.objectives),
+        seed=request.seed,
     )
     yield Progress(0.0, f"Preparing {entry.title}.")
     measure = from_table(entry, request.objectives) if request.use_table and request.data is None else None
@@ -194,7 +197,7 @@ def _fixed_reference(request: Request, entry: SupernetEntry) -> dict[str, float]
         raise InvalidInput(
             f"There is a reference value for {unknown[0]!r}, which is not an objective of this search."
         )
-    largest = np.array([entry.space.largest], np.uint8)
+    largest = np.array([entry.reference], np.uint8)
     costs = counted_columns(entry, largest, request.objectives)
     worst = {name: float(column[0]) * (1 + _MARGIN) for name, column in costs.items()}
     accuracies = {

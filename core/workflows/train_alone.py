@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from core.config import BaseConfig
 from core.errors import NotFound
 from core.library import supernets
 from core.library.alone import SUMMARY_FILE, net_file
@@ -29,10 +30,8 @@ _MEDIA_TYPE = "application/octet-stream"
 _NOT_TAKEN = ("strategy", "strategy_config", "seed")
 
 
-class Request(BaseModel):
+class Request(BaseConfig):
     """Which architecture to train alone, and how often."""
-
-    model_config = ConfigDict(extra="forbid")
 
     supernet: str = Field(description="Name, id or file of the supernet the architecture belongs to.")
     arch: str = Field(description="Short id of the architecture.")

@@ -5,7 +5,6 @@ One of each per process. Sessions hold ids only. Cached values are shared, so no
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
     from core.jobs import JobManager
     from core.store import RunStore
-
-_FREEZE_AFTER_SECONDS = 1.0
-_WARM_AFTER_SECONDS = 4.0
 
 
 @st.cache_resource(show_spinner=False)
@@ -63,23 +59,6 @@ def store_or_none() -> RunStore | None:
     except CoreError as error:
         st.warning(f"Only looking is possible: {for_markdown(error, 600)}", icon=":material/lock:")
         return None
-
-
-@st.cache_resource(show_spinner=False)
-def warm_up() -> None:
-    """Once per server: hide what the pages imported from the garbage collector, then load torch beside them.
-
-    Streamlit collects fully after every rerun; until the first freeze that costs more than the page.
-    """
-    from core import runtime
-
-    for seconds, work in (
-        (_FREEZE_AFTER_SECONDS, runtime.freeze),
-        (_WARM_AFTER_SECONDS, runtime.heavy_imports_in_background),
-    ):
-        timer = threading.Timer(seconds, work)
-        timer.daemon = True
-        timer.start()
 
 
 @st.cache_resource(show_spinner=False, max_entries=128)

@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.settings import ASSETS
-from pages.ui import resources, state
+from pages.ui import first_visit, state
+from pages.ui.server import ICON
 
 _LOOK = ASSETS / "look" / "look.css"
 _WORDMARK = str(ASSETS / "look" / "wordmark.svg")
@@ -28,7 +29,7 @@ def setup(title: str, question: str) -> None:
     _pass_through_app()
     st.set_page_config(
         page_title=f"{title} · Paretoscope",
-        page_icon=":material/show_chart:",
+        page_icon=ICON,
         layout="wide",
         initial_sidebar_state=230,
     )
@@ -38,7 +39,9 @@ def setup(title: str, question: str) -> None:
     st.html(_LOOK)
     st.title(title, anchor=False)
     st.html(f'<p class="ps-question">{html.escape(question)}</p>')
-    resources.warm_up()
+    context = get_script_run_ctx()
+    if context is not None and not first_visit.is_this(context.session_id):
+        first_visit.somebody_came()
 
 
 def _pass_through_app() -> None:

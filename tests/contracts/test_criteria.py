@@ -16,7 +16,7 @@ from core.networks import blocks as plain
 from core.networks.cut import removable_groups
 from core.networks.masks import allocate, applied, density, exponential_schedule, hold, iterative, like_layers
 from core.networks.units import units_of
-from core.pruning.criteria import CRITERIA, Batch, UnitCriterion, WeightCriterion, create
+from core.pruning.criteria import CRITERIA, Batch, UnitCriterion, WeightCriterion
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.criteria.gradients import trainable_copy
 from core.pruning.criteria.synflow import linearized
@@ -35,13 +35,13 @@ def batch() -> Batch:
 
 
 def scores(name: str, net: nn.Sequential, batch: Batch, seed: int = 0) -> dict[str, torch.Tensor]:
-    criterion = create(name)
+    criterion = CRITERIA.create(name)
     assert isinstance(criterion, WeightCriterion)
     return dict(criterion.scores(net, prunable_weights(net), batch, seed))
 
 
 def unit_scores(name: str, net: nn.Sequential, batch: Batch, seed: int = 0) -> dict[str, torch.Tensor]:
-    criterion = create(name)
+    criterion = CRITERIA.create(name)
     assert isinstance(criterion, UnitCriterion)
     groups = (
         removable_groups(net) if name != "bn_scale" else [g for g in removable_groups(net) if _has_norm(g)]
@@ -78,7 +78,7 @@ def test_every_weight_gets_a_finite_score_and_the_net_stays(name: str, family: s
 @pytest.mark.parametrize(("name", "family"), list(itertools.product(UNITS, FAMILIES.names())))
 def test_every_unit_gets_a_finite_score(name: str, family: str, batch: Batch) -> None:
     if name == "bn_scale" and family == "elastic_vit":
-        criterion = create(name)
+        criterion = CRITERIA.create(name)
         assert isinstance(criterion, UnitCriterion)
         with pytest.raises(InvalidInput, match="no BatchNorm"):
             criterion.scores(extracted(family), removable_groups(extracted(family)), batch, 0)
@@ -94,7 +94,7 @@ def test_every_unit_gets_a_finite_score(name: str, family: str, batch: Batch) ->
 
 @pytest.mark.parametrize("name", [n for n in WEIGHTS + UNITS if CRITERIA.get(n).needs_data])
 def test_data_are_asked_for(name: str) -> None:
-    criterion, net = create(name), extracted()
+    criterion, net = CRITERIA.create(name), extracted()
     target = prunable_weights(net) if isinstance(criterion, WeightCriterion) else removable_groups(net)
     with pytest.raises(InvalidInput, match="needs training images"):
         criterion.scores(net, target, None, 0)  # type: ignore[attr-defined]
@@ -172,7 +172,7 @@ def test_lamp_by_its_definition() -> None:
     net = nn.Sequential(plain.PoolingHead(3, 2))
     with torch.no_grad():
         net[0].linear.weight.copy_(torch.tensor([[3.0, -1.0, 2.0], [1.0, 0.0, 2.0]]))
-    found = create("lamp").scores(net, ["0.linear.weight"], None, 0)["0.linear.weight"]  # type: ignore[attr-defined]
+    found = CRITERIA.create("lamp").scores(net, ["0.linear.weight"], None, 0)["0.linear.weight"]  # type: ignore[attr-defined]
     squares = net[0].linear.weight.detach().double().square()
     for value, score in zip(squares.flatten(), found.flatten(), strict=True):
         assert score == pytest.approx(float(value / squares[squares >= value].sum()))
@@ -227,7 +227,7 @@ def chain() -> nn.Sequential:
 
 
 def test_synflow_is_conserved_from_layer_to_layer() -> None:
-    found = create("synflow").scores(chain(), prunable_weights(chain()), None, 0)  # type: ignore[attr-defined]
+    found = CRITERIA.create("synflow").scores(chain(), prunable_weights(chain()), None, 0)  # type: ignore[attr-defined]
     sums = [float(s.sum()) for s in found.values()]
     assert sums == pytest.approx([sums[0]] * 3, rel=1e-9)
     with torch.no_grad():
@@ -236,7 +236,7 @@ def test_synflow_is_conserved_from_layer_to_layer() -> None:
 
 def test_iterated_synflow_empties_no_layer_at_99_percent() -> None:
     net = load_model(None, "subnet:digits-cnn:311131113111").net
-    names, criterion = prunable_weights(net), create("synflow")
+    names, criterion = prunable_weights(net), CRITERIA.create("synflow")
     *_, masks = iterative(net, lambda n: criterion.scores(n, names, None, 0), 0.99, 100)  # type: ignore[attr-defined]
     assert density(masks) == pytest.approx(0.01, abs=1e-4)
     assert all(m.any() for m in masks.values())

@@ -48,7 +48,7 @@ def test_describes_itself(name: str) -> None:
 def test_computes_the_same_for_any_batch_size(name: str, family: str) -> None:
     made = subnet(family)
     data = export_subnet(made, name).data
-    exporter = EXPORTERS.get(name)()
+    exporter = EXPORTERS.create(name)
     for n in (1, 2, 7):
         images = torch.rand((n, *made.input_shape), generator=torch.Generator().manual_seed(n))
         truth = made.net(images)

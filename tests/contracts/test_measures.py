@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.similarity import INVARIANCES, MEASURES, Measure, Undefined, between, create
+from core.similarity import INVARIANCES, MEASURES, Measure, Undefined, between
 
 Array = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def changed(x: Array, change: str, seed: int = 5) -> Array:
 @pytest.mark.parametrize("change", INVARIANCES)
 @every_measure
 def test_declared_invariances_hold_and_no_others(name: str, change: str, side: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name)
     before = value(x, y, measure)
     after = value(changed(x, change), y, measure) if side == "left" else value(x, changed(y, change), measure)
@@ -84,7 +84,7 @@ def test_declared_invariances_hold_and_no_others(name: str, change: str, side: s
 
 @every_measure
 def test_declarations_are_consistent(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     for flags in (measure.left, measure.right):
         assert flags <= set(INVARIANCES)
         assert "orthogonal" not in flags or "permutation" in flags
@@ -103,7 +103,7 @@ def test_declarations_are_consistent(name: str) -> None:
 
 @every_measure
 def test_a_layer_with_itself(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name)
     # An arc cosine of nearly 1 is good to 1e-8 only.
     for layer in (x, y):
@@ -112,7 +112,7 @@ def test_a_layer_with_itself(name: str) -> None:
 
 @every_measure
 def test_exchanging_the_layers(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name)
     there, back = value(x, y, measure), value(y, x, measure)
     assert (abs(there - back) < 1e-10) if measure.symmetric else (abs(there - back) > 1e-3)
@@ -120,7 +120,7 @@ def test_exchanging_the_layers(name: str) -> None:
 
 @every_measure
 def test_stays_in_range(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     rng = np.random.default_rng(0)
     x, y = pair(name, n=60)
     tricky = [x, -x, x[::-1], y, np.exp(x / x.std()), x * 1e-6, x * 1e6 + 1e5, np.sign(x)]
@@ -132,7 +132,7 @@ def test_stays_in_range(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if MEASURES.get(name).metric])
 def test_a_metric_obeys_the_triangle_inequality(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     rng = np.random.default_rng(1)
     for _ in range(60):
         x, y = pair(name, n=40, seed=int(rng.integers(1_000)))
@@ -145,7 +145,7 @@ def test_a_metric_obeys_the_triangle_inequality(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if MEASURES.get(name).kind == "distance"])
 def test_a_detour_saves_distance_only_where_no_metric_is_declared(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name, n=40)
     if x.shape == y.shape:
         detour = value(x, (x + y) / 2, measure) + value((x + y) / 2, y, measure)
@@ -156,7 +156,7 @@ def test_a_detour_saves_distance_only_where_no_metric_is_declared(name: str) -> 
 
 @pytest.mark.parametrize("name", CENTERED_ON_ZERO)
 def test_unrelated_layers_give_zero_on_average(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     rng = np.random.default_rng(2)
     values = np.array(
         [value(rng.standard_normal((40, 12)), rng.standard_normal((40, 12)), measure) for _ in range(80)]
@@ -167,7 +167,7 @@ def test_unrelated_layers_give_zero_on_average(name: str) -> None:
 
 @every_measure
 def test_unrelated_layers_are_further_apart_than_related_ones(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name)
     rng = np.random.default_rng(4)
     null = np.mean([value(x, y[rng.permutation(len(y))], measure) for _ in range(5)])
@@ -178,7 +178,7 @@ def test_unrelated_layers_are_further_apart_than_related_ones(name: str) -> None
 @pytest.mark.parametrize(("p", "q"), [(3, 3), (5, 9), (20, 6)])
 @every_measure
 def test_too_few_samples_give_the_number_needed(name: str, p: int, q: int) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     if measure.of == "outputs":
         p = q
     least = measure.least_samples(p, q)
@@ -197,7 +197,7 @@ def test_too_few_samples_give_the_number_needed(name: str, p: int, q: int) -> No
 @pytest.mark.parametrize("n", range(0, 5))
 @every_measure
 def test_preparing_very_few_samples_never_breaks(name: str, n: int) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     reason = refusal(lambda: measure.prepare(np.random.default_rng(0).standard_normal((n, 3))))
     assert reason is None or reason.endswith(".")
 
@@ -205,7 +205,7 @@ def test_preparing_very_few_samples_never_breaks(name: str, n: int) -> None:
 @pytest.mark.parametrize("constant", [0.0, 0.1, -7e5])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_constant_layer_has_no_value_but_a_reason(name: str, constant: float) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, _ = pair(name)
     dead = np.full((len(x), 4), constant)
     for a, b in ((x, dead), (dead, x), (dead, dead)):
@@ -219,7 +219,7 @@ def test_a_constant_layer_has_no_value_but_a_reason(name: str, constant: float) 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_dead_units_change_nothing(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name)
     dead = np.zeros((len(x), 5)) if name in BY_PROFILE else np.tile([0.0, 0.1, 7.0, -3e4, 0.3], (len(x), 1))
     with_dead = np.concatenate([dead[:, :2], y, dead[:, 2:]], axis=1)
@@ -234,7 +234,7 @@ def test_dead_units_change_nothing(name: str) -> None:
 
 @every_measure
 def test_shuffled_is_preparing_the_shuffled_rows(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name)
     rng = np.random.default_rng(7)
     if name in BY_NEIGHBORS:  # which of equally near samples counts is left open
@@ -268,7 +268,7 @@ def layers(name: str, rng: np.random.Generator, n: int = 160) -> list[Array]:
 
 @every_measure
 def test_a_matrix_is_the_comparison_of_every_pair(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     rng = np.random.default_rng(8)
     prepared: list[object] = []
     for x in [*layers(name, rng), *layers(name, rng)[:-1]]:
@@ -290,7 +290,7 @@ def test_a_matrix_is_the_comparison_of_every_pair(name: str) -> None:
 def test_more_units_than_samples_give_a_value_or_a_reason(name: str) -> None:
     if name in OUTPUTS:
         return
-    measure = create(name)
+    measure = MEASURES.create(name)
     rng = np.random.default_rng(9)
     x, y = rng.standard_normal((50, 200)), rng.standard_normal((50, 60))
     for a, b in itertools.product((x, y), repeat=2):
@@ -300,7 +300,7 @@ def test_more_units_than_samples_give_a_value_or_a_reason(name: str) -> None:
 
 @every_measure
 def test_writes_into_nothing_and_repeats_itself(name: str) -> None:
-    measure = create(name)
+    measure = MEASURES.create(name)
     x, y = pair(name)
     x.setflags(write=False)
     y.setflags(write=False)
@@ -311,12 +311,12 @@ def test_writes_into_nothing_and_repeats_itself(name: str) -> None:
     measure.compare(measure.shuffled(a, order), b)
     measure.matrix([a, b], [b, a])
     assert measure.compare(a, b) == first
-    assert value(x, y, create(name)) == first
+    assert value(x, y, MEASURES.create(name)) == first
 
 
 @every_measure
 def test_settings_are_checked_and_described(name: str) -> None:
     with pytest.raises(InvalidInput):
-        create(name, {"no_such_setting": 1})
+        MEASURES.create(name, {"no_such_setting": 1})
     for field in MEASURES.get(name).Config.model_fields.values():
         assert field.title

@@ -16,7 +16,7 @@ from core.networks.masks import density
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
-from core.pruning.pruners.creating import create_pruner, pruner_class, pruner_infos
+from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import settle, train_masked
 from core.records import Progress
 from core.supernets.families import FAMILIES
@@ -27,7 +27,7 @@ from tests.helpers.plain_nets import extracted
 SPARSITIES = [0.2, 0.5]
 DATA = random_dataset(48, seed=6)
 TRAINING = TrainingConfig(batch_size=16, learning_rate=0.02)
-METHODS = [info.name for info in pruner_infos()]
+METHODS = [info.name for info in METHODS.describe()]
 # Tiny settings, for methods that have them: what is promised does not depend on how long one trains.
 TINY = {"epochs": 1, "rounds": 2, "rewind_epochs": 0}
 REFUSED = {
@@ -40,7 +40,7 @@ CASES = [case for case in itertools.product(METHODS, FAMILIES.names()) if case n
 
 
 def config_of(method: str) -> dict[str, int]:
-    plugin = pruner_class(method)
+    plugin = METHODS.get(method)
     # Units are scored once.
     once = plugin.removes == "units"
     return {n: v for n, v in TINY.items() if n in plugin.Config.model_fields and not (once and n == "rounds")}
@@ -65,7 +65,7 @@ def prune(method: str, family: str) -> tuple[nn.Sequential, list[Pruned]]:
     parent = extracted(family)
     before = state(parent)
     found = []
-    for step in create_pruner(method, config_of(method)).prune(
+    for step in METHODS.create(method, config_of(method)).prune(
         PruningTask(parent, DATA, TRAINING, 1), SPARSITIES
     ):
         if isinstance(step, Progress):
@@ -111,7 +111,7 @@ def test_removed_entries_are_zero_and_density_is_exact(method: str, family: str)
             assert mask.dtype == torch.bool
             assert mask.shape == parameters[name].shape
             assert not parameters[name][~mask].any()
-        if pruner_class(method).removes == "weights":
+        if METHODS.get(method).removes == "weights":
             assert pruned.masks
             assert not pruned.kept
             assert set(pruned.masks) <= set(prunable_weights(parent))
@@ -159,11 +159,11 @@ def test_the_seed_decides_everything(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_it_says_who_it_is(method: str) -> None:
-    plugin = pruner_class(method)
+    plugin = METHODS.get(method)
     assert plugin.name == method
     assert plugin.removes in ("weights", "units", "blocks")
     assert plugin.label
     assert plugin.source
     assert plugin.__doc__
     with pytest.raises(InvalidInput, match=r"\.$"):
-        create_pruner(method, {"no_such_setting": 1})
+        METHODS.create(method, {"no_such_setting": 1})

@@ -16,7 +16,6 @@ from core.pruning.experiments import (
     EXPERIMENTS,
     Experiment,
     Row,
-    create_experiment,
     modular_addition,
     supermasks,
 )
@@ -55,7 +54,7 @@ def rows_of(experiment: Experiment, about: PruningTask) -> list[Row]:
 
 @pytest.mark.parametrize("name", sorted(TINY))
 def test_every_experiment_keeps_the_contract(name: str) -> None:
-    experiment = create_experiment(name, {**TINY[name], "seeds": 2})
+    experiment = EXPERIMENTS.create(name, {**TINY[name], "seeds": 2})
     for text in (experiment.label, experiment.source, experiment.x_label, experiment.y_label):
         assert text
     assert experiment.question.endswith("?")
@@ -86,11 +85,11 @@ def test_every_experiment_keeps_the_contract(name: str) -> None:
 def test_the_registry_names_them_and_wrong_settings_are_explained() -> None:
     assert set(TINY) <= set(EXPERIMENTS.names())
     with pytest.raises(NotFound):
-        create_experiment("lottery")
+        EXPERIMENTS.create("lottery")
     with pytest.raises(InvalidInput, match="seeds"):
-        create_experiment("supermasks", {"seeds": 11})
+        EXPERIMENTS.create("supermasks", {"seeds": 11})
     with pytest.raises(InvalidInput, match="ascend"):
-        create_experiment("lottery_tickets", {"sparsities": (0.9, 0.8)})
+        EXPERIMENTS.create("lottery_tickets", {"sparsities": (0.9, 0.8)})
 
 
 def test_a_difference_counts_only_beyond_the_spread_of_the_seeds() -> None:
@@ -124,18 +123,18 @@ def flat(condition: str, x: float, *values: float, split: str = "validation") ->
 
 def test_verdicts_change_with_the_rows() -> None:
     others = flat(lottery.REDRAWN, 0.9, 0.7, 0.71) + flat(lottery.RANDOM, 0.9, 0.94, 0.96)
-    wins = create_experiment("lottery_tickets").verdict(flat(lottery.TICKET, 0.9, 0.95, 0.96) + others)
-    loses = create_experiment("lottery_tickets").verdict(flat(lottery.TICKET, 0.9, 0.55, 0.56) + others)
+    wins = EXPERIMENTS.create("lottery_tickets").verdict(flat(lottery.TICKET, 0.9, 0.95, 0.96) + others)
+    loses = EXPERIMENTS.create("lottery_tickets").verdict(flat(lottery.TICKET, 0.9, 0.55, 0.56) + others)
     assert any("tie" in s and "random mask" in s for s in wins)
     assert "Here it shows that the ticket beats the same mask on new weights." in wins
     assert "That the ticket beats the same mask on new weights does not show here." in loses
     better = flat(sparse.CHOSEN, 0.5, 0.9, 0.91) + flat(sparse.DRAWN, 0.5, 0.8, 0.81)
     same = flat(sparse.CHOSEN, 0.5, 0.9, 0.91) + flat(sparse.DRAWN, 0.5, 0.9, 0.91)
-    assert "shows that" in create_experiment("random_sparse").verdict(better)[-1]
-    assert "does not show" in create_experiment("random_sparse").verdict(same)[-1]
+    assert "shows that" in EXPERIMENTS.create("random_sparse").verdict(better)[-1]
+    assert "does not show" in EXPERIMENTS.create("random_sparse").verdict(same)[-1]
     kept = flat(supermasks.KNOWN, 1, 0.9, 0.91)
-    forgets = create_experiment("supermasks").verdict(kept + flat(supermasks.DENSE, 1, 0.2, 0.21))
-    keeps = create_experiment("supermasks").verdict(kept + flat(supermasks.DENSE, 1, 0.9, 0.91))
+    forgets = EXPERIMENTS.create("supermasks").verdict(kept + flat(supermasks.DENSE, 1, 0.2, 0.21))
+    keeps = EXPERIMENTS.create("supermasks").verdict(kept + flat(supermasks.DENSE, 1, 0.9, 0.91))
     assert "shows that" in forgets[1]
     assert "does not show" in keeps[1]
 
@@ -147,12 +146,12 @@ def curve(condition: str, seed: int, reached: float) -> list[Row]:
 def test_the_grokking_verdict_counts_steps_and_says_who_never_got_there() -> None:
     fast = [row for seed in (0, 1) for row in curve(grokking.TICKET, seed, 50)]
     never = [row for seed in (0, 1) for row in curve(grokking.DENSE, seed, 999)]
-    said = create_experiment("grokking_tickets").verdict(fast + never)
+    said = EXPERIMENTS.create("grokking_tickets").verdict(fast + never)
     assert any("not reached in 200 steps by any of 2 seeds" in s for s in said)
     assert any("count with the steps" in s for s in said)
     assert "Here it shows that the grokking ticket generalizes sooner than the dense network." in said
     slow = [replace(row, condition=grokking.DENSE) for row in fast]
-    said = create_experiment("grokking_tickets").verdict(fast + slow)
+    said = EXPERIMENTS.create("grokking_tickets").verdict(fast + slow)
     assert "That the grokking ticket generalizes sooner than the dense network does not show here." in said
     assert grokking.steps_to(fast, grokking.TICKET) == {0: (50, True), 1: (50, True)}
 
@@ -229,4 +228,4 @@ def test_the_chosen_random_network_starts_best_and_is_the_parent_with_other_unit
     best = sparse.best_start(nets, data)
     assert all(loss_on(best, data.train) <= loss_on(net, data.train) for net in nets)
     config = {"draws": 6, "width": 20, "epochs": 1, "sparsities": (0.8,), "seeds": 1}
-    assert len(rows_of(create_experiment("random_sparse", config), task())) == 3
+    assert len(rows_of(EXPERIMENTS.create("random_sparse", config), task())) == 3

@@ -12,7 +12,7 @@ from core.library.networks import load_model
 from core.pruning.feature_merging import fold, merge_features
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
-from core.pruning.pruners.creating import create_pruner
+from core.pruning.pruners.creating import METHODS
 from core.pruning.pruners.feature_merging import remeasure
 from core.pruning.retraining import settle, train_masked
 from core.training.alone import accuracy
@@ -25,7 +25,7 @@ IMAGES = torch.from_numpy(DATA.calibration.x)
 
 
 def pruned(task: PruningTask, sparsities: list[float]) -> list[Pruned]:
-    return [s for s in create_pruner("feature_merging").prune(task, sparsities) if isinstance(s, Pruned)]
+    return [s for s in METHODS.create("feature_merging").prune(task, sparsities) if isinstance(s, Pruned)]
 
 
 @pytest.mark.parametrize("family", ["elastic_cnn", "nas_bench_201"])

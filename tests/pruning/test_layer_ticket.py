@@ -11,7 +11,7 @@ from core.library.networks import load_model
 from core.networks import blocks as plain
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
-from core.pruning.pruners.creating import create_pruner
+from core.pruning.pruners.creating import METHODS
 from core.pruning.pruners.layer_ticket import block_scores, fewest_blocks, removable_blocks, without_blocks
 from core.training.alone import fresh_like
 from core.training.config import TrainingConfig
@@ -75,7 +75,7 @@ def test_the_fewest_blocks_that_reach_the_sparsity() -> None:
 def test_the_lowest_blocks_go_and_the_rest_is_trained(criterion: str) -> None:
     parent = deep()
     task = PruningTask(parent, DATA, TRAINING, 2)
-    pruner = create_pruner("layer_ticket", {"epochs": 1, "criterion": criterion})
+    pruner = METHODS.create("layer_ticket", {"epochs": 1, "criterion": criterion})
     found = [step for step in pruner.prune(task, [0.0, 0.3]) if isinstance(step, Pruned)]
     scores = block_scores(fresh_like(parent, 2), [1, 3, 4], criterion, task)
     assert len(set(scores.values())) == 3
@@ -91,4 +91,4 @@ def test_without_such_a_block_it_says_so() -> None:
     net = nn.Sequential(plain.Stem(1, 4, 3, 1), plain.ResidualBlock(4, 8, 3, 2), plain.PoolingHead(8, 10))
     task = PruningTask(net.eval().requires_grad_(False), DATA, TRAINING)
     with pytest.raises(InvalidInput, match="no block that can be taken out"):
-        list(create_pruner("layer_ticket").prune(task, [0.5]))
+        list(METHODS.create("layer_ticket").prune(task, [0.5]))

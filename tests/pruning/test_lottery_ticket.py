@@ -14,7 +14,7 @@ from core.errors import InvalidInput
 from core.networks.masks import density
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners.base import Pruned, PruningTask, sparsity_of
-from core.pruning.pruners.creating import create_pruner
+from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import train_masked
 from core.pruning.tickets import Ticket, find_tickets, levels
 from core.records import Progress
@@ -87,7 +87,7 @@ def test_the_pruner_hits_every_asked_sparsity_and_leaves_the_parent(rewind: int)
     parent = extracted()
     before = copy.deepcopy(parent.state_dict())
     task = PruningTask(parent, digits(64), settings(), seed=4)
-    pruner = create_pruner("lottery_ticket", {"epochs": 2, "rewind_epochs": rewind, "share": 0.4})
+    pruner = METHODS.create("lottery_ticket", {"epochs": 2, "rewind_epochs": rewind, "share": 0.4})
     steps = list(pruner.prune(task, [0.0, 0.5, 0.75]))
     pruned = [s for s in steps if isinstance(s, Pruned)]
     shares = [s.fraction for s in steps if isinstance(s, Progress)]
@@ -104,7 +104,7 @@ def test_the_pruner_hits_every_asked_sparsity_and_leaves_the_parent(rewind: int)
 def test_equal_seeds_find_the_same_ticket_and_rewinding_past_the_end_is_refused() -> None:
     def ticket(seed: int) -> Pruned:
         task = PruningTask(extracted(), digits(64), settings(), seed)
-        steps = create_pruner("lottery_ticket", {"epochs": 2, "share": 0.5}).prune(task, [0.5])
+        steps = METHODS.create("lottery_ticket", {"epochs": 2, "share": 0.5}).prune(task, [0.5])
         return next(s for s in steps if isinstance(s, Pruned))
 
     same = [ticket(1), ticket(1), ticket(2)]

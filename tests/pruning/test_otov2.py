@@ -15,7 +15,7 @@ from core.pruning import dhspg
 from core.pruning.dhspg import DHSPG, Pull, UnitIndex, project, redundancy
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of
-from core.pruning.pruners.creating import create_pruner
+from core.pruning.pruners.creating import METHODS
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
 from tests.helpers.nets import random_dataset
@@ -29,7 +29,7 @@ def pruned(sparsity: float, family: str = "elastic_cnn", **config: object) -> Pr
     task = PruningTask(extracted(family), DATA, TRAINING, 3)
     found = [
         step
-        for step in create_pruner("otov2", {"epochs": 8, **config}).prune(task, [sparsity])
+        for step in METHODS.create("otov2", {"epochs": 8, **config}).prune(task, [sparsity])
         if isinstance(step, Pruned)
     ]
     return found[0]
@@ -177,7 +177,7 @@ def test_transformers_with_adamw() -> None:
     training = TrainingConfig(batch_size=16, optimizer="adamw", learning_rate=0.003)
     parent = extracted("elastic_vit")
     task = PruningTask(parent, DATA, training, 0)
-    [found] = [s for s in create_pruner("otov2", {"epochs": 8}).prune(task, [0.2]) if isinstance(s, Pruned)]
+    [found] = [s for s in METHODS.create("otov2", {"epochs": 8}).prune(task, [0.2]) if isinstance(s, Pruned)]
     assert sparsity_of(found, parent) >= 0.2
     assert torch.allclose(outputs(found.net), outputs(found.compact()), atol=1e-5)
     for name, mask in unit_masks(found.net, found.kept).items():

@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from core.networks.masks import applied
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners.base import Pruned, PruningTask
-from core.pruning.pruners.creating import create_pruner
+from core.pruning.pruners.creating import METHODS
 from core.pruning.supermasks import Supermask, random_weights, straight_through, top_k
 from core.supernets.families import FAMILIES
 from core.training.alone import accuracy, fresh_like
@@ -103,7 +103,7 @@ def test_random_weights_have_kaiming_size_and_nothing_else_is_learned(family: st
 
 def test_edge_popup_learns_digits_without_changing_a_weight() -> None:
     task = PruningTask(extracted(), digits(600), settings(batch_size=32), seed=1)
-    pruner = create_pruner("edge_popup", {"epochs": 10})
+    pruner = METHODS.create("edge_popup", {"epochs": 10})
     found = [s for s in pruner.prune(task, [0.5, 0.7]) if isinstance(s, Pruned)]
     assert [p.asked for p in found] == [0.5, 0.7]
     for one in found:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.library.networks import load_model
-from core.pruning.experiments.base import Experiment, Row, create_experiment
+from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row
 from core.pruning.experiments.comparing import at, difference
 from core.pruning.experiments.lottery_tickets import RANDOM, REDRAWN, TICKET
 from core.pruning.pruners.base import PruningTask
@@ -31,7 +31,7 @@ def rows(experiment: Experiment, task: PruningTask) -> Iterator[Row]:
 
 @pytest.mark.parametrize("sparsity", [0.8, 0.9, 0.95])
 def test_a_lottery_ticket_beats_its_controls(task: PruningTask, sparsity: float) -> None:
-    experiment = create_experiment("lottery_tickets", {"seeds": 3, "sparsities": (sparsity,)})
+    experiment = EXPERIMENTS.create("lottery_tickets", {"seeds": 3, "sparsities": (sparsity,)})
     found = list(rows(experiment, task))
     for control in (REDRAWN, RANDOM):
         apart = difference(at(found, TICKET, sparsity), at(found, control, sparsity))
@@ -41,7 +41,7 @@ def test_a_lottery_ticket_beats_its_controls(task: PruningTask, sparsity: float)
 
 
 def test_a_grokking_ticket_generalizes_in_less_than_half_the_steps(task: PruningTask) -> None:
-    found = list(rows(create_experiment("grokking_tickets", {"seeds": 3}), task))
+    found = list(rows(EXPERIMENTS.create("grokking_tickets", {"seeds": 3}), task))
 
     def steps(condition: str) -> dict[int, float]:
         """Seed -> first step at 95 % test accuracy; infinite where it never got there."""

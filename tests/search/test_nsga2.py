@@ -14,10 +14,11 @@ from hypothesis.extra.numpy import arrays
 
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement
-from core.search import create
+from core.search import ALGORITHMS
 from core.search.base import cost_array
 from core.search.nsga2 import NSGA2, _finite
-from core.spaces import Arch
+from core.spaces import Arch, Choice, SearchSpace
+from core.spaces.cell_string import cell_space
 from tests.helpers.planted import COST, QUALITY, Planted, large_space, small_space
 
 BOTH = (QUALITY, COST)
@@ -25,7 +26,7 @@ BOTH = (QUALITY, COST)
 
 def searched(name: str, planted: Planted, seed: int, budget: int, **config: object) -> np.ndarray:
     """(budget, 2) quality and cost of everything a search measured."""
-    algorithm = create(name, planted.space, BOTH, seed, config)
+    algorithm = ALGORITHMS.create(name, config, space=planted.space, objectives=BOTH, seed=seed)
     values: list[list[float]] = []
     while len(values) < budget:
         measured = planted.measure(algorithm.ask(min(50, budget - len(values))))
@@ -61,13 +62,34 @@ def test_one_cut_and_free_mixing_are_about_equally_good() -> None:
 
 def test_the_first_generation_has_both_ends_of_the_space() -> None:
     space = large_space()
-    assert create("nsga2", space, BOTH, 0).ask(50)[:2] == [space.smallest, space.largest]
-    drawn = create("nsga2", space, BOTH, 0, {"initial": "random"}).ask(50)
+    assert ALGORITHMS.create("nsga2", space=space, objectives=BOTH, seed=0).ask(50)[:2] == [
+        space.smallest,
+        space.largest,
+    ]
+    drawn = ALGORITHMS.create("nsga2", {"initial": "random"}, space=space, objectives=BOTH, seed=0).ask(50)
     assert not {space.smallest, space.largest} & set(drawn)
 
 
+def test_starts_from_no_cell_that_computes_nothing() -> None:
+    cells = cell_space()
+    first = ALGORITHMS.create("nsga2", space=cells, objectives=BOTH, seed=0).ask(2)
+    assert first == [cells.smallest, cells.largest]
+    assert all(cells.computes(arch) for arch in first)
+    assert not cells.computes((0,) * 6)
+
+
+def test_starts_at_random_where_nothing_is_smallest() -> None:
+    space = SearchSpace([Choice(f"edge{i}", ("none", "skip", "conv"), ordinal=False) for i in range(4)])
+    assert len(set(ALGORITHMS.create("nsga2", space=space, objectives=BOTH, seed=0).ask(10))) == 10
+
+
 def test_a_generation_is_the_population() -> None:
-    assert create("nsga2", large_space(), BOTH, 0, {"population": 12}).batch_size == 12
+    assert (
+        ALGORITHMS.create(
+            "nsga2", {"population": 12}, space=large_space(), objectives=BOTH, seed=0
+        ).batch_size
+        == 12
+    )
 
 
 @settings(deadline=None)
@@ -78,7 +100,7 @@ def test_a_generation_is_the_population() -> None:
 def test_survivors_are_the_least_dominated(costs: np.ndarray, size: int) -> None:
     space = large_space()
     archs = _distinct(space.sample_array(200, np.random.default_rng(0)), len(costs))
-    algorithm = NSGA2(space, BOTH, 0, {"population": size})
+    algorithm = NSGA2(NSGA2.Config(**{"population": size}), space=space, objectives=BOTH, seed=0)
     algorithm.tell(
         [
             Measurement(arch, {"quality": -c[0], "cost": c[1]})
@@ -99,7 +121,7 @@ def test_survivors_are_the_least_dominated(costs: np.ndarray, size: int) -> None
 
 
 def test_the_crowded_comparison_prefers_low_rank_then_room() -> None:
-    algorithm = NSGA2(small_space(), BOTH, 0)
+    algorithm = NSGA2(space=small_space(), objectives=BOTH, seed=0)
     algorithm._ranks = np.array([0, 1, 0, 0])
     algorithm._crowding = np.array([1.0, np.inf, np.inf, np.inf])
     pairs = np.array([[0, 1], [1, 0], [0, 2], [2, 0]] + [[2, 3]] * 200)
@@ -133,7 +155,7 @@ def test_costs_are_smaller_for_better_values_and_unknown_where_nothing_was_measu
 
 def test_a_failed_measurement_is_no_parent_while_there_are_good_ones() -> None:
     planted = Planted(large_space())
-    algorithm = NSGA2(planted.space, BOTH, 0, {"population": 10})
+    algorithm = NSGA2(NSGA2.Config(**{"population": 10}), space=planted.space, objectives=BOTH, seed=0)
     first = planted.measure(algorithm.ask(10))
     second = [Measurement(arch, {"quality": float("nan"), "cost": -1e9}) for arch in algorithm.ask(10)]
     algorithm.tell(second)
@@ -144,7 +166,7 @@ def test_a_failed_measurement_is_no_parent_while_there_are_good_ones() -> None:
 
 def test_costs_less_than_a_fifth_of_a_millisecond_per_evaluation() -> None:
     planted = Planted(large_space(22))  # 45 choices
-    algorithm = create("nsga2", planted.space, BOTH, 0)
+    algorithm = ALGORITHMS.create("nsga2", space=planted.space, objectives=BOTH, seed=0)
     measured = planted.measure(algorithm.ask(50))
     spent = []
     for _ in range(12):

@@ -15,7 +15,7 @@ import pytest
 from core.errors import InvalidInput, NotFound
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement, Progress
-from core.search import SearchAlgorithm, create
+from core.search import ALGORITHMS, SearchAlgorithm
 from core.spaces import Arch, SearchSpace
 from core.store import MemoryLedger
 from core.workflows.search_front import EVALUATIONS_FILE, SUMMARY_FILE, Request, search
@@ -43,7 +43,7 @@ def start(
 ) -> tuple[Iterator[Progress], Evaluator]:
     evaluator = Evaluator(Planted(space))
     config = {"population": 6} if name == "nsga2" else {}
-    algorithm = create(name, space, BOTH, seed, config)
+    algorithm = ALGORITHMS.create(name, config, space=space, objectives=BOTH, seed=seed)
     request = Request(supernet="planted", budget=budget)
     return search(request, algorithm, evaluator, {"quality": 0.0}, ledger), evaluator
 
@@ -121,7 +121,7 @@ def test_resuming_a_finished_search_measures_nothing() -> None:
 def test_the_record_is_in_the_order_asked_whatever_order_the_evaluator_has() -> None:
     ledger = MemoryLedger()
     list(start(large_space(), ledger)[0])
-    asked = create("nsga2", large_space(), BOTH, 0, {"population": 6}).ask(6)
+    asked = ALGORITHMS.create("nsga2", {"population": 6}, space=large_space(), objectives=BOTH, seed=0).ask(6)
     assert [m.arch for _, m in ledger.measurements()[:6]] == asked
     assert [step for step, _ in ledger.measurements()] == [i // 6 for i in range(30)]
 
@@ -155,7 +155,7 @@ class Repeating(SearchAlgorithm):
 def test_a_repeated_question_is_answered_from_memory_and_a_stuck_algorithm_ends() -> None:
     planted = Planted(flat_space(7))
     evaluator, ledger = Evaluator(planted), MemoryLedger()
-    algorithm = Repeating(planted.space, BOTH, 0)
+    algorithm = Repeating(space=planted.space, objectives=BOTH, seed=0)
     list(search(Request(supernet="x", budget=1000), algorithm, evaluator, {}, ledger))
     assert len(evaluator.calls) == 6
     assert max(evaluator.calls.values()) == 1
@@ -211,7 +211,7 @@ def test_a_failed_measurement_is_kept_but_never_on_the_front() -> None:
         for index, m in enumerate(planted.measure(archs)):
             yield m if index % 2 else Measurement(m.arch, {"quality": float("nan"), "cost": -1e9})
 
-    algorithm = create("nsga2", planted.space, BOTH, 0, {"population": 10})
+    algorithm = ALGORITHMS.create("nsga2", {"population": 10}, space=planted.space, objectives=BOTH, seed=0)
     list(search(Request(supernet="x", budget=40), algorithm, broken, {}, ledger))
     rows = list(csv.DictReader(io.StringIO(ledger.artifact(EVALUATIONS_FILE).decode())))
     assert len(rows) == 40

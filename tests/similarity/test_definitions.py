@@ -13,7 +13,7 @@ from scipy.spatial.distance import jensenshannon, pdist, squareform
 from scipy.special import softmax
 from scipy.stats import spearmanr
 
-from core.similarity import between, create
+from core.similarity import MEASURES, between
 from core.similarity.linear_cka import NARROW, u_centered
 from core.similarity.rsa import average_ranks
 
@@ -29,7 +29,7 @@ def related(n: int, p: int, q: int, seed: int = 0) -> tuple[Array, Array]:
 
 
 def value(name: str, x: Array, y: Array, **config: object) -> float:
-    return between(x, y, create(name, config)).value
+    return between(x, y, MEASURES.create(name, config)).value
 
 
 def hsic_biased(k: Array, m: Array) -> float:
@@ -185,7 +185,7 @@ def test_linear_regression_by_least_squares() -> None:
 def test_wide_layers_predict_nothing_but_can_be_predicted() -> None:
     x, y = related(40, 60, 5)
     assert 0 < value("linear_regression", x, y) < 1
-    assert "at least 62 samples" in between(y, x, create("linear_regression")).reason
+    assert "at least 62 samples" in between(y, x, MEASURES.create("linear_regression")).reason
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -287,13 +287,13 @@ def test_a_unit_and_its_opposite_are_no_match(name: str) -> None:
 def test_too_many_units_to_match_say_so() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((5, 2_049))
-    assert "2,049" in between(x, x, create("hard_match")).reason
+    assert "2,049" in between(x, x, MEASURES.create("hard_match")).reason
 
 
 @pytest.mark.parametrize("name", ["cka_rbf", "distance_correlation", "rsa", "mutual_knn", "jaccard_knn"])
 def test_too_many_samples_for_all_pairs_say_so(name: str) -> None:
     x = np.random.default_rng(0).standard_normal((2_001, 3))
-    reason = between(x, x, create(name)).reason
+    reason = between(x, x, MEASURES.create(name)).reason
     assert "at most 2,000 samples; there are 2,001" in reason
 
 
@@ -327,21 +327,21 @@ def test_sure_and_opposite_nets_are_one_bit_apart() -> None:
 @pytest.mark.parametrize("name", ["agreement", "disagreement", "jensen_shannon"])
 def test_nets_of_other_classes_cannot_be_compared(name: str) -> None:
     rng = np.random.default_rng(0)
-    reason = between(rng.standard_normal((9, 3)), rng.standard_normal((9, 4)), create(name)).reason
+    reason = between(rng.standard_normal((9, 3)), rng.standard_normal((9, 4)), MEASURES.create(name)).reason
     assert "3 classes" in reason
-    assert "at least 2 classes" in between(np.ones((9, 1)), np.ones((9, 1)), create(name)).reason
+    assert "at least 2 classes" in between(np.ones((9, 1)), np.ones((9, 1)), MEASURES.create(name)).reason
 
 
 def test_layers_that_some_measures_cannot_take() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 3))
-    assert "one unit" in between(x[:, :1], x, create("mutual_knn")).reason
-    assert "at least 3 units" in between(x[:, :2], x, create("rsa")).reason
+    assert "one unit" in between(x[:, :1], x, MEASURES.create("mutual_knn")).reason
+    assert "at least 3 units" in between(x[:, :2], x, MEASURES.create("rsa")).reason
     spike = np.zeros((40, 3))
     spike[0, 0] = 1
-    assert "identical" in between(spike, x, create("cka_rbf")).reason
+    assert "identical" in between(spike, x, MEASURES.create("cka_rbf")).reason
     two = np.tile([[1.0, 0.0, 0.0]], (40, 1))
     two[::2] *= 2
-    assert "equally dissimilar" in between(two, x, create("rsa")).reason
+    assert "equally dissimilar" in between(two, x, MEASURES.create("rsa")).reason
     wide = rng.standard_normal((40, 30))
-    assert "directions needs at least" in between(wide, wide, create("svcca")).reason
+    assert "directions needs at least" in between(wide, wide, MEASURES.create("svcca")).reason

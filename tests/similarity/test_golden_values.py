@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.similarity import between, create
+from core.similarity import MEASURES, between
 
 
 def card_layers() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -40,15 +40,15 @@ GOLDEN = {
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))
 def test_value_of_the_card(name: str) -> None:
-    assert between(X, Y, create(name)).value == pytest.approx(GOLDEN[name], abs=5.1e-9)
+    assert between(X, Y, MEASURES.create(name)).value == pytest.approx(GOLDEN[name], abs=5.1e-9)
 
 
 def test_gaussian_kernel_to_the_digits_of_the_card() -> None:
-    assert round(between(X, Y, create("cka_rbf")).value, 4) == 0.6425
+    assert round(between(X, Y, MEASURES.create("cka_rbf")).value, 4) == 0.6425
 
 
 def test_pwcca_from_the_other_side() -> None:
-    assert between(Y, X, create("pwcca")).value == pytest.approx(0.76347898, abs=5.1e-9)
+    assert between(Y, X, MEASURES.create("pwcca")).value == pytest.approx(0.76347898, abs=5.1e-9)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_few_samples_mislead_the_biased_measures(
         rng = np.random.default_rng(seed)
         x, y = rng.standard_normal((n, 20)), rng.standard_normal((n, 20))
         for name, found in values.items():
-            found.append(between(x, y, create(name)).value)
+            found.append(between(x, y, MEASURES.create(name)).value)
     assert np.mean(values["cka_biased"]) == pytest.approx(biased, abs=0.06)
     # One draw of the card against the spread of ours.
     assert abs(unbiased - np.mean(values["cka"])) < 3 * np.std(values["cka"])

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.similarity import MEASURES, Undefined, between, create
+from core.similarity import MEASURES, Undefined, between
 from core.similarity.moments import FromMoments, Moments
 
 Array = NDArray[np.float64]
 
-STREAMED = [name for name in MEASURES.names() if isinstance(create(name), FromMoments)]
+STREAMED = [name for name in MEASURES.names() if isinstance(MEASURES.create(name), FromMoments)]
 every_streamed = pytest.mark.parametrize("name", STREAMED)
 
 
@@ -35,7 +35,7 @@ def streamed(x: Array, y: Array, sizes: list[int]) -> Moments:
 
 
 def from_moments(name: str, moments: Moments) -> float:
-    measure = create(name)
+    measure = MEASURES.create(name)
     assert isinstance(measure, FromMoments)
     return measure.from_moments(moments)
 
@@ -58,9 +58,9 @@ def test_which_measures_can_be_streamed() -> None:
 @pytest.mark.parametrize("sizes", [[700], [1], [3, 64, 1, 17], [256]])
 def test_streaming_equals_the_whole(name: str, sizes: list[int]) -> None:
     x, y = layers()
-    whole = between(x, y, create(name)).value
+    whole = between(x, y, MEASURES.create(name)).value
     assert from_moments(name, streamed(x, y, sizes)) == pytest.approx(whole, abs=1e-10)
-    back = between(y, x, create(name)).value
+    back = between(y, x, MEASURES.create(name)).value
     assert from_moments(name, streamed(y, x, sizes)) == pytest.approx(back, abs=1e-10)
 
 
@@ -72,7 +72,7 @@ def test_streams_read_apart_merge(name: str) -> None:
     for part in (*parts, Moments(11, 17)):
         merged.merge(part)
     assert merged.n == 700
-    assert from_moments(name, merged) == pytest.approx(between(x, y, create(name)).value, abs=1e-10)
+    assert from_moments(name, merged) == pytest.approx(between(x, y, MEASURES.create(name)).value, abs=1e-10)
 
 
 def test_moments_are_numpy_s() -> None:
@@ -114,7 +114,7 @@ def test_memory_does_not_grow_with_samples() -> None:
 def test_dead_units_and_short_streams(name: str) -> None:
     x, y = layers()
     dead = np.tile([0.1, 0.0, 1e6], (len(x), 1))
-    whole = between(x, y, create(name)).value
+    whole = between(x, y, MEASURES.create(name)).value
     padded = streamed(np.concatenate([x, dead], axis=1), y, [29])
     assert from_moments(name, padded) == pytest.approx(whole, abs=1e-10)
     for moments in (

@@ -10,7 +10,7 @@ import pytest
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers
 from core.library.networks import Model, load_model
-from core.similarity.base import MEASURES, create
+from core.similarity.base import MEASURES
 from core.similarity.comparing import compare_layers
 from core.similarity.moments import FromMoments
 from core.similarity.streaming import positions, streamed_comparison
@@ -31,12 +31,14 @@ def test_streamed_equals_whole(pair: tuple[Model, Model], name: str) -> None:
     a, b = pair
     probe = common_probe(a, b, ProbeChoice(n=150))
     sides = [layers(m) for m in pair]
-    found = streamed_comparison(a, b, probe, sides[0], sides[1], create(name), permutations=2, seed=0)
+    found = streamed_comparison(
+        a, b, probe, sides[0], sides[1], MEASURES.create(name), permutations=2, seed=0
+    )
     arrays = [
         all_activations(m, probe, [x.layer_id for x in s], "positions")
         for m, s in zip(pair, sides, strict=True)
     ]
-    whole = compare_layers(arrays[0], arrays[1], create(name), permutations=0)
+    whole = compare_layers(arrays[0], arrays[1], MEASURES.create(name), permutations=0)
     assert np.array_equal(np.isfinite(found.values), np.isfinite(whole.values))
     assert np.nanmax(np.abs(found.values - whole.values)) < 1e-5
     assert set(found.reasons) == set(whole.reasons)
@@ -74,4 +76,4 @@ def test_positions_count_maps_tokens_and_vectors(pair: tuple[Model, Model]) -> N
 
 def test_a_measure_that_needs_whole_layers_is_refused(pair: tuple[Model, Model]) -> None:
     with pytest.raises(TypeError, match="moments"):
-        streamed_comparison(*pair, None, [], [], create("rsa"), permutations=0, seed=0)  # type: ignore[arg-type]
+        streamed_comparison(*pair, None, [], [], MEASURES.create("rsa"), permutations=0, seed=0)  # type: ignore[arg-type]

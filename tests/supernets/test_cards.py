@@ -35,7 +35,7 @@ cards = st.fixed_dictionaries(
         "title": anything,
         "data": anything
         | st.fixed_dictionaries(
-            {}, optional={name: anything for name in ("name", "config", "seed", "fingerprint")}
+            {}, optional=dict.fromkeys(("name", "config", "seed", "fingerprint"), anything)
         ),
         "training": anything,
         "seed": anything,

@@ -25,7 +25,7 @@ def p_of(counts: list[int]) -> float:
 @pytest.mark.parametrize(("name", "skip"), [("uniform", 0), ("sandwich", 2)])
 def test_every_option_of_every_choice_is_equally_likely(name: str, skip: int) -> None:
     """Choices that a shallow subnet does not have are counted where it has them."""
-    strategy, rng = STRATEGIES.get(name)(), np.random.default_rng(0)
+    strategy, rng = STRATEGIES.create(name), np.random.default_rng(0)
     phase = strategy.phases(SPACE)[0]
     archs = [d.arch for _ in range(N) for d in strategy.draws(SPACE, phase, rng)[skip:]]
     for choice in SPACE.choices:
@@ -41,7 +41,7 @@ def test_the_chi_square_notices_a_lopsided_draw() -> None:
 
 def test_sandwich_draws_the_largest_the_smallest_and_as_many_others_as_asked() -> None:
     for n in (0, 1, 5):
-        strategy = STRATEGIES.get("sandwich")({"n_random": n})
+        strategy = STRATEGIES.create("sandwich", {"n_random": n})
         draws = strategy.draws(SPACE, Phase("all"), np.random.default_rng(0))
         assert [d.arch for d in draws[:2]] == [SPACE.largest, SPACE.smallest]
         assert len(draws) == n + 2
@@ -49,7 +49,10 @@ def test_sandwich_draws_the_largest_the_smallest_and_as_many_others_as_asked() -
 
 
 def test_sorted_net_draws_every_nested_subnet_equally_often() -> None:
-    strategy, rng = STRATEGIES.get("sorted_net")({"n_nested": 4, "accumulate": 3}), np.random.default_rng(0)
+    strategy, rng = (
+        STRATEGIES.create("sorted_net", {"n_nested": 4, "accumulate": 3}),
+        np.random.default_rng(0),
+    )
     space = SearchSpace([Choice("width", (1, 2, 3, 4)), Choice("depth", (1, 2, 3, 4))])
     chain = strategy.nested(space)
     drawn = [d.arch for _ in range(N // 3) for d in strategy.draws(space, Phase("all"), rng)]
@@ -59,12 +62,12 @@ def test_sorted_net_draws_every_nested_subnet_equally_often() -> None:
 
 def test_progressive_shrinking_unlocks_kernels_then_depths_then_widths() -> None:
     space = SearchSpace([
-        Choice("width1", (4, 8, 16)), Choice("depth1", (1, 2)), Choice("kernel1_1", (3, 5, 7)),
-        Choice("kernel1_2", (3, 5, 7), requires=("depth1", (1,))),
+        Choice("channels", (4, 8, 16), "width"), Choice("blocks", (1, 2), "depth"), Choice("first", (3, 5, 7), "kernel"),
+        Choice("second", (3, 5, 7), "kernel", requires=("blocks", (1,))),
     ])  # fmt: skip
-    strategy = STRATEGIES.get("progressive_shrinking")()
+    strategy = STRATEGIES.create("progressive_shrinking")
     phases = strategy.phases(space)
-    unlocked = [tuple(p.unlocked[n] for n in ("kernel1_1", "depth1", "width1")) for p in phases]
+    unlocked = [tuple(p.unlocked[n] for n in ("first", "blocks", "channels")) for p in phases]
     assert unlocked == [
         ((2,), (1,), (2,)),
         ((1, 2), (1,), (2,)),

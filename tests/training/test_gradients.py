@@ -57,7 +57,7 @@ def distance(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
 
 def draws_of(name: str, net: Supernet, config: dict[str, object] | None = None, seed: int = 0) -> list[Draw]:
     """The draws of the first step, as the loop makes them."""
-    strategy = STRATEGIES.get(name)(config)
+    strategy = STRATEGIES.create(name, config)
     return strategy.draws(net.space, strategy.phases(net.space)[0], stream(seed, "draws", 0, 0))
 
 
@@ -170,7 +170,7 @@ def test_a_fresh_network_is_the_same_function_at_every_depth() -> None:
 @pytest.mark.parametrize("n", [2, 3, 4, 8])
 def test_sorted_net_draws_from_a_chain_in_which_each_contains_the_one_before(n: int) -> None:
     net = small_cnn()
-    chain = STRATEGIES.get("sorted_net")({"n_nested": n}).nested(net.space)
+    chain = STRATEGIES.create("sorted_net", {"n_nested": n}).nested(net.space)
     assert (chain[0], chain[-1], len(chain)) == (net.smallest, net.largest, n)
     for small, large in itertools.pairwise(chain):
         assert all(a <= b for a, b in zip(small, large, strict=True))

@@ -260,12 +260,12 @@ from core.library.own_store import own_store
 from core.views.pruning import pruning_view, table, sparsity_lines
 from core.views.pruning_map import pair_map, alike_benchmarks
 from core.views.pruning_samples import first_failures
-from core.pruning.pruners.creating import pruner_infos
+from core.pruning.pruners.creating import METHODS
 from core.pruning.experiments.base import EXPERIMENTS
 view = pruning_view(own_store(), {SMALLEST!r})
 assert table(view, view.models, 3).accuracy.shape == (6, 19)
 pair_map(view, view.models, 3), alike_benchmarks(view, view.models, 3), first_failures(view, view.models, "clean")
-assert pruner_infos() and EXPERIMENTS.describe()
+assert METHODS.describe() and EXPERIMENTS.describe()
 assert "torch" not in sys.modules
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -18,7 +18,7 @@ from core.library.alone import KIND, AloneNet, list_alone
 from core.networks.capture import capture
 from core.networks.chain import dump_net
 from core.records import RunState
-from core.similarity.base import MEASURES, create
+from core.similarity.base import MEASURES
 from core.similarity.seed_spread import Verdict
 from core.store import RunStore
 from core.views.shared_or_alone import SharedOrAlone, shared_or_alone
@@ -68,7 +68,7 @@ def test_values_are_those_of_plain_activations(
     store: RunStore, nets: list[AloneNet], found: SharedOrAlone
 ) -> None:
     """The head's values again, from networks loaded and run by hand."""
-    measure = create("cka")
+    measure = MEASURES.create("cka")
     loaded = [models.load_model(store, f"subnet:digits-cnn:{ARCH}").net]
     loaded += [alone.load_alone(store, net.run_id, net.index) for net in nets]
     from core.datasets.probe import make_probe
@@ -99,7 +99,7 @@ def test_the_answer_is_kept_and_follows_what_is_asked(
 ) -> None:
     assert shared_or_alone(store, nets, choice=CHOICE) is found
     other = shared_or_alone(store, nets, "procrustes", pooling="flattened", choice=CHOICE)
-    assert (other.distance, other.pooling) == (create("procrustes").kind == "distance", "flattened")
+    assert (other.distance, other.pooling) == (MEASURES.create("procrustes").kind == "distance", "flattened")
     assert other.stages[1].units > found.stages[1].units
     two = shared_or_alone(store, nets[:2], choice=CHOICE)
     assert {s.verdict for s in two.stages} == {Verdict.UNKNOWN}
@@ -151,7 +151,7 @@ def test_an_untrained_network_is_not_what_the_subnet_computes(
 
     x = make_probe(model.dataset, **probe).x
     others = [capture(alone.load_alone(store, n.run_id, n.index), x, ["4"]) for n in nets]
-    [stage] = compare_stages(capture(random, x, ["4"]), others, create("cka"))
+    [stage] = compare_stages(capture(random, x, ["4"]), others, MEASURES.create("cka"))
     assert np.mean(stage.shared) < min(stage.alone)
     assert np.mean(found.stages[-1].shared) > np.mean(stage.shared)
 

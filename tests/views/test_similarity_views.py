@@ -13,7 +13,7 @@ from core.library import model_map, supernets
 from core.library.activations import ProbeChoice, activations, layers, logits, probe_of
 from core.library.model_map import MapChoice
 from core.library.networks import Model, load_model
-from core.similarity.base import MEASURES, Undefined, create
+from core.similarity.base import MEASURES, Undefined
 from core.store import MemoryLedger
 from core.views import rashomon as rashomon_view
 from core.views.compare_models import (
@@ -47,7 +47,7 @@ def large() -> Model:
 )
 def test_every_measure_compares_two_shipped_subnets(small: Model, large: Model, name: str) -> None:
     found = compare_models(small, large, Question(name, probe=FEW))
-    measure = create(name)
+    measure = MEASURES.create(name)
     known = np.isfinite(found.result.values)
     assert known.mean() >= 0.5
     assert set(found.result.reasons) == {(int(i), int(j)) for i, j in zip(*np.nonzero(~known), strict=True)}
@@ -186,12 +186,13 @@ def test_remaining_widths_of_a_shipped_subnet(large: Model) -> None:
 
 
 def test_predictions_are_those_of_the_extracted_nets() -> None:
-    from core.evaluation.evaluator import EvaluationData, predictions
+    from core.evaluation.evaluator import predictions
+    from core.tasks.base import evaluation_data
 
     entry = supernets.find(None, "digits-cnn")
     rows = entry.space.sample_array(6, np.random.default_rng(0))
     dataset = supernets.dataset(entry)
-    data = EvaluationData.of(dataset, ("validation",))
+    data = evaluation_data(dataset, ("validation",))
     found = dict(predictions(supernets.load(entry), rows, data, "validation"))
     for i, row in enumerate(rows):
         net = load_model(None, f"subnet:digits-cnn:{entry.space.arch_id(tuple(row.tolist()))}").net
@@ -241,7 +242,7 @@ def test_a_map_holds_the_chosen_the_front_and_a_sample() -> None:
     first, last = (load_model(None, ids[i]) for i in (0, 3))
     probe = probe_of(first, choice.probe)
     x, y = (activations(m, probe, layers(m)[-2].layer_id).astype(float) for m in (first, last))
-    measure = create("angular")
+    measure = MEASURES.create("angular")
     assert found.values[0, 3] == pytest.approx(
         measure.compare(measure.prepare(x), measure.prepare(y)), abs=1e-7
     )

@@ -13,7 +13,7 @@ from core.library import model_map, supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
 from core.library.model_map import Distances, MapChoice
 from core.library.networks import load_model
-from core.similarity.base import between, create
+from core.similarity.base import MEASURES, between
 from core.store import MemoryLedger
 from core.workflows import map_models
 from core.workflows.map_models import RESULT_FILE, Request, read_map, run
@@ -49,7 +49,7 @@ def test_distances_are_those_of_the_measure(found: Distances) -> None:
         one, other = (load_model(None, found.model_ids[k]) for k in (i, j))
         probe = probe_of(one, PROBE)
         x, y = (activations(m, probe, layers(m)[-2].layer_id).astype(float) for m in (one, other))
-        assert found.values[i, j] == pytest.approx(between(x, y, create("angular")).value, abs=1e-6)
+        assert found.values[i, j] == pytest.approx(between(x, y, MEASURES.create("angular")).value, abs=1e-6)
 
 
 def test_a_larger_sample_holds_the_smaller_one(entry: supernets.SupernetEntry) -> None:

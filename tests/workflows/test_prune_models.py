@@ -28,6 +28,7 @@ from core.library.pruned import (
     parents,
 )
 from core.pruning.criteria.base import prunable_weights
+from core.pruning.pruners import creating
 from core.records import RunState
 from core.store import RunStore
 from core.workflows import prune_models
@@ -178,15 +179,17 @@ def test_a_stopped_run_goes_on_with_the_next_method_and_ends_with_the_same_bytes
     assert net_file(2) in kept
     assert net_file(5) not in kept
     made: list[str] = []
-    real = prune_models.create_pruner
+    real = creating.METHODS.create
 
-    def watched(name: str, config: object) -> object:
-        pruner = real(name, config)  # type: ignore[arg-type]
+    def watched(name: str, config: dict[str, object] | None = None) -> object:
+        pruner = real(name, config)
+        if config is None:  # the criterion that "random_like" copies, not one of the request
+            return pruner
         work = pruner.prune
         monkeypatch.setattr(pruner, "prune", lambda *a: (made.append(name), work(*a))[1])
         return pruner
 
-    monkeypatch.setattr(prune_models, "create_pruner", watched)
+    monkeypatch.setattr(creating.METHODS, "create", watched)
     fractions = [step.fraction for step in prune_models.run(request, store.ledger(stopped))]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0

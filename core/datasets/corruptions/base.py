@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from core.config import Plugin
 from core.errors import InvalidInput
 from core.registry import Registry
 from core.seeding import stream
 
-CORRUPTIONS = Registry("corruption", "core.datasets.corruptions", "CORRUPTIONS")
+CORRUPTIONS: Registry[Corruption] = Registry("corruption", "core.datasets.corruptions", "CORRUPTIONS")
 GROUPS = ("noise", "blur", "weather", "digital")
 SEVERITIES = (0, 1, 2, 3, 4, 5)
 
@@ -28,7 +29,7 @@ Draws = Mapping[str, NDArray[Any]]
 """What chance decided: per name an array; one sample's in `draw`, all samples' (n first) in `apply`."""
 
 
-class Corruption(ABC):
+class Corruption(Plugin, ABC):
     """One way to spoil an image.
 
     Attributes:
@@ -37,9 +38,6 @@ class Corruption(ABC):
         meaning: what strength is in the corruption's own units.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
     group: ClassVar[str]
     meaning: ClassVar[str]
     strengths: ClassVar[tuple[float, float, float, float, float]] = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -82,7 +80,7 @@ def corrupt(
         NotFound: there is no such corruption.
         InvalidInput: a severity, strength or shape that cannot be used.
     """
-    kind: Corruption = CORRUPTIONS.get(name)()
+    kind: Corruption = CORRUPTIONS.create(name)
     if severity not in SEVERITIES:
         raise InvalidInput(f"A severity is a whole number from 0 to 5, not {severity}.")
     if x.ndim != 4 or len(ids) != len(x):

@@ -10,11 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from core.errors import InvalidInput, wrong_setting
+from core.config import Plugin
+from core.errors import InvalidInput
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -22,13 +21,7 @@ if TYPE_CHECKING:
 
     from core.networks.units import UnitGroup
 
-CRITERIA = Registry("criterion", "core.pruning.criteria", "CRITERIA")
-
-
-class NoSettings(BaseModel):
-    """A criterion without settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+CRITERIA: Registry[Criterion] = Registry("criterion", "core.pruning.criteria", "CRITERIA")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +37,7 @@ class Batch:
     labels: Tensor
 
 
-class Criterion(ABC):
+class Criterion(Plugin, ABC):
     """What all criteria share.
 
     Attributes:
@@ -52,15 +45,8 @@ class Criterion(ABC):
         iterative: whether scores are meant to be taken again after every round of pruning.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
-    Config: ClassVar[type[BaseModel]] = NoSettings
     needs_data: ClassVar[bool] = False
     iterative: ClassVar[bool] = False
-
-    def __init__(self, config: Any = None) -> None:
-        self.config: Any = self.Config() if config is None else config
 
 
 class WeightCriterion(Criterion):
@@ -91,21 +77,6 @@ class UnitCriterion(Criterion):
         Raises:
             InvalidInput: data are needed and missing, or a group has nothing that the criterion looks at.
         """
-
-
-def create(name: str, config: Mapping[str, Any] | None = None) -> Criterion:
-    """The criterion of a name with its settings.
-
-    Raises:
-        NotFound: there is no such criterion.
-        InvalidInput: a setting is unknown or out of bounds.
-    """
-    plugin = CRITERIA.get(name)
-    try:
-        criterion: Criterion = plugin(plugin.Config.model_validate(dict(config or {})))
-    except ValidationError as error:
-        raise wrong_setting(plugin.label, error) from error
-    return criterion
 
 
 def require_batch(criterion: Criterion, batch: Batch | None) -> Batch:

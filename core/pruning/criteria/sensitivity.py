@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
+from core.config import BaseConfig
 from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion, require_batch
 from core.pruning.criteria.gradients import loss_gradients, loss_of, trainable_copy, weights_of
 
@@ -29,10 +30,8 @@ class SNIP(WeightCriterion):
         return {name: (w * gradients[name]).abs() for name, w in weights_of(net, names).items()}
 
 
-class GraSPSettings(BaseModel):
+class GraSPSettings(BaseConfig):
     """Settings of GraSP."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float = Field(200.0, gt=0, le=10_000, description="Divides the logits.")
 

@@ -11,20 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from core.errors import InvalidInput, wrong_setting
+from core.config import BaseConfig, Plugin
+from core.errors import InvalidInput
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 from core.registry import Registry
 
-EXPERIMENTS = Registry("experiment", "core.pruning.experiments", "EXPERIMENTS")
+EXPERIMENTS: Registry[Experiment] = Registry("experiment", "core.pruning.experiments", "EXPERIMENTS")
 
 
-class Settings(BaseModel):
+class Settings(BaseConfig):
     """What every experiment can be told."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     seeds: int = Field(3, ge=1, le=10, description="Repetitions, each with chance of its own.")
 
@@ -47,7 +46,7 @@ class Row:
     split: str = "validation"
 
 
-class Experiment(ABC):
+class Experiment(Plugin, ABC):
     """One question, asked of the data set or the network of a task.
 
     Attributes:
@@ -55,16 +54,10 @@ class Experiment(ABC):
         x_label, y_label: of the rows.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
     question: ClassVar[str]
     x_label: ClassVar[str]
     y_label: ClassVar[str]
-    Config: ClassVar[type[Settings]] = Settings
-
-    def __init__(self, config: Any = None) -> None:
-        self.config: Any = self.Config() if config is None else config
+    Config: ClassVar[type[BaseConfig]] = Settings
 
     def parts(self) -> list[dict[str, Any]]:
         """Pieces of work of some seconds each, in order: one per repetition."""
@@ -98,18 +91,3 @@ def seed_of(task: PruningTask, part: Mapping[str, Any]) -> int:
     if not isinstance(index, int) or index < 0:
         raise InvalidInput("This is not a part of this experiment.")
     return task.seed + index
-
-
-def create_experiment(name: str, config: Mapping[str, Any] | None = None) -> Experiment:
-    """An experiment with its settings. Loads torch.
-
-    Raises:
-        NotFound: there is none of this name.
-        InvalidInput: a setting is unknown or out of bounds.
-    """
-    plugin = EXPERIMENTS.get(name)
-    try:
-        made: Experiment = plugin(plugin.Config.model_validate(dict(config or {})))
-    except ValidationError as error:
-        raise wrong_setting(plugin.label, error) from error
-    return made

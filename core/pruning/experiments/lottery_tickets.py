@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from torch import nn
 
 from core.networks.masks import like_layers
-from core.pruning.criteria.base import create
+from core.pruning.criteria.base import CRITERIA
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
 from core.pruning.experiments.comparing import NOTHING, Difference, at, claim, compared, difference
 from core.pruning.pruners.base import PruningTask
@@ -78,7 +78,7 @@ class LotteryTickets(Experiment):
         self, task: PruningTask, ticket: Ticket, config: TrainingConfig, seed: int
     ) -> Iterator[Progress | Row]:
         redrawn = fresh_like(task.parent, torch_seed(seed, "lottery", "new weights"))
-        chance = create("random_weights")
+        chance = CRITERIA.create("random_weights")
         scores = chance.scores(ticket.net, list(ticket.masks), None, seed)  # type: ignore[attr-defined]
         same = copy.deepcopy(ticket.net)
         same.load_state_dict(ticket.start)

@@ -13,10 +13,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from core.config import Plugin
 from core.records import Progress
 from core.registry import Registry
 
@@ -28,14 +27,8 @@ if TYPE_CHECKING:
     from core.networks.masks import Masks
     from core.training.config import TrainingConfig
 
-PRUNERS = Registry("pruner", "core.pruning.pruners", "PRUNERS")
+PRUNERS: Registry[Pruner] = Registry("pruner", "core.pruning.pruners", "PRUNERS")
 Removes = Literal["weights", "units", "blocks"]
-
-
-class NoSettings(BaseModel):
-    """A pruner without settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,21 +77,14 @@ class Pruned:
         return compact(self.net, self.kept) if self.kept else self.net
 
 
-class Pruner(ABC):
+class Pruner(Plugin, ABC):
     """Turns a trained network into pruned ones.
 
     Attributes:
         removes: what it takes away; "units" and "blocks" make the network really smaller.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
-    Config: ClassVar[type[BaseModel]] = NoSettings
     removes: ClassVar[Removes]
-
-    def __init__(self, config: Any = None) -> None:
-        self.config: Any = self.Config() if config is None else config
 
     @abstractmethod
     def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:

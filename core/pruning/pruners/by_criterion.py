@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 from torch import Tensor, nn
 
+from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.networks.cut import masked, removable_groups, unit_masks
 from core.networks.masks import Masks, allocate, applied, iterative
@@ -32,10 +33,8 @@ from core.seeding import stream
 _BATCH = 256
 
 
-class CriterionSettings(BaseModel):
+class CriterionSettings(BaseConfig):
     """How a criterion's scores become a pruned network."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     allocation: Literal["global", "layer"] = Field(
         "global", description="Compare all layers with each other, or take the same share of each."
@@ -105,10 +104,10 @@ def by_criterion(name: str) -> type[Pruner]:
     extra: dict[str, Any] = {"rounds": (int, Field(100, ge=1, le=500, description=CriterionSettings.model_fields["rounds"].description))} if plugin.iterative else {}  # fmt: skip
     config = create_model("Config", __base__=(CriterionSettings, plugin.Config), **extra)
 
-    def start(self: ByCriterion, given: Any = None) -> None:
+    def start(self: ByCriterion, given: BaseConfig | None = None) -> None:
         Pruner.__init__(self, given)
         own = self.config.model_dump(include=set(plugin.Config.model_fields))
-        self.criterion = plugin(plugin.Config.model_validate(own))
+        self.criterion = CRITERIA.create(name, own)
 
     about = {
         "name": name, "label": plugin.label, "source": plugin.source, "Config": config, "__init__": start,

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import CoreError
 from core.networks.masks import applied
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
@@ -28,10 +29,8 @@ class EdgePopup(Pruner):
     source = "Ramanujan et al., 'What's hidden in a randomly weighted neural network?', CVPR 2020"
     removes = "weights"
 
-    class Config(BaseModel):
+    class Config(BaseConfig):
         """How the scores are trained."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True)
 
         epochs: int = Field(30, ge=1, le=2000, description="Passes over the training images.")
         init: Literal["signed_constant", "kaiming"] = Field(

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 
+from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.networks import blocks as plain
-from core.pruning.criteria.base import Batch, WeightCriterion, create, prunable_weights
+from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion, prunable_weights
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.pruning.retraining import train_masked
 from core.records import Progress
@@ -30,10 +31,8 @@ class LayerTicket(Pruner):
     source = "Jordao et al., 'When layers play the lottery, all tickets win at initialization', 2023"
     removes = "blocks"
 
-    class Config(BaseModel):
+    class Config(BaseConfig):
         """Which blocks go, and how the rest is trained."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True)
 
         criterion: Literal["grasp", "snip"] = Field(
             "grasp", description="Score of a block: the sum of this criterion over its weights, at the start."
@@ -87,7 +86,7 @@ def block_scores(
     batch = Batch(torch.from_numpy(train.x[rows]), torch.from_numpy(train.y[rows]))
     measured = copy.deepcopy(net)
     recalibrate(measured, batch.images)
-    judge = create(criterion)
+    judge = CRITERIA.create(criterion)
     assert isinstance(judge, WeightCriterion)
     scores = judge.scores(measured, prunable_weights(measured), batch, task.seed)
     return {block: _sum_of(scores, block) for block in blocks}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.tickets import Ticket, find_tickets, levels
 from core.records import Progress
@@ -20,10 +21,8 @@ class LotteryTicket(Pruner):
     source = "Frankle & Carbin, ICLR 2019; rewinding: Frankle et al., ICML 2020"
     removes = "weights"
 
-    class Config(BaseModel):
+    class Config(BaseConfig):
         """How long each level trains and how much it removes."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True)
 
         epochs: int = Field(15, ge=1, le=2000, description="Passes over the training images per level.")
         share: float = Field(

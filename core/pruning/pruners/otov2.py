@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
+from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.networks.cut import removable_groups, unit_masks
 from core.networks.units import UnitGroup
@@ -17,8 +18,8 @@ from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import train_masked
 from core.pruning.unit_allocation import UnitWeights, keep_units
 from core.records import Progress
+from core.tasks.base import steps_per_epoch
 from core.training.alone import fresh_like
-from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.loop import learning_rate
 from core.training.strategies import Phase
@@ -32,10 +33,8 @@ class OTOv2(Pruner):
     source = "Chen et al., 'OTOv2: automatic, generic, user-friendly', ICLR 2023 (the pull follows the steps left, ours)"
     removes = "units"
 
-    class Config(BaseModel):
+    class Config(BaseConfig):
         """How units are driven to zero; 0 for strengths that fit the optimizer."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True)
 
         epochs: int = Field(30, ge=1, le=2000, description="Passes over the training images.")
         start: float = Field(

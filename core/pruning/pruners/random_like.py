@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.networks.masks import applied, like_layers
-from core.pruning.criteria.base import create
+from core.pruning.criteria.base import CRITERIA
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
-from core.pruning.pruners.creating import create_pruner
+from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import settle
 from core.records import Progress
 
@@ -22,16 +23,14 @@ class RandomLike(Pruner):
     source = "control of Su et al., 'Sanity-checking pruning methods', NeurIPS 2020"
     removes = "weights"
 
-    class Config(BaseModel):
+    class Config(BaseConfig):
         """Whose layer ratios are copied."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True)
 
         like: str = Field("magnitude", description="Criterion whose layer ratios are copied.")
 
     def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:
-        model = create_pruner(self.config.like)
-        chance = create("random_weights")
+        model = METHODS.create(self.config.like)
+        chance = CRITERIA.create("random_weights")
         for step in model.prune(task, sparsities):
             if isinstance(step, Progress):
                 yield step

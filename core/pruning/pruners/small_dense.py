@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.networks.cut import compact, removable_groups
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
@@ -24,10 +25,8 @@ class SmallDense(Pruner):
     source = "control of Liu et al., 'Rethinking the value of network pruning', ICLR 2019"
     removes = "units"
 
-    class Config(BaseModel):
+    class Config(BaseConfig):
         """How the small network is trained."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True)
 
         epochs: int = Field(30, ge=1, le=2000, description="Passes over the training images.")
 

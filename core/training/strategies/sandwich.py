@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from core.config import BaseConfig
 from core.spaces import SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, StrategyConfig, Target
+from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Target
 
 
-class Config(StrategyConfig):
+class Config(BaseConfig):
     """Settings of the sandwich rule."""
 
     n_random: int = Field(
@@ -27,6 +28,7 @@ class Sandwich(Strategy):
     label = "Sandwich rule"
     source = "Yu et al., BigNAS, ECCV 2020 (here without dropout and without a search over resolutions)"
     Config = Config
+    needs_ends = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         target = Target.LARGEST if self.config.distill else Target.LABELS

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from core.config import BaseConfig
 from core.spaces import Arch, SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, StrategyConfig
+from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy
 
 
-class Config(StrategyConfig):
+class Config(BaseConfig):
     """Settings of SortedNet."""
 
     n_nested: int = Field(
@@ -25,6 +26,7 @@ class SortedNet(Strategy):
     label = "SortedNet"
     source = "Inspired by Valipour et al., SortedNet, 2023 (no official code to compare with)"
     Config = Config
+    needs_order = True
 
     def nested(self, space: SearchSpace) -> list[Arch]:
         """The chain: every choice grows from its first to its last option in equal steps."""

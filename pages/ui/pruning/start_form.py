@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from core.library.benchmarks import ATTACKS
 from core.library.networks import ModelInfo
 from core.library.pruned import KIND, TUNING_EPOCHS
-from core.pruning.pruners.creating import pruner_class, pruner_info, pruner_infos
+from core.pruning.pruners.creating import METHODS
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
 from pages.ui.forms import complaint, config_form
@@ -25,7 +25,7 @@ CONTROLS = ("random_like", "small_dense")
 
 def form(parent: ModelInfo, view: PruningView | None) -> None:
     """Choose and start; what is in the table already is not pruned again."""
-    infos = {info.name: info for info in pruner_infos()}
+    infos = {info.name: info for info in METHODS.describe()}
     others = [n for n in infos if n not in CONTROLS]
     chosen = st.multiselect(
         "Ways to prune",
@@ -107,10 +107,10 @@ def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]] | None:
     """Settings that differ from the defaults, by method; None where one cannot be used."""
     found: dict[str, dict[str, Any]] = {}
     for name in names:
-        plugin = pruner_class(name).Config
+        plugin = METHODS.get(name).Config
         if not plugin.model_fields:
             continue
-        st.caption(pruner_info(name).label)
+        st.caption(METHODS.info(name).label)
         values = config_form(plugin, f"pr-config-{name}", columns=2)
         try:
             dumped = plugin.model_validate(values).model_dump(mode="json")
