@@ -22,6 +22,7 @@ from typing import Any
 from core.errors import Cancelled, CoreError, plain
 from core.jobs.kinds import load_workflow
 from core.jobs.remaining import RemainingTime
+from core.library.library import Library
 from core.records import Progress, RunState
 from core.settings import settings
 from core.store import RunStore
@@ -102,7 +103,7 @@ def execute(store: RunStore, run_id: str, attempt: int, stop: StopSignal) -> tup
         run = store.get_run(run_id)
         workflow = load_workflow(run.kind)
         request = _validated(workflow.Request, run.params, run.seed)
-        steps = workflow.run(request, store.ledger(run_id, attempt=attempt))
+        steps = workflow.run(request, store.ledger(run_id, attempt=attempt), Library(store))
         while stop.state is None:
             progress = next(steps, None)
             if progress is None:

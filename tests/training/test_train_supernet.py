@@ -15,6 +15,7 @@ from core.cli import tables
 from core.datasets import load_dataset
 from core.errors import InvalidInput, NotFound
 from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.library.library import Library
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
@@ -44,7 +45,7 @@ def request(**training: Any) -> Request:
 
 def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -> None:
     ledger = MemoryLedger()
-    steps = list(train_supernet.run(request(), ledger))
+    steps = list(train_supernet.run(request(), ledger, Library()))
     fractions = [s.fraction for s in steps]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
@@ -71,13 +72,13 @@ def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -
 
 def test_a_run_stopped_and_resumed_makes_the_same_weights() -> None:
     whole, parts = RecordingLedger(), RecordingLedger()
-    list(train_supernet.run(request(strategy="uniform"), whole))
-    work = train_supernet.run(request(strategy="uniform"), parts)
+    list(train_supernet.run(request(strategy="uniform"), whole, Library()))
+    work = train_supernet.run(request(strategy="uniform"), parts, Library())
     while len(parts.checkpoints) < 2:
         next(work)
     work.close()
     assert parts.artifacts() == []
-    list(train_supernet.run(request(strategy="uniform"), parts))
+    list(train_supernet.run(request(strategy="uniform"), parts, Library()))
     first, second = (load_supernet(ledger.artifact(SUPERNET_FILE))[0] for ledger in (whole, parts))
     assert digest(first) == digest(second)
     assert parts.checkpoints[-1] == whole.checkpoints[-1]
@@ -86,7 +87,7 @@ def test_a_run_stopped_and_resumed_makes_the_same_weights() -> None:
 def test_what_comes_from_the_data_cannot_be_set() -> None:
     changed = request().model_copy(update={"config": {"classes": 3}})
     with pytest.raises(InvalidInput, match="classes comes from the data"):
-        list(train_supernet.run(changed, MemoryLedger()))
+        list(train_supernet.run(changed, MemoryLedger(), Library()))
 
 
 @pytest.mark.parametrize("field", ["family", "data"])
@@ -94,7 +95,7 @@ def test_names_that_do_not_exist_are_refused(field: str) -> None:
     changed = request().model_dump()
     changed[field] = "nothing" if field == "family" else {"name": "nothing"}
     with pytest.raises(NotFound):
-        list(train_supernet.run(Request.model_validate(changed), MemoryLedger()))
+        list(train_supernet.run(Request.model_validate(changed), MemoryLedger(), Library()))
 
 
 # --- presets and commands -------------------------------------------------------------------------
