@@ -41,7 +41,7 @@ def prune(
             "Settings belong to one method; name a single one with --method, or leave them out."
         )
     config = flags.parse(arguments, METHODS.get(names[0]).Config, f"pruner {names[0]}") if arguments else {}
-    chosen = tables.architecture(entry.space, arch) if arch else entry.space.largest
+    chosen = tables.architecture(entry.space, arch) if arch else entry.reference
     params = {
         "model": subnet_id(entry, entry.space.arch_id(chosen)),
         "methods": [{"name": n, "config": config, "sparsities": _numbers(sparsities)} for n in names],
@@ -85,7 +85,7 @@ def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int)
     plugin = EXPERIMENTS.get(EXPERIMENTS.info(name.replace("-", "_")).name)
     config = flags.parse(arguments, plugin.Config, f"experiment {plugin.name}")
     entry = find_supernet(supernet)
-    model = subnet_id(entry, entry.space.arch_id(entry.space.largest))
+    model = subnet_id(entry, entry.space.arch_id(entry.reference))
     params = {"experiment": plugin.name, "config": config, "model": model, "seed": seed}
     rows, verdict = read_experiment(run_workflow(KIND, params, title=plugin.label, seed=seed))
     return verdict, pd.DataFrame([vars(row) for row in rows]).to_csv(index=False)

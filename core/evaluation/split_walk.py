@@ -25,9 +25,11 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import CoreError
-from core.evaluation.evaluator import EvaluationData, Trie, walk
+from core.evaluation.evaluator import Trie, walk
 from core.supernets.base import Supernet
 from core.supernets.files import dump_supernet, load_supernet
+from core.tasks.base import EvaluationData
+from core.tasks.trees import as_tensors, flat, unflat
 
 _ROOT = Path(__file__).resolve().parents[2]
 _WRITE_SECONDS = 1.0
@@ -45,7 +47,7 @@ def walk_split(
 
     Args:
         supernet, rows, objectives, data: as in `walk`.
-        processes: how many; each holds its own copy of the images.
+        processes: how many; each holds its own copy of the samples.
 
     Raises:
         CoreError: a worker ended without its result; what was yielded before is right.
@@ -54,7 +56,7 @@ def walk_split(
     with tempfile.TemporaryDirectory(prefix="paretoscope-walk-") as name:
         folder = Path(name)
         (folder / "supernet.safetensors").write_bytes(dump_supernet(supernet, {}))
-        np.savez(folder / "data.npz", images=data.images.numpy(), labels=data.labels.numpy())
+        np.savez(folder / "data.npz", targets=data.targets.numpy(), **flat(data.inputs))
         spans = {split: [s.start, s.stop] for split, s in data.spans.items()}
         task = {"objectives": list(objectives), "calibration_rows": data.calibration_rows, "spans": spans}
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
@@ -113,9 +115,9 @@ def _work(folder: Path, index: int) -> None:
     task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
     supernet, _ = load_supernet(folder / "supernet.safetensors")
     with np.load(folder / "data.npz") as arrays:
-        images, labels = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])
+        inputs, targets = as_tensors(unflat(dict(arrays))), torch.from_numpy(arrays["targets"])
     spans = {split: slice(*bounds) for split, bounds in task["spans"].items()}
-    data = EvaluationData(images, labels, task["calibration_rows"], spans)
+    data = EvaluationData(inputs, targets, task["calibration_rows"], spans)
     rows = np.load(folder / f"rows{index}.npy")
     found: list[tuple[list[int], Mapping[str, NDArray[np.float64]]]] = []
     written, due = 0, time.monotonic() + _WRITE_SECONDS

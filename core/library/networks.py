@@ -157,7 +157,7 @@ def _describe_subnet(store: RunStore | None, model_id: str, supernet_id: str, ar
     arch = entry.space.from_id(arch_id)
     if entry.space.arch_id(arch) != arch_id:
         raise InvalidInput(f"{arch_id!r} is not the id of an architecture of {entry.title}.")
-    names = {entry.space.smallest: "smallest", entry.space.largest: "largest"}
+    names = dict(zip(entry.space.ends or (), ("smallest", "largest"), strict=False))
     named = f" ({names[arch]})" if arch in names else ""
     seed = entry.card.get("seed")
     return ModelInfo(
@@ -167,11 +167,8 @@ def _describe_subnet(store: RunStore | None, model_id: str, supernet_id: str, ar
 
 
 def _load_subnet(store: RunStore | None, info: ModelInfo, entry: SupernetEntry) -> nn.Sequential:
-    import torch
-
     supernet, arch = supernets.load(entry), entry.space.from_id(info.arch_id)
-    images = torch.from_numpy(supernets.dataset(entry).calibration.x)
-    return supernet.extract(arch, supernet.calibrate(arch, images))
+    return supernet.extract(arch, supernet.calibrate_on(arch, supernets.dataset(entry)))
 
 
 def _describe_alone(store: RunStore | None, model_id: str, run_id: str, number: str) -> ModelInfo:
@@ -239,7 +236,11 @@ def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]
     Reads the complete table where there is one; never loads torch.
     """
     space = entry.space
-    notable = {space.arch_id(space.smallest): ["smallest"], space.arch_id(space.largest): ["largest"]}
+    notable: dict[str, list[str]] = {}
+    for end, word in zip(space.ends or (), ("smallest", "largest"), strict=False):
+        notable[space.arch_id(end)] = [word]
+    if not notable:
+        notable[space.arch_id(entry.reference)] = []
     table = supernets.table(entry)
     if table is not None and {"accuracy", "macs"} <= set(table.columns):
         from core.library.fronts import front
@@ -253,7 +254,7 @@ def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]
                 words.append("knee")
     found = [describe(store, subnet_id(entry, arch_id)) for arch_id in notable]
     named = [
-        replace(info, title=f"{entry.title} {info.arch_id} ({', '.join(words)})")
+        replace(info, title=f"{entry.title} {info.arch_id} ({', '.join(words)})" if words else info.title)
         for info, words in zip(found, notable.values(), strict=True)
     ]
     if store is None:

@@ -21,9 +21,10 @@ from core.errors import InvalidInput, NotFound
 from core.evaluation.costs import CostTable
 from core.objectives.base import OBJECTIVES
 from core.records import RunState
+from core.seeding import stream
 from core.settings import ASSETS
-from core.spaces import SearchSpace
-from core.supernets.headers import peek_supernet
+from core.spaces import Arch, SearchSpace
+from core.supernets.headers import described_space, peek_supernet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 SUPERNET_FILE = "supernet.safetensors"
 TABLE_FILE = "table.parquet"
 CARD_FILE = "card.json"
+_REFERENCE_DRAWS = 4096
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,19 @@ class SupernetEntry:
 
     @cached_property
     def space(self) -> SearchSpace:
-        return SearchSpace.from_json(self.header["space"])
+        return described_space(self.header)
+
+    @cached_property
+    def reference(self) -> Arch:
+        """The subnet that others are shown beside: the largest.
+
+        Where options have no order there is none; then it is the one with the most MACs of a fixed draw.
+        """
+        if self.space.ends is not None:
+            return self.space.largest
+        rows = self.space.sample_array(_REFERENCE_DRAWS, stream(0, "reference"))
+        dearest: Arch = tuple(rows[int(costs(self).macs(rows).argmax())].tolist())
+        return dearest
 
     @property
     def revision(self) -> str:

@@ -6,7 +6,8 @@ architecture measured competes for survival exactly once, and no architecture is
 
 Differs from the paper in three points: duplicates are removed against the whole history rather than
 the current population; what cannot be bred is drawn at random, so a small space is finished; and the
-first generation may hold the smallest and the largest architecture, the ends of most fronts.
+first generation may hold the smallest and the largest architecture, the ends of most fronts, where the
+space has them.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class NSGA2(SearchAlgorithm):
             None, gt=0, le=1, description="Chance of each choice to change; empty: one choice on average"
         )
         initial: Literal["extremes", "random"] = Field(
-            "extremes", description="Start with the smallest and the largest architecture, or at random only"
+            "extremes",
+            description="Start with the smallest and the largest architecture, where the space has them, or at random only",
         )
 
     def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
@@ -93,7 +95,7 @@ class NSGA2(SearchAlgorithm):
         self._survive()
         size = self.config.population
         if not self._parents:
-            ends = [self.space.smallest, self.space.largest] if self.config.initial == "extremes" else []
+            ends = (self.space.ends or ()) if self.config.initial == "extremes" else ()
             children = [arch for arch in ends if self._draws.take(arch)]
         else:
             children = self._breed(size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Arch = tuple[int, ...]
 """An architecture: one option index per choice, in canonical form."""
@@ -15,27 +15,51 @@ Option = int | float | str
 class Choice:
     """One decision and its options.
 
-    Options of an ordinal choice are listed from the cheapest to the most expensive, so that index 0
-    everywhere is the smallest architecture and the last index everywhere the largest.
+    What a choice decides and in what order is said here, and never read from its name. Two choices are
+    equal if they have the same name, options, order and condition: `kind`, `unit` and `ends` explain an
+    architecture and change none, and files written before they existed do not have them.
 
     Attributes:
         name: identifier, also the key in an architecture's JSON.
         options: the values, at least one, all different.
-        ordinal: whether the options have an order (widths do, operations do not).
+        kind: what is decided, one word: "width", "depth", "kernel", "heads", "ratio", "resolution",
+            "operation", "bits", "exit", "anchor", or a family's own; empty where nobody said.
+        ordinal: whether the options stand in order, from the cheapest to the most expensive, each
+            containing the one before (widths do, operations do not).
+        unit: what an option counts ("channels"); empty where it has none.
         requires: (name of an earlier choice, option indices) under which this choice matters. Where
             it does not (a block beyond the depth), its canonical option is index 0.
+        ends: (option index of the smallest, of the largest architecture), for options without an
+            order whose family knows two that compute something; None leaves such a choice without.
     """
 
     name: str
     options: tuple[Option, ...]
+    kind: str = field(default="", compare=False)
     ordinal: bool = True
+    unit: str = field(default="", compare=False)
     requires: tuple[str, tuple[int, ...]] | None = None
+    ends: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
             raise ValueError(f"a choice's name must be an identifier, not {self.name!r}")
         if not 1 <= len(self.options) <= 36 or len(set(self.options)) != len(self.options):
             raise ValueError(f"choice {self.name!r} needs 1 to 36 different options")
+        if self.kind and not self.kind.isidentifier():
+            raise ValueError(f"the kind of {self.name!r} must be one word, not {self.kind!r}")
+        if len(self.kind) > 40 or len(self.unit) > 40:
+            raise ValueError(f"kind and unit of {self.name!r} have at most 40 characters")
+        if self.ends is not None:
+            if self.ordinal:
+                raise ValueError(f"the order of {self.name!r} says already which options are its ends")
+            if not all(0 <= end < len(self.options) for end in self.ends):
+                raise ValueError(f"the ends of {self.name!r} must be option indices")
+
+    @property
+    def extremes(self) -> tuple[int, int] | None:
+        """Option indices of the smallest and the largest architecture; None where there is neither."""
+        return (0, len(self.options) - 1) if self.ordinal else self.ends
 
 
 def within_depth(depth_choice: str, depths: Sequence[int], block: int) -> tuple[str, tuple[int, ...]] | None:

@@ -182,14 +182,46 @@ class SearchSpace:
         return self.choices[index].options[arch[index]]
 
     @cached_property
-    def smallest(self) -> Arch:
-        """First option everywhere."""
-        return self.canonical([0] * len(self))
+    def ends(self) -> tuple[Arch, Arch] | None:
+        """The smallest and the largest architecture; None where a choice has neither order nor ends."""
+        extremes = [choice.extremes for choice in self.choices]
+        if None in extremes:
+            return None
+        smallest, largest = zip(*(e for e in extremes if e is not None), strict=True)
+        return self.canonical(smallest), self.canonical(largest)
 
-    @cached_property
+    @property
+    def smallest(self) -> Arch:
+        """The first option of every ordinal choice, what the family says of the others.
+
+        Raises:
+            InvalidInput: the space has no smallest architecture.
+        """
+        return self._known_ends()[0]
+
+    @property
     def largest(self) -> Arch:
-        """Last option everywhere."""
-        return self.canonical([n - 1 for n in self.cardinalities])
+        """The last option of every ordinal choice, what the family says of the others.
+
+        Raises:
+            InvalidInput: the space has no largest architecture.
+        """
+        return self._known_ends()[1]
+
+    def _known_ends(self) -> tuple[Arch, Arch]:
+        if self.ends is None:
+            lost = next(c.name for c in self.choices if c.extremes is None)
+            raise InvalidInput(
+                f"This space has no smallest and no largest architecture: the options of {lost} have no order."
+            )
+        return self.ends
+
+    def computes(self, arch: Sequence[int]) -> bool:
+        """Whether the output of this architecture can depend on its input.
+
+        True unless a family's space says otherwise; training draws nothing else.
+        """
+        return True
 
     # --- drawing and moving ---------------------------------------------------------------------
 
@@ -258,20 +290,7 @@ class SearchSpace:
         found.pop(here, None)
         return list(found)
 
-    # --- encodings ------------------------------------------------------------------------------
-
-    def ordinal(self, rows: ArrayLike) -> NDArray[np.float32]:
-        """(n, d) option indices as (n, d) numbers from 0 (first option) to 1 (last option)."""
-        scale = np.maximum(np.array(self.cardinalities) - 1, 1)
-        return (np.asarray(rows, np.float32) / scale).astype(np.float32)
-
-    def one_hot(self, rows: ArrayLike) -> NDArray[np.float32]:
-        """(n, d) option indices as (n, sum of cardinalities) zeros and ones."""
-        values = np.asarray(rows, np.int64)
-        offsets = np.concatenate([[0], np.cumsum(self.cardinalities)])
-        result = np.zeros((len(values), int(offsets[-1])), np.float32)
-        result[np.arange(len(values))[:, None], offsets[:-1] + values] = 1
-        return result
+    # --- texts ----------------------------------------------------------------------------------
 
     def arch_id(self, arch: Sequence[int]) -> str:
         """A short text for an architecture: one character (0-9, a-z) per choice."""
@@ -335,34 +354,47 @@ class SearchSpace:
     def to_json(self) -> list[dict[str, Any]]:
         """A JSON-able list, one object per choice."""
         return [
-            {"name": c.name, "options": list(c.options), "ordinal": c.ordinal}
-            | ({"requires": [c.requires[0], list(c.requires[1])]} if c.requires else {})
+            _identity(c)
+            | {key: value for key, value in (("kind", c.kind), ("unit", c.unit)) if value}
+            | ({"ends": list(c.ends)} if c.ends else {})
             for c in self.choices
         ]
 
     @classmethod
     def from_json(cls, data: Sequence[Mapping[str, Any]]) -> SearchSpace:
-        """The space that `to_json` wrote.
+        """The space that `to_json` wrote; descriptions from before choices had a kind are read too.
 
         Raises:
             InvalidInput: the data does not describe a search space.
         """
         try:
-            return cls(
-                [
-                    Choice(
-                        d["name"],
-                        tuple(d["options"]),
-                        bool(d.get("ordinal", True)),
-                        (d["requires"][0], tuple(d["requires"][1])) if d.get("requires") else None,
-                    )
-                    for d in data
-                ]
-            )
+            return cls([_read_choice(d) for d in data])
         except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
             raise InvalidInput("The description of the search space cannot be read.") from error
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the choices, to tell whether two tables speak of the same space."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what makes spaces equal, to tell whether two tables speak of the same one."""
+        identity = [_identity(choice) for choice in self.choices]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _identity(choice: Choice) -> dict[str, Any]:
+    """What two choices must share to be equal; stored fingerprints are made of exactly this."""
+    found: dict[str, Any] = {"name": choice.name, "options": list(choice.options), "ordinal": choice.ordinal}
+    if choice.requires:
+        found["requires"] = [choice.requires[0], list(choice.requires[1])]
+    return found
+
+
+def _read_choice(data: Mapping[str, Any]) -> Choice:
+    requires, ends = data.get("requires"), data.get("ends")
+    return Choice(
+        data["name"],
+        tuple(data["options"]),
+        str(data.get("kind", "")),
+        ordinal=bool(data.get("ordinal", True)),
+        unit=str(data.get("unit", "")),
+        requires=(requires[0], tuple(requires[1])) if requires else None,
+        ends=(int(ends[0]), int(ends[1])) if ends else None,
+    )

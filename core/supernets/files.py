@@ -16,12 +16,15 @@ from safetensors.torch import save
 
 from core.errors import InvalidInput, plain
 from core.networks.untrusted_files import load_tensors
+from core.spaces import SearchSpace
 from core.supernets.base import Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.headers import FORMAT, KEY, peek_supernet
 
 # A configuration may ask for a network far larger than the file that carries it.
 _MOST_PARAMETERS = 200_000_000
+# Files of earlier releases do not say these of a choice.
+_SAID_LATELY = {"kind", "unit", "ends"}
 
 
 def build(family: str, config: dict[str, Any]) -> Supernet:
@@ -61,6 +64,15 @@ def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
     return save(tensors, metadata={KEY: json.dumps(header)})
 
 
+def _describes(said: list[Any], space: SearchSpace) -> bool:
+    """Whether the header says of each choice nothing but what is so; older files say less of them."""
+    built = space.to_json()
+    return len(said) == len(built) and all(
+        isinstance(s, dict) and set(b) - _SAID_LATELY <= set(s) and b | s == b
+        for s, b in zip(said, built, strict=True)
+    )
+
+
 def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
     """The supernet in a file and its card.
 
@@ -69,7 +81,7 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
     """
     header = peek_supernet(file)
     supernet = build(header["family"], header["config"])
-    if supernet.space.to_json() != header["space"]:
+    if not _describes(header["space"], supernet.space):
         raise InvalidInput("The search space this file describes is not the one its configuration builds.")
     tensors = {name: torch.from_numpy(array) for name, array in load_tensors(file).items()}
     expected = {name: tuple(t.shape) for name, t in supernet.state_dict().items()}

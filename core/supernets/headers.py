@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import InvalidInput
 from core.networks.untrusted_files import read_header
+from core.spaces import SearchSpace
+from core.spaces.cell_string import cell_space
 
 FORMAT = 1
 KEY = "paretoscope"
+
+
+def described_space(header: Mapping[str, Any]) -> SearchSpace:
+    """The search space of a header, without torch.
+
+    Raises:
+        InvalidInput: the header does not describe one.
+    """
+    space = SearchSpace.from_json(header["space"])
+    # Headers of earlier releases know the cells but not which of them are the ends.
+    cells = cell_space()
+    return cells if space == cells else space
 
 
 def peek_supernet(file: Path | bytes) -> dict[str, Any]:

@@ -10,21 +10,21 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.datasets.base import Dataset, Split
-from core.errors import CoreError, InvalidInput
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.datasets.base import Dataset
+from core.errors import CoreError
+from core.evaluation.evaluator import evaluate_table
 from core.records import Progress
 from core.seeding import stream
 from core.supernets.base import Supernet
+from core.tasks.base import Batch, EvaluationData
 from core.training import checkpoint
-from core.training.batches import epoch_batches, steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.losses import draw_loss
 from core.training.strategies import STRATEGIES, Phase, Strategy, Target
@@ -48,10 +48,7 @@ def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: 
         InvalidInput: the data do not fit the supernet, or the strategy's settings are wrong.
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
-    if dataset.input_shape != supernet.input_shape or len(dataset.classes) != supernet.classes:
-        raise InvalidInput(
-            f"{dataset.title} does not fit this supernet: image shape or number of classes differ."
-        )
+    supernet.task.require_fit(supernet.config, dataset)
     run = _Run(supernet, dataset, config, ledger)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     while run.epoch < config.epochs:
@@ -66,9 +63,10 @@ class _Run:
     def __init__(self, supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger) -> None:
         self.net, self.dataset, self.config, self.ledger = supernet, dataset, config, ledger
         self.strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
+        self.strategy.check(supernet.space)
         self.phases = self.strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
-        self.steps = steps_per_epoch(len(dataset.train), config.batch_size)
+        self.steps = supernet.task.steps(dataset, config.batch_size)
         supernet.requires_grad_(True)
         self.optimizer = make_optimizer(supernet, config)
         self.teacher: Supernet | None = None
@@ -76,7 +74,7 @@ class _Run:
         self.losses: list[float] = []
         self.started = time.monotonic()
         self._shown = _shown_archs(supernet, config.seed)
-        self._validation = _validation_data(dataset)
+        self._validation = _validation_data(supernet, dataset)
         kept = ledger.latest_checkpoint()
         if kept is not None:
             teacher, about = checkpoint.restore(kept, supernet, self.optimizer)
@@ -103,17 +101,16 @@ class _Run:
         self.started = shown = time.monotonic()
         self.losses = []
         config = self.config
-        batches = epoch_batches(
-            self.dataset.train,
-            config.batch_size,
-            config.seed,
-            self.epoch,
-            shift=config.shift,
-            flip=config.flip,
+        batches = self.net.task.epoch(
+            self.dataset,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            epoch=self.epoch,
+            augmentation=config.augmentation,
         )
-        for step, (images, labels) in enumerate(batches):
+        for step, batch in enumerate(batches):
             rate = learning_rate(config, phase, done * self.steps + step, length * self.steps, self.steps)
-            self._step(phase, step, images, labels, rate)
+            self._step(phase, step, batch, rate)
             if time.monotonic() - shown > _YIELD_SECONDS:
                 shown = time.monotonic()
                 yield Progress(
@@ -132,18 +129,20 @@ class _Run:
         self.teacher = copy.deepcopy(self.net).requires_grad_(False)
         self.teacher.load_state_dict(state)
 
-    def _step(self, phase: Phase, step: int, images: Tensor, labels: Tensor, rate: float) -> None:
+    def _step(self, phase: Phase, step: int, batch: Batch, rate: float) -> None:
         rng = stream(self.config.seed, "draws", self.epoch, step)
         draws = self.strategy.draws(self.net.space, phase, rng)
         teacher = None
         if self.teacher is not None and any(d.target is Target.TEACHER for d in draws):
             with torch.no_grad():
-                teacher = self.teacher(images, self.net.largest)
+                teacher = batch.counted(self.teacher(batch.inputs, self.net.largest))
         self.optimizer.zero_grad()
         largest: Tensor | None = None
         for draw in draws:
-            logits = self.net(images, draw.arch)
-            loss = draw_loss(logits, labels, draw.target, self.config.label_smoothing, largest, teacher)
+            logits = batch.counted(self.net(batch.inputs, draw.arch))
+            loss = draw_loss(
+                logits, batch.targets, draw.target, self.config.label_smoothing, largest, teacher
+            )
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise diverged("the loss", self.epoch)
@@ -164,15 +163,13 @@ class _Run:
         phase = self.phase()[0]
         accuracies = evaluate_table(self.net, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))
-        random = [v for arch, v in by_arch.items() if arch not in (self.net.smallest, self.net.largest)] or [
-            math.nan
-        ]
+        ends = self.net.space.ends or ()
+        random = [v for arch, v in by_arch.items() if arch not in ends] or [math.nan]
         metrics = {
             "epoch": self.epoch + 1,
             "phase": phase.name,
             "loss": float(np.mean(self.losses)),
-            "smallest": by_arch[self.net.smallest],
-            "largest": by_arch[self.net.largest],
+            **{name: by_arch[arch] for name, arch in zip(("smallest", "largest"), ends, strict=False)},
             "random": float(np.mean(random)),
             "random_low": min(random),
             "random_high": max(random),
@@ -230,23 +227,26 @@ def learning_rate(config: TrainingConfig, phase: Phase, step: int, steps: int, p
 
 
 def _shown_archs(net: Supernet, seed: int) -> np.ndarray:
-    """Smallest, largest and a few random subnets whose curves are drawn; distinct."""
+    """Smallest, largest (where there are such) and a few random subnets whose curves are drawn; distinct."""
     rows = net.space.sample_array(_RANDOM_SHOWN, stream(seed, "shown"))
-    return np.unique(np.concatenate([np.array([net.smallest, net.largest], np.uint8), rows]), axis=0)
+    return np.unique(np.array([*(net.space.ends or ()), *map(tuple, rows)], np.uint8), axis=0)
 
 
-def _validation_data(dataset: Dataset) -> EvaluationData:
-    """Calibration images and the first validation images; splits are in stratified order."""
-    whole, part = dataset.validation, slice(0, _MOST_VALIDATION)
-    few = Split(whole.x[part], whole.y[part], whole.ids[part])
-    images = torch.from_numpy(np.concatenate([dataset.calibration.x, few.x]))
-    labels = torch.from_numpy(np.concatenate([dataset.calibration.y, few.y]))
-    start = len(dataset.calibration)
-    return EvaluationData(images, labels, start, {"validation": slice(start, start + len(few))})
+def _validation_data(net: Supernet, dataset: Dataset) -> EvaluationData:
+    """Calibration rows and the first validation samples; splits are in stratified order."""
+    few = dataset.validation.first(_MOST_VALIDATION)
+    return net.task.evaluation(dataset, {"validation": few})
 
 
 def _sentence(metrics: dict[str, Any], epochs: int) -> str:
+    return f"Epoch {metrics['epoch']} of {epochs}, {metrics['phase']}: {in_words(metrics)}"
+
+
+def in_words(metrics: Mapping[str, Any]) -> str:
+    """Validation accuracy after an epoch, as part of a sentence."""
+    if "smallest" not in metrics:
+        return f"validation accuracy of random subnets {metrics['random']:.1%}"
     return (
-        f"Epoch {metrics['epoch']} of {epochs}, {metrics['phase']}: validation accuracy of the smallest subnet "
-        f"{metrics['smallest']:.1%}, of the largest {metrics['largest']:.1%}"
+        f"validation accuracy of the smallest subnet {metrics['smallest']:.1%}, of the largest "
+        f"{metrics['largest']:.1%}"
     )

@@ -199,7 +199,7 @@ def _fixed_reference(request: Request, entry: SupernetEntry) -> dict[str, float]
         raise InvalidInput(
             f"There is a reference value for {unknown[0]!r}, which is not an objective of this search."
         )
-    largest = np.array([entry.space.largest], np.uint8)
+    largest = np.array([entry.reference], np.uint8)
     costs = counted_columns(entry, largest, request.objectives)
     worst = {name: float(column[0]) * (1 + _MARGIN) for name, column in costs.items()}
     accuracies = {

@@ -60,9 +60,6 @@ def preset_request(
     config = dict(chosen["config"])
     if method is not None:
         training["strategy"] = STRATEGIES.info(method.replace("-", "_")).name
-    if training["strategy"] == "progressive_shrinking" and chosen["family"] == "elastic_cnn":
-        # Its elastic kernels are learned transforms of the largest one.
-        config["kernel_transform"] = True
     choice = dict(chosen["data"])
     if data is not None and data.replace("-", "_") != choice["name"]:
         choice = {"name": DATASETS.info(data.replace("-", "_")).name, "seed": 0, "config": {}}
@@ -113,35 +110,28 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     from core.seeding import torch_seed
     from core.supernets.families import FAMILIES
     from core.supernets.files import build, dump_supernet
-    from core.training.loop import train
+    from core.tasks.base import task_of
+    from core.training.loop import in_words, train
+    from core.training.strategies import STRATEGIES
 
-    FAMILIES.info(request.family)
-    if clash := {"input_shape", "classes", "pixel_mean", "pixel_std"} & set(request.config):
+    if clash := set(FAMILIES.get(request.family).task.Inputs.model_fields) & set(request.config):
         raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")
+    asked = STRATEGIES.get(request.training.strategy).family_settings
+    wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     dataset = load_dataset(request.data.name, seed=request.data.seed, **request.data.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
-        supernet = build(request.family, request.config | _from_data(dataset))
+        supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
     yield from train(supernet, dataset, request.training, ledger)
     card = _card(request, dataset, ledger)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
     last = card["final"]
     yield Progress(
         1.0,
-        f"{request.title} is trained: validation accuracy of the smallest subnet {last['smallest']:.1%}, of the largest "
-        f"{last['largest']:.1%}.",
+        f"{request.title} is trained: {in_words(last)}.",
         last,
     )
-
-
-def _from_data(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "input_shape": dataset.input_shape,
-        "classes": len(dataset.classes),
-        "pixel_mean": dataset.mean,
-        "pixel_std": dataset.std,
-    }
 
 
 def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from core.errors import InvalidInput
 from core.spaces import Choice, SearchSpace
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
+from core.supernets.nas_bench_201 import NASBench201, NASBench201Config
 from core.training.loop import train
 from core.training.strategies import STRATEGIES, Draw, Phase, Strategy, Target
 from core.training.strategies.base import epochs_of
+from tests.helpers.nets import disturb
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +33,23 @@ def spaces() -> dict[str, SearchSpace]:
     for name in FAMILIES.names():
         family = FAMILIES.get(name)
         found[name] = family(family.example((1, 8, 8))).space
-    found["only operations"] = SearchSpace([Choice(f"edge{i}", ("none", "skip", "conv")) for i in range(4)])
+    found["only operations"] = SearchSpace(
+        [Choice(f"edge{i}", ("none", "skip", "conv"), ordinal=False) for i in range(4)]
+    )
     return found
 
 
 SPACES = spaces()
-every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
+REFUSED = {
+    "sandwich": {"only operations"},
+    "sorted_net": {"nas_bench_201", "only operations"},
+    "progressive_shrinking": {"nas_bench_201", "only operations"},
+}
+"""Spaces without the order or the ends that a strategy needs."""
+FITTING = [(name, space) for name in NAMES for space in SPACES if space not in REFUSED.get(name, ())]
+fitting = pytest.mark.parametrize(
+    ("name", "space"), [(n, SPACES[s]) for n, s in FITTING], ids=[f"{n}-{s}" for n, s in FITTING]
+)
 
 
 def all_draws(strategy: Strategy, space: SearchSpace, steps: int = 12) -> list[tuple[Phase, list[Draw]]]:
@@ -57,6 +70,40 @@ def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
         assert not field.is_required()
 
 
+@pytest.mark.parametrize("space", SPACES)
+@every_strategy
+def test_a_space_without_the_order_it_needs_is_refused_in_one_sentence(name: str, space: str) -> None:
+    strategy = STRATEGIES.create(name)
+    if space not in REFUSED.get(name, ()):
+        strategy.check(SPACES[space])
+        return
+    with pytest.raises(InvalidInput, match=r"^[A-Z].*\. Choose another strategy\.$"):
+        strategy.check(SPACES[space])
+
+
+def test_a_training_refuses_a_space_that_does_not_fit() -> None:
+    with torch.random.fork_rng(devices=[]):
+        net = NASBench201(NASBench201Config(channels=2, cells_per_stage=1))
+    ledger = RecordingLedger()
+    with pytest.raises(InvalidInput, match="edge_0_1"):
+        list(train(net, digits(), settings(strategy="sorted_net"), ledger))
+    assert ledger.checkpoints == []
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if "nas_bench_201" not in REFUSED.get(n, ())])
+def test_every_drawn_cell_answers_differently_to_different_images(name: str) -> None:
+    """What computes nothing learns nothing; `none` everywhere was once the smallest cell of every step."""
+    torch.manual_seed(0)
+    net = disturb(NASBench201(NASBench201Config(channels=3, cells_per_stage=1)))
+    images = torch.rand(4, 1, 8, 8)
+    drawn = {d.arch for _, draws in all_draws(STRATEGIES.create(name), net.space, 150) for d in draws}
+    assert len(drawn) > 100
+    for arch in drawn:
+        with torch.no_grad():
+            logits = net(images, arch)
+        assert float((logits - logits[:1]).abs().max()) > 1e-4, net.arch_string(arch)
+
+
 @every_strategy
 def test_refuses_unknown_settings(name: str) -> None:
     with pytest.raises(InvalidInput, match=f"{STRATEGIES.info(name).label}: no_such_setting"):
@@ -72,8 +119,7 @@ def test_strategies_load_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@every_space
-@every_strategy
+@fitting
 def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, space: SearchSpace) -> None:
     phases = STRATEGIES.create(name).phases(space)
     assert sum(p.share for p in phases) == pytest.approx(1)
@@ -92,8 +138,7 @@ def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, spac
         assert min(lengths) >= 1
 
 
-@every_space
-@every_strategy
+@fitting
 def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: SearchSpace) -> None:
     for phase, draws in all_draws(STRATEGIES.create(name), space):
         assert draws
@@ -106,8 +151,7 @@ def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: Searc
                     assert draw.arch[space.position[choice]] in options
 
 
-@every_space
-@every_strategy
+@fitting
 def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -> None:
     strategy = STRATEGIES.create(name)
     frozen = [

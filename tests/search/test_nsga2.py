@@ -17,7 +17,8 @@ from core.records import Measurement
 from core.search import ALGORITHMS
 from core.search.base import cost_array
 from core.search.nsga2 import NSGA2, _finite
-from core.spaces import Arch
+from core.spaces import Arch, Choice, SearchSpace
+from core.spaces.cell_string import cell_space
 from tests.helpers.planted import COST, QUALITY, Planted, large_space, small_space
 
 BOTH = (QUALITY, COST)
@@ -67,6 +68,19 @@ def test_the_first_generation_has_both_ends_of_the_space() -> None:
     ]
     drawn = ALGORITHMS.create("nsga2", {"initial": "random"}, space=space, objectives=BOTH, seed=0).ask(50)
     assert not {space.smallest, space.largest} & set(drawn)
+
+
+def test_starts_from_no_cell_that_computes_nothing() -> None:
+    cells = cell_space()
+    first = ALGORITHMS.create("nsga2", space=cells, objectives=BOTH, seed=0).ask(2)
+    assert first == [cells.smallest, cells.largest]
+    assert all(cells.computes(arch) for arch in first)
+    assert not cells.computes((0,) * 6)
+
+
+def test_starts_at_random_where_nothing_is_smallest() -> None:
+    space = SearchSpace([Choice(f"edge{i}", ("none", "skip", "conv"), ordinal=False) for i in range(4)])
+    assert len(set(ALGORITHMS.create("nsga2", space=space, objectives=BOTH, seed=0).ask(10))) == 10
 
 
 def test_a_generation_is_the_population() -> None:

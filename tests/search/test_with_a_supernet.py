@@ -199,3 +199,20 @@ def test_importing_the_workflows_loads_no_torch_and_no_pymoo() -> None:
         "assert not {'torch', 'pymoo', 'sqlalchemy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_two_processes_give_the_same_table_and_resume_like_one(
+    file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = evaluate_table.Request(supernet=str(file), processes=2)
+    ledger = MemoryLedger()
+    steps = evaluate_table.run(request, ledger, Library())
+    for step in steps:
+        if step.metrics.get("evaluations"):
+            break
+    steps.close()  # type: ignore[attr-defined]
+    kept = ledger.latest_checkpoint()
+    assert kept is not None
+    assert TABLE_FILE not in {artifact.name for artifact in ledger.artifacts()}
+    list(evaluate_table.run(request, ledger, Library()))
+    assert ledger.artifact(TABLE_FILE) == table

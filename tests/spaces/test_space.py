@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,10 +70,6 @@ def test_texts_and_arrays_round_trip(space: SearchSpace, seed: int) -> None:
     assert space.arch_ids(rows) == [space.arch_id(arch)]
     assert SearchSpace.from_json(json.loads(json.dumps(space.to_json()))) == space
     assert space.canonicalize(rows).tolist() == [list(arch)]
-    hot = space.one_hot(rows)
-    assert hot.sum() == len(space)
-    assert hot.shape == (1, sum(space.cardinalities))
-    assert ((space.ordinal(rows) >= 0) & (space.ordinal(rows) <= 1)).all()
 
 
 def elastic(stages: int) -> SearchSpace:
@@ -116,6 +114,57 @@ def test_wrong_architectures_are_refused_in_plain_words(options: dict[str, int],
         elastic(1).from_dict(options)
 
 
+# --- what choices mean ----------------------------------------------------------------------------
+
+MEANT = [
+    Choice("a", (4, 8), "width", unit="channels"),
+    Choice("b", (1, 2), "depth", unit="blocks"),
+    Choice("c", (3, 5, 7), "kernel", requires=("b", (1,))),
+    Choice("d", ("none", "skip", "conv"), "operation", ordinal=False, ends=(1, 2)),
+]
+
+
+def test_meaning_is_kept_in_json_and_older_descriptions_are_equal() -> None:
+    space = SearchSpace(MEANT)
+    again = SearchSpace.from_json(json.loads(json.dumps(space.to_json())))
+    assert [(c.kind, c.unit, c.ends) for c in again.choices] == [(c.kind, c.unit, c.ends) for c in MEANT]
+    old = [{k: v for k, v in c.items() if k not in ("kind", "unit", "ends")} for c in space.to_json()]
+    read = SearchSpace.from_json(old)
+    assert read == space
+    assert hash(read) == hash(space)
+    assert read.fingerprint == space.fingerprint
+    assert read.choices[0].kind == ""
+    # Stored tables name their space by this: the release before choices had a kind made the same.
+    assert space.fingerprint == hashlib.sha256(json.dumps(old, sort_keys=True).encode()).hexdigest()
+    assert SearchSpace([*MEANT[:3], Choice("d", ("none", "skip", "conv"), ordinal=True)]) != space
+
+
+def test_ends_exist_where_every_choice_defines_them() -> None:
+    space = SearchSpace(MEANT)
+    assert space.ends == (space.smallest, space.largest) == ((0, 0, 0, 1), (1, 1, 2, 2))
+    nameless = SearchSpace([*MEANT[:3], Choice("d", ("none", "skip", "conv"), ordinal=False)])
+    assert nameless.ends is None
+    for end in ("smallest", "largest"):
+        with pytest.raises(InvalidInput, match="no smallest and no largest architecture: the options of d"):
+            getattr(nameless, end)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "two words"},
+        {"kind": "k" * 41},
+        {"unit": "u" * 41},
+        {"ends": (0, 1)},
+        {"ends": (0, 2), "ordinal": False},
+        {"ends": (-1, 0), "ordinal": False},
+    ],
+)
+def test_contradictory_choices_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"kind|ends"):
+        Choice("a", (1, 2), **settings)
+
+
 @pytest.mark.parametrize("text", ["", "0", "zzzz", "0001", "../../etc"])
 def test_wrong_ids_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="names no architecture"):
@@ -123,7 +172,16 @@ def test_wrong_ids_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [[{}], ["x"], [{"name": "a b", "options": [1]}], [{"name": "a", "options": []}], 3]
+    "data",
+    [
+        [{}],
+        ["x"],
+        [{"name": "a b", "options": [1]}],
+        [{"name": "a", "options": []}],
+        3,
+        [{"name": "a", "options": [1, 2], "ordinal": False, "ends": [0]}],
+        [{"name": "a", "options": [1, 2], "ordinal": False, "ends": ["x", 1]}],
+    ],
 )
 def test_broken_descriptions_are_refused(data: object) -> None:
     with pytest.raises(InvalidInput):

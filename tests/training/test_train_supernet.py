@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -14,13 +15,14 @@ import pytest
 from core.cli import tables
 from core.datasets import load_dataset
 from core.errors import InvalidInput, NotFound
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.evaluation.evaluator import evaluate_table
 from core.library.library import Library
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
 from core.supernets.files import load_supernet
+from core.tasks.base import evaluation_data
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, preset_request, with_settings
@@ -53,7 +55,7 @@ def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -
     net, card = load_supernet(ledger.artifact(SUPERNET_FILE))
     data = load_dataset("digits", seed=1, **DATA["config"])
     rows = net.space.array()[[0, -1]]
-    found = evaluate_table(net, rows, ("accuracy",), EvaluationData.of(data, ("validation",)))["accuracy"]
+    found = evaluate_table(net, rows, ("accuracy",), evaluation_data(data, ("validation",)))["accuracy"]
     assert [card["final"]["smallest"], card["final"]["largest"]] == found.tolist()
     assert card["final"]["epoch"] == 3
     assert card["data"]["fingerprint"] == data.fingerprint
@@ -98,6 +100,19 @@ def test_names_that_do_not_exist_are_refused(field: str) -> None:
         list(train_supernet.run(Request.model_validate(changed), MemoryLedger(), Library()))
 
 
+def test_a_strategy_fixes_what_it_needs_of_a_family_that_has_it() -> None:
+    """Once-for-all kernels are learned transforms; a family without kernels is left alone."""
+    training = {"strategy": "progressive_shrinking", "epochs": 6, "batch_size": 64}
+    for family, config in (("elastic_cnn", {"kernel_transform": False}), ("elastic_vit", {})):
+        asked = Request.model_validate(
+            {"family": family, "config": config, "data": DATA, "training": training}
+        )
+        ledger = MemoryLedger()
+        list(train_supernet.run(asked, ledger, Library()))
+        net, _ = load_supernet(ledger.artifact(SUPERNET_FILE))
+        assert getattr(net.config, "kernel_transform", None) == (True if family == "elastic_cnn" else None)
+
+
 # --- presets and commands -------------------------------------------------------------------------
 
 
@@ -108,7 +123,10 @@ def test_presets_are_valid_requests_of_spaces_that_can_be_built(preset: str, str
     checked = Request.model_validate(params)
     assert (checked.training.seed, checked.training.strategy) == (7, strategy)
     net = FAMILIES.get(checked.family)(FAMILIES.get(checked.family).Config.model_validate(checked.config))
-    assert len(STRATEGIES.create(strategy).phases(net.space)) <= checked.training.epochs
+    method = STRATEGIES.create(strategy)
+    with contextlib.suppress(InvalidInput):
+        method.check(net.space)
+        assert len(method.phases(net.space)) <= checked.training.epochs
     assert PRESETS[preset]["training"].get("seed") is None, "the presets themselves stay as they are"
 
 

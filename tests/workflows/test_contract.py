@@ -31,9 +31,21 @@ def test_the_folder_holds_only_long_work_in_one_form(name: str, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("kind", "params", "said"),
     [
-        ("train_alone", {"supernet": "digits-cnn", "arch": "0", "seeds": 21}, "--seeds: .*less than or equal to 20"),
-        ("train_alone", {"supernet": "digits-cnn", "arch": "0", "epochs": 0}, "--epochs: .*greater than or equal"),
-        ("evaluate_table", {"supernet": "digits-cnn", "processes": 0}, "--processes: .*greater than or equal to 1"),
+        (
+            "train_alone",
+            {"supernet": "digits-cnn", "arch": "0", "seeds": 21},
+            "--seeds: .*less than or equal to 20",
+        ),
+        (
+            "train_alone",
+            {"supernet": "digits-cnn", "arch": "0", "epochs": 0},
+            "--epochs: .*greater than or equal",
+        ),
+        (
+            "evaluate_table",
+            {"supernet": "digits-cnn", "processes": 0},
+            "--processes: .*greater than or equal to 1",
+        ),
         ("search_front", {"supernet": "digits-cnn", "budgets": 3}, "--budgets: "),
     ],
 )

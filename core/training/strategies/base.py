@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
+_MOST_DRAWS = 100
 
 
 class Target(StrEnum):
@@ -66,16 +68,57 @@ class Phase:
     sort_channels: bool = False
 
     def sample(self, space: SearchSpace, rng: np.random.Generator) -> Arch:
-        """An architecture whose every choice is uniform over what is unlocked."""
-        picked = []
-        for choice in space.choices:
-            allowed = self.unlocked.get(choice.name, range(len(choice.options)))
-            picked.append(allowed[int(rng.integers(len(allowed)))])
-        return space.canonical(picked)
+        """An architecture whose every choice is uniform over what is unlocked.
+
+        One whose output cannot depend on its input has nothing to learn and is drawn anew: NAS-Bench-201's
+        cells are uniform over the 15,284 of 15,625 that pass their input on.
+
+        Raises:
+            InvalidInput: a hundred draws in a row compute nothing.
+        """
+        for _ in range(_MOST_DRAWS):
+            picked = []
+            for choice in space.choices:
+                allowed = self.unlocked.get(choice.name, range(len(choice.options)))
+                picked.append(allowed[int(rng.integers(len(allowed)))])
+            arch = space.canonical(picked)
+            if space.computes(arch):
+                return arch
+        raise InvalidInput(
+            "Hardly any architecture of this space computes something: there is nothing to train."
+        )
 
 
 class Strategy(Plugin, ABC):
-    """Says which subnets each step trains."""
+    """Says which subnets each step trains.
+
+    Attributes:
+        needs_ends: it trains the smallest and the largest architecture, which not every space has.
+        needs_order: it needs the options of every choice to be ordered, each containing the one before.
+        family_settings: settings that it fixes in families that have them.
+    """
+
+    needs_ends: ClassVar[bool] = False
+    needs_order: ClassVar[bool] = False
+    family_settings: ClassVar[Mapping[str, Any]] = {}
+
+    def check(self, space: SearchSpace) -> None:
+        """Refuse a space that this strategy cannot train.
+
+        Raises:
+            InvalidInput: it needs an order or ends that the space does not have.
+        """
+        unordered = next((c.name for c in space.choices if not c.ordinal), None)
+        if self.needs_order and unordered is not None:
+            raise InvalidInput(
+                f"{self.label} needs choices whose options stand in order, each containing the one before; "
+                f"those of {unordered} do not. Choose another strategy."
+            )
+        if self.needs_ends and space.ends is None:
+            raise InvalidInput(
+                f"{self.label} trains the smallest and the largest architecture, and this space has none. "
+                "Choose another strategy."
+            )
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         """The phases in order; by default one, with everything unlocked."""

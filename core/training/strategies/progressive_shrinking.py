@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -26,9 +27,8 @@ class Config(BaseConfig):
     width_draws: int = Field(4, ge=1, le=8, description="Subnets per step while widths are unlocked.")
 
 
-def kind_of(choice: str) -> str:
-    """Kind of a choice from its name: "kernel2_1" is a "kernel"."""
-    return re.split(r"[\d_]", choice, maxsplit=1)[0]
+_FIRST = ("kernel", "depth")
+"""Kinds in the order they are unlocked; what is neither comes last, in the order of the network."""
 
 
 @STRATEGIES.register("progressive_shrinking")
@@ -38,32 +38,31 @@ class ProgressiveShrinking(Strategy):
     label = "Progressive shrinking"
     source = "Cai et al., Once-for-All, ICLR 2020 (inner channels of a block are sorted; its shortcut keeps outer ones in place)"
     Config = Config
+    needs_order = True
+    # Elastic kernels are learned transforms of the largest one.
+    family_settings: ClassVar[Mapping[str, Any]] = {"kernel_transform": True}
 
     def phases(self, space: SearchSpace) -> list[Phase]:
-        kinds = list(dict.fromkeys(kind_of(name) for name in space.names))
-        order = [k for k in ("kernel", "depth") if k in kinds] + [
-            k for k in kinds if k not in ("kernel", "depth")
-        ]
+        kinds = list(dict.fromkeys(choice.kind for choice in space.choices))
+        order = [k for k in _FIRST if k in kinds] + [k for k in kinds if k not in _FIRST]
         steps = [(kind, half) for kind in order for half in self._halves(space, kind)]
         locked: dict[str, tuple[int, ...]] = {c.name: (len(c.options) - 1,) for c in space.choices}
         phases = [Phase("full network", self.config.full_share, unlocked=dict(locked))]
+        draws = {"kernel": self.config.kernel_draws, "depth": self.config.depth_draws}
         for index, (kind, half) in enumerate(steps):
             for choice in space.choices:
-                if kind_of(choice.name) == kind:
+                if choice.kind == kind:
                     n = len(choice.options)
                     locked[choice.name] = tuple(range(n // 2 if half else 0, n))
-            first_width = kind not in ("kernel", "depth") and all(
-                k in ("kernel", "depth") for k, _ in steps[:index]
-            )
+            # Once, before the first width: later the prefixes that are already trained stay where they are.
+            first_width = kind not in _FIRST and all(k in _FIRST for k, _ in steps[:index])
             phases.append(
                 Phase(
-                    f"{kind}s, {'larger half' if half else 'all'}",
+                    f"{_plural(kind)}, {'larger half' if half else 'all'}",
                     (1 - self.config.full_share) / len(steps),
                     self.config.learning_rate,
                     dict(locked),
-                    {"kernel": self.config.kernel_draws, "depth": self.config.depth_draws}.get(
-                        kind, self.config.width_draws
-                    ),
+                    draws.get(kind, self.config.width_draws),
                     freeze_teacher=index == 0,
                     sort_channels=first_width,
                 )
@@ -73,10 +72,16 @@ class ProgressiveShrinking(Strategy):
     @staticmethod
     def _halves(space: SearchSpace, kind: str) -> list[bool]:
         """With more than two options the larger half is unlocked first."""
-        most = max(len(c.options) for c in space.choices if kind_of(c.name) == kind)
+        most = max(len(c.options) for c in space.choices if c.kind == kind)
         return [True, False] if most > 2 else [False]
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         full = all(len(options) == 1 for options in phase.unlocked.values())
         target = Target.LABELS if full else Target.TEACHER
         return [Draw(phase.sample(space, rng), target) for _ in range(phase.draws)]
+
+
+def _plural(kind: str) -> str:
+    if not kind:
+        return "other choices"
+    return kind if kind.endswith("s") else f"{kind}s"

@@ -28,6 +28,7 @@ class Sandwich(Strategy):
     label = "Sandwich rule"
     source = "Yu et al., BigNAS, ECCV 2020 (here without dropout and without a search over resolutions)"
     Config = Config
+    needs_ends = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         target = Target.LARGEST if self.config.distill else Target.LABELS

@@ -26,6 +26,7 @@ class SortedNet(Strategy):
     label = "SortedNet"
     source = "Inspired by Valipour et al., SortedNet, 2023 (no official code to compare with)"
     Config = Config
+    needs_order = True
 
     def nested(self, space: SearchSpace) -> list[Arch]:
         """The chain: every choice grows from its first to its last option in equal steps."""

@@ -84,7 +84,7 @@ def latency(entry: SupernetEntry, arch: Arch) -> None:
     if pressed:
         try:
             with st.spinner("Measuring..."):
-                known[key] = measure_latency(entry, [arch, entry.space.largest])
+                known[key] = measure_latency(entry, [arch, entry.reference])
         except CoreError as error:
             st.warning(for_markdown(str(error)))
     if key in known:
@@ -108,7 +108,7 @@ def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") ->
 @st.cache_resource(show_spinner=False, max_entries=256)
 def _diagram(sha256: str, arch: Arch, _entry: SupernetEntry) -> go.Figure:
     return finished(
-        diagram_figure(supernets.stage_rows(_entry, arch), supernets.stage_rows(_entry, _entry.space.largest))
+        diagram_figure(supernets.stage_rows(_entry, arch), supernets.stage_rows(_entry, _entry.reference))
     )
 
 
@@ -170,7 +170,7 @@ def basket_button(arch_id: str) -> None:
 
 def representations_button(entry: SupernetEntry, arch_id: str) -> None:
     """Open the Similarity page with this subnet and the basket; with the largest subnet if the basket is empty."""
-    others = [i for i in state.basket() if i != arch_id] or [entry.space.arch_id(entry.space.largest)]
+    others = [i for i in state.basket() if i != arch_id] or [entry.space.arch_id(entry.reference)]
     models = [subnet_id(entry, i) for i in dict.fromkeys([arch_id, *others])][:MOST_MODELS]
     if st.button(
         "Compare representations",

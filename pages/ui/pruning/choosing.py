@@ -51,7 +51,7 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
             continue
         if info.supernet_id == entry.supernet_id:
             known[model_id] = info
-    largest = subnet_id(entry, entry.space.arch_id(entry.space.largest))
+    largest = subnet_id(entry, entry.space.arch_id(entry.reference))
     wanted = next(i for i in (asked.parent, *pruned, largest) if i in known)
     if st.session_state.get(_PARENT) not in known:
         st.session_state[_PARENT] = wanted

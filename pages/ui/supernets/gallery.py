@@ -38,7 +38,7 @@ def gallery(entries: Sequence[SupernetEntry]) -> None:
 
 def _card(entry: SupernetEntry) -> None:
     st.markdown(f"**{for_markdown(entry.title)}** :gray-badge[{entry.origin}]")
-    diagram(entry, entry.space.largest, key=f"diagram-{entry.supernet_id}")
+    diagram(entry, entry.reference, key=f"diagram-{entry.supernet_id}")
     state = "every subnet measured" if entry.read_table is not None else "not measured yet"
     st.caption(
         f"{format_count(entry.space.size)} subnets, {state} · data {for_markdown(data_name(entry)) or 'not named'}"

@@ -78,8 +78,6 @@ def training_form() -> None:
         help="Which widths, depths and kernels the supernet offers.",
     ):
         family, config = _space(family, config, name)
-    if strategy == "progressive_shrinking" and family == "elastic_cnn":
-        config["kernel_transform"] = True  # its elastic kernels are learned transforms of the largest one
     if st.button(
         "Start the training",
         key="train-start",
