@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 
 _MOST_SEED = 2**63 - 1
 _Name = Annotated[str, StringConstraints(max_length=200)]
+_Line = Annotated[str, StringConstraints(max_length=2000)]
 _Seed = Annotated[int, Field(ge=0, le=_MOST_SEED)]
 
 
@@ -39,6 +40,7 @@ class Card(BaseModel):
         default_factory=dict, description="Fields of `TrainingConfig`, as written by whoever trained it."
     )
     seed: _Seed | None = None
+    command: _Line = Field("", description="The command line that trained it.")
     unreadable: tuple[str, ...] = Field((), description="Fields that had another type and were left out.")
 
     @property
@@ -56,7 +58,9 @@ def read_card(raw: Mapping[str, Any]) -> Card:
     Args:
         raw: the JSON object. Its `data` may be an object or, in files by others, a plain name.
     """
-    fields = {name: raw[name] for name in ("title", "data", "training", "seed") if raw.get(name) is not None}
+    fields = {
+        name: raw[name] for name in Card.model_fields if name != "unreadable" and raw.get(name) is not None
+    }
     unreadable: list[str] = []
     data = fields.pop("data", None)
     if isinstance(data, str):

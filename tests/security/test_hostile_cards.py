@@ -19,9 +19,9 @@ from core.errors import CoreError, InvalidInput
 from core.library import networks, supernets
 from core.library.adding import add_supernet
 from core.library.supernets import SupernetEntry
+from core.library.trainings import training_of
 from core.store import RunStore
 from core.supernets.files import build, dump_supernet
-from core.workflows import train_alone
 from tests.security.hostile_files import npz, plain_sentence
 
 SOUND: dict[str, Any] = {
@@ -183,7 +183,7 @@ def views(found: SupernetEntry, store: RunStore) -> Iterator[Callable[[], object
     yield lambda: found.card.note.encode()
     yield lambda: networks.describe(store, networks.subnet_id(found, arch_id)).title.encode()
     yield lambda: networks.load_model(store, networks.subnet_id(found, arch_id))
-    yield lambda: train_alone.settings_for(found, train_alone.Request(supernet="x", arch=arch_id))
+    yield lambda: training_of(found, epochs=2)
     table = {"arch_id": [arch_id], "macs": [1.0], "accuracy": [0.5]}
     import pandas as pd
 

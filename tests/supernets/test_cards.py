@@ -39,6 +39,7 @@ cards = st.fixed_dictionaries(
         ),
         "training": anything,
         "seed": anything,
+        "command": anything,
         "other": anything,
     },
 )
@@ -88,7 +89,7 @@ def test_any_card_has_fields_of_their_types(raw: dict[str, Any]) -> None:
         assert type(card.data.seed) is int
         assert isinstance(card.data.config, dict)
     # Each field is either as it was written, or named as unreadable.
-    for name in ("title", "training", "seed"):
+    for name in ("title", "training", "seed", "command"):
         if raw.get(name) is not None and name not in card.unreadable:
             assert repr(getattr(card, name)) == repr(raw[name])
     assert len(card.note) < 300
