@@ -21,7 +21,14 @@ ARGUMENTS = [
 PATIENCE_MS = 60_000
 
 
-QUIET = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
+QUIET = [
+    "--server.headless",
+    "true",
+    "--browser.gatherUsageStats",
+    "false",
+    "--server.fileWatcherType",
+    "none",
+]
 
 
 @contextmanager
