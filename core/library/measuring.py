@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.config import BaseConfig
-from core.errors import NotFound
 from core.library import supernets
 from core.library.measure_latency import measure_latency
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives as described
 from core.records import Measurement, Source
-from core.settings import settings
 from core.spaces import Arch
 
 if TYPE_CHECKING:
-    from core.evaluation.evaluator import EvaluationData
+    from core.tasks.base import EvaluationData
 
 Measure = Callable[[Sequence[Arch]], Iterator[Measurement]]
 """Measures distinct architectures, in any order, one at a time."""
@@ -48,23 +46,6 @@ class DataChoice(BaseConfig):
     config: dict[str, Any] = Field(default_factory=dict, description="The data set's own settings")
 
 
-def find_supernet(name: str) -> SupernetEntry:
-    """The supernet of a shipped name, a file, or an id of this machine's store.
-
-    Raises:
-        NotFound: there is none.
-        InvalidInput: the file is not a supernet.
-    """
-    try:
-        return supernets.resolve(None, name)
-    except NotFound:
-        # Opening the store costs a connection, and only supernets made here are in it.
-        from core.store import RunStore
-
-        where = settings()
-        return supernets.resolve(RunStore(where.database_url, where.home), name)
-
-
 def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> EvaluationData:
     """The images that measuring these objectives needs; none at all for counted ones. Loads torch.
 
@@ -77,16 +58,20 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     heavy_imports()
     import torch
 
-    from core.evaluation.evaluator import EvaluationData, splits_for
+    from core.evaluation.evaluator import splits_for
+    from core.tasks.base import EvaluationData
+    from core.tasks.base import evaluation_data as data_of
 
     splits = splits_for(names)
     if not splits:
         return EvaluationData(torch.zeros(0), torch.zeros(0, dtype=torch.int64), 0, {})
     if choice is None:
-        return EvaluationData.of(supernets.dataset(entry), splits)
-    from core.datasets import load_dataset
+        dataset = supernets.dataset(entry)
+    else:
+        from core.datasets import load_dataset
 
-    return EvaluationData.of(load_dataset(choice.name, seed=choice.seed, **choice.config), splits)
+        dataset = load_dataset(choice.name, seed=choice.seed, **choice.config)
+    return data_of(dataset, splits)
 
 
 def by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> Measure:

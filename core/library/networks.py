@@ -159,19 +159,15 @@ def _describe_subnet(store: RunStore | None, model_id: str, supernet_id: str, ar
         raise InvalidInput(f"{arch_id!r} is not the id of an architecture of {entry.title}.")
     names = dict(zip(entry.space.ends or (), ("smallest", "largest"), strict=False))
     named = f" ({names[arch]})" if arch in names else ""
-    seed = entry.card.get("seed")
     return ModelInfo(
         model_id, f"{entry.title} {arch_id}{named}", arch_id, entry.supernet_id, arch_id, "subnet",
-        seed if isinstance(seed, int) else 0,
+        entry.card.seed or 0,
     )  # fmt: skip
 
 
 def _load_subnet(store: RunStore | None, info: ModelInfo, entry: SupernetEntry) -> nn.Sequential:
-    import torch
-
     supernet, arch = supernets.load(entry), entry.space.from_id(info.arch_id)
-    images = torch.from_numpy(supernets.dataset(entry).calibration.x)
-    return supernet.extract(arch, supernet.calibrate(arch, images))
+    return supernet.extract(arch, supernet.calibrate_on(arch, supernets.dataset(entry)))
 
 
 def _describe_alone(store: RunStore | None, model_id: str, run_id: str, number: str) -> ModelInfo:

@@ -21,8 +21,11 @@ from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from core.datasets.base import Dataset
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Training"
+WEIGHT_CLASS = "training"
 _VERSIONS = ("torch", "numpy", "scikit-learn")
 
 
@@ -93,7 +96,7 @@ def _flag(name: str, value: Any) -> str:
     )
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Train, or go on training; the artifact `supernet.safetensors` is the result.
 
     Raises:
@@ -107,11 +110,11 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     from core.seeding import torch_seed
     from core.supernets.families import FAMILIES
     from core.supernets.files import build, dump_supernet
+    from core.tasks.base import task_of
     from core.training.loop import in_words, train
     from core.training.strategies import STRATEGIES
 
-    FAMILIES.info(request.family)
-    if clash := {"input_shape", "classes", "pixel_mean", "pixel_std"} & set(request.config):
+    if clash := set(FAMILIES.get(request.family).task.Inputs.model_fields) & set(request.config):
         raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")
     asked = STRATEGIES.get(request.training.strategy).family_settings
     wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
@@ -119,7 +122,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     dataset = load_dataset(request.data.name, seed=request.data.seed, **request.data.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
-        supernet = build(request.family, request.config | wanted | _from_data(dataset))
+        supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
     yield from train(supernet, dataset, request.training, ledger)
     card = _card(request, dataset, ledger)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
@@ -129,15 +132,6 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         f"{request.title} is trained: {in_words(last)}.",
         last,
     )
-
-
-def _from_data(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "input_shape": dataset.input_shape,
-        "classes": len(dataset.classes),
-        "pixel_mean": dataset.mean,
-        "pixel_std": dataset.std,
-    }
 
 
 def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:

@@ -62,10 +62,13 @@ def test_the_network_is_plain_and_in_eval_mode() -> None:
     assert not any(parameter.requires_grad for parameter in made.net.parameters())
 
 
-@pytest.mark.parametrize("change", [{"input_shape": (3, 8, 8)}, {"classes": ("a", "b")}])
+@pytest.mark.parametrize(
+    "change",
+    [{"inputs": {**digits().inputs, "input_shape": (3, 8, 8)}}, {"classes": ("a", "b")}, {"task": "tokens"}],
+)
 def test_other_data_are_refused(change: dict[str, object]) -> None:
     other = dataclasses.replace(digits(), **change)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="this supernet takes"):
+    with pytest.raises(InvalidInput, match=r"supernet (was made for|takes)"):
         extract_subnet(supernet("elastic_cnn"), supernet("elastic_cnn").largest, other)
 
 
@@ -117,9 +120,9 @@ def test_odd_sizes_and_colours_survive_every_format(shape: tuple[int, int, int])
         name: Split(rng.random((40, *shape), np.float32), rng.integers(0, 4, 40), np.arange(40))
         for name in ("train", "calibration", "validation", "test")
     }
-    numbers = {"mean": (0.5,) * shape[0], "std": (0.3,) * shape[0]}
+    pixels = {"pixel_mean": (0.5,) * shape[0], "pixel_std": (0.3,) * shape[0]}
     words = {"name": "odd", "title": "Odd", "source": "none", "licence": "none", "fingerprint": "none"}
-    data = Dataset(classes=tuple("abcd"), input_shape=shape, **splits, **numbers, **words)
+    data = Dataset(classes=tuple("abcd"), inputs={"input_shape": shape, **pixels}, **splits, **words)
     groups = [{"widths": (4, 8)}, {"widths": (6, 12)}, {"widths": (4, 8), "kernels": (1, 3)}]
     cls = FAMILIES.get("elastic_cnn")
     config = {"input_shape": shape, "classes": 4, "groups": groups, "kernel_transform": True}

@@ -11,6 +11,7 @@ import torch
 from core.errors import InvalidInput
 from core.library import model_map, supernets
 from core.library.activations import ProbeChoice, activations, layers, logits, probe_of
+from core.library.library import Library
 from core.library.model_map import MapChoice
 from core.library.networks import Model, load_model
 from core.similarity.base import MEASURES, Undefined
@@ -186,12 +187,13 @@ def test_remaining_widths_of_a_shipped_subnet(large: Model) -> None:
 
 
 def test_predictions_are_those_of_the_extracted_nets() -> None:
-    from core.evaluation.evaluator import EvaluationData, predictions
+    from core.evaluation.evaluator import predictions
+    from core.tasks.base import evaluation_data
 
     entry = supernets.find(None, "digits-cnn")
     rows = entry.space.sample_array(6, np.random.default_rng(0))
     dataset = supernets.dataset(entry)
-    data = EvaluationData.of(dataset, ("validation",))
+    data = evaluation_data(dataset, ("validation",))
     found = dict(predictions(supernets.load(entry), rows, data, "validation"))
     for i, row in enumerate(rows):
         net = load_model(None, f"subnet:digits-cnn:{entry.space.arch_id(tuple(row.tolist()))}").net
@@ -256,13 +258,13 @@ def test_the_umap_job_is_kept_resumed_and_repeats(monkeypatch: pytest.MonkeyPatc
     choice = MapChoice(supernet="digits-cnn", sample=3, probe=ProbeChoice(n=40))
     request = map_models.Request(choice=choice, epochs=20, neighbors=4)
     whole, cut = MemoryLedger(), MemoryLedger()
-    fractions = [p.fraction for p in map_models.run(request, whole)]
+    fractions = [p.fraction for p in map_models.run(request, whole, Library())]
     assert fractions == sorted(fractions)
-    for progress in map_models.run(request, cut):
+    for progress in map_models.run(request, cut, Library()):
         if progress.fraction >= 0.7:
             break
     assert cut.latest_checkpoint() is not None
-    list(map_models.run(request, cut))
+    list(map_models.run(request, cut, Library()))
     assert whole.artifact(map_models.RESULT_FILE) == cut.artifact(map_models.RESULT_FILE)
     found, points = map_models.read_map(whole.artifact(map_models.RESULT_FILE))
     assert points.shape == (len(found.model_ids), 2)
