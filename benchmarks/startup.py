@@ -89,7 +89,7 @@ def main() -> None:
         least = Path(folder) / "least.py"
         least.write_text(LEAST, encoding="utf-8")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        for name, script in (("app", ROOT / "app.py"), ("least", least)):
+        for script in (ROOT / "app.py", least):
             one_start(browser, script)  # files into the system's memory, byte code onto the disk
         for _ in range(repeats):
             found["app"].append(one_start(browser, ROOT / "app.py"))
