@@ -271,7 +271,9 @@ def put_upload(home: Path, content: bytes, days_ago: float) -> Path:
 
 
 def test_unused_uploads_go_to_the_trash_and_come_back(home: Path) -> None:
-    used, unused, young = (put_upload(home, content, days) for content, days in ((b"u", 99), (b"o", 8), (b"y", 6)))
+    used, unused, young = (
+        put_upload(home, content, days) for content, days in ((b"u", 99), (b"o", 8), (b"y", 6))
+    )
     foreign = used.parent / "readme.txt"
     foreign.write_bytes(b"not ours")
     os.utime(foreign, (0, 0))
