@@ -19,7 +19,8 @@ from core.plots.style import format_count, format_value
 from core.records import Objective
 from core.spaces import Arch
 from core.text import display_name, for_markdown
-from pages.ui import resources, state
+from pages.ui import resources
+from pages.ui.front import state
 from pages.ui.front.subnet_card import deltas, html_table
 
 if TYPE_CHECKING:
