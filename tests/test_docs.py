@@ -109,7 +109,7 @@ def test_shipped_supernets_are_small_and_complete() -> None:
         assert len(table) == entry.space.size
         assert table["arch_id"].is_unique
         assert not table.isna().any(axis=None)
-        assert entry.card["command"].startswith("python -m core train ")
+        assert entry.card.command.startswith("python -m core train ")
 
 
 @pytest.mark.parametrize("row", [r for r in section("supernets").splitlines() if r.startswith("| `")])
@@ -124,7 +124,7 @@ def test_numbers_about_shipped_supernets_are_those_of_their_tables(row: str) -> 
     best = found[ordered["arch_id"].iloc[int(ordered["accuracy"].to_numpy().argmax())]]
     assert size == f"{entry.space.size:,}"
     assert accuracies == f"{smallest:.1%} and {best:.1%}"
-    assert command.strip("`") == entry.card["command"]
+    assert command.strip("`") == entry.card.command
     assert (ROOT / "assets" / "supernets" / entry.supernet_id / SUPERNET_FILE).is_file()
 
 
