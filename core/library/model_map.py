@@ -16,6 +16,8 @@ from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.library import supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
+from core.library.alone import list_alone
+from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model, subnet_id
 from core.library.supernets import Keyed, SupernetEntry
 from core.seeding import stream
@@ -219,11 +221,9 @@ def _option(entry: SupernetEntry, arch_id: str, choice: str) -> str:
 
 def _own_values(store: RunStore | None, found: Distances, column: str) -> dict[str, float]:
     """Values that networks trained alone do not share with the subnet of their architecture."""
-    alone = {m for m in found.model_ids if m.startswith("alone:")}
+    alone = {m for m in found.model_ids if NetworkId.parse(m).origin == "alone"}
     if not alone or store is None or column in ("macs", "params", "size_bytes"):
         return {}
-    from core.library.alone import list_alone
-
     return {
         k.model_id: float(getattr(k, column, float("nan"))) for k in list_alone(store) if k.model_id in alone
     }

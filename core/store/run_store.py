@@ -27,6 +27,7 @@ from core.store.database import Database, reading_damaged_text
 from core.store.failures import plain_failures
 from core.store.files import Files
 from core.store.home import TRASH, folders, own_folder
+from core.store.kept import KeptFiles
 from core.store.leases import Leases, Owner
 from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
@@ -88,6 +89,7 @@ class RunStore:
         self._blobs = BlobStore(folder, others=lambda: folders(self.home), trash=self.home / TRASH)
         self._files = Files(self._database, self._blobs)
         self.leases = Leases(self._database)
+        self.kept = KeptFiles(self._files)
 
     def close(self) -> None:
         """Close the connections; files and rows stay."""

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model
 from core.similarity.base import MEASURES
 from core.similarity.seed_spread import StageResult, accuracy_verdict, answer, compare_stages
@@ -88,7 +89,7 @@ def shared_or_alone(
     chosen = MEASURES.create(measure, dict(config or {}))
     if chosen.of != "activations":
         raise InvalidInput(f"{chosen.label} compares answers, not layers; choose another measure.")
-    subnet = load_model(store, f"subnet:{nets[0].supernet_id}:{nets[0].arch_id}")
+    subnet = load_model(store, str(NetworkId.subnet(nets[0].supernet_id, nets[0].arch_id)))
     others = tuple(load_model(store, net.model_id) for net in nets)
     settings = tuple(sorted((config or {}).items()))
     return _answered(_Keyed(subnet, others, tuple(nets)), measure, settings, pooling, choice or ProbeChoice())

@@ -22,6 +22,7 @@ from core.library.benchmarks import (
     benchmark_label,
     margins_of,
 )
+from core.library.evaluated import EvaluatedRecord
 from core.library.library import Library
 from core.library.networks import load_model
 from core.library.pruned import margins_file
@@ -246,7 +247,7 @@ def test_a_damaged_file_costs_one_row(store: RunStore, home: Path) -> None:
     path.write_bytes(b"damaged" + path.read_bytes()[7:])
     from core.views import pruning as module
 
-    module._read.cache_clear()
+    module._margins.clear()
     found = pruning_view(store, SMALLEST)
     assert found is not None
     assert len(found.models) == len(whole.models) - 1
@@ -338,9 +339,7 @@ def test_a_damaged_list_of_later_evaluations_is_measured_again(store: RunStore, 
         evaluate_pruned.KIND, {"parent": SMALLEST}, title="more", state=RunState.RUNNING
     )
     ledger = store.ledger(run_id)
-    sha256 = ledger.save_artifact(
-        evaluate_pruned.SUMMARY_FILE, b'{"a": "margins-0.safetensors"}', "application/json"
-    )
+    sha256 = ledger.save_artifact(EvaluatedRecord.FILE, b'{"a": "margins-0.safetensors"}', "application/json")
     [path] = [p for p in home.rglob("*") if p.is_file() and p.name.startswith(sha256)]
     path.chmod(0o600)
     path.write_bytes(b"damaged")
