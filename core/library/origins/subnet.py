@@ -42,7 +42,6 @@ def subnet_info(entry: SupernetEntry, arch_id: str) -> ModelInfo:
         raise InvalidInput(f"{arch_id!r} is not the id of an architecture of {entry.title}.")
     names = dict(zip(entry.space.ends or (), ("smallest", "largest"), strict=False))
     named = f" ({names[arch]})" if arch in names else ""
-    seed = entry.card.get("seed")
     return ModelInfo(
         model_id=str(NetworkId.subnet(entry.supernet_id, arch_id)),
         title=f"{entry.title} {arch_id}{named}",
@@ -50,5 +49,5 @@ def subnet_info(entry: SupernetEntry, arch_id: str) -> ModelInfo:
         supernet_id=entry.supernet_id,
         arch_id=arch_id,
         origin="subnet",
-        seed=seed if isinstance(seed, int) else 0,
+        seed=entry.card.seed or 0,
     )
