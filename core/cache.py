@@ -64,6 +64,20 @@ class Cache(Generic[V]):
                 del self._making[key]
             done.set()
 
+    def find(self, key: Hashable) -> V | None:
+        """The value of a key if it is here."""
+        with self._guard:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Hashable, value: V) -> V:
+        """Keep a value that was made with others; returns it, or the one that was there already."""
+        with self._guard:
+            if key not in self._values:
+                self._put(key, value)
+            return self._values[key]
+
     def clear(self) -> None:
         """Forget everything that is kept."""
         with self._guard:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import Cache
+from core.cache import Cache, kept
 from core.datasets.probe import Probe
 from core.errors import DamagedArtifact, InvalidInput
 from core.evaluation.corruption_error import mean_corruption_error
@@ -27,7 +26,6 @@ from core.library.benchmarks import (
     evaluation_probe,
     load_margins,
 )
-from core.library.carried import Carried
 from core.library.evaluated import KIND, EvaluatedRecord
 from core.library.pruned import Failure, PrunedModel, failures, list_pruned, margins_file
 from core.library.results import results
@@ -129,9 +127,9 @@ def _add_evaluated(
     margins: dict[str, dict[str, Metrics]], store: RunStore, parent_id: str, probe: Probe
 ) -> None:
     """What `evaluate_pruned` measured later; the newest first, so it is never overwritten."""
-    for kept in results(store, EvaluatedRecord, KIND, {"parent": parent_id}):
-        files = _Files(store, kept.files)
-        for model_id, name in kept.record.files.items():
+    for evaluated in results(store, EvaluatedRecord, KIND, {"parent": parent_id}):
+        files = _Files(store, evaluated.files)
+        for model_id, name in evaluated.record.files.items():
             _add(margins, model_id, files.margins(name), probe)
 
 
@@ -202,22 +200,12 @@ class Table:
     note: str
 
 
+@kept(32, key=lambda view, models, severity: (view.key, tuple(m.model_id for m in models), severity))
 def table(view: PruningView, models: Sequence[PrunedModel], severity: int) -> Table:
     """The evaluation table at one severity; the mean corruption error is over this severity's corruptions.
 
     Kept while the view is the same.
     """
-    return _table(view.key, tuple(m.model_id for m in models), severity, Carried((view, tuple(models))))
-
-
-@lru_cache(maxsize=32)
-def _table(
-    key: str,
-    ids: tuple[str, ...],
-    severity: int,
-    hidden: Carried[tuple[PruningView, tuple[PrunedModel, ...]]],
-) -> Table:
-    view, models = hidden.value
     shown = columns(view, severity)
     values = np.array([[view.accuracy(m.model_id, b) for b in shown] for m in models]).reshape(
         len(models), len(shown)
