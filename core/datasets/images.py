@@ -121,7 +121,7 @@ def keep_upload(data: bytes, **config: Any) -> str:
     upload_id = hashlib.sha256(data).hexdigest()
     target = _upload_path(upload_id)
     if not target.exists():
-        write_whole(target, lambda file: file.write(data))
+        write_whole(target, lambda file: file.write(data), private=True)
     return upload_id
 
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.cache import kept
-from core.errors import InvalidInput, NotFound
+from core.errors import CoreError, InvalidInput, NotFound
 from core.evaluation.costs import CostTable
 from core.objectives.base import OBJECTIVES
 from core.records import RunState
@@ -104,6 +105,21 @@ class SupernetEntry:
         return f"{self.sha256[:16]}-{self.table_sha256[:16]}"
 
 
+@dataclass(frozen=True)
+class DamagedSupernet:
+    """A supernet whose file is missing or has changed: shown as such, and in nobody's way.
+
+    Attributes:
+        supernet_id, title, origin: as of a `SupernetEntry`.
+        sentence: what happened.
+    """
+
+    supernet_id: str
+    title: str
+    origin: str
+    sentence: str
+
+
 # --- finding ------------------------------------------------------------------------------------
 
 
@@ -114,7 +130,14 @@ def entries(store: RunStore | None = None) -> list[SupernetEntry]:
         for folder in sorted((ASSETS / "supernets").glob("*"))
         if (folder / CARD_FILE).is_file()
     ]
-    return found + (_own(store) if store is not None else [])
+    own = _own(store) if store is not None else []
+    return found + [entry for entry in own if isinstance(entry, SupernetEntry)]
+
+
+def damaged(store: RunStore | None) -> list[DamagedSupernet]:
+    """What `entries` leaves out because it cannot be read."""
+    own = _own(store) if store is not None else []
+    return [entry for entry in own if isinstance(entry, DamagedSupernet)]
 
 
 def find(store: RunStore | None, supernet_id: str) -> SupernetEntry:
@@ -179,19 +202,24 @@ def _shipped(folder: Path) -> SupernetEntry:
     return _shipped_at(folder, (folder / CARD_FILE).stat().st_mtime)
 
 
-def _own(store: RunStore) -> list[SupernetEntry]:
+def _own(store: RunStore) -> list[SupernetEntry | DamagedSupernet]:
+    """What was trained or uploaded here, newest first; what is damaged stands for itself alone."""
     tables, files = _tables(store), store.kept.of_kind("train_supernet")
-    found: list[tuple[float, SupernetEntry]] = []
-    for run in store.list_runs(state=RunState.DONE, kind="train_supernet"):
-        sha256 = files.get(run.run_id, {}).get(SUPERNET_FILE)
-        if sha256 is not None:
+    there = [
+        (run.created, run.run_id, run.title, "trained", files.get(run.run_id, {}).get(SUPERNET_FILE))
+        for run in store.list_runs(state=RunState.DONE, kind="train_supernet")
+    ]
+    there += [(u.created, u.supernet_id, u.name, "uploaded", u.sha256) for u in store.list_supernets()]
+    found: list[SupernetEntry | DamagedSupernet] = []
+    for _, supernet_id, title, origin, sha256 in sorted(there, key=lambda each: -each[0]):
+        if sha256 is None:
+            continue
+        try:
             read = _reader(store, sha256)
-            found.append((run.created, _own_entry(run.run_id, run.title, "trained", sha256, read, tables)))
-    for upload in store.list_supernets():
-        read = _reader(store, upload.sha256)
-        entry = _own_entry(upload.supernet_id, upload.name, "uploaded", upload.sha256, read, tables)
-        found.append((upload.created, entry))
-    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+            found.append(_own_entry(supernet_id, title, origin, sha256, read, tables))
+        except CoreError as error:
+            found.append(DamagedSupernet(supernet_id, title, origin, str(error)))
+    return found
 
 
 _Read = Callable[[], bytes]
@@ -231,8 +259,17 @@ def _tables(store: RunStore) -> dict[str, tuple[str, _Read]]:
     for run in sorted(runs, key=lambda r: r.created):
         sha256 = files.get(run.run_id, {}).get(TABLE_FILE)
         if sha256 is not None:
-            found[str(run.params["supernet"])] = (sha256, _reader(store, sha256))
+            with suppress(CoreError):  # a damaged table is as if it had not been measured
+                read = _reader(store, sha256)
+                _checked(sha256, read)
+                found[str(run.params["supernet"])] = (sha256, read)
     return found
+
+
+@kept(1024, key=lambda sha256, read: sha256)
+def _checked(sha256: str, read: _Read) -> bool:
+    """Reads a file once; one that is damaged is tried again by whoever asks next."""
+    return bool(read())
 
 
 def _reader(store: RunStore, sha256: str) -> _Read:

@@ -203,7 +203,7 @@ def remaining_widths(model: Model, choice: ProbeChoice, beta: float) -> Remainin
     Raises:
         InvalidInput: the network has no units that can be joined.
     """
-    from core.networks.capture import logits
+    from core.networks.answers import logits
     from core.pruning.feature_merging import merge_features
 
     probe = probe_of(model, choice)

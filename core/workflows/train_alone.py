@@ -51,9 +51,11 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         CoreError: training diverged.
     """
     from core.export.subnet import extract_subnet
-    from core.networks.chain import dump_net
+    from core.networks.answers import accuracy
+    from core.networks.chain import fresh_like
+    from core.networks.file import dump_net
     from core.training import checkpoint
-    from core.training.alone import accuracy, fresh_like, train_alone
+    from core.training.alone import train_alone
 
     entry = library.supernet(request.supernet)
     arch = entry.space.from_id(request.arch)
@@ -94,8 +96,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
                 seed=seeded.seed,
                 sha256=sha256,
                 seconds=round(seconds, 2),
-                accuracy=accuracy(net, dataset, "validation"),
-                test_accuracy=accuracy(net, dataset, "test"),
+                accuracy=accuracy(net, dataset.split("validation")),
+                test_accuracy=accuracy(net, dataset.split("test")),
             )
         )
         record.model_copy(update={"nets": tuple(nets)}).save(ledger)

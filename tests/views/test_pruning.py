@@ -13,7 +13,6 @@ import pytest
 
 from core.datasets.corruptions import corrupt
 from core.errors import NotFound
-from core.evaluation.robustness import predictions
 from core.library.benchmarks import (
     CLEAN,
     Benchmarks,
@@ -27,6 +26,7 @@ from core.library.library import Library
 from core.library.networks import load_model
 from core.library.pruned import margins_file
 from core.library.severities import strengths
+from core.networks.answers import predictions
 from core.records import RunState
 from core.store import RunStore
 from core.views import pruning_detail
@@ -217,9 +217,7 @@ def test_other_severities_are_measured_later(store: RunStore, view: PruningView)
     left = missing(view, view.models, 5, ["fgsm"])
     assert left == [m.model_id for m in view.models]
     request = evaluate_pruned.Request(parent=SMALLEST, models=left, benchmarks=Benchmarks(severities=(1, 5)))
-    run_id = store.create_run(
-        KIND, request.model_dump(mode="json"), title="more", state=RunState.RUNNING
-    )
+    run_id = store.create_run(KIND, request.model_dump(mode="json"), title="more", state=RunState.RUNNING)
     steps = evaluate_pruned.run(request, store.ledger(run_id), Library(store))
     for step in steps:
         if step.fraction > 0.5:
@@ -337,9 +335,7 @@ def test_labels_and_groups() -> None:
 
 
 def test_a_damaged_list_of_later_evaluations_is_measured_again(store: RunStore, home: Path) -> None:
-    run_id = store.create_run(
-        KIND, {"parent": SMALLEST}, title="more", state=RunState.RUNNING
-    )
+    run_id = store.create_run(KIND, {"parent": SMALLEST}, title="more", state=RunState.RUNNING)
     ledger = store.ledger(run_id)
     sha256 = ledger.save_artifact(EvaluatedRecord.FILE, b'{"a": "margins-0.safetensors"}', "application/json")
     [path] = [p for p in home.rglob("*") if p.is_file() and p.name.startswith(sha256)]
