@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import streamlit as st
 
-from core.library.networks import is_model_id
+from core.library.network_id import is_network_id
 from pages.ui import state
 
 LONGEST = 600
@@ -75,7 +75,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int | None]:
 
 def model_id(text: str) -> str | None:
     """The id of a network; says nothing about whether there is such a network."""
-    return text if is_model_id(text) else None
+    return text if is_network_id(text) else None
 
 
 NAME = matching(r"[A-Za-z0-9_.-]{1,80}")

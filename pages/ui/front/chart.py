@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library.fronts import Front
+from core.library.network_id import NetworkId
 from core.objectives.base import objective
 from core.plots.finished import finished
 from core.plots.front import front_figure
@@ -109,7 +110,7 @@ def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, 
 
 def _remember() -> None:
     picked = picked_on(KEY)
-    if picked.startswith("pruned:"):
+    if (which := NetworkId.find(picked)) and which.origin == "pruned":
         st.session_state[PICKED] = picked
     elif picked:
         selection.clicked(picked)

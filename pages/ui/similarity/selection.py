@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.library.activations import ProbeChoice
-from core.library.networks import MOST_MODELS, ModelInfo, is_model_id
+from core.library.network_id import is_network_id
+from core.library.networks import MOST_MODELS, ModelInfo
 from core.networks.poolings import POOLINGS
 from core.similarity.base import MEASURES
 from pages.ui.address import FLAGS, NAME, TAB, matching, model_id, one_of, part, whole_number, write_flag
@@ -52,7 +53,7 @@ class Compared:
 
 
 def _models(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(m for m in text.split(",") if is_model_id(m)))[:MOST_MODELS]
+    return tuple(dict.fromkeys(m for m in text.split(",") if is_network_id(m)))[:MOST_MODELS]
 
 
 def _settings(text: str) -> tuple[tuple[str, Any], ...]:
