@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from core.datasets.base import Dataset
     from core.networks.cut import Kept
     from core.networks.masks import Masks
+    from core.tasks.base import Batch
     from core.training.config import TrainingConfig
 
 PRUNERS: Registry[Pruner] = Registry("pruner", "core.pruning.pruners", "PRUNERS")
 Removes = Literal["weights", "units", "blocks"]
+_BATCH = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class PruningTask:
 
     Attributes:
         parent: the trained network, plain blocks, eval mode; never changed.
-        dataset: what it was trained on; pruners see its training and calibration images only.
+        dataset: what it was trained on; pruners see its training and calibration samples only.
         training: how the parent was trained, for pruners that train from scratch.
         seed: of all chance.
     """
@@ -98,6 +100,19 @@ class Pruner(Plugin, ABC):
             InvalidInput: the method cannot prune this network, and why.
             CoreError: training diverged.
         """
+
+
+def judging_batch(task: PruningTask) -> Batch:
+    """A fixed draw of training samples to judge by; of a graph the whole, for its nodes are judged together."""
+    from core.datasets.base import Split
+    from core.networks.trees import rows_of
+    from core.seeding import stream
+    from core.tasks.base import task_of
+
+    train = task.dataset.train
+    rows = stream(task.seed, "pruning", "batch").permutation(len(train))[:_BATCH]
+    part = Split(rows_of(train.x, rows), train.y[rows], train.ids[rows])
+    return task_of(task.dataset).batch(task.dataset, part)
 
 
 def weight_count(net: nn.Module) -> int:
