@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from core.datasets import Dataset
 from core.export.base import file_name
-from core.networks.answers import BATCH, count_correct, outputs
+from core.networks.answers import BATCH, correct_on, outputs
 from core.networks.costs import count_parameters
 from core.records import Source
 from core.seeding import torch_seed
@@ -167,7 +167,6 @@ def params_entry(net: nn.Module) -> CardEntry:
 
 def accuracy_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
     """Accuracy on one split, counted as the download counts."""
-    part = dataset.split(split)
-    correct, n = count_correct(net, part.x, part.y), len(part)
+    correct, n = correct_on(net, dataset, split)
     detail = f"{correct} of {n} {split} images of {dataset.title}, by predict.py in batches of {BATCH}."
     return CardEntry(f"{split.capitalize()} accuracy", correct / n, Source.MEASURED, detail, correct, n)

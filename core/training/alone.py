@@ -141,7 +141,7 @@ class _Run:
             "seed": self.config.seed,
             "epoch": self.epoch + 1,
             "loss": float(np.mean(self.losses)),
-            "accuracy": accuracy(self.net, self.dataset.validation, _MOST_VALIDATION),
+            "accuracy": accuracy(self.net, self.dataset, "validation", _MOST_VALIDATION),
             "seconds": time.monotonic() - self.started,
         }
         self.epoch += 1

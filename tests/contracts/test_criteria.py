@@ -98,7 +98,7 @@ def test_every_unit_gets_a_finite_score(name: str, family: str, batch: Batch) ->
 def test_data_are_asked_for(name: str) -> None:
     criterion, net = CRITERIA.create(name), extracted()
     target = prunable_weights(net) if isinstance(criterion, WeightCriterion) else removable_groups(net)
-    with pytest.raises(InvalidInput, match="needs training images"):
+    with pytest.raises(InvalidInput, match="needs training samples"):
         criterion.scores(net, target, None, 0)  # type: ignore[attr-defined]
 
 
@@ -342,3 +342,28 @@ def test_impossible_sparsities_are_refused(sparsity: float) -> None:
         allocate({"a": torch.ones(3)}, sparsity)
     with pytest.raises(InvalidInput, match="between 0"):
         exponential_schedule(sparsity, 3)
+
+
+# --- other data than maps ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n in WEIGHTS if CRITERIA.get(n).needs_data])
+def test_token_ids_stay_whole_numbers(name: str) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 3)).eval()
+    tokens = Batch(torch.randint(0, 7, (90, 3)), torch.randint(0, 3, (90,)), torch.arange(90))
+    found = scores(name, net, tokens)
+    assert list(found) == ["2.weight"]
+    assert torch.isfinite(found["2.weight"]).all()
+    assert found["2.weight"].abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["snip", "taylor"])
+def test_only_rows_that_count_are_judged_by(name: str, batch: Batch) -> None:
+    """A graph's other nodes follow those with a target."""
+    net = extracted()
+    some = Batch(batch.inputs[:20], batch.targets[:20], batch.ids[:20])
+    followed = Batch(batch.inputs, batch.targets[:20], batch.ids[:20])
+    judge = scores if name in WEIGHTS else unit_scores
+    one, other = judge(name, net, some), judge(name, net, followed)
+    assert all(torch.allclose(one[n], other[n], rtol=1e-9) for n in one)
