@@ -110,7 +110,7 @@ def test_no_answer_tells_whether_a_file_exists(
 
 
 def test_what_was_uploaded_here_may_be_named_by_its_content(small: Callable[[Any], bytes]) -> None:
-    upload_id = keep_upload(npz())
+    upload_id = keep_upload(npz()).upload_id
     uploaded = entry(small(with_data("images", upload=upload_id, size=8)))
     assert (
         supernets.dataset(uploaded).fingerprint
