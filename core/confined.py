@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def _ask(module: str, data: bytes, request: Mapping[str, Any], limits: Limits) -
             start_new_session=True,
         )
         try:
-            code = process.wait(limits.cpu_seconds * _SLOWEST)
+            code = _wait(process, limits.cpu_seconds * _SLOWEST)
         except subprocess.TimeoutExpired as error:
             raise Busy("The machine is too busy to read the upload now; try again in a minute.") from error
         finally:
@@ -141,6 +142,21 @@ def _ask(module: str, data: bytes, request: Mapping[str, Any], limits: Limits) -
         raise InvalidInput(_TOO_MUCH)
     _log.error("%s ended with status %s: %s", module, code, complaint)
     raise InvalidInput("The file cannot be read.")
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Exit status; `Popen.wait` with a timeout would look twenty times a second."""
+    if sys.platform == "linux":
+        end = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(end, select.POLLIN)
+            if not poll.poll(seconds * 1000):
+                raise subprocess.TimeoutExpired(process.args, seconds)
+        finally:
+            os.close(end)
+        return process.wait()
+    return process.wait(seconds)
 
 
 def serve(work: Callable[[bytes, Mapping[str, Any], Path], Mapping[str, Any]]) -> NoReturn:

@@ -178,7 +178,9 @@ def test_a_kept_upload_is_found_again_and_verified(own_home):
     assert read_upload(upload_id) == data
     dataset = load_dataset("images", upload=upload_id, size=4)
     assert dataset.fingerprint == load_images(data, size=4).fingerprint
-    files = sorted(str(path.relative_to(own_home / "datasets")) for path in own_home.rglob("*") if path.is_file())
+    files = sorted(
+        str(path.relative_to(own_home / "datasets")) for path in own_home.rglob("*") if path.is_file()
+    )
     copies = [f"decoded/{upload_id}-{size}-0.npz" for size in (0, 4)]
     assert files == [*copies, f"uploads/{upload_id}.bin"]
     (own_home / "datasets" / files[-1]).write_bytes(b"rotten")
