@@ -67,7 +67,7 @@ def keep(data: bytes, *, size: int, channels: int) -> Upload:
         summary = _decode(data, upload_id, size, channels)
     kept = _bytes_path(upload_id)
     if not kept.exists():
-        write_whole(kept, lambda file: file.write(data))
+        write_whole(kept, lambda file: file.write(data), private=True)
     return Upload(upload_id, summary)
 
 

@@ -33,7 +33,9 @@ def build(family: str, config: dict[str, Any]) -> Supernet:
         NotFound: there is no such family.
         InvalidInput: the configuration does not fit the family, or asks for too large a network.
     """
-    return type(outline := _outline(family, config))(outline.config)
+    settings = _outline(family, config).config
+    supernet: Supernet = FAMILIES.get(family)(settings)
+    return supernet
 
 
 def _outline(family: str, config: dict[str, Any]) -> Supernet:
@@ -57,7 +59,7 @@ def _outline(family: str, config: dict[str, Any]) -> Supernet:
 
 
 def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
-    """The file's bytes: weights plus family, configuration and card."""
+    """The file's bytes: weights plus family, configuration and card; a tensor that stages share stands once."""
     header = {
         "format": FORMAT,
         "family": supernet.name,
@@ -65,8 +67,19 @@ def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
         "space": supernet.space.to_json(),
         "card": card,
     }
-    tensors = {name: tensor.detach().contiguous().clone() for name, tensor in supernet.state_dict().items()}
+    state, shared = supernet.state_dict(), _shared(supernet)
+    tensors = {n: t.detach().contiguous().clone() for n, t in state.items() if n not in shared}
     return save(tensors, metadata={KEY: json.dumps(header)})
+
+
+def _shared(supernet: Supernet) -> dict[str, str]:
+    """Names under which a tensor is found again -> its first name, where stages share a module or a tensor."""
+    first: dict[int, str] = {}
+    found = {}
+    for name, tensor in supernet.state_dict(keep_vars=True).items():
+        if first.setdefault(id(tensor), name) != name:
+            found[name] = first[id(tensor)]
+    return found
 
 
 def _describes(said: list[Any], space: SearchSpace) -> bool:
@@ -88,13 +101,18 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
     outline = _outline(header["family"], header["config"])
     if not _describes(header["space"], outline.space):
         raise InvalidInput("The search space this file describes is not the one its configuration builds.")
+    # The first release stored a shared tensor under each of its names.
+    shared = _shared(outline)
+
+    def with_shared(found: dict[str, Any]) -> dict[str, Any]:
+        return found | {name: found[of] for name, of in shared.items() if of in found and name not in found}
+
     # A configuration may ask for a network far larger than the file that carries it.
-    expected = {name: tuple(t.shape) for name, t in outline.state_dict().items()}
-    weights = {name: entry["shape"] for name, entry in read_header(file).items() if name != METADATA}
-    if {name: tuple(shape) for name, shape in weights.items()} != expected:
+    shapes = {name: tuple(entry["shape"]) for name, entry in read_header(file).items() if name != METADATA}
+    if with_shared(shapes) != {name: tuple(t.shape) for name, t in outline.state_dict().items()}:
         raise InvalidInput("The weights in this file do not fit the supernet it describes.")
     supernet = build(header["family"], header["config"])
-    tensors = {name: torch.from_numpy(array) for name, array in load_tensors(file).items()}
+    tensors = with_shared({name: torch.from_numpy(array) for name, array in load_tensors(file).items()})
     if not all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point()):
         raise InvalidInput("The weights in this file contain numbers that are not finite.")
     supernet.load_state_dict(tensors)

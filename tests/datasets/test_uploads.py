@@ -65,10 +65,10 @@ def test_it_is_decoded_once_for_each_size(started: list[dict[str, Any]]) -> None
 
 
 def test_a_refusal_is_remembered_and_nothing_is_kept(started: list[dict[str, Any]], home: Path) -> None:
-    said = set()
+    said, data = set(), with_member("../escaped.png")
     for _ in range(3):
         with pytest.raises(InvalidInput) as refusal:
-            keep_upload(with_member("../escaped.png"))
+            keep_upload(data)
         said.add(str(refusal.value))
     assert len(started) == 1
     assert len(said) == 1
@@ -109,13 +109,14 @@ def test_a_copy_without_its_upload_is_no_upload(home: Path) -> None:
 def test_copies_used_longest_ago_make_room_and_uploads_stay(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload_id = keep_upload(picture_zip(), size=8).upload_id
+    data = picture_zip()
+    upload_id = keep_upload(data, size=8).upload_id
     folder = home / "datasets" / "decoded"
     [first] = folder.iterdir()
     (folder / "notes.txt").write_text("not ours")
     os.utime(first, (1, 1))
     monkeypatch.setattr(uploads, "MOST_DECODED_BYTES", first.stat().st_size)
-    keep_upload(picture_zip(), size=9)
+    keep_upload(data, size=9)
     assert sorted(path.name for path in folder.iterdir()) == [f"{upload_id}-9-0.npz", "notes.txt"]
     assert (home / "datasets" / "uploads" / f"{upload_id}.bin").is_file()
 
