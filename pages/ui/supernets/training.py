@@ -20,7 +20,7 @@ from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import own_images
@@ -144,8 +144,7 @@ def training_progress() -> None:
             icon=":material/model_training:",
         )
         return
-    if st.session_state.get("pick-training") not in runs:
-        st.session_state["pick-training"] = next(iter(runs))
+    state.keep("pick-training", runs, next(iter(runs)))
     chosen = st.selectbox(
         "Training", list(runs), format_func=lambda i: display_name(runs[i].title), key="pick-training"
     )
