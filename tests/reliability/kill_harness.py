@@ -22,7 +22,7 @@ from typing import Any
 from core.jobs import JobManager
 from core.records import RunState
 from core.store import Ledger, RunStore
-from tests.reliability.witness import Continuation, starts
+from tests.reliability.witness import Continuation
 
 PARTS = ("measurements", "metrics", "artifacts", "checkpoint")
 TIMED = ("seconds", "latency", "time", "eta", "elapsed", "per_second")
@@ -67,7 +67,7 @@ class Campaign:
         run_seconds: a run is given up after this time.
         after_kill: further checks.
         witness: folder where `Traced` workflows tell what they did. With it a worker is killed at a random
-            moment after its first step, so that every one has something to go on from; without it at a
+            moment after something it did was stored, so that the next has something to go on from; without it at a
             uniformly random moment of an undisturbed run's duration.
     """
 
@@ -151,14 +151,12 @@ class Campaign:
         manager = self.manager
         pid = _until(lambda: manager.worker_pid(run_id) or manager.run(run_id).state.is_final, 30.0)
         moment = time.monotonic() + self.rng.uniform(0.0, self.duration)
-        if self.witness:
-            n_before = len(self.continuation.held[run_id]) - 1  # type: ignore[union-attr]
-
-            def has_worked() -> bool:
-                told = starts(self.witness, run_id)[n_before:]  # type: ignore[arg-type]
-                return any(told) or manager.run(run_id).state.is_final
-
-            _until(has_worked, 60.0)
+        if self.continuation is not None:
+            going_on, held = self.continuation, self.continuation.held[run_id][-1]
+            _until(
+                lambda: going_on.stored(self.store, run_id) > held or manager.run(run_id).state.is_final,
+                120.0,
+            )
             moment = time.monotonic() + self.rng.uniform(0.0, 0.5)
         while time.monotonic() < moment and not manager.run(run_id).state.is_final:
             time.sleep(min(0.02, max(0.0, moment - time.monotonic())))

@@ -59,6 +59,8 @@ class Continuation:
 
     def __init__(self, folder: Path, kind: str, params: Any) -> None:
         self.folder, self.kind, self.params = folder, kind, params
+        self.word = "epoch" if kind == "train_supernet" else "measured"
+        self.total = params["training"]["epochs"] if kind == "train_supernet" else params["budget"]
         self.held: dict[str, list[int]] = {}
         self.proved = 0
 
@@ -88,10 +90,12 @@ class Continuation:
         told = starts(self.folder, run_id)
         assert len(told) == len(self.held[run_id]), (told, self.held[run_id])
         for held, lines in zip(self.held[run_id], told, strict=True):
-            if not lines:
-                continue
+            worked = [line.split() for line in lines if line.startswith(self.word)]
+            assert not (worked and held >= self.total), f"all {held} were stored, and a worker did {worked}"
+            if not worked and held < self.total:
+                continue  # killed before it had a chance
             if self.kind == "train_supernet":
-                epochs = [int(line.split()[1]) for line in lines]
+                epochs = [int(words[1]) for words in worked]
                 expected = list(range(held + 1, held + 1 + len(epochs)))
                 assert epochs == expected, f"with {held} epochs stored a worker trained {epochs}"
             self.proved += held > 0
@@ -101,5 +105,5 @@ class Continuation:
     def _require_no_repetition(self, told: list[list[str]], held: list[int]) -> None:
         """What a worker measured and what was stored before it never exceed the budget together."""
         for before, lines in zip(held, told, strict=True):
-            measured = sum(int(line.split()[2]) for line in lines)
+            measured = sum(int(line.split()[2]) for line in lines if line.startswith(self.word))
             assert before + measured <= self.params["budget"], (before, lines)
