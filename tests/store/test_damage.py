@@ -212,7 +212,7 @@ def texts(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("inside", "says"),
     [
-        (b"setting\": \"params-alpha", "The request of run"),
+        (b'setting": "params-alpha', "The request of run"),
         (b"title-alpha", "The request of run"),
         (b"session-alpha", "The request of run"),
         (b"card-alpha", "The card of supernet supernet-alpha"),
@@ -236,7 +236,7 @@ def test_a_flipped_bit_in_a_text_is_damage_of_its_row_alone(texts: Path, inside:
 
 
 def test_check_lists_everything_that_is_damaged(texts: Path) -> None:
-    for inside in (b"setting\": \"params-alpha", b"card-beta", b"metric-alpha", b"objective-beta"):
+    for inside in (b'setting": "params-alpha', b"card-beta", b"metric-alpha", b"objective-beta"):
         corrupt(texts, inside)
     for path in (texts / "blobs").iterdir():
         path.write_bytes(b"changed")
@@ -259,7 +259,7 @@ def test_reading_a_damaged_row_says_that_it_is_damaged(texts: Path, inside: byte
 
 
 def test_a_damaged_run_can_be_removed_and_its_files_go_to_the_trash(texts: Path) -> None:
-    corrupt(texts, b"setting\": \"params-alpha")
+    corrupt(texts, b'setting": "params-alpha')
     with RunStore(url(texts), texts) as store:
         [row] = store.damaged()
         assert (row.table, row.title) == ("runs", "title-alpha")
