@@ -28,10 +28,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.evaluation.evaluator import EvaluationData, Trie, evaluate_table
+from core.evaluation.evaluator import Trie, evaluate_table
 from core.library import supernets
 from core.runtime import heavy_imports
 from core.supernets.base import Supernet
+from core.tasks.base import EvaluationData, evaluation_data
 
 
 def gemm_rate(seconds: float = 1.5) -> float:
@@ -62,15 +63,15 @@ def distinct_macs(net: Supernet, rows: np.ndarray) -> tuple[int, int]:
 
 def one_by_one(net: Supernet, arch: list[int], data: EvaluationData, batch: int) -> tuple[float, float]:
     """Extract, recalibrate, evaluate one subnet in channels_last; returns (validation, test) accuracy."""
-    calibration = data.images[: data.calibration_rows].to(memory_format=torch.channels_last)
+    calibration = data.inputs[: data.calibration_rows].to(memory_format=torch.channels_last)
     with torch.inference_mode():
         subnet = net.extract(arch, net.calibrate(arch, calibration)).to(memory_format=torch.channels_last)
         correct = []
         for split in ("validation", "test"):
             rows = data.spans[split]
-            images = data.images[rows].to(memory_format=torch.channels_last).split(batch)
+            images = data.inputs[rows].to(memory_format=torch.channels_last).split(batch)
             guesses = torch.cat([subnet(part).argmax(1) for part in images])
-            correct.append(float((guesses == data.labels[rows]).double().mean()))
+            correct.append(float((guesses == data.targets[rows]).double().mean()))
     return correct[0], correct[1]
 
 
@@ -82,7 +83,7 @@ def cpu_seconds(work: object) -> float:
 
 def own_space(sample: int) -> None:
     entry = supernets.find(None, "digits-cnn")
-    net, data = supernets.load(entry), EvaluationData.of(supernets.dataset(entry))
+    net, data = supernets.load(entry), evaluation_data(supernets.dataset(entry))
     rows = net.space.array()
     names = ("accuracy", "test_accuracy")
     evaluate_table(net, rows[:200], names, data)
@@ -100,7 +101,7 @@ def own_space(sample: int) -> None:
     again = cpu_seconds(lambda: evaluate_table(net, rows, names, data))
     single = float(np.median(singles))
     shared, separate = distinct_macs(net, rows)
-    rate, images = gemm_rate(), len(data.labels)
+    rate, images = gemm_rate(), len(data.targets)
     print(
         f"digits-cnn: {len(rows):,} subnets, {images} images each (calibration, validation, test), one thread"
     )

@@ -28,11 +28,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.evaluation.evaluator import EvaluationData, walk
+from core.evaluation.evaluator import walk
 from core.runtime import heavy_imports
 from core.spaces import Choice, SearchSpace
 from core.supernets.base import BranchContext, Stage
 from core.supernets.samples_last import unfold_kernel
+from core.tasks.base import EvaluationData
 
 CALIBRATION, VALIDATION, CLASSES = 2000, 1000, 10
 KERNELS, EXPANSIONS, BLOCKS = (3, 5), (3, 6), 5
@@ -105,11 +106,11 @@ def their_subnet(
 def their_loop(net: Any, kernels: Sequence[int], expansions: Sequence[int], data: EvaluationData) -> float:
     """CPU seconds of one subnet."""
     start = time.process_time()
-    subnet = their_subnet(net, kernels, expansions, data.images[:CALIBRATION].split(200))
+    subnet = their_subnet(net, kernels, expansions, data.inputs[:CALIBRATION].split(200))
     correct = 0
     rows = data.spans["validation"]
     with torch.no_grad():
-        for images, labels in zip(data.images[rows].split(100), data.labels[rows].split(100), strict=True):
+        for images, labels in zip(data.inputs[rows].split(100), data.targets[rows].split(100), strict=True):
             correct += int((subnet(images).argmax(1) == labels).sum())
     return time.process_time() - start
 
@@ -274,7 +275,7 @@ def random_data() -> EvaluationData:
 
 def our_logits(chain: Chain, row: np.ndarray, data: EvaluationData) -> Tensor:
     """Validation logits of one subnet by our stages."""
-    context, x = BranchContext(CALIBRATION), data.images
+    context, x = BranchContext(CALIBRATION), data.inputs
     with torch.inference_mode():
         for stage in chain.chain:
             x = stage.branch(x, [row.tolist()], context)[0]
@@ -288,8 +289,8 @@ def agreement(chain: Chain, net: Any, row: np.ndarray, data: EvaluationData) -> 
     """
     kernels, expansions = settings_of(chain.space, row)
     with torch.no_grad():
-        theirs = their_subnet(net, kernels, expansions, [data.images[:CALIBRATION]])(
-            data.images[CALIBRATION:]
+        theirs = their_subnet(net, kernels, expansions, [data.inputs[:CALIBRATION]])(
+            data.inputs[CALIBRATION:]
         )
     ours = our_logits(chain, row, data)
     same = (theirs.argmax(1) == ours.argmax(1)).double().mean()

@@ -25,12 +25,13 @@ import torch
 
 from core.datasets import load_dataset
 from core.datasets.base import Dataset
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.evaluation.evaluator import evaluate_table
 from core.library.presets import PRESETS
 from core.seeding import stream, torch_seed
 from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.supernets.files import build
+from core.tasks.base import evaluation_data
 from core.training.config import TrainingConfig
 from core.training.loop import train
 
@@ -57,7 +58,7 @@ def run(dataset: Dataset, strategy: str, epochs: int, seed: int) -> tuple[dict[s
     seconds = time.process_time() - start
     rows = net.space.sample_array(N_RANDOM, stream(0, "benchmark"))
     rows = np.unique(np.concatenate([np.array([net.smallest, net.largest], np.uint8), rows]), axis=0)
-    accuracies = evaluate_table(net, rows, ("test_accuracy",), EvaluationData.of(dataset, ("test",)))[
+    accuracies = evaluate_table(net, rows, ("test_accuracy",), evaluation_data(dataset, ("test",)))[
         "test_accuracy"
     ]
     found = dict(zip(map(tuple, rows.tolist()), accuracies.tolist(), strict=True))

@@ -18,7 +18,7 @@ LAYERS = [
     {"spaces", "records"},
     {"pareto"},
     {"datasets"},
-    {"networks", "objectives"},
+    {"networks", "objectives", "tasks"},
     {"similarity"},
     {"supernets"},
     {"training", "evaluation", "export", "geometry"},

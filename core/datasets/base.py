@@ -11,8 +11,8 @@ Everything is NumPy; torch is not imported, so a page can describe a data set at
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,25 +33,35 @@ SPLITS = ("train", "calibration", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Some images of a data set. Shared between callers: nobody writes into the arrays.
+    """Some samples of a data set. Shared between callers: nobody writes into the arrays.
 
     Attributes:
-        x: (n, c, h, w) float32 pixels in [0, 1].
+        x: what the samples are, one row each; for images (n, c, h, w) float32 pixels in [0, 1].
         y: (n,) int64 class indices.
-        ids: (n,) int64 positions in the source; equal ids are the same image.
+        ids: (n,) int64 positions in the source; equal ids are the same sample.
     """
 
-    x: NDArray[np.float32]
+    x: Any
     y: NDArray[np.int64]
     ids: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.y)
 
+    def first(self, n: int) -> Split:
+        """The first n samples: a fair smaller split, since splits are in stratified order."""
+        return Split(_first(self.x, n), self.y[:n], self.ids[:n])
+
+
+def _first(tree: Any, n: int) -> Any:
+    if isinstance(tree, dict):
+        return {name: _first(part, n) for name, part in tree.items()}
+    return tuple(_first(part, n) for part in tree) if isinstance(tree, tuple) else tree[:n]
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with labels, divided once and for all.
+    """Samples with labels, divided once and for all.
 
     Every split is in *stratified order*: the first k images of a split hold the classes in nearly
     the split's own proportions, so a prefix is a fair small sample.
@@ -60,28 +70,42 @@ class Dataset:
         name: registry name.
         title: what a person reads.
         classes: class names; `y` indexes them.
-        input_shape: (c, h, w).
         train, validation, test: disjoint splits.
         calibration: the part of `train` used to recalibrate BatchNorm statistics.
-        mean, std: per channel, of the training images.
         source: where the data come from.
         licence: under which terms.
         fingerprint: SHA-256 of every split's arrays; equal fingerprints are equal data and splits.
+        task: registry name of the kind of samples.
+        inputs: what a supernet has to know of the samples, by field of the task's Config.
     """
 
     name: str
     title: str
     classes: tuple[str, ...]
-    input_shape: tuple[int, int, int]
     train: Split
     calibration: Split
     validation: Split
     test: Split
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
     source: str
     licence: str
     fingerprint: str
+    task: str = "image"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of images."""
+        return tuple(self.inputs["input_shape"])
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, of the training images."""
+        return tuple(self.inputs["pixel_mean"])
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per channel, of the training images."""
+        return tuple(self.inputs["pixel_std"])
 
     def split(self, name: str) -> Split:
         """The split called "train", "calibration", "validation" or "test".

@@ -88,13 +88,14 @@ def assemble(source: DataSource, raw: RawImages, *, seed: int) -> Dataset:
         name=source.name,
         title=source.label,
         classes=raw.classes,
-        input_shape=(channels, height, width),
-        **splits,
-        mean=mean,
-        std=std,
+        train=splits["train"],
+        calibration=splits["calibration"],
+        validation=splits["validation"],
+        test=splits["test"],
         source=source.source,
         licence=source.licence,
         fingerprint=fingerprint(splits, raw.classes),
+        inputs={"input_shape": (channels, height, width), "pixel_mean": mean, "pixel_std": std},
     )
 
 

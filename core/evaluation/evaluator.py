@@ -5,8 +5,8 @@ identical recalibrated BatchNorm statistics up to stage k. So the architectures 
 sorted into a trie of stage keys and walked depth first: one path of activations is alive at a
 time, and siblings are handed to the stage together, which may share work further.
 
-Calibration, validation and test images travel through the net as one batch. The statistics of
-every BatchNorm layer come from the calibration rows alone (training images), exactly as if the
+Calibration, validation and test samples travel through the net as one batch. The statistics of
+every BatchNorm layer come from the calibration rows alone (training samples), exactly as if the
 subnet had been recalibrated by itself. A result therefore does not depend on which other
 architectures are asked for, nor on their order.
 
@@ -23,49 +23,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from core.datasets.base import Dataset
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
 from core.objectives.base import objective
 from core.records import Measurement, Source
 from core.spaces import Arch
 from core.supernets.base import BranchContext, Stage, Supernet
+from core.tasks.base import EvaluationData
 
 COUNTED = ("macs", "params", "size_bytes")
 _FORWARD = {"accuracy": "validation", "loss": "validation", "test_accuracy": "test", "test_loss": "test"}
 # Logits of this many subnets are reduced together: enough to hide the overhead, small in memory.
 _REDUCE_TOGETHER = 16
-
-
-@dataclass(frozen=True)
-class EvaluationData:
-    """The images a walk carries, calibration rows first.
-
-    Attributes:
-        images: (n, c, h, w) float32 in [0, 1].
-        labels: (n,) int64.
-        calibration_rows: how many leading rows are calibration images.
-        spans: split name -> rows of that split.
-    """
-
-    images: Tensor
-    labels: Tensor
-    calibration_rows: int
-    spans: dict[str, slice]
-
-    @classmethod
-    def of(cls, dataset: Dataset, splits: Sequence[str] = ("validation", "test")) -> EvaluationData:
-        """The calibration split and the given splits of a data set, in this order."""
-        parts = [dataset.calibration, *(dataset.split(name) for name in splits)]
-        start, spans = len(parts[0].y), {}
-        for name, part in zip(splits, parts[1:], strict=True):
-            spans[name] = slice(start, start + len(part.y))
-            start += len(part.y)
-        images = torch.from_numpy(np.concatenate([p.x for p in parts]))
-        labels = torch.from_numpy(np.concatenate([p.y for p in parts]))
-        return cls(images, labels, len(parts[0].y), spans)
 
 
 def splits_for(objectives: Iterable[str]) -> tuple[str, ...]:
@@ -86,7 +56,7 @@ def evaluate(
         supernet: whose subnets.
         archs: architectures, as tuples or (n, d) indices; repeats are measured once.
         objectives: names; those measured by a forward pass and counted ones.
-        data: images with every split the objectives need.
+        data: samples with every split the objectives need.
 
     Yields:
         One measurement per distinct architecture, in the order of the walk.
@@ -157,7 +127,7 @@ def predictions(
     Args:
         supernet: whose subnets.
         rows: (m, d) canonical architectures, all different.
-        data: images; must hold the split.
+        data: samples; must hold the split.
         split: "validation" or "test".
 
     Raises:
@@ -169,7 +139,7 @@ def predictions(
         return
     with torch.inference_mode():
         for position, logits in _logits(supernet, rows, data):
-            yield position, logits[data.spans[split]].argmax(1).numpy()
+            yield position, supernet.task.predictions(logits[data.spans[split]]).numpy()
 
 
 # --- the walk -----------------------------------------------------------------------------------
@@ -231,10 +201,10 @@ def walk(
         for position, logits in _logits(supernet, rows, data):
             leaves.append((position, logits))
             if len(leaves) == _REDUCE_TOGETHER:
-                yield [i for i, _ in leaves], _reduce([t for _, t in leaves], objectives, data)
+                yield [i for i, _ in leaves], _reduce(supernet, [t for _, t in leaves], objectives, data)
                 leaves.clear()
         if leaves:
-            yield [i for i, _ in leaves], _reduce([t for _, t in leaves], objectives, data)
+            yield [i for i, _ in leaves], _reduce(supernet, [t for _, t in leaves], objectives, data)
 
 
 def _logits(
@@ -246,7 +216,7 @@ def _logits(
     context = BranchContext(data.calibration_rows)
     stages = supernet.chain
     # An explicit stack: (level, activations, low, high). One path of activations is alive.
-    stack: list[tuple[int, Any, int, int]] = [(0, data.images, 0, len(rows))]
+    stack: list[tuple[int, Any, int, int]] = [(0, data.inputs, 0, len(rows))]
     while stack:
         level, x, low, high = stack.pop()
         if level == len(stages):
@@ -263,21 +233,21 @@ def _logits(
 
 
 def _reduce(
-    logits: Sequence[Tensor], objectives: Sequence[str], data: EvaluationData
+    supernet: Supernet, outputs: Sequence[Tensor], objectives: Sequence[str], data: EvaluationData
 ) -> dict[str, NDArray[np.float64]]:
-    """Objective values of several subnets from their logits."""
+    """Objective values of several subnets from their outputs."""
     values: dict[str, NDArray[np.float64]] = {}
+    task = supernet.task
     for split in splits_for(objectives):
         rows = data.spans[split]
-        labels = data.labels[rows]
-        stacked = torch.stack([t[rows] for t in logits])
+        targets = data.targets[rows]
+        stacked = torch.stack([t[rows] for t in outputs])
         for name in objectives:
             if _FORWARD[name] != split:
                 continue
             if name.endswith("accuracy"):
-                correct = (stacked.argmax(2) == labels).sum(1)
-                values[name] = correct.numpy() / len(labels)
+                values[name] = task.correct(stacked, targets).sum(1).numpy() / len(targets)
             else:
-                losses = F.cross_entropy(stacked.flatten(0, 1), labels.repeat(len(logits)), reduction="none")
-                values[name] = losses.view(len(logits), -1).double().mean(1).numpy()
+                losses = task.losses(stacked.flatten(0, 1), targets.repeat(len(outputs)))
+                values[name] = losses.view(len(outputs), -1).double().mean(1).numpy()
     return values

@@ -21,9 +21,11 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import CoreError
-from core.evaluation.evaluator import EvaluationData, Trie, evaluate_table
+from core.evaluation.evaluator import Trie, evaluate_table
 from core.supernets.base import Supernet
 from core.supernets.files import dump_supernet, load_supernet
+from core.tasks.base import EvaluationData
+from core.tasks.trees import as_tensors, flat, unflat
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +43,7 @@ def evaluate_table_split(
 
     Args:
         supernet, rows, objectives, data: as in `evaluate_table`.
-        processes: how many; each holds its own copy of the images.
+        processes: how many; each holds its own copy of the samples.
         on_progress: called with the number of finished architectures; may raise to stop.
 
     Raises:
@@ -53,7 +55,7 @@ def evaluate_table_split(
     with tempfile.TemporaryDirectory(prefix="paretoscope-walk-") as name:
         folder = Path(name)
         (folder / "supernet.safetensors").write_bytes(dump_supernet(supernet, {}))
-        np.savez(folder / "data.npz", images=data.images.numpy(), labels=data.labels.numpy())
+        np.savez(folder / "data.npz", targets=data.targets.numpy(), **flat(data.inputs))
         spans = {split: [s.start, s.stop] for split, s in data.spans.items()}
         task = {"objectives": list(objectives), "calibration_rows": data.calibration_rows, "spans": spans}
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
@@ -108,9 +110,9 @@ def _work(folder: Path, index: int) -> None:
     task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
     supernet, _ = load_supernet(folder / "supernet.safetensors")
     with np.load(folder / "data.npz") as arrays:
-        images, labels = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])
+        inputs, targets = as_tensors(unflat(dict(arrays))), torch.from_numpy(arrays["targets"])
     spans = {split: slice(*bounds) for split, bounds in task["spans"].items()}
-    data = EvaluationData(images, labels, task["calibration_rows"], spans)
+    data = EvaluationData(inputs, targets, task["calibration_rows"], spans)
     rows = np.load(folder / f"rows{index}.npy")
     reported = 0
 

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from core.datasets import Dataset
-from core.errors import InvalidInput
 from core.export.base import file_name
 from core.export.predict_script import BATCH, count_correct, logits
 from core.records import Source
@@ -120,12 +119,8 @@ def extract_subnet(
     """
     space = supernet.space
     chosen = space.from_dict(arch) if isinstance(arch, Mapping) else space.canonical(arch)
-    if dataset.input_shape != supernet.input_shape or len(dataset.classes) != supernet.classes:
-        raise InvalidInput(
-            f"{dataset.title} has images of shape {dataset.input_shape} and {len(dataset.classes)} classes; "
-            f"this supernet takes {supernet.input_shape} and tells {supernet.classes} classes apart."
-        )
-    statistics = supernet.calibrate(chosen, torch.from_numpy(dataset.calibration.x))
+    supernet.task.require_fit(supernet.config, dataset)
+    statistics = supernet.calibrate_on(chosen, dataset)
     net = supernet.extract(chosen, statistics)
     card = {
         "macs": macs_entry(sum(stage.macs for stage in supernet.costs(chosen))),

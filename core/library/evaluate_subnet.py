@@ -14,7 +14,7 @@ from core.records import Measurement
 from core.spaces import Arch
 
 if TYPE_CHECKING:
-    from core.evaluation.evaluator import EvaluationData
+    from core.tasks.base import EvaluationData
 
 QUICK = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes")
 
@@ -41,6 +41,6 @@ def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUI
 
 @lru_cache(maxsize=2)
 def _data(keyed: Keyed) -> EvaluationData:
-    from core.evaluation.evaluator import EvaluationData
+    from core.tasks.base import evaluation_data
 
-    return EvaluationData.of(supernets.dataset(keyed.entry))
+    return evaluation_data(supernets.dataset(keyed.entry))

@@ -32,7 +32,7 @@ def measure_latency(
     models = [
         _onnx(Keyed(f"{entry.sha256}:{entry.space.arch_id(arch)}", entry), tuple(arch)) for arch in archs
     ]
-    return measure(models, supernets.load(entry).input_shape, on_progress=on_progress)
+    return measure(models, entry.header["config"]["input_shape"], on_progress=on_progress)
 
 
 @lru_cache(maxsize=256)

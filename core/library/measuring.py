@@ -25,7 +25,7 @@ from core.settings import settings
 from core.spaces import Arch
 
 if TYPE_CHECKING:
-    from core.evaluation.evaluator import EvaluationData
+    from core.tasks.base import EvaluationData
 
 Measure = Callable[[Sequence[Arch]], Iterator[Measurement]]
 """Measures distinct architectures, in any order, one at a time."""
@@ -77,16 +77,20 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     heavy_imports()
     import torch
 
-    from core.evaluation.evaluator import EvaluationData, splits_for
+    from core.evaluation.evaluator import splits_for
+    from core.tasks.base import EvaluationData
+    from core.tasks.base import evaluation_data as data_of
 
     splits = splits_for(names)
     if not splits:
         return EvaluationData(torch.zeros(0), torch.zeros(0, dtype=torch.int64), 0, {})
     if choice is None:
-        return EvaluationData.of(supernets.dataset(entry), splits)
-    from core.datasets import load_dataset
+        dataset = supernets.dataset(entry)
+    else:
+        from core.datasets import load_dataset
 
-    return EvaluationData.of(load_dataset(choice.name, seed=choice.seed, **choice.config), splits)
+        dataset = load_dataset(choice.name, seed=choice.seed, **choice.config)
+    return data_of(dataset, splits)
 
 
 def by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> Measure:

@@ -167,11 +167,8 @@ def _describe_subnet(store: RunStore | None, model_id: str, supernet_id: str, ar
 
 
 def _load_subnet(store: RunStore | None, info: ModelInfo, entry: SupernetEntry) -> nn.Sequential:
-    import torch
-
     supernet, arch = supernets.load(entry), entry.space.from_id(info.arch_id)
-    images = torch.from_numpy(supernets.dataset(entry).calibration.x)
-    return supernet.extract(arch, supernet.calibrate(arch, images))
+    return supernet.extract(arch, supernet.calibrate_on(arch, supernets.dataset(entry)))
 
 
 def _describe_alone(store: RunStore | None, model_id: str, run_id: str, number: str) -> ModelInfo:

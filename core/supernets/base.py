@@ -14,21 +14,19 @@ set of weights at once. Three ways through the same chain:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from pydantic import model_validator
-from torch import Tensor, nn
+from torch import nn
 
-from core.config import BaseConfig
+from core.datasets.base import Dataset
 from core.errors import InvalidInput
-from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
 from core.supernets.statistics import ElasticBatchNorm, Statistics
+from core.tasks.base import InputConfig, Task
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,9 @@ class Stage(nn.Module):
     def branch(self, x: Any, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Any]:
         """Outputs for architectures with different keys (none of them None) and one common input.
 
-        The first stage gets images (n, c, h, w), the last returns logits (n, classes). Row i of the
-        output depends on row i of the input and on the calibration rows alone. A stage without
+        The first stage gets the task's inputs, the last returns outputs with one row per sample. Row i of
+        the output depends on row i of the input and on the calibration rows alone (in a graph, on the rows
+        its edges reach as well). A stage without
         BatchNorm, or one happy to run its siblings one by one, need not override this.
         """
         return [self._run(x, arch, context) for arch in archs]
@@ -120,12 +119,7 @@ class Stage(nn.Module):
     def _run(self, x: Any, arch: Sequence[int], context: BranchContext) -> Any:
         if not any(isinstance(m, ElasticBatchNorm) for m in self.modules()):
             return self(x, arch)
-        statistics = Statistics(recording=True)
-        head = x[: context.calibration_rows]
-        calibrated = self(head, arch, statistics)
-        statistics.recording = False
-        rest = self(x[context.calibration_rows :], arch, statistics)
-        return torch.cat([calibrated, rest])
+        return self(x, arch, Statistics(recording=True, rows=context.calibration_rows))
 
 
 class Supernet(nn.Module):
@@ -138,9 +132,10 @@ class Supernet(nn.Module):
     name: ClassVar[str]
     label: ClassVar[str]
     source: ClassVar[str]
-    Config: ClassVar[type[BaseConfig]]
+    Config: ClassVar[type[InputConfig]]
+    task: ClassVar[Task]
 
-    def __init__(self, config: BaseConfig, space: SearchSpace, stages: Sequence[Stage]) -> None:
+    def __init__(self, config: InputConfig, space: SearchSpace, stages: Sequence[Stage]) -> None:
         super().__init__()
         self.config = config
         self.space = space
@@ -154,11 +149,11 @@ class Supernet(nn.Module):
         """The stages in order."""
         return list(self.stages)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        """Logits (n, classes) of images (n, c, h, w) in [0, 1].
+    def forward(self, x: Any, arch: Sequence[int], statistics: Statistics | None = None) -> Any:
+        """Outputs with one row per sample, for classification logits (n, classes).
 
         Args:
-            x: images.
+            x: inputs of the family's task.
             arch: the subnet to run.
             statistics: BatchNorm statistics; None normalizes by the batch itself, as in training.
         """
@@ -168,21 +163,31 @@ class Supernet(nn.Module):
         return x
 
     @classmethod
-    def example(cls, input_shape: tuple[int, int, int]) -> BaseConfig:
-        """A small configuration of this family, with every kind of choice, for the contract test."""
-        raise TypeError(f"{cls.__name__} must define example")
+    def examples(cls) -> list[InputConfig]:
+        """Small configurations of this family, with every kind of choice, for the contract test."""
+        raise TypeError(f"{cls.__name__} must define examples")
 
     @torch.no_grad()
-    def calibrate(self, arch: Sequence[int], images: Tensor) -> Statistics:
-        """BatchNorm statistics of one subnet, from one batch of training images (n, c, h, w).
+    def calibrate(self, arch: Sequence[int], inputs: Any, rows: int | None = None) -> Statistics:
+        """BatchNorm statistics of one subnet, from one batch of training samples.
+
+        Args:
+            arch: the subnet.
+            inputs: of the family's task.
+            rows: only so many leading rows count (a graph travels whole); all if left out.
 
         Source: Yu et al., "Slimmable Neural Networks" and "Universally Slimmable Networks", 2019
         (recalibration after training).
         """
-        statistics = Statistics(recording=True)
-        self(images, arch, statistics)
+        statistics = Statistics(recording=True, rows=rows)
+        self(inputs, arch, statistics)
         statistics.recording = False
         return statistics
+
+    def calibrate_on(self, arch: Sequence[int], dataset: Dataset) -> Statistics:
+        """BatchNorm statistics of one subnet, from the calibration samples of a data set."""
+        batch = self.task.batch(dataset, dataset.calibration)
+        return self.calibrate(arch, batch.inputs, len(batch))
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None = None) -> nn.Sequential:
         """A stand-alone network, in eval mode, of plain torch layers; shares nothing with this one.
@@ -226,42 +231,5 @@ class Supernet(nn.Module):
         return self.space.largest
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        return tuple(self.config.input_shape)  # type: ignore[attr-defined, no-any-return]
-
-    @property
     def classes(self) -> int:
-        return int(self.config.classes)  # type: ignore[attr-defined]
-
-
-class ImageConfig(BaseConfig):
-    """What every family needs to know of its data; filled in from the data set.
-
-    Attributes:
-        input_shape: channels, height, width.
-        classes: number of classes.
-        pixel_mean, pixel_std: per channel, of training images in [0, 1]; the stem normalizes by them,
-            so that a downloaded subnet takes plain pixels.
-    """
-
-    input_shape: tuple[int, int, int] = (1, 8, 8)
-    classes: int = 10
-    pixel_mean: tuple[float, ...] = (0.0,)
-    pixel_std: tuple[float, ...] = (1.0,)
-
-    @model_validator(mode="after")
-    def _possible(self) -> ImageConfig:
-        # Also read from strangers' files: what passes here must build and run in bounded memory.
-        channels, height, width = self.input_shape
-        if not 1 <= channels <= MOST_CHANNELS or not all(1 <= side <= MOST_SIDE for side in (height, width)):
-            raise ValueError(f"images have 1 to {MOST_CHANNELS} channels and sides from 1 to {MOST_SIDE:,}")
-        if not 1 <= self.classes <= MOST_CLASSES:
-            raise ValueError(f"there are 1 to {MOST_CLASSES:,} classes")
-        for constants in (self.pixel_mean, self.pixel_std):
-            if len(constants) not in (1, channels) or not all(
-                math.isfinite(v) and abs(v) <= 1e6 for v in constants
-            ):
-                raise ValueError("pixel constants must be moderate numbers, one per channel")
-        if min(self.pixel_std) < 1e-6:
-            raise ValueError("pixel_std must be positive")
-        return self
+        return self.config.classes

@@ -19,10 +19,12 @@ from core.networks import blocks as plain
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
 from core.supernets import samples_last
-from core.supernets.base import BranchContext, ImageConfig, Stage, StageCost, Supernet
+from core.supernets.base import BranchContext, Stage, StageCost, Supernet
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.families import FAMILIES
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
+from core.tasks.base import InputConfig
+from core.tasks.image import ImageConfig, ImageTask
 
 
 class GroupConfig(BaseConfig):
@@ -84,6 +86,7 @@ class ElasticCNN(Supernet):
     label = "Elastic CNN"
     source = "Yu et al., BigNAS, 2020; Cai et al., Once-for-All, 2020 (dense blocks instead of depthwise)"
     Config = ElasticCNNConfig
+    task = ImageTask()
 
     def __init__(self, config: ElasticCNNConfig) -> None:
         space = _space(config)
@@ -102,8 +105,13 @@ class ElasticCNN(Supernet):
         super().__init__(config, space, stages)
 
     @classmethod
+    def examples(cls) -> list[InputConfig]:
+        # 14 halves to 7: an odd map or grid of tokens.
+        return [cls.example((1, 8, 8)), cls.example((3, 14, 14))]
+
+    @classmethod
     def example(cls, input_shape: tuple[int, int, int]) -> ElasticCNNConfig:
-        """A small configuration for tests."""
+        """A small configuration for images (c, h, w) of this shape."""
         groups = (
             GroupConfig(widths=(2, 4), kernels=(3, 5)),
             GroupConfig(widths=(3, 6), depths=(1, 2, 3), kernels=(1, 3, 5)),

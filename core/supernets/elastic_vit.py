@@ -18,9 +18,11 @@ from core.config import BaseConfig
 from core.networks import blocks as plain
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
-from core.supernets.base import ImageConfig, Stage, StageCost, Supernet
+from core.supernets.base import Stage, StageCost, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.statistics import Statistics
+from core.tasks.base import InputConfig
+from core.tasks.image import ImageConfig, ImageTask
 
 
 class TokenGroupConfig(BaseConfig):
@@ -80,6 +82,7 @@ class ElasticViT(Supernet):
     label = "Elastic vision transformer"
     source = "Inspired by Liao et al., ViT-ResNAS, 2021 (token reduction, LayerNorm; prefix slices instead of masks)"
     Config = ElasticViTConfig
+    task = ImageTask()
 
     def __init__(self, config: ElasticViTConfig) -> None:
         space = _space(config)
@@ -94,8 +97,13 @@ class ElasticViT(Supernet):
         super().__init__(config, space, stages)
 
     @classmethod
+    def examples(cls) -> list[InputConfig]:
+        # 14 halves to 7: an odd map or grid of tokens.
+        return [cls.example((1, 8, 8)), cls.example((3, 14, 14))]
+
+    @classmethod
     def example(cls, input_shape: tuple[int, int, int]) -> ElasticViTConfig:
-        """A small configuration for tests."""
+        """A small configuration for images (c, h, w) of this shape."""
         groups = (
             TokenGroupConfig(widths=(4, 6)),
             TokenGroupConfig(widths=(5, 8), depths=(1, 2, 3), heads=(1, 3)),

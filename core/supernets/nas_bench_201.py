@@ -19,9 +19,11 @@ from torch.nn import functional as F
 from core.networks import blocks as plain
 from core.spaces import SearchSpace
 from core.spaces.cell_string import EDGES, OPERATIONS, cell_space, edge_name, format_arch_string
-from core.supernets.base import ImageConfig, Stage, StageCost, Supernet
+from core.supernets.base import Stage, StageCost, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
+from core.tasks.base import InputConfig
+from core.tasks.image import ImageConfig, ImageTask
 
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 _READS = tuple(edge_name(*edge) for edge in EDGES)
@@ -41,6 +43,7 @@ class NASBench201(Supernet):
     label = "NAS-Bench-201 cell"
     source = "Dong and Yang, NAS-Bench-201, ICLR 2020"
     Config = NASBench201Config
+    task = ImageTask()
 
     def __init__(self, config: NASBench201Config) -> None:
         space = cell_space()
@@ -59,8 +62,13 @@ class NASBench201(Supernet):
         super().__init__(config, space, stages)
 
     @classmethod
+    def examples(cls) -> list[InputConfig]:
+        # 14 halves to 7: an odd map or grid of tokens.
+        return [cls.example((1, 8, 8)), cls.example((3, 14, 14))]
+
+    @classmethod
     def example(cls, input_shape: tuple[int, int, int]) -> NASBench201Config:
-        """A small configuration for tests."""
+        """A small configuration for images (c, h, w) of this shape."""
         mean, std = (0.3,) * input_shape[0], (0.4,) * input_shape[0]
         return NASBench201Config(
             input_shape=input_shape, channels=3, cells_per_stage=1, pixel_mean=mean, pixel_std=std

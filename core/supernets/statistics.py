@@ -22,13 +22,14 @@ def stored_bytes(channels: int) -> int:
 class Statistics(dict[str, tuple[Tensor, Tensor]]):
     """Mean and (biased) variance of each BatchNorm layer, by the layer's name.
 
-    While `recording`, a layer it meets measures its input and stores the result here; afterwards
-    a layer uses what is stored.
+    While `recording`, a layer it meets measures its input (its first `rows` rows, if given) and stores the
+    result here; afterwards a layer uses what is stored.
     """
 
-    def __init__(self, *, recording: bool = False) -> None:
+    def __init__(self, *, recording: bool = False, rows: int | None = None) -> None:
         super().__init__()
         self.recording = recording
+        self.rows = rows
 
 
 class ElasticBatchNorm(nn.Module):
@@ -52,7 +53,7 @@ class ElasticBatchNorm(nn.Module):
             return F.batch_norm(x, None, None, weight, bias, training=True, eps=EPSILON)
         if statistics.recording:
             axes = [0, *range(2, x.ndim)]
-            var, mean = torch.var_mean(x, dim=axes, correction=0)
+            var, mean = torch.var_mean(x[: statistics.rows], dim=axes, correction=0)
             statistics[self.label] = (mean, var)
         mean, var = statistics[self.label]
         return F.batch_norm(x, mean, var, weight, bias, training=False, eps=EPSILON)

@@ -29,8 +29,8 @@ from core.export.predict_script import count_correct
 from core.networks.chain import blocks_of, build_net
 from core.records import Progress
 from core.seeding import torch_seed
+from core.tasks.base import steps_per_epoch
 from core.training import checkpoint
-from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.loop import diverged, make_optimizer
 from core.training.plain_epochs import train_epoch

@@ -37,6 +37,11 @@ class TrainingConfig(BaseConfig):
     flip: bool = Field(False, description="Mirror training images at random (not for digits).")
     seed: int = Field(0, ge=0, description="Decides weights, order, augmentation and draws.")
 
+    @property
+    def augmentation(self) -> dict[str, Any]:
+        """What the task may do to training samples."""
+        return {"shift": self.shift, "flip": self.flip}
+
     @field_validator("strategy")
     @classmethod
     def _exists(cls, name: str) -> str:

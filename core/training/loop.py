@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.datasets.base import Dataset, Split
-from core.errors import CoreError, InvalidInput
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.datasets.base import Dataset
+from core.errors import CoreError
+from core.evaluation.evaluator import evaluate_table
 from core.records import Progress
 from core.seeding import stream
 from core.supernets.base import Supernet
+from core.tasks.base import Batch, EvaluationData
 from core.training import checkpoint
-from core.training.batches import epoch_batches, steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.losses import draw_loss
 from core.training.strategies import STRATEGIES, Phase, Strategy, Target
@@ -48,10 +48,7 @@ def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: 
         InvalidInput: the data do not fit the supernet, or the strategy's settings are wrong.
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
-    if dataset.input_shape != supernet.input_shape or len(dataset.classes) != supernet.classes:
-        raise InvalidInput(
-            f"{dataset.title} does not fit this supernet: image shape or number of classes differ."
-        )
+    supernet.task.require_fit(supernet.config, dataset)
     run = _Run(supernet, dataset, config, ledger)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     while run.epoch < config.epochs:
@@ -69,7 +66,7 @@ class _Run:
         self.strategy.check(supernet.space)
         self.phases = self.strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
-        self.steps = steps_per_epoch(len(dataset.train), config.batch_size)
+        self.steps = supernet.task.steps(dataset, config.batch_size)
         supernet.requires_grad_(True)
         self.optimizer = make_optimizer(supernet, config)
         self.teacher: Supernet | None = None
@@ -77,7 +74,7 @@ class _Run:
         self.losses: list[float] = []
         self.started = time.monotonic()
         self._shown = _shown_archs(supernet, config.seed)
-        self._validation = _validation_data(dataset)
+        self._validation = _validation_data(supernet, dataset)
         kept = ledger.latest_checkpoint()
         if kept is not None:
             teacher, about = checkpoint.restore(kept, supernet, self.optimizer)
@@ -104,17 +101,16 @@ class _Run:
         self.started = shown = time.monotonic()
         self.losses = []
         config = self.config
-        batches = epoch_batches(
-            self.dataset.train,
-            config.batch_size,
-            config.seed,
-            self.epoch,
-            shift=config.shift,
-            flip=config.flip,
+        batches = self.net.task.epoch(
+            self.dataset,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            epoch=self.epoch,
+            augmentation=config.augmentation,
         )
-        for step, (images, labels) in enumerate(batches):
+        for step, batch in enumerate(batches):
             rate = learning_rate(config, phase, done * self.steps + step, length * self.steps, self.steps)
-            self._step(phase, step, images, labels, rate)
+            self._step(phase, step, batch, rate)
             if time.monotonic() - shown > _YIELD_SECONDS:
                 shown = time.monotonic()
                 yield Progress(
@@ -133,18 +129,20 @@ class _Run:
         self.teacher = copy.deepcopy(self.net).requires_grad_(False)
         self.teacher.load_state_dict(state)
 
-    def _step(self, phase: Phase, step: int, images: Tensor, labels: Tensor, rate: float) -> None:
+    def _step(self, phase: Phase, step: int, batch: Batch, rate: float) -> None:
         rng = stream(self.config.seed, "draws", self.epoch, step)
         draws = self.strategy.draws(self.net.space, phase, rng)
         teacher = None
         if self.teacher is not None and any(d.target is Target.TEACHER for d in draws):
             with torch.no_grad():
-                teacher = self.teacher(images, self.net.largest)
+                teacher = batch.counted(self.teacher(batch.inputs, self.net.largest))
         self.optimizer.zero_grad()
         largest: Tensor | None = None
         for draw in draws:
-            logits = self.net(images, draw.arch)
-            loss = draw_loss(logits, labels, draw.target, self.config.label_smoothing, largest, teacher)
+            logits = batch.counted(self.net(batch.inputs, draw.arch))
+            loss = draw_loss(
+                logits, batch.targets, draw.target, self.config.label_smoothing, largest, teacher
+            )
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise diverged("the loss", self.epoch)
@@ -234,14 +232,10 @@ def _shown_archs(net: Supernet, seed: int) -> np.ndarray:
     return np.unique(np.array([*(net.space.ends or ()), *map(tuple, rows)], np.uint8), axis=0)
 
 
-def _validation_data(dataset: Dataset) -> EvaluationData:
-    """Calibration images and the first validation images; splits are in stratified order."""
-    whole, part = dataset.validation, slice(0, _MOST_VALIDATION)
-    few = Split(whole.x[part], whole.y[part], whole.ids[part])
-    images = torch.from_numpy(np.concatenate([dataset.calibration.x, few.x]))
-    labels = torch.from_numpy(np.concatenate([dataset.calibration.y, few.y]))
-    start = len(dataset.calibration)
-    return EvaluationData(images, labels, start, {"validation": slice(start, start + len(few))})
+def _validation_data(net: Supernet, dataset: Dataset) -> EvaluationData:
+    """Calibration rows and the first validation samples; splits are in stratified order."""
+    few = dataset.validation.first(_MOST_VALIDATION)
+    return net.task.evaluation(dataset, {"validation": few})
 
 
 def _sentence(metrics: dict[str, Any], epochs: int) -> str:

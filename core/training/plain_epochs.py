@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from core.datasets.base import Dataset
-from core.training.batches import epoch_batches, steps_per_epoch
+from core.tasks.base import task_of
 from core.training.config import TrainingConfig
 from core.training.loop import apply_gradients, learning_rate
 from core.training.strategies import Phase
@@ -43,15 +42,17 @@ def train_epoch(
         after_step: called after each step (to hold a mask, say).
         before_step: called between the gradients and the step.
     """
-    steps = steps_per_epoch(len(dataset.train), config.batch_size)
-    batches = epoch_batches(
-        dataset.train, config.batch_size, order_seed, epoch, shift=config.shift, flip=config.flip
+    task = task_of(dataset)
+    steps = task.steps(dataset, config.batch_size)
+    batches = task.epoch(
+        dataset, batch_size=config.batch_size, seed=order_seed, epoch=epoch, augmentation=config.augmentation
     )
     net.train()
-    for step, (images, labels) in enumerate(batches):
+    for step, batch in enumerate(batches):
         rate = learning_rate(config, _PHASE, epoch * steps + step, config.epochs * steps, steps)
         optimizer.zero_grad()
-        loss = F.cross_entropy(net(images), labels, label_smoothing=config.label_smoothing)
+        outputs = batch.counted(net(batch.inputs))
+        loss = task.losses(outputs, batch.targets, smoothing=config.label_smoothing).mean()
         value = float(loss.detach())
         if not math.isfinite(value):
             yield value

@@ -188,7 +188,8 @@ def _decisions(keyed: Keyed, tolerance: float, seed: int) -> Decisions:
     from core.runtime import heavy_imports
 
     heavy_imports()
-    from core.evaluation.evaluator import EvaluationData, predictions
+    from core.evaluation.evaluator import predictions
+    from core.tasks.base import evaluation_data
 
     entry = keyed.entry
     table, accuracy = _accuracies(entry)
@@ -196,7 +197,7 @@ def _decisions(keyed: Keyed, tolerance: float, seed: int) -> Decisions:
     dataset = supernets.dataset(entry)
     rows = _complete(keyed).rows[voters]
     votes = np.empty((len(voters), len(dataset.validation)), np.int64)
-    data: Any = EvaluationData.of(dataset, (_PREDICT_SPLIT,))
+    data: Any = evaluation_data(dataset, (_PREDICT_SPLIT,))
     for position, predicted in predictions(supernets.load(entry), rows, data, _PREDICT_SPLIT):
         votes[position] = predicted
     found = multiplicity(votes, votes[0], len(dataset.classes))

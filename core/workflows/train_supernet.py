@@ -107,11 +107,11 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     from core.seeding import torch_seed
     from core.supernets.families import FAMILIES
     from core.supernets.files import build, dump_supernet
+    from core.tasks.base import task_of
     from core.training.loop import in_words, train
     from core.training.strategies import STRATEGIES
 
-    FAMILIES.info(request.family)
-    if clash := {"input_shape", "classes", "pixel_mean", "pixel_std"} & set(request.config):
+    if clash := set(FAMILIES.get(request.family).task.Inputs.model_fields) & set(request.config):
         raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")
     asked = STRATEGIES.get(request.training.strategy).family_settings
     wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
@@ -119,7 +119,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     dataset = load_dataset(request.data.name, seed=request.data.seed, **request.data.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
-        supernet = build(request.family, request.config | wanted | _from_data(dataset))
+        supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
     yield from train(supernet, dataset, request.training, ledger)
     card = _card(request, dataset, ledger)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
@@ -129,15 +129,6 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         f"{request.title} is trained: {in_words(last)}.",
         last,
     )
-
-
-def _from_data(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "input_shape": dataset.input_shape,
-        "classes": len(dataset.classes),
-        "pixel_mean": dataset.mean,
-        "pixel_std": dataset.std,
-    }
 
 
 def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from core.errors import InvalidInput
-from core.evaluation.evaluator import EvaluationData, Trie, evaluate, evaluate_table, walk
+from core.evaluation.evaluator import Trie, evaluate, evaluate_table, walk
 from core.evaluation.split_walk import evaluate_table_split
+from core.tasks.base import EvaluationData, evaluation_data
 from tests.helpers.nets import random_dataset, small_cnn
 
 ALL = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes")
@@ -24,19 +25,19 @@ def net():
 
 @pytest.fixture(scope="module")
 def data():
-    return EvaluationData.of(random_dataset())
+    return evaluation_data(random_dataset())
 
 
 def one_by_one(net, arch, data) -> dict[str, float]:
     """Extract, run, count: the definition of each objective."""
-    calibration = data.images[: data.calibration_rows]
+    calibration = data.inputs[: data.calibration_rows]
     subnet = net.extract(arch, net.calibrate(arch, calibration))
     values = {}
     for prefix, split in (("", "validation"), ("test_", "test")):
         rows = data.spans[split]
-        logits = subnet(data.images[rows])
-        values[f"{prefix}accuracy"] = float((logits.argmax(1) == data.labels[rows]).double().mean())
-        values[f"{prefix}loss"] = float(F.cross_entropy(logits.double(), data.labels[rows]))
+        logits = subnet(data.inputs[rows])
+        values[f"{prefix}accuracy"] = float((logits.argmax(1) == data.targets[rows]).double().mean())
+        values[f"{prefix}loss"] = float(F.cross_entropy(logits.double(), data.targets[rows]))
     values["params"] = sum(p.numel() for p in subnet.parameters())
     values["size_bytes"] = sum(t.nbytes for t in subnet.state_dict().values())
     values["macs"] = sum(c.macs for c in net.costs(arch))
@@ -111,7 +112,7 @@ def test_visits_each_distinct_prefix_once(net, data, monkeypatch) -> None:
 
 
 def test_statistics_come_from_the_calibration_rows_alone(net, data) -> None:
-    changed = EvaluationData(data.images.clone(), data.labels, data.calibration_rows, data.spans)
+    changed = EvaluationData(data.inputs.clone(), data.targets, data.calibration_rows, data.spans)
     changed.images[data.spans["test"]] = 0.0
     rows = net.space.array()[::101]
     before = evaluate_table(net, rows, ("accuracy", "loss"), data)
@@ -127,7 +128,7 @@ def test_leaves_the_weights_alone(net, data) -> None:
 
 def test_odd_resolutions_are_exact_too() -> None:
     net = small_cnn(input_shape=(1, 7, 9))
-    data = EvaluationData.of(random_dataset(input_shape=(1, 7, 9)))
+    data = evaluation_data(random_dataset(input_shape=(1, 7, 9)))
     rows = net.space.array()[::173]
     table = evaluate_table(net, rows, ("loss",), data)
     for index, row in enumerate(rows):
@@ -149,7 +150,7 @@ def test_trie_keeps_equal_prefixes_together(net) -> None:
 def test_refuses_what_it_cannot_measure(net, data) -> None:
     with pytest.raises(InvalidInput, match="Latency"):
         evaluate_table(net, net.space.array()[:1], ("latency_ms",), data)
-    validation = EvaluationData.of(random_dataset(), ("validation",))
+    validation = evaluation_data(random_dataset(), ("validation",))
     with pytest.raises(InvalidInput, match="test split"):
         evaluate_table(net, net.space.array()[:1], ("test_accuracy",), validation)
     assert list(evaluate(net, [], ("accuracy",), data)) == []

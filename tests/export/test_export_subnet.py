@@ -117,9 +117,9 @@ def test_odd_sizes_and_colours_survive_every_format(shape: tuple[int, int, int])
         name: Split(rng.random((40, *shape), np.float32), rng.integers(0, 4, 40), np.arange(40))
         for name in ("train", "calibration", "validation", "test")
     }
-    numbers = {"mean": (0.5,) * shape[0], "std": (0.3,) * shape[0]}
+    pixels = {"pixel_mean": (0.5,) * shape[0], "pixel_std": (0.3,) * shape[0]}
     words = {"name": "odd", "title": "Odd", "source": "none", "licence": "none", "fingerprint": "none"}
-    data = Dataset(classes=tuple("abcd"), input_shape=shape, **splits, **numbers, **words)
+    data = Dataset(classes=tuple("abcd"), inputs={"input_shape": shape, **pixels}, **splits, **words)
     groups = [{"widths": (4, 8)}, {"widths": (6, 12)}, {"widths": (4, 8), "kernels": (1, 3)}]
     cls = FAMILIES.get("elastic_cnn")
     config = {"input_shape": shape, "classes": 4, "groups": groups, "kernel_transform": True}

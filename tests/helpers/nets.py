@@ -49,7 +49,17 @@ def random_dataset(n: int = 40, input_shape: tuple[int, int, int] = (1, 8, 8), s
 
     train = split(0)
     names = tuple(str(i) for i in range(10))
+    pixels = {"pixel_mean": (0.5,) * input_shape[0], "pixel_std": (0.3,) * input_shape[0]}
     return Dataset(
-        "noise", "Noise", names, input_shape, train, Split(train.x[:24], train.y[:24], train.ids[:24]), split(n),
-        split(2 * n), (0.5,) * input_shape[0], (0.3,) * input_shape[0], "made for tests", "none", f"noise-{n}-{seed}",
-    )  # fmt: skip
+        name="noise",
+        title="Noise",
+        classes=names,
+        train=train,
+        calibration=train.first(24),
+        validation=split(n),
+        test=split(2 * n),
+        source="made for tests",
+        licence="none",
+        fingerprint=f"noise-{n}-{seed}",
+        inputs={"input_shape": input_shape, **pixels},
+    )

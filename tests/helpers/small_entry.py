@@ -6,10 +6,11 @@ import json
 
 from core.datasets import load_dataset
 from core.evaluation.costs import CostTable
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.evaluation.evaluator import evaluate_table
 from core.library import supernets
 from core.supernets.elastic_cnn import GroupConfig
 from core.supernets.files import dump_supernet
+from core.tasks.base import evaluation_data
 from tests.helpers.nets import small_cnn
 
 OBJECTIVES = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes")
@@ -28,7 +29,7 @@ def small_entry() -> supernets.SupernetEntry:
     }
     file = dump_supernet(net, card)
     rows = net.space.array()
-    values = evaluate_table(net, rows, OBJECTIVES, EvaluationData.of(dataset))
+    values = evaluate_table(net, rows, OBJECTIVES, evaluation_data(dataset))
     table = supernets.dump_table(net.space, rows, values)
     plain = supernets.from_bytes(file, title="Small", supernet_id="small")
     costs = json.loads(json.dumps(CostTable.of(net).to_json()))

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path[:0] = ["benchmarks", "."]
 import torch
 import ofa_comparison as comparison
-from core.evaluation.evaluator import EvaluationData
+from core.tasks.base import EvaluationData
 net = comparison.their_network(comparison.import_ofa(Path(sys.argv[1]) if sys.argv[1] else None))
 single = comparison.random_data()
 rows = comparison.Chain(net).space.array()
@@ -28,7 +28,7 @@ for index in (0, 1023):
     assert difference < 3e-5, (index, difference)  # float32: rounding of both sides
 net = net.double()
 torch.set_default_dtype(torch.float64)
-data = EvaluationData(single.images.double(), single.labels, single.calibration_rows, single.spans)
+data = EvaluationData(single.inputs.double(), single.targets, single.calibration_rows, single.spans)
 chain = comparison.Chain(net)
 rows = chain.space.array()
 assert len(rows) == 1024

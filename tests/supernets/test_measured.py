@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.evaluation.evaluator import evaluate_table
 from core.supernets import FAMILIES
 from core.supernets.base import Supernet
+from core.tasks.base import EvaluationData, evaluation_data
 from tests.helpers.nets import disturb, random_dataset
 
 SHAPE = (1, 8, 8)
@@ -33,16 +34,16 @@ def rows(net) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def data() -> EvaluationData:
-    return EvaluationData.of(random_dataset(input_shape=SHAPE))
+    return evaluation_data(random_dataset(input_shape=SHAPE))
 
 
 def test_numbers_are_those_of_the_extracted_subnets(net, rows, data) -> None:
     table = evaluate_table(net, rows, OBJECTIVES, data)
     for index, row in enumerate(rows.tolist()):
-        subnet = net.extract(row, net.calibrate(row, data.images[: data.calibration_rows]))
+        subnet = net.extract(row, net.calibrate(row, data.inputs[: data.calibration_rows]))
         for prefix, split in (("", "validation"), ("test_", "test")):
             span = data.spans[split]
-            logits, labels = subnet(data.images[span]), data.labels[span]
+            logits, labels = subnet(data.inputs[span]), data.targets[span]
             loss = float(F.cross_entropy(logits.double(), labels))
             assert table[f"{prefix}loss"][index] == pytest.approx(loss, abs=1e-5), row
             hits = float((logits.argmax(1) == labels).double().mean())
@@ -54,7 +55,7 @@ def test_numbers_are_those_of_the_extracted_subnets(net, rows, data) -> None:
 
 
 def test_other_test_images_and_labels_change_no_validation_number(net, rows, data) -> None:
-    images, labels = data.images.clone(), data.labels.clone()
+    images, labels = data.inputs.clone(), data.targets.clone()
     images[data.spans["test"]] = 7.0
     labels[data.spans["test"]] = 0
     labels[: data.calibration_rows] = 0
@@ -65,7 +66,7 @@ def test_other_test_images_and_labels_change_no_validation_number(net, rows, dat
 
 
 def test_the_calibration_images_do_matter_where_there_is_batchnorm(net, rows, data) -> None:
-    images = data.images.clone()
+    images = data.inputs.clone()
     images[: data.calibration_rows] *= 0.3
     changed = dataclasses.replace(data, images=images)
     before, after = (evaluate_table(net, rows, ("loss",), d)["loss"] for d in (data, changed))

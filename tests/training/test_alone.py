@@ -19,7 +19,8 @@ from core.networks.chain import BLOCKS, KEY, blocks_of, build_net, dump_net, loa
 from core.seeding import torch_seed
 from core.supernets import FAMILIES
 from core.supernets.base import Supernet
-from core.training import alone, checkpoint, plain_epochs
+from core.tasks.image import ImageTask
+from core.training import alone, checkpoint
 from core.training.alone import fresh_like, recalibrate, train_alone
 from tests.helpers.nets import disturb, random_dataset, small_cnn
 from tests.training.small import RecordingLedger, digits, settings
@@ -99,8 +100,8 @@ def test_the_order_of_images_is_not_that_of_a_supernet_with_the_same_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[int] = []
-    real = plain_epochs.epoch_batches
-    monkeypatch.setattr(plain_epochs, "epoch_batches", lambda *a, **k: (seen.append(a[2]), real(*a, **k))[1])
+    real = ImageTask.epoch
+    monkeypatch.setattr(ImageTask, "epoch", lambda *a, **k: (seen.append(k["seed"]), real(*a, **k))[1])
     trained(3)
     assert len(seen) == 4
     assert set(seen) == {torch_seed(3, "alone", "order")}

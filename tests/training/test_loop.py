@@ -13,9 +13,10 @@ from safetensors.torch import load
 from torch import Tensor
 
 from core.errors import CoreError, DamagedArtifact, InvalidInput
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.evaluation.evaluator import evaluate_table
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
+from core.tasks.base import evaluation_data
 from core.training import checkpoint, loop
 from core.training.config import TrainingConfig
 from core.training.loop import learning_rate, make_optimizer, train
@@ -131,7 +132,7 @@ def accuracy_after(labels_shuffled: bool) -> float:
     list(train(net, data, settings(strategy="sandwich", epochs=25, learning_rate=0.2), MemoryLedger()))
     rows = net.space.sample_array(12, np.random.default_rng(1))
     return float(
-        evaluate_table(net, rows, ("accuracy",), EvaluationData.of(data, ("validation",)))["accuracy"].mean()
+        evaluate_table(net, rows, ("accuracy",), evaluation_data(data, ("validation",)))["accuracy"].mean()
     )
 
 
@@ -153,7 +154,7 @@ def test_the_curve_shows_what_the_evaluator_measures() -> None:
     data, net, ledger = digits(), fresh_net(), MemoryLedger()
     list(train(net, data, settings(epochs=2), ledger))
     both = np.array([net.smallest, net.largest], np.uint8)
-    found = evaluate_table(net, both, ("accuracy",), EvaluationData.of(data, ("validation",)))["accuracy"]
+    found = evaluate_table(net, both, ("accuracy",), evaluation_data(data, ("validation",)))["accuracy"]
     last = ledger.metrics()[-1]
     assert (last["smallest"], last["largest"]) == tuple(found.tolist())
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from core.datasets import load_dataset
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.evaluation.evaluator import evaluate_table
 from core.library import supernets
 from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
 from core.supernets.files import load_supernet
+from core.tasks.base import evaluation_data
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, preset_request
 
@@ -63,7 +64,7 @@ def test_a_training_from_scratch_with_another_seed_keeps_the_promise() -> None:
     net, card = load_supernet(ledger.artifact(SUPERNET_FILE))
     rows = net.space.array()[::40]
     rows = np.concatenate([np.array([net.smallest, net.largest], np.uint8), rows])
-    data = EvaluationData.of(load_dataset("digits"), ("test",))
+    data = evaluation_data(load_dataset("digits"), ("test",))
     found = evaluate_table(net, rows, ("test_accuracy",), data)["test_accuracy"]
     print(
         f"trained in {card['seconds']} s: smallest {found[0]:.4f}, largest {found[1]:.4f}, range {found.min():.4f}-{found.max():.4f}"

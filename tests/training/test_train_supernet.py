@@ -15,12 +15,13 @@ import pytest
 from core.cli import tables
 from core.datasets import load_dataset
 from core.errors import InvalidInput, NotFound
-from core.evaluation.evaluator import EvaluationData, evaluate_table
+from core.evaluation.evaluator import evaluate_table
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
 from core.supernets.files import load_supernet
+from core.tasks.base import evaluation_data
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, preset_request, with_settings
@@ -53,7 +54,7 @@ def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -
     net, card = load_supernet(ledger.artifact(SUPERNET_FILE))
     data = load_dataset("digits", seed=1, **DATA["config"])
     rows = net.space.array()[[0, -1]]
-    found = evaluate_table(net, rows, ("accuracy",), EvaluationData.of(data, ("validation",)))["accuracy"]
+    found = evaluate_table(net, rows, ("accuracy",), evaluation_data(data, ("validation",)))["accuracy"]
     assert [card["final"]["smallest"], card["final"]["largest"]] == found.tolist()
     assert card["final"]["epoch"] == 3
     assert card["data"]["fingerprint"] == data.fingerprint

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from core.errors import InvalidInput
-from core.evaluation.evaluator import EvaluationData, predictions
+from core.evaluation.evaluator import predictions
 from core.library import supernets
 from core.library.supernets import SupernetEntry
+from core.tasks.base import evaluation_data
 from core.views import rashomon as rashomon_view
 from core.views.rashomon import decisions
 
@@ -75,7 +76,7 @@ def test_predictions_are_those_of_the_extracted_nets(shipped: SupernetEntry) -> 
     rng = np.random.default_rng(0)
     ids = table_of(shipped)["arch_id"].to_numpy()[rng.integers(0, shipped.space.size, 6)]
     rows = np.array([shipped.space.from_id(i) for i in ids], np.uint8)
-    data = EvaluationData.of(dataset, ("validation",))
+    data = evaluation_data(dataset, ("validation",))
     found = dict(predictions(supernet, rows, data, "validation"))
     assert set(found) == set(range(6))
     images = torch.from_numpy(dataset.validation.x)

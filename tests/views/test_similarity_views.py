@@ -186,12 +186,13 @@ def test_remaining_widths_of_a_shipped_subnet(large: Model) -> None:
 
 
 def test_predictions_are_those_of_the_extracted_nets() -> None:
-    from core.evaluation.evaluator import EvaluationData, predictions
+    from core.evaluation.evaluator import predictions
+    from core.tasks.base import evaluation_data
 
     entry = supernets.find(None, "digits-cnn")
     rows = entry.space.sample_array(6, np.random.default_rng(0))
     dataset = supernets.dataset(entry)
-    data = EvaluationData.of(dataset, ("validation",))
+    data = evaluation_data(dataset, ("validation",))
     found = dict(predictions(supernets.load(entry), rows, data, "validation"))
     for i, row in enumerate(rows):
         net = load_model(None, f"subnet:digits-cnn:{entry.space.arch_id(tuple(row.tolist()))}").net

@@ -18,8 +18,8 @@ from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import train_masked
 from core.pruning.unit_allocation import UnitWeights, keep_units
 from core.records import Progress
+from core.tasks.base import steps_per_epoch
 from core.training.alone import fresh_like
-from core.training.batches import steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.loop import learning_rate
 from core.training.strategies import Phase

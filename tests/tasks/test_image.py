@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from core.datasets.base import Split
-from core.training.batches import epoch_batches, shifted, steps_per_epoch
+from core.tasks.base import steps_per_epoch
+from core.tasks.image import epoch_batches, shifted
 
 
 def numbered(n: int = 50, size: int = 6) -> Split:
@@ -19,7 +20,9 @@ def numbered(n: int = 50, size: int = 6) -> Split:
 
 def labels(seed: int, epoch: int, batch_size: int = 16, **changes: object) -> list[int]:
     options = {"shift": 0, "flip": False} | changes
-    return torch.cat([y for _, y in epoch_batches(numbered(), batch_size, seed, epoch, **options)]).tolist()
+    return torch.cat(
+        [b.targets for b in epoch_batches(numbered(), batch_size, seed, epoch, **options)]
+    ).tolist()
 
 
 @pytest.mark.parametrize(("batch_size", "used"), [(16, 48), (50, 50), (500, 50), (3, 48)])
@@ -40,7 +43,8 @@ def test_the_order_is_a_function_of_seed_and_epoch() -> None:
 
 
 def test_images_keep_their_labels_and_their_pixels() -> None:
-    for x, y in epoch_batches(numbered(), 16, 0, 0, shift=0, flip=False):
+    for batch in epoch_batches(numbered(), 16, 0, 0, shift=0, flip=False):
+        x, y = batch.inputs, batch.targets
         assert torch.equal(x[:, 0, 3, 3].long(), y + 1)
         assert torch.equal(x, torch.from_numpy(numbered().x[y.numpy()]))
 
@@ -63,7 +67,7 @@ def test_shifting_moves_the_image_and_fills_with_zeros(margin: int) -> None:
 def test_shifts_reach_every_offset_about_equally() -> None:
     where: dict[tuple[int, int], int] = {}
     for epoch in range(60):
-        for x, _ in epoch_batches(numbered(), 50, 0, epoch, shift=1, flip=False):
+        for x in (b.inputs for b in epoch_batches(numbered(), 50, 0, epoch, shift=1, flip=False)):
             padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
             for image in padded[:, 0]:
                 mark = (image == -1).nonzero()
@@ -79,7 +83,7 @@ def test_shifts_reach_every_offset_about_equally() -> None:
 def test_flips_mirror_about_half_of_the_images() -> None:
     mirrored = total = 0
     for epoch in range(20):
-        for x, _ in epoch_batches(numbered(), 50, 0, epoch, shift=0, flip=True):
+        for x in (b.inputs for b in epoch_batches(numbered(), 50, 0, epoch, shift=0, flip=True)):
             left, right = x[:, 0, 0, 0] == -1, x[:, 0, 0, -1] == -1
             assert torch.equal(left, ~right)
             mirrored, total = mirrored + int(right.sum()), total + len(x)
@@ -90,5 +94,5 @@ def test_flips_mirror_about_half_of_the_images() -> None:
 @pytest.mark.parametrize("shift", [0, 1])
 def test_batches_are_laid_out_channels_first(shift: int, flip: bool) -> None:
     # Channels last crashes oneDNN's AVX2 kernels on nets with few channels.
-    for x, _ in epoch_batches(numbered(), 16, 0, 0, shift=shift, flip=flip):
-        assert x.stride() == (36, 36, 6, 1)
+    for batch in epoch_batches(numbered(), 16, 0, 0, shift=shift, flip=flip):
+        assert batch.inputs.stride() == (36, 36, 6, 1)

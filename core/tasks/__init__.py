@@ -1,0 +1,5 @@
+"""What kinds of data there are: what a sample is, how batches are taken, how outputs become predictions."""
+
+from core.tasks.base import TASKS
+
+__all__ = ["TASKS"]

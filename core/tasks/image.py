@@ -1,0 +1,116 @@
+"""Images: maps of pixels in [0, 1] with a class each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import model_validator
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.datasets.base import Dataset, Split
+from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
+from core.seeding import stream
+from core.tasks.base import TASKS, Batch, EvaluationData, InputConfig, Task
+
+
+class ImageConfig(InputConfig):
+    """What every family for images needs to know of its data; filled in from the data set.
+
+    Attributes:
+        input_shape: channels, height, width.
+        classes: number of classes.
+        pixel_mean, pixel_std: per channel, of training images in [0, 1]; the stem normalizes by them,
+            so that a downloaded subnet takes plain pixels.
+    """
+
+    input_shape: tuple[int, int, int] = (1, 8, 8)
+    classes: int = 10
+    pixel_mean: tuple[float, ...] = (0.0,)
+    pixel_std: tuple[float, ...] = (1.0,)
+
+    @model_validator(mode="after")
+    def _possible(self) -> ImageConfig:
+        # Also read from strangers' files: what passes here must build and run in bounded memory.
+        channels, height, width = self.input_shape
+        if not 1 <= channels <= MOST_CHANNELS or not all(1 <= side <= MOST_SIDE for side in (height, width)):
+            raise ValueError(f"images have 1 to {MOST_CHANNELS} channels and sides from 1 to {MOST_SIDE:,}")
+        if not 1 <= self.classes <= MOST_CLASSES:
+            raise ValueError(f"there are 1 to {MOST_CLASSES:,} classes")
+        for constants in (self.pixel_mean, self.pixel_std):
+            if len(constants) not in (1, channels) or not all(
+                math.isfinite(v) and abs(v) <= 1e6 for v in constants
+            ):
+                raise ValueError("pixel constants must be moderate numbers, one per channel")
+        if min(self.pixel_std) < 1e-6:
+            raise ValueError("pixel_std must be positive")
+        return self
+
+
+@TASKS.register("image")
+class ImageTask(Task):
+    """Pictures (n, c, h, w) of float pixels in [0, 1], each with one class."""
+
+    label = "Images"
+    Inputs = ImageConfig
+    fixed = ("classes", "input_shape")
+
+    def epoch(
+        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
+    ) -> Iterator[Batch]:
+        shift, flip = int(augmentation.get("shift", 0)), bool(augmentation.get("flip", False))
+        return epoch_batches(dataset.train, batch_size, seed, epoch, shift=shift, flip=flip)
+
+    def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
+        return stacked(dataset.calibration, parts)
+
+    def random_inputs(self, config: InputConfig, n: int, generator: torch.Generator) -> Tensor:
+        assert isinstance(config, ImageConfig)
+        return torch.rand((n, *config.input_shape), generator=generator)
+
+
+def stacked(calibration: Split, parts: Mapping[str, Split]) -> EvaluationData:
+    """Calibration rows, then the rows of each part, for tasks whose samples do not depend on each other."""
+    every = [calibration, *parts.values()]
+    start, spans = len(calibration), {}
+    for name, part in parts.items():
+        spans[name] = slice(start, start + len(part))
+        start += len(part)
+    inputs = torch.from_numpy(np.concatenate([p.x for p in every]))
+    targets = torch.from_numpy(np.concatenate([p.y for p in every]))
+    return EvaluationData(inputs, targets, len(calibration), spans)
+
+
+def epoch_batches(
+    split: Split, batch_size: int, seed: int, epoch: int, *, shift: int, flip: bool
+) -> Iterator[Batch]:
+    """Shuffled, augmented batches of one epoch; the last incomplete batch is left out."""
+    order = stream(seed, "order", epoch).permutation(len(split))
+    rng = stream(seed, "augmentation", epoch)
+    size = min(batch_size, len(split))
+    for start in range(0, len(order) - size + 1, size):
+        picked = order[start : start + size]
+        images = torch.from_numpy(split.x[picked])
+        if shift:
+            images = shifted(images, rng.integers(0, 2 * shift + 1, (size, 2)), shift)
+        if flip:
+            mirror = torch.from_numpy(rng.random(size) < 0.5)
+            images = torch.where(mirror[:, None, None, None], images.flip(3), images)
+        yield Batch(images, torch.from_numpy(split.y[picked]), torch.from_numpy(split.ids[picked]))
+
+
+def shifted(images: Tensor, offsets: NDArray[np.int64], margin: int) -> Tensor:
+    """Each image (c, h, w) cut from its zero-padded self at its own offset (0 to 2 * margin)."""
+    # One index per axis, so that the result is laid out as (n, c, h, w): with channels last, oneDNN's
+    # kernels for AVX2 machines write past the end of tensors with few channels (torch 2.13).
+    n, channels, height, width = images.shape
+    padded = F.pad(images, (margin,) * 4)
+    rows = torch.from_numpy(offsets[:, :1]) + torch.arange(height)
+    columns = torch.from_numpy(offsets[:, 1:]) + torch.arange(width)
+    which, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)[:, None, None]
+    return padded[which, channel, rows[:, None, :, None], columns[:, None, None, :]]
