@@ -113,7 +113,7 @@ def test_visits_each_distinct_prefix_once(net, data, monkeypatch) -> None:
 
 def test_statistics_come_from_the_calibration_rows_alone(net, data) -> None:
     changed = EvaluationData(data.inputs.clone(), data.targets, data.calibration_rows, data.spans)
-    changed.images[data.spans["test"]] = 0.0
+    changed.inputs[data.spans["test"]] = 0.0
     rows = net.space.array()[::101]
     before = evaluate_table(net, rows, ("accuracy", "loss"), data)
     after = evaluate_table(net, rows, ("accuracy", "loss"), changed)

@@ -62,10 +62,13 @@ def test_the_network_is_plain_and_in_eval_mode() -> None:
     assert not any(parameter.requires_grad for parameter in made.net.parameters())
 
 
-@pytest.mark.parametrize("change", [{"input_shape": (3, 8, 8)}, {"classes": ("a", "b")}])
+@pytest.mark.parametrize(
+    "change",
+    [{"inputs": {**digits().inputs, "input_shape": (3, 8, 8)}}, {"classes": ("a", "b")}, {"task": "tokens"}],
+)
 def test_other_data_are_refused(change: dict[str, object]) -> None:
     other = dataclasses.replace(digits(), **change)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="this supernet takes"):
+    with pytest.raises(InvalidInput, match=r"supernet (was made for|takes)"):
         extract_subnet(supernet("elastic_cnn"), supernet("elastic_cnn").largest, other)
 
 

@@ -59,7 +59,7 @@ def test_other_test_images_and_labels_change_no_validation_number(net, rows, dat
     images[data.spans["test"]] = 7.0
     labels[data.spans["test"]] = 0
     labels[: data.calibration_rows] = 0
-    changed = dataclasses.replace(data, images=images, labels=labels)
+    changed = dataclasses.replace(data, inputs=images, targets=labels)
     before, after = (evaluate_table(net, rows, OBJECTIVES, d) for d in (data, changed))
     np.testing.assert_allclose(after["loss"], before["loss"], atol=1e-6, rtol=0)
     assert not np.allclose(after["test_loss"], before["test_loss"], atol=1e-3)
@@ -68,6 +68,6 @@ def test_other_test_images_and_labels_change_no_validation_number(net, rows, dat
 def test_the_calibration_images_do_matter_where_there_is_batchnorm(net, rows, data) -> None:
     images = data.inputs.clone()
     images[: data.calibration_rows] *= 0.3
-    changed = dataclasses.replace(data, images=images)
+    changed = dataclasses.replace(data, inputs=images)
     before, after = (evaluate_table(net, rows, ("loss",), d)["loss"] for d in (data, changed))
     assert np.allclose(before, after, atol=1e-6) is not net.needs_statistics
