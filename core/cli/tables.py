@@ -189,7 +189,7 @@ def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) ->
     Raises:
         InvalidInput: a flag belongs to neither.
     """
-    from core.training.loop import TrainingConfig
+    from core.training.config import TrainingConfig
     from core.training.strategies import STRATEGIES
 
     strategy = params["training"]["strategy"]
