@@ -15,15 +15,18 @@ from contextlib import suppress
 from typing import Any
 
 from core.errors import CoreError, InvalidInput
-from core.jobs.kinds import is_training, require_kind
+from core.jobs.kinds import WEIGHT_CLASSES, require_kind, weight_class
 from core.jobs.queue import fair_order
 from core.jobs.supervisor import Supervisor
 from core.records import Run, RunState
 from core.store import RunStore
 from core.store.leases import Lease, Owner, Waiting
 
-MAX_QUEUED = 50
+MAX_QUEUED = 20
 """Waiting jobs one session may have."""
+
+MAX_WAITING = 100
+"""Waiting jobs of all sessions together: a new tab is a new session, so their own limit is not enough."""
 
 LEASE_SECONDS = 20.0
 """An owner on another machine whose counter stands still for so long is dead."""
@@ -40,7 +43,7 @@ class JobManager:
     """The jobs of one server."""
 
     def __init__(self, store: RunStore) -> None:
-        """Mark the runs of dead servers as interrupted, remove what killed processes left, and start.
+        """Mark the runs of dead servers as interrupted, put away what killed processes left, and start.
 
         Raises:
             InvalidInput: the store is in memory, where a worker cannot reach it.
@@ -50,13 +53,14 @@ class JobManager:
         self.store = store
         self.owner = Owner()
         self._lock = threading.Lock()
+        self._admission = threading.Lock()
         self._running: dict[str, Supervisor] = {}
         self._served: list[str] = []
         self._standing: dict[str, tuple[Lease, float]] = {}
         self._next_beat = 0.0
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self.store.sweep()
+        self._tidy()
         self._interrupt_dead()
         self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
         self._dispatcher.start()
@@ -75,16 +79,15 @@ class JobManager:
 
         Raises:
             NotFound: there is no such workflow.
-            InvalidInput: the session has too many waiting jobs, or `params` is no JSON.
+            InvalidInput: too many jobs are waiting, or `params` is no JSON.
         """
         self._require_open()
         require_kind(kind)
-        waiting = self.store.leases.queued(self.owner.owner_id)
-        if sum(job.session == session for job in waiting) >= MAX_QUEUED:
-            raise InvalidInput(f"You have {MAX_QUEUED} jobs waiting; let some finish or cancel them first.")
-        run_id = self.store.create_run(
-            kind, params, title=title, seed=seed, session=session, owner=self.owner
-        )
+        with self._admission:
+            self._require_room(session)
+            run_id = self.store.create_run(
+                kind, params, title=title, seed=seed, session=session, owner=self.owner
+            )
         self._wake.set()
         return run_id
 
@@ -106,10 +109,12 @@ class JobManager:
 
         Raises:
             NotFound: there is no such run.
-            InvalidInput: it is queued, running or done.
+            InvalidInput: it is queued, running or done, or too many jobs are waiting.
         """
         self._require_open()
-        self.store.leases.enqueue(run_id, self.owner)
+        with self._admission:
+            self._require_room(None)
+            self.store.leases.enqueue(run_id, self.owner)
         self._wake.set()
 
     def runs(self) -> list[Run]:
@@ -130,7 +135,7 @@ class JobManager:
         this = next((job for job in queue if job.run_id == run_id), None)
         if this is None:
             return None
-        return self._order(queue, is_training(this.kind)).index(this) + 1
+        return self._order(queue, weight_class(this.kind)).index(this) + 1
 
     def wait(self, run_id: str, timeout: float) -> Run:
         """The run once it has ended, or as it is after `timeout` seconds."""
@@ -171,6 +176,23 @@ class JobManager:
         if self._closing.is_set():
             raise InvalidInput("The server is being stopped and takes no more jobs.")
 
+    def _require_room(self, session: str | None) -> None:
+        waiting = self.store.leases.queued(self.owner.owner_id)
+        if len(waiting) >= MAX_WAITING:
+            raise InvalidInput(
+                f"{MAX_WAITING} jobs are waiting on this server already, from all visitors together; let some "
+                "finish or cancel them first."
+            )
+        if sum(job.session == session for job in waiting) >= MAX_QUEUED:
+            raise InvalidInput(f"You have {MAX_QUEUED} jobs waiting; let some finish or cancel them first.")
+
+    def _tidy(self) -> None:
+        """Put away what killed processes and deleted runs left; a store that is damaged is left as it is."""
+        try:
+            self.store.sweep()
+        except CoreError as error:
+            logging.getLogger(__name__).warning("nothing was put away: %s", error)
+
     def _dispatch(self) -> None:
         while not self._closing.is_set():
             try:
@@ -192,9 +214,9 @@ class JobManager:
                 if run_id in running:
                     running[run_id].stop(RunState.CANCELLED)
         queue = self.store.leases.queued(self.owner.owner_id)
-        for training in (True, False):
-            if not any(supervisor.is_training == training for supervisor in running.values()):
-                self._start_next(self._order(queue, training))
+        for weight in WEIGHT_CLASSES:
+            if not any(supervisor.weight_class == weight for supervisor in running.values()):
+                self._start_next(self._order(queue, weight))
         now = time.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + _BEAT_SECONDS
@@ -202,10 +224,10 @@ class JobManager:
                 self.store.leases.beat(self.owner)
             self._interrupt_dead()
 
-    def _order(self, queue: list[Waiting], training: bool) -> list[Waiting]:
+    def _order(self, queue: list[Waiting], weight: str) -> list[Waiting]:
         with self._lock:
             served = list(self._served)
-        return fair_order([job for job in queue if is_training(job.kind) == training], served)
+        return fair_order([job for job in queue if weight_class(job.kind) == weight], served)
 
     def _start_next(self, order: list[Waiting]) -> None:
         for job in order:
