@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from core.datasets.base import Dataset
+from core.networks.calibration import recalibrate
 from core.networks.masks import Masks, hold
 from core.seeding import torch_seed
-from core.training.alone import recalibrate
 from core.training.config import TrainingConfig
 from core.training.plain import PlainStep, fit
 

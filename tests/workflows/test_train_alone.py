@@ -17,7 +17,8 @@ from core.library import alone, supernets
 from core.library.alone import KIND, SUMMARY_FILE, describe_alone, list_alone, load_alone, net_file
 from core.library.library import Library
 from core.library.trainings import training_of
-from core.networks.chain import blocks_of, load_net
+from core.networks.chain import blocks_of
+from core.networks.file import load_net
 from core.records import RunState
 from core.store import MemoryLedger, RunStore
 from core.training.config import TrainingConfig

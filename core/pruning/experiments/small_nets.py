@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.datasets.base import Dataset, Split
+from core.networks.answers import outputs
 from core.training import plain
 from core.training.config import TrainingConfig
 from core.training.plain import PlainStep
@@ -89,7 +90,6 @@ def fit(net: nn.Module, dataset: Dataset, config: TrainingConfig, order_seed: in
     return [float(np.mean(steps)) for steps in losses.values()]
 
 
-@torch.no_grad()
 def loss_on(net: nn.Module, split: Split) -> float:
     """Mean cross-entropy on all images of a split."""
-    return float(F.cross_entropy(net(torch.from_numpy(split.x)), torch.from_numpy(split.y)))
+    return float(F.cross_entropy(outputs(net, split.x), torch.from_numpy(split.y)))
