@@ -42,7 +42,17 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
 
-now = View(entry.supernet_id, run_id, x.name, y.name, "", more.log_x, more.log_y, limits, more.pruned_of)
+now = View(
+    supernet=entry.supernet_id,
+    run=run_id,
+    x=x.name,
+    y=y.name,
+    sid="",
+    log_x=more.log_x,
+    log_y=more.log_y,
+    constraints=limits,
+    pruned=more.pruned_of,
+)
 front = resources.front(revision, (x.name, y.name), limits, table)
 if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")

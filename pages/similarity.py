@@ -59,8 +59,17 @@ with right, st.container(key="similarity-card"):
 
 others = tuple(m for m in models if m not in (a, b))
 view = Compared(
-    a, b, tuple(dict.fromkeys((a, b, *others))), *cell, settings.pooling, settings.inside, settings.probe,
-    view_state.samples(), settings.measure, changed_config(settings.measure, settings.config), panels.open_tab(),
-)  # fmt: skip
+    a,
+    b,
+    tuple(dict.fromkeys((a, b, *others))),
+    *cell,
+    settings.pooling,
+    settings.inside,
+    settings.probe,
+    view_state.samples(),
+    settings.measure,
+    changed_config(settings.measure, settings.config),
+    panels.open_tab(),
+)
 panels.draw(view, left_model, right_model, comparison)
 share(view_state.publish(view))

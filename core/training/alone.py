@@ -35,7 +35,7 @@ from core.training.loop import diverged, make_optimizer
 from core.training.plain_epochs import train_epoch
 
 if TYPE_CHECKING:
-    from core.store import Ledger
+    from core.ledger import Ledger
 
 _YIELD_SECONDS = 0.2
 _MOST_VALIDATION = 1000

@@ -31,7 +31,7 @@ from core.training.strategies import STRATEGIES, Phase, Strategy, Target
 from core.training.strategies.base import epochs_of
 
 if TYPE_CHECKING:
-    from core.store import Ledger
+    from core.ledger import Ledger
 
 _YIELD_SECONDS = 0.2
 _RANDOM_SHOWN = 4
