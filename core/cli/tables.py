@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +23,11 @@ from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
 
-if TYPE_CHECKING:
-    pass
-
 _REGISTRIES = (
     "core.datasets.base",
     "core.supernets.families",
     "core.training.strategies",
+    "core.training.losses",
     "core.search.base",
     "core.objectives.base",
     "core.export.base",
@@ -193,7 +191,7 @@ def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) ->
     Raises:
         InvalidInput: a flag belongs to neither.
     """
-    from core.training.loop import TrainingConfig
+    from core.training.config import TrainingConfig
     from core.training.strategies import STRATEGIES
 
     strategy = params["training"]["strategy"]
