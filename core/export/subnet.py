@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.datasets import Dataset
-from core.export.base import file_name
+from core.export.naming import file_name
 from core.networks.answers import BATCH, correct_on, outputs
 from core.networks.costs import count_parameters
 from core.records import Source

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from core.config import Plugin
+from core.pruning.criteria.base import prunable_weights
 from core.records import Progress
 from core.registry import Registry
 
@@ -25,12 +26,10 @@ if TYPE_CHECKING:
     from core.datasets.base import Dataset
     from core.networks.cut import Kept
     from core.networks.masks import Masks
-    from core.tasks.base import Batch
     from core.training.config import TrainingConfig
 
 PRUNERS: Registry[Pruner] = Registry("pruner", "core.pruning.pruners", "PRUNERS")
 Removes = Literal["weights", "units", "blocks"]
-_BATCH = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,31 +101,14 @@ class Pruner(Plugin, ABC):
         """
 
 
-def judging_batch(task: PruningTask) -> Batch:
-    """A fixed draw of training samples to judge by; of a graph the whole, for its nodes are judged together."""
-    from core.datasets.base import Split
-    from core.networks.trees import rows_of
-    from core.seeding import stream
-    from core.tasks.base import task_of
-
-    train = task.dataset.train
-    rows = stream(task.seed, "pruning", "batch").permutation(len(train))[:_BATCH]
-    part = Split(rows_of(train.x, rows), train.y[rows], train.ids[rows])
-    return task_of(task.dataset).batch(task.dataset, part)
-
-
 def weight_count(net: nn.Module) -> int:
     """Convolution and linear weights of a network, biases and norms left out."""
-    from core.pruning.criteria.base import prunable_weights
-
     parameters = dict(net.named_parameters())
     return sum(parameters[name].numel() for name in prunable_weights(net))
 
 
 def sparsity_of(pruned: Pruned, parent: nn.Module) -> float:
     """Share of the parent's weights that are gone, cut out or masked."""
-    from core.pruning.criteria.base import prunable_weights
-
     net = pruned.compact()
     left = weight_count(net)
     if not pruned.kept:

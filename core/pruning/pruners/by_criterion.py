@@ -22,7 +22,8 @@ from core.pruning.criteria.base import (
     WeightCriterion,
     prunable_weights,
 )
-from core.pruning.pruners.base import Pruned, Pruner, PruningTask, judging_batch
+from core.pruning.judging import judging_batch
+from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.retraining import settle
 from core.pruning.unit_allocation import keep_units
 from core.records import Progress

@@ -16,7 +16,8 @@ from core.networks.blocks.base import known_kind
 from core.networks.calibration import recalibrate
 from core.networks.chain import fresh_like
 from core.pruning.criteria.base import CRITERIA, WeightCriterion, prunable_weights
-from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, judging_batch, weight_count
+from core.pruning.judging import judging_batch
+from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.pruning.retraining import train_masked
 from core.records import Progress
 
