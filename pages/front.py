@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.objectives.base import usual_pair
 from pages.ui import choosers, resources, state
 from pages.ui.address import View
 from pages.ui.captions import caption, table_of
@@ -28,17 +29,20 @@ if table is None or table.empty:
     st.stop()
 
 goals = choosers.measured_objectives(table)
-if len(goals) < 2:
+# What test data say is shown on the card and in the table, never chosen for.
+axes = [g for g in goals if g.for_choosing]
+usual = usual_pair(g.name for g in axes)
+if usual is None:
     st.info(
         "Only one objective was measured here, and a front needs two. Search with another one as well.",
         icon=":material/info:",
     )
     st.stop()
 with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
-    y = choosers.choose_axis("Up", "y", goals, view.y, "accuracy")
-    x = choosers.choose_axis("Across", "x", goals, view.x, "macs", taken=y.name)
+    y = choosers.choose_axis("Up", "y", axes, view.y, usual[0])
+    x = choosers.choose_axis("Across", "x", axes, view.x, usual[1], taken=y.name)
     with st.popover("Limits", icon=":material/tune:", key="limits"):
-        limits = choosers.choose_limits(revision, table, goals, view.constraints)
+        limits = choosers.choose_limits(revision, table, axes, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
 
@@ -61,8 +65,8 @@ with right, st.container(key="subnet-card"):
     values = shown.row(arch_id)
     subnet_card.headline(arch_id, values, x, y)
     subnet_card.diagram(entry, arch)
-    subnet_card.metrics(values, goals)
-    subnet_card.latency(entry, arch)
+    subnet_card.metrics(values, goals, shown.obtained(arch_id))
+    subnet_card.readings(entry, arch)
     subnet_card.download(entry, arch)
     neighbors, costs, choices = st.tabs(["Neighbors", "What a choice costs", "Choices"])
     with neighbors:

@@ -18,6 +18,7 @@ from core.library import supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
 from core.library.networks import Model, load_model, subnet_id
 from core.library.supernets import Keyed, SupernetEntry
+from core.objectives.base import FromCosts, names_of, usual_pair
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined
 
@@ -89,11 +90,12 @@ def members(entry: SupernetEntry, choice: MapChoice) -> list[str]:
 def _always(keyed: Keyed, sample: int, seed: int) -> tuple[str, ...]:
     entry = keyed.entry
     table = supernets.table(entry)
-    if table is None or not {"accuracy", "macs"} <= set(table.columns):
+    pair = None if table is None else usual_pair(table.columns)
+    if table is None or pair is None:
         return ()
     from core.library.fronts import front
 
-    on_front = front(table, ("macs", "accuracy")).members["arch_id"].tolist()
+    on_front = front(table, pair[::-1]).members["arch_id"].tolist()
     kept = np.linspace(0, len(on_front) - 1, min(len(on_front), MOST_OF_FRONT)).round().astype(int)
     rows = np.sort(stream(seed, "map", "sample").permutation(len(table))[:sample])
     ids = [on_front[i] for i in kept] + table["arch_id"].to_numpy()[rows].tolist()
@@ -220,7 +222,7 @@ def _option(entry: SupernetEntry, arch_id: str, choice: str) -> str:
 def _own_values(store: RunStore | None, found: Distances, column: str) -> dict[str, float]:
     """Values that networks trained alone do not share with the subnet of their architecture."""
     alone = {m for m in found.model_ids if m.startswith("alone:")}
-    if not alone or store is None or column in ("macs", "params", "size_bytes"):
+    if not alone or store is None or column in names_of(FromCosts):
         return {}
     from core.library.alone import list_alone
 

@@ -130,7 +130,7 @@ def load_model(store: RunStore | None, model_id: str) -> Model:
             return _models[key]
     net = _ORIGINS[info.origin][1](store, info, entry)
     rows = supernets.stage_rows(entry, entry.space.from_id(info.arch_id))
-    labels = info.stages or tuple(str(row["label"]) for row in rows)
+    labels = info.stages or tuple(row.label for row in rows)
     model = Model(info, net, labels, key, entry)
     with _lock:
         _models[key] = model

@@ -7,24 +7,24 @@ stage leaves room above and below, a skipped block leaves its frame empty.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
 from core.plots import style
+from core.supernets.stage_cost import StageCost
 from core.text import for_figure
 
-Row = Mapping[str, Any]
 _FILLS = {"stem": "#56B4E9", "head": "#009E73", "block": "#0072B2", "attention": "#CC79A7", "cell": "#E69F00"}
 _FRAME = "rgba(128,134,146,0.75)"
 
 
-def diagram_figure(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: str = "") -> go.Figure:
+def diagram_figure(
+    stages: Sequence[StageCost], whole: Sequence[StageCost] = (), *, title: str = ""
+) -> go.Figure:
     """Draw the stages of one subnet, with the supernet's outline behind.
 
     Args:
-        stages: of the subnet, in order; `label`, `group`, `kind`, `macs`, `params`, `output_shape`
-            (without the batch), `channels`, `detail`.
+        stages: of the subnet, in order.
         whole: the same of the largest subnet; places and frames come from it. Stages are matched by
             label. May be empty.
         title: one line above.
@@ -34,21 +34,21 @@ def diagram_figure(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: s
         resolution are written under each stage, the channels above.
     """
     frames = list(whole) or list(stages)
-    known = {row["label"] for row in frames}
-    frames += [row for row in stages if row["label"] not in known]
-    place = {row["label"]: index for index, row in enumerate(frames)}
+    known = {row.label for row in frames}
+    frames += [row for row in stages if row.label not in known]
+    place = {row.label: index for index, row in enumerate(frames)}
     tallest = max((_height(row) for row in [*frames, *stages]), default=1.0)
     figure = go.Figure()
     for row in frames:
         half = _height(row) / tallest / 2
-        at = place[row["label"]]
+        at = place[row.label]
         figure.add_shape(
             type="rect", x0=at - 0.36, x1=at + 0.36, y0=-half, y1=half, layer="below",
             line={"color": _FRAME, "width": 1.2, "dash": "dot"},
         )  # fmt: skip
     figure.add_bar(
         name="subnet",
-        x=[place[row["label"]] for row in stages],
+        x=[place[row.label] for row in stages],
         y=[_height(row) / tallest for row in stages],
         base=[-_height(row) / tallest / 2 for row in stages],
         width=0.72,
@@ -69,53 +69,53 @@ def diagram_figure(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: s
     return figure
 
 
-def _height(row: Row) -> float:
+def _height(row: StageCost) -> float:
     # Square root: a stage with four times the channels still lets the small ones be seen.
-    return float(max(row["channels"], 1)) ** 0.5
+    return float(max(row.channels, 1)) ** 0.5
 
 
-def _fill(row: Row) -> str:
-    return _FILLS.get(str(row["kind"]), _FILLS["block"])
+def _fill(row: StageCost) -> str:
+    return _FILLS.get(row.kind, _FILLS["block"])
 
 
-def _resolution(row: Row) -> str:
-    shape = [int(v) for v in row["output_shape"]]
+def _resolution(row: StageCost) -> str:
+    shape = row.output_shape
     return "×".join(str(v) for v in shape[1:]) if len(shape) > 1 else ""
 
 
-def _hover(row: Row) -> str:
-    shape = "×".join(str(int(v)) for v in row["output_shape"])
+def _hover(row: StageCost) -> str:
+    shape = "×".join(str(side) for side in row.output_shape)
     parts = [
-        f"<b>{for_figure(row['label'])}</b>",
+        f"<b>{for_figure(row.label)}</b>",
         f"output {shape}",
-        f"{int(row['macs']):,} MACs",
-        f"{int(row['params']):,} parameters",
+        f"{row.macs:,} MACs",
+        f"{row.params:,} parameters",
     ]
-    if row.get("detail"):
+    if row.detail:
         parts.insert(1, for_figure(_detail(row)))
     return "<br>".join(parts)
 
 
-def _detail(row: Row) -> str:
-    detail = str(row.get("detail") or "")
+def _detail(row: StageCost) -> str:
+    detail = row.detail
     return f"kernel {detail[1:]}×{detail[1:]}" if detail[:1] == "k" and detail[1:].isdigit() else detail
 
 
-def _write(figure: go.Figure, stages: Sequence[Row], place: Mapping[str, int]) -> None:
+def _write(figure: go.Figure, stages: Sequence[StageCost], place: Mapping[str, int]) -> None:
     for row in stages:
-        at = place[row["label"]]
-        short = for_figure(row.get("detail") or "")
+        at = place[row.label]
+        short = for_figure(row.detail)
         figure.add_annotation(
-            x=at, y=0.53, text=str(int(row["channels"])), showarrow=False, yanchor="bottom", font={"size": 11}
+            x=at, y=0.53, text=str(row.channels), showarrow=False, yanchor="bottom", font={"size": 11}
         )
-        under = "<br>".join(part for part in (short, _resolution(row)) if part) or for_figure(row["kind"])
+        under = "<br>".join(part for part in (short, _resolution(row)) if part) or for_figure(row.kind)
         figure.add_annotation(x=at, y=-0.54, text=under, showarrow=False, yanchor="top", font={"size": 10})
 
 
-def _bracket(figure: go.Figure, frames: Sequence[Row], place: Mapping[str, int]) -> None:
+def _bracket(figure: go.Figure, frames: Sequence[StageCost], place: Mapping[str, int]) -> None:
     groups: dict[str, list[int]] = {}
     for row in frames:
-        groups.setdefault(str(row["group"]), []).append(place[row["label"]])
+        groups.setdefault(row.group, []).append(place[row.label])
     for group, spots in groups.items():
         first, last = min(spots), max(spots)
         figure.add_shape(
@@ -136,16 +136,16 @@ def _bracket(figure: go.Figure, frames: Sequence[Row], place: Mapping[str, int])
         )
 
 
-def contribution_rows(stages: Sequence[Row]) -> list[dict[str, str]]:
+def contribution_rows(stages: Sequence[StageCost]) -> list[dict[str, str]]:
     """The diagram's twin for readers of tables: one row of formatted texts per stage."""
     return [
         {
-            "stage": str(row["label"]),
-            "channels": str(int(row["channels"])),
+            "stage": row.label,
+            "channels": str(row.channels),
             "detail": _detail(row),
-            "output": "×".join(str(int(v)) for v in row["output_shape"]),
-            "MACs": style.format_count(row["macs"]),
-            "parameters": style.format_count(row["params"]),
+            "output": "×".join(str(side) for side in row.output_shape),
+            "MACs": style.format_count(row.macs),
+            "parameters": style.format_count(row.params),
         }
         for row in stages
     ]

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig
@@ -32,6 +33,7 @@ from core.library.trainings import training_of
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
+from core.seeding import stream
 from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -344,15 +346,16 @@ def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
 
 def _time(work: _Work) -> Iterator[float]:
     """Latency of the parent and of every network that became smaller; unstructured sparsity saves no time here."""
-    from core.evaluation.latency import measure_latency
     from core.export.tracing import onnx_bytes
+    from core.objectives.latency_ms import measure_latency
 
     rows = [r for r in work.summary["models"] if r["index"] == PARENT or r["removes"] in ("units", "blocks")]
     models = []
     for done, row in enumerate(rows):
         models.append(onnx_bytes(_compact_of(work, row["index"]), work.task.dataset.input_shape))
         yield 0.6 * (done + 1) / len(rows)
-    found = measure_latency(models, work.task.dataset.input_shape)
+    sample = stream(0, "latency").random((1, *work.task.dataset.input_shape), np.float32)
+    found = measure_latency(models, [sample])
     for row, ms, spread in zip(rows, found.ms.tolist(), found.spread.tolist(), strict=True):
         row["numbers"] |= {"latency_ms": ms, "latency_spread": spread}
     work.summary["latency_noisy"] = found.noisy

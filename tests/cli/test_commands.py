@@ -199,4 +199,4 @@ def test_latency_can_be_searched_on(run) -> None:
         )
     )
     assert (found["latency_ms"] > 0).all()
-    assert set(found["source"]) <= {"measured", "measured (noisy latency)"}
+    assert set(found["source"]) <= {"measured", "measured: accuracy; measured (noisy): latency_ms"}

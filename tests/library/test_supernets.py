@@ -10,6 +10,7 @@ import pytest
 from core.errors import InvalidInput, NotFound
 from core.library import supernets
 from core.library.evaluate_subnet import evaluate_subnet
+from core.library.tables import dump_table, parse_table
 from core.store import RunStore
 
 
@@ -27,8 +28,8 @@ def test_stage_rows_need_no_weights_and_add_up(digits_entry) -> None:
     for arch_id in table["arch_id"].iloc[::7]:
         rows = supernets.stage_rows(digits_entry, digits_entry.space.from_id(arch_id))
         here = table.set_index("arch_id").loc[arch_id]
-        assert sum(r["macs"] for r in rows) == here["macs"]
-        assert sum(r["params"] for r in rows) == here["params"]
+        assert sum(r.macs for r in rows) == here["macs"]
+        assert sum(r.params for r in rows) == here["params"]
 
 
 def test_one_subnet_measured_alone_equals_its_row(digits_entry) -> None:
@@ -81,10 +82,10 @@ def test_a_table_of_another_space_is_refused(digits_entry) -> None:
     from core.spaces import Choice, SearchSpace
 
     other = SearchSpace([Choice("a", (1, 2)), Choice("b", (1, 2))])
-    data = supernets.dump_table(other, rows, {"accuracy": np.zeros(3)})
+    data = dump_table(other, rows, {"accuracy": np.zeros(3)})
     for broken in (data, b"not parquet", b""):
         with pytest.raises(InvalidInput, match="table"):
-            supernets.parse_table(broken, digits_entry.space)
+            parse_table(broken, digits_entry.space)
 
 
 def test_changed_data_are_noticed(digits_entry) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from core.jobs import JobManager
-from core.records import RunState
+from core.records import Measurement, RunState
 from core.store import Ledger, RunStore
 
 PARTS = ("measurements", "metrics", "artifacts", "checkpoint")
@@ -107,7 +107,7 @@ def fingerprint(ledger: Ledger, parts: Sequence[str] = PARTS) -> str:
     """SHA-256 of what a run has produced, without what a clock decides."""
     content: dict[str, Any] = {
         "measurements": lambda: [
-            (step, list(m.arch), _untimed(m.values), m.source) for step, m in ledger.measurements()
+            (step, list(m.arch), _untimed(m.values), _told(m)) for step, m in ledger.measurements()
         ],
         "metrics": lambda: [_untimed(row) for row in ledger.metrics()],
         "artifacts": lambda: [(artifact.name, artifact.sha256) for artifact in ledger.artifacts()],
@@ -175,7 +175,11 @@ def _kill_at(manager: JobManager, run_id: str, delay: float) -> int:
 
 def _seen(store: RunStore, run_id: str) -> list[Any]:
     """All that a reader of the store can see of a run's growing record."""
-    return [(step, m.arch, dict(m.values), m.source) for step, m in store.ledger(run_id).measurements()]
+    return [(step, m.arch, dict(m.values), _told(m)) for step, m in store.ledger(run_id).measurements()]
+
+
+def _told(measurement: Measurement) -> dict[str, str]:
+    return {name: str(how) for name, how in measurement.obtained.items()}
 
 
 def _until(condition: Callable[[], Any], seconds: float) -> Any:

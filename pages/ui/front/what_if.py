@@ -11,12 +11,13 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import fronts as front_view
-from core.library.evaluate_subnet import QUICK, evaluate_subnet
+from core.library.evaluate_subnet import evaluate_subnet
+from core.library.evaluations import obtained_by_row
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.plots.style import format_count, format_value
-from core.records import Objective
+from core.records import Objective, Obtained, Source
 from core.spaces import Arch
 from core.text import display_name, for_markdown
 from pages.ui import resources, state
@@ -63,6 +64,11 @@ class Shown:
         at = self.at[arch_id]
         return {goal.name: float(self.table[goal.name].iat[at]) for goal in self.goals}
 
+    def obtained(self, arch_id: str) -> Mapping[str, Obtained]:
+        """How the values of a subnet of the table were obtained."""
+        names = [goal.name for goal in self.goals]
+        return obtained_by_row(self.table, names, Obtained(Source.MEASURED))(self.at[arch_id])
+
     def values(self, arch: Arch) -> Mapping[str, float]:
         """Objective values of any subnet: from the table, else measured now.
 
@@ -75,7 +81,7 @@ class Shown:
 
 @st.cache_resource(show_spinner="Measuring this subnet…", max_entries=512)
 def _measured(sha256: str, arch: Arch, _entry: SupernetEntry) -> Mapping[str, float]:
-    return dict(evaluate_subnet(_entry, arch, QUICK).values)
+    return dict(evaluate_subnet(_entry, arch).values)
 
 
 def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | None:
@@ -249,7 +255,7 @@ def _described(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
     if not shown.holds(arch_id):
         return display_name(arch_id)
     values, (x, y) = shown.row(arch_id), (objective(n) for n in names[:2])
-    unit = f" {x.label}" if x.unit in ("MACs", "") else ""
+    unit = "" if x.shown.symbol else f" {x.label}"
     return f"{format_value(values[y.name], y)} · {format_value(values[x.name], x)}{unit} · {arch_id}"
 
 
@@ -269,3 +275,5 @@ def facts(front: Front, x: Objective, y: Objective) -> None:
         help=f"Hypervolume {front.hypervolume:.4g}, against the reference point "
         f"{format_value(front.reference[0], x)}, {format_value(front.reference[1], y)}.",
     )
+    if front.left_out:
+        st.caption(front.left_out)

@@ -12,11 +12,10 @@ from core.library import model_map as maps
 from core.library import supernets
 from core.library.model_map import Distances, MapChoice
 from core.library.supernets import SupernetEntry
-from core.objectives.base import OBJECTIVES, objective
+from core.objectives.base import OBJECTIVES, all_names, objective
 from core.plots.finished import finished
 from core.plots.maps import model_map
-from core.plots.style import is_fraction
-from core.records import Run, RunState
+from core.records import SHARE, Run, RunState
 from core.text import display_name, for_markdown
 from core.workflows.map_models import RESULT_FILE, Request, read_map
 from pages.ui import resources
@@ -152,7 +151,7 @@ def _figure(
     _points: np.ndarray,
 ) -> go.Figure:
     values = maps.colors(resources.store_or_none(), _entry, _found, column)
-    percent = column in OBJECTIVES.names() and is_fraction(objective(column))
+    percent = column in OBJECTIVES.names() and objective(column).shown == SHARE
     return finished(
         model_map(
             _points,
@@ -169,9 +168,7 @@ def _figure(
 
 def _columns(entry: SupernetEntry) -> list[str]:
     table = supernets.table(entry)
-    known = [
-        n for n in ("accuracy", "test_accuracy", "macs", "params", "loss") if table is not None and n in table
-    ]
+    known = [n for n in all_names() if table is not None and n in table]
     return known + list(entry.space.names)
 
 
