@@ -329,6 +329,17 @@ def check() -> None:
     raise typer.Exit(1 if findings else 0)
 
 
+@app.command("empty-trash")
+def empty_trash(
+    older_than: Annotated[
+        int, typer.Option(min=0, help="Keep what was put there in the last so many days.")
+    ] = 0,
+) -> None:
+    """Delete what the trash of the home holds: files that no run or supernet named any more."""
+    n_files, n_bytes = open_store().empty_trash(older_than)
+    print(f"{n_files} files deleted, {n_bytes / 1e6:.1f} MB freed.")
+
+
 @app.command()
 def runs() -> None:
     """The recorded runs, newest last."""

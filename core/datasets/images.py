@@ -39,7 +39,7 @@ class Images(FractionSource):
             "",
             pattern=r"^([0-9a-f]{64})?$",
             description="Id of a kept upload.",
-            json_schema_extra={"form": False},
+            json_schema_extra={"form": False, "by_content": True},
         )
         path: str = Field(
             "", max_length=4096, description="A .zip or .npz file.", json_schema_extra={"form": False}
@@ -121,7 +121,7 @@ def keep_upload(data: bytes, **config: Any) -> str:
     upload_id = hashlib.sha256(data).hexdigest()
     target = _upload_path(upload_id)
     if not target.exists():
-        write_whole(target, lambda file: file.write(data))
+        write_whole(target, lambda file: file.write(data), private=True)
     return upload_id
 
 

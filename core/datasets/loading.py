@@ -125,8 +125,13 @@ def save_arrays(target: Path, **arrays: NDArray[Any]) -> None:
     write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
-def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a temporary file beside `target`, make it durable, then rename it.
+def write_whole(target: Path, write: Callable[[IO[bytes]], object], *, private: bool = False) -> None:
+    """Let `write` fill a temporary file beside `target`, make it durable, then rename it durably.
+
+    Args:
+        target: the file.
+        write: called with the temporary file.
+        private: readable for this user alone.
 
     Raises:
         StorageFailed: the disk refused the file; an older one is intact.
@@ -139,8 +144,9 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(handle)
-            Path(temporary).chmod(0o644)
+            Path(temporary).chmod(0o600 if private else 0o644)
             Path(temporary).replace(target)
+            _sync_folder(target.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -148,6 +154,16 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise StorageFailed(
             f"{target} could not be written ({error.strerror}); nothing was changed."
         ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut; Windows cannot open folders, and journals renames itself."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _silent(fraction: float, message: str) -> None:

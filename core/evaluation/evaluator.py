@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
+from core.networks.trees import joined, map_leaves, rows_of
 from core.objectives.base import OBJECTIVES, FromCosts, FromFiles, FromOutputs, method, names_of, objective
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.tasks.base import EvaluationData, Task
-from core.tasks.trees import joined, map_leaves, rows_of
 
 # Outputs of this many subnets are reduced together: enough to hide the overhead, small in memory.
 _REDUCE_TOGETHER = 16

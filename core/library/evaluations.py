@@ -107,31 +107,36 @@ def as_table(space: SearchSpace, measured: Sequence[tuple[int, Measurement]]) ->
     return pd.DataFrame(list(rows.values()), columns=None if rows else ["arch_id", *space.names])
 
 
-def obtained_by_row(
-    table: pd.DataFrame, names: Sequence[str], usual: Obtained
-) -> Callable[[int], Mapping[str, Obtained]]:
-    """How the values of a row of a complete table were obtained.
+def obtained_at(
+    table: pd.DataFrame, row: int, names: Sequence[str], usual: Obtained
+) -> Mapping[str, Obtained]:
+    """How the values of one row of a table were obtained.
 
     Args:
-        table: of the library.
+        table: of the library, or of `as_table`.
+        row: position of the row.
         names: objectives.
         usual: what holds for measured objectives of which the table says nothing.
     """
     known = dict.fromkeys(names, usual) | dict.fromkeys(names_of(FromCosts, names), _COUNTED)
-    told = {
-        name: table[source_column(name)].map(Obtained.parse).tolist()
-        for name in names
-        if source_column(name) in table
-    }
-    if not told:
-        return lambda row: known
-    return lambda row: known | {name: column[row] for name, column in told.items()}
+    told = [name for name in names if source_column(name) in table]
+    return known | {name: Obtained.parse(str(table[source_column(name)].iat[row])) for name in told}
+
+
+def obtained_by_row(
+    table: pd.DataFrame, names: Sequence[str], usual: Obtained
+) -> Callable[[int], Mapping[str, Obtained]]:
+    """`obtained_at` of any row of a table that most rows of will be asked for."""
+    if any(source_column(name) in table for name in names):
+        return lambda row: obtained_at(table, row, names, usual)
+    same = obtained_at(table, 0, names, usual)
+    return lambda row: same
 
 
 def measurements_of(
     space: SearchSpace, table: pd.DataFrame, names: Sequence[str], usual: Obtained
 ) -> list[Measurement]:
-    """The rows of a complete table as measurements; `usual` as in `obtained_by_row`."""
+    """The rows of a complete table as measurements; `usual` as in `obtained_at`."""
     how = obtained_by_row(table, names, usual)
     values = table[list(names)].to_numpy(float).tolist()
     return [

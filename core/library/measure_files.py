@@ -45,7 +45,7 @@ def measure_files(
 def _sample(entry: SupernetEntry) -> list[NDArray[np.float32]]:
     import torch
 
-    from core.tasks.trees import leaves
+    from core.networks.trees import leaves
 
     supernet = supernets.load(entry)
     inputs = supernet.task.random_inputs(supernet.config, 1, torch.Generator().manual_seed(0))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import InvalidInput, NotFound
+from core.errors import CoreError, InvalidInput, NotFound
 from core.evaluation.costs import CostTable, NotCounted
 from core.library.tables import parse_table
 from core.objectives.base import FromCosts, method, names_of
@@ -25,6 +25,7 @@ from core.records import RunState
 from core.seeding import stream
 from core.settings import ASSETS
 from core.spaces import Arch, SearchSpace
+from core.supernets.cards import Card, read_card
 from core.supernets.headers import described_space, peek_supernet
 from core.supernets.stage_cost import StageCost
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 SUPERNET_FILE = "supernet.safetensors"
 TABLE_FILE = "table.parquet"
 CARD_FILE = "card.json"
+_MOST_SHOWN = 20_000
+"""Characters of a card that a page sends to a browser."""
 _REFERENCE_DRAWS = 4096
 
 
@@ -66,10 +69,15 @@ class SupernetEntry:
     costs: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     table_sha256: str = ""
 
+    @cached_property
+    def card(self) -> Card:
+        return read_card(self.header["card"])
+
     @property
-    def card(self) -> Mapping[str, Any]:
-        card: Mapping[str, Any] = self.header["card"]
-        return card
+    def shown_card(self) -> dict[str, Any]:
+        """The card for a screen: as it was written, or only its known fields if it is very long."""
+        raw: dict[str, Any] = self.header["card"]
+        return raw if len(json.dumps(raw)) <= _MOST_SHOWN else self.card.model_dump(mode="json")
 
     @property
     def family(self) -> str:
@@ -97,6 +105,21 @@ class SupernetEntry:
         return f"{self.sha256[:16]}-{self.table_sha256[:16]}"
 
 
+@dataclass(frozen=True)
+class DamagedSupernet:
+    """A supernet whose file is missing or has changed: shown as such, and in nobody's way.
+
+    Attributes:
+        supernet_id, title, origin: as of a `SupernetEntry`.
+        sentence: what happened.
+    """
+
+    supernet_id: str
+    title: str
+    origin: str
+    sentence: str
+
+
 # --- finding ------------------------------------------------------------------------------------
 
 
@@ -107,7 +130,14 @@ def entries(store: RunStore | None = None) -> list[SupernetEntry]:
         for folder in sorted((ASSETS / "supernets").glob("*"))
         if (folder / CARD_FILE).is_file()
     ]
-    return found + (_own(store) if store is not None else [])
+    own = _own(store) if store is not None else []
+    return found + [entry for entry in own if isinstance(entry, SupernetEntry)]
+
+
+def damaged(store: RunStore | None) -> list[DamagedSupernet]:
+    """What `entries` leaves out because it cannot be read."""
+    own = _own(store) if store is not None else []
+    return [entry for entry in own if isinstance(entry, DamagedSupernet)]
 
 
 def find(store: RunStore | None, supernet_id: str) -> SupernetEntry:
@@ -172,22 +202,31 @@ def _shipped(folder: Path) -> SupernetEntry:
     return _shipped_at(folder, (folder / CARD_FILE).stat().st_mtime)
 
 
-def _own(store: RunStore) -> list[SupernetEntry]:
+def _own(store: RunStore) -> list[SupernetEntry | DamagedSupernet]:
+    """What was trained or uploaded here, newest first; what is damaged stands for itself alone."""
     tables = _tables(store)
-    found: list[tuple[float, SupernetEntry]] = []
+    found: list[tuple[float, SupernetEntry | DamagedSupernet]] = []
     for run in store.list_runs(state=RunState.DONE, kind="train_supernet"):
-        ledger = store.ledger(run.run_id)
-        for artifact in ledger.artifacts():
-            if artifact.name == SUPERNET_FILE:
+        try:
+            kept = [
+                artifact
+                for artifact in store.ledger(run.run_id).artifacts()
+                if artifact.name == SUPERNET_FILE
+            ]
+            for artifact in kept:
                 read = _artifact_reader(store, run.run_id, SUPERNET_FILE)
-                found.append(
-                    (run.created, _own_entry(run.run_id, run.title, "trained", artifact.sha256, read, tables))
-                )
-    for kept in store.list_supernets():
-        read = _upload_reader(store, kept.supernet_id)
-        found.append(
-            (kept.created, _own_entry(kept.supernet_id, kept.name, "uploaded", kept.sha256, read, tables))
-        )
+                entry = _own_entry(run.run_id, run.title, "trained", artifact.sha256, read, tables)
+                found.append((run.created, entry))
+        except CoreError as error:
+            found.append((run.created, DamagedSupernet(run.run_id, run.title, "trained", str(error))))
+    for upload in store.list_supernets():
+        supernet_id, title = upload.supernet_id, upload.name
+        try:
+            read = _upload_reader(store, supernet_id)
+            entry = _own_entry(supernet_id, title, "uploaded", upload.sha256, read, tables)
+            found.append((upload.created, entry))
+        except CoreError as error:
+            found.append((upload.created, DamagedSupernet(supernet_id, title, "uploaded", str(error))))
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
 
 
@@ -210,16 +249,22 @@ def _header(sha256: str, read: Callable[[], bytes]) -> Mapping[str, Any]:
     return _headers[sha256]
 
 
+_intact: set[str] = set()
+"""Tables that were whole when they were first read."""
+
+
 def _tables(store: RunStore) -> dict[str, tuple[str, Callable[[], bytes]]]:
     """Complete tables by supernet id; the newest wins."""
     found: dict[str, tuple[str, Callable[[], bytes]]] = {}
     for run in sorted(store.list_runs(state=RunState.DONE, kind="evaluate_table"), key=lambda r: r.created):
-        for artifact in store.ledger(run.run_id).artifacts():
-            if artifact.name == TABLE_FILE:
-                found[str(run.params["supernet"])] = (
-                    artifact.sha256,
-                    _artifact_reader(store, run.run_id, TABLE_FILE),
-                )
+        with suppress(CoreError):  # a damaged table is as if it had not been measured
+            for artifact in store.ledger(run.run_id).artifacts():
+                if artifact.name == TABLE_FILE:
+                    read = _artifact_reader(store, run.run_id, TABLE_FILE)
+                    if artifact.sha256 not in _intact:
+                        read()
+                        _intact.add(artifact.sha256)
+                    found[str(run.params["supernet"])] = (artifact.sha256, read)
     return found
 
 
@@ -335,15 +380,16 @@ def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | No
         InvalidInput: the data found here are not the data it was trained on, or the card names none.
     """
     from core.datasets import load_dataset
+    from core.datasets.foreign import foreign_settings, own_settings
 
-    data = entry.card.get("data")
-    if not isinstance(data, Mapping) or not data.get("name"):
+    data = entry.card.data
+    if data is None:
         raise InvalidInput("The supernet's card does not say which data it was trained on.")
-    loaded = load_dataset(
-        str(data["name"]), seed=int(data.get("seed", 0)), on_progress=on_progress, **data.get("config", {})
-    )
-    known = data.get("fingerprint")
-    if known and known != loaded.fingerprint:
+    # A file on the command line is named by the person whose files they are; an upload is not.
+    judged = foreign_settings if entry.origin == "uploaded" else own_settings
+    config = judged(data.name, data.config)
+    loaded = load_dataset(data.name, seed=data.seed, on_progress=on_progress, **config)
+    if data.fingerprint and data.fingerprint != loaded.fingerprint:
         raise InvalidInput(
             "The data set found here differs from the one this supernet was trained on; its numbers would not compare."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,8 +15,7 @@ OF_THE_SUPERNET = ("strategy", "strategy_config", "seed")
 
 def training_of(entry: SupernetEntry, **changes: Any) -> tuple[TrainingConfig, bool]:
     """How the supernet itself was trained, with these settings changed; and whether its card said so."""
-    kept = entry.card.get("training")
-    plain = {n: v for n, v in kept.items() if n not in OF_THE_SUPERNET} if isinstance(kept, Mapping) else {}
+    plain = {n: v for n, v in entry.card.training.items() if n not in OF_THE_SUPERNET}
     try:
         return TrainingConfig.model_validate(plain | changes), bool(plain)
     except ValidationError:

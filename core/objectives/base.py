@@ -227,8 +227,8 @@ def quick_names() -> list[str]:
 
 def choosable_names(among: Iterable[str] | None = None) -> list[str]:
     """Objectives that may be chosen for, the usual ones first."""
-    wanted = all_names() if among is None else [name for name in all_names() if name in set(among)]
-    return [name for name in wanted if OBJECTIVES.get(name).for_choosing]
+    known = None if among is None else set(among)
+    return [n for n in all_names() if OBJECTIVES.get(n).for_choosing and (known is None or n in known)]
 
 
 def usual_pair(among: Iterable[str] | None = None) -> tuple[str, str] | None:

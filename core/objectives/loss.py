@@ -27,7 +27,7 @@ class Loss(FromOutputs):
     place = 60
 
     def values(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.float64]:
-        from core.tasks.trees import map_leaves, n_rows
+        from core.networks.trees import map_leaves, n_rows
 
         subnets = n_rows(outputs)
         losses = task.losses(map_leaves(lambda leaf: leaf.flatten(0, 1), outputs), targets.repeat(subnets))

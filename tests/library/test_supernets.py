@@ -91,7 +91,7 @@ def test_a_table_of_another_space_is_refused(digits_entry) -> None:
 def test_changed_data_are_noticed(digits_entry) -> None:
     header = {
         **digits_entry.header,
-        "card": {**digits_entry.card, "data": {"name": "digits", "seed": 0, "fingerprint": "x"}},
+        "card": {**digits_entry.header["card"], "data": {"name": "digits", "seed": 0, "fingerprint": "x"}},
     }
     with pytest.raises(InvalidInput, match="differs"):
         supernets.dataset(dataclasses.replace(digits_entry, header=header))
@@ -108,7 +108,7 @@ def test_a_packaged_supernet_is_found_by_the_library(digits_entry, tmp_path, mon
     assert (found.supernet_id, found.origin, found.sha256) == ("mine", "shipped", digits_entry.sha256)
     assert supernets.table(found).equals(supernets.table(digits_entry))
     # A cost table too large for the card is left out, not an obstacle.
-    monkeypatch.setattr("core.evaluation.costs._DENSE", 1)
+    monkeypatch.setattr("core.evaluation.costs._MOST_STORED", 1)
     package_supernet(digits_entry, digits_entry.read_table(), tmp_path / "supernets" / "mine")
     [again] = supernets.entries()
     assert again.costs is None

@@ -17,7 +17,8 @@ from core.library import alone, supernets
 from core.library.alone import KIND, SUMMARY_FILE, describe_alone, list_alone, load_alone, net_file
 from core.library.library import Library
 from core.library.trainings import training_of
-from core.networks.chain import blocks_of, load_net
+from core.networks.chain import blocks_of
+from core.networks.file import load_net
 from core.records import RunState
 from core.store import MemoryLedger, RunStore
 from core.training.config import TrainingConfig
@@ -138,7 +139,7 @@ def test_requests_out_of_bounds_are_refused(digits_entry: supernets.SupernetEntr
 def test_settings_are_those_of_the_supernet_unless_changed() -> None:
     entry = supernets.find(None, "fashion-cnn")
     config, from_card = training_of(entry)
-    card = entry.card["training"]
+    card = entry.card.training
     for name in ("epochs", "learning_rate", "batch_size", "optimizer", "momentum", "shift", "flip", "clip"):
         assert getattr(config, name) == card[name]
     assert from_card
@@ -148,7 +149,10 @@ def test_settings_are_those_of_the_supernet_unless_changed() -> None:
 
 def test_a_card_that_says_nothing_usable_gives_the_defaults(digits_entry: supernets.SupernetEntry) -> None:
     assert training_of(digits_entry) == (TrainingConfig(), False)
-    header = {**digits_entry.header, "card": {**digits_entry.card, "training": {"batch_size": "many"}}}
+    header = {
+        **digits_entry.header,
+        "card": {**digits_entry.header["card"], "training": {"batch_size": "many"}},
+    }
     other = supernets.SupernetEntry("x", "x", "uploaded", "0" * 64, header, digits_entry.read)
     assert training_of(other, epochs=2) == (TrainingConfig(epochs=2), False)
 
