@@ -29,8 +29,9 @@ if table is None or table.empty:
     st.stop()
 
 goals = choosers.measured_objectives(table)
-# What test data say is on the card and in the table, never chosen for.
-axes = [g for g in goals if g.for_choosing]
+# What test data say is on the card and in the table, and offered for choosing only where a link asks for it.
+asked = {view.x, view.y, *(c.objective for c in view.constraints)}
+axes = [g for g in goals if g.for_choosing or g.name in asked]
 usual = usual_pair(g.name for g in axes)
 if usual is None:
     st.info(
@@ -45,6 +46,8 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
         limits = choosers.choose_limits(revision, table, axes, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
+if not (x.for_choosing and y.for_choosing):
+    st.caption("Test data show how good a subnet is; whoever chooses by them measures luck. Choose on validation data.")
 
 now = View(entry.supernet_id, run_id, x.name, y.name, "", more.log_x, more.log_y, limits, more.pruned_of)
 front = resources.front(revision, (x.name, y.name), limits, table)

@@ -109,7 +109,7 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes
     from core.library.tables import parse_table
 
     entry = find_supernet(supernet)
-    table, usual = (supernets.table(entry) if use_table else None), FROM_TABLE
+    table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     if processes != 1 or table is None or any(name not in table for name in wanted):
         params = {"supernet": absolute(supernet), "objectives": list(wanted), "processes": processes}
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")

@@ -10,8 +10,6 @@ import io
 import json
 import os
 import tempfile
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -19,17 +17,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import Cache
 from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, RawImages
 from core.datasets.splitting import channel_statistics, fingerprint, split_ids, take
 from core.errors import InvalidInput, StorageFailed
 from core.settings import settings
 
-_KEPT = 6
-"""Data sets kept in memory; the one used longest ago goes first."""
-
-_loaded: OrderedDict[str, Dataset] = OrderedDict()
-_reading: dict[str, threading.Lock] = {}
-_guard = threading.Lock()
+_loaded: Cache[Dataset] = Cache(6)
 
 
 def load_dataset(
@@ -55,23 +49,14 @@ def load_dataset(
     place = settings()
     fields = source.config.model_dump(mode="json")
     key = json.dumps([name, int(seed), fields, source.state(), str(place.home), str(place.data_folder)])
-    with _guard:
-        if key in _loaded:
-            _loaded.move_to_end(key)
-            return _loaded[key]
-        lock = _reading.setdefault(key, threading.Lock())
-    with lock:
-        with _guard:
-            if key in _loaded:
-                return _loaded[key]
+
+    def read() -> Dataset:
         report = on_progress or _silent
         dataset = assemble(source, source.read(report), seed=seed)
         report(1.0, f"{source.label} is ready.")
-        with _guard:
-            _loaded[key] = dataset
-            while len(_loaded) > _KEPT:
-                _loaded.popitem(last=False)
-    return dataset
+        return dataset
+
+    return _loaded.get(key, read)
 
 
 def assemble(source: DataSource, raw: RawImages, *, seed: int) -> Dataset:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from core.cache import kept
 from core.library import supernets
-from core.library.supernets import Keyed, SupernetEntry
+from core.library.supernets import SupernetEntry
 from core.objectives.base import FromFiles, Reading, method
 from core.spaces import Arch
 
@@ -33,12 +33,7 @@ def measure_files(
 
     heavy_imports()
     objective = method(name, FromFiles)
-    files = [
-        _exported(
-            Keyed(f"{entry.sha256}:{entry.space.arch_id(arch)}", entry), tuple(arch), objective.exporter
-        )
-        for arch in archs
-    ]
+    files = [_exported(entry, tuple(arch), objective.exporter) for arch in archs]
     return objective.measured(files, _sample(entry), on_progress)
 
 
@@ -52,12 +47,11 @@ def _sample(entry: SupernetEntry) -> list[NDArray[np.float32]]:
     return [leaf.numpy() for leaf in leaves(inputs)]
 
 
-@lru_cache(maxsize=256)
-def _exported(keyed: Keyed, arch: Arch, exporter: str) -> bytes:
+@kept(256, key=lambda entry, arch, exporter: (entry.sha256, arch, exporter))
+def _exported(entry: SupernetEntry, arch: Arch, exporter: str) -> bytes:
     from core.export.exporting import export_subnet
     from core.export.subnet import extract_subnet
 
-    entry = keyed.entry
     subnet = extract_subnet(
         supernets.load(entry), arch, supernets.dataset(entry), title=entry.title, splits=()
     )

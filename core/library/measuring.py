@@ -103,7 +103,7 @@ def _with_readings(
 
 def from_table(entry: SupernetEntry, names: Sequence[str]) -> Measure | None:
     """A function that looks numbers up in the complete table; None if it lacks one. Free of torch."""
-    table = supernets.table(entry)
+    table = supernets.table_with_counts(entry)
     if table is None or any(name not in table or table[name].isna().any() for name in names):
         return None
     space, columns = entry.space, {name: table[name].to_numpy(float) for name in names}

@@ -11,12 +11,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.cache import kept
 from core.errors import CoreError, InvalidInput, NotFound
 from core.evaluation.costs import CostTable, NotCounted
 from core.library.tables import parse_table
@@ -181,7 +182,7 @@ def from_bytes(
     return SupernetEntry(supernet_id or sha256[:32], title, origin, sha256, header, lambda: data)
 
 
-@lru_cache(maxsize=16)
+@kept(16, key=lambda folder, stamp: (folder, stamp))
 def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
     card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
     table = folder / TABLE_FILE
@@ -204,76 +205,76 @@ def _shipped(folder: Path) -> SupernetEntry:
 
 def _own(store: RunStore) -> list[SupernetEntry | DamagedSupernet]:
     """What was trained or uploaded here, newest first; what is damaged stands for itself alone."""
-    tables = _tables(store)
-    found: list[tuple[float, SupernetEntry | DamagedSupernet]] = []
-    for run in store.list_runs(state=RunState.DONE, kind="train_supernet"):
+    tables, files = _tables(store), store.kept.of_kind("train_supernet")
+    there = [
+        (run.created, run.run_id, run.title, "trained", files.get(run.run_id, {}).get(SUPERNET_FILE))
+        for run in store.list_runs(state=RunState.DONE, kind="train_supernet")
+    ]
+    there += [(u.created, u.supernet_id, u.name, "uploaded", u.sha256) for u in store.list_supernets()]
+    found: list[SupernetEntry | DamagedSupernet] = []
+    for _, supernet_id, title, origin, sha256 in sorted(there, key=lambda each: -each[0]):
+        if sha256 is None:
+            continue
         try:
-            kept = [
-                artifact
-                for artifact in store.ledger(run.run_id).artifacts()
-                if artifact.name == SUPERNET_FILE
-            ]
-            for artifact in kept:
-                read = _artifact_reader(store, run.run_id, SUPERNET_FILE)
-                entry = _own_entry(run.run_id, run.title, "trained", artifact.sha256, read, tables)
-                found.append((run.created, entry))
+            read = _reader(store, sha256)
+            found.append(_own_entry(supernet_id, title, origin, sha256, read, tables))
         except CoreError as error:
-            found.append((run.created, DamagedSupernet(run.run_id, run.title, "trained", str(error))))
-    for upload in store.list_supernets():
-        supernet_id, title = upload.supernet_id, upload.name
-        try:
-            read = _upload_reader(store, supernet_id)
-            entry = _own_entry(supernet_id, title, "uploaded", upload.sha256, read, tables)
-            found.append((upload.created, entry))
-        except CoreError as error:
-            found.append((upload.created, DamagedSupernet(supernet_id, title, "uploaded", str(error))))
-    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
-
-
-def _own_entry(
-    supernet_id: str, title: str, origin: str, sha256: str, read: Callable[[], bytes],
-    tables: Mapping[str, tuple[str, Callable[[], bytes]]],
-) -> SupernetEntry:  # fmt: skip
-    table_sha, read_table = tables.get(supernet_id, ("", None))
-    return SupernetEntry(
-        supernet_id, title, origin, sha256, _header(sha256, read), read, read_table, None, table_sha
-    )
-
-
-_headers: dict[str, Mapping[str, Any]] = {}
-
-
-def _header(sha256: str, read: Callable[[], bytes]) -> Mapping[str, Any]:
-    if sha256 not in _headers:
-        _headers[sha256] = peek_supernet(read())
-    return _headers[sha256]
-
-
-_intact: set[str] = set()
-"""Tables that were whole when they were first read."""
-
-
-def _tables(store: RunStore) -> dict[str, tuple[str, Callable[[], bytes]]]:
-    """Complete tables by supernet id; the newest wins."""
-    found: dict[str, tuple[str, Callable[[], bytes]]] = {}
-    for run in sorted(store.list_runs(state=RunState.DONE, kind="evaluate_table"), key=lambda r: r.created):
-        with suppress(CoreError):  # a damaged table is as if it had not been measured
-            for artifact in store.ledger(run.run_id).artifacts():
-                if artifact.name == TABLE_FILE:
-                    read = _artifact_reader(store, run.run_id, TABLE_FILE)
-                    if artifact.sha256 not in _intact:
-                        read()
-                        _intact.add(artifact.sha256)
-                    found[str(run.params["supernet"])] = (artifact.sha256, read)
+            found.append(DamagedSupernet(supernet_id, title, origin, str(error)))
     return found
 
 
-def _artifact_reader(store: RunStore, run_id: str, name: str) -> Callable[[], bytes]:
-    return lambda: store.ledger(run_id).artifact(name)
+_Read = Callable[[], bytes]
 
 
-def _upload_reader(store: RunStore, supernet_id: str) -> Callable[[], bytes]:
-    return lambda: store.supernet_path(supernet_id).read_bytes()
+def _own_entry(
+    supernet_id: str,
+    title: str,
+    origin: str,
+    sha256: str,
+    read: _Read,
+    tables: Mapping[str, tuple[str, _Read]],
+) -> SupernetEntry:
+    table_sha, read_table = tables.get(supernet_id, ("", None))
+    return SupernetEntry(
+        supernet_id=supernet_id,
+        title=title,
+        origin=origin,
+        sha256=sha256,
+        header=_header(sha256, read),
+        read=read,
+        read_table=read_table,
+        table_sha256=table_sha,
+    )
+
+
+@kept(1024, key=lambda sha256, read: sha256)
+def _header(sha256: str, read: Callable[[], bytes]) -> Mapping[str, Any]:
+    return peek_supernet(read())
+
+
+def _tables(store: RunStore) -> dict[str, tuple[str, _Read]]:
+    """Complete tables by supernet id; the newest wins."""
+    runs = store.list_runs(state=RunState.DONE, kind="evaluate_table")
+    files = store.kept.of_kind("evaluate_table") if runs else {}
+    found: dict[str, tuple[str, _Read]] = {}
+    for run in sorted(runs, key=lambda r: r.created):
+        sha256 = files.get(run.run_id, {}).get(TABLE_FILE)
+        if sha256 is not None:
+            with suppress(CoreError):  # a damaged table is as if it had not been measured
+                read = _reader(store, sha256)
+                _checked(sha256, read)
+                found[str(run.params["supernet"])] = (sha256, read)
+    return found
+
+
+@kept(1024, key=lambda sha256, read: sha256)
+def _checked(sha256: str, read: _Read) -> bool:
+    """Reads a file once; one that is damaged is tried again by whoever asks next."""
+    return bool(read())
+
+
+def _reader(store: RunStore, sha256: str) -> _Read:
+    return lambda: store.kept.content(sha256)
 
 
 # --- what is known of one -----------------------------------------------------------------------
@@ -285,51 +286,43 @@ def table(entry: SupernetEntry) -> pd.DataFrame | None:
     Columns: `arch_id`, one per choice (its option; the first option where the choice does not
     matter), then the objectives. The frame is shared: do not write into it.
     """
-    return None if entry.read_table is None else _read_table(Keyed(entry.revision, entry))
+    return None if entry.read_table is None else _read_table(entry)
 
 
-class Keyed:
-    """Hashable by key alone, so that a cache is keyed by file hashes and not by file contents."""
-
-    def __init__(self, key: str, entry: SupernetEntry) -> None:
-        self.key, self.entry = key, entry
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Keyed) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
+@kept(8, key=lambda entry: entry.revision)
+def _read_table(entry: SupernetEntry) -> pd.DataFrame:
+    assert entry.read_table is not None
+    return parse_table(entry.read_table(), entry.space)
 
 
-@lru_cache(maxsize=8)
-def _read_table(keyed: Keyed) -> pd.DataFrame:
-    assert keyed.entry.read_table is not None
-    entry = keyed.entry
-    frame = parse_table(keyed.entry.read_table(), entry.space)
-    # A table may be older than an objective; what is counted need not be measured again.
-    missing = [] if entry.costs is None else [n for n in names_of(FromCosts) if n not in frame]
+def table_with_counts(entry: SupernetEntry) -> pd.DataFrame | None:
+    """`table` with the counted objectives that are younger than it, where the card's cost table has them."""
+    return None if entry.read_table is None else _with_counts(entry, tuple(names_of(FromCosts)))
+
+
+@kept(8, key=lambda entry, names: (entry.revision, names))
+def _with_counts(entry: SupernetEntry, names: Sequence[str]) -> pd.DataFrame:
+    frame = _read_table(entry)
+    missing = [] if entry.costs is None else [name for name in names if name not in frame]
     rows = np.array([entry.space.from_id(i) for i in frame["arch_id"]] if missing else [], np.uint8)
+    columns = {}
     for name in missing:
         with suppress(NotCounted):
-            frame[name] = costs(entry).counted(method(name, FromCosts), rows).astype(float)
-    return frame
+            columns[name] = costs(entry).counted(method(name, FromCosts), rows).astype(float)
+    return frame.assign(**columns)
 
 
 def stage_rows(entry: SupernetEntry, arch: Sequence[int]) -> list[StageCost]:
     """Label, group, kind, counted quantities and shape of each stage of one subnet, in order."""
-    return _costs(Keyed(entry.sha256, entry)).stages(arch)
+    return costs(entry).stages(arch)
 
 
+@kept(8, key=lambda entry: entry.sha256)
 def costs(entry: SupernetEntry) -> CostTable:
     """Counted costs of every architecture; torch is loaded only if the card has no cost table."""
-    return _costs(Keyed(entry.sha256, entry))
-
-
-@lru_cache(maxsize=8)
-def _costs(keyed: Keyed) -> CostTable:
-    if keyed.entry.costs is not None:
-        return CostTable.from_json(keyed.entry.costs)
-    return _built_costs(keyed)
+    if entry.costs is not None:
+        return CostTable.from_json(entry.costs)
+    return _built_costs(entry)
 
 
 def counted(entry: SupernetEntry, rows: np.ndarray, name: str) -> np.ndarray:
@@ -343,33 +336,29 @@ def counted(entry: SupernetEntry, rows: np.ndarray, name: str) -> np.ndarray:
         return costs(entry).counted(objective, rows)
     except NotCounted:
         # The card's table may be older than the quantity.
-        return _built_costs(Keyed(entry.sha256, entry)).counted(objective, rows)
+        return _built_costs(entry).counted(objective, rows)
 
 
-@lru_cache(maxsize=8)
-def _built_costs(keyed: Keyed) -> CostTable:
+@kept(8, key=lambda entry: entry.sha256)
+def _built_costs(entry: SupernetEntry) -> CostTable:
     import torch
 
     from core.supernets.files import build
 
     with torch.device("meta"):
-        return CostTable.of(build(keyed.entry.family, keyed.entry.header["config"]))
+        return CostTable.of(build(entry.family, entry.header["config"]))
 
 
+@kept(4, key=lambda entry: entry.sha256)
 def load(entry: SupernetEntry) -> Supernet:
     """The supernet with its weights; shared and read-only. Loads torch.
 
     Raises:
         InvalidInput: the file is damaged or hostile.
     """
-    return _load(Keyed(entry.sha256, entry))
-
-
-@lru_cache(maxsize=4)
-def _load(keyed: Keyed) -> Supernet:
     from core.supernets.files import load_supernet
 
-    return load_supernet(keyed.entry.read())[0]
+    return load_supernet(entry.read())[0]
 
 
 def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | None = None) -> Dataset:

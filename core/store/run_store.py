@@ -27,6 +27,7 @@ from core.store.database import Database, absolute_url, reading_damaged_text
 from core.store.failures import plain_failures
 from core.store.files import Files
 from core.store.home import FOLDER, TRASH, folders, own_folder
+from core.store.kept import KeptFiles
 from core.store.leases import Leases, Owner
 from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
@@ -89,6 +90,7 @@ class RunStore:
         owns_home = folder == self.home / FOLDER and not self._blobs.is_elsewhere
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases = Leases(self._database)
+        self.kept = KeptFiles(self._files)
 
     def close(self) -> None:
         """Close the connections; files and rows stay."""

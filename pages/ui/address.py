@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.library.networks import is_model_id
+from core.library.network_id import is_network_id
 from core.objectives.base import OBJECTIVES, objective
 from core.pareto import Constraint
 
@@ -58,7 +58,7 @@ def parse(params: Mapping[str, str | Sequence[str]]) -> View:
         log_x=_FLAGS.get(_text(params, "logx")),
         log_y=_FLAGS.get(_text(params, "logy")),
         constraints=_constraints(_text(params, "limits"), known),
-        pruned=text if is_model_id(text := _text(params, "pruned")) else "",
+        pruned=text if is_network_id(text := _text(params, "pruned")) else "",
     )
 
 

@@ -50,8 +50,8 @@ def store() -> RunStore:
 def forget_everything_read() -> None:
     """As after a restart of the server."""
     st.cache_resource.clear()
-    library._headers.clear()
-    library._intact.clear()
+    library._header.cache.clear()
+    library._checked.cache.clear()
 
 
 def flip(table: str, column: str, key: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.library.fronts import Front
+from core.library.network_id import NetworkId
 from core.objectives.base import objective
 from core.plots.finished import finished
 from core.plots.front import front_figure
@@ -107,7 +108,7 @@ def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, 
 
 def _remember() -> None:
     picked = picked_id(st.session_state.get(KEY))
-    if picked.startswith("pruned:"):
+    if (which := NetworkId.find(picked)) and which.origin == "pruned":
         st.session_state[PICKED] = picked
     elif picked:
         st.session_state["sel_id"] = picked

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
+from core.library import evaluated
 from core.library.networks import ModelInfo, describe, subnet_id
 from core.library.pruned import KIND, PrunedModel, list_pruned, require_prunable
 from core.library.supernets import SupernetEntry
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
-from core.workflows import evaluate_pruned
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.pruning import start_form, table_view, view_state
@@ -108,7 +108,7 @@ def jobs(parent: ModelInfo) -> None:
 def _unfinished(parent: ModelInfo) -> list[str]:
     """Runs of this network that are active, and the newest of a kind if it was stopped: it can be resumed."""
     found = []
-    for kind, key in ((KIND, "model"), (evaluate_pruned.KIND, "parent")):
+    for kind, key in ((KIND, "model"), (evaluated.KIND, "parent")):
         mine = [r for r in all_runs([kind]) if r.params.get(key) == parent.model_id]
         found += [r.run_id for r in mine if not r.state.is_final]
         if mine and mine[0].state.is_resumable:

@@ -8,6 +8,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from core.errors import CoreError
+from core.library.experiments import KIND, ExperimentRecord
 from core.library.networks import ModelInfo
 from core.plots.experiments import experiment_curves
 from core.plots.finished import finished
@@ -15,7 +16,7 @@ from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.experiments import curves
-from core.workflows.prune_experiment import KIND, Request, read_experiment
+from core.workflows.prune_experiment import Request
 from pages.ui import resources
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
@@ -84,12 +85,13 @@ def _results(runs: list[Run], plugin: Any) -> None:
         if not run.state.is_final or run.state.is_resumable:
             job_row(run)
         try:
-            rows, verdict = read_experiment(resources.store().ledger(run_id))
+            record = ExperimentRecord.so_far(resources.store().ledger(run_id))
         except CoreError as error:
             st.warning(for_markdown(error, 600), icon=":material/warning:")
             return
-        if not rows:
+        if record is None:
             return
+        rows, verdict = record.rows, record.verdict
         st.plotly_chart(
             _figure(f"{run_id}-{len(rows)}", plugin.x_label, plugin.y_label, rows), key="experiment-curves", width="stretch",
             config={"displaylogo": False}, alt="Curves of the experiment, a line per condition, the spread of its seeds as a band.",

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.library import evaluated
 from core.library.benchmarks import ATTACKS, EPSILONS, benchmark_label
 from core.library.pruned import PrunedModel
 from core.plots.finished import finished
 from core.plots.pruning_table import TableData, evaluation_table
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView, Table, missing, table
-from core.workflows import evaluate_pruned
 from pages.ui.front.chart import picked_id
 from pages.ui.progress import submit
 from pages.ui.pruning import view_state
@@ -114,7 +114,7 @@ def _measure_missing(view: PruningView, models: Sequence[PrunedModel], severity:
                 "benchmarks": {"severities": [severity], "attacks": attacks},
             }
             title = f"Severity {severity} for {len(left)} networks"
-            if submit(evaluate_pruned.KIND, params, title=title, seed=0):
+            if submit(evaluated.KIND, params, title=title, seed=0):
                 st.rerun()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.library.benchmarks import CLEAN
-from core.library.networks import is_model_id
+from core.library.network_id import is_network_id
 from pages.ui import state
 
 _PREFIX = "pr-"
@@ -58,7 +58,7 @@ def parse(params: Mapping[str, str | Sequence[str]]) -> Asked:
         return (value if isinstance(value, str) else (str(value[-1]) if value else ""))[:_LONGEST]
 
     def model(key: str) -> str:
-        return found if is_model_id(found := text(key)) else ""
+        return found if is_network_id(found := text(key)) else ""
 
     severity = text("severity")
     return Asked(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.library.activations import ProbeChoice
-from core.library.networks import MOST_MODELS, ModelInfo, is_model_id
+from core.library.network_id import is_network_id
+from core.library.networks import MOST_MODELS, ModelInfo
 from core.networks.poolings import POOLINGS
 from core.similarity.base import MEASURES
 
@@ -72,7 +73,7 @@ class Asked:
 
 def parse(params: Mapping[str, str | Sequence[str]]) -> Asked:
     """The view that query parameters describe; what does not fit is left out."""
-    models = tuple(dict.fromkeys(m for m in _text(params, "models").split(",") if is_model_id(m)))[
+    models = tuple(dict.fromkeys(m for m in _text(params, "models").split(",") if is_network_id(m)))[
         :MOST_MODELS
     ]
     measure, pooling = _text(params, "measure"), _text(params, "pooling")
