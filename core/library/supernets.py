@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 SUPERNET_FILE = "supernet.safetensors"
 TABLE_FILE = "table.parquet"
 CARD_FILE = "card.json"
-_MOST_SHOWN = 20_000
-"""Characters of a card that a page sends to a browser."""
 _REFERENCE_DRAWS = 4096
 
 
@@ -73,12 +71,6 @@ class SupernetEntry:
     @cached_property
     def card(self) -> Card:
         return read_card(self.header["card"])
-
-    @property
-    def shown_card(self) -> dict[str, Any]:
-        """The card for a screen: as it was written, or only its known fields if it is very long."""
-        raw: dict[str, Any] = self.header["card"]
-        return raw if len(json.dumps(raw)) <= _MOST_SHOWN else self.card.model_dump(mode="json")
 
     @property
     def family(self) -> str:

@@ -33,7 +33,7 @@ def test_stage_rows_need_no_weights_and_add_up(digits_entry) -> None:
 
 
 def test_one_subnet_measured_alone_equals_its_row(digits_entry) -> None:
-    table = supernets.table(digits_entry).set_index("arch_id")
+    table = supernets.table_with_counts(digits_entry).set_index("arch_id")
     for arch_id in table.index[::11]:
         found = evaluate_subnet(digits_entry, digits_entry.space.from_id(arch_id))
         for name, value in found.values.items():

@@ -17,7 +17,7 @@ from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.experiments import curves
 from core.workflows.prune_experiment import Request
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
@@ -70,8 +70,7 @@ def _results(runs: list[Run], plugin: Any) -> None:
     by_id = {r.run_id: r for r in runs}
     run_id = next(iter(by_id))
     if len(runs) > 1:
-        if st.session_state.get("pr-experiment-run") not in by_id:
-            st.session_state["pr-experiment-run"] = run_id
+        state.keep("pr-experiment-run", by_id, run_id)
         run_id = st.selectbox(
             "Run", list(by_id), key="pr-experiment-run",
             format_func=lambda i: f"{display_name(by_id[i].title)}, seed {by_id[i].seed}, {by_id[i].state.value}",

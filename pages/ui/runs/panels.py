@@ -13,7 +13,7 @@ from core.jobs.kinds import label_of
 from core.plots.style import format_bytes, format_seconds
 from core.records import Run
 from core.text import display_name, for_markdown
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.progress import attempt
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
         alt="Table of finished runs",
     )
     by_id = {r.run_id: r for r in runs}
-    if st.session_state.get("pick-run") not in by_id:
-        st.session_state["pick-run"] = ids[0] if ids else None
+    state.keep("pick-run", by_id, ids[0] if ids else None)
     chosen = st.selectbox(
         "Run", ids, index=None, format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}", key="pick-run",
         placeholder="Choose a run",

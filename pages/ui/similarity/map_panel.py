@@ -22,9 +22,10 @@ from core.text import display_name, for_markdown
 from core.workflows.map_models import Request
 from pages.ui import resources
 from pages.ui.forms import field_number
-from pages.ui.front.chart import picked_id
 from pages.ui.progress import active, all_runs, job_row, submit, watch
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
+from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Compared
 
 if TYPE_CHECKING:
@@ -188,5 +189,5 @@ def _left_out(found: Distances) -> str:
 
 
 def _remember() -> None:
-    if picked := picked_id(st.session_state.get(_KEY)):
-        st.session_state["sim-pick-b"] = picked
+    if picked := picked_on(_KEY):
+        view_state.pick_b(picked)

@@ -13,6 +13,7 @@ from core.library.adding import add_supernet
 from core.library.supernets import DamagedSupernet, SupernetEntry
 from core.plots.style import format_bytes, format_count
 from core.records import Run
+from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
 from pages.ui import resources
 from pages.ui.front.subnet_card import diagram, html_table
@@ -90,7 +91,9 @@ def _details(entry: SupernetEntry) -> None:
     st.caption("Card")
     if entry.card.note:
         st.caption(for_markdown(entry.card.note, 600))
-    st.json({"family": entry.family, "sha256": entry.sha256[:16], **entry.shown_card}, expanded=1)
+    st.json(
+        {"family": entry.family, "sha256": entry.sha256[:16], **shown_card(entry.header["card"])}, expanded=1
+    )
     if entry.origin == "shipped":
         return
     with st.container(horizontal=True):
