@@ -27,7 +27,8 @@ from core.spaces import Arch, SearchSpace
 if TYPE_CHECKING:
     pass
 
-_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
+_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.training.losses",
+               "core.search.base",
                "core.objectives.base", "core.export.base", "core.similarity.base", "core.networks.blocks.base",
                "core.pruning.criteria.base", "core.pruning.pruners.base", "core.pruning.experiments.base", "core.datasets.corruptions.base")  # fmt: skip
 _NEEDED = ("torch", "streamlit", "plotly", "pandas", "numpy", "safetensors", "onnx", "onnxruntime", "moocore", "pymoo",
@@ -170,7 +171,7 @@ def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) ->
     Raises:
         InvalidInput: a flag belongs to neither.
     """
-    from core.training.loop import TrainingConfig
+    from core.training.config import TrainingConfig
     from core.training.strategies import STRATEGIES
 
     strategy = params["training"]["strategy"]
