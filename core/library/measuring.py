@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.datasets import load_dataset
 from core.library import supernets
 from core.library.evaluations import obtained_by_row
 from core.library.measure_files import measure_files
 from core.library.supernets import SupernetEntry
 from core.objectives.base import FromCosts, FromFiles, names_of
 from core.records import Measurement, Obtained, Source
+from core.runtime import heavy_imports
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -48,8 +50,6 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
         DataUnavailable: the data set is neither on this machine nor reachable.
         InvalidInput: the supernet's card names no data set, or not the one found here.
     """
-    from core.runtime import heavy_imports
-
     heavy_imports()
     import torch
 
@@ -63,8 +63,6 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     if choice is None:
         dataset = supernets.dataset(entry)
     else:
-        from core.datasets import load_dataset
-
         dataset = load_dataset(choice.name, seed=choice.seed, **choice.config)
     return data_of(dataset, splits)
 
