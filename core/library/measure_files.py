@@ -9,6 +9,7 @@ from core.cache import kept
 from core.library import supernets
 from core.library.supernets import SupernetEntry
 from core.objectives.base import FromFiles, Reading, method
+from core.runtime import heavy_imports
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ def measure_files(
     Raises:
         DataUnavailable: the supernet's data set, which calibration needs, is not here.
     """
-    from core.runtime import heavy_imports
-
     heavy_imports()
     objective = method(name, FromFiles)
     files = [_exported(entry, tuple(arch), objective.exporter) for arch in archs]

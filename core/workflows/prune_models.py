@@ -31,6 +31,7 @@ from core.library.pruned import (
 )
 from core.library.results import Described
 from core.library.trainings import training_of
+from core.objectives.latency_ms import measure_latency
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
@@ -333,7 +334,6 @@ def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
 def _time(work: _Work) -> Iterator[float]:
     """Latency of the parent and of every network that became smaller; unstructured sparsity saves no time here."""
     from core.export.tracing import onnx_bytes
-    from core.objectives.latency_ms import measure_latency
 
     nets = [n for n in work.record.models if n.index == PARENT or n.removes in ("units", "blocks")]
     models = []
