@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
-from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.cache import Cache
 from core.confined import Limits, run_confined
 from core.datasets.base import RawImages
 from core.datasets.decoding import Summary, read_decoded, read_labels
@@ -29,8 +28,7 @@ MOST_DECODED_BYTES = 4 * 2**30
 _MOST_REFUSALS = 512
 _OURS = re.compile(r"[0-9a-f]{64}-\d+-\d\.npz")
 
-_refused: OrderedDict[str, str] = OrderedDict()
-_guard = threading.Lock()
+_refused: Cache[str] = Cache(_MOST_REFUSALS)
 
 
 @dataclass(frozen=True)
@@ -124,17 +122,13 @@ def read_upload(upload_id: str) -> bytes:
 
 def _decode(data: bytes, upload_id: str, size: int, channels: int) -> Summary:
     target = _decoded_path(upload_id, size, channels)
-    with _guard:
-        known = _refused.get(target.name)
+    known = _refused.find(target.name)
     if known is not None:
         raise InvalidInput(known)
     try:
         answer = run_confined(DECODER, data, {"size": size, "channels": channels}, target, LIMITS)
     except InvalidInput as error:
-        with _guard:
-            _refused[target.name] = str(error)
-            while len(_refused) > _MOST_REFUSALS:
-                _refused.popitem(last=False)
+        _refused.put(target.name, str(error))
         raise
     _make_room(target)
     return Summary.model_validate(answer)

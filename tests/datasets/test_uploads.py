@@ -22,7 +22,7 @@ from tests.security.hostile_files import npz, picture, picture_zip, with_member
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(uploads, "_refused", type(uploads._refused)())
+    uploads._refused.clear()
     return tmp_path / "home"
 
 
