@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from core.jobs import JobManager
+from core.ledger import Ledger
 from core.records import RunState
-from core.store import Ledger, RunStore
+from core.store import RunStore
 from tests.reliability.witness import Continuation
 
 PARTS = ("measurements", "metrics", "artifacts", "checkpoint")
