@@ -46,7 +46,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     if request.how == "greedy":  # as a network that is too large
         import torch
 
-        yield Progress(0.6, f"{torch.zeros(3 * 2**30, dtype=torch.uint8).sum()}")
+        yield Progress(0.6, f"{int(torch.zeros(3 * 2**30, dtype=torch.uint8)[-1])}")
     if request.how == "limited":  # the system stops giving memory
         import resource
 
