@@ -17,7 +17,8 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.plots.style import format_count, format_value
 from core.records import Objective
-from core.spaces import Arch
+from core.spaces import Arch, Choice
+from core.spaces.choice import Option
 from core.text import display_name, for_markdown
 from pages.ui import resources, state
 from pages.ui.front.subnet_card import deltas, html_table
@@ -25,7 +26,7 @@ from pages.ui.front.subnet_card import deltas, html_table
 if TYPE_CHECKING:
     import pandas as pd
 
-_ACROSS = 6
+_CHOOSER_WIDTH = 132
 _CHANGED = "pick-if-"
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 
@@ -91,19 +92,11 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
         _undo()
         st.session_state["what-if-of"] = arch_id
     options: dict[str, object] = {}
-    columns = st.columns(_ACROSS, gap="small")
-    place = 0
-    for choice in space.choices:
-        target = front_view.changed(space, arch, options)
-        if not space.is_active(target, choice.name) or len(choice.options) < 2:
-            continue
-        # The key is the same for every subnet: a chooser stays where it is and takes another value.
-        key = f"{_CHANGED}{choice.name}"
-        if st.session_state.get(key) not in choice.options:
-            st.session_state[key] = space.option(target, choice.name)
-        with columns[place % _ACROSS]:
-            options[choice.name] = st.selectbox(choice.name, choice.options, key=key)
-        place += 1
+    with st.container(horizontal=True, gap="small", key="what-if-choices"):
+        for choice in space.choices:
+            target = front_view.changed(space, arch, options)
+            if space.is_active(target, choice.name) and len(choice.options) > 1:
+                options[choice.name] = _choose(choice, space.option(target, choice.name))
     target = front_view.changed(space, arch, options)
     if target == arch:
         return None
@@ -131,6 +124,14 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
         )
         st.button("Undo", key="what-if-undo", on_click=_undo, icon=":material/undo:")
     return target, there
+
+
+def _choose(choice: Choice, now: Option) -> Option:
+    """A chooser whose key is the same for every subnet: it stays where it is and takes another value."""
+    key = f"{_CHANGED}{choice.name}"
+    if st.session_state.get(key) not in choice.options:
+        st.session_state[key] = now
+    return st.selectbox(choice.name, choice.options, key=key, width=_CHOOSER_WIDTH)
 
 
 def ghost(
