@@ -6,7 +6,7 @@ import html
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -15,12 +15,13 @@ from core.settings import ASSETS
 from pages.ui import first_visit, state
 from pages.ui.server import ICON
 
-_LOOK = ASSETS / "look" / "look.css"
 _WORDMARK = str(ASSETS / "look" / "wordmark.svg")
 
 
 def setup(title: str, question: str) -> None:
     """Prepare the session and draw the page's head. May be called any number of times.
+
+    The styles (assets/look/look.css) come with the page itself: see `pages.ui.look`.
 
     Args:
         title: name of the page.
@@ -36,7 +37,6 @@ def setup(title: str, question: str) -> None:
     st.session_state.setdefault("session", uuid.uuid4().hex)
     state.entered_page(title)
     st.logo(_WORDMARK, size="large")
-    st.html(_LOOK)
     st.title(title, anchor=False)
     st.html(f'<p class="ps-question">{html.escape(question)}</p>')
     context = get_script_run_ctx()
@@ -74,7 +74,9 @@ def note(text: str) -> None:
 def share(link: Mapping[str, str]) -> None:
     """The address of a view, to copy."""
     with st.expander("Link to this view"):
-        page = (st.context.url or "/").partition("?")[0]
+        # The browser's own address, so that the link names this server.
+        page = (st.context.url or "").partition("?")[0]
+        page += "" if urlsplit(page).path else "/"
         st.code(f"{page}?{urlencode(link)}", language=None, wrap_lines=True)
         note("Opening this address shows the same supernet, axes, limits and subnet.")
 

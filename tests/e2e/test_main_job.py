@@ -181,6 +181,23 @@ def test_what_if_shows_a_ghost(page: Any, server: str) -> None:
     no_exception(page)
 
 
+SHIFTS = """
+window.shift = 0;
+new PerformanceObserver(list => list.getEntries().forEach(e => { if (!e.hadRecentInput) window.shift += e.value; }))
+  .observe({type: 'layout-shift', buffered: true});
+"""
+
+
+def test_the_chart_has_its_place_before_it_comes(page: Any, server: str) -> None:
+    page.add_init_script(SHIFTS)
+    page.goto(server)
+    wait_for_chart(page)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.shift") < 0.25
+    place = page.locator(".st-key-chart-place").bounding_box()
+    assert place["height"] >= 600
+
+
 @pytest.mark.parametrize("path", ["", "supernets", "search", "similarity", "pruning", "runs"])
 def test_every_page_opens_by_its_address(page: Any, server: str, path: str) -> None:
     page.goto(f"{server}/{path}")
