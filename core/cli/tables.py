@@ -26,8 +26,9 @@ from core.spaces import Arch, SearchSpace
 if TYPE_CHECKING:
     pass
 
-_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
-               "core.objectives.base", "core.export.base", "core.similarity.base",
+_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.training.losses",
+               "core.search.base",
+               "core.objectives.base", "core.export.base", "core.similarity.base", "core.networks.blocks.base",
                "core.pruning.criteria.base", "core.pruning.pruners.base", "core.pruning.experiments.base", "core.datasets.corruptions.base")  # fmt: skip
 _NEEDED = ("torch", "streamlit", "plotly", "pandas", "numpy", "safetensors", "onnx", "onnxruntime", "moocore", "pymoo",
            "sqlalchemy", "pydantic", "sklearn", "umap")  # fmt: skip
@@ -168,7 +169,7 @@ def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) ->
     Raises:
         InvalidInput: a flag belongs to neither.
     """
-    from core.training.loop import TrainingConfig
+    from core.training.config import TrainingConfig
     from core.training.strategies import STRATEGIES
 
     strategy = params["training"]["strategy"]
@@ -204,9 +205,12 @@ def diagnose() -> Iterator[tuple[bool, str]]:
             yield True, f"{package} {getattr(module, '__version__', '')}".rstrip()
     home = settings().home
     try:
-        open_store().close()
+        with open_store() as store:
+            parts = store.storage()
         free = shutil.disk_usage(home).free / 1e9
         yield free > 1, f"home {home}, {free:.1f} GB free"
+        for part in parts:
+            yield True, f"{part.name}: {part.files} files, {part.bytes / 1e6:.1f} MB. {part.hint}".rstrip()
     except CoreError as error:
         yield False, str(error)
     from core.library import supernets

@@ -50,13 +50,17 @@ class Split:
 
     def first(self, n: int) -> Split:
         """The first n samples: a fair smaller split, since splits are in stratified order."""
-        return Split(_first(self.x, n), self.y[:n], self.ids[:n])
+        return self.rows(slice(n))
+
+    def rows(self, index: slice | NDArray[np.int64]) -> Split:
+        """Some of the samples, by position."""
+        return Split(_rows(self.x, index), self.y[index], self.ids[index])
 
 
-def _first(tree: Any, n: int) -> Any:
+def _rows(tree: Any, index: slice | NDArray[np.int64]) -> Any:
     if isinstance(tree, dict):
-        return {name: _first(part, n) for name, part in tree.items()}
-    return tuple(_first(part, n) for part in tree) if isinstance(tree, tuple) else tree[:n]
+        return {name: _rows(part, index) for name, part in tree.items()}
+    return tuple(_rows(part, index) for part in tree) if isinstance(tree, tuple) else tree[index]
 
 
 @dataclass(frozen=True, eq=False)

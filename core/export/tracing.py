@@ -9,11 +9,12 @@ from __future__ import annotations
 import copy
 import io
 import threading
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from core.quiet import quiet
 
 _LOCK = threading.Lock()
 # Two images: a batch of one is easily taken for a constant.
@@ -29,9 +30,8 @@ def onnx_bytes(net: nn.Module, input_shape: Sequence[int]) -> bytes:
     writes the paths of our source files into the model.
     """
     buffer = io.BytesIO()
-    with _LOCK, warnings.catch_warnings():
-        # It warns that it is the older one, and which slices it leaves unfolded.
-        warnings.simplefilter("ignore")
+    # It warns that it is the older one, and which slices it leaves unfolded.
+    with _LOCK, quiet():
         torch.onnx.export(
             copy.deepcopy(net),
             (torch.zeros(_TRACED_BATCH, *input_shape),),

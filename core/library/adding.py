@@ -44,6 +44,7 @@ def add_supernet(store: RunStore, name: str, data: bytes) -> Added:
     sha256 = hashlib.sha256(data).hexdigest()
     for kept in store.list_supernets():
         if kept.sha256 == sha256:
+            store.repair(data)  # its file may have been damaged since
             return Added(kept.supernet_id, kept.name, was_there=True)
     from core.supernets.files import load_supernet
 

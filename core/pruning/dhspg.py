@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.networks.units import UnitGroup
+from core.networks.groups import UnitGroup
 
 GENTLE, FIRM = 0.4, 0.6
 """Shares of the learning rate left after marking: until the first, no pull is so strong that the loss would
@@ -153,7 +153,7 @@ def project(
 
 
 class DHSPG:
-    """What happens around each step of an optimizer; pass the two methods to `train_epoch`.
+    """What happens around each step of an optimizer; pass the two methods to `PlainStep`.
 
     Args:
         net: trained in place.

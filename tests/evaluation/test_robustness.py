@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from core.errors import InvalidInput
-from core.evaluation.robustness import fgsm, pgd, predictions
+from core.evaluation.robustness import fgsm, pgd
+from core.networks.answers import predictions
 from core.seeding import stream
 
 

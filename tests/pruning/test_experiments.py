@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from core.errors import InvalidInput, NotFound
+from core.networks.answers import accuracy
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.experiments import (
     EXPERIMENTS,
@@ -26,7 +27,6 @@ from core.pruning.experiments.comparing import NOTHING, claim, compared, differe
 from core.pruning.experiments.small_nets import loss_on, mlp, prepared
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
-from core.training.alone import accuracy
 from tests.helpers.plain_nets import extracted
 from tests.training.small import digits, settings
 
@@ -196,11 +196,11 @@ def test_supermasks_forget_nothing_and_infer_the_task() -> None:
 
     before = digest()
     learner.learn(variants[0], 8)
-    first = accuracy(learner.net_of(0), variants[0], "validation")
+    first = accuracy(learner.net_of(0), variants[0].validation)
     for variant in variants[1:]:
         learner.learn(variant, 8)
     assert digest() == before
-    assert accuracy(learner.net_of(0), variants[0], "validation") == first > 0.6
+    assert accuracy(learner.net_of(0), variants[0].validation) == first > 0.6
     for masks in learner.masks:
         assert set(masks) == set(prunable_weights(learner.net))
         assert all(int(m.sum()) == round(0.3 * m.numel()) for m in masks.values())

@@ -20,8 +20,10 @@ from core.records import Objective
 from core.spaces import Arch, Choice, SearchSpace
 from core.spaces.choice import Option
 from core.text import display_name, for_markdown
-from pages.ui import resources, state
+from pages.ui import resources
+from pages.ui.front import state
 from pages.ui.front.subnet_card import deltas, html_table
+from pages.ui.state import forget_widgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +182,7 @@ def knee_buttons(front: Front) -> None:
 
 
 def _undo() -> None:
-    state.forget_widgets(_CHANGED)
+    forget_widgets(_CHANGED)
 
 
 def neighbors(shown: Shown, front: Front, arch_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -40,6 +41,12 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         os._exit(9)
     if request.how == "deaf":  # never yields again
         time.sleep(60)
+    if request.how == "frozen":  # as in loading a library: no thread of Python gets its turn
+        ctypes.PyDLL(None).sleep(60)
+    if request.how == "greedy":  # as a network that is too large
+        import torch
+
+        yield Progress(0.6, f"{torch.zeros(3 * 2**30, dtype=torch.uint8).sum()}")
     if request.how == "limited":  # the system stops giving memory
         import resource
 
