@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.supernets.cards import read_card
-
 if TYPE_CHECKING:
     from core.store import RunStore
 
@@ -49,7 +47,7 @@ def add_supernet(store: RunStore, name: str, data: bytes) -> Added:
     from core.supernets.files import load_supernet
 
     supernet, card = load_supernet(data)
-    known = read_card(card)
-    described = {**card, "family": supernet.name, "data": known.data.name if known.data else ""}
+    # Whole: what the card names of this machine's uploads counts as used.
+    described = {**card, "family": supernet.name}
     title = name.strip() or UNNAMED
     return Added(store.add_supernet(title, data, described), title, was_there=False)

@@ -295,7 +295,7 @@ FAULTS = [
     ),
     Fault(
         "the floor of the learning rate is ignored",
-        "core/training/loop.py",
+        "core/training/optimizing.py",
         "max(config.final_share, 0.5",
         "max(0.0, 0.5",
         ("tests/training",),
@@ -388,6 +388,34 @@ FAULTS = [
         "            if not self._holds(sha256):\n",
         "            if not self.path(sha256).exists():\n",
         _IN_BLOBS,
+    ),
+    Fault(
+        "every database takes the first folder for its own",
+        "core/store/home.py",
+        "return blobs if holder == me else home / me.folder_name",
+        "return blobs",
+        _IN_BLOBS,
+    ),
+    Fault(
+        "sweeping deletes",
+        _BLOBS,
+        "file.replace(today / file.name)",
+        "file.unlink()",
+        _IN_BLOBS,
+    ),
+    Fault(
+        "a killed command's run cannot be resumed",
+        "core/store/leases.py",
+        "if not (state.is_resumable or orphaned):",
+        "if not state.is_resumable:",
+        ("tests/jobs/test_servers.py",),
+    ),
+    Fault(
+        "the kernel does not end orphans",
+        "core/jobs/stopping.py",
+        "            _end_after_parent()",
+        "            pass",
+        ("tests/jobs/test_servers.py",),
     ),
     # --- text and files ---------------------------------------------------------------------------
     Fault(

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from core.jobs import JobManager
+from core.ledger import Ledger
 from core.records import RunState
-from core.store import Ledger, RunStore
+from core.store import RunStore
 from tests.reliability.witness import Continuation
 
 PARTS = ("measurements", "metrics", "artifacts", "checkpoint")
@@ -67,8 +68,8 @@ class Campaign:
         run_seconds: a run is given up after this time.
         after_kill: further checks.
         witness: folder where `Traced` workflows tell what they did. With it a worker is killed at a random
-            moment after something it did was stored, so that the next has something to go on from; without it at a
-            uniformly random moment of an undisturbed run's duration.
+            moment after something it did was stored, so that the next has something to go on from; without it, half
+            of the time, at a uniformly random moment of an undisturbed run's duration.
     """
 
     kind: str
@@ -158,6 +159,11 @@ class Campaign:
                 120.0,
             )
             moment = time.monotonic() + self.rng.uniform(0.0, 0.5)
+        elif self.seen == 0 or self.rng.random() < 0.5:  # most of a short run's duration is loading
+            _until(
+                lambda: any(_seen(self.store, run_id).values()) or manager.run(run_id).state.is_final, 60.0
+            )
+            moment = time.monotonic() + self.rng.uniform(0.0, 0.15)
         while time.monotonic() < moment and not manager.run(run_id).state.is_final:
             time.sleep(min(0.02, max(0.0, moment - time.monotonic())))
         before = _seen(self.store, run_id)

@@ -463,6 +463,7 @@ def test_a_jpeg_of_many_scans_is_refused_and_an_honest_one_is_not():
 
 def test_decoding_sets_no_filter_of_warnings(monkeypatch):
     """Filters are the process's: two threads that set and restore them would undo each other."""
+    warnings.simplefilter("ignore")  # until the end of this test; in tests every warning is an error already
     before, seen, plain = warnings.filters.copy(), [], pictures._square
 
     def square(*arguments):

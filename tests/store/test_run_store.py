@@ -357,3 +357,22 @@ def test_finding_a_run_reads_no_other(tmp_path: Path) -> None:
     steps = " | ".join(str(row[-1]) for row in plan)
     assert "ix_run_params_name_value" in steps
     assert "SCAN" not in steps, steps
+
+
+def test_damaged_rows_are_listed_left_out_and_removed(store: RunStore) -> None:
+    run_id = store.create_run("train_x", {"a": 1}, title="broken", state=RunState.DONE)
+    healthy = store.create_run("train_x", {"a": 2}, title="healthy", state=RunState.DONE)
+    supernet_id = store.add_supernet("broken net", b"weights", {"note": "x"})
+    with store._database.write("damaging rows") as connection:
+        connection.execute(text("UPDATE runs SET params = '{}' WHERE title = 'broken'"))
+        connection.execute(text("UPDATE supernets SET card = '{}'"))
+    assert [run.run_id for run in store.list_runs()] == [healthy]
+    assert store.list_supernets() == []
+    for read in (lambda: store.get_run(run_id), lambda: store.get_supernet(supernet_id)):
+        with pytest.raises(DamagedArtifact, match="changed since it was saved"):
+            read()
+    damaged = store.damaged()
+    assert [(row.table, row.title) for row in damaged] == [("runs", "broken"), ("supernets", "broken net")]
+    assert [store.remove_damaged(row) for row in damaged] == [True, True]
+    assert (store.damaged(), store.check()) == ([], [])
+    assert store.get_run(healthy).title == "healthy"
