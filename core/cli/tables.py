@@ -19,7 +19,7 @@ from core.errors import CoreError, InvalidInput, NotFound
 from core.objectives.base import FromCosts, method, names_of
 from core.objectives.base import objectives as described
 from core.records import Obtained, Source
-from core.registry import ALL_REGISTRIES
+from core.registry import ALL_REGISTRIES, Registry
 from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
@@ -38,6 +38,7 @@ _REGISTRIES = (
     "core.pruning.pruners.base",
     "core.pruning.experiments.base",
     "core.datasets.corruptions.base",
+    "core.library.origins.base",
 )
 _NEEDED = (
     "torch",
@@ -57,18 +58,28 @@ _NEEDED = (
 )
 
 
+def _listed() -> dict[str, Registry[Any]]:
+    """The registries of the modules above by kind, whatever else this process has imported."""
+    for module in _REGISTRIES:
+        importlib.import_module(module)
+    return {
+        kind: registry
+        for kind, registry in sorted(ALL_REGISTRIES.items())
+        if any(f"{module}.".startswith(f"{registry.package}.") for module in _REGISTRIES)
+    }
+
+
 def methods(kind: str | None, name: str | None) -> Iterator[str]:
     """Lines of `list`; free of torch unless one method's settings are asked for.
 
     Raises:
         NotFound: there is no such kind or method.
     """
-    for module in _REGISTRIES:
-        importlib.import_module(module)
-    if kind is not None and kind not in ALL_REGISTRIES:
-        raise NotFound(f"There is no kind called {kind!r}; there are {', '.join(sorted(ALL_REGISTRIES))}.")
-    for each in [kind] if kind else sorted(ALL_REGISTRIES):
-        registry = ALL_REGISTRIES[each]
+    registries = _listed()
+    if kind is not None and kind not in registries:
+        raise NotFound(f"There is no kind called {kind!r}; there are {', '.join(registries)}.")
+    for each in [kind] if kind else registries:
+        registry = registries[each]
         for info in registry.describe():
             if name in (None, info.name):
                 paper = f"  [{info.source}]" if info.source else ""
@@ -82,10 +93,8 @@ def methods(kind: str | None, name: str | None) -> Iterator[str]:
 def methods_markdown() -> str:
     """The README's table of methods."""
     lines = ["| kind | name | what it is | source |", "|---|---|---|---|"]
-    for module in _REGISTRIES:
-        importlib.import_module(module)
-    for kind in sorted(ALL_REGISTRIES):
-        for info in ALL_REGISTRIES[kind].describe():
+    for kind, registry in _listed().items():
+        for info in registry.describe():
             lines.append(f"| {kind} | `{info.name}` | {info.summary} | {info.source} |")
     return "\n".join(lines)
 
