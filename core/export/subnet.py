@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.datasets import Dataset
-from core.export.base import file_name
+from core.export.naming import file_name
 from core.export.predict_script import BATCH, count_correct, logits
 from core.records import Source
 from core.seeding import torch_seed

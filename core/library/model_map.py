@@ -12,12 +12,15 @@ from pydantic import Field
 from core.cache import kept
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
+from core.geometry.embedding import classical_mds
 from core.library import supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
 from core.library.alone import list_alone
+from core.library.fronts import front
 from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model, subnet_id
 from core.library.supernets import SupernetEntry
+from core.objectives.base import FromCosts, names_of, usual_pair
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined
 
@@ -86,11 +89,10 @@ def members(entry: SupernetEntry, choice: MapChoice) -> list[str]:
 @kept(64, key=lambda entry, sample, seed: (entry.revision, sample, seed))
 def _always(entry: SupernetEntry, sample: int, seed: int) -> tuple[str, ...]:
     table = supernets.table(entry)
-    if table is None or not {"accuracy", "macs"} <= set(table.columns):
+    pair = None if table is None else usual_pair(table.columns)
+    if table is None or pair is None:
         return ()
-    from core.library.fronts import front
-
-    on_front = front(table, ("macs", "accuracy")).members["arch_id"].tolist()
+    on_front = front(table, pair[::-1]).members["arch_id"].tolist()
     kept = np.linspace(0, len(on_front) - 1, min(len(on_front), MOST_OF_FRONT)).round().astype(int)
     rows = np.sort(stream(seed, "map", "sample").permutation(len(table))[:sample])
     ids = [on_front[i] for i in kept] + table["arch_id"].to_numpy()[rows].tolist()
@@ -133,9 +135,12 @@ def measure_distances(
     values = (values + values.T) / 2
     np.fill_diagonal(values, 0.0)
     yield Distances(
-        tuple(i.model_id for i in infos), tuple(i.title for i in infos),
-        tuple(i.arch_id if i.supernet_id == entry.supernet_id else "" for i in infos), values, left_out,
-    )  # fmt: skip
+        tuple(i.model_id for i in infos),
+        tuple(i.title for i in infos),
+        tuple(i.arch_id if i.supernet_id == entry.supernet_id else "" for i in infos),
+        values,
+        left_out,
+    )
 
 
 def _prepared(measure: Measure, x: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -169,8 +174,6 @@ def distances(store: RunStore | None, entry: SupernetEntry, choice: MapChoice) -
 
 def flat_map(found: Distances) -> Embedding:
     """The networks on the plane by classical scaling."""
-    from core.geometry.embedding import classical_mds
-
     return classical_mds(found.values)
 
 
@@ -206,7 +209,7 @@ def _option(entry: SupernetEntry, arch_id: str, choice: str) -> str:
 def _own_values(store: RunStore | None, found: Distances, column: str) -> dict[str, float]:
     """Values that networks trained alone do not share with the subnet of their architecture."""
     alone = {m for m in found.model_ids if NetworkId.parse(m).origin == "alone"}
-    if not alone or store is None or column in ("macs", "params", "size_bytes"):
+    if not alone or store is None or column in names_of(FromCosts):
         return {}
     return {
         k.model_id: float(getattr(k, column, float("nan"))) for k in list_alone(store) if k.model_id in alone

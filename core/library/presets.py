@@ -34,7 +34,13 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seed": 0,
             "config": {"limit_train": 20_000, "limit_validation": 2_000, "limit_test": 4_000},
         },
-        "training": {"strategy": "sandwich", "epochs": 15, "batch_size": 128, "learning_rate": 0.1, "flip": True},
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 15,
+            "batch_size": 128,
+            "learning_rate": 0.1,
+            "flip": True,
+        },
     },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
@@ -42,7 +48,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "config": {},
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {
-            "strategy": "sandwich", "epochs": 60, "optimizer": "adamw", "learning_rate": 0.002, "weight_decay": 0.05,
+            "strategy": "sandwich",
+            "epochs": 60,
+            "optimizer": "adamw",
+            "learning_rate": 0.002,
+            "weight_decay": 0.05,
             "warmup_epochs": 5,
         },
     },
@@ -53,4 +63,4 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
-}  # fmt: skip
+}

@@ -1,24 +1,17 @@
-"""What a workflow writes down while it runs, and finds again when it is resumed.
-
-A workflow gets a ledger and nothing else: `RunLedger` writes to the store, `MemoryLedger` keeps the same
-promises without one (command line, tests). When a writing method returns, what it wrote survives a kill
-and a power cut. One process writes to a run at a time: a worker that has been replaced gets `Cancelled`.
-Resuming means reading `latest_checkpoint()` and `measurements()` and going on after them; measurements
-are appended, so a workflow never adds a step again that it finds there.
-"""
+"""The record of a run, in the store and in memory; the contract is `core.ledger`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound
-from core.records import Measurement, RunState
+from core.ledger import Artifact
+from core.records import Measurement, Obtained, RunState, Source
 from core.store.files import Files
 from core.store.schema import ArtifactRow, CheckpointRow, MeasurementRow, MetricRow, RunRow, row_hash
 
@@ -26,59 +19,7 @@ GENERATIONS = 2
 """Checkpoints kept per run: the newest, and one to fall back to."""
 
 _MAX_NAME = 200
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A file a run produced."""
-
-    name: str
-    sha256: str
-    size: int
-    media_type: str
-
-
-class Ledger(Protocol):
-    """The record of one run."""
-
-    run_id: str
-    params: Mapping[str, Any]
-
-    def checkpoint(self, data: bytes, *, fraction: float) -> None:
-        """Keep `data` as the newest checkpoint; it is durable on return."""
-
-    def latest_checkpoint(self) -> bytes | None:
-        """The newest intact checkpoint, or None before the first.
-
-        Raises:
-            DamagedArtifact: there are checkpoints, and none is intact.
-        """
-
-    def add_measurements(self, step: int, measurements: Sequence[Measurement]) -> None:
-        """Append all of `measurements` or none; durable on return."""
-
-    def measurements(self, after: int = 0) -> list[tuple[int, Measurement]]:
-        """(step, measurement) in the order they were added, without the first `after`."""
-
-    def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Numbers worth drawing; logging a step again replaces it."""
-
-    def metrics(self) -> list[dict[str, Any]]:
-        """One dictionary per step with its "step", in order of steps."""
-
-    def save_artifact(self, name: str, data: bytes, media_type: str) -> str:
-        """Keep a result file and return its SHA-256; the same name again replaces it."""
-
-    def artifact(self, name: str) -> bytes:
-        """The content of an artifact, verified.
-
-        Raises:
-            NotFound: the run has no such artifact.
-            DamagedArtifact: its file is missing or has changed.
-        """
-
-    def artifacts(self) -> list[Artifact]:
-        """All artifacts, by name."""
+_LONGEST_SOURCE = 32
 
 
 class RunLedger:
@@ -153,7 +94,7 @@ class RunLedger:
         query = query.where(row.run_id == self.run_id, row.ordinal >= after).order_by(row.ordinal)
         with self._database.read() as connection:
             return [
-                (step, Measurement(tuple(json.loads(arch)), json.loads(values), source))
+                (step, decode_measurement(arch, values, source))
                 for step, arch, values, source in connection.execute(query)
             ]
 
@@ -234,9 +175,7 @@ class MemoryLedger:
         self._measurements += [
             (
                 row["step"],
-                Measurement(
-                    tuple(json.loads(row["arch"])), json.loads(row["objective_values"]), row["source"]
-                ),
+                decode_measurement(row["arch"], row["objective_values"], row["source"]),
             )
             for row in rows
         ]
@@ -266,13 +205,34 @@ class MemoryLedger:
 
 
 def encode_measurement(step: int, measurement: Measurement) -> dict[str, Any]:
-    """The stored form of a measurement, without its place in the run."""
+    """The stored form of a measurement, without its place in the run.
+
+    `source` says how the values were obtained. A value obtained otherwise than the first one is stored with
+    its own source, as a pair, so that rows of release 0.1, which have one source for all, are such rows, too.
+    """
+    source = next((str(measurement.how(name)) for name in measurement.values), str(Source.MEASURED))
+    if len(source) > _LONGEST_SOURCE:
+        source = str(Source.MEASURED)
+    values: dict[str, Any] = {}
+    for name, value in measurement.values.items():
+        how = str(measurement.how(name))
+        values[name] = float(value) if how == source else [float(value), how]
     return {
         "step": int(step),
         "arch": json.dumps([int(option) for option in measurement.arch]),
-        "objective_values": json.dumps({name: float(value) for name, value in measurement.values.items()}),
-        "source": str(measurement.source),
+        "objective_values": json.dumps(values),
+        "source": source,
     }
+
+
+def decode_measurement(arch: str, objective_values: str, source: str) -> Measurement:
+    """The measurement of a stored row."""
+    values: dict[str, float] = {}
+    obtained: dict[str, Obtained] = {}
+    for name, stored in json.loads(objective_values).items():
+        value, how = stored if isinstance(stored, list) else (stored, source)
+        values[name], obtained[name] = value, Obtained.parse(how)
+    return Measurement(tuple(json.loads(arch)), values, obtained)
 
 
 def measurement_hash(row: Mapping[str, Any]) -> str:

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
-from core.library.benchmarks import Benchmarks
+from core.geometry.collapse import collapse
+from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
 from core.library.pruned import (
     PARENT,
     TUNING_EPOCHS,
@@ -29,18 +31,20 @@ from core.library.pruned import (
 )
 from core.library.results import Described
 from core.library.trainings import training_of
-from core.pruning.pruners.base import Pruned, Pruner, PruningTask
+from core.objectives.latency_ms import measure_latency
+from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
+from core.seeding import stream
 from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from core.ledger import Ledger
     from core.library.benchmarks import Judge
     from core.library.library import Library
     from core.library.networks import Model
-    from core.store import Ledger
 
 LABEL = "Pruning"
 WEIGHT_CLASS = "training"
@@ -264,10 +268,8 @@ def _note(pruned: Pruned, sparsity: float) -> str:
 
 def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...], started: float) -> PrunedNet:
     """Evaluate a network on every benchmark, keep its margins, count and measure; no method is named yet."""
-    from core.library.benchmarks import CLEAN, dump_margins, evaluate_net
     from core.networks.answers import accuracy
     from core.networks.costs import count_macs, count_parameters
-    from core.pruning.pruners.base import sparsity_of
 
     # Measured as it is downloaded: the compact network, which computes the same with less.
     net = pruned.compact()
@@ -303,8 +305,6 @@ def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...], 
 
 def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
     """Neural collapse on training images; nothing where it is not defined (two class means coincide)."""
-    from core.geometry.collapse import collapse
-    from core.library.benchmarks import training_probe
     from core.networks.heads import penultimate, weight_and_bias
 
     probe = training_probe(work.parent.entry)
@@ -333,7 +333,6 @@ def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
 
 def _time(work: _Work) -> Iterator[float]:
     """Latency of the parent and of every network that became smaller; unstructured sparsity saves no time here."""
-    from core.evaluation.latency import measure_latency
     from core.export.tracing import onnx_bytes
 
     nets = [n for n in work.record.models if n.index == PARENT or n.removes in ("units", "blocks")]
@@ -341,7 +340,8 @@ def _time(work: _Work) -> Iterator[float]:
     for done, net in enumerate(nets):
         models.append(onnx_bytes(_compact_of(work, net.index), work.task.dataset.input_shape))
         yield 0.6 * (done + 1) / len(nets)
-    found = measure_latency(models, work.task.dataset.input_shape)
+    sample = stream(0, "latency").random((1, *work.task.dataset.input_shape), np.float32)
+    found = measure_latency(models, [sample])
     record = work.record.model_copy(update={"latency_noisy": found.noisy})
     for net, ms, spread in zip(nets, found.ms.tolist(), found.spread.tolist(), strict=True):
         timed = {"latency_ms": ms, "latency_spread": spread}

@@ -12,7 +12,8 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.seeding import stream
 from core.spaces import Arch
-from core.training.strategies.base import LABELS, STRATEGIES, Draw, Strategy
+from core.training.draws import LABELS, Draw
+from core.training.strategies.base import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
     from core.tasks.base import Batch
@@ -47,7 +48,7 @@ class LossFollowing(Strategy):
     Config = Config
 
     def start(self, session: Session) -> None:
-        rng = stream(session.config.seed, "loss_following")
+        rng = stream(session.seed, "loss_following")
         costs = session.macs(session.space.sample_array(_SAMPLE, rng).tolist())
         inner = np.linspace(0, 1, self.config.groups + 1)[1:-1]
         # A space of few different costs has fewer groups.

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pydantic import BaseModel, Field
 
 from core.errors import DataUnavailable
+from core.ledger import Ledger
 from core.library.library import Library
 from core.records import Progress
-from core.store.ledger import Ledger
 
 LABEL = "Bad ending"
 WEIGHT_CLASS = "measuring"
