@@ -26,13 +26,14 @@ from torch import nn
 
 from core.geometry.margins import margins
 from core.library.networks import load_model
+from core.networks.answers import accuracy
+from core.networks.chain import fresh_like
 from core.networks.heads import penultimate, weight_and_bias
 from core.pruning.experiments import EXPERIMENTS, Row
 from core.pruning.experiments.comparing import Difference, at, claim, compared, difference
 from core.pruning.pruners.base import Pruned, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import train_masked
-from core.training.alone import accuracy, fresh_like
 from core.workflows.train_alone import Request, settings_for
 
 SUPERNET, ARCH = "digits-cnn", "311131113111"
@@ -74,7 +75,7 @@ def angle(net: nn.Sequential, task: PruningTask) -> tuple[float, float, float]:
     """Mean and standard deviation in degrees over the test images, and test accuracy."""
     features, layer = penultimate(net, task.dataset.test.x)
     found = np.degrees(margins(features, task.dataset.test.y, *weight_and_bias(layer)).angle)
-    return float(found.mean()), float(found.std()), accuracy(net, task.dataset, "test")
+    return float(found.mean()), float(found.std()), accuracy(net, task.dataset.test)
 
 
 def dense_nets(task: PruningTask, seed: int) -> dict[int, nn.Sequential]:

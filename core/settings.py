@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from core.errors import InvalidInput
@@ -25,6 +26,8 @@ class Settings:
         data_folder: folder with data sets a person put there, or None.
         threads: torch threads per process. One by default: two are slower as soon as the machine
             has anything else to do.
+        worker_memory: bytes a worker process may use; three quarters of the machine's by default, so
+            that a job which needs more ends with a sentence instead of taking the server down.
         allowed_hosts: names under which the web server may be asked for, besides this machine's own.
         frame_ancestors: origins whose pages may show the app in a frame, separated by spaces; "" for none.
     """
@@ -33,6 +36,7 @@ class Settings:
     database_url: str
     data_folder: Path | None
     threads: int
+    worker_memory: int = 1 << 62
     allowed_hosts: tuple[str, ...] = ()
     frame_ancestors: str = ""
 
@@ -41,8 +45,8 @@ def settings() -> Settings:
     """The settings in force.
 
     Raises:
-        InvalidInput: PARETOSCOPE_THREADS is not a positive whole number, or PARETOSCOPE_FRAME_ANCESTORS
-            is no list of origins.
+        InvalidInput: PARETOSCOPE_THREADS is not a positive whole number, PARETOSCOPE_WORKER_MEMORY no size,
+            or PARETOSCOPE_FRAME_ANCESTORS no list of origins.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -60,9 +64,38 @@ def settings() -> Settings:
         database_url=os.environ.get("PARETOSCOPE_DATABASE_URL", f"sqlite:///{folder / 'paretoscope.db'}"),
         data_folder=Path(data).expanduser().resolve() if data else None,
         threads=int(threads),
+        worker_memory=_bytes(os.environ.get("PARETOSCOPE_WORKER_MEMORY", "75%")),
         allowed_hosts=_names(os.environ.get("PARETOSCOPE_ALLOWED_HOSTS", "")),
         frame_ancestors=_origins(os.environ.get("PARETOSCOPE_FRAME_ANCESTORS", "")),
     )
+
+
+def _bytes(text: str) -> int:
+    """A size as people write it: "6G", "800M", or a share of the machine's memory, "50%"."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|[KMGT])B?", text.strip().upper())
+    amount = float(found[1]) if found else 0.0
+    if not found or amount <= 0 or (found[2] == "%" and amount > 100):
+        raise InvalidInput(
+            f"PARETOSCOPE_WORKER_MEMORY must be a size such as 6G or a share such as 50%, not {text!r}."
+        )
+    if found[2] == "%":
+        return int(amount / 100 * _machine_memory())
+    return int(amount * 1024 ** ("KMGT".index(found[2]) + 1))
+
+
+@cache
+def _machine_memory() -> int:
+    """Bytes of memory this process may have at most: the machine's, or its container's if that is less."""
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no such question on this system
+        return 1 << 62
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            machine = min(machine, int(Path(limit).read_text()))
+        except (OSError, ValueError):  # no container, or "max"
+            continue
+    return machine
 
 
 def _names(text: str) -> tuple[str, ...]:

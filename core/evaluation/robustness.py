@@ -7,8 +7,7 @@ no parameter's `.grad` is touched, and the net's mode is restored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -16,20 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.answers import evaluating
 from core.seeding import stream
 
 _BATCH = 512
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
-
-
-def predictions(net: nn.Module, x: Images) -> Labels:
-    """(n,) predicted classes of (n, c, h, w) images."""
-    with _evaluating(net), torch.no_grad():
-        # Copied by batch: kept images are read-only, and torch has no such tensors.
-        parts = (np.array(x[i : i + _BATCH], np.float32) for i in range(0, len(x), _BATCH))
-        found = [net(torch.from_numpy(part)).argmax(1) for part in parts]
-    return torch.cat(found).numpy() if found else np.zeros(0, np.int64)
 
 
 def fgsm(net: nn.Module, x: Images, y: Labels, eps: float) -> Images:
@@ -50,7 +41,7 @@ def fgsm(net: nn.Module, x: Images, y: Labels, eps: float) -> Images:
     Source: Goodfellow et al. 2015, x + eps sign(grad_x L).
     """
     _check(eps)
-    with _evaluating(net):
+    with evaluating(net):
         return _in_batches(lambda a, b, _: _step(net, a, a, b, eps, eps), x, y)
 
 
@@ -104,21 +95,8 @@ def pgd(
             worst = torch.maximum(bad, worst)
         return best
 
-    with _evaluating(net):
+    with evaluating(net):
         return _in_batches(attack, x, y)
-
-
-@contextmanager
-def _evaluating(net: nn.Module) -> Iterator[None]:
-    """Eval mode within; a net already in it is not touched, because shared nets are read-only."""
-    modes = [(module, module.training) for module in net.modules() if module.training]
-    if modes:
-        net.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _check(eps: float) -> None:

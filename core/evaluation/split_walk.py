@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from core.errors import CoreError
 from core.evaluation.evaluator import Trie, evaluate_table
+from core.networks.trees import as_tensors, flat, unflat
 from core.supernets.base import Supernet
 from core.supernets.files import dump_supernet, load_supernet
 from core.tasks.base import EvaluationData
-from core.tasks.trees import as_tensors, flat, unflat
 
 _ROOT = Path(__file__).resolve().parents[2]
 

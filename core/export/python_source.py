@@ -11,6 +11,7 @@ from core.errors import CoreError
 from core.export.base import EXPORTERS, Exporter
 from core.export.source_code import block_classes, rebuild, write_source
 from core.export.subnet import ExtractedSubnet
+from core.networks.blocks.base import kind_of
 
 
 @EXPORTERS.register("python_source")
@@ -25,21 +26,21 @@ class PythonSource(Exporter):
     def export(self, subnet: ExtractedSubnet) -> bytes:
         return write_source(subnet.net, about(subnet)).encode()
 
-    def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
+    def run(self, data: bytes, subnet: ExtractedSubnet, inputs: Tensor) -> Tensor:
         net = rebuild(data.decode(), block_classes(subnet.net))
         try:
             net.load_state_dict(subnet.net.state_dict())
         except RuntimeError as error:
             raise CoreError("The generated model.py does not fit the weights of this subnet.") from error
-        result: Tensor = net.eval()(images)
+        result: Tensor = net.eval()(inputs)
         return result
 
 
 def about(subnet: ExtractedSubnet) -> str:
     """The docstring of model.py: what it is, which architecture, whose data."""
-    shape = ", ".join(map(str, subnet.input_shape))
+    takes = kind_of(subnet.net[0]).takes(subnet.input_shape)
     text = (
-        f"Input: images (n, {shape}) with pixels in [0, 1]. Output: logits (n, {len(subnet.classes)}).",
+        f"Input: {takes}. Output: logits (n, {len(subnet.classes)}).",
         f"Architecture: {json.dumps(dict(subnet.arch))}",
         f"Trained on {subnet.data['title']} ({subnet.data['source']}). The terms of these data "
         f"({subnet.data['licence']}) may also bind what is trained on them.",

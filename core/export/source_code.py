@@ -22,10 +22,7 @@ _TOP_LEVEL = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
 
 _LOADER = '''
 def load(path: str | Path | None = None) -> nn.Sequential:
-    """The subnet with its weights (from the file beside this one), in eval mode.
-
-    It takes images (n, c, h, w) with pixels in [0, 1] and returns logits (n, classes).
-    """
+    """The subnet with its weights (from the file beside this one), in eval mode."""
     net = build()
     net.load_state_dict(load_file(path or Path(__file__).with_name("model.safetensors")))
     return net.eval().requires_grad_(False)

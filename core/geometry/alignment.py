@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from core.errors import InvalidInput
 from core.networks.capture import batches
-from core.networks.units import UnitGroup, apply_permutation, unit_groups, units_of
+from core.networks.groups import UnitGroup
+from core.networks.units import apply_permutation, unit_groups, units_of
 from core.seeding import stream
 
 Permutations = dict[str, NDArray[np.intp]]

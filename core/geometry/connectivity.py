@@ -24,7 +24,8 @@ from torch.nn import functional as F
 
 from core.errors import InvalidInput
 from core.geometry.alignment import require_same_shape
-from core.training.alone import recalibrate
+from core.networks.answers import outputs
+from core.networks.calibration import recalibrate
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Judge:
     def measure(self, net: nn.Module) -> tuple[float, float]:
         """(mean cross-entropy in nats, accuracy) of a network after its statistics were measured anew."""
         recalibrate(net, self.calibration)
-        logits = net(self.images)
+        logits = outputs(net, self.images)
         loss = float(F.cross_entropy(logits.double(), self.labels))
         return loss, float((logits.argmax(1) == self.labels).double().mean())
 

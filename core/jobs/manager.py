@@ -22,8 +22,11 @@ from core.records import Run, RunState
 from core.store import RunStore
 from core.store.leases import Lease, Owner, Waiting
 
-MAX_QUEUED = 50
+MAX_QUEUED = 20
 """Waiting jobs one session may have."""
+
+MAX_WAITING = 100
+"""Waiting jobs of all sessions together: a new tab is a new session, so their own limit is not enough."""
 
 LEASE_SECONDS = 20.0
 """An owner on another machine whose counter stands still for so long is dead."""
@@ -40,7 +43,7 @@ class JobManager:
     """The jobs of one server."""
 
     def __init__(self, store: RunStore) -> None:
-        """Mark the runs of dead servers as interrupted, remove what killed processes left, and start.
+        """Mark the runs of dead servers as interrupted, put away what killed processes left, and start.
 
         Raises:
             InvalidInput: the store is in memory, where a worker cannot reach it.
@@ -50,13 +53,14 @@ class JobManager:
         self.store = store
         self.owner = Owner()
         self._lock = threading.Lock()
+        self._admission = threading.Lock()
         self._running: dict[str, Supervisor] = {}
         self._served: list[str] = []
         self._standing: dict[str, tuple[Lease, float]] = {}
         self._next_beat = 0.0
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self.store.sweep()
+        self._tidy()
         self._interrupt_dead()
         self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
         self._dispatcher.start()
@@ -75,16 +79,15 @@ class JobManager:
 
         Raises:
             NotFound: there is no such workflow.
-            InvalidInput: the session has too many waiting jobs, or `params` is no JSON.
+            InvalidInput: too many jobs are waiting, or `params` is no JSON.
         """
         self._require_open()
         require_kind(kind)
-        waiting = self.store.leases.queued(self.owner.owner_id)
-        if sum(job.session == session for job in waiting) >= MAX_QUEUED:
-            raise InvalidInput(f"You have {MAX_QUEUED} jobs waiting; let some finish or cancel them first.")
-        run_id = self.store.create_run(
-            kind, params, title=title, seed=seed, session=session, owner=self.owner
-        )
+        with self._admission:
+            self._require_room(session)
+            run_id = self.store.create_run(
+                kind, params, title=title, seed=seed, session=session, owner=self.owner
+            )
         self._wake.set()
         return run_id
 
@@ -106,10 +109,12 @@ class JobManager:
 
         Raises:
             NotFound: there is no such run.
-            InvalidInput: it is queued, running or done.
+            InvalidInput: it is queued, running or done, or too many jobs are waiting.
         """
         self._require_open()
-        self.store.leases.enqueue(run_id, self.owner)
+        with self._admission:
+            self._require_room(None)
+            self.store.leases.enqueue(run_id, self.owner)
         self._wake.set()
 
     def runs(self) -> list[Run]:
@@ -170,6 +175,23 @@ class JobManager:
     def _require_open(self) -> None:
         if self._closing.is_set():
             raise InvalidInput("The server is being stopped and takes no more jobs.")
+
+    def _require_room(self, session: str | None) -> None:
+        waiting = self.store.leases.queued(self.owner.owner_id)
+        if len(waiting) >= MAX_WAITING:
+            raise InvalidInput(
+                f"{MAX_WAITING} jobs are waiting on this server already, from all visitors together; let some "
+                "finish or cancel them first."
+            )
+        if sum(job.session == session for job in waiting) >= MAX_QUEUED:
+            raise InvalidInput(f"You have {MAX_QUEUED} jobs waiting; let some finish or cancel them first.")
+
+    def _tidy(self) -> None:
+        """Put away what killed processes and deleted runs left; a store that is damaged is left as it is."""
+        try:
+            self.store.sweep()
+        except CoreError as error:
+            logging.getLogger(__name__).warning("nothing was put away: %s", error)
 
     def _dispatch(self) -> None:
         while not self._closing.is_set():

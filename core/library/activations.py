@@ -131,7 +131,7 @@ def all_activations(
 
 def logits(model: Model, probe: Probe) -> NDArray[np.float32]:
     """What a model answers on a probe: (n, classes) float32, read-only."""
-    from core.networks.capture import logits as answered
+    from core.networks.answers import logits as answered
 
     key = (model.key, probe.fingerprint, "logits", "")
     array = _kept.get(key)

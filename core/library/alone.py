@@ -138,7 +138,7 @@ def load_alone(store: RunStore, run_id: str, index: int) -> nn.Sequential:
         DamagedArtifact: its file has changed.
         InvalidInput: the file holds something else.
     """
-    from core.networks.chain import load_net
+    from core.networks.file import load_net
 
     net, about = load_net(store.ledger(run_id).artifact(net_file(index)))
     if "seed" not in about:

@@ -208,7 +208,7 @@ def load_masked(store: RunStore, run_id: str, index: int) -> tuple[nn.Sequential
         NotFound: there is no such network.
         DamagedArtifact, InvalidInput: its file has changed, or holds something else.
     """
-    from core.networks.chain import load_net
+    from core.networks.file import load_net
 
     net, about = load_net(store.ledger(run_id).artifact(net_file(index)))
     if "kept" not in about:

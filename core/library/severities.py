@@ -89,7 +89,7 @@ def corrupted(probe: Probe, table: Severities, name: str, severity: int, *, seed
 def _calibrated(
     reference: Model, probe: Probe, seed: int, on_progress: OnProgress | None
 ) -> dict[str, Calibration]:
-    from core.evaluation.robustness import predictions
+    from core.networks.answers import predictions
 
     def accuracy_of(x: NDArray[np.float32]) -> float:
         return float(np.mean(predictions(reference.net, x) == probe.y))

@@ -1,4 +1,4 @@
-"""Costs of a plain network, counted while one image passes: what surgery saved."""
+"""Costs of a plain network, counted while one input passes: what surgery saved."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.networks.chain import example_inputs
 
-def count_macs(net: nn.Module, input_shape: Sequence[int]) -> int:
-    """Multiply-accumulates of convolutions, linear layers and attention products for one image (c, h, w).
+
+def count_macs(net: nn.Sequential, input_shape: Sequence[int]) -> int:
+    """Multiply-accumulates of convolutions, linear layers and attention products for one input.
 
     The same convention as `Supernet.costs`.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(torch.zeros(1, *input_shape))
+        net(example_inputs(net, input_shape))
     return int(counter.get_total_flops()) // 2
 
 

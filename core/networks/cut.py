@@ -8,8 +8,7 @@ the convolution alone at zero, a channel still emits its offset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -17,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-from core.networks import blocks as plain
+from core.networks.blocks.base import kind_of
+from core.networks.groups import Member, UnitGroup
 from core.networks.masks import applied
-from core.networks.units import Member, UnitGroup, unit_groups
+from core.networks.units import unit_groups
 
 Kept = Mapping[str, NDArray[np.intp]]
 """Group name -> sorted numbers of the units that stay; groups left out stay whole."""
@@ -111,45 +111,9 @@ def _entries(member: Member, units: NDArray[np.intp]) -> Tensor:
     return torch.from_numpy(entries.ravel().astype(np.int64))
 
 
-def _rebuilt(stage: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+def _rebuilt(block: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     """The same block in the sizes of its tensors."""
-    arguments: dict[str, Any] = dict(stage.arguments)  # type: ignore[arg-type]
-    for name, size in _SIZES[type(stage)].items():
-        arguments[name] = size(state, stage)
-    if isinstance(stage, plain.ResidualBlock | plain.CellReduction):
-        inner = len(state["conv1.weight"])
-        arguments.pop("inner", None)
-        if inner != len(state["conv2.weight"]):
-            arguments["inner"] = inner
-    made = type(stage)(**arguments)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    made = type(block)(**kind_of(block).fitting(block, shapes))
     made.load_state_dict(state)
     return made
-
-
-def _size(tensor: str, axis: int) -> Callable[[dict[str, Tensor], Any], int]:
-    return lambda state, _stage: int(state[tensor].shape[axis])
-
-
-_SIZES: Mapping[type, Mapping[str, Callable[[dict[str, Tensor], Any], int]]] = {
-    plain.Stem: {"out_channels": _size("conv.weight", 0)},
-    plain.ResidualBlock: {"in_channels": _size("conv1.weight", 1), "out_channels": _size("conv2.weight", 0)},
-    plain.PoolingHead: {"in_channels": _size("linear.weight", 1)},
-    plain.PatchEmbedding: {"width": _size("conv.weight", 0)},
-    plain.TransformerBlock: {
-        "width": _size("query.weight", 1),
-        "heads": lambda state, stage: int(state["query.weight"].shape[0]) // stage.head_size,
-        "hidden": _size("expand.weight", 0),
-    },
-    plain.TokenReduction: {"in_width": _size("conv.weight", 1), "width": _size("conv.weight", 0)},
-    plain.TokenHead: {"width": _size("linear.weight", 1)},
-    plain.CellStem: {"channels": _size("conv.weight", 0)},
-    plain.Cell: {"channels": lambda state, stage: _cell_channels(state, stage)},
-    plain.CellReduction: {"in_channels": _size("conv1.weight", 1), "channels": _size("conv2.weight", 0)},
-    plain.CellHead: {"channels": _size("linear.weight", 1)},
-}
-
-
-def _cell_channels(state: dict[str, Tensor], stage: Any) -> int:
-    """A cell without a convolution has no tensor that knows its width; the number is not used then."""
-    weights = [t for name, t in state.items() if name.endswith("1.weight")]
-    return int(weights[0].shape[0]) if weights else int(stage.arguments["channels"])

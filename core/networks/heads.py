@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from core.errors import InvalidInput
 from core.networks.capture import inputs_of
+from core.networks.trees import n_rows
 
 
 def last_linear(net: nn.Module) -> tuple[str, nn.Linear]:
@@ -22,19 +25,23 @@ def last_linear(net: nn.Module) -> tuple[str, nn.Linear]:
     return found[-1]
 
 
-def penultimate(net: nn.Module, images: NDArray[np.float32]) -> tuple[NDArray[np.float64], nn.Linear]:
-    """Inputs (n, p) of the last linear layer for images (n, c, h, w), and that layer.
+def penultimate(net: nn.Module, inputs: Any) -> tuple[NDArray[np.float64], nn.Linear]:
+    """Inputs (n, p) of the last linear layer for n samples, and that layer.
 
     Pooling and normalization between the last stage and the layer are included, whatever the head does:
     `features @ weight.T + bias` are the logits.
 
+    Args:
+        net: any network.
+        inputs: see `core.networks.answers.batches`.
+
     Raises:
-        InvalidInput: there is no linear layer, or it does not get one vector per image.
+        InvalidInput: there is no linear layer, or it does not get one vector per sample.
     """
     name, layer = last_linear(net)
-    features = inputs_of(net, images, name).astype(np.float64)
-    if features.shape != (len(images), layer.in_features):
-        raise InvalidInput("The last linear layer of this network does not read one vector per image.")
+    features = inputs_of(net, inputs, name).astype(np.float64)
+    if features.shape != (n_rows(inputs), layer.in_features):
+        raise InvalidInput("The last linear layer of this network does not read one vector per sample.")
     return features, layer
 
 

@@ -9,7 +9,7 @@ Pooling = Literal["pooled", "flattened", "positions"]
 POOLINGS: tuple[str, ...] = get_args(Pooling)
 
 MEANINGS: Mapping[str, str] = {
-    "pooled": "Each unit's mean over all positions of its map: one number per unit and image.",
+    "pooled": "Each unit's mean over all positions of its map: one number per unit and sample.",
     "flattened": "Every position of every unit counts as a unit of its own.",
     "positions": "Every position counts as a sample of its own; maps must have equal size to be compared.",
 }

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.networks.units import UnitGroup
+from core.networks.groups import UnitGroup
 
 GENTLE, FIRM = 0.4, 0.6
 """Shares of the learning rate left after marking: until the first, no pull is so strong that the loss would

@@ -21,18 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-from core.networks import blocks as plain
+from core.networks.blocks.base import known_kind
+from core.networks.chain import declared
 from core.networks.cut import compact
-from core.networks.units import Member, UnitGroup, unit_groups, units_of
-
-_NORMS = ("running_mean", "running_var", "weight", "bias")
-_PAIRS = {
-    plain.Stem: (("conv", "norm"),),
-    plain.ResidualBlock: (("conv1", "norm1"), ("conv2", "norm2")),
-    plain.CellStem: (("conv", "norm"),),
-    plain.CellReduction: (("conv1", "norm1"), ("conv2", "norm2")),
-}
-"""Convolutions and the BatchNorm right behind each."""
+from core.networks.groups import Member, UnitGroup, batch_norm
+from core.networks.units import unit_groups, units_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +82,7 @@ def mergeable_groups(net: nn.Sequential) -> list[UnitGroup]:
 
     Not attention (GELU and LayerNorm do not scale) and not streams that end in a BatchNorm of their own.
     """
-    folded = {
-        f"{index}.{norm}.{name}"
-        for index, stage in enumerate(net)
-        for _, norm in _PAIRS.get(type(stage), ())  # type: ignore[call-overload]
-        for name in _NORMS
-    }
+    folded = declared(net, lambda kind: [name for _, norm in kind.foldable for name in batch_norm(norm)])
     found = []
     for group in unit_groups(net):
         elementwise = {m.tensor for m in group.members if m.role == "elementwise"}
@@ -110,11 +98,14 @@ def fold(net: nn.Sequential) -> nn.Sequential:
     """
     made = copy.deepcopy(net)
     with torch.no_grad():
-        for stage in made:
-            for conv_name, norm_name in _PAIRS.get(type(stage), ()):  # type: ignore[call-overload]
-                conv, norm = getattr(stage, conv_name), getattr(stage, norm_name)
+        for block in made:
+            kind = known_kind(block)
+            for conv_name, norm_name in kind.foldable if kind else ():
+                conv, norm = getattr(block, conv_name), getattr(block, norm_name)
                 deviation = (norm.running_var + norm.eps).sqrt()
-                conv.weight.mul_((norm.weight / deviation).reshape(-1, 1, 1, 1))
+                conv.weight.mul_((norm.weight / deviation).reshape(-1, *[1] * (conv.weight.ndim - 1)))
+                if conv.bias is not None:
+                    conv.bias.mul_(norm.weight / deviation)
                 norm.bias.sub_(norm.running_mean * norm.weight / deviation)
                 norm.weight.fill_(1.0)
                 norm.running_mean.zero_()

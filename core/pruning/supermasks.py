@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from core.errors import InvalidInput
+from core.networks.chain import declared
 from core.pruning.criteria.base import prunable_weights
 
 Init = Literal["signed_constant", "kaiming"]
-# Positions of a transformer are never trained here; zeros would hide from it where a patch was.
-_POSITION_STD = 0.5
+# What tells places or tokens apart is never trained here; zeros would hide them from the network.
+_EMBEDDING_STD = 0.5
 
 
 def top_k(scores: Tensor, density: float) -> Tensor:
@@ -52,7 +53,7 @@ def random_weights(net: nn.Sequential, init: Init, density: float, seed: int) ->
         seed: of the draw.
     """
     generator = torch.Generator().manual_seed(seed)
-    drawn = set(prunable_weights(net))
+    drawn, embeddings = set(prunable_weights(net)), declared(net, lambda kind: kind.embeddings)
     norms = {
         f"{name}.weight" for name, m in net.named_modules() if isinstance(m, nn.BatchNorm2d | nn.LayerNorm)
     }
@@ -61,8 +62,8 @@ def random_weights(net: nn.Sequential, init: Init, density: float, seed: int) ->
             draw = torch.randn(parameter.shape, generator=generator)
             draw = draw.sign() if init == "signed_constant" else draw
             parameter.copy_(draw * math.sqrt(2 / (parameter[0].numel() * density)))
-        elif name.endswith("position"):
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * _POSITION_STD)
+        elif name in embeddings:
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * _EMBEDDING_STD)
         else:
             parameter.fill_(1.0 if name in norms else 0.0)
     net.requires_grad_(False)

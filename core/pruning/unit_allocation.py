@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.groups import UnitGroup
 from core.networks.masks import Allocation
-from core.networks.units import UnitGroup
 from core.pruning.criteria.base import prunable_weights
 
 LEAST = 0.05

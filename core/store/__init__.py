@@ -7,6 +7,7 @@ transactions, `run_store` and `ledger` what the rest of the program calls.
 from __future__ import annotations
 
 from core.store.ledger import Artifact, Ledger, MemoryLedger, RunLedger
-from core.store.run_store import RunStore, StoredSupernet
+from core.store.rows import DamagedRow, StoredSupernet
+from core.store.run_store import RunStore
 
-__all__ = ["Artifact", "Ledger", "MemoryLedger", "RunLedger", "RunStore", "StoredSupernet"]
+__all__ = ["Artifact", "DamagedRow", "Ledger", "MemoryLedger", "RunLedger", "RunStore", "StoredSupernet"]

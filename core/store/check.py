@@ -7,38 +7,46 @@ its SHA-256, and all are compared here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, select, text
 
 from core.errors import CoreError, DamagedArtifact
 from core.store.files import Files
 from core.store.ledger import measurement_hash
+from core.store.rows import damaged_rows, read_run, runs_query
 from core.store.schema import (
     ArtifactRow,
     CheckpointRow,
     MeasurementRow,
     MetricRow,
+    ParamRow,
     RunRow,
     SupernetRow,
+    indexed_params,
     row_hash,
 )
 
 
 def find_damage(files: Files) -> list[str]:
-    """One plain sentence per damaged thing; empty if all is well."""
+    """One plain sentence per damaged thing; empty if all is well.
+
+    Damaged text is read as far as it goes, so that its row's hash tells; what stops one part of the check
+    (a page of the database that is gone) does not stop the others.
+    """
+    parts: list[Callable[[Connection], Iterator[str]]] = [_runs, _index, _measurements, _metrics]
+    parts.append(lambda connection: _files(connection, files))
+    if files.database.is_sqlite:
+        parts.insert(0, _integrity)
     found: list[str] = []
-    try:
-        with files.database.read("checking the database") as connection:
-            if files.database.is_sqlite:
-                found += _integrity(connection)
-            found += _runs(connection)
-            found += _measurements(connection)
-            found += _metrics(connection)
-            found += _files(connection, files)
-    except CoreError as error:
-        found.append(str(error))
-    return found
+    for part in parts:
+        try:
+            with files.database.read("checking the database", tolerant=True) as connection:
+                for sentence in part(connection):
+                    found.append(sentence)
+        except CoreError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))
 
 
 def _integrity(connection: Connection) -> Iterator[str]:
@@ -50,15 +58,22 @@ def _integrity(connection: Connection) -> Iterator[str]:
 
 
 def _runs(connection: Connection) -> Iterator[str]:
-    row = RunRow
-    query = select(row.run_id, row.kind, row.title, row.params, row.seed, row.session, row.row_hash)
-    for *fields, stored in connection.execute(query):
-        if row_hash(*fields) != stored:
-            yield f"The request of run {fields[0]} has changed since it was saved."
-    cards = select(SupernetRow.supernet_id, SupernetRow.sha256, SupernetRow.card, SupernetRow.row_hash)
-    for *fields, stored in connection.execute(cards):
-        if row_hash(*fields) != stored:
-            yield f"The card of supernet {fields[0]} has changed since it was saved."
+    for damaged in damaged_rows(connection):
+        yield damaged.sentence
+
+
+def _index(connection: Connection) -> Iterator[str]:
+    """Runs are found by this; a wrong row hides one, or shows it where it does not belong."""
+    indexed: dict[str, dict[str, str]] = {}
+    for run_id, name, value in connection.execute(select(ParamRow.run_id, ParamRow.name, ParamRow.value)):
+        indexed.setdefault(run_id, {})[name] = value
+    for row in connection.execute(runs_query()).mappings():
+        try:
+            run = read_run(dict(row))
+        except DamagedArtifact:
+            continue  # named already
+        if indexed.get(run.run_id, {}) != indexed_params(run.params):
+            yield f"The index no longer finds run {run.run_id} by its request."
 
 
 def _measurements(connection: Connection) -> Iterator[str]:

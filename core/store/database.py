@@ -46,15 +46,26 @@ class Database:
             event.listen(self.engine, "begin", _begin_postgres)
 
     @contextmanager
-    def read(self, doing: str = "reading the database") -> Iterator[Connection]:
+    def read(self, doing: str = "reading the database", *, tolerant: bool = False) -> Iterator[Connection]:
         """A transaction that sees one consistent state and writes nothing.
 
         Rows are decoded inside the block.
 
+        Args:
+            doing: what is read, as the subject of a sentence.
+            tolerant: text with damaged bytes is read as far as it goes, for callers that compare the
+                hash of each row; otherwise it fails as a whole.
+
         Raises:
             DamagedArtifact: the database or a row in it cannot be read.
         """
-        with self._turn, readable_rows(), plain_failures(doing), self.engine.begin() as connection:
+        with (
+            self._turn,
+            readable_rows(),
+            plain_failures(doing),
+            self.engine.begin() as connection,
+            reading_damaged_text(connection) if tolerant else nullcontext(),
+        ):
             yield connection
 
     @contextmanager
@@ -72,6 +83,21 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def reading_damaged_text(connection: Connection) -> Iterator[None]:
+    """Let text that is no UTF-8 be read, with a mark for each damaged place (SQLite alone stores such)."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.dbapi_connection
+    assert raw is not None
+    raw.text_factory = lambda content: content.decode("utf-8", "replace")
+    try:
+        yield
+    finally:
+        raw.text_factory = str
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -41,9 +41,7 @@ def readable_rows() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise DamagedArtifact(
-            "The database holds a row that cannot be read. Run the check command to see what is damaged."
-        ) from error
+        raise _unreadable() from error
 
 
 def explain(error: Exception, doing: str) -> CoreError:
@@ -54,6 +52,8 @@ def explain(error: Exception, doing: str) -> CoreError:
         return _damaged(doing)
     cause = getattr(error, "orig", None) or error
     text = str(cause).lower()
+    if "could not decode" in text:
+        return _unreadable()
     if "malformed" in text or "not a database" in text:
         return _damaged(doing)
     if "full" in text:
@@ -84,6 +84,13 @@ def _damaged(doing: str) -> DamagedArtifact:
     return DamagedArtifact(
         f"The database is damaged, so {doing} failed. Run the check command, and restore a backup of the "
         "database file if it confirms this."
+    )
+
+
+def _unreadable() -> DamagedArtifact:
+    return DamagedArtifact(
+        "The database holds a row that cannot be read, for its bytes have changed on the disk. `python -m "
+        "core check` says which; everything else can be used."
     )
 
 

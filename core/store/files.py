@@ -10,18 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from sqlalchemy import Connection, select, union
-
 from core.errors import CoreError
 from core.store.blobs import BlobStore
 from core.store.database import Database
-from core.store.schema import ArtifactRow, CheckpointRow, SupernetRow
-
-_NAMING = (CheckpointRow.sha256, ArtifactRow.sha256, SupernetRow.sha256)
+from core.store.naming import named_files
 
 
 class Files:
-    """The blobs of one database."""
+    """The files of one database, in a folder that is its own."""
 
     def __init__(self, database: Database, blobs: BlobStore) -> None:
         self.database = database
@@ -38,18 +34,18 @@ class Files:
         if not wanted:
             return
         with suppress(CoreError), self.database.write("removing old files") as connection:
-            for sha256 in wanted - _named(connection, wanted):
+            for sha256 in wanted - named_files(connection, wanted):
                 self.blobs.remove(sha256)
 
     def sweep(self) -> int:
-        """Remove temporary and unreferenced files that a killed process left; returns how many."""
-        removed = self.blobs.sweep_temporary()
-        with self.database.write("removing old files") as connection:
-            return removed + self.blobs.remove_all_but(_named(connection, None))
+        """Remove temporary files, and move unreferenced ones to the trash; returns how many.
 
-
-def _named(connection: Connection, among: set[str] | None) -> set[str]:
-    queries = [
-        select(column) if among is None else select(column).where(column.in_(among)) for column in _NAMING
-    ]
-    return set(connection.execute(union(*queries)).scalars())
+        What rows name and the trash holds comes back first. A folder that is a link to another place is
+        left as it is.
+        """
+        with self.database.write("moving old files to the trash") as connection:
+            named = named_files(connection)
+            self.blobs.put_back(named)
+            if self.blobs.is_elsewhere:
+                return 0
+            return self.blobs.sweep_temporary() + self.blobs.trash_all_but(named)

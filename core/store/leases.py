@@ -91,6 +91,9 @@ class Leases:
     def enqueue(self, run_id: str, owner: Owner) -> None:
         """Put a run that was stopped or failed at the back of `owner`'s queue.
 
+        A run whose owner was a process of this machine and is no more counts as stopped: a killed command
+        can be resumed at once, without a server that marks it.
+
         Raises:
             NotFound: there is no such run.
             InvalidInput: it is queued, running or done.
@@ -98,7 +101,8 @@ class Leases:
         with self._database.write("queueing a run") as connection:
             row = _row(connection, run_id)
             state = RunState(row["state"])
-            if not state.is_resumable:
+            orphaned = state in ACTIVE and _owner(row).alive_here() is False
+            if not (state.is_resumable or orphaned):
                 raise InvalidInput(f"Only a run that was stopped can be resumed; this one is {state}.")
             last = connection.execute(select(func.max(RunRow.queue_number))).scalar() or 0
             values = {
@@ -172,7 +176,7 @@ class Leases:
         query = (
             select(RunRow.run_id, RunRow.kind, RunRow.session).where(waiting).order_by(RunRow.queue_number)
         )
-        with self._database.read() as connection:
+        with self._database.read(tolerant=True) as connection:
             return [Waiting(*found) for found in connection.execute(query)]
 
     def of_others(self, owner: Owner) -> list[Lease]:
@@ -180,7 +184,7 @@ class Leases:
         row = RunRow
         query = select(row.run_id, row.owner, row.host, row.pid, row.started, row.heartbeat, row.attempt)
         query = query.where(row.state.in_(ACTIVE), row.owner != owner.owner_id)
-        with self._database.read() as connection:
+        with self._database.read(tolerant=True) as connection:
             return [
                 Lease(run_id, Owner(owner_id, host, pid, started), heartbeat, attempt)
                 for run_id, owner_id, host, pid, started, heartbeat, attempt in connection.execute(query)
@@ -200,11 +204,16 @@ class Leases:
 
 def _row(connection: Connection, run_id: str) -> dict[str, Any]:
     row = RunRow
-    query = select(row.state, row.owner, row.heartbeat, row.attempt).where(row.run_id == run_id)
+    columns = (row.state, row.owner, row.host, row.pid, row.started, row.heartbeat, row.attempt)
+    query = select(*columns).where(row.run_id == run_id)
     found = connection.execute(query).mappings().one_or_none()
     if found is None:
         raise NotFound(f"There is no run {run_id[:32]!r}.")
     return dict(found)
+
+
+def _owner(row: dict[str, Any]) -> Owner:
+    return Owner(row["owner"], row["host"], row["pid"], row["started"])
 
 
 def _change(connection: Connection, run_id: str, **values: Any) -> None:

@@ -11,50 +11,50 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
+from sqlalchemy import String, cast, delete, insert, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from core.errors import InvalidInput, NotFound
+from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.records import Run, RunState
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
-from core.store.database import Database
+from core.store.database import Database, reading_damaged_text
 from core.store.failures import plain_failures
 from core.store.files import Files
+from core.store.home import TRASH, folders, own_folder
 from core.store.leases import Leases, Owner
 from core.store.ledger import RunLedger, plain_json, require_name
+from core.store.log import append_log, log_lines
 from core.store.migrations import migrate
-from core.store.schema import ArtifactRow, CheckpointRow, LogRow, RunRow, SupernetRow, row_hash
+from core.store.rows import (
+    DamagedRow,
+    StoredSupernet,
+    damaged_rows,
+    read_run,
+    read_supernet,
+    row_key,
+    runs_query,
+    supernets_query,
+)
+from core.store.schema import (
+    ArtifactRow,
+    CheckpointRow,
+    ParamRow,
+    RunRow,
+    SupernetRow,
+    indexed_params,
+    indexed_value,
+    row_hash,
+)
+from core.store.storage import StorageUse, prepare_places, storage_use
 
 MAX_PARAMS_BYTES = 4_000_000
 _MAX_TEXT = 2000
-_SHOWN = ("run_id", "kind", "title", "session", "fraction", "message", "created", "updated", "eta_seconds")
-
-
-@dataclass(frozen=True)
-class StoredSupernet:
-    """A trained supernet in the store.
-
-    Attributes:
-        supernet_id: 128-bit random id, hexadecimal.
-        family, data: registry names of what it is and what it was trained on, "" if the card does not say.
-        card: what `core.supernets.files` wrote about it.
-        created: seconds since the epoch, for display only.
-    """
-
-    supernet_id: str
-    name: str
-    family: str
-    data: str
-    sha256: str
-    size: int
-    card: Mapping[str, Any]
-    created: float
 
 
 class RunStore:
@@ -81,13 +81,13 @@ class RunStore:
             ) from error
         self.url = self._database.url.render_as_string(hide_password=False)
         self.in_memory = self._database.in_memory
-        self._blobs = BlobStore(self.home / "blobs")
-        if self._database.is_sqlite and not self.in_memory:
-            with plain_failures("opening the database"):
-                Path(str(self._database.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        with plain_failures(f"opening {self.home}"):
+            prepare_places(self.home, self._database)
+        migrate(self._database)
+        folder = own_folder(self.home, self._database)
+        self._blobs = BlobStore(folder, others=lambda: folders(self.home), trash=self.home / TRASH)
         self._files = Files(self._database, self._blobs)
         self.leases = Leases(self._database)
-        migrate(self._database)
 
     def close(self) -> None:
         """Close the connections; files and rows stay."""
@@ -126,6 +126,7 @@ class RunStore:
         text = plain_json(params)
         if len(text) > MAX_PARAMS_BYTES:
             raise InvalidInput("The request is too large to store.")
+        found_by = indexed_params(json.loads(text))
         run_id, now, signed = uuid.uuid4().hex, time.time(), owner or Owner()
         fields = {"run_id": run_id, "kind": kind, "title": shown, "params": text, "seed": str(int(seed))}
         fields["session"] = session[:64]
@@ -138,6 +139,9 @@ class RunStore:
             values = {**fields, **progress, **counters, **signed.columns()}
             values["queue_number"] = (last.scalar() or 0) + 1
             connection.execute(insert(RunRow).values(**values, row_hash=row_hash(*fields.values())))
+            index = [{"run_id": run_id, "name": name, "value": value} for name, value in found_by.items()]
+            if index:
+                connection.execute(insert(ParamRow), index)
         return run_id
 
     def get_run(self, run_id: str) -> Run:
@@ -146,24 +150,38 @@ class RunStore:
         Raises:
             NotFound: there is no such run.
         """
-        runs = self._runs(RunRow.run_id == run_id)
-        if not runs:
-            raise NotFound(f"There is no run {run_id[:32]!r}.")
-        return runs[0]
+        with self._database.read(tolerant=True) as connection:
+            row = connection.execute(runs_query(RunRow.run_id == run_id)).mappings().one_or_none()
+            if row is None:
+                raise NotFound(f"There is no run {run_id[:32]!r}.")
+            return read_run(dict(row))
 
-    def list_runs(self, state: RunState | None = None, kind: str | None = None) -> list[Run]:
-        """All runs, newest first, or those of one state or kind."""
+    def list_runs(
+        self,
+        state: RunState | None = None,
+        kind: str | None = None,
+        where: Mapping[str, str | float | bool | None] | None = None,
+    ) -> list[Run]:
+        """All runs, newest first, or those that fit; damaged ones are left out (see `damaged`).
+
+        Args:
+            state: only runs in this state.
+            kind: only runs of this workflow.
+            where: only runs whose request has these values, nested fields as "outer.inner"; found through
+                an index, whatever else the store holds.
+        """
         conditions = [] if state is None else [RunRow.state == state]
         if kind is not None:
             conditions.append(RunRow.kind == kind)
-        return self._runs(*conditions)
-
-    def _runs(self, *conditions: ColumnElement[bool]) -> list[Run]:
-        table = RunRow.__table__.c
-        columns = [table[name] for name in (*_SHOWN, "params", "seed", "state")]
-        query = select(*columns).where(*conditions).order_by(table.number.desc())
-        with self._database.read() as connection:
-            return [_run(row) for row in connection.execute(query).mappings()]
+        for name, value in (where or {}).items():
+            fits = (ParamRow.name == name) & (ParamRow.value == indexed_value(value))
+            conditions.append(RunRow.run_id.in_(select(ParamRow.run_id).where(fits)))
+        found = []
+        with self._database.read(tolerant=True) as connection:
+            for row in connection.execute(runs_query(*conditions)).mappings():
+                with suppress(DamagedArtifact):
+                    found.append(read_run(dict(row)))
+        return found
 
     def set_state(self, run_id: str, state: RunState, message: str = "") -> bool:
         """Move a run to `state`; False if it has a final state, which only `leases.enqueue` leaves.
@@ -171,7 +189,7 @@ class RunStore:
         Raises:
             NotFound: there is no such run.
         """
-        self.get_run(run_id)
+        self._require_run(run_id)
         active = (RunRow.run_id == run_id) & RunRow.state.in_((RunState.QUEUED, RunState.RUNNING))
         values: dict[str, Any] = {"state": state, "message": message[:_MAX_TEXT], "updated": time.time()}
         if state is RunState.DONE:
@@ -209,26 +227,11 @@ class RunStore:
 
     def append_log(self, run_id: str, *lines: str, keep: int = 500) -> None:
         """Add lines to a run's log, of which the last `keep` stay; ignored if the run is gone."""
-        now = time.time()
-        rows = [{"run_id": run_id, "created": now, "text": line[:_MAX_TEXT]} for line in lines]
-        this = LogRow.run_id == run_id
-        with self._database.write("saving the log") as connection:
-            if (
-                not rows
-                or connection.execute(select(RunRow.number).where(RunRow.run_id == run_id)).scalar() is None
-            ):
-                return
-            connection.execute(insert(LogRow), rows)
-            oldest = select(LogRow.number).where(this).order_by(LogRow.number.desc()).offset(keep).limit(1)
-            limit = connection.execute(oldest).scalar()
-            if limit is not None:
-                connection.execute(delete(LogRow).where(this, LogRow.number <= limit))
+        append_log(self._database, run_id, lines, keep)
 
     def log_lines(self, run_id: str) -> list[str]:
         """The kept lines of a run's log, oldest first."""
-        query = select(LogRow.text).where(LogRow.run_id == run_id).order_by(LogRow.number)
-        with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+        return log_lines(self._database, run_id)
 
     def ledger(self, run_id: str, *, attempt: int | None = None) -> RunLedger:
         """The ledger of a run, to read it or to go on writing.
@@ -249,6 +252,11 @@ class RunStore:
         with self._database.read() as connection:
             return connection.execute(query).scalar() or 0
 
+    def _require_run(self, run_id: str) -> None:
+        with self._database.read() as connection:
+            if connection.execute(select(RunRow.number).where(RunRow.run_id == run_id)).scalar() is None:
+                raise NotFound(f"There is no run {run_id[:32]!r}.")
+
     def delete_run(self, run_id: str) -> None:
         """Remove a run with its measurements and files.
 
@@ -261,7 +269,7 @@ class RunStore:
             state = connection.execute(select(RunRow.state).where(RunRow.run_id == run_id)).scalar()
             if state is None:
                 raise NotFound(f"There is no run {run_id[:32]!r}.")
-            if not RunState(state).is_final:
+            if state in (RunState.QUEUED, RunState.RUNNING):
                 raise InvalidInput(f"The run is {state}: cancel it before deleting it.")
             sha256s = [sha256 for query in named for sha256 in connection.execute(query).scalars()]
             connection.execute(delete(RunRow).where(RunRow.run_id == run_id))
@@ -288,24 +296,27 @@ class RunStore:
         return supernet_id
 
     def list_supernets(self) -> list[StoredSupernet]:
-        """All stored supernets, newest first."""
-        columns = SupernetRow.__table__.c
-        query = select(SupernetRow.__table__).order_by(columns.created.desc(), columns.supernet_id)
-        with self._database.read() as connection:
-            return [_supernet(row) for row in connection.execute(query).mappings()]
+        """All stored supernets, newest first; damaged rows are left out (see `damaged`)."""
+        found = []
+        with self._database.read(tolerant=True) as connection:
+            for row in connection.execute(supernets_query()).mappings():
+                with suppress(DamagedArtifact):
+                    found.append(read_supernet(dict(row)))
+        return found
 
     def get_supernet(self, supernet_id: str) -> StoredSupernet:
         """One stored supernet.
 
         Raises:
             NotFound: there is none with this id.
+            DamagedArtifact: its row has changed on the disk.
         """
-        query = select(SupernetRow.__table__).where(SupernetRow.supernet_id == supernet_id)
-        with self._database.read() as connection:
+        with self._database.read(tolerant=True) as connection:
+            query = supernets_query(SupernetRow.supernet_id == supernet_id)
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
-            return _supernet(row)
+            return read_supernet(dict(row))
 
     def supernet_path(self, supernet_id: str) -> Path:
         """The verified file of a stored supernet, to read and not to change.
@@ -314,9 +325,7 @@ class RunStore:
             NotFound: there is none with this id.
             DamagedArtifact: its file is missing or has changed.
         """
-        sha256 = self.get_supernet(supernet_id).sha256
-        self._blobs.get(sha256)
-        return self._blobs.path(sha256)
+        return self._blobs.locate(self.get_supernet(supernet_id).sha256)
 
     def delete_supernet(self, supernet_id: str) -> None:
         """Remove a stored supernet and its file.
@@ -324,27 +333,56 @@ class RunStore:
         Raises:
             NotFound: there is none with this id.
         """
-        sha256 = self.get_supernet(supernet_id).sha256
+        this = SupernetRow.supernet_id == supernet_id
         with self._database.write("deleting a supernet") as connection:
-            connection.execute(delete(SupernetRow).where(SupernetRow.supernet_id == supernet_id))
+            sha256 = connection.execute(select(SupernetRow.sha256).where(this)).scalar()
+            if sha256 is None:
+                raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
+            connection.execute(delete(SupernetRow).where(this))
         self._files.forget([sha256])
+
+    def damaged(self, table: str | None = None) -> list[DamagedRow]:
+        """Runs and supernets whose rows have changed on the disk, or those of one table.
+
+        Args:
+            table: "runs" or "supernets".
+        """
+        with self._database.read(tolerant=True) as connection:
+            return damaged_rows(connection, table)
+
+    def remove_damaged(self, row: DamagedRow) -> bool:
+        """Remove a damaged row with what belongs to it; False if it is gone, or whole again.
+
+        Its files, which nothing can name any more, go to the trash at the next start.
+        """
+        with self._database.write("removing a damaged row") as connection:
+            with reading_damaged_text(connection):
+                if all(found.key != row.key for found in damaged_rows(connection, row.table)):
+                    return False
+            table = RunRow if row.table == "runs" else SupernetRow
+            key = row_key(connection, row.table)
+            this = cast(key, String) == row.key
+            return connection.execute(delete(table).where(this)).rowcount == 1
 
     def check(self) -> list[str]:
         """One plain sentence per damaged row or file; empty if all is well."""
         return find_damage(self._files)
 
     def sweep(self) -> int:
-        """Remove files that a killed process left behind; returns how many."""
+        """Remove what a killed process left half written, and move files no row names to the trash.
+
+        Returns how many. Only this database's own folder is touched, and nothing through a link.
+        """
         return self._files.sweep()
 
-    def storage_bytes(self) -> int:
-        """Bytes on the disk: all files, and the database where it is a file."""
+    def storage(self) -> list[StorageUse]:
+        """What takes how much of the disk, with what can be done about it."""
         with plain_failures("measuring the storage"):
-            size = self._blobs.total_bytes()
-            if self._database.is_sqlite and not self._database.in_memory:
-                names = (f"{self._database.url.database}{suffix}" for suffix in ("", "-wal", "-shm"))
-                size += sum(Path(name).stat().st_size for name in names if Path(name).exists())
-            return size
+            return storage_use(self.home, self._database, self._blobs)
+
+    def storage_bytes(self) -> int:
+        """Bytes on the disk: files, uploads, trash, and the database where it is a file."""
+        return sum(part.bytes for part in self.storage())
 
 
 def _absolute(url: URL) -> URL:
@@ -353,13 +391,3 @@ def _absolute(url: URL) -> URL:
     if url.get_backend_name() != "sqlite" or not path or path == ":memory:" or path.startswith("file:"):
         return url
     return url.set(database=str(Path(path).absolute()))
-
-
-def _run(row: RowMapping) -> Run:
-    shown = {name: row[name] for name in _SHOWN}
-    return Run(**shown, params=json.loads(row["params"]), seed=int(row["seed"]), state=RunState(row["state"]))
-
-
-def _supernet(row: RowMapping) -> StoredSupernet:
-    shown = {key: value for key, value in row.items() if key != "row_hash"}
-    return StoredSupernet(**{**shown, "card": json.loads(row["card"])})

@@ -8,16 +8,29 @@ order comes from counters, because clocks jump. A change here needs a new file i
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from sqlalchemy import Boolean, Double, ForeignKey, Integer, MetaData, String, Text
+from sqlalchemy import Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
+
+_MAX_NAME = 200
+_MAX_VALUE = 120
 
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s"})
+
+
+class IdentityRow(Base):
+    """One row: who this database is, so that a folder of files can tell whose it is."""
+
+    __tablename__ = "identity"
+    identity: Mapped[str] = mapped_column(String(32), primary_key=True)
 
 
 class RunRow(Base):
@@ -26,7 +39,7 @@ class RunRow(Base):
     __tablename__ = "runs"
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     run_id: Mapped[str] = mapped_column(String(32), unique=True)
-    kind: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(64), index=True)
     title: Mapped[str] = mapped_column(Text)
     params: Mapped[str] = mapped_column(Text)
     seed: Mapped[str] = mapped_column(String(40))
@@ -47,6 +60,16 @@ class RunRow(Base):
     attempt: Mapped[int] = mapped_column(Integer)
     queue_number: Mapped[int] = mapped_column(Integer)
     cancel_requested: Mapped[bool] = mapped_column(Boolean)
+
+
+class ParamRow(Base):
+    """A field of a run's request, so that runs are found by what they are about without reading them all."""
+
+    __tablename__ = "run_params"
+    __table_args__ = (Index("ix_run_params_name_value", "name", "value"),)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
 
 
 class CheckpointRow(Base):
@@ -105,6 +128,30 @@ class LogRow(Base):
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id", ondelete="CASCADE"), index=True)
     created: Mapped[float] = mapped_column(Double)
     text: Mapped[str] = mapped_column(Text)
+
+
+def indexed_params(params: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a request that runs can be found by: name -> value as `ParamRow` keeps it.
+
+    Text, numbers, truth values and None count; those of a nested mapping are called "outer.inner".
+    """
+    return {name: indexed_value(value) for name, value in _scalars("", params) if len(name) <= _MAX_NAME}
+
+
+def indexed_value(value: str | float | bool | None) -> str:
+    """A value as the index keeps it: 2 and 2.0 are equal, and a long text is its hash."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = json.dumps(value)
+    return text if len(text) <= _MAX_VALUE else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _scalars(prefix: str, params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _scalars(f"{prefix}{name}.", value)
+        elif value is None or isinstance(value, str | int | float):
+            yield f"{prefix}{name}", value
 
 
 def row_hash(*fields: str | int) -> str:

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.config import BaseConfig
-from core.networks import blocks as plain
+from core.networks.blocks.pooling_head import PoolingHead
+from core.networks.blocks.residual_block import ResidualBlock
+from core.networks.blocks.stem import Stem
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
 from core.supernets import samples_last
@@ -159,7 +161,7 @@ class StemStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = self._width(arch)
-        block = plain.Stem(self.in_channels, width, self.kernel, self.stride)
+        block = Stem(self.in_channels, width, self.kernel, self.stride)
         block.mean.copy_(self.mean)
         block.std.copy_(self.std)
         self.conv.copy_to(block.conv)
@@ -236,9 +238,7 @@ class BlockStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = self._width(arch)
-        block = plain.ResidualBlock(
-            int(self.option(arch, self._in_choice)), width, self._kernel(arch), self.stride
-        )
+        block = ResidualBlock(int(self.option(arch, self._in_choice)), width, self._kernel(arch), self.stride)
         self.conv1.copy_to(block.conv1)
         self.conv2.copy_to(block.conv2)
         block.norm1 = self.norm1.extract(width, statistics)
@@ -287,7 +287,7 @@ class HeadStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = int(self.option(arch, self._width_choice))
-        head = plain.PoolingHead(width, self.classes)
+        head = PoolingHead(width, self.classes)
         head.linear.weight.copy_(self.linear.weight[:, :width])
         head.linear.bias.copy_(self.linear.bias)
         return head

@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.config import BaseConfig
-from core.networks import blocks as plain
+from core.networks.blocks.patch_embedding import PatchEmbedding
+from core.networks.blocks.token_head import TokenHead
+from core.networks.blocks.token_reduction import TokenReduction
+from core.networks.blocks.transformer_block import TransformerBlock
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
 from core.supernets.base import Stage, StageCost, Supernet
@@ -171,7 +174,7 @@ class EmbeddingStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = self._width(arch)
-        block = plain.PatchEmbedding(self.in_channels, width, self.patch, self.grid**2)
+        block = PatchEmbedding(self.in_channels, width, self.patch, self.grid**2)
         block.mean.copy_(self.mean)
         block.std.copy_(self.std)
         block.conv.weight.copy_(self.conv.weight[:width])
@@ -238,7 +241,7 @@ class BlockStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, heads, hidden = self._sizes(arch)
-        block = plain.TransformerBlock(width, heads, self.head_size, hidden)
+        block = TransformerBlock(width, heads, self.head_size, hidden)
         for name in ("query", "value", "project", "expand", "contract"):
             copy_linear(getattr(self, name), getattr(block, name))
         copy_linear(self.key_, block.key)
@@ -287,7 +290,7 @@ class ReductionStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         in_width, width = int(self.option(arch, self._in_choice)), int(self.option(arch, self._out_choice))
-        block = plain.TokenReduction(in_width, width, self.grid)
+        block = TokenReduction(in_width, width, self.grid)
         copy_norm(self.norm, block.norm)
         block.conv.weight.copy_(self.conv.weight[:width, :in_width])
         bias_of(block.conv).copy_(bias_of(self.conv)[:width])
@@ -318,7 +321,7 @@ class HeadStage(Stage):
         return linear(self.linear, normalized(self.norm, x).mean(1), self.classes)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        head = plain.TokenHead(int(self.option(arch, self._width_choice)), self.classes)
+        head = TokenHead(int(self.option(arch, self._width_choice)), self.classes)
         copy_norm(self.norm, head.norm)
         copy_linear(self.linear, head.linear)
         return head

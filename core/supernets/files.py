@@ -52,7 +52,7 @@ def build(family: str, config: dict[str, Any]) -> Supernet:
 
 
 def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
-    """The file's bytes: weights plus family, configuration and card."""
+    """The file's bytes: weights plus family, configuration and card; a tensor that stages share stands once."""
     header = {
         "format": FORMAT,
         "family": supernet.name,
@@ -60,8 +60,19 @@ def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
         "space": supernet.space.to_json(),
         "card": card,
     }
-    tensors = {name: tensor.detach().contiguous().clone() for name, tensor in supernet.state_dict().items()}
+    state, shared = supernet.state_dict(), _shared(supernet)
+    tensors = {n: t.detach().contiguous().clone() for n, t in state.items() if n not in shared}
     return save(tensors, metadata={KEY: json.dumps(header)})
+
+
+def _shared(supernet: Supernet) -> dict[str, str]:
+    """Names under which a tensor is found again -> its first name, where stages share a module or a tensor."""
+    first: dict[int, str] = {}
+    found = {}
+    for name, tensor in supernet.state_dict(keep_vars=True).items():
+        if first.setdefault(id(tensor), name) != name:
+            found[name] = first[id(tensor)]
+    return found
 
 
 def _describes(said: list[Any], space: SearchSpace) -> bool:
@@ -84,6 +95,10 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
     if not _describes(header["space"], supernet.space):
         raise InvalidInput("The search space this file describes is not the one its configuration builds.")
     tensors = {name: torch.from_numpy(array) for name, array in load_tensors(file).items()}
+    # The first release stored a shared tensor under each of its names.
+    tensors |= {
+        name: tensors[of] for name, of in _shared(supernet).items() if of in tensors and name not in tensors
+    }
     expected = {name: tuple(t.shape) for name, t in supernet.state_dict().items()}
     if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
         raise InvalidInput("The weights in this file do not fit the supernet it describes.")

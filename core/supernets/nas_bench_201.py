@@ -16,7 +16,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.networks import blocks as plain
+from core.networks.blocks.cell import Cell
+from core.networks.blocks.cell_head import CellHead
+from core.networks.blocks.cell_reduction import CellReduction
+from core.networks.blocks.cell_stem import CellStem
 from core.spaces import SearchSpace
 from core.spaces.cell_string import EDGES, OPERATIONS, cell_space, edge_name, format_arch_string
 from core.supernets.base import Stage, StageCost, Supernet
@@ -109,7 +112,7 @@ class StemStage(Stage):
         return self.norm(self.conv((x - self.mean) / self.std), statistics)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        block = plain.CellStem(self.in_channels, self.channels)
+        block = CellStem(self.in_channels, self.channels)
         block.mean.copy_(self.mean)
         block.std.copy_(self.std)
         block.conv.weight.copy_(self.conv.weight)
@@ -170,7 +173,7 @@ class CellStage(Stage):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         operations = self.operations(arch)
-        cell = plain.Cell(self.channels, operations)
+        cell = Cell(self.channels, operations)
         for edge, operation in enumerate(operations):
             if operation in _KERNELS:
                 name = f"{edge}_{_KERNELS[operation]}"
@@ -192,7 +195,7 @@ class CellStage(Stage):
         )  # fmt: skip
 
 
-def plain_conv(cell: plain.Cell, edge: int) -> nn.Conv2d:
+def plain_conv(cell: Cell, edge: int) -> nn.Conv2d:
     """The convolution on an edge of an extracted cell."""
     conv = cell.convs[str(edge)][1]  # type: ignore[index, operator]
     assert isinstance(conv, nn.Conv2d)
@@ -218,7 +221,7 @@ class ReductionStage(Stage):
         return brought
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        block = plain.CellReduction(self.in_channels, self.channels)
+        block = CellReduction(self.in_channels, self.channels)
         for name in ("conv1", "conv2", "shortcut"):
             getattr(block, name).weight.copy_(getattr(self, name).weight)
         block.norm1 = self.norm1.extract(self.channels, statistics)
@@ -247,7 +250,7 @@ class HeadStage(Stage):
         return logits
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        head = plain.CellHead(self.channels, self.classes)
+        head = CellHead(self.channels, self.classes)
         head.norm = self.norm.extract(self.channels, statistics)
         head.linear.load_state_dict(self.linear.state_dict())
         return head

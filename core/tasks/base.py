@@ -6,7 +6,7 @@ input and a script that reads a person's files. A family says which task it is f
 data set which kind of samples it holds (`Dataset.task`); the two must agree. A task holds no state, so one
 instance serves every thread.
 
-Inputs are trees (core.tasks.trees): a tensor, or tensors in tuples and dictionaries. Each leaf has one row
+Inputs are trees (core.networks.trees): a tensor, or tensors in tuples and dictionaries. Each leaf has one row
 per sample, with one exception that a task may make for itself: a graph travels whole, its samples are
 nodes, and those that count come first.
 """
@@ -25,8 +25,8 @@ from torch.nn import functional as F
 from core.config import BaseConfig, Plugin
 from core.datasets.base import Dataset, Split
 from core.errors import InvalidInput
+from core.networks.trees import as_tensors, map_leaves
 from core.registry import Registry
-from core.tasks.trees import as_tensors, map_leaves
 
 TASKS: Registry[Task] = Registry("task", "core.tasks", "TASKS")
 

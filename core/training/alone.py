@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import nn
 
 from core.datasets.base import Dataset
 from core.errors import CoreError
-from core.export.predict_script import count_correct
-from core.networks.chain import blocks_of, build_net
+from core.networks.answers import accuracy
+from core.networks.calibration import recalibrate
 from core.records import Progress
 from core.seeding import torch_seed
 from core.tasks.base import steps_per_epoch
@@ -40,64 +39,6 @@ if TYPE_CHECKING:
 
 _YIELD_SECONDS = 0.2
 _MOST_VALIDATION = 1000
-
-
-def fresh_like(template: nn.Sequential, seed: int) -> nn.Sequential:
-    """An untrained network of the same structure, with torch's own initialization; pixel constants are kept.
-
-    Raises:
-        InvalidInput: the template is not a chain of plain blocks.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, "alone", "weights"))
-        net = build_net(blocks_of(template))
-    of_norms = {
-        f"{name}.{buffer}"
-        for name, part in net.named_modules()
-        if isinstance(part, nn.BatchNorm2d)
-        for buffer, _ in part.named_buffers()
-    }
-    known = dict(template.named_buffers())
-    for name, buffer in net.named_buffers():
-        if name not in of_norms:
-            buffer.copy_(known[name])
-    return net
-
-
-@torch.no_grad()
-def recalibrate(net: nn.Module, images: Tensor) -> None:
-    """Set every BatchNorm's mean and biased variance from one batch (n, c, h, w), layer after layer.
-
-    The same as `Supernet.calibrate` does for a subnet. Leaves the network in eval mode.
-    """
-
-    def measure(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        assert norm.num_batches_tracked is not None
-        var, mean = torch.var_mean(inputs[0], dim=[0, *range(2, inputs[0].ndim)], correction=0)
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(var)
-        norm.num_batches_tracked.zero_()
-
-    net.eval()
-    hooks: list[RemovableHandle] = []
-    try:
-        hooks += [
-            m.register_forward_pre_hook(measure) for m in net.modules() if isinstance(m, nn.BatchNorm2d)
-        ]
-        net(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def accuracy(net: nn.Module, dataset: Dataset, split: str, most: int | None = None) -> float:
-    """Share of the split's images (the first `most` of them) that get their label's class."""
-    part = dataset.split(split)
-    x, y = torch.from_numpy(part.x[:most]), torch.from_numpy(part.y[:most])
-    return count_correct(net, x, y) / len(y)
 
 
 def train_alone(
@@ -115,7 +56,7 @@ def train_alone(
     recalibrated and it is in eval mode.
 
     Args:
-        net: as `fresh_like` returns it for `config.seed`.
+        net: as `core.networks.chain.fresh_like` returns it for `config.seed`.
         dataset: trained on its training images, shown on its validation images.
         config: strategy and its settings are not used.
         ledger: gets the numbers of every epoch, then the whole state.
@@ -200,7 +141,7 @@ class _Run:
             "seed": self.config.seed,
             "epoch": self.epoch + 1,
             "loss": float(np.mean(self.losses)),
-            "accuracy": accuracy(self.net, self.dataset, "validation", _MOST_VALIDATION),
+            "accuracy": accuracy(self.net, self.dataset.validation, _MOST_VALIDATION),
             "seconds": time.monotonic() - self.started,
         }
         self.epoch += 1

@@ -144,8 +144,8 @@ def _outputs(answers: Sequence[ArrayLike], seed: int) -> list[StageResult]:
 
 def _inside(subnet: Model) -> dict[str, float]:
     """Accuracies of the subnet by the code that measured the networks trained alone."""
-    from core.training.alone import accuracy
+    from core.networks.answers import accuracy
 
     dataset = subnet.dataset
     splits = {"accuracy": "validation", "test_accuracy": "test"}
-    return {name: accuracy(subnet.net, dataset, split) for name, split in splits.items()}
+    return {name: accuracy(subnet.net, dataset.split(split)) for name, split in splits.items()}

@@ -218,7 +218,7 @@ def remaining_widths(model: Model, choice: ProbeChoice, beta: float) -> Remainin
 
 @lru_cache(maxsize=64)
 def _remaining_widths(key: str, choice: ProbeChoice, beta: float, carried: Carried[Model]) -> RemainingWidths:
-    from core.networks.capture import logits
+    from core.networks.answers import logits
     from core.pruning.feature_merging import merge_features
 
     model = carried.value

@@ -238,11 +238,11 @@ def _finish(
     work: _Work, index: int, pruned: Pruned, pruner: Pruner, method: MethodChoice, started: float
 ) -> Iterator[float]:
     """Fine-tune one network, evaluate it and keep it; yields the share done."""
-    from core.networks.chain import dump_net
+    from core.networks.answers import accuracy
+    from core.networks.file import dump_net
     from core.pruning.retraining import train_masked
-    from core.training.alone import accuracy
 
-    zero_shot = accuracy(pruned.net, work.task.dataset, "validation")
+    zero_shot = accuracy(pruned.net, work.task.dataset.validation)
     tuned = work.request.tuning_epochs if not pruned.trained else 0
     if tuned:
         yield from (0.6 * s for s in train_masked(pruned.net, work.task.dataset, work.tuning, pruned.masks))
@@ -289,9 +289,9 @@ def _note(pruned: Pruned, sparsity: float) -> str:
 def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...]) -> dict[str, Any]:
     """Evaluate a network on every benchmark, keep its margins, count and measure."""
     from core.library.benchmarks import CLEAN, dump_margins, evaluate_net
+    from core.networks.answers import accuracy
     from core.networks.costs import count_macs, count_parameters
     from core.pruning.pruners.base import sparsity_of
-    from core.training.alone import accuracy
 
     # Measured as it is downloaded: the compact network, which computes the same with less.
     net = pruned.compact()
@@ -301,7 +301,7 @@ def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...]) 
     size = _file_size(net, work)
     numbers: dict[str, float] = {
         "accuracy": float(found[CLEAN].correct.mean()),
-        "test_accuracy": accuracy(net, work.task.dataset, "test"),
+        "test_accuracy": accuracy(net, work.task.dataset.test),
         "params": count_parameters(net),
         "nonzero": sum(int((p != 0).sum()) for p in net.parameters()),
         "macs": count_macs(net, work.task.dataset.input_shape),
@@ -335,7 +335,7 @@ def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
 
 
 def _file_size(net: nn.Sequential, work: _Work) -> int:
-    from core.networks.chain import dump_net
+    from core.networks.file import dump_net
 
     return len(dump_net(net, work.task.dataset.input_shape, {}))
 
@@ -366,8 +366,8 @@ def _time(work: _Work) -> Iterator[float]:
 
 
 def _compact_of(work: _Work, index: int) -> nn.Sequential:
-    from core.networks.chain import load_net
     from core.networks.cut import compact
+    from core.networks.file import load_net
 
     if index == PARENT:
         return work.parent.net

@@ -66,9 +66,11 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         CoreError: training diverged.
     """
     from core.export.subnet import extract_subnet
-    from core.networks.chain import dump_net
+    from core.networks.answers import accuracy
+    from core.networks.chain import fresh_like
+    from core.networks.file import dump_net
     from core.training import checkpoint
-    from core.training.alone import accuracy, fresh_like, train_alone
+    from core.training.alone import train_alone
 
     entry = find_supernet(request.supernet)
     arch = entry.space.from_id(request.arch)
@@ -100,7 +102,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         said = {"arch_id": subnet.arch_id, "supernet": entry.sha256, "seed": seeded.seed}
         # The network first: the summary names only what is there.
         sha256 = ledger.save_artifact(net_file(index), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
-        measured = {n: accuracy(net, dataset, s) for n, s in (("accuracy", "validation"), ("test_accuracy", "test"))}  # fmt: skip
+        measured = {n: accuracy(net, dataset.split(s)) for n, s in (("accuracy", "validation"), ("test_accuracy", "test"))}  # fmt: skip
         seconds = sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index)
         nets.append(
             {"index": index, "seed": seeded.seed, "sha256": sha256, "seconds": round(seconds, 2), **measured}

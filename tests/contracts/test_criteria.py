@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from core.errors import InvalidInput
 from core.library.networks import load_model
-from core.networks import blocks as plain
+from core.networks.blocks.pooling_head import PoolingHead
+from core.networks.blocks.stem import Stem
 from core.networks.cut import removable_groups
 from core.networks.masks import allocate, applied, density, exponential_schedule, hold, iterative, like_layers
 from core.networks.units import units_of
@@ -169,7 +170,7 @@ def test_fisher_is_the_mean_of_squared_products(batch: Batch) -> None:
 
 
 def test_lamp_by_its_definition() -> None:
-    net = nn.Sequential(plain.PoolingHead(3, 2))
+    net = nn.Sequential(PoolingHead(3, 2))
     with torch.no_grad():
         net[0].linear.weight.copy_(torch.tensor([[3.0, -1.0, 2.0], [1.0, 0.0, 2.0]]))
     found = CRITERIA.create("lamp").scores(net, ["0.linear.weight"], None, 0)["0.linear.weight"]  # type: ignore[attr-defined]
@@ -220,10 +221,7 @@ def test_equal_batch_norm_scales_are_not_pruned_silently(batch: Batch) -> None:
 def chain() -> nn.Sequential:
     """Convolutions one after another, so that all flow passes through each layer."""
     torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 3, padding=1, bias=False), nn.ReLU(), nn.Conv2d(6, 8, 3, padding=1, bias=False), nn.ReLU(),
-        plain.PoolingHead(8, 10),
-    ).eval()  # fmt: skip
+    return nn.Sequential(Stem(1, 6, 3, 1), Stem(6, 8, 3, 1), PoolingHead(8, 10)).eval()
 
 
 def test_synflow_is_conserved_from_layer_to_layer() -> None:

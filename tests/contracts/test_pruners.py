@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from core.errors import InvalidInput
-from core.networks.chain import dump_net, load_net
 from core.networks.cut import compact
+from core.networks.file import dump_net, load_net
 from core.networks.masks import density
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners import Pruned, PruningTask

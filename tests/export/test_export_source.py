@@ -17,7 +17,9 @@ from core.errors import CoreError
 from core.export.exporting import export_subnet
 from core.export.python_source import PythonSource
 from core.export.source_code import block_classes, rebuild, write_source
-from core.networks import blocks as plain
+from core.networks.blocks.pooling_head import PoolingHead
+from core.networks.blocks.residual_block import ResidualBlock
+from core.networks.blocks.stem import Stem
 from core.supernets import FAMILIES
 from tests.export.subnets import subnet
 
@@ -77,9 +79,7 @@ def test_only_the_blocks_in_use_are_pasted(family: str) -> None:
 
 
 def test_nested_sequences_are_written_and_rebuilt() -> None:
-    net = nn.Sequential(
-        nn.Sequential(plain.Stem(1, 4, 3, 1), plain.ResidualBlock(4, 6, 3, 2)), plain.PoolingHead(6, 3)
-    )
+    net = nn.Sequential(nn.Sequential(Stem(1, 4, 3, 1), ResidualBlock(4, 6, 3, 2)), PoolingHead(6, 3))
     again = rebuild(write_source(net, "Nested."), block_classes(net))
     again.load_state_dict(net.state_dict())
     images = torch.rand(2, 1, 8, 8)
@@ -127,13 +127,13 @@ def test_changed_text_is_refused(old: str, new: str) -> None:
 def test_a_block_that_cannot_be_written_is_refused() -> None:
     with pytest.raises(CoreError, match="Linear"):
         write_source(nn.Sequential(nn.Linear(2, 2)), "No arguments.")
-    odd = plain.PoolingHead(2, 2)
+    odd = PoolingHead(2, 2)
     odd.arguments = {"in_channels": object()}
     with pytest.raises(CoreError, match="in_channels"):
         write_source(nn.Sequential(odd), "Not a literal.")
 
 
 def test_two_blocks_of_one_name_are_refused() -> None:
-    other = type("PoolingHead", (plain.PoolingHead,), {})
+    other = type("PoolingHead", (PoolingHead,), {})
     with pytest.raises(CoreError, match="PoolingHead"):
-        write_source(nn.Sequential(plain.PoolingHead(2, 2), other(2, 2)), "Twice.")
+        write_source(nn.Sequential(PoolingHead(2, 2), other(2, 2)), "Twice.")

@@ -12,7 +12,8 @@ from core.errors import InvalidInput
 from core.geometry.alignment import match_activations, match_weights
 from core.geometry.connectivity import Curve, Judge, curve, mixture, plane, stage_parameters
 from core.library.networks import load_model
-from core.networks import blocks as plain
+from core.networks.blocks.pooling_head import PoolingHead
+from core.networks.blocks.stem import Stem
 from core.networks.units import permute, unit_groups
 from core.seeding import stream
 from core.supernets.families import FAMILIES
@@ -156,7 +157,7 @@ def test_different_shapes_are_refused_with_a_way_out(trained: nn.Sequential, jud
 
 def test_mixing_changes_no_net(judge: Judge) -> None:
     torch.manual_seed(0)
-    nets = [nn.Sequential(plain.Stem(1, 4, 3, 1), plain.PoolingHead(4, 10)).eval() for _ in range(2)]
+    nets = [nn.Sequential(Stem(1, 4, 3, 1), PoolingHead(4, 10)).eval() for _ in range(2)]
     before = [{n: t.clone() for n, t in net.state_dict().items()} for net in nets]
     whole(nets[0], nets[1], judge, points=3)
     for net, state in zip(nets, before, strict=True):

@@ -175,7 +175,8 @@ def test_a_worker_started_without_its_server_does_not_run(open_manager: Opener) 
     environment = {**os.environ, "PARETOSCOPE_ATTEMPT": "1", "PARETOSCOPE_HOME": str(manager.store.home)}
     environment["PARETOSCOPE_DATABASE_URL"] = manager.store.url
     command = [sys.executable, "-m", "core.jobs.worker", run_id]
-    subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, timeout=30, check=True)
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as worker:
+        assert worker.wait(30) == 0
     assert manager.run(run_id) == before
     assert manager.store.count_measurements(run_id) == 2
 

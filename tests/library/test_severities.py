@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from core.datasets.corruptions import CORRUPTIONS
-from core.evaluation.robustness import fgsm, pgd, predictions
+from core.evaluation.robustness import fgsm, pgd
 from core.library import severities as robustness
 from core.library.activations import ProbeChoice, probe_of
 from core.library.networks import Model, load_model
+from core.networks.answers import predictions
 
 
 @pytest.fixture(scope="module")

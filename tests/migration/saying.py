@@ -23,21 +23,22 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core.library import extract_subnet
+from core.library import supernets as library
+from core.library.alone import list_alone
+from core.library.fronts import front
+from core.library.networks import load_model, suggestions
+from core.library.pruned import failures, list_pruned, load_masked, parents
+from core.library.supernets import SupernetEntry
 from core.records import RunState
 from core.settings import settings
 from core.store import RunStore
-from core.workflows import extract_subnet, library
+from core.views.pruning import pruning_view
 from core.workflows.connect_models import RESULT_FILE as MIXED_FILE
 from core.workflows.evaluate_pruned import read_evaluated
-from core.workflows.front_view import front
-from core.workflows.library import SupernetEntry
 from core.workflows.map_models import RESULT_FILE as MAP_FILE
 from core.workflows.map_models import read_map
-from core.workflows.models import load_model, suggestions
 from core.workflows.prune_experiment import read_experiment
-from core.workflows.pruned_models import failures, list_pruned, load_masked, parents
-from core.workflows.pruning_view import pruning_view
-from core.workflows.train_alone import list_alone
 
 ROOT = Path(__file__).resolve().parents[2]
 _IMAGES = 5
@@ -319,27 +320,6 @@ def weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
 
 def _curve(store: RunStore, run_id: str) -> list[dict[str, Any]]:
     return [{k: v for k, v in m.items() if k != "seconds"} for m in store.ledger(run_id).metrics()]
-
-
-def arithmetic() -> str:
-    """Tells machines apart on which torch rounds differently: there a training ends with other last bits.
-
-    Nothing of this project is in it.
-    """
-    generator = torch.Generator().manual_seed(1)
-    digest = hashlib.sha256(torch.__version__.encode())
-    for out, kernel, size in ((4, 3, 8), (2, 5, 8), (8, 3, 4)):
-        x = torch.randn(64, 4, size, size, generator=generator)
-        w = torch.randn(out, 4, kernel, kernel, generator=generator, requires_grad=True)
-        y = torch.nn.functional.conv2d(x, w, padding=kernel // 2)
-        loss = torch.nn.functional.cross_entropy(y.relu().mean((2, 3)), torch.arange(64) % out)
-        loss.backward()
-        assert w.grad is not None
-        digest.update(y.detach().numpy().tobytes() + w.grad.numpy().tobytes())
-    return digest.hexdigest()
-
-
-# --- pages --------------------------------------------------------------------------------------------
 
 
 def page(name: str, query: Mapping[str, str]) -> AppTest:

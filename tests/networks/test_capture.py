@@ -10,7 +10,8 @@ import torch
 
 from core.errors import InvalidInput
 from core.networks import capture as module
-from core.networks.capture import batches, capture, layers_of, logits
+from core.networks.answers import logits
+from core.networks.capture import batches, capture, layers_of
 from core.supernets.families import FAMILIES
 from tests.helpers.nets import disturb, random_dataset, small_cnn
 

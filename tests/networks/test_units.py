@@ -69,11 +69,13 @@ def test_every_axis_of_every_weight_is_in_some_group(family: str) -> None:
 
 def test_a_stream_that_grows_and_shrinks_is_cut_into_bands() -> None:
     torch.manual_seed(0)
-    from core.networks import blocks as plain
+    from core.networks.blocks.pooling_head import PoolingHead
+    from core.networks.blocks.residual_block import ResidualBlock
+    from core.networks.blocks.stem import Stem
 
     net = nn.Sequential(
-        plain.Stem(1, 6, 3, 1), plain.ResidualBlock(6, 3, 3, 1), plain.ResidualBlock(3, 8, 3, 2),
-        plain.PoolingHead(8, 10),
+        Stem(1, 6, 3, 1), ResidualBlock(6, 3, 3, 1), ResidualBlock(3, 8, 3, 2),
+        PoolingHead(8, 10),
     ).eval()  # fmt: skip
     bands = {g.name: g.size for g in unit_groups(net) if g.name.startswith("stream")}
     assert bands == {

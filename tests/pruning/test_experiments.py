@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from core.errors import InvalidInput, NotFound
+from core.networks.answers import accuracy
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.experiments import (
     EXPERIMENTS,
@@ -26,7 +27,6 @@ from core.pruning.experiments.comparing import NOTHING, claim, compared, differe
 from core.pruning.experiments.small_nets import loss_on, mlp, prepared
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
-from core.training.alone import accuracy
 from tests.helpers.plain_nets import extracted
 from tests.training.small import digits, settings
 

@@ -11,7 +11,9 @@ from torch import nn
 
 from core.errors import InvalidInput
 from core.library.networks import load_model
-from core.networks import blocks as plain
+from core.networks.blocks.pooling_head import PoolingHead
+from core.networks.blocks.residual_block import ResidualBlock
+from core.networks.blocks.stem import Stem
 from core.pruning.feature_merging import fold, merge_features, mergeable_groups
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
@@ -24,7 +26,7 @@ def images() -> torch.Tensor:
 def with_twin(seed: int = 0) -> nn.Sequential:
     """A residual block whose inner units 1 and 3 compute and feed the same."""
     torch.manual_seed(seed)
-    net = nn.Sequential(plain.Stem(1, 4, 3, 1), plain.ResidualBlock(4, 4, 3, 1), plain.PoolingHead(4, 10))
+    net = nn.Sequential(Stem(1, 4, 3, 1), ResidualBlock(4, 4, 3, 1), PoolingHead(4, 10))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in net.state_dict().items():

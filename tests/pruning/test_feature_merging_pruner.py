@@ -9,13 +9,13 @@ import torch
 
 from core.errors import InvalidInput
 from core.library.networks import load_model
+from core.networks.answers import accuracy
 from core.pruning.feature_merging import fold, merge_features
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
 from core.pruning.pruners.creating import METHODS
 from core.pruning.pruners.feature_merging import remeasure
 from core.pruning.retraining import settle, train_masked
-from core.training.alone import accuracy
 from core.training.config import TrainingConfig
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
@@ -58,7 +58,7 @@ def test_the_sparsity_is_reached_as_closely_as_units_allow() -> None:
     config = TrainingConfig(epochs=2, learning_rate=0.01, warmup_epochs=0)
     for _ in train_masked(found[1].net, parent.dataset, config, {}):
         pass
-    assert accuracy(found[1].net, parent.dataset, "validation") > 0.9
+    assert accuracy(found[1].net, parent.dataset.validation) > 0.9
 
 
 def test_what_cannot_be_reached_is_said() -> None:

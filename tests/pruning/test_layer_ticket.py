@@ -8,12 +8,14 @@ from torch import nn
 
 from core.errors import InvalidInput
 from core.library.networks import load_model
-from core.networks import blocks as plain
+from core.networks.blocks.pooling_head import PoolingHead
+from core.networks.blocks.residual_block import ResidualBlock
+from core.networks.blocks.stem import Stem
+from core.networks.chain import fresh_like
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of, weight_count
 from core.pruning.pruners.creating import METHODS
 from core.pruning.pruners.layer_ticket import block_scores, fewest_blocks, removable_blocks, without_blocks
-from core.training.alone import fresh_like
 from core.training.config import TrainingConfig
 from tests.helpers.nets import random_dataset
 
@@ -24,12 +26,12 @@ TRAINING = TrainingConfig(batch_size=16)
 def deep() -> nn.Sequential:
     torch.manual_seed(0)
     net = nn.Sequential(
-        plain.Stem(1, 4, 3, 1),
-        plain.ResidualBlock(4, 4, 3, 1),
-        plain.ResidualBlock(4, 8, 3, 2),
-        plain.ResidualBlock(8, 8, 3, 1),
-        plain.ResidualBlock(8, 8, 3, 1),
-        plain.PoolingHead(8, 10),
+        Stem(1, 4, 3, 1),
+        ResidualBlock(4, 4, 3, 1),
+        ResidualBlock(4, 8, 3, 2),
+        ResidualBlock(8, 8, 3, 1),
+        ResidualBlock(8, 8, 3, 1),
+        PoolingHead(8, 10),
     )
     return net.eval().requires_grad_(False)
 
@@ -88,7 +90,7 @@ def test_the_lowest_blocks_go_and_the_rest_is_trained(criterion: str) -> None:
 
 
 def test_without_such_a_block_it_says_so() -> None:
-    net = nn.Sequential(plain.Stem(1, 4, 3, 1), plain.ResidualBlock(4, 8, 3, 2), plain.PoolingHead(8, 10))
+    net = nn.Sequential(Stem(1, 4, 3, 1), ResidualBlock(4, 8, 3, 2), PoolingHead(8, 10))
     task = PruningTask(net.eval().requires_grad_(False), DATA, TRAINING)
     with pytest.raises(InvalidInput, match="no block that can be taken out"):
         list(METHODS.create("layer_ticket").prune(task, [0.5]))

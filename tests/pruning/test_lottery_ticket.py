@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput
+from core.networks.chain import fresh_like
 from core.networks.masks import density
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners.base import Pruned, PruningTask, sparsity_of
@@ -18,7 +19,6 @@ from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import train_masked
 from core.pruning.tickets import Ticket, find_tickets, levels
 from core.records import Progress
-from core.training.alone import fresh_like
 from tests.helpers.plain_nets import extracted
 from tests.training.small import digits, settings
 

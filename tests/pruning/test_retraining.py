@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from core.errors import CoreError
+from core.networks.chain import fresh_like
 from core.networks.masks import allocate, applied
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.retraining import settle, train_masked
-from core.training.alone import fresh_like
 from core.training.config import TrainingConfig
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted

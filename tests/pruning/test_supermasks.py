@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import InvalidInput
+from core.networks.answers import accuracy
+from core.networks.chain import fresh_like
 from core.networks.masks import applied
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners.base import Pruned, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.pruning.supermasks import Supermask, random_weights, straight_through, top_k
 from core.supernets.families import FAMILIES
-from core.training.alone import accuracy, fresh_like
 from core.training.loop import make_optimizer
 from core.training.plain_epochs import train_epoch
 from tests.helpers.nets import random_dataset
@@ -114,7 +115,7 @@ def test_edge_popup_learns_digits_without_changing_a_weight() -> None:
             # All that are used still have the one size they were drawn with.
             assert len(weights[name][mask].abs().unique()) == 1
             assert not weights[name][~mask].any()
-    assert accuracy(found[0].net, task.dataset, "validation") > 0.5
+    assert accuracy(found[0].net, task.dataset.validation) > 0.5
 
 
 def test_impossible_densities_are_refused() -> None:

@@ -148,12 +148,12 @@ def test_a_file_that_is_no_database_is_said_plainly(tmp_path: Path, content: byt
 
 
 def test_sweeping_removes_what_a_kill_left_and_nothing_else(home: Path) -> None:
-    (home / "blobs" / ".tmp-123").write_bytes(b"half")
+    (home / "blobs" / f".tmp-{'1' * 32}").write_bytes(b"half")
     with RunStore(url(home), home) as store:
         files = set((home / "blobs").iterdir())
         orphan = home / "blobs" / store._blobs.put(b"written, but killed before its row")
         assert store.sweep() == 2
-        assert set((home / "blobs").iterdir()) == files - {home / "blobs" / ".tmp-123"}
+        assert set((home / "blobs").iterdir()) == files - {home / "blobs" / f".tmp-{'1' * 32}"}
         assert not orphan.exists()
         assert (store.check(), store.sweep()) == ([], 0)
 

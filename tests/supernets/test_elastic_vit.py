@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.networks import blocks as plain
+from core.networks.blocks.transformer_block import TransformerBlock
 from core.supernets.elastic_vit import (
     BlockStage,
     ElasticViT,
@@ -28,7 +28,7 @@ def small(shape: tuple[int, int, int] = (1, 8, 8)) -> ElasticViT:
 
 def test_a_block_is_torchs_encoder_layer() -> None:
     torch.manual_seed(1)
-    ours = plain.TransformerBlock(12, heads=3, head_size=4, hidden=20).eval()
+    ours = TransformerBlock(12, heads=3, head_size=4, hidden=20).eval()
     for parameter in ours.parameters():
         nn.init.normal_(parameter, 0.2, 0.5)
     theirs = nn.TransformerEncoderLayer(12, 3, 20, 0.0, "gelu", batch_first=True, norm_first=True).eval()

@@ -13,7 +13,6 @@ import pytest
 
 from core.datasets.corruptions import corrupt
 from core.errors import NotFound
-from core.evaluation.robustness import predictions
 from core.library.benchmarks import (
     CLEAN,
     Benchmarks,
@@ -25,6 +24,7 @@ from core.library.benchmarks import (
 from core.library.networks import load_model
 from core.library.pruned import margins_file
 from core.library.severities import strengths
+from core.networks.answers import predictions
 from core.records import RunState
 from core.store import RunStore
 from core.views import pruning_detail

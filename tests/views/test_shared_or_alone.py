@@ -16,7 +16,7 @@ from core.library import networks as models
 from core.library.activations import ProbeChoice
 from core.library.alone import KIND, AloneNet, list_alone
 from core.networks.capture import capture
-from core.networks.chain import dump_net
+from core.networks.file import dump_net
 from core.records import RunState
 from core.similarity.base import MEASURES
 from core.similarity.seed_spread import Verdict
@@ -140,7 +140,8 @@ def test_an_untrained_network_is_not_what_the_subnet_computes(
     store: RunStore, nets: list[AloneNet], found: SharedOrAlone
 ) -> None:
     """A subnet that answers at random: its head is far below what two seeds share."""
-    from core.training.alone import fresh_like, recalibrate
+    from core.networks.calibration import recalibrate
+    from core.networks.chain import fresh_like
 
     model = models.load_model(store, f"subnet:digits-cnn:{ARCH}")
     random = fresh_like(model.net, 123)

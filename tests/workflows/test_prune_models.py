@@ -12,7 +12,6 @@ import torch
 from pydantic import ValidationError
 
 from core.errors import InvalidInput, NotFound
-from core.evaluation.robustness import predictions
 from core.library.benchmarks import CLEAN, corruption_names, evaluation_probe, load_margins
 from core.library.networks import describe, load_model
 from core.library.pruned import (
@@ -27,6 +26,7 @@ from core.library.pruned import (
     net_file,
     parents,
 )
+from core.networks.answers import predictions
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners import creating
 from core.records import RunState

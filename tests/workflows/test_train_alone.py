@@ -15,7 +15,8 @@ from core.errors import CoreError, DamagedArtifact, InvalidInput, NotFound
 from core.export.subnet import extract_subnet
 from core.library import alone, supernets
 from core.library.alone import KIND, SUMMARY_FILE, describe_alone, list_alone, load_alone, net_file
-from core.networks.chain import blocks_of, load_net
+from core.networks.chain import blocks_of
+from core.networks.file import load_net
 from core.records import RunState
 from core.store import MemoryLedger, RunStore
 from core.training.config import TrainingConfig

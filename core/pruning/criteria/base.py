@@ -19,7 +19,7 @@ from core.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from core.networks.units import UnitGroup
+    from core.networks.groups import UnitGroup
 
 CRITERIA: Registry[Criterion] = Registry("criterion", "core.pruning.criteria", "CRITERIA")
 

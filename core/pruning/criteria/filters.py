@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-from core.networks.units import Member, UnitGroup, units_of
+from core.networks.calibration import BatchNorm
+from core.networks.groups import Member, UnitGroup
+from core.networks.units import units_of
 from core.pruning.criteria.base import CRITERIA, Batch, UnitCriterion, require_batch
 from core.pruning.criteria.gradients import loss_gradients, weights_of
 from core.seeding import torch_seed
@@ -109,7 +111,7 @@ def _batch_norm_scales(net: nn.Sequential, group: UnitGroup) -> list[Tensor]:
     def scale(member: Member) -> Tensor | None:
         owner, _, name = member.tensor.rpartition(".")
         module = modules[owner]
-        if name != "weight" or not isinstance(module, nn.BatchNorm2d):
+        if name != "weight" or not isinstance(module, BatchNorm):
             return None
         return module.weight.detach().double().abs().narrow(0, member.offset, group.size)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.calibration import batch_norms
+from core.networks.chain import declared, example_inputs
+from core.networks.trees import map_leaves
 from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion
 
 
@@ -25,8 +29,7 @@ class SynFlow(WeightCriterion):
     ) -> Mapping[str, Tensor]:
         made = linearized(net)
         parameters = [dict(made.named_parameters())[name] for name in names]
-        shape = _input_shape(made)
-        total = made(torch.ones(1, *shape, dtype=torch.float64)).sum()
+        total = made(_ones(made)).sum()
         gradients = torch.autograd.grad(total, parameters, allow_unused=True)
         return {
             name: torch.zeros_like(p) if g is None else (p * g).detach()
@@ -52,15 +55,19 @@ def linearized(net: nn.Sequential) -> nn.Sequential:
             bias = getattr(module, "bias", None)
             if isinstance(bias, Tensor):
                 bias.zero_()
-            if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None:
-                module.running_mean.zero_()
+        for norm in batch_norms(made):
+            assert norm.running_mean is not None
+            norm.running_mean.zero_()
+        offsets = declared(made, lambda kind: kind.offsets)
         for name, buffer in made.named_buffers():
-            if name.endswith(".mean"):
-                buffer.zero_()  # pixel constants of the stem
+            if name in offsets:
+                buffer.zero_()
     return made.requires_grad_(True)
 
 
-def _input_shape(net: nn.Sequential) -> tuple[int, int, int]:
-    first = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
-    # Flow is compared between weights, not between images: any size that the strides leave room for will do.
-    return first.in_channels, 32, 32
+def _ones(net: nn.Sequential) -> Any:
+    """One input of ones. Flow is compared between weights, not between inputs, so any size will do."""
+    return map_leaves(
+        lambda leaf: torch.ones_like(leaf, dtype=torch.float64) if leaf.is_floating_point() else leaf,
+        example_inputs(net),
+    )

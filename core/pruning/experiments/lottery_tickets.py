@@ -10,6 +10,8 @@ import torch
 from pydantic import Field, field_validator
 from torch import nn
 
+from core.networks.answers import accuracy
+from core.networks.chain import fresh_like
 from core.networks.masks import like_layers
 from core.pruning.criteria.base import CRITERIA
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
@@ -19,7 +21,6 @@ from core.pruning.retraining import train_masked
 from core.pruning.tickets import Ticket, find_tickets, levels
 from core.records import Progress
 from core.seeding import torch_seed
-from core.training.alone import accuracy, fresh_like
 from core.training.config import TrainingConfig
 
 TICKET, REDRAWN, RANDOM, DENSE = "ticket", "same mask, new weights", "random mask", "dense"
@@ -67,9 +68,9 @@ class LotteryTickets(Experiment):
             if not isinstance(step, Ticket):
                 yield Progress(_FINDING * step, f"seed {seed}: finding tickets")
             elif step.sparsity == 0:
-                yield Row(DENSE, seed, 0.0, accuracy(step.net, task.dataset, "validation"))
+                yield Row(DENSE, seed, 0.0, accuracy(step.net, task.dataset.validation))
             elif step.sparsity in self.config.sparsities:
-                yield Row(TICKET, seed, step.sparsity, accuracy(step.net, task.dataset, "validation"))
+                yield Row(TICKET, seed, step.sparsity, accuracy(step.net, task.dataset.validation))
                 yield from self._controls(task, step, config, seed)
                 left -= 1
         yield Progress(1.0, f"seed {seed}: done")
@@ -89,7 +90,7 @@ class LotteryTickets(Experiment):
         for name, net, masks, first in plans:
             for _ in train_masked(net, task.dataset, config, masks, first_epoch=first):
                 yield Progress(_FINDING, f"seed {seed}: training the control '{name}'")
-            yield Row(name, seed, ticket.sparsity, accuracy(net, task.dataset, "validation"))
+            yield Row(name, seed, ticket.sparsity, accuracy(net, task.dataset.validation))
 
     def verdict(self, rows: Sequence[Row]) -> list[str]:
         said: list[str] = []

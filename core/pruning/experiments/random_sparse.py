@@ -11,13 +11,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from core.datasets.base import Dataset
+from core.networks.answers import accuracy
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
 from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference
 from core.pruning.experiments.small_nets import fit, loss_on, mlp, plain_config, prepared
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 from core.seeding import stream, torch_seed
-from core.training.alone import accuracy
 
 CHOSEN, DRAWN, DENSE = "best of many draws", "one draw", "dense"
 
@@ -76,7 +76,7 @@ class RandomSparse(Experiment):
             plain_config(self.config.epochs, 0.05, seed),
             torch_seed(seed, "random sparse", "order"),
         )
-        return accuracy(net, data, "validation")
+        return accuracy(net, data.validation)
 
     def verdict(self, rows: Sequence[Row]) -> list[str]:
         said, shows = [], []

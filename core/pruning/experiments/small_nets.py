@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from core.datasets.base import Dataset, Split
 from core.errors import CoreError
+from core.networks.answers import outputs
 from core.training.config import TrainingConfig
 from core.training.loop import make_optimizer
 from core.training.plain_epochs import train_epoch
@@ -93,7 +94,6 @@ def fit(net: nn.Module, dataset: Dataset, config: TrainingConfig, order_seed: in
     return losses
 
 
-@torch.no_grad()
 def loss_on(net: nn.Module, split: Split) -> float:
     """Mean cross-entropy on all images of a split."""
-    return float(F.cross_entropy(net(torch.from_numpy(split.x)), torch.from_numpy(split.y)))
+    return float(F.cross_entropy(outputs(net, split.x), torch.from_numpy(split.y)))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from core.datasets.base import Dataset, Split
+from core.networks.answers import accuracy
 from core.networks.masks import Masks, applied
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
 from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference, percent
@@ -20,7 +21,6 @@ from core.pruning.pruners.base import PruningTask
 from core.pruning.supermasks import Supermask, random_weights
 from core.records import Progress
 from core.seeding import stream, torch_seed
-from core.training.alone import accuracy
 
 KNOWN, INFERRED, DENSE = "supermasks, task known", "supermasks, task inferred", "one dense network"
 AFRESH = "one dense network, just after the task"
@@ -61,12 +61,12 @@ class Supermasks(Experiment):
             learner.learn(variant, self.config.epochs)
             config = plain_config(self.config.epochs, 0.05, seed)
             fit(dense, variant, config, torch_seed(seed, "supermasks", "dense", index))
-            yield Row(AFRESH, seed, float(index + 1), accuracy(dense, variant, "validation"))
+            yield Row(AFRESH, seed, float(index + 1), accuracy(dense, variant.validation))
         for index, variant in enumerate(variants):
             x = float(index + 1)
-            yield Row(KNOWN, seed, x, accuracy(learner.net_of(index), variant, "validation"))
+            yield Row(KNOWN, seed, x, accuracy(learner.net_of(index), variant.validation))
             yield Row(INFERRED, seed, x, learner.inferred_accuracy(variant.validation, self.config.batch))
-            yield Row(DENSE, seed, x, accuracy(dense, variant, "validation"))
+            yield Row(DENSE, seed, x, accuracy(dense, variant.validation))
         yield Progress(1.0, f"seed {seed}: done")
 
     def _widths(self, dataset: Dataset) -> list[int]:

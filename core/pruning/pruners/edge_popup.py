@@ -10,13 +10,13 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import CoreError
+from core.networks.chain import fresh_like
 from core.networks.masks import applied
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import settle
 from core.pruning.supermasks import Supermask, random_weights
 from core.records import Progress
 from core.seeding import torch_seed
-from core.training.alone import fresh_like
 from core.training.loop import make_optimizer
 from core.training.plain_epochs import train_epoch
 

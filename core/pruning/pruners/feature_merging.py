@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core.errors import InvalidInput
+from core.networks.calibration import remeasure
 from core.pruning.feature_merging import merge_features, mergeable_groups
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.records import Progress
@@ -45,35 +45,9 @@ class FeatureMerging(Pruner):
                         net, high = made, middle
                     else:
                         low = middle
-            remeasure(net, torch.from_numpy(task.dataset.calibration.x))
+            # Its norms are neutral now, their scales in the convolutions.
+            remeasure(net, task.dataset.calibration.x)
             yield Pruned(sparsity, net, note=_note(net, total, sparsity))
-
-
-@torch.no_grad()
-def remeasure(net: nn.Sequential, images: Tensor) -> None:
-    """Give every BatchNorm the statistics of a batch, in place, and set scale and offset against them.
-
-    What the network computes stays. A merged network's norms are neutral, their scales in the convolutions;
-    training normalizes by the batch, and would lose those scales.
-    """
-
-    def measure(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        var, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
-        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-        norm.bias.add_((mean - norm.running_mean) * factor)
-        norm.weight.copy_(factor * (var + norm.eps).sqrt())
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(var)
-
-    hooks = [m.register_forward_pre_hook(measure) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-    try:
-        net.eval()(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _note(net: nn.Sequential, total: int, sparsity: float) -> str:

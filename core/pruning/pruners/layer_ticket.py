@@ -12,13 +12,14 @@ from torch import nn
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
-from core.networks import blocks as plain
+from core.networks.blocks.base import known_kind
+from core.networks.calibration import recalibrate
+from core.networks.chain import fresh_like
 from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion, prunable_weights
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.pruning.retraining import train_masked
 from core.records import Progress
 from core.seeding import stream
-from core.training.alone import fresh_like, recalibrate
 
 _BATCH = 256
 
@@ -59,16 +60,8 @@ class LayerTicket(Pruner):
 
 def removable_blocks(net: nn.Sequential) -> list[int]:
     """Stages whose shortcut is the identity, so that the network still fits together without them."""
-    return [
-        index
-        for index, stage in enumerate(net)
-        if isinstance(stage, plain.TransformerBlock)
-        or (
-            isinstance(stage, plain.ResidualBlock)
-            and stage.stride == 1
-            and stage.in_channels == stage.out_channels
-        )
-    ]
+    kinds = [(block, known_kind(block)) for block in net]
+    return [index for index, (block, kind) in enumerate(kinds) if kind and kind.droppable(block)]
 
 
 def block_scores(

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.networks.chain import fresh_like
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.tickets import Ticket, find_tickets, levels
 from core.records import Progress
-from core.training.alone import fresh_like
 
 
 @PRUNERS.register("lottery_ticket")

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
+from core.networks.chain import fresh_like
 from core.networks.cut import removable_groups, unit_masks
-from core.networks.units import UnitGroup
+from core.networks.groups import UnitGroup
 from core.pruning.dhspg import DHSPG, Pull
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import train_masked
 from core.pruning.unit_allocation import UnitWeights, keep_units
 from core.records import Progress
 from core.tasks.base import steps_per_epoch
-from core.training.alone import fresh_like
 from core.training.config import TrainingConfig
 from core.training.loop import learning_rate
 from core.training.strategies import Phase

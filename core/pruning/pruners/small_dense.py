@@ -9,12 +9,12 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
+from core.networks.chain import fresh_like
 from core.networks.cut import compact, removable_groups
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import train_masked
 from core.pruning.unit_allocation import keep_units
 from core.records import Progress
-from core.training.alone import fresh_like
 
 
 @PRUNERS.register("small_dense")

@@ -1,0 +1,105 @@
+"""What a network answers: the one way to ask for it, whoever asks.
+
+Always in batches of one size, because the last bits of a result can depend on how many inputs go through
+together; a download's predict.py does the same, so that a card says what the download prints. A network is
+asked in eval mode and without gradients and comes back as it was; one that is in eval mode already, as all
+shared ones are, is not touched.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from core.datasets.base import Split
+from core.networks.chain import one_batch
+from core.networks.trees import as_tensors, joined, n_rows, rows_of
+
+BATCH = 256
+# One network is switched, hooked and put back by one visitor at a time; different ones do not wait.
+_locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_guard = threading.Lock()
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Eval mode within, for one thread at a time; whatever was in training mode before is so again after."""
+    with _guard:
+        lock = _locks.setdefault(net, threading.RLock())
+    with lock:
+        training = [module for module in net.modules() if module.training]
+        try:
+            if training:
+                net.eval()
+            yield
+        finally:
+            for module in training:
+                module.training = True
+
+
+def batches(net: nn.Module, inputs: Any, size: int = BATCH) -> Iterator[Any]:
+    """Inputs as tensors, a batch at a time; all at once where their rows belong together (a graph).
+
+    Args:
+        net: says whether they do.
+        inputs: an array or tensor, or a tree of them (see `core.networks.trees`), one row per sample.
+        size: rows of a batch.
+    """
+    if one_batch(net):
+        yield as_tensors(inputs)
+        return
+    for start in range(0, n_rows(inputs), size):
+        yield as_tensors(rows_of(inputs, slice(start, start + size)))
+
+
+@torch.no_grad()
+def outputs(net: nn.Module, inputs: Any) -> Any:
+    """What a network answers: (n, classes) for n samples, or a tree of such tensors.
+
+    Args:
+        net: any network.
+        inputs: see `batches`; at least one row.
+    """
+    with evaluating(net):
+        return joined([net(batch) for batch in batches(net, inputs)])
+
+
+def logits(net: nn.Module, inputs: Any) -> NDArray[np.float32]:
+    """The same as an array (n, classes), float32."""
+    answered: NDArray[np.float32] = outputs(net, inputs).float().numpy()
+    return answered
+
+
+def predictions(net: nn.Module, inputs: Any) -> NDArray[np.int64]:
+    """(n,) classes that get the largest logit; empty for no rows."""
+    if not n_rows(inputs):
+        return np.zeros(0, np.int64)
+    predicted: NDArray[np.int64] = outputs(net, inputs).argmax(1).numpy()
+    return predicted
+
+
+def count_correct(net: nn.Module, inputs: Any, targets: ArrayLike | Tensor) -> int:
+    """How many samples get their target's class.
+
+    Args:
+        net: any network.
+        inputs: see `outputs`.
+        targets: (k,) classes; of the first k rows, where there are more (the other nodes of a graph).
+    """
+    wanted = np.asarray(targets)
+    return int((predictions(net, inputs)[: len(wanted)] == wanted).sum())
+
+
+def accuracy(net: nn.Module, part: Split, most: int | None = None) -> float:
+    """Share of a split's samples (the first `most` of them) that get their target's class."""
+    inputs = part.x if one_batch(net) else rows_of(part.x, slice(most))
+    targets = part.y[:most]
+    return count_correct(net, inputs, targets) / len(targets)

@@ -1,0 +1,171 @@
+"""Units that can only change places, or go, together; and the walk over a chain of blocks that collects them.
+
+A unit of a plain network is more than one row of one weight: the layers that read it, its normalization
+and every layer that adds to the same residual stream hold entries for it. A `UnitGroup` lists them all, so
+that permuting the entries of a group leaves the function as it is.
+
+A residual stream whose width grows by zero padding or shrinks by cutting is one stream of several *bands*,
+between the widths that occur: permuting within a band commutes with padding and cutting, across bands it
+does not. Attention heads move as whole heads.
+
+Source: the permutation specifications of Ainsworth et al., "Git Re-Basin", ICLR 2023; the bands are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+
+@dataclass(frozen=True)
+class Member:
+    """Entries of one tensor that belong to the units of a group.
+
+    Attributes:
+        tensor: name in the network's state_dict.
+        axis: along which the units lie.
+        offset: where the first unit starts.
+        repeat: consecutive entries of one unit (the size of an attention head).
+        role: "output" (makes the unit), "input" (reads it) or "elementwise" (scales or shifts it).
+    """
+
+    tensor: str
+    axis: int
+    offset: int
+    repeat: int
+    role: str
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """Units with everything that belongs to them.
+
+    Attributes:
+        name: "3.inner", "stream 0, units 8 to 15", ...
+        size: number of units.
+        members: entries of tensors.
+        reads: (module, offset, repeat): outputs of these modules hold the units' activations.
+        free: whether the units live inside one block, outside any residual stream.
+        removable: whether a unit that is zeroed everywhere may be cut out without changing the others;
+            not where a LayerNorm averages over the units.
+    """
+
+    name: str
+    size: int
+    members: tuple[Member, ...]
+    reads: tuple[tuple[str, int, int], ...]
+    free: bool
+    removable: bool = True
+
+
+def batch_norm(module: str) -> list[str]:
+    """The tensors of a BatchNorm layer, one entry per unit each."""
+    return [f"{module}.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
+
+
+def layer_norm(module: str) -> list[str]:
+    """The tensors of a LayerNorm layer, one entry per unit each."""
+    return [f"{module}.{name}" for name in ("weight", "bias")]
+
+
+@dataclass
+class _Stream:
+    """A residual stream while the network is walked: who makes, reads or scales its first `width` units."""
+
+    name: str
+    members: list[tuple[str, int, str, int]] = field(default_factory=list)
+    reads: list[tuple[str, int]] = field(default_factory=list)
+    averaged: bool = False
+
+    def groups(self) -> list[UnitGroup]:
+        """One group per band between the widths that occur."""
+        edges = sorted({0, *(width for *_, width in self.members)})
+        found = []
+        for low, high in pairwise(edges):
+            members = tuple(Member(t, a, low, 1, r) for t, a, r, width in self.members if width >= high)
+            reads = tuple((module, low, 1) for module, width in self.reads if width >= high)
+            label = f"{self.name}, units {low} to {high - 1}"
+            found.append(
+                UnitGroup(label, high - low, members, reads, free=False, removable=not self.averaged)
+            )
+        return found
+
+
+class UnitWalk:
+    """Collects groups block by block; a block says through it which of its tensors belong to which units.
+
+    Tensors and modules are named as inside the block. `width` counts units of the stream from the first on.
+    """
+
+    def __init__(self) -> None:
+        self._at = ""
+        self._streams = [_Stream("stream 0")]
+        self._inner: list[UnitGroup] = []
+
+    def enter(self, at: str) -> None:
+        """Go on with the block of this name in the network."""
+        self._at = at
+
+    def reads(self, tensor: str, width: int, *, axis: int = 1) -> None:
+        """A weight that reads the stream."""
+        self._add(tensor, axis, "input", width)
+
+    def makes(self, tensor: str, width: int, *, axis: int = 0) -> None:
+        """A weight that adds to the stream."""
+        self._add(tensor, axis, "output", width)
+
+    def scales(self, tensors: Sequence[str], width: int, *, axis: int = 0) -> None:
+        """Tensors that scale or shift the stream's units, each by itself: BatchNorms, biases, positions."""
+        for tensor in tensors:
+            self._add(tensor, axis, "elementwise", width)
+
+    def averages(self, norm: str, width: int) -> None:
+        """A LayerNorm over the stream: its units can change places, but none can be cut out."""
+        self._streams[-1].averaged = True
+        self.scales(layer_norm(norm), width)
+
+    def shows(self, width: int) -> None:
+        """The block's output holds the activations of the stream's first units."""
+        self._streams[-1].reads.append((self._at, width))
+
+    def new_stream(self) -> None:
+        """What follows belongs to another stream: no shortcut leads past here unchanged."""
+        self._streams.append(_Stream(f"stream {len(self._streams)}"))
+
+    def inner(
+        self,
+        name: str,
+        size: int,
+        *,
+        made: Sequence[str],
+        scaled: Sequence[str],
+        read: Sequence[str],
+        shown: str,
+        repeat: int = 1,
+    ) -> None:
+        """Units that live inside the block.
+
+        Args:
+            name: of the group, within the block.
+            size: number of units.
+            made: weights whose axis 0 makes them.
+            scaled: tensors whose axis 0 scales or shifts them.
+            read: weights whose axis 1 reads them.
+            shown: module whose output holds their activations.
+            repeat: consecutive entries of one unit.
+        """
+        members = [
+            *(Member(f"{self._at}.{t}", 0, 0, repeat, "output") for t in made),
+            *(Member(f"{self._at}.{t}", 0, 0, repeat, "elementwise") for t in scaled),
+            *(Member(f"{self._at}.{t}", 1, 0, repeat, "input") for t in read),
+        ]
+        reads = ((f"{self._at}.{shown}", 0, repeat),)
+        self._inner.append(UnitGroup(f"{self._at}.{name}", size, tuple(members), reads, free=True))
+
+    def groups(self) -> list[UnitGroup]:
+        """Every group found, inner groups first."""
+        return self._inner + [g for stream in self._streams for g in stream.groups() if g.size]
+
+    def _add(self, tensor: str, axis: int, role: str, width: int) -> None:
+        self._streams[-1].members.append((f"{self._at}.{tensor}", axis, role, width))

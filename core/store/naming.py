@@ -1,0 +1,19 @@
+"""Which files the rows of a database name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, select, union
+
+from core.store.schema import ArtifactRow, CheckpointRow, SupernetRow
+
+_NAMING = (CheckpointRow.sha256, ArtifactRow.sha256, SupernetRow.sha256)
+
+
+def named_files(connection: Connection, among: Collection[str] | None = None) -> set[str]:
+    """The hashes that rows name, or those of `among` that they do."""
+    queries = [
+        select(column) if among is None else select(column).where(column.in_(among)) for column in _NAMING
+    ]
+    return set(connection.execute(union(*queries)).scalars())
