@@ -19,7 +19,7 @@ LAYERS = [
     {"pareto"},
     {"datasets"},
     {"networks", "objectives", "tasks"},
-    {"similarity"},
+    {"similarity", "attacks"},
     {"supernets"},
     {"training", "evaluation", "export", "geometry"},
     {"pruning", "search"},

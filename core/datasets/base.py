@@ -206,7 +206,9 @@ def channel_statistics(x: NDArray[np.float32]) -> tuple[tuple[float, ...], tuple
 class SplitConfig(BaseConfig):
     """What every data set lets a person choose."""
 
-    calibration: int = Field(512, ge=8, le=4096, description="Training samples used to recalibrate BatchNorm.")
+    calibration: int = Field(
+        512, ge=8, le=4096, description="Training samples used to recalibrate BatchNorm."
+    )
     limit_train: int = Field(0, ge=0, description="Use at most this many training samples (0: all).")
     limit_validation: int = Field(0, ge=0, description="Use at most this many validation samples (0: all).")
     limit_test: int = Field(0, ge=0, description="Use at most this many test samples (0: all).")

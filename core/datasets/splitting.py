@@ -46,9 +46,7 @@ def stratified_order(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[
     return order
 
 
-def split_ids(
-    raw: Raw, held_out: tuple[int, int], config: SplitConfig, *, seed: int, name: str
-) -> SplitIds:
+def split_ids(raw: Raw, held_out: tuple[int, int], config: SplitConfig, *, seed: int, name: str) -> SplitIds:
     """Which sample goes where.
 
     Args:

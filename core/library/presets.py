@@ -34,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seed": 0,
             "config": {"limit_train": 20_000, "limit_validation": 2_000, "limit_test": 4_000},
         },
-        "training": {"strategy": "sandwich", "epochs": 15, "batch_size": 128, "learning_rate": 0.1, "flip": True},
+        "training": {"strategy": "sandwich", "epochs": 15, "batch_size": 128, "learning_rate": 0.1, "augmentation": {"flip": True}},
     },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",

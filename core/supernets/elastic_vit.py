@@ -23,6 +23,7 @@ from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
 from core.supernets.base import Stage, StageCost, Supernet
 from core.supernets.families import FAMILIES
+from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig, ImageTask
@@ -119,31 +120,9 @@ class ElasticViT(Supernet):
         )
 
 
-def linear(layer: nn.Linear, x: Tensor, out: int) -> Tensor:
-    """The first `out` outputs of a linear layer on the first inputs that x has."""
-    return F.linear(x, layer.weight[:out, : x.shape[-1]], layer.bias[:out])
-
-
-def normalized(layer: nn.LayerNorm, x: Tensor) -> Tensor:
-    """LayerNorm over the channels that x has, and over no others."""
-    width = x.shape[-1]
-    return F.layer_norm(x, (width,), layer.weight[:width], layer.bias[:width], layer.eps)
-
-
-def copy_linear(source: nn.Linear, target: nn.Linear) -> None:
-    target.weight.copy_(source.weight[: target.out_features, : target.in_features])
-    target.bias.copy_(source.bias[: target.out_features])
-
-
 def bias_of(layer: nn.Conv2d) -> Tensor:
     assert layer.bias is not None
     return layer.bias
-
-
-def copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:
-    width = target.weight.shape[0]
-    target.weight.copy_(source.weight[:width])
-    target.bias.copy_(source.bias[:width])
 
 
 class EmbeddingStage(Stage):

@@ -71,7 +71,7 @@ class GraphTask(Task):
     def epoch(
         self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
     ) -> Iterator[Batch]:
-        drops = self.Augmentation.model_validate(dict(augmentation))
+        drops = self.augmentation(augmentation)
         rng = stream(seed, "augmentation", epoch)
         train = dataset.train
         for picked in shuffled(train, batch_size, seed, epoch):

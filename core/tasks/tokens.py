@@ -62,7 +62,7 @@ class TokenTask(Task):
     def epoch(
         self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
     ) -> Iterator[Batch]:
-        drop = self.Augmentation.model_validate(dict(augmentation)).drop
+        drop = self.augmentation(augmentation).drop
         rng = stream(seed, "augmentation", epoch)
         for picked in shuffled(dataset.train, batch_size, seed, epoch):
             tokens, mask = (leaf[picked] for leaf in dataset.train.x)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.library.benchmarks import ATTACKS, EPSILONS, benchmark_label
+from core.attacks import ATTACKS
+from core.library.benchmarks import EPSILONS, benchmark_label
 from core.library.pruned import PrunedModel
 from core.plots.finished import finished
 from core.plots.pruning_table import TableData, evaluation_table
@@ -99,9 +100,9 @@ def _remember() -> None:
 
 def _measure_missing(view: PruningView, models: Sequence[PrunedModel], severity: int) -> None:
     """Offer what has not been measured at this severity."""
-    attacks = [a for a in ATTACKS if any(f"{a}@{severity}" in each for each in view.margins.values())] or [
-        "fgsm"
-    ]
+    attacks = [
+        a for a in ATTACKS.names() if any(f"{a}@{severity}" in each for each in view.margins.values())
+    ] or ["fgsm"]
     left = missing(view, models, severity, attacks)
     if not left:
         return
