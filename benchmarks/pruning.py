@@ -26,6 +26,7 @@ from torch import nn
 
 from core.geometry.margins import margins
 from core.library.networks import load_model
+from core.library.trainings import training_of
 from core.networks.answers import accuracy
 from core.networks.chain import fresh_like
 from core.networks.heads import penultimate, weight_and_bias
@@ -34,7 +35,6 @@ from core.pruning.experiments.comparing import Difference, at, claim, compared, 
 from core.pruning.pruners.base import Pruned, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import train_masked
-from core.workflows.train_alone import Request, settings_for
 
 SUPERNET, ARCH = "digits-cnn", "311131113111"
 # A dense network after so few epochs is about as accurate as edge-popup; the nearest is compared.
@@ -43,7 +43,7 @@ DENSE_EPOCHS = (2, 3, 4, 5, 6, 8, 12, 20)
 
 def load() -> PruningTask:
     model = load_model(None, f"subnet:{SUPERNET}:{ARCH}")
-    config, _ = settings_for(model.entry, Request(supernet=SUPERNET, arch=ARCH))
+    config, _ = training_of(model.entry)
     return PruningTask(model.net, model.dataset, config)
 
 

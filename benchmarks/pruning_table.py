@@ -31,10 +31,11 @@ def run(home: Path) -> None:
     """Prune and evaluate by the workflow itself, then time the views and the naive way."""
     import numpy as np
 
+    from core.cli.driving import open_store
     from core.datasets.corruptions import corrupt
     from core.library.benchmarks import Judge, corruption_names, margins_of
+    from core.library.library import Library
     from core.library.networks import load_model
-    from core.library.own_store import own_store
     from core.library.pruned import KIND, load_compact
     from core.library.severities import strengths
     from core.records import RunState
@@ -44,12 +45,12 @@ def run(home: Path) -> None:
     from core.workflows import prune_models
 
     heavy_imports()
-    store = own_store()
+    store = open_store()
     methods = [{"name": name, "sparsities": SPARSITIES} for name in METHODS]
     request = prune_models.Request.model_validate({"model": PARENT, "methods": methods})
     run_id = store.create_run(KIND, request.model_dump(mode="json"), title="table", state=RunState.RUNNING)
     started, steps = time.perf_counter(), 0
-    for _ in prune_models.run(request, store.ledger(run_id)):
+    for _ in prune_models.run(request, store.ledger(run_id), Library(store)):
         steps += 1
     whole = time.perf_counter() - started
     print(f"{len(METHODS)} methods x {len(SPARSITIES)} sparsities x {len(corruption_names())} corruptions, fine-tuned: {whole:.1f} s ({steps} progress reports)")  # fmt: skip

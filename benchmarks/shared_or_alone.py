@@ -24,6 +24,7 @@ import torch
 from core.library import alone, supernets
 from core.library.alone import list_alone
 from core.library.fronts import front
+from core.library.library import Library
 from core.records import RunState
 from core.similarity.seed_spread import StageResult
 from core.store import RunStore
@@ -48,7 +49,7 @@ def train(store: RunStore, arch_id: str, seeds: int, epochs: int | None) -> floa
     request = Request(supernet=SUPERNET, arch=arch_id, seeds=seeds, epochs=epochs)
     run_id = store.create_run(alone.KIND, request.model_dump(), title=arch_id, state=RunState.RUNNING)
     start = time.perf_counter()
-    for _ in train_alone.run(request, store.ledger(run_id)):
+    for _ in train_alone.run(request, store.ledger(run_id), Library(store)):
         pass
     store.set_state(run_id, RunState.DONE)
     return time.perf_counter() - start

@@ -23,10 +23,10 @@ LAYERS = [
     {"supernets"},
     {"training", "evaluation", "export", "geometry"},
     {"pruning", "search"},
-    {"store", "jobs"},
+    {"store"},
     {"library"},
     {"workflows"},
-    {"views"},
+    {"views", "jobs"},
     {"plots"},
     {"cli", "__main__", "__init__"},
 ]

@@ -12,10 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from core.errors import Cancelled, CoreError, StorageFailed
+from pydantic import ValidationError
+
+from core.errors import Cancelled, CoreError, InvalidInput, NotFound, StorageFailed, plain
 from core.jobs.kinds import load_workflow
 from core.jobs.lease import signed_lease
 from core.jobs.remaining import RemainingTime
+from core.library.library import Library
+from core.library.supernets import SupernetEntry
 from core.records import Progress, Run, RunState
 from core.settings import settings
 from core.store import Ledger, MemoryLedger, RunStore
@@ -32,18 +36,34 @@ def open_store() -> RunStore:
     return RunStore(configured.database_url, configured.home)
 
 
+def find_supernet(name: str) -> SupernetEntry:
+    """The supernet of a shipped name, a file, or an id of this machine's store.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: the file is not a supernet.
+    """
+    try:
+        return Library().supernet(name)
+    except NotFound:
+        # Opening the store costs a connection, and only supernets made here are in it.
+        return Library(open_store()).supernet(name)
+
+
 def run_workflow(kind: str, params: Mapping[str, Any], *, title: str, seed: int = 0) -> Ledger:
     """Run a workflow to its end and return its ledger.
 
     Raises:
+        InvalidInput: the request has a field that does not fit; nothing was recorded.
         CoreError: whatever the workflow raises; the run is kept as failed and can be resumed.
     """
+    _validated(kind, params)
     try:
         store = open_store()
     except StorageFailed as error:
         print(f"{error} Running without a store: an interruption loses this run.", file=sys.stderr)
         ledger = MemoryLedger(params=params)
-        for progress in _steps(kind, params, ledger):
+        for progress in _steps(kind, params, ledger, Library()):
             _show_last(progress)
         return ledger
     owner = Owner()
@@ -92,7 +112,7 @@ def _execute(store: RunStore, run_id: str, owner: Owner) -> Ledger:
 def _follow(run: Run, ledger: Ledger, store: RunStore, owner: Owner, attempt: int) -> str:
     remaining, due, message = RemainingTime(), 0.0, ""
     with signed_lease(store, owner) as cancelled, progress_line() as show:
-        for progress in _steps(run.kind, run.params, ledger):
+        for progress in _steps(run.kind, run.params, ledger, Library(store)):
             if cancelled.is_set():
                 raise Cancelled("Cancelled from a page. What was saved is kept.")
             message = progress.message
@@ -104,13 +124,22 @@ def _follow(run: Run, ledger: Ledger, store: RunStore, owner: Owner, attempt: in
     return message
 
 
-def _steps(kind: str, params: Mapping[str, Any], ledger: Ledger) -> Iterator[Progress]:
+def _steps(kind: str, params: Mapping[str, Any], ledger: Ledger, library: Library) -> Iterator[Progress]:
     from core.runtime import heavy_imports
 
-    workflow = load_workflow(kind)
-    request = workflow.Request.model_validate(params)
+    request = _validated(kind, params)
     heavy_imports()
-    yield from workflow.run(request, ledger)
+    yield from load_workflow(kind).run(request, ledger, library)
+
+
+def _validated(kind: str, params: Mapping[str, Any]) -> Any:
+    """The request; bounds of a flag are those of the workflow's field, typed there and nowhere else."""
+    try:
+        return load_workflow(kind).Request.model_validate(params)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = str(next((part for part in reversed(first["loc"]) if isinstance(part, str)), "request"))
+        raise InvalidInput(f"--{flag.replace('_', '-')}: {plain(first['msg'])}.") from error
 
 
 def _show_last(progress: Progress) -> None:

@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from core.cli import flags, tables
-from core.cli.driving import open_store, run_workflow
-from core.errors import InvalidInput, plain
+from core.cli.driving import find_supernet, open_store, run_workflow
+from core.errors import InvalidInput
 
 
 def prune(
@@ -32,11 +30,9 @@ def prune(
     Raises:
         InvalidInput, NotFound: a supernet, method or setting does not exist.
     """
-    from core.library.measuring import find_supernet
     from core.library.networks import subnet_id
     from core.library.pruned import KIND
     from core.pruning.pruners.creating import METHODS
-    from core.workflows.prune_models import Request
 
     entry = find_supernet(supernet)
     names = [METHODS.info(name.replace("-", "_")).name for name in _split(methods)]
@@ -53,13 +49,8 @@ def prune(
         "benchmarks": {"severities": [int(s) for s in _numbers(severities)], "attacks": _split(attacks)},
         "seed": seed,
     }
-    try:
-        request = Request.model_validate(params)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"--{str(first['loc'][-1]).replace('_', '-')}: {plain(first['msg'])}.") from error
     title = f"{entry.title} {entry.space.arch_id(chosen)} pruned"
-    ledger = run_workflow(KIND, request.model_dump(mode="json"), title=title, seed=seed)
+    ledger = run_workflow(KIND, params, title=title, seed=seed)
     return _rows(ledger.run_id, json.loads(ledger.artifact("pruned.json")))
 
 
@@ -87,7 +78,6 @@ def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int)
     """
     import pandas as pd
 
-    from core.library.measuring import find_supernet
     from core.library.networks import subnet_id
     from core.pruning.experiments.base import EXPERIMENTS
     from core.workflows.prune_experiment import KIND, read_experiment

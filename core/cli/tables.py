@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.cli import flags
+from core.cli.driving import find_supernet, open_store, run_workflow
 from core.errors import CoreError, InvalidInput, NotFound
 from core.objectives.base import objectives as described
 from core.records import Measurement
@@ -23,9 +24,7 @@ from core.settings import settings
 from core.spaces import Arch, SearchSpace
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from core.library.supernets import SupernetEntry
+    pass
 
 _REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
                "core.objectives.base", "core.export.base", "core.similarity.base", "core.networks.blocks.base",
@@ -102,21 +101,15 @@ def architecture(space: SearchSpace, text: str) -> Arch:
 
 
 def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:
-    """CSV of the whole space with `on_front` and `source`; several processes finish sooner, but cannot be resumed."""
-    from core.cli.driving import run_workflow
+    """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed."""
     from core.library import supernets
     from core.library.evaluations import as_csv, evaluations
-    from core.library.measuring import FROM_TABLE, find_supernet
-    from core.workflows import evaluate_table
+    from core.library.measuring import FROM_TABLE
 
     entry = find_supernet(supernet)
     table, source = (supernets.table(entry) if use_table else None), FROM_TABLE
-    if processes > 1:
-        table, source = _by_processes(entry, wanted, processes), "measured"
-    elif table is None or any(name not in table for name in wanted):
-        params = evaluate_table.Request(supernet=absolute(supernet), objectives=list(wanted)).model_dump(
-            mode="json"
-        )
+    if processes != 1 or table is None or any(name not in table for name in wanted):
+        params = {"supernet": absolute(supernet), "objectives": list(wanted), "processes": processes}
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
         table, source = supernets.parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space), "measured"
     values = table[list(wanted)].to_numpy(float).tolist()
@@ -125,19 +118,6 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes
         for arch_id, row in zip(table["arch_id"], values, strict=True)
     ]
     return as_csv(entry.space, evaluations(entry.space, described(wanted), measured))
-
-
-def _by_processes(entry: SupernetEntry, wanted: Sequence[str], processes: int) -> pd.DataFrame:
-    from core.runtime import heavy_imports
-
-    heavy_imports()
-    from core.evaluation.split_walk import evaluate_table_split
-    from core.library import supernets
-    from core.library.measuring import evaluation_data
-
-    rows, data = entry.space.array(), evaluation_data(entry, None, wanted)
-    values = evaluate_table_split(supernets.load(entry), rows, wanted, data, processes=processes)
-    return supernets.parse_table(supernets.dump_table(entry.space, rows, values), entry.space)
 
 
 def costs_csv(supernet: str, sample: int, seed: int) -> str:
@@ -165,7 +145,6 @@ def costs_csv(supernet: str, sample: int, seed: int) -> str:
 def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     """Space, cost table and, for cell spaces, the function that writes a cell's string."""
     from core.library import supernets
-    from core.library.measuring import find_supernet
     from core.library.presets import PRESETS
 
     if supernet in PRESETS and not any(e.supernet_id == supernet for e in supernets.entries()):
@@ -230,8 +209,6 @@ def diagnose() -> Iterator[tuple[bool, str]]:
             yield True, f"{package} {getattr(module, '__version__', '')}".rstrip()
     home = settings().home
     try:
-        from core.cli.driving import open_store
-
         open_store().close()
         free = shutil.disk_usage(home).free / 1e9
         yield free > 1, f"home {home}, {free:.1f} GB free"

@@ -39,7 +39,7 @@ class Images(FractionSource):
             "",
             pattern=r"^([0-9a-f]{64})?$",
             description="Id of a kept upload.",
-            json_schema_extra={"form": False},
+            json_schema_extra={"form": False, "by_content": True},
         )
         path: str = Field(
             "", max_length=4096, description="A .zip or .npz file.", json_schema_extra={"form": False}

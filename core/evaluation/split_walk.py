@@ -3,17 +3,21 @@
 The parts are cut where prefixes change early in the chain, so little is computed twice, and because
 a subnet's result does not depend on which others are walked with it, the table is the same to the
 last bit. Workers are fresh Python processes (never forks, which can hang on torch's live state);
-they get their work as files and answer with one.
+they get their work as files and answer with files, one a second.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,37 +25,34 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import CoreError
-from core.evaluation.evaluator import Trie, evaluate_table
+from core.evaluation.evaluator import Trie, walk
 from core.networks.trees import as_tensors, flat, unflat
 from core.supernets.base import Supernet
 from core.supernets.files import dump_supernet, load_supernet
 from core.tasks.base import EvaluationData
 
 _ROOT = Path(__file__).resolve().parents[2]
+_WRITE_SECONDS = 1.0
 
 
-def evaluate_table_split(
+def walk_split(
     supernet: Supernet,
     rows: NDArray[np.uint8],
     objectives: Sequence[str],
     data: EvaluationData,
     *,
-    processes: int = 2,
-    on_progress: Callable[[int], None] | None = None,
-) -> dict[str, NDArray[np.float64]]:
-    """`evaluate_table` by several processes; the same table.
+    processes: int,
+) -> Iterator[tuple[list[int], dict[str, NDArray[np.float64]]]]:
+    """`evaluator.walk` by several processes: the same values, a few rows at a time, in any order.
 
     Args:
-        supernet, rows, objectives, data: as in `evaluate_table`.
+        supernet, rows, objectives, data: as in `walk`.
         processes: how many; each holds its own copy of the samples.
-        on_progress: called with the number of finished architectures; may raise to stop.
 
     Raises:
-        CoreError: a worker ended without its result.
+        CoreError: a worker ended without its result; what was yielded before is right.
     """
-    if processes < 2 or len(rows) < 2 * processes:
-        return evaluate_table(supernet, rows, objectives, data, on_progress)
-    parts = np.array_split(Trie.of(supernet, rows).order, processes)
+    parts = [part for part in np.array_split(Trie.of(supernet, rows).order, processes) if len(part)]
     with tempfile.TemporaryDirectory(prefix="paretoscope-walk-") as name:
         folder = Path(name)
         (folder / "supernet.safetensors").write_bytes(dump_supernet(supernet, {}))
@@ -61,16 +62,18 @@ def evaluate_table_split(
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         for index, part in enumerate(parts):
             np.save(folder / f"rows{index}.npy", rows[part])
-        workers = [_start(folder, index) for index in range(processes)]
+        workers = [_start(folder, index) for index in range(len(parts))]
         try:
-            _follow(workers, on_progress)
+            for index, file in _files(workers):
+                with np.load(folder / file) as values:
+                    yield parts[index][values["indices"]].tolist(), {n: values[n] for n in objectives}
+                (folder / file).unlink()
         finally:
             for worker in workers:
                 worker.kill()
                 worker.wait()
                 assert worker.stdout is not None
                 worker.stdout.close()
-        return _collect(folder, parts, objectives)
 
 
 def _start(folder: Path, index: int) -> subprocess.Popen[str]:
@@ -79,30 +82,32 @@ def _start(folder: Path, index: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def _follow(workers: Sequence[subprocess.Popen[str]], on_progress: Callable[[int], None] | None) -> None:
-    """Read progress lines in turn; a slower worker's lines wait in its pipe, a few bytes each."""
-    done = [0] * len(workers)
-    for index, worker in enumerate(workers):
+def _files(workers: Sequence[subprocess.Popen[str]]) -> Iterator[tuple[int, str]]:
+    """(worker, name of a finished file) as they come; a thread per worker reads its lines."""
+    lines: queue.Queue[tuple[int, str]] = queue.Queue()
+
+    def read(index: int, worker: subprocess.Popen[str]) -> None:
         assert worker.stdout is not None
-        for line in worker.stdout:
-            done[index] = int(line)
-            if on_progress is not None:
-                on_progress(sum(done))
-        if worker.wait() != 0:
+        # A closed pipe is a worker that was stopped on purpose.
+        with suppress(ValueError):
+            for line in worker.stdout:
+                lines.put((index, line.strip()))
+        lines.put((index, ""))
+
+    threads = [threading.Thread(target=read, args=each, daemon=True) for each in enumerate(workers)]
+    for thread in threads:
+        thread.start()
+    running = len(workers)
+    while running:
+        index, file = lines.get()
+        if file:
+            yield index, file
+            continue
+        running -= 1
+        if workers[index].wait() != 0:
             raise CoreError(
-                "A worker process of the evaluation ended early; nothing was recorded. Start it again."
+                "A worker process of the evaluation ended early. What was measured is kept: resume the run to go on."
             )
-
-
-def _collect(
-    folder: Path, parts: Sequence[NDArray[np.int64]], objectives: Sequence[str]
-) -> dict[str, NDArray[np.float64]]:
-    table = {name: np.full(sum(map(len, parts)), np.nan) for name in objectives}
-    for index, part in enumerate(parts):
-        with np.load(folder / f"values{index}.npz") as values:
-            for name in objectives:
-                table[name][part] = values[name]
-    return table
 
 
 def _work(folder: Path, index: int) -> None:
@@ -114,17 +119,26 @@ def _work(folder: Path, index: int) -> None:
     spans = {split: slice(*bounds) for split, bounds in task["spans"].items()}
     data = EvaluationData(inputs, targets, task["calibration_rows"], spans)
     rows = np.load(folder / f"rows{index}.npy")
-    reported = 0
+    found: list[tuple[list[int], Mapping[str, NDArray[np.float64]]]] = []
+    written, due = 0, time.monotonic() + _WRITE_SECONDS
 
-    def report(done: int) -> None:
-        nonlocal reported
-        if done - reported >= 200:
-            reported = done
-            print(done, flush=True)
+    def write() -> None:
+        nonlocal written
+        name = f"values{index}-{written}.npz"
+        values = {n: np.concatenate([v[n] for _, v in found]) for n in task["objectives"]}
+        values["indices"] = np.concatenate([np.array(i) for i, _ in found])
+        np.savez(folder / name, **values)  # type: ignore[arg-type]
+        written += 1
+        found.clear()
+        print(name, flush=True)
 
-    values = evaluate_table(supernet, rows, task["objectives"], data, report)
-    np.savez(folder / f"values{index}.npz", **values)  # type: ignore[arg-type]
-    print(len(rows), flush=True)
+    for step in walk(supernet, rows, task["objectives"], data):
+        found.append(step)
+        if time.monotonic() >= due:
+            write()
+            due = time.monotonic() + _WRITE_SECONDS
+    if found:
+        write()
 
 
 if __name__ == "__main__":

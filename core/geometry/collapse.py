@@ -27,9 +27,9 @@ class Collapse:
     Attributes:
         nc1: spread of samples around their class mean against the spread of the class means.
         nc2_norm: relative spread (sd over mean) of the lengths of the class means.
-        nc2_norm_weights: the same of the classifier's rows.
+        nc2_norm_weights: the same of the classifier's rows, as they are (not centered).
         nc2_angle: mean distance of the cosines between class means from -1/(C-1).
-        nc3: squared distance of classifier and class means, both of unit size.
+        nc3: squared distance of classifier (not centered) and centered class means, both of unit size.
         nc4: share of samples where the net decides otherwise than the nearest class mean.
         cosines: (C, C) cosines between centered class means.
         classes: (C,) classes present in the data.
@@ -76,7 +76,6 @@ def collapse(features: ArrayLike, y: ArrayLike, weight: ArrayLike, bias: ArrayLi
         )
     within = h - means[index]
     rows = w[classes]
-    moved = rows - rows.mean(0)
     cosines = (centered / lengths[:, None]) @ (centered / lengths[:, None]).T
     c = len(classes)
     off = ~np.eye(c, dtype=bool)
@@ -85,9 +84,9 @@ def collapse(features: ArrayLike, y: ArrayLike, weight: ArrayLike, bias: ArrayLi
     return Collapse(
         nc1=_scatter_ratio(within, centered),
         nc2_norm=float(lengths.std() / lengths.mean()),
-        nc2_norm_weights=_relative_spread(np.linalg.norm(moved, axis=1)),
+        nc2_norm_weights=_relative_spread(np.linalg.norm(rows, axis=1)),
         nc2_angle=float(np.abs(cosines[off] + 1 / (c - 1)).mean()),
-        nc3=_self_duality(moved, centered),
+        nc3=_self_duality(rows, centered),
         nc4=float((logits.argmax(1) != nearest).mean()),
         cosines=cosines,
         classes=classes,

@@ -13,6 +13,7 @@ from core.jobs.kinds import load_workflow
 from core.jobs.memory import is_shortage, limit_memory
 from core.jobs.remaining import RemainingTime
 from core.jobs.stopping import StopSignal
+from core.library.library import Library
 from core.records import Progress, RunState
 from core.settings import settings
 from core.store import RunStore
@@ -59,7 +60,7 @@ def execute(store: RunStore, run_id: str, attempt: int, stop: StopSignal) -> tup
         run = store.get_run(run_id)
         workflow = load_workflow(run.kind)
         request = _validated(workflow.Request, run.params, run.seed)
-        steps = workflow.run(request, store.ledger(run_id, attempt=attempt))
+        steps = workflow.run(request, store.ledger(run_id, attempt=attempt), Library(store))
         while not stop.reason:
             progress = next(steps, None)
             if progress is None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from core.errors import CoreError, InvalidInput
-from core.jobs.kinds import is_training, require_kind
+from core.jobs.kinds import WEIGHT_CLASSES, require_kind, weight_class
 from core.jobs.queue import fair_order
 from core.jobs.supervisor import Supervisor
 from core.records import Run, RunState
@@ -135,7 +135,7 @@ class JobManager:
         this = next((job for job in queue if job.run_id == run_id), None)
         if this is None:
             return None
-        return self._order(queue, is_training(this.kind)).index(this) + 1
+        return self._order(queue, weight_class(this.kind)).index(this) + 1
 
     def wait(self, run_id: str, timeout: float) -> Run:
         """The run once it has ended, or as it is after `timeout` seconds."""
@@ -214,9 +214,9 @@ class JobManager:
                 if run_id in running:
                     running[run_id].stop(RunState.CANCELLED)
         queue = self.store.leases.queued(self.owner.owner_id)
-        for training in (True, False):
-            if not any(supervisor.is_training == training for supervisor in running.values()):
-                self._start_next(self._order(queue, training))
+        for weight in WEIGHT_CLASSES:
+            if not any(supervisor.weight_class == weight for supervisor in running.values()):
+                self._start_next(self._order(queue, weight))
         now = time.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + _BEAT_SECONDS
@@ -224,10 +224,10 @@ class JobManager:
                 self.store.leases.beat(self.owner)
             self._interrupt_dead()
 
-    def _order(self, queue: list[Waiting], training: bool) -> list[Waiting]:
+    def _order(self, queue: list[Waiting], weight: str) -> list[Waiting]:
         with self._lock:
             served = list(self._served)
-        return fair_order([job for job in queue if is_training(job.kind) == training], served)
+        return fair_order([job for job in queue if weight_class(job.kind) == weight], served)
 
     def _start_next(self, order: list[Waiting]) -> None:
         for job in order:

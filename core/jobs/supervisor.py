@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import CoreError, NotFound
-from core.jobs.kinds import is_training
+from core.jobs.kinds import weight_class
 from core.records import RunState
 from core.store import RunStore
 
@@ -46,7 +46,7 @@ class Supervisor:
             on_end: called with the run's id from the supervising thread when all is settled.
         """
         self.run_id = run_id
-        self.is_training = is_training(kind)
+        self.weight_class = weight_class(kind)
         self._store = store
         self._attempt = attempt
         self._on_end = on_end

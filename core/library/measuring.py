@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.config import BaseConfig
-from core.errors import NotFound
 from core.library import supernets
 from core.library.measure_latency import measure_latency
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives as described
 from core.records import Measurement, Source
-from core.settings import settings
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -46,23 +44,6 @@ class DataChoice(BaseConfig):
     name: str = Field(description="Registry name of the data set")
     seed: int = Field(0, description="Decides the division into splits")
     config: dict[str, Any] = Field(default_factory=dict, description="The data set's own settings")
-
-
-def find_supernet(name: str) -> SupernetEntry:
-    """The supernet of a shipped name, a file, or an id of this machine's store.
-
-    Raises:
-        NotFound: there is none.
-        InvalidInput: the file is not a supernet.
-    """
-    try:
-        return supernets.resolve(None, name)
-    except NotFound:
-        # Opening the store costs a connection, and only supernets made here are in it.
-        from core.store import RunStore
-
-        where = settings()
-        return supernets.resolve(RunStore(where.database_url, where.home), name)
 
 
 def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> EvaluationData:

@@ -159,10 +159,9 @@ def _describe_subnet(store: RunStore | None, model_id: str, supernet_id: str, ar
         raise InvalidInput(f"{arch_id!r} is not the id of an architecture of {entry.title}.")
     names = dict(zip(entry.space.ends or (), ("smallest", "largest"), strict=False))
     named = f" ({names[arch]})" if arch in names else ""
-    seed = entry.card.get("seed")
     return ModelInfo(
         model_id, f"{entry.title} {arch_id}{named}", arch_id, entry.supernet_id, arch_id, "subnet",
-        seed if isinstance(seed, int) else 0,
+        entry.card.seed or 0,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def package_supernet(entry: SupernetEntry, table: bytes, folder: Path) -> Path:
         raise InvalidInput("The table does not hold every architecture of this supernet exactly once.")
     data = entry.read()
     card = {
-        "title": str(entry.card.get("title") or entry.title),
+        "title": entry.card.title or entry.title,
         "sha256": hashlib.sha256(data).hexdigest(),
         "table_sha256": hashlib.sha256(table).hexdigest(),
         "header": dict(entry.header),

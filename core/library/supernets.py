@@ -24,6 +24,7 @@ from core.records import RunState
 from core.seeding import stream
 from core.settings import ASSETS
 from core.spaces import Arch, SearchSpace
+from core.supernets.cards import Card, read_card
 from core.supernets.headers import described_space, peek_supernet
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 SUPERNET_FILE = "supernet.safetensors"
 TABLE_FILE = "table.parquet"
 CARD_FILE = "card.json"
+_MOST_SHOWN = 20_000
+"""Characters of a card that a page sends to a browser."""
 _REFERENCE_DRAWS = 4096
 
 
@@ -64,10 +67,15 @@ class SupernetEntry:
     costs: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     table_sha256: str = ""
 
+    @cached_property
+    def card(self) -> Card:
+        return read_card(self.header["card"])
+
     @property
-    def card(self) -> Mapping[str, Any]:
-        card: Mapping[str, Any] = self.header["card"]
-        return card
+    def shown_card(self) -> dict[str, Any]:
+        """The card for a screen: as it was written, or only its known fields if it is very long."""
+        raw: dict[str, Any] = self.header["card"]
+        return raw if len(json.dumps(raw)) <= _MOST_SHOWN else self.card.model_dump(mode="json")
 
     @property
     def family(self) -> str:
@@ -341,15 +349,16 @@ def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | No
         InvalidInput: the data found here are not the data it was trained on, or the card names none.
     """
     from core.datasets import load_dataset
+    from core.datasets.foreign import foreign_settings, own_settings
 
-    data = entry.card.get("data")
-    if not isinstance(data, Mapping) or not data.get("name"):
+    data = entry.card.data
+    if data is None:
         raise InvalidInput("The supernet's card does not say which data it was trained on.")
-    loaded = load_dataset(
-        str(data["name"]), seed=int(data.get("seed", 0)), on_progress=on_progress, **data.get("config", {})
-    )
-    known = data.get("fingerprint")
-    if known and known != loaded.fingerprint:
+    # A file on the command line is named by the person whose files they are; an upload is not.
+    judged = foreign_settings if entry.origin == "uploaded" else own_settings
+    config = judged(data.name, data.config)
+    loaded = load_dataset(data.name, seed=data.seed, on_progress=on_progress, **config)
+    if data.fingerprint and data.fingerprint != loaded.fingerprint:
         raise InvalidInput(
             "The data set found here differs from the one this supernet was trained on; its numbers would not compare."
         )

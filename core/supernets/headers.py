@@ -14,6 +14,8 @@ from core.spaces.cell_string import cell_space
 
 FORMAT = 1
 KEY = "paretoscope"
+_DEEPEST = 32
+"""Levels of objects and lists in a header; ours have six. Whoever writes it out again recurses."""
 
 
 def described_space(header: Mapping[str, Any]) -> SearchSpace:
@@ -43,6 +45,9 @@ def peek_supernet(file: Path | bytes) -> dict[str, Any]:
             and isinstance(header["card"], dict)
         )
         known = known and isinstance(header["family"], str) and isinstance(header["space"], list)
+        known = known and _depth(header) <= _DEEPEST
+        # JSON may smuggle half a character in, which cannot be written out again.
+        json.dumps(header if known else {}, ensure_ascii=False).encode()
     except (KeyError, TypeError, ValueError, RecursionError):
         known = False
     if not known:
@@ -50,3 +55,13 @@ def peek_supernet(file: Path | bytes) -> dict[str, Any]:
             "This safetensors file is not a Paretoscope supernet (its header has no readable description)."
         )
     return header
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists are inside each other, counted without recursion."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inside = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [one for items in inside for one in items if isinstance(one, dict | list)]
+    return depth

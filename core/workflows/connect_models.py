@@ -14,16 +14,18 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library.activations import ProbeChoice
-from core.library.networks import load_model
 from core.records import Progress
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.geometry.connectivity import Judge
+    from core.library.library import Library
     from core.library.networks import Model
     from core.store import Ledger
 
+LABEL = "Mixing"
+WEIGHT_CLASS = "light"
 RESULT_FILE = "connectivity.json"
 Matching = Literal["none", "weights", "activations"]
 MATCHINGS: dict[str, str] = {
@@ -50,7 +52,7 @@ class Request(BaseConfig):
     seed: int = Field(0, ge=0, description="Order in which weight matching visits the units.")
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Measure curves, stage curves and the plane; the artifact is `connectivity.json`.
 
     Raises:
@@ -58,11 +60,9 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data are not here.
     """
     from core.geometry.alignment import require_same_shape
-    from core.library.own_store import own_store
 
-    store = own_store()
     yield Progress(0.0, "Loading the networks.")
-    models = [load_model(store, m) for m in (request.a, request.b, request.c) if m is not None]
+    models = [library.network(m) for m in (request.a, request.b, request.c) if m is not None]
     for other in models[1:]:
         require_same_shape(models[0].net, other.net)
     kept = ledger.latest_checkpoint()

@@ -14,8 +14,11 @@ from core.library.benchmarks import Benchmarks
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Robustness"
+WEIGHT_CLASS = "measuring"
 KIND = "evaluate_pruned"
 SUMMARY_FILE = "evaluated.json"
 _SETUP_SHARE = 0.1
@@ -30,29 +33,26 @@ class Request(BaseConfig):
     seed: int = Field(0, ge=0, description="Of all accidents.")
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Evaluate one network after the other; each is kept as soon as it is done.
 
     Raises:
         NotFound, InvalidInput: a network does not exist any more.
         DataUnavailable: the data set is neither here nor reachable.
     """
-    from core.library.benchmarks import CLEAN, Judge, dump_margins, evaluate_net
-    from core.library.networks import load_model
-    from core.library.own_store import own_store
+    from core.library.benchmarks import CLEAN, dump_margins, evaluate_net
 
     yield Progress(0.0, "Loading the network and its data.")
-    store = own_store()
-    parent = load_model(store, request.parent)
+    parent = library.network(request.parent)
     yield Progress(0.02, "How strong is each corruption on these images? Measured once per data set.")
-    judge = Judge.of(store, parent.entry, seed=request.seed)
+    judge = library.judge(parent.entry, seed=request.seed)
     benchmarks = [name for name in request.benchmarks.names() if name != CLEAN]
     wanted = list(dict.fromkeys([request.parent, *request.models]))
     done = read_evaluated(ledger)
     for index, model_id in enumerate(wanted):
         if model_id in done:
             continue
-        model = load_model(store, model_id)
+        model = library.network(model_id)
         found = {}
         for count, (benchmark, margins) in enumerate(evaluate_net(model.net, judge, benchmarks), 1):
             found[benchmark] = margins

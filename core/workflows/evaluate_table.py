@@ -21,15 +21,18 @@ from pydantic import Field, field_validator
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.library import supernets
-from core.library.measuring import DataChoice, counted_columns, evaluation_data, find_supernet
+from core.library.measuring import DataChoice, counted_columns, evaluation_data
 from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.objectives.base import objectives as described
 from core.pareto import non_dominated
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Evaluation"
+WEIGHT_CLASS = "measuring"
 Measured = tuple[Sequence[int], Mapping[str, NDArray[np.float64]]]
 MeasureRows = Callable[[NDArray[np.uint8]], Iterator[Measured]]
 """(n, d) architectures -> (row indices, objective -> their values), a few at a time, in any order."""
@@ -47,6 +50,9 @@ class Request(BaseConfig):
     supernet: str = Field(description="A shipped supernet's name, an id, or a .safetensors file")
     objectives: list[str] = Field(EVERYTHING, min_length=1, description="Columns of the table")
     data: DataChoice | None = Field(None, description="Measure on other data than the supernet's own")
+    processes: int = Field(
+        1, ge=1, le=64, description="Processes that share the work; the numbers are the same"
+    )
 
     @field_validator("objectives")
     @classmethod
@@ -55,7 +61,7 @@ class Request(BaseConfig):
         return list(dict.fromkeys(names))
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Measure every architecture; the artifact `table.parquet` is what `supernets.table` reads.
 
     Raises:
@@ -63,7 +69,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         InvalidInput: the space is too large, an objective cannot be measured, or the supernet changed.
         DataUnavailable: the data set is neither here nor reachable.
     """
-    entry = find_supernet(request.supernet)
+    entry = library.supernet(request.supernet)
     space = entry.space
     if space.size > MOST_ARCHITECTURES:
         raise InvalidInput(
@@ -75,7 +81,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     columns = dict(counted_columns(entry, rows, request.objectives))
     measured = [name for name in request.objectives if name not in columns]
     if measured:
-        measure = _by_forward_pass(entry, request.data, measured)
+        measure = _by_forward_pass(entry, request, measured)
         columns |= yield from fill(rows, measured, measure, entry.sha256, ledger)
     table = {name: columns[name] for name in request.objectives}
     ledger.save_artifact(
@@ -134,11 +140,13 @@ def fill(
     return {name: values[:, index] for index, name in enumerate(names)}
 
 
-def _by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> MeasureRows:
-    data = evaluation_data(entry, choice, names)
+def _by_forward_pass(entry: SupernetEntry, request: Request, names: Sequence[str]) -> MeasureRows:
+    data = evaluation_data(entry, request.data, names)
     supernet = supernets.load(entry)
-    from core.evaluation import evaluator
+    from core.evaluation import evaluator, split_walk
 
+    if request.processes > 1:
+        return lambda rows: split_walk.walk_split(supernet, rows, names, data, processes=request.processes)
     return lambda rows: evaluator.walk(supernet, rows, names, data)
 
 

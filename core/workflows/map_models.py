@@ -15,8 +15,11 @@ from core.library.model_map import Distances, MapChoice, measure_distances
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Map"
+WEIGHT_CLASS = "light"
 RESULT_FILE = "map.json"
 _DISTANCES_SHARE = 0.7
 
@@ -33,7 +36,7 @@ class Request(BaseConfig):
     seed: int = Field(0, ge=0, description="Of UMAP.")
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Measure the distances (checkpointed when done) and embed them; the artifact is `map.json`.
 
     Raises:
@@ -41,9 +44,8 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
             the supernet is no longer the one that was asked for.
     """
     from core.geometry.embedding import umap_of_distances
-    from core.library.measuring import find_supernet
 
-    entry = find_supernet(request.choice.supernet)
+    entry = library.supernet(request.choice.supernet)
     if request.revision not in ("", entry.revision):
         raise InvalidInput(
             f"{entry.title} has changed since this map was asked for; open the map and compute it again."
@@ -51,9 +53,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     kept = ledger.latest_checkpoint()
     found = _from_json(kept) if kept else None
     if found is None:
-        from core.library.own_store import own_store
-
-        for step in measure_distances(own_store(), entry, request.choice):
+        for step in measure_distances(library.store, entry, request.choice):
             if isinstance(step, Distances):
                 found = step
             else:

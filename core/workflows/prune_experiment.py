@@ -10,13 +10,17 @@ from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import NotFound
+from core.library.trainings import training_of
 from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Experiment"
+WEIGHT_CLASS = "training"
 KIND = "prune_experiment"
 ROWS_FILE = "rows.json"
 
@@ -35,7 +39,7 @@ class Request(BaseConfig):
         return EXPERIMENTS.info(name).name
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Work off the parts; the artifact is `rows.json`: all rows measured so far and the verdict they give.
 
     Raises:
@@ -43,20 +47,11 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data set is neither here nor reachable.
         CoreError: training diverged.
     """
-    from core.library.networks import load_model
-    from core.library.own_store import own_store
-    from core.workflows.train_alone import Request as AloneRequest
-    from core.workflows.train_alone import settings_for
-
     yield Progress(0.0, "Loading the network and its data.")
     experiment = EXPERIMENTS.create(request.experiment, request.config)
-    model = load_model(own_store(), request.model)
-    training, _ = settings_for(
-        model.entry, AloneRequest(supernet=model.info.supernet_id, arch=model.info.arch_id)
-    )
-    task = PruningTask(
-        model.net, model.dataset, training.model_copy(update={"seed": request.seed}), request.seed
-    )
+    model = library.network(request.model)
+    training, _ = training_of(model.entry, seed=request.seed)
+    task = PruningTask(model.net, model.dataset, training, request.seed)
     kept = _kept(ledger)
     parts = experiment.parts()
     for index, part in enumerate(parts[len(kept["parts"]) :], len(kept["parts"])):

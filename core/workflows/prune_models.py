@@ -28,6 +28,7 @@ from core.library.pruned import (
     read_summary,
     require_prunable,
 )
+from core.library.trainings import training_of
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.library.benchmarks import Judge
+    from core.library.library import Library
     from core.library.networks import Model
     from core.store import Ledger
 
+LABEL = "Pruning"
+WEIGHT_CLASS = "training"
 _TENSORS = "application/octet-stream"
 _CALIBRATION_SHARE, _LATENCY_SHARE = 0.08, 0.06
 _TUNING_SHARE = 0.2
@@ -88,7 +92,7 @@ class Request(BaseConfig):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of all chance.")
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Prune, fine-tune and evaluate; the artifacts are a network and its margins each, and a summary.
 
     A method that cannot prune this network is noted with its reason, and the others go on.
@@ -98,7 +102,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         DataUnavailable: the data set is neither here nor reachable.
     """
     work = None
-    for step in _prepare(request, ledger):
+    for step in _prepare(request, ledger, library):
         if isinstance(step, _Work):
             work = step
         else:
@@ -151,27 +155,18 @@ class _Work:
         self.ledger.save_artifact(SUMMARY_FILE, json.dumps(self.summary).encode(), "application/json")
 
 
-def _prepare(request: Request, ledger: Ledger) -> Iterator[Progress | _Work]:
-    from core.library.benchmarks import Judge
-    from core.library.networks import load_model
-    from core.library.own_store import own_store
-    from core.workflows.train_alone import Request as AloneRequest
-    from core.workflows.train_alone import settings_for
-
+def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress | _Work]:
     yield Progress(0.0, "Loading the network and its data.")
     pruners = [(m, METHODS.create(m.name, m.config)) for m in request.methods]
-    require_prunable(own_store(), request.model)
-    parent = load_model(own_store(), request.model)
-    training, _ = settings_for(
-        parent.entry, AloneRequest(supernet=parent.info.supernet_id, arch=parent.info.arch_id)
-    )
-    training = training.model_copy(update={"seed": request.seed})
+    require_prunable(library.store, request.model)
+    parent = library.network(request.model)
+    training, _ = training_of(parent.entry, seed=request.seed)
     rate = request.tuning_rate or _TUNING_SHARE * training.learning_rate
     tuning = training.model_copy(
         update={"epochs": max(1, request.tuning_epochs), "learning_rate": rate, "warmup_epochs": 0.0}
     )
     yield Progress(0.01, "How strong is each corruption on these images? Measured once per data set.")
-    judge = Judge.of(own_store(), parent.entry)
+    judge = library.judge(parent.entry)
     summary = read_summary(ledger) or {
         "format": FORMAT,
         "model": request.model,

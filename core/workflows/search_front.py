@@ -27,7 +27,6 @@ from core.library.measuring import (
     Measure,
     by_forward_pass,
     counted_columns,
-    find_supernet,
     from_table,
 )
 from core.library.supernets import SupernetEntry
@@ -39,8 +38,11 @@ from core.search.base import cost_array
 from core.spaces import Arch
 
 if TYPE_CHECKING:
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Search"
+WEIGHT_CLASS = "measuring"
 EVALUATIONS_FILE = "evaluations.csv"
 SUMMARY_FILE = "summary.json"
 # Batches in a row without one new architecture, after which an algorithm is taken to be done.
@@ -80,7 +82,7 @@ class Request(BaseConfig):
         return names
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Search, or go on searching; yields after every measured architecture.
 
     Artifacts: `evaluations.csv` (every measurement, with `on_front`) and `summary.json`.
@@ -90,7 +92,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         InvalidInput: a setting does not fit, or the stored measurements belong to another request.
         DataUnavailable: the data set is neither here nor reachable.
     """
-    entry = find_supernet(request.supernet)
+    entry = library.supernet(request.supernet)
     algorithm = ALGORITHMS.create(
         request.algorithm,
         request.config,

@@ -10,24 +10,23 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import NotFound
 from core.library import supernets
 from core.library.alone import SUMMARY_FILE, net_file
-from core.library.measuring import find_supernet
-from core.library.supernets import SupernetEntry
+from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
-from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Training alone"
+WEIGHT_CLASS = "training"
 FORMAT = 1
 _MEDIA_TYPE = "application/octet-stream"
-# A network of one subnet has no strategy, and every seed is named in the request.
-_NOT_TAKEN = ("strategy", "strategy_config", "seed")
 
 
 class Request(BaseConfig):
@@ -45,19 +44,7 @@ class Request(BaseConfig):
     )
 
 
-def settings_for(entry: SupernetEntry, request: Request) -> tuple[TrainingConfig, bool]:
-    """How the supernet itself was trained, with what the request changes; and whether its card said so."""
-    kept = entry.card.get("training")
-    changes = {n: v for n in ("epochs", "learning_rate") if (v := getattr(request, n)) is not None}
-    plain = {n: v for n, v in kept.items() if n not in _NOT_TAKEN} if isinstance(kept, Mapping) else {}
-    try:
-        return TrainingConfig.model_validate(plain | changes), bool(plain)
-    except ValidationError:
-        # A card from elsewhere may describe its training in words of its own.
-        return TrainingConfig.model_validate(changes), False
-
-
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Train, or go on training; the artifacts are one network per seed and a summary.
 
     Raises:
@@ -72,12 +59,14 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
     from core.training import checkpoint
     from core.training.alone import train_alone
 
-    entry = find_supernet(request.supernet)
+    entry = library.supernet(request.supernet)
     arch = entry.space.from_id(request.arch)
     yield Progress(0.0, "Reading the data set of the supernet.")
     dataset = supernets.dataset(entry)
     subnet = extract_subnet(supernets.load(entry), arch, dataset, title=entry.title)
-    config, as_supernet = settings_for(entry, request)
+    config, as_supernet = training_of(
+        entry, **request.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
+    )
     inside = {n: float(subnet.card[n].value) for n in ("accuracy", "test_accuracy")}
     about = {
         "format": FORMAT,
@@ -86,7 +75,7 @@ def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
         "arch_id": subnet.arch_id,
         "arch": dict(subnet.arch),
         "data": dict(subnet.data),
-        "training": config.model_dump(mode="json", exclude=set(_NOT_TAKEN)),
+        "training": config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET)),
         "training_from_card": as_supernet,
         "asked": request.seeds,
         "inside": inside,

@@ -21,8 +21,11 @@ from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from core.datasets.base import Dataset
+    from core.library.library import Library
     from core.store import Ledger
 
+LABEL = "Training"
+WEIGHT_CLASS = "training"
 _VERSIONS = ("torch", "numpy", "scikit-learn")
 
 
@@ -96,7 +99,7 @@ def _flag(name: str, value: Any) -> str:
     )
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Train, or go on training; the artifact `supernet.safetensors` is the result.
 
     Raises:

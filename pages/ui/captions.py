@@ -46,9 +46,8 @@ def _searches(entry: SupernetEntry) -> dict[str, str]:
 
 def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:
     """Supernet, data, how measured, seed; goes below the chart and into its exported picture."""
-    data = entry.card.get("data")
-    data_name = data.get("name", "") if isinstance(data, dict) else data or ""
-    seed = entry.card.get("seed")
+    data_name = entry.card.data.name if entry.card.data else ""
+    seed = entry.card.seed
     parts = [
         for_figure(entry.title),
         f"data {for_figure(data_name)}" if data_name else "",

@@ -50,6 +50,50 @@ def config_form(
     return values
 
 
+def field_number(
+    model: type[BaseModel],
+    name: str,
+    label: str,
+    *,
+    key: str,
+    value: int | None = None,
+    help: str | None = None,
+    step: int = 1,
+    width: int | None = None,
+) -> int:
+    """A whole number as one field of a Config or a Request bounds it.
+
+    Args:
+        model: where the field is.
+        name: the field.
+        label: what the widget is called.
+        key: of the widget.
+        value: to begin with; the field's default if left out.
+        help: the field's description if left out.
+        step: of the buttons.
+        width: in pixels.
+    """
+    field = model.model_fields[name]
+    lower, upper = bounds(model, name)
+    return int(
+        st.number_input(
+            label,
+            min_value=lower,
+            max_value=upper,
+            value=_default(field) if value is None else value,
+            step=step,
+            key=key,
+            help=help or field.description,
+            width=width or "stretch",
+        )
+    )
+
+
+def bounds(model: type[BaseModel], name: str) -> tuple[Any, Any]:
+    """(smallest, largest) value of a field, None where there is no bound."""
+    return _bounds(model.model_fields[name])
+
+
 def complaint(error: ValidationError) -> str:
     """The first thing that is wrong, as one sentence."""
     first = error.errors()[0]
@@ -167,8 +211,8 @@ def _several(
     label: str, member: type[BaseModel], default: list[Any], field: FieldInfo, key: str
 ) -> list[dict[str, Any]]:
     """A list of sub-forms whose length can be chosen."""
-    bounds = {k: getattr(m, k) for m in field.metadata for k in ("min_length", "max_length") if hasattr(m, k)}
-    least, most = bounds.get("min_length") or 1, bounds.get("max_length") or 6
+    sizes = {k: getattr(m, k) for m in field.metadata for k in ("min_length", "max_length") if hasattr(m, k)}
+    least, most = sizes.get("min_length") or 1, sizes.get("max_length") or 6
     count = st.number_input(
         f"{label}, how many",
         least,

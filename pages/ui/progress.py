@@ -10,22 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 
 from core.errors import CoreError
+from core.jobs.kinds import label_of
 from core.plots.style import format_seconds
 from core.records import Run, RunState
 from core.text import for_markdown
 from pages.ui import resources
 
-KINDS = {
-    "train_supernet": "Training",
-    "search_front": "Search",
-    "evaluate_table": "Evaluation",
-    "map_models": "Map",
-    "connect_models": "Mixing",
-    "train_alone": "Training alone",
-    "prune_models": "Pruning",
-    "evaluate_pruned": "Robustness",
-    "prune_experiment": "Experiment",
-}
 _COLORS = {
     RunState.QUEUED: "gray",
     RunState.RUNNING: "blue",
@@ -66,10 +56,7 @@ def watch(draw: Callable[[], None], is_active: Callable[[], bool]) -> None:
 
 def job_row(run: Run) -> None:
     """One job: title, state, progress, time left, and what can be done about it."""
-    kind = KINDS.get(run.kind, run.kind.replace("_", " "))
-    head = (
-        f":{_COLORS[run.state]}-badge[{run.state.value}] **{for_markdown(run.title)}** · {for_markdown(kind)}"
-    )
+    head = f":{_COLORS[run.state]}-badge[{run.state.value}] **{for_markdown(run.title)}** · {for_markdown(label_of(run.kind))}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(head)
         if not run.state.is_final:

@@ -10,6 +10,7 @@ from torch import nn
 from core.attacks import ATTACKS
 from core.errors import InvalidInput
 from core.networks.answers import predictions
+from core.seeding import stream
 from tests.helpers.attacking import fgsm, pgd
 
 
@@ -75,6 +76,49 @@ def test_fgsm_on_a_linear_net_is_the_formula() -> None:
     weight = linear[1].weight.detach().numpy()
     direction = np.sign(weight[1] - weight[0]).reshape(1, 1, 8, 8)  # raises the wrong class
     np.testing.assert_allclose(fgsm(linear, X, y, 0.05), np.clip(X + 0.05 * direction, 0, 1), atol=1e-6)
+
+
+def worst_of_many(net: nn.Module, y: np.ndarray, eps: float, steps: int) -> tuple[torch.Tensor, np.ndarray]:
+    """Madry et al. written out, sample by sample: the worst of clean, FGSM, random start and every step.
+
+    Returns the images and which kind of candidate won (0 clean, 1 FGSM, 2 start, 3 and more a step).
+    """
+    found, winners = [], []
+    for i, target in enumerate(torch.from_numpy(y)):
+        clean = torch.from_numpy(X[i : i + 1].copy())
+
+        def climb(
+            at: torch.Tensor, size: float, clean: torch.Tensor = clean, target: torch.Tensor = target
+        ) -> torch.Tensor:
+            at = at.clone().requires_grad_(True)
+            nn.functional.cross_entropy(net(at), target[None]).backward(inputs=[at])
+            moved = at.detach() + size * at.grad.sign()
+            return torch.clamp(torch.min(torch.max(moved, clean - eps), clean + eps), 0, 1)
+
+        offset = stream(0, "pgd", int(IDS[i])).uniform(-eps, eps, (1, 8, 8)).astype(np.float32)
+        tried = [clean, climb(clean, eps), torch.clamp(clean + torch.from_numpy(offset), 0, 1)]
+        for _ in range(steps):
+            tried.append(climb(tried[-1], 2.5 * eps / steps))
+        with torch.no_grad():
+            logits = net(torch.cat(tried))
+            loss = nn.functional.cross_entropy(logits, target.expand(len(tried)), reduction="none")
+            wrong = logits.argmax(1) != target
+        best = max(range(len(tried)), key=lambda k: (bool(wrong[k]), float(loss[k])))
+        found.append(tried[best])
+        winners.append(best)
+    return torch.cat(found), np.array(winners)
+
+
+def test_pgd_is_the_worst_of_a_random_start_and_its_steps(net: nn.Module) -> None:
+    net.eval()
+    y = predictions(net, X)
+    expected, winners = worst_of_many(net, y, 0.06, 6)
+    found = pgd(net, X, y, 0.06, ids=IDS, steps=6)
+    same = np.isclose(found, expected.numpy(), atol=1e-5).all((1, 2, 3))
+    assert same.mean() > 0.9, "a gradient near zero may have either sign"
+    assert (winners > 2).mean() > 0.5, (
+        "steps, not FGSM, decide most samples; else this test would see nothing"
+    )
 
 
 def test_pgd_is_seeded_by_sample(net: nn.Module) -> None:

@@ -198,5 +198,8 @@ def test_latency_can_be_searched_on(run) -> None:
             "4",
         )
     )
+    assert len(found) == 4
+    assert found["latency_ms"].gt(0).all()
+    assert found["accuracy"].between(0.05, 1).all()
     assert (found["latency_ms"] > 0).all()
     assert set(found["source"]) <= {"measured", "measured (noisy latency)"}

@@ -232,6 +232,28 @@ def test_synflow_is_conserved_from_layer_to_layer() -> None:
         assert (linearized(chain())(torch.ones(1, 1, 32, 32, dtype=torch.float64)) > 0).all()
 
 
+def test_synflow_is_linear_whatever_the_statistics_and_the_constants_of_the_input_are() -> None:
+    """Twice the input is twice the flow: a mean or an offset left anywhere would break that."""
+    net = extracted()
+    gone = 0
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            module.running_mean.add_(3.0)
+            gone += 1
+    assert gone
+    for name, buffer in net.named_buffers():
+        if name.endswith(".mean"):
+            buffer.fill_(0.4)
+    made = linearized(net)
+    x = torch.rand(3, 1, 8, 8, dtype=torch.float64)
+    with torch.no_grad():
+        bias = made(torch.zeros_like(x))
+        torch.testing.assert_close(bias, torch.zeros_like(bias), atol=1e-12, rtol=0)
+        torch.testing.assert_close(made(2 * x), 2 * made(x), rtol=1e-9, atol=1e-12)
+        assert (made(x) > 0).any()
+
+
 def test_iterated_synflow_empties_no_layer_at_99_percent() -> None:
     net = load_model(None, "subnet:digits-cnn:311131113111").net
     names, criterion = prunable_weights(net), CRITERIA.create("synflow")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from core.errors import InvalidInput
 from core.evaluation.evaluator import Trie, evaluate, evaluate_table, walk
-from core.evaluation.split_walk import evaluate_table_split
+from core.evaluation.split_walk import walk_split
 from core.tasks.base import EvaluationData, evaluation_data
 from tests.helpers.nets import random_dataset, small_cnn
 
@@ -71,12 +71,16 @@ def test_any_order_and_any_grouping_give_the_same_bits(net, data) -> None:
 
 def test_two_processes_give_the_same_bits(net, data) -> None:
     rows = net.space.array()[:200]
+    measured = [name for name in ALL if name in ("accuracy", "loss", "test_accuracy", "test_loss")]
+    split = {name: np.full(len(rows), np.nan) for name in measured}
     seen: list[int] = []
-    split = evaluate_table_split(net, rows, ALL, data, processes=2, on_progress=seen.append)
-    whole = evaluate_table(net, rows, ALL, data)
-    assert all(split[name].tobytes() == whole[name].tobytes() for name in ALL)
-    assert seen[-1] == len(rows)
-    assert seen == sorted(seen)
+    for indices, values in walk_split(net, rows, measured, data, processes=2):
+        seen += indices
+        for name in measured:
+            split[name][indices] = values[name]
+    whole = evaluate_table(net, rows, measured, data)
+    assert all(split[name].tobytes() == whole[name].tobytes() for name in measured)
+    assert sorted(seen) == list(range(len(rows)))
 
 
 def test_streams_each_distinct_architecture_once(net, data) -> None:

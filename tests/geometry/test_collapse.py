@@ -46,6 +46,26 @@ def test_nc1_is_the_trace_of_the_definition() -> None:
     assert collapse(h, y, rng.standard_normal((5, 9))).nc1 == pytest.approx(expected, rel=1e-9)
 
 
+def test_the_classifier_is_taken_as_it_is_as_in_the_paper() -> None:
+    rng = np.random.default_rng(5)
+    y = np.repeat(np.arange(4), 6)
+    h, w = (
+        rng.standard_normal((24, 7)) + 2 * rng.standard_normal((4, 7))[y],
+        rng.standard_normal((4, 7)) + 1.0,
+    )
+    means = np.stack([h[y == c].mean(0) for c in range(4)])
+    centered = means - means.mean(0)
+    found = collapse(h, y, w)
+    lengths = [float(np.sqrt(sum(v**2 for v in row))) for row in w]
+    assert found.nc2_norm_weights == pytest.approx(np.std(lengths) / np.mean(lengths), rel=1e-12)
+    expected = np.square(w / np.linalg.norm(w) - centered / np.linalg.norm(centered)).sum()
+    assert found.nc3 == pytest.approx(expected, rel=1e-12)
+    # A shift common to all rows moves no decision, but it does move both numbers.
+    shifted = collapse(h, y, w + 0.5)
+    assert abs(shifted.nc3 - found.nc3) > 0.01
+    assert abs(shifted.nc2_norm_weights - found.nc2_norm_weights) > 0.01
+
+
 def test_rotation_and_scale_change_nothing() -> None:
     rng = np.random.default_rng(3)
     y = rng.integers(0, 4, 120)

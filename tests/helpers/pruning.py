@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.library.library import Library
 from core.records import RunState
 from core.store import RunStore
 from core.workflows import prune_models
@@ -36,7 +37,7 @@ def pruned(store: RunStore, request: Request | None = None) -> str:
     """A finished run; returns its id."""
     asked = request or small_request()
     run_id = new_run(store, asked)
-    for _ in prune_models.run(asked, store.ledger(run_id)):
+    for _ in prune_models.run(asked, store.ledger(run_id), Library(store)):
         pass
     store.set_state(run_id, RunState.DONE)
     return run_id

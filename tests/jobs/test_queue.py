@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import NotFound
-from core.jobs.kinds import is_training, load_workflow, require_kind
+from core.jobs.kinds import kinds, label_of, load_workflow, require_kind, weight_class
 from core.jobs.queue import fair_order
 from core.jobs.remaining import RemainingTime
 from core.store.leases import Waiting
@@ -86,13 +86,32 @@ def test_time_left_is_unknown_without_progress() -> None:
 )
 def test_only_workflows_can_be_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARETOSCOPE_WORKFLOWS", "tests.reliability.toys")
-    assert require_kind("train_toy") == "train_toy"
+    assert require_kind("train_toy").name == "train_toy"
     with pytest.raises(NotFound, match="train_toy"):
         load_workflow(kind)
 
 
-def test_training_is_told_from_the_name() -> None:
-    assert [is_training(k) for k in ("train_supernet", "prune_model", "search_front")] == [True, True, False]
+def test_each_workflow_says_its_label_and_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARETOSCOPE_WORKFLOWS", raising=False)
+    said = {kind.name: (kind.label, kind.weight_class) for kind in kinds().values()}
+    assert said["prune_experiment"] == ("Experiment", "training")
+    assert said["search_front"] == ("Search", "measuring")
+    assert said["map_models"] == ("Map", "light")
+    # A stored run may be of a kind that is gone: it is shown, and waits with the heaviest.
+    assert (label_of("gone_kind"), weight_class("gone_kind")) == ("gone kind", "training")
+
+
+def test_a_workflow_without_a_label_is_a_mistake_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "unlabeled_flows"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "verb.py").write_text("class Request: ...\ndef run(request, ledger, library): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PARETOSCOPE_WORKFLOWS", "unlabeled_flows")
+    with pytest.raises(ValueError, match=r"verb\.py needs a LABEL"):
+        require_kind("verb")
 
 
 def test_modules_that_workflows_share_are_no_kinds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -100,9 +119,11 @@ def test_modules_that_workflows_share_are_no_kinds(monkeypatch: pytest.MonkeyPat
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "shared.py").write_text("raise SystemExit('imported')\ndef run(): ...\n")
-    (package / "verb.py").write_text("class Request: ...\ndef run(request, ledger): ...\n")
+    (package / "verb.py").write_text(
+        "LABEL = 'A verb'\nWEIGHT_CLASS = 'light'\nclass Request: ...\ndef run(request, ledger, library): ...\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PARETOSCOPE_WORKFLOWS", "somebodys_flows")
-    assert require_kind("verb") == "verb"
+    assert require_kind("verb").label == "A verb"
     with pytest.raises(NotFound, match="there are: verb"):
         require_kind("shared")

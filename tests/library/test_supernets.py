@@ -90,7 +90,7 @@ def test_a_table_of_another_space_is_refused(digits_entry) -> None:
 def test_changed_data_are_noticed(digits_entry) -> None:
     header = {
         **digits_entry.header,
-        "card": {**digits_entry.card, "data": {"name": "digits", "seed": 0, "fingerprint": "x"}},
+        "card": {**digits_entry.header["card"], "data": {"name": "digits", "seed": 0, "fingerprint": "x"}},
     }
     with pytest.raises(InvalidInput, match="differs"):
         supernets.dataset(dataclasses.replace(digits_entry, header=header))

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.library.alone import KIND
+from core.library.library import Library
 from core.library.presets import PRESETS
 from core.records import RunState
 from core.workflows import train_alone
@@ -45,7 +46,7 @@ def trained(arch_id: str = ARCH, epochs: int = 2, seeds: int = 3) -> str:
     store = resources.store()
     asked = Request(supernet="digits-cnn", arch=arch_id, epochs=epochs, seeds=seeds)
     run_id = store.create_run(KIND, asked.model_dump(), title="alone", state=RunState.RUNNING)
-    for _ in train_alone.run(asked, store.ledger(run_id)):
+    for _ in train_alone.run(asked, store.ledger(run_id), Library(store)):
         pass
     store.set_state(run_id, RunState.DONE)
     return run_id

@@ -17,7 +17,7 @@ from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners.base import Pruned, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import train_masked
-from core.pruning.tickets import Ticket, find_tickets, levels
+from core.pruning.tickets import Ticket, find_tickets, levels, smallest_go
 from core.records import Progress
 from tests.helpers.plain_nets import extracted
 from tests.training.small import digits, settings
@@ -65,6 +65,25 @@ def test_masks_are_nested_and_rewound_weights_are_those_of_the_rewinding_point()
             assert torch.equal(ticket.start[name], early_weights[name])
             assert not weights[name][~mask].any()
             assert (weights[name][mask] != ticket.start[name][mask]).float().mean() > 0.9
+
+
+def test_what_is_gone_stays_gone_even_where_weights_that_are_left_are_zero() -> None:
+    net = fresh_like(extracted(), 1)
+    names = prunable_weights(net)
+    first = smallest_go(
+        net, 0.5, {n: torch.ones_like(p, dtype=torch.bool) for n, p in net.named_parameters() if n in names}
+    )
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if name in names:
+                # Removed weights that a bug has revived are the largest; half of those left are exactly zero.
+                left = first[name] & (torch.arange(parameter.numel()).view_as(parameter) % 2 == 0)
+                parameter[left] = 0.0
+                parameter[~first[name]] = 9.0
+    second = smallest_go(net, 0.7, first)
+    assert density(second) == pytest.approx(0.3, abs=1e-4)
+    for name, mask in second.items():
+        assert not (mask & ~first[name]).any()
 
 
 def test_training_in_two_parts_starts_where_the_first_ended() -> None:

@@ -58,7 +58,25 @@ def test_divergence_is_one_plain_sentence() -> None:
 
 def test_settling_measures_the_calibration_images() -> None:
     net, data = fresh_like(extracted(), 3), random_dataset(64)
+    net.train()
     settle(net, data)
-    once = {n: t.clone() for n, t in net.state_dict().items()}
-    settle(net, data)
-    assert all(torch.equal(once[n], t) for n, t in net.state_dict().items())
+    assert not net.training
+    assert not any(p.requires_grad for p in net.parameters())
+    met: dict[str, torch.Tensor] = {}
+    norms = {name: m for name, m in net.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    hooks = [
+        m.register_forward_pre_hook(lambda _, given, name=name: met.update({name: given[0]}))
+        for name, m in norms.items()
+    ]
+    with torch.no_grad():
+        net(torch.from_numpy(data.calibration.x))
+    for hook in hooks:
+        hook.remove()
+    assert norms
+    for name, norm in norms.items():
+        axes = (0, 2, 3)
+        torch.testing.assert_close(norm.running_mean, met[name].mean(axes), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(norm.running_var, met[name].var(axes, correction=0), atol=1e-5, rtol=1e-4)
+    assert any(
+        not torch.allclose(m.running_var, torch.ones_like(m.running_var), atol=0.05) for m in norms.values()
+    )

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from core.library.networks import load_model
+from core.library.trainings import training_of
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row
 from core.pruning.experiments.comparing import at, difference
 from core.pruning.experiments.lottery_tickets import RANDOM, REDRAWN, TICKET
 from core.pruning.pruners.base import PruningTask
-from core.workflows.train_alone import Request, settings_for
 from tests.helpers.pruning import LARGEST
 
 pytestmark = pytest.mark.long
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def task() -> PruningTask:
     model = load_model(None, LARGEST)
-    training, _ = settings_for(model.entry, Request(supernet="digits-cnn", arch=model.info.arch_id))
+    training, _ = training_of(model.entry)
     return PruningTask(model.net, model.dataset, training.model_copy(update={"seed": 0}), 0)
 
 

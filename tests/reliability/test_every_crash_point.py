@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from core.library.library import Library
 from core.records import RunState
 from core.store import RunStore
 from core.store import blobs as blobs_module
@@ -103,7 +104,7 @@ def running_on(machine: Machine, store: RunStore, patch: pytest.MonkeyPatch) -> 
 
 def work(store: RunStore, run_id: str, kind: str, acknowledged: list[int]) -> None:
     module, params = WORKFLOWS[kind]
-    for _ in module.run(module.Request(**params), store.ledger(run_id)):
+    for _ in module.run(module.Request(**params), store.ledger(run_id), Library(store)):
         acknowledged.append(store.count_measurements(run_id))
 
 

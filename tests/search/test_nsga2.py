@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,29 @@ def test_beats_random_search_on_a_large_space_with_every_seed(initial: str) -> N
     # Complete separation of 6 against 6 happens by chance once in 924.
     assert min(evolved) > max(drawn)
     assert np.mean(evolved) - np.mean(drawn) > 5 * np.hypot(np.std(evolved), np.std(drawn)) / np.sqrt(6)
+
+
+@pytest.mark.parametrize(("setting", "points"), [(1, 1), (3, 3), (0, None)])
+def test_children_are_cut_as_often_as_asked(
+    setting: int, points: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int | None] = []
+    real = SearchSpace.crossover
+
+    def watched(self: SearchSpace, *parents: Any, points: int | None) -> Arch:
+        seen.append(points)
+        child = real(self, *parents, points=points)
+        if points == 1:
+            a, b = parents[:2]
+            assert child in {
+                self.canonical((*x[:k], *y[k:])) for x, y in ((a, b), (b, a)) for k in range(len(a) + 1)
+            }
+        return child
+
+    monkeypatch.setattr(SearchSpace, "crossover", watched)
+    searched("nsga2", Planted(large_space()), 0, 200, crossover_points=setting)
+    assert len(seen) > 50
+    assert set(seen) == {points}
 
 
 def test_one_cut_and_free_mixing_are_about_equally_good() -> None:

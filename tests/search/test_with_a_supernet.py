@@ -16,6 +16,7 @@ import pytest
 from core.errors import InvalidInput, NotFound
 from core.evaluation import evaluator
 from core.library import measuring, supernets
+from core.library.library import Library
 from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.records import Measurement
 from core.settings import settings
@@ -42,7 +43,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def table(file: Path) -> bytes:
     ledger = MemoryLedger()
-    steps = list(evaluate_table.run(evaluate_table.Request(supernet=str(file)), ledger))
+    steps = list(evaluate_table.run(evaluate_table.Request(supernet=str(file)), ledger, Library()))
     assert steps[-1].fraction == 1.0
     assert "on the front of Validation accuracy and MACs" in steps[-1].message
     return ledger.artifact(TABLE_FILE)
@@ -61,7 +62,7 @@ def entry(file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch) -> Supernet
 
 def searched(request: search_front.Request) -> list[Measurement]:
     ledger = MemoryLedger()
-    list(search_front.run(request, ledger))
+    list(search_front.run(request, ledger, Library()))
     return [m for _, m in ledger.measurements()]
 
 
@@ -128,7 +129,7 @@ def test_the_reference_is_no_accuracy_and_beyond_the_largest_cost(entry: Superne
     request = search_front.Request(
         supernet="tiny", objectives=[*OBJECTIVES, "loss"], budget=16, config=CONFIG, reference={"loss": 9.0}
     )
-    list(search_front.run(request, ledger))
+    list(search_front.run(request, ledger, Library()))
     summary = json.loads(ledger.artifact(search_front.SUMMARY_FILE))
     largest = supernets.costs(entry).macs(np.array([entry.space.largest], np.uint8))[0]
     assert summary["reference"] == {"accuracy": 0.0, "macs": pytest.approx(1.1 * largest), "loss": 9.0}
@@ -144,7 +145,11 @@ def test_counted_objectives_need_no_data(file: Path, monkeypatch: pytest.MonkeyP
     )
     assert len(searched(request)) == 10
     ledger = MemoryLedger()
-    list(evaluate_table.run(evaluate_table.Request(supernet=str(file), objectives=["params"]), ledger))
+    list(
+        evaluate_table.run(
+            evaluate_table.Request(supernet=str(file), objectives=["params"]), ledger, Library()
+        )
+    )
     assert [a.name for a in ledger.artifacts()] == [TABLE_FILE]
 
 
@@ -169,11 +174,11 @@ def test_a_search_in_the_store_on_a_stored_supernet_resumes_to_the_same_record(
             run = store.create_run("search_front", request.model_dump(), title="search")
             run_id = run if isinstance(run, str) else run.run_id
             if cut is not None:
-                steps = search_front.run(request, store.ledger(run_id))
+                steps = search_front.run(request, store.ledger(run_id), Library(store))
                 for _ in range(cut):
                     next(steps)
                 steps.close()  # type: ignore[attr-defined]
-            list(search_front.run(request, store.ledger(run_id)))
+            list(search_front.run(request, store.ledger(run_id), Library(store)))
             ledger = store.ledger(run_id)
             records.append((ledger.measurements(), ledger.metrics(), [a.sha256 for a in ledger.artifacts()]))
     assert len(records[0][0]) == 20
@@ -185,7 +190,7 @@ def test_a_space_too_large_to_measure_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.safetensors"
     path.write_bytes(dump_supernet(small_cnn(groups=(group, group, group)), {}))
     with pytest.raises(InvalidInput, match="Search it instead"):
-        list(evaluate_table.run(evaluate_table.Request(supernet=str(path)), MemoryLedger()))
+        list(evaluate_table.run(evaluate_table.Request(supernet=str(path)), MemoryLedger(), Library()))
 
 
 def test_importing_the_workflows_loads_no_torch_and_no_pymoo() -> None:
@@ -194,3 +199,20 @@ def test_importing_the_workflows_loads_no_torch_and_no_pymoo() -> None:
         "assert not {'torch', 'pymoo', 'sqlalchemy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_two_processes_give_the_same_table_and_resume_like_one(
+    file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = evaluate_table.Request(supernet=str(file), processes=2)
+    ledger = MemoryLedger()
+    steps = evaluate_table.run(request, ledger, Library())
+    for step in steps:
+        if step.metrics.get("evaluations"):
+            break
+    steps.close()  # type: ignore[attr-defined]
+    kept = ledger.latest_checkpoint()
+    assert kept is not None
+    assert TABLE_FILE not in {artifact.name for artifact in ledger.artifacts()}
+    list(evaluate_table.run(request, ledger, Library()))
+    assert ledger.artifact(TABLE_FILE) == table

@@ -9,6 +9,7 @@ import torch
 from core.datasets import load_dataset
 from core.evaluation.evaluator import evaluate_table
 from core.library import supernets
+from core.library.library import Library
 from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
 from core.supernets.files import load_supernet
@@ -59,7 +60,9 @@ def test_extracted_subnets_of_the_shipped_weights_score_what_the_table_says() ->
 def test_a_training_from_scratch_with_another_seed_keeps_the_promise() -> None:
     """The shipped file is of seed 0; nothing about it may be luck of that seed."""
     ledger = MemoryLedger()
-    for _ in train_supernet.run(Request.model_validate(preset_request("digits-cnn", seed=1)), ledger):
+    for _ in train_supernet.run(
+        Request.model_validate(preset_request("digits-cnn", seed=1)), ledger, Library()
+    ):
         pass
     net, card = load_supernet(ledger.artifact(SUPERNET_FILE))
     rows = net.space.array()[::40]

@@ -16,6 +16,7 @@ from core.cli import tables
 from core.datasets import load_dataset
 from core.errors import InvalidInput, NotFound
 from core.evaluation.evaluator import evaluate_table
+from core.library.library import Library
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
 from core.store import MemoryLedger
@@ -46,7 +47,7 @@ def request(**training: Any) -> Request:
 
 def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -> None:
     ledger = MemoryLedger()
-    steps = list(train_supernet.run(request(), ledger))
+    steps = list(train_supernet.run(request(), ledger, Library()))
     fractions = [s.fraction for s in steps]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
@@ -73,13 +74,13 @@ def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -
 
 def test_a_run_stopped_and_resumed_makes_the_same_weights() -> None:
     whole, parts = RecordingLedger(), RecordingLedger()
-    list(train_supernet.run(request(strategy="uniform"), whole))
-    work = train_supernet.run(request(strategy="uniform"), parts)
+    list(train_supernet.run(request(strategy="uniform"), whole, Library()))
+    work = train_supernet.run(request(strategy="uniform"), parts, Library())
     while len(parts.checkpoints) < 2:
         next(work)
     work.close()
     assert parts.artifacts() == []
-    list(train_supernet.run(request(strategy="uniform"), parts))
+    list(train_supernet.run(request(strategy="uniform"), parts, Library()))
     first, second = (load_supernet(ledger.artifact(SUPERNET_FILE))[0] for ledger in (whole, parts))
     assert digest(first) == digest(second)
     assert parts.checkpoints[-1] == whole.checkpoints[-1]
@@ -88,7 +89,7 @@ def test_a_run_stopped_and_resumed_makes_the_same_weights() -> None:
 def test_what_comes_from_the_data_cannot_be_set() -> None:
     changed = request().model_copy(update={"config": {"classes": 3}})
     with pytest.raises(InvalidInput, match="classes comes from the data"):
-        list(train_supernet.run(changed, MemoryLedger()))
+        list(train_supernet.run(changed, MemoryLedger(), Library()))
 
 
 @pytest.mark.parametrize("field", ["family", "data"])
@@ -96,7 +97,7 @@ def test_names_that_do_not_exist_are_refused(field: str) -> None:
     changed = request().model_dump()
     changed[field] = "nothing" if field == "family" else {"name": "nothing"}
     with pytest.raises(NotFound):
-        list(train_supernet.run(Request.model_validate(changed), MemoryLedger()))
+        list(train_supernet.run(Request.model_validate(changed), MemoryLedger(), Library()))
 
 
 def test_a_strategy_fixes_what_it_needs_of_a_family_that_has_it() -> None:
@@ -107,7 +108,7 @@ def test_a_strategy_fixes_what_it_needs_of_a_family_that_has_it() -> None:
             {"family": family, "config": config, "data": DATA, "training": training}
         )
         ledger = MemoryLedger()
-        list(train_supernet.run(asked, ledger))
+        list(train_supernet.run(asked, ledger, Library()))
         net, _ = load_supernet(ledger.artifact(SUPERNET_FILE))
         assert getattr(net.config, "kernel_transform", None) == (True if family == "elastic_cnn" else None)
 

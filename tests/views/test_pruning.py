@@ -21,6 +21,7 @@ from core.library.benchmarks import (
     benchmark_label,
     margins_of,
 )
+from core.library.library import Library
 from core.library.networks import load_model
 from core.library.pruned import margins_file
 from core.library.severities import strengths
@@ -218,13 +219,13 @@ def test_other_severities_are_measured_later(store: RunStore, view: PruningView)
     run_id = store.create_run(
         evaluate_pruned.KIND, request.model_dump(mode="json"), title="more", state=RunState.RUNNING
     )
-    steps = evaluate_pruned.run(request, store.ledger(run_id))
+    steps = evaluate_pruned.run(request, store.ledger(run_id), Library(store))
     for step in steps:
         if step.fraction > 0.5:
             break
     half = evaluate_pruned.read_evaluated(store.ledger(run_id))
     assert 0 < len(half) < len(left)
-    fractions = [step.fraction for step in evaluate_pruned.run(request, store.ledger(run_id))]
+    fractions = [step.fraction for step in evaluate_pruned.run(request, store.ledger(run_id), Library(store))]
     assert fractions[-1] == 1.0
     found = pruning_view(store, SMALLEST)
     assert found is not None
@@ -256,13 +257,13 @@ def test_a_damaged_file_costs_one_row(store: RunStore, home: Path) -> None:
 def test_looking_needs_no_torch(store: RunStore, home: Path) -> None:
     code = f"""
 import sys
-from core.library.own_store import own_store
+from core.cli.driving import open_store
 from core.views.pruning import pruning_view, table, sparsity_lines
 from core.views.pruning_map import pair_map, alike_benchmarks
 from core.views.pruning_samples import first_failures
 from core.pruning.pruners.creating import METHODS
 from core.pruning.experiments.base import EXPERIMENTS
-view = pruning_view(own_store(), {SMALLEST!r})
+view = pruning_view(open_store(), {SMALLEST!r})
 assert table(view, view.models, 3).accuracy.shape == (6, 19)
 pair_map(view, view.models, 3), alike_benchmarks(view, view.models, 3), first_failures(view, view.models, "clean")
 assert METHODS.describe() and EXPERIMENTS.describe()

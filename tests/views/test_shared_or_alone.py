@@ -15,6 +15,7 @@ from core.library import alone, supernets
 from core.library import networks as models
 from core.library.activations import ProbeChoice
 from core.library.alone import KIND, AloneNet, list_alone
+from core.library.library import Library
 from core.networks.capture import capture
 from core.networks.file import dump_net
 from core.records import RunState
@@ -36,7 +37,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
     with RunStore("sqlite://", home) as opened:
         asked = Request(supernet="digits-cnn", arch=ARCH, epochs=6)
         run_id = opened.create_run(KIND, asked.model_dump(), title="alone", state=RunState.RUNNING)
-        for _ in train_alone.run(asked, opened.ledger(run_id)):
+        for _ in train_alone.run(asked, opened.ledger(run_id), Library(opened)):
             pass
         opened.set_state(run_id, RunState.DONE)
         yield opened

@@ -11,6 +11,7 @@ import torch
 from core.errors import InvalidInput
 from core.library import model_map, supernets
 from core.library.activations import ProbeChoice, activations, layers, logits, probe_of
+from core.library.library import Library
 from core.library.model_map import MapChoice
 from core.library.networks import Model, load_model
 from core.similarity.base import MEASURES, Undefined
@@ -257,13 +258,13 @@ def test_the_umap_job_is_kept_resumed_and_repeats(monkeypatch: pytest.MonkeyPatc
     choice = MapChoice(supernet="digits-cnn", sample=3, probe=ProbeChoice(n=40))
     request = map_models.Request(choice=choice, epochs=20, neighbors=4)
     whole, cut = MemoryLedger(), MemoryLedger()
-    fractions = [p.fraction for p in map_models.run(request, whole)]
+    fractions = [p.fraction for p in map_models.run(request, whole, Library())]
     assert fractions == sorted(fractions)
-    for progress in map_models.run(request, cut):
+    for progress in map_models.run(request, cut, Library()):
         if progress.fraction >= 0.7:
             break
     assert cut.latest_checkpoint() is not None
-    list(map_models.run(request, cut))
+    list(map_models.run(request, cut, Library()))
     assert whole.artifact(map_models.RESULT_FILE) == cut.artifact(map_models.RESULT_FILE)
     found, points = map_models.read_map(whole.artifact(map_models.RESULT_FILE))
     assert points.shape == (len(found.model_ids), 2)

@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice
+from core.library.library import Library
 from core.library.networks import describe, load_model
 from core.store import MemoryLedger
 from core.views import mixing as mixing_view
@@ -28,7 +29,7 @@ def request(**changes: object) -> Request:
 
 def test_every_part_is_measured_and_stored() -> None:
     ledger = MemoryLedger()
-    fractions = [p.fraction for p in run(request(), ledger)]
+    fractions = [p.fraction for p in run(request(), ledger, Library())]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
     found = json.loads(ledger.artifact(RESULT_FILE))
@@ -41,20 +42,20 @@ def test_every_part_is_measured_and_stored() -> None:
 
 def test_a_run_that_was_cut_goes_on_with_the_next_part() -> None:
     whole = MemoryLedger()
-    list(run(request(), whole))
+    list(run(request(), whole, Library()))
     cut = MemoryLedger()
-    for progress in run(request(), cut):
+    for progress in run(request(), cut, Library()):
         if progress.fraction > 0.4:
             break
     kept = json.loads(cut.latest_checkpoint() or b"{}")
     assert "none" in kept["curves"]
-    list(run(request(), cut))
+    list(run(request(), cut, Library()))
     assert cut.artifact(RESULT_FILE) == whole.artifact(RESULT_FILE)
 
 
 def test_different_shapes_are_refused() -> None:
     with pytest.raises(InvalidInput, match="same shape"):
-        list(run(request(b=B), MemoryLedger()))
+        list(run(request(b=B), MemoryLedger(), Library()))
     with pytest.raises(InvalidInput, match="same shape"):
         mixing_view.require_mixable(load_model(None, A), load_model(None, B))
     assert not mixing_view.same_architecture(None, describe(None, A), describe(None, B))
@@ -63,4 +64,4 @@ def test_different_shapes_are_refused() -> None:
 
 def test_a_plane_needs_three_different_networks() -> None:
     with pytest.raises(InvalidInput, match="span no plane"):
-        list(run(request(c=A, side=5), MemoryLedger()))
+        list(run(request(c=A, side=5), MemoryLedger(), Library()))

@@ -11,6 +11,7 @@ import pytest
 from core.errors import InvalidInput
 from core.library import model_map, supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
+from core.library.library import Library
 from core.library.model_map import Distances, MapChoice
 from core.library.networks import load_model
 from core.similarity.base import MEASURES, between
@@ -118,9 +119,9 @@ def test_a_foreign_network_has_no_color(entry: supernets.SupernetEntry) -> None:
 
 def test_a_supernet_that_changed_is_not_drawn_as_the_old_one(entry: supernets.SupernetEntry) -> None:
     asked = request(sample=0).model_copy(update={"revision": entry.revision})
-    assert next(iter(run(asked, MemoryLedger()))).fraction > 0
+    assert next(iter(run(asked, MemoryLedger(), Library()))).fraction > 0
     with pytest.raises(InvalidInput, match="has changed"):
-        next(iter(run(asked.model_copy(update={"revision": "older"}), MemoryLedger())))
+        next(iter(run(asked.model_copy(update={"revision": "older"}), MemoryLedger(), Library())))
 
 
 def request(**changes: object) -> Request:
@@ -129,7 +130,7 @@ def request(**changes: object) -> Request:
 
 def test_the_job_measures_embeds_and_stores(found: Distances) -> None:
     ledger = MemoryLedger()
-    fractions = [p.fraction for p in run(request(), ledger)]
+    fractions = [p.fraction for p in run(request(), ledger, Library())]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
     stored, points = read_map(ledger.artifact(RESULT_FILE))
@@ -141,16 +142,16 @@ def test_the_job_measures_embeds_and_stores(found: Distances) -> None:
 
 def test_a_job_that_was_cut_does_not_measure_again(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, cut = MemoryLedger(), MemoryLedger()
-    list(run(request(), whole))
-    for _ in run(request(), cut):
+    list(run(request(), whole, Library()))
+    for _ in run(request(), cut, Library()):
         if cut.latest_checkpoint():
             break
     monkeypatch.setattr(map_models, "measure_distances", lambda *_: pytest.fail("measured again"))
-    list(run(request(), cut))
+    list(run(request(), cut, Library()))
     assert json.loads(cut.artifact(RESULT_FILE)) == json.loads(whole.artifact(RESULT_FILE))
 
 
 def test_too_few_networks_for_umap_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_map, "_always", lambda *_: ())
     with pytest.raises(InvalidInput, match="four points"):
-        list(run(request(models=(LARGEST, "subnet:digits-cnn:000000000000")), MemoryLedger()))
+        list(run(request(models=(LARGEST, "subnet:digits-cnn:000000000000")), MemoryLedger(), Library()))

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from core.errors import InvalidInput, NotFound
 from core.library.benchmarks import CLEAN, corruption_names, evaluation_probe, load_margins
+from core.library.library import Library
 from core.library.networks import describe, load_model
 from core.library.pruned import (
     SUMMARY_FILE,
@@ -172,7 +173,7 @@ def test_a_stopped_run_goes_on_with_the_next_method_and_ends_with_the_same_bytes
 ) -> None:
     request = small_request(latency=False)
     stopped = new_run(store, request)
-    for step in prune_models.run(request, store.ledger(stopped)):
+    for step in prune_models.run(request, store.ledger(stopped), Library(store)):
         if "L1 filters" in step.message:
             break
     kept = files(store, stopped)
@@ -190,7 +191,7 @@ def test_a_stopped_run_goes_on_with_the_next_method_and_ends_with_the_same_bytes
         return pruner
 
     monkeypatch.setattr(creating.METHODS, "create", watched)
-    fractions = [step.fraction for step in prune_models.run(request, store.ledger(stopped))]
+    fractions = [step.fraction for step in prune_models.run(request, store.ledger(stopped), Library(store))]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert made == ["l1_filters", "random_like", "taylor", "small_dense"], "magnitude was finished"
@@ -206,7 +207,7 @@ def test_a_finished_run_started_again_makes_nothing_anew(
     mine = pruned(store, request)
     before, summary = files(store, mine), store.ledger(mine).artifact(SUMMARY_FILE)
     monkeypatch.setattr(prune_models, "_method", lambda *a: pytest.fail("a finished method was done again"))
-    steps = list(prune_models.run(request, store.ledger(mine)))
+    steps = list(prune_models.run(request, store.ledger(mine), Library(store)))
     assert steps[-1].message.startswith("1 pruned network kept and evaluated. 1 method could not prune it: ")
     assert files(store, mine) == before
     assert store.ledger(mine).artifact(SUMMARY_FILE) == summary
@@ -222,7 +223,7 @@ def test_a_parent_that_has_changed_is_refused(store: RunStore, run_id: str) -> N
         SUMMARY_FILE, json.dumps(summary | {"model_key": "another"}).encode(), "application/json"
     )
     with pytest.raises(InvalidInput, match="has changed"):
-        list(prune_models.run(request, ledger))
+        list(prune_models.run(request, ledger, Library()))
     forget(store, mine)
 
 
@@ -280,7 +281,7 @@ def test_a_wrong_setting_fails_before_anything_is_made(store: RunStore) -> None:
     request = small_request(methods=[{"name": "magnitude", "sparsities": [0.5], "config": {"colour": 3}}])
     mine = new_run(store, request)
     with pytest.raises(InvalidInput, match="colour"):
-        list(prune_models.run(request, store.ledger(mine)))
+        list(prune_models.run(request, store.ledger(mine), Library(store)))
     assert not files(store, mine)
     forget(store, mine)
 
@@ -298,6 +299,6 @@ def test_what_was_cut_can_be_pruned_again_what_is_held_at_zero_cannot(store: Run
     request = small_request(first["magnitude"].model_id, methods=methods)
     mine = new_run(store, request)
     with pytest.raises(InvalidInput, match="revive"):
-        list(prune_models.run(request, store.ledger(mine)))
+        list(prune_models.run(request, store.ledger(mine), Library(store)))
     forget(store, mine)
     forget(store, again)

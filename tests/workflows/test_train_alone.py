@@ -15,18 +15,20 @@ from core.errors import CoreError, DamagedArtifact, InvalidInput, NotFound
 from core.export.subnet import extract_subnet
 from core.library import alone, supernets
 from core.library.alone import KIND, SUMMARY_FILE, describe_alone, list_alone, load_alone, net_file
+from core.library.library import Library
+from core.library.trainings import training_of
 from core.networks.chain import blocks_of
 from core.networks.file import load_net
 from core.records import RunState
 from core.store import MemoryLedger, RunStore
 from core.training.config import TrainingConfig
 from core.workflows import train_alone
-from core.workflows.train_alone import Request, settings_for
+from core.workflows.train_alone import Request
 
 
 @pytest.fixture(autouse=True)
 def found(digits_entry: supernets.SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_alone, "find_supernet", lambda name: digits_entry)
+    monkeypatch.setattr(supernets, "resolve", lambda store, name: digits_entry)
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def without_times(ledger: Any) -> Any:
 
 def test_a_run_keeps_one_network_per_seed_and_a_summary(digits_entry: supernets.SupernetEntry) -> None:
     ledger = MemoryLedger()
-    steps = list(train_alone.run(request(digits_entry), ledger))
+    steps = list(train_alone.run(request(digits_entry), ledger, Library()))
     fractions = [s.fraction for s in steps]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
@@ -93,36 +95,36 @@ def test_a_run_stopped_anywhere_and_resumed_keeps_the_same_bytes(
     digits_entry: supernets.SupernetEntry,
 ) -> None:
     whole = MemoryLedger()
-    n_yields = len(list(train_alone.run(request(digits_entry), whole)))
+    n_yields = len(list(train_alone.run(request(digits_entry), whole, Library())))
     assert n_yields >= 8
     for cut in range(n_yields):
         ledger = MemoryLedger()
-        steps = train_alone.run(request(digits_entry), ledger)
+        steps = train_alone.run(request(digits_entry), ledger, Library())
         for _ in range(cut):
             next(steps, None)  # yields depend on the clock
         steps.close()
-        list(train_alone.run(request(digits_entry), ledger))
+        list(train_alone.run(request(digits_entry), ledger, Library()))
         assert nets(ledger) == nets(whole), f"cut after {cut} yields"
         assert without_times(ledger) == without_times(whole)
 
 
 def test_equal_seeds_give_equal_networks_in_other_runs(digits_entry: supernets.SupernetEntry) -> None:
     first, second = MemoryLedger(), MemoryLedger()
-    list(train_alone.run(request(digits_entry, seeds=2, seed=5), first))
-    list(train_alone.run(request(digits_entry, seeds=1, seed=6), second))
+    list(train_alone.run(request(digits_entry, seeds=2, seed=5), first, Library()))
+    list(train_alone.run(request(digits_entry, seeds=1, seed=6), second, Library()))
     assert nets(second)[net_file(0)] == nets(first)[net_file(1)]
 
 
 def test_divergence_is_a_sentence(digits_entry: supernets.SupernetEntry) -> None:
     ledger = MemoryLedger()
     with pytest.raises(CoreError, match=r"^Seed 5: Training diverged in epoch 1: .*\.$"):
-        list(train_alone.run(request(digits_entry, learning_rate=1e11), ledger))
+        list(train_alone.run(request(digits_entry, learning_rate=1e11), ledger, Library()))
     assert ledger.artifacts() == []
 
 
 def test_architectures_that_do_not_exist_are_refused(digits_entry: supernets.SupernetEntry) -> None:
     with pytest.raises(InvalidInput):
-        list(train_alone.run(request(digits_entry, arch="zzzz"), MemoryLedger()))
+        list(train_alone.run(request(digits_entry, arch="zzzz"), MemoryLedger(), Library()))
 
 
 @pytest.mark.parametrize("wrong", [{"seeds": 0}, {"epochs": 0}, {"learning_rate": 0}, {"more": 1}])
@@ -136,20 +138,23 @@ def test_requests_out_of_bounds_are_refused(digits_entry: supernets.SupernetEntr
 
 def test_settings_are_those_of_the_supernet_unless_changed() -> None:
     entry = supernets.find(None, "fashion-cnn")
-    config, from_card = settings_for(entry, Request(supernet="fashion-cnn", arch=""))
-    card = entry.card["training"]
+    config, from_card = training_of(entry)
+    card = entry.card.training
     for name in ("epochs", "learning_rate", "batch_size", "optimizer", "momentum", "shift", "flip", "clip"):
         assert getattr(config, name) == card[name]
     assert from_card
-    changed, _ = settings_for(entry, Request(supernet="fashion-cnn", arch="", epochs=3, learning_rate=0.02))
+    changed, _ = training_of(entry, epochs=3, learning_rate=0.02)
     assert (changed.epochs, changed.learning_rate, changed.batch_size) == (3, 0.02, card["batch_size"])
 
 
 def test_a_card_that_says_nothing_usable_gives_the_defaults(digits_entry: supernets.SupernetEntry) -> None:
-    assert settings_for(digits_entry, request(digits_entry, epochs=None)) == (TrainingConfig(), False)
-    header = {**digits_entry.header, "card": {**digits_entry.card, "training": {"batch_size": "many"}}}
+    assert training_of(digits_entry) == (TrainingConfig(), False)
+    header = {
+        **digits_entry.header,
+        "card": {**digits_entry.header["card"], "training": {"batch_size": "many"}},
+    }
     other = supernets.SupernetEntry("x", "x", "uploaded", "0" * 64, header, digits_entry.read)
-    assert settings_for(other, request(digits_entry)) == (TrainingConfig(epochs=2), False)
+    assert training_of(other, epochs=2) == (TrainingConfig(epochs=2), False)
 
 
 # --- finding --------------------------------------------------------------------------------------
@@ -161,7 +166,7 @@ def kept_run(
     asked = request(entry, **changes)
     run_id = store.create_run(KIND, asked.model_dump(), title="alone", state=RunState.RUNNING)
     ledger = store.ledger(run_id)
-    steps = train_alone.run(asked, ledger)
+    steps = train_alone.run(asked, ledger, Library())
     for _ in steps:
         if stop_after is not None and len(nets(ledger)) == stop_after:
             break

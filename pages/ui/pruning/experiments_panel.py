@@ -15,9 +15,9 @@ from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.experiments import curves
-from core.workflows.prune_experiment import KIND, read_experiment
+from core.workflows.prune_experiment import KIND, Request, read_experiment
 from pages.ui import resources
-from pages.ui.forms import complaint, config_form
+from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
 
@@ -53,7 +53,7 @@ def panel(parent: ModelInfo) -> None:
 def _form(name: str, parent: ModelInfo) -> None:
     plugin = EXPERIMENTS.get(name)
     values = config_form(plugin.Config, f"pr-experiment-{name}", columns=2)
-    seed = st.number_input("First seed", 0, 2**31 - 1, 0, key="pr-experiment-seed")
+    seed = field_number(Request, "seed", "First seed", key="pr-experiment-seed")
     try:
         config: dict[str, Any] = plugin.Config.model_validate(values).model_dump(mode="json")
     except ValidationError as error:

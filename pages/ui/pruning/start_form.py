@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from core.attacks import ATTACKS
 from core.library.networks import ModelInfo
-from core.library.pruned import KIND, TUNING_EPOCHS
+from core.library.pruned import KIND
 from core.pruning.pruners.creating import METHODS
 from core.registry import PluginInfo
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
-from pages.ui.forms import complaint, config_form
+from core.workflows import prune_models
+from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import submit
 
 _SPARSITIES = (0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -46,16 +47,15 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
         key="pr-sparsities",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        epochs = st.number_input(
+        epochs = field_number(
+            prune_models.Request,
+            "tuning_epochs",
             "Epochs of fine-tuning",
-            0,
-            200,
-            TUNING_EPOCHS,
             key="pr-epochs",
             help="Passes over the training images after pruning, removed weights held at zero. Methods that train "
             "by themselves are not fine-tuned.",
         )
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="pr-seed", help="Of all chance.")
+        seed = field_number(prune_models.Request, "seed", "Seed", key="pr-seed")
     with st.container(horizontal=True):
         controls = st.toggle(
             "With both controls",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.jobs.kinds import label_of
 from core.plots.style import format_bytes, format_seconds
 from core.records import Run
 from core.text import display_name, for_markdown
 from pages.ui import resources
-from pages.ui.progress import KINDS, attempt
+from pages.ui.progress import attempt
 
 if TYPE_CHECKING:
     from core.store import Ledger, RunStore
@@ -29,7 +30,7 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
     rows = pd.DataFrame(
         {
             "run": [display_name(r.title) for r in runs],
-            "kind": [KINDS.get(r.kind, r.kind) for r in runs],
+            "kind": [label_of(r.kind) for r in runs],
             "state": [r.state.value for r in runs],
             "seed": [r.seed for r in runs],
             "started": [datetime.datetime.fromtimestamp(r.created) for r in runs],

@@ -17,8 +17,9 @@ from core.plots.front import front_figure
 from core.records import Run
 from core.search import ALGORITHMS
 from core.text import display_name
+from core.workflows import search_front
 from pages.ui import resources
-from pages.ui.forms import config_form
+from pages.ui.forms import config_form, field_number
 from pages.ui.progress import submit
 
 if TYPE_CHECKING:
@@ -40,21 +41,20 @@ def search_form(entry: SupernetEntry) -> list[str]:
         "Objectives", allowed, default=["accuracy", "macs"], format_func=lambda n: objective(n).label, key="search-objectives",
         max_selections=4, help="Test data never steer a search.\n\n" + "\n\n".join(f"**{objective(n).label}**: {objective(n).summary}" for n in allowed),
     )  # fmt: skip
-    budget = st.number_input(
+    budget = field_number(
+        search_front.Request,
+        "budget",
         "Budget (subnets)",
-        1,
-        1_000_000,
         value=min(400, entry.space.size),
         step=50,
         key="search-budget",
         help="Different subnets to measure.",
     )
     with st.container(horizontal=True):
-        seed = st.number_input(
+        seed = field_number(
+            search_front.Request,
+            "seed",
             "Seed",
-            0,
-            2**31 - 1,
-            value=0,
             key="search-seed",
             help="Decides every draw; the same seed gives the same search.",
         )

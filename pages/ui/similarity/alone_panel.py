@@ -11,11 +11,13 @@ from core.errors import CoreError
 from core.library import alone, supernets
 from core.library.alone import KIND, AloneNet
 from core.library.supernets import SupernetEntry
+from core.library.trainings import training_of
 from core.records import Run
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.workflows import train_alone
 from pages.ui import resources
+from pages.ui.forms import field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.similarity.selection import DEFAULT_MEASURE, Compared
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
     from core.similarity.seed_spread import StageResult
     from core.store import RunStore
-
-_MOST_SEEDS = 10
 
 
 def panel(view: Compared) -> None:
@@ -88,20 +88,20 @@ def _unfinished(entry: SupernetEntry, arch_id: str) -> list[Run]:
 
 def _form(entry: SupernetEntry, arch_id: str) -> None:
     asked = train_alone.Request(supernet=entry.supernet_id, arch=arch_id)
-    config, from_card = train_alone.settings_for(entry, asked)
+    config, from_card = training_of(entry)
     suffix = entry.supernet_id
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seeds = st.number_input(
-            "Seeds", 1, _MOST_SEEDS, value=asked.seeds, key=f"train-alone-seeds-{suffix}",
+        seeds = field_number(
+            train_alone.Request, "seeds", "Seeds", key=f"train-alone-seeds-{suffix}",
             help="Networks to train, each from weights of its own. Three are the fewest that show what a seed changes; six nearly halve the band.",
         )  # fmt: skip
-        epochs = st.number_input(
-            "Epochs", 1, 2000, value=config.epochs, key=f"train-alone-epochs-{suffix}",
+        epochs = field_number(
+            train_alone.Request, "epochs", "Epochs", value=config.epochs, key=f"train-alone-epochs-{suffix}",
             help="Passes over the training images; the supernet's own number to begin with."
             if from_card else "Passes over the training images; the supernet's card does not say how it was trained.",
         )  # fmt: skip
-        seed = st.number_input(
-            "First seed", 0, 2**31 - 1, value=asked.seed, key=f"train-alone-seed-{suffix}",
+        seed = field_number(
+            train_alone.Request, "seed", "First seed", key=f"train-alone-seed-{suffix}",
             help="Decides weights, order and augmentation; the other seeds follow it.",
         )  # fmt: skip
         pressed = st.button(

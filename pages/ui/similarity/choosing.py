@@ -20,7 +20,7 @@ from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from pages.ui import resources
-from pages.ui.forms import complaint, config_form
+from pages.ui.forms import bounds, complaint, config_form
 from pages.ui.progress import all_runs
 from pages.ui.search.panels import measured
 from pages.ui.similarity import view_state
@@ -181,12 +181,11 @@ def _choose_probe(asked: Asked) -> tuple[bool, ProbeChoice]:
     split = st.selectbox("Samples from", list(_SPLITS), format_func=_SPLITS.__getitem__, key="sim-split")
     n = st.number_input(
         "At most this many",
-        4,
-        1000,
+        *bounds(ProbeChoice, "n"),
         key="sim-n",
         help="Drawn by class. Small numbers flatter many measures: try it.",
     )
-    seed = st.number_input("Seed of the draw", 0, 10**9, key="sim-seed")
+    seed = st.number_input("Seed of the draw", *bounds(ProbeChoice, "seed"), key="sim-seed")
     return inside, ProbeChoice(split=split, n=int(n), seed=int(seed))
 
 

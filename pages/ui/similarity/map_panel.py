@@ -20,6 +20,7 @@ from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.workflows.map_models import RESULT_FILE, Request, read_map
 from pages.ui import resources
+from pages.ui.forms import field_number
 from pages.ui.front.chart import picked_id
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
@@ -61,9 +62,7 @@ def panel(view: Compared) -> None:
         column = st.selectbox(
             "Color", _columns(entry), format_func=_column_label, key="sim-map-color", width=210
         )
-        sample = st.number_input(
-            "Random subnets", 0, maps.MOST_SAMPLED, 25, step=25, key="sim-map-sample", width=130
-        )
+        sample = field_number(MapChoice, "sample", "Random subnets", step=25, key="sim-map-sample", width=130)
         method = st.segmented_control(
             "Map", ["Distances", "UMAP"], default="Distances", required=True, key="sim-map-method"
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.adding import add_supernet
 from core.library.supernets import SupernetEntry
 from core.plots.style import format_bytes, format_count
 from core.records import Run
@@ -15,6 +17,9 @@ from pages.ui import resources
 from pages.ui.front.subnet_card import diagram, html_table
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import empty
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MOST_UPLOAD_MB = 16
 _ACROSS = 3
@@ -64,7 +69,9 @@ def _details(entry: SupernetEntry) -> None:
     st.caption("Choices of the search space")
     html_table([{"choice": c.name, "options": ", ".join(map(str, c.options))} for c in entry.space.choices])
     st.caption("Card")
-    st.json({"family": entry.family, "sha256": entry.sha256[:16], **dict(entry.card)}, expanded=1)
+    if entry.card.note:
+        st.caption(for_markdown(entry.card.note, 600))
+    st.json({"family": entry.family, "sha256": entry.sha256[:16], **entry.shown_card}, expanded=1)
     if entry.origin == "shipped":
         return
     with st.container(horizontal=True):
@@ -85,8 +92,7 @@ def _details(entry: SupernetEntry) -> None:
 
 def data_name(entry: SupernetEntry) -> str:
     """The data set a supernet's card names, "" if none."""
-    data = entry.card.get("data")
-    return display_name(data.get("name", "") if isinstance(data, dict) else data or "")
+    return display_name(entry.card.data.name if entry.card.data else "")
 
 
 def evaluate(entry: SupernetEntry) -> None:
@@ -146,32 +152,38 @@ def upload() -> None:
     if file is None:
         return
     st.caption(f"{for_markdown(file.name)}, {format_bytes(file.size)}")
+    # A key of each file's own: the name offered is that of the file just chosen.
     name = st.text_input(
-        "Name", value=display_name(file.name.rsplit(".", 1)[0]), max_chars=80, key="supernet-upload-name"
+        "Name",
+        value=display_name(file.name.rsplit(".", 1)[0]),
+        max_chars=80,
+        key=f"supernet-upload-name-{file.file_id}",
     )
-    if st.button("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):
-        try:
-            add_supernet(name, file.getvalue())
-        except CoreError as error:
-            st.error(for_markdown(error, 600), icon=":material/block:")
+    st.button(
+        "Add to the library",
+        key="supernet-add",
+        type="primary",
+        icon=":material/add:",
+        on_click=_add,
+        args=(name, file),
+    )
+    if st.session_state.get("supernet-added", ("",))[0] == file.file_id:
+        _, tell, icon, sentence = st.session_state["supernet-added"]
+        getattr(st, tell)(sentence, icon=icon)
+
+
+def _add(name: str, file: UploadedFile) -> None:
+    """Runs before the page is drawn anew, so that the gallery above already shows the supernet."""
+    try:
+        added = add_supernet(resources.store(), name, file.getvalue())
+    except CoreError as error:
+        told = ("error", ":material/block:", for_markdown(error, 600))
+    else:
+        title = for_markdown(added.title)
+        if added.was_there:
+            sentence = f"This file is in the library already, as **{title}**; nothing was added."
+            told = ("info", ":material/info:", sentence)
         else:
-            st.success(
-                "The supernet is in the library. Measure its subnets to see its front.",
-                icon=":material/check:",
-            )
-            st.rerun()
-
-
-def add_supernet(name: str, data: bytes) -> str:
-    """Check a supernet file completely and keep it; returns its id.
-
-    Raises:
-        InvalidInput: the file is not a supernet, is damaged, or is hostile.
-    """
-    from core.supernets.files import load_supernet
-
-    supernet, card = load_supernet(data)
-    described = {**card, "family": supernet.name}
-    if isinstance(described.get("data"), dict):
-        described["data_name"] = described["data"].get("name", "")
-    return resources.store().add_supernet(name.strip() or "supernet", data, described)
+            sentence = f"**{title}** is in the library. Measure its subnets to see its front."
+            told = ("success", ":material/check:", sentence)
+    st.session_state["supernet-added"] = (file.file_id, *told)

@@ -21,7 +21,7 @@ from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
 from pages.ui import resources
-from pages.ui.forms import complaint, config_form
+from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 
 KIND = "train_supernet"
@@ -50,19 +50,18 @@ def training_form() -> None:
     )  # fmt: skip
     training: dict[str, Any] = {**start, "strategy": strategy}
     with st.container(horizontal=True):
-        training["epochs"] = st.number_input(
+        training["epochs"] = field_number(
+            TrainingConfig,
+            "epochs",
             "Epochs",
-            1,
-            2000,
             value=start["epochs"],
             key=f"train-epochs-{name}",
             help="Passes over the training images.",
         )
-        training["seed"] = st.number_input(
+        training["seed"] = field_number(
+            TrainingConfig,
+            "seed",
             "Seed",
-            0,
-            2**31 - 1,
-            value=0,
             key=f"train-seed-{name}",
             help="The same seed gives the same weights.",
         )

@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from pydantic import BaseModel, Field
 
 from core.errors import DataUnavailable
+from core.library.library import Library
 from core.records import Progress
 from core.store.ledger import Ledger
+
+LABEL = "Bad ending"
+WEIGHT_CLASS = "measuring"
 
 
 class Request(BaseModel):
@@ -20,7 +24,7 @@ class Request(BaseModel):
     size: int = Field(1, ge=1)
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     yield Progress(0.5, "half way")
     print("a line for the log", file=sys.stderr)
     ledger.checkpoint(b"half", fraction=0.5)

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from core.library.library import Library
 from core.records import Measurement, Progress
 from core.store.ledger import Ledger
+
+LABEL = "Toy search"
+WEIGHT_CLASS = "measuring"
 
 
 class Request(BaseModel):
@@ -18,7 +22,7 @@ class Request(BaseModel):
     seed: int = 0
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Each proposal depends on all values measured before."""
     chain = hashlib.sha256(str(request.seed).encode())
     stored = ledger.measurements()

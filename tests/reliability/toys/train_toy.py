@@ -11,8 +11,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from core.library.library import Library
 from core.records import Measurement, Progress
 from core.store.ledger import Ledger
+
+LABEL = "Toy training"
+WEIGHT_CLASS = "training"
 
 
 class Request(BaseModel):
@@ -23,7 +27,7 @@ class Request(BaseModel):
     seed: int = 0
 
 
-def run(request: Request, ledger: Ledger) -> Iterator[Progress]:
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Every step mixes the state, measures, logs, checkpoints, then tells the outside world."""
     stored = ledger.latest_checkpoint()
     state = json.loads(stored[: stored.index(b"\n")]) if stored else {"step": 0, "chain": str(request.seed)}
