@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
                "core.objectives.base", "core.export.base", "core.similarity.base", "core.networks.blocks.base",
-               "core.pruning.criteria.base", "core.pruning.pruners.base", "core.pruning.experiments.base", "core.datasets.corruptions.base")  # fmt: skip
+               "core.pruning.criteria.base", "core.pruning.pruners.base", "core.pruning.experiments.base", "core.datasets.corruptions.base",
+               "core.attacks.base", "core.tasks.base")  # fmt: skip
 _NEEDED = ("torch", "streamlit", "plotly", "pandas", "numpy", "safetensors", "onnx", "onnxruntime", "moocore", "pymoo",
            "sqlalchemy", "pydantic", "sklearn", "umap")  # fmt: skip
 
