@@ -12,7 +12,7 @@ run: setup
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
 
 test: setup-dev
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=50
 
 test-long: setup-dev
 	$(BIN)/python -m pytest -q -m long
@@ -27,14 +27,19 @@ setup: $(VENV)/.installed
 
 setup-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed: requirements.txt
+# Every version with its hashes, but torch: its builds differ by platform. Written anew by .ci/lock.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -q
+TORCH := $(shell grep '^torch==' requirements.txt)
+
+$(VENV)/.installed: requirements.txt requirements.lock
 	@test -x $(BIN)/python || $$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || (echo "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11"; exit 1)
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) $(TORCH)
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements.lock -r requirements-dev.lock
 	@touch $@
 
 clean:

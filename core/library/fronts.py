@@ -84,15 +84,27 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
     return Front(kept, members, knees, volume, tuple(float(r) for r in reference), tuple(names), len(table))
 
 
-def neighbors_on_front(view: Front, arch_id: str) -> tuple[pd.Series | None, pd.Series | None]:
-    """The front's members just below and just above a subnet along the first objective."""
-    row = view.table.loc[view.table["arch_id"] == arch_id]
-    if row.empty:
+def neighbors_on_front(view: Front, arch_id: str) -> tuple[str | None, str | None]:
+    """`arch_id`s of the front's members just below and just above a subnet along the first objective."""
+    value = _value_of(view, arch_id)
+    if value is None:
         return None, None
-    value = float(row[view.names[0]].iloc[0])
-    others = view.members[view.members["arch_id"] != arch_id]
-    below, above = others[others[view.names[0]] < value], others[others[view.names[0]] > value]
-    return (None if below.empty else below.iloc[-1]), (None if above.empty else above.iloc[0])
+    # Members are in order of the first objective.
+    ids, values = view.members["arch_id"], view.members[view.names[0]].to_numpy(float)
+    below, above = int(np.searchsorted(values, value)) - 1, int(np.searchsorted(values, value, "right"))
+    return (
+        str(ids.iat[below]) if below >= 0 else None,
+        str(ids.iat[above]) if above < len(values) else None,
+    )
+
+
+def _value_of(view: Front, arch_id: str) -> float | None:
+    """A subnet's value of the first objective, None where it does not meet the limits."""
+    for rows in (view.members, view.table):  # the members are few, and asked for most
+        found = np.flatnonzero(rows["arch_id"].to_numpy(object) == arch_id)
+        if len(found):
+            return float(rows[view.names[0]].iat[found[0]])
+    return None
 
 
 def choice_effects(space: SearchSpace, table: pd.DataFrame, arch: Arch, names: Sequence[str]) -> pd.DataFrame:
@@ -100,15 +112,18 @@ def choice_effects(space: SearchSpace, table: pd.DataFrame, arch: Arch, names: S
 
     Columns: `choice`, `option` (new), `arch_id`, then the change of every objective.
     """
-    indexed = table.set_index("arch_id")
-    here = indexed.loc[space.arch_id(arch), list(names)].astype(float)
-    rows = []
-    for name, option, neighbor in single_changes(space, arch):
-        there = space.arch_id(neighbor)
-        if there in indexed.index:
-            delta = indexed.loc[there, list(names)].astype(float) - here
-            rows.append({"choice": name, "option": option, "arch_id": there, **delta.to_dict()})
-    return pd.DataFrame(rows, columns=["choice", "option", "arch_id", *names])
+    changes = single_changes(space, arch)
+    ids = [space.arch_id(neighbor) for _, _, neighbor in changes]
+    at = pd.Index(table["arch_id"]).get_indexer([space.arch_id(arch), *ids])
+    if at[0] < 0:
+        raise KeyError(space.arch_id(arch))
+    known = np.flatnonzero(at[1:] >= 0)
+    values = table[list(names)].to_numpy(float)
+    delta = values[at[1:][known]] - values[at[0]]
+    rows = [(changes[i][0], changes[i][1], ids[i]) for i in known]
+    return pd.DataFrame(rows, columns=["choice", "option", "arch_id"]).assign(
+        **{name: delta[:, j] for j, name in enumerate(names)}
+    )
 
 
 def single_changes(space: SearchSpace, arch: Arch) -> list[tuple[str, Option, Arch]]:

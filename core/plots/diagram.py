@@ -20,6 +20,11 @@ _FRAME = "rgba(128,134,146,0.75)"
 
 
 def diagram_figure(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: str = "") -> go.Figure:
+    """The drawing of `diagram_parts` as a figure, checked by plotly."""
+    return go.Figure(diagram_parts(stages, whole, title=title))
+
+
+def diagram_parts(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: str = "") -> dict[str, Any]:
     """Draw the stages of one subnet, with the supernet's outline behind.
 
     Args:
@@ -30,43 +35,48 @@ def diagram_figure(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: s
         title: one line above.
 
     Returns:
-        One bar trace "subnet" (a bar per stage, its numbers on hover) over dashed frames; kernel and
-        resolution are written under each stage, the channels above.
+        A figure's `data` and `layout`: one bar trace "subnet" (a bar per stage, its numbers on hover) over
+        dashed frames; kernel and resolution are written under each stage, the channels above.
     """
     frames = list(whole) or list(stages)
     known = {row["label"] for row in frames}
     frames += [row for row in stages if row["label"] not in known]
     place = {row["label"]: index for index, row in enumerate(frames)}
     tallest = max((_height(row) for row in [*frames, *stages]), default=1.0)
-    figure = go.Figure()
-    for row in frames:
-        half = _height(row) / tallest / 2
-        at = place[row["label"]]
-        figure.add_shape(
-            type="rect", x0=at - 0.36, x1=at + 0.36, y0=-half, y1=half, layer="below",
-            line={"color": _FRAME, "width": 1.2, "dash": "dot"},
-        )  # fmt: skip
-    figure.add_bar(
-        name="subnet",
-        x=[place[row["label"]] for row in stages],
-        y=[_height(row) / tallest for row in stages],
-        base=[-_height(row) / tallest / 2 for row in stages],
-        width=0.72,
-        marker={"color": [_fill(row) for row in stages], "line": {"width": 0}, "opacity": 0.88},
-        customdata=[_hover(row) for row in stages],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
-    _write(figure, stages, place)
-    _bracket(figure, frames, place)
-    figure.update_xaxes(visible=False, range=[-0.6, max(len(frames) - 0.4, 0.6)], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-0.98, 0.72], fixedrange=True)
-    figure.update_layout(
-        height=210, margin={"l": 4, "r": 4, "t": 26 if title else 4, "b": 4}, showlegend=False, bargap=0,
-        hovermode="closest", dragmode=False,
-    )  # fmt: skip
+    bars = {
+        "type": "bar",
+        "name": "subnet",
+        "x": [place[row["label"]] for row in stages],
+        "y": [_height(row) / tallest for row in stages],
+        "base": [-_height(row) / tallest / 2 for row in stages],
+        "width": 0.72,
+        "marker": {"color": [_fill(row) for row in stages], "line": {"width": 0}, "opacity": 0.88},
+        "customdata": [_hover(row) for row in stages],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    axis = {"visible": False, "fixedrange": True}
+    layout = {
+        "shapes": [_frame(row, place[row["label"]], tallest) for row in frames] + _brackets(frames, place),
+        "annotations": [*_texts(stages, place), *_group_names(frames, place)],
+        "xaxis": {**axis, "range": [-0.6, max(len(frames) - 0.4, 0.6)]},
+        "yaxis": {**axis, "range": [-0.98, 0.72]},
+        "height": 210,
+        "margin": {"l": 4, "r": 4, "t": 26 if title else 4, "b": 4},
+        "showlegend": False,
+        "bargap": 0,
+        "hovermode": "closest",
+        "dragmode": False,
+    }
     if title:
-        figure.update_layout(title={"text": for_figure(title), "font": {"size": 13}})
-    return figure
+        layout["title"] = {"text": for_figure(title), "font": {"size": 13}}
+    return {"data": [bars], "layout": layout}
+
+
+def _frame(row: Row, at: int, tallest: float) -> dict[str, Any]:
+    half = _height(row) / tallest / 2
+    line = {"color": _FRAME, "width": 1.2, "dash": "dot"}
+    corners = {"x0": at - 0.36, "x1": at + 0.36, "y0": -half, "y1": half}
+    return {"type": "rect", **corners, "layer": "below", "line": line}
 
 
 def _height(row: Row) -> float:
@@ -101,39 +111,44 @@ def _detail(row: Row) -> str:
     return f"kernel {detail[1:]}×{detail[1:]}" if detail[:1] == "k" and detail[1:].isdigit() else detail
 
 
-def _write(figure: go.Figure, stages: Sequence[Row], place: Mapping[str, int]) -> None:
+def _text(x: float, y: float, text: str, anchor: str, size: int) -> dict[str, Any]:
+    return {"x": x, "y": y, "text": text, "showarrow": False, "yanchor": anchor, "font": {"size": size}}
+
+
+def _texts(stages: Sequence[Row], place: Mapping[str, int]) -> list[dict[str, Any]]:
+    found = []
     for row in stages:
         at = place[row["label"]]
         short = for_figure(row.get("detail") or "")
-        figure.add_annotation(
-            x=at, y=0.53, text=str(int(row["channels"])), showarrow=False, yanchor="bottom", font={"size": 11}
-        )
         under = "<br>".join(part for part in (short, _resolution(row)) if part) or for_figure(row["kind"])
-        figure.add_annotation(x=at, y=-0.54, text=under, showarrow=False, yanchor="top", font={"size": 10})
+        found += [
+            _text(at, 0.53, str(int(row["channels"])), "bottom", 11),
+            _text(at, -0.54, under, "top", 10),
+        ]
+    return found
 
 
-def _bracket(figure: go.Figure, frames: Sequence[Row], place: Mapping[str, int]) -> None:
+def _groups(frames: Sequence[Row], place: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Where each group of stages begins and ends."""
     groups: dict[str, list[int]] = {}
     for row in frames:
         groups.setdefault(str(row["group"]), []).append(place[row["label"]])
-    for group, spots in groups.items():
-        first, last = min(spots), max(spots)
-        figure.add_shape(
-            type="line",
-            x0=first - 0.36,
-            x1=last + 0.36,
-            y0=-0.84,
-            y1=-0.84,
-            line={"color": _FRAME, "width": 1.2},
-        )
-        figure.add_annotation(
-            x=(first + last) / 2,
-            y=-0.85,
-            text=for_figure(group),
-            showarrow=False,
-            yanchor="top",
-            font={"size": 10},
-        )
+    return {group: (min(spots), max(spots)) for group, spots in groups.items()}
+
+
+def _brackets(frames: Sequence[Row], place: Mapping[str, int]) -> list[dict[str, Any]]:
+    line = {"color": _FRAME, "width": 1.2}
+    return [
+        {"type": "line", "x0": first - 0.36, "x1": last + 0.36, "y0": -0.84, "y1": -0.84, "line": line}
+        for first, last in _groups(frames, place).values()
+    ]
+
+
+def _group_names(frames: Sequence[Row], place: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [
+        _text((first + last) / 2, -0.85, for_figure(group), "top", 10)
+        for group, (first, last) in _groups(frames, place).items()
+    ]
 
 
 def contribution_rows(stages: Sequence[Row]) -> list[dict[str, str]]:

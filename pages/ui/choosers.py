@@ -135,5 +135,5 @@ def _stops(revision: str, name: str, _table: pd.DataFrame) -> list[float]:
     """Slider stops: quantiles of the column, those that read alike only once."""
     column = _table[name].dropna()
     goal = objective(name)
-    quantiles = [float(column.quantile(i / _STEPS)) for i in range(_STEPS + 1)] if len(column) else []
+    quantiles = column.quantile([i / _STEPS for i in range(_STEPS + 1)]).tolist() if len(column) else []
     return sorted({format_value(q, goal): q for q in quantiles}.values())

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 ICON = str(ASSETS / "look" / "mark.svg")
 _OWN = frozenset({"127.0.0.1", "localhost", "::1"})
 _PACKED: dict[Path, bytes] = {}
+_TURN_SECONDS = 0.001
 _EVERY_ADDRESS = ("0.0.0.0", "::")
 _REFUSED = (
     b"This server does not answer to that name. PARETOSCOPE_ALLOWED_HOSTS lists further ones; see the README."
@@ -174,6 +176,9 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     """Open the first page once before anybody does, while the first browser is still loading its scripts."""
     from pages.ui import first_visit
 
+    # A page's script and the event loop share one interpreter: with 5 ms a turn, Python's default, sixty small
+    # files wait for each other behind it.
+    sys.setswitchinterval(_TURN_SECONDS)
     tasks = [
         asyncio.create_task(first_visit.make()),
         asyncio.create_task(asyncio.to_thread(pack_first, Path(get_static_dir()), _PACKED)),

@@ -74,7 +74,8 @@ def note(text: str) -> None:
 def share(link: Mapping[str, str]) -> None:
     """The address of a view, to copy."""
     with st.expander("Link to this view"):
-        st.text_input("Address", f"/?{urlencode(link)}", label_visibility="collapsed")
+        page = (st.context.url or "/").partition("?")[0]
+        st.code(f"{page}?{urlencode(link)}", language=None, wrap_lines=True)
         note("Opening this address shows the same supernet, axes, limits and subnet.")
 
 

@@ -27,7 +27,7 @@ from tests.helpers.plain_nets import extracted
 SPARSITIES = [0.2, 0.5]
 DATA = random_dataset(48, seed=6)
 TRAINING = TrainingConfig(batch_size=16, learning_rate=0.02)
-METHODS = [info.name for info in METHODS.describe()]
+NAMES = [info.name for info in METHODS.describe()]
 # Tiny settings, for methods that have them: what is promised does not depend on how long one trains.
 TINY = {"epochs": 1, "rounds": 2, "rewind_epochs": 0}
 REFUSED = {
@@ -36,7 +36,7 @@ REFUSED = {
     ("feature_merging", "elastic_vit"): "ReLU",
     ("layer_ticket", "nas_bench_201"): "shortcut",
 }
-CASES = [case for case in itertools.product(METHODS, FAMILIES.names()) if case not in REFUSED]
+CASES = [case for case in itertools.product(NAMES, FAMILIES.names()) if case not in REFUSED]
 
 
 def config_of(method: str) -> dict[str, int]:
@@ -145,7 +145,7 @@ def test_fine_tuning_keeps_removed_weights_at_zero(method: str, family: str) -> 
         assert torch.allclose(outputs(net), outputs(compact(net, pruned.kept)), atol=1e-5)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_the_seed_decides_everything(method: str) -> None:
     family = "elastic_cnn"
     _, found = results(method, family)
@@ -157,7 +157,7 @@ def test_the_seed_decides_everything(method: str) -> None:
         assert first.note == second.note
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_it_says_who_it_is(method: str) -> None:
     plugin = METHODS.get(method)
     assert plugin.name == method

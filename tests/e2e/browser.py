@@ -21,28 +21,28 @@ ARGUMENTS = [
 PATIENCE_MS = 60_000
 
 
+QUIET = [
+    "--server.headless",
+    "true",
+    "--browser.gatherUsageStats",
+    "false",
+    "--server.fileWatcherType",
+    "none",
+]
+
+
 @contextmanager
-def running_server(home: Path) -> Iterator[str]:
-    """A fresh server with its own home on a free port; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def running_server(home: Path, script: Path = ROOT / "app.py") -> Iterator[str]:
+    """A fresh server with its own home on a free port; yields its address.
+
+    Args:
+        home: for the store and `server.log`.
+        script: another page than the app's, for comparison.
+    """
     environment = {**os.environ, "PARETOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1"}
     environment.pop("PARETOSCOPE_DATABASE_URL", None)
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
+    server, address = _start(home, script, environment)
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline or server.poll() is not None:
-                    raise AssertionError((home / "server.log").read_text()) from None
-                time.sleep(0.1)
         yield address
     finally:
         server.terminate()
@@ -51,6 +51,38 @@ def running_server(home: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _start(home: Path, script: Path, environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+    """The process and its address, once it answers. A port that another took meanwhile is tried anew."""
+    for _ in range(3):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+        with (home / "server.log").open("wb") as log:
+            server = subprocess.Popen(
+                [*command, "--server.address", "127.0.0.1", *QUIET],
+                cwd=script.parent, env=environment, stdout=log, stderr=log,
+            )  # fmt: skip
+        if _answers(server, address := f"http://127.0.0.1:{port}"):
+            return server, address
+        if server.poll() is None:
+            server.kill()
+        server.wait()
+    raise AssertionError((home / "server.log").read_text())
+
+
+def _answers(server: subprocess.Popen[bytes], address: str) -> bool:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
 
 
 POINT = """

@@ -46,9 +46,21 @@ def test_neighbors_stand_beside(table) -> None:
     view = front_view.front(table, NAMES)
     ids = view.members["arch_id"].tolist()
     below, above = front_view.neighbors_on_front(view, ids[1])
-    assert (below["arch_id"], above["arch_id"]) == (ids[0], ids[2])
+    assert (below, above) == (ids[0], ids[2])
     assert front_view.neighbors_on_front(view, ids[0])[0] is None
+    assert front_view.neighbors_on_front(view, ids[-1])[1] is None
     assert front_view.neighbors_on_front(view, "nonsense") == (None, None)
+
+
+def test_a_subnet_off_the_front_has_neighbors_on_it(table) -> None:
+    view = front_view.front(table, NAMES)
+    first = view.members[NAMES[0]]
+    off = view.table[~view.table["on_front"] & (view.table[NAMES[0]] > first.iloc[0])].iloc[0]
+    below, above = front_view.neighbors_on_front(view, off["arch_id"])
+    value = table.set_index("arch_id")[NAMES[0]]
+    assert value[below] == first[first < off[NAMES[0]]].max()
+    assert (above is None) == (first.max() <= off[NAMES[0]])
+    assert above is None or value[above] == first[first > off[NAMES[0]]].min()
 
 
 def test_effects_are_differences_to_real_rows(digits_entry, table) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from core.objectives.base import objective
 from core.plots.curves import hypervolume_figure, training_figure
-from core.plots.diagram import contribution_rows, diagram_figure
+from core.plots.diagram import contribution_rows, diagram_figure, diagram_parts
+from core.plots.finished import unchecked
 from core.plots.front import MOST_POINTS, MOST_SVG, front_figure
 from core.seeding import stream
 
@@ -225,3 +229,11 @@ def test_pruned_networks_stand_beside_the_front_with_their_own_ids() -> None:
     assert "pruned" not in [
         t.name for t in front_figure(table(), MACS, ACCURACY, pruned=pruned.drop(columns="macs")).data
     ]
+
+
+def test_a_drawing_made_without_checks_is_the_checked_one() -> None:
+    parts = diagram_parts(STAGES, STAGES, title="a")
+    made = json.loads(unchecked(parts).to_json())
+    checked = json.loads(go.Figure(parts).to_json())
+    assert made == checked
+    assert unchecked(parts).to_dict()["data"][0]["name"] == "subnet"

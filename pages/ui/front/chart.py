@@ -51,10 +51,10 @@ class ChartView:
     log_y: bool
     line: bool
     mark_knees: bool
-    selected: str
-    what_if: tuple[float, float] | None
-    what_if_from: tuple[float, float] | None
     caption: str
+    selected: str = ""
+    what_if: tuple[float, float] | None = None
+    what_if_from: tuple[float, float] | None = None
     picture: str = "svg"
     name: str = "front"
     pruned: str = ""
@@ -63,7 +63,7 @@ class ChartView:
 def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
     st.plotly_chart(
-        _figure(view, front, pruned),
+        _figure(repr(view), view, front, pruned),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -83,20 +83,20 @@ def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = Non
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _figure(view: ChartView, _front: Front, _pruned: pd.DataFrame | None) -> go.Figure:
+def _figure(key: str, _view: ChartView, _front: Front, _pruned: pd.DataFrame | None) -> go.Figure:
     figure = front_figure(
         _front.table,
-        objective(view.x),
-        objective(view.y),
-        log_x=view.log_x,
-        log_y=view.log_y,
-        line=view.line,
-        knees=list(_front.knees.values()) if view.mark_knees else (),
-        selected=view.selected or None,
-        what_if=_point(view, view.what_if),
-        what_if_from=_point(view, view.what_if_from),
+        objective(_view.x),
+        objective(_view.y),
+        log_x=_view.log_x,
+        log_y=_view.log_y,
+        line=_view.line,
+        knees=list(_front.knees.values()) if _view.mark_knees else (),
+        selected=_view.selected or None,
+        what_if=_point(_view, _view.what_if),
+        what_if_from=_point(_view, _view.what_if_from),
         pruned=_pruned,
-        caption=view.caption,
+        caption=_view.caption,
     )
     return finished(figure)
 

@@ -14,8 +14,8 @@ from core.library.measure_latency import measure_latency
 from core.library.networks import MOST_MODELS, subnet_id
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
-from core.plots.diagram import contribution_rows, diagram_figure
-from core.plots.finished import finished
+from core.plots.diagram import contribution_rows, diagram_parts
+from core.plots.finished import unchecked
 from core.plots.style import format_value
 from core.records import Objective, Source
 from core.spaces import Arch
@@ -97,7 +97,7 @@ def latency(entry: SupernetEntry, arch: Arch) -> None:
 def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") -> None:
     """The subnet's stages, the whole supernet in outline behind."""
     st.plotly_chart(
-        _diagram(entry.sha256, arch, entry),
+        _diagram(f"{entry.sha256}/{entry.space.arch_id(arch)}", arch, entry),
         key=key,
         width="stretch",
         config={"displayModeBar": False},
@@ -106,9 +106,9 @@ def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") ->
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def _diagram(sha256: str, arch: Arch, _entry: SupernetEntry) -> go.Figure:
-    return finished(
-        diagram_figure(supernets.stage_rows(_entry, arch), supernets.stage_rows(_entry, _entry.reference))
+def _diagram(key: str, _arch: Arch, _entry: SupernetEntry) -> go.Figure:
+    return unchecked(
+        diagram_parts(supernets.stage_rows(_entry, _arch), supernets.stage_rows(_entry, _entry.reference))
     )
 
 

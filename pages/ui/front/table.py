@@ -91,27 +91,28 @@ def basket_table(shown: Shown) -> None:
     if not state.basket():
         st.caption("The basket is empty. Add to basket puts the selected subnet aside, to compare it later.")
         return
-    rows = shown.table[shown.table["arch_id"].isin(state.basket())]
-    for _, row in rows.iterrows():
+    kept = [arch_id for arch_id in state.basket() if shown.holds(arch_id)]
+    for arch_id in kept:
+        values = shown.row(arch_id)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                str(row["arch_id"]),
-                key=f"basket-{row['arch_id']}",
+                arch_id,
+                key=f"basket-{arch_id}",
                 on_click=state.select,
-                args=(row["arch_id"],),
+                args=(arch_id,),
                 icon=":material/my_location:",
             )
-            st.markdown(" · ".join(format_value(row[g.name], g) for g in shown.goals))
+            st.markdown(" · ".join(format_value(values[g.name], g) for g in shown.goals))
             st.button(
                 "Remove",
-                key=f"basket-remove-{row['arch_id']}",
+                key=f"basket-remove-{arch_id}",
                 on_click=state.basket().remove,
-                args=(row["arch_id"],),
+                args=(arch_id,),
                 type="tertiary",
             )
     st.download_button(
         "Basket as CSV",
-        csv_bytes(rows),
+        lambda: csv_bytes(shown.table[shown.table["arch_id"].isin(kept)]),
         "basket.csv",
         "text/csv",
         key="basket-csv",

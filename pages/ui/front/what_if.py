@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ACROSS = 6
+_CHANGED = "pick-if-"
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 
 
@@ -39,6 +40,7 @@ class Shown:
         table: see `library.table`.
         goals: objectives the table has.
         at: where each subnet stands in the table.
+        columns: each objective's values in the table's order.
         texts: descriptions made so far, shared by all sessions.
     """
 
@@ -46,14 +48,17 @@ class Shown:
     revision: str
     table: pd.DataFrame
     goals: tuple[Objective, ...]
-    at: dict[str, int]
+    at: Mapping[str, int]
+    columns: Mapping[str, Sequence[float]]
     texts: dict[tuple[str, ...], str]
 
     @classmethod
     def of(
         cls, entry: SupernetEntry, revision: str, table: pd.DataFrame, goals: Sequence[Objective]
     ) -> Shown:
-        return cls(entry, revision, table, tuple(goals), resources.rows(revision, table), _texts(revision))
+        columns = resources.columns(revision, tuple(g.name for g in goals), table)
+        at = resources.rows(revision, table)
+        return cls(entry, revision, table, tuple(goals), at, columns, _texts(revision))
 
     def holds(self, arch_id: str) -> bool:
         return arch_id in self.at
@@ -61,7 +66,7 @@ class Shown:
     def row(self, arch_id: str) -> dict[str, float]:
         """Objective values of a subnet of the table."""
         at = self.at[arch_id]
-        return {goal.name: float(self.table[goal.name].iat[at]) for goal in self.goals}
+        return {name: values[at] for name, values in self.columns.items()}
 
     def values(self, arch: Arch) -> Mapping[str, float]:
         """Objective values of any subnet: from the table, else measured now.
@@ -82,6 +87,9 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
     """One chooser per choice; returns the changed subnet and its values, or None while nothing is changed."""
     space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
     st.caption("Change a choice: a star shows on the chart where the subnet would move.")
+    if st.session_state.get("what-if-of") != arch_id:
+        _undo()
+        st.session_state["what-if-of"] = arch_id
     options: dict[str, object] = {}
     columns = st.columns(_ACROSS, gap="small")
     place = 0
@@ -89,13 +97,12 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
         target = front_view.changed(space, arch, options)
         if not space.is_active(target, choice.name) or len(choice.options) < 2:
             continue
+        # The key is the same for every subnet: a chooser stays where it is and takes another value.
+        key = f"{_CHANGED}{choice.name}"
+        if st.session_state.get(key) not in choice.options:
+            st.session_state[key] = space.option(target, choice.name)
         with columns[place % _ACROSS]:
-            options[choice.name] = st.selectbox(
-                choice.name,
-                choice.options,
-                index=choice.options.index(space.option(target, choice.name)),
-                key=f"pick-if-{arch_id}-{choice.name}",
-            )
+            options[choice.name] = st.selectbox(choice.name, choice.options, key=key)
         place += 1
     target = front_view.changed(space, arch, options)
     if target == arch:
@@ -122,7 +129,7 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
             args=(space.arch_id(target),),
             icon=":material/check:",
         )
-        st.button("Undo", key="what-if-undo", on_click=_undo, args=(arch_id,), icon=":material/undo:")
+        st.button("Undo", key="what-if-undo", on_click=_undo, icon=":material/undo:")
     return target, there
 
 
@@ -152,9 +159,8 @@ def knee_buttons(front: Front) -> None:
         )
 
 
-def _undo(arch_id: str) -> None:
-    for key in [str(k) for k in st.session_state if str(k).startswith(f"pick-if-{arch_id}-")]:
-        del st.session_state[key]
+def _undo() -> None:
+    state.forget_widgets(_CHANGED)
 
 
 def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
@@ -164,18 +170,17 @@ def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
         st.caption("This subnet has no neighbors on this front: it does not meet the limits, or it is alone.")
         return
     here = shown.row(arch_id)
-    for word, icon, row in (
+    for word, icon, other in (
         ("Cheaper", ":material/arrow_back:", below),
         ("Larger", ":material/arrow_forward:", above),
     ):
-        if row is None:
+        if other is None:
             st.caption(f"{word}: there is none, this is the end of the front.")
             continue
-        changes = {n: float(row[n]) - here[n] for n in front.names}
+        there = shown.row(other)
+        changes = {n: there[n] - here[n] for n in front.names}
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(str(row["arch_id"]),)
-            )
+            st.button(word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(other,))
             st.html(deltas(changes))
 
 

@@ -1,0 +1,133 @@
+"""The part of the Front page that a click changes: chart, card and the panels below, in one fragment.
+
+A click runs this and nothing above it: choosers, limits and the list of supernets stay as they are. What is
+behind a closed tab is not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core.library.fronts import Front
+from core.records import Objective
+from core.spaces import Arch
+from pages.ui import state
+from pages.ui.address import View
+from pages.ui.front import pruned_overlay, subnet_card, what_if
+from pages.ui.front.chart import ChartView, front_chart
+from pages.ui.front.table import basket_table, choose_subnet, csv_button, front_table
+from pages.ui.front.what_if import Shown
+from pages.ui.setup import share
+
+Tried = tuple[Arch, Mapping[str, float]] | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What was decided above the chart.
+
+    Attributes:
+        shown: supernet and table.
+        front: of the axes and limits.
+        x, y: objectives of the axes.
+        chart: the chart, with nothing selected or tried yet.
+        view: what the address says, with nothing selected yet.
+    """
+
+    shown: Shown
+    front: Front
+    x: Objective
+    y: Objective
+    chart: ChartView
+    view: View
+
+
+@st.fragment
+def hero(scene: Scene) -> None:
+    """Draw everything that depends on the selected subnet, and write the selection into the address."""
+    if not scene.shown.holds(state.selected()):
+        state.select(next(iter(scene.front.knees.values()), scene.front.members["arch_id"].iloc[0]))
+    with st.container(key="hero"):
+        left, right = st.columns([2, 1], gap="medium")
+    with right, st.container(key="subnet-card"):
+        arch_id = choose_subnet(scene.shown, scene.front)
+        _card(scene, arch_id)
+    with left:
+        # The chart is drawn last, because it shows what is tried below; its place is kept meanwhile.
+        chart_place = st.container(key="chart-place")
+        _facts(scene, arch_id)
+        tried = _panels(scene, arch_id)
+        with chart_place:
+            _chart(scene, arch_id, tried)
+    share(state.publish(scene.view))
+
+
+def _card(scene: Scene, arch_id: str) -> None:
+    entry = scene.shown.entry
+    arch, values = entry.space.from_id(arch_id), scene.shown.row(arch_id)
+    subnet_card.headline(arch_id, values, scene.x, scene.y)
+    subnet_card.diagram(entry, arch)
+    subnet_card.metrics(values, scene.shown.goals)
+    subnet_card.latency(entry, arch)
+    subnet_card.download(entry, arch)
+    names = ["Neighbors", "What a choice costs", "Choices"]
+    neighbors, costs, choices = st.tabs(names, key="card-tabs", on_change="rerun")
+    if neighbors.open:
+        with neighbors:
+            what_if.neighbors(scene.shown, scene.front, arch_id)
+    if costs.open:
+        with costs:
+            what_if.choice_costs(scene.shown, arch, [scene.y, scene.x])
+    if choices.open:
+        with choices:
+            what_if.choices_line(entry, arch)
+
+
+def _facts(scene: Scene, arch_id: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="front-facts"):
+        what_if.knee_buttons(scene.front)
+        subnet_card.basket_button(arch_id)
+        subnet_card.representations_button(scene.shown.entry, arch_id)
+        subnet_card.prune_button(scene.shown.entry, arch_id)
+        what_if.facts(scene.front, scene.x, scene.y)
+
+
+def _panels(scene: Scene, arch_id: str) -> Tried:
+    shown, front = scene.shown, scene.front
+    arch = shown.entry.space.from_id(arch_id)
+    tried = None
+    names = ["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"]
+    changes, other, stages, rows, basket = st.tabs(names, key="front-tabs", on_change="rerun")
+    if changes.open:
+        with changes:
+            tried = what_if.try_changes(shown, arch)
+    if other.open:
+        with other:
+            what_if.compare(shown, front, arch)
+    if stages.open:
+        with stages:
+            subnet_card.stage_table(shown.entry, arch)
+    if rows.open:
+        with rows:
+            front_table(front, shown.goals)
+            csv_button(front, shown.entry.supernet_id)
+    with basket:
+        basket_table(shown)
+    return tried
+
+
+def _chart(scene: Scene, arch_id: str, tried: Tried) -> None:
+    ghost, here = what_if.ghost(tried, scene.shown.row(arch_id), scene.x, scene.y)
+    pruned = pruned_overlay.points(scene.view.pruned, scene.x, scene.y)
+    view = replace(
+        scene.chart,
+        selected=arch_id if ghost else state.seed(),
+        what_if=ghost,
+        what_if_from=here,
+        pruned=pruned_overlay.revision(pruned),
+    )
+    front_chart(scene.front, view, pruned)
+    pruned_overlay.picked(pruned)
