@@ -101,12 +101,12 @@ def _arrays(file: Path) -> dict[str, NDArray[Any]]:
     except InvalidInput:
         raise
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds; all mean the same here
-        raise InvalidInput(f"{file.name} is not a citation graph with the arrays {', '.join(_ARRAYS)}.") from error
+        raise InvalidInput(
+            f"{file.name} is not a citation graph with the arrays {', '.join(_ARRAYS)}."
+        ) from error
 
 
-def _checked(
-    found: dict[str, NDArray[Any]], name: str
-) -> tuple[int, NDArray[np.float32], NDArray[np.int64]]:
+def _checked(found: dict[str, NDArray[Any]], name: str) -> tuple[int, NDArray[np.float32], NDArray[np.int64]]:
     """(nodes, features (n, f), edges (e, 2)); every number in the file lies where it should."""
     wrong = InvalidInput(f"{name} is not a citation graph: its arrays do not fit each other.")
     whole = [found[key] for key in _ARRAYS if key != "feat_val"]
@@ -124,7 +124,12 @@ def _checked(
     edges = found["edges"]
     if edges.ndim != 2 or edges.shape[1] != 2:
         raise wrong
-    bounded = [(rows, n), (columns, width), (edges, n), *((found[part], n) for part in ("train", "val", "test"))]
+    bounded = [
+        (rows, n),
+        (columns, width),
+        (edges, n),
+        *((found[part], n) for part in ("train", "val", "test")),
+    ]
     if not all(array.size and array.min() >= 0 and array.max() < most for array, most in bounded):
         raise wrong
     if not np.isfinite(values).all():

@@ -47,7 +47,9 @@ class Commands(FractionSource):
     """Generated commands like "never open the door but turn the music on": what is to be done? Built in."""
 
     label = "Commands (generated text)"
-    source = "generated here from a small grammar; negation as in the stress tests of Naik et al., COLING 2018"
+    source = (
+        "generated here from a small grammar; negation as in the stress tests of Naik et al., COLING 2018"
+    )
     licence = "none needed (generated)"
 
     class Config(FractionConfig):
@@ -85,6 +87,6 @@ def _command(rng: np.random.Generator) -> tuple[list[str], int]:
 def _clause(kind: str, rng: np.random.Generator) -> list[str]:
     """ "stop the music", or "turn the music off": a word that comes later may say what is meant."""
     thing = str(rng.choice(_THINGS))
-    if rng.random() < 0.5:
+    if rng.random() < 0.75:
         return [str(rng.choice(_VERBS[kind])), "the", thing]
     return [str(rng.choice(_LIGHT)), "the", thing, _PARTICLES[kind]]

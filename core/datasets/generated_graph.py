@@ -26,7 +26,9 @@ class GeneratedGraph(FractionSource):
         nodes: int = Field(1500, ge=120, le=50_000, description="How many nodes.")
         communities: int = Field(6, ge=2, le=20, description="How many communities, the classes.")
         neighbors: float = Field(6.0, ge=1, le=50, description="Mean number of neighbors of a node.")
-        within: float = Field(0.6, ge=0, le=1, description="Share of a node's links that stay in its community.")
+        within: float = Field(
+            0.6, ge=0, le=1, description="Share of a node's links that stay in its community."
+        )
         signal: float = Field(
             0.8, ge=0, le=10, description="How far apart the communities' features are, in deviations."
         )
@@ -43,7 +45,10 @@ class GeneratedGraph(FractionSource):
         links = round(n * config.neighbors / 2)
         start = rng.integers(n, size=links)
         inside = rng.random(links) < config.within
-        ends = [rng.choice(members[y[a]]) if near else rng.integers(n) for a, near in zip(start, inside, strict=True)]
+        ends = [
+            rng.choice(members[y[a]]) if near else rng.integers(n)
+            for a, near in zip(start, inside, strict=True)
+        ]
         pairs = np.stack([start, np.array(ends, np.int64)])
         pairs = np.unique(np.sort(pairs[:, pairs[0] != pairs[1]], axis=0), axis=1)
         edges = np.ascontiguousarray(np.concatenate([pairs, pairs[::-1]], 1))

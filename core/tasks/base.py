@@ -96,6 +96,7 @@ class Task(Plugin, ABC):
 
     Attributes:
         sample, samples: what a person calls one sample, and several.
+        whole: whether samples only go through a network together (the nodes of one graph).
         passes: what goes through a network at once when it is asked about a sample; costs and latencies
             are those of one of it ("one image", "the whole graph").
         Inputs: base of the Config of every family for this task.
@@ -106,7 +107,8 @@ class Task(Plugin, ABC):
 
     sample: ClassVar[str] = "sample"
     samples: ClassVar[str] = "samples"
-    passes: ClassVar[str] = ""
+    whole: ClassVar[bool] = False
+    passes: ClassVar[str] = "one sample"
     Inputs: ClassVar[type[InputConfig]]
     Augmentation: ClassVar[type[BaseConfig]] = BaseConfig
     fixed: ClassVar[tuple[str, ...]] = ("classes",)

@@ -55,6 +55,7 @@ class GraphTask(Task):
 
     label = "Graphs"
     sample, samples = "node", "nodes"
+    whole = True
     passes = "the whole graph"
     Inputs = GraphConfig
     fixed = ("classes", "input_shape")

@@ -59,6 +59,7 @@ class ImageTask(Task):
 
     label = "Images"
     sample, samples = "image", "images"
+    passes = "one image"
     Inputs = ImageConfig
     fixed = ("classes", "input_shape")
     inputs = ("image",)

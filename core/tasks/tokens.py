@@ -50,6 +50,7 @@ class TokenTask(Task):
 
     label = "Texts"
     sample, samples = "text", "texts"
+    passes = "one text"
     Inputs = TokenConfig
     fixed = ("classes", "input_shape", "vocabulary")
     inputs = ("tokens", "mask")
