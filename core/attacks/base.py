@@ -72,12 +72,13 @@ class Attack(Plugin, ABC):
             raise InvalidInput(f"The largest change of a pixel lies between 0 and 1, not {eps}.")
         if len(ids) != len(x):
             raise InvalidInput("An attack needs one id per image.")
+        numbers = [int(each) for each in ids]
         attacked = np.array(x, np.float32, copy=True)
         with evaluating(net):
             for i in range(0, len(x), BATCH):
                 rows = slice(i, i + BATCH)
                 images, labels = torch.from_numpy(attacked[rows].copy()), torch.from_numpy(np.array(y[rows]))
-                attacked[rows] = self.attack(net, images, labels, eps, ids=ids[rows], seed=seed).numpy()
+                attacked[rows] = self.attack(net, images, labels, eps, ids=numbers[rows], seed=seed).numpy()
         return attacked
 
     @abstractmethod

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from core.datasets.archives import ZipLimits
-from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, RawImages
+from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, Raw, RawImages
 from core.datasets.loading import assemble, write_whole
 from core.datasets.npz import images_from_npz
 from core.datasets.pictures import images_from_zip, resize_images
@@ -78,7 +78,7 @@ class Images(FractionSource):
             return ""
         return f"{path.stat().st_mtime_ns}:{path.stat().st_size}"
 
-    def held_out(self, raw: RawImages) -> tuple[int, int]:
+    def held_out(self, raw: Raw) -> tuple[int, int]:
         validation, test = super().held_out(raw)
         return validation, raw.n_test or test
 

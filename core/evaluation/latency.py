@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Latencies:
-    """Latency of n networks for one image.
+    """Latency of n networks for one input.
 
     Attributes:
         ms: (n,) minimum over all timed runs, milliseconds.
@@ -40,7 +41,7 @@ class Latencies:
 
 def measure_latency(
     models: Sequence[bytes],
-    input_shape: Sequence[int],
+    inputs: Sequence[NDArray[Any]],
     *,
     rounds: int = 5,
     runs: int = 4,
@@ -50,11 +51,11 @@ def measure_latency(
     """Time networks against each other.
 
     Args:
-        models: ONNX files; each takes one float32 input of shape (batch, *input_shape).
-        input_shape: (c, h, w); the batch is one image.
+        models: ONNX files that take the same inputs.
+        inputs: what they take, in order: one sample, or the whole graph.
         rounds: how often every network is visited.
         runs: timed runs per visit, after one that is thrown away.
-        seed: of the visiting order and the image.
+        seed: of the visiting order.
         on_progress: called with the fraction done; may raise to stop.
 
     Returns:
@@ -67,8 +68,10 @@ def measure_latency(
     options.log_severity_level = 3
     sessions = [onnxruntime.InferenceSession(m, options, providers=["CPUExecutionProvider"]) for m in models]
     rng = stream(seed, "latency")
-    image = rng.random((1, *input_shape), np.float32)
-    feeds = [{session.get_inputs()[0].name: image} for session in sessions]
+    feeds = [
+        {entry.name: array for entry, array in zip(session.get_inputs(), inputs, strict=True)}
+        for session in sessions
+    ]
     minima = np.empty((rounds, len(sessions)))
     with _one_at_a_time:
         for index in range(rounds):
@@ -80,7 +83,7 @@ def measure_latency(
     return Latencies(minima.min(axis=0), high - low, _is_noisy(minima))
 
 
-def _fastest(session: object, feed: dict[str, NDArray[np.float32]], runs: int) -> float:
+def _fastest(session: object, feed: dict[str, NDArray[Any]], runs: int) -> float:
     run = session.run  # type: ignore[attr-defined]
     run(None, feed)
     best = np.inf

@@ -74,6 +74,7 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
     """
     from core.export.subnet import MEASURED_SPLITS, ExtractedSubnet, accuracy_entry, macs_entry, params_entry
     from core.networks.costs import count_macs
+    from core.tasks.base import TASKS
 
     describe_pruned(store, model.run_id, model.index)
     if form == "compact" or not model.surgery:
@@ -82,7 +83,10 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
         net, _ = load_masked(store, model.run_id, model.index)
     entry = supernets.find(store, model.supernet_id)
     dataset = supernets.dataset(entry)
-    card = {"macs": macs_entry(count_macs(net, dataset.input_shape)), "params": params_entry(net)}
+    card = {
+        "macs": macs_entry(count_macs(net, dataset.input_shape), TASKS.create(dataset.task).passes),
+        "params": params_entry(net),
+    }
     card["nonzero"] = _nonzero(net)
     for split in MEASURED_SPLITS:
         card["accuracy" if split == "validation" else f"{split}_accuracy"] = accuracy_entry(
@@ -95,6 +99,7 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
         arch_id=model.arch_id,
         family=entry.family,
         supernet=entry.title,
+        task=dataset.task,
         input_shape=dataset.input_shape,
         classes=dataset.classes,
         card=card,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def measure_latency(
     entry: SupernetEntry, archs: Sequence[Arch], on_progress: Callable[[float], None] | None = None
 ) -> Latencies:
-    """Milliseconds for one image, per architecture. Loads torch and onnxruntime.
+    """Milliseconds for one input (the whole graph, for graphs), per architecture. Loads torch and onnxruntime.
 
     The subnets are timed interleaved, so their order among each other is firmer than the figures.
 
@@ -32,7 +32,8 @@ def measure_latency(
     models = [
         _onnx(Keyed(f"{entry.sha256}:{entry.space.arch_id(arch)}", entry), tuple(arch)) for arch in archs
     ]
-    return measure(models, entry.header["config"]["input_shape"], on_progress=on_progress)
+    one = supernets.dataset(entry).calibration.first(1)
+    return measure(models, one.arrays(), on_progress=on_progress)
 
 
 @lru_cache(maxsize=256)

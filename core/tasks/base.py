@@ -103,6 +103,8 @@ class Task(Plugin, ABC):
         Augmentation: what may be done to training samples, with its settings.
         fixed: fields of `Inputs` that must be equal for a data set to fit a supernet.
         inputs: what the tensors that a network takes are called in files, in order.
+        usage: commands that run a download's predict.py, for its card.
+        takes: one sentence for whoever loads a download in Python.
     """
 
     sample: ClassVar[str] = "sample"
@@ -113,6 +115,8 @@ class Task(Plugin, ABC):
     Augmentation: ClassVar[type[BaseConfig]] = BaseConfig
     fixed: ClassVar[tuple[str, ...]] = ("classes",)
     inputs: ClassVar[tuple[str, ...]]
+    usage: ClassVar[tuple[str, ...]]
+    takes: ClassVar[str]
 
     def settings_from(self, dataset: Dataset) -> dict[str, Any]:
         """The fields of `Inputs` that the data decide."""

@@ -60,6 +60,10 @@ class GraphTask(Task):
     Inputs = GraphConfig
     fixed = ("classes", "input_shape")
     inputs = ("features", "edges")
+    usage = (
+        "python predict.py test.npz        # arrays x, edges, y; prints one JSON line: accuracy, correct, n",
+    )
+    takes = "It takes a pair: features of all nodes and edges (2, e), each in both directions."
 
     class Augmentation(BaseConfig):
         """What may be done to the graph in training."""

@@ -63,6 +63,11 @@ class ImageTask(Task):
     Inputs = ImageConfig
     fixed = ("classes", "input_shape")
     inputs = ("image",)
+    usage = (
+        "python predict.py test.npz        # arrays x and y; prints one JSON line: accuracy, correct, n",
+        "python predict.py picture.png     # needs Pillow; --invert for dark strokes on bright paper",
+    )
+    takes = "Pixels go in as they are, in [0, 1]: the network normalizes them itself."
 
     class Augmentation(BaseConfig):
         """What may be done to training images."""

@@ -54,6 +54,10 @@ class TokenTask(Task):
     Inputs = TokenConfig
     fixed = ("classes", "input_shape", "vocabulary")
     inputs = ("tokens", "mask")
+    usage = (
+        "python predict.py test.npz        # arrays x (tokens), y, mask; prints one JSON line: accuracy, correct, n",
+    )
+    takes = "It takes a pair: token numbers (n, length) and a mask, true where there is a token."
 
     class Augmentation(BaseConfig):
         """What may be done to training texts."""

@@ -346,13 +346,16 @@ def _time(work: _Work) -> Iterator[float]:
     """Latency of the parent and of every network that became smaller; unstructured sparsity saves no time here."""
     from core.evaluation.latency import measure_latency
     from core.export.tracing import onnx_bytes
+    from core.tasks.base import task_of
 
+    dataset = work.task.dataset
+    names = task_of(dataset).inputs
     rows = [r for r in work.summary["models"] if r["index"] == PARENT or r["removes"] in ("units", "blocks")]
     models = []
     for done, row in enumerate(rows):
-        models.append(onnx_bytes(_compact_of(work, row["index"]), work.task.dataset.input_shape))
+        models.append(onnx_bytes(_compact_of(work, row["index"]), dataset.input_shape, names))
         yield 0.6 * (done + 1) / len(rows)
-    found = measure_latency(models, work.task.dataset.input_shape)
+    found = measure_latency(models, dataset.calibration.first(1).arrays())
     for row, ms, spread in zip(rows, found.ms.tolist(), found.spread.tolist(), strict=True):
         row["numbers"] |= {"latency_ms": ms, "latency_spread": spread}
     work.summary["latency_noisy"] = found.noisy
