@@ -29,6 +29,10 @@ class Cancelled(CoreError):
     """A person stopped the work; everything acknowledged so far is kept."""
 
 
+class Busy(CoreError):
+    """The machine has too much to do right now; the same request may work in a minute."""
+
+
 class StorageFailed(CoreError):
     """The disk or the database refused a write; what was acknowledged before is intact."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import choosers, resources, state
-from pages.ui.address import View
+from pages.ui import choosers, resources
 from pages.ui.captions import caption, table_of
 from pages.ui.front import settings as front_settings
+from pages.ui.front import state
 from pages.ui.front.chart import ChartView
 from pages.ui.front.hero import Scene, hero
 from pages.ui.front.what_if import Shown
@@ -21,7 +21,7 @@ setup(
 
 view = state.current_view()
 entry = choosers.choose_supernet(resources.entries(), view.supernet)
-st.session_state["basket-of"] = entry.supernet_id
+state.basket_of(entry.supernet_id)
 run_id, revision, table = table_of(entry, view.run)
 if table is None or table.empty:
     unmeasured(entry)
@@ -42,7 +42,16 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
 
-now = View(entry.supernet_id, run_id, x.name, y.name, "", more.log_x, more.log_y, limits, more.pruned_of)
+now = state.View(
+    supernet=entry.supernet_id,
+    run=run_id,
+    x=x.name,
+    y=y.name,
+    log_x=more.log_x,
+    log_y=more.log_y,
+    constraints=limits,
+    pruned=more.pruned_of,
+)
 front = resources.front(revision, (x.name, y.name), limits, table)
 if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")

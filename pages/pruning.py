@@ -7,7 +7,8 @@ import streamlit as st
 from core.errors import CoreError
 from core.text import for_markdown
 from core.views.pruning import columns, pruning_view
-from pages.ui import choosers, resources, state
+from pages.ui import choosers, resources
+from pages.ui.front import state as front_state
 from pages.ui.pruning import choosing, model_card, panels, start_form, table_view, view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.setup import setup, share
@@ -17,9 +18,11 @@ setup(
     "What does pruning do to a network? Remove weights in many ways, and see accuracy, robustness and geometry change together.",
 )
 
-asked = view_state.current()
+asked = view_state.address.current()
 panels.start_tab(asked.tab)
-entry = choosers.choose_supernet(resources.entries(), choosing.supernet(asked) or state.current_supernet())
+entry = choosers.choose_supernet(
+    resources.entries(), choosing.supernet(asked) or front_state.current_supernet()
+)
 store = resources.store_or_none()
 if store is None:
     st.stop()
@@ -56,4 +59,4 @@ with left:
 
 shown = Shown(view, tuple(models), model, benchmark, compare, severity)
 panels.draw(shown, parent)
-share(view_state.publish(choosing.address(shown, panels.open_tab())))
+share(view_state.address.publish(choosing.address(shown, panels.open_tab())))

@@ -52,10 +52,13 @@ if finished:
         else:
             run_views.run_details(store, chosen)
 
+run_views.damaged_runs(store)
+
 st.subheader("Storage", anchor=False)
+parts = store.storage()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.markdown(
-        f"**{format_bytes(store.storage_bytes())}** on the disk, **{format_count(len(all_runs()))}** runs"
+        f"**{format_bytes(sum(part.bytes for part in parts))}** on the disk, **{format_count(len(all_runs()))}** runs"
     )
     check = st.button(
         "Check for damage",
@@ -63,5 +66,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
         icon=":material/verified_user:",
         help="Reads every file and row again and compares it with its hash.",
     )
+run_views.storage(parts)
 if check:
     run_views.show_damage(store.check())

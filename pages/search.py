@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.text import display_name
-from pages.ui import choosers, resources, state
+from pages.ui import choosers, resources
+from pages.ui.front import state
 from pages.ui.front.table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.search import panels as search_views

@@ -8,20 +8,23 @@ from core.errors import CoreError
 from core.library.networks import load_model
 from core.text import for_markdown
 from core.views.compare_models import Question, compare_models, sorted_config
-from pages.ui import choosers, resources, state
+from pages.ui import choosers, resources
+from pages.ui.front import state as front_state
 from pages.ui.setup import setup, share
 from pages.ui.similarity import choosing, heatmap_view, panels, view_state
-from pages.ui.similarity.selection import Compared, changed_config
+from pages.ui.similarity.selection import Compared, as_asked, changed_config
 
 setup(
     "Similarity",
     "What did these networks learn, and is it the same? Subnets of one supernet share weights; do they compute the same?",
 )
 
-asked = view_state.current()
+asked = view_state.address.current()
 panels.start_tab(asked.tab)
 view_state.take_picked()
-entry = choosers.choose_supernet(resources.entries(), view_state.supernet(asked) or state.current_supernet())
+entry = choosers.choose_supernet(
+    resources.entries(), view_state.supernet(asked) or front_state.current_supernet()
+)
 with st.container(key="settings-bar"):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         models = choosing.choose_models(entry, asked)
@@ -60,7 +63,7 @@ with right, st.container(key="similarity-card"):
 others = tuple(m for m in models if m not in (a, b))
 view = Compared(
     a, b, tuple(dict.fromkeys((a, b, *others))), *cell, settings.pooling, settings.inside, settings.probe,
-    view_state.samples(), settings.measure, changed_config(settings.measure, settings.config), panels.open_tab(),
+    view_state.samples.now(), settings.measure, changed_config(settings.measure, settings.config), panels.open_tab(),
 )  # fmt: skip
 panels.draw(view, left_model, right_model, comparison)
-share(view_state.publish(view))
+share(view_state.address.publish(as_asked(view)))

@@ -17,6 +17,7 @@ setup(
 entries = resources.entries()
 with st.container(key="gallery"):
     supernet_views.gallery(entries)
+    supernet_views.damaged()
 train, load = st.tabs(["Train a supernet", "Load a file"])
 with train, st.container(key="hero"):
     form, curves = st.columns([1, 2], gap="medium")

@@ -14,7 +14,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Low to high; names on one line may import each other, and anything above.
 LAYERS = [
-    {"errors", "config", "syntax", "registry", "settings", "seeding", "runtime", "text"},
+    {
+        "errors",
+        "config",
+        "cache",
+        "syntax",
+        "registry",
+        "settings",
+        "seeding",
+        "runtime",
+        "text",
+        "confined",
+        "quiet",
+    },
     {"spaces", "records"},
     {"pareto"},
     {"datasets"},

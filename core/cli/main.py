@@ -100,8 +100,8 @@ def search(
     csv: Csv = None,
 ) -> None:
     """Search a supernet for its front. Further flags are settings of the algorithm."""
+    from core.library.searches import EVALUATIONS_FILE
     from core.search import ALGORITHMS
-    from core.workflows.search_front import EVALUATIONS_FILE
 
     name = ALGORITHMS.info(algorithm.replace("-", "_")).name
     config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
@@ -129,7 +129,7 @@ def front(
     """Measure every architecture (--exact) or a sample, and mark the front."""
     if exact == (sample > 0):
         raise InvalidInput("Say either --exact (the whole space) or --sample N (N random architectures).")
-    from core.workflows.search_front import EVALUATIONS_FILE
+    from core.library.searches import EVALUATIONS_FILE
 
     wanted = tables.names(objectives)
     if exact:
@@ -227,7 +227,7 @@ def train_alone(
     learning_rate: Annotated[float | None, typer.Option(help="As the supernet's own if left out.")] = None,
 ) -> None:  # fmt: skip
     """Train one architecture of a supernet alone, from scratch, to compare the subnet with."""
-    from core.library.alone import SUMMARY_FILE
+    from core.library.alone import AloneRecord
 
     entry = find_supernet(supernet)
     params = {
@@ -236,7 +236,7 @@ def train_alone(
     }  # fmt: skip
     title = f"{entry.title} {params['arch']} alone"
     ledger = run_workflow("train_alone", params, title=title, seed=seed)
-    print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(SUMMARY_FILE))}))
+    print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(AloneRecord.FILE))}))
 
 
 @app.command(context_settings=_EXTRA)
@@ -270,7 +270,7 @@ def prune(
     )
     for row in rows:
         print(json.dumps(row))
-    made = [row["model"] for row in rows if str(row.get("model", "")).startswith("pruned:")]
+    made = [row["model"] for row in rows if row.get("method") and "model" in row]
     if not made:
         raise CoreError("No method could prune this network; the lines above say why.")
     if out is not None:
@@ -326,6 +326,17 @@ def check() -> None:
         print(finding)
     print(f"{len(findings)} problems found." if findings else "Everything stored is intact.")
     raise typer.Exit(1 if findings else 0)
+
+
+@app.command("empty-trash")
+def empty_trash(
+    older_than: Annotated[
+        int, typer.Option(min=0, help="Keep what was put there in the last so many days.")
+    ] = 0,
+) -> None:
+    """Delete what the trash of the home holds: files that no run or supernet named any more."""
+    n_files, n_bytes = open_store().empty_trash(older_than)
+    print(f"{n_files} files deleted, {n_bytes / 1e6:.1f} MB freed.")
 
 
 @app.command()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from core.cli import flags, tables
 from core.cli.driving import find_supernet, open_store, run_workflow
 from core.errors import InvalidInput
+from core.library.network_id import NetworkId
+from core.library.pruned import PruningRecord
 
 
 def prune(
@@ -51,7 +52,7 @@ def prune(
     }
     title = f"{entry.title} {entry.space.arch_id(chosen)} pruned"
     ledger = run_workflow(KIND, params, title=title, seed=seed)
-    return _rows(ledger.run_id, json.loads(ledger.artifact("pruned.json")))
+    return _rows(ledger.run_id, PruningRecord.decode(ledger.artifact(PruningRecord.FILE)))
 
 
 def write(model_id: str, format_name: str, form: str) -> bytes:
@@ -66,8 +67,8 @@ def write(model_id: str, format_name: str, form: str) -> bytes:
     if form not in FORMS:
         raise InvalidInput(f"--form is one of {', '.join(FORMS)}, not {form!r}.")
     store = open_store()
-    _, run_id, index = model_id.split(":")
-    return download(store, describe_pruned(store, run_id, int(index)), format_name, form).data
+    which = NetworkId.parse(model_id)
+    return download(store, describe_pruned(store, which.owner, which.number), format_name, form).data
 
 
 def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int) -> tuple[list[str], str]:
@@ -78,32 +79,33 @@ def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int)
     """
     import pandas as pd
 
+    from core.library.experiments import KIND, ExperimentRecord
     from core.library.networks import subnet_id
     from core.pruning.experiments.base import EXPERIMENTS
-    from core.workflows.prune_experiment import KIND, read_experiment
 
     plugin = EXPERIMENTS.get(EXPERIMENTS.info(name.replace("-", "_")).name)
     config = flags.parse(arguments, plugin.Config, f"experiment {plugin.name}")
     entry = find_supernet(supernet)
     model = subnet_id(entry, entry.space.arch_id(entry.reference))
     params = {"experiment": plugin.name, "config": config, "model": model, "seed": seed}
-    rows, verdict = read_experiment(run_workflow(KIND, params, title=plugin.label, seed=seed))
-    return verdict, pd.DataFrame([vars(row) for row in rows]).to_csv(index=False)
+    ledger = run_workflow(KIND, params, title=plugin.label, seed=seed)
+    record = ExperimentRecord.decode(ledger.artifact(ExperimentRecord.FILE))
+    return list(record.verdict), pd.DataFrame([vars(row) for row in record.rows]).to_csv(index=False)
 
 
-def _rows(run_id: str, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [
+def _rows(run_id: str, record: PruningRecord) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [
         {
-            "model": f"pruned:{run_id}:{row['index']}" if row["index"] else summary["model"],
-            "method": row["method"],
-            "asked": row["asked"],
-            "sparsity": row["sparsity"],
-            **row["numbers"],
-            "note": row["note"],
+            "model": str(NetworkId.pruned(run_id, net.index)) if net.index else record.model,
+            "method": net.method,
+            "asked": net.asked,
+            "sparsity": net.sparsity,
+            **net.numbers,
+            "note": net.note,
         }
-        for row in summary["models"]
+        for net in record.models
     ]
-    return rows + [{"method": f["method"], "failed": f["reason"]} for f in summary["failures"]]
+    return rows + [{"method": lost.method, "failed": lost.reason} for lost in record.failures]
 
 
 def _split(text: str) -> list[str]:

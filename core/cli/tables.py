@@ -26,7 +26,8 @@ from core.spaces import Arch, SearchSpace
 if TYPE_CHECKING:
     pass
 
-_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.search.base",
+_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.training.losses",
+               "core.search.base",
                "core.objectives.base", "core.export.base", "core.similarity.base", "core.networks.blocks.base",
                "core.pruning.criteria.base", "core.pruning.pruners.base", "core.pruning.experiments.base", "core.datasets.corruptions.base",
                "core.attacks.base", "core.tasks.base")  # fmt: skip
@@ -210,9 +211,12 @@ def diagnose() -> Iterator[tuple[bool, str]]:
             yield True, f"{package} {getattr(module, '__version__', '')}".rstrip()
     home = settings().home
     try:
-        open_store().close()
+        with open_store() as store:
+            parts = store.storage()
         free = shutil.disk_usage(home).free / 1e9
         yield free > 1, f"home {home}, {free:.1f} GB free"
+        for part in parts:
+            yield True, f"{part.name}: {part.files} files, {part.bytes / 1e6:.1f} MB. {part.hint}".rstrip()
     except CoreError as error:
         yield False, str(error)
     from core.library import supernets

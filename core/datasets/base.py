@@ -41,30 +41,30 @@ class Split:
             (n, c, h, w) float32 pixels in [0, 1].
         y: (n,) int64 class indices.
         ids: (n,) int64 positions in the source; equal ids are the same sample.
-        whole: the samples cannot be taken apart (the nodes of a graph): x holds all there are, those of
-            this split first.
     """
 
     x: Any
     y: NDArray[np.int64]
     ids: NDArray[np.int64]
-    whole: bool = False
 
     def __len__(self) -> int:
         return len(self.y)
 
     def first(self, n: int) -> Split:
         """The first n samples: a fair smaller split, since splits are in stratified order."""
-        x = self.x if self.whole else _first(self.x, n)
-        return Split(x, self.y[:n], self.ids[:n], self.whole)
+        return self.rows(slice(n))
+
+    def rows(self, index: slice | NDArray[np.int64]) -> Split:
+        """Some of the samples, by position."""
+        return Split(_rows(self.x, index), self.y[index], self.ids[index])
 
     def arrays(self) -> list[NDArray[Any]]:
         """Every array of `x`, in order."""
         return list(self.x) if isinstance(self.x, tuple) else [self.x]
 
 
-def _first(tree: Any, n: int) -> Any:
-    return tuple(_first(part, n) for part in tree) if isinstance(tree, tuple) else tree[:n]
+def _rows(tree: Any, index: slice | NDArray[np.int64]) -> Any:
+    return tuple(_rows(part, index) for part in tree) if isinstance(tree, tuple) else tree[index]
 
 
 @dataclass(frozen=True, eq=False)

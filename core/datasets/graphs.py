@@ -15,6 +15,15 @@ UNLABELED = -1
 
 
 @dataclass(frozen=True, eq=False)
+class GraphSplit(Split):
+    """Some nodes of a graph. `x` is the whole graph, the nodes of the split first, in their order."""
+
+    def rows(self, index: slice | NDArray[np.int64]) -> Split:
+        positions = np.arange(len(self))[index]
+        return GraphSplit(with_first(self.x, positions), self.y[index], self.ids[index])
+
+
+@dataclass(frozen=True, eq=False)
 class RawGraph(Raw):
     """One graph, whose nodes are the samples.
 
@@ -38,7 +47,7 @@ class RawGraph(Raw):
     def take(self, ids: NDArray[np.int64]) -> Split:
         """The whole graph, the nodes at (k,) positions first."""
         x = with_first((self.x, self.edges), ids)
-        return Split(x, np.ascontiguousarray(self.y[ids], dtype=np.int64), ids, whole=True)
+        return GraphSplit(x, np.ascontiguousarray(self.y[ids], dtype=np.int64), ids)
 
     def inputs(self, train: Split) -> dict[str, Any]:
         return {"input_shape": (self.x.shape[1],), "nodes": len(self.x), "edges": self.edges.shape[1]}

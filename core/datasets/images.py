@@ -1,26 +1,24 @@
 """A person's own images: a zip of class folders, or a .npz of arrays.
 
-An upload is checked in memory first. Only then may it be kept, under the SHA-256 of its bytes, so
-that a background job and a later visit can find it; a page never passes a path.
+An upload is decoded in a process of its own. Only what was accepted is kept, under the SHA-256 of its
+bytes, so that a background job and a later visit can find it; a page never passes a path.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from core.datasets import uploads
 from core.datasets.archives import ZipLimits
 from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, Raw, RawImages
-from core.datasets.loading import assemble, write_whole
-from core.datasets.npz import images_from_npz
-from core.datasets.pictures import images_from_zip, resize_images
+from core.datasets.decoding import decode
+from core.datasets.loading import assemble
+from core.datasets.splitting import split_ids
+from core.datasets.uploads import Upload
 from core.errors import InvalidInput, NotFound
-from core.settings import settings
-
-_PICTURE_SIDE = 32
 
 
 @DATASETS.register("images")
@@ -52,25 +50,14 @@ class Images(FractionSource):
         )
 
     def read(self, on_progress: OnProgress) -> RawImages:
+        size, channels = self.config.size, self.config.channels
         if bool(self.config.upload) == bool(self.config.path):
             raise InvalidInput("Choose images first: upload a .zip or .npz, or name one file.")
-        data = read_upload(self.config.upload) if self.config.upload else _read_file(Path(self.config.path))
-        return self.read_bytes(data, on_progress)
-
-    def read_bytes(self, data: bytes, on_progress: OnProgress) -> RawImages:
-        """The images in an archive's bytes; what it is, the bytes themselves say.
-
-        Raises:
-            InvalidInput: one sentence says what is refused and why.
-        """
-        size, channels = self.config.size, self.config.channels
-        if 0 < size < 4:
-            raise InvalidInput("Images need at least 4 pixels a side.")
-        if looks_like_npz(data):
-            return resize_images(images_from_npz(data), size=size, channels=channels)
-        return images_from_zip(
-            data, size=size or _PICTURE_SIDE, channels=channels or 3, on_progress=on_progress
-        )
+        if self.config.upload:
+            return uploads.decoded_images(self.config.upload, size=size, channels=channels)
+        return decode(
+            _read_file(Path(self.config.path)), size=size, channels=channels, on_progress=on_progress
+        )[0]
 
     def state(self) -> str:
         path = Path(self.config.path)
@@ -81,13 +68,6 @@ class Images(FractionSource):
     def held_out(self, raw: Raw) -> tuple[int, int]:
         validation, test = super().held_out(raw)
         return validation, raw.n_test or test
-
-
-def looks_like_npz(data: bytes) -> bool:
-    """Whether a zip's first member is called .npy (a .npz is a zip of those)."""
-    return data[:4] == b"PK\x03\x04" and data[30 : 30 + int.from_bytes(data[26:28], "little")].endswith(
-        b".npy"
-    )
 
 
 def load_images(
@@ -105,44 +85,27 @@ def load_images(
         InvalidInput: one sentence says what is refused and why.
     """
     source = Images(DATASETS.config("images", config))
-    return assemble(
-        source, source.read_bytes(data, on_progress or (lambda fraction, message: None)), seed=seed
-    )
+    chosen = source.config
+    raw, _ = decode(data, size=chosen.size, channels=chosen.channels, on_progress=on_progress)
+    return assemble(source, raw, seed=seed)
 
 
-def keep_upload(data: bytes, **config: Any) -> str:
-    """Check an upload and keep it for jobs: `load_dataset("images", upload=<the returned id>)`.
+def keep_upload(data: bytes, **config: Any) -> Upload:
+    """Check an upload and keep it for jobs: `load_dataset("images", upload=<its id>)`.
+
+    It is decoded in a confined process, once; see `core.datasets.uploads`.
 
     Raises:
-        InvalidInput: the upload is refused; nothing was written.
+        InvalidInput: the upload is refused, or too small to be divided as the settings say.
+        Busy: many others are being decoded.
         StorageFailed: the disk refused it.
     """
-    load_images(data, **config)
-    upload_id = hashlib.sha256(data).hexdigest()
-    target = _upload_path(upload_id)
-    if not target.exists():
-        write_whole(target, lambda file: file.write(data))
-    return upload_id
-
-
-def read_upload(upload_id: str) -> bytes:
-    """The bytes of a kept upload, verified against its id.
-
-    Raises:
-        NotFound: nothing is kept under that id.
-        InvalidInput: what is kept no longer has that SHA-256.
-    """
-    path = _upload_path(upload_id)
-    if len(upload_id) != 64 or not path.is_file():
-        raise NotFound("Those images are no longer kept here; upload them again.")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != upload_id:
-        raise InvalidInput("The kept images were damaged on the disk; upload them again.")
-    return data
-
-
-def _upload_path(upload_id: str) -> Path:
-    return settings().home / "datasets" / "uploads" / f"{upload_id}.bin"
+    source = Images(DATASETS.config("images", config))
+    size, channels = source.config.size, source.config.channels
+    kept = uploads.keep(data, size=size, channels=channels)
+    raw = uploads.labels(kept.upload_id, size=size, channels=channels)
+    split_ids(raw, source.held_out(raw), source.config, seed=0, name=source.name)
+    return kept
 
 
 def _read_file(path: Path) -> bytes:

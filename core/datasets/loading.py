@@ -10,8 +10,6 @@ import io
 import json
 import os
 import tempfile
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -19,17 +17,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import Cache
 from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, Raw
 from core.datasets.splitting import fingerprint, split_ids
 from core.errors import InvalidInput, StorageFailed
 from core.settings import settings
 
-_KEPT = 6
-"""Data sets kept in memory; the one used longest ago goes first."""
-
-_loaded: OrderedDict[str, Dataset] = OrderedDict()
-_reading: dict[str, threading.Lock] = {}
-_guard = threading.Lock()
+_loaded: Cache[Dataset] = Cache(6)
 
 
 def load_dataset(
@@ -55,23 +49,14 @@ def load_dataset(
     place = settings()
     fields = source.config.model_dump(mode="json")
     key = json.dumps([name, int(seed), fields, source.state(), str(place.home), str(place.data_folder)])
-    with _guard:
-        if key in _loaded:
-            _loaded.move_to_end(key)
-            return _loaded[key]
-        lock = _reading.setdefault(key, threading.Lock())
-    with lock:
-        with _guard:
-            if key in _loaded:
-                return _loaded[key]
+
+    def read() -> Dataset:
         report = on_progress or _silent
         dataset = assemble(source, source.read(report), seed=seed)
         report(1.0, f"{source.label} is ready.")
-        with _guard:
-            _loaded[key] = dataset
-            while len(_loaded) > _KEPT:
-                _loaded.popitem(last=False)
-    return dataset
+        return dataset
+
+    return _loaded.get(key, read)
 
 
 def assemble(source: DataSource, raw: Raw, *, seed: int) -> Dataset:
@@ -129,8 +114,13 @@ def save_arrays(target: Path, **arrays: NDArray[Any]) -> None:
     write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
-def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a temporary file beside `target`, make it durable, then rename it.
+def write_whole(target: Path, write: Callable[[IO[bytes]], object], *, private: bool = False) -> None:
+    """Let `write` fill a temporary file beside `target`, make it durable, then rename it durably.
+
+    Args:
+        target: the file.
+        write: called with the temporary file.
+        private: readable for this user alone.
 
     Raises:
         StorageFailed: the disk refused the file; an older one is intact.
@@ -143,8 +133,9 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(handle)
-            Path(temporary).chmod(0o644)
+            Path(temporary).chmod(0o600 if private else 0o644)
             Path(temporary).replace(target)
+            _sync_folder(target.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -152,6 +143,16 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise StorageFailed(
             f"{target} could not be written ({error.strerror}); nothing was changed."
         ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut; Windows cannot open folders, and journals renames itself."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _silent(fraction: float, message: str) -> None:

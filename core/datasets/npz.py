@@ -10,6 +10,7 @@ import math
 import re
 import struct
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,36 @@ MIN_SIDE = 4
 MAX_IMAGES = 200_000
 MAX_CLASSES = 1000
 MIN_PER_CLASS = 5
+MAX_ARRAY_BYTES = 512 * 2**20
+"""Of all images as float32, which is what training and evaluation hold."""
 
 _HEADER = re.compile(
     r"\{'descr': '([<>|=])([uifbUS])(\d{1,4})', 'fortran_order': (False|True), 'shape': \(([\d, ]{0,100})\), \} *\n"
 )
 _PREFIX_BYTES = 4096
+
+
+def check_size(n: int, channels: int, height: int, width: int) -> None:
+    """Refuse images that would not fit once they are float32.
+
+    Raises:
+        InvalidInput: they take more than `MAX_ARRAY_BYTES`.
+    """
+    if n * channels * height * width * 4 > MAX_ARRAY_BYTES:
+        raise InvalidInput(
+            f"{n:,} images of {height}x{width} in {channels} channels take more than "
+            f"{MAX_ARRAY_BYTES >> 20} MB; choose a smaller size or upload fewer."
+        )
+
+
+def npz_shapes(data: bytes, limits: ZipLimits = LIMITS) -> dict[str, tuple[int, ...]]:
+    """The shape of each array of a .npz, by name without ".npy"; no array is read.
+
+    Raises:
+        InvalidInput: as for `read_npz`.
+    """
+    archive, infos = open_zip(data, limits)
+    return {info.filename.removesuffix(".npy"): _parse_header(archive, info)[2] for info in infos}
 
 
 def read_npz(data: bytes, limits: ZipLimits = LIMITS) -> dict[str, NDArray[Any]]:
@@ -80,15 +106,18 @@ def _parse_header(
     return start, dtype, shape, fortran == "True"
 
 
-def images_from_npz(data: bytes) -> RawImages:
+def images_from_npz(data: bytes, *, size: int = 0, channels: int = 0) -> RawImages:
     """Images from arrays `x`, `y`, or `x_train`, `y_train`, `x_test`, `y_test`; optional `classes`.
 
     `x` is (n, h, w), (n, h, w, c) or (n, c, h, w) with 1 or 3 channels, uint8 or floats in [0, 1];
-    `y` is (n,) whole numbers from 0; `classes` is text.
+    `y` is (n,) whole numbers from 0; `classes` is text. The images come as they are: the size and the
+    channels they will be brought to (0: none) only decide whether they are too many.
 
     Raises:
         InvalidInput: one sentence says what does not fit.
     """
+    shapes = npz_shapes(data)
+    _check_together([shapes[name] for name in ("x", "x_train", "x_test") if name in shapes], size, channels)
     arrays = read_npz(data)
     if {"x", "y"} <= arrays.keys():
         x, y, n_test = _images(arrays["x"]), _labels(arrays["y"]), 0
@@ -106,6 +135,21 @@ def images_from_npz(data: bytes) -> RawImages:
         raise InvalidInput(f"There are {len(x):,} images and {len(y):,} labels; there must be one for each.")
     scale = 255.0 if x.dtype == np.uint8 else 1.0
     return RawImages(x=x, y=y, classes=_class_names(arrays.get("classes"), y), n_test=n_test, scale=scale)
+
+
+def _check_together(shapes: Sequence[tuple[int, ...]], size: int, channels: int) -> None:
+    # What has another number of axes is refused with its own sentence once it is read.
+    known = [as_planes(shape) for shape in shapes if len(shape) in (3, 4)]
+    for _, planes, height, width in known:
+        check_size(sum(one[0] for one in known), channels or planes, size or height, size or width)
+
+
+def as_planes(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """(n, channels, height, width) of images stored as (n, h, w), (n, h, w, c) or (n, c, h, w)."""
+    if len(shape) == 3:
+        return shape[0], 1, shape[1], shape[2]
+    n, second, third, last = shape
+    return (n, last, second, third) if second not in (1, 3) and last in (1, 3) else (n, second, third, last)
 
 
 def _images(x: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-import warnings
 import zipfile
 from abc import abstractmethod
 from pathlib import Path
@@ -22,6 +21,7 @@ from pydantic import Field
 from core.datasets.base import DataSource, OnProgress, Raw, RawImages, SplitConfig
 from core.datasets.loading import save_arrays
 from core.errors import CoreError, DataUnavailable, InvalidInput
+from core.quiet import quiet
 from core.settings import settings
 
 STALL_SECONDS = 60.0
@@ -178,9 +178,8 @@ def _fetch_into(outcome: dict[str, Any], openml_id: int, folder: Path) -> None:
         import sklearn.datasets
 
         folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            # It warns at each retry; the person gets one sentence at the end instead.
-            warnings.simplefilter("ignore")
+        # It warns at each retry; the person gets one sentence at the end instead.
+        with quiet():
             x, y = sklearn.datasets.fetch_openml(
                 data_id=openml_id,
                 data_home=str(folder),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import struct
 import unicodedata
-import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,15 @@ from PIL import Image, ImageOps
 
 from core.datasets.archives import ZipLimits, open_zip, read_member, shown
 from core.datasets.base import OnProgress, RawImages
-from core.datasets.npz import checked_classes
+from core.datasets.npz import check_size, checked_classes
 from core.errors import InvalidInput
 
 LIMITS = ZipLimits(member_bytes=16 * 2**20)
 MAX_PIXELS = 16_000_000
 """Of one picture; a phone's camera makes 12 million."""
-MAX_TOTAL_PIXELS = 2_000_000_000
+MAX_TOTAL_PIXELS = 1_000_000_000
 """Of all pictures together: decoding takes seconds for every hundred million."""
-MAX_ARRAY_BYTES = 512 * 2**20
+MAX_SCANS = 100
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -38,13 +39,63 @@ _DECODE_ERRORS = (
 )  # fmt: skip
 
 
-def images_from_zip(data: bytes, *, size: int, channels: int, on_progress: OnProgress) -> RawImages:
+@dataclass(frozen=True)
+class Contents:
+    """What an archive of pictures holds, before a single one is decoded.
+
+    Attributes:
+        archive: the open archive.
+        members: (class index, entry) of every picture, classes and files in alphabetical order.
+        classes: the folders' names.
+        smallest, largest: (width, height) of the pictures with the fewest and the most pixels.
+        grey: whether all of them are grey.
+        skipped: entries left out because the desktop added them.
+    """
+
+    archive: zipfile.ZipFile
+    members: list[tuple[int, zipfile.ZipInfo]]
+    classes: tuple[str, ...]
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    grey: bool
+    skipped: int
+
+
+def inspect_zip(data: bytes) -> Contents:
+    """Look at an archive's directory and at every picture's header.
+
+    Raises:
+        InvalidInput: one sentence says which file is refused and why.
+    """
+    archive, infos = open_zip(data, LIMITS)
+    by_class = _sort_into_classes(infos)
+    members = [(index, info) for index, infos in enumerate(by_class.values()) for info in infos]
+    counts = np.bincount([index for index, _ in members], minlength=len(by_class))
+    classes = checked_classes(tuple(by_class), counts)
+    headers = [_read_header(read_member(archive, info), info.filename) for _, info in members]
+    sizes = sorted({size for size, _ in headers}, key=lambda size: size[0] * size[1])
+    if sum(width * height for (width, height), _ in headers) > MAX_TOTAL_PIXELS:
+        raise InvalidInput("The pictures have too many pixels together; shrink them before uploading.")
+    return Contents(
+        archive,
+        members,
+        classes,
+        smallest=sizes[0],
+        largest=sizes[-1],
+        grey=all(grey for _, grey in headers),
+        skipped=len(infos) - len(members),
+    )
+
+
+def images_from_zip(
+    data: bytes | Contents, *, size: int, channels: int, on_progress: OnProgress
+) -> RawImages:
     """Pictures sorted into one folder per class, as square uint8 images.
 
     A picture is cropped to its central square and resized; transparency becomes white.
 
     Args:
-        data: the archive.
+        data: the archive, or what `inspect_zip` found in it.
         size: side in pixels.
         channels: 1 (grey) or 3 (RGB).
         on_progress: called while decoding.
@@ -55,25 +106,34 @@ def images_from_zip(data: bytes, *, size: int, channels: int, on_progress: OnPro
     Raises:
         InvalidInput: one sentence says which file is refused and why.
     """
-    archive, infos = open_zip(data, LIMITS)
-    by_class = _sort_into_classes(infos)
-    members = [(index, info) for index, infos in enumerate(by_class.values()) for info in infos]
-    if len(members) * channels * size * size > MAX_ARRAY_BYTES:
-        raise InvalidInput(f"{len(members):,} pictures of {size}x{size} are too many; choose a smaller size.")
-    y = np.array([index for index, _ in members], dtype=np.int64)
-    classes = checked_classes(tuple(by_class), np.bincount(y, minlength=len(by_class)))
+    contents = inspect_zip(data) if isinstance(data, bytes) else data
+    members = contents.members
+    check_size(len(members), channels, size, size)
     x = np.empty((len(members), channels, size, size), dtype=np.uint8)
-    budget = MAX_TOTAL_PIXELS
     for row, (_, info) in enumerate(members):
         if row % 64 == 0:
             on_progress(row / len(members), f"Reading picture {row + 1:,} of {len(members):,}.")
-        x[row], pixels = decode_picture(
-            read_member(archive, info), info.filename, size=size, channels=channels
+        x[row], _ = decode_picture(
+            read_member(contents.archive, info), info.filename, size=size, channels=channels
         )
-        budget -= pixels
-        if budget < 0:
-            raise InvalidInput("The pictures have too many pixels together; shrink them before uploading.")
-    return RawImages(x=x, y=y, classes=classes)
+    y = np.array([index for index, _ in members], dtype=np.int64)
+    return RawImages(x=x, y=y, classes=contents.classes)
+
+
+def _read_header(data: bytes, name: str) -> tuple[tuple[int, int], bool]:
+    """(width, height) of a picture and whether it is grey, from its first bytes.
+
+    Raises:
+        InvalidInput: as for `decode_picture`.
+    """
+    # Every scan of a progressive JPEG costs as much as a picture; honest ones have about ten. Inside the
+    # coded data the marker cannot occur.
+    if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise InvalidInput(f"{shown(name)} is a JPEG of more than {MAX_SCANS} scans; save it again.")
+    with _refusing(name), Image.open(io.BytesIO(data), formats=FORMATS) as probe:
+        if probe.width * probe.height > MAX_PIXELS:
+            raise InvalidInput(f"{shown(name)} has too many pixels ({probe.width}x{probe.height}).")
+        return probe.size, probe.mode in ("1", "L", "LA", "I", "I;16")
 
 
 def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> tuple[NDArray[np.uint8], int]:
@@ -82,18 +142,24 @@ def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> tuple
     Raises:
         InvalidInput: not a PNG, JPEG, BMP or WebP, damaged, or of more than 16 million pixels.
     """
+    (width, height), _ = _read_header(data, name)
+    with _refusing(name):
+        with Image.open(io.BytesIO(data), formats=FORMATS) as probe:
+            probe.verify()
+        # Pillow's verify leaves the image unusable; it has to be opened again.
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return _square(image, size, channels), width * height
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Whatever Pillow dislikes about a picture is a refusal.
+
+    No filter of warnings is set here: they belong to the whole process, and two uploads at once would
+    leave every warning an error for everybody.
+    """
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns about a bomb of up to 179 million pixels.
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as probe:
-                width, height = probe.size
-                if width * height > MAX_PIXELS:
-                    raise InvalidInput(f"{shown(name)} has too many pixels ({width}x{height}).")
-                probe.verify()
-            # Pillow's verify leaves the image unusable; it has to be opened again.
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _square(image, size, channels), width * height
+        yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidInput(f"{shown(name)} has too many pixels.") from error
     except _DECODE_ERRORS as error:
@@ -129,8 +195,7 @@ def resize_images(raw: RawImages, *, size: int, channels: int) -> RawImages:
                 else np.clip(grey, 0, 1).astype(np.float32)
             )
     if size and x.shape[2:] != (size, size):
-        if len(x) * x.shape[1] * size * size * x.itemsize > MAX_ARRAY_BYTES:
-            raise InvalidInput(f"{len(x):,} images of {size}x{size} are too many; choose a smaller size.")
+        check_size(len(x), x.shape[1], size, size)
         resized = np.empty((*x.shape[:2], size, size), dtype=x.dtype)
         for target, plane in zip(_planes(resized), _planes(x), strict=True):
             picture = ImageOps.fit(Image.fromarray(plane), (size, size), Image.Resampling.BILINEAR)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import io
 import threading
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from core.networks.chain import example_inputs
 from core.networks.trees import leaves
+from core.quiet import quiet
 
 _LOCK = threading.Lock()
 # Several samples: a batch of one is easily taken for a constant.
@@ -40,9 +40,8 @@ def onnx_bytes(net: nn.Sequential, input_shape: Sequence[int], names: Sequence[s
     buffer = io.BytesIO()
     inputs, free = _traced(net, input_shape)
     axes = dict(zip(names, ({axis: name} for axis, name in free), strict=True))
-    with _LOCK, warnings.catch_warnings():
-        # It warns that it is the older one, and which slices it leaves unfolded.
-        warnings.simplefilter("ignore")
+    # It warns that it is the older one, and which slices it leaves unfolded.
+    with _LOCK, quiet():
         torch.onnx.export(
             copy.deepcopy(net),
             (inputs,),

@@ -13,7 +13,6 @@ contribution to the logits. At our scale the dictionary has tens of atoms instea
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
 from core.geometry.task_alignment import ridge
+from core.quiet import quiet
 from core.seeding import stream, torch_seed
 
 PENALTIES = (1e-6, 1e-4, 1e-2, 1.0)
@@ -96,9 +96,8 @@ def dictionary(penultimate: ArrayLike, *, atoms: int = 32, seed: int = 0) -> Fea
     model = NMF(
         atoms, init="random", random_state=torch_seed(seed, "features") % 2**31, max_iter=400, tol=1e-4
     )
-    with warnings.catch_warnings():
-        # What the factorization leaves unexplained is reported; a longer run changes it little.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # What the factorization leaves unexplained is reported; a longer run changes it little.
+    with quiet(ConvergenceWarning):
         codes = np.asarray(model.fit_transform(h / scale), dtype=np.float64)
     directions = np.asarray(model.components_, dtype=np.float64) * scale
     used = codes.std(0) > 1e-6 * max(float(codes.std(0).max()), _ROUNDING)

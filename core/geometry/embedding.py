@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
+from core.quiet import quiet
 from core.seeding import torch_seed
 from core.similarity.base import Undefined
 from core.similarity.centering import reduced, unit_norm
@@ -109,11 +110,8 @@ def umap_of_distances(
     d = _distances(distances)
     if len(d) < 4:
         raise InvalidInput("A UMAP needs at least four points; the map by distances shows fewer.")
-    import warnings
-
-    with warnings.catch_warnings():
-        # umap warns that a seed costs parallelism, and that precomputed distances cannot be inverted.
-        warnings.simplefilter("ignore")
+    # umap warns that a seed costs parallelism, and that precomputed distances cannot be inverted.
+    with quiet():
         import umap
 
         reducer = umap.UMAP(

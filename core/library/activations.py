@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from core.cache import Cache, kept
 from core.config import BaseConfig
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
 from core.errors import InvalidInput
-from core.library.carried import Carried
 from core.library.networks import Model
 
 if TYPE_CHECKING:
@@ -35,33 +32,10 @@ class ProbeChoice(BaseConfig):
     seed: int = Field(0, ge=0, le=10**9, description="Decides which ones.")
 
 
-class _Kept:
-    """Arrays by key, the longest unused thrown out when there are too many bytes; safe between threads."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._arrays: OrderedDict[tuple[str, ...], NDArray[np.float32]] = OrderedDict()
-        self._most, self._bytes, self._lock = most_bytes, 0, threading.Lock()
-
-    def get(self, key: tuple[str, ...]) -> NDArray[np.float32] | None:
-        with self._lock:
-            if key in self._arrays:
-                self._arrays.move_to_end(key)
-            return self._arrays.get(key)
-
-    def put(self, key: tuple[str, ...], array: NDArray[np.float32]) -> NDArray[np.float32]:
-        array.flags.writeable = False
-        with self._lock:
-            if key not in self._arrays:
-                self._arrays[key] = array
-                self._bytes += array.nbytes
-            while self._bytes > self._most and len(self._arrays) > 1:
-                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
-        return array
+_arrays: Cache[NDArray[np.float32]] = Cache(_MOST_BYTES, size=lambda array: array.nbytes)
 
 
-_kept = _Kept(_MOST_BYTES)
-
-
+@kept(16, key=lambda model, choice: (model.dataset.fingerprint, choice))
 def probe_of(model: Model, choice: ProbeChoice) -> Probe:
     """The probe of a model's data; the same object for the same data and choice.
 
@@ -69,12 +43,7 @@ def probe_of(model: Model, choice: ProbeChoice) -> Probe:
         DataUnavailable: the data are not here.
         InvalidInput: the data found are not those of the model.
     """
-    return _probe(model.dataset.fingerprint, choice, Carried(model))
-
-
-@lru_cache(maxsize=16)
-def _probe(fingerprint: str, choice: ProbeChoice, hidden: Carried[Model]) -> Probe:
-    return make_probe(hidden.value.dataset, split=choice.split, n=choice.n, seed=choice.seed)
+    return make_probe(model.dataset, split=choice.split, n=choice.n, seed=choice.seed)
 
 
 def common_probe(a: Model, b: Model, choice: ProbeChoice) -> Probe:
@@ -94,14 +63,13 @@ def common_probe(a: Model, b: Model, choice: ProbeChoice) -> Probe:
 
 def layers(model: Model, *, inside: bool = False) -> list[LayerInfo]:
     """The stages of a model (and the layers inside them), in order, with shapes."""
-    return list(_layers(model.key, inside, Carried(model)))
+    return list(_layers(model, inside))
 
 
-@lru_cache(maxsize=256)
-def _layers(key: str, inside: bool, hidden: Carried[Model]) -> tuple[LayerInfo, ...]:
+@kept(256, key=lambda model, inside: (model.key, inside))
+def _layers(model: Model, inside: bool) -> tuple[LayerInfo, ...]:
     from core.networks.capture import layers_of
 
-    model = hidden.value
     image = np.zeros((1, *model.entry.header["config"]["input_shape"]), np.float32)
     return tuple(layers_of(model.net, image, model.labels, inside=inside))
 
@@ -122,10 +90,10 @@ def all_activations(
     from core.networks.capture import capture
 
     keys = {name: (model.key, probe.fingerprint, pooling, name) for name in layer_ids}
-    found = {name: array for name in layer_ids if (array := _kept.get(keys[name])) is not None}
+    found = {name: array for name in layer_ids if (array := _arrays.find(keys[name])) is not None}
     if missing := [name for name in layer_ids if name not in found]:
         captured = capture(model.net, probe.x, missing, pooling=pooling)
-        found |= {name: _kept.put(keys[name], array) for name, array in captured.items()}
+        found |= {name: _arrays.put(keys[name], _frozen(array)) for name, array in captured.items()}
     return {name: found[name] for name in layer_ids}
 
 
@@ -134,5 +102,9 @@ def logits(model: Model, probe: Probe) -> NDArray[np.float32]:
     from core.networks.answers import logits as answered
 
     key = (model.key, probe.fingerprint, "logits", "")
-    array = _kept.get(key)
-    return array if array is not None else _kept.put(key, answered(model.net, probe.x))
+    return _arrays.get(key, lambda: _frozen(answered(model.net, probe.x)))
+
+
+def _frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    array.flags.writeable = False
+    return array

@@ -5,22 +5,74 @@ The list of them needs no torch; loading one does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from core.errors import DamagedArtifact, InvalidInput, NotFound
+from core.errors import InvalidInput, NotFound
+from core.library.network_id import NetworkId
+from core.library.results import Described, Part, Record, Result, result, results
 from core.records import RunState
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.store import Ledger, RunStore
+    from core.store import RunStore
 
 KIND = "train_alone"
-SUMMARY_FILE = "alone.json"
+
+
+class TrainedNet(Part):
+    """One network of a run.
+
+    Attributes:
+        index: which one, from 0.
+        sha256: of its file.
+        seconds: what its training took.
+        accuracy, test_accuracy: fractions, on the validation and the test samples.
+    """
+
+    index: int
+    seed: int
+    sha256: str
+    seconds: float
+    accuracy: float
+    test_accuracy: float
+
+
+class Schedule(Described):
+    """How each was trained; further settings are kept as they were."""
+
+    epochs: int
+    learning_rate: float
+
+
+class AloneRecord(Record):
+    """What a run of `train_alone` keeps, written anew after every network.
+
+    Attributes:
+        supernet, sha256: id and file hash of the supernet the architecture was taken from.
+        arch_id, arch: the architecture, short and by choice.
+        data: what the data are, for people.
+        training: how each was trained; `training_from_card`: whether the supernet's card said so.
+        asked: networks the run was asked for.
+        inside: accuracies of the subnet inside the supernet, measured by the same code.
+        versions: of the libraries.
+        nets: those trained so far.
+    """
+
+    FILE: ClassVar[str] = "alone.json"
+    supernet: str
+    sha256: str
+    arch_id: str
+    arch: dict[str, bool | int | float | str]
+    data: Described
+    training: Schedule
+    training_from_card: bool
+    asked: int
+    inside: dict[str, float]
+    versions: dict[str, str]
+    nets: tuple[TrainedNet, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,7 +80,7 @@ class AloneNet:
     """One network trained alone, as a list shows it.
 
     Attributes:
-        model_id: "alone:<run_id>:<index>".
+        model_id: its id as a network, as text.
         index: which network of its run, from 0.
         sha256: of the supernet file its architecture was taken from.
         accuracy, test_accuracy: fractions, on the validation and the test images.
@@ -64,70 +116,46 @@ def list_alone(
     store: RunStore | None, supernet_id: str | None = None, arch_id: str | None = None
 ) -> list[AloneNet]:
     """Every network trained alone, newest run first; of one supernet or architecture if given. No torch."""
-    found: list[AloneNet] = []
-    for run in store.list_runs(kind=KIND) if store is not None else []:
-        assert store is not None
-        found += [
-            net
-            for net in _nets_of(store, run.run_id, run.state is RunState.DONE)
-            if supernet_id in (None, net.supernet_id) and arch_id in (None, net.arch_id)
-        ]
-    return found
+    return [
+        net
+        for kept in results(store, AloneRecord, KIND)
+        for net in _nets(kept)
+        if supernet_id in (None, net.supernet_id) and arch_id in (None, net.arch_id)
+    ]
 
 
-def describe_alone(store: RunStore, run_id: str, index: int) -> AloneNet:
-    """One network trained alone. No torch.
-
-    Raises:
-        NotFound: there is no such network.
-    """
-    run = store.get_run(run_id)
-    nets = _nets_of(store, run_id, run.state is RunState.DONE) if run.kind == KIND else []
-    for net in nets:
-        if net.index == index:
-            return net
-    raise NotFound(f"Run {run_id[:32]!r} has no network {index} that was trained alone.")
-
-
-def _nets_of(store: RunStore, run_id: str, finished: bool) -> list[AloneNet]:
-    ledger = store.ledger(run_id)
-    shas = {artifact.name: artifact.sha256 for artifact in ledger.artifacts()}
-    if SUMMARY_FILE not in shas:
-        return []
+def find_alone(store: RunStore | None, run_id: str, index: int) -> AloneNet | None:
+    """One network trained alone; None if there is none. No torch."""
     try:
-        summary = _summary(_Read(shas[SUMMARY_FILE], ledger))
-        return [
-            AloneNet(
-                f"alone:{run_id}:{int(net['index'])}", run_id, int(net["index"]), int(net["seed"]), str(summary["supernet"]),
-                str(summary["sha256"]), str(summary["arch_id"]), int(summary["training"]["epochs"]),
-                float(summary["training"]["learning_rate"]), float(net["accuracy"]), float(net["test_accuracy"]),
-                dict(summary["inside"]), float(net["seconds"]), int(summary["asked"]), finished,
-            )
-            for net in summary["nets"]
-            if net_file(net["index"]) in shas
-        ]  # fmt: skip
-    except DamagedArtifact:
-        # The check command names it; a list goes on without it.
-        return []
+        kept = result(store, AloneRecord, KIND, run_id)
+    except NotFound:
+        return None
+    return next((net for net in _nets(kept) if net.index == index), None) if kept else None
 
 
-class _Read:
-    """Hashable by the file's hash alone, so that a summary is read once."""
-
-    def __init__(self, sha256: str, ledger: Ledger) -> None:
-        self.sha256, self.ledger = sha256, ledger
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Read) and self.sha256 == other.sha256
-
-    def __hash__(self) -> int:
-        return hash(self.sha256)
-
-
-@lru_cache(maxsize=256)
-def _summary(read: _Read) -> Mapping[str, Any]:
-    summary: Mapping[str, Any] = json.loads(read.ledger.artifact(SUMMARY_FILE))
-    return summary
+def _nets(kept: Result[AloneRecord]) -> list[AloneNet]:
+    record = kept.record
+    return [
+        AloneNet(
+            model_id=str(NetworkId.alone(kept.run.run_id, net.index)),
+            run_id=kept.run.run_id,
+            index=net.index,
+            seed=net.seed,
+            supernet_id=record.supernet,
+            sha256=record.sha256,
+            arch_id=record.arch_id,
+            epochs=record.training.epochs,
+            learning_rate=record.training.learning_rate,
+            accuracy=net.accuracy,
+            test_accuracy=net.test_accuracy,
+            inside=record.inside,
+            seconds=net.seconds,
+            of=record.asked,
+            finished=kept.run.state is RunState.DONE,
+        )
+        for net in record.nets
+        if net_file(net.index) in kept.files
+    ]
 
 
 def load_alone(store: RunStore, run_id: str, index: int) -> nn.Sequential:

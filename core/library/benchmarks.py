@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +17,12 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from core.attacks import ATTACKS
+from core.cache import kept
 from core.config import BaseConfig
 from core.datasets.corruptions import CORRUPTIONS
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
 from core.errors import InvalidInput
 from core.library import supernets
-from core.library.carried import Carried
 from core.library.supernets import SupernetEntry
 
 if TYPE_CHECKING:
@@ -105,17 +104,17 @@ def evaluation_probe(entry: SupernetEntry) -> Probe:
     Raises:
         DataUnavailable, InvalidInput: see `supernets.dataset`.
     """
-    return _probe(entry.sha256, "validation", Carried(entry))
+    return _probe(entry, "validation")
 
 
 def training_probe(entry: SupernetEntry) -> Probe:
     """Training images, on which neural collapse is measured."""
-    return _probe(entry.sha256, "train", Carried(entry))
+    return _probe(entry, "train")
 
 
-@lru_cache(maxsize=8)
-def _probe(sha256: str, split: str, hidden: Carried[SupernetEntry]) -> Probe:
-    return make_probe(supernets.dataset(hidden.value), split=split, n=MOST_SAMPLES)
+@kept(8, key=lambda entry, split: (entry.sha256, split))
+def _probe(entry: SupernetEntry, split: str) -> Probe:
+    return make_probe(supernets.dataset(entry), split=split, n=MOST_SAMPLES)
 
 
 @dataclass(frozen=True, eq=False)

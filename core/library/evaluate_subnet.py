@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from core.cache import kept
 from core.errors import InvalidInput
 from core.library import supernets
-from core.library.supernets import Keyed, SupernetEntry
+from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.records import Measurement
 from core.spaces import Arch
@@ -36,11 +36,11 @@ def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUI
         raise InvalidInput(
             f"{objective(slow[0]).label} takes a measurement of its own; ask for it separately."
         )
-    return next(evaluate(supernets.load(entry), [arch], names, _data(Keyed(entry.sha256, entry))))
+    return next(evaluate(supernets.load(entry), [arch], names, _data(entry)))
 
 
-@lru_cache(maxsize=2)
-def _data(keyed: Keyed) -> EvaluationData:
+@kept(2, key=lambda entry: entry.sha256)
+def _data(entry: SupernetEntry) -> EvaluationData:
     from core.tasks.base import evaluation_data
 
-    return evaluation_data(supernets.dataset(keyed.entry))
+    return evaluation_data(supernets.dataset(entry))

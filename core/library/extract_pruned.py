@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from core.cache import Cache
 from core.export import EXPORTERS
 from core.library import supernets
 from core.library.pruned import PrunedModel, describe_pruned, load_compact, load_masked
@@ -22,9 +21,7 @@ FORMS = {
     "compact": "Compact: removed units are cut out",
     "masked": "Masked: the parent's shape, removed weights are zero",
 }
-_KEPT = 16
-_files: OrderedDict[tuple[str, str, str, str], Exported] = OrderedDict()
-_lock = threading.Lock()
+_files: Cache[Exported] = Cache(16)
 
 
 def forms(model: PrunedModel) -> dict[str, str]:
@@ -49,16 +46,14 @@ def download(
 
     EXPORTERS.info(format_name)
     key = (model.model_id, model.sha256, format_name, form)
-    with _lock:
-        if key not in _files:
-            heavy_imports()
-            from core.export.exporting import export_subnet
 
-            _files[key] = export_subnet(extract_pruned(store, model, form), format_name)
-        _files.move_to_end(key)
-        while len(_files) > _KEPT:
-            _files.popitem(last=False)
-        return _files[key]
+    def make() -> Exported:
+        heavy_imports()
+        from core.export.exporting import export_subnet
+
+        return export_subnet(extract_pruned(store, model, form), format_name)
+
+    return _files.get(key, make)
 
 
 def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -> ExtractedSubnet:

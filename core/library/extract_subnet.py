@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from core.cache import Cache
 from core.export import EXPORTERS
 from core.library import supernets
 from core.library.supernets import SupernetEntry
@@ -15,9 +14,7 @@ from core.spaces import Arch
 if TYPE_CHECKING:
     from core.export.exporting import Exported
 
-_KEPT = 16
-_files: OrderedDict[tuple[str, Arch, str], Exported] = OrderedDict()
-_lock = threading.Lock()
+_files: Cache[Exported] = Cache(16)
 
 
 def formats() -> list[PluginInfo]:
@@ -37,13 +34,7 @@ def download(entry: SupernetEntry, arch: Arch, format_name: str = "bundle") -> E
         CoreError: the file read back did not compute the same.
     """
     key = (entry.sha256, tuple(arch), format_name)
-    with _lock:
-        if key not in _files:
-            _files[key] = _make(entry, arch, format_name)
-        _files.move_to_end(key)
-        while len(_files) > _KEPT:
-            _files.popitem(last=False)
-        return _files[key]
+    return _files.get(key, lambda: _make(entry, arch, format_name))
 
 
 def _make(entry: SupernetEntry, arch: Arch, format_name: str) -> Exported:

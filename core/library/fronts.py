@@ -103,7 +103,7 @@ def _value_of(view: Front, arch_id: str) -> float | None:
     for rows in (view.members, view.table):  # the members are few, and asked for most
         found = np.flatnonzero(rows["arch_id"].to_numpy(object) == arch_id)
         if len(found):
-            return float(rows[view.names[0]].iat[found[0]])
+            return float(rows[view.names[0]].to_numpy(np.float64)[found[0]])
     return None
 
 

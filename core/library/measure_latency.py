@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from core.cache import kept
 from core.library import supernets
-from core.library.supernets import Keyed, SupernetEntry
+from core.library.supernets import SupernetEntry
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -29,19 +29,16 @@ def measure_latency(
     heavy_imports()
     from core.evaluation.latency import measure_latency as measure
 
-    models = [
-        _onnx(Keyed(f"{entry.sha256}:{entry.space.arch_id(arch)}", entry), tuple(arch)) for arch in archs
-    ]
+    models = [_onnx(entry, tuple(arch)) for arch in archs]
     one = supernets.dataset(entry).calibration.first(1)
     return measure(models, one.arrays(), on_progress=on_progress)
 
 
-@lru_cache(maxsize=256)
-def _onnx(keyed: Keyed, arch: Arch) -> bytes:
+@kept(256, key=lambda entry, arch: (entry.sha256, arch))
+def _onnx(entry: SupernetEntry, arch: Arch) -> bytes:
     from core.export.exporting import export_subnet
     from core.export.subnet import extract_subnet
 
-    entry = keyed.entry
     subnet = extract_subnet(
         supernets.load(entry), arch, supernets.dataset(entry), title=entry.title, splits=()
     )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from core.cache import kept
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.library import supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
+from core.library.alone import list_alone
+from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model, subnet_id
-from core.library.supernets import Keyed, SupernetEntry
+from core.library.supernets import SupernetEntry
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined
 
@@ -71,7 +71,7 @@ def settled(entry: SupernetEntry, choice: MapChoice) -> MapChoice:
 
     Clicking a dot of the map makes it a chosen model; the map, and a UMAP that took its time, must stay.
     """
-    present = set(_always(Keyed(entry.revision, entry), choice.sample, choice.seed))
+    present = set(_always(entry, choice.sample, choice.seed))
     return choice.model_copy(update={"models": tuple(sorted(set(choice.models) - present))})
 
 
@@ -80,14 +80,11 @@ def members(entry: SupernetEntry, choice: MapChoice) -> list[str]:
 
     A larger sample holds the smaller one of the same seed.
     """
-    return list(
-        dict.fromkeys([*_always(Keyed(entry.revision, entry), choice.sample, choice.seed), *choice.models])
-    )
+    return list(dict.fromkeys([*_always(entry, choice.sample, choice.seed), *choice.models]))
 
 
-@lru_cache(maxsize=64)
-def _always(keyed: Keyed, sample: int, seed: int) -> tuple[str, ...]:
-    entry = keyed.entry
+@kept(64, key=lambda entry, sample, seed: (entry.revision, sample, seed))
+def _always(entry: SupernetEntry, sample: int, seed: int) -> tuple[str, ...]:
     table = supernets.table(entry)
     if table is None or not {"accuracy", "macs"} <= set(table.columns):
         return ()
@@ -162,22 +159,11 @@ def _layer(model: Model, place: str) -> str:
     return stages[at[place]].layer_id
 
 
-_kept: OrderedDict[tuple[str, MapChoice], Distances] = OrderedDict()
-_lock = threading.Lock()
-
-
+@kept(16, key=lambda store, entry, choice: (entry.revision, choice))
 def distances(store: RunStore | None, entry: SupernetEntry, choice: MapChoice) -> Distances:
     """As `measure_distances`, at once and kept a while."""
-    key = (entry.revision, choice)
-    with _lock:
-        if key in _kept:
-            return _kept[key]
     *_, found = measure_distances(store, entry, choice)
     assert isinstance(found, Distances)
-    with _lock:
-        _kept[key] = found
-        while len(_kept) > 16:
-            _kept.popitem(last=False)
     return found
 
 
@@ -219,11 +205,9 @@ def _option(entry: SupernetEntry, arch_id: str, choice: str) -> str:
 
 def _own_values(store: RunStore | None, found: Distances, column: str) -> dict[str, float]:
     """Values that networks trained alone do not share with the subnet of their architecture."""
-    alone = {m for m in found.model_ids if m.startswith("alone:")}
+    alone = {m for m in found.model_ids if NetworkId.parse(m).origin == "alone"}
     if not alone or store is None or column in ("macs", "params", "size_bytes"):
         return {}
-    from core.library.alone import list_alone
-
     return {
         k.model_id: float(getattr(k, column, float("nan"))) for k in list_alone(store) if k.model_id in alone
     }

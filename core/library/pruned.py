@@ -7,29 +7,95 @@ benchmark; and a summary of all of them. Network 0 of a run is the parent itself
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from core.errors import DamagedArtifact, InvalidInput, NotFound
-from core.library.carried import Carried
+from core.errors import InvalidInput, NotFound
+from core.library.network_id import NetworkId
+from core.library.results import Described, Part, Record, Result, result, results
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from core.store import Ledger, RunStore
+    from core.store import RunStore
 
 KIND = "prune_models"
-SUMMARY_FILE = "pruned.json"
-FORMAT = 1
 PARENT = 0
 TUNING_EPOCHS = 5
 """Epochs of fine-tuning where nothing else is asked for."""
+
+
+class PrunedNet(Part):
+    """One network of a run; see `PrunedModel` for what the fields mean."""
+
+    index: int
+    method: str
+    label: str
+    config: tuple[tuple[str, Any], ...]
+    removes: str
+    asked: float
+    sparsity: float
+    numbers: dict[str, float]
+    stages: tuple[str, ...]
+    note: str
+    seconds: float
+    tuning_epochs: int
+    surgery: bool
+    sha256: str
+
+
+class FailedMethod(Part):
+    """A method of a run that could not prune the parent: its place in the request, and why."""
+
+    number: int
+    method: str
+    label: str
+    reason: str
+
+
+class PruningRecord(Record):
+    """What a run of `prune_models` keeps, written anew after every network.
+
+    Attributes:
+        model, model_key: id of the parent, and a key that changes with its weights.
+        supernet, arch_id: of the parent.
+        seed: of all chance.
+        tuning: how pruned networks were fine-tuned, for people.
+        probe: fingerprint of the samples they were evaluated on.
+        models: the parent (index 0) and the networks made so far, by index.
+        failures, done: methods that could not, and all that need not be done again, by their place.
+        versions: of the libraries.
+        latency_noisy: whether timings of the same network disagreed.
+    """
+
+    FILE: ClassVar[str] = "pruned.json"
+    model: str
+    model_key: str
+    supernet: str
+    arch_id: str
+    seed: int
+    tuning: Described
+    probe: str
+    models: tuple[PrunedNet, ...] = ()
+    failures: tuple[FailedMethod, ...] = ()
+    done: tuple[int, ...] = ()
+    versions: dict[str, str]
+    latency_noisy: bool = False
+
+    def with_net(self, net: PrunedNet) -> PruningRecord:
+        """With a network, in the place of an older one of the same index."""
+        others = [each for each in self.models if each.index != net.index]
+        return self.model_copy(update={"models": tuple(sorted([*others, net], key=lambda m: m.index))})
+
+    def finished(self, number: int, failure: FailedMethod | None) -> PruningRecord:
+        """With a method that need not be done again, and why it could not where it could not."""
+        others = [each for each in self.failures if each.number != number]
+        lost = (*others, failure) if failure else self.failures
+        return self.model_copy(update={"failures": lost, "done": (*self.done, number)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +103,7 @@ class PrunedModel:
     """One pruned network, or the parent, as a list shows it.
 
     Attributes:
-        model_id: "pruned:<run_id>:<index>"; the parent's own id for the parent.
+        model_id: its id as a network, as text; the parent's own for the parent.
         run_id, index: where it is kept.
         parent_id: id of the network that was pruned.
         supernet_id, arch_id: of the parent.
@@ -100,7 +166,7 @@ class PrunedModel:
     @property
     def before(self) -> str:
         """What the parent's row is called."""
-        return "As it was" if self.parent_id.startswith("pruned:") else "Not pruned"
+        return "As it was" if NetworkId.parse(self.parent_id).origin == "pruned" else "Not pruned"
 
 
 @dataclass(frozen=True)
@@ -126,12 +192,7 @@ def margins_file(index: int) -> str:
 
 def list_pruned(store: RunStore | None, parent_id: str | None = None) -> list[PrunedModel]:
     """Every network that was pruned (from one parent, if named), newest run first. No torch."""
-    found: list[PrunedModel] = []
-    for run in store.list_runs(kind=KIND) if store is not None else []:
-        assert store is not None
-        if parent_id in (None, run.params.get("model")):
-            found += _models_of(store, run.run_id)
-    return found
+    return [model for kept in _results(store, parent_id) for model in _models(kept)]
 
 
 def parents(store: RunStore | None, supernet_id: str) -> list[PrunedModel]:
@@ -159,15 +220,11 @@ def as_points(models: Sequence[PrunedModel]) -> pd.DataFrame:
 
 def failures(store: RunStore | None, parent_id: str) -> list[Failure]:
     """Methods that could not prune this parent, newest run first."""
-    found: list[Failure] = []
-    for run in store.list_runs(kind=KIND) if store is not None else []:
-        assert store is not None
-        if run.params.get("model") == parent_id and (summary := _summary_of(store, run.run_id)):
-            found += [
-                Failure(run.run_id, parent_id, str(f["method"]), str(f["label"]), str(f["reason"]))
-                for f in summary["failures"]
-            ]
-    return found
+    return [
+        Failure(kept.run.run_id, parent_id, lost.method, lost.label, lost.reason)
+        for kept in _results(store, parent_id)
+        for lost in kept.record.failures
+    ]
 
 
 def describe_pruned(store: RunStore | None, run_id: str, index: int) -> PrunedModel:
@@ -176,10 +233,10 @@ def describe_pruned(store: RunStore | None, run_id: str, index: int) -> PrunedMo
     Raises:
         NotFound: there is no such network.
     """
-    if store is not None and store.get_run(run_id).kind == KIND:
-        for model in _models_of(store, run_id):
-            if model.index == index:
-                return model
+    kept = result(store, PruningRecord, KIND, run_id)
+    for model in _models(kept) if kept else ():
+        if model.index == index:
+            return model
     raise NotFound("This pruned network is not on this machine; prune it again, or choose another model.")
 
 
@@ -190,11 +247,8 @@ def require_prunable(store: RunStore | None, model_id: str) -> None:
         NotFound: there is no such network.
         InvalidInput: single weights of it are held at zero; training it again would revive them.
     """
-    origin, _, rest = model_id.partition(":")
-    if origin != "pruned":
-        return
-    run_id, _, number = rest.partition(":")
-    if describe_pruned(store, run_id, int(number) if number.isdecimal() else PARENT).removes == "weights":
+    which = NetworkId.parse(model_id)
+    if which.origin == "pruned" and describe_pruned(store, which.owner, which.number).removes == "weights":
         raise InvalidInput(
             "Single weights of this network are zero, and pruning it again would revive them while fine-tuning. "
             "Prune the network it came from further instead."
@@ -228,59 +282,21 @@ def load_compact(store: RunStore, run_id: str, index: int) -> nn.Sequential:
     return compact(net, kept) if kept else net
 
 
-def read_summary(ledger: Ledger) -> dict[str, Any] | None:
-    """The summary a run has written so far, None before the first network."""
-    try:
-        summary: dict[str, Any] = json.loads(ledger.artifact(SUMMARY_FILE))
-    except NotFound:
-        return None
-    return summary
+def _results(store: RunStore | None, parent_id: str | None) -> list[Result[PruningRecord]]:
+    return results(store, PruningRecord, KIND, None if parent_id is None else {"model": parent_id})
 
 
-def _models_of(store: RunStore, run_id: str) -> list[PrunedModel]:
-    summary = _summary_of(store, run_id)
-    return [_model(run_id, summary, row) for row in summary["models"]] if summary else []
-
-
-def _summary_of(store: RunStore, run_id: str) -> Mapping[str, Any] | None:
-    ledger = store.ledger(run_id)
-    sha256 = {artifact.name: artifact.sha256 for artifact in ledger.artifacts()}.get(SUMMARY_FILE)
-    if sha256 is None:
-        return None
-    try:
-        return _read(sha256, Carried(ledger))
-    except DamagedArtifact:
-        # The check command names it; a list goes on without it.
-        return None
-
-
-@lru_cache(maxsize=256)
-def _read(sha256: str, hidden: Carried[Ledger]) -> Mapping[str, Any]:
-    summary: Mapping[str, Any] = json.loads(hidden.value.artifact(SUMMARY_FILE))
-    return summary
-
-
-def _model(run_id: str, summary: Mapping[str, Any], row: Mapping[str, Any]) -> PrunedModel:
-    index, parent = int(row["index"]), str(summary["model"])
-    return PrunedModel(
-        model_id=parent if index == PARENT else f"pruned:{run_id}:{index}",
-        run_id=run_id,
-        index=index,
-        parent_id=parent,
-        supernet_id=str(summary["supernet"]),
-        arch_id=str(summary["arch_id"]),
-        method=str(row["method"]),
-        label=str(row["label"]),
-        config=tuple((str(name), value) for name, value in row["config"]),
-        removes=str(row["removes"]),
-        asked=float(row["asked"]),
-        sparsity=float(row["sparsity"]),
-        numbers={str(k): float(v) for k, v in row["numbers"].items()},
-        stages=tuple(str(name) for name in row["stages"]),
-        note=str(row["note"]),
-        seconds=float(row["seconds"]),
-        seed=int(summary["seed"]),
-        tuning_epochs=int(row["tuning_epochs"]),
-        surgery=bool(row["surgery"]),
-        sha256=str(row["sha256"]),
-    )
+def _models(kept: Result[PruningRecord]) -> list[PrunedModel]:
+    record, run_id = kept.record, kept.run.run_id
+    return [
+        PrunedModel(
+            model_id=record.model if net.index == PARENT else str(NetworkId.pruned(run_id, net.index)),
+            run_id=run_id,
+            parent_id=record.model,
+            supernet_id=record.supernet,
+            arch_id=record.arch_id,
+            seed=record.seed,
+            **{name: getattr(net, name) for name in PrunedNet.model_fields},
+        )
+        for net in record.models
+    ]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import Cache
 from core.datasets.corruptions import CORRUPTIONS, Calibration, calibrate, corrupt
 from core.datasets.probe import Probe
 from core.library.activations import ProbeChoice, probe_of
@@ -29,10 +30,8 @@ CALIBRATION_PROBE = ProbeChoice(split="validation", n=500)
 
 Severities = Mapping[str, Calibration]
 OnProgress = Callable[[float, str], None]
-_lock = threading.Lock()
-_tables: dict[str, dict[str, Calibration]] = {}
-_images: dict[tuple[object, ...], NDArray[np.float32]] = {}
-_MOST_IMAGES = 64
+_tables: Cache[Severities] = Cache(16)
+_images: Cache[NDArray[np.float32]] = Cache(64)
 
 
 def severity_table(reference: Model, *, seed: int = 0, on_progress: OnProgress | None = None) -> Severities:
@@ -49,15 +48,14 @@ def severity_table(reference: Model, *, seed: int = 0, on_progress: OnProgress |
     names = CORRUPTIONS.names()
     probe = probe_of(reference, CALIBRATION_PROBE)
     key = _digest(reference.key, probe.fingerprint, str(seed), *names)
-    with _lock:
-        table = _tables.get(key)
-    if table is not None:
+
+    def make() -> Severities:
+        path = settings().home / "severities" / f"{key}.json"
+        table = _read(path, names) or _calibrated(reference, probe, seed, on_progress)
+        _write(path, table)
         return table
-    path = settings().home / "severities" / f"{key}.json"
-    table = _read(path, names) or _calibrated(reference, probe, seed, on_progress)
-    _write(path, table)
-    with _lock:
-        return _tables.setdefault(key, table)
+
+    return _tables.get(key, make)
 
 
 def strengths(table: Severities) -> dict[str, tuple[float, ...]]:
@@ -73,15 +71,13 @@ def corrupted(probe: Probe, table: Severities, name: str, severity: int, *, seed
     """
     levels = table[name].strengths if name in table else None
     key = (probe.fingerprint, name, severity, seed, levels)
-    with _lock:
-        x = _images.get(key)
-    if x is None:
-        x = corrupt(probe.x, name, severity, ids=probe.ids, seed=seed, strength=levels)
-        x.flags.writeable = False
-        with _lock:
-            _images[key] = x
-            while len(_images) > _MOST_IMAGES:
-                _images.pop(next(iter(_images)))
+
+    def make() -> NDArray[np.float32]:
+        found = corrupt(probe.x, name, severity, ids=probe.ids, seed=seed, strength=levels)
+        found.flags.writeable = False
+        return found
+
+    x = _images.get(key, make)
     fingerprint = probe.fingerprint if severity == 0 else _digest(*map(str, key))
     return Probe(x, probe.y, probe.ids, probe.classes, probe.title, probe.split, probe.seed, fingerprint)
 

@@ -10,14 +10,16 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import InvalidInput, NotFound
+from core.cache import kept
+from core.errors import CoreError, InvalidInput, NotFound
 from core.evaluation.costs import CostTable
 from core.objectives.base import OBJECTIVES
 from core.records import RunState
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 SUPERNET_FILE = "supernet.safetensors"
 TABLE_FILE = "table.parquet"
 CARD_FILE = "card.json"
-_MOST_SHOWN = 20_000
-"""Characters of a card that a page sends to a browser."""
 _REFERENCE_DRAWS = 4096
 
 
@@ -72,12 +72,6 @@ class SupernetEntry:
         return read_card(self.header["card"])
 
     @property
-    def shown_card(self) -> dict[str, Any]:
-        """The card for a screen: as it was written, or only its known fields if it is very long."""
-        raw: dict[str, Any] = self.header["card"]
-        return raw if len(json.dumps(raw)) <= _MOST_SHOWN else self.card.model_dump(mode="json")
-
-    @property
     def family(self) -> str:
         return str(self.header["family"])
 
@@ -103,6 +97,21 @@ class SupernetEntry:
         return f"{self.sha256[:16]}-{self.table_sha256[:16]}"
 
 
+@dataclass(frozen=True)
+class DamagedSupernet:
+    """A supernet whose file is missing or has changed: shown as such, and in nobody's way.
+
+    Attributes:
+        supernet_id, title, origin: as of a `SupernetEntry`.
+        sentence: what happened.
+    """
+
+    supernet_id: str
+    title: str
+    origin: str
+    sentence: str
+
+
 # --- finding ------------------------------------------------------------------------------------
 
 
@@ -113,7 +122,14 @@ def entries(store: RunStore | None = None) -> list[SupernetEntry]:
         for folder in sorted((ASSETS / "supernets").glob("*"))
         if (folder / CARD_FILE).is_file()
     ]
-    return found + (_own(store) if store is not None else [])
+    own = _own(store) if store is not None else []
+    return found + [entry for entry in own if isinstance(entry, SupernetEntry)]
+
+
+def damaged(store: RunStore | None) -> list[DamagedSupernet]:
+    """What `entries` leaves out because it cannot be read."""
+    own = _own(store) if store is not None else []
+    return [entry for entry in own if isinstance(entry, DamagedSupernet)]
 
 
 def find(store: RunStore | None, supernet_id: str) -> SupernetEntry:
@@ -157,7 +173,7 @@ def from_bytes(
     return SupernetEntry(supernet_id or sha256[:32], title, origin, sha256, header, lambda: data)
 
 
-@lru_cache(maxsize=16)
+@kept(16, key=lambda folder, stamp: (folder, stamp))
 def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
     card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
     table = folder / TABLE_FILE
@@ -178,63 +194,78 @@ def _shipped(folder: Path) -> SupernetEntry:
     return _shipped_at(folder, (folder / CARD_FILE).stat().st_mtime)
 
 
-def _own(store: RunStore) -> list[SupernetEntry]:
-    tables = _tables(store)
-    found: list[tuple[float, SupernetEntry]] = []
-    for run in store.list_runs(state=RunState.DONE, kind="train_supernet"):
-        ledger = store.ledger(run.run_id)
-        for artifact in ledger.artifacts():
-            if artifact.name == SUPERNET_FILE:
-                read = _artifact_reader(store, run.run_id, SUPERNET_FILE)
-                found.append(
-                    (run.created, _own_entry(run.run_id, run.title, "trained", artifact.sha256, read, tables))
-                )
-    for kept in store.list_supernets():
-        read = _upload_reader(store, kept.supernet_id)
-        found.append(
-            (kept.created, _own_entry(kept.supernet_id, kept.name, "uploaded", kept.sha256, read, tables))
-        )
-    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
-
-
-def _own_entry(
-    supernet_id: str, title: str, origin: str, sha256: str, read: Callable[[], bytes],
-    tables: Mapping[str, tuple[str, Callable[[], bytes]]],
-) -> SupernetEntry:  # fmt: skip
-    table_sha, read_table = tables.get(supernet_id, ("", None))
-    return SupernetEntry(
-        supernet_id, title, origin, sha256, _header(sha256, read), read, read_table, None, table_sha
-    )
-
-
-_headers: dict[str, Mapping[str, Any]] = {}
-
-
-def _header(sha256: str, read: Callable[[], bytes]) -> Mapping[str, Any]:
-    if sha256 not in _headers:
-        _headers[sha256] = peek_supernet(read())
-    return _headers[sha256]
-
-
-def _tables(store: RunStore) -> dict[str, tuple[str, Callable[[], bytes]]]:
-    """Complete tables by supernet id; the newest wins."""
-    found: dict[str, tuple[str, Callable[[], bytes]]] = {}
-    for run in sorted(store.list_runs(state=RunState.DONE, kind="evaluate_table"), key=lambda r: r.created):
-        for artifact in store.ledger(run.run_id).artifacts():
-            if artifact.name == TABLE_FILE:
-                found[str(run.params["supernet"])] = (
-                    artifact.sha256,
-                    _artifact_reader(store, run.run_id, TABLE_FILE),
-                )
+def _own(store: RunStore) -> list[SupernetEntry | DamagedSupernet]:
+    """What was trained or uploaded here, newest first; what is damaged stands for itself alone."""
+    tables, files = _tables(store), store.kept.of_kind("train_supernet")
+    there = [
+        (run.created, run.run_id, run.title, "trained", files.get(run.run_id, {}).get(SUPERNET_FILE))
+        for run in store.list_runs(state=RunState.DONE, kind="train_supernet")
+    ]
+    there += [(u.created, u.supernet_id, u.name, "uploaded", u.sha256) for u in store.list_supernets()]
+    found: list[SupernetEntry | DamagedSupernet] = []
+    for _, supernet_id, title, origin, sha256 in sorted(there, key=lambda each: -each[0]):
+        if sha256 is None:
+            continue
+        try:
+            read = _reader(store, sha256)
+            found.append(_own_entry(supernet_id, title, origin, sha256, read, tables))
+        except CoreError as error:
+            found.append(DamagedSupernet(supernet_id, title, origin, str(error)))
     return found
 
 
-def _artifact_reader(store: RunStore, run_id: str, name: str) -> Callable[[], bytes]:
-    return lambda: store.ledger(run_id).artifact(name)
+_Read = Callable[[], bytes]
 
 
-def _upload_reader(store: RunStore, supernet_id: str) -> Callable[[], bytes]:
-    return lambda: store.supernet_path(supernet_id).read_bytes()
+def _own_entry(
+    supernet_id: str,
+    title: str,
+    origin: str,
+    sha256: str,
+    read: _Read,
+    tables: Mapping[str, tuple[str, _Read]],
+) -> SupernetEntry:
+    table_sha, read_table = tables.get(supernet_id, ("", None))
+    return SupernetEntry(
+        supernet_id=supernet_id,
+        title=title,
+        origin=origin,
+        sha256=sha256,
+        header=_header(sha256, read),
+        read=read,
+        read_table=read_table,
+        table_sha256=table_sha,
+    )
+
+
+@kept(1024, key=lambda sha256, read: sha256)
+def _header(sha256: str, read: Callable[[], bytes]) -> Mapping[str, Any]:
+    return peek_supernet(read())
+
+
+def _tables(store: RunStore) -> dict[str, tuple[str, _Read]]:
+    """Complete tables by supernet id; the newest wins."""
+    runs = store.list_runs(state=RunState.DONE, kind="evaluate_table")
+    files = store.kept.of_kind("evaluate_table") if runs else {}
+    found: dict[str, tuple[str, _Read]] = {}
+    for run in sorted(runs, key=lambda r: r.created):
+        sha256 = files.get(run.run_id, {}).get(TABLE_FILE)
+        if sha256 is not None:
+            with suppress(CoreError):  # a damaged table is as if it had not been measured
+                read = _reader(store, sha256)
+                _checked(sha256, read)
+                found[str(run.params["supernet"])] = (sha256, read)
+    return found
+
+
+@kept(1024, key=lambda sha256, read: sha256)
+def _checked(sha256: str, read: _Read) -> bool:
+    """Reads a file once; one that is damaged is tried again by whoever asks next."""
+    return bool(read())
+
+
+def _reader(store: RunStore, sha256: str) -> _Read:
+    return lambda: store.kept.content(sha256)
 
 
 # --- what is known of one -----------------------------------------------------------------------
@@ -246,26 +277,13 @@ def table(entry: SupernetEntry) -> pd.DataFrame | None:
     Columns: `arch_id`, one per choice (its option; the first option where the choice does not
     matter), then the objectives. The frame is shared: do not write into it.
     """
-    return None if entry.read_table is None else _read_table(Keyed(entry.revision, entry))
+    return None if entry.read_table is None else _read_table(entry)
 
 
-class Keyed:
-    """Hashable by key alone, so that a cache is keyed by file hashes and not by file contents."""
-
-    def __init__(self, key: str, entry: SupernetEntry) -> None:
-        self.key, self.entry = key, entry
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Keyed) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
-@lru_cache(maxsize=8)
-def _read_table(keyed: Keyed) -> pd.DataFrame:
-    assert keyed.entry.read_table is not None
-    return parse_table(keyed.entry.read_table(), keyed.entry.space)
+@kept(8, key=lambda entry: entry.revision)
+def _read_table(entry: SupernetEntry) -> pd.DataFrame:
+    assert entry.read_table is not None
+    return parse_table(entry.read_table(), entry.space)
 
 
 def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
@@ -305,40 +323,32 @@ def dump_table(space: SearchSpace, rows: np.ndarray, values: Mapping[str, np.nda
 
 def stage_rows(entry: SupernetEntry, arch: Sequence[int]) -> list[dict[str, Any]]:
     """Label, group, kind, MACs, parameters, shape of each stage of one subnet, in order."""
-    return _costs(Keyed(entry.sha256, entry)).stages(arch)
+    return costs(entry).stages(arch)
 
 
+@kept(8, key=lambda entry: entry.sha256)
 def costs(entry: SupernetEntry) -> CostTable:
     """Counted costs of every architecture; torch is loaded only if the card has no cost table."""
-    return _costs(Keyed(entry.sha256, entry))
-
-
-@lru_cache(maxsize=8)
-def _costs(keyed: Keyed) -> CostTable:
-    if keyed.entry.costs is not None:
-        return CostTable.from_json(keyed.entry.costs)
+    if entry.costs is not None:
+        return CostTable.from_json(entry.costs)
     import torch
 
     from core.supernets.files import build
 
     with torch.device("meta"):
-        return CostTable.of(build(keyed.entry.family, keyed.entry.header["config"]))
+        return CostTable.of(build(entry.family, entry.header["config"]))
 
 
+@kept(4, key=lambda entry: entry.sha256)
 def load(entry: SupernetEntry) -> Supernet:
     """The supernet with its weights; shared and read-only. Loads torch.
 
     Raises:
         InvalidInput: the file is damaged or hostile.
     """
-    return _load(Keyed(entry.sha256, entry))
-
-
-@lru_cache(maxsize=4)
-def _load(keyed: Keyed) -> Supernet:
     from core.supernets.files import load_supernet
 
-    return load_supernet(keyed.entry.read())[0]
+    return load_supernet(entry.read())[0]
 
 
 def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | None = None) -> Dataset:

@@ -153,7 +153,7 @@ def project(
 
 
 class DHSPG:
-    """What happens around each step of an optimizer; pass the two methods to `train_epoch`.
+    """What happens around each step of an optimizer; pass the two methods to `PlainStep`.
 
     Args:
         net: trained in place.

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from core.datasets.base import Dataset
-from core.errors import CoreError
 from core.networks.calibration import recalibrate
 from core.networks.masks import Masks, hold
 from core.seeding import torch_seed
-from core.tasks.base import steps_per_epoch
 from core.training.config import TrainingConfig
-from core.training.loop import make_optimizer
-from core.training.plain_epochs import train_epoch
+from core.training.plain import PlainStep, fit
 
 _YIELD_STEPS = 8
 
@@ -55,36 +51,27 @@ def train_masked(
     """
     hold(net, masks)
     net.requires_grad_(True)
-    optimizer = make_optimizer(net, config)
-    order = torch_seed(config.seed, "pruning", "order")
-    epochs = config.epochs - first_epoch
-    per_epoch = steps_per_epoch(len(dataset.train), config.batch_size)
 
     def held() -> None:
         hold(net, masks)
         if after_step is not None:
             after_step()
 
+    take_step = PlainStep(net, dataset, config, before_step=before_step, after_step=held)
     _keep_state(net, keep, first_epoch)
-    for epoch in range(first_epoch, config.epochs):
-        steps = train_epoch(
-            net,
-            dataset,
-            config,
-            optimizer,
-            epoch=epoch,
-            order_seed=order,
-            before_step=before_step,
-            after_step=held,
-        )
-        for step, loss in enumerate(steps, 1):
-            if not math.isfinite(loss):
-                raise CoreError(
-                    f"Training a pruned network diverged in epoch {epoch + 1}; choose a smaller learning rate."
-                )
-            if step % _YIELD_STEPS == 0:
-                yield (epoch - first_epoch + step / per_epoch) / epochs
-        _keep_state(net, keep, epoch + 1)
+    fitting = fit(
+        take_step,
+        dataset,
+        config,
+        order_seed=torch_seed(config.seed, "pruning", "order"),
+        first_epoch=first_epoch,
+        what="a pruned network",
+    )
+    for done, at in enumerate(fitting, 1):
+        if done % _YIELD_STEPS == 0:
+            yield at.share
+        if at.last:
+            _keep_state(net, keep, at.epoch + 1)
     settle(net, dataset)
     yield 1.0
 

@@ -72,7 +72,7 @@ def random_weights(net: nn.Sequential, init: Init, density: float, seed: int) ->
 class Supermask(nn.Module):
     """A network of frozen weights seen through learned masks; only the scores are trained.
 
-    Works with `train_epoch`: optimizers skip the frozen weights, which never get a gradient.
+    Trained like any network: optimizers skip the frozen weights, which never get a gradient.
 
     Args:
         net: weights frozen; kept, not copied, and never changed except for BatchNorm's statistics.

@@ -6,12 +6,12 @@ penalty: the same objective, solved exactly, and every penalty at once.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.quiet import quiet
 from core.seeding import stream
 from core.similarity.base import Undefined, as_activations, different_rows
 from core.similarity.matching import live_units
@@ -100,9 +100,8 @@ def _paths(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64
 
     gram = x.T @ x
     found = np.empty((len(PENALTIES), x.shape[1], y.shape[1]))
-    with warnings.catch_warnings():
-        # The weakest penalties of collinear units may stop a little early; R2 on held-out samples judges them.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # The weakest penalties of collinear units may stop a little early; R2 on held-out samples judges them.
+    with quiet(ConvergenceWarning):
         for j in range(y.shape[1]):
             products = x.T @ y[:, j]
             strongest = float(np.abs(products).max()) / len(x)

@@ -178,10 +178,11 @@ class BlobStore:
         """
         unnamed = set() if self.is_elsewhere else self.names() - set(keep)
         if unnamed:
-            self._to_trash([self.path(name) for name in sorted(unnamed)])
+            self.to_trash([self.path(name) for name in sorted(unnamed)])
         return len(unnamed)
 
-    def _to_trash(self, files: Sequence[Path]) -> None:
+    def to_trash(self, files: Sequence[Path]) -> None:
+        """Move files into the trash of today."""
         today = self.trash / time.strftime("%Y-%m-%d")
         with plain_failures("moving files to the trash"):
             private_folder(self.trash)

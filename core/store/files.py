@@ -9,19 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from core.errors import CoreError
 from core.store.blobs import BlobStore
 from core.store.database import Database
 from core.store.naming import named_files
+from core.store.uploads import put_away_uploads
 
 
 class Files:
     """The files of one database, in a folder that is its own."""
 
-    def __init__(self, database: Database, blobs: BlobStore) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, uploads: Path | None = None) -> None:
+        """Made by `RunStore`.
+
+        Args:
+            database: whose rows name the files.
+            blobs: the files.
+            uploads: folder of uploaded images, if this database is the one to judge them.
+        """
         self.database = database
         self.blobs = blobs
+        self.uploads = uploads
 
     def secure(self, sha256: str, data: bytes) -> None:
         """Called under the write lock before adding a row: writes the file again if it was swept."""
@@ -37,6 +47,11 @@ class Files:
             for sha256 in wanted - named_files(connection, wanted):
                 self.blobs.remove(sha256)
 
+    def put_back(self) -> None:
+        """Take out of the trash what rows name."""
+        with self.database.write("putting files back") as connection:
+            self.blobs.put_back(named_files(connection))
+
     def sweep(self) -> int:
         """Remove temporary files, and move unreferenced ones to the trash; returns how many.
 
@@ -48,4 +63,5 @@ class Files:
             self.blobs.put_back(named)
             if self.blobs.is_elsewhere:
                 return 0
-            return self.blobs.sweep_temporary() + self.blobs.trash_all_but(named)
+            moved = put_away_uploads(self.uploads, connection, self.blobs) if self.uploads else 0
+            return moved + self.blobs.sweep_temporary() + self.blobs.trash_all_but(named)

@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import String, cast, delete, insert, select, update
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.records import Run, RunState
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
-from core.store.database import Database, reading_damaged_text
+from core.store.database import Database, absolute_url, reading_damaged_text
 from core.store.failures import plain_failures
 from core.store.files import Files
-from core.store.home import TRASH, folders, own_folder
+from core.store.home import FOLDER, TRASH, folders, own_folder
+from core.store.kept import KeptFiles
 from core.store.leases import Leases, Owner
 from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
@@ -51,7 +52,7 @@ from core.store.schema import (
     indexed_value,
     row_hash,
 )
-from core.store.storage import StorageUse, prepare_places, storage_use
+from core.store.storage import UPLOADS, StorageUse, empty_trash, prepare_places, storage_use
 
 MAX_PARAMS_BYTES = 4_000_000
 _MAX_TEXT = 2000
@@ -74,7 +75,7 @@ class RunStore:
         """
         self.home = home.absolute()
         try:
-            self._database = Database(_absolute(make_url(url)))
+            self._database = Database(absolute_url(make_url(url)))
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise InvalidInput(
                 f"The database setting cannot be used: {error}. Check PARETOSCOPE_DATABASE_URL."
@@ -86,8 +87,10 @@ class RunStore:
         migrate(self._database)
         folder = own_folder(self.home, self._database)
         self._blobs = BlobStore(folder, others=lambda: folders(self.home), trash=self.home / TRASH)
-        self._files = Files(self._database, self._blobs)
+        owns_home = folder == self.home / FOLDER and not self._blobs.is_elsewhere
+        self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases = Leases(self._database)
+        self.kept = KeptFiles(self._files)
 
     def close(self) -> None:
         """Close the connections; files and rows stay."""
@@ -375,6 +378,16 @@ class RunStore:
         """
         return self._files.sweep()
 
+    def empty_trash(self, older_than_days: int = 0) -> tuple[int, int]:
+        """Delete what the trash holds, as a person asked: how many files, how many bytes.
+
+        Args:
+            older_than_days: keep what was put there in the last so many days.
+        """
+        self._files.put_back()
+        with plain_failures("emptying the trash"):
+            return empty_trash(self.home / TRASH, older_than_days)
+
     def storage(self) -> list[StorageUse]:
         """What takes how much of the disk, with what can be done about it."""
         with plain_failures("measuring the storage"):
@@ -383,11 +396,3 @@ class RunStore:
     def storage_bytes(self) -> int:
         """Bytes on the disk: files, uploads, trash, and the database where it is a file."""
         return sum(part.bytes for part in self.storage())
-
-
-def _absolute(url: URL) -> URL:
-    """`url` without dependence on the working folder, which differs between server and worker."""
-    path = url.database
-    if url.get_backend_name() != "sqlite" or not path or path == ":memory:" or path.startswith("file:"):
-        return url
-    return url.set(database=str(Path(path).absolute()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 from collections.abc import Iterable
@@ -12,8 +13,10 @@ from core.store.blobs import BlobStore
 from core.store.database import Database
 from core.store.home import FOLDER, RECORD, TRASH, folders
 from core.store.private import create_private, private_files, private_folder, private_home
+from core.store.uploads import KEPT_DAYS
 
 UPLOADS = Path("datasets") / "uploads"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 _OURS = re.compile(rf"\.?{re.escape(RECORD)}.*|{FOLDER}(-[0-9a-f]{{12}})?|{TRASH}|datasets|lost\+found")
 
@@ -63,13 +66,26 @@ def storage_use(home: Path, database: Database, blobs: BlobStore) -> list[Storag
         _measured("database", _database_files(database)[:1], _database_files(database)),
         _measured("files of runs and supernets", [blobs.folder], _all_files(blobs.folder)),
         _measured("uploaded images", [home / UPLOADS], _all_files(home / UPLOADS),
-                  "What no run names for a week goes to the trash at a start."),
+                  f"What no run names for {KEPT_DAYS} days goes to the trash at a start."),
         *(_measured("files of another database", [folder], _all_files(folder),
                     "They are left alone: this database does not know whose they are.") for folder in others),
         _measured("trash", [home / TRASH], _all_files(home / TRASH),
                   "Files no run named any more, by day, kept until you empty it: `python -m core empty-trash`."),
     ]  # fmt: skip
     return [part for part in parts if part.files]
+
+
+def empty_trash(trash: Path, older_than_days: int) -> tuple[int, int]:
+    """Delete the trash's folders of days at least so long ago: how many files, how many bytes."""
+    last = (datetime.date.today() - datetime.timedelta(days=older_than_days)).isoformat()
+    n_files = n_bytes = 0
+    for day in sorted(trash.iterdir()) if trash.is_dir() else []:
+        if _DAY.fullmatch(day.name) and day.name <= last and not day.is_symlink():
+            for file in day.iterdir():
+                n_files, n_bytes = n_files + 1, n_bytes + file.lstat().st_size
+                file.unlink()
+            day.rmdir()
+    return n_files, n_bytes
 
 
 def _measured(name: str, place: list[Path], files: Iterable[Path], hint: str = "") -> StorageUse:

@@ -7,12 +7,15 @@ Nothing a card says is an instruction; see `core.datasets.foreign` for the data 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 _MOST_SEED = 2**63 - 1
+_MOST_SHOWN = 20_000
+"""Characters of a card that a page sends to a browser."""
 _Name = Annotated[str, StringConstraints(max_length=200)]
 _Line = Annotated[str, StringConstraints(max_length=2000)]
 _Seed = Annotated[int, Field(ge=0, le=_MOST_SEED)]
@@ -71,6 +74,11 @@ def read_card(raw: Mapping[str, Any]) -> Card:
         unreadable += [f"data.{name}".removesuffix(".") for name in wrong]
     card, wrong = _lenient(Card, fields)
     return (card or Card()).model_copy(update={"unreadable": tuple(sorted(unreadable + wrong))})
+
+
+def shown_card(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The card for a screen: as it was written, or only its known fields if it is very long."""
+    return dict(raw) if len(json.dumps(raw)) <= _MOST_SHOWN else read_card(raw).model_dump(mode="json")
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -15,13 +15,12 @@ from pydantic import ValidationError
 from safetensors.torch import save
 
 from core.errors import InvalidInput, plain
-from core.networks.untrusted_files import load_tensors
+from core.networks.untrusted_files import METADATA, load_tensors, read_header
 from core.spaces import SearchSpace
 from core.supernets.base import Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.headers import FORMAT, KEY, peek_supernet
 
-# A configuration may ask for a network far larger than the file that carries it.
 _MOST_PARAMETERS = 200_000_000
 # Files of earlier releases do not say these of a choice.
 _SAID_LATELY = {"kind", "unit", "ends"}
@@ -34,21 +33,29 @@ def build(family: str, config: dict[str, Any]) -> Supernet:
         NotFound: there is no such family.
         InvalidInput: the configuration does not fit the family, or asks for too large a network.
     """
+    settings = _outline(family, config).config
+    supernet: Supernet = FAMILIES.get(family)(settings)
+    return supernet
+
+
+def _outline(family: str, config: dict[str, Any]) -> Supernet:
+    """The supernet without memory for its weights; raises as `build` does."""
     cls = FAMILIES.get(family)
     try:
         settings = cls.Config.model_validate(config)
         with torch.device("meta"):
-            size = sum(p.numel() for p in cls(settings).parameters())
+            outline: Supernet = cls(settings)
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(
             f"The {family} configuration is wrong at {'.'.join(map(str, first['loc'])) or 'top'}: {plain(first['msg'])}."
         ) from error
+    size = sum(p.numel() for p in outline.parameters())
     if size > _MOST_PARAMETERS:
         raise InvalidInput(
             f"This supernet would have {size:,} parameters; at most {_MOST_PARAMETERS:,} are accepted."
         )
-    return cls(settings)
+    return outline
 
 
 def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
@@ -91,17 +98,21 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
         InvalidInput: the file is damaged, hostile, or its weights do not fit its configuration.
     """
     header = peek_supernet(file)
-    supernet = build(header["family"], header["config"])
-    if not _describes(header["space"], supernet.space):
+    outline = _outline(header["family"], header["config"])
+    if not _describes(header["space"], outline.space):
         raise InvalidInput("The search space this file describes is not the one its configuration builds.")
-    tensors = {name: torch.from_numpy(array) for name, array in load_tensors(file).items()}
     # The first release stored a shared tensor under each of its names.
-    tensors |= {
-        name: tensors[of] for name, of in _shared(supernet).items() if of in tensors and name not in tensors
-    }
-    expected = {name: tuple(t.shape) for name, t in supernet.state_dict().items()}
-    if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
+    shared = _shared(outline)
+
+    def with_shared(found: dict[str, Any]) -> dict[str, Any]:
+        return found | {name: found[of] for name, of in shared.items() if of in found and name not in found}
+
+    # A configuration may ask for a network far larger than the file that carries it.
+    shapes = {name: tuple(entry["shape"]) for name, entry in read_header(file).items() if name != METADATA}
+    if with_shared(shapes) != {name: tuple(t.shape) for name, t in outline.state_dict().items()}:
         raise InvalidInput("The weights in this file do not fit the supernet it describes.")
+    supernet = build(header["family"], header["config"])
+    tensors = with_shared({name: torch.from_numpy(array) for name, array in load_tensors(file).items()})
     if not all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point()):
         raise InvalidInput("The weights in this file contain numbers that are not finite.")
     supernet.load_state_dict(tensors)

@@ -13,12 +13,9 @@ of a network trained alone share neither weights nor the order of the images.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -28,16 +25,17 @@ from core.networks.answers import accuracy
 from core.networks.calibration import recalibrate
 from core.records import Progress
 from core.seeding import torch_seed
-from core.tasks.base import steps_per_epoch
+from core.tasks.base import Batch
 from core.training import checkpoint
 from core.training.config import TrainingConfig
-from core.training.loop import diverged, make_optimizer
-from core.training.plain_epochs import train_epoch
+from core.training.epochs import Run
+from core.training.optimizing import diverged
+from core.training.plain import PlainStep
+from core.training.session import WEIGHTS
 
 if TYPE_CHECKING:
     from core.store import Ledger
 
-_YIELD_SECONDS = 0.2
 _MOST_VALIDATION = 1000
 
 
@@ -66,21 +64,14 @@ def train_alone(
     Raises:
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
-    run = _Run(net, dataset, config, ledger, index, of)
+    run = _Run(net, dataset, config, ledger, index=index, of=of)
     yield Progress(run.fraction(0), f"{run.what}: {'starting' if run.epoch == 0 else 'going on'}")
-    while run.epoch < config.epochs:
-        yield from run.train_epoch()
-        metrics = run.finish_epoch()
-        yield Progress(
-            run.fraction(0),
-            f"{run.what}, epoch {run.epoch} of {config.epochs}: validation accuracy {metrics['accuracy']:.1%}",
-            metrics,
-        )
+    yield from run.go()
     recalibrate(net, torch.from_numpy(dataset.calibration.x))
     net.requires_grad_(False)
 
 
-class _Run:
+class _Run(Run):
     """The moving parts of the training of one network."""
 
     def __init__(
@@ -89,64 +80,52 @@ class _Run:
         dataset: Dataset,
         config: TrainingConfig,
         ledger: Ledger,
+        *,
         index: int,
         of: int,
     ) -> None:
-        self.net, self.dataset, self.config, self.ledger = net, dataset, config, ledger
+        order_seed = torch_seed(config.seed, "alone", "order")
+        super().__init__(net, dataset, config, ledger, order_seed=order_seed)
         self.index, self.of = index, of
         self.what = f"Network {index + 1} of {of}, seed {config.seed}"
-        self.steps = steps_per_epoch(len(dataset.train), config.batch_size)
         self.calibration = torch.from_numpy(dataset.calibration.x)
-        self.optimizer = make_optimizer(net.requires_grad_(True), config)
-        self.order_seed = torch_seed(config.seed, "alone", "order")
-        self.epoch = 0
+        self.plain_step = PlainStep(net.requires_grad_(True), dataset, config)
         kept = ledger.latest_checkpoint()
         if kept is not None and checkpoint.about(kept).get("net") == index:
-            self.epoch = int(checkpoint.restore(kept, net, self.optimizer)[1]["epoch"])
+            restored = checkpoint.restore(kept, net, {WEIGHTS: self.plain_step.optimizer})
+            self.epoch = int(restored.about["epoch"])
+
+    def take_step(self, step: int, batch: Batch, rate: float) -> float:
+        return self.plain_step(step, batch, rate)
 
     def fraction(self, step: int) -> float:
-        return (self.index + (self.epoch + step / self.steps) / self.config.epochs) / self.of
+        return (self.index + super().fraction(step)) / self.of
 
-    def train_epoch(self) -> Iterator[Progress]:
-        config = self.config
-        self.started = shown = time.monotonic()
-        self.losses: list[float] = []
-        epoch = train_epoch(
-            self.net, self.dataset, config, self.optimizer, epoch=self.epoch, order_seed=self.order_seed
-        )
-        for step, loss in enumerate(epoch):
-            if not math.isfinite(loss):
-                raise self._diverged("the loss")
-            self.losses.append(loss)
-            if time.monotonic() - shown > _YIELD_SECONDS:
-                shown = time.monotonic()
-                yield Progress(self.fraction(step), f"{self.what}, epoch {self.epoch + 1} of {config.epochs}")
+    def doing(self) -> str:
+        return f"{self.what}, epoch {self.epoch + 1} of {self.config.epochs}"
 
-    def _diverged(self, what: str) -> CoreError:
+    def logged_step(self) -> int:
+        return self.index * self.config.epochs + self.epoch
+
+    def failed(self, what: str) -> CoreError:
         before = " The networks of the seeds before it are kept." if self.index else ""
         return CoreError(f"Seed {self.config.seed}: {diverged(what, self.epoch)}{before}")
 
-    def finish_epoch(self) -> dict[str, Any]:
-        """Measure, then save; the epoch counts only once this has returned.
-
-        Raises:
-            CoreError: the last step left weights that are not numbers; they are not saved.
-        """
-        if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
-            raise self._diverged("a weight")
+    def measure(self) -> dict[str, Any]:
         # Training normalizes by the batch itself, so the statistics written here change nothing of it.
         recalibrate(self.net, self.calibration)
-        metrics = {
+        return {
             "net": self.index,
             "seed": self.config.seed,
-            "epoch": self.epoch + 1,
-            "loss": float(np.mean(self.losses)),
             "accuracy": accuracy(self.net, self.dataset.validation, _MOST_VALIDATION),
-            "seconds": time.monotonic() - self.started,
         }
-        self.epoch += 1
-        self.ledger.log_metrics(self.index * self.config.epochs + self.epoch, metrics)
+
+    def state(self) -> bytes:
         about = {"net": self.index, "epoch": self.epoch}
-        data = checkpoint.dump(self.net, self.optimizer, None, about)
-        self.ledger.checkpoint(data, fraction=self.fraction(0))
-        return metrics
+        return checkpoint.dump(self.net, {WEIGHTS: self.plain_step.optimizer}, about)
+
+    def sentence(self, metrics: dict[str, Any]) -> str:
+        return (
+            f"{self.what}, epoch {self.epoch} of {self.config.epochs}: "
+            f"validation accuracy {metrics['accuracy']:.1%}"
+        )

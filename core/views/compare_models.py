@@ -8,14 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.cache import kept
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
 from core.library.networks import Model
@@ -89,6 +88,7 @@ class OutputComparison:
     null_sd: float
 
 
+@kept(_KEPT, key=lambda a, b, question: (a.key, b.key, question))
 def compare_models(a: Model, b: Model, question: Question) -> ModelComparison:
     """Every layer of `a` against every layer of `b`.
 
@@ -97,9 +97,6 @@ def compare_models(a: Model, b: Model, question: Question) -> ModelComparison:
         InvalidInput: a setting does not fit, a layer is too large for the pooling, or the models were
             trained on different data.
     """
-    key = (a.key, b.key, question)
-    if (kept := _comparisons.get(key)) is not None:
-        return kept
     measure = MEASURES.create(question.measure, dict(question.config))
     if measure.of != "activations":
         raise InvalidInput(f"{measure.label} compares answers, not layers; choose another measure.")
@@ -124,7 +121,7 @@ def compare_models(a: Model, b: Model, question: Question) -> ModelComparison:
         result = compare_layers(
             arrays[0], arrays[1], measure, permutations=question.permutations, seed=question.probe.seed
         )
-    return _comparisons.put(key, ModelComparison(sides[0], sides[1], result, probe, question))
+    return ModelComparison(sides[0], sides[1], result, probe, question)
 
 
 def compare_outputs(
@@ -208,30 +205,6 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         writer.writerow({k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
     return out.getvalue()
-
-
-class _Comparisons:
-    """Answers by question, the longest unused forgotten first."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str, Question], ModelComparison] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[str, str, Question]) -> ModelComparison | None:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def put(self, key: tuple[str, str, Question], comparison: ModelComparison) -> ModelComparison:
-        with self._lock:
-            self._kept[key] = comparison
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return comparison
-
-
-_comparisons = _Comparisons()
 
 
 def sorted_config(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import kept
 from core.library.activations import ProbeChoice, activations, common_probe
-from core.library.carried import Carried
 from core.library.networks import Model
+from core.similarity.base import Undefined
 from core.similarity.coclustering import Groups, co_cluster
 from core.similarity.matching import (
     Matching,
@@ -76,6 +76,7 @@ class TopImages:
     classes: tuple[str, ...]
 
 
+@kept(64, key=lambda a, b, pair: (a.key, b.key, pair))
 def unit_match(a: Model, b: Model, pair: LayerPair) -> UnitMatch:
     """Match the units of two layers.
 
@@ -83,17 +84,26 @@ def unit_match(a: Model, b: Model, pair: LayerPair) -> UnitMatch:
         Undefined: the layers cannot be correlated; the text says why.
         InvalidInput: the models' data differ, or a layer is too large for the pooling.
     """
-    return _unit_match(a.key, b.key, pair, Carried((a, b)))
+    x, y = _activations(a, b, pair)
+    if max(x.shape[1], y.shape[1]) > MOST_UNITS:
+        raise Undefined(
+            f"One of these layers has {max(x.shape[1], y.shape[1]):,} units; choose pooled features to match units."
+        )
+    found = unit_correlations(x, y)
+    chance = chance_match(x, y, seed=pair.probe.seed)
+    return UnitMatch(found, match(found.values), chance)
 
 
+@kept(32, key=lambda a, b, pair: (a.key, b.key, pair))
 def sparse_match(a: Model, b: Model, pair: LayerPair) -> FewToOne:
     """Explain each unit of B's layer by few units of A's; raises as `unit_match`."""
-    return _sparse_match(a.key, b.key, pair, Carried((a, b)))
+    return few_to_one(*_activations(a, b, pair), seed=pair.probe.seed)
 
 
+@kept(32, key=lambda a, b, pair, groups: (a.key, b.key, pair, groups))
 def unit_groups(a: Model, b: Model, pair: LayerPair, groups: int | None) -> Groups:
     """Groups of units of both layers; raises as `unit_match`."""
-    return _unit_groups(a.key, b.key, pair, groups, Carried((a, b)))
+    return co_cluster(*_activations(a, b, pair), groups=groups, seed=pair.probe.seed)
 
 
 def top_images(model: Model, probe: Probe, layer_id: str, pooling: str, unit: int, k: int = 9) -> TopImages:
@@ -109,37 +119,9 @@ def top_images(model: Model, probe: Probe, layer_id: str, pooling: str, unit: in
     )
 
 
-_Pair = Carried[tuple[Model, Model]]
-
-
-def _activations(models: _Pair, pair: LayerPair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    a, b = models.value
+def _activations(a: Model, b: Model, pair: LayerPair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     probe = common_probe(a, b, pair.probe)
     return (
         activations(a, probe, pair.layer_a, pair.pooling),
         activations(b, probe, pair.layer_b, pair.pooling),
     )
-
-
-@lru_cache(maxsize=64)
-def _unit_match(key_a: str, key_b: str, pair: LayerPair, models: _Pair) -> UnitMatch:
-    from core.similarity.base import Undefined
-
-    x, y = _activations(models, pair)
-    if max(x.shape[1], y.shape[1]) > MOST_UNITS:
-        raise Undefined(
-            f"One of these layers has {max(x.shape[1], y.shape[1]):,} units; choose pooled features to match units."
-        )
-    found = unit_correlations(x, y)
-    chance = chance_match(x, y, seed=pair.probe.seed)
-    return UnitMatch(found, match(found.values), chance)
-
-
-@lru_cache(maxsize=32)
-def _sparse_match(key_a: str, key_b: str, pair: LayerPair, models: _Pair) -> FewToOne:
-    return few_to_one(*_activations(models, pair), seed=pair.probe.seed)
-
-
-@lru_cache(maxsize=32)
-def _unit_groups(key_a: str, key_b: str, pair: LayerPair, groups: int | None, models: _Pair) -> Groups:
-    return co_cluster(*_activations(models, pair), groups=groups, seed=pair.probe.seed)

@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.attacks import ATTACKS
+from core.cache import Cache, kept
 from core.datasets.probe import Probe
 from core.errors import DamagedArtifact, InvalidInput
 from core.evaluation.corruption_error import mean_corruption_error
-from core.library import supernets
+from core.library import pruned, supernets
 from core.library.benchmarks import (
     CLEAN,
     StoredMargins,
@@ -26,13 +26,13 @@ from core.library.benchmarks import (
     evaluation_probe,
     load_margins,
 )
-from core.library.carried import Carried
+from core.library.evaluated import KIND, EvaluatedRecord
 from core.library.pruned import Failure, PrunedModel, failures, list_pruned, margins_file
+from core.library.results import results
 from core.library.supernets import SupernetEntry
-from core.workflows import evaluate_pruned
 
 if TYPE_CHECKING:
-    from core.store import Ledger, RunStore
+    from core.store import RunStore
 
 Metrics = Mapping[str, NDArray[Any]]
 
@@ -110,7 +110,8 @@ def pruning_view(store: RunStore | None, parent_id: str) -> PruningView | None:
     entry = supernets.find(store, parent.supernet_id)
     probe = evaluation_probe(entry)
     margins: dict[str, dict[str, Metrics]] = {}
-    files = {run_id: _Files.of(store, run_id) for run_id in {m.run_id for m in (parent, *rows)}}
+    of_runs = store.kept.of_kind(pruned.KIND)
+    files = {m.run_id: _Files(store, of_runs.get(m.run_id, {})) for m in (parent, *rows)}
     for model in (parent, *rows):
         _add(margins, model.model_id, files[model.run_id].margins(margins_file(model.index)), probe)
     _add_evaluated(margins, store, parent_id, probe)
@@ -126,11 +127,10 @@ def _add_evaluated(
     margins: dict[str, dict[str, Metrics]], store: RunStore, parent_id: str, probe: Probe
 ) -> None:
     """What `evaluate_pruned` measured later; the newest first, so it is never overwritten."""
-    for run in store.list_runs(kind=evaluate_pruned.KIND):
-        if run.params.get("parent") == parent_id:
-            files = _Files.of(store, run.run_id)
-            for model_id, name in evaluate_pruned.read_evaluated(files.ledger).items():
-                _add(margins, model_id, files.margins(name), probe)
+    for evaluated in results(store, EvaluatedRecord, KIND, {"parent": parent_id}):
+        files = _Files(store, evaluated.files)
+        for model_id, name in evaluated.record.files.items():
+            _add(margins, model_id, files.margins(name), probe)
 
 
 def _add(
@@ -145,29 +145,23 @@ def _add(
 
 @dataclass(frozen=True, eq=False)
 class _Files:
-    """The files of one run, asked for once."""
+    """The files of one run: name -> hash."""
 
-    ledger: Ledger
+    store: RunStore
     sha256: Mapping[str, str]
-
-    @classmethod
-    def of(cls, store: RunStore, run_id: str) -> _Files:
-        ledger = store.ledger(run_id)
-        return cls(ledger, {artifact.name: artifact.sha256 for artifact in ledger.artifacts()})
 
     def margins(self, name: str) -> StoredMargins | None:
         """The margins in a file; None where it is missing or damaged: the page goes on without this network."""
-        if name not in self.sha256:
+        sha256 = self.sha256.get(name)
+        if sha256 is None:
             return None
         try:
-            return _read(self.sha256[name], name, Carried(self.ledger))
+            return _margins.get(sha256, lambda: load_margins(self.store.kept.content(sha256)))
         except (DamagedArtifact, InvalidInput):
             return None
 
 
-@lru_cache(maxsize=1024)
-def _read(sha256: str, name: str, hidden: Carried[Ledger]) -> StoredMargins:
-    return load_margins(hidden.value.artifact(name))
+_margins: Cache[StoredMargins] = Cache(1024)
 
 
 # --- the views ---------------------------------------------------------------------------------------
@@ -210,22 +204,12 @@ class Table:
     note: str
 
 
+@kept(32, key=lambda view, models, severity: (view.key, tuple(m.model_id for m in models), severity))
 def table(view: PruningView, models: Sequence[PrunedModel], severity: int) -> Table:
     """The evaluation table at one severity; the mean corruption error is over this severity's corruptions.
 
     Kept while the view is the same.
     """
-    return _table(view.key, tuple(m.model_id for m in models), severity, Carried((view, tuple(models))))
-
-
-@lru_cache(maxsize=32)
-def _table(
-    key: str,
-    ids: tuple[str, ...],
-    severity: int,
-    hidden: Carried[tuple[PruningView, tuple[PrunedModel, ...]]],
-) -> Table:
-    view, models = hidden.value
     shown = columns(view, severity)
     values = np.array([[view.accuracy(m.model_id, b) for b in shown] for m in models]).reshape(
         len(models), len(shown)

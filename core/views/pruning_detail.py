@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import kept
 from core.errors import NotFound
 from core.library.benchmarks import Judge, margins_of, training_probe
-from core.library.carried import Carried
 from core.library.networks import load_model
 
 if TYPE_CHECKING:
@@ -47,12 +46,11 @@ def all_angles(store: RunStore | None, model_id: str, benchmark: str) -> Margins
         NotFound, InvalidInput, DataUnavailable: see `load_model` and `library.dataset`.
     """
     model = load_model(store, model_id)
-    return _angles(model.key, benchmark, Carried((store, model)))
+    return _angles(store, model, benchmark)
 
 
-@lru_cache(maxsize=64)
-def _angles(key: str, benchmark: str, hidden: Carried[tuple[RunStore | None, Model]]) -> Margins:
-    store, model = hidden.value
+@kept(64, key=lambda store, model, benchmark: (model.key, benchmark))
+def _angles(store: RunStore | None, model: Model, benchmark: str) -> Margins:
     judge = Judge.of(store, model.entry)
     return margins_of(model.net, judge.images(model.net, benchmark), judge.probe.y)
 
@@ -64,12 +62,11 @@ def images_of(store: RunStore | None, model_id: str, benchmark: str) -> NDArray[
         NotFound, InvalidInput, DataUnavailable: see `load_model` and `library.dataset`.
     """
     model = load_model(store, model_id)
-    return _images(model.key, benchmark, Carried((store, model)))
+    return _images(store, model, benchmark)
 
 
-@lru_cache(maxsize=32)
-def _images(key: str, benchmark: str, hidden: Carried[tuple[RunStore | None, Model]]) -> NDArray[np.float32]:
-    store, model = hidden.value
+@kept(32, key=lambda store, model, benchmark: (model.key, benchmark))
+def _images(store: RunStore | None, model: Model, benchmark: str) -> NDArray[np.float32]:
     return Judge.of(store, model.entry).images(model.net, benchmark)
 
 
@@ -80,15 +77,14 @@ def class_means(store: RunStore | None, model_id: str) -> Collapse:
         InvalidInput: two class means coincide, so nothing of it is defined.
     """
     model = load_model(store, model_id)
-    return _collapse(model.key, Carried(model))
+    return _collapse(model)
 
 
-@lru_cache(maxsize=64)
-def _collapse(key: str, hidden: Carried[Model]) -> Collapse:
+@kept(64, key=lambda model: model.key)
+def _collapse(model: Model) -> Collapse:
     from core.geometry.collapse import collapse
     from core.networks.heads import penultimate, weight_and_bias
 
-    model = hidden.value
     probe = training_probe(model.entry)
     features, layer = penultimate(model.net, probe.x)
     return collapse(features, probe.y, *weight_and_bias(layer))
@@ -103,20 +99,17 @@ def sample_detail(store: RunStore | None, model_id: str, benchmark: str, sample:
         NotFound: the probe has no such sample.
     """
     model = load_model(store, model_id)
-    return _sample(model.key, benchmark, sample, Carried((store, model)))
+    return _sample(store, model, benchmark, sample)
 
 
-@lru_cache(maxsize=256)
-def _sample(
-    key: str, benchmark: str, sample: int, hidden: Carried[tuple[RunStore | None, Model]]
-) -> SampleDetail:
-    store, model = hidden.value
+@kept(256, key=lambda store, model, benchmark, sample: (model.key, benchmark, sample))
+def _sample(store: RunStore | None, model: Model, benchmark: str, sample: int) -> SampleDetail:
     judge = Judge.of(store, model.entry)
     rows = judge.probe.rows_of([sample])
     if not len(rows):
         raise NotFound("This sample is not among the images that networks are evaluated on.")
     row = int(rows[0])
-    image = np.array(_images(key, benchmark, hidden)[row])
+    image = np.array(_images(store, model, benchmark)[row])
     covered, grid = _covered(image)
     found = margins_of(
         model.net, np.concatenate([image[None], covered]), np.full(1 + len(covered), judge.probe.y[row])

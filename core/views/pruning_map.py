@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from core.cache import kept
 from core.evaluation.corruption_error import Redundancy, redundant
 from core.geometry.signatures import SignatureMap, shared_edges, signature_map, signatures
 from core.library.benchmarks import benchmark_group
-from core.library.carried import Carried
 from core.library.pruned import PrunedModel
 from core.views.pruning import PruningView, columns
 
@@ -39,16 +38,9 @@ class PairMap:
     left_out: int
 
 
+@kept(32, key=lambda view, models, severity: (view.key, tuple(m.model_id for m in models), severity))
 def pair_map(view: PruningView, models: Sequence[PrunedModel], severity: int) -> PairMap:
     """Signatures of networks on the benchmarks of one severity; kept while the view is the same."""
-    ids = tuple(m.model_id for m in models)
-    return _pair_map(view.key, ids, severity, Carried(view))
-
-
-@lru_cache(maxsize=32)
-def _pair_map(key: str, ids: tuple[str, ...], severity: int, hidden: Carried[PruningView]) -> PairMap:
-    view = hidden.value
-    models = [m for m in view.models if m.model_id in ids]
     found = [(m, b) for m in models for b in columns(view, severity) if view.of(m.model_id, b) is not None]
     pairs = found[:MOST_POINTS]
     made = signature_map(signatures([view.margins[m.model_id][b] for m, b in pairs]))
@@ -62,19 +54,14 @@ def _pair_map(key: str, ids: tuple[str, ...], severity: int, hidden: Carried[Pru
     )
 
 
+@kept(32, key=lambda view, models, severity: (view.key, tuple(m.model_id for m in models), severity))
 def alike_benchmarks(view: PruningView, models: Sequence[PrunedModel], severity: int) -> Redundancy:
     """Which benchmarks do the same to the same samples of all these networks, by the correlation of margin changes.
 
     The margin on clean images is taken away first: otherwise all benchmarks agree, because a sample with a
     large margin keeps a large one.
     """
-    ids = tuple(m.model_id for m in models)
-    return _alike(view.key, ids, severity, Carried(view))
-
-
-@lru_cache(maxsize=32)
-def _alike(key: str, ids: tuple[str, ...], severity: int, hidden: Carried[PruningView]) -> Redundancy:
-    view = hidden.value
+    ids = {m.model_id for m in models}
     spoiled = [b for b in columns(view, severity) if benchmark_group(b) != "clean"]
     # An attack is made for each network anew, so it stands beside the corruptions without being one of them.
     usable = [

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import kept
 from core.errors import InvalidInput
 from core.geometry.rashomon import (
     CompleteTable,
@@ -19,7 +19,7 @@ from core.geometry.rashomon import (
     rashomon_set,
 )
 from core.library import supernets
-from core.library.supernets import Keyed, SupernetEntry
+from core.library.supernets import SupernetEntry
 from core.seeding import stream
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def rashomon_view(entry: SupernetEntry, tolerance: float, seed: int = 0) -> Rash
     Raises:
         InvalidInput: there is no complete table.
     """
-    return _view(Keyed(entry.revision, entry), round(tolerance, 6), seed)
+    return _view(entry, round(tolerance, 6), seed)
 
 
 def decisions(entry: SupernetEntry, tolerance: float, seed: int = 0) -> Decisions:
@@ -117,7 +117,7 @@ def decisions(entry: SupernetEntry, tolerance: float, seed: int = 0) -> Decision
     Raises:
         InvalidInput, DataUnavailable: see `rashomon_view` and `supernets.dataset`.
     """
-    return _decisions(Keyed(entry.revision, entry), round(tolerance, 6), seed)
+    return _decisions(entry, round(tolerance, 6), seed)
 
 
 def _accuracies(entry: SupernetEntry) -> tuple[pd.DataFrame, NDArray[np.float64]]:
@@ -129,21 +129,20 @@ def _accuracies(entry: SupernetEntry) -> tuple[pd.DataFrame, NDArray[np.float64]
     return table, table["accuracy"].to_numpy(np.float64)
 
 
-@lru_cache(maxsize=8)
-def _complete(keyed: Keyed) -> CompleteTable:
-    table, accuracy = _accuracies(keyed.entry)
-    space = keyed.entry.space
+@kept(8, key=lambda entry: entry.revision)
+def _complete(entry: SupernetEntry) -> CompleteTable:
+    table, accuracy = _accuracies(entry)
+    space = entry.space
     rows = np.array([space.from_id(i) for i in table["arch_id"]], np.uint8)
     return CompleteTable(space, rows, accuracy)
 
 
-@lru_cache(maxsize=32)
-def _view(keyed: Keyed, tolerance: float, seed: int) -> RashomonView:
-    entry = keyed.entry
+@kept(32, key=lambda entry, tolerance, seed: (entry.revision, tolerance, seed))
+def _view(entry: SupernetEntry, tolerance: float, seed: int) -> RashomonView:
     table, accuracy = _accuracies(entry)
     members = _best_first(table, accuracy, tolerance)
     drawn = _sample(members, MOST_DOTS, seed, "dots")
-    complete = _complete(keyed)
+    complete = _complete(entry)
     ids = table["arch_id"].to_numpy()
     space = entry.space
     in_pairs = _sample(members, _MOST_PAIRS, seed, "pairs")
@@ -183,19 +182,18 @@ def _strongest(scores: NDArray[np.float64], names: tuple[str, ...]) -> tuple[tup
     return tuple(sorted(pairs, key=lambda p: -abs(p[2])))
 
 
-@lru_cache(maxsize=8)
-def _decisions(keyed: Keyed, tolerance: float, seed: int) -> Decisions:
+@kept(8, key=lambda entry, tolerance, seed: (entry.revision, tolerance, seed))
+def _decisions(entry: SupernetEntry, tolerance: float, seed: int) -> Decisions:
     from core.runtime import heavy_imports
 
     heavy_imports()
     from core.evaluation.evaluator import predictions
     from core.tasks.base import evaluation_data
 
-    entry = keyed.entry
     table, accuracy = _accuracies(entry)
     voters = _sample(_best_first(table, accuracy, tolerance), MOST_VOTERS, seed, "voters")
     dataset = supernets.dataset(entry)
-    rows = _complete(keyed).rows[voters]
+    rows = _complete(entry).rows[voters]
     votes = np.empty((len(voters), len(dataset.validation)), np.int64)
     data: Any = evaluation_data(dataset, (_PREDICT_SPLIT,))
     for position, predicted in predictions(supernets.load(entry), rows, data, _PREDICT_SPLIT):

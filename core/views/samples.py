@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import kept
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, activations, common_probe, logits
-from core.library.carried import Carried
 from core.library.networks import Model
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ class SampleView:
         return texts, [bool((self.answers[:, r] != y[r]).any()) for r in rows]
 
 
+@kept(32, key=lambda a, b, *asked: (a.key, b.key, asked))
 def sample_view(
     a: Model, b: Model, layer_a: str, layer_b: str, pooling: str, choice: ProbeChoice
 ) -> SampleView:
@@ -70,22 +70,8 @@ def sample_view(
         raise InvalidInput(
             "With positions as samples a dot is no image; choose pooled or flattened features."
         )
-    return _view(a.key, b.key, layer_a, layer_b, pooling, choice, Carried((a, b)))
-
-
-@lru_cache(maxsize=32)
-def _view(
-    key_a: str,
-    key_b: str,
-    layer_a: str,
-    layer_b: str,
-    pooling: str,
-    choice: ProbeChoice,
-    models: Carried[tuple[Model, Model]],
-) -> SampleView:
     from core.geometry.embedding import sample_maps
 
-    a, b = models.value
     probe = common_probe(a, b, choice)
     maps = sample_maps(activations(a, probe, layer_a, pooling), activations(b, probe, layer_b, pooling))
     least_alike = np.argsort(maps.overlap, kind="stable")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from core.cache import kept
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model
 from core.similarity.base import MEASURES
 from core.similarity.seed_spread import StageResult, accuracy_verdict, answer, compare_stages
@@ -88,31 +89,22 @@ def shared_or_alone(
     chosen = MEASURES.create(measure, dict(config or {}))
     if chosen.of != "activations":
         raise InvalidInput(f"{chosen.label} compares answers, not layers; choose another measure.")
-    subnet = load_model(store, f"subnet:{nets[0].supernet_id}:{nets[0].arch_id}")
+    subnet = load_model(store, str(NetworkId.subnet(nets[0].supernet_id, nets[0].arch_id)))
     others = tuple(load_model(store, net.model_id) for net in nets)
     settings = tuple(sorted((config or {}).items()))
-    return _answered(_Keyed(subnet, others, tuple(nets)), measure, settings, pooling, choice or ProbeChoice())
+    return _answered((subnet, *others), tuple(nets), measure, settings, pooling, choice or ProbeChoice())
 
 
-class _Keyed:
-    """Networks that a cache knows by their keys."""
-
-    def __init__(self, subnet: Model, others: tuple[Model, ...], nets: tuple[AloneNet, ...]) -> None:
-        self.subnet, self.others, self.nets = subnet, others, nets
-        self._key = (subnet.key, *(other.key for other in others))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-
-@lru_cache(maxsize=64)
+@kept(64, key=lambda models, nets, *asked: (*(model.key for model in models), asked))
 def _answered(
-    keyed: _Keyed, measure: str, config: tuple[tuple[str, Any], ...], pooling: str, choice: ProbeChoice
+    models: tuple[Model, ...],
+    nets: tuple[AloneNet, ...],
+    measure: str,
+    config: tuple[tuple[str, Any], ...],
+    pooling: str,
+    choice: ProbeChoice,
 ) -> SharedOrAlone:
-    subnet, others, nets = keyed.subnet, keyed.others, keyed.nets
+    subnet, others = models[0], models[1:]
     chosen = MEASURES.create(measure, dict(config))
     probe = common_probe(subnet, others[0], choice)
     places = layers(subnet)
@@ -122,7 +114,7 @@ def _answered(
         arrays[0], arrays[1:], chosen, labels={p.layer_id: p.label for p in places}, seed=choice.seed
     )
     answers = [logits(model, probe) for model in (subnet, *others)]
-    inside = _inside(keyed.subnet)
+    inside = _inside(subnet)
     alone = {name: tuple(getattr(net, name) for net in nets) for name in inside}
     seeds = tuple(net.seed for net in nets)
     return SharedOrAlone(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import kept
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, layers, probe_of
-from core.library.carried import Carried
 from core.library.networks import Model
 
 if TYPE_CHECKING:
@@ -43,20 +42,15 @@ class DepthPath:
     chance: float
 
 
+@kept(64, key=lambda model, choice: (model.key, choice))
 def depth_path(model: Model, choice: ProbeChoice) -> DepthPath:
     """Input and target alignment of every stage, pooled features.
 
     Raises:
         DataUnavailable, InvalidInput: the model's data are not here.
     """
-    return _depth_path(model.key, choice, Carried(model))
-
-
-@lru_cache(maxsize=64)
-def _depth_path(key: str, choice: ProbeChoice, carried: Carried[Model]) -> DepthPath:
     from core.geometry.task_alignment import align, baseline
 
-    model = carried.value
     probe, stages = probe_of(model, choice), layers(model)
     captured = all_activations(model, probe, [s.layer_id for s in stages])
     classes = len(probe.classes)
@@ -95,17 +89,17 @@ def collapse_view(model: Model, choice: ProbeChoice) -> CollapseView:
         DataUnavailable: the model's data are not here.
     """
     train = ProbeChoice(split="train", n=choice.n, seed=choice.seed)
-    return _collapse_view(model.key, train, Carried(model))
+    return _collapse_view(model, train)
 
 
-@lru_cache(maxsize=64)
-def _collapse_view(key: str, choice: ProbeChoice, carried: Carried[Model]) -> CollapseView:
+@kept(64, key=lambda model, choice: (model.key, choice))
+def _collapse_view(model: Model, choice: ProbeChoice) -> CollapseView:
     from core.geometry.collapse import class_means, collapse
     from core.geometry.unconstrained_features import distance_to, frame, simplex_gram
     from core.networks.heads import penultimate, weight_and_bias
 
-    probe = probe_of(carried.value, choice)
-    features, layer = penultimate(carried.value.net, probe.x)
+    probe = probe_of(model, choice)
+    features, layer = penultimate(model.net, probe.x)
     weight, bias = weight_and_bias(layer)
     found = collapse(features, probe.y, weight, bias)
     means = class_means(features, probe.y)
@@ -164,6 +158,7 @@ class ComplexityView:
         return found
 
 
+@kept(32, key=lambda model, choice, atoms=32: (model.key, choice, atoms))
 def complexity_view(model: Model, choice: ProbeChoice, atoms: int = 32) -> ComplexityView:
     """Features of a model on a probe; a second or two.
 
@@ -171,15 +166,9 @@ def complexity_view(model: Model, choice: ProbeChoice, atoms: int = 32) -> Compl
         InvalidInput: the penultimate activations may be negative, are constant, or the probe is too small.
         DataUnavailable: the model's data are not here.
     """
-    return _complexity_view(model.key, choice, atoms, Carried(model))
-
-
-@lru_cache(maxsize=32)
-def _complexity_view(key: str, choice: ProbeChoice, atoms: int, carried: Carried[Model]) -> ComplexityView:
     from core.geometry.complexity import complexity, dictionary
     from core.networks.heads import penultimate, weight_and_bias
 
-    model = carried.value
     probe, stages = probe_of(model, choice), layers(model)[:-1]
     if not stages:
         raise InvalidInput("This network is a single layer; there is no depth to read features along.")
@@ -207,21 +196,16 @@ class RemainingWidths:
     accuracy_before: float
 
 
+@kept(64, key=lambda model, choice, beta: (model.key, choice, beta))
 def remaining_widths(model: Model, choice: ProbeChoice, beta: float) -> RemainingWidths:
     """Join units that do nearly the same, and say how many are left; milliseconds, no data needed but to judge.
 
     Raises:
         InvalidInput: the network has no units that can be joined.
     """
-    return _remaining_widths(model.key, choice, beta, Carried(model))
-
-
-@lru_cache(maxsize=64)
-def _remaining_widths(key: str, choice: ProbeChoice, beta: float, carried: Carried[Model]) -> RemainingWidths:
     from core.networks.answers import logits
     from core.pruning.feature_merging import merge_features
 
-    model = carried.value
     probe = probe_of(model, choice)
     found = merge_features(model.net, beta)
     before, after = (

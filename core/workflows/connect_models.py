@@ -14,6 +14,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library.activations import ProbeChoice
+from core.library.mixing import MixingRecord
 from core.records import Progress
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 LABEL = "Mixing"
 WEIGHT_CLASS = "light"
-RESULT_FILE = "connectivity.json"
 Matching = Literal["none", "weights", "activations"]
 MATCHINGS: dict[str, str] = {
     "none": "as they are",
@@ -82,14 +82,15 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         else:
             done[kind] = result
         ledger.checkpoint(json.dumps(done).encode(), fraction=(index + 1) / len(parts))
-    summary = done | {
-        "models": [m.info.title for m in models],
-        "labels": list(models[0].labels),
-        "n": len(judge.labels),
-        "split": request.probe.split,
-    }
-    ledger.save_artifact(RESULT_FILE, json.dumps(summary).encode(), "application/json")
-    yield Progress(1.0, _sentence(summary))
+    record = MixingRecord(
+        **done,
+        models=tuple(m.info.title for m in models),
+        labels=models[0].labels,
+        n=len(judge.labels),
+        split=request.probe.split,
+    )
+    record.save(ledger)
+    yield Progress(1.0, _sentence(record))
 
 
 def _parts(request: Request) -> list[str]:
@@ -141,14 +142,6 @@ def matched(a: nn.Sequential, b: nn.Sequential, matching: str, judge: Judge, see
     return permute(b, match_activations(a, b, judge.calibration.numpy()))
 
 
-def _sentence(summary: dict[str, Any]) -> str:
-    from core.geometry.connectivity import Curve
-
-    barriers = [
-        f"{MATCHINGS[name]} {Curve.from_json(values).barrier:.3f}"
-        for name, values in summary["curves"].items()
-    ]
+def _sentence(record: MixingRecord) -> str:
+    barriers = [f"{MATCHINGS[name]} {curve.barrier:.3f}" for name, curve in record.curves.items()]
     return f"Barrier of the loss, in nats: {', '.join(barriers)}."
-
-
-__all__ = ["MATCHINGS", "RESULT_FILE", "Request", "matched", "run"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from core.config import BaseConfig
-from core.errors import DamagedArtifact, NotFound
+from core.errors import DamagedArtifact
 from core.library.benchmarks import Benchmarks
+from core.library.evaluated import EvaluatedRecord
 from core.records import Progress
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 LABEL = "Robustness"
 WEIGHT_CLASS = "measuring"
-KIND = "evaluate_pruned"
-SUMMARY_FILE = "evaluated.json"
 _SETUP_SHARE = 0.1
 
 
@@ -48,7 +46,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     judge = library.judge(parent.entry, seed=request.seed)
     benchmarks = [name for name in request.benchmarks.names() if name != CLEAN]
     wanted = list(dict.fromkeys([request.parent, *request.models]))
-    done = read_evaluated(ledger)
+    done = _so_far(ledger)
     for index, model_id in enumerate(wanted):
         if model_id in done:
             continue
@@ -61,15 +59,15 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         name = f"margins-{index}.safetensors"
         ledger.save_artifact(name, dump_margins(found, judge.probe.fingerprint), "application/octet-stream")
         done[model_id] = name
-        ledger.save_artifact(SUMMARY_FILE, json.dumps(done).encode(), "application/json")
+        EvaluatedRecord(files=done).save(ledger)
     yield Progress(1.0, f"{len(wanted)} networks evaluated on {len(benchmarks)} benchmarks.")
 
 
-def read_evaluated(ledger: Ledger) -> dict[str, Any]:
-    """Model id -> artifact with its margins, of the networks done so far."""
+def _so_far(ledger: Ledger) -> dict[str, str]:
+    """Network id -> file with its margins, of those done."""
     try:
-        found: dict[str, Any] = json.loads(ledger.artifact(SUMMARY_FILE))
-    except (NotFound, DamagedArtifact):
+        record = EvaluatedRecord.so_far(ledger)
+    except DamagedArtifact:
         # The check command names damage; what it held is measured again.
         return {}
-    return found
+    return dict(record.files) if record else {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig
-from core.errors import NotFound
+from core.library.experiments import ExperimentRecord
 from core.library.trainings import training_of
 from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.pruning.pruners.base import PruningTask
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 LABEL = "Experiment"
 WEIGHT_CLASS = "training"
-KIND = "prune_experiment"
-ROWS_FILE = "rows.json"
 
 
 class Request(BaseConfig):
@@ -52,9 +49,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     model = library.network(request.model)
     training, _ = training_of(model.entry, seed=request.seed)
     task = PruningTask(model.net, model.dataset, training, request.seed)
-    kept = _kept(ledger)
+    record = ExperimentRecord.so_far(ledger) or ExperimentRecord()
     parts = experiment.parts()
-    for index, part in enumerate(parts[len(kept["parts"]) :], len(kept["parts"])):
+    for index, part in enumerate(parts[len(record.parts) :], len(record.parts)):
         rows: list[Row] = []
         for step in experiment.run_part(task, part):
             if isinstance(step, Row):
@@ -63,26 +60,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
                 said = f"Part {index + 1} of {len(parts)}: {step.message}"
                 yield Progress((index + step.fraction) / len(parts), said, step.metrics)
         # Whole parts only: a part that was stopped is measured again from its start.
-        kept["parts"].append([vars(row) for row in rows])
-        kept["verdict"] = experiment.verdict(rows_of(kept))
-        ledger.save_artifact(ROWS_FILE, json.dumps(kept).encode(), "application/json")
-    yield Progress(1.0, " ".join(kept["verdict"]) or "Measured.")
-
-
-def _kept(ledger: Ledger) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(ledger.artifact(ROWS_FILE))
-    except NotFound:
-        return {"parts": [], "verdict": []}
-    return found
-
-
-def read_experiment(ledger: Ledger) -> tuple[list[Row], list[str]]:
-    """Rows and verdict so far; empty before the first part is done."""
-    kept = _kept(ledger)
-    return rows_of(kept), [str(text) for text in kept["verdict"]]
-
-
-def rows_of(kept: Mapping[str, Any]) -> list[Row]:
-    """All rows of the parts done."""
-    return [Row(**row) for part in kept["parts"] for row in part]
+        verdict = tuple(experiment.verdict([*record.rows, *rows]))
+        record = ExperimentRecord(parts=(*record.parts, tuple(rows)), verdict=verdict)
+        record.save(ledger)
+    yield Progress(1.0, " ".join(record.verdict) or "Measured.")

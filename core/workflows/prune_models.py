@@ -7,9 +7,8 @@ not finished: a method's networks may depend on each other, so a method is done 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,16 @@ from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.library.benchmarks import Benchmarks
 from core.library.pruned import (
-    FORMAT,
     PARENT,
-    SUMMARY_FILE,
     TUNING_EPOCHS,
+    FailedMethod,
+    PrunedNet,
+    PruningRecord,
     margins_file,
     net_file,
-    read_summary,
     require_prunable,
 )
+from core.library.results import Described
 from core.library.trainings import training_of
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.pruners.creating import METHODS
@@ -121,7 +121,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         yield Progress(1 - _LATENCY_SHARE, "Timing the networks that became smaller.")
         for share in _time(work):
             yield Progress(1 - _LATENCY_SHARE * (1 - share), "Timing the networks that became smaller.")
-    yield Progress(1.0, _sentence(work.summary), {"networks": len(work.summary["models"]) - 1})
+    yield Progress(1.0, _sentence(work.record), {"networks": len(work.record.models) - 1})
 
 
 @dataclass(eq=False)
@@ -136,23 +136,19 @@ class _Work:
     judge: Judge
     benchmarks: list[str]
     pruners: list[tuple[MethodChoice, Pruner]]
-    summary: dict[str, Any]
+    record: PruningRecord
 
     def first_index(self, number: int) -> int:
         """Index of the first network of a method."""
         return 1 + sum(len(m.sparsities) for m in self.request.methods[:number])
 
     def is_done(self, number: int) -> bool:
-        return number in self.summary["done"]
+        return number in self.record.done
 
-    def keep(self, row: dict[str, Any]) -> None:
-        """Put a network into the summary, in the place of an older one of the same index."""
-        others = [r for r in self.summary["models"] if r["index"] != row["index"]]
-        self.summary["models"] = sorted([*others, row], key=lambda r: r["index"])
-        self.save()
-
-    def save(self) -> None:
-        self.ledger.save_artifact(SUMMARY_FILE, json.dumps(self.summary).encode(), "application/json")
+    def keep(self, record: PruningRecord) -> None:
+        """Write down what there is so far."""
+        self.record = record
+        record.save(self.ledger)
 
 
 def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress | _Work]:
@@ -167,50 +163,42 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Pro
     )
     yield Progress(0.01, "How strong is each corruption on these images? Measured once per data set.")
     judge = library.judge(parent.entry)
-    summary = read_summary(ledger) or {
-        "format": FORMAT,
-        "model": request.model,
-        "model_key": parent.key,
-        "supernet": parent.info.supernet_id,
-        "arch_id": parent.info.arch_id,
-        "seed": request.seed,
-        "tuning": tuning.model_dump(mode="json", exclude={"strategy", "strategy_config"}),
-        "probe": judge.probe.fingerprint,
-        "models": [],
-        "failures": [],
-        "done": [],
-        "versions": {p: importlib.metadata.version(p) for p in ("torch", "numpy")},
-    }
-    if summary["model_key"] != parent.key:
+    record = PruningRecord.so_far(ledger) or PruningRecord(
+        model=request.model,
+        model_key=parent.key,
+        supernet=parent.info.supernet_id,
+        arch_id=parent.info.arch_id,
+        seed=request.seed,
+        tuning=Described(**tuning.model_dump(mode="json", exclude={"strategy", "strategy_config"})),
+        probe=judge.probe.fingerprint,
+        versions={p: importlib.metadata.version(p) for p in ("torch", "numpy")},
+    )
+    if record.model_key != parent.key:
         raise InvalidInput("The network has changed since this run began; start a new run.")
     task = PruningTask(parent.net, parent.dataset, training, request.seed)
-    work = _Work(request, ledger, parent, task, tuning, judge, request.benchmarks.names(), pruners, summary)
-    if not any(r["index"] == PARENT for r in summary["models"]):
-        _keep_parent(work)
+    work = _Work(
+        request=request,
+        ledger=ledger,
+        parent=parent,
+        task=task,
+        tuning=tuning,
+        judge=judge,
+        benchmarks=request.benchmarks.names(),
+        pruners=pruners,
+        record=record,
+    )
+    if not any(net.index == PARENT for net in record.models):
+        started = time.monotonic()
+        unpruned = Pruned(0.0, parent.net, trained=True)
+        work.keep(record.with_net(_measured(work, PARENT, unpruned, parent.labels, started)))
     yield work
-
-
-def _keep_parent(work: _Work) -> None:
-    started = time.monotonic()
-    unpruned = Pruned(0.0, work.parent.net, trained=True)
-    row = _measured(work, PARENT, unpruned, work.parent.labels)
-    about = {
-        "method": "",
-        "label": "",
-        "config": [],
-        "removes": "",
-        "asked": 0.0,
-        "tuning_epochs": 0,
-        "note": "",
-    }
-    work.keep(row | about | {"seconds": round(time.monotonic() - started, 2)})
 
 
 def _method(work: _Work, number: int, method: MethodChoice, pruner: Pruner) -> Iterator[Progress]:
     """Prune by one method; fractions are of this method."""
     index, made = work.first_index(number), 0
     count = len(method.sparsities)
-    started = time.monotonic()
+    started, failure = time.monotonic(), None
     try:
         for step in pruner.prune(work.task, method.sparsities):
             if isinstance(step, Progress):
@@ -222,11 +210,8 @@ def _method(work: _Work, number: int, method: MethodChoice, pruner: Pruner) -> I
             made += 1
             started = time.monotonic()
     except CoreError as error:
-        work.summary["failures"] = [f for f in work.summary["failures"] if f["number"] != number] + [
-            {"number": number, "method": method.name, "label": pruner.label, "reason": str(error)}
-        ]
-    work.summary["done"].append(number)
-    work.save()
+        failure = FailedMethod(number=number, method=method.name, label=pruner.label, reason=str(error))
+    work.keep(work.record.finished(number, failure))
 
 
 def _finish(
@@ -241,9 +226,7 @@ def _finish(
     tuned = work.request.tuning_epochs if not pruned.trained else 0
     if tuned:
         yield from (0.6 * s for s in train_masked(pruned.net, work.task.dataset, work.tuning, pruned.masks))
-    row = _measured(work, index, pruned, _stage_labels(pruned.net, work.parent))
-    if not pruned.trained:
-        row["numbers"]["zero_shot"] = zero_shot
+    net = _measured(work, index, pruned, _stage_labels(pruned.net, work.parent), started)
     kept = {name: [int(u) for u in units] for name, units in pruned.kept.items()}
     data = dump_net(
         pruned.net,
@@ -254,19 +237,17 @@ def _finish(
     work.ledger.save_artifact(net_file(index), data, _TENSORS)
     defaults = pruner.Config().model_dump()
     changed = sorted((k, v) for k, v in pruner.config.model_dump(mode="json").items() if defaults.get(k) != v)
-    work.keep(
-        row
-        | {
-            "method": method.name,
-            "label": pruner.label,
-            "config": changed,
-            "removes": pruner.removes,
-            "asked": pruned.asked,
-            "tuning_epochs": tuned,
-            "note": _note(pruned, row["sparsity"]),
-            "seconds": round(time.monotonic() - started, 2),
-        }
-    )
+    about = {
+        "method": method.name,
+        "label": pruner.label,
+        "config": tuple(changed),
+        "removes": pruner.removes,
+        "tuning_epochs": tuned,
+        "note": _note(pruned, net.sparsity),
+        "numbers": net.numbers if pruned.trained else net.numbers | {"zero_shot": zero_shot},
+        "seconds": round(time.monotonic() - started, 2),
+    }
+    work.keep(work.record.with_net(net.model_copy(update=about)))
     yield 1.0
 
 
@@ -281,8 +262,8 @@ def _note(pruned: Pruned, sparsity: float) -> str:
     return " ".join(said)
 
 
-def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...]) -> dict[str, Any]:
-    """Evaluate a network on every benchmark, keep its margins, count and measure."""
+def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...], started: float) -> PrunedNet:
+    """Evaluate a network on every benchmark, keep its margins, count and measure; no method is named yet."""
     from core.library.benchmarks import CLEAN, dump_margins, evaluate_net
     from core.networks.answers import accuracy
     from core.networks.costs import count_macs, count_parameters
@@ -302,14 +283,22 @@ def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...]) 
         "macs": count_macs(net, work.task.dataset.input_shape),
         "bytes": size,
     }
-    return {
-        "index": index,
-        "sparsity": sparsity_of(pruned, work.parent.net),
-        "numbers": numbers | _collapse(net, work),
-        "stages": list(stages),
-        "surgery": bool(pruned.kept),
-        "sha256": sha256,
-    }
+    return PrunedNet(
+        index=index,
+        method="",
+        label="",
+        config=(),
+        removes="",
+        asked=pruned.asked,
+        sparsity=sparsity_of(pruned, work.parent.net),
+        numbers=numbers | _collapse(net, work),
+        stages=stages,
+        note="",
+        seconds=round(time.monotonic() - started, 2),
+        tuning_epochs=0,
+        surgery=bool(pruned.kept),
+        sha256=sha256,
+    )
 
 
 def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
@@ -350,16 +339,17 @@ def _time(work: _Work) -> Iterator[float]:
 
     dataset = work.task.dataset
     names = task_of(dataset).inputs
-    rows = [r for r in work.summary["models"] if r["index"] == PARENT or r["removes"] in ("units", "blocks")]
+    nets = [n for n in work.record.models if n.index == PARENT or n.removes in ("units", "blocks")]
     models = []
-    for done, row in enumerate(rows):
-        models.append(onnx_bytes(_compact_of(work, row["index"]), dataset.input_shape, names))
-        yield 0.6 * (done + 1) / len(rows)
+    for done, net in enumerate(nets):
+        models.append(onnx_bytes(_compact_of(work, net.index), dataset.input_shape, names))
+        yield 0.6 * (done + 1) / len(nets)
     found = measure_latency(models, dataset.calibration.first(1).arrays())
-    for row, ms, spread in zip(rows, found.ms.tolist(), found.spread.tolist(), strict=True):
-        row["numbers"] |= {"latency_ms": ms, "latency_spread": spread}
-    work.summary["latency_noisy"] = found.noisy
-    work.save()
+    record = work.record.model_copy(update={"latency_noisy": found.noisy})
+    for net, ms, spread in zip(nets, found.ms.tolist(), found.spread.tolist(), strict=True):
+        timed = {"latency_ms": ms, "latency_spread": spread}
+        record = record.with_net(net.model_copy(update={"numbers": net.numbers | timed}))
+    work.keep(record)
     yield 1.0
 
 
@@ -373,10 +363,10 @@ def _compact_of(work: _Work, index: int) -> nn.Sequential:
     return compact(net, about["kept"]) if about["kept"] else net
 
 
-def _sentence(summary: Mapping[str, Any]) -> str:
-    made, failed = len(summary["models"]) - 1, summary["failures"]
+def _sentence(record: PruningRecord) -> str:
+    made, failed = len(record.models) - 1, record.failures
     lost = (
-        f" {len(failed)} method{'s' * (len(failed) > 1)} could not prune it: {failed[0]['reason']}"
+        f" {len(failed)} method{'s' * (len(failed) > 1)} could not prune it: {failed[0].reason}"
         if failed
         else ""
     )

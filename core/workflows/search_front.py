@@ -11,7 +11,6 @@ ones. Only validation objectives may steer: a search that looks at test data wou
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from core.library.measuring import (
     counted_columns,
     from_table,
 )
+from core.library.searches import EVALUATIONS_FILE, SearchRecord
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives as described
 from core.pareto import hypervolume, non_dominated
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 LABEL = "Search"
 WEIGHT_CLASS = "measuring"
-EVALUATIONS_FILE = "evaluations.csv"
-SUMMARY_FILE = "summary.json"
 # Batches in a row without one new architecture, after which an algorithm is taken to be done.
 _MOST_IDLE_BATCHES = 20
 # How far beyond the worst value the reference point stands, so that extreme subnets count.
@@ -185,12 +183,11 @@ def _save(
 ) -> None:
     table = evaluations(algorithm.space, algorithm.objectives, measurements)
     ledger.save_artifact(EVALUATIONS_FILE, as_csv(algorithm.space, table).encode(), "text/csv")
-    summary = {
-        **front.metrics,
-        "reference": front.reference,
-        "sources": sorted({str(m.source) for m in measurements}),
-    }
-    ledger.save_artifact(SUMMARY_FILE, json.dumps(summary, indent=1).encode(), "application/json")
+    SearchRecord(
+        **front.metrics,  # type: ignore[arg-type]
+        reference=front.reference,
+        sources=tuple(sorted({str(m.source) for m in measurements})),
+    ).save(ledger)
 
 
 def _fixed_reference(request: Request, entry: SupernetEntry) -> dict[str, float]:

@@ -6,16 +6,15 @@ Nets are kept one file per seed as soon as each is trained, so a run that was st
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from core.config import BaseConfig
-from core.errors import NotFound
 from core.library import supernets
-from core.library.alone import SUMMARY_FILE, net_file
+from core.library.alone import AloneRecord, Schedule, TrainedNet, net_file
+from core.library.results import Described
 from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 LABEL = "Training alone"
 WEIGHT_CLASS = "training"
-FORMAT = 1
 _MEDIA_TYPE = "application/octet-stream"
 
 
@@ -68,22 +66,22 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         entry, **request.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
     )
     inside = {n: float(subnet.card[n].value) for n in ("accuracy", "test_accuracy")}
-    about = {
-        "format": FORMAT,
-        "supernet": entry.supernet_id,
-        "sha256": entry.sha256,
-        "arch_id": subnet.arch_id,
-        "arch": dict(subnet.arch),
-        "data": dict(subnet.data),
-        "training": config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET)),
-        "training_from_card": as_supernet,
-        "asked": request.seeds,
-        "inside": inside,
-        "versions": {p: importlib.metadata.version(p) for p in ("torch", "numpy")},
-    }
+    record = AloneRecord(
+        supernet=entry.supernet_id,
+        sha256=entry.sha256,
+        arch_id=subnet.arch_id,
+        arch=dict(subnet.arch),
+        data=Described(**subnet.data),
+        training=Schedule(**config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET))),
+        training_from_card=as_supernet,
+        asked=request.seeds,
+        inside=inside,
+        versions={p: importlib.metadata.version(p) for p in ("torch", "numpy")},
+    )
     kept = ledger.latest_checkpoint()
     first = int(checkpoint.about(kept)["net"]) if kept is not None else 0
-    nets = _kept(ledger)[:first]
+    before = AloneRecord.so_far(ledger)
+    nets = list(before.nets[:first]) if before else []
     for index in range(first, request.seeds):
         seeded = config.model_copy(update={"seed": request.seed + index})
         net = fresh_like(subnet.net, seeded.seed)
@@ -91,24 +89,23 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         said = {"arch_id": subnet.arch_id, "supernet": entry.sha256, "seed": seeded.seed}
         # The network first: the summary names only what is there.
         sha256 = ledger.save_artifact(net_file(index), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
-        measured = {n: accuracy(net, dataset.split(s)) for n, s in (("accuracy", "validation"), ("test_accuracy", "test"))}  # fmt: skip
         seconds = sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index)
         nets.append(
-            {"index": index, "seed": seeded.seed, "sha256": sha256, "seconds": round(seconds, 2), **measured}
+            TrainedNet(
+                index=index,
+                seed=seeded.seed,
+                sha256=sha256,
+                seconds=round(seconds, 2),
+                accuracy=accuracy(net, dataset.split("validation")),
+                test_accuracy=accuracy(net, dataset.split("test")),
+            )
         )
-        ledger.save_artifact(SUMMARY_FILE, json.dumps(about | {"nets": nets}).encode(), "application/json")
+        record.model_copy(update={"nets": tuple(nets)}).save(ledger)
     yield Progress(1.0, _sentence(nets, inside), {"nets": len(nets)})
 
 
-def _kept(ledger: Ledger) -> list[dict[str, Any]]:
-    try:
-        return list(json.loads(ledger.artifact(SUMMARY_FILE))["nets"])
-    except NotFound:
-        return []
-
-
-def _sentence(nets: list[dict[str, Any]], inside: Mapping[str, float]) -> str:
-    found = [float(n["test_accuracy"]) for n in nets]
+def _sentence(nets: list[TrainedNet], inside: Mapping[str, float]) -> str:
+    found = [net.test_accuracy for net in nets]
     return (
         f"Trained alone with {len(nets)} seed{'s' * (len(nets) > 1)}: test accuracy {min(found):.1%} to {max(found):.1%}; "
         f"inside the supernet {inside['test_accuracy']:.1%}."

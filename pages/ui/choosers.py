@@ -14,7 +14,7 @@ from core.plots.style import format_value
 from core.records import Objective
 from core.text import display_name
 from pages.ui import state
-from pages.ui.address import View
+from pages.ui.front import state as front_state
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,7 @@ def choose_supernet(
     """
     by_id = {entry.supernet_id: entry for entry in found}
     start = current if current in by_id else next(iter(by_id))
-    if st.session_state.get(key) not in by_id:
-        st.session_state[key] = start
+    state.keep(key, by_id, start)
     chosen = st.sidebar.selectbox(
         "Supernet",
         list(by_id),
@@ -53,10 +52,8 @@ def choose_supernet(
 
 def _other_supernet() -> None:
     chosen = st.session_state["pick-supernet"]
-    state.forget_widgets()
+    front_state.show_supernet(chosen)
     st.session_state["pick-supernet"] = chosen
-    st.session_state["view"] = View(supernet=chosen)
-    state.select("")
 
 
 def measured_objectives(table: pd.DataFrame) -> list[Objective]:
@@ -73,8 +70,7 @@ def choose_axis(
     """One axis: an objective other than `taken`."""
     by_name = {o.name: o for o in available if o.name != taken}
     key = f"axis-{axis}"
-    if st.session_state.get(key) not in by_name:
-        st.session_state[key] = next(n for n in (current, default, *by_name) if n in by_name)
+    state.keep(key, by_name, next(n for n in (current, default, *by_name) if n in by_name))
     name = st.selectbox(
         label,
         list(by_name),

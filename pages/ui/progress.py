@@ -14,7 +14,7 @@ from core.jobs.kinds import label_of
 from core.plots.style import format_seconds
 from core.records import Run, RunState
 from core.text import for_markdown
-from pages.ui import resources
+from pages.ui import resources, state
 
 _COLORS = {
     RunState.QUEUED: "gray",
@@ -99,9 +99,7 @@ def attempt(action: str, run_id: str) -> None:
 def submit(kind: str, params: dict[str, object], *, title: str, seed: int) -> str | None:
     """Queue a job; returns its id, or None after saying why not."""
     try:
-        return resources.jobs().submit(
-            kind, params, title=title, seed=seed, session=st.session_state["session"]
-        )
+        return resources.jobs().submit(kind, params, title=title, seed=seed, session=state.session_id())
     except CoreError as error:
         st.error(for_markdown(error, 600), icon=":material/error:")
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.settings import ASSETS
 from pages.ui import first_visit, state
+from pages.ui.address import forget_addresses
 from pages.ui.server import ICON
 
 _LOOK = ASSETS / "look" / "look.css"
@@ -33,8 +33,9 @@ def setup(title: str, question: str) -> None:
         layout="wide",
         initial_sidebar_state=230,
     )
-    st.session_state.setdefault("session", uuid.uuid4().hex)
-    state.entered_page(title)
+    state.session_id()
+    if state.entered_page(title):
+        forget_addresses()
     st.logo(_WORDMARK, size="large")
     st.html(_LOOK)
     st.title(title, anchor=False)

@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections import OrderedDict
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.cache import Cache
 from core.datasets import DATASETS, SPLITS, Dataset, load_dataset
 from core.errors import InvalidInput, NotFound
 
@@ -160,7 +160,7 @@ def test_the_same_arguments_give_the_same_object_and_a_seed_changes_the_split(kn
 
 def test_the_fingerprint_is_stable_across_loads(known, monkeypatch):
     name, config, dataset = known
-    monkeypatch.setattr("core.datasets.loading._loaded", OrderedDict())
+    monkeypatch.setattr("core.datasets.loading._loaded", Cache(6))
     again = load_dataset(name, **config)
     assert again is not dataset
     assert again.fingerprint == dataset.fingerprint

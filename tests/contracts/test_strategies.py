@@ -16,8 +16,10 @@ from core.spaces import Choice, SearchSpace
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
 from core.supernets.nas_bench_201 import NASBench201, NASBench201Config
+from core.training.actions import ACTIONS
 from core.training.loop import train
-from core.training.strategies import STRATEGIES, Draw, Phase, Strategy, Target
+from core.training.losses import LOSSES
+from core.training.strategies import LABELS, STRATEGIES, Draw, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from tests.helpers.nets import disturb
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings
@@ -46,10 +48,18 @@ REFUSED = {
     "progressive_shrinking": {"nas_bench_201", "only operations"},
 }
 """Spaces without the order or the ends that a strategy needs."""
+DRAWING = [name for name in NAMES if STRATEGIES.get(name).step is Strategy.step]
+"""Strategies of the first door; the others are held to what they promise in tests of their own."""
 FITTING = [(name, space) for name in NAMES for space in SPACES if space not in REFUSED.get(name, ())]
-fitting = pytest.mark.parametrize(
-    ("name", "space"), [(n, SPACES[s]) for n, s in FITTING], ids=[f"{n}-{s}" for n, s in FITTING]
-)
+
+
+def over(pairs: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        ("name", "space"), [(n, SPACES[s]) for n, s in pairs], ids=[f"{n}-{s}" for n, s in pairs]
+    )
+
+
+fitting, drawing = over(FITTING), over([(n, s) for n, s in FITTING if n in DRAWING])
 
 
 def all_draws(strategy: Strategy, space: SearchSpace, steps: int = 12) -> list[tuple[Phase, list[Draw]]]:
@@ -90,13 +100,13 @@ def test_a_training_refuses_a_space_that_does_not_fit() -> None:
     assert ledger.checkpoints == []
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if "nas_bench_201" not in REFUSED.get(n, ())])
+@pytest.mark.parametrize("name", [n for n in DRAWING if "nas_bench_201" not in REFUSED.get(n, ())])
 def test_every_drawn_cell_answers_differently_to_different_images(name: str) -> None:
     """What computes nothing learns nothing; `none` everywhere was once the smallest cell of every step."""
     torch.manual_seed(0)
     net = disturb(NASBench201(NASBench201Config(channels=3, cells_per_stage=1)))
     images = torch.rand(4, 1, 8, 8)
-    drawn = {d.arch for _, draws in all_draws(STRATEGIES.create(name), net.space, 150) for d in draws}
+    drawn = {d.arch for _, draws in all_draws(STRATEGIES.create(name), net.space, 400) for d in draws}
     assert len(drawn) > 100
     for arch in drawn:
         with torch.no_grad():
@@ -138,7 +148,7 @@ def test_phases_cover_the_training_and_unlock_options_that_exist(name: str, spac
         assert min(lengths) >= 1
 
 
-@fitting
+@drawing
 def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: SearchSpace) -> None:
     for phase, draws in all_draws(STRATEGIES.create(name), space):
         assert draws
@@ -152,21 +162,27 @@ def test_draws_are_canonical_and_inside_what_is_unlocked(name: str, space: Searc
 
 
 @fitting
-def test_a_draw_has_a_teacher_when_it_needs_one(name: str, space: SearchSpace) -> None:
-    strategy = STRATEGIES.create(name)
-    frozen = [
-        any(p.freeze_teacher for p in strategy.phases(space)[: i + 1])
-        for i, _ in enumerate(strategy.phases(space))
-    ]
-    known = dict(zip((p.name for p in strategy.phases(space)), frozen, strict=True))
+def test_every_action_of_a_phase_exists(name: str, space: SearchSpace) -> None:
+    for phase in STRATEGIES.create(name).phases(space):
+        assert set(phase.actions) <= set(ACTIONS)
+
+
+@drawing
+def test_a_draw_names_losses_that_exist_and_have_what_they_need(name: str, space: SearchSpace) -> None:
+    strategy, frozen = STRATEGIES.create(name), False
     for phase, draws in all_draws(strategy, space):
-        if any(d.target is Target.LARGEST for d in draws):
-            assert draws[0] == Draw(space.largest, Target.LABELS)
-        if any(d.target is Target.TEACHER for d in draws):
-            assert known[phase.name], "nobody has frozen a teacher"
+        frozen = frozen or "freeze_teacher" in phase.actions
+        known = {"teacher"} if frozen else set()
+        for draw in draws:
+            assert draw.losses
+            for term in draw.losses:
+                assert set(LOSSES.create(term.loss, term.settings).needs) <= known
+            known |= {"previous", "largest"} if space.ends and draw.arch == space.largest else {"previous"}
+        if any(term.loss == "distill_largest" for draw in draws for term in draw.losses):
+            assert draws[0] == Draw(space.largest, LABELS)
 
 
-@every_strategy
+@pytest.mark.parametrize("name", DRAWING)
 def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
     space = SPACES["elastic_cnn"]
     phase = STRATEGIES.create(name).phases(space)[-1]
@@ -230,7 +246,7 @@ def test_stopping_within_any_epoch_loses_only_that_epoch(
     name: str, uninterrupted: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every step yields; the run is dropped after each number of yields in turn, always resumed from its ledger."""
-    monkeypatch.setattr("core.training.loop._YIELD_SECONDS", 0.0)
+    monkeypatch.setattr("core.training.epochs._YIELD_SECONDS", 0.0)
     ledger, config = RecordingLedger(), settings(strategy=name, epochs=EPOCHS, shift=1)
     for patience in range(1, 100):
         net = fresh_net(seed=patience)

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from core.datasets import load_dataset
-from core.datasets.images import keep_upload, load_images, looks_like_npz, read_upload
+from core.datasets.decoding import looks_like_npz
+from core.datasets.images import keep_upload, load_images
 from core.datasets.pictures import decode_picture
+from core.datasets.uploads import read_upload
 from core.errors import InvalidInput, NotFound
 
 
@@ -171,14 +173,17 @@ def test_arrays_can_be_resized_and_turned_grey():
 
 def test_a_kept_upload_is_found_again_and_verified(own_home):
     data = folder_zip()
-    upload_id = keep_upload(data, size=4)
-    assert keep_upload(data) == upload_id
+    upload_id = keep_upload(data, size=4).upload_id
+    assert keep_upload(data).upload_id == upload_id
     assert read_upload(upload_id) == data
     dataset = load_dataset("images", upload=upload_id, size=4)
     assert dataset.fingerprint == load_images(data, size=4).fingerprint
-    files = [path for path in own_home.rglob("*") if path.is_file()]
-    assert [path.name for path in files] == [f"{upload_id}.bin"]
-    files[0].write_bytes(b"rotten")
+    files = sorted(
+        str(path.relative_to(own_home / "datasets")) for path in own_home.rglob("*") if path.is_file()
+    )
+    copies = [f"decoded/{upload_id}-{size}-0.npz" for size in (0, 4)]
+    assert files == [*copies, f"uploads/{upload_id}.bin"]
+    (own_home / "datasets" / files[-1]).write_bytes(b"rotten")
     with pytest.raises(InvalidInput, match="damaged"):
         read_upload(upload_id)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.cache import Cache
 from core.datasets import DATASETS, load_dataset, loading, write_npz
 from core.datasets.base import FractionConfig, RawImages, SplitConfig, channel_statistics
 from core.datasets.splitting import split_ids, stratified_order
@@ -77,7 +77,7 @@ def test_digits_are_those_of_scikit_learn():
 
 
 def test_two_threads_share_one_reading(monkeypatch):
-    monkeypatch.setattr(loading, "_loaded", OrderedDict())
+    monkeypatch.setattr(loading, "_loaded", Cache(6))
     digits = DATASETS.get("digits")
     reads, original, barrier = [], digits.read, threading.Barrier(4)
 
@@ -102,11 +102,11 @@ def test_two_threads_share_one_reading(monkeypatch):
 
 
 def test_only_a_few_data_sets_are_kept(monkeypatch):
-    monkeypatch.setattr(loading, "_loaded", OrderedDict())
+    monkeypatch.setattr(loading, "_loaded", Cache(6))
     first = load_dataset("digits", seed=100)
-    for seed in range(101, 101 + loading._KEPT):
+    for seed in range(101, 101 + 6):
         load_dataset("digits", seed=seed)
-    assert len(loading._loaded) == loading._KEPT
+    assert len(loading._loaded) == 6
     again = load_dataset("digits", seed=100)
     assert again is not first
     assert again.fingerprint == first.fingerprint

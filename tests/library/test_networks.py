@@ -12,7 +12,8 @@ import torch
 from core.errors import CoreError, InvalidInput, NotFound
 from core.library import supernets
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits, probe_of
-from core.library.networks import describe, is_model_id, load_model, subnet_id, suggestions
+from core.library.network_id import is_network_id
+from core.library.networks import describe, load_model, subnet_id, suggestions
 
 LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
 
@@ -37,7 +38,7 @@ def test_a_subnet_is_described_by_its_id() -> None:
     ],
 )
 def test_texts_that_name_no_model_are_refused(text: str) -> None:
-    assert not is_model_id(text)
+    assert not is_network_id(text)
     with pytest.raises(InvalidInput, match="names no model"):
         describe(None, text)
 

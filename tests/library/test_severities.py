@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.cache import Cache
 from core.datasets.corruptions import CORRUPTIONS
 from core.library import severities as robustness
 from core.library.activations import ProbeChoice, probe_of
@@ -54,7 +55,7 @@ def test_kept_in_memory_and_on_disk(
 ) -> None:
     assert robustness.severity_table(largest) is table
     monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path))
-    monkeypatch.setattr(robustness, "_tables", {})
+    monkeypatch.setattr(robustness, "_tables", Cache(16))
     made: list[str] = []
 
     def instead(*_: object) -> dict[str, object]:
@@ -64,11 +65,11 @@ def test_kept_in_memory_and_on_disk(
     monkeypatch.setattr(robustness, "_calibrated", instead)
     robustness.severity_table(largest)
     (file,) = (tmp_path / "severities").glob("*.json")
-    monkeypatch.setattr(robustness, "_tables", {})
+    monkeypatch.setattr(robustness, "_tables", Cache(16))
     assert robustness.severity_table(largest) == table
     assert made == ["made"]
     file.write_text("[{}]", encoding="utf-8")
-    monkeypatch.setattr(robustness, "_tables", {})
+    monkeypatch.setattr(robustness, "_tables", Cache(16))
     assert robustness.severity_table(largest) == table
     assert made == ["made", "made"]
 

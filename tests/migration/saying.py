@@ -26,7 +26,11 @@ from streamlit.testing.v1 import AppTest
 from core.library import extract_subnet
 from core.library import supernets as library
 from core.library.alone import list_alone
+from core.library.evaluated import EvaluatedRecord
+from core.library.experiments import ExperimentRecord
 from core.library.fronts import front
+from core.library.maps import MapRecord
+from core.library.mixing import MixingRecord
 from core.library.networks import load_model, suggestions
 from core.library.pruned import failures, list_pruned, load_masked, parents
 from core.library.supernets import SupernetEntry
@@ -34,11 +38,6 @@ from core.records import RunState
 from core.settings import settings
 from core.store import RunStore
 from core.views.pruning import pruning_view
-from core.workflows.connect_models import RESULT_FILE as MIXED_FILE
-from core.workflows.evaluate_pruned import read_evaluated
-from core.workflows.map_models import RESULT_FILE as MAP_FILE
-from core.workflows.map_models import read_map
-from core.workflows.prune_experiment import read_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 _IMAGES = 5
@@ -270,9 +269,10 @@ def results(store: RunStore) -> dict[str, Any]:
     for run in store.list_runs(state=RunState.DONE):
         ledger = store.ledger(run.run_id)
         if run.kind == "connect_models":
-            found[run.run_id] = json.loads(ledger.artifact(MIXED_FILE))
+            found[run.run_id] = _mixed(MixingRecord.decode(ledger.artifact(MixingRecord.FILE)))
         elif run.kind == "map_models":
-            distances, points = read_map(ledger.artifact(MAP_FILE))
+            record = MapRecord.decode(ledger.artifact(MapRecord.FILE))
+            distances, points = record.distances, record.placed
             found[run.run_id] = {
                 "models": distances.model_ids,
                 "titles": distances.titles,
@@ -280,11 +280,18 @@ def results(store: RunStore) -> dict[str, Any]:
                 "points_sha256": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
             }
         elif run.kind == "prune_experiment":
-            rows, verdict = read_experiment(ledger)
-            found[run.run_id] = {"rows": [vars(row) for row in rows], "verdict": verdict}
+            experiment = ExperimentRecord.decode(ledger.artifact(ExperimentRecord.FILE))
+            said = {"rows": [vars(row) for row in experiment.rows], "verdict": experiment.verdict}
+            found[run.run_id] = said
         elif run.kind == "evaluate_pruned":
-            found[run.run_id] = read_evaluated(ledger)
+            found[run.run_id] = EvaluatedRecord.decode(ledger.artifact(EvaluatedRecord.FILE)).files
     return plain(found)
+
+
+def _mixed(record: MixingRecord) -> dict[str, Any]:
+    """The fields that the release of the fixture wrote."""
+    said = record.model_dump(exclude={"format"})
+    return said if record.plane else {k: v for k, v in said.items() if k != "plane"}
 
 
 # --- going on -----------------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.objectives.base import OBJECTIVES
-from pages.ui.address import View, format_view, parse
+from pages.ui.address import format_view
+from pages.ui.address import parse as parse_view
+from pages.ui.front.state import View
 from tests.pages.conftest import PAGES, ROOT
 
 Open = Callable[..., AppTest]
@@ -43,8 +45,8 @@ def test_any_address_gives_a_page(open_page: Open) -> None:
 def test_any_address_is_parsed_and_stays_put() -> None:
     rng = random.Random(1)
     for _ in range(20_000):
-        view = parse(hostile_query(rng))
-        assert parse(format_view(view)) == view
+        view = parse_view(View, hostile_query(rng))
+        assert parse_view(View, format_view(view)) == view
 
 
 def test_a_link_restores_the_view(open_page: Open) -> None:
@@ -54,14 +56,17 @@ def test_a_link_restores_the_view(open_page: Open) -> None:
     assert app.selectbox(key="axis-x").value == "params"
     assert app.selectbox(key="axis-y").value == "loss"
     assert app.session_state["sel_id"] == "201020101110"
-    limit = parse(dict(app.query_params.items())).constraints
+    limit = parse_view(View, dict(app.query_params.items())).constraints
     assert [c.objective for c in limit] == ["macs"]
     # A slider has stops; the bound becomes the nearest one.
     assert limit[0].upper == pytest.approx(100_000, rel=0.15)
 
 
 def test_unknown_parts_become_the_defaults() -> None:
-    assert parse({"supernet": "a/b", "x": "nope", "sid": "<b>", "limits": "x>=1", "logx": "yes"}) == View()
+    assert (
+        parse_view(View, {"supernet": "a/b", "x": "nope", "sid": "<b>", "limits": "x>=1", "logx": "yes"})
+        == View()
+    )
 
 
 def test_browsing_loads_neither_torch_nor_umap(tmp_path: object) -> None:

@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.export import EXPORTERS
 from core.library import supernets
-from pages.ui.front.chart import picked_id
 from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.front.table import csv_bytes
+from pages.ui.selection import picked_id
 
 Open = Callable[..., AppTest]
 

@@ -164,15 +164,28 @@ def test_a_bad_file_is_one_plain_sentence_and_changes_nothing(open_page: Open, d
 def test_hostile_names_are_plain_text_on_every_page(open_page: Open) -> None:
     store = resources.store()
     weights = DIGITS.read_bytes()
+    seen: set[str] = set()
     for name in HOSTILE:
         shown = name[:80].replace("\x00", "") or "x"
         run_id = store.create_run(
             "search_front", {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"]}, title=shown
         )
         store.set_state(run_id, RunState.FAILED, name[:500].replace("\x00", ""))
-    store.add_supernet(HOSTILE[0], weights, {"data": {"name": "<img src=x>"}})
-    for page in PAGES:
+    named = store.add_supernet(HOSTILE[0], weights, {"data": {"name": "<img src=x>"}})
+    first, second = f"subnet:{named}:000000000000", f"subnet:{named}:311131113111"
+    chosen = {
+        "similarity": {"models": f"{first},{second}", "a": first, "b": second},
+        "pruning": {"parent": first},
+    }
+    for page in [*PAGES, *chosen]:
         app = open_page(page)
+        if page in chosen and page in seen:
+            for key, value in chosen[page].items():
+                app.query_params[key] = value
+            app.run()
+            assert not app.exception
+            assert named in str([box.value for box in app.selectbox])
+        seen.add(page)
         for element in [*app.markdown, *app.caption]:
             text = element.value
             assert "<script" not in text.replace("\\<", "")

@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.library import model_map, supernets
+from core.library.maps import MapRecord
 from core.library.model_map import MapChoice
 from core.library.networks import MOST_MODELS
 from core.records import RunState
-from core.workflows.map_models import RESULT_FILE
 from pages.ui import resources
 
 A, B = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
@@ -111,7 +111,7 @@ def test_umap_is_a_job_and_found_again() -> None:
     assert spec(app, "model-map")["data"]
     assert not [b for b in app.button if b.key == "map-start"]
     # A file that was damaged since is a warning, not an exception.
-    [artifact] = [f for f in store.ledger(run.run_id).artifacts() if f.name == RESULT_FILE]
+    [artifact] = [f for f in store.ledger(run.run_id).artifacts() if f.name == MapRecord.FILE]
     file = next(p for p in store.home.rglob(artifact.sha256))
     file.chmod(0o644)
     file.write_bytes(b"gone")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.cache import Cache
 from core.similarity.base import MEASURES
 from pages.ui.similarity.panels import _NUMBERS, _PANELS
 
@@ -194,8 +194,8 @@ def test_a_supernet_whose_data_are_missing_says_so(open_page: Open, monkeypatch:
         raise DataUnavailable("Fashion-MNIST is not on this machine, and it could not be fetched.")
 
     monkeypatch.setattr(DATASETS.get("fashion_mnist"), "read", missing)
-    monkeypatch.setattr("core.datasets.loading._loaded", OrderedDict())
-    monkeypatch.setattr("core.library.networks._models", OrderedDict())
+    monkeypatch.setattr("core.datasets.loading._loaded", Cache(6))
+    monkeypatch.setattr("core.library.networks._models", Cache(6))
     app = open_page("similarity")
     app.query_params["models"] = "subnet:fashion-cnn:000000000000,subnet:fashion-cnn:211121112111"
     app.run()

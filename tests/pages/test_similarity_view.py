@@ -10,9 +10,19 @@ from hypothesis import strategies as st
 
 from core.library.activations import ProbeChoice
 from core.library.networks import describe
-from pages.ui.similarity.selection import Asked, Compared, changed_config, format_view, parse
+from pages.ui.address import format_view
+from pages.ui.address import parse as parse_view
+from pages.ui.similarity.selection import Asked, Compared, as_asked, changed_config
 
 LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
+
+
+def parse(params: dict[str, str]) -> Asked:
+    return parse_view(Asked, params)
+
+
+def link(shown: Compared) -> dict[str, str]:
+    return format_view(as_asked(shown))
 
 
 def view(**changes: object) -> Compared:
@@ -22,16 +32,25 @@ def view(**changes: object) -> Compared:
 
 
 def test_a_view_survives_its_link() -> None:
-    asked = parse(format_view(view()))
+    asked = parse(link(view()))
     assert asked == Asked(
-        (LARGEST, SMALLEST), LARGEST, SMALLEST, "cka", "flattened", True, "3", "2.norm1",
-        ProbeChoice(split="test", n=99, seed=7),
-    )  # fmt: skip
+        models=(LARGEST, SMALLEST),
+        a=LARGEST,
+        b=SMALLEST,
+        pooling="flattened",
+        inside=True,
+        layer_a="3",
+        layer_b="2.norm1",
+        split="test",
+        n=99,
+        seed=7,
+    )
+    assert asked.probe == ProbeChoice(split="test", n=99, seed=7)
 
 
 def test_settings_and_tab_survive_the_link() -> None:
     shown = view(measure="mutual_knn", config=(("k", 3),), tab="Shared or alone")
-    asked = parse(format_view(shown))
+    asked = parse(link(shown))
     assert (asked.measure, asked.config, asked.tab) == ("mutual_knn", (("k", 3),), "Shared or alone")
     assert parse({"measure": "mutual_knn", "set": "k:0"}).config == ()
     assert parse({"measure": "mutual_knn", "set": "k:x;q:1"}).config == ()
@@ -39,8 +58,8 @@ def test_settings_and_tab_survive_the_link() -> None:
 
 
 def test_defaults_are_left_out() -> None:
-    link = format_view(view(pooling="pooled", inside=False, probe=ProbeChoice(), layer_a="", layer_b=""))
-    assert set(link) == {"models", "a", "b"}
+    said = link(view(pooling="pooled", inside=False, probe=ProbeChoice(), layer_a="", layer_b=""))
+    assert set(said) == {"models", "a", "b"}
 
 
 @pytest.mark.parametrize(

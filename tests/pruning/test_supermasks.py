@@ -18,8 +18,7 @@ from core.pruning.pruners.base import Pruned, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.pruning.supermasks import Supermask, random_weights, straight_through, top_k
 from core.supernets.families import FAMILIES
-from core.training.loop import make_optimizer
-from core.training.plain_epochs import train_epoch
+from core.training.plain import PlainStep, fit
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 from tests.training.small import digits, settings
@@ -54,8 +53,8 @@ def test_training_changes_scores_only_and_all_of_them(family: str) -> None:
     supermask = drawn(family)
     before, scores = weights_hash(supermask.net), [s.detach().clone() for s in supermask.scores]
     config = settings(epochs=1, learning_rate=1.0)
-    optimizer = make_optimizer(supermask, config)
-    list(train_epoch(supermask, random_dataset(), config, optimizer, epoch=0, order_seed=0))
+    data = random_dataset()
+    list(fit(PlainStep(supermask, data, config), data, config, order_seed=0))
     assert weights_hash(supermask.net) == before
     assert all((new != old).any() for new, old in zip(supermask.scores, scores, strict=True))
     assert all(p.grad is None for p in supermask.net.parameters())

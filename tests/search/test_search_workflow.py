@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput, NotFound
+from core.library.searches import EVALUATIONS_FILE, SearchRecord
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement, Progress
 from core.search import ALGORITHMS, SearchAlgorithm
 from core.spaces import Arch, SearchSpace
 from core.store import MemoryLedger
-from core.workflows.search_front import EVALUATIONS_FILE, SUMMARY_FILE, Request, search
+from core.workflows.search_front import Request, search
 from tests.helpers.planted import COST, QUALITY, Planted, flat_space, large_space, small_space
 
 BOTH = (QUALITY, COST)
@@ -176,7 +177,7 @@ def test_a_small_space_is_finished_before_the_budget_is() -> None:
 def test_the_metrics_of_every_batch_follow_from_the_measurements(name: str) -> None:
     ledger = MemoryLedger()
     list(start(large_space(), ledger, budget=600 if name == "exhaustive" else 30, name=name)[0])
-    summary = json.loads(ledger.artifact(SUMMARY_FILE))
+    summary = json.loads(ledger.artifact(SearchRecord.FILE))
     reference = [summary["reference"]["quality"], summary["reference"]["cost"]]
     assert reference[0] == 0.0
     first = [m.values["cost"] for step, m in ledger.measurements() if step == 0]

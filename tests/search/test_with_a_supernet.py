@@ -17,6 +17,7 @@ from core.errors import InvalidInput, NotFound
 from core.evaluation import evaluator
 from core.library import measuring, supernets
 from core.library.library import Library
+from core.library.searches import SearchRecord
 from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.records import Measurement
 from core.settings import settings
@@ -130,7 +131,7 @@ def test_the_reference_is_no_accuracy_and_beyond_the_largest_cost(entry: Superne
         supernet="tiny", objectives=[*OBJECTIVES, "loss"], budget=16, config=CONFIG, reference={"loss": 9.0}
     )
     list(search_front.run(request, ledger, Library()))
-    summary = json.loads(ledger.artifact(search_front.SUMMARY_FILE))
+    summary = json.loads(ledger.artifact(SearchRecord.FILE))
     largest = supernets.costs(entry).macs(np.array([entry.space.largest], np.uint8))[0]
     assert summary["reference"] == {"accuracy": 0.0, "macs": pytest.approx(1.1 * largest), "loss": 9.0}
     bad = request.model_copy(update={"reference": {"params": 1.0}})

@@ -31,6 +31,7 @@ def _watch(event: str, args: tuple) -> None:
         and isinstance(args[2], int)
         and args[2] & _WRITING
         and "__pycache__" not in str(args[0])
+        and not str(args[0]).startswith("/proc/self/")
     ):
         _seen.append(f"open for writing {args[0]!r}")
 

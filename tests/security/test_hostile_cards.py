@@ -21,6 +21,7 @@ from core.library.adding import add_supernet
 from core.library.supernets import SupernetEntry
 from core.library.trainings import training_of
 from core.store import RunStore
+from core.supernets.cards import shown_card
 from core.supernets.files import build, dump_supernet
 from tests.security.hostile_files import npz, plain_sentence
 
@@ -110,7 +111,7 @@ def test_no_answer_tells_whether_a_file_exists(
 
 
 def test_what_was_uploaded_here_may_be_named_by_its_content(small: Callable[[Any], bytes]) -> None:
-    upload_id = keep_upload(npz())
+    upload_id = keep_upload(npz()).upload_id
     uploaded = entry(small(with_data("images", upload=upload_id, size=8)))
     assert (
         supernets.dataset(uploaded).fingerprint
@@ -179,7 +180,7 @@ def views(found: SupernetEntry, store: RunStore) -> Iterator[Callable[[], object
     arch_id = found.space.arch_id(found.space.largest)
     yield lambda: supernets.dataset(found)
     yield lambda: data_name(found)
-    yield lambda: json.dumps(found.shown_card).encode()
+    yield lambda: json.dumps(shown_card(found.header["card"])).encode()
     yield lambda: found.card.note.encode()
     yield lambda: networks.describe(store, networks.subnet_id(found, arch_id)).title.encode()
     yield lambda: networks.load_model(store, networks.subnet_id(found, arch_id))

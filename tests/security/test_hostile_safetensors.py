@@ -129,6 +129,29 @@ def test_refusing_costs_little_memory(case):
     assert peak < 32 * 2**20
 
 
+def test_a_file_has_a_limit_to_the_last_byte(tmp_path, monkeypatch):
+    file = safetensors({"a": entry()}, EIGHT)
+    monkeypatch.setattr(safe_files, "MAX_FILE_BYTES", len(file))
+    assert load_tensors(file)
+    monkeypatch.setattr(safe_files, "MAX_FILE_BYTES", len(file) - 1)
+    with pytest.raises(InvalidInput, match="are accepted"):
+        read_header(file)
+
+
+def test_a_file_beyond_two_gigabytes_is_not_read(tmp_path):
+    path = tmp_path / "large.safetensors"
+    size = safe_files.MAX_FILE_BYTES + 1
+    shape = [size - 8 - 100]
+    head = safetensors({"a": entry(shape=shape, dtype="U8", offsets=[0, shape[0]])})
+    path.write_bytes(head.replace(b"{", b"{" + b" " * (108 - len(head)), 1))
+    with path.open("r+b") as file:
+        file.write((100).to_bytes(8, "little"))
+        file.truncate(size)  # sparse: takes no room
+    assert path.stat().st_size == 2 * 2**30 + 1
+    with pytest.raises(InvalidInput, match="at most 2,147,483,648"):
+        read_header(path)
+
+
 def test_more_tensors_than_accepted_are_counted_while_parsing(monkeypatch):
     monkeypatch.setattr(safe_files, "MAX_TENSORS", 3)
     honest = {f"t{n}": entry(offsets=[8 * n, 8 * n + 8]) for n in range(3)}

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.supernets.cards import read_card
+from core.supernets.cards import read_card, shown_card
 
 SOUND = {
     "title": "Small",
@@ -93,3 +93,10 @@ def test_any_card_has_fields_of_their_types(raw: dict[str, Any]) -> None:
         if raw.get(name) is not None and name not in card.unreadable:
             assert repr(getattr(card, name)) == repr(raw[name])
     assert len(card.note) < 300
+
+
+def test_a_very_long_card_is_shown_by_its_known_fields() -> None:
+    assert shown_card(SOUND) == SOUND
+    shown = shown_card({**SOUND, "notes": "x" * 30_000})
+    assert shown["title"] == "Small"
+    assert "notes" not in shown

@@ -1,80 +1,62 @@
-"""Supernet files of earlier releases, whose choices said less, and files that say what is not so."""
+"""A supernet file may not ask for more than it carries: limits on the network, judged before it is built."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load, save
 
 from core.errors import InvalidInput
-from core.library.supernets import from_bytes
-from core.supernets import FAMILIES
-from core.supernets.files import dump_supernet, load_supernet
-from core.supernets.headers import KEY, described_space, peek_supernet
+from core.supernets import files
+from core.supernets.files import build, dump_supernet, load_supernet
+from core.supernets.headers import KEY
+from tests.helpers.memory import growth
 
-MEANING = ("kind", "unit", "ends")
-
-
-def written(family: str, change: Callable[[list[dict[str, Any]]], None] = lambda space: None) -> bytes:
-    """A file of a small supernet whose description of the space was changed."""
-    torch.manual_seed(0)
-    cls = FAMILIES.get(family)
-    data = dump_supernet(cls(cls.example((1, 8, 8))), {"title": "small"})
-    header = peek_supernet(data)
-    change(header["space"])
-    return save(load(data), metadata={KEY: json.dumps(header)})
+SMALL = {"groups": [{"widths": [2, 4], "depths": [1], "kernels": [3]}]}
+WIDE = {"groups": [{"widths": [1024], "depths": [1], "kernels": [11]}]}
+HUGE = {"groups": [{"widths": [1024], "depths": [16], "kernels": [11]}]}
 
 
-def as_before(space: list[dict[str, Any]]) -> None:
-    for choice in space:
-        for field in MEANING:
-            choice.pop(field, None)
+def with_config(config: dict[str, Any]) -> bytes:
+    """The file of a small supernet that claims to be another."""
+    from safetensors.torch import load, save
+
+    plain = dump_supernet(build("elastic_cnn", SMALL), {})
+    length = int.from_bytes(plain[:8], "little")
+    header = json.loads(json.loads(plain[8 : 8 + length])["__metadata__"][KEY])
+    outline = files._outline("elastic_cnn", config)
+    header |= {"config": outline.config.model_dump(mode="json"), "space": outline.space.to_json()}
+    return save(load(plain), metadata={KEY: json.dumps(header)})
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
-def test_files_from_before_choices_had_a_kind_are_read(family: str) -> None:
-    net, _ = load_supernet(written(family, as_before))
-    old, new = from_bytes(written(family, as_before), title="old"), from_bytes(written(family), title="new")
-    assert old.space == new.space == net.space
-    assert old.space.fingerprint == new.space.fingerprint
-    assert old.space.ends == new.space.ends == net.space.ends
-    assert old.reference == net.largest
-    assert all(choice.kind for choice in net.space.choices)
-    assert [c.kind for c in new.space.choices] == [c.kind for c in net.space.choices]
+def test_the_number_of_parameters_has_a_limit_to_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = sum(p.numel() for p in build("elastic_cnn", SMALL).parameters())
+    monkeypatch.setattr(files, "_MOST_PARAMETERS", size)
+    build("elastic_cnn", SMALL)
+    monkeypatch.setattr(files, "_MOST_PARAMETERS", size - 1)
+    with pytest.raises(InvalidInput, match=f"{size:,} parameters"):
+        build("elastic_cnn", SMALL)
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [("kind", "bits"), ("unit", "bananas"), ("ordinal", 3), ("options", [5, 6]), ("more", 1)],
-)
-def test_a_file_that_says_something_else_of_a_choice_is_refused(family: str, field: str, value: Any) -> None:
-    def lie(space: list[dict[str, Any]]) -> None:
-        space[1][field] = value
-
-    with pytest.raises(InvalidInput, match="not the one its configuration builds"):
-        load_supernet(written(family, lie))
+def test_two_hundred_million_are_too_many_and_cost_no_memory() -> None:
+    with growth() as grown, pytest.raises(InvalidInput, match="at most 200,000,000"):
+        build("elastic_cnn", HUGE)
+    assert grown() < 100 * 2**20
 
 
-def test_a_file_that_leaves_a_condition_out_is_refused() -> None:
-    def forget(space: list[dict[str, Any]]) -> None:
-        del next(c for c in space if "requires" in c)["requires"]
+def test_a_small_file_cannot_ask_for_a_large_network() -> None:
+    data = with_config(WIDE)
+    assert len(data) < 20_000
+    with growth() as grown, pytest.raises(InvalidInput, match="do not fit"):
+        load_supernet(data)
+    assert grown() < 50 * 2**20
 
-    with pytest.raises(InvalidInput, match="not the one its configuration builds"):
-        load_supernet(written("elastic_cnn", forget))
 
-
-@pytest.mark.parametrize("space", [[], [1, 2], [None] * 6, [{}] * 6])
-def test_a_file_that_describes_no_space_is_refused(space: list[Any]) -> None:
-    def replace(said: list[Any]) -> None:
-        said[:] = space
-
-    with pytest.raises(InvalidInput):
-        load_supernet(written("nas_bench_201", replace))
-    if space:
-        with pytest.raises(InvalidInput):
-            described_space(peek_supernet(written("nas_bench_201", replace)))
+def test_a_file_reads_back_as_it_was() -> None:
+    supernet = build("elastic_cnn", SMALL)
+    again, card = load_supernet(dump_supernet(supernet, {"title": "Small"}))
+    assert card == {"title": "Small"}
+    assert again.config == supernet.config
+    state = again.state_dict()
+    assert all(bool((state[name] == tensor).all()) for name, tensor in supernet.state_dict().items())

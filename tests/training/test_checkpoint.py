@@ -12,7 +12,9 @@ from torch import Tensor
 
 from core.errors import DamagedArtifact
 from core.training import checkpoint
-from core.training.loop import make_optimizer, train
+from core.training.loop import train
+from core.training.optimizing import make_optimizer
+from core.training.session import WEIGHTS
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings
 
 Tensors = dict[str, Tensor]
@@ -74,7 +76,7 @@ def test_buffers_that_do_not_fit_are_refused_before_anything_is_changed(optimize
     net = fresh_net(seed=8)
     before, target = digest(net), make_optimizer(net, settings(optimizer=optimizer))
     with pytest.raises(DamagedArtifact, match="start the run anew"):
-        checkpoint.restore(data, net, target)
+        checkpoint.restore(data, net, {WEIGHTS: target})
     assert digest(net) == before
     assert not target.state_dict()["state"]
 
@@ -83,7 +85,9 @@ def test_buffers_that_do_not_fit_are_refused_before_anything_is_changed(optimize
 def test_buffers_of_another_optimizer_are_refused(one: str, other: str) -> None:
     net = fresh_net()
     with pytest.raises(DamagedArtifact):
-        checkpoint.restore(kept(optimizer=one), net, make_optimizer(net, settings(optimizer=other)))
+        checkpoint.restore(
+            kept(optimizer=one), net, {WEIGHTS: make_optimizer(net, settings(optimizer=other))}
+        )
 
 
 @pytest.mark.parametrize("changes", [{}, {"momentum": 0.0}, {"optimizer": "adamw"}], ids=str)
@@ -91,10 +95,10 @@ def test_what_was_kept_comes_back(changes: dict[str, object]) -> None:
     """Also without momentum, where there are no buffers, and with only a part of the parameters stepped."""
     data, net = kept(**changes), fresh_net(seed=8)
     optimizer = make_optimizer(net, settings(**changes))
-    checkpoint.restore(data, net, optimizer)
-    assert checkpoint.dump(net, optimizer, None, checkpoint.about(data)) == data
+    checkpoint.restore(data, net, {WEIGHTS: optimizer})
+    assert checkpoint.dump(net, {WEIGHTS: optimizer}, checkpoint.about(data)) == data
     part = rewritten(data, lambda t: [t.pop(n) for n in list(t) if n.startswith("optimizer.0.")])
-    checkpoint.restore(part, net, make_optimizer(net, settings(**changes)))
+    checkpoint.restore(part, net, {WEIGHTS: make_optimizer(net, settings(**changes))})
 
 
 @pytest.mark.parametrize("what", ["missing", "another shape"])
@@ -105,6 +109,6 @@ def test_a_teacher_that_is_another_network_is_refused(what: str) -> None:
         data, lambda t: t.pop(name) if what == "missing" else t.update({name: t[name][:1].clone()})
     )
     net = fresh_net()
-    checkpoint.restore(data, net, make_optimizer(net, settings()))
+    checkpoint.restore(data, net, {WEIGHTS: make_optimizer(net, settings())})
     with pytest.raises(DamagedArtifact):
-        checkpoint.restore(broken, net, make_optimizer(net, settings()))
+        checkpoint.restore(broken, net, {WEIGHTS: make_optimizer(net, settings())})

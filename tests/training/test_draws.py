@@ -8,7 +8,7 @@ from scipy.stats import chisquare
 
 from core.errors import InvalidInput
 from core.spaces import Choice, SearchSpace
-from core.training.strategies import STRATEGIES, Phase, Target
+from core.training.strategies import LABELS, STRATEGIES, Phase, Term
 from core.training.strategies.base import epochs_of
 from tests.helpers.nets import small_cnn
 
@@ -45,7 +45,7 @@ def test_sandwich_draws_the_largest_the_smallest_and_as_many_others_as_asked() -
         draws = strategy.draws(SPACE, Phase("all"), np.random.default_rng(0))
         assert [d.arch for d in draws[:2]] == [SPACE.largest, SPACE.smallest]
         assert len(draws) == n + 2
-        assert [d.target for d in draws] == [Target.LABELS] + [Target.LARGEST] * (n + 1)
+        assert [d.losses for d in draws] == [LABELS] + [(Term("distill_largest"),)] * (n + 1)
 
 
 def test_sorted_net_draws_every_nested_subnet_equally_often() -> None:
@@ -76,14 +76,14 @@ def test_progressive_shrinking_unlocks_kernels_then_depths_then_widths() -> None
         ((0, 1, 2), (0, 1), (1, 2)),
         ((0, 1, 2), (0, 1), (0, 1, 2)),
     ]
-    assert [p.freeze_teacher for p in phases] == [False, True, False, False, False, False]
-    # Once, before the first width: later the prefixes that are already trained must stay where they are.
-    assert [p.sort_channels for p in phases] == [False, False, False, False, True, False]
+    # Channels once, before the first width: later the prefixes that are already trained must stay where they are.
+    assert [p.actions for p in phases] == [(), ("freeze_teacher",), (), (), ("sort_channels",), ()]
     assert [p.draws for p in phases] == [1, 1, 1, 2, 4, 4]
     rng = np.random.default_rng(0)
     assert {d.arch for d in strategy.draws(space, phases[0], rng)} == {space.largest}
-    assert {d.target for d in strategy.draws(space, phases[0], rng)} == {Target.LABELS}
-    assert {d.target for d in strategy.draws(space, phases[4], rng)} == {Target.TEACHER}
+    assert all(d.losses == LABELS for d in strategy.draws(space, phases[0], rng))
+    taught = (Term("labels"), Term("distill_teacher"))
+    assert all(d.losses == taught for d in strategy.draws(space, phases[4], rng))
 
 
 def test_fewer_epochs_than_phases_are_refused_in_one_sentence() -> None:

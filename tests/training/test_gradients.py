@@ -18,9 +18,9 @@ from core.evaluation.costs import CostTable
 from core.seeding import stream
 from core.supernets.base import Supernet
 from core.supernets.elastic_cnn import BlockStage
-from core.training import losses
-from core.training.losses import draw_loss
-from core.training.strategies import STRATEGIES, Draw, Target
+from core.training.losses import distill_largest, distill_teacher
+from core.training.losses.distilling import soft_cross_entropy
+from core.training.strategies import STRATEGIES, Draw, Term
 from tests.helpers.nets import disturb, random_dataset, small_cnn
 from tests.training.small import fresh_net, one_step, weights
 
@@ -64,7 +64,7 @@ def draws_of(name: str, net: Supernet, config: dict[str, object] | None = None, 
 def test_sandwich_step_is_the_gradient_of_labels_for_the_largest_plus_imitation_for_the_others() -> None:
     net = small_cnn(kernel_transform=True)
     draws = draws_of("sandwich", net)
-    assert [d.target for d in draws] == [Target.LABELS, *[Target.LARGEST] * 3]
+    assert [d.losses for d in draws] == [(Term("labels"),), *[(Term("distill_largest"),)] * 3]
     assert [d.arch for d in draws][:2] == [net.largest, net.smallest]
 
     def loss(net: Supernet, *, detached: bool) -> Tensor:
@@ -81,20 +81,21 @@ def test_the_check_notices_a_teacher_that_is_not_detached(monkeypatch: pytest.Mo
     """Without this the test above might pass for a loop that never distills."""
     net = small_cnn()
     honest = step_of(net, strategy="sandwich")
-    monkeypatch.setattr(losses, "soft_cross_entropy", lambda logits, teacher: 0 * logits.sum())
+    monkeypatch.setattr(distill_largest, "soft_cross_entropy", lambda logits, *rest: 0 * logits.sum())
     assert distance(honest, step_of(net, strategy="sandwich")) > 1e-2
 
 
 def test_no_gradient_reaches_a_teacher_on_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, teacher = torch.randn(4, 3, requires_grad=True), torch.randn(4, 3, requires_grad=True)
-    losses.soft_cross_entropy(logits, teacher).backward()
+    soft_cross_entropy(logits, teacher).backward()
     assert logits.grad is not None
     assert teacher.grad is None
     given: list[Tensor] = []
     for strategy, epochs in (("sandwich", 1), ("progressive_shrinking", 4)):
-        monkeypatch.setattr(
-            losses, "soft_cross_entropy", lambda y, teacher: given.append(teacher) or y.sum() * 0
-        )
+        for module in (distill_largest, distill_teacher):
+            monkeypatch.setattr(
+                module, "soft_cross_entropy", lambda y, teacher, *rest: given.append(teacher) or y.sum() * 0
+            )
         one_step(small_cnn(), DATA, strategy=strategy, epochs=epochs)
     # Three children of one sandwich; then 1, 2 and 4 draws in the phases with a frozen teacher.
     assert [t.requires_grad for t in given] == [False] * (3 + 1 + 2 + 4)
@@ -120,32 +121,22 @@ def test_uniform_and_sorted_net_steps_are_sums_over_their_draws() -> None:
         )
 
 
-def test_only_draws_taught_by_labels_depend_on_them() -> None:
-    rng = torch.Generator().manual_seed(0)
-    logits, other = torch.randn(8, 5, generator=rng), torch.randn(8, 5, generator=rng)
-    labels = torch.arange(8) % 5
-    changed = labels.roll(1)
+def test_a_step_may_combine_losses_by_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the labels and twice the divergence from the draw before, written out."""
+    net = small_cnn()
+    archs = [net.largest, net.smallest]
+    mixed = (Term("labels", 0.5), Term("kl", 2.0, {"teacher": "previous", "temperature": 3.0}))
+    drawn = [Draw(archs[0]), Draw(archs[1], mixed)]
+    monkeypatch.setattr(type(STRATEGIES.create("uniform")), "draws", lambda *given: drawn)
+    step = step_of(net, strategy="uniform")
 
-    def moves(target: Target) -> bool:
-        values = [float(draw_loss(logits, y, target, 0.1, other, other)) for y in (labels, changed)]
-        return abs(values[0] - values[1]) > 1e-4
+    def loss(net: Supernet) -> Tensor:
+        before, outputs = net(IMAGES, archs[0]), net(IMAGES, archs[1])
+        wanted, given = (before.detach() / 3).softmax(1), (outputs / 3).log_softmax(1)
+        divergence = 9 * (wanted * (wanted.log() - given)).sum(1).mean()
+        return hard(before) + 0.5 * hard(outputs) + 2 * divergence
 
-    assert moves(Target.LABELS)
-    assert moves(Target.TEACHER)
-    assert not moves(Target.LARGEST)
-
-
-def test_label_smoothing_and_soft_targets_follow_their_definitions() -> None:
-    rng = torch.Generator().manual_seed(1)
-    logits, teacher = torch.randn(6, 4, generator=rng), torch.randn(6, 4, generator=rng)
-    labels = torch.tensor([0, 1, 2, 3, 0, 1])
-    target = torch.full((6, 4), 0.1 / 4)
-    target[torch.arange(6), labels] += 0.9
-    smoothed = -(target * logits.log_softmax(1)).sum(1).mean()
-    found = draw_loss(logits, labels, Target.LABELS, 0.1, None, None)
-    torch.testing.assert_close(found, smoothed)
-    both = draw_loss(logits, labels, Target.TEACHER, 0.1, None, teacher)
-    torch.testing.assert_close(both, smoothed + soft(logits, teacher))
+    assert distance(step, gradient(net, loss)) < 1e-5
 
 
 def test_a_fresh_network_is_the_same_function_at_every_depth() -> None:

@@ -17,10 +17,13 @@ from core.evaluation.evaluator import evaluate_table
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
 from core.tasks.base import evaluation_data
-from core.training import checkpoint, loop
+from core.training import checkpoint
+from core.training.actions import ACTIONS
 from core.training.config import TrainingConfig
-from core.training.loop import learning_rate, make_optimizer, train
-from core.training.strategies import STRATEGIES, Phase
+from core.training.loop import train
+from core.training.optimizing import learning_rate, make_optimizer
+from core.training.session import WEIGHTS, Session
+from core.training.strategies import STRATEGIES
 from tests.helpers.nets import random_dataset
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings, weights, with_labels
 
@@ -29,7 +32,7 @@ from tests.training.small import RecordingLedger, digest, digits, fresh_net, set
 
 def test_the_rate_warms_up_then_falls_as_a_cosine_in_every_phase() -> None:
     config = settings(learning_rate=0.2, warmup_epochs=2)
-    rates = [learning_rate(config, Phase("a", learning_rate=0.5), s, 100, 10) for s in range(100)]
+    rates = [learning_rate(config, s, 100, 10, factor=0.5) for s in range(100)]
     assert np.all(np.diff(rates[:21]) > 0)
     assert np.all(np.diff(rates[20:]) < 0)
     assert rates[20] == pytest.approx(0.1)
@@ -40,13 +43,13 @@ def test_the_rate_warms_up_then_falls_as_a_cosine_in_every_phase() -> None:
 
 def test_the_rate_may_end_constant() -> None:
     config = settings(learning_rate=0.2, warmup_epochs=0, final_share=0.05)
-    rates = [learning_rate(config, Phase("a"), s, 100, 10) for s in range(100)]
+    rates = [learning_rate(config, s, 100, 10) for s in range(100)]
     assert rates[0] == pytest.approx(0.2)
     assert min(rates) == rates[-1] == rates[-5] == pytest.approx(0.01)
 
 
 def test_warm_up_never_takes_more_than_half_of_a_phase() -> None:
-    rates = [learning_rate(settings(warmup_epochs=50), Phase("a"), s, 10, 10) for s in range(10)]
+    rates = [learning_rate(settings(warmup_epochs=50), s, 10, 10) for s in range(10)]
     assert int(np.argmax(rates)) == 5
 
 
@@ -64,19 +67,15 @@ def test_norms_and_biases_and_kernel_matrices_do_not_decay(family: str, optimize
             assert decay[id(parameter)] == (0.0 if free else 0.03), name
 
 
-def test_weights_without_gradient_shrink_by_exactly_the_decay() -> None:
+def test_weights_without_gradient_shrink_by_exactly_the_decay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels cannot move a network whose loss is constant: what remains is the decay."""
     net, data = fresh_net(), random_dataset(8)
     before = weights(net)
-    original = loop.draw_loss
-    try:
-        loop.draw_loss = lambda logits, *rest: 0 * logits.sum()
-        config = settings(
-            epochs=1, batch_size=8, learning_rate=0.5, weight_decay=0.1, warmup_epochs=0, momentum=0
-        )
-        list(train(net, data, config, MemoryLedger()))
-    finally:
-        loop.draw_loss = original
+    monkeypatch.setattr(Session, "loss", lambda session, terms, outputs, *rest: 0 * outputs.sum())
+    config = settings(
+        epochs=1, batch_size=8, learning_rate=0.5, weight_decay=0.1, warmup_epochs=0, momentum=0
+    )
+    list(train(net, data, config, MemoryLedger()))
     after = weights(net)
     for name in before:
         factor = 0.95 if before[name].ndim > 1 and "transforms" not in name else 1.0
@@ -204,15 +203,15 @@ def test_channels_are_sorted_once_before_the_first_width_and_lose_their_momentum
 ) -> None:
     """Momentum gathered for one channel would push another."""
     sorted_at: list[tuple[int, int]] = []
-    honest = loop._Run._enter
+    honest = ACTIONS["sort_channels"]
 
-    def spied(run: loop._Run, phase: Phase) -> None:
-        before = weights(run.net)
-        honest(run, phase)
-        if any((before[n] != after).any() for n, after in weights(run.net).items()):
-            sorted_at.append((run.epoch, len(run.optimizer.state)))
+    def spied(session: Session) -> None:
+        before = weights(session.net)
+        honest(session)
+        if any((before[n] != after).any() for n, after in weights(session.net).items()):
+            sorted_at.append((session.epoch, len(session.optimizers[WEIGHTS].state)))
 
-    monkeypatch.setattr(loop._Run, "_enter", spied)
+    monkeypatch.setitem(ACTIONS, "sort_channels", spied)
     ledger = MemoryLedger()
     list(train(fresh_net(), digits(), settings(strategy="progressive_shrinking", epochs=8), ledger))
     first_width = [m["phase"].startswith("width") for m in ledger.metrics()].index(True)
@@ -270,13 +269,13 @@ def test_a_loss_that_breaks_in_the_last_draw_of_an_epoch_is_not_saved(
     strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three steps per epoch: the very last loss of the second epoch is infinite."""
-    draws, calls, honest = {"sandwich": 4, "sorted_net": 2}[strategy], [0], loop.draw_loss
+    draws, calls, honest = {"sandwich": 4, "sorted_net": 2}[strategy], [0], Session.loss
 
-    def broken(logits: Tensor, *rest: object) -> Tensor:
+    def broken(session: Session, *given: object) -> Tensor:
         calls[0] += 1
-        return honest(logits, *rest) * (math.inf if calls[0] == 2 * 3 * draws else 1)
+        return honest(session, *given) * (math.inf if calls[0] == 2 * 3 * draws else 1)
 
-    monkeypatch.setattr(loop, "draw_loss", broken)
+    monkeypatch.setattr(Session, "loss", broken)
     ledger = RecordingLedger()
     with pytest.raises(CoreError, match=r"epoch 2: the loss .* The checkpoint of epoch 1 is kept"):
         list(train(fresh_net(), digits(), settings(strategy=strategy), ledger))
@@ -288,16 +287,16 @@ def test_what_divergence_left_can_be_resumed(monkeypatch: pytest.MonkeyPatch) ->
     """After a fault of one moment, the kept checkpoint leads to the weights of a run without it."""
     whole, net, ledger = fresh_net(), fresh_net(), MemoryLedger()
     list(train(whole, digits(), settings(), MemoryLedger()))
-    honest, calls = loop.draw_loss, [0]
+    honest, calls = Session.loss, [0]
 
-    def broken(logits: Tensor, *rest: object) -> Tensor:
+    def broken(session: Session, *given: object) -> Tensor:
         calls[0] += 1
-        return honest(logits, *rest) * (math.nan if calls[0] == 30 else 1)
+        return honest(session, *given) * (math.nan if calls[0] == 30 else 1)
 
-    monkeypatch.setattr(loop, "draw_loss", broken)
+    monkeypatch.setattr(Session, "loss", broken)
     with pytest.raises(CoreError, match="diverged in epoch 3"):
         list(train(net, digits(), settings(), ledger))
-    monkeypatch.setattr(loop, "draw_loss", honest)
+    monkeypatch.setattr(Session, "loss", honest)
     assert digest(net) != digest(whole)
     list(train(net, digits(), settings(), ledger))
     assert digest(net) == digest(whole)
@@ -307,14 +306,14 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_saved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A finite loss can have a gradient that is not."""
-    honest, calls = loop.draw_loss, [0]
+    honest, calls = Session.loss, [0]
 
-    def steep(logits: Tensor, *rest: object) -> Tensor:
+    def steep(session: Session, terms: object, outputs: Tensor, *rest: object) -> Tensor:
         calls[0] += 1
-        loss = honest(logits, *rest)
-        return loss + 0 * (logits.sum() * 0).sqrt() if calls[0] == 2 * 3 else loss
+        loss = honest(session, terms, outputs, *rest)
+        return loss + 0 * (outputs.sum() * 0).sqrt() if calls[0] == 2 * 3 else loss
 
-    monkeypatch.setattr(loop, "draw_loss", steep)
+    monkeypatch.setattr(Session, "loss", steep)
     ledger = RecordingLedger()
     with pytest.raises(CoreError, match=r"epoch 2: a weight .* The checkpoint of epoch 1 is kept"):
         list(train(fresh_net(), digits(), settings(strategy="uniform"), ledger))
@@ -355,7 +354,7 @@ def test_a_damaged_checkpoint_says_so(spoil) -> None:
     list(train(fresh_net(), digits(), settings(epochs=1), recorded))
     net = fresh_net()
     with pytest.raises(DamagedArtifact, match="start the run anew"):
-        checkpoint.restore(spoil(recorded.checkpoints[0]), net, make_optimizer(net, settings()))
+        checkpoint.restore(spoil(recorded.checkpoints[0]), net, {WEIGHTS: make_optimizer(net, settings())})
 
 
 def test_a_checkpoint_of_another_network_says_so() -> None:
@@ -363,4 +362,4 @@ def test_a_checkpoint_of_another_network_says_so() -> None:
     list(train(fresh_net(kernel_transform=False), digits(), settings(epochs=1), recorded))
     net = fresh_net()
     with pytest.raises(DamagedArtifact):
-        checkpoint.restore(recorded.checkpoints[0], net, make_optimizer(net, settings()))
+        checkpoint.restore(recorded.checkpoints[0], net, {WEIGHTS: make_optimizer(net, settings())})

@@ -21,6 +21,7 @@ from core.library.benchmarks import (
     benchmark_label,
     margins_of,
 )
+from core.library.evaluated import KIND, EvaluatedRecord
 from core.library.library import Library
 from core.library.networks import load_model
 from core.library.pruned import margins_file
@@ -216,14 +217,14 @@ def test_other_severities_are_measured_later(store: RunStore, view: PruningView)
     left = missing(view, view.models, 5, ["fgsm"])
     assert left == [m.model_id for m in view.models]
     request = evaluate_pruned.Request(parent=SMALLEST, models=left, benchmarks=Benchmarks(severities=(1, 5)))
-    run_id = store.create_run(
-        evaluate_pruned.KIND, request.model_dump(mode="json"), title="more", state=RunState.RUNNING
-    )
+    run_id = store.create_run(KIND, request.model_dump(mode="json"), title="more", state=RunState.RUNNING)
     steps = evaluate_pruned.run(request, store.ledger(run_id), Library(store))
     for step in steps:
         if step.fraction > 0.5:
             break
-    half = evaluate_pruned.read_evaluated(store.ledger(run_id))
+    so_far = EvaluatedRecord.so_far(store.ledger(run_id))
+    assert so_far is not None
+    half = so_far.files
     assert 0 < len(half) < len(left)
     fractions = [step.fraction for step in evaluate_pruned.run(request, store.ledger(run_id), Library(store))]
     assert fractions[-1] == 1.0
@@ -246,7 +247,7 @@ def test_a_damaged_file_costs_one_row(store: RunStore, home: Path) -> None:
     path.write_bytes(b"damaged" + path.read_bytes()[7:])
     from core.views import pruning as module
 
-    module._read.cache_clear()
+    module._margins.clear()
     found = pruning_view(store, SMALLEST)
     assert found is not None
     assert len(found.models) == len(whole.models) - 1
@@ -334,17 +335,13 @@ def test_labels_and_groups() -> None:
 
 
 def test_a_damaged_list_of_later_evaluations_is_measured_again(store: RunStore, home: Path) -> None:
-    run_id = store.create_run(
-        evaluate_pruned.KIND, {"parent": SMALLEST}, title="more", state=RunState.RUNNING
-    )
+    run_id = store.create_run(KIND, {"parent": SMALLEST}, title="more", state=RunState.RUNNING)
     ledger = store.ledger(run_id)
-    sha256 = ledger.save_artifact(
-        evaluate_pruned.SUMMARY_FILE, b'{"a": "margins-0.safetensors"}', "application/json"
-    )
+    sha256 = ledger.save_artifact(EvaluatedRecord.FILE, b'{"a": "margins-0.safetensors"}', "application/json")
     [path] = [p for p in home.rglob("*") if p.is_file() and p.name.startswith(sha256)]
     path.chmod(0o600)
     path.write_bytes(b"damaged")
-    assert evaluate_pruned.read_evaluated(ledger) == {}
+    assert evaluate_pruned._so_far(ledger) == {}
     assert pruning_view(store, SMALLEST) is not None
     store.set_state(run_id, RunState.CANCELLED)
     store.delete_run(run_id)

@@ -123,11 +123,11 @@ def test_a_copy_of_the_subnet_as_every_seed_is_as_alike(store: RunStore, nets: l
     asked = {"supernet": "digits-cnn", "arch": ARCH}
     run_id = store.create_run(KIND, asked, title="copies", state=RunState.RUNNING)
     ledger = store.ledger(run_id)
-    kept = store.ledger(nets[0].run_id).artifact(alone.SUMMARY_FILE)
+    kept = store.ledger(nets[0].run_id).artifact(alone.AloneRecord.FILE)
     for index in range(3):
         data = dump_net(subnet, (1, 8, 8), {"seed": index})
         ledger.save_artifact(alone.net_file(index), data, "application/octet-stream")
-    ledger.save_artifact(alone.SUMMARY_FILE, kept, "application/json")
+    ledger.save_artifact(alone.AloneRecord.FILE, kept, "application/json")
     store.set_state(run_id, RunState.DONE)
     copies = [net for net in list_alone(store, "digits-cnn", ARCH) if net.run_id == run_id]
     answer = shared_or_alone(store, copies, choice=CHOICE)

@@ -12,6 +12,7 @@ from core.errors import InvalidInput
 from core.library import model_map, supernets
 from core.library.activations import ProbeChoice, activations, layers, logits, probe_of
 from core.library.library import Library
+from core.library.maps import MapRecord
 from core.library.model_map import MapChoice
 from core.library.networks import Model, load_model
 from core.similarity.base import MEASURES, Undefined
@@ -265,7 +266,8 @@ def test_the_umap_job_is_kept_resumed_and_repeats(monkeypatch: pytest.MonkeyPatc
             break
     assert cut.latest_checkpoint() is not None
     list(map_models.run(request, cut, Library()))
-    assert whole.artifact(map_models.RESULT_FILE) == cut.artifact(map_models.RESULT_FILE)
-    found, points = map_models.read_map(whole.artifact(map_models.RESULT_FILE))
+    assert whole.artifact(MapRecord.FILE) == cut.artifact(MapRecord.FILE)
+    record = MapRecord.decode(whole.artifact(MapRecord.FILE))
+    found, points = record.distances, record.placed
     assert points.shape == (len(found.model_ids), 2)
-    assert json.loads(whole.artifact(map_models.RESULT_FILE))["model_ids"] == list(found.model_ids)
+    assert json.loads(whole.artifact(MapRecord.FILE))["model_ids"] == list(found.model_ids)

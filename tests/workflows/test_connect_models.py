@@ -9,10 +9,11 @@ import pytest
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice
 from core.library.library import Library
+from core.library.mixing import MixingRecord
 from core.library.networks import describe, load_model
 from core.store import MemoryLedger
 from core.views import mixing as mixing_view
-from core.workflows.connect_models import RESULT_FILE, Request, run
+from core.workflows.connect_models import Request, run
 
 A, B = "subnet:digits-cnn:111011100110", "subnet:digits-cnn:311131113111"
 
@@ -32,11 +33,13 @@ def test_every_part_is_measured_and_stored() -> None:
     fractions = [p.fraction for p in run(request(), ledger, Library())]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    found = json.loads(ledger.artifact(RESULT_FILE))
+    found = json.loads(ledger.artifact(MixingRecord.FILE))
     assert set(found["curves"]) == set(found["stages"]) == {"none", "weights"}
     assert len(found["curves"]["none"]["t"]) == 5
     assert len(found["stages"]["none"]) == len(found["labels"]) == len(load_model(None, A).net)
-    assert mixing_view.barrier(found["curves"]["none"]) == pytest.approx(0, abs=1e-6)
+    assert MixingRecord.decode(ledger.artifact(MixingRecord.FILE)).curves["none"].barrier == pytest.approx(
+        0, abs=1e-6
+    )
     assert found["n"] == 40
 
 
@@ -50,7 +53,7 @@ def test_a_run_that_was_cut_goes_on_with_the_next_part() -> None:
     kept = json.loads(cut.latest_checkpoint() or b"{}")
     assert "none" in kept["curves"]
     list(run(request(), cut, Library()))
-    assert cut.artifact(RESULT_FILE) == whole.artifact(RESULT_FILE)
+    assert cut.artifact(MixingRecord.FILE) == whole.artifact(MixingRecord.FILE)
 
 
 def test_different_shapes_are_refused() -> None:

@@ -12,12 +12,13 @@ from core.errors import InvalidInput
 from core.library import model_map, supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
 from core.library.library import Library
+from core.library.maps import MapRecord
 from core.library.model_map import Distances, MapChoice
 from core.library.networks import load_model
 from core.similarity.base import MEASURES, between
 from core.store import MemoryLedger
 from core.workflows import map_models
-from core.workflows.map_models import RESULT_FILE, Request, read_map, run
+from core.workflows.map_models import Request, run
 
 PROBE = ProbeChoice(n=80)
 LARGEST = "subnet:digits-cnn:311131113111"
@@ -133,7 +134,8 @@ def test_the_job_measures_embeds_and_stores(found: Distances) -> None:
     fractions = [p.fraction for p in run(request(), ledger, Library())]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    stored, points = read_map(ledger.artifact(RESULT_FILE))
+    record = MapRecord.decode(ledger.artifact(MapRecord.FILE))
+    stored, points = record.distances, record.placed
     assert stored.model_ids == found.model_ids
     assert np.allclose(stored.values, found.values)
     assert points.shape == (len(found.model_ids), 2)
@@ -148,7 +150,7 @@ def test_a_job_that_was_cut_does_not_measure_again(monkeypatch: pytest.MonkeyPat
             break
     monkeypatch.setattr(map_models, "measure_distances", lambda *_: pytest.fail("measured again"))
     list(run(request(), cut, Library()))
-    assert json.loads(cut.artifact(RESULT_FILE)) == json.loads(whole.artifact(RESULT_FILE))
+    assert json.loads(cut.artifact(MapRecord.FILE)) == json.loads(whole.artifact(MapRecord.FILE))
 
 
 def test_too_few_networks_for_umap_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

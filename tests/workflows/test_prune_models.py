@@ -16,7 +16,7 @@ from core.library.benchmarks import CLEAN, corruption_names, evaluation_probe, l
 from core.library.library import Library
 from core.library.networks import describe, load_model
 from core.library.pruned import (
-    SUMMARY_FILE,
+    PruningRecord,
     as_points,
     describe_pruned,
     failures,
@@ -165,7 +165,7 @@ def forget(store: RunStore, run_id: str) -> None:
 
 
 def files(store: RunStore, run_id: str) -> dict[str, str]:
-    return {a.name: a.sha256 for a in store.ledger(run_id).artifacts() if a.name != SUMMARY_FILE}
+    return {a.name: a.sha256 for a in store.ledger(run_id).artifacts() if a.name != PruningRecord.FILE}
 
 
 def test_a_stopped_run_goes_on_with_the_next_method_and_ends_with_the_same_bytes(
@@ -205,12 +205,12 @@ def test_a_finished_run_started_again_makes_nothing_anew(
     methods = [METHODS[0] | {"sparsities": [0.5]}, METHODS[3]]  # the second cannot prune
     request = small_request(methods=methods, latency=False)
     mine = pruned(store, request)
-    before, summary = files(store, mine), store.ledger(mine).artifact(SUMMARY_FILE)
+    before, summary = files(store, mine), store.ledger(mine).artifact(PruningRecord.FILE)
     monkeypatch.setattr(prune_models, "_method", lambda *a: pytest.fail("a finished method was done again"))
     steps = list(prune_models.run(request, store.ledger(mine), Library(store)))
     assert steps[-1].message.startswith("1 pruned network kept and evaluated. 1 method could not prune it: ")
     assert files(store, mine) == before
-    assert store.ledger(mine).artifact(SUMMARY_FILE) == summary
+    assert store.ledger(mine).artifact(PruningRecord.FILE) == summary
     forget(store, mine)
 
 
@@ -218,9 +218,9 @@ def test_a_parent_that_has_changed_is_refused(store: RunStore, run_id: str) -> N
     request = small_request()
     mine = new_run(store, request)
     ledger = store.ledger(mine)
-    summary = json.loads(store.ledger(run_id).artifact(SUMMARY_FILE))
+    summary = json.loads(store.ledger(run_id).artifact(PruningRecord.FILE))
     ledger.save_artifact(
-        SUMMARY_FILE, json.dumps(summary | {"model_key": "another"}).encode(), "application/json"
+        PruningRecord.FILE, json.dumps(summary | {"model_key": "another"}).encode(), "application/json"
     )
     with pytest.raises(InvalidInput, match="has changed"):
         list(prune_models.run(request, ledger, Library()))

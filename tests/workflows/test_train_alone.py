@@ -13,8 +13,9 @@ import torch
 
 from core.errors import CoreError, DamagedArtifact, InvalidInput, NotFound
 from core.export.subnet import extract_subnet
-from core.library import alone, supernets
-from core.library.alone import KIND, SUMMARY_FILE, describe_alone, list_alone, load_alone, net_file
+from core.library import results as results_module
+from core.library import supernets
+from core.library.alone import KIND, AloneRecord, find_alone, list_alone, load_alone, net_file
 from core.library.library import Library
 from core.library.trainings import training_of
 from core.networks.chain import blocks_of
@@ -50,11 +51,11 @@ def request(entry: supernets.SupernetEntry, **changes: Any) -> Request:
 
 
 def nets(ledger: Any) -> dict[str, str]:
-    return {a.name: a.sha256 for a in ledger.artifacts() if a.name != SUMMARY_FILE}
+    return {a.name: a.sha256 for a in ledger.artifacts() if a.name != AloneRecord.FILE}
 
 
 def without_times(ledger: Any) -> Any:
-    summary = json.loads(ledger.artifact(SUMMARY_FILE))
+    summary = json.loads(ledger.artifact(AloneRecord.FILE))
     for net in summary["nets"]:
         net.pop("seconds")
     return summary
@@ -67,7 +68,7 @@ def test_a_run_keeps_one_network_per_seed_and_a_summary(digits_entry: supernets.
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
     assert steps[-1].message.startswith("Trained alone with 2 seeds: test accuracy ")
-    summary = json.loads(ledger.artifact(SUMMARY_FILE))
+    summary = json.loads(ledger.artifact(AloneRecord.FILE))
     arch = digits_entry.space.smallest
     subnet = extract_subnet(supernets.load(digits_entry), arch, supernets.dataset(digits_entry))
     assert summary["supernet"] == "small"
@@ -187,7 +188,7 @@ def test_networks_are_listed_described_and_loaded(
     assert list_alone(store, "small", largest) == listed[:1]
     assert list_alone(store, "another") == []
     assert list_alone(None) == []
-    assert describe_alone(store, first, 1) == listed[2]
+    assert find_alone(store, first, 1) == listed[2]
     net = load_alone(store, first, 1)
     assert not net.training
     expected = load_net(store.ledger(first).artifact(net_file(1)))[0].state_dict()
@@ -206,8 +207,7 @@ def test_what_is_not_there_is_said(store: RunStore, digits_entry: supernets.Supe
     run_id = kept_run(store, digits_entry, seeds=1)
     other = store.create_run("search_front", {}, title="search")
     for missing in ((run_id, 1), ("nothing", 0), (other, 0)):
-        with pytest.raises(NotFound):
-            describe_alone(store, *missing)
+        assert find_alone(store, *missing) is None
         with pytest.raises(NotFound):
             load_alone(store, *missing)
 
@@ -217,7 +217,7 @@ def test_damaged_files_are_noticed_and_a_list_goes_on(
 ) -> None:
     run_id = kept_run(store, digits_entry, seeds=1)
     sound = kept_run(store, digits_entry, seeds=1, seed=8)
-    alone._summary.cache_clear()
+    results_module._records.clear()
     for artifact in store.ledger(run_id).artifacts():
         [file] = [p for p in store.home.rglob("*") if artifact.sha256 in p.as_posix().replace("/", "")]
         file.chmod(0o644)

@@ -14,11 +14,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.datasets.base import Dataset, Split
-from core.errors import CoreError
 from core.networks.answers import outputs
+from core.training import plain
 from core.training.config import TrainingConfig
-from core.training.loop import make_optimizer
-from core.training.plain_epochs import train_epoch
+from core.training.plain import PlainStep
 
 
 def mlp(widths: Sequence[int], seed: int) -> nn.Sequential:
@@ -83,15 +82,12 @@ def fit(net: nn.Module, dataset: Dataset, config: TrainingConfig, order_seed: in
     Raises:
         CoreError: the loss is no longer a number.
     """
-    optimizer = make_optimizer(net, config)
-    losses = []
-    for epoch in range(config.epochs):
-        steps = list(train_epoch(net, dataset, config, optimizer, epoch=epoch, order_seed=order_seed))
-        if not math.isfinite(steps[-1]):
-            raise CoreError(f"Training a small network diverged in epoch {epoch + 1}.")
-        losses.append(float(np.mean(steps)))
+    losses: dict[int, list[float]] = {}
+    take_step = PlainStep(net, dataset, config)
+    for at in plain.fit(take_step, dataset, config, order_seed=order_seed, what="a small network"):
+        losses.setdefault(at.epoch, []).append(at.loss)
     net.eval()
-    return losses
+    return [float(np.mean(steps)) for steps in losses.values()]
 
 
 def loss_on(net: nn.Module, split: Split) -> float:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from core.config import BaseConfig
-from core.errors import CoreError
 from core.networks.chain import fresh_like
 from core.networks.masks import applied
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
@@ -17,8 +15,7 @@ from core.pruning.retraining import settle
 from core.pruning.supermasks import Supermask, random_weights
 from core.records import Progress
 from core.seeding import torch_seed
-from core.training.loop import make_optimizer
-from core.training.plain_epochs import train_epoch
+from core.training.plain import PlainStep, fit
 
 
 @PRUNERS.register("edge_popup")
@@ -52,16 +49,13 @@ class EdgePopup(Pruner):
                 net, self.config.init, 1 - sparsity, torch_seed(task.seed, "edge_popup", "weights")
             )
             supermask = Supermask(net, 1 - sparsity, torch_seed(task.seed, "edge_popup", "scores"))
-            optimizer = make_optimizer(supermask, config)
-            for epoch in range(config.epochs):
-                yield Progress(epoch / config.epochs, f"choosing {1 - sparsity:.0%} of random weights")
-                for loss in train_epoch(
-                    supermask, task.dataset, config, optimizer, epoch=epoch, order_seed=order
-                ):
-                    if not math.isfinite(loss):
-                        raise CoreError(
-                            "Training the scores diverged; choose a smaller learning rate for edge-popup."
-                        )
+            doing = f"choosing {1 - sparsity:.0%} of random weights"
+            yield Progress(0.0, doing)
+            take_step = PlainStep(supermask, task.dataset, config)
+            fitting = fit(take_step, task.dataset, config, order_seed=order, what="the scores of edge-popup")
+            for at in fitting:
+                if at.last:
+                    yield Progress(at.share, doing)
             masks = supermask.masks()
             found = applied(net, masks)
             settle(found, task.dataset)

@@ -21,8 +21,7 @@ from core.pruning.unit_allocation import UnitWeights, keep_units
 from core.records import Progress
 from core.tasks.base import steps_per_epoch
 from core.training.config import TrainingConfig
-from core.training.loop import learning_rate
-from core.training.strategies import Phase
+from core.training.optimizing import learning_rate
 
 
 @PRUNERS.register("otov2")
@@ -91,8 +90,7 @@ class OTOv2(Pruner):
         weights = UnitWeights(net, groups)
         per_epoch = steps_per_epoch(len(task.dataset.train), config.batch_size)
         steps = config.epochs * per_epoch
-        phase = Phase("plain")
-        rates = [learning_rate(config, phase, step, steps, per_epoch) for step in range(steps)]
+        rates = [learning_rate(config, step, steps, per_epoch) for step in range(steps)]
         marked = min(sparsity + self.config.tolerance, (1 + sparsity) / 2) if sparsity else 0.0
 
         def choose(scores: Mapping[str, Tensor]) -> Mapping[str, NDArray[np.intp]]:

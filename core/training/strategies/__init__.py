@@ -1,5 +1,5 @@
 """Which subnets a training step trains, and against what."""
 
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Target
+from core.training.strategies.base import LABELS, STRATEGIES, Draw, Phase, Strategy, Term
 
-__all__ = ["STRATEGIES", "Draw", "Phase", "Strategy", "Target"]
+__all__ = ["LABELS", "STRATEGIES", "Draw", "Phase", "Strategy", "Term"]

@@ -1,20 +1,20 @@
-"""The strategy contract: phases of a training, and the subnets each step draws.
+"""The strategy contract: phases of a training, and two doors into its steps.
 
-The loop asks `phases` once, then `draws` at every step with a generator made from the seed and the
-step's number: a strategy holds no state, so a resumed run draws what an uninterrupted one draws. It
-owns no weights and no optimizer. Gradients of a step's draws add up before one optimizer step.
+The first door is `draws`: which subnets a step trains, and by which losses each learns. It is a pure
+function of the space, the phase and a generator made from the seed and the step's number, so there is no
+state to lose; gradients of a step's draws add up before one optimizer step. The second is `step`, for what
+needs to see losses or gradients, several optimizers or a validation batch: it gets the session. What such
+a strategy remembers, `state_dict` says; it is saved with every checkpoint and given back on resume.
 
-A draw learns from the labels, from the detached output of the step's largest subnet (in-place
-distillation), or from a teacher that the loop froze when a phase asked for it. No torch here.
+What a phase does at its start is named, not flagged (core.training.actions). No torch here.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -23,26 +23,38 @@ from core.errors import InvalidInput
 from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
+if TYPE_CHECKING:
+    from core.tasks.base import Batch
+    from core.training.session import Session
+
 STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
 _MOST_DRAWS = 100
 
 
-class Target(StrEnum):
-    """What a draw is taught by."""
+@dataclass(frozen=True)
+class Term:
+    """One summand of what a draw minimizes.
 
-    LABELS = "labels"
-    LARGEST = "largest"
-    """Only the detached output of this step's first draw, which must learn from labels."""
-    TEACHER = "teacher"
-    """The frozen teacher's output and the labels, summed."""
+    Attributes:
+        loss: registered name (core.training.losses).
+        weight: factor.
+        settings: the loss's own.
+    """
+
+    loss: str
+    weight: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+LABELS = (Term("labels"),)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One subnet of one step."""
+    """One subnet of one step, and what it minimizes: the sum of the losses, each with its weight."""
 
     arch: Arch
-    target: Target = Target.LABELS
+    losses: tuple[Term, ...] = LABELS
 
 
 @dataclass(frozen=True)
@@ -55,8 +67,7 @@ class Phase:
         learning_rate: factor on the configured rate.
         unlocked: choice -> option indices that may be drawn; a choice that is absent is free.
         draws: subnets per step.
-        freeze_teacher: keep a copy of the weights as they are at its start as the teacher from here on.
-        sort_channels: order each block's inner channels by importance at its start.
+        actions: names of what is done at its start, in this order (core.training.actions).
     """
 
     name: str
@@ -64,8 +75,7 @@ class Phase:
     learning_rate: float = 1.0
     unlocked: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     draws: int = 1
-    freeze_teacher: bool = False
-    sort_channels: bool = False
+    actions: tuple[str, ...] = ()
 
     def sample(self, space: SearchSpace, rng: np.random.Generator) -> Arch:
         """An architecture whose every choice is uniform over what is unlocked.
@@ -124,9 +134,29 @@ class Strategy(Plugin, ABC):
         """The phases in order; by default one, with everything unlocked."""
         return [Phase(self.name)]
 
-    @abstractmethod
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
-        """The subnets of one step, in the order they are run."""
+        """The subnets of one step, in the order they are run; whoever defines `step` need not have any."""
+        raise TypeError(f"{type(self).__name__} must define draws or step")
+
+    def start(self, session: Session) -> None:
+        """Get ready, once, before the first step or before a state is given back.
+
+        Here a strategy makes its own parameters and adds their optimizers to the session's.
+        """
+
+    def step(self, session: Session, batch: Batch) -> float:
+        """Train one step; returns the loss that the curve shows.
+
+        Chance comes from `session.rng` alone, and what the next step must know belongs into `state_dict`.
+        """
+        return session.train(self.draws(session.space, session.phase, session.rng("draws")), batch)[0]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to go on as if it had never stopped: tensors, arrays and plain JSON."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned; it has the same names."""
 
 
 def epochs_of(phases: Sequence[Phase], total: int) -> list[int]:

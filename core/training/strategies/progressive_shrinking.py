@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.spaces import SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Target
+from core.training.strategies.base import LABELS, STRATEGIES, Draw, Phase, Strategy, Term
 
 
 class Config(BaseConfig):
@@ -27,6 +27,7 @@ class Config(BaseConfig):
     width_draws: int = Field(4, ge=1, le=8, description="Subnets per step while widths are unlocked.")
 
 
+_TAUGHT = (Term("labels"), Term("distill_teacher"))
 _FIRST = ("kernel", "depth")
 """Kinds in the order they are unlocked; what is neither comes last, in the order of the network."""
 
@@ -56,6 +57,7 @@ class ProgressiveShrinking(Strategy):
                     locked[choice.name] = tuple(range(n // 2 if half else 0, n))
             # Once, before the first width: later the prefixes that are already trained stay where they are.
             first_width = kind not in _FIRST and all(k in _FIRST for k, _ in steps[:index])
+            actions = ("sort_channels",) * first_width + ("freeze_teacher",) * (index == 0)
             phases.append(
                 Phase(
                     f"{_plural(kind)}, {'larger half' if half else 'all'}",
@@ -63,8 +65,7 @@ class ProgressiveShrinking(Strategy):
                     self.config.learning_rate,
                     dict(locked),
                     draws.get(kind, self.config.width_draws),
-                    freeze_teacher=index == 0,
-                    sort_channels=first_width,
+                    actions,
                 )
             )
         return phases
@@ -77,8 +78,8 @@ class ProgressiveShrinking(Strategy):
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         full = all(len(options) == 1 for options in phase.unlocked.values())
-        target = Target.LABELS if full else Target.TEACHER
-        return [Draw(phase.sample(space, rng), target) for _ in range(phase.draws)]
+        losses = LABELS if full else _TAUGHT
+        return [Draw(phase.sample(space, rng), losses) for _ in range(phase.draws)]
 
 
 def _plural(kind: str) -> str:

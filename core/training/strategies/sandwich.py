@@ -7,7 +7,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.spaces import SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Target
+from core.training.strategies.base import LABELS, STRATEGIES, Draw, Phase, Strategy, Term
 
 
 class Config(BaseConfig):
@@ -31,6 +31,6 @@ class Sandwich(Strategy):
     needs_ends = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
-        target = Target.LARGEST if self.config.distill else Target.LABELS
+        losses = (Term("distill_largest"),) if self.config.distill else LABELS
         others = [space.smallest, *(phase.sample(space, rng) for _ in range(self.config.n_random))]
-        return [Draw(space.largest), *(Draw(arch, target) for arch in others)]
+        return [Draw(space.largest), *(Draw(arch, losses) for arch in others)]

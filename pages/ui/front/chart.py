@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.library.fronts import Front
+from core.library.network_id import NetworkId
 from core.objectives.base import objective
 from core.plots.finished import finished
 from core.plots.front import front_figure
 from pages.ui.front.pruned_overlay import PICKED
+from pages.ui.front.state import selection
+from pages.ui.selection import picked_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,29 +109,8 @@ def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, 
 
 
 def _remember() -> None:
-    picked = picked_id(st.session_state.get(KEY))
-    if picked.startswith("pruned:"):
+    picked = picked_on(KEY)
+    if (which := NetworkId.find(picked)) and which.origin == "pruned":
         st.session_state[PICKED] = picked
     elif picked:
-        st.session_state["sel_id"] = picked
-
-
-def picked_id(event: Any) -> str:
-    """The first selected point's id, "" for none; the event may be a plain dict in tests."""
-    try:
-        points = event["selection"]["points"]
-        data = points[0]["customdata"]
-        value = data if isinstance(data, str) else data[0]
-    except (KeyError, IndexError, TypeError):
-        return ""
-    return value if isinstance(value, str) else ""
-
-
-def picked_samples(event: Any, most: int = 1000) -> list[int]:
-    """Ids of the selected samples, each once; empty where none was selected. Their customdata are numbers as text."""
-    try:
-        data = [p["customdata"] for p in event["selection"]["points"] if p.get("customdata")]
-        ids = [int(value if isinstance(value, str) else value[0]) for value in data]
-    except (KeyError, TypeError, ValueError, IndexError):
-        return []
-    return list(dict.fromkeys(ids))[:most]
+        selection.clicked(picked)

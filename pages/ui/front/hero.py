@@ -14,10 +14,9 @@ import streamlit as st
 from core.library.fronts import Front
 from core.records import Objective
 from core.spaces import Arch
-from pages.ui import state
-from pages.ui.address import View
-from pages.ui.front import pruned_overlay, subnet_card, what_if
+from pages.ui.front import pruned_overlay, state, subnet_card, what_if
 from pages.ui.front.chart import ChartView, front_chart
+from pages.ui.front.state import View
 from pages.ui.front.table import basket_table, choose_subnet, csv_button, front_table
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import share

@@ -10,8 +10,8 @@ import streamlit as st
 from core.library.supernets import SupernetEntry
 from core.records import Objective
 from pages.ui import choosers
-from pages.ui.address import View
 from pages.ui.front import pruned_overlay
+from pages.ui.front.state import View
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,7 +20,8 @@ from core.plots.style import format_value
 from core.records import Objective, Source
 from core.spaces import Arch
 from core.text import display_name, for_markdown
-from pages.ui import resources, state
+from pages.ui import resources
+from pages.ui.front import state
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -11,7 +11,7 @@ from core.library.fronts import Front
 from core.plots.style import format_value, is_fraction
 from core.records import Objective
 from core.text import for_cell
-from pages.ui import state
+from pages.ui.front import state
 from pages.ui.front.what_if import Shown, describe
 
 if TYPE_CHECKING:

@@ -19,8 +19,10 @@ from core.plots.style import format_count, format_value
 from core.records import Objective
 from core.spaces import Arch
 from core.text import display_name, for_markdown
-from pages.ui import resources, state
+from pages.ui import resources
+from pages.ui.front import state
 from pages.ui.front.subnet_card import deltas, html_table
+from pages.ui.state import forget_widgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +162,7 @@ def knee_buttons(front: Front) -> None:
 
 
 def _undo() -> None:
-    state.forget_widgets(_CHANGED)
+    forget_widgets(_CHANGED)
 
 
 def neighbors(shown: Shown, front: Front, arch_id: str) -> None:

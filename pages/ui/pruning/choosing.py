@@ -5,14 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
+from core.library import evaluated
 from core.library.networks import ModelInfo, describe, subnet_id
 from core.library.pruned import KIND, PrunedModel, list_pruned, require_prunable
 from core.library.supernets import SupernetEntry
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
-from core.workflows import evaluate_pruned
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.pruning import start_form, table_view, view_state
 from pages.ui.pruning.shown import Shown
@@ -37,7 +37,7 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
     """The network that is pruned: suggested, from the basket, pruned before, or brought by a link."""
     store = resources.store_or_none()
     known = {info.model_id: info for info in resources.suggested(entry)}
-    baskets: dict[str, list[str]] = st.session_state.get("baskets", {})
+    baskets = state.baskets()
     pruned = [m.model_id for m in list_pruned(store) if m.is_parent and m.supernet_id == entry.supernet_id]
     others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]
     for model_id in [*pruned, *others, *([asked.parent] if asked.parent else [])]:
@@ -53,11 +53,10 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
             known[model_id] = info
     largest = subnet_id(entry, entry.space.arch_id(entry.reference))
     wanted = next(i for i in (asked.parent, *pruned, largest) if i in known)
-    if st.session_state.get(_PARENT) not in known:
-        st.session_state[_PARENT] = wanted
+    state.keep(_PARENT, known, wanted)
     chosen = st.selectbox(
         "Network to prune", list(known), format_func=lambda i: display_name(known[i].title), key=_PARENT, width=360,
-        on_change=view_state.clear_samples,
+        on_change=view_state.samples.clear,
         help="Subnets of this supernet, those in the Front page's basket, networks trained alone, and those pruned before.",
     )  # fmt: skip
     return known[chosen]
@@ -65,7 +64,7 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
 
 def choose_severity(asked: Asked) -> int:
     """The severity of the corruptions shown."""
-    st.session_state.setdefault("pr-severity", asked.severity)
+    state.start("pr-severity", asked.severity)
     return int(
         st.segmented_control(
             "Severity",
@@ -80,8 +79,7 @@ def choose_severity(asked: Asked) -> int:
 def choose_compare(view: PruningView, model: PrunedModel, asked: Asked) -> PrunedModel:
     """The network that the selected one is compared with; the parent unless another is chosen."""
     ids = {m.model_id: m for m in view.models}
-    if st.session_state.get("pr-compare") not in ids:
-        st.session_state["pr-compare"] = asked.compare if asked.compare in ids else view.parent.model_id
+    state.keep("pr-compare", ids, asked.compare if asked.compare in ids else view.parent.model_id)
     chosen = st.selectbox(
         "Compare with", list(ids), format_func=lambda i: display_name(row_label(ids[i])), key="pr-compare",
         help="Marked in the table; the Geometry and All angles tabs show both.",
@@ -108,7 +106,7 @@ def jobs(parent: ModelInfo) -> None:
 def _unfinished(parent: ModelInfo) -> list[str]:
     """Runs of this network that are active, and the newest of a kind if it was stopped: it can be resumed."""
     found = []
-    for kind, key in ((KIND, "model"), (evaluate_pruned.KIND, "parent")):
+    for kind, key in ((KIND, "model"), (evaluated.KIND, "parent")):
         mine = [r for r in all_runs([kind]) if r.params.get(key) == parent.model_id]
         found += [r.run_id for r in mine if not r.state.is_final]
         if mine and mine[0].state.is_resumable:

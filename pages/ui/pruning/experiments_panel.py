@@ -8,6 +8,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from core.errors import CoreError
+from core.library.experiments import KIND, ExperimentRecord
 from core.library.networks import ModelInfo
 from core.plots.experiments import experiment_curves
 from core.plots.finished import finished
@@ -15,8 +16,8 @@ from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.experiments import curves
-from core.workflows.prune_experiment import KIND, Request, read_experiment
-from pages.ui import resources
+from core.workflows.prune_experiment import Request
+from pages.ui import resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
@@ -69,8 +70,7 @@ def _results(runs: list[Run], plugin: Any) -> None:
     by_id = {r.run_id: r for r in runs}
     run_id = next(iter(by_id))
     if len(runs) > 1:
-        if st.session_state.get("pr-experiment-run") not in by_id:
-            st.session_state["pr-experiment-run"] = run_id
+        state.keep("pr-experiment-run", by_id, run_id)
         run_id = st.selectbox(
             "Run", list(by_id), key="pr-experiment-run",
             format_func=lambda i: f"{display_name(by_id[i].title)}, seed {by_id[i].seed}, {by_id[i].state.value}",
@@ -84,12 +84,13 @@ def _results(runs: list[Run], plugin: Any) -> None:
         if not run.state.is_final or run.state.is_resumable:
             job_row(run)
         try:
-            rows, verdict = read_experiment(resources.store().ledger(run_id))
+            record = ExperimentRecord.so_far(resources.store().ledger(run_id))
         except CoreError as error:
             st.warning(for_markdown(error, 600), icon=":material/warning:")
             return
-        if not rows:
+        if record is None:
             return
+        rows, verdict = record.rows, record.verdict
         st.plotly_chart(
             _figure(f"{run_id}-{len(rows)}", plugin.x_label, plugin.y_label, rows), key="experiment-curves", width="stretch",
             config={"displaylogo": False}, alt="Curves of the experiment, a line per condition, the spread of its seeds as a band.",

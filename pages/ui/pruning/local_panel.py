@@ -10,11 +10,11 @@ from core.library.benchmarks import benchmark_label
 from core.plots.finished import finished
 from core.plots.pruning_geometry import LocalData, class_lines, local_geometry
 from core.views.pruning_samples import means_by_class, placed
-from pages.ui.front.chart import picked_samples
 from pages.ui.pruning import view_state
 from pages.ui.pruning.sample_strip import sample_strip
 from pages.ui.pruning.shown import Shown
 from pages.ui.pruning.table_view import row_label
+from pages.ui.selection import samples_on
 from pages.ui.setup import note
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def panel(shown: Shown) -> None:
         return
     left, right = st.columns([1.55, 1], gap="medium")
     with left:
-        edition = view_state.edition()
+        edition = view_state.samples.edition()
         st.plotly_chart(
             _figure(shown.key, str(vertical), arrows and compared, edition, shown), key=KEY, width="stretch",
             on_select=_remember, selection_mode=("box", "lasso", "points"), config={"displaylogo": False},
@@ -64,7 +64,7 @@ def panel(shown: Shown) -> None:
             _classes(shown.key, metric, shown), key="pruning-classes", width="stretch", config={"displayModeBar": False},
             alt="Means by class of the selected and the compared network.",
         )  # fmt: skip
-    sample_strip(shown, view_state.samples())
+    sample_strip(shown, view_state.samples.now())
     note(
         f"{row_label(shown.model)}, {benchmark_label(shown.benchmark).lower()} images, {shown.view.probe.split} split. With features h and class "
         "rows w, a logit is |h| |w| cos(angle) + bias: of a sample the loss knows its norm and its angles to the classes. The margin is its "
@@ -87,5 +87,5 @@ def _classes(key: str, metric: str, _shown: Shown) -> go.Figure:
 
 
 def _remember() -> None:
-    if ids := picked_samples(st.session_state.get(KEY)):
-        view_state.select_samples(ids)
+    if ids := samples_on(KEY):
+        view_state.samples.select(ids)

@@ -11,10 +11,10 @@ from core.library.benchmarks import benchmark_label
 from core.plots.finished import finished
 from core.plots.pruning_map import benchmark_map, redundancy
 from core.views.pruning_map import PairMap, alike_benchmarks, pair_map
-from pages.ui.front.chart import picked_id
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.pruning.table_view import row_label
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def panel(shown: Shown) -> None:
 
 
 def _seed(shown: Shown) -> str:
-    model, benchmark = view_state.seed_cell() or (shown.model.model_id, shown.benchmark)
+    model, benchmark = view_state.selection.seed()
+    if not model:
+        model, benchmark = shown.model.model_id, shown.benchmark
     return f"{model}|{benchmark}"
 
 
@@ -81,7 +83,7 @@ def _redundancy(key: str, _alike: Redundancy) -> go.Figure:
 
 
 def _remember() -> None:
-    if picked := picked_id(st.session_state.get(KEY)):
+    if picked := picked_on(KEY):
         # The table outlines it as well, so it is not only remembered.
         model_id, _, benchmark = picked.partition("|")
-        view_state.select(model_id, benchmark)
+        view_state.selection.select((model_id, benchmark))

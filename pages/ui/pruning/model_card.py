@@ -35,12 +35,12 @@ def choose_cell(
 ) -> tuple[PrunedModel, str]:
     """The table's twin for the keyboard; returns the selected network and benchmark."""
     ids = {m.model_id: m for m in models}
-    model_id, benchmark = view_state.cell()
+    model_id, benchmark = view_state.selection.now()
     if model_id not in ids or benchmark not in benchmarks:
         # Before anything was clicked: the most pruned network that keeps within a point of its parent.
         model_id = model_id if model_id in ids else _worth_a_look(view, models).model_id
         benchmark = benchmark if benchmark in benchmarks else benchmarks[0]
-        view_state.select(model_id, benchmark)
+        view_state.selection.select((model_id, benchmark))
     st.session_state["pr-model"], st.session_state["pr-benchmark"] = model_id, benchmark
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -63,7 +63,7 @@ def _worth_a_look(view: PruningView, models: Sequence[PrunedModel]) -> PrunedMod
 
 
 def _chosen() -> None:
-    view_state.select(st.session_state["pr-model"], st.session_state["pr-benchmark"])
+    view_state.selection.select((st.session_state["pr-model"], st.session_state["pr-benchmark"]))
 
 
 def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:

@@ -8,6 +8,7 @@ from importlib import import_module
 import streamlit as st
 
 from core.library.networks import ModelInfo
+from pages.ui import state
 from pages.ui.pruning import experiments_panel
 from pages.ui.pruning.shown import Shown
 
@@ -32,9 +33,9 @@ def open_tab() -> str:
 def start_tab(label: str) -> None:
     """Open the tab that a link names, before the tabs are drawn for the first time."""
     if label in (*_PANELS, EXPERIMENTS):
-        st.session_state.setdefault("pr-tabs", label)
+        state.start("pr-tabs", label)
     if label == EXPERIMENTS:
-        st.session_state.setdefault("pr-first-tabs", label)
+        state.start("pr-first-tabs", label)
 
 
 def before_pruning(draw: Callable[[], None], parent: ModelInfo) -> None:

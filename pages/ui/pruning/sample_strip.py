@@ -42,7 +42,7 @@ def sample_strip(shown: Shown, ids: Sequence[int], *, clear: bool = True) -> Non
                     st.button(
                         "Clear",
                         key="pruning-clear",
-                        on_click=view_state.clear_samples,
+                        on_click=view_state.samples.clear,
                         icon=":material/close:",
                     )
         rows = found.rows[: _MOST_PICTURES if found.selected else 12]

@@ -49,7 +49,7 @@ def panel(shown: Shown) -> None:
             )
         else:
             _fates(shown, fate)
-    ids = view_state.samples()
+    ids = view_state.samples.now()
     if ids:
         sample_strip(shown, ids)
     _one(shown, fate, ids)

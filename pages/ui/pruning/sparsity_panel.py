@@ -9,9 +9,9 @@ import streamlit as st
 from core.plots.finished import finished
 from core.plots.pruning_collapse import PANELS, accuracy_curves, collapse_by_sparsity
 from core.views.pruning import SparsityLines, sparsity_lines
-from pages.ui.front.chart import picked_id
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def accuracy(shown: Shown) -> None:
         st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
         return
     st.plotly_chart(
-        _curves(_key(shown), view_state.seed_cell(), found), key=_CURVES, on_select=lambda: _remember(_CURVES), width="stretch",
+        _curves(_key(shown), view_state.selection.seed(), found), key=_CURVES, on_select=lambda: _remember(_CURVES), width="stretch",
         selection_mode="points", config={"displaylogo": False}, alt="Accuracy by share of weights removed, a line per method.",
     )  # fmt: skip
     note(
@@ -80,5 +80,5 @@ def _collapse(key: str, _found: SparsityLines) -> go.Figure:
 
 
 def _remember(key: str) -> None:
-    if picked := picked_id(st.session_state.get(key)):
-        view_state.select(picked, view_state.cell()[1])
+    if picked := picked_on(key):
+        view_state.selection.select((picked, view_state.selection.now()[1]))

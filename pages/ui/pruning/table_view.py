@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.attacks import ATTACKS
+from core.library import evaluated
 from core.library.benchmarks import EPSILONS, benchmark_label
 from core.library.pruned import PrunedModel
 from core.plots.finished import finished
 from core.plots.pruning_table import TableData, evaluation_table
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView, Table, missing, table
-from core.workflows import evaluate_pruned
-from pages.ui.front.chart import picked_id
 from pages.ui.progress import submit
 from pages.ui.pruning import view_state
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def draw(view: PruningView, models: Sequence[PrunedModel], severity: int, compar
     found = table(view, models, severity)
     key = f"{view.key}-{severity}-{'/'.join(m.model_id for m in models)}"
     st.plotly_chart(
-        _figure(key, compare, view_state.seed_cell(), found),
+        _figure(key, compare, view_state.selection.seed(), found),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -94,8 +94,8 @@ def row_label(model: PrunedModel) -> str:
 
 
 def _remember() -> None:
-    if picked := picked_id(st.session_state.get(KEY)):
-        view_state.remember_click(picked)
+    if picked := picked_on(KEY):
+        view_state.clicked(picked)
 
 
 def _measure_missing(view: PruningView, models: Sequence[PrunedModel], severity: int) -> None:
@@ -115,7 +115,7 @@ def _measure_missing(view: PruningView, models: Sequence[PrunedModel], severity:
                 "benchmarks": {"severities": [severity], "attacks": attacks},
             }
             title = f"Severity {severity} for {len(left)} networks"
-            if submit(evaluate_pruned.KIND, params, title=title, seed=0):
+            if submit(evaluated.KIND, params, title=title, seed=0):
                 st.rerun()
 
 

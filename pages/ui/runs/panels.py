@@ -13,11 +13,12 @@ from core.jobs.kinds import label_of
 from core.plots.style import format_bytes, format_seconds
 from core.records import Run
 from core.text import display_name, for_markdown
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.progress import attempt
 
 if TYPE_CHECKING:
     from core.store import Ledger, RunStore
+    from core.store.storage import StorageUse
 
 _TABLE = "runs-table"
 _MOST_BUTTONS = 8
@@ -49,13 +50,36 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
         alt="Table of finished runs",
     )
     by_id = {r.run_id: r for r in runs}
-    if st.session_state.get("pick-run") not in by_id:
-        st.session_state["pick-run"] = ids[0] if ids else None
+    state.keep("pick-run", by_id, ids[0] if ids else None)
     chosen = st.selectbox(
         "Run", ids, index=None, format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}", key="pick-run",
         placeholder="Choose a run",
     )  # fmt: skip
     return by_id.get(chosen) if chosen else None
+
+
+def damaged_runs(store: RunStore) -> None:
+    """Runs whose record cannot be read any more, each with what happened and a button to remove it."""
+    for row in store.damaged("runs"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"damaged-{row.key}"):
+            st.warning(
+                f"{for_markdown(row.title)}: {for_markdown(row.sentence, 600)}",
+                icon=":material/broken_image:",
+            )
+            st.button(
+                "Remove",
+                key=f"remove-damaged-{row.key}",
+                on_click=store.remove_damaged,
+                args=(row,),
+                icon=":material/delete:",
+            )
+
+
+def storage(parts: Sequence[StorageUse]) -> None:
+    """What takes how much of the disk, and how to have less of it."""
+    for part in parts:
+        said = f"{format_bytes(part.bytes)} {for_markdown(part.name)} ({part.files:,} files)"
+        st.caption(f"{said}. {for_markdown(part.hint)}" if part.hint else said)
 
 
 def _row_chosen(ids: list[str]) -> None:

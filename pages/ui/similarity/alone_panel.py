@@ -16,7 +16,7 @@ from core.records import Run
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.workflows import train_alone
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.forms import field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.similarity.selection import DEFAULT_MEASURE, Compared
@@ -123,8 +123,7 @@ def _chosen(nets: Sequence[AloneNet]) -> list[AloneNet]:
         return next(iter(runs.values()))
     names = {run_id: _settings(of_run) for run_id, of_run in runs.items()}
     finished = [run_id for run_id, of_run in runs.items() if of_run[0].finished]
-    if st.session_state.get("pick-alone") not in runs:
-        st.session_state["pick-alone"] = (finished or list(runs))[0]
+    state.keep("pick-alone", runs, (finished or list(runs))[0])
     picked = st.selectbox("Training", list(runs), format_func=lambda run_id: names[run_id], key="pick-alone")
     return runs[picked]
 

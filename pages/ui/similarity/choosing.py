@@ -19,7 +19,7 @@ from core.plots.style import format_value
 from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.forms import bounds, complaint, config_form
 from pages.ui.progress import all_runs
 from pages.ui.search.panels import measured
@@ -45,7 +45,7 @@ def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
     """The models of this session: suggested, from the basket, added by hand or brought by a link."""
     store = resources.store_or_none()
     known = {info.model_id: info for info in resources.suggested(entry)}
-    baskets: dict[str, list[str]] = st.session_state.get("baskets", {})
+    baskets = state.baskets()
     others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]
     for model_id in [*others, *asked.models, *view_state.extra_models()]:
         if model_id not in known:
@@ -129,8 +129,7 @@ def choose_pair(models: Sequence[ModelInfo], asked: Asked) -> tuple[ModelInfo, M
     start = {"sim-a": asked.a or ids[0], "sim-b": asked.b or ids[min(1, len(ids) - 1)]}
     found = []
     for key, label, fallback in (("sim-a", "A", ids[0]), ("sim-b", "B", ids[min(1, len(ids) - 1)])):
-        if st.session_state.get(key) not in by_id:
-            st.session_state[key] = start[key] if start[key] in by_id else fallback
+        state.keep(key, by_id, start[key] if start[key] in by_id else fallback)
         chosen = st.selectbox(
             label, ids, format_func=lambda i: display_name(by_id[i].title), key=key, width=260
         )
@@ -172,7 +171,7 @@ def _choose_probe(asked: Asked) -> tuple[bool, ProbeChoice]:
         ("sim-n", asked.probe.n),
         ("sim-seed", asked.probe.seed),
     ):
-        st.session_state.setdefault(key, value)
+        state.start(key, value)
     inside = st.toggle(
         "Layers inside the stages",
         key="sim-inside",
@@ -212,5 +211,4 @@ def layer_measures() -> list[PluginInfo]:
 
 
 def _start(key: str, wanted: str, allowed: Any) -> None:
-    if st.session_state.get(key) not in allowed:
-        st.session_state[key] = wanted if wanted in allowed else next(iter(allowed))
+    state.keep(key, allowed, wanted if wanted in allowed else next(iter(allowed)))

@@ -14,8 +14,8 @@ from core.plots.task_geometry import complexity_figure, information_figure
 from core.text import for_markdown
 from core.views.task_geometry import ComplexityView, complexity_view, remaining_widths
 from pages.ui import resources
-from pages.ui.front.chart import picked_id
 from pages.ui.front.subnet_card import html_table
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 
@@ -104,7 +104,7 @@ def _images(found: ComplexityView) -> None:
 
 
 def _remember(key: str) -> None:
-    picked = picked_id(st.session_state.get(key)).removeprefix("f")
+    picked = picked_on(key).removeprefix("f")
     if picked.isdecimal():
         st.session_state[_PICKED] = int(picked)
 

@@ -13,8 +13,9 @@ from core.plots.task_geometry import decodability_figure, depth_figure
 from core.text import for_markdown
 from core.views.task_geometry import DepthPath, depth_path
 from pages.ui import resources
-from pages.ui.front.chart import picked_id
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
+from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Compared
 
 if TYPE_CHECKING:
@@ -82,5 +83,5 @@ def _readout(key: str, titles: tuple[tuple[str, str], ...], _paths: dict[str, De
 
 
 def _remember() -> None:
-    if picked := picked_id(st.session_state.get(_KEY)):
-        st.session_state["sim-layer-picked"] = picked
+    if picked := picked_on(_KEY):
+        view_state.pick_layer(picked)

@@ -14,7 +14,7 @@ from core.plots.similarity import HeatmapData, similarity_heatmap
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.views.compare_models import ModelComparison
-from pages.ui.front.chart import picked_id
+from pages.ui.selection import picked_on
 from pages.ui.similarity import view_state
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _NOTICES = {
 
 def heatmap(key: str, comparison: ModelComparison, a: ModelInfo, b: ModelInfo) -> None:
     """Draw the heatmap; a click on a cell becomes the selected pair of layers."""
-    seed = view_state.seed_cell()
+    seed = view_state.selection.seed()
     st.plotly_chart(
         _figure(key, a.short, b.short, seed, comparison),
         key=KEY,
@@ -45,8 +45,8 @@ def heatmap(key: str, comparison: ModelComparison, a: ModelInfo, b: ModelInfo) -
 
 
 def _remember() -> None:
-    if picked := picked_id(st.session_state.get(KEY)):
-        view_state.remember_click(picked)
+    if picked := picked_on(KEY):
+        view_state.clicked(picked)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -132,4 +132,4 @@ def _choose_layers(comparison: ModelComparison, layer_a: str, layer_b: str) -> N
 
 
 def _chosen() -> None:
-    view_state.select_cell(st.session_state["sim-layer-a"], st.session_state["sim-layer-b"])
+    view_state.selection.select((st.session_state["sim-layer-a"], st.session_state["sim-layer-b"]))

@@ -10,7 +10,9 @@ import streamlit as st
 from core.errors import CoreError
 from core.library import model_map as maps
 from core.library import supernets
+from core.library.maps import MapRecord
 from core.library.model_map import Distances, MapChoice
+from core.library.network_id import NetworkId
 from core.library.supernets import SupernetEntry
 from core.objectives.base import OBJECTIVES, objective
 from core.plots.finished import finished
@@ -18,12 +20,13 @@ from core.plots.maps import model_map
 from core.plots.style import is_fraction
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
-from core.workflows.map_models import RESULT_FILE, Request, read_map
+from core.workflows.map_models import Request
 from pages.ui import resources
 from pages.ui.forms import field_number
-from pages.ui.front.chart import picked_id
 from pages.ui.progress import active, all_runs, job_row, submit, watch
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
+from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Compared
 
 if TYPE_CHECKING:
@@ -127,7 +130,8 @@ def _progress(request: Request) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _stored(run_id: str) -> tuple[Distances, np.ndarray]:
-    return read_map(resources.store().ledger(run_id).artifact(RESULT_FILE))
+    record = MapRecord.decode(resources.store().ledger(run_id).artifact(MapRecord.FILE))
+    return record.distances, record.placed
 
 
 def _draw(
@@ -162,7 +166,7 @@ def _figure(
             label=_column_label(column),
             percent=percent,
             named=dict(named),
-            alone=[m.startswith("alone:") for m in _found.model_ids],
+            alone=[NetworkId.parse(m).origin == "alone" for m in _found.model_ids],
         )
     )
 
@@ -188,5 +192,5 @@ def _left_out(found: Distances) -> str:
 
 
 def _remember() -> None:
-    if picked := picked_id(st.session_state.get(_KEY)):
-        st.session_state["sim-pick-b"] = picked
+    if picked := picked_on(_KEY):
+        view_state.pick_b(picked)

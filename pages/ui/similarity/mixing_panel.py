@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.mixing import KIND, MixingRecord
 from core.library.networks import load_model
 from core.plots.connectivity import barrier_figure, plane_figure, stage_figure
 from core.plots.finished import finished
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.views import mixing as mixing_view
-from core.workflows.connect_models import MATCHINGS, RESULT_FILE, Request
+from core.workflows.connect_models import MATCHINGS, Request
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
-
-_KIND = "connect_models"
 
 
 def panel(view: Compared) -> None:
@@ -72,12 +68,12 @@ def _choose_third(view: Compared) -> str | None:
 def _runs(request: Request) -> list[Run]:
     """Runs that ask the same, newest first."""
     params = request.model_dump(mode="json")
-    return [run for run in all_runs([_KIND]) if dict(run.params) == params]
+    return [run for run in all_runs([KIND]) if dict(run.params) == params]
 
 
 def _start(request: Request, view: Compared) -> None:
     title = f"{view.a.short} to {view.b.short}"
-    submit(_KIND, request.model_dump(mode="json"), title=title, seed=request.seed)
+    submit(KIND, request.model_dump(mode="json"), title=title, seed=request.seed)
 
 
 def _progress(request: Request) -> None:
@@ -88,9 +84,9 @@ def _progress(request: Request) -> None:
 
 def _results(run: Run, view: Compared, third: str | None) -> None:
     found = _result(run.run_id)
-    curves = found["curves"]
+    curves = found.curves
     cells = "".join(
-        f"<div><b>{mixing_view.barrier(curves[name]):.3f}</b><span>barrier, {MATCHINGS[name]}</span></div>"
+        f"<div><b>{curves[name].barrier:.3f}</b><span>barrier, {MATCHINGS[name]}</span></div>"
         for name in curves
     )
     st.html(f'<div class="ps-headline">{cells}</div>')
@@ -105,29 +101,28 @@ def _results(run: Run, view: Compared, third: str | None) -> None:
     accuracy = shown == "Accuracy"
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        lines = {MATCHINGS[n]: (c["t"], c["accuracy" if accuracy else "loss"]) for n, c in curves.items()}
+        lines = {MATCHINGS[n]: (c.t, c.accuracy if accuracy else c.loss) for n, c in curves.items()}
         figure = barrier_figure(lines, accuracy=accuracy, title_a=view.a.short, title_b=view.b.short)
         st.plotly_chart(
             finished(figure), key="mixing-line", width="stretch", config={"displayModeBar": False}
         )
     with right:
-        stages = {MATCHINGS[n]: list(s.values()) for n, s in found["stages"].items()}
-        figure = stage_figure(stages, found["labels"])
+        stages = {MATCHINGS[n]: list(s.values()) for n, s in found.stages.items()}
+        figure = stage_figure(stages, list(found.labels))
         st.plotly_chart(
             finished(figure), key="mixing-stages", width="stretch", config={"displayModeBar": False}
         )
         st.caption("Barrier of the loss when only one stage is moved from A to B.")
-    if third and "plane" in found:
-        x, y, values, corners = mixing_view.plane_arrays(found["plane"], "accuracy" if accuracy else "loss")
+    if third and found.plane:
+        x, y, values, corners = found.plane.arrays("accuracy" if accuracy else "loss")
         figure = plane_figure(x, y, values, corners, accuracy=accuracy)
         st.plotly_chart(finished(figure), key="mixing-plane", width="stretch")
     note(
-        f"Barrier: largest rise of the loss above the straight line between the ends, in nats. {found['n']:,} "
-        f"{found['split']} images; statistics from the calibration images; matching seed {run.seed}."
+        f"Barrier: largest rise of the loss above the straight line between the ends, in nats. {found.n:,} "
+        f"{found.split} images; statistics from the calibration images; matching seed {run.seed}."
     )
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _result(run_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(resources.store().ledger(run_id).artifact(RESULT_FILE))
-    return found
+def _result(run_id: str) -> MixingRecord:
+    return MixingRecord.decode(resources.store().ledger(run_id).artifact(MixingRecord.FILE))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.library.networks import Model
 from core.views.compare_models import ModelComparison
+from pages.ui import state
 from pages.ui.similarity import numbers_panel
 from pages.ui.similarity.selection import Compared
 
@@ -36,7 +37,7 @@ def open_tab() -> str:
 def start_tab(label: str) -> None:
     """Open the tab that a link names, before the tabs are drawn for the first time."""
     if label in (*_PANELS, _NUMBERS):
-        st.session_state.setdefault("sim-tabs", label)
+        state.start("sim-tabs", label)
 
 
 def draw(view: Compared, a: Model, b: Model, comparison: ModelComparison) -> None:

@@ -17,9 +17,10 @@ from core.text import for_markdown
 from core.views import rashomon as rashomon_view
 from core.views.rashomon import RashomonView
 from pages.ui import resources
-from pages.ui.front.chart import picked_id
 from pages.ui.front.subnet_card import html_table
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
+from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Compared
 
 if TYPE_CHECKING:
@@ -124,5 +125,5 @@ def _swarm(key: str, _found: RashomonView) -> go.Figure:
 
 
 def _remember(entry: SupernetEntry) -> None:
-    if picked := picked_id(st.session_state.get(_SWARM)):
-        st.session_state["sim-pick-b"] = subnet_id(entry, picked)
+    if picked := picked_on(_SWARM):
+        view_state.pick_b(subnet_id(entry, picked))

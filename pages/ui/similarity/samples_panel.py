@@ -15,7 +15,7 @@ from core.text import for_markdown
 from core.views import samples as sample_view
 from core.views.samples import SampleView
 from pages.ui import resources
-from pages.ui.front.chart import picked_samples
+from pages.ui.selection import samples_on
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 
@@ -75,7 +75,7 @@ def panel(view: Compared) -> None:
 
 
 def _remember(side: str) -> None:
-    if ids := picked_samples(st.session_state.get(_KEYS[side])):
+    if ids := samples_on(_KEYS[side]):
         _select(tuple(ids), other="b" if side == "a" else "a")
 
 

@@ -6,20 +6,19 @@ and is checked here, without ever failing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.library.activations import ProbeChoice
-from core.library.networks import MOST_MODELS, ModelInfo, is_model_id
+from core.library.network_id import is_network_id
+from core.library.networks import MOST_MODELS, ModelInfo
 from core.networks.poolings import POOLINGS
 from core.similarity.base import MEASURES
+from pages.ui.address import FLAGS, NAME, TAB, matching, model_id, one_of, part, whole_number, write_flag
 
 DEFAULT_MEASURE = "cka"
-_LAYER = re.compile(r"[A-Za-z0-9_.]{1,60}")
-_TAB = re.compile(r"[A-Za-z ]{1,30}")
-_LONGEST = 600
+_LAYER = matching(r"[A-Za-z0-9_.]{1,60}")
 
 
 @dataclass(frozen=True)
@@ -53,69 +52,83 @@ class Compared:
     tab: str = ""
 
 
+def _models(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(m for m in text.split(",") if is_network_id(m)))[:MOST_MODELS]
+
+
+def _settings(text: str) -> tuple[tuple[str, Any], ...]:
+    return tuple(tuple(each.split(":", 1)) for each in text.split(";") if ":" in each)  # type: ignore[misc]
+
+
+def _write_settings(config: Sequence[tuple[str, Any]]) -> str:
+    return ";".join(f"{name}:{value}" for name, value in config)
+
+
+_DEFAULT_PROBE = ProbeChoice()
+
+
 @dataclass(frozen=True)
 class Asked:
-    """The view as an address states it; every field may be missing ("")."""
+    """The view as an address states it; every field may be missing ("").
 
-    models: tuple[str, ...] = ()
-    a: str = ""
-    b: str = ""
-    measure: str = DEFAULT_MEASURE
-    pooling: str = "pooled"
-    inside: bool = False
-    layer_a: str = ""
-    layer_b: str = ""
-    probe: ProbeChoice = ProbeChoice()  # noqa: RUF009 - frozen
-    config: tuple[tuple[str, Any], ...] = ()
-    tab: str = ""
+    Attributes:
+        models: ids of the models chosen; `a` and `b` are two of them.
+        split, n, seed: of the probe.
+        others: see `Compared`.
+    """
+
+    models: tuple[str, ...] = part("models", _models, default=(), write=",".join)
+    a: str = part("a", model_id)
+    b: str = part("b", model_id)
+    measure: str = part("measure", one_of(MEASURES.names), default=DEFAULT_MEASURE)
+    pooling: str = part("pooling", one_of(lambda: tuple(POOLINGS)), default="pooled")
+    inside: bool = part("inside", FLAGS.get, default=False, write=write_flag)
+    layer_a: str = part("la", _LAYER)
+    layer_b: str = part("lb", _LAYER)
+    config: tuple[tuple[str, Any], ...] = part("set", _settings, default=(), write=_write_settings)
+    tab: str = part("tab", TAB)
+    split: str = part("split", NAME, default=_DEFAULT_PROBE.split)
+    n: int = part("n", whole_number(0, 10**9), default=_DEFAULT_PROBE.n)
+    seed: int = part("seed", whole_number(0, 10**9), default=_DEFAULT_PROBE.seed)
+
+    def checked(self) -> Asked:
+        probe = self.probe
+        return replace(
+            self,
+            a=self.a if self.a in self.models else "",
+            b=self.b if self.b in self.models else "",
+            config=_fitting(self.measure, self.config),
+            split=probe.split,
+            n=probe.n,
+            seed=probe.seed,
+        )
+
+    @property
+    def probe(self) -> ProbeChoice:
+        """Which samples; the default where the parts do not make one."""
+        try:
+            return ProbeChoice.model_validate({"split": self.split, "n": self.n, "seed": self.seed})
+        except ValueError:
+            return _DEFAULT_PROBE
 
 
-def parse(params: Mapping[str, str | Sequence[str]]) -> Asked:
-    """The view that query parameters describe; what does not fit is left out."""
-    models = tuple(dict.fromkeys(m for m in _text(params, "models").split(",") if is_model_id(m)))[
-        :MOST_MODELS
-    ]
-    measure, pooling = _text(params, "measure"), _text(params, "pooling")
-    a, b = _text(params, "a"), _text(params, "b")
+def as_asked(view: Compared) -> Asked:
+    """The view as its address states it."""
     return Asked(
-        models,
-        a if a in models else "",
-        b if b in models else "",
-        measure if measure in MEASURES.names() else DEFAULT_MEASURE,
-        pooling if pooling in POOLINGS else "pooled",
-        _text(params, "inside") == "1",
-        *(text if _LAYER.fullmatch(text := _text(params, key)) else "" for key in ("la", "lb")),
-        _probe(params),
-        _config(measure, _text(params, "set")),
-        text if _TAB.fullmatch(text := _text(params, "tab")) else "",
+        models=tuple(m.model_id for m in view.models),
+        a=view.a.model_id,
+        b=view.b.model_id,
+        measure=view.measure,
+        pooling=view.pooling,
+        inside=view.inside,
+        layer_a=view.layer_a,
+        layer_b=view.layer_b,
+        config=view.config,
+        tab=view.tab,
+        split=view.probe.split,
+        n=view.probe.n,
+        seed=view.probe.seed,
     )
-
-
-def format_view(view: Compared) -> dict[str, str]:
-    """The query parameters of a view; defaults are left out."""
-    default = ProbeChoice()
-    values = {
-        "models": ",".join(m.model_id for m in view.models),
-        "a": view.a.model_id,
-        "b": view.b.model_id,
-        "measure": view.measure if view.measure != DEFAULT_MEASURE else "",
-        "pooling": view.pooling if view.pooling != "pooled" else "",
-        "inside": "1" if view.inside else "",
-        "la": view.layer_a,
-        "lb": view.layer_b,
-        "set": ";".join(f"{name}:{value}" for name, value in view.config),
-        "tab": view.tab,
-        "split": view.probe.split if view.probe.split != default.split else "",
-        "n": str(view.probe.n) if view.probe.n != default.n else "",
-        "seed": str(view.probe.seed) if view.probe.seed != default.seed else "",
-    }
-    return {key: value for key, value in values.items() if value}
-
-
-def _text(params: Mapping[str, str | Sequence[str]], key: str) -> str:
-    value = params.get(key, "")
-    text = value if isinstance(value, str) else (str(value[-1]) if value else "")
-    return text[:_LONGEST]
 
 
 def changed_config(measure: str, config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -124,26 +137,11 @@ def changed_config(measure: str, config: Mapping[str, Any]) -> tuple[tuple[str, 
     return tuple(sorted((name, value) for name, value in config.items() if default.get(name) != value))
 
 
-def _config(measure: str, text: str) -> tuple[tuple[str, Any], ...]:
-    """Settings as written in an address; a setting that does not fit makes all of them the defaults."""
-    if measure not in MEASURES.names() or not text:
+def _fitting(measure: str, config: Sequence[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
+    """Settings as an address gives them; one that does not fit makes all of them the defaults."""
+    if not config:
         return ()
-    given = dict(part.split(":", 1) for part in text.split(";") if ":" in part)
-    plugin = MEASURES.get(measure).Config
     try:
-        return changed_config(measure, plugin.model_validate(given).model_dump())
+        return changed_config(measure, MEASURES.get(measure).Config.model_validate(dict(config)).model_dump())
     except ValueError:
         return ()
-
-
-def _probe(params: Mapping[str, str | Sequence[str]]) -> ProbeChoice:
-    wanted: dict[str, object] = {}
-    if split := _text(params, "split"):
-        wanted["split"] = split
-    for key in ("n", "seed"):
-        if (text := _text(params, key)).isdecimal() and len(text) < 10:
-            wanted[key] = int(text)
-    try:
-        return ProbeChoice.model_validate(wanted)
-    except ValueError:
-        return ProbeChoice()

@@ -17,7 +17,7 @@ from core.text import for_markdown
 from core.views import match_units
 from core.views.match_units import LayerPair, UnitMatch
 from pages.ui import resources
-from pages.ui.front.chart import picked_id
+from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 
@@ -131,7 +131,7 @@ def _pick(unit_a: int, unit_b: int) -> None:
 
 
 def _remember() -> None:
-    first, _, second = picked_id(st.session_state.get(_MATRIX)).removeprefix("u").partition("-")
+    first, _, second = picked_on(_MATRIX).removeprefix("u").partition("-")
     if first.isdecimal() and second.isdecimal():
         _pick(int(first), int(second))
 

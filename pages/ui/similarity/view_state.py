@@ -1,8 +1,4 @@
-"""What a session remembers of the Similarity page, and the address that reproduces it.
-
-Two pairs of layers stand for one selection, as on the Front page: the selected one, and the one that the
-heatmap outlines when it appears. A click changes the first alone, because a changed figure is a new chart.
-"""
+"""The Similarity page's view, and what is selected on it."""
 
 from __future__ import annotations
 
@@ -12,28 +8,23 @@ import streamlit as st
 
 from core.library.networks import MOST_MODELS
 from pages.ui import state
-from pages.ui.similarity.selection import Asked, Compared, format_view, parse
+from pages.ui.address import PageAddress
+from pages.ui.selection import SelectedSamples, Selection
+from pages.ui.similarity.selection import Asked
 
-_PREFIX = "sim-"
-_ASKED, _EXTRA, _CELL, _SEED = "view-similarity", "sim-extra", "sim-cell", "sim-cell-seed"
+_EXTRA, _PICK_B, _PICK_LAYER = "sim-extra", "sim-pick-b", "sim-layer-picked"
 
-
-def current() -> Asked:
-    """The view from the address if a link brought the visitor here, else the session's own."""
-    if (params := state.arrived()) is not None:
-        asked = parse(params)
-        state.forget_widgets(_PREFIX)
-        st.session_state[_ASKED] = asked
-        if asked.layer_a and asked.layer_b:
-            select_cell(asked.layer_a, asked.layer_b)
-    return st.session_state.setdefault(_ASKED, Asked())
+selection: Selection[tuple[str, str]] = Selection("sim-cell", "sim-cell-seed", ("", ""))
+"""The selected pair of layers."""
+samples = SelectedSamples("sim-samples")
 
 
-def publish(view: Compared) -> dict[str, str]:
-    """Keep the view and write it into the address; returns the link's parameters."""
-    wanted = format_view(view)
-    st.session_state[_ASKED] = parse(wanted)
-    return state.to_address(wanted)
+def _select(asked: Asked) -> None:
+    if asked.layer_a and asked.layer_b:
+        selection.select((asked.layer_a, asked.layer_b))
+
+
+address = PageAddress(Asked, key="view-similarity", widgets="sim-", on_arrival=_select)
 
 
 def supernet(asked: Asked) -> str:
@@ -51,7 +42,7 @@ def add_model(model_id: str, *, as_b: bool = False) -> None:
     extra: list[str] = st.session_state.setdefault(_EXTRA, [])
     if model_id not in extra:
         extra.append(model_id)
-    chosen: list[str] = list(st.session_state.setdefault("sim-models", []))
+    chosen: list[str] = list(state.start("sim-models", []))
     if model_id not in chosen:
         while len(chosen) >= MOST_MODELS:
             a, b = st.session_state.get("sim-a"), st.session_state.get("sim-b")
@@ -69,41 +60,38 @@ def extra_models() -> list[str]:
 
 def take_picked() -> None:
     """Carry out what a panel's chart was clicked for: a model becomes B, a layer is selected."""
-    if model_id := st.session_state.pop("sim-pick-b", None):
+    if model_id := st.session_state.pop(_PICK_B, None):
         add_model(model_id, as_b=True)
-    if layer := st.session_state.pop("sim-layer-picked", None):
-        select_cell(layer, layer)
+    if layer := st.session_state.pop(_PICK_LAYER, None):
+        selection.select((layer, layer))
 
 
-def select_cell(layer_a: str, layer_b: str) -> None:
-    """Select a pair of layers from anywhere but the heatmap."""
-    st.session_state[_CELL] = st.session_state[_SEED] = (layer_a, layer_b)
+def pick_b(model_id: str) -> None:
+    """From a chart's callback: this model becomes B at the next run."""
+    st.session_state[_PICK_B] = model_id
 
 
-def remember_click(picked: str) -> None:
-    """Select the pair of layers that was clicked; the heatmap outlines it by itself."""
+def pick_layer(layer: str) -> None:
+    """From a chart's callback: this layer of both is selected at the next run."""
+    st.session_state[_PICK_LAYER] = layer
+
+
+def clicked(picked: str) -> None:
+    """Select the pair of layers "a|b" that was clicked; the heatmap outlines it by itself."""
     layer_a, _, layer_b = picked.partition("|")
     if layer_a and layer_b:
-        st.session_state[_CELL] = (layer_a, layer_b)
+        selection.clicked((layer_a, layer_b))
 
 
 def cell(layers_a: Sequence[str], layers_b: Sequence[str]) -> tuple[str, str]:
     """The selected pair; the last layers before the answer where none of these nets is selected."""
-    layer_a, layer_b = st.session_state.get(_CELL, ("", ""))
+    layer_a, layer_b = selection.now()
     if layer_a not in layers_a or layer_b not in layers_b:
-        last = lambda layers: layers[-2] if len(layers) > 1 else layers[-1]  # noqa: E731
-        layer_a = layer_a if layer_a in layers_a else last(layers_a)
-        layer_b = layer_b if layer_b in layers_b else last(layers_b)
-        select_cell(layer_a, layer_b)
+        layer_a = layer_a if layer_a in layers_a else _last(layers_a)
+        layer_b = layer_b if layer_b in layers_b else _last(layers_b)
+        selection.select((layer_a, layer_b))
     return layer_a, layer_b
 
 
-def seed_cell() -> tuple[str, str] | None:
-    """The pair that the heatmap outlines when it appears."""
-    seed: tuple[str, str] | None = st.session_state.get(_SEED)
-    return seed
-
-
-def samples() -> tuple[int, ...]:
-    """Ids of the samples selected on a chart."""
-    return tuple(st.session_state.get("sim-samples", ()))
+def _last(layers: Sequence[str]) -> str:
+    return layers[-2] if len(layers) > 1 else layers[-1]

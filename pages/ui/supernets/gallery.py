@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.errors import CoreError
+from core.library import supernets
 from core.library.adding import add_supernet
-from core.library.supernets import SupernetEntry
+from core.library.supernets import DamagedSupernet, SupernetEntry
 from core.plots.style import format_bytes, format_count
 from core.records import Run
+from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
 from pages.ui import resources
 from pages.ui.front.subnet_card import diagram, html_table
@@ -39,6 +41,24 @@ def gallery(entries: Sequence[SupernetEntry]) -> None:
         ):
             with column, st.container(border=True, key=f"supernet-{entry.supernet_id}"):
                 _card(entry)
+
+
+def damaged() -> None:
+    """What cannot be read any more, each with what happened and a button to remove it."""
+    store = resources.store_or_none()
+    if store is None:
+        return
+    for entry in supernets.damaged(store):
+        sentence = f"{for_markdown(entry.title)}: {for_markdown(entry.sentence, 600)}"
+        _damaged(entry.supernet_id, sentence, lambda entry=entry: _delete(entry))
+    for row in store.damaged("supernets"):
+        _damaged(f"row-{row.key}", for_markdown(row.sentence, 600), lambda row=row: store.remove_damaged(row))
+
+
+def _damaged(key: str, sentence: str, remove: Callable[[], object]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"damaged-{key}"):
+        st.warning(sentence, icon=":material/broken_image:")
+        st.button("Remove", key=f"remove-damaged-{key}", on_click=remove, icon=":material/delete:")
 
 
 def _card(entry: SupernetEntry) -> None:
@@ -71,7 +91,9 @@ def _details(entry: SupernetEntry) -> None:
     st.caption("Card")
     if entry.card.note:
         st.caption(for_markdown(entry.card.note, 600))
-    st.json({"family": entry.family, "sha256": entry.sha256[:16], **entry.shown_card}, expanded=1)
+    st.json(
+        {"family": entry.family, "sha256": entry.sha256[:16], **shown_card(entry.header["card"])}, expanded=1
+    )
     if entry.origin == "shipped":
         return
     with st.container(horizontal=True):
@@ -131,7 +153,7 @@ def unmeasured(entry: SupernetEntry) -> None:
     watch(show, lambda: active(evaluations()))
 
 
-def _delete(entry: SupernetEntry) -> None:
+def _delete(entry: SupernetEntry | DamagedSupernet) -> None:
     try:
         if entry.origin == "uploaded":
             resources.store().delete_supernet(entry.supernet_id)

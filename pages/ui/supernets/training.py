@@ -20,14 +20,13 @@ from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
+from pages.ui.supernets import own_images
 
 KIND = "train_supernet"
-MOST_IMAGES_MB = 16
 _FROM_DATA = ("input_shape", "classes", "pixel_mean", "pixel_std")
-_OWN_IMAGES = "images"
 
 
 def training_form() -> None:
@@ -105,28 +104,9 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
     )  # fmt: skip
     if name == preset["name"]:
         return preset
-    if name != _OWN_IMAGES:
+    if name != own_images.NAME:
         return {"name": name, "seed": 0, "config": {}}
-    return _own_images()
-
-
-def _own_images() -> dict[str, Any] | None:
-    file = st.file_uploader("Your images", type=["zip", "npz"], key="train-images", max_upload_size=MOST_IMAGES_MB,
-                            help="A zip with one folder per class, or a .npz with arrays x (n, h, w[, c]) and y.")  # fmt: skip
-    config = config_form(DATASETS.get(_OWN_IMAGES).Config, "train-images-set", skip=("upload", "path"))
-    if file is None:
-        return None
-    from core.datasets.images import keep_upload
-
-    try:
-        return {
-            "name": _OWN_IMAGES,
-            "seed": 0,
-            "config": {**config, "upload": keep_upload(file.getvalue(), **config)},
-        }
-    except CoreError as error:
-        st.error(for_markdown(error, 600), icon=":material/block:")
-        return None
+    return own_images.own_images()
 
 
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
@@ -164,8 +144,7 @@ def training_progress() -> None:
             icon=":material/model_training:",
         )
         return
-    if st.session_state.get("pick-training") not in runs:
-        st.session_state["pick-training"] = next(iter(runs))
+    state.keep("pick-training", runs, next(iter(runs)))
     chosen = st.selectbox(
         "Training", list(runs), format_func=lambda i: display_name(runs[i].title), key="pick-training"
     )

@@ -1,0 +1,1 @@
+"""Where networks come from, one file each: a new origin is a new file here."""

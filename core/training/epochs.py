@@ -1,0 +1,184 @@
+"""The one epoch, and the one run of epochs with a checkpoint after each, that every training shares.
+
+A run is a generator: it yields often, and whoever drives it may stop at any yield. After every epoch the
+whole state goes to the ledger before the epoch is reported. Nothing reads a global generator, so a run that
+was killed and resumed ends with the weights of an uninterrupted one (same machine, same torch, one thread).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.datasets.base import Dataset
+from core.errors import CoreError
+from core.records import Progress
+from core.tasks.base import Batch, task_of
+from core.training.config import TrainingConfig
+from core.training.optimizing import diverged, learning_rate
+
+if TYPE_CHECKING:
+    from core.store import Ledger
+
+_YIELD_SECONDS = 0.2
+
+TakeStep = Callable[[int, Batch, float], float]
+"""(number of the step within its epoch, its batch, its learning rate) -> loss. A loss that is no number is
+returned before the weights were touched."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Where an epoch lies in the stretch of training that one learning-rate curve covers.
+
+    Attributes:
+        done: epochs of the stretch before this one.
+        length: epochs of the stretch.
+        factor: on the configured learning rate.
+    """
+
+    done: int
+    length: int
+    factor: float = 1.0
+
+
+def train_epoch(
+    take_step: TakeStep,
+    dataset: Dataset,
+    config: TrainingConfig,
+    *,
+    epoch: int,
+    order_seed: int,
+    stretch: Stretch | None = None,
+) -> Iterator[float]:
+    """Take the steps of one epoch; yields the loss of each, and ends after one that is no number.
+
+    Args:
+        take_step: trains on one batch.
+        dataset: its training samples are used.
+        config: batches, augmentation and the learning-rate curve; the strategy is not used.
+        epoch: which one of the training, from 0; decides order and augmentation.
+        order_seed: of order and augmentation.
+        stretch: None for one curve over all epochs.
+    """
+    task, place = task_of(dataset), stretch or Stretch(epoch, config.epochs)
+    steps = task.steps(dataset, config.batch_size)
+    batches = task.epoch(
+        dataset, batch_size=config.batch_size, seed=order_seed, epoch=epoch, augmentation=config.augmentation
+    )
+    for step, batch in enumerate(batches):
+        rate = learning_rate(
+            config, place.done * steps + step, place.length * steps, steps, factor=place.factor
+        )
+        loss = take_step(step, batch, rate)
+        yield loss
+        if not math.isfinite(loss):
+            return
+
+
+class Run(ABC):
+    """Epochs with a checkpoint after each.
+
+    A subclass says what a step, a measurement and the state are.
+
+    Args:
+        net: what is trained, in place.
+        dataset: what it is trained on.
+        config: how.
+        ledger: gets the numbers of every epoch, then the whole state.
+        order_seed: of order and augmentation.
+    """
+
+    def __init__(
+        self, net: nn.Module, dataset: Dataset, config: TrainingConfig, ledger: Ledger, *, order_seed: int
+    ) -> None:
+        self.net, self.dataset, self.config, self.ledger = net, dataset, config, ledger
+        self.order_seed = order_seed
+        self.steps = task_of(dataset).steps(dataset, config.batch_size)
+        self.epoch = 0
+
+    @abstractmethod
+    def take_step(self, step: int, batch: Batch, rate: float) -> float:
+        """Train on one batch; a loss that is no number is returned before the weights were touched."""
+
+    @abstractmethod
+    def measure(self) -> dict[str, Any]:
+        """What is known of the network after an epoch, besides its number, loss and seconds."""
+
+    @abstractmethod
+    def state(self) -> bytes:
+        """The checkpoint after `self.epoch` epochs."""
+
+    @abstractmethod
+    def sentence(self, metrics: dict[str, Any]) -> str:
+        """What a person reads after an epoch."""
+
+    def doing(self) -> str:
+        """What a person reads within an epoch."""
+        return f"Epoch {self.epoch + 1} of {self.config.epochs}"
+
+    def stretch(self) -> Stretch:
+        """Where the current epoch lies; by default one curve covers all."""
+        return Stretch(self.epoch, self.config.epochs)
+
+    def begin_epoch(self) -> None:  # noqa: B027 - most runs have nothing to do here
+        """Called before the first step of an epoch."""
+
+    def fraction(self, step: int) -> float:
+        """Share of the work that is done."""
+        return (self.epoch + step / self.steps) / self.config.epochs
+
+    def logged_step(self) -> int:
+        """Number under which the current epoch's metrics are logged."""
+        return self.epoch
+
+    def failed(self, what: str) -> CoreError:
+        """The failure to raise where something is no longer a number."""
+        return diverged(what, self.epoch)
+
+    def go(self) -> Iterator[Progress]:
+        """Train what is left of the epochs.
+
+        Raises:
+            CoreError: a loss or a weight is no longer a number; the last good checkpoint is kept.
+        """
+        while self.epoch < self.config.epochs:
+            started = shown = time.monotonic()
+            losses = []
+            self.begin_epoch()
+            epoch = train_epoch(
+                self.take_step, self.dataset, self.config,
+                epoch=self.epoch, order_seed=self.order_seed, stretch=self.stretch(),
+            )  # fmt: skip
+            for step, loss in enumerate(epoch):
+                if not math.isfinite(loss):
+                    raise self.failed("the loss")
+                losses.append(loss)
+                if time.monotonic() - shown > _YIELD_SECONDS:
+                    shown = time.monotonic()
+                    yield Progress(self.fraction(step), self.doing())
+            metrics = self._finish(float(np.mean(losses)), started)
+            yield Progress(self.fraction(0), self.sentence(metrics), metrics)
+
+    def _finish(self, loss: float, started: float) -> dict[str, Any]:
+        """Measure, then save; the epoch counts only once this has returned.
+
+        Raises:
+            CoreError: the last step left weights that are not numbers; they are not saved.
+        """
+        if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
+            raise self.failed("a weight")
+        measured = self.measure()
+        metrics = {"epoch": self.epoch + 1, "loss": loss} | measured | {"seconds": time.monotonic() - started}
+        self.epoch += 1
+        self.ledger.log_metrics(self.logged_step(), metrics)
+        self.ledger.checkpoint(self.state(), fraction=self.fraction(0))
+        return metrics

@@ -1,0 +1,55 @@
+"""The loss contract: a number to minimize, from the outputs of one subnet on one batch.
+
+A strategy names the losses of each of its draws and their weights; the session runs the subnet, hands
+its outputs to each loss with what else the loss asked for (`needs`), and adds up. A teacher's outputs
+come detached: it must not learn to be easy to imitate. Torch is imported by the losses alone, so
+strategies can be listed and set up without it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.config import Plugin
+from core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.tasks.base import Task
+
+LOSSES: Registry[Loss] = Registry("loss", "core.training.losses", "LOSSES")
+
+LARGEST, TEACHER, PREVIOUS = "largest", "teacher", "previous"
+
+
+@dataclass(frozen=True)
+class LossContext:
+    """What a loss may look at besides the outputs and their targets.
+
+    Attributes:
+        task: the kind of data; it knows the loss of outputs against targets.
+        smoothing: label smoothing of the whole training.
+        outputs: (n, k) detached outputs for the same batch, by name: "largest" and "previous" are earlier
+            draws of this step, "teacher" is the frozen network. Exactly what the losses of a draw need.
+    """
+
+    task: Task
+    smoothing: float
+    outputs: Mapping[str, Tensor]
+
+
+class Loss(Plugin, ABC):
+    """One loss."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the other outputs it looks at."""
+        return ()
+
+    @abstractmethod
+    def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
+        """The mean loss, a scalar with a gradient, of (n, k) outputs against (n,) targets."""

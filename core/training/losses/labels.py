@@ -1,0 +1,30 @@
+"""Learning from the labels."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from core.config import BaseConfig
+from core.training.losses.base import LOSSES, Loss, LossContext
+
+
+class Config(BaseConfig):
+    """Settings of learning from labels."""
+
+    smoothing: float | None = Field(
+        None, ge=0, lt=1, description="Label smoothing; empty: that of the whole training."
+    )
+
+
+@LOSSES.register("labels")
+class Labels(Loss):
+    """The task's own loss against the labels; for classes, cross-entropy with label smoothing."""
+
+    label = "Labels"
+    source = "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016 (label smoothing)"
+    Config = Config
+
+    def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
+        smoothing = context.smoothing if self.config.smoothing is None else self.config.smoothing
+        return context.task.losses(outputs, targets, smoothing=smoothing).mean()

@@ -1,0 +1,64 @@
+"""One step of an optimizer: which parameters decay, how gradients are clipped, at which rate."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from core.errors import CoreError
+from core.training.config import TrainingConfig
+
+
+def make_optimizer(net: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """SGD or AdamW; norms, biases and kernel transforms (anything not a weight of a layer) do not decay."""
+    decayed = [p for n, p in net.named_parameters() if p.ndim > 1 and ".transforms." not in n]
+    others = [p for n, p in net.named_parameters() if p.ndim <= 1 or ".transforms." in n]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.SGD(
+        groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
+    )
+
+
+def apply_gradients(net: nn.Module, optimizer: torch.optim.Optimizer, clip: float, rate: float) -> None:
+    """One optimizer step at this learning rate, each gradient entry clipped to `clip` (0: never)."""
+    if clip:
+        nn.utils.clip_grad_value_(net.parameters(), clip)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+
+
+def learning_rate(
+    config: TrainingConfig, step: int, steps: int, per_epoch: int, *, factor: float = 1.0
+) -> float:
+    """Linear warm-up, then cosine decay to the floor.
+
+    Args:
+        config: peak, warm-up and floor.
+        step: which one of a phase, from 0.
+        steps: of the phase.
+        per_epoch: steps per epoch; the warm-up is given in epochs and takes at most half of a phase.
+        factor: of the phase, on the peak.
+    """
+    warmup = min(config.warmup_epochs * per_epoch, steps / 2)
+    peak = config.learning_rate * factor
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    share = (step - warmup) / max(1.0, steps - warmup)
+    return peak * max(config.final_share, 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def diverged(what: str, epoch: int) -> CoreError:
+    """The failure of a training that left the numbers after `epoch` whole epochs."""
+    kept = f"The checkpoint of epoch {epoch} is kept" if epoch else "Nothing was saved yet"
+    return CoreError(
+        f"Training diverged in epoch {epoch + 1}: {what} is no longer a number. {kept}; start a new run with a "
+        "smaller learning rate."
+    )

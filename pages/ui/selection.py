@@ -1,0 +1,104 @@
+"""What is selected on a page: one protocol for points, cells and samples.
+
+Two values stand for one selection. `now` is what is selected. `seed` is what a chart draws as selected when
+it appears; it changes only when something other than the chart selects, because a changed figure is a new
+chart and loses its zoom, while a click moves the highlight in the browser by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+
+class Selection(Generic[T]):
+    """One selected thing of a page, kept over the session.
+
+    Args:
+        key: where the session keeps it.
+        seed_key: where it keeps what charts start from.
+        nothing: the value before anything was selected.
+    """
+
+    def __init__(self, key: str, seed_key: str, nothing: T) -> None:
+        self._key, self._seed_key, self._nothing = key, seed_key, nothing
+
+    def now(self) -> T:
+        """What is selected."""
+        found: T = st.session_state.get(self._key, self._nothing)
+        return found
+
+    def seed(self) -> T:
+        """What a chart highlights when it appears."""
+        found: T = st.session_state.get(self._seed_key, self._nothing)
+        return found
+
+    def select(self, value: T) -> None:
+        """Select from anywhere but the chart: the chart appears anew with this highlighted."""
+        st.session_state[self._key] = st.session_state[self._seed_key] = value
+
+    def clicked(self, value: T) -> None:
+        """Select what was clicked on the chart, which highlights it by itself."""
+        st.session_state[self._key] = value
+
+
+class SelectedSamples:
+    """Samples selected on a chart of a page, and a number that grows whenever charts shall forget them.
+
+    Args:
+        key: where the session keeps them.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key, self._edition_key = key, f"{key}-edition"
+
+    def now(self) -> tuple[int, ...]:
+        """Ids of the samples."""
+        return tuple(st.session_state.get(self._key, ()))
+
+    def select(self, ids: Sequence[int]) -> None:
+        st.session_state[self._key] = tuple(ids)
+
+    def clear(self) -> None:
+        """Forget them; the charts are drawn anew."""
+        st.session_state[self._key] = ()
+        st.session_state[self._edition_key] = self.edition() + 1
+
+    def edition(self) -> int:
+        """Part of every chart's key on which samples can be selected."""
+        return int(st.session_state.get(self._edition_key, 0))
+
+
+def picked_id(event: Any) -> str:
+    """The first selected point's id, "" for none; the event may be a plain dict in tests."""
+    try:
+        points = event["selection"]["points"]
+        data = points[0]["customdata"]
+        value = data if isinstance(data, str) else data[0]
+    except (KeyError, IndexError, TypeError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def picked_samples(event: Any, most: int = 1000) -> list[int]:
+    """Ids of the selected samples, each once; empty where none was selected. Their customdata are numbers as text."""
+    try:
+        data = [p["customdata"] for p in event["selection"]["points"] if p.get("customdata")]
+        ids = [int(value if isinstance(value, str) else value[0]) for value in data]
+    except (KeyError, TypeError, ValueError, IndexError):
+        return []
+    return list(dict.fromkeys(ids))[:most]
+
+
+def picked_on(key: str) -> str:
+    """`picked_id` of what was selected on the chart with this widget key."""
+    return picked_id(st.session_state.get(key))
+
+
+def samples_on(key: str) -> list[int]:
+    """`picked_samples` of what was selected on the chart with this widget key."""
+    return picked_samples(st.session_state.get(key))
