@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -29,7 +29,11 @@ C = TypeVar("C", bound=type)
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """What a menu or a table shows of a plug-in, read without importing it."""
+    """What a menu or a table shows of a plug-in, read without importing it.
+
+    Attributes:
+        facts: every attribute that its class sets to a text ("task_name" of a family).
+    """
 
     kind: str
     name: str
@@ -37,6 +41,7 @@ class PluginInfo:
     source: str
     summary: str
     module: str
+    facts: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Registry(Generic[T]):
@@ -180,7 +185,7 @@ class Registry(Generic[T]):
                 literals[key] = value.value
         doc = (ast.get_docstring(node) or "").strip().split("\n\n")[0].replace("\n", " ")
         return PluginInfo(
-            self.kind, name, literals.get("label", name), literals.get("source", ""), doc, module
+            self.kind, name, literals.get("label", name), literals.get("source", ""), doc, module, literals
         )
 
 

@@ -133,14 +133,12 @@ class Raw(ABC):
     """What a plug-in reads, before anything is divided or converted; one subclass per kind of samples.
 
     Attributes:
-        task: registry name of the kind.
         arrays: what the arrays of a sample are called in a file.
         y: (n,) class indices.
         classes: class names.
         n_test: the last `n_test` samples are the official test set; 0 if there is none.
     """
 
-    task: ClassVar[str]
     arrays: ClassVar[tuple[str, ...]] = ("x",)
     y: NDArray[np.int64]
     classes: tuple[str, ...]
@@ -170,7 +168,6 @@ class RawImages(Raw):
         scale: the value that means white.
     """
 
-    task = "image"
     x: NDArray[Any]
     y: NDArray[np.int64]
     classes: tuple[str, ...]
@@ -229,9 +226,14 @@ class DataSource(Plugin, ABC):
     `load_dataset` builds it with a validated `Config` and calls `read` once, in whatever thread asked
     first; the result is kept. `read` may take minutes and should report progress; it changes nothing
     on disk except the cache under `settings().home / "datasets"`.
+
+    Attributes:
+        licence: of the data.
+        task: registry name of the kind of samples.
     """
 
     licence: ClassVar[str]
+    task: ClassVar[str] = "image"
     Config: ClassVar[type[BaseConfig]] = SplitConfig
 
     @abstractmethod

@@ -33,6 +33,7 @@ class Citation(DataSource):
 
     label = "Citation graph"
     source = "Sen et al., 'Collective classification in network data', 2008; division of Yang et al., Planetoid, ICML 2016"
+    task = "graph"
     licence = "see kimiyoung/planetoid (MIT)"
 
     class Config(SplitConfig):

@@ -50,6 +50,7 @@ class Commands(FractionSource):
     source = (
         "generated here from a small grammar; negation as in the stress tests of Naik et al., COLING 2018"
     )
+    task = "tokens"
     licence = "none needed (generated)"
 
     class Config(FractionConfig):

@@ -18,6 +18,7 @@ class GeneratedGraph(FractionSource):
 
     label = "Communities (generated graph)"
     source = "contextual stochastic block model: Deshpande et al., NeurIPS 2018; generated here"
+    task = "graph"
     licence = "none needed (generated)"
 
     class Config(FractionConfig):

@@ -35,7 +35,6 @@ class RawGraph(Raw):
         division: positions of the training, validation and test nodes where others have decided it.
     """
 
-    task = "graph"
     arrays = ("x", "edges")
     x: NDArray[np.float32]
     edges: NDArray[np.int64]

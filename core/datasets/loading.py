@@ -78,7 +78,7 @@ def assemble(source: DataSource, raw: Raw, *, seed: int) -> Dataset:
         source=source.source,
         licence=source.licence,
         fingerprint=fingerprint(splits, raw.classes),
-        task=raw.task,
+        task=source.task,
         inputs=raw.inputs(splits["train"]),
         arrays=raw.arrays,
     )

@@ -24,7 +24,6 @@ class RawTokens(Raw):
         vocabulary: how many tokens there are, padding included.
     """
 
-    task = "tokens"
     arrays = ("x", "mask")
     x: NDArray[Any]
     y: NDArray[np.int64]

@@ -53,4 +53,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
+    "commands-encoder": {
+        "summary": "Transformer encoder on generated commands (text): 1,032 subnets, trained in a minute or two.",
+        "family": "elastic_encoder",
+        "config": {"widths": [4, 8, 16, 32], "depths": [1, 2, 3], "heads": [1, 2, 4], "mlp_ratios": [1, 2], "head_size": 4},
+        "data": {"name": "commands", "seed": 0, "config": {}},
+        "training": {
+            "strategy": "sandwich", "epochs": 30, "optimizer": "adamw", "learning_rate": 0.006, "weight_decay": 0.05,
+        },
+    },
+    "communities-gcn": {
+        "summary": "Graph network on a generated graph of communities: 336 subnets, trained in half a minute.",
+        "family": "elastic_gcn",
+        "config": {},
+        "data": {"name": "generated_graph", "seed": 0, "config": {}},
+        "training": {
+            "strategy": "sandwich", "epochs": 60, "batch_size": 120, "optimizer": "adamw", "learning_rate": 0.01,
+            "weight_decay": 0.05, "warmup_epochs": 5, "augmentation": {"drop_features": 0.3},
+        },
+    },
 }  # fmt: skip

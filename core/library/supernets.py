@@ -27,6 +27,7 @@ from core.seeding import stream
 from core.settings import ASSETS
 from core.spaces import Arch, SearchSpace
 from core.supernets.cards import Card, read_card
+from core.supernets.families import FAMILIES
 from core.supernets.headers import described_space, peek_supernet
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ class SupernetEntry:
     @property
     def family(self) -> str:
         return str(self.header["family"])
+
+    @cached_property
+    def task(self) -> str:
+        """Registry name of the kind of data it takes; empty if its family is unknown."""
+        known = {info.name: info.facts.get("task_name", "") for info in FAMILIES.describe()}
+        return known.get(self.family, "")
 
     @cached_property
     def space(self) -> SearchSpace:

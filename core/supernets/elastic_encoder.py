@@ -24,7 +24,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
-from core.tasks.tokens import TokenConfig, TokenTask
+from core.tasks.tokens import TokenConfig
 
 Texts = tuple[Tensor, Tensor]
 """Vectors (n, t, width) of tokens, and the mask (n, t) of those that are no padding."""
@@ -71,7 +71,7 @@ class ElasticEncoder(Supernet):
     label = "Elastic text encoder"
     source = "after Hou et al., DynaBERT, 2020 and Wang et al., HAT, 2020 (pre-norm, prefix slices, no distilled start)"
     Config = ElasticEncoderConfig
-    task = TokenTask()
+    task_name = "tokens"
 
     def __init__(self, config: ElasticEncoderConfig) -> None:
         space = _space(config)

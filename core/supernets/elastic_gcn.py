@@ -24,7 +24,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
-from core.tasks.graph import GraphConfig, GraphTask
+from core.tasks.graph import GraphConfig
 
 Flow = tuple[Tensor, Tensor, Tensor]
 """Vectors (n, width), edges (2, e), and 1 / sqrt(degree + 1) of each node (n, 1)."""
@@ -70,7 +70,7 @@ class ElasticGCN(Supernet):
     label = "Elastic graph network"
     source = "Kipf and Welling, GCN, 2017 (normalized adjacency); Li et al., DeeperGCN, 2020 (pre-norm residual blocks)"
     Config = ElasticGCNConfig
-    task = GraphTask()
+    task_name = "graph"
 
     def __init__(self, config: ElasticGCNConfig) -> None:
         space = _space(config)

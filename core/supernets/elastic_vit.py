@@ -26,7 +26,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
-from core.tasks.image import ImageConfig, ImageTask
+from core.tasks.image import ImageConfig
 
 
 class TokenGroupConfig(BaseConfig):
@@ -86,7 +86,7 @@ class ElasticViT(Supernet):
     label = "Elastic vision transformer"
     source = "Inspired by Liao et al., ViT-ResNAS, 2021 (token reduction, LayerNorm; prefix slices instead of masks)"
     Config = ElasticViTConfig
-    task = ImageTask()
+    task_name = "image"
 
     def __init__(self, config: ElasticViTConfig) -> None:
         space = _space(config)

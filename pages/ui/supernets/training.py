@@ -26,7 +26,6 @@ from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import own_images
 
 KIND = "train_supernet"
-_FROM_DATA = ("input_shape", "classes", "pixel_mean", "pixel_std")
 
 
 def training_form() -> None:
@@ -55,7 +54,7 @@ def training_form() -> None:
             "Epochs",
             value=start["epochs"],
             key=f"train-epochs-{name}",
-            help="Passes over the training images.",
+            help="Passes over the training data.",
         )
         training["seed"] = field_number(
             TrainingConfig,
@@ -67,6 +66,11 @@ def training_form() -> None:
     if st.toggle("More training settings", key="train-more"):
         skip = ("strategy", "strategy_config", "epochs", "seed")
         training |= config_form(TrainingConfig, f"train-set-{name}", skip=skip, start=start)
+        training["augmentation"] = config_form(
+            FAMILIES.get(preset["family"]).task.Augmentation,
+            f"train-set-{name}",
+            start=start.get("augmentation"),
+        )
         training["strategy_config"] = config_form(
             STRATEGIES.get(strategy).Config, f"train-strategy-set-{strategy}", columns=1
         )
@@ -97,7 +101,8 @@ def training_form() -> None:
 
 
 def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
-    sets = {info.name: info for info in DATASETS.describe()}
+    kind = DATASETS.get(preset["name"]).task
+    sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == kind}
     name = st.selectbox(
         "Data", list(sets), index=list(sets).index(preset["name"]), format_func=lambda n: sets[n].label, key=key,
         help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in sets.values()),
@@ -110,12 +115,17 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
-    families = {info.name: info for info in FAMILIES.describe()}
+    task = FAMILIES.get(family).task
+    families = {info.name: info for info in FAMILIES.describe() if info.facts.get("task_name") == task.name}
     chosen = st.selectbox("Family", list(families), index=list(families).index(family), format_func=lambda n: families[n].label, key=f"train-family-{preset}",
                           help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in families.values()))  # fmt: skip
     start = config if chosen == family else {}
     return chosen, config_form(
-        FAMILIES.get(chosen).Config, f"train-space-{preset}-{chosen}", skip=_FROM_DATA, start=start, columns=1
+        FAMILIES.get(chosen).Config,
+        f"train-space-{preset}-{chosen}",
+        skip=tuple(task.Inputs.model_fields),
+        start=start,
+        columns=1,
     )
 
 
