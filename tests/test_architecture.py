@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,3 +130,20 @@ def test_browsing_loads_neither_torch_nor_umap() -> None:
         [sys.executable, "-c", BROWSING], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
+
+
+NO_IMAGES = ("core/evaluation", "core/training", "core/export", "core/networks")
+
+
+@pytest.mark.parametrize("folder", NO_IMAGES)
+def test_only_files_of_the_image_task_speak_of_images(folder: str) -> None:
+    """Names, texts and comments: what is for any kind of data speaks of samples."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "image" not in path.stem
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.search("image|pixel|picture", line, re.IGNORECASE)
+    ]
+    assert not found, "\n".join(found)
+    assert (ROOT / folder).is_dir()

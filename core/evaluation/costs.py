@@ -97,7 +97,7 @@ class CostTable:
         return cls(space, tables)
 
     def macs(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(n, d) architectures -> (n,) multiply-accumulates for one image."""
+        """(n, d) architectures -> (n,) multiply-accumulates for one input."""
         return self._sum(archs, "macs")
 
     def params(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -159,7 +159,7 @@ def extract_subnet(
 
 
 def macs_entry(total: int, passes: str) -> CardEntry:
-    """Multiply-accumulates as a card shows them; `passes` says for what ("one image")."""
+    """Multiply-accumulates as a card shows them; `passes` says for what, in words."""
     detail = (
         f"Multiply-accumulates of convolutions, linear layers, attention products and messages for {passes}."
     )

@@ -20,7 +20,7 @@ QUICK = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "si
 
 
 def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUICK) -> Measurement:
-    """Objectives of one subnet: calibrated, run once over validation and test images. Loads torch.
+    """Objectives of one subnet: calibrated, run once over validation and test samples. Loads torch.
 
     Raises:
         DataUnavailable: the supernet's data set is not here.

@@ -47,7 +47,7 @@ class DataChoice(BaseConfig):
 
 
 def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> EvaluationData:
-    """The images that measuring these objectives needs; none at all for counted ones. Loads torch.
+    """The samples that measuring these objectives needs; none at all for counted ones. Loads torch.
 
     Raises:
         DataUnavailable: the data set is neither on this machine nor reachable.

@@ -25,7 +25,7 @@ class _Described:
 
 @OBJECTIVES.register("accuracy")
 class Accuracy(_Described):
-    """Share of validation images classified correctly; what a search may look at."""
+    """Share of validation samples classified correctly; what a search may look at."""
 
     label = "Validation accuracy"
     maximize = True
@@ -34,7 +34,7 @@ class Accuracy(_Described):
 
 @OBJECTIVES.register("loss")
 class Loss(_Described):
-    """Mean cross-entropy on the validation images, in nats."""
+    """Mean cross-entropy on the validation samples, in nats."""
 
     label = "Validation loss"
     unit = "nats"
@@ -43,7 +43,7 @@ class Loss(_Described):
 
 @OBJECTIVES.register("test_accuracy")
 class TestAccuracy(_Described):
-    """Share of test images classified correctly; shown on the card, never used to search."""
+    """Share of test samples classified correctly; shown on the card, never used to search."""
 
     __test__ = False  # not a test class
     label = "Test accuracy"
@@ -53,7 +53,7 @@ class TestAccuracy(_Described):
 
 @OBJECTIVES.register("test_loss")
 class TestLoss(_Described):
-    """Mean cross-entropy on the test images, in nats."""
+    """Mean cross-entropy on the test samples, in nats."""
 
     __test__ = False
     label = "Test loss"
@@ -63,7 +63,7 @@ class TestLoss(_Described):
 
 @OBJECTIVES.register("macs")
 class Macs(_Described):
-    """Multiply-accumulates of convolutions, linear layers and attention products for one image."""
+    """Multiply-accumulates of convolutions, linear layers, attention products and messages, for one image, text or graph."""
 
     label = "MACs"
     unit = "MACs"
@@ -89,7 +89,7 @@ class SizeBytes(_Described):
 
 @OBJECTIVES.register("latency_ms")
 class Latency(_Described):
-    """Time for one image on this machine: onnxruntime, one thread, minimum of interleaved runs."""
+    """Time for one image, text or graph on this machine: onnxruntime, one thread, minimum of interleaved runs."""
 
     label = "Latency"
     unit = "ms"
