@@ -63,8 +63,18 @@ with right, st.container(key="similarity-card"):
 
 others = tuple(m for m in models if m not in (a, b))
 view = Compared(
-    a, b, tuple(dict.fromkeys((a, b, *others))), *cell, settings.pooling, settings.inside, settings.probe,
-    view_state.samples.now(), settings.measure, changed_config(settings.measure, settings.config), panels.open_tab(),
-)  # fmt: skip
+    a=a,
+    b=b,
+    models=tuple(dict.fromkeys((a, b, *others))),
+    layer_a=cell[0],
+    layer_b=cell[1],
+    pooling=settings.pooling,
+    inside=settings.inside,
+    probe=settings.probe,
+    samples=view_state.samples.now(),
+    measure=settings.measure,
+    config=changed_config(settings.measure, settings.config),
+    tab=panels.open_tab(),
+)
 panels.draw(view, left_model, right_model, comparison)
 share(view_state.address.publish(as_asked(view)))

@@ -28,7 +28,7 @@ LAYERS = [
         "confined",
         "quiet",
     },
-    {"spaces", "records"},
+    {"spaces", "records", "ledger"},
     {"pareto"},
     {"datasets"},
     {"networks", "objectives", "tasks"},
@@ -44,7 +44,6 @@ LAYERS = [
     {"cli", "__main__", "__init__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
-# Training writes its checkpoints through a ledger, whose shape alone it knows (types only).
 ONLY_HERE = {"sqlalchemy": ("core/store",), "plotly": ("core/plots",), "streamlit": ("app.py", "pages")}
 NEVER_ON_A_PAGE = {"numpy", "torch", "plotly", "sklearn", "sqlalchemy"}
 
@@ -53,24 +52,43 @@ def sources() -> list[Path]:
     return [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py")), *sorted((ROOT / "core").rglob("*.py"))]
 
 
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """(dotted module, line) of every import that runs; those for type checkers alone do not count."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if node in typing_only:
-            continue
+    """(dotted module, line) of every import: at the top, inside functions, and for type checkers alone."""
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} imports relatively"
             yield node.module or "", node.lineno
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in sources()}
+
+
+def own_imports(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """(own module, line) of the imports in a piece of code; a name of a package is that package."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Import):
+            names = [alias.name for alias in inner.names]
+        elif isinstance(inner, ast.ImportFrom):
+            names = [f"{inner.module}.{alias.name}" for alias in inner.names]
+            names = [name if name in MODULES else str(inner.module) for name in names]
+        else:
+            continue
+        yield from ((name, inner.lineno) for name in dict.fromkeys(names) if name in MODULES)
+
+
+def inside_functions(tree: ast.Module) -> list[ast.AST]:
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def test_every_folder_and_module_of_core_has_a_place() -> None:
@@ -81,6 +99,14 @@ def test_every_folder_and_module_of_core_has_a_place() -> None:
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_downwards(path: Path) -> None:
     relative = path.relative_to(ROOT)
+    # Another package's types may be named anywhere.
+    typing_only = {
+        inner.lineno
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.stmt)
+    }
     mine = LEVEL[relative.with_suffix("").parts[1]] if relative.parts[0] == "core" else len(LAYERS)
     for module, line in imports(path):
         parts = module.split(".")
@@ -89,7 +115,7 @@ def test_imports_point_downwards(path: Path) -> None:
         if parts[0] in ("pages", "app"):
             assert relative.parts[0] in ("pages", "app.py"), f"{relative}:{line} imports {module}"
         for package, places in ONLY_HERE.items():
-            if parts[0] == package:
+            if parts[0] == package and line not in typing_only:
                 assert str(relative).startswith(places), f"{relative}:{line} imports {package}"
         if relative.parts[0] == "pages" and len(relative.parts) == 2:
             assert parts[0] not in NEVER_ON_A_PAGE, f"{relative}:{line}: a page holds no maths"
@@ -104,6 +130,96 @@ def test_files_stay_readable(path: Path) -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             assert (node.end_lineno or 0) - node.lineno < 80, f"{node.name} is too long for a screen"
     assert ast.get_docstring(tree), "a module says what it is"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: {t for t, _ in own_imports(tree_of(path)) if t != name} for name, path in MODULES.items()}
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> None:
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name not in done:
+            for other in sorted(graph[name]):
+                walk(other, [*path, name])
+            done.add(name)
+
+    for name in graph:
+        walk(name, [])
+
+
+# What loads torch or umap when it is imported, and is therefore imported inside functions by code that pages use.
+HEAVY = {
+    "core.evaluation.evaluator",
+    "core.evaluation.robustness",
+    "core.evaluation.split_walk",
+    "core.export.exporting",
+    "core.export.subnet",
+    "core.export.tracing",
+    "core.geometry.alignment",
+    "core.geometry.connectivity",
+    "core.networks.answers",
+    "core.networks.capture",
+    "core.networks.chain",
+    "core.networks.costs",
+    "core.networks.cut",
+    "core.networks.file",
+    "core.networks.heads",
+    "core.networks.units",
+    "core.pruning.feature_merging",
+    "core.pruning.pruners.by_criterion",
+    "core.pruning.retraining",
+    "core.supernets.files",
+    "core.tasks.base",
+    "core.training.alone",
+    "core.training.checkpoint",
+    "core.training.loop",
+}
+# A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
+AT_ONCE = ("core/cli/", "core/jobs/worker.py", "core/jobs/__init__.py")
+
+
+def loads_torch(name: str) -> bool:
+    """Whether importing a module imports torch, from the imports that run with it."""
+    seen: set[str] = set()
+    rest = [name]
+    while rest:
+        if (module := rest.pop()) in seen or module not in MODULES:
+            continue
+        seen.add(module)
+        rest += [".".join(module.split(".")[:n]) for n in range(1, module.count(".") + 1)]
+        for node in tree_of(MODULES[module]).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+                if {n.split(".")[0] for n in names} & {"torch", "umap"}:
+                    return True
+                rest += [target for target, _ in own_imports(node)]
+    return False
+
+
+def test_own_modules_are_imported_inside_functions_only_to_keep_torch_out() -> None:
+    used: set[str] = set()
+    for name, path in MODULES.items():
+        relative = str(path.relative_to(ROOT))
+        if not relative.startswith("core/") or relative.startswith(AT_ONCE):
+            continue
+        for function in inside_functions(tree_of(path)):
+            for target, line in own_imports(function):
+                assert target in HEAVY, (
+                    f"{relative}:{line} imports {target} late: {name} may import it at its top"
+                )
+                used.add(target)
+    assert used == HEAVY
+    assert [name for name in sorted(HEAVY) if not loads_torch(name)] == []
+
+
+def test_a_store_is_opened_by_whoever_starts_work_and_nowhere_else() -> None:
+    opened = {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "RunStore"
+    }
+    assert opened == {"core/cli/driving.py", "core/jobs/execution.py", "pages/ui/resources.py"}
 
 
 BROWSING = """

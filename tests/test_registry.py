@@ -18,6 +18,8 @@ for module in (
     "core.datasets.base",
     "core.supernets.families",
     "core.training.strategies",
+    "core.training.losses",
+    "core.networks.blocks.base",
     "core.export.base",
     "core.pruning.criteria.base",
     "core.pruning.pruners.base",

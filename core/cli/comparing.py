@@ -12,9 +12,16 @@ from core.errors import CoreError, InvalidInput, plain
 
 
 def layer_table(
-    models: tuple[str, str], measure: str, arguments: Sequence[str], *, pooling: str, inside: bool, split: str,
-    samples: int, seed: int,
-) -> str:  # fmt: skip
+    models: tuple[str, str],
+    measure: str,
+    arguments: Sequence[str],
+    *,
+    pooling: str,
+    inside: bool,
+    split: str,
+    samples: int,
+    seed: int,
+) -> str:
     """CSV text with one row per pair of layers.
 
     Args:

@@ -18,11 +18,12 @@ from core.errors import Cancelled, CoreError, InvalidInput, NotFound, StorageFai
 from core.jobs.kinds import load_workflow
 from core.jobs.lease import signed_lease
 from core.jobs.remaining import RemainingTime
+from core.ledger import Ledger
 from core.library.library import Library
 from core.library.supernets import SupernetEntry
 from core.records import Progress, Run, RunState
 from core.settings import settings
-from core.store import Ledger, MemoryLedger, RunStore
+from core.store import MemoryLedger, RunStore
 from core.store.leases import Owner
 
 

@@ -15,7 +15,8 @@ import typer
 
 from core.cli import flags, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
-from core.errors import CoreError, InvalidInput, StorageFailed
+from core.cli.output import write, write_or_print
+from core.errors import CoreError, InvalidInput
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -54,9 +55,11 @@ def _fail(message: str, status: int) -> None:
 
 
 @app.command("list")
-def list_methods(kind: Annotated[str | None, typer.Argument(help="Only this kind, e.g. strategy.")] = None,
-                 name: Annotated[str | None, typer.Argument(help="Only this method, with its settings.")] = None,
-                 markdown: Annotated[bool, typer.Option("--markdown", help="As the README's table.")] = False) -> None:  # fmt: skip
+def list_methods(
+    kind: Annotated[str | None, typer.Argument(help="Only this kind, e.g. strategy.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Only this method, with its settings.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the README's table.")] = False,
+) -> None:
     """Every method by kind, with its paper; with KIND and NAME its settings too."""
     if markdown:
         print(tables.methods_markdown())
@@ -83,7 +86,7 @@ def train(
     ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
     file = ledger.artifact("supernet.safetensors")
     if out is not None:
-        _write(out, file)
+        write(out, file)
     last = ledger.metrics()[-1] if ledger.metrics() else {}
     print(json.dumps({"run": ledger.run_id, "out": str(out) if out else None, "final": last}))
 
@@ -106,11 +109,16 @@ def search(
     name = ALGORITHMS.info(algorithm.replace("-", "_")).name
     config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
     params = {
-        "supernet": tables.absolute(supernet), "algorithm": name, "config": config, "objectives": tables.names(objectives),
-        "budget": budget, "seed": seed, "use_table": use_table,
-    }  # fmt: skip
+        "supernet": tables.absolute(supernet),
+        "algorithm": name,
+        "config": config,
+        "objectives": tables.names(objectives),
+        "budget": budget,
+        "seed": seed,
+        "use_table": use_table,
+    }
     ledger = run_workflow("search_front", params, title=f"{name} on {supernet}", seed=seed)
-    _write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+    write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 
 
 @app.command()
@@ -134,7 +142,7 @@ def front(
     wanted = tables.names(objectives)
     if exact:
         table = tables.exact_table(supernet, wanted, use_table, processes)
-        _write_or_print(csv, table.encode())
+        write_or_print(csv, table.encode())
         return
     params = {
         "supernet": tables.absolute(supernet),
@@ -145,7 +153,7 @@ def front(
         "use_table": use_table,
     }
     ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
-    _write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+    write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 
 
 @app.command()
@@ -156,7 +164,7 @@ def costs(
     csv: Csv = None,
 ) -> None:
     """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, no weights needed."""
-    _write_or_print(csv, tables.costs_csv(supernet, sample, seed).encode())
+    write_or_print(csv, tables.costs_csv(supernet, sample, seed).encode())
 
 
 @app.command()
@@ -195,7 +203,7 @@ def similarity(
     table = layer_table(
         (a, b), measure, context.args, pooling=pooling, inside=inside, split=split, samples=samples, seed=seed
     )
-    _write_or_print(csv, table.encode())
+    write_or_print(csv, table.encode())
 
 
 @app.command()
@@ -213,7 +221,7 @@ def extract(
     entry = find_supernet(supernet)
     exported = extract_subnet.download(entry, tables.architecture(entry.space, arch), format)
     target = out or Path(exported.file_name)
-    _write(target, exported.data)
+    write(target, exported.data)
     print(target)
 
 
@@ -225,15 +233,19 @@ def train_alone(
     seed: Annotated[int, typer.Option(help="First seed; the others follow it.")] = 1,
     epochs: Annotated[int | None, typer.Option(help="As the supernet's own training if left out.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="As the supernet's own if left out.")] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Train one architecture of a supernet alone, from scratch, to compare the subnet with."""
     from core.library.alone import AloneRecord
 
     entry = find_supernet(supernet)
     params = {
-        "supernet": tables.absolute(supernet), "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
-        "seeds": seeds, "seed": seed, "epochs": epochs, "learning_rate": learning_rate,
-    }  # fmt: skip
+        "supernet": tables.absolute(supernet),
+        "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
+        "seeds": seeds,
+        "seed": seed,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+    }
     title = f"{entry.title} {params['arch']} alone"
     ledger = run_workflow("train_alone", params, title=title, seed=seed)
     print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(AloneRecord.FILE))}))
@@ -243,17 +255,28 @@ def train_alone(
 def prune(
     context: typer.Context,
     supernet: SupernetName,
-    arch: Annotated[str, typer.Option(help="Short id or JSON of the network to prune; the largest if left out.")] = "",
-    method: Annotated[str, typer.Option(help="magnitude, l1_filters, ..., by commas; `list pruner` and `list criterion` show all.")] = "magnitude",
+    arch: Annotated[
+        str, typer.Option(help="Short id or JSON of the network to prune; the largest if left out.")
+    ] = "",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="magnitude, l1_filters, ..., by commas; `list pruner` and `list criterion` show all."
+        ),
+    ] = "magnitude",
     sparsity: Annotated[str, typer.Option(help="Shares of the weights to remove, by commas.")] = "0.8",
     epochs: Annotated[int, typer.Option(help="Epochs of fine-tuning.")] = 5,
     severity: Annotated[str, typer.Option(help="Severities of the corruptions, 1 to 5, by commas.")] = "3",
     attacks: Annotated[str, typer.Option(help="fgsm, pgd.")] = "fgsm",
     seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the last pruned network here.")] = None,
-    format: Annotated[str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")] = "bundle",
-    form: Annotated[str, typer.Option(help="compact (units cut out) or masked (the parent's shape).")] = "compact",
-) -> None:  # fmt: skip
+    format: Annotated[
+        str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")
+    ] = "bundle",
+    form: Annotated[
+        str, typer.Option(help="compact (units cut out) or masked (the parent's shape).")
+    ] = "compact",
+) -> None:
     """Prune a subnet, fine-tune and evaluate it; one JSON line per network. Further flags are settings of the method."""
     from core.cli import pruning
 
@@ -274,7 +297,7 @@ def prune(
     if not made:
         raise CoreError("No method could prune this network; the lines above say why.")
     if out is not None:
-        _write(out, pruning.write(made[-1], format, form))
+        write(out, pruning.write(made[-1], format, form))
         print(out)
 
 
@@ -295,7 +318,7 @@ def prune_experiment(
     for sentence in verdict:
         print(sentence)
     if csv is not None:
-        _write(csv, table.encode())
+        write(csv, table.encode())
         print(csv)
 
 
@@ -363,21 +386,6 @@ def doctor() -> None:
         print(f"{'ok ' if good else 'BAD'}  {line}")
         problems += not good
     raise typer.Exit(1 if problems else 0)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise StorageFailed(f"{path} could not be written: {error.strerror}.") from error
-
-
-def _write_or_print(path: Path | None, content: bytes) -> None:
-    if path is None:
-        sys.stdout.write(content.decode())
-    else:
-        _write(path, content)
-        print(path)
 
 
 __all__: list[Any] = ["app", "main"]

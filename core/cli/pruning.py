@@ -13,9 +13,17 @@ from core.library.pruned import PruningRecord
 
 
 def prune(
-    supernet: str, arch: str, methods: str, sparsities: str, arguments: Sequence[str], *, epochs: int, seed: int,
-    severities: str, attacks: str,
-) -> list[dict[str, Any]]:  # fmt: skip
+    supernet: str,
+    arch: str,
+    methods: str,
+    sparsities: str,
+    arguments: Sequence[str],
+    *,
+    epochs: int,
+    seed: int,
+    severities: str,
+    attacks: str,
+) -> list[dict[str, Any]]:
     """Prune and return one row per network, the parent first.
 
     Args:

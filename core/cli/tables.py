@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,16 +23,39 @@ from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
 
-if TYPE_CHECKING:
-    pass
-
-_REGISTRIES = ("core.datasets.base", "core.supernets.families", "core.training.strategies", "core.training.losses",
-               "core.search.base",
-               "core.objectives.base", "core.export.base", "core.similarity.base", "core.networks.blocks.base",
-               "core.pruning.criteria.base", "core.pruning.pruners.base", "core.pruning.experiments.base", "core.datasets.corruptions.base",
-               "core.attacks.base", "core.tasks.base")  # fmt: skip
-_NEEDED = ("torch", "streamlit", "plotly", "pandas", "numpy", "safetensors", "onnx", "onnxruntime", "moocore", "pymoo",
-           "sqlalchemy", "pydantic", "sklearn", "umap")  # fmt: skip
+_REGISTRIES = (
+    "core.datasets.base",
+    "core.supernets.families",
+    "core.training.strategies",
+    "core.training.losses",
+    "core.search.base",
+    "core.objectives.base",
+    "core.export.base",
+    "core.similarity.base",
+    "core.networks.blocks.base",
+    "core.pruning.criteria.base",
+    "core.pruning.pruners.base",
+    "core.pruning.experiments.base",
+    "core.datasets.corruptions.base",
+    "core.attacks.base",
+    "core.tasks.base",
+)
+_NEEDED = (
+    "torch",
+    "streamlit",
+    "plotly",
+    "pandas",
+    "numpy",
+    "safetensors",
+    "onnx",
+    "onnxruntime",
+    "moocore",
+    "pymoo",
+    "sqlalchemy",
+    "pydantic",
+    "sklearn",
+    "umap",
+)
 
 
 def methods(kind: str | None, name: str | None) -> Iterator[str]:

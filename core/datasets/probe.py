@@ -73,7 +73,14 @@ def make_probe(dataset: Dataset, *, split: str = "validation", n: int = 1000, se
     ids = part.ids[rows]
     digest = hashlib.sha256(f"{dataset.fingerprint}/{split}/".encode() + np.ascontiguousarray(ids).tobytes())
     return Probe(
-        part.x[rows], part.y[rows], ids, dataset.classes, dataset.title, split, seed, digest.hexdigest()
+        x=part.x[rows],
+        y=part.y[rows],
+        ids=ids,
+        classes=dataset.classes,
+        title=dataset.title,
+        split=split,
+        seed=seed,
+        fingerprint=digest.hexdigest(),
     )
 
 

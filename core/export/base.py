@@ -8,7 +8,6 @@ hash published. No torch is imported here: pages list the formats at once.
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -58,11 +57,3 @@ class Exporter(Plugin, ABC):
         Raises:
             CoreError: the bytes are not what `export` writes.
         """
-
-
-def file_name(supernet: str, arch_id: str, suffix: str) -> str:
-    """A file name of plain ASCII letters, digits and hyphens: `paretoscope-digits-cnn-0120.zip`."""
-    parts = [
-        re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:60].strip("-") for part in (supernet, arch_id)
-    ]
-    return "-".join(["paretoscope", *(part for part in parts if part)]) + f".{suffix}"

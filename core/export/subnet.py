@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.datasets import Dataset
-from core.export.base import file_name
+from core.export.naming import file_name
 from core.networks.answers import BATCH, count_correct, outputs
 from core.networks.chain import example_inputs, one_batch
 from core.records import Source

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InvalidInput
+from core.geometry.embedding import fixed_signs
 
 PARTS = ("angle", "norm", "margin")
 
@@ -62,8 +63,6 @@ def signature_map(found: NDArray[np.float64]) -> SignatureMap:
     """
     from scipy.sparse.csgraph import minimum_spanning_tree
     from scipy.spatial.distance import pdist, squareform
-
-    from core.geometry.embedding import fixed_signs
 
     k = len(found)
     if k == 0:

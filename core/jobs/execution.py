@@ -8,7 +8,7 @@ import traceback
 from contextlib import suppress
 from typing import Any
 
-from core.errors import Cancelled, CoreError, plain
+from core.errors import Cancelled, CoreError, InvalidInput, plain
 from core.jobs.kinds import load_workflow
 from core.jobs.memory import is_shortage, limit_memory
 from core.jobs.remaining import RemainingTime
@@ -86,8 +86,6 @@ def execute(store: RunStore, run_id: str, attempt: int, stop: StopSignal) -> tup
 
 def _validated(request: Any, params: Any, seed: int) -> Any:
     from pydantic import ValidationError
-
-    from core.errors import InvalidInput
 
     if "seed" in request.model_fields and "seed" not in params:
         params = {**params, "seed": seed}

@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.supernets.cards import read_card
-
 if TYPE_CHECKING:
     from core.store import RunStore
 
@@ -44,11 +42,12 @@ def add_supernet(store: RunStore, name: str, data: bytes) -> Added:
     sha256 = hashlib.sha256(data).hexdigest()
     for kept in store.list_supernets():
         if kept.sha256 == sha256:
+            store.repair(data)  # its file may have been damaged since
             return Added(kept.supernet_id, kept.name, was_there=True)
     from core.supernets.files import load_supernet
 
     supernet, card = load_supernet(data)
-    known = read_card(card)
-    described = {**card, "family": supernet.name, "data": known.data.name if known.data else ""}
+    # Whole: what the card names of this machine's uploads counts as used.
+    described = {**card, "family": supernet.name}
     title = name.strip() or UNNAMED
     return Added(store.add_supernet(title, data, described), title, was_there=False)

@@ -22,8 +22,12 @@ from core.config import BaseConfig
 from core.datasets.corruptions import CORRUPTIONS
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
 from core.errors import InvalidInput
+from core.geometry.margins import margins
 from core.library import supernets
+from core.library.networks import load_model, subnet_id
+from core.library.severities import corrupted, severity_table
 from core.library.supernets import SupernetEntry
+from core.networks.untrusted_files import METADATA, load_tensors, read_header
 
 if TYPE_CHECKING:
     from torch import nn
@@ -134,15 +138,11 @@ class Judge:
     @classmethod
     def of(cls, store: RunStore | None, entry: SupernetEntry, *, seed: int = 0) -> Judge:
         """Calibrate (or read) the severities of the supernet's data. Loads torch."""
-        from core.library.networks import load_model, subnet_id
-        from core.library.severities import severity_table
-
         largest = load_model(store, subnet_id(entry, entry.space.arch_id(entry.space.largest)))
         return cls(evaluation_probe(entry), severity_table(largest, seed=seed), seed)
 
     def images(self, net: nn.Module, benchmark: str) -> NDArray[np.float32]:
         """The probe's images as one benchmark shows them to one network."""
-        from core.library.severities import corrupted
 
         if benchmark == CLEAN:
             return self.probe.x
@@ -157,7 +157,6 @@ class Judge:
 
 def margins_of(net: nn.Module, images: NDArray[np.float32], y: NDArray[np.int64]) -> Margins:
     """Where a network puts images in its last feature space."""
-    from core.geometry.margins import margins
     from core.networks.heads import penultimate, weight_and_bias
 
     features, layer = penultimate(net, images)
@@ -204,8 +203,6 @@ def load_margins(data: bytes) -> StoredMargins:
     Raises:
         InvalidInput: the file is damaged or another one.
     """
-    from core.networks.untrusted_files import METADATA, load_tensors, read_header
-
     try:
         about = json.loads(read_header(data).get(METADATA, {})[_METADATA])
         arrays = load_tensors(data)

@@ -11,6 +11,7 @@ from core.library import supernets
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.records import Measurement
+from core.runtime import heavy_imports
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUI
         DataUnavailable: the supernet's data set is not here.
         InvalidInput: the architecture is outside the space, or the objective needs a timed measurement.
     """
-    from core.runtime import heavy_imports
-
     heavy_imports()
     from core.evaluation.evaluator import evaluate
 

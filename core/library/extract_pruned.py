@@ -9,6 +9,7 @@ from core.export import EXPORTERS
 from core.library import supernets
 from core.library.pruned import PrunedModel, describe_pruned, load_compact, load_masked
 from core.records import Source
+from core.runtime import heavy_imports
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,8 +43,6 @@ def download(
         DataUnavailable: the data it is measured on are not here.
         CoreError: the file read back did not compute the same.
     """
-    from core.runtime import heavy_imports
-
     EXPORTERS.info(format_name)
     key = (model.model_id, model.sha256, format_name, form)
 

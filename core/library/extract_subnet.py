@@ -9,6 +9,7 @@ from core.export import EXPORTERS
 from core.library import supernets
 from core.library.supernets import SupernetEntry
 from core.registry import PluginInfo
+from core.runtime import heavy_imports
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ def download(entry: SupernetEntry, arch: Arch, format_name: str = "bundle") -> E
 
 
 def _make(entry: SupernetEntry, arch: Arch, format_name: str) -> Exported:
-    from core.runtime import heavy_imports
-
     heavy_imports()
     from core.export.exporting import export_subnet
     from core.export.subnet import extract_subnet

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import StorageFailed
 from core.library import networks, supernets
+from core.library.benchmarks import Judge
 from core.library.networks import Model, ModelInfo
 from core.library.supernets import SupernetEntry
 
@@ -69,12 +70,6 @@ class Library:
         """
         return networks.load_model(self.store, network_id)
 
-    def suggestions(self, entry: SupernetEntry) -> list[ModelInfo]:
-        """Networks of a supernet worth a first look. No torch."""
-        return networks.suggestions(self.store, entry)
-
     def judge(self, entry: SupernetEntry, *, seed: int = 0) -> Judge:
         """What pruned networks of a supernet are evaluated with; severities are calibrated once. Loads torch."""
-        from core.library.benchmarks import Judge
-
         return Judge.of(self.store, entry, seed=seed)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from core.cache import kept
+from core.evaluation.latency import measure_latency as measure
 from core.library import supernets
 from core.library.supernets import SupernetEntry
+from core.runtime import heavy_imports
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -24,11 +26,7 @@ def measure_latency(
     Raises:
         DataUnavailable: the supernet's data set, which calibration needs, is not here.
     """
-    from core.runtime import heavy_imports
-
     heavy_imports()
-    from core.evaluation.latency import measure_latency as measure
-
     models = [_onnx(entry, tuple(arch)) for arch in archs]
     one = supernets.dataset(entry).calibration.first(1)
     return measure(models, one.arrays(), on_progress=on_progress)

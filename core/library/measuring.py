@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.datasets import load_dataset
 from core.library import supernets
 from core.library.measure_latency import measure_latency
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives as described
 from core.records import Measurement, Source
+from core.runtime import heavy_imports
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -53,8 +55,6 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
         DataUnavailable: the data set is neither on this machine nor reachable.
         InvalidInput: the supernet's card names no data set, or not the one found here.
     """
-    from core.runtime import heavy_imports
-
     heavy_imports()
     import torch
 
@@ -68,8 +68,6 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     if choice is None:
         dataset = supernets.dataset(entry)
     else:
-        from core.datasets import load_dataset
-
         dataset = load_dataset(choice.name, seed=choice.seed, **choice.config)
     return data_of(dataset, splits)
 

@@ -12,9 +12,11 @@ from pydantic import Field
 from core.cache import kept
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
+from core.geometry.embedding import classical_mds
 from core.library import supernets
 from core.library.activations import ProbeChoice, activations, layers, probe_of
 from core.library.alone import list_alone
+from core.library.fronts import front
 from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model, subnet_id
 from core.library.supernets import SupernetEntry
@@ -88,8 +90,6 @@ def _always(entry: SupernetEntry, sample: int, seed: int) -> tuple[str, ...]:
     table = supernets.table(entry)
     if table is None or not {"accuracy", "macs"} <= set(table.columns):
         return ()
-    from core.library.fronts import front
-
     on_front = front(table, ("macs", "accuracy")).members["arch_id"].tolist()
     kept = np.linspace(0, len(on_front) - 1, min(len(on_front), MOST_OF_FRONT)).round().astype(int)
     rows = np.sort(stream(seed, "map", "sample").permutation(len(table))[:sample])
@@ -133,9 +133,12 @@ def measure_distances(
     values = (values + values.T) / 2
     np.fill_diagonal(values, 0.0)
     yield Distances(
-        tuple(i.model_id for i in infos), tuple(i.title for i in infos),
-        tuple(i.arch_id if i.supernet_id == entry.supernet_id else "" for i in infos), values, left_out,
-    )  # fmt: skip
+        tuple(i.model_id for i in infos),
+        tuple(i.title for i in infos),
+        tuple(i.arch_id if i.supernet_id == entry.supernet_id else "" for i in infos),
+        values,
+        left_out,
+    )
 
 
 def _prepared(measure: Measure, x: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -169,8 +172,6 @@ def distances(store: RunStore | None, entry: SupernetEntry, choice: MapChoice) -
 
 def flat_map(found: Distances) -> Embedding:
     """The networks on the plane by classical scaling."""
-    from core.geometry.embedding import classical_mds
-
     return classical_mds(found.values)
 
 

@@ -8,18 +8,15 @@ sessions and kept a while: nobody writes into them.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.cache import Cache
 from core.library import supernets
-from core.library.alone import list_alone
-from core.library.fronts import front
 from core.library.network_id import NetworkId
-from core.library.origins.alone import alone_info
 from core.library.origins.base import ORIGINS, ModelInfo
-from core.library.origins.subnet import subnet_info
 from core.library.supernets import SupernetEntry
+from core.runtime import heavy_imports
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,8 +79,6 @@ def load_model(store: RunStore | None, model_id: str) -> Model:
         NotFound, InvalidInput: as `describe`.
         DataUnavailable: a subnet's statistics need the supernet's data, which are not here.
     """
-    from core.runtime import heavy_imports
-
     heavy_imports()
     info = describe(store, model_id)
     entry = supernets.find(store, info.supernet_id)
@@ -99,31 +94,3 @@ def _loaded(store: RunStore | None, info: ModelInfo, entry: SupernetEntry, key: 
     net = ORIGINS.create(which.origin).load(store, which.owner, which.part, entry)
     rows = supernets.stage_rows(entry, entry.space.from_id(info.arch_id))
     return Model(info, net, info.stages or tuple(str(row["label"]) for row in rows), key, entry)
-
-
-def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]:
-    """Models of a supernet worth a first look: its ends, its best, its knee, and what was trained alone.
-
-    Reads the complete table where there is one; never loads torch.
-    """
-    space = entry.space
-    notable: dict[str, list[str]] = {}
-    for end, word in zip(space.ends or (), ("smallest", "largest"), strict=False):
-        notable[space.arch_id(end)] = [word]
-    if not notable:
-        notable[space.arch_id(entry.reference)] = []
-    table = supernets.table(entry)
-    if table is not None and {"accuracy", "macs"} <= set(table.columns):
-        # Of equally accurate subnets the cheapest: the table is walked in the order of its cost.
-        ordered = table.sort_values("macs", kind="stable")
-        best = ordered["arch_id"].to_numpy()[ordered["accuracy"].to_numpy().argmax()]
-        notable.setdefault(str(best), []).append("most accurate")
-        for knee in front(table, ("macs", "accuracy")).knees.values():
-            if "knee" not in (words := notable.setdefault(knee, [])):
-                words.append("knee")
-    found = [subnet_info(entry, arch_id) for arch_id in notable]
-    named = [
-        replace(info, title=f"{entry.title} {info.arch_id} ({', '.join(words)})" if words else info.title)
-        for info, words in zip(found, notable.values(), strict=True)
-    ]
-    return named + [alone_info(net) for net in list_alone(store, entry.supernet_id)]

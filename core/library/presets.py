@@ -34,7 +34,13 @@ PRESETS: dict[str, dict[str, Any]] = {
             "seed": 0,
             "config": {"limit_train": 20_000, "limit_validation": 2_000, "limit_test": 4_000},
         },
-        "training": {"strategy": "sandwich", "epochs": 15, "batch_size": 128, "learning_rate": 0.1, "augmentation": {"flip": True}},
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 15,
+            "batch_size": 128,
+            "learning_rate": 0.1,
+            "augmentation": {"flip": True},
+        },
     },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
@@ -42,7 +48,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "config": {},
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {
-            "strategy": "sandwich", "epochs": 60, "optimizer": "adamw", "learning_rate": 0.002, "weight_decay": 0.05,
+            "strategy": "sandwich",
+            "epochs": 60,
+            "optimizer": "adamw",
+            "learning_rate": 0.002,
+            "weight_decay": 0.05,
             "warmup_epochs": 5,
         },
     },
@@ -54,12 +64,22 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
     "commands-encoder": {
-        "summary": "Transformer encoder on generated commands (text): 1,032 subnets, trained in a minute or two.",
+        "summary": "Transformer encoder on generated commands (text): 1,032 subnets, trained in two minutes.",
         "family": "elastic_encoder",
-        "config": {"widths": [4, 8, 16, 32], "depths": [1, 2, 3], "heads": [1, 2, 4], "mlp_ratios": [1, 2], "head_size": 4},
+        "config": {
+            "widths": [4, 8, 16, 32],
+            "depths": [1, 2, 3],
+            "heads": [1, 2, 4],
+            "mlp_ratios": [1, 2],
+            "head_size": 4,
+        },
         "data": {"name": "commands", "seed": 0, "config": {}},
         "training": {
-            "strategy": "sandwich", "epochs": 30, "optimizer": "adamw", "learning_rate": 0.006, "weight_decay": 0.05,
+            "strategy": "sandwich",
+            "epochs": 30,
+            "optimizer": "adamw",
+            "learning_rate": 0.006,
+            "weight_decay": 0.05,
         },
     },
     "communities-gcn": {
@@ -68,8 +88,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "config": {},
         "data": {"name": "generated_graph", "seed": 0, "config": {}},
         "training": {
-            "strategy": "sandwich", "epochs": 60, "batch_size": 120, "optimizer": "adamw", "learning_rate": 0.01,
-            "weight_decay": 0.05, "warmup_epochs": 5, "augmentation": {"drop_features": 0.3},
+            "strategy": "sandwich",
+            "epochs": 60,
+            "batch_size": 120,
+            "optimizer": "adamw",
+            "learning_rate": 0.01,
+            "weight_decay": 0.05,
+            "warmup_epochs": 5,
+            "augmentation": {"drop_features": 0.3},
         },
     },
-}  # fmt: skip
+}

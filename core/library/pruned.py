@@ -208,8 +208,14 @@ def as_points(models: Sequence[PrunedModel]) -> pd.DataFrame:
     something was not measured."""
     import pandas as pd
 
-    names = {"accuracy": "accuracy", "test_accuracy": "test_accuracy", "macs": "macs", "params": "params",
-             "size_bytes": "bytes", "latency_ms": "latency_ms"}  # fmt: skip
+    names = {
+        "accuracy": "accuracy",
+        "test_accuracy": "test_accuracy",
+        "macs": "macs",
+        "params": "params",
+        "size_bytes": "bytes",
+        "latency_ms": "latency_ms",
+    }
     rows = [
         {"model_id": m.model_id, "title": m.title, **{to: m.numbers.get(name) for to, name in names.items()}}
         for m in models

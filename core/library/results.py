@@ -19,7 +19,8 @@ from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.records import Run
 
 if TYPE_CHECKING:
-    from core.store import Ledger, RunStore
+    from core.ledger import Ledger
+    from core.store import RunStore
 
 _MEDIA_TYPE = "application/json"
 

@@ -79,7 +79,16 @@ def corrupted(probe: Probe, table: Severities, name: str, severity: int, *, seed
 
     x = _images.get(key, make)
     fingerprint = probe.fingerprint if severity == 0 else _digest(*map(str, key))
-    return Probe(x, probe.y, probe.ids, probe.classes, probe.title, probe.split, probe.seed, fingerprint)
+    return Probe(
+        x=x,
+        y=probe.y,
+        ids=probe.ids,
+        classes=probe.classes,
+        title=probe.title,
+        split=probe.split,
+        seed=probe.seed,
+        fingerprint=fingerprint,
+    )
 
 
 def _calibrated(

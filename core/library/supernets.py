@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.cache import kept
+from core.datasets import load_dataset
+from core.datasets.foreign import foreign_settings, own_settings
 from core.errors import CoreError, InvalidInput, NotFound
 from core.evaluation.costs import CostTable
 from core.objectives.base import OBJECTIVES
@@ -185,15 +187,15 @@ def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
     card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
     table = folder / TABLE_FILE
     return SupernetEntry(
-        folder.name,
-        card["title"],
-        "shipped",
-        card["sha256"],
-        card["header"],
-        (folder / SUPERNET_FILE).read_bytes,
-        table.read_bytes if table.is_file() else None,
-        card.get("costs"),
-        card.get("table_sha256", ""),
+        supernet_id=folder.name,
+        title=card["title"],
+        origin="shipped",
+        sha256=card["sha256"],
+        header=card["header"],
+        read=(folder / SUPERNET_FILE).read_bytes,
+        read_table=table.read_bytes if table.is_file() else None,
+        costs=card.get("costs"),
+        table_sha256=card.get("table_sha256", ""),
     )
 
 
@@ -365,9 +367,6 @@ def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | No
         DataUnavailable: it is neither on this machine nor reachable.
         InvalidInput: the data found here are not the data it was trained on, or the card names none.
     """
-    from core.datasets import load_dataset
-    from core.datasets.foreign import foreign_settings, own_settings
-
     data = entry.card.data
     if data is None:
         raise InvalidInput("The supernet's card does not say which data it was trained on.")

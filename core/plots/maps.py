@@ -13,9 +13,16 @@ from core.text import for_figure
 
 
 def model_map(
-    points: NDArray[np.float64], ids: Sequence[str], titles: Sequence[str], values: Sequence[float | str],
-    *, label: str, percent: bool = False, named: Mapping[str, str] | None = None, alone: Sequence[bool] = (),
-) -> go.Figure:  # fmt: skip
+    points: NDArray[np.float64],
+    ids: Sequence[str],
+    titles: Sequence[str],
+    values: Sequence[float | str],
+    *,
+    label: str,
+    percent: bool = False,
+    named: Mapping[str, str] | None = None,
+    alone: Sequence[bool] = (),
+) -> go.Figure:
     """Networks as points; near means alike.
 
     Args:
@@ -36,28 +43,52 @@ def model_map(
     if any(isinstance(v, str) for v in values):
         _options(figure, points, ids, titles, [str(v) for v in values], label)
     else:
-        _numbers(figure, points, ids, titles, np.array(values, float), label, percent, alone)
+        _numbers(
+            figure=figure,
+            points=points,
+            ids=ids,
+            titles=titles,
+            values=np.array(values, float),
+            label=label,
+            percent=percent,
+            alone=alone,
+        )
     if at := [list(ids).index(i) for i in named or {} if i in ids]:
         figure.add_scatter(
-            x=points[at, 0], y=points[at, 1], mode="markers+text", text=[(named or {})[ids[i]] for i in at], name="selected",
-            textposition="top center", textfont={"color": style.SELECTED, "size": 13}, hoverinfo="skip", showlegend=False,
+            x=points[at, 0],
+            y=points[at, 1],
+            mode="markers+text",
+            text=[(named or {})[ids[i]] for i in at],
+            name="selected",
+            textposition="top center",
+            textfont={"color": style.SELECTED, "size": 13},
+            hoverinfo="skip",
+            showlegend=False,
             marker={"size": 18, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 2}},
             unselected={"marker": {"opacity": 1}, "textfont": {"color": style.SELECTED}},
-        )  # fmt: skip
+        )
     axis = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "title": None}
     figure.update_xaxes(axis)
     figure.update_yaxes(axis, scaleanchor="x")
     figure.update_layout(
-        height=480, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode="closest",
+        height=480,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
         legend={"orientation": "h", "y": 1.08, "x": 0},
-    )  # fmt: skip
+    )
     return figure
 
 
 def _numbers(
-    figure: go.Figure, points: NDArray[np.float64], ids: Sequence[str], titles: Sequence[str],
-    values: NDArray[np.float64], label: str, percent: bool, alone: Sequence[bool],
-) -> None:  # fmt: skip
+    figure: go.Figure,
+    points: NDArray[np.float64],
+    ids: Sequence[str],
+    titles: Sequence[str],
+    values: NDArray[np.float64],
+    label: str,
+    percent: bool,
+    alone: Sequence[bool],
+) -> None:
     shown = values * (100 if percent else 1)
     text = ["not measured" if np.isnan(v) else f"{v:.2f} %" if percent else f"{v:,.4g}" for v in shown]
     symbols = ["star" if k < len(alone) and alone[k] else "circle" for k in range(len(ids))]
@@ -65,36 +96,86 @@ def _numbers(
     if len(known):
         bar = {"title": {"text": for_figure(f"{label} (%)" if percent else label), "side": "right"}}
         marker = {
-            "size": 11, "color": shown[known].tolist(), "colorscale": "Cividis", "symbol": [symbols[k] for k in known],
+            "size": 11,
+            "color": shown[known].tolist(),
+            "colorscale": "Cividis",
+            "symbol": [symbols[k] for k in known],
             "colorbar": bar | {"thickness": 12, "outlinewidth": 0},
-        }  # fmt: skip
-        _points(figure, points, known.tolist(), ids, titles, text, label, marker, "networks")
+        }
+        _points(
+            figure=figure,
+            points=points,
+            rows=known.tolist(),
+            ids=ids,
+            titles=titles,
+            text=text,
+            label=label,
+            marker=marker,
+            name="networks",
+        )
     if len(unknown):
         marker = {"size": 11, "color": style.DOMINATED, "symbol": [symbols[k] for k in unknown]}
-        _points(figure, points, unknown.tolist(), ids, titles, text, label, marker, "not measured")
+        _points(
+            figure=figure,
+            points=points,
+            rows=unknown.tolist(),
+            ids=ids,
+            titles=titles,
+            text=text,
+            label=label,
+            marker=marker,
+            name="not measured",
+        )
 
 
 def _options(
-    figure: go.Figure, points: NDArray[np.float64], ids: Sequence[str], titles: Sequence[str],
-    values: Sequence[str], label: str,
-) -> None:  # fmt: skip
+    figure: go.Figure,
+    points: NDArray[np.float64],
+    ids: Sequence[str],
+    titles: Sequence[str],
+    values: Sequence[str],
+    label: str,
+) -> None:
     for k, option in enumerate(sorted(set(values), key=_natural)):
         rows = [i for i, v in enumerate(values) if v == option]
         marker = {"size": 11, "color": style.CATEGORICAL[k % 8], "symbol": style.SYMBOLS[k % 6]}
-        _points(figure, points, rows, ids, titles, values, label, marker, f"{label} {option}")
+        _points(
+            figure=figure,
+            points=points,
+            rows=rows,
+            ids=ids,
+            titles=titles,
+            text=values,
+            label=label,
+            marker=marker,
+            name=f"{label} {option}",
+        )
 
 
 def _points(
-    figure: go.Figure, points: NDArray[np.float64], rows: Sequence[int], ids: Sequence[str], titles: Sequence[str],
-    text: Sequence[str], label: str, marker: dict, name: str,
-) -> None:  # fmt: skip
+    figure: go.Figure,
+    points: NDArray[np.float64],
+    rows: Sequence[int],
+    ids: Sequence[str],
+    titles: Sequence[str],
+    text: Sequence[str],
+    label: str,
+    marker: dict,
+    name: str,
+) -> None:
     figure.add_scatter(
-        x=[float(points[i, 0]) for i in rows], y=[float(points[i, 1]) for i in rows], mode="markers",
-        customdata=[[ids[i]] for i in rows], name=for_figure(name), marker=marker | {"line": {"width": 0.7, "color": style.DOMINATED}},
+        x=[float(points[i, 0]) for i in rows],
+        y=[float(points[i, 1]) for i in rows],
+        mode="markers",
+        customdata=[[ids[i]] for i in rows],
+        name=for_figure(name),
+        marker=marker | {"line": {"width": 0.7, "color": style.DOMINATED}},
         hovertext=[f"{for_figure(titles[i])}<br>{for_figure(label)}: {for_figure(text[i])}" for i in rows],
-        hovertemplate="%{hovertext}<extra></extra>", showlegend="colorbar" not in marker,
-        selected={"marker": {"size": 16}}, unselected={"marker": {"opacity": 0.6}},
-    )  # fmt: skip
+        hovertemplate="%{hovertext}<extra></extra>",
+        showlegend="colorbar" not in marker,
+        selected={"marker": {"size": 16}},
+        unselected={"marker": {"opacity": 0.6}},
+    )
 
 
 def _natural(text: str) -> tuple[int, float, str]:
@@ -105,10 +186,17 @@ def _natural(text: str) -> tuple[int, float, str]:
 
 
 def sample_map(
-    points: NDArray[np.float64], y: NDArray[np.int64], ids: NDArray[np.int64], classes: Sequence[str],
-    ringed: NDArray[np.bool_], bounds: tuple[float, float, float, float], *, title: str,
-    selected: Collection[int] = (), edition: int = 0,
-) -> go.Figure:  # fmt: skip
+    points: NDArray[np.float64],
+    y: NDArray[np.int64],
+    ids: NDArray[np.int64],
+    classes: Sequence[str],
+    ringed: NDArray[np.bool_],
+    bounds: tuple[float, float, float, float],
+    *,
+    title: str,
+    selected: Collection[int] = (),
+    edition: int = 0,
+) -> go.Figure:
     """Samples as one network sees them, colored by class.
 
     Args:
@@ -130,23 +218,41 @@ def sample_map(
     for k, name in enumerate(classes):
         rows = np.flatnonzero(y == k)
         figure.add_scatter(
-            x=points[rows, 0], y=points[rows, 1], mode="markers", name=for_figure(name),
+            x=points[rows, 0],
+            y=points[rows, 1],
+            mode="markers",
+            name=for_figure(name),
             customdata=[[str(int(i))] for i in ids[rows]],
-            marker={"size": 7, "color": style.CATEGORICAL[k % 8], "symbol": style.SYMBOLS[(k // 8 + k) % 6], "opacity": 0.8},
+            marker={
+                "size": 7,
+                "color": style.CATEGORICAL[k % 8],
+                "symbol": style.SYMBOLS[(k // 8 + k) % 6],
+                "opacity": 0.8,
+            },
             hovertemplate=f"sample %{{customdata[0]}}<br>class {for_figure(name)}<extra></extra>",
-            selected={"marker": {"opacity": 1, "size": 10}}, unselected={"marker": {"opacity": 0.25}},
+            selected={"marker": {"opacity": 1, "size": 10}},
+            unselected={"marker": {"opacity": 0.25}},
             selectedpoints=np.flatnonzero(wanted[rows]).tolist() if wanted.any() else None,
-        )  # fmt: skip
+        )
     figure.add_scatter(
-        x=points[ringed, 0], y=points[ringed, 1], mode="markers", name="neighbors differ most", hoverinfo="skip",
+        x=points[ringed, 0],
+        y=points[ringed, 1],
+        mode="markers",
+        name="neighbors differ most",
+        hoverinfo="skip",
         marker={"size": 14, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 1.5}},
         unselected={"marker": {"opacity": 1}},
-    )  # fmt: skip
+    )
     axis = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False}
     figure.update_xaxes(axis, range=list(bounds[:2]))
     figure.update_yaxes(axis, range=list(bounds[2:]))
     figure.update_layout(
-        height=470, margin={"l": 10, "r": 10, "t": 34, "b": 10}, hovermode="closest", dragmode="lasso", meta={"edition": edition},
-        title={"text": for_figure(title), "font": {"size": 14}}, legend={"orientation": "h", "y": -0.04, "x": 0},
-    )  # fmt: skip
+        height=470,
+        margin={"l": 10, "r": 10, "t": 34, "b": 10},
+        hovermode="closest",
+        dragmode="lasso",
+        meta={"edition": edition},
+        title={"text": for_figure(title), "font": {"size": 14}},
+        legend={"orientation": "h", "y": -0.04, "x": 0},
+    )
     return figure

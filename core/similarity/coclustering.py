@@ -82,10 +82,14 @@ def co_cluster(x: ArrayLike, y: ArrayLike, *, groups: int | None = None, seed: i
     same = labels[:p, None] == labels[None, p:]
     strength = np.abs(found.values)
     return Groups(
-        labels[:p], labels[p:], found.live_a, found.live_b, values[: most + 1],
+        labels[:p],
+        labels[p:],
+        found.live_a,
+        found.live_b,
+        values[: most + 1],
         float(strength[same].mean()) if same.any() else 0.0,
         float(strength[~same].mean()) if (~same).any() else 0.0,
-    )  # fmt: skip
+    )
 
 
 def _by_size(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -85,12 +85,17 @@ def compare_layers(
             reasons[key] = _asked_again(measure, left.prepared[i], right.prepared[j])
     values[~np.isfinite(values)] = math.nan
     return LayerComparison(
-        tuple(a), tuple(b), values,
-        null.mean(0) if permutations else np.full(values.shape, math.nan),
-        null.std(0, ddof=1) if permutations > 1 else np.full(values.shape, math.nan),
-        reasons, tuple(len(x) for x in left.arrays),
-        tuple(x.shape[1] for x in left.arrays), tuple(x.shape[1] for x in right.arrays), permutations,
-    )  # fmt: skip
+        layers_a=tuple(a),
+        layers_b=tuple(b),
+        values=values,
+        null_mean=null.mean(0) if permutations else np.full(values.shape, math.nan),
+        null_sd=null.std(0, ddof=1) if permutations > 1 else np.full(values.shape, math.nan),
+        reasons=reasons,
+        n=tuple(len(x) for x in left.arrays),
+        units_a=tuple(x.shape[1] for x in left.arrays),
+        units_b=tuple(x.shape[1] for x in right.arrays),
+        permutations=permutations,
+    )
 
 
 class _Side:

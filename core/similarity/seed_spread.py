@@ -109,10 +109,16 @@ def compare_stages(
     if any(set(shared) - set(net) for net in alone):
         raise InvalidInput("A network trained alone lacks a stage of this subnet.")
     return [
-        _stage(name, (labels or {}).get(name, name), [as_activations(net[name]) for net in (shared, *alone)],
-               measure, permutations, seed)
+        _stage(
+            name,
+            (labels or {}).get(name, name),
+            [as_activations(net[name]) for net in (shared, *alone)],
+            measure,
+            permutations,
+            seed,
+        )
         for name in shared
-    ]  # fmt: skip
+    ]
 
 
 def _stage(
@@ -136,10 +142,18 @@ def _stage(
     if found is Verdict.UNKNOWN and not why:
         why = too_few_seeds(len(others))
     return StageResult(
-        name, label, shared, alone,
-        float(np.mean(known)) if known else math.nan, float(np.std(known, ddof=1)) if len(known) > 1 else math.nan,
-        subnet.n, subnet.units, expected, found, why,
-    )  # fmt: skip
+        layer_id=name,
+        label=label,
+        shared=shared,
+        alone=alone,
+        null_mean=float(np.mean(known)) if known else math.nan,
+        null_sd=float(np.std(known, ddof=1)) if len(known) > 1 else math.nan,
+        n=subnet.n,
+        units=subnet.units,
+        expected=expected,
+        verdict=found,
+        reason=why,
+    )
 
 
 class _Prepared:
@@ -284,9 +298,12 @@ def answer(stages: Sequence[StageResult], measure: str, seeds: Sequence[int]) ->
     else:
         parts = [
             f"{words} at {len(groups[v])} of {total} stages ({', '.join(s.label for s in groups[v])})"
-            for v, words in ((Verdict.LESS, "less alike than two seeds are"), (Verdict.MORE, "more alike than two seeds are"))
+            for v, words in (
+                (Verdict.LESS, "less alike than two seeds are"),
+                (Verdict.MORE, "more alike than two seeds are"),
+            )
             if groups[v]
-        ]  # fmt: skip
+        ]
         head = f"It differs in part: {' and '.join(parts)}, as alike at {len(ties)} (chance alone would call 1 stage in 20 different)"
     pairs = len(seeds) * (len(seeds) - 1) // 2
     unseen = f" With these seeds, {_blind(ties)}." if ties else ""

@@ -77,15 +77,15 @@ def few_to_one(x: ArrayLike, y: ArrayLike, *, most_targets: int = 64, seed: int 
     mean = r2.mean(1)
     knee = int(np.argmax(mean >= _KNEE * mean.max()))
     return FewToOne(
-        PENALTIES,
-        r2,
-        (np.abs(weights) > 1e-9).sum(1),
-        weights,
-        sources,
-        targets,
-        knee,
-        len(fit),
-        len(held_out),
+        penalties=PENALTIES,
+        r2=r2,
+        nonzeros=(np.abs(weights) > 1e-9).sum(1),
+        weights=weights,
+        sources=sources,
+        targets=targets,
+        knee=knee,
+        n_fit=len(fit),
+        n_held_out=len(held_out),
     )
 
 

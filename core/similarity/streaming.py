@@ -20,8 +20,8 @@ from core.similarity.comparing import LayerComparison
 from core.similarity.moments import FromMoments, Moments
 
 if TYPE_CHECKING:
-    from core.datasets.probe import Probe
-    from core.library.networks import Model
+    from torch import nn
+
     from core.networks.capture import LayerInfo
 
 
@@ -31,15 +31,21 @@ def positions(layer: LayerInfo) -> int:
 
 
 def streamed_comparison(
-    a: Model, b: Model, probe: Probe, layers_a: Sequence[LayerInfo], layers_b: Sequence[LayerInfo], measure: Measure,
-    *, permutations: int, seed: int,
-) -> LayerComparison:  # fmt: skip
+    a: nn.Sequential,
+    b: nn.Sequential,
+    x: NDArray[np.float32],
+    sides: tuple[Sequence[LayerInfo], Sequence[LayerInfo]],
+    measure: Measure,
+    *,
+    permutations: int,
+    seed: int,
+) -> LayerComparison:
     """Every layer of `a` against every layer of `b`, each position a sample.
 
     Args:
-        a, b: models, run batch by batch.
-        probe: the images.
-        layers_a, layers_b: what is compared.
+        a, b: networks, run batch by batch.
+        x: the samples.
+        sides: what is compared: layers of `a` and of `b`.
         measure: one that can be computed from moments.
         permutations: null values, with rows in random order within each batch.
         seed: decides those orders.
@@ -47,24 +53,30 @@ def streamed_comparison(
     Raises:
         TypeError: the measure needs whole layers.
     """
+    layers_a, layers_b = sides
     if not isinstance(measure, FromMoments):
         raise TypeError(f"{measure.name} cannot be computed from moments")
     groups = {
-        size: _Group(size, layers_a, layers_b, permutations) for size in {positions(x) for x in layers_a}
+        size: _Group(size, layers_a, layers_b, permutations)
+        for size in {positions(layer) for layer in layers_a}
     }
-    _read(a, b, probe, groups.values(), seed)
+    _read(a, b, x, groups.values(), seed)
     shape = (len(layers_a), len(layers_b))
     values, null = np.full(shape, math.nan), np.full((permutations, *shape), math.nan)
     reasons: dict[tuple[int, int], str] = {}
-    n = [len(probe) * positions(x) for x in layers_a]
-    for i, x in enumerate(layers_a):
-        for j, y in enumerate(layers_b):
-            reason = different_rows(n[i], len(probe) * positions(y)) if positions(x) != positions(y) else ""
-            least = measure.least_samples(x.units, y.units)
-            reason = reason or too_wide(measure, x.units, y.units)
-            reason = reason or (too_few(measure, n[i], x.units, y.units, least=least) if n[i] < least else "")
+    n = [len(x) * positions(layer) for layer in layers_a]
+    for i, left in enumerate(layers_a):
+        for j, right in enumerate(layers_b):
+            reason = (
+                different_rows(n[i], len(x) * positions(right)) if positions(left) != positions(right) else ""
+            )
+            least = measure.least_samples(left.units, right.units)
+            reason = reason or too_wide(measure, left.units, right.units)
+            reason = reason or (
+                too_few(measure, n[i], left.units, right.units, least=least) if n[i] < least else ""
+            )
             if not reason:
-                moments = groups[positions(x)].moments_of(i, j)
+                moments = groups[positions(left)].moments_of(i, j)
                 try:
                     values[i, j] = measure.from_moments(moments[0])
                     null[:, i, j] = [measure.from_moments(m) for m in moments[1:]]
@@ -73,11 +85,17 @@ def streamed_comparison(
             if reason:
                 reasons[i, j] = reason
     return LayerComparison(
-        tuple(x.layer_id for x in layers_a), tuple(y.layer_id for y in layers_b), values,
-        null.mean(0) if permutations else np.full(shape, math.nan),
-        null.std(0, ddof=1) if permutations > 1 else np.full(shape, math.nan),
-        reasons, tuple(n), tuple(x.units for x in layers_a), tuple(y.units for y in layers_b), permutations,
-    )  # fmt: skip
+        layers_a=tuple(layer.layer_id for layer in layers_a),
+        layers_b=tuple(layer.layer_id for layer in layers_b),
+        values=values,
+        null_mean=null.mean(0) if permutations else np.full(shape, math.nan),
+        null_sd=null.std(0, ddof=1) if permutations > 1 else np.full(shape, math.nan),
+        reasons=reasons,
+        n=tuple(n),
+        units_a=tuple(layer.units for layer in layers_a),
+        units_b=tuple(layer.units for layer in layers_b),
+        permutations=permutations,
+    )
 
 
 class _Group:
@@ -121,14 +139,16 @@ def _span(side: Sequence[tuple[int, LayerInfo]], wanted: int) -> tuple[int, int]
     raise KeyError(wanted)
 
 
-def _read(a: Model, b: Model, probe: Probe, groups: Iterable[_Group], seed: int) -> None:
-    """One pass over the probe with both models."""
+def _read(
+    a: nn.Sequential, b: nn.Sequential, samples: NDArray[np.float32], groups: Iterable[_Group], seed: int
+) -> None:
+    """One pass over the samples with both networks."""
     from core.networks.capture import as_rows, batches
 
     chosen = [g for g in groups if g.left and g.right]
     of_left = sorted({layer.layer_id for g in chosen for _, layer in g.left})
     of_right = sorted({layer.layer_id for g in chosen for _, layer in g.right})
-    both = zip(batches(a.net, probe.x, of_left), batches(b.net, probe.x, of_right), strict=True)
+    both = zip(batches(a, samples, of_left), batches(b, samples, of_right), strict=True)
     for number, (of_a, of_b) in enumerate(both):
         for group in chosen:
             x, y = (

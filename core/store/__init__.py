@@ -6,8 +6,8 @@ transactions, `run_store` and `ledger` what the rest of the program calls.
 
 from __future__ import annotations
 
-from core.store.ledger import Artifact, Ledger, MemoryLedger, RunLedger
+from core.store.ledger import MemoryLedger, RunLedger
 from core.store.rows import DamagedRow, StoredSupernet
 from core.store.run_store import RunStore
 
-__all__ = ["Artifact", "DamagedRow", "Ledger", "MemoryLedger", "RunLedger", "RunStore", "StoredSupernet"]
+__all__ = ["DamagedRow", "MemoryLedger", "RunLedger", "RunStore", "StoredSupernet"]

@@ -55,7 +55,6 @@ from core.store.schema import (
 from core.store.storage import UPLOADS, StorageUse, empty_trash, prepare_places, storage_use
 
 MAX_PARAMS_BYTES = 4_000_000
-_MAX_TEXT = 2000
 
 
 class RunStore:
@@ -93,7 +92,6 @@ class RunStore:
         self.kept = KeptFiles(self._files)
 
     def close(self) -> None:
-        """Close the connections; files and rows stay."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -194,7 +192,7 @@ class RunStore:
         """
         self._require_run(run_id)
         active = (RunRow.run_id == run_id) & RunRow.state.in_((RunState.QUEUED, RunState.RUNNING))
-        values: dict[str, Any] = {"state": state, "message": message[:_MAX_TEXT], "updated": time.time()}
+        values: dict[str, Any] = {"state": state, "message": message[:2000], "updated": time.time()}
         if state is RunState.DONE:
             values["fraction"] = 1.0
         if state.is_final:
@@ -223,7 +221,7 @@ class RunStore:
         this = (RunRow.run_id == run_id) & (RunRow.state == RunState.RUNNING)
         if attempt is not None:
             this &= RunRow.attempt == attempt
-        values = {"fraction": min(max(float(fraction), 0.0), 1.0), "message": message[:_MAX_TEXT]}
+        values = {"fraction": min(max(float(fraction), 0.0), 1.0), "message": message[:2000]}
         with self._database.write("saving progress") as connection:
             changed = update(RunRow).where(this).values(**values, eta_seconds=eta, updated=time.time())
             connection.execute(changed)
@@ -297,6 +295,10 @@ class RunStore:
             values |= {"name": name, "row_hash": hashed, **shown}
             connection.execute(insert(SupernetRow).values(**values, size=len(data), created=time.time()))
         return supernet_id
+
+    def repair(self, data: bytes) -> None:
+        """Write a file that rows name once more: a missing or changed one is whole afterwards."""
+        self._blobs.put(data)
 
     def list_supernets(self) -> list[StoredSupernet]:
         """All stored supernets, newest first; damaged rows are left out (see `damaged`)."""

@@ -65,13 +65,28 @@ def storage_use(home: Path, database: Database, blobs: BlobStore) -> list[Storag
     parts = [
         _measured("database", _database_files(database)[:1], _database_files(database)),
         _measured("files of runs and supernets", [blobs.folder], _all_files(blobs.folder)),
-        _measured("uploaded images", [home / UPLOADS], _all_files(home / UPLOADS),
-                  f"What no run names for {KEPT_DAYS} days goes to the trash at a start."),
-        *(_measured("files of another database", [folder], _all_files(folder),
-                    "They are left alone: this database does not know whose they are.") for folder in others),
-        _measured("trash", [home / TRASH], _all_files(home / TRASH),
-                  "Files no run named any more, by day, kept until you empty it: `python -m core empty-trash`."),
-    ]  # fmt: skip
+        _measured(
+            "uploaded images",
+            [home / UPLOADS],
+            _all_files(home / UPLOADS),
+            f"What no run names for {KEPT_DAYS} days goes to the trash at a start.",
+        ),
+        *(
+            _measured(
+                "files of another database",
+                [folder],
+                _all_files(folder),
+                "They are left alone: this database does not know whose they are.",
+            )
+            for folder in others
+        ),
+        _measured(
+            "trash",
+            [home / TRASH],
+            _all_files(home / TRASH),
+            "Files no run named any more, by day, kept until you empty it: `python -m core empty-trash`.",
+        ),
+    ]
     return [part for part in parts if part.files]
 
 

@@ -9,7 +9,7 @@ width of a block's first convolution at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -19,12 +19,24 @@ from core.supernets.statistics import EPSILON, ElasticBatchNorm
 
 if TYPE_CHECKING:
     from core.supernets.base import BranchContext
-    from core.supernets.elastic_cnn import BlockStage
+    from core.supernets.elastic_conv import ElasticConv
 
 # Above this ratio of unfolded to useful products, gathering patches is cheaper than unfolding the kernel.
 _MOST_WASTE = 2.0
 # Numbers in one block of patches: a megabyte.
 _BLOCK_NUMBERS = 1 << 18
+
+
+class Block(Protocol):
+    """What is asked of a residual block of the elastic family."""
+
+    conv1: ElasticConv
+    conv2: ElasticConv
+    norm1: ElasticBatchNorm
+    norm2: ElasticBatchNorm
+    stride: int
+    size: tuple[int, int]
+    first: bool
 
 
 def convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -88,7 +100,7 @@ def normalize(x: Tensor, norm: ElasticBatchNorm, channels: slice | Tensor, rows:
 
 
 def _unfolded_first(
-    stage: BlockStage, size: tuple[int, int], kernels: Sequence[int], context: BranchContext
+    stage: Block, size: tuple[int, int], kernels: Sequence[int], context: BranchContext
 ) -> Tensor:
     """(len(kernels) * widest, h'w', c, hw): the first convolution of all given kernels, one below the other."""
     key = (id(stage), 1, tuple(kernels))
@@ -99,7 +111,7 @@ def _unfolded_first(
     return context.cache[key]
 
 
-def _unfolded_second(stage: BlockStage, width: int, context: BranchContext) -> Tensor:
+def _unfolded_second(stage: Block, width: int, context: BranchContext) -> Tensor:
     """(width * hw, width * hw): the second convolution at one width."""
     key = (id(stage), 2, width)
     if key not in context.cache:
@@ -108,9 +120,7 @@ def _unfolded_second(stage: BlockStage, width: int, context: BranchContext) -> T
     return context.cache[key]
 
 
-def _first(
-    stage: BlockStage, x: Tensor, kernels: Sequence[int], widest: int, context: BranchContext
-) -> Tensor:
+def _first(stage: Block, x: Tensor, kernels: Sequence[int], widest: int, context: BranchContext) -> Tensor:
     """First convolution for every kernel at the widest width: (len(kernels), widest, h', w', n)."""
     c, height, width, n = x.shape
     shape = (len(kernels), widest, *stage.size, n)
@@ -128,7 +138,7 @@ def _first(
     return out
 
 
-def _second(stage: BlockStage, h: Tensor, width: int, out: Tensor, context: BranchContext) -> None:
+def _second(stage: Block, h: Tensor, width: int, out: Tensor, context: BranchContext) -> None:
     """Second convolution of (width, h, w, n), written into `out` of the same shape."""
     n = h.shape[-1]
     if stage.size[0] * stage.size[1] / 9 <= _MOST_WASTE:
@@ -149,7 +159,7 @@ def _shortcut(x: Tensor, stride: int) -> Tensor:
 
 
 def residual_siblings(
-    stage: BlockStage, x: Tensor, settings: Sequence[tuple[int, int]], context: BranchContext
+    stage: Block, x: Tensor, settings: Sequence[tuple[int, int]], context: BranchContext
 ) -> list[Tensor]:
     """Outputs of one residual block for several (width, kernel) settings of one input.
 

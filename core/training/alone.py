@@ -34,7 +34,7 @@ from core.training.plain import PlainStep
 from core.training.session import WEIGHTS
 
 if TYPE_CHECKING:
-    from core.store import Ledger
+    from core.ledger import Ledger
 
 _MOST_VALIDATION = 1000
 

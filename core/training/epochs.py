@@ -26,7 +26,7 @@ from core.training.config import TrainingConfig
 from core.training.optimizing import diverged, learning_rate
 
 if TYPE_CHECKING:
-    from core.store import Ledger
+    from core.ledger import Ledger
 
 _YIELD_SECONDS = 0.2
 

@@ -22,7 +22,7 @@ from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 
 if TYPE_CHECKING:
-    from core.store import Ledger
+    from core.ledger import Ledger
 
 _RANDOM_SHOWN = 4
 _MOST_VALIDATION = 1000

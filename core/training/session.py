@@ -78,6 +78,10 @@ class Session:
     def task(self) -> Task:
         return self.net.task
 
+    @property
+    def seed(self) -> int:
+        return self.config.seed
+
     def rng(self, *names: str) -> np.random.Generator:
         """Chance under a name, a function of the seed, the epoch and the step."""
         return stream(self.config.seed, *names, self.epoch, self.step)

@@ -104,11 +104,10 @@ def compare_models(a: Model, b: Model, question: Question) -> ModelComparison:
     sides = [tuple(layers(model, inside=question.inside)) for model in (a, b)]
     if question.pooling == "positions" and isinstance(measure, FromMoments):
         result = streamed_comparison(
-            a,
-            b,
-            probe,
-            sides[0],
-            sides[1],
+            a.net,
+            b.net,
+            probe.x,
+            (sides[0], sides[1]),
             measure,
             permutations=question.permutations,
             seed=question.probe.seed,
@@ -176,9 +175,22 @@ def accuracies(a: Model, b: Model, choice: ProbeChoice) -> dict[str, float]:
 
 
 COLUMNS = (
-    "model_a", "layer_a", "model_b", "layer_b", "measure", "value", "null_mean", "null_sd", "n",
-    "units_a", "units_b", "pooling", "split", "seed", "reason",
-)  # fmt: skip
+    "model_a",
+    "layer_a",
+    "model_b",
+    "layer_b",
+    "measure",
+    "value",
+    "null_mean",
+    "null_sd",
+    "n",
+    "units_a",
+    "units_b",
+    "pooling",
+    "split",
+    "seed",
+    "reason",
+)
 
 
 def as_rows(a: Model, b: Model, comparison: ModelComparison) -> list[dict[str, Any]]:
@@ -188,11 +200,22 @@ def as_rows(a: Model, b: Model, comparison: ModelComparison) -> list[dict[str, A
     for i, left in enumerate(comparison.layers_a):
         for j, right in enumerate(comparison.layers_b):
             values = (
-                a.info.model_id, left.label, b.info.model_id, right.label, question.measure,
-                float(result.values[i, j]), float(result.null_mean[i, j]), float(result.null_sd[i, j]), result.n[i],
-                result.units_a[i], result.units_b[j], question.pooling, question.probe.split,
-                question.probe.seed, result.reasons.get((i, j), ""),
-            )  # fmt: skip
+                a.info.model_id,
+                left.label,
+                b.info.model_id,
+                right.label,
+                question.measure,
+                float(result.values[i, j]),
+                float(result.null_mean[i, j]),
+                float(result.null_sd[i, j]),
+                result.n[i],
+                result.units_a[i],
+                result.units_b[j],
+                question.pooling,
+                question.probe.split,
+                question.probe.seed,
+                result.reasons.get((i, j), ""),
+            )
             found.append(dict(zip(COLUMNS, values, strict=True)))
     return found
 

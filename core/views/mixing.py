@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.library import supernets
 from core.library.networks import Model, ModelInfo
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ def require_mixable(a: Model, b: Model) -> None:
 
 def same_architecture(store: RunStore | None, a: ModelInfo, b: ModelInfo) -> bool:
     """Whether two models surely have the same shape: the same architecture of the same space."""
-    from core.library import supernets
-
     if a.arch_id != b.arch_id:
         return False
     spaces = [supernets.find(store, m.supernet_id).header["config"] for m in (a, b)]

@@ -285,14 +285,35 @@ def _number(model: PrunedModel | None, name: str) -> float:
 
 def rows_of_table(view: PruningView, models: Sequence[PrunedModel]) -> list[dict[str, Any]]:
     """One plain row per network, for a table and for CSV."""
-    names = ("accuracy", "zero_shot", "test_accuracy", "params", "nonzero", "macs", "bytes", "latency_ms",
-             "nc1", "nc2_angle", "nc3", "nc4")  # fmt: skip
+    names = (
+        "accuracy",
+        "zero_shot",
+        "test_accuracy",
+        "params",
+        "nonzero",
+        "macs",
+        "bytes",
+        "latency_ms",
+        "nc1",
+        "nc2_angle",
+        "nc3",
+        "nc4",
+    )
     return [
-        {"model": m.model_id, "method": m.variant if not m.is_parent else "not pruned", "asked": m.asked,
-         "sparsity": m.sparsity, **{n: m.numbers.get(n) for n in names}, **_means(view, m), "tuning_epochs": m.tuning_epochs,
-         "seed": m.seed, "seconds": m.seconds, "note": m.note}
+        {
+            "model": m.model_id,
+            "method": m.variant if not m.is_parent else "not pruned",
+            "asked": m.asked,
+            "sparsity": m.sparsity,
+            **{n: m.numbers.get(n) for n in names},
+            **_means(view, m),
+            "tuning_epochs": m.tuning_epochs,
+            "seed": m.seed,
+            "seconds": m.seconds,
+            "note": m.note,
+        }
         for m in models
-    ]  # fmt: skip
+    ]
 
 
 def _means(view: PruningView, model: PrunedModel) -> dict[str, float]:

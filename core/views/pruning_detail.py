@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.cache import kept
 from core.errors import NotFound
+from core.geometry.collapse import collapse
 from core.library.benchmarks import Judge, margins_of, training_probe
 from core.library.networks import load_model
 
@@ -82,7 +83,6 @@ def class_means(store: RunStore | None, model_id: str) -> Collapse:
 
 @kept(64, key=lambda model: model.key)
 def _collapse(model: Model) -> Collapse:
-    from core.geometry.collapse import collapse
     from core.networks.heads import penultimate, weight_and_bias
 
     probe = training_probe(model.entry)

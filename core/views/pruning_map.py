@@ -65,9 +65,10 @@ def alike_benchmarks(view: PruningView, models: Sequence[PrunedModel], severity:
     spoiled = [b for b in columns(view, severity) if benchmark_group(b) != "clean"]
     # An attack is made for each network anew, so it stands beside the corruptions without being one of them.
     usable = [
-        m for m in view.models
+        m
+        for m in view.models
         if m.model_id in ids and all(view.of(m.model_id, b) is not None for b in ("clean", *spoiled))
-    ]  # fmt: skip
+    ]
     if not usable:
         return redundant({})
     changes = {

@@ -20,6 +20,7 @@ from core.geometry.rashomon import (
 )
 from core.library import supernets
 from core.library.supernets import SupernetEntry
+from core.runtime import heavy_imports
 from core.seeding import stream
 
 if TYPE_CHECKING:
@@ -150,11 +151,21 @@ def _view(entry: SupernetEntry, tolerance: float, seed: int) -> RashomonView:
     macs = table["macs"].to_numpy(float) if "macs" in table else np.ones(len(table))
     cheapest = members[int(np.argmin(macs[members]))]
     return RashomonView(
-        len(members), len(table), str(ids[members[0]]), float(accuracy[members[0]]),
-        float(accuracy[members[0]] - tolerance), tuple(str(i) for i in ids[members]),
-        tuple(str(i) for i in ids[drawn]), accuracy[drawn], tuple(space.names), importances(complete, drawn),
-        _strongest(scores, space.names), len(in_pairs), str(ids[cheapest]), float(macs[members[0]] / max(macs[cheapest], 1e-12)),
-    )  # fmt: skip
+        size=len(members),
+        total=len(table),
+        best=str(ids[members[0]]),
+        best_accuracy=float(accuracy[members[0]]),
+        threshold=float(accuracy[members[0]] - tolerance),
+        member_ids=tuple(str(i) for i in ids[members]),
+        drawn=tuple(str(i) for i in ids[drawn]),
+        accuracy=accuracy[drawn],
+        choices=tuple(space.names),
+        importance=importances(complete, drawn),
+        pairs=_strongest(scores, space.names),
+        in_pairs=len(in_pairs),
+        cheapest=str(ids[cheapest]),
+        saving=float(macs[members[0]] / max(macs[cheapest], 1e-12)),
+    )
 
 
 def _best_first(table: pd.DataFrame, accuracy: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
@@ -184,8 +195,6 @@ def _strongest(scores: NDArray[np.float64], names: tuple[str, ...]) -> tuple[tup
 
 @kept(8, key=lambda entry, tolerance, seed: (entry.revision, tolerance, seed))
 def _decisions(entry: SupernetEntry, tolerance: float, seed: int) -> Decisions:
-    from core.runtime import heavy_imports
-
     heavy_imports()
     from core.evaluation.evaluator import predictions
     from core.tasks.base import evaluation_data

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.cache import kept
 from core.errors import InvalidInput
+from core.geometry.embedding import sample_maps
 from core.library.activations import ProbeChoice, activations, common_probe, logits
 from core.library.networks import Model
 
@@ -70,8 +71,6 @@ def sample_view(
         raise InvalidInput(
             "With positions as samples a dot is no image; choose pooled or flattened features."
         )
-    from core.geometry.embedding import sample_maps
-
     probe = common_probe(a, b, choice)
     maps = sample_maps(activations(a, probe, layer_a, pooling), activations(b, probe, layer_b, pooling))
     least_alike = np.argsort(maps.overlap, kind="stable")

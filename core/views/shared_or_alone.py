@@ -118,10 +118,19 @@ def _answered(
     alone = {name: tuple(getattr(net, name) for net in nets) for name in inside}
     seeds = tuple(net.seed for net in nets)
     return SharedOrAlone(
-        tuple(stages), tuple(_outputs(answers, choice.seed)), chosen.label, chosen.kind == "distance", pooling,
-        f"{len(probe.y):,} {probe.split} images of {probe.title}", seeds, nets[0].epochs, inside, alone,
-        accuracy_verdict(inside["test_accuracy"], alone["test_accuracy"]), answer(stages, chosen.label, seeds),
-    )  # fmt: skip
+        stages=tuple(stages),
+        outputs=tuple(_outputs(answers, choice.seed)),
+        measure=chosen.label,
+        distance=chosen.kind == "distance",
+        pooling=pooling,
+        probe=f"{len(probe.y):,} {probe.split} images of {probe.title}",
+        seeds=seeds,
+        epochs=nets[0].epochs,
+        inside=inside,
+        alone=alone,
+        accuracy=accuracy_verdict(inside["test_accuracy"], alone["test_accuracy"]),
+        sentence=answer(stages, chosen.label, seeds),
+    )
 
 
 def _outputs(answers: Sequence[ArrayLike], seed: int) -> list[StageResult]:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from core.cache import kept
 from core.errors import InvalidInput
+from core.geometry.collapse import class_means, collapse
+from core.geometry.complexity import complexity, dictionary
+from core.geometry.task_alignment import align, baseline
+from core.geometry.unconstrained_features import distance_to, frame, simplex_gram
 from core.library.activations import ProbeChoice, all_activations, layers, probe_of
 from core.library.networks import Model
 
@@ -49,16 +53,18 @@ def depth_path(model: Model, choice: ProbeChoice) -> DepthPath:
     Raises:
         DataUnavailable, InvalidInput: the model's data are not here.
     """
-    from core.geometry.task_alignment import align, baseline
-
     probe, stages = probe_of(model, choice), layers(model)
     captured = all_activations(model, probe, [s.layer_id for s in stages])
     classes = len(probe.classes)
     found = [align(captured[s.layer_id], probe.x, probe.y, classes, seed=choice.seed) for s in stages]
     return DepthPath(
-        tuple(s.layer_id for s in stages), tuple(s.label for s in stages), tuple(found),
-        baseline(probe.x, probe.y, classes), len(probe), 1 / classes,
-    )  # fmt: skip
+        tuple(s.layer_id for s in stages),
+        tuple(s.label for s in stages),
+        tuple(found),
+        baseline(probe.x, probe.y, classes),
+        len(probe),
+        1 / classes,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +100,6 @@ def collapse_view(model: Model, choice: ProbeChoice) -> CollapseView:
 
 @kept(64, key=lambda model, choice: (model.key, choice))
 def _collapse_view(model: Model, choice: ProbeChoice) -> CollapseView:
-    from core.geometry.collapse import class_means, collapse
-    from core.geometry.unconstrained_features import distance_to, frame, simplex_gram
     from core.networks.heads import penultimate, weight_and_bias
 
     probe = probe_of(model, choice)
@@ -108,10 +112,13 @@ def _collapse_view(model: Model, choice: ProbeChoice) -> CollapseView:
     # The decay that acted on the features is not known; for a small one only the class sizes decide.
     target = frame(counts.tolist(), _SMALL_DECAY, _SMALL_DECAY).feature_gram
     return CollapseView(
-        found, distance_to(centered @ centered.T, simplex_gram(len(means))),
-        distance_to(means @ means.T, target), tuple(probe.classes[c] for c in found.classes),
-        len(probe), int(counts.min()),
-    )  # fmt: skip
+        found,
+        distance_to(centered @ centered.T, simplex_gram(len(means))),
+        distance_to(means @ means.T, target),
+        tuple(probe.classes[c] for c in found.classes),
+        len(probe),
+        int(counts.min()),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +173,6 @@ def complexity_view(model: Model, choice: ProbeChoice, atoms: int = 32) -> Compl
         InvalidInput: the penultimate activations may be negative, are constant, or the probe is too small.
         DataUnavailable: the model's data are not here.
     """
-    from core.geometry.complexity import complexity, dictionary
     from core.networks.heads import penultimate, weight_and_bias
 
     probe, stages = probe_of(model, choice), layers(model)[:-1]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from core.config import BaseConfig
-from core.library.activations import ProbeChoice
+from core.library.activations import ProbeChoice, common_probe
 from core.library.mixing import MixingRecord
 from core.records import Progress
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.geometry.connectivity import Judge
+    from core.ledger import Ledger
     from core.library.library import Library
     from core.library.networks import Model
-    from core.store import Ledger
 
 LABEL = "Mixing"
 WEIGHT_CLASS = "light"
@@ -100,7 +100,6 @@ def _parts(request: Request) -> list[str]:
 
 def _judge(models: list[Model], request: Request) -> Judge:
     from core.geometry.connectivity import Judge
-    from core.library.activations import common_probe
 
     probe = common_probe(models[0], models[-1], request.probe)
     return Judge.of(probe.x, probe.y, models[0].dataset.calibration.x)

@@ -9,13 +9,13 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import DamagedArtifact
-from core.library.benchmarks import Benchmarks
+from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net
 from core.library.evaluated import EvaluatedRecord
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.ledger import Ledger
     from core.library.library import Library
-    from core.store import Ledger
 
 LABEL = "Robustness"
 WEIGHT_CLASS = "measuring"
@@ -38,8 +38,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         NotFound, InvalidInput: a network does not exist any more.
         DataUnavailable: the data set is neither here nor reachable.
     """
-    from core.library.benchmarks import CLEAN, dump_margins, evaluate_net
-
     yield Progress(0.0, "Loading the network and its data.")
     parent = library.network(request.parent)
     yield Progress(0.02, "How strong is each corruption on these images? Measured once per data set.")

@@ -28,8 +28,8 @@ from core.pareto import non_dominated
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.ledger import Ledger
     from core.library.library import Library
-    from core.store import Ledger
 
 LABEL = "Evaluation"
 WEIGHT_CLASS = "measuring"

@@ -9,13 +9,14 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
+from core.geometry.embedding import umap_of_distances
 from core.library.maps import MapRecord
 from core.library.model_map import Distances, MapChoice, measure_distances
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.ledger import Ledger
     from core.library.library import Library
-    from core.store import Ledger
 
 LABEL = "Map"
 WEIGHT_CLASS = "light"
@@ -41,8 +42,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         NotFound, InvalidInput, DataUnavailable: see `core.library.model_map`; fewer than four networks, or
             the supernet is no longer the one that was asked for.
     """
-    from core.geometry.embedding import umap_of_distances
-
     entry = library.supernet(request.choice.supernet)
     if request.revision not in ("", entry.revision):
         raise InvalidInput(

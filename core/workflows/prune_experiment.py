@@ -15,8 +15,8 @@ from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.ledger import Ledger
     from core.library.library import Library
-    from core.store import Ledger
 
 LABEL = "Experiment"
 WEIGHT_CLASS = "training"

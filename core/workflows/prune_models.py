@@ -16,7 +16,9 @@ from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
-from core.library.benchmarks import Benchmarks
+from core.evaluation.latency import measure_latency
+from core.geometry.collapse import collapse
+from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
 from core.library.pruned import (
     PARENT,
     TUNING_EPOCHS,
@@ -29,7 +31,7 @@ from core.library.pruned import (
 )
 from core.library.results import Described
 from core.library.trainings import training_of
-from core.pruning.pruners.base import Pruned, Pruner, PruningTask
+from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
 from core.training.config import TrainingConfig
@@ -37,10 +39,10 @@ from core.training.config import TrainingConfig
 if TYPE_CHECKING:
     from torch import nn
 
+    from core.ledger import Ledger
     from core.library.benchmarks import Judge
     from core.library.library import Library
     from core.library.networks import Model
-    from core.store import Ledger
 
 LABEL = "Pruning"
 WEIGHT_CLASS = "training"
@@ -264,10 +266,8 @@ def _note(pruned: Pruned, sparsity: float) -> str:
 
 def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...], started: float) -> PrunedNet:
     """Evaluate a network on every benchmark, keep its margins, count and measure; no method is named yet."""
-    from core.library.benchmarks import CLEAN, dump_margins, evaluate_net
     from core.networks.answers import accuracy
     from core.networks.costs import count_macs, count_parameters
-    from core.pruning.pruners.base import sparsity_of
 
     # Measured as it is downloaded: the compact network, which computes the same with less.
     net = pruned.compact()
@@ -303,8 +303,6 @@ def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...], 
 
 def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
     """Neural collapse on training images; nothing where it is not defined (two class means coincide)."""
-    from core.geometry.collapse import collapse
-    from core.library.benchmarks import training_probe
     from core.networks.heads import penultimate, weight_and_bias
 
     probe = training_probe(work.parent.entry)
@@ -333,7 +331,6 @@ def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
 
 def _time(work: _Work) -> Iterator[float]:
     """Latency of the parent and of every network that became smaller; unstructured sparsity saves no time here."""
-    from core.evaluation.latency import measure_latency
     from core.export.tracing import onnx_bytes
     from core.tasks.base import task_of
 

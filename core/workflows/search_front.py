@@ -38,8 +38,8 @@ from core.search.base import cost_array
 from core.spaces import Arch
 
 if TYPE_CHECKING:
+    from core.ledger import Ledger
     from core.library.library import Library
-    from core.store import Ledger
 
 LABEL = "Search"
 WEIGHT_CLASS = "measuring"

@@ -19,8 +19,8 @@ from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
 
 if TYPE_CHECKING:
+    from core.ledger import Ledger
     from core.library.library import Library
-    from core.store import Ledger
 
 LABEL = "Training alone"
 WEIGHT_CLASS = "training"

@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.datasets import DATASETS, load_dataset
 from core.errors import InvalidInput, NotFound
 from core.library.measuring import DataChoice
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
 from core.records import Progress
+from core.seeding import torch_seed
+from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
+from core.training.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from core.datasets.base import Dataset
+    from core.ledger import Ledger
     from core.library.library import Library
-    from core.store import Ledger
 
 LABEL = "Training"
 WEIGHT_CLASS = "training"
@@ -50,9 +54,6 @@ def preset_request(
     Raises:
         NotFound: there is no such preset, data set or strategy.
     """
-    from core.datasets import DATASETS
-    from core.training.strategies import STRATEGIES
-
     if preset not in PRESETS:
         raise NotFound(f"There is no preset called {preset!r}; there are {', '.join(PRESETS)}.")
     chosen = PRESETS[preset]
@@ -109,13 +110,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     """
     import torch
 
-    from core.datasets import load_dataset
-    from core.seeding import torch_seed
-    from core.supernets.families import FAMILIES
     from core.supernets.files import build, dump_supernet
     from core.tasks.base import task_of
     from core.training.loop import in_words, train
-    from core.training.strategies import STRATEGIES
 
     if clash := set(FAMILIES.get(request.family).task.Inputs.model_fields) & set(request.config):
         raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")

@@ -13,7 +13,8 @@ import streamlit as st
 from core.errors import CoreError
 from core.library import fronts as front_view
 from core.library import supernets
-from core.library.networks import ModelInfo, suggestions
+from core.library.networks import ModelInfo
+from core.library.suggestions import suggestions
 from core.library.supernets import SupernetEntry
 from core.pareto import Constraint
 from core.settings import settings

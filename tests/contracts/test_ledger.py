@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput, NotFound
+from core.ledger import Ledger
 from core.records import Measurement, RunState
-from core.store import Ledger, MemoryLedger
+from core.store import MemoryLedger
 from tests.store.databases import DATABASES, open_store
 
 PARAMS = {"epochs": 3, "nested": {"a": [1, 2]}}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from core.errors import InvalidInput, NotFound
 from core.jobs import JobManager
 from core.jobs import manager as module
 from core.records import RunState
+from core.settings import settings
 from core.store import RunStore
 
 Until = Callable[..., object]
@@ -183,6 +186,79 @@ def test_a_session_cannot_flood_the_queue(
     with pytest.raises(InvalidInput, match="jobs waiting"):
         manager.submit("train_toy", LONG, title="t", session="a")
     manager.submit("train_toy", LONG, title="t", session="b")
+
+
+def test_many_sessions_cannot_flood_the_queue_either(
+    manager: JobManager, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new tab is a new session: their own limits add up to nothing."""
+    monkeypatch.setattr(module, "MAX_WAITING", 4)
+    stopped = manager.submit("train_toy", LONG, title="t", session="first")
+    until(lambda: manager.run(stopped).state is RunState.RUNNING)
+    manager.cancel(stopped)
+    running = manager.submit("train_toy", LONG, title="t", session="first")
+    until(lambda: manager.run(running).state is RunState.RUNNING)
+    accepted, refused = [], []
+    lock = threading.Lock()
+
+    def submit(session: str) -> None:
+        try:
+            run_id = manager.submit("train_toy", LONG, title="t", session=session)
+            with lock:
+                accepted.append(run_id)
+        except InvalidInput as error:
+            with lock:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=submit, args=(f"tab {n}",)) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(accepted), len(refused)) == (4, 8)
+    assert all("4 jobs are waiting on this server" in sentence for sentence in refused)
+    with pytest.raises(InvalidInput, match="jobs are waiting"):
+        manager.resume(stopped)
+    manager.cancel(accepted[0])
+    manager.resume(stopped)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows hold no process to its limit")
+def test_a_worker_that_wants_more_memory_than_it_may_have_says_so(
+    manager: JobManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARETOSCOPE_WORKER_MEMORY", "2G")
+    run_id = manager.submit("misbehave", {"how": "greedy"}, title="t")
+    run = manager.wait(run_id, 60)
+    assert run.state is RunState.FAILED
+    assert "not enough memory: a job may use 2.0 GB (PARETOSCOPE_WORKER_MEMORY)" in run.message
+    assert manager.store.ledger(run_id).latest_checkpoint() == b"half"
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed"), [("6G", 6 * 2**30), ("1.5 gb", 3 * 2**29), ("800M", 800 * 2**20), ("1T", 2**40)]
+)
+def test_the_memory_of_a_worker_is_a_setting(
+    said: str, allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARETOSCOPE_WORKER_MEMORY", said)
+    assert settings().worker_memory == allowed
+
+
+def test_by_default_a_worker_may_have_three_quarters_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARETOSCOPE_WORKER_MEMORY", raising=False)
+    shares = [settings().worker_memory]
+    for share in ("50%", "100%"):
+        monkeypatch.setenv("PARETOSCOPE_WORKER_MEMORY", share)
+        shares.append(settings().worker_memory)
+    assert [round(4 * memory / shares[2]) for memory in shares] == [3, 2, 4]
+
+
+@pytest.mark.parametrize("said", ["", "0G", "6", "lots", "-1G", "101%", "nan%", "6G; rm"])
+def test_a_wrong_memory_setting_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARETOSCOPE_WORKER_MEMORY", said)
+    with pytest.raises(InvalidInput, match="PARETOSCOPE_WORKER_MEMORY must be a size"):
+        settings()
 
 
 def test_closing_interrupts_everything_quickly(manager: JobManager, until: Until) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from core.cli.driving import resume_run
+from core.errors import InvalidInput
 from core.jobs import JobManager
 from core.jobs import manager as module
 from core.jobs.lease import signed_lease
@@ -24,6 +26,8 @@ Until = Callable[..., object]
 Opener = Callable[[], JobManager]
 LONG = {"steps": 10_000, "seconds_per_step": 0.01}
 ROOT = Path(__file__).resolve().parents[2]
+ORPHAN_SECONDS = 1.5
+"""How long a worker may outlive its server."""
 
 SERVER = """
 import sys, time, pathlib
@@ -56,8 +60,8 @@ def test_a_killed_server_leaves_interrupted_runs_and_no_worker(
 ) -> None:
     server, worker, ids = start_server(tmp_path)
     server.send_signal(how)
+    until(lambda: not process_started(worker), ORPHAN_SECONDS)
     server.wait(10)
-    until(lambda: not process_started(worker), 3.0)
     with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
         acknowledged = store.ledger(ids[0]).measurements()
         assert store.get_run(ids[0]).state is RunState.INTERRUPTED  # the worker itself said so
@@ -67,6 +71,58 @@ def test_a_killed_server_leaves_interrupted_runs_and_no_worker(
     manager.resume(ids[0])
     until(lambda: manager.store.count_measurements(ids[0]) > len(acknowledged))
     assert manager.store.ledger(ids[0]).measurements()[: len(acknowledged)] == acknowledged
+
+
+STARTING = """
+import sys, time, pathlib
+from core.jobs import JobManager
+from core.store import RunStore
+home = pathlib.Path(sys.argv[1])
+manager = JobManager(RunStore(f"sqlite:///{home / 'p.db'}", home))
+run_id = manager.submit("misbehave", {"how": sys.argv[2]}, title="t")
+while not manager.worker_pid(run_id):
+    time.sleep(0.001)
+print(manager.worker_pid(run_id), run_id, flush=True)
+time.sleep(60)
+"""
+
+
+def start_with(home: Path, how: str) -> tuple[subprocess.Popen[str], int, str]:
+    """A server that has just started a worker: process, worker's id, run."""
+    command = [sys.executable, "-c", STARTING, str(home), how]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    pid, run_id = server.stdout.readline().split()
+    server.stdout.close()
+    return server, int(pid), run_id
+
+
+def seconds_alone(server: subprocess.Popen[str], worker: int, until: Until) -> float:
+    """Kill the server; how long its worker outlives it."""
+    server.kill()
+    began = time.monotonic()
+    try:
+        until(lambda: not process_started(worker), 10.0)
+    finally:
+        server.wait(10)
+    return time.monotonic() - began
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part is Linux's")
+@pytest.mark.parametrize("how", ["frozen", "deaf"])
+def test_an_orphan_ends_in_time_whatever_it_does(tmp_path: Path, until: Until, how: str) -> None:
+    server, worker, run_id = start_with(tmp_path, how)
+    with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
+        until(lambda: store.ledger(run_id).latest_checkpoint())
+    assert seconds_alone(server, worker, until) < ORPHAN_SECONDS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part is Linux's")
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.4])
+def test_an_orphan_ends_in_time_while_it_still_loads(tmp_path: Path, until: Until, delay: float) -> None:
+    server, worker, _ = start_with(tmp_path, "deaf")
+    time.sleep(delay)
+    assert seconds_alone(server, worker, until) < ORPHAN_SECONDS
 
 
 def test_server_and_worker_killed_together(tmp_path: Path, open_manager: Opener) -> None:
@@ -154,6 +210,47 @@ def test_a_run_executed_by_a_command_is_left_alone(open_manager: Opener) -> None
     run_id = first.store.create_run("train_toy", {}, title="t", state=RunState.RUNNING)
     assert open_manager().run(run_id).state is RunState.RUNNING
     first.store.ledger(run_id).add_measurements(0, [Measurement((0,), {"accuracy": 0.5})])
+
+
+COMMAND = """
+import sys, time, pathlib
+from core.records import RunState
+from core.store import RunStore
+from core.store.leases import Owner
+home = pathlib.Path(sys.argv[1])
+store, owner = RunStore(f"sqlite:///{home / 'p.db'}", home), Owner()
+run_id = store.create_run("train_toy", {"steps": 3}, title="t", owner=owner)
+if sys.argv[2] == "running":
+    assert store.leases.claim(run_id, owner)
+print(run_id, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
+@pytest.mark.parametrize("state", ["running", "queued"])
+def test_a_killed_commands_run_is_resumed_at_once_without_a_server(tmp_path: Path, state: str) -> None:
+    command = [sys.executable, "-c", COMMAND, str(tmp_path), state]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    run_id = process.stdout.readline().strip()
+    with process, RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
+        with pytest.raises(InvalidInput, match=f"this one is {state}"):
+            resume_run(store, run_id)  # while it lives
+        process.kill()
+        process.wait(10)
+        assert store.get_run(run_id).state == state  # nobody has marked it
+        resume_run(store, run_id)
+        assert store.get_run(run_id).state is RunState.DONE
+        assert store.count_measurements(run_id) == 12
+
+
+def test_a_run_of_another_machine_is_not_taken_by_a_command(open_manager: Opener) -> None:
+    store = open_manager().store
+    elsewhere = replace(Owner(), owner_id="f" * 32, host="another machine", pid=1)
+    run_id = store.create_run("train_toy", {}, title="t", state=RunState.RUNNING, owner=elsewhere)
+    with pytest.raises(InvalidInput, match="this one is running"):
+        store.leases.enqueue(run_id, Owner())
 
 
 def test_a_lease_signed_meanwhile_is_not_taken(open_manager: Opener) -> None:

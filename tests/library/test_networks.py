@@ -13,7 +13,8 @@ from core.errors import CoreError, InvalidInput, NotFound
 from core.library import supernets
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits, probe_of
 from core.library.network_id import is_network_id
-from core.library.networks import describe, load_model, subnet_id, suggestions
+from core.library.networks import describe, load_model, subnet_id
+from core.library.suggestions import suggestions
 
 LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
 
@@ -96,7 +97,7 @@ def test_suggestions_hold_the_ends_the_best_and_the_knees() -> None:
 
 def test_describing_needs_no_torch() -> None:
     code = (
-        "import sys; from core.library.networks import describe, suggestions; from core.library import supernets;"
+        "import sys; from core.library.networks import describe; from core.library.suggestions import suggestions; from core.library import supernets;"
         "e = supernets.find(None, 'digits-cnn'); suggestions(None, e); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

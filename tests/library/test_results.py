@@ -17,8 +17,9 @@ from core.library import supernets
 from core.library.alone import KIND, AloneRecord, find_alone, list_alone, net_file
 from core.library.evaluated import EvaluatedRecord
 from core.library.experiments import ExperimentRecord
-from core.library.networks import describe, suggestions
+from core.library.networks import describe
 from core.library.pruned import FailedMethod, PrunedNet, PruningRecord, list_pruned
+from core.library.suggestions import suggestions
 from core.pruning.experiments.base import Row
 from core.records import RunState
 from core.store import RunStore

@@ -31,8 +31,9 @@ from core.library.experiments import ExperimentRecord
 from core.library.fronts import front
 from core.library.maps import MapRecord
 from core.library.mixing import MixingRecord
-from core.library.networks import load_model, suggestions
+from core.library.networks import load_model
 from core.library.pruned import failures, list_pruned, load_masked, parents
+from core.library.suggestions import suggestions
 from core.library.supernets import SupernetEntry
 from core.records import RunState
 from core.settings import settings

@@ -136,3 +136,14 @@ def test_a_damaged_row_says_so_and_can_be_removed(
     assert not [each for each in app.warning if "changed since it was saved" in each.value]
     assert store.damaged() == []
     store.close()
+
+
+def test_adding_a_damaged_supernet_again_repairs_it(store: RunStore) -> None:
+    from core.library.adding import add_supernet
+
+    change_blobs(store)
+    forget_everything_read()
+    assert len(library.damaged(store)) == 2
+    assert add_supernet(store, "again", supernet_file()).was_there
+    assert library.damaged(store) == []
+    store.close()

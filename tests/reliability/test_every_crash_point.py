@@ -160,7 +160,7 @@ def test_dying_at_every_call(
 
 def test_the_power_loss_would_find_a_missing_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same disk, with a store that forgets to sync its folder."""
-    monkeypatch.setattr(blobs_module, "_fsync_folder", lambda folder: None)
+    monkeypatch.setattr(blobs_module, "fsync_folder", lambda folder: None)
     with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
         run_id = store.create_run("train_toy", {}, title="t", state=RunState.RUNNING)
         machine = Machine(10**9)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.store import RunStore
-from tests.reliability.kill_harness import KillReport, fingerprint, run_with_kills
+from tests.reliability.kill_harness import Campaign, KillReport, fingerprint
 
 STEPS = {"steps": 12, "seconds_per_step": 0.02}
 
@@ -27,9 +27,10 @@ def campaign(kind: str, kills: int, seed: int, home: Path) -> KillReport:
             assert last <= stored <= last + 1
             assert store.count_measurements(run_id) >= 4 * stored
 
-    report = run_with_kills(kind, params, kills, seed, home=home, after_kill=acknowledged_is_stored)
+    report = Campaign(kind, params, kills, seed, home, after_kill=acknowledged_is_stored).run()
     assert report.kills == kills
     assert report.completed >= 1
+    assert report.seen > 0, "no kill fell after anything had been stored"
     return report
 
 

@@ -257,6 +257,12 @@ def test_the_same_file_is_kept_once(small: Callable[[Any], bytes], store: RunSto
     assert len(store.list_supernets()) == 1
 
 
+def test_an_upload_that_a_card_names_counts_as_used(small: Callable[[Any], bytes], store: RunStore) -> None:
+    card = with_data("images", upload="a" * 64)
+    kept = store.get_supernet(add_supernet(store, "Mine", small(card)).supernet_id)
+    assert kept.card["data"] == card["data"]
+
+
 def test_the_file_itself_stays_as_it_came(small: Callable[[Any], bytes], store: RunStore) -> None:
     data = small({**SOUND, "seed": "seven"})
     assert store.supernet_path(add_supernet(store, "Mine", data).supernet_id).read_bytes() == data

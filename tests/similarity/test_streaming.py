@@ -30,10 +30,8 @@ def pair() -> tuple[Model, Model]:
 def test_streamed_equals_whole(pair: tuple[Model, Model], name: str) -> None:
     a, b = pair
     probe = common_probe(a, b, ProbeChoice(n=150))
-    sides = [layers(m) for m in pair]
-    found = streamed_comparison(
-        a, b, probe, sides[0], sides[1], MEASURES.create(name), permutations=2, seed=0
-    )
+    sides = (layers(a), layers(b))
+    found = streamed_comparison(a.net, b.net, probe.x, sides, MEASURES.create(name), permutations=2, seed=0)
     arrays = [
         all_activations(m, probe, [x.layer_id for x in s], "positions")
         for m, s in zip(pair, sides, strict=True)
@@ -76,4 +74,6 @@ def test_positions_count_maps_tokens_and_vectors(pair: tuple[Model, Model]) -> N
 
 def test_a_measure_that_needs_whole_layers_is_refused(pair: tuple[Model, Model]) -> None:
     with pytest.raises(TypeError, match="moments"):
-        streamed_comparison(*pair, None, [], [], MEASURES.create("rsa"), permutations=0, seed=0)  # type: ignore[arg-type]
+        streamed_comparison(
+            pair[0].net, pair[1].net, None, ([], []), MEASURES.create("rsa"), permutations=0, seed=0
+        )  # type: ignore[arg-type]

@@ -1,37 +1,119 @@
 """The databases every store test runs on: SQLite as a file and in memory, and Postgres where there is one.
 
-Set PARETOSCOPE_TEST_POSTGRES to the SQLAlchemy URL of an empty database to include it; its tables are
-dropped before each test.
+Where Postgres is installed, a throw-away server of our own is started at the first test that wants it, as
+an unprivileged user, on a socket in a temporary folder, and stopped at the end. PARETOSCOPE_TEST_POSTGRES
+names another empty database instead, as a SQLAlchemy URL. The tables are dropped before each test.
 """
 
 from __future__ import annotations
 
+import atexit
+import importlib.util
 import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from core.store import RunStore
 from core.store.schema import Base
 
-POSTGRES = os.environ.get("PARETOSCOPE_TEST_POSTGRES", "")
+_OTHER_USERS = ("postgres", "nobody")
+
+
+def _binaries() -> Path | None:
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return folders[-1].parent if folders else None
+
+
+def _reason_to_skip() -> str:
+    if os.environ.get("PARETOSCOPE_TEST_POSTGRES"):
+        return ""
+    if importlib.util.find_spec("psycopg") is None:
+        return "psycopg is not installed"
+    return "" if _binaries() else "Postgres is not installed"
+
+
 DATABASES = [
     "file",
     "memory_database",
-    pytest.param(
-        "postgres", marks=pytest.mark.skipif(not POSTGRES, reason="PARETOSCOPE_TEST_POSTGRES is not set")
-    ),
+    pytest.param("postgres", marks=pytest.mark.skipif(bool(_reason_to_skip()), reason=_reason_to_skip())),
 ]
+
+
+@cache
+def postgres_url() -> str:
+    """The SQLAlchemy URL of a running Postgres; starts one if need be."""
+    given = os.environ.get("PARETOSCOPE_TEST_POSTGRES")
+    if given:
+        return given
+    binaries = _binaries()
+    assert binaries is not None
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
+    who: dict[str, Any] = {}
+    if os.geteuid() == 0:  # Postgres refuses to run as the superuser
+        who["user"] = next(name for name in _OTHER_USERS if _exists(name))
+        shutil.chown(folder, who["user"])
+    data = str(folder / "data")
+    make = [str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "tests", "-E", "UTF8", "--no-sync"]
+    subprocess.run(make, cwd=folder, check=True, capture_output=True, timeout=120, **who)
+    serve = [str(binaries / "postgres"), "-D", data, "-k", str(folder), "-h", "", "-F"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(serve, cwd=folder, stdout=log, stderr=log, **who)
+    atexit.register(_stop, server, folder)
+    url = f"postgresql+psycopg://tests@/postgres?host={folder}"
+    _wait_for(url)
+    return url
+
+
+def _exists(user: str) -> bool:
+    import pwd
+
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 60
+    engine = create_engine(url)
+    while True:
+        try:
+            engine.connect().close()
+            break
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+    engine.dispose()
+
+
+def _stop(server: subprocess.Popen[bytes], folder: Path) -> None:
+    server.send_signal(signal.SIGINT)  # Postgres: end now, without waiting for connections
+    server.wait(30)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_store(database: str, home: Path) -> RunStore:
     """An empty store on one of `DATABASES`."""
     if database == "postgres":
-        engine = create_engine(POSTGRES)
+        engine = create_engine(postgres_url())
         with engine.begin() as connection:
             Base.metadata.drop_all(connection)
             connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
         engine.dispose()
-        return RunStore(POSTGRES, home)
+        return RunStore(postgres_url(), home)
     return RunStore("sqlite://" if database == "memory_database" else f"sqlite:///{home / 'p.db'}", home)

@@ -175,3 +175,111 @@ def test_a_file_swept_between_its_writing_and_its_row_is_written_again(
         ledger.checkpoint(b"unlucky", fraction=0.5)
         assert ledger.latest_checkpoint() == b"unlucky"
         assert store.check() == []
+
+
+def corrupt(home: Path, inside: bytes) -> None:
+    """Flip the highest bit of a byte in the middle of `inside`, in the database file itself."""
+    path = home / "p.db"
+    content = bytearray(path.read_bytes())
+    places = [at for at in range(len(content)) if content.startswith(inside, at)]
+    assert places, inside
+    for at in places:  # an index may hold it as well
+        content[at + len(inside) // 2] ^= 0x80
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A closed store whose every text can be found in the file."""
+    with RunStore(url(tmp_path), tmp_path) as store:
+        for word in ("alpha", "beta"):
+            params = {"setting": f"params-{word}"}
+            run_id = store.create_run("train_x", params, title=f"title-{word}", session=f"session-{word}")
+            store.set_state(run_id, RunState.DONE, f"message-{word}")
+            store.append_log(run_id, f"log-{word}")
+            ledger = store.ledger(run_id)
+            ledger.add_measurements(0, [Measurement((0,), {f"objective-{word}": 0.5}, f"source-{word}")])
+            ledger.log_metrics(0, {f"metric-{word}": 1})
+            ledger.save_artifact(f"artifact-{word}", word.encode(), "text/plain")
+            store.add_supernet(f"supernet-{word}", word.encode() * 9, {"note": f"card-{word}"})
+        assert store.check() == []
+    connection = sqlite3.connect(tmp_path / "p.db")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("inside", "says"),
+    [
+        (b'setting": "params-alpha', "The request of run"),
+        (b"title-alpha", "The request of run"),
+        (b"session-alpha", "The request of run"),
+        (b"card-alpha", "The card of supernet supernet-alpha"),
+        (b"objective-alpha", "Measurement 0 of run"),
+        (b"source-alpha", "Measurement 0 of run"),
+        (b"metric-alpha", "The metrics of step 0"),
+    ],
+)
+def test_a_flipped_bit_in_a_text_is_damage_of_its_row_alone(texts: Path, inside: bytes, says: str) -> None:
+    """SQLite reports such a text as an error of the whole query ("Could not decode to UTF-8")."""
+    corrupt(texts, inside)
+    with RunStore(url(texts), texts) as store:
+        found = [sentence for sentence in store.check() if "index no longer" not in sentence]
+        assert len(found) == 1, found
+        assert says in found[0]
+        assert "changed" in found[0]
+        assert "try again" not in found[0]
+        [healthy] = [run for run in store.list_runs() if run.title == "title-beta"]
+        assert store.ledger(healthy.run_id).metrics() == [{"metric-beta": 1, "step": 0}]
+        assert {s.name for s in store.list_supernets()} >= {"supernet-beta"}
+
+
+def test_check_lists_everything_that_is_damaged(texts: Path) -> None:
+    for inside in (b'setting": "params-alpha', b"card-beta", b"metric-alpha", b"objective-beta"):
+        corrupt(texts, inside)
+    for path in (texts / "blobs").iterdir():
+        path.write_bytes(b"changed")
+    with RunStore(url(texts), texts) as store:
+        found = "\n".join(store.check())
+    for words in ("request of run", "card of supernet supernet-beta", "metrics of step 0", "Measurement 0"):
+        assert words in found, found
+    assert found.count(" is damaged: The stored file") == 4  # two artifacts and two supernets
+
+
+@pytest.mark.parametrize("inside", [b"objective-alpha", b"metric-alpha"])
+def test_reading_a_damaged_row_says_that_it_is_damaged(texts: Path, inside: bytes) -> None:
+    corrupt(texts, inside)
+    with RunStore(url(texts), texts) as store:
+        [run] = [run for run in store.list_runs() if run.title == "title-alpha"]
+        ledger = store.ledger(run.run_id)
+        with pytest.raises(DamagedArtifact, match="bytes have changed on the disk") as raised:
+            (ledger.measurements if b"objective" in inside else ledger.metrics)()
+        assert "try again" not in str(raised.value)
+
+
+def test_a_damaged_run_can_be_removed_and_its_files_go_to_the_trash(texts: Path) -> None:
+    corrupt(texts, b'setting": "params-alpha')
+    with RunStore(url(texts), texts) as store:
+        [row] = store.damaged()
+        assert (row.table, row.title) == ("runs", "title-alpha")
+        [healthy] = [run for run in store.list_runs() if run.title == "title-beta"]
+        assert store.remove_damaged(row) is True
+        assert store.remove_damaged(row) is False
+        assert (store.damaged(), store.check()) == ([], [])
+        assert store.sweep() == 1
+        assert store.ledger(healthy.run_id).artifact("artifact-beta") == b"beta"
+    assert [path.read_bytes() for path in (texts / "trash").glob("*/*")] == [b"alpha"]
+
+
+def test_a_healthy_row_is_not_removed_as_damaged(texts: Path) -> None:
+    from core.store import DamagedRow
+
+    with RunStore(url(texts), texts) as store:
+        assert store.remove_damaged(DamagedRow("runs", "1", "", "")) is False
+        assert len(store.list_runs()) == 2
+
+
+def test_a_damaged_index_is_found(home: Path) -> None:
+    assert any("index no longer finds" in s for s in damage(home, "UPDATE run_params SET value = '99'"))
+    assert any("index no longer finds" in s for s in damage(home, "DELETE FROM run_params"))

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from core.config import Plugin
 from core.errors import InvalidInput
 from core.networks.groups import UnitWalk
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
@@ -78,7 +79,7 @@ class Example:
     chain: tuple[tuple[str, Mapping[str, Any]], ...]
 
 
-class BlockKind(ABC):
+class BlockKind(Plugin, ABC):
     """What is known of one class of blocks. Tensors and layers are named as inside the block.
 
     Attributes:
@@ -96,9 +97,6 @@ class BlockKind(ABC):
         example: a small network with this block in it.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    source: ClassVar[str]
     module: ClassVar[type[nn.Module]]
     arguments: ClassVar[Mapping[str, Argument]]
     sizes: ClassVar[Mapping[str, tuple[str, int]]] = {}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from core.config import Plugin
+from core.pruning.criteria.base import prunable_weights
 from core.records import Progress
 from core.registry import Registry
 
@@ -102,16 +103,12 @@ class Pruner(Plugin, ABC):
 
 def weight_count(net: nn.Module) -> int:
     """Convolution and linear weights of a network, biases and norms left out."""
-    from core.pruning.criteria.base import prunable_weights
-
     parameters = dict(net.named_parameters())
     return sum(parameters[name].numel() for name in prunable_weights(net))
 
 
 def sparsity_of(pruned: Pruned, parent: nn.Module) -> float:
     """Share of the parent's weights that are gone, cut out or masked."""
-    from core.pruning.criteria.base import prunable_weights
-
     net = pruned.compact()
     left = weight_count(net)
     if not pruned.kept:

@@ -106,7 +106,16 @@ class OTOv2(Pruner):
             self.config.eps,
         )
         start = int(self.config.start * steps)
-        return DHSPG(net, groups, rates, start, choose, enough, pull, self.config.lmbda)
+        return DHSPG(
+            net=net,
+            groups=groups,
+            rates=rates,
+            start=start,
+            choose=choose,
+            enough=enough,
+            pull=pull,
+            lmbda=self.config.lmbda,
+        )
 
 
 def _note(net: nn.Sequential, groups: Sequence[UnitGroup], around: DHSPG, sparsity: float) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -24,8 +24,11 @@ from core.registry import Registry
 from core.spaces import Arch, SearchSpace
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+    from torch.optim import Optimizer
+
     from core.tasks.base import Batch
-    from core.training.session import Session
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
 _MOST_DRAWS = 100
@@ -99,6 +102,58 @@ class Phase:
         )
 
 
+class TrainingSession(Protocol):
+    """What a strategy trains with; `core.training.session.Session` is it, and says more of each.
+
+    Attributes:
+        phase: the current one.
+        optimizers: "weights" is the supernet's; a strategy may add its own in `start`.
+    """
+
+    phase: Phase
+    optimizers: dict[str, Optimizer]
+
+    @property
+    def space(self) -> SearchSpace: ...
+
+    @property
+    def seed(self) -> int:
+        """Of the whole training."""
+
+    def rng(self, *names: str) -> np.random.Generator:
+        """Chance under a name, a function of the seed, the epoch and the step."""
+
+    def macs(self, archs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+        """(n,) counted multiply-accumulates of n architectures."""
+
+    def forward(self, arch: Any, batch: Batch) -> Tensor:
+        """Outputs of the samples that count, with a gradient."""
+
+    def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """(k,) losses of the samples against their labels."""
+
+    def sample_gradient_norms(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """(k,) norms of the gradient of each sample's loss with respect to its outputs."""
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Norm of the gradient of every weight that has one."""
+
+    def backward(self, loss: Tensor) -> float:
+        """Add the gradients of a scalar loss; returns the loss."""
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+
+    def update(self, optimizer: str = ...) -> None:
+        """One step of an optimizer."""
+
+    def validation_batch(self, size: int, *names: str) -> Batch:
+        """Up to `size` validation samples, drawn under a name."""
+
+    def train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
+        """One step on the sum of the draws' losses; returns the loss of each draw."""
+
+
 class Strategy(Plugin, ABC):
     """Says which subnets each step trains.
 
@@ -138,13 +193,13 @@ class Strategy(Plugin, ABC):
         """The subnets of one step, in the order they are run; whoever defines `step` need not have any."""
         raise TypeError(f"{type(self).__name__} must define draws or step")
 
-    def start(self, session: Session) -> None:
+    def start(self, session: TrainingSession) -> None:
         """Get ready, once, before the first step or before a state is given back.
 
         Here a strategy makes its own parameters and adds their optimizers to the session's.
         """
 
-    def step(self, session: Session, batch: Batch) -> float:
+    def step(self, session: TrainingSession, batch: Batch) -> float:
         """Train one step; returns the loss that the curve shows.
 
         Chance comes from `session.rng` alone, and what the next step must know belongs into `state_dict`.

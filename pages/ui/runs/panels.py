@@ -17,7 +17,8 @@ from pages.ui import resources, state
 from pages.ui.progress import attempt
 
 if TYPE_CHECKING:
-    from core.store import Ledger, RunStore
+    from core.ledger import Ledger
+    from core.store import RunStore
     from core.store.storage import StorageUse
 
 _TABLE = "runs-table"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -11,9 +12,9 @@ from collections.abc import Iterator
 from pydantic import BaseModel, Field
 
 from core.errors import DataUnavailable
+from core.ledger import Ledger
 from core.library.library import Library
 from core.records import Progress
-from core.store.ledger import Ledger
 
 LABEL = "Bad ending"
 WEIGHT_CLASS = "measuring"
@@ -40,6 +41,12 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         os._exit(9)
     if request.how == "deaf":  # never yields again
         time.sleep(60)
+    if request.how == "frozen":  # as in loading a library: no thread of Python gets its turn
+        ctypes.PyDLL(None).sleep(60)
+    if request.how == "greedy":  # as a network that is too large
+        import torch
+
+        yield Progress(0.6, f"{int(torch.zeros(3 * 2**30, dtype=torch.uint8)[-1])}")
     if request.how == "limited":  # the system stops giving memory
         import resource
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from core.ledger import Ledger
 from core.library.library import Library
 from core.records import Measurement, Progress
-from core.store.ledger import Ledger
 
 LABEL = "Toy search"
 WEIGHT_CLASS = "measuring"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from core.ledger import Ledger
 from core.library.library import Library
 from core.records import Measurement, Progress
-from core.store.ledger import Ledger
 
 LABEL = "Toy training"
 WEIGHT_CLASS = "training"

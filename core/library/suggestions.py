@@ -1,0 +1,45 @@
+"""Networks worth a first look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.library import supernets
+from core.library.alone import list_alone
+from core.library.fronts import front
+from core.library.origins.alone import alone_info
+from core.library.origins.base import ModelInfo
+from core.library.origins.subnet import subnet_info
+from core.library.supernets import SupernetEntry
+
+if TYPE_CHECKING:
+    from core.store import RunStore
+
+
+def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]:
+    """Models of a supernet worth a first look: its ends, its best, its knee, and what was trained alone.
+
+    Reads the complete table where there is one; never loads torch.
+    """
+    space = entry.space
+    notable: dict[str, list[str]] = {}
+    for end, word in zip(space.ends or (), ("smallest", "largest"), strict=False):
+        notable[space.arch_id(end)] = [word]
+    if not notable:
+        notable[space.arch_id(entry.reference)] = []
+    table = supernets.table(entry)
+    if table is not None and {"accuracy", "macs"} <= set(table.columns):
+        # Of equally accurate subnets the cheapest: the table is walked in the order of its cost.
+        ordered = table.sort_values("macs", kind="stable")
+        best = ordered["arch_id"].to_numpy()[ordered["accuracy"].to_numpy().argmax()]
+        notable.setdefault(str(best), []).append("most accurate")
+        for knee in front(table, ("macs", "accuracy")).knees.values():
+            if "knee" not in (words := notable.setdefault(knee, [])):
+                words.append("knee")
+    found = [subnet_info(entry, arch_id) for arch_id in notable]
+    named = [
+        replace(info, title=f"{entry.title} {info.arch_id} ({', '.join(words)})" if words else info.title)
+        for info, words in zip(found, notable.values(), strict=True)
+    ]
+    return named + [alone_info(net) for net in list_alone(store, entry.supernet_id)]

@@ -1,0 +1,450 @@
+"""Faults that a test must notice: what is changed where, and which tests are run against it.
+
+The first fourteen survived the tests of release 0.1. A fault is a promise: whoever rewrites its line writes
+the same mistake into the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One deliberate mistake.
+
+    Attributes:
+        what: the mistake in words.
+        path: file it is put into.
+        right, wrong: the text that is replaced, once in its file, and what stands there instead.
+        tests: tests of which at least one must fail.
+    """
+
+    what: str
+    path: str
+    right: str
+    wrong: str
+    tests: tuple[str, ...]
+
+
+_ROBUST, _ATTACKS = "core/evaluation/robustness.py", ("tests/evaluation/test_robustness.py",)
+_COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
+_SYNFLOW = "core/pruning/criteria/synflow.py"
+_SPACE, _IN_SPACE = "core/spaces/space.py", ("tests/spaces",)
+_DOMINANCE, _IN_PARETO = "core/pareto/dominance.py", ("tests/pareto",)
+_NSGA, _IN_NSGA = "core/search/nsga2.py", ("tests/search/test_nsga2.py",)
+_STATISTICS, _FAMILIES = "core/supernets/statistics.py", ("tests/contracts/test_families.py",)
+_CNN = "core/supernets/elastic_cnn.py"
+_BLOBS, _IN_BLOBS = "core/store/blobs.py", ("tests/store",)
+_CKA, _MEASURES = "core/similarity/linear_cka.py", ("tests/similarity", "tests/contracts/test_measures.py")
+_UPLOADS = ("tests/security", "tests/datasets")
+
+FAULTS = [
+    # --- what survived release 0.1 ----------------------------------------------------------------
+    Fault(
+        "PGD without a random start",
+        _ROBUST,
+        ".uniform(-eps, eps, x.shape[1:])",
+        ".uniform(0, 1e-9, x.shape[1:])",
+        _ATTACKS,
+    ),
+    Fault(
+        "PGD with steps 100 times too small",
+        _ROBUST,
+        "2.5 * eps / steps if",
+        "0.025 * eps / steps if",
+        _ATTACKS,
+    ),
+    Fault(
+        "PGD downhill",
+        _ROBUST,
+        "current = _step(net, current, images, labels, size, eps)",
+        "current = _step(net, current, images, labels, -size, eps)",
+        _ATTACKS,
+    ),
+    Fault(
+        "NC3 centers the classifier",
+        _COLLAPSE,
+        "nc3=_self_duality(rows, centered)",
+        "nc3=_self_duality(rows - rows.mean(0), centered)",
+        _IN_COLLAPSE,
+    ),
+    Fault(
+        "NC2 of the weights centers them",
+        _COLLAPSE,
+        "_relative_spread(np.linalg.norm(rows, axis=1))",
+        "_relative_spread(np.linalg.norm(rows - rows.mean(0), axis=1))",
+        _IN_COLLAPSE,
+    ),
+    Fault(
+        "settling without recalibration",
+        "core/pruning/retraining.py",
+        "    recalibrate(net, ",
+        "    net.eval() or (lambda *a: None)(net, ",
+        ("tests/pruning/test_retraining.py",),
+    ),
+    Fault(
+        "SynFlow keeps BatchNorm's running mean",
+        _SYNFLOW,
+        "norm.running_mean.zero_()",
+        "norm.running_mean.abs_()",
+        ("tests/contracts/test_criteria.py",),
+    ),
+    Fault(
+        "removed weights are scored by magnitude again",
+        "core/pruning/tickets.py",
+        "torch.where(mask, scores[name], -1.0)",
+        "scores[name]",
+        ("tests/pruning/test_lottery_ticket.py",),
+    ),
+    Fault(
+        "no limit on the bytes of images",
+        "core/datasets/npz.py",
+        "MAX_ARRAY_BYTES = 512 * 2**20",
+        "MAX_ARRAY_BYTES = 512 * 2**40",
+        _UPLOADS,
+    ),
+    Fault(
+        "no limit on the parameters a file asks for",
+        "core/supernets/files.py",
+        "_MOST_PARAMETERS = 200_000_000",
+        "_MOST_PARAMETERS = 200_000_000_000",
+        (*_UPLOADS, "tests/supernets"),
+    ),
+    Fault(
+        "no limit on the size of a weights file",
+        "core/networks/untrusted_files.py",
+        "MAX_FILE_BYTES = 2 * 2**30",
+        "MAX_FILE_BYTES = 2 * 2**50",
+        _UPLOADS,
+    ),
+    Fault(
+        "no limit on an archive's member",
+        "core/datasets/archives.py",
+        "if info.file_size > limits.member_bytes:",
+        "if False:",
+        _UPLOADS,
+    ),
+    Fault(
+        "a file is renamed before it is on the disk",
+        "core/datasets/loading.py",
+        "                os.fsync(handle)\n",
+        "",
+        ("tests/datasets", "tests/store"),
+    ),
+    Fault(
+        "resuming ignores the checkpoint",
+        "core/training/loop.py",
+        "kept = ledger.latest_checkpoint()",
+        "kept = None",
+        ("tests/reliability", "tests/training"),
+    ),
+    # --- fronts -----------------------------------------------------------------------------------
+    Fault(
+        "a point with a NaN may be on the front",
+        _DOMINANCE,
+        "complete &= ~np.isnan(column)",
+        "complete &= True",
+        _IN_PARETO,
+    ),
+    Fault(
+        "copies of a front point are dropped", _DOMINANCE, "keep_weakly=True", "keep_weakly=False", _IN_PARETO
+    ),
+    Fault(
+        "ranks start at 0",
+        _DOMINANCE,
+        "moocore.pareto_rank(_comparable(costs[known])) + 1",
+        "moocore.pareto_rank(_comparable(costs[known]))",
+        _IN_PARETO,
+    ),
+    Fault(
+        "points worse than the reference count",
+        "core/pareto/volume.py",
+        "return _volume(costs[(costs < corner).all(axis=1)], corner)",
+        "return _volume(costs[(costs < corner).any(axis=1)], corner)",
+        _IN_PARETO,
+    ),
+    Fault(
+        "an extreme may be the knee",
+        "core/pareto/knee.py",
+        "    losses[_extremes(front)] = 0.0\n",
+        "",
+        _IN_PARETO,
+    ),
+    # --- spaces and searches ----------------------------------------------------------------------
+    Fault(
+        "choices that do not matter keep their option",
+        _SPACE,
+        "result[~self._active(result, index), index] = 0",
+        "result[~self._active(result, index), index] += 0",
+        _IN_SPACE,
+    ),
+    Fault(
+        "a mutation may change nothing",
+        _SPACE,
+        "            flips[rng.integers(len(active))] = True\n",
+        "            pass\n",
+        _IN_SPACE,
+    ),
+    Fault(
+        "a new block's choices are not drawn",
+        _SPACE,
+        "if self.is_active(child, name) and not self.is_active(arch, name):",
+        "if False:",
+        _IN_SPACE,
+    ),
+    Fault(
+        "an architecture is proposed twice",
+        "core/search/distinct.py",
+        "return len(self._taken) > before",
+        "return True",
+        ("tests/search/test_distinct_draws.py", "tests/contracts/test_algorithms.py"),
+    ),
+    Fault(
+        "parents are chosen at random",
+        _NSGA,
+        "better = np.sign(self._ranks[b] - self._ranks[a])",
+        "better = np.zeros(len(pairs))",
+        _IN_NSGA,
+    ),
+    Fault(
+        "crowding is ignored",
+        _NSGA,
+        "verdict = np.where(better != 0, better, more_room)",
+        "verdict = better",
+        _IN_NSGA,
+    ),
+    Fault(
+        "an unknown cost is good",
+        _NSGA,
+        "column[unknown] = high + 2 * step",
+        "column[unknown] = low - step",
+        _IN_NSGA,
+    ),
+    Fault(
+        "the number of cuts is ignored",
+        _NSGA,
+        "points=config.crossover_points or None",
+        "points=None",
+        _IN_NSGA,
+    ),
+    # --- the supernet -----------------------------------------------------------------------------
+    Fault(
+        "statistics come from all rows",
+        _STATISTICS,
+        "torch.var_mean(x[: statistics.rows], dim=axes, correction=0)",
+        "torch.var_mean(x, dim=axes, correction=0)",
+        (*_FAMILIES, "tests/evaluation"),
+    ),
+    Fault(
+        "the variance is the unbiased one",
+        _STATISTICS,
+        "dim=axes, correction=0)",
+        "dim=axes, correction=1)",
+        (*_FAMILIES, "tests/supernets", "tests/evaluation"),
+    ),
+    Fault(
+        "an extracted norm forgets its offset",
+        _STATISTICS,
+        "            layer.bias.copy_(self.bias[:channels])\n",
+        "",
+        _FAMILIES,
+    ),
+    Fault(
+        "a block beyond the depth is run",
+        _CNN,
+        "if int(self.option(arch, self._names[1])) < self.index:",
+        "if int(self.option(arch, self._names[1])) < self.index - 1:",
+        _FAMILIES,
+    ),
+    Fault(
+        "an extracted stem forgets the constants of its input",
+        _CNN,
+        "        block.mean.copy_(self.mean)\n",
+        "",
+        _FAMILIES,
+    ),
+    Fault(
+        "the smaller kernel is not the center of the larger",
+        "core/supernets/elastic_conv.py",
+        "margin = (self.kernels[-1] - kernel) // 2",
+        "margin = self.kernels[-1] - kernel",
+        ("tests/supernets/test_elastic_conv.py", *_FAMILIES),
+    ),
+    # --- training ---------------------------------------------------------------------------------
+    Fault(
+        "images are shifted the same way in every epoch",
+        "core/tasks/image.py",
+        'rng = stream(seed, "augmentation", epoch)',
+        'rng = stream(seed, "augmentation")',
+        ("tests/tasks",),
+    ),
+    Fault(
+        "batches come in the same order in every epoch",
+        "core/tasks/image.py",
+        'order = stream(seed, "order", epoch).permutation(len(split))',
+        'order = stream(seed, "order").permutation(len(split))',
+        ("tests/tasks",),
+    ),
+    Fault(
+        "batches are laid out channels last",
+        "core/tasks/image.py",
+        "return padded[which, channel, rows[:, None, :, None], columns[:, None, None, :]]",
+        "return padded[which, channel, rows[:, None, :, None], columns[:, None, None, :]].contiguous(memory_format=torch.channels_last)",
+        ("tests/tasks",),
+    ),
+    Fault(
+        "the floor of the learning rate is ignored",
+        "core/training/optimizing.py",
+        "max(config.final_share, 0.5",
+        "max(0.0, 0.5",
+        ("tests/training",),
+    ),
+    # --- measures and geometry --------------------------------------------------------------------
+    Fault(
+        "unbiased HSIC with the biased divisor",
+        _CKA,
+        "sums / ((n - 1) * (n - 2))",
+        "sums / (n * n)",
+        _MEASURES,
+    ),
+    Fault("unbiased HSIC forgets a term", _CKA, " - 2 / (n - 2) * dots", "", _MEASURES),
+    Fault(
+        "NC1 of uncentered means",
+        _COLLAPSE,
+        "nc1=_scatter_ratio(within, centered)",
+        "nc1=_scatter_ratio(within, means)",
+        _IN_COLLAPSE,
+    ),
+    Fault(
+        "NC4 forgets the bias",
+        _COLLAPSE,
+        "(0.0 if bias is None else np.asarray(bias, dtype=np.float64))",
+        "0.0",
+        _IN_COLLAPSE,
+    ),
+    # --- pruning ----------------------------------------------------------------------------------
+    Fault(
+        "SynFlow keeps the signs",
+        _SYNFLOW,
+        "                parameter.abs_()\n",
+        "                pass\n",
+        ("tests/contracts/test_criteria.py",),
+    ),
+    Fault(
+        "a level of a ticket forgets the levels before",
+        "core/pruning/tickets.py",
+        "masks = smallest_go(trained, sparsity, masks)",
+        "masks = smallest_go(trained, sparsity, {})",
+        ("tests/pruning/test_lottery_ticket.py",),
+    ),
+    Fault(
+        "tickets are not rewound",
+        "core/pruning/tickets.py",
+        "        trained.load_state_dict(start)\n",
+        "",
+        ("tests/pruning/test_lottery_ticket.py",),
+    ),
+    Fault(
+        "masks are not held after a step",
+        "core/pruning/retraining.py",
+        "    def held() -> None:\n        hold(net, masks)\n",
+        "    def held() -> None:\n",
+        ("tests/pruning/test_retraining.py",),
+    ),
+    # --- robustness -------------------------------------------------------------------------------
+    Fault(
+        "attacks leave the range of the input",
+        _ROBUST,
+        "center + eps).clamp(0, 1)",
+        "center + eps)",
+        _ATTACKS,
+    ),
+    Fault(
+        "attacks go twice as far as allowed",
+        _ROBUST,
+        "torch.maximum(images, center - eps), center + eps)",
+        "torch.maximum(images, center - 2 * eps), center + 2 * eps)",
+        _ATTACKS,
+    ),
+    # --- the store --------------------------------------------------------------------------------
+    Fault(
+        "a changed file is not noticed",
+        _BLOBS,
+        "if hashlib.sha256(data).hexdigest() != sha256:",
+        "if False:",
+        _IN_BLOBS,
+    ),
+    Fault(
+        "the folder of a new file is not synced",
+        _BLOBS,
+        "            # Also for an existing file: whoever renamed it may have died before this line.\n            fsync_folder(self.folder)\n",
+        "",
+        (*_IN_BLOBS, "tests/reliability"),
+    ),
+    Fault(
+        "a damaged copy is not replaced",
+        _BLOBS,
+        "            if not self._holds(sha256):\n",
+        "            if not self.path(sha256).exists():\n",
+        _IN_BLOBS,
+    ),
+    Fault(
+        "every database takes the first folder for its own",
+        "core/store/home.py",
+        "return blobs if holder == me else home / me.folder_name",
+        "return blobs",
+        _IN_BLOBS,
+    ),
+    Fault(
+        "sweeping deletes",
+        _BLOBS,
+        "file.replace(today / file.name)",
+        "file.unlink()",
+        _IN_BLOBS,
+    ),
+    Fault(
+        "a killed command's run cannot be resumed",
+        "core/store/leases.py",
+        "if not (state.is_resumable or orphaned):",
+        "if not state.is_resumable:",
+        ("tests/jobs/test_servers.py",),
+    ),
+    Fault(
+        "the kernel does not end orphans",
+        "core/jobs/stopping.py",
+        "            _end_after_parent()",
+        "            pass",
+        ("tests/jobs/test_servers.py",),
+    ),
+    # --- text and files ---------------------------------------------------------------------------
+    Fault(
+        "a formula reaches a spreadsheet",
+        "core/text.py",
+        'return f"\'{value}" if value[:1]',
+        "return value if value[:1]",
+        ("tests/plots", "tests/pages", "tests/library", "tests/security"),
+    ),
+    Fault(
+        "a label may hold HTML",
+        "core/text.py",
+        '("<", "&lt;")',
+        '("<", "<")',
+        ("tests/plots", "tests/security"),
+    ),
+    Fault(
+        "Markdown is not escaped",
+        "core/text.py",
+        'return "".join(f"\\\\{c}" if c in _MARKDOWN else c',
+        'return "".join(c',
+        ("tests/plots", "tests/pages/test_every_page.py", "tests/security"),
+    ),
+    Fault(
+        "streams of different names are one",
+        "core/seeding.py",
+        'text = "\\x1f".join([str(int(seed)), *(f"{type(name).__name__}:{name}" for name in names)])',
+        "text = str(int(seed))",
+        ("tests/tasks", "tests/datasets/test_splitting.py", "tests/training"),
+    ),
+]
+"""Every fault, in the order of the chapters above."""

@@ -1,0 +1,21 @@
+"""The real search, watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.records import Progress
+from core.workflows import search_front as real
+from tests.reliability.witness import Traced
+
+LABEL = "Watched search"
+WEIGHT_CLASS = "measuring"
+
+
+class Request(real.Request):
+    """As of the real one."""
+
+
+def run(request: Request, ledger: Any, library: Any) -> Iterator[Progress]:
+    yield from real.run(request, Traced(ledger), library)
