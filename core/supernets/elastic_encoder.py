@@ -19,9 +19,10 @@ from core.networks.blocks.masked_transformer_block import MaskedTransformerBlock
 from core.networks.blocks.sequence_embedding import SequenceEmbedding
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
-from core.supernets.base import Stage, StageCost, Supernet
+from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
+from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
 from core.tasks.tokens import TokenConfig
@@ -90,7 +91,7 @@ class ElasticEncoder(Supernet):
 class EmbeddingStage(Stage):
     """Token numbers to vectors."""
 
-    reads = ("width",)
+    depends_on = ("width",)
 
     def __init__(self, space: SearchSpace, config: ElasticEncoderConfig) -> None:
         super().__init__(space)
@@ -117,8 +118,7 @@ class EmbeddingStage(Stage):
             label="embedding",
             group="embedding",
             kind="stem",
-            macs=0,
-            params=(self.vocabulary + self.length) * width,
+            counted=counts(macs=0, params=(self.vocabulary + self.length) * width),
             output_shape=(self.length, width),
             channels=width,
             detail=f"{self.vocabulary} tokens",
@@ -132,9 +132,7 @@ class BlockStage(Stage):
         super().__init__(space)
         self.index, self.tokens, self.head_size = index, config.input_shape[0], config.head_size
         self._heads_choice, self._mlp_choice = f"heads{index}", f"mlp{index}"
-        depth = () if index == 1 else ("depth",)
-        self.reads = (*depth, self._heads_choice, self._mlp_choice)
-        self.sees = ("width", "depth")
+        self.depends_on = ("width", "depth", self._heads_choice, self._mlp_choice)
         width = config.widths[-1]
         attention, hidden = config.heads[-1] * config.head_size, config.mlp_ratios[-1] * width
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -187,8 +185,10 @@ class BlockStage(Stage):
             label=f"block {self.index}",
             group="blocks",
             kind="block",
-            macs=self.tokens * (weights + products),
-            params=weights + 3 * inner + width + hidden + width + 4 * width,
+            counted=counts(
+                macs=self.tokens * (weights + products),
+                params=weights + 3 * inner + width + hidden + width + 4 * width,
+            ),
             output_shape=(self.tokens, width),
             channels=width,
             detail=f"{heads}h",
@@ -200,7 +200,7 @@ class HeadStage(Stage):
 
     def __init__(self, space: SearchSpace, config: ElasticEncoderConfig) -> None:
         super().__init__(space)
-        self.sees = ("width",)
+        self.depends_on = ("width",)
         self.classes = config.classes
         self.norm = nn.LayerNorm(config.widths[-1])
         self.linear = nn.Linear(config.widths[-1], config.classes)
@@ -223,8 +223,7 @@ class HeadStage(Stage):
             label="head",
             group="head",
             kind="head",
-            macs=width * self.classes,
-            params=(width + 1) * self.classes + 2 * width,
+            counted=counts(macs=width * self.classes, params=(width + 1) * self.classes + 2 * width),
             output_shape=(self.classes,),
             channels=self.classes,
         )

@@ -19,9 +19,10 @@ from core.networks.blocks.graph_head import GraphHead
 from core.networks.blocks.graph_stem import GraphStem
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
-from core.supernets.base import Stage, StageCost, Supernet
+from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
+from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
 from core.tasks.graph import GraphConfig
@@ -85,7 +86,7 @@ class ElasticGCN(Supernet):
 class StemStage(Stage):
     """A linear layer on the features of each node."""
 
-    reads = ("width",)
+    depends_on = ("width",)
 
     def __init__(self, space: SearchSpace, config: ElasticGCNConfig) -> None:
         super().__init__(space)
@@ -111,9 +112,8 @@ class StemStage(Stage):
             label="stem",
             group="stem",
             kind="stem",
-            macs=self.nodes * features * width,
-            params=(features + 1) * width,
-            output_shape=(width,),
+            counted=counts(macs=self.nodes * features * width, params=(features + 1) * width),
+            output_shape=(self.nodes, width),
             channels=width,
             detail=f"{features} features",
         )
@@ -126,9 +126,7 @@ class BlockStage(Stage):
         super().__init__(space)
         self.index, self.nodes, self.edges = index, config.nodes, config.edges
         self._hops_choice, self._mlp_choice = f"hops{index}", f"mlp{index}"
-        depth = () if index == 1 else ("depth",)
-        self.reads = (*depth, self._hops_choice, self._mlp_choice)
-        self.sees = ("width", "depth")
+        self.depends_on = ("width", "depth", self._hops_choice, self._mlp_choice)
         width = config.widths[-1]
         hidden = config.mlp_ratios[-1] * width
         self.norm = nn.LayerNorm(width)
@@ -171,9 +169,11 @@ class BlockStage(Stage):
             label=f"block {self.index}",
             group="blocks",
             kind="block",
-            macs=self.nodes * 2 * width * hidden + messages,
-            params=2 * width * hidden + hidden + 3 * width,
-            output_shape=(width,),
+            counted=counts(
+                macs=self.nodes * 2 * width * hidden + messages,
+                params=2 * width * hidden + hidden + 3 * width,
+            ),
+            output_shape=(self.nodes, width),
             channels=width,
             detail=f"{hops} hop{'s' if hops > 1 else ''}",
         )
@@ -184,7 +184,7 @@ class HeadStage(Stage):
 
     def __init__(self, space: SearchSpace, config: ElasticGCNConfig) -> None:
         super().__init__(space)
-        self.sees = ("width",)
+        self.depends_on = ("width",)
         self.classes, self.nodes = config.classes, config.nodes
         self.norm = nn.LayerNorm(config.widths[-1])
         self.linear = nn.Linear(config.widths[-1], config.classes)
@@ -205,8 +205,9 @@ class HeadStage(Stage):
             label="head",
             group="head",
             kind="head",
-            macs=self.nodes * width * self.classes,
-            params=(width + 1) * self.classes + 2 * width,
-            output_shape=(self.classes,),
+            counted=counts(
+                macs=self.nodes * width * self.classes, params=(width + 1) * self.classes + 2 * width
+            ),
+            output_shape=(self.nodes, self.classes),
             channels=self.classes,
         )

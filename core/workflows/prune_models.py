@@ -16,7 +16,6 @@ from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
-from core.evaluation.latency import measure_latency
 from core.geometry.collapse import collapse
 from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
 from core.library.pruned import (
@@ -31,6 +30,7 @@ from core.library.pruned import (
 )
 from core.library.results import Described
 from core.library.trainings import training_of
+from core.objectives.latency_ms import measure_latency
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 _PATIENCE_SECONDS = 60.0
-# A person reads the first page for a moment; then torch may take the processor.
-_HEAVY_AFTER_SECONDS = 4.0
+# A person reads the first page for a moment; then torch may take the processor. Not while a browser still loads.
+_QUIET_SECONDS = 4.0
+_LATEST_SECONDS = 60.0
 _sessions: set[str] = set()
 _started = threading.Event()
+_last_asked = 0.0
 _log = logging.getLogger("paretoscope")
 
 
@@ -62,10 +65,22 @@ def is_this(session_id: str) -> bool:
     return session_id in _sessions
 
 
+def asked() -> None:
+    """A browser asked for a file or a page."""
+    global _last_asked
+    _last_asked = time.monotonic()
+
+
 def somebody_came() -> None:
-    """Load torch beside the pages, once, some seconds after the first person's page."""
+    """Load torch beside the pages, once, when the first person's browser has what it needs."""
+    asked()
     if not _started.is_set():
         _started.set()
-        timer = threading.Timer(_HEAVY_AFTER_SECONDS, runtime.heavy_imports_in_background)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=_load_when_quiet, name="after-first-page", daemon=True).start()
+
+
+def _load_when_quiet() -> None:
+    latest = time.monotonic() + _LATEST_SECONDS
+    while (now := time.monotonic()) < min(_last_asked + _QUIET_SECONDS, latest):
+        time.sleep(min(_last_asked + _QUIET_SECONDS, latest) - now)
+    runtime.heavy_imports_in_background()

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from pages.ui import first_visit
+
 _PREFIX = "/static/"
 _TEXT = {".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8"}
 # Level 9 saves another 5 % and takes three times as long.
@@ -24,8 +26,8 @@ _FOR_GOOD = b"public, immutable, max-age=31536000"
 class PackedFiles:
     """Answers requests for the bundle's scripts and styles where the browser takes gzip.
 
-    The page itself names the chart library in a header, so that it is fetched beside the rest and not only
-    when the first chart arrives.
+    The page itself names two files in a header that are fetched beside the rest then, and not only when the first
+    element arrives that needs them: the chart library, and the part that brings the app's styles in.
     """
 
     def __init__(
@@ -34,14 +36,15 @@ class PackedFiles:
         self.app = app
         self.folder = folder.resolve()
         self.kept = {} if kept is None else kept
-        links = [f"<{_PREFIX}js/{file.name}>; rel=modulepreload" for file in chart_library(self.folder)]
+        links = [f"<{_PREFIX}js/{file.name}>; rel=modulepreload" for file in named_ahead(self.folder)]
         self._links = [(b"link", link.encode()) for link in links]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         file = self._asked_for(scope) if scope["type"] == "http" else None
         if file is None:
-            await self.app(scope, receive, self._naming_the_chart_library(send))
+            await self.app(scope, receive, self._naming_ahead(send))
             return
+        first_visit.asked()
         body = self.kept.get(file) or await asyncio.to_thread(pack, file, self.kept)
         headers = [
             (b"content-type", _TEXT[file.suffix]),
@@ -68,7 +71,7 @@ class PackedFiles:
             return None
         return file if known and file.suffix in _TEXT else None
 
-    def _naming_the_chart_library(self, send: Any) -> Any:
+    def _naming_ahead(self, send: Any) -> Any:
         async def with_links(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", []))
@@ -87,15 +90,16 @@ def pack(file: Path, kept: dict[Path, bytes]) -> bytes:
 
 
 def pack_first(folder: Path, kept: dict[Path, bytes]) -> None:
-    """Pack what every first visit asks for: the chart library, and what Streamlit's page names."""
+    """Pack what every first visit asks for: what is named ahead, and what Streamlit's page names."""
     folder = folder.resolve()
     named = re.findall(r'"\./(static/[^"]+)"', (folder / "index.html").read_text(encoding="utf-8"))
-    files = [*chart_library(folder), *(folder / name for name in named)]
+    files = [*named_ahead(folder), *(folder / name for name in named)]
     for file in files:
         if file.suffix in _TEXT and file.is_file() and file not in kept:
             pack(file, kept)
 
 
-def chart_library(folder: Path) -> list[Path]:
-    """The bundle's file that draws charts, 4.7 of the 8 MB; empty where Streamlit calls it otherwise."""
-    return sorted((folder / "static" / "js").glob("PlotlyChart.*.js"))
+def named_ahead(folder: Path) -> list[Path]:
+    """The bundle's files that draw charts (4.7 of the 8 MB) and `st.html`; none where Streamlit calls them otherwise."""
+    place = folder / "static" / "js"
+    return [file for pattern in ("PlotlyChart.*.js", "Html.*.js") for file in sorted(place.glob(pattern))]

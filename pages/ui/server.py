@@ -22,6 +22,7 @@ from streamlit import config
 from streamlit.file_util import get_static_dir
 
 from core.settings import ASSETS, settings
+from pages.ui.look import Look
 from pages.ui.packed import PackedFiles, pack_first
 
 Scope = MutableMapping[str, Any]
@@ -48,6 +49,7 @@ def middleware() -> list[Middleware]:
         Middleware(SecurityHeaders, frame_ancestors=own.frame_ancestors),
         Middleware(OwnNamesOnly, hosts=_OWN | listening | set(own.allowed_hosts)),
         Middleware(PackedFiles, folder=Path(get_static_dir()), kept=_PACKED),
+        Middleware(Look),
     ]
 
 

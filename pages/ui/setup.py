@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -15,12 +15,13 @@ from pages.ui import first_visit, state
 from pages.ui.address import forget_addresses
 from pages.ui.server import ICON
 
-_LOOK = ASSETS / "look" / "look.css"
 _WORDMARK = str(ASSETS / "look" / "wordmark.svg")
 
 
 def setup(title: str, question: str) -> None:
     """Prepare the session and draw the page's head. May be called any number of times.
+
+    The styles (assets/look/look.css) come with the page itself: see `pages.ui.look`.
 
     Args:
         title: name of the page.
@@ -37,7 +38,6 @@ def setup(title: str, question: str) -> None:
     if state.entered_page(title):
         forget_addresses()
     st.logo(_WORDMARK, size="large")
-    st.html(_LOOK)
     st.title(title, anchor=False)
     st.html(f'<p class="ps-question">{html.escape(question)}</p>')
     context = get_script_run_ctx()
@@ -75,7 +75,9 @@ def note(text: str) -> None:
 def share(link: Mapping[str, str]) -> None:
     """The address of a view, to copy."""
     with st.expander("Link to this view"):
-        page = (st.context.url or "/").partition("?")[0]
+        # The browser's own address, so that the link names this server.
+        page = (st.context.url or "").partition("?")[0]
+        page += "" if urlsplit(page).path else "/"
         st.code(f"{page}?{urlencode(link)}", language=None, wrap_lines=True)
         note("Opening this address shows the same supernet, axes, limits and subnet.")
 

@@ -36,7 +36,7 @@ def running_server(home: Path, script: Path = ROOT / "app.py") -> Iterator[str]:
     """A fresh server with its own home on a free port; yields its address.
 
     Args:
-        home: for the store and `server.log`.
+        home: for the store, `server.log` and `server.pid`.
         script: another page than the app's, for comparison.
     """
     environment = {**os.environ, "PARETOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1"}
@@ -66,6 +66,7 @@ def _start(home: Path, script: Path, environment: dict[str, str]) -> tuple[subpr
                 cwd=script.parent, env=environment, stdout=log, stderr=log,
             )  # fmt: skip
         if _answers(server, address := f"http://127.0.0.1:{port}"):
+            (home / "server.pid").write_text(str(server.pid))
             return server, address
         if server.poll() is None:
             server.kill()

@@ -181,6 +181,28 @@ def test_what_if_shows_a_ghost(page: Any, server: str) -> None:
     no_exception(page)
 
 
+PLACES = """
+window.places = [];
+const look = () => {
+  const below = document.querySelector('.st-key-front-facts');
+  if (below) window.places.push(below.getBoundingClientRect().top);
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+
+
+def test_what_stands_below_the_chart_does_not_jump_when_it_comes(page: Any, server: str) -> None:
+    page.add_init_script(PLACES)
+    page.goto(server)
+    wait_for_chart(page)
+    page.wait_for_timeout(1500)
+    places = page.evaluate("window.places")
+    assert len(places) > 10
+    # Two rows of buttons may become one; the chart's 600 pixels are kept from the beginning.
+    assert max(places) - min(places) < 150
+
+
 @pytest.mark.parametrize("path", ["", "supernets", "search", "similarity", "pruning", "runs"])
 def test_every_page_opens_by_its_address(page: Any, server: str, path: str) -> None:
     page.goto(f"{server}/{path}")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import InvalidInput
-from core.settings import settings
+from core.settings import ASSETS, settings
 from pages.ui import first_visit
-from pages.ui.packed import PackedFiles, chart_library, pack_first
+from pages.ui.look import Look
+from pages.ui.packed import PackedFiles, named_ahead, pack_first
 from pages.ui.server import OwnNamesOnly, SecurityHeaders, middleware
 
 
@@ -185,27 +189,69 @@ def test_everything_else_goes_to_streamlit(bundle: Path, path: str, encoding: st
     assert asked.paths == [path]
 
 
-def test_streamlit_has_the_chart_library_where_it_is_looked_for() -> None:
+def test_streamlit_has_the_named_ahead_where_it_is_looked_for() -> None:
     from streamlit.file_util import get_static_dir
 
-    [file] = chart_library(Path(get_static_dir()))
-    assert file.stat().st_size > 1e6
+    chart, html = named_ahead(Path(get_static_dir()))
+    assert chart.stat().st_size > 1e6
+    assert "stHtml" in html.read_text()
 
 
-def test_torch_is_loaded_for_people_only_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[float] = []
-
-    class Timer:
-        daemon = False
-
-        def __init__(self, seconds: float, work: Any) -> None:
-            started.append(seconds)
-
-        def start(self) -> None:
-            pass
-
-    monkeypatch.setattr("threading.Timer", Timer)
-    monkeypatch.setattr(first_visit, "_started", type(first_visit._started)())
+def test_torch_is_loaded_once_and_when_browsers_are_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[float] = []
+    monkeypatch.setattr(
+        first_visit.runtime, "heavy_imports_in_background", lambda: loaded.append(time.monotonic())
+    )
+    monkeypatch.setattr(first_visit, "_QUIET_SECONDS", 0.3)
+    monkeypatch.setattr(first_visit, "_started", threading.Event())
     first_visit.somebody_came()
+    for _ in range(5):
+        time.sleep(0.1)
+        first_visit.asked()
+        assert loaded == []
+    last = time.monotonic()
     first_visit.somebody_came()
-    assert len(started) == 1
+    deadline = last + 10
+    while not loaded and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.4)
+    assert len(loaded) == 1
+    assert loaded[0] >= last + 0.25
+
+
+def test_the_styles_are_named_in_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Page(Asked):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            assert b"if-none-match" not in dict(scope["headers"])
+            headers = [
+                (b"content-type", b"text/html; charset=utf-8"),
+                (b"content-length", b"26"),
+                (b"etag", b"x"),
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"<head></he", "more_body": True})
+            await send({"type": "http.response.body", "body": b"ad><body></body>"})
+
+    start, body = ask(Look(Page()), "/front", accept="text/html", if_none_match="x")
+    link = re.search(
+        rb'<head><link rel="stylesheet" href="\.(/look\.css)(\?v=\w+)"></head><body></body>', body["body"]
+    )
+    assert link
+    headers = dict(start["headers"])
+    assert headers[b"content-length"] == str(len(body["body"])).encode()
+    assert b"etag" not in headers
+    start, body = ask(Look(Page()), link[1].decode())
+    assert body["body"] == (ASSETS / "look" / "look.css").read_bytes()
+    assert b"immutable" in dict(start["headers"])[b"cache-control"]
+
+
+def test_other_answers_pass_as_they_are() -> None:
+    class Script(Asked):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            headers = [(b"content-type", b"text/javascript"), (b"etag", b"x")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"'</head>'"})
+
+    start, body = ask(Look(Script()), "/static/js/x.js", accept="*/*", if_none_match="y")
+    assert dict(start["headers"])[b"etag"] == b"x"
+    assert body["body"] == b"'</head>'"

@@ -6,14 +6,12 @@ behind a closed tab is not computed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from core.library.fronts import Front
 from core.records import Objective
-from core.spaces import Arch
 from pages.ui.front import pruned_overlay, state, subnet_card, what_if
 from pages.ui.front.chart import ChartView, front_chart
 from pages.ui.front.state import View
@@ -21,7 +19,8 @@ from pages.ui.front.table import basket_table, choose_subnet, csv_button, front_
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import share
 
-Tried = tuple[Arch, Mapping[str, float]] | None
+_TABS = "front-tabs"
+_WHAT_IF = "What if"
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,10 @@ def hero(scene: Scene) -> None:
         arch_id = choose_subnet(scene.shown, scene.front)
         _card(scene, arch_id)
     with left:
-        # The chart is drawn last, because it shows what is tried below; its place is kept meanwhile.
-        chart_place = st.container(key="chart-place")
+        with st.container(key="chart-place"):
+            _chart(scene, arch_id)
         _facts(scene, arch_id)
-        tried = _panels(scene, arch_id)
-        with chart_place:
-            _chart(scene, arch_id, tried)
+        _panels(scene, arch_id)
     share(state.publish(scene.view))
 
 
@@ -69,8 +66,8 @@ def _card(scene: Scene, arch_id: str) -> None:
     arch, values = entry.space.from_id(arch_id), scene.shown.row(arch_id)
     subnet_card.headline(arch_id, values, scene.x, scene.y)
     subnet_card.diagram(entry, arch)
-    subnet_card.metrics(values, scene.shown.goals)
-    subnet_card.latency(entry, arch)
+    subnet_card.metrics(values, scene.shown.goals, scene.shown.obtained(arch_id))
+    subnet_card.readings(entry, arch)
     subnet_card.download(entry, arch)
     names = ["Neighbors", "What a choice costs", "Choices"]
     neighbors, costs, choices = st.tabs(names, key="card-tabs", on_change="rerun")
@@ -94,15 +91,14 @@ def _facts(scene: Scene, arch_id: str) -> None:
         what_if.facts(scene.front, scene.x, scene.y)
 
 
-def _panels(scene: Scene, arch_id: str) -> Tried:
+def _panels(scene: Scene, arch_id: str) -> None:
     shown, front = scene.shown, scene.front
     arch = shown.entry.space.from_id(arch_id)
-    tried = None
-    names = ["What if", "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"]
-    changes, other, stages, rows, basket = st.tabs(names, key="front-tabs", on_change="rerun")
+    names = [_WHAT_IF, "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"]
+    changes, other, stages, rows, basket = st.tabs(names, key=_TABS, on_change="rerun")
     if changes.open:
         with changes:
-            tried = what_if.try_changes(shown, arch)
+            what_if.try_changes(shown, arch)
     if other.open:
         with other:
             what_if.compare(shown, front, arch)
@@ -115,10 +111,12 @@ def _panels(scene: Scene, arch_id: str) -> Tried:
             csv_button(front, shown.entry.supernet_id)
     with basket:
         basket_table(shown)
-    return tried
 
 
-def _chart(scene: Scene, arch_id: str, tried: Tried) -> None:
+def _chart(scene: Scene, arch_id: str) -> None:
+    # The choosers stand below; what they hold is known before they are drawn.
+    looking = st.session_state.get(_TABS) in (None, _WHAT_IF)
+    tried = what_if.tried(scene.shown, scene.shown.entry.space.from_id(arch_id)) if looking else None
     ghost, here = what_if.ghost(tried, scene.shown.row(arch_id), scene.x, scene.y)
     pruned = pruned_overlay.points(scene.view.pruned, scene.x, scene.y)
     view = replace(

@@ -11,13 +11,15 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import fronts as front_view
-from core.library.evaluate_subnet import QUICK, evaluate_subnet
+from core.library.evaluate_subnet import evaluate_subnet
+from core.library.evaluations import obtained_at
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.plots.style import format_count, format_value
-from core.records import Objective
-from core.spaces import Arch
+from core.records import Objective, Obtained, Source
+from core.spaces import Arch, Choice, SearchSpace
+from core.spaces.choice import Option
 from core.text import display_name, for_markdown
 from pages.ui import resources
 from pages.ui.front import state
@@ -27,7 +29,7 @@ from pages.ui.state import forget_widgets
 if TYPE_CHECKING:
     import pandas as pd
 
-_ACROSS = 6
+_CHOOSER_WIDTH = 132
 _CHANGED = "pick-if-"
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 
@@ -70,6 +72,11 @@ class Shown:
         at = self.at[arch_id]
         return {name: values[at] for name, values in self.columns.items()}
 
+    def obtained(self, arch_id: str) -> Mapping[str, Obtained]:
+        """How the values of a subnet of the table were obtained."""
+        names = [goal.name for goal in self.goals]
+        return obtained_at(self.table, self.at[arch_id], names, Obtained(Source.MEASURED))
+
     def values(self, arch: Arch) -> Mapping[str, float]:
         """Objective values of any subnet: from the table, else measured now.
 
@@ -82,47 +89,59 @@ class Shown:
 
 @st.cache_resource(show_spinner="Measuring this subnet…", max_entries=512)
 def _measured(sha256: str, arch: Arch, _entry: SupernetEntry) -> Mapping[str, float]:
-    return dict(evaluate_subnet(_entry, arch, QUICK).values)
+    return dict(evaluate_subnet(_entry, arch).values)
 
 
-def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | None:
-    """One chooser per choice; returns the changed subnet and its values, or None while nothing is changed."""
-    space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
-    st.caption("Change a choice: a star shows on the chart where the subnet would move.")
+Tried = tuple[Arch, Mapping[str, float]] | None
+"""A changed subnet and its values; None while nothing is changed."""
+
+
+def tried(shown: Shown, arch: Arch) -> Tried:
+    """What the choosers of `try_changes` hold, also before they are drawn; None where it cannot be measured."""
+    try:
+        return _tried(shown, arch)
+    except CoreError:
+        return None
+
+
+def _tried(shown: Shown, arch: Arch) -> Tried:
+    arch_id = shown.entry.space.arch_id(arch)
     if st.session_state.get("what-if-of") != arch_id:
         _undo()
         st.session_state["what-if-of"] = arch_id
+    target = _target(shown.entry.space, arch)
+    return None if target == arch else (target, shown.values(target))
+
+
+def _target(space: SearchSpace, arch: Arch) -> Arch:
+    """The subnet with the options that the choosers hold."""
     options: dict[str, object] = {}
-    columns = st.columns(_ACROSS, gap="small")
-    place = 0
     for choice in space.choices:
-        target = front_view.changed(space, arch, options)
-        if not space.is_active(target, choice.name) or len(choice.options) < 2:
-            continue
-        # The key is the same for every subnet: a chooser stays where it is and takes another value.
-        key = f"{_CHANGED}{choice.name}"
-        if st.session_state.get(key) not in choice.options:
-            st.session_state[key] = space.option(target, choice.name)
-        with columns[place % _ACROSS]:
-            options[choice.name] = st.selectbox(choice.name, choice.options, key=key)
-        place += 1
-    target = front_view.changed(space, arch, options)
-    if target == arch:
-        return None
+        held = st.session_state.get(f"{_CHANGED}{choice.name}")
+        if held in choice.options and space.is_active(front_view.changed(space, arch, options), choice.name):
+            options[choice.name] = held
+    return front_view.changed(space, arch, options)
+
+
+def try_changes(shown: Shown, arch: Arch) -> None:
+    """One chooser per choice that matters now, and what the changes do."""
+    space = shown.entry.space
+    st.caption("Change a choice: a star shows on the chart where the subnet would move.")
     try:
-        here, there = shown.values(arch), shown.values(target)
+        found = _tried(shown, arch)
     except CoreError as error:
         st.warning(for_markdown(error, 600))
-        return None
-    st.html(
-        deltas(
-            {
-                g.name: there[g.name] - here[g.name]
-                for g in shown.goals[:4]
-                if g.name in there and g.name in here
-            }
-        )
-    )
+        found = None
+    target = _target(space, arch)
+    with st.container(horizontal=True, gap="small", key="what-if-choices"):
+        for choice in space.choices:
+            if space.is_active(target, choice.name) and len(choice.options) > 1:
+                _choose(choice, space.option(target, choice.name))
+    if found is None:
+        return
+    here, there = shown.values(arch), found[1]
+    names = [g.name for g in shown.goals[:4] if g.name in there and g.name in here]
+    st.html(deltas({name: there[name] - here[name] for name in names}))
     with st.container(horizontal=True):
         st.button(
             "Take this subnet",
@@ -132,11 +151,18 @@ def try_changes(shown: Shown, arch: Arch) -> tuple[Arch, Mapping[str, float]] | 
             icon=":material/check:",
         )
         st.button("Undo", key="what-if-undo", on_click=_undo, icon=":material/undo:")
-    return target, there
+
+
+def _choose(choice: Choice, now: Option) -> None:
+    """A chooser whose key is the same for every subnet: it stays where it is and takes another value."""
+    key = f"{_CHANGED}{choice.name}"
+    if st.session_state.get(key) not in choice.options:
+        st.session_state[key] = now
+    st.selectbox(choice.name, choice.options, key=key, width=_CHOOSER_WIDTH)
 
 
 def ghost(
-    tried: tuple[Arch, Mapping[str, float]] | None, values: Mapping[str, float], x: Objective, y: Objective
+    tried: Tried, values: Mapping[str, float], x: Objective, y: Objective
 ) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
     """(x, y) of the tried subnet and of the one it comes from; None where nothing is tried."""
     if tried is None or not {x.name, y.name} <= set(tried[1]):
@@ -256,7 +282,7 @@ def _described(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
     if not shown.holds(arch_id):
         return display_name(arch_id)
     values, (x, y) = shown.row(arch_id), (objective(n) for n in names[:2])
-    unit = f" {x.label}" if x.unit in ("MACs", "") else ""
+    unit = "" if x.shown.symbol else f" {x.label}"
     return f"{format_value(values[y.name], y)} · {format_value(values[x.name], x)}{unit} · {arch_id}"
 
 
@@ -276,3 +302,5 @@ def facts(front: Front, x: Objective, y: Objective) -> None:
         help=f"Hypervolume {front.hypervolume:.4g}, against the reference point "
         f"{format_value(front.reference[0], x)}, {format_value(front.reference[1], y)}.",
     )
+    if front.left_out:
+        st.caption(front.left_out)

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.objectives.base import NOISY, OBJECTIVES, FromFiles, Reading
+from core.records import Obtained, Shown, Source
 from core.seeding import stream
 
 # Two measurements at a time would measure each other.
@@ -25,7 +27,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Latencies:
-    """Latency of n networks for one input.
+    """Latency of n networks for one sample.
 
     Attributes:
         ms: (n,) minimum over all timed runs, milliseconds.
@@ -41,7 +43,7 @@ class Latencies:
 
 def measure_latency(
     models: Sequence[bytes],
-    inputs: Sequence[NDArray[Any]],
+    sample: Sequence[NDArray[Any]],
     *,
     rounds: int = 5,
     runs: int = 4,
@@ -51,8 +53,8 @@ def measure_latency(
     """Time networks against each other.
 
     Args:
-        models: ONNX files that take the same inputs.
-        inputs: what they take, in order: one sample, or the whole graph.
+        models: ONNX files.
+        sample: arrays they take, in the order of their inputs; usually one sample.
         rounds: how often every network is visited.
         runs: timed runs per visit, after one that is thrown away.
         seed: of the visiting order.
@@ -69,7 +71,7 @@ def measure_latency(
     sessions = [onnxruntime.InferenceSession(m, options, providers=["CPUExecutionProvider"]) for m in models]
     rng = stream(seed, "latency")
     feeds = [
-        {entry.name: array for entry, array in zip(session.get_inputs(), inputs, strict=True)}
+        {entry.name: array for entry, array in zip(session.get_inputs(), sample, strict=True)}
         for session in sessions
     ]
     minima = np.empty((rounds, len(sessions)))
@@ -103,3 +105,33 @@ def _is_noisy(minima: NDArray[np.float64]) -> bool:
         return bool((np.abs(even - odd) > 0.1 * np.minimum(even, odd)).any())
     ranks = [np.argsort(np.argsort(half)) for half in (even, odd)]
     return bool(np.corrcoef(ranks[0], ranks[1])[0, 1] < 0.98)
+
+
+@OBJECTIVES.register("latency_ms")
+class Latency(FromFiles):
+    """Time for one sample on this machine: onnxruntime, one thread, minimum of interleaved runs."""
+
+    label = "Latency"
+    unit = "ms"
+    shown = Shown(symbol="ms", digits=2, fine_digits=3)
+    place = 40
+    stored = "float32"
+    exporter = "onnx"
+    instrument = "timed, onnxruntime"
+    invitation = "Time it on this machine"
+    protocol = (
+        "Exports the subnet to ONNX and times it for one sample: onnxruntime, one thread, 5 rounds of 4 runs "
+        "interleaved with the largest subnet; the minimum counts."
+    )
+
+    def measured(
+        self,
+        files: Sequence[bytes],
+        sample: Sequence[NDArray[Any]],
+        on_progress: Callable[[float], None] | None = None,
+    ) -> list[Reading]:
+        found = measure_latency(files, sample, on_progress=on_progress)
+        how = Obtained(Source.MEASURED, NOISY if found.noisy else "")
+        return [
+            Reading(float(ms), how, float(spread)) for ms, spread in zip(found.ms, found.spread, strict=True)
+        ]
