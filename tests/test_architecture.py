@@ -150,7 +150,6 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 # What loads torch or umap when it is imported, and is therefore imported inside functions by code that pages use.
 HEAVY = {
     "core.evaluation.evaluator",
-    "core.evaluation.robustness",
     "core.evaluation.split_walk",
     "core.export.exporting",
     "core.export.subnet",
