@@ -53,7 +53,9 @@ def run(home: Path) -> None:
     for _ in prune_models.run(request, store.ledger(run_id), Library(store)):
         steps += 1
     whole = time.perf_counter() - started
-    print(f"{len(METHODS)} methods x {len(SPARSITIES)} sparsities x {len(corruption_names())} corruptions, fine-tuned: {whole:.1f} s ({steps} progress reports)")  # fmt: skip
+    print(
+        f"{len(METHODS)} methods x {len(SPARSITIES)} sparsities x {len(corruption_names())} corruptions, fine-tuned: {whole:.1f} s ({steps} progress reports)"
+    )
 
     for what in ("first", "second"):
         started = time.perf_counter()
@@ -89,7 +91,9 @@ def run(home: Path) -> None:
             margins_of(net, images, probe.y)
         times["naive"].append(time.perf_counter() - started)
     shared, naive = (float(np.median(times[k])) for k in ("shared", "naive"))
-    print(f"one network on {len(spoiled)} corruptions: {1000 * shared:.0f} ms with kept images, {1000 * naive:.0f} ms without: {naive / shared:.1f}x")  # fmt: skip
+    print(
+        f"one network on {len(spoiled)} corruptions: {1000 * shared:.0f} ms with kept images, {1000 * naive:.0f} ms without: {naive / shared:.1f}x"
+    )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,9 @@ def show(name: str, arch_id: str, answer: SharedOrAlone, seconds: tuple[float, f
         f"  test accuracy inside {100 * answer.inside['test_accuracy']:.1f} %, alone "
         f"{', '.join(f'{value:.1f}' for value in alone)} %: {answer.accuracy}"
     )
-    print(f"  {answer.measure + ', ' + answer.pooling:24} {'p':>3} {'inside against alone':>24} {'alone against alone':>24} {'shuffled':>9}")  # fmt: skip
+    print(
+        f"  {answer.measure + ', ' + answer.pooling:24} {'p':>3} {'inside against alone':>24} {'alone against alone':>24} {'shuffled':>9}"
+    )
     for stage in (*answer.stages, *answer.outputs):
         print(line(stage))
     print(f"  {answer.sentence}")

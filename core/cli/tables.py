@@ -16,9 +16,10 @@ import numpy as np
 from core.cli import flags
 from core.cli.driving import find_supernet, open_store, run_workflow
 from core.errors import CoreError, InvalidInput, NotFound
+from core.objectives.base import FromCosts, method, names_of
 from core.objectives.base import objectives as described
-from core.records import Measurement
-from core.registry import ALL_REGISTRIES
+from core.records import Obtained, Source
+from core.registry import ALL_REGISTRIES, Registry
 from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
@@ -37,6 +38,7 @@ _REGISTRIES = (
     "core.pruning.pruners.base",
     "core.pruning.experiments.base",
     "core.datasets.corruptions.base",
+    "core.library.origins.base",
 )
 _NEEDED = (
     "torch",
@@ -56,18 +58,28 @@ _NEEDED = (
 )
 
 
+def _listed() -> dict[str, Registry[Any]]:
+    """The registries of the modules above by kind, whatever else this process has imported."""
+    for module in _REGISTRIES:
+        importlib.import_module(module)
+    return {
+        kind: registry
+        for kind, registry in sorted(ALL_REGISTRIES.items())
+        if any(f"{module}.".startswith(f"{registry.package}.") for module in _REGISTRIES)
+    }
+
+
 def methods(kind: str | None, name: str | None) -> Iterator[str]:
     """Lines of `list`; free of torch unless one method's settings are asked for.
 
     Raises:
         NotFound: there is no such kind or method.
     """
-    for module in _REGISTRIES:
-        importlib.import_module(module)
-    if kind is not None and kind not in ALL_REGISTRIES:
-        raise NotFound(f"There is no kind called {kind!r}; there are {', '.join(sorted(ALL_REGISTRIES))}.")
-    for each in [kind] if kind else sorted(ALL_REGISTRIES):
-        registry = ALL_REGISTRIES[each]
+    registries = _listed()
+    if kind is not None and kind not in registries:
+        raise NotFound(f"There is no kind called {kind!r}; there are {', '.join(registries)}.")
+    for each in [kind] if kind else registries:
+        registry = registries[each]
         for info in registry.describe():
             if name in (None, info.name):
                 paper = f"  [{info.source}]" if info.source else ""
@@ -81,10 +93,8 @@ def methods(kind: str | None, name: str | None) -> Iterator[str]:
 def methods_markdown() -> str:
     """The README's table of methods."""
     lines = ["| kind | name | what it is | source |", "|---|---|---|---|"]
-    for module in _REGISTRIES:
-        importlib.import_module(module)
-    for kind in sorted(ALL_REGISTRIES):
-        for info in ALL_REGISTRIES[kind].describe():
+    for kind, registry in _listed().items():
+        for info in registry.describe():
             lines.append(f"| {kind} | `{info.name}` | {info.summary} | {info.source} |")
     return "\n".join(lines)
 
@@ -126,31 +136,31 @@ def architecture(space: SearchSpace, text: str) -> Arch:
 def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:
     """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed."""
     from core.library import supernets
-    from core.library.evaluations import as_csv, evaluations
+    from core.library.evaluations import as_csv, evaluations, measurements_of
     from core.library.measuring import FROM_TABLE
+    from core.library.tables import parse_table
 
     entry = find_supernet(supernet)
-    table, source = (supernets.table(entry) if use_table else None), FROM_TABLE
+    table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     if processes != 1 or table is None or any(name not in table for name in wanted):
         params = {"supernet": absolute(supernet), "objectives": list(wanted), "processes": processes}
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
-        table, source = supernets.parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space), "measured"
-    values = table[list(wanted)].to_numpy(float).tolist()
-    measured = [
-        Measurement(entry.space.from_id(arch_id), dict(zip(wanted, row, strict=True)), source)
-        for arch_id, row in zip(table["arch_id"], values, strict=True)
-    ]
+        table = parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space)
+        usual = Obtained(Source.MEASURED)
+    measured = measurements_of(entry.space, table, wanted, usual)
     return as_csv(entry.space, evaluations(entry.space, described(wanted), measured))
 
 
-def costs_csv(supernet: str, sample: int, seed: int) -> str:
-    """CSV of counted costs: `architecture`, `arch_str` for cell spaces, params, macs.
+def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("params", "macs")) -> str:
+    """CSV of counted costs: `architecture`, `arch_str` for cell spaces, the counted objectives.
 
     Raises:
-        InvalidInput: the space is too large to list and no sample was asked for.
+        InvalidInput: the space is too large to list and no sample was asked for, or an objective is not counted.
     """
     import pandas as pd
 
+    if others := [name for name in wanted if name not in names_of(FromCosts, wanted)]:
+        raise InvalidInput(f"{described(others)[0].label} is not counted; `front` and `search` measure it.")
     space, table, arch_string = _priced(supernet)
     rows = (
         space.array(limit=2_000_000)
@@ -161,7 +171,8 @@ def costs_csv(supernet: str, sample: int, seed: int) -> str:
     columns: dict[str, Any] = {"architecture": [json.dumps(space.to_dict(arch)) for arch in archs]}
     if arch_string is not None:
         columns["arch_str"] = [arch_string(arch) for arch in archs]
-    columns |= {"params": table.params(rows), "macs": table.macs(rows), "source": ["counted"] * len(rows)}
+    columns |= {name: table.counted(method(name, FromCosts), rows) for name in wanted}
+    columns["source"] = [str(Source.COUNTED)] * len(rows)
     return str(pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
 
 

@@ -39,8 +39,17 @@ class Cifar10(OfficialSource):
     n_test = 10_000
     download_bytes = 650_000_000
     class_names = (
-        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-    )  # fmt: skip
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    )
     first_labels = (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)
     first_test_labels = (3, 8, 8, 0, 6, 6, 1, 6, 3, 1)
     local_hint = (

@@ -16,9 +16,17 @@ class FashionMnist(IdxSource):
     openml_id = 40996
     download_bytes = 30_000_000
     class_names = (
-        "T-shirt", "trouser", "pullover", "dress", "coat",
-        "sandal", "shirt", "sneaker", "bag", "ankle boot",
-    )  # fmt: skip
+        "T-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    )
     folder_names = ("fashion-mnist", "fashion_mnist", "FashionMNIST/raw", "FashionMNIST")
     first_labels = (9, 0, 0, 3, 0, 2, 7, 2, 5, 5)
     first_test_labels = (9, 2, 1, 1, 6, 1, 4, 6, 5, 7)

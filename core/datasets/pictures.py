@@ -34,9 +34,22 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _DECODE_ERRORS = (
-    OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError, EOFError,
-    AttributeError, AssertionError, NotImplementedError, struct.error, MemoryError, RuntimeError, Warning,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    AttributeError,
+    AssertionError,
+    NotImplementedError,
+    struct.error,
+    MemoryError,
+    RuntimeError,
+    Warning,
+)
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,12 @@ def multiplicity(predictions: ArrayLike, reference: ArrayLike, n_classes: int) -
     others[own, np.arange(n)] = 0
     rival = np.where(others.max(0) > 0, others.argmax(0), own)
     return Multiplicity(
-        float(against.any(0).mean()), float(against.mean(1).max()),
-        float(1.0 - agreeing.mean()) if m > 1 else 0.0, against.mean(0), rival,
-    )  # fmt: skip
+        float(against.any(0).mean()),
+        float(against.mean(1).max()),
+        float(1.0 - agreeing.mean()) if m > 1 else 0.0,
+        against.mean(0),
+        rival,
+    )
 
 
 class CompleteTable:

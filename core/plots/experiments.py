@@ -28,8 +28,14 @@ def empty_figure(text: str, height: int = 300) -> go.Figure:
     """
     figure = go.Figure()
     figure.add_annotation(
-        text=for_figure(text, 200), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 14}
-    )  # fmt: skip
+        text=for_figure(text, 200),
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        showarrow=False,
+        font={"size": 14},
+    )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10})
@@ -77,26 +83,36 @@ def experiment_curves(
         )  # fmt: skip
         span = [f"{b:.4g} to {t:.4g}" for b, t in zip(bottom * factor, top * factor, strict=True)]
         figure.add_scatter(
-            x=gaps(at), y=gaps(middle * factor), mode="lines+markers" if len(at) <= _MOST_MARKERS else "lines", name=name, legendgroup=str(k),
-            customdata=[[str(condition)] for _ in at], hovertext=span,
+            x=gaps(at),
+            y=gaps(middle * factor),
+            mode="lines+markers" if len(at) <= _MOST_MARKERS else "lines",
+            name=name,
+            legendgroup=str(k),
+            customdata=[[str(condition)] for _ in at],
+            hovertext=span,
             hovertemplate=f"{name}<br>{for_figure(x_label)} %{{x}}<br><b>%{{y:.4g}}{' %' if percent else ''}</b> (seeds %{{hovertext}})<extra></extra>",
             line={"color": color, "width": 2, "dash": style.DASHES[(k // 12) % 4]},
             marker={"symbol": style.SYMBOLS[(k // 12 + k) % 6], "size": 8, "color": color},
-            selected={"marker": {"size": 12}}, unselected={"marker": {"opacity": 0.6}},
-        )  # fmt: skip
+            selected={"marker": {"size": 12}},
+            unselected={"marker": {"opacity": 0.6}},
+        )
     if reached is not None and math.isfinite(reached):
         figure.add_hline(
-            reached * factor, line={"color": style.DOMINATED, "dash": "dot", "width": 1.5},
-            annotation_text=f"{reached * factor:.4g}{' %' if percent else ''}", annotation_position="top left",
-        )  # fmt: skip
+            reached * factor,
+            line={"color": style.DOMINATED, "dash": "dot", "width": 1.5},
+            annotation_text=f"{reached * factor:.4g}{' %' if percent else ''}",
+            annotation_position="top left",
+        )
     every = np.concatenate([np.asarray(v, float) for v in x])
     shares = bool(every.max() <= 1)
     # Tasks and rounds are counted: there is no task 1.5.
     counted = not shares and len(np.unique(every)) <= 20 and bool((every == np.round(every)).all())
     figure.update_xaxes(
-        title={"text": for_figure(x_label)}, zeroline=False, tickformat=".0%" if shares else None,
+        title={"text": for_figure(x_label)},
+        zeroline=False,
+        tickformat=".0%" if shares else None,
         tickvals=np.unique(every).tolist() if counted else None,
-    )  # fmt: skip
+    )
     figure.update_yaxes(
         title={"text": for_figure(y_label)},
         zeroline=False,
@@ -104,9 +120,11 @@ def experiment_curves(
         automargin=True,
     )
     figure.update_layout(
-        height=420, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode="closest",
+        height=420,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     return figure
 
 

@@ -29,34 +29,64 @@ def unit_matrix(
     rows, columns = values.shape
     figure = go.Figure()
     figure.add_heatmap(
-        z=values, zmin=-1, zmax=1, colorscale=_DIVERGING, reversescale=True, hoverinfo="skip",
-        xgap=0.5, ygap=0.5, colorbar={"title": {"text": "correlation", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        z=values,
+        zmin=-1,
+        zmax=1,
+        colorscale=_DIVERGING,
+        reversescale=True,
+        hoverinfo="skip",
+        xgap=0.5,
+        ygap=0.5,
+        colorbar={"title": {"text": "correlation", "side": "right"}, "thickness": 12, "outlinewidth": 0},
         name="correlations",
-    )  # fmt: skip
+    )
     places = [(i, j) for i in range(rows) for j in range(columns)]
     figure.add_scatter(
-        x=[j for _, j in places], y=[i for i, _ in places], mode="markers", name="pairs of units",
+        x=[j for _, j in places],
+        y=[i for i, _ in places],
+        mode="markers",
+        name="pairs of units",
         customdata=[[f"u{units_a[i]}-{units_b[j]}"] for i, j in places],
-        hovertext=[f"A unit {units_a[i]}, B unit {units_b[j]}<br>correlation <b>{values[i, j]:.2f}</b>" for i, j in places],
+        hovertext=[
+            f"A unit {units_a[i]}, B unit {units_b[j]}<br>correlation <b>{values[i, j]:.2f}</b>"
+            for i, j in places
+        ],
         hovertemplate="%{hovertext}<extra></extra>",
-        marker={"symbol": "square-open", "size": max(6, min(24, 320 // max(rows, columns))), "color": style.SELECTED,
-                "line": {"width": 2}, "opacity": 0},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        marker={
+            "symbol": "square-open",
+            "size": max(6, min(24, 320 // max(rows, columns))),
+            "color": style.SELECTED,
+            "line": {"width": 2},
+            "opacity": 0,
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0}},
+    )
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
     every = -(-max(rows, columns) // 16)
     figure.update_xaxes(
-        axis, title={"text": "Units of B"}, tickvals=list(range(0, columns, every)), tickangle=0,
-        ticktext=[str(units_b[j]) for j in range(0, columns, every)], range=[-0.5, columns - 0.5],
-    )  # fmt: skip
+        axis,
+        title={"text": "Units of B"},
+        tickvals=list(range(0, columns, every)),
+        tickangle=0,
+        ticktext=[str(units_b[j]) for j in range(0, columns, every)],
+        range=[-0.5, columns - 0.5],
+    )
     figure.update_yaxes(
-        axis, title={"text": "Units of A"}, tickvals=list(range(0, rows, every)),
-        ticktext=[str(units_a[i]) for i in range(0, rows, every)], range=[rows - 0.5, -0.5],
-    )  # fmt: skip
+        axis,
+        title={"text": "Units of A"},
+        tickvals=list(range(0, rows, every)),
+        ticktext=[str(units_a[i]) for i in range(0, rows, every)],
+        range=[rows - 0.5, -0.5],
+    )
     figure.update_layout(
-        height=430, margin={"l": 10, "r": 10, "t": 30 if title else 10, "b": 10}, hovermode="closest",
-        showlegend=False, dragmode=False, title={"text": title, "font": {"size": 13}} if title else None,
-    )  # fmt: skip
+        height=430,
+        margin={"l": 10, "r": 10, "t": 30 if title else 10, "b": 10},
+        hovermode="closest",
+        showlegend=False,
+        dragmode=False,
+        title={"text": title, "font": {"size": 13}} if title else None,
+    )
     return figure
 
 
@@ -72,15 +102,23 @@ def sorted_match(one_to_one: Sequence[float], greedy: Sequence[float], chance: f
     ):
         ordered = sorted((float(v) for v in values), reverse=True)
         figure.add_scatter(
-            x=list(range(1, len(ordered) + 1)), y=ordered, mode="lines+markers", name=name,
-            line={"color": color, "dash": dash, "width": 2}, marker={"size": 5},
+            x=list(range(1, len(ordered) + 1)),
+            y=ordered,
+            mode="lines+markers",
+            name=name,
+            line={"color": color, "dash": dash, "width": 2},
+            marker={"size": 5},
             hovertemplate="pair %{x}<br>correlation %{y:.2f}<extra>" + name + "</extra>",
-        )  # fmt: skip
+        )
     longest = max(len(one_to_one), len(greedy), 2)
     figure.add_scatter(
-        x=[1, longest], y=[chance, chance], mode="lines", name="mean for shuffled samples",
-        line={"color": style.DOMINATED, "dash": "dot", "width": 2}, hoverinfo="skip",
-    )  # fmt: skip
+        x=[1, longest],
+        y=[chance, chance],
+        mode="lines",
+        name="mean for shuffled samples",
+        line={"color": style.DOMINATED, "dash": "dot", "width": 2},
+        hoverinfo="skip",
+    )
     _lay_out(figure, "Units, best first", "Correlation")
     figure.update_yaxes(range=[min(-0.05, *one_to_one, *greedy), 1.03])
     return figure
@@ -90,34 +128,53 @@ def sparse_path(nonzeros: Sequence[float], r2: Sequence[float], knee: int) -> go
     """Mean share of variance explained against the mean number of units of A used, one point per penalty."""
     figure = go.Figure()
     figure.add_scatter(
-        x=list(nonzeros), y=list(r2), mode="lines+markers", name="penalties", line={"color": style.FRONT, "width": 2},
+        x=list(nonzeros),
+        y=list(r2),
+        mode="lines+markers",
+        name="penalties",
+        line={"color": style.FRONT, "width": 2},
         hovertemplate="%{x:.1f} units used<br>R² %{y:.2f}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=[nonzeros[knee]], y=[r2[knee]], mode="markers", name="95 % of the best",
+        x=[nonzeros[knee]],
+        y=[r2[knee]],
+        mode="markers",
+        name="95 % of the best",
         marker={"symbol": "diamond", "size": 13, "color": style.KNEE},
         hovertemplate="%{x:.1f} units keep 95 % of the best R²<extra></extra>",
-    )  # fmt: skip
+    )
     _lay_out(figure, "Units of A used per unit of B (mean)", "R² on held-out samples (mean)")
     figure.update_yaxes(range=[-0.02, 1.03])
     return figure
 
 
 def grouped_matrix(
-    values: NDArray[np.float64], labels_a: Sequence[int], labels_b: Sequence[int],
-    units_a: Sequence[int], units_b: Sequence[int],
-) -> go.Figure:  # fmt: skip
+    values: NDArray[np.float64],
+    labels_a: Sequence[int],
+    labels_b: Sequence[int],
+    units_a: Sequence[int],
+    units_b: Sequence[int],
+) -> go.Figure:
     """The matrix of |correlation| with units ordered by group, and lines between the groups."""
     rows = sorted(range(len(labels_a)), key=lambda i: (labels_a[i], i))
     columns = sorted(range(len(labels_b)), key=lambda j: (labels_b[j], j))
     figure = go.Figure()
     figure.add_heatmap(
-        z=np.abs(values)[np.ix_(rows, columns)], zmin=0, zmax=1, colorscale="Cividis", name="correlations",
-        customdata=[[f"A unit {units_a[i]} (group {labels_a[i] + 1}), B unit {units_b[j]} (group {labels_b[j] + 1})"
-                     for j in columns] for i in rows],
+        z=np.abs(values)[np.ix_(rows, columns)],
+        zmin=0,
+        zmax=1,
+        colorscale="Cividis",
+        name="correlations",
+        customdata=[
+            [
+                f"A unit {units_a[i]} (group {labels_a[i] + 1}), B unit {units_b[j]} (group {labels_b[j] + 1})"
+                for j in columns
+            ]
+            for i in rows
+        ],
         hovertemplate="%{customdata}<br>|correlation| %{z:.2f}<extra></extra>",
         colorbar={"title": {"text": "|correlation|", "side": "right"}, "thickness": 12, "outlinewidth": 0},
-    )  # fmt: skip
+    )
     for ordered, labels, vertical in ((rows, labels_a, False), (columns, labels_b, True)):
         for at in range(1, len(ordered)):
             if labels[ordered[at]] != labels[ordered[at - 1]]:

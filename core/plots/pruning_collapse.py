@@ -25,9 +25,13 @@ _LOG = frozenset({"nc1"})
 
 
 def collapse_by_sparsity(
-    methods: Sequence[str], sparsities: Sequence[float], values: Mapping[str, NDArray[np.float64]],
-    parent: Mapping[str, float], *, ids: Sequence[Sequence[str | None]] | None = None,
-) -> go.Figure:  # fmt: skip
+    methods: Sequence[str],
+    sparsities: Sequence[float],
+    values: Mapping[str, NDArray[np.float64]],
+    parent: Mapping[str, float],
+    *,
+    ids: Sequence[Sequence[str | None]] | None = None,
+) -> go.Figure:
     """A panel per measure of collapse, two beside each other; less is more collapsed in all of them.
 
     Args:
@@ -45,9 +49,12 @@ def collapse_by_sparsity(
     keys = list(values)
     rows = math.ceil(len(keys) / 2)
     figure = make_subplots(
-        rows=rows, cols=2, subplot_titles=[PANELS.get(k, for_figure(k)) for k in keys],
-        vertical_spacing=0.2 / rows + 0.04, horizontal_spacing=0.09,
-    )  # fmt: skip
+        rows=rows,
+        cols=2,
+        subplot_titles=[PANELS.get(k, for_figure(k)) for k in keys],
+        vertical_spacing=0.2 / rows + 0.04,
+        horizontal_spacing=0.09,
+    )
     figure.update_annotations(font={"size": 13})
     for index, key in enumerate(keys):
         place = {"row": index // 2 + 1, "col": index % 2 + 1}
@@ -72,16 +79,24 @@ def collapse_by_sparsity(
     _sparsity_axes(figure, sparsities)
     figure.update_xaxes(title={"text": "Sparsity"}, row=rows)
     figure.update_layout(
-        height=290 * rows + 40, margin={"l": 10, "r": 10, "t": 24, "b": 10}, hovermode="closest",
+        height=290 * rows + 40,
+        margin={"l": 10, "r": 10, "t": 24, "b": 10},
+        hovermode="closest",
         legend={"orientation": "h", "x": 0, "y": 1 + 0.13 / rows, "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     return figure
 
 
 def accuracy_curves(
-    methods: Sequence[str], sparsities: Sequence[float], zero_shot: NDArray[np.float64], tuned: NDArray[np.float64],
-    parent: float, *, ids: Sequence[Sequence[str | None]] | None = None, selected: str | None = None,
-) -> go.Figure:  # fmt: skip
+    methods: Sequence[str],
+    sparsities: Sequence[float],
+    zero_shot: NDArray[np.float64],
+    tuned: NDArray[np.float64],
+    parent: float,
+    *,
+    ids: Sequence[Sequence[str | None]] | None = None,
+    selected: str | None = None,
+) -> go.Figure:
     """Accuracy after fine-tuning (solid) and straight after pruning (dotted), by sparsity.
 
     Args:
@@ -99,7 +114,14 @@ def accuracy_curves(
         return empty_figure("No network has been pruned yet.", 460)
     figure = go.Figure()
     for k in range(len(methods)):
-        dotted = _line(methods, sparsities, k, gaps(np.asarray(zero_shot[k], float) * 100), ids, " straight after pruning")  # fmt: skip
+        dotted = _line(
+            methods,
+            sparsities,
+            k,
+            gaps(np.asarray(zero_shot[k], float) * 100),
+            ids,
+            " straight after pruning",
+        )
         dotted["line"] |= {"dash": "dot", "width": 1.5}
         dotted["marker"] |= {"size": 5}
         figure.add_scatter(**dotted, showlegend=False)
@@ -108,47 +130,76 @@ def accuracy_curves(
         )
     for name, dash in (("<i>fine-tuned</i>", "solid"), ("<i>straight after pruning</i>", "dot")):
         figure.add_scatter(
-            x=[None], y=[None], mode="lines", name=name, line={"color": style.DOMINATED, "dash": dash, "width": 2},
+            x=[None],
+            y=[None],
+            mode="lines",
+            name=name,
+            line={"color": style.DOMINATED, "dash": dash, "width": 2},
             hoverinfo="skip",
-        )  # fmt: skip
+        )
     figure.add_scatter(
-        **_ring(sparsities, zero_shot, tuned, ids, selected), mode="markers", name="selected", hoverinfo="skip", showlegend=False,
+        **_ring(sparsities, zero_shot, tuned, ids, selected),
+        mode="markers",
+        name="selected",
+        hoverinfo="skip",
+        showlegend=False,
         marker={"size": 18, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 2.5}},
         unselected={"marker": {"opacity": 1}},
-    )  # fmt: skip
+    )
     if math.isfinite(parent):
         _parent(figure, parent * 100)
     _sparsity_axes(figure, sparsities)
     figure.update_xaxes(title={"text": "Sparsity (removed weights)"})
     figure.update_yaxes(title={"text": "Accuracy (%)"}, ticksuffix=" %")
     figure.update_layout(
-        height=460, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode="closest",
+        height=460,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     return figure
 
 
 def _line(
-    methods: Sequence[str], sparsities: Sequence[float], k: int, y: list[float | None],
-    ids: Sequence[Sequence[str | None]] | None, what: str = "",
-) -> dict:  # fmt: skip
+    methods: Sequence[str],
+    sparsities: Sequence[float],
+    k: int,
+    y: list[float | None],
+    ids: Sequence[Sequence[str | None]] | None,
+    what: str = "",
+) -> dict:
     name, color = for_figure(methods[k]), COLORS[k % 12]
     own = ids[k] if ids is not None else [f"{methods[k]}|{s:g}" for s in sparsities]
     return {
-        "x": list(range(len(sparsities))), "y": y, "mode": "lines+markers", "name": name, "legendgroup": str(k),
-        "customdata": [[i or ""] for i in own], "hovertext": [f"{name}{what}<br>sparsity {share(s)}" for s in sparsities],
-        "hovertemplate": "%{hovertext}<br><b>%{y:.4g}</b><extra></extra>", "line": {"color": color, "width": 2},
+        "x": list(range(len(sparsities))),
+        "y": y,
+        "mode": "lines+markers",
+        "name": name,
+        "legendgroup": str(k),
+        "customdata": [[i or ""] for i in own],
+        "hovertext": [f"{name}{what}<br>sparsity {share(s)}" for s in sparsities],
+        "hovertemplate": "%{hovertext}<br><b>%{y:.4g}</b><extra></extra>",
+        "line": {"color": color, "width": 2},
         "marker": {"symbol": style.SYMBOLS[(k // 12 + k) % 6], "size": 8, "color": color},
-        "selected": {"marker": {"size": 12}}, "unselected": {"marker": {"opacity": 0.6}},
-    }  # fmt: skip
+        "selected": {"marker": {"size": 12}},
+        "unselected": {"marker": {"opacity": 0.6}},
+    }
 
 
 def _ring(
-    sparsities: Sequence[float], zero_shot: NDArray[np.float64], tuned: NDArray[np.float64],
-    ids: Sequence[Sequence[str | None]] | None, selected: str | None,
-) -> dict[str, list[float | None]]:  # fmt: skip
+    sparsities: Sequence[float],
+    zero_shot: NDArray[np.float64],
+    tuned: NDArray[np.float64],
+    ids: Sequence[Sequence[str | None]] | None,
+    selected: str | None,
+) -> dict[str, list[float | None]]:
     """Around the selected network's accuracies: fine-tuned where it was fine-tuned, otherwise as pruned."""
-    found = [(k, s) for k, row in enumerate(ids or []) for s in range(len(sparsities)) if selected and row[s] == selected]  # fmt: skip
+    found = [
+        (k, s)
+        for k, row in enumerate(ids or [])
+        for s in range(len(sparsities))
+        if selected and row[s] == selected
+    ]
     best = np.where(np.isfinite(tuned), tuned, zero_shot) * 100
     return {"x": [float(s) for _, s in found], "y": gaps([best[k, s] for k, s in found])}
 
@@ -157,20 +208,35 @@ def _parent(figure: go.Figure, level: float, *, log: bool = False, row: int = 1,
     number = 1 + 2 * (row - 1) + (col - 1)
     x, y = (axis if number == 1 else f"{axis}{number}" for axis in "xy")
     figure.add_shape(
-        type="line", xref=f"{x} domain", x0=0, x1=1, yref=y, y0=level, y1=level,
+        type="line",
+        xref=f"{x} domain",
+        x0=0,
+        x1=1,
+        yref=y,
+        y0=level,
+        y1=level,
         line={"color": style.DOMINATED, "dash": "dash", "width": 1.5},
-    )  # fmt: skip
+    )
     # On a logarithmic axis a shape stands at a value, but a text at its logarithm.
     figure.add_annotation(
-        text="parent", xref=f"{x} domain", x=1, xanchor="right", yref=y, y=math.log10(level) if log else level,
-        yanchor="bottom", showarrow=False, font={"size": 11},
-    )  # fmt: skip
+        text="parent",
+        xref=f"{x} domain",
+        x=1,
+        xanchor="right",
+        yref=y,
+        y=math.log10(level) if log else level,
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 11},
+    )
 
 
 def _sparsity_axes(figure: go.Figure, sparsities: Sequence[float]) -> None:
     """Equal steps: sparsities crowd towards 100 %, where the interesting ones are."""
     figure.update_xaxes(
-        tickvals=list(range(len(sparsities))), ticktext=[share(s) for s in sparsities], zeroline=False,
+        tickvals=list(range(len(sparsities))),
+        ticktext=[share(s) for s in sparsities],
+        zeroline=False,
         range=[-0.3, len(sparsities) - 0.7],
-    )  # fmt: skip
+    )
     figure.update_yaxes(zeroline=False, automargin=True)

@@ -17,8 +17,16 @@ from core.text import for_figure
 CLEAN = "clean"
 _COLORS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#6F7682")
 _SYMBOLS = (
-    *style.SYMBOLS, "star", "triangle-down", "pentagon", "bowtie", "hexagram", "triangle-left", "hourglass", "star-square",
-)  # fmt: skip
+    *style.SYMBOLS,
+    "star",
+    "triangle-down",
+    "pentagon",
+    "bowtie",
+    "hexagram",
+    "triangle-left",
+    "hourglass",
+    "star-square",
+)
 _MOST_TEXT = 14
 
 
@@ -52,40 +60,66 @@ def benchmark_map(
         group = f"color {rows[0]}"
         color = style.FRONT if name == CLEAN else _COLORS[others.index(name) % len(_COLORS)]
         figure.add_scatter(
-            x=[float(points[i, 0]) for i in rows], y=[float(points[i, 1]) for i in rows], mode="markers",
-            name=for_figure(name), customdata=[[ids[i]] for i in rows], legendgroup=group, showlegend=False,
-            hovertext=[f"{for_figure(titles[i])}<br>{for_figure(methods[i])} · {for_figure(name)}" for i in rows],
+            x=[float(points[i, 0]) for i in rows],
+            y=[float(points[i, 1]) for i in rows],
+            mode="markers",
+            name=for_figure(name),
+            customdata=[[ids[i]] for i in rows],
+            legendgroup=group,
+            showlegend=False,
+            hovertext=[
+                f"{for_figure(titles[i])}<br>{for_figure(methods[i])} · {for_figure(name)}" for i in rows
+            ],
             hovertemplate="%{hovertext}<extra></extra>",
-            marker={"size": 14 if name == CLEAN else 10, "color": color, "symbol": [symbols[methods[i]] for i in rows], "line": {"width": 1.5 if name == CLEAN else 0.7, "color": style.DOMINATED}},
-            selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.6}},
-        )  # fmt: skip
+            marker={
+                "size": 14 if name == CLEAN else 10,
+                "color": color,
+                "symbol": [symbols[methods[i]] for i in rows],
+                "line": {"width": 1.5 if name == CLEAN else 0.7, "color": style.DOMINATED},
+            },
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 0.6}},
+        )
         _key(figure, name, "legend", {"size": 11, "color": color, "symbol": "circle"}, group)
     for method, symbol in symbols.items():
         _key(figure, method, "legend2", {"size": 10, "color": style.DOMINATED, "symbol": symbol}, None)
     at = [i for i, one in enumerate(ids) if one == selected][:1]
     figure.add_scatter(
-        x=points[at, 0], y=points[at, 1], mode="markers", name="selected", hoverinfo="skip", showlegend=False,
+        x=points[at, 0],
+        y=points[at, 1],
+        mode="markers",
+        name="selected",
+        hoverinfo="skip",
+        showlegend=False,
         marker={"size": 22, "symbol": "circle-open", "color": style.SELECTED, "line": {"width": 2.5}},
         unselected={"marker": {"opacity": 1}},
-    )  # fmt: skip
+    )
     axis = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "title": None}
     figure.update_xaxes(axis)
     figure.update_yaxes(axis, scaleanchor="x")
     key = {"orientation": "h", "x": 0, "itemclick": False, "itemdoubleclick": False}
     figure.update_layout(
-        height=560, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode="closest",
+        height=560,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         legend2=key | {"y": -0.02, "yanchor": "top"},
-    )  # fmt: skip
+    )
     return figure
 
 
 def _key(figure: go.Figure, name: str, legend: str, marker: dict, group: str | None) -> None:
     """An entry of a legend: a trace of many symbols would show its first one only."""
     figure.add_scatter(
-        x=[None], y=[None], mode="markers", name=for_figure(name), legend=legend, hoverinfo="skip", marker=marker,
+        x=[None],
+        y=[None],
+        mode="markers",
+        name=for_figure(name),
+        legend=legend,
+        hoverinfo="skip",
+        marker=marker,
         legendgroup=group,
-    )  # fmt: skip
+    )
 
 
 def _tree(figure: go.Figure, points: NDArray[np.float64], edges: Sequence[tuple[int, int]]) -> None:
@@ -95,9 +129,14 @@ def _tree(figure: go.Figure, points: NDArray[np.float64], edges: Sequence[tuple[
         x += [float(points[i, 0]), float(points[j, 0]), None]
         y += [float(points[i, 1]), float(points[j, 1]), None]
     figure.add_scatter(
-        x=x, y=y, mode="lines", name="nearest relatives", hoverinfo="skip", showlegend=False,
+        x=x,
+        y=y,
+        mode="lines",
+        name="nearest relatives",
+        hoverinfo="skip",
+        showlegend=False,
         line={"color": "rgba(138,144,155,.55)", "width": 1},
-    )  # fmt: skip
+    )
 
 
 def redundancy(
@@ -120,29 +159,54 @@ def redundancy(
     shown = 1 - np.asarray(distance, float)[np.ix_(order, order)]
     finite = shown[np.isfinite(shown)]
     labels = [for_figure(names[i], 24) for i in order]
-    hover = [[f"{a} and {b}<br>correlation <b>{_number(v)}</b>" for b, v in zip(labels, row, strict=True)] for a, row in zip(labels, shown, strict=True)]  # fmt: skip
+    hover = [
+        [f"{a} and {b}<br>correlation <b>{_number(v)}</b>" for b, v in zip(labels, row, strict=True)]
+        for a, row in zip(labels, shown, strict=True)
+    ]
     figure = go.Figure()
     figure.add_heatmap(
-        z=shown, x=list(range(len(order))), y=list(range(len(order))), name="correlation", colorscale="Cividis",
-        zmin=min(0.0, float(finite.min())) if len(finite) else 0.0, zmax=1, xgap=1, ygap=1,
-        texttemplate="%{z:.2f}" if len(order) <= _MOST_TEXT else None, textfont={"size": 10},
-        hovertext=hover, hovertemplate="%{hovertext}<extra></extra>", hoverongaps=False,
+        z=shown,
+        x=list(range(len(order))),
+        y=list(range(len(order))),
+        name="correlation",
+        colorscale="Cividis",
+        zmin=min(0.0, float(finite.min())) if len(finite) else 0.0,
+        zmax=1,
+        xgap=1,
+        ygap=1,
+        texttemplate="%{z:.2f}" if len(order) <= _MOST_TEXT else None,
+        textfont={"size": 10},
+        hovertext=hover,
+        hovertemplate="%{hovertext}<extra></extra>",
+        hoverongaps=False,
         colorbar={"title": {"text": "correlation", "side": "right"}, "thickness": 12, "outlinewidth": 0},
-    )  # fmt: skip
+    )
     groups = [int(clusters[i]) for i in order]
     borders = [0, *(k for k in range(1, len(groups)) if groups[k] != groups[k - 1]), len(groups)]
     for start, end in pairwise(borders):
         figure.add_shape(
-            type="rect", x0=start - 0.5, x1=end - 0.5, y0=start - 0.5, y1=end - 0.5,
+            type="rect",
+            x0=start - 0.5,
+            x1=end - 0.5,
+            y0=start - 0.5,
+            y1=end - 0.5,
             line={"color": style.SELECTED, "width": 2.5},
-        )  # fmt: skip
-    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "tickvals": list(range(len(order))), "ticktext": labels}  # fmt: skip
+        )
+    axis = {
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "fixedrange": True,
+        "tickvals": list(range(len(order))),
+        "ticktext": labels,
+    }
     figure.update_xaxes(axis, range=[-0.55, len(order) - 0.45], tickangle=-50)
     figure.update_yaxes(axis, range=[len(order) - 0.45, -0.55])
     figure.update_layout(
-        height=int(min(max(140 + 28 * len(order), 320), 700)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        height=int(min(max(140 + 28 * len(order), 320), 700)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
         dragmode=False,
-    )  # fmt: skip
+    )
     return figure
 
 

@@ -35,24 +35,34 @@ def margin_lines(
     for k, method in enumerate(methods):
         name = for_figure(method)
         figure.add_scatter(
-            x=list(range(len(sparsities) + 1)), y=gaps([parent, *values[k]]), mode="lines+markers", name=name,
+            x=list(range(len(sparsities) + 1)),
+            y=gaps([parent, *values[k]]),
+            mode="lines+markers",
+            name=name,
             line={"color": COLORS[k % 12], "width": 2, "dash": style.DASHES[(k // 12) % 4]},
-            marker={"symbol": style.SYMBOLS[(k // 8 + k) % 6], "size": 7}, connectgaps=True,
+            marker={"symbol": style.SYMBOLS[(k // 8 + k) % 6], "size": 7},
+            connectgaps=True,
             hovertemplate=f"{name}<br>%{{x}}<br>margin <b>%{{y:.3f}}</b><extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_hline(
-        0, line={"color": style.DOMINATED, "width": 1.5, "dash": "dash"}, annotation_text="decision boundary",
+        0,
+        line={"color": style.DOMINATED, "width": 1.5, "dash": "dash"},
+        annotation_text="decision boundary",
         annotation_position="bottom left",
-    )  # fmt: skip
+    )
     figure.update_xaxes(
-        tickvals=list(range(len(sparsities) + 1)), ticktext=["unpruned", *(share(s) for s in sparsities)], zeroline=False,
+        tickvals=list(range(len(sparsities) + 1)),
+        ticktext=["unpruned", *(share(s) for s in sparsities)],
+        zeroline=False,
         title={"text": "Share of weights removed"},
-    )  # fmt: skip
+    )
     figure.update_yaxes(title={"text": "Margin"}, zeroline=False, automargin=True)
     figure.update_layout(
-        height=340, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode="closest",
+        height=340,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -74,11 +84,17 @@ def occlusion_figure(image: NDArray[np.float32], loss: NDArray[np.float64]) -> g
     figure = go.Figure()
     figure.add_image(z=np.moveaxis(shown, 0, 2), x0=0.5, y0=0.5, dx=1, dy=1, hoverinfo="skip", name="image")
     figure.add_heatmap(
-        z=loss, x=[(k + 0.5) * width / columns for k in range(columns)], y=[(k + 0.5) * height / rows for k in range(rows)],
-        zmin=-reach or -1.0, zmax=reach or 1.0, colorscale=[list(stop) for stop in _SCALE], opacity=0.75, name="loss",
+        z=loss,
+        x=[(k + 0.5) * width / columns for k in range(columns)],
+        y=[(k + 0.5) * height / rows for k in range(rows)],
+        zmin=-reach or -1.0,
+        zmax=reach or 1.0,
+        colorscale=[list(stop) for stop in _SCALE],
+        opacity=0.75,
+        name="loss",
         colorbar={"title": {"text": "margin lost", "side": "right"}, "thickness": 12, "outlinewidth": 0},
         hovertemplate="margin lost <b>%{z:.3f}</b><extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(visible=False, range=[0, width], constrain="domain")
     figure.update_yaxes(visible=False, range=[height, 0], scaleanchor="x", constrain="domain")
     figure.update_layout(height=340, margin={"l": 10, "r": 10, "t": 10, "b": 10})

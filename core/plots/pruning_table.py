@@ -75,9 +75,12 @@ def evaluation_table(
     _separators(figure, data.methods)
     _axes(figure, data, compared, measured)
     figure.update_layout(
-        height=int(min(max(120 + _ROW * rows, 300), 1100)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        hovermode="closest", showlegend=False, dragmode=False,
-    )  # fmt: skip
+        height=int(min(max(120 + _ROW * rows, 300), 1100)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
+        showlegend=False,
+        dragmode=False,
+    )
     return figure
 
 
@@ -86,16 +89,29 @@ def _accuracies(figure: go.Figure, data: TableData) -> None:
     places = {"x": list(range(columns)), "y": list(range(rows)), "hoverinfo": "skip", "xgap": 1, "ygap": 1}
     known = np.isfinite(data.values)
     figure.add_heatmap(
-        z=data.values, zmin=0, zmax=1, colorscale="Cividis", name="accuracies",
+        z=data.values,
+        zmin=0,
+        zmax=1,
+        colorscale="Cividis",
+        name="accuracies",
         text=[[f"{100 * v:.0f}" if math.isfinite(v) else "" for v in row] for row in data.values],
-        texttemplate="%{text}" if columns <= _MOST_COLUMNS_WITH_TEXT else None, textfont={"size": 10},
+        texttemplate="%{text}" if columns <= _MOST_COLUMNS_WITH_TEXT else None,
+        textfont={"size": 10},
         # Where the cells say their values, a scale beside them would only take their room.
-        showscale=columns > _MOST_COLUMNS_WITH_TEXT, colorbar={
-            "title": {"text": "accuracy", "side": "right"}, "thickness": 10, "outlinewidth": 0,
-            "tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
-            "len": 220, "lenmode": "pixels", "y": 1, "yanchor": "top",
-        }, **places,
-    )  # fmt: skip
+        showscale=columns > _MOST_COLUMNS_WITH_TEXT,
+        colorbar={
+            "title": {"text": "accuracy", "side": "right"},
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
+            "len": 220,
+            "lenmode": "pixels",
+            "y": 1,
+            "yanchor": "top",
+        },
+        **places,
+    )
     if not known.all():
         _grey(figure, known, **places)
 
@@ -104,25 +120,54 @@ def _mean_errors(figure: go.Figure, data: TableData) -> None:
     """One more column, on its own reversed scale: a mean corruption error is no accuracy, and less is better."""
     known = np.isfinite(data.mean_errors)
     if not known.all():
-        _grey(figure, known[:, None], x=[0], y=list(range(len(known))), xaxis="x2", yaxis="y", hoverinfo="skip", xgap=1, ygap=1)  # fmt: skip
+        _grey(
+            figure,
+            known[:, None],
+            x=[0],
+            y=list(range(len(known))),
+            xaxis="x2",
+            yaxis="y",
+            hoverinfo="skip",
+            xgap=1,
+            ygap=1,
+        )
     finite = data.mean_errors[known]
     texts = [f"{100 * v:.0f}" if math.isfinite(v) else "" for v in data.mean_errors]
     figure.add_heatmap(
-        z=data.mean_errors[:, None], x=[0], y=list(range(len(texts))), xaxis="x2", yaxis="y", name="mCE",
+        z=data.mean_errors[:, None],
+        x=[0],
+        y=list(range(len(texts))),
+        xaxis="x2",
+        yaxis="y",
+        name="mCE",
         # A scale of one value has no ends.
-        zmin=float(finite.min()), zmax=max(float(finite.max()), float(finite.min()) + 0.01),
-        colorscale="Cividis", reversescale=True, showscale=False, xgap=1, ygap=1,
-        text=[[t] for t in texts], texttemplate="%{text}", textfont={"size": 10},
-        hovertext=[[f"{for_figure(label)}<br>mCE <b>{t} %</b> of the reference's errors<br>less is better"] for label, t in zip(data.row_labels, texts, strict=True)],
-        hovertemplate="%{hovertext}<extra></extra>", hoverongaps=False,
-    )  # fmt: skip
+        zmin=float(finite.min()),
+        zmax=max(float(finite.max()), float(finite.min()) + 0.01),
+        colorscale="Cividis",
+        reversescale=True,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        text=[[t] for t in texts],
+        texttemplate="%{text}",
+        textfont={"size": 10},
+        hovertext=[
+            [f"{for_figure(label)}<br>mCE <b>{t} %</b> of the reference's errors<br>less is better"]
+            for label, t in zip(data.row_labels, texts, strict=True)
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+        hoverongaps=False,
+    )
 
 
 def _grey(figure: go.Figure, known: NDArray[np.bool_], **places: Any) -> None:
     figure.add_heatmap(
-        z=np.where(known, math.nan, 1.0), showscale=False, colorscale=[[0, _GREY], [1, _GREY]], name="no value",
+        z=np.where(known, math.nan, 1.0),
+        showscale=False,
+        colorscale=[[0, _GREY], [1, _GREY]],
+        name="no value",
         **places,
-    )  # fmt: skip
+    )
 
 
 def _clickable(data: TableData, selected: tuple[str, str] | None) -> go.Scatter:
@@ -131,13 +176,24 @@ def _clickable(data: TableData, selected: tuple[str, str] | None) -> go.Scatter:
     ids = [f"{data.model_ids[i]}|{data.benchmarks[j]}" for i, j in places]
     wanted = "|".join(selected) if selected else None
     return go.Scatter(
-        x=[j for _, j in places], y=[i for i, _ in places], mode="markers", name="cells",
-        customdata=[[i] for i in ids], hovertext=[_hover(data, i, j) for i, j in places],
+        x=[j for _, j in places],
+        y=[i for i, _ in places],
+        mode="markers",
+        name="cells",
+        customdata=[[i] for i in ids],
+        hovertext=[_hover(data, i, j) for i, j in places],
         hovertemplate="%{hovertext}<extra></extra>",
-        marker={"symbol": "square-open", "size": 18, "color": style.SELECTED, "line": {"width": 3}, "opacity": 0},
+        marker={
+            "symbol": "square-open",
+            "size": 18,
+            "color": style.SELECTED,
+            "line": {"width": 3},
+            "opacity": 0,
+        },
         selectedpoints=[ids.index(wanted)] if wanted in ids else None,
-        selected={"marker": {"opacity": 1, "color": style.SELECTED}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        selected={"marker": {"opacity": 1, "color": style.SELECTED}},
+        unselected={"marker": {"opacity": 0}},
+    )
 
 
 def _hover(data: TableData, i: int, j: int) -> str:
@@ -160,9 +216,15 @@ def _separators(figure: go.Figure, methods: Sequence[str]) -> None:
         # A thick line sets the parent off, a thin one parts the methods.
         if i == 1 or methods[i] != methods[i - 1]:
             figure.add_shape(
-                type="line", xref="paper", x0=0, x1=1, yref="y", y0=i - 0.5, y1=i - 0.5,
+                type="line",
+                xref="paper",
+                x0=0,
+                x1=1,
+                yref="y",
+                y0=i - 0.5,
+                y1=i - 0.5,
                 line={"color": style.DOMINATED, "width": 3 if i == 1 else 1.5},
-            )  # fmt: skip
+            )
 
 
 def _axes(figure: go.Figure, data: TableData, compared: str | None, measured: bool) -> None:
@@ -171,18 +233,36 @@ def _axes(figure: go.Figure, data: TableData, compared: str | None, measured: bo
     end = columns / (columns + 1.4) if measured else 1.0
     top = {"side": "top", "tickangle": -50, "tickfont": {"size": 11}}
     figure.update_layout(
-        xaxis=axis | top | {
-            "domain": [0, end], "tickvals": list(range(columns)), "range": [-0.5, columns - 0.5],
+        xaxis=axis
+        | top
+        | {
+            "domain": [0, end],
+            "tickvals": list(range(columns)),
+            "range": [-0.5, columns - 0.5],
             "ticktext": [for_figure(t, 24) for t in data.benchmark_labels],
-        }, yaxis=axis | {
-            "tickvals": list(range(rows)), "range": [rows - 0.5, -0.5], "tickfont": {"size": 11}, "automargin": True, "ticklabelstandoff": 4,
+        },
+        yaxis=axis
+        | {
+            "tickvals": list(range(rows)),
+            "range": [rows - 0.5, -0.5],
+            "tickfont": {"size": 11},
+            "automargin": True,
+            "ticklabelstandoff": 4,
             "ticktext": [_row_label(data, i, compared) for i in range(rows)],
         },
-    )  # fmt: skip
+    )
     if measured:
         figure.update_layout(
-            xaxis2=axis | top | {"domain": [1 - 1 / (columns + 1.4), 1], "tickvals": [0], "ticktext": ["<b>mCE</b>"], "range": [-0.5, 0.5], "anchor": "y"}
-        )  # fmt: skip
+            xaxis2=axis
+            | top
+            | {
+                "domain": [1 - 1 / (columns + 1.4), 1],
+                "tickvals": [0],
+                "ticktext": ["<b>mCE</b>"],
+                "range": [-0.5, 0.5],
+                "anchor": "y",
+            }
+        )
 
 
 def _row_label(data: TableData, i: int, compared: str | None) -> str:

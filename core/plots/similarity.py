@@ -74,32 +74,61 @@ def similarity_heatmap(
     bounds = _bounds(data)
     show_text = max(rows, columns) <= _MOST_TEXT
     figure.add_heatmap(
-        z=data.values, x=list(range(columns)), y=list(range(rows)), zmin=bounds[0], zmax=bounds[1],
-        colorscale=_SCALE, reversescale=data.distance, hoverinfo="skip", xgap=1, ygap=1, name="values",
-        texttemplate="%{z:.2f}" if show_text else None, textfont={"size": 11},
-        colorbar={"title": {"text": for_figure(data.measure), "side": "right"}, "thickness": 12, "outlinewidth": 0},
-    )  # fmt: skip
+        z=data.values,
+        x=list(range(columns)),
+        y=list(range(rows)),
+        zmin=bounds[0],
+        zmax=bounds[1],
+        colorscale=_SCALE,
+        reversescale=data.distance,
+        hoverinfo="skip",
+        xgap=1,
+        ygap=1,
+        name="values",
+        texttemplate="%{z:.2f}" if show_text else None,
+        textfont={"size": 11},
+        colorbar={
+            "title": {"text": for_figure(data.measure), "side": "right"},
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
+    )
     missing = ~np.isfinite(data.values)
     if missing.any():
         figure.add_heatmap(
-            z=np.where(missing, 1.0, math.nan), x=list(range(columns)), y=list(range(rows)), showscale=False,
-            colorscale=[[0, "rgba(138,144,155,.35)"], [1, "rgba(138,144,155,.35)"]], hoverinfo="skip", xgap=1, ygap=1,
+            z=np.where(missing, 1.0, math.nan),
+            x=list(range(columns)),
+            y=list(range(rows)),
+            showscale=False,
+            colorscale=[[0, "rgba(138,144,155,.35)"], [1, "rgba(138,144,155,.35)"]],
+            hoverinfo="skip",
+            xgap=1,
+            ygap=1,
             name="no value",
-        )  # fmt: skip
+        )
     figure.add_trace(_clickable(data, selected))
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
     figure.update_xaxes(
-        axis, title={"text": f"Layers of B: {for_figure(title_b)}"}, tickvals=list(range(columns)),
-        ticktext=[for_figure(t) for t in data.labels_b], range=[-0.5, columns - 0.5],
-    )  # fmt: skip
+        axis,
+        title={"text": f"Layers of B: {for_figure(title_b)}"},
+        tickvals=list(range(columns)),
+        ticktext=[for_figure(t) for t in data.labels_b],
+        range=[-0.5, columns - 0.5],
+    )
     figure.update_yaxes(
-        axis, title={"text": f"Layers of A: {for_figure(title_a)}"}, tickvals=list(range(rows)),
-        ticktext=[for_figure(t) for t in data.labels_a], range=[-0.5, rows - 0.5],
-    )  # fmt: skip
+        axis,
+        title={"text": f"Layers of A: {for_figure(title_a)}"},
+        tickvals=list(range(rows)),
+        ticktext=[for_figure(t) for t in data.labels_a],
+        range=[-0.5, rows - 0.5],
+    )
     figure.update_layout(
-        height=int(min(max(130 + _CELL * rows, 380), 640)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        hovermode="closest", showlegend=False, dragmode=False,
-    )  # fmt: skip
+        height=int(min(max(130 + _CELL * rows, 380), 640)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
+        showlegend=False,
+        dragmode=False,
+    )
     return figure
 
 
@@ -123,13 +152,24 @@ def _clickable(data: HeatmapData, selected: tuple[str, str] | None) -> go.Scatte
     size = max(10, min(34, 420 // max(rows, columns)))
     wanted = "|".join(selected) if selected else None
     return go.Scatter(
-        x=[j for _, j in places], y=[i for i, _ in places], mode="markers", name="pairs of layers",
-        customdata=[[i] for i in ids], hovertext=[_hover(data, i, j) for i, j in places],
+        x=[j for _, j in places],
+        y=[i for i, _ in places],
+        mode="markers",
+        name="pairs of layers",
+        customdata=[[i] for i in ids],
+        hovertext=[_hover(data, i, j) for i, j in places],
         hovertemplate="%{hovertext}<extra></extra>",
-        marker={"symbol": "square-open", "size": size, "color": style.SELECTED, "line": {"width": 3}, "opacity": 0},
+        marker={
+            "symbol": "square-open",
+            "size": size,
+            "color": style.SELECTED,
+            "line": {"width": 3},
+            "opacity": 0,
+        },
         selectedpoints=[ids.index(wanted)] if wanted in ids else None,
-        selected={"marker": {"opacity": 1, "color": style.SELECTED}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        selected={"marker": {"opacity": 1, "color": style.SELECTED}},
+        unselected={"marker": {"opacity": 0}},
+    )
 
 
 def _hover(data: HeatmapData, i: int, j: int) -> str:

@@ -34,17 +34,23 @@ def depth_figure(
     for index, (model_id, path) in enumerate(paths.items()):
         sizes = np.linspace(7, 17, len(path)) if len(path) > 1 else np.array([12.0])
         figure.add_scatter(
-            x=[p[2] for p in path], y=[p[3] for p in path], mode="lines+markers", name=for_figure(titles[model_id]),
-            customdata=[[p[0]] for p in path], line={"color": style.CATEGORICAL[index % 8], "width": 1.5, "dash": style.DASHES[index % 4]},
+            x=[p[2] for p in path],
+            y=[p[3] for p in path],
+            mode="lines+markers",
+            name=for_figure(titles[model_id]),
+            customdata=[[p[0]] for p in path],
+            line={"color": style.CATEGORICAL[index % 8], "width": 1.5, "dash": style.DASHES[index % 4]},
             marker={"size": sizes, "symbol": style.SYMBOLS[index % 6], "color": style.CATEGORICAL[index % 8]},
             hovertext=[f"{for_figure(p[1])}<br>input {p[2]:.2f}, target {p[3]:.2f}" for p in path],
             hovertemplate="%{hovertext}<extra>" + for_figure(titles[model_id]) + "</extra>",
             unselected={"marker": {"opacity": 0.6}},
-        )  # fmt: skip
+        )
     figure.add_hline(
-        baseline, line={"color": style.DOMINATED, "dash": "dot"}, annotation_text="pixels against labels",
+        baseline,
+        line={"color": style.DOMINATED, "dash": "dot"},
+        annotation_text="pixels against labels",
         annotation_position="bottom right",
-    )  # fmt: skip
+    )
     _lay_out(figure, "Input alignment (CKA with the pixels)", "Target alignment (CKA with the labels)")
     figure.update_layout(height=440)
     figure.update_xaxes(range=[-0.03, 1.03])
@@ -64,12 +70,15 @@ def decodability_figure(
     figure = go.Figure()
     for index, (name, (labels, values)) in enumerate(lines.items()):
         figure.add_scatter(
-            x=np.linspace(0, 1, len(values)) if len(values) > 1 else [0.5], y=[v * 100 for v in values],
-            mode="lines+markers", name=for_figure(name), hovertext=[for_figure(label) for label in labels],
+            x=np.linspace(0, 1, len(values)) if len(values) > 1 else [0.5],
+            y=[v * 100 for v in values],
+            mode="lines+markers",
+            name=for_figure(name),
+            hovertext=[for_figure(label) for label in labels],
             hovertemplate="%{hovertext}<br>%{y:.1f} %<extra></extra>",
             line={"color": style.CATEGORICAL[index % 8], "width": 2, "dash": style.DASHES[index % 4]},
             marker={"symbol": style.SYMBOLS[index % 6], "size": 8},
-        )  # fmt: skip
+        )
     figure.add_hline(
         chance * 100,
         line={"color": style.DOMINATED, "dash": "dot"},
@@ -97,11 +106,21 @@ def cosine_figure(cosines: NDArray[np.float64], classes: Sequence[str], *, title
     names = [for_figure(c) for c in classes]
     figure = go.Figure()
     figure.add_heatmap(
-        z=shown, x=names, y=names, zmin=target - reach, zmax=target + reach, colorscale="RdBu", reversescale=True,
-        xgap=1, ygap=1, texttemplate="%{z:.2f}" if len(classes) <= 12 else None, textfont={"size": 10}, name="cosines",
+        z=shown,
+        x=names,
+        y=names,
+        zmin=target - reach,
+        zmax=target + reach,
+        colorscale="RdBu",
+        reversescale=True,
+        xgap=1,
+        ygap=1,
+        texttemplate="%{z:.2f}" if len(classes) <= 12 else None,
+        textfont={"size": 10},
+        name="cosines",
         hovertemplate="%{y} and %{x}<br>cosine %{z:.3f}<extra></extra>",
         colorbar={"title": {"text": "cosine", "side": "right"}, "thickness": 12, "outlinewidth": 0},
-    )  # fmt: skip
+    )
     figure.update_layout(
         height=430,
         margin={"l": 10, "r": 10, "t": 34, "b": 10},
@@ -130,19 +149,44 @@ def information_figure(
     rows, columns = len(order), len(layers)
     figure = go.Figure()
     figure.add_heatmap(
-        z=information[order], x=list(range(columns)), y=list(range(rows)), zmin=0, zmax=1, colorscale="Cividis",
-        hoverinfo="skip", xgap=1, ygap=0.5, name="readable",
-        colorbar={"title": {"text": "readable share of variance", "side": "right"}, "thickness": 12, "outlinewidth": 0},
-    )  # fmt: skip
+        z=information[order],
+        x=list(range(columns)),
+        y=list(range(rows)),
+        zmin=0,
+        zmax=1,
+        colorscale="Cividis",
+        hoverinfo="skip",
+        xgap=1,
+        ygap=0.5,
+        name="readable",
+        colorbar={
+            "title": {"text": "readable share of variance", "side": "right"},
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
+    )
     places = [(i, j) for i in range(rows) for j in range(columns)]
     figure.add_scatter(
-        x=[j for _, j in places], y=[i for i, _ in places], mode="markers", name="features",
+        x=[j for _, j in places],
+        y=[i for i, _ in places],
+        mode="markers",
+        name="features",
         customdata=[[f"f{order[i]}"] for i, _ in places],
-        hovertext=[f"feature {order[i]}, {for_figure(layers[j])}<br>readable {information[order[i], j]:.2f}<br>complexity {complexity[order[i]]:.2f}" for i, j in places],
+        hovertext=[
+            f"feature {order[i]}, {for_figure(layers[j])}<br>readable {information[order[i], j]:.2f}<br>complexity {complexity[order[i]]:.2f}"
+            for i, j in places
+        ],
         hovertemplate="%{hovertext}<extra></extra>",
-        marker={"symbol": "square-open", "size": 11, "opacity": 0, "color": style.SELECTED, "line": {"width": 2}},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        marker={
+            "symbol": "square-open",
+            "size": 11,
+            "opacity": 0,
+            "color": style.SELECTED,
+            "line": {"width": 2},
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0}},
+    )
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
     figure.update_xaxes(
         axis,
@@ -167,11 +211,20 @@ def complexity_figure(complexity: NDArray[np.float64], importance: NDArray[np.fl
     """Importance of each feature against its complexity; customdata is "f3" for feature 3."""
     figure = go.Figure()
     figure.add_scatter(
-        x=complexity, y=importance * 100, mode="markers", name="features", customdata=[[f"f{i}"] for i in range(len(complexity))],
-        hovertext=[f"feature {i}<br>complexity {c:.2f}<br>{100 * v:.1f} % of the contributions" for i, (c, v) in enumerate(zip(complexity, importance, strict=True))],
-        hovertemplate="%{hovertext}<extra></extra>", marker={"size": 10, "color": style.FRONT, "opacity": 0.8},
-        selected={"marker": {"color": style.SELECTED, "size": 15, "opacity": 1}}, unselected={"marker": {"opacity": 0.5}},
-    )  # fmt: skip
+        x=complexity,
+        y=importance * 100,
+        mode="markers",
+        name="features",
+        customdata=[[f"f{i}"] for i in range(len(complexity))],
+        hovertext=[
+            f"feature {i}<br>complexity {c:.2f}<br>{100 * v:.1f} % of the contributions"
+            for i, (c, v) in enumerate(zip(complexity, importance, strict=True))
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+        marker={"size": 10, "color": style.FRONT, "opacity": 0.8},
+        selected={"marker": {"color": style.SELECTED, "size": 15, "opacity": 1}},
+        unselected={"marker": {"opacity": 0.5}},
+    )
     _lay_out(
         figure,
         "Complexity (0 readable everywhere, 1 nowhere)",

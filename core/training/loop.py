@@ -17,9 +17,9 @@ from core.tasks.base import Batch, EvaluationData
 from core.training.actions import ACTIONS
 from core.training.config import TrainingConfig
 from core.training.epochs import Run, Stretch
-from core.training.session import NotANumber, Session
 from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
+from core.training.supernet_session import NotANumber, SupernetSession
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -55,7 +55,7 @@ class _Run(Run):
         self.phases = strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
         self.supernet = supernet
-        self.session = Session(supernet, dataset, config, strategy, self.phases[0])
+        self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])
         self._shown = _shown_archs(supernet, config.seed)
         self._validation = _validation_data(supernet, dataset)
         kept = ledger.latest_checkpoint()

@@ -1,51 +1,39 @@
-"""What a training step of a supernet may do: the second door.
+"""The second door: what a strategy may do in a training step. No torch here; a run of training keeps the promise.
 
-The session owns the supernet, its optimizers and the frozen teacher, and knows where the training stands.
 A strategy that only draws subnets never sees it; one that steers by losses or gradients gets it in `step`.
 All chance comes from `rng`, a function of the seed, the epoch and the step.
 """
 
 from __future__ import annotations
 
-import copy
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from core.datasets.base import Dataset
-from core.errors import CoreError
-from core.evaluation.costs import CostTable
-from core.seeding import stream
 from core.spaces import SearchSpace
-from core.supernets.base import Supernet
-from core.tasks.base import Batch, Task
-from core.training import checkpoint
-from core.training.config import TrainingConfig
-from core.training.losses.base import LARGEST, LOSSES, PREVIOUS, TEACHER, Loss, LossContext
-from core.training.optimizing import apply_gradients, make_optimizer
-from core.training.strategies.base import Draw, Phase, Strategy, Term
+from core.training.draws import Draw, Phase, Term
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from core.datasets.base import Dataset
+    from core.supernets.base import Supernet
+    from core.tasks.base import Batch, Task
 
 WEIGHTS = "weights"
 
 
-class NotANumber(CoreError):
-    """A loss is no number; the weights were not touched by its gradient."""
-
-
-class Session:
+class Session(ABC):
     """One training of a supernet, as a strategy sees it.
 
     Attributes:
         net: the supernet, trained in place.
         dataset: what it is trained on.
-        config: how.
-        strategy: who decides what a step does.
+        seed: of the training.
         optimizers: "weights" is the supernet's; a strategy may add its own in `start`.
         teacher: a frozen copy of the supernet, None before one was asked for.
         phase: the current one.
@@ -53,49 +41,37 @@ class Session:
         rate: learning rate of the current step.
     """
 
-    def __init__(
-        self, net: Supernet, dataset: Dataset, config: TrainingConfig, strategy: Strategy, phase: Phase
-    ) -> None:
-        self.net, self.dataset, self.config, self.strategy = (
-            net.requires_grad_(True),
-            dataset,
-            config,
-            strategy,
-        )
-        self.optimizers: dict[str, torch.optim.Optimizer] = {WEIGHTS: make_optimizer(net, config)}
-        self.teacher: Supernet | None = None
-        self.phase, self.epoch, self.step, self.rate = phase, 0, 0, config.learning_rate
-        self._losses: dict[str, Loss] = {}
-        strategy.start(self)
-
-    # --- where it stands ------------------------------------------------------------------------
+    net: Supernet
+    dataset: Dataset
+    seed: int
+    optimizers: dict[str, torch.optim.Optimizer]
+    teacher: Supernet | None
+    phase: Phase
+    epoch: int
+    step: int
+    rate: float
 
     @property
     def space(self) -> SearchSpace:
+        """Of the supernet."""
         return self.net.space
 
     @property
     def task(self) -> Task:
+        """The kind of data."""
         return self.net.task
 
-    @property
-    def seed(self) -> int:
-        return self.config.seed
-
+    @abstractmethod
     def rng(self, *names: str) -> np.random.Generator:
         """Chance under a name, a function of the seed, the epoch and the step."""
-        return stream(self.config.seed, *names, self.epoch, self.step)
 
+    @abstractmethod
     def macs(self, archs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
         """(n,) counted multiply-accumulates of n architectures."""
-        return self._costs.macs(np.asarray(archs, np.uint8))
-
-    @cached_property
-    def _costs(self) -> CostTable:
-        return CostTable.of(self.net)
 
     # --- forward and backward -------------------------------------------------------------------
 
+    @abstractmethod
     def forward(self, arch: Any, batch: Batch) -> Tensor:
         """(k, classes) outputs of the samples that count, with a gradient.
 
@@ -103,80 +79,20 @@ class Session:
             arch: an architecture, or a mixture of several where the family takes one.
             batch: the samples.
         """
-        outputs: Tensor = batch.counted(self.net(batch.inputs, arch))
-        return outputs
 
+    @abstractmethod
     def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:
         """(k,) losses of the samples against their labels, without label smoothing."""
-        return self.task.losses(outputs, batch.targets)
 
+    @abstractmethod
     def sample_gradient_norms(self, outputs: Tensor, batch: Batch) -> Tensor:
         """(k,) norms of the gradient of each sample's loss with respect to its own outputs.
 
         For cross-entropy the distance of the predicted probabilities from the label, which bounds what a
         sample can do to the weights (Katharopoulos and Fleuret, ICML 2018).
         """
-        given = outputs.detach().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(self.sample_losses(given, batch).sum(), given)
-        return gradient.flatten(1).norm(dim=1)
 
-    def backward(self, loss: Tensor) -> float:
-        """Add the gradients of a scalar loss to the weights'; returns the loss.
-
-        Raises:
-            NotANumber: it is none; nothing was added.
-        """
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise NotANumber("The loss is no longer a number.")
-        loss.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    def gradient_norms(self) -> dict[str, float]:
-        """Norm of the gradient of every weight that has one, by the weight's name."""
-        return {name: float(p.grad.norm()) for name, p in self.net.named_parameters() if p.grad is not None}
-
-    def zero_grad(self) -> None:
-        """Forget all gradients, those of a strategy's own parameters too."""
-        for optimizer in self.optimizers.values():
-            optimizer.zero_grad()
-
-    def update(self, optimizer: str = WEIGHTS) -> None:
-        """One step of an optimizer: the weights' clipped and at the scheduled rate, others as they are."""
-        if optimizer == WEIGHTS:
-            apply_gradients(self.net, self.optimizers[WEIGHTS], self.config.clip, self.rate)
-        else:
-            self.optimizers[optimizer].step()
-
-    def validation_batch(self, size: int, *names: str) -> Batch:
-        """Up to `size` validation samples, drawn without repeats under a name.
-
-        What is chosen by them has seen validation data: such subnets look better there than they are.
-        """
-        whole = self.dataset.validation
-        picked = self.rng("validation", *names).permutation(len(whole))[:size]
-        return self.task.batch(self.dataset, whole.rows(np.sort(picked)))
-
-    # --- the first door -------------------------------------------------------------------------
-
-    def train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
-        """One step on the sum of the draws' losses; returns the loss of each draw.
-
-        Raises:
-            NotANumber: a loss is none.
-        """
-        self.zero_grad()
-        named: dict[str, Tensor] = {}
-        values = []
-        for draw in draws:
-            outputs = self.forward(draw.arch, batch)
-            values.append(self.backward(self.loss(draw.losses, outputs, batch, named)))
-            named[PREVIOUS] = outputs.detach()
-            if self.space.ends is not None and draw.arch == self.space.largest:
-                named.setdefault(LARGEST, named[PREVIOUS])
-        self.update()
-        return values
-
+    @abstractmethod
     def loss(
         self, terms: Sequence[Term], outputs: Tensor, batch: Batch, named: Mapping[str, Tensor]
     ) -> Tensor:
@@ -191,72 +107,48 @@ class Session:
         Raises:
             ValueError: a loss needs outputs that nobody gave.
         """
-        total: Tensor | None = None
-        for term in terms:
-            plugin = self._loss(term)
-            seen = {name: self._output(name, batch, named) for name in plugin.needs}
-            context = LossContext(self.task, self.config.label_smoothing, seen)
-            value = term.weight * plugin(outputs, batch.targets, context)
-            total = value if total is None else total + value
-        if total is None:
-            raise ValueError("a draw minimizes at least one loss")
-        return total
 
-    def _loss(self, term: Term) -> Loss:
-        key = f"{term.loss} {sorted(term.settings.items())}"
-        if key not in self._losses:
-            self._losses[key] = LOSSES.create(term.loss, term.settings)
-        return self._losses[key]
+    @abstractmethod
+    def backward(self, loss: Tensor) -> float:
+        """Add the gradients of a scalar loss to the weights'; returns the loss.
 
-    def _output(self, name: str, batch: Batch, named: Mapping[str, Tensor]) -> Tensor:
-        if name in named:
-            return named[name]
-        if name != TEACHER or self.teacher is None:
-            raise ValueError(f"a loss needs the outputs of {name!r}, which this step does not have")
-        if self._taught is None or self._taught[0] is not batch:
-            with torch.no_grad():
-                outputs: Tensor = batch.counted(self.teacher(batch.inputs, self.space.largest))
-            self._taught = (batch, outputs)
-        return self._taught[1]
+        Raises:
+            CoreError: it is no number; nothing was added, and the training ends.
+        """
 
-    _taught: tuple[Batch, Tensor] | None = None
+    @abstractmethod
+    def gradient_norms(self) -> dict[str, float]:
+        """Norm of the gradient of every weight that has one, by the weight's name."""
+
+    @abstractmethod
+    def zero_grad(self) -> None:
+        """Forget all gradients, those of a strategy's own parameters too."""
+
+    @abstractmethod
+    def update(self, optimizer: str = WEIGHTS) -> None:
+        """One step of an optimizer: the weights' clipped and at the scheduled rate, others as they are."""
+
+    @abstractmethod
+    def validation_batch(self, size: int, *names: str) -> Batch:
+        """Up to `size` validation samples, drawn without repeats under a name.
+
+        What is chosen by them has seen validation data: such subnets look better there than they are.
+        """
+
+    @abstractmethod
+    def train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
+        """One step on the sum of the draws' losses (what the first door does); the loss of each draw.
+
+        Raises:
+            CoreError: a loss is no number.
+        """
 
     # --- what phases ask for --------------------------------------------------------------------
 
+    @abstractmethod
     def freeze_teacher(self) -> None:
         """Keep a copy of the weights as they are now as the teacher."""
-        self._set_teacher({name: tensor.clone() for name, tensor in self.net.state_dict().items()})
 
+    @abstractmethod
     def forget_momentum(self) -> None:
         """Start the optimizer of the weights anew; they have changed places."""
-        self.optimizers[WEIGHTS].state.clear()
-
-    def _set_teacher(self, state: Mapping[str, Tensor]) -> None:
-        self.teacher = copy.deepcopy(self.net).requires_grad_(False)
-        self.teacher.load_state_dict(state)
-        self._taught = None
-
-    # --- checkpoints ----------------------------------------------------------------------------
-
-    def dump(self) -> bytes:
-        """The whole state after `self.epoch` epochs."""
-        return checkpoint.dump(
-            self.net,
-            self.optimizers,
-            {"epoch": self.epoch},
-            teacher=self.teacher.state_dict() if self.teacher is not None else None,
-            strategy=self.strategy.state_dict(),
-        )
-
-    def restore(self, data: bytes) -> None:
-        """Go back to a state that `dump` returned.
-
-        Raises:
-            DamagedArtifact: the bytes are not such a state, or one of another training.
-        """
-        kept = checkpoint.restore(data, self.net, self.optimizers, strategy=self.strategy.state_dict())
-        self.epoch = int(kept.about["epoch"])
-        if kept.teacher is not None:
-            self._set_teacher(kept.teacher)
-        if kept.strategy:
-            self.strategy.load_state_dict(kept.strategy)

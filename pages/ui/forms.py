@@ -202,9 +202,16 @@ def _number(label: str, field: FieldInfo, kind: type, default: Any, optional: bo
     value = cast(default) if default is not None or optional else cast(lower if lower is not None else 0)
     step = 1 if kind is int else None
     return st.number_input(
-        label, min_value=cast(lower), max_value=cast(upper), value=value, step=step, key=key, help=field.description,
-        format=None if kind is int else "%g", placeholder="automatic" if optional else None,
-    )  # fmt: skip
+        label,
+        min_value=cast(lower),
+        max_value=cast(upper),
+        value=value,
+        step=step,
+        key=key,
+        help=field.description,
+        format=None if kind is int else "%g",
+        placeholder="automatic" if optional else None,
+    )
 
 
 def _several(

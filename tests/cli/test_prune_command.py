@@ -17,9 +17,22 @@ SMALLEST = "000000000000"
 def test_a_network_is_pruned_kept_and_written(tmp_path: Path) -> None:
     out = tmp_path / "pruned.zip"
     done = call(
-        tmp_path, "prune", "digits-cnn", "--arch", SMALLEST, "--method", "l1-filters", "--sparsity", "0.3,0.5", "--epochs", "0",
-        "--allocation", "layer", "--out", str(out),
-    )  # fmt: skip
+        tmp_path,
+        "prune",
+        "digits-cnn",
+        "--arch",
+        SMALLEST,
+        "--method",
+        "l1-filters",
+        "--sparsity",
+        "0.3,0.5",
+        "--epochs",
+        "0",
+        "--allocation",
+        "layer",
+        "--out",
+        str(out),
+    )
     assert done.returncode == 0, done.stderr
     *rows, written = done.stdout.splitlines()
     parent, some, more = map(json.loads, rows)

@@ -50,10 +50,15 @@ def test_settings_of_the_measure_are_flags(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [((A, "nonsense"), "names no model"), ((A, B, "--measure", "magic"), "no measure"),
-     ((A, B, "--k", "3"), "no setting"), ((A, B, "--samples", "2"), "--n"), ((A, B, "--pooling", "max"), "pooling"),
-     ((A, B, "--measure", "agreement"), "answers, not layers")],
-)  # fmt: skip
+    [
+        ((A, "nonsense"), "names no model"),
+        ((A, B, "--measure", "magic"), "no measure"),
+        ((A, B, "--k", "3"), "no setting"),
+        ((A, B, "--samples", "2"), "--n"),
+        ((A, B, "--pooling", "max"), "pooling"),
+        ((A, B, "--measure", "agreement"), "answers, not layers"),
+    ],
+)
 def test_mistakes_get_one_line(arguments: tuple[str, ...], word: str, tmp_path: Path) -> None:
     done = command(*arguments, home=tmp_path)
     assert done.returncode in (1, 2)

@@ -27,8 +27,22 @@ def call(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_architecture_is_trained_alone_and_kept(tmp_path: Path) -> None:
-    options = json.dumps({"width1": 8, "depth1": 2, "kernel1_1": 5, "kernel1_2": 5, "width2": 16, "depth2": 2, "kernel2_1": 5,
-                          "kernel2_2": 5, "width3": 32, "depth3": 2, "kernel3_1": 3, "kernel3_2": 3})  # fmt: skip
+    options = json.dumps(
+        {
+            "width1": 8,
+            "depth1": 2,
+            "kernel1_1": 5,
+            "kernel1_2": 5,
+            "width2": 16,
+            "depth2": 2,
+            "kernel2_1": 5,
+            "kernel2_2": 5,
+            "width3": 32,
+            "depth3": 2,
+            "kernel3_1": 3,
+            "kernel3_2": 3,
+        }
+    )
     done = call(
         tmp_path,
         "train-alone",

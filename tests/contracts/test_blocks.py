@@ -209,9 +209,11 @@ def test_permuting_its_units_changes_nothing(name: str) -> None:
         assert same(net, moved, samples), group.name
         for module, offset, repeat in group.reads:
             before, after = (
-                capture(each, samples, [module], pooling="pooled")[module][:, offset : offset + group.size * repeat]
+                capture(each, samples, [module], pooling="pooled")[module][
+                    :, offset : offset + group.size * repeat
+                ]
                 for each in (net, moved)
-            )  # fmt: skip
+            )
             shifted = np.roll(before.reshape(len(before), group.size, repeat), 1, axis=1)
             assert np.allclose(shifted.reshape(before.shape), after, atol=1e-4), (group.name, module)
 

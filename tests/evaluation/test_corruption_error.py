@@ -36,8 +36,10 @@ def test_planted_redundant_benchmarks_cluster_together() -> None:
     signatures["nobody fails"] = np.zeros((3, 200), bool)
     found = redundant(signatures)
     assert {frozenset(cluster) for cluster in found.clusters} == {
-        frozenset({"a0", "a1"}), frozenset({"b0", "b1"}), frozenset({"c0", "c1"})
-    }  # fmt: skip
+        frozenset({"a0", "a1"}),
+        frozenset({"b0", "b1"}),
+        frozenset({"c0", "c1"}),
+    }
     assert "nobody fails" in found.reason
     assert "nobody fails" not in found.names
     assert sorted(found.order) == list(range(6))

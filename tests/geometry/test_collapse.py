@@ -139,9 +139,13 @@ def test_the_closed_form_is_the_minimum(counts: list[int], l_w: float, l_h: floa
     for seed in range(4):
         start = 0.6 * np.random.default_rng(seed).standard_normal(size)
         found = minimize(
-            loss_of, start, (counts, l_w, l_h, layers, width), jac=True, method="L-BFGS-B",
+            loss_of,
+            start,
+            (counts, l_w, l_h, layers, width),
+            jac=True,
+            method="L-BFGS-B",
             options={"maxiter": 20_000, "ftol": 1e-16, "gtol": 1e-12, "maxfun": 40_000},
-        )  # fmt: skip
+        )
         best = found if best is None or found.fun < best.fun else best
     assert best is not None
     flat, mats, at = best.x, [], 0

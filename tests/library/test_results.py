@@ -50,12 +50,28 @@ def reads() -> Iterator[list[str]]:
 def summary(index: int) -> dict[str, Any]:
     """As release 0.1 wrote it."""
     return {
-        "format": 1, "supernet": "digits-cnn", "sha256": "0" * 64, "arch_id": ARCH, "arch": {"width1": 8},
-        "data": {"title": "Digits"}, "training": {"epochs": 2, "learning_rate": 0.1, "shift": 1},
-        "training_from_card": True, "asked": 1, "inside": {"accuracy": 0.5, "test_accuracy": 0.4},
+        "format": 1,
+        "supernet": "digits-cnn",
+        "sha256": "0" * 64,
+        "arch_id": ARCH,
+        "arch": {"width1": 8},
+        "data": {"title": "Digits"},
+        "training": {"epochs": 2, "learning_rate": 0.1, "shift": 1},
+        "training_from_card": True,
+        "asked": 1,
+        "inside": {"accuracy": 0.5, "test_accuracy": 0.4},
         "versions": {"torch": "2"},
-        "nets": [{"index": 0, "seed": index, "sha256": "1" * 64, "seconds": 1.5, "accuracy": 0.9, "test_accuracy": 0.8}],
-    }  # fmt: skip
+        "nets": [
+            {
+                "index": 0,
+                "seed": index,
+                "sha256": "1" * 64,
+                "seconds": 1.5,
+                "accuracy": 0.9,
+                "test_accuracy": 0.8,
+            }
+        ],
+    }
 
 
 def trained_alone(store: RunStore, index: int) -> str:
@@ -127,18 +143,35 @@ def test_records_are_read_back_as_they_were_written() -> None:
 
 def pruned_net(index: int, **changes: Any) -> PrunedNet:
     fields = {
-        "index": index, "method": "magnitude", "label": "Magnitude", "config": (("rounds", 3),), "removes": "weights",
-        "asked": 0.5, "sparsity": 0.49, "numbers": {"accuracy": 0.9}, "stages": ("stem",), "note": "", "seconds": 1.0,
-        "tuning_epochs": 2, "surgery": False, "sha256": "2" * 64,
-    }  # fmt: skip
+        "index": index,
+        "method": "magnitude",
+        "label": "Magnitude",
+        "config": (("rounds", 3),),
+        "removes": "weights",
+        "asked": 0.5,
+        "sparsity": 0.49,
+        "numbers": {"accuracy": 0.9},
+        "stages": ("stem",),
+        "note": "",
+        "seconds": 1.0,
+        "tuning_epochs": 2,
+        "surgery": False,
+        "sha256": "2" * 64,
+    }
     return PrunedNet.model_validate(fields | changes)
 
 
 def test_a_pruning_record_keeps_the_newest_of_each_place_and_is_listed(store: RunStore) -> None:
     record = PruningRecord(
-        model=f"subnet:digits-cnn:{ARCH}", model_key="k", supernet="digits-cnn", arch_id=ARCH, seed=4,
-        tuning={"epochs": 2}, probe="p", versions={},
-    )  # fmt: skip
+        model=f"subnet:digits-cnn:{ARCH}",
+        model_key="k",
+        supernet="digits-cnn",
+        arch_id=ARCH,
+        seed=4,
+        tuning={"epochs": 2},
+        probe="p",
+        versions={},
+    )
     for net in (pruned_net(2), pruned_net(0, method=""), pruned_net(2, asked=0.9)):
         record = record.with_net(net)
     lost = FailedMethod(number=1, method="taylor", label="Taylor", reason="no")

@@ -68,7 +68,13 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
     "an argument less": lambda h: h["blocks"][0]["arguments"].pop("kernel"),
     "a terabyte": lambda h: h["blocks"][1]["arguments"].update(in_channels=10**6, out_channels=10**6),
     "as many parameters as allowed for one": lambda h: h.update(
-        blocks=[*h["blocks"][:1], dict(h["blocks"][1], arguments={"in_channels": 8000, "out_channels": 8000, "kernel": 31, "stride": 1})]
+        blocks=[
+            *h["blocks"][:1],
+            dict(
+                h["blocks"][1],
+                arguments={"in_channels": 8000, "out_channels": 8000, "kernel": 31, "stride": 1},
+            ),
+        ]
     ),
     "a fraction": lambda h: h["blocks"][0]["arguments"].update(kernel=1.5),
     "true for one": lambda h: h["blocks"][0]["arguments"].update(stride=True),
@@ -85,7 +91,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
     "no format": lambda h: h.pop("format"),
     "no head": lambda h: h["blocks"].pop(),
     "about that is text": lambda h: h.update(about="hello"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", HOSTILE)

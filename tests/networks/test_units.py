@@ -74,13 +74,17 @@ def test_a_stream_that_grows_and_shrinks_is_cut_into_bands() -> None:
     from core.networks.blocks.stem import Stem
 
     net = nn.Sequential(
-        Stem(1, 6, 3, 1), ResidualBlock(6, 3, 3, 1), ResidualBlock(3, 8, 3, 2),
+        Stem(1, 6, 3, 1),
+        ResidualBlock(6, 3, 3, 1),
+        ResidualBlock(3, 8, 3, 2),
         PoolingHead(8, 10),
-    ).eval()  # fmt: skip
+    ).eval()
     bands = {g.name: g.size for g in unit_groups(net) if g.name.startswith("stream")}
     assert bands == {
-        "stream 0, units 0 to 2": 3, "stream 0, units 3 to 5": 3, "stream 0, units 6 to 7": 2,
-    }  # fmt: skip
+        "stream 0, units 0 to 2": 3,
+        "stream 0, units 3 to 5": 3,
+        "stream 0, units 6 to 7": 2,
+    }
     orders = {name: np.arange(size)[::-1].copy() for name, size in bands.items()}
     moved = permute(net, orders)
     with torch.no_grad():

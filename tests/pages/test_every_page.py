@@ -28,10 +28,32 @@ def test_opens_with_an_empty_store(open_page: Open, name: str) -> None:
 
 def hostile_query(rng: random.Random) -> dict[str, str]:
     words = [
-        "digits-cnn", "fashion-cnn", "../../etc/passwd", "", "0" * 12, "201020101110", "<script>alert(1)</script>", "accuracy", "macs",
-        "'; DROP TABLE runs; --", "\u202e\u0000", "9" * 500, "nan", "inf", "-1", "macs<=1e5;accuracy>=0.5", "macs<=nan", "accuracy>=inf",
-        "macs<=1e999", "accuracy<=0.1", "macs<=-5;macs<=3;;;=", "__class__", "1", "0", *OBJECTIVES.names(),
-    ]  # fmt: skip
+        "digits-cnn",
+        "fashion-cnn",
+        "../../etc/passwd",
+        "",
+        "0" * 12,
+        "201020101110",
+        "<script>alert(1)</script>",
+        "accuracy",
+        "macs",
+        "'; DROP TABLE runs; --",
+        "\u202e\u0000",
+        "9" * 500,
+        "nan",
+        "inf",
+        "-1",
+        "macs<=1e5;accuracy>=0.5",
+        "macs<=nan",
+        "accuracy>=inf",
+        "macs<=1e999",
+        "accuracy<=0.1",
+        "macs<=-5;macs<=3;;;=",
+        "__class__",
+        "1",
+        "0",
+        *OBJECTIVES.names(),
+    ]
     keys = ["supernet", "run", "x", "y", "sid", "logx", "logy", "limits", "zzz"]
     return {key: rng.choice(words) for key in rng.sample(keys, rng.randint(1, 6))}
 

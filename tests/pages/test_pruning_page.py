@@ -175,8 +175,12 @@ def test_the_choosers_outline_the_cell(open_page: Open, ids: dict[str, str]) -> 
 
 def test_a_link_reproduces_the_view(open_page: Open, ids: dict[str, str]) -> None:
     link = {
-        "parent": SMALLEST, "model": ids["l1_filters"], "benchmark": "fog@3", "compare": ids["magnitude"], "tab": "Samples"
-    }  # fmt: skip
+        "parent": SMALLEST,
+        "model": ids["l1_filters"],
+        "benchmark": "fog@3",
+        "compare": ids["magnitude"],
+        "tab": "Samples",
+    }
     app = at(open_page, **link)
     assert app.selectbox(key="pr-parent").value == SMALLEST
     assert app.selectbox(key="pr-model").value == ids["l1_filters"]
@@ -226,9 +230,13 @@ def test_charts_follow_the_rows(open_page: Open, ids: dict[str, str], tab: str, 
 @pytest.mark.parametrize("tab", [*_PANELS, EXPERIMENTS])
 def test_every_tab_opens(open_page: Open, ids: dict[str, str], tab: str) -> None:
     shown = {
-        "Geometry": GEOMETRY, "Map": "pruning-map", "All angles": "pruning-angles", "Samples": "pruning-paths",
-        "Accuracy": "pruning-curves", "Collapse": "pruning-collapse",
-    }  # fmt: skip
+        "Geometry": GEOMETRY,
+        "Map": "pruning-map",
+        "All angles": "pruning-angles",
+        "Samples": "pruning-paths",
+        "Accuracy": "pruning-curves",
+        "Collapse": "pruning-collapse",
+    }
     app = at(open_page, tab=tab, model=ids["l1_filters"])
     if tab in shown:
         assert shown[tab] in charts(app)

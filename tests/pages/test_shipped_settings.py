@@ -16,11 +16,17 @@ HEAVY = {"numpy", "torch", "plotly", "sklearn", "sqlalchemy", "scipy", "umap"}
 @pytest.mark.parametrize(
     ("section", "name", "value"),
     [
-        ("server", "address", "127.0.0.1"), ("server", "maxUploadSize", 16), ("server", "enableXsrfProtection", True), ("server", "enableCORS", True),
-        ("server", "enableAgentApi", False), ("server", "enableStaticServing", False), ("server", "fileWatcherType", "none"),
-        ("browser", "gatherUsageStats", False), ("client", "showErrorDetails", "none"),
+        ("server", "address", "127.0.0.1"),
+        ("server", "maxUploadSize", 16),
+        ("server", "enableXsrfProtection", True),
+        ("server", "enableCORS", True),
+        ("server", "enableAgentApi", False),
+        ("server", "enableStaticServing", False),
+        ("server", "fileWatcherType", "none"),
+        ("browser", "gatherUsageStats", False),
+        ("client", "showErrorDetails", "none"),
     ],
-)  # fmt: skip
+)
 def test_settings(section: str, name: str, value: object) -> None:
     assert CONFIG[section][name] == value
 

@@ -58,9 +58,19 @@ def test_something_is_to_be_seen_at_once(open_page: Open) -> None:
 
 def test_a_link_reproduces_the_view_and_is_published_again(open_page: Open) -> None:
     link = {
-        "models": TWO, "a": LARGEST, "b": SMALLEST, "measure": "mutual_knn", "set": "k:3", "pooling": "flattened",
-        "la": "3", "lb": "1", "split": "test", "n": "80", "seed": "4", "tab": "Answers",
-    }  # fmt: skip
+        "models": TWO,
+        "a": LARGEST,
+        "b": SMALLEST,
+        "measure": "mutual_knn",
+        "set": "k:3",
+        "pooling": "flattened",
+        "la": "3",
+        "lb": "1",
+        "split": "test",
+        "n": "80",
+        "seed": "4",
+        "tab": "Answers",
+    }
     app = open_page("similarity")
     for key, value in link.items():
         app.query_params[key] = value
@@ -114,9 +124,14 @@ def test_a_layer_chosen_by_keyboard_is_outlined(open_page: Open) -> None:
 
 
 SHOWN = {
-    "Units": "unit-matrix", "Samples": "samples-a", "Depth": "depth-path", "Collapse": "collapse-A",
-    "Complexity": "complexity-layers", "Map": "model-map", "Equally good": "rashomon-swarm",
-}  # fmt: skip
+    "Units": "unit-matrix",
+    "Samples": "samples-a",
+    "Depth": "depth-path",
+    "Collapse": "collapse-A",
+    "Complexity": "complexity-layers",
+    "Map": "model-map",
+    "Equally good": "rashomon-swarm",
+}
 """Charts that a panel must show; the others answer in words until something was computed."""
 WORDS = {
     "Answers": "both right",

@@ -64,9 +64,18 @@ def test_defaults_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("n", "5000"), ("n", "-3"), ("seed", "1e9"), ("split", "everything"), ("pooling", "max"), ("measure", "magic"),
-     ("la", "<script>"), ("models", "file:/etc/passwd"), ("a", SMALLEST)],
-)  # fmt: skip
+    [
+        ("n", "5000"),
+        ("n", "-3"),
+        ("seed", "1e9"),
+        ("split", "everything"),
+        ("pooling", "max"),
+        ("measure", "magic"),
+        ("la", "<script>"),
+        ("models", "file:/etc/passwd"),
+        ("a", SMALLEST),
+    ],
+)
 def test_what_does_not_fit_is_left_out(key: str, value: str) -> None:
     assert parse({key: value}) == Asked()
 

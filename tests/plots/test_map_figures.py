@@ -58,9 +58,14 @@ def test_named_networks_are_ringed() -> None:
 def samples(**changes: object) -> object:
     rng = np.random.default_rng(0)
     settings: dict = {
-        "points": rng.standard_normal((30, 2)), "y": np.arange(30) % 10, "ids": np.arange(100, 130),
-        "classes": [str(k) for k in range(10)], "ringed": np.arange(30) < 3, "bounds": (-3, 3, -2, 2), "title": "A: net",
-    }  # fmt: skip
+        "points": rng.standard_normal((30, 2)),
+        "y": np.arange(30) % 10,
+        "ids": np.arange(100, 130),
+        "classes": [str(k) for k in range(10)],
+        "ringed": np.arange(30) < 3,
+        "bounds": (-3, 3, -2, 2),
+        "title": "A: net",
+    }
     return sample_map(**(settings | changes))
 
 

@@ -12,12 +12,23 @@ from core.text import LONGEST, display_name, for_cell, for_figure, for_markdown
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("accuracy", 0.9731, "97.3 %"), ("accuracy", 1.0, "100.0 %"), ("macs", 1_240_000, "1.24 M"), ("params", 12_345, "12.3 k"),
-        ("params", 999, "999"), ("macs", 999_950, "1 M"), ("macs", 999_400, "999 k"), ("macs", 0, "0"), ("size_bytes", 48_000, "48 kB"),
-        ("size_bytes", 512, "512 B"), ("latency_ms", 0.4249, "0.42 ms"), ("loss", 0.1234, "0.123 nats"), ("macs", None, "not measured"),
-        ("accuracy", float("nan"), "not measured"), ("macs", float("inf"), "not measured"),
+        ("accuracy", 0.9731, "97.3 %"),
+        ("accuracy", 1.0, "100.0 %"),
+        ("macs", 1_240_000, "1.24 M"),
+        ("params", 12_345, "12.3 k"),
+        ("params", 999, "999"),
+        ("macs", 999_950, "1 M"),
+        ("macs", 999_400, "999 k"),
+        ("macs", 0, "0"),
+        ("size_bytes", 48_000, "48 kB"),
+        ("size_bytes", 512, "512 B"),
+        ("latency_ms", 0.4249, "0.42 ms"),
+        ("loss", 0.1234, "0.123 nats"),
+        ("macs", None, "not measured"),
+        ("accuracy", float("nan"), "not measured"),
+        ("macs", float("inf"), "not measured"),
     ],
-)  # fmt: skip
+)
 def test_values(name: str, value: float | None, text: str) -> None:
     assert format_value(value, objective(name)) == text
 
@@ -44,9 +55,22 @@ def test_spread_and_units() -> None:
 
 
 HOSTILE = [
-    "<script>alert(1)</script>", "**bold**", "[x](javascript:alert(1))", "![x](http://evil/x.png)", "$\\href{javascript:1}{x}$", "`code`",
-    ":red[x]", "a\nb\r\n# head", "\u202egnp.exe", "x" * 1_000_000, "\x00\x1b[31m", "| a | b |", "&lt;b&gt;", "<https://evil>", "~~x~~",
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    "**bold**",
+    "[x](javascript:alert(1))",
+    "![x](http://evil/x.png)",
+    "$\\href{javascript:1}{x}$",
+    "`code`",
+    ":red[x]",
+    "a\nb\r\n# head",
+    "\u202egnp.exe",
+    "x" * 1_000_000,
+    "\x00\x1b[31m",
+    "| a | b |",
+    "&lt;b&gt;",
+    "<https://evil>",
+    "~~x~~",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

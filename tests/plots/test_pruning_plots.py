@@ -42,11 +42,15 @@ def is_empty(figure: go.Figure) -> bool:
 
 def table(**changes: object) -> TableData:
     settings: dict[str, Any] = {
-        "model_ids": ["p", "a", "b"], "row_labels": ["Parent", "Magnitude 50 %", TAG], "methods": ["parent", "Magnitude", "SNIP"],
-        "benchmarks": ["clean", "fog@3"], "benchmark_labels": ["Clean", TAG],
-        "values": np.array([[0.9, 0.8], [0.85, math.nan], [0.95, 0.5]]), "mean_errors": np.array([1.0, math.nan, 1.2]),
+        "model_ids": ["p", "a", "b"],
+        "row_labels": ["Parent", "Magnitude 50 %", TAG],
+        "methods": ["parent", "Magnitude", "SNIP"],
+        "benchmarks": ["clean", "fog@3"],
+        "benchmark_labels": ["Clean", TAG],
+        "values": np.array([[0.9, 0.8], [0.85, math.nan], [0.95, 0.5]]),
+        "mean_errors": np.array([1.0, math.nan, 1.2]),
         "reasons": {(1, 1): "not enough <memory>"},
-    }  # fmt: skip
+    }
     return TableData(**(settings | changes))
 
 
@@ -84,9 +88,13 @@ def test_table_sets_the_parent_and_the_methods_apart_and_grows() -> None:
     assert len(evaluation_table(table()).layout.shapes) == 2
     many = 60
     large = table(
-        model_ids=[str(k) for k in range(many)], row_labels=["r"] * many, methods=["m"] * many,
-        values=np.zeros((many, 2)), mean_errors=np.ones(many), reasons={},
-    )  # fmt: skip
+        model_ids=[str(k) for k in range(many)],
+        row_labels=["r"] * many,
+        methods=["m"] * many,
+        values=np.zeros((many, 2)),
+        mean_errors=np.ones(many),
+        reasons={},
+    )
     assert evaluation_table(large).layout.height == 1100
     assert evaluation_table(table()).layout.height == 300
 
@@ -141,9 +149,14 @@ def test_nothing_to_show_is_a_sentence() -> None:
 def test_signatures_are_points_over_their_tree() -> None:
     points = np.array([[0.0, 0], [1, 0], [2, 1]])
     figure = benchmark_map(
-        points, ["a|clean", "b|fog", "a|fog"], ["A", "B", "A"], ["Magnitude", "SNIP", "Magnitude"],
-        ["clean", "weather", "weather"], [(0, 1), (1, 2)], selected="b|fog",
-    )  # fmt: skip
+        points,
+        ["a|clean", "b|fog", "a|fog"],
+        ["A", "B", "A"],
+        ["Magnitude", "SNIP", "Magnitude"],
+        ["clean", "weather", "weather"],
+        [(0, 1), (1, 2)],
+        selected="b|fog",
+    )
     assert figure.data[0].x == (0, 1, None, 1, 2, None)
     assert figure.data[0].hoverinfo == "skip"
     clickable = {ids_of(t)[0]: t for t in figure.data if t.customdata is not None}
@@ -167,11 +180,20 @@ def local(n: int = 300, **changes: object) -> LocalData:
     rng = np.random.default_rng(0)
     margin = rng.normal(size=n)
     settings: dict[str, Any] = {
-        "ids": np.arange(n) + 1000, "angle": rng.uniform(10, 80, n), "norm": rng.uniform(1, 9, n), "margin": margin,
-        "correct": margin > 0, "y": np.zeros(n, int), "predicted": np.where(margin > 0, 0, 1), "rival": np.ones(n, int),
-        "probability": rng.uniform(size=n), "classes": ["cat", "dog"], "parent_angle": rng.uniform(10, 80, n),
-        "parent_norm": rng.uniform(1, 9, n), "parent_margin": rng.normal(size=n),
-    }  # fmt: skip
+        "ids": np.arange(n) + 1000,
+        "angle": rng.uniform(10, 80, n),
+        "norm": rng.uniform(1, 9, n),
+        "margin": margin,
+        "correct": margin > 0,
+        "y": np.zeros(n, int),
+        "predicted": np.where(margin > 0, 0, 1),
+        "rival": np.ones(n, int),
+        "probability": rng.uniform(size=n),
+        "classes": ["cat", "dog"],
+        "parent_angle": rng.uniform(10, 80, n),
+        "parent_norm": rng.uniform(1, 9, n),
+        "parent_margin": rng.normal(size=n),
+    }
     return LocalData(**(settings | changes))
 
 
@@ -302,9 +324,16 @@ def test_accuracy_curves_select_models_and_ring_one() -> None:
 def test_experiment_bands_stop_at_gaps() -> None:
     mean = np.array([0.1, 0.2, math.nan, 0.4])
     figure = experiment_curves(
-        ["ticket"], [np.arange(4)], [mean], [mean - 0.05], [mean + 0.05], x_label="Epoch", y_label="Accuracy",
-        percent=True, reached=0.3,
-    )  # fmt: skip
+        ["ticket"],
+        [np.arange(4)],
+        [mean],
+        [mean - 0.05],
+        [mean + 0.05],
+        x_label="Epoch",
+        y_label="Accuracy",
+        percent=True,
+        reached=0.3,
+    )
     band, line = figure.data
     assert band.x == (0, 1, 1, 0, None, 3, 3, None)
     assert line.y == (10, 20, None, 40)

@@ -23,11 +23,25 @@ from tests.plots.test_number_formats import HOSTILE
 
 NAN = math.nan
 STAGES = [
-    StageResult("0", "stem", (0.5, 0.7, 0.6), (0.8, 0.9, 0.7), 0.01, 0.02, 359, 4, (0.3, 1.3), Verdict.AS_ALIKE, ""),
-    StageResult("1", "block", (0.1, NAN, 0.3), (0.8, 0.9, 0.8), 0.0, 0.02, 359, 8, (0.6, 1.1), Verdict.LESS, "one is dead"),
+    StageResult(
+        "0", "stem", (0.5, 0.7, 0.6), (0.8, 0.9, 0.7), 0.01, 0.02, 359, 4, (0.3, 1.3), Verdict.AS_ALIKE, ""
+    ),
+    StageResult(
+        "1",
+        "block",
+        (0.1, NAN, 0.3),
+        (0.8, 0.9, 0.8),
+        0.0,
+        0.02,
+        359,
+        8,
+        (0.6, 1.1),
+        Verdict.LESS,
+        "one is dead",
+    ),
     StageResult("2", "block", (NAN,) * 3, (NAN,) * 3, NAN, NAN, 359, 8, (NAN, NAN), Verdict.UNKNOWN, "dead"),
     StageResult("3", "head", (0.9,) * 3, (0.5,) * 3, -0.012, 0.02, 359, 10, (0.5, 0.5), Verdict.MORE, ""),
-]  # fmt: skip
+]
 
 
 def traces(stages: list[StageResult] = STAGES) -> dict[str, list[dict]]:
@@ -95,9 +109,19 @@ def test_hostile_labels_stay_text(name: str) -> None:
 
 def test_tables_state_values_as_people_read_them() -> None:
     answer = SharedOrAlone(
-        tuple(STAGES), (), "CKA", False, "pooled", "359 images", (1, 2), 100,
-        {"accuracy": 0.9, "test_accuracy": 0.9415}, {"accuracy": (0.9, 0.8), "test_accuracy": (0.98882, 0.98)}, "lower inside", "",
-    )  # fmt: skip
+        tuple(STAGES),
+        (),
+        "CKA",
+        False,
+        "pooled",
+        "359 images",
+        (1, 2),
+        100,
+        {"accuracy": 0.9, "test_accuracy": 0.9415},
+        {"accuracy": (0.9, 0.8), "test_accuracy": (0.98882, 0.98)},
+        "lower inside",
+        "",
+    )
     assert accuracy_table(answer).split("\n")[2:] == [
         "| inside the supernet | 90.0 % | 94.2 % |",
         "| alone, seed 1 | 90.0 % | 98.9 % |",

@@ -12,11 +12,22 @@ from core.plots.similarity import HeatmapData, similarity_heatmap
 def data(**changes: object) -> HeatmapData:
     values = np.array([[0.1, 0.2, math.nan], [0.4, 0.5, 0.6]])
     settings: dict = {
-        "ids_a": ["0", "1.norm"], "ids_b": ["0", "1", "2"], "labels_a": ["stem", "block <1>"],
-        "labels_b": ["stem", "a", "b"], "values": values, "null_mean": values * 0, "null_sd": values * 0 + 0.01,
-        "reasons": {(0, 2): "Every unit of this layer is constant on these samples; " * 3}, "units_a": [4, 8],
-        "units_b": [4, 8, 16], "n": 99, "low": -0.1, "high": 1.0, "distance": False, "measure": "CKA",
-    }  # fmt: skip
+        "ids_a": ["0", "1.norm"],
+        "ids_b": ["0", "1", "2"],
+        "labels_a": ["stem", "block <1>"],
+        "labels_b": ["stem", "a", "b"],
+        "values": values,
+        "null_mean": values * 0,
+        "null_sd": values * 0 + 0.01,
+        "reasons": {(0, 2): "Every unit of this layer is constant on these samples; " * 3},
+        "units_a": [4, 8],
+        "units_b": [4, 8, 16],
+        "n": 99,
+        "low": -0.1,
+        "high": 1.0,
+        "distance": False,
+        "measure": "CKA",
+    }
     return HeatmapData(**(settings | changes))
 
 

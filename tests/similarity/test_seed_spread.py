@@ -282,7 +282,9 @@ def stage(label: str, found: Verdict) -> StageResult:
 
 
 def test_the_answer_counts_names_and_never_says_more_than_it_knows() -> None:
-    ties, less, more, unknown = (stage(v.name.lower(), v) for v in (Verdict.AS_ALIKE, Verdict.LESS, Verdict.MORE, Verdict.UNKNOWN))  # fmt: skip
+    ties, less, more, unknown = (
+        stage(v.name.lower(), v) for v in (Verdict.AS_ALIKE, Verdict.LESS, Verdict.MORE, Verdict.UNKNOWN)
+    )
     none = answer([ties, ties], "CKA", (1, 2, 3))
     assert none.startswith("No difference seen: at all 2 stages")
     assert none.endswith(

@@ -27,10 +27,17 @@ def test_reads_the_published_form() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "|none~0|", "|none~0|+|none~0|none~1|+|none~0|none~1|nope~2|", "|none~1|+|none~0|none~1|+|none~0|none~1|none~2|",
-     "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|x", "a" * 10_000_000, "|none~0|" * 6],
+    [
+        "",
+        "|none~0|",
+        "|none~0|+|none~0|none~1|+|none~0|none~1|nope~2|",
+        "|none~1|+|none~0|none~1|+|none~0|none~1|none~2|",
+        "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|x",
+        "a" * 10_000_000,
+        "|none~0|" * 6,
+    ],
     ids=range(7),
-)  # fmt: skip
+)
 def test_anything_else_is_refused_in_plain_words(text: str) -> None:
     with pytest.raises(InvalidInput, match="no NAS-Bench-201 cell"):
         parse_arch_string(text)

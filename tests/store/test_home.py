@@ -70,9 +70,11 @@ def make_it_0_1(home: Path) -> None:
     (home / RECORD).unlink()
     with sqlite3.connect(home / "paretoscope.db") as connection:
         for statement in (
-            "DROP TABLE identity", "DROP TABLE run_params", "DROP INDEX ix_runs_kind",
+            "DROP TABLE identity",
+            "DROP TABLE run_params",
+            "DROP INDEX ix_runs_kind",
             "UPDATE alembic_version SET version_num = '0001'",
-        ):  # fmt: skip
+        ):
             connection.execute(statement)
     connection.close()
 

@@ -37,9 +37,12 @@ def test_a_block_is_torchs_encoder_layer() -> None:
     pairs = [(attention.in_proj_weight, torch.cat([p.weight for p in parts]))]
     pairs += [(attention.in_proj_bias, torch.cat([p.bias for p in parts]))]
     for target, source in (
-        (attention.out_proj, ours.project), (theirs.linear1, ours.expand), (theirs.linear2, ours.contract),
-        (theirs.norm1, ours.norm1), (theirs.norm2, ours.norm2),
-    ):  # fmt: skip
+        (attention.out_proj, ours.project),
+        (theirs.linear1, ours.expand),
+        (theirs.linear2, ours.contract),
+        (theirs.norm1, ours.norm1),
+        (theirs.norm2, ours.norm2),
+    ):
         pairs += [(target.weight, source.weight), (target.bias, source.bias)]
     with torch.no_grad():
         for target, source in pairs:

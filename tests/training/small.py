@@ -45,9 +45,15 @@ def settings(**changes: Any) -> TrainingConfig:
 def one_step(net: Supernet, dataset: Dataset, **changes: Any) -> None:
     """One step of plain gradient descent at rate 1, so that the change of a weight is minus its gradient."""
     plain = {
-        "epochs": 1, "batch_size": len(dataset.train), "learning_rate": 1.0, "momentum": 0.0, "weight_decay": 0.0,
-        "clip": 0.0, "warmup_epochs": 0.0, "shift": 0,
-    }  # fmt: skip
+        "epochs": 1,
+        "batch_size": len(dataset.train),
+        "learning_rate": 1.0,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+        "clip": 0.0,
+        "warmup_epochs": 0.0,
+        "shift": 0,
+    }
     list(train(net, dataset, TrainingConfig.model_validate(plain | changes), MemoryLedger()))
 
 

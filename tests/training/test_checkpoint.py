@@ -112,3 +112,14 @@ def test_a_teacher_that_is_another_network_is_refused(what: str) -> None:
     checkpoint.restore(data, net, {WEIGHTS: make_optimizer(net, settings())})
     with pytest.raises(DamagedArtifact):
         checkpoint.restore(broken, net, {WEIGHTS: make_optimizer(net, settings())})
+
+
+def test_a_strategy_without_memory_is_kept_as_release_0_1_kept_it() -> None:
+    """Runs that the release before left interrupted go on: the same names, and nothing said but the epoch."""
+    data = kept(strategy="progressive_shrinking", epochs=4)
+    net = fresh_net().state_dict()
+    parameters = len(list(fresh_net().parameters()))
+    expected = {f"net.{n}" for n in net} | {f"teacher.{n}" for n in net}
+    expected |= {f"optimizer.{i}.momentum_buffer" for i in range(parameters)}
+    assert set(load(data)) == expected
+    assert checkpoint.about(data) == {"epoch": 4}

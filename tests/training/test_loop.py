@@ -22,8 +22,9 @@ from core.training.actions import ACTIONS
 from core.training.config import TrainingConfig
 from core.training.loop import train
 from core.training.optimizing import learning_rate, make_optimizer
-from core.training.session import WEIGHTS, Session
+from core.training.session import WEIGHTS
 from core.training.strategies import STRATEGIES
+from core.training.supernet_session import SupernetSession
 from tests.helpers.nets import random_dataset
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings, weights, with_labels
 
@@ -71,7 +72,7 @@ def test_weights_without_gradient_shrink_by_exactly_the_decay(monkeypatch: pytes
     """Labels cannot move a network whose loss is constant: what remains is the decay."""
     net, data = fresh_net(), random_dataset(8)
     before = weights(net)
-    monkeypatch.setattr(Session, "loss", lambda session, terms, outputs, *rest: 0 * outputs.sum())
+    monkeypatch.setattr(SupernetSession, "loss", lambda session, terms, outputs, *rest: 0 * outputs.sum())
     config = settings(
         epochs=1, batch_size=8, learning_rate=0.5, weight_decay=0.1, warmup_epochs=0, momentum=0
     )
@@ -205,7 +206,7 @@ def test_channels_are_sorted_once_before_the_first_width_and_lose_their_momentum
     sorted_at: list[tuple[int, int]] = []
     honest = ACTIONS["sort_channels"]
 
-    def spied(session: Session) -> None:
+    def spied(session: SupernetSession) -> None:
         before = weights(session.net)
         honest(session)
         if any((before[n] != after).any() for n, after in weights(session.net).items()):
@@ -269,13 +270,13 @@ def test_a_loss_that_breaks_in_the_last_draw_of_an_epoch_is_not_saved(
     strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three steps per epoch: the very last loss of the second epoch is infinite."""
-    draws, calls, honest = {"sandwich": 4, "sorted_net": 2}[strategy], [0], Session.loss
+    draws, calls, honest = {"sandwich": 4, "sorted_net": 2}[strategy], [0], SupernetSession.loss
 
-    def broken(session: Session, *given: object) -> Tensor:
+    def broken(session: SupernetSession, *given: object) -> Tensor:
         calls[0] += 1
         return honest(session, *given) * (math.inf if calls[0] == 2 * 3 * draws else 1)
 
-    monkeypatch.setattr(Session, "loss", broken)
+    monkeypatch.setattr(SupernetSession, "loss", broken)
     ledger = RecordingLedger()
     with pytest.raises(CoreError, match=r"epoch 2: the loss .* The checkpoint of epoch 1 is kept"):
         list(train(fresh_net(), digits(), settings(strategy=strategy), ledger))
@@ -287,16 +288,16 @@ def test_what_divergence_left_can_be_resumed(monkeypatch: pytest.MonkeyPatch) ->
     """After a fault of one moment, the kept checkpoint leads to the weights of a run without it."""
     whole, net, ledger = fresh_net(), fresh_net(), MemoryLedger()
     list(train(whole, digits(), settings(), MemoryLedger()))
-    honest, calls = Session.loss, [0]
+    honest, calls = SupernetSession.loss, [0]
 
-    def broken(session: Session, *given: object) -> Tensor:
+    def broken(session: SupernetSession, *given: object) -> Tensor:
         calls[0] += 1
         return honest(session, *given) * (math.nan if calls[0] == 30 else 1)
 
-    monkeypatch.setattr(Session, "loss", broken)
+    monkeypatch.setattr(SupernetSession, "loss", broken)
     with pytest.raises(CoreError, match="diverged in epoch 3"):
         list(train(net, digits(), settings(), ledger))
-    monkeypatch.setattr(Session, "loss", honest)
+    monkeypatch.setattr(SupernetSession, "loss", honest)
     assert digest(net) != digest(whole)
     list(train(net, digits(), settings(), ledger))
     assert digest(net) == digest(whole)
@@ -306,14 +307,14 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_saved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A finite loss can have a gradient that is not."""
-    honest, calls = Session.loss, [0]
+    honest, calls = SupernetSession.loss, [0]
 
-    def steep(session: Session, terms: object, outputs: Tensor, *rest: object) -> Tensor:
+    def steep(session: SupernetSession, terms: object, outputs: Tensor, *rest: object) -> Tensor:
         calls[0] += 1
         loss = honest(session, terms, outputs, *rest)
         return loss + 0 * (outputs.sum() * 0).sqrt() if calls[0] == 2 * 3 else loss
 
-    monkeypatch.setattr(Session, "loss", steep)
+    monkeypatch.setattr(SupernetSession, "loss", steep)
     ledger = RecordingLedger()
     with pytest.raises(CoreError, match=r"epoch 2: a weight .* The checkpoint of epoch 1 is kept"):
         list(train(fresh_net(), digits(), settings(strategy="uniform"), ledger))

@@ -12,21 +12,21 @@ from torch import Tensor
 from core.spaces.cell_string import cell_space
 from core.supernets.nas_bench_201 import NASBench201, NASBench201Config
 from core.tasks.base import Batch
-from core.training.session import Session
 from core.training.strategies import STRATEGIES, Draw, Phase
 from core.training.strategies.loss_following import LossFollowing
+from core.training.supernet_session import SupernetSession
 from tests.training.small import digits, fresh_net, settings
 
 DATA = digits()
 
 
-def following(**changes: object) -> tuple[LossFollowing, Session]:
+def following(**changes: object) -> tuple[LossFollowing, SupernetSession]:
     strategy = STRATEGIES.create("loss_following", changes)
     assert isinstance(strategy, LossFollowing)
-    return strategy, Session(fresh_net(), DATA, settings(), strategy, Phase("all"))
+    return strategy, SupernetSession(fresh_net(), DATA, settings(), strategy, Phase("all"))
 
 
-def any_batch(session: Session) -> Batch:
+def any_batch(session: SupernetSession) -> Batch:
     return next(iter(session.task.epoch(DATA, batch_size=16, seed=0, epoch=0, augmentation={})))
 
 
@@ -82,7 +82,7 @@ def test_few_different_costs_make_fewer_groups() -> None:
     """Cells differ in 28 costs; more groups than that cannot be told apart."""
     strategy = STRATEGIES.create("loss_following", {"groups": 32})
     net = NASBench201(NASBench201Config(channels=2, cells_per_stage=1))
-    session = Session(net, DATA, settings(), strategy, Phase("all"))
+    session = SupernetSession(net, DATA, settings(), strategy, Phase("all"))
     assert 2 <= len(strategy.losses) <= 28
     assert session.space == cell_space()
     assert strategy.step(session, any_batch(session)) > 0
@@ -110,22 +110,22 @@ def test_draws_follow_the_chances(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_lags_is_drawn_more_often_in_a_real_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """The dearest subnets are made to lag, twentyfold; soon most draws are theirs."""
     strategy, session = following(draws=2, memory=0.5)
-    honest = Session.loss
+    honest = SupernetSession.loss
     dear = strategy.edges[-1]
 
-    def lagging(self: Session, terms: object, outputs: Tensor, batch: Batch, named: object) -> Tensor:
+    def lagging(self: SupernetSession, terms: object, outputs: Tensor, batch: Batch, named: object) -> Tensor:
         loss = honest(self, terms, outputs, batch, named)
         return loss * 20 if self.macs([current[0]])[0] > dear else loss
 
     current: list[tuple[int, ...]] = [()]
-    forward = Session.forward
+    forward = SupernetSession.forward
 
-    def watched(self: Session, arch: tuple[int, ...], batch: Batch) -> Tensor:
+    def watched(self: SupernetSession, arch: tuple[int, ...], batch: Batch) -> Tensor:
         current[0] = arch
         return forward(self, arch, batch)
 
-    monkeypatch.setattr(Session, "loss", lagging)
-    monkeypatch.setattr(Session, "forward", watched)
+    monkeypatch.setattr(SupernetSession, "loss", lagging)
+    monkeypatch.setattr(SupernetSession, "forward", watched)
     one = any_batch(session)
     for step in range(20):
         session.step, session.rate = step, 0.01

@@ -14,8 +14,9 @@ from torch import nn
 from core.errors import DamagedArtifact
 from core.tasks.base import Batch
 from core.training.epochs import train_epoch
-from core.training.session import NotANumber, Session
+from core.training.session import Session
 from core.training.strategies import Draw, Phase, Strategy, Term
+from core.training.supernet_session import NotANumber, SupernetSession
 from tests.helpers.nets import small_cnn
 from tests.training.small import digest, digits, fresh_net, settings
 
@@ -58,11 +59,11 @@ class Steering(Strategy):
         self.average, self.notes, self.steps = state["average"].copy(), state["notes"], state["steps"]
 
 
-def session_of(strategy: Strategy | None = None, seed: int = 0) -> Session:
-    return Session(fresh_net(seed), DATA, settings(epochs=4), strategy or Steering(), PHASE)
+def session_of(strategy: Strategy | None = None, seed: int = 0) -> SupernetSession:
+    return SupernetSession(fresh_net(seed), DATA, settings(epochs=4), strategy or Steering(), PHASE)
 
 
-def train(session: Session, last: int) -> None:
+def train(session: SupernetSession, last: int) -> None:
     """Whole epochs, from where the session stands to the end of the last."""
 
     def take(step: int, batch: Batch, rate: float) -> float:
@@ -75,7 +76,7 @@ def train(session: Session, last: int) -> None:
     session.epoch = last
 
 
-def everything(session: Session) -> tuple[object, ...]:
+def everything(session: SupernetSession) -> tuple[object, ...]:
     kept = session.strategy.state_dict()
     plain = {k: v.tolist() if isinstance(v, np.ndarray | torch.Tensor) else v for k, v in kept.items()}
     return digest(session.net), plain
@@ -183,7 +184,7 @@ def test_a_loss_that_needs_what_nobody_computed_says_so() -> None:
 
 
 def test_macs_are_the_counted_costs() -> None:
-    session = Session(small_cnn(), DATA, settings(), Steering(), PHASE)
+    session = SupernetSession(small_cnn(), DATA, settings(), Steering(), PHASE)
     space = session.space
     found = session.macs([space.smallest, space.largest])
     assert found.tolist() == [

@@ -40,9 +40,15 @@ DATA = {
 def request(**training: Any) -> Request:
     groups = [{"widths": [2, 4]}, {"widths": [3, 6], "kernels": [1, 3]}]
     return Request.model_validate(
-        {"title": "Tiny", "family": "elastic_cnn", "config": {"groups": groups}, "data": DATA, "command": "the command",
-         "training": {"epochs": 3, "batch_size": 32, "seed": 4} | training}
-    )  # fmt: skip
+        {
+            "title": "Tiny",
+            "family": "elastic_cnn",
+            "config": {"groups": groups},
+            "data": DATA,
+            "command": "the command",
+            "training": {"epochs": 3, "batch_size": 32, "seed": 4} | training,
+        }
+    )
 
 
 def test_the_file_holds_the_trained_weights_and_a_card_that_tells_everything() -> None:

@@ -61,8 +61,13 @@ def run_id(store: RunStore) -> str:
 def test_every_network_is_kept_with_its_numbers(store: RunStore, run_id: str) -> None:
     found = list_pruned(store, SMALLEST)
     assert [(m.method, m.asked) for m in found] == [
-        ("", 0), ("magnitude", 0.5), ("magnitude", 0.9), ("l1_filters", 0.5), ("random_like", 0.5), ("small_dense", 0.5)
-    ]  # fmt: skip
+        ("", 0),
+        ("magnitude", 0.5),
+        ("magnitude", 0.9),
+        ("l1_filters", 0.5),
+        ("random_like", 0.5),
+        ("small_dense", 0.5),
+    ]
     parent, magnitude, _, filters, _, small = found
     assert parent.is_parent
     assert parent.sparsity == 0

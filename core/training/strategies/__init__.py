@@ -1,5 +1,6 @@
 """Which subnets a training step trains, and against what."""
 
-from core.training.strategies.base import LABELS, STRATEGIES, Draw, Phase, Strategy, Term
+from core.training.draws import LABELS, Draw, Phase, Term
+from core.training.strategies.base import STRATEGIES, Strategy
 
 __all__ = ["LABELS", "STRATEGIES", "Draw", "Phase", "Strategy", "Term"]

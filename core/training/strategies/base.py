@@ -13,145 +13,21 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from core.config import Plugin
 from core.errors import InvalidInput
 from core.registry import Registry
-from core.spaces import Arch, SearchSpace
+from core.spaces import SearchSpace
+from core.training.draws import Draw, Phase
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-    from torch.optim import Optimizer
-
     from core.tasks.base import Batch
+    from core.training.session import Session
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
-_MOST_DRAWS = 100
-
-
-@dataclass(frozen=True)
-class Term:
-    """One summand of what a draw minimizes.
-
-    Attributes:
-        loss: registered name (core.training.losses).
-        weight: factor.
-        settings: the loss's own.
-    """
-
-    loss: str
-    weight: float = 1.0
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-LABELS = (Term("labels"),)
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One subnet of one step, and what it minimizes: the sum of the losses, each with its weight."""
-
-    arch: Arch
-    losses: tuple[Term, ...] = LABELS
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training.
-
-    Attributes:
-        name: what a person reads.
-        share: of all epochs; shares of a strategy's phases sum to 1.
-        learning_rate: factor on the configured rate.
-        unlocked: choice -> option indices that may be drawn; a choice that is absent is free.
-        draws: subnets per step.
-        actions: names of what is done at its start, in this order (core.training.actions).
-    """
-
-    name: str
-    share: float = 1.0
-    learning_rate: float = 1.0
-    unlocked: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    draws: int = 1
-    actions: tuple[str, ...] = ()
-
-    def sample(self, space: SearchSpace, rng: np.random.Generator) -> Arch:
-        """An architecture whose every choice is uniform over what is unlocked.
-
-        One whose output cannot depend on its input has nothing to learn and is drawn anew: NAS-Bench-201's
-        cells are uniform over the 15,284 of 15,625 that pass their input on.
-
-        Raises:
-            InvalidInput: a hundred draws in a row compute nothing.
-        """
-        for _ in range(_MOST_DRAWS):
-            picked = []
-            for choice in space.choices:
-                allowed = self.unlocked.get(choice.name, range(len(choice.options)))
-                picked.append(allowed[int(rng.integers(len(allowed)))])
-            arch = space.canonical(picked)
-            if space.computes(arch):
-                return arch
-        raise InvalidInput(
-            "Hardly any architecture of this space computes something: there is nothing to train."
-        )
-
-
-class TrainingSession(Protocol):
-    """What a strategy trains with; `core.training.session.Session` is it, and says more of each.
-
-    Attributes:
-        phase: the current one.
-        optimizers: "weights" is the supernet's; a strategy may add its own in `start`.
-    """
-
-    phase: Phase
-    optimizers: dict[str, Optimizer]
-
-    @property
-    def space(self) -> SearchSpace: ...
-
-    @property
-    def seed(self) -> int:
-        """Of the whole training."""
-
-    def rng(self, *names: str) -> np.random.Generator:
-        """Chance under a name, a function of the seed, the epoch and the step."""
-
-    def macs(self, archs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """(n,) counted multiply-accumulates of n architectures."""
-
-    def forward(self, arch: Any, batch: Batch) -> Tensor:
-        """Outputs of the samples that count, with a gradient."""
-
-    def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """(k,) losses of the samples against their labels."""
-
-    def sample_gradient_norms(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """(k,) norms of the gradient of each sample's loss with respect to its outputs."""
-
-    def gradient_norms(self) -> dict[str, float]:
-        """Norm of the gradient of every weight that has one."""
-
-    def backward(self, loss: Tensor) -> float:
-        """Add the gradients of a scalar loss; returns the loss."""
-
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-
-    def update(self, optimizer: str = ...) -> None:
-        """One step of an optimizer."""
-
-    def validation_batch(self, size: int, *names: str) -> Batch:
-        """Up to `size` validation samples, drawn under a name."""
-
-    def train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
-        """One step on the sum of the draws' losses; returns the loss of each draw."""
 
 
 class Strategy(Plugin, ABC):
@@ -193,13 +69,13 @@ class Strategy(Plugin, ABC):
         """The subnets of one step, in the order they are run; whoever defines `step` need not have any."""
         raise TypeError(f"{type(self).__name__} must define draws or step")
 
-    def start(self, session: TrainingSession) -> None:
+    def start(self, session: Session) -> None:
         """Get ready, once, before the first step or before a state is given back.
 
         Here a strategy makes its own parameters and adds their optimizers to the session's.
         """
 
-    def step(self, session: TrainingSession, batch: Batch) -> float:
+    def step(self, session: Session, batch: Batch) -> float:
         """Train one step; returns the loss that the curve shows.
 
         Chance comes from `session.rng` alone, and what the next step must know belongs into `state_dict`.

@@ -12,10 +12,12 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.seeding import stream
 from core.spaces import Arch
-from core.training.strategies.base import LABELS, STRATEGIES, Draw, Strategy, TrainingSession
+from core.training.draws import LABELS, Draw
+from core.training.strategies.base import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
     from core.tasks.base import Batch
+    from core.training.session import Session
 
 _SAMPLE = 2048
 """Architectures whose costs decide where the groups end."""
@@ -45,7 +47,7 @@ class LossFollowing(Strategy):
     source = "Inspired by samplers that follow measured losses or gradients (ShiftNAS, PA&DA); a simple one of our own"
     Config = Config
 
-    def start(self, session: TrainingSession) -> None:
+    def start(self, session: Session) -> None:
         rng = stream(session.seed, "loss_following")
         costs = session.macs(session.space.sample_array(_SAMPLE, rng).tolist())
         inner = np.linspace(0, 1, self.config.groups + 1)[1:-1]
@@ -75,7 +77,7 @@ class LossFollowing(Strategy):
         old, memory = self.losses[group], self.config.memory
         self.losses[group] = loss if np.isnan(old) else memory * old + (1 - memory) * loss
 
-    def step(self, session: TrainingSession, batch: Batch) -> float:
+    def step(self, session: Session, batch: Batch) -> float:
         rng = session.rng("draws")
         wanted = rng.choice(len(self.losses), size=self.config.draws, p=self.probabilities())
         chosen = [self._within(session, int(group), rng) for group in wanted]
@@ -84,7 +86,7 @@ class LossFollowing(Strategy):
             self.follow(group, value)
         return float(np.mean(values))
 
-    def _within(self, session: TrainingSession, group: int, rng: np.random.Generator) -> Arch:
+    def _within(self, session: Session, group: int, rng: np.random.Generator) -> Arch:
         """A random architecture of the group; the nearest of many draws where it is hardly ever hit."""
         best: tuple[int, Arch] | None = None
         for _ in range(_TRIES):

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.spaces import SearchSpace
-from core.training.strategies.base import LABELS, STRATEGIES, Draw, Phase, Strategy, Term
+from core.training.draws import LABELS, Draw, Phase, Term
+from core.training.strategies.base import STRATEGIES, Strategy
 
 
 class Config(BaseConfig):

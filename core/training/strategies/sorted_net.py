@@ -7,7 +7,8 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.spaces import Arch, SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy
+from core.training.draws import Draw, Phase
+from core.training.strategies.base import STRATEGIES, Strategy
 
 
 class Config(BaseConfig):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from core.spaces import SearchSpace
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy
+from core.training.draws import Draw, Phase
+from core.training.strategies.base import STRATEGIES, Strategy
 
 
 @STRATEGIES.register("uniform")

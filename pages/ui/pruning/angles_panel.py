@@ -44,9 +44,12 @@ def panel(shown: Shown) -> None:
         with st.spinner("Running the network on the images…", show_time=True):
             found = all_angles(store, shown.model.model_id, shown.benchmark)
             st.plotly_chart(
-                _lines(shown.key, tuple(chosen), found, shown), key="pruning-angles", width="stretch", config={"displaylogo": False},
+                _lines(shown.key, tuple(chosen), found, shown),
+                key="pruning-angles",
+                width="stretch",
+                config={"displaylogo": False},
                 alt="Parallel coordinates: a line per sample through its angle to every class.",
-            )  # fmt: skip
+            )
     except CoreError as error:
         st.info(for_markdown(error, 600), icon=":material/block:")
     models = [shown.model] if shown.compare is shown.model else [shown.compare, shown.model]
@@ -60,9 +63,12 @@ def panel(shown: Shown) -> None:
                 )
                 continue
             st.plotly_chart(
-                _means(f"{shown.view.key}|{model.model_id}", row_label(model), means, shown), key=f"pruning-means-{model.index}", width="stretch",
-                config={"displayModeBar": False}, alt=f"Cosines between the class means of {row_label(model)}.",
-            )  # fmt: skip
+                _means(f"{shown.view.key}|{model.model_id}", row_label(model), means, shown),
+                key=f"pruning-means-{model.index}",
+                width="stretch",
+                config={"displayModeBar": False},
+                alt=f"Cosines between the class means of {row_label(model)}.",
+            )
     note(
         "Class means of training images, their common mean taken away. At full collapse every pair has the same cosine, -1/(C-1)."
     )

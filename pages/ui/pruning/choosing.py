@@ -55,10 +55,14 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
     wanted = next(i for i in (asked.parent, *pruned, largest) if i in known)
     state.keep(_PARENT, known, wanted)
     chosen = st.selectbox(
-        "Network to prune", list(known), format_func=lambda i: display_name(known[i].title), key=_PARENT, width=360,
+        "Network to prune",
+        list(known),
+        format_func=lambda i: display_name(known[i].title),
+        key=_PARENT,
+        width=360,
         on_change=view_state.samples.clear,
         help="Subnets of this supernet, those in the Front page's basket, networks trained alone, and those pruned before.",
-    )  # fmt: skip
+    )
     return known[chosen]
 
 
@@ -81,9 +85,12 @@ def choose_compare(view: PruningView, model: PrunedModel, asked: Asked) -> Prune
     ids = {m.model_id: m for m in view.models}
     state.keep("pr-compare", ids, asked.compare if asked.compare in ids else view.parent.model_id)
     chosen = st.selectbox(
-        "Compare with", list(ids), format_func=lambda i: display_name(row_label(ids[i])), key="pr-compare",
+        "Compare with",
+        list(ids),
+        format_func=lambda i: display_name(row_label(ids[i])),
+        key="pr-compare",
         help="Marked in the table; the Geometry and All angles tabs show both.",
-    )  # fmt: skip
+    )
     return ids[chosen]
 
 

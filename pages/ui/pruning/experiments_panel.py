@@ -30,9 +30,12 @@ def panel(parent: ModelInfo) -> None:
     """Choose an experiment, start it, watch its curves."""
     infos = {info.name: info for info in EXPERIMENTS.describe()}
     name = st.selectbox(
-        "Experiment", list(infos), format_func=lambda n: infos[n].label, key="pr-experiment",
+        "Experiment",
+        list(infos),
+        format_func=lambda n: infos[n].label,
+        key="pr-experiment",
         help="\n\n".join(f"**{i.label}**: {i.summary} *{i.source}*" for i in infos.values()),
-    )  # fmt: skip
+    )
     plugin = EXPERIMENTS.get(name)
     st.markdown(f"**{for_markdown(plugin.question, 300)}** {for_markdown(infos[name].summary, 600)}")
     runs = [
@@ -72,9 +75,13 @@ def _results(runs: list[Run], plugin: Any) -> None:
     if len(runs) > 1:
         state.keep("pr-experiment-run", by_id, run_id)
         run_id = st.selectbox(
-            "Run", list(by_id), key="pr-experiment-run",
-            format_func=lambda i: f"{display_name(by_id[i].title)}, seed {by_id[i].seed}, {by_id[i].state.value}",
-        )  # fmt: skip
+            "Run",
+            list(by_id),
+            key="pr-experiment-run",
+            format_func=lambda i: (
+                f"{display_name(by_id[i].title)}, seed {by_id[i].seed}, {by_id[i].state.value}"
+            ),
+        )
 
     def now() -> Run:
         return resources.jobs().run(run_id)
@@ -92,9 +99,12 @@ def _results(runs: list[Run], plugin: Any) -> None:
             return
         rows, verdict = record.rows, record.verdict
         st.plotly_chart(
-            _figure(f"{run_id}-{len(rows)}", plugin.x_label, plugin.y_label, rows), key="experiment-curves", width="stretch",
-            config={"displaylogo": False}, alt="Curves of the experiment, a line per condition, the spread of its seeds as a band.",
-        )  # fmt: skip
+            _figure(f"{run_id}-{len(rows)}", plugin.x_label, plugin.y_label, rows),
+            key="experiment-curves",
+            width="stretch",
+            config={"displaylogo": False},
+            alt="Curves of the experiment, a line per condition, the spread of its seeds as a band.",
+        )
         for sentence in verdict:
             st.markdown(f"- {for_markdown(sentence, 600)}")
         seeds = len({row.seed for row in rows})

@@ -37,14 +37,22 @@ def panel(shown: Shown) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         vertical = st.segmented_control(
-            "Up", ["norm", "margin"], default="norm", required=True, key="pr-vertical", format_func=str.capitalize,
+            "Up",
+            ["norm", "margin"],
+            default="norm",
+            required=True,
+            key="pr-vertical",
+            format_func=str.capitalize,
             help="**Norm**: length of the features, mostly how sure the network is. **Margin**: distance to the nearest "
             "decision boundary, below zero where the answer is wrong.",
-        )  # fmt: skip
+        )
         arrows = st.toggle(
-            f"Arrows from: {row_label(shown.compare)}", value=False, disabled=not compared, key="pr-arrows",
+            f"Arrows from: {row_label(shown.compare)}",
+            value=False,
+            disabled=not compared,
+            key="pr-arrows",
             help="Where the network chosen under Compare with puts the 200 samples whose margins changed most.",
-        )  # fmt: skip
+        )
     if shown.view.of(shown.model.model_id, shown.benchmark) is None:
         st.info("This network has not been evaluated on these images.", icon=":material/block:")
         return
@@ -52,18 +60,25 @@ def panel(shown: Shown) -> None:
     with left:
         edition = view_state.samples.edition()
         st.plotly_chart(
-            _figure(shown.key, str(vertical), arrows and compared, edition, shown), key=KEY, width="stretch",
-            on_select=_remember, selection_mode=("box", "lasso", "points"), config={"displaylogo": False},
+            _figure(shown.key, str(vertical), arrows and compared, edition, shown),
+            key=KEY,
+            width="stretch",
+            on_select=_remember,
+            selection_mode=("box", "lasso", "points"),
+            config={"displaylogo": False},
             alt="Scatter chart of the samples: angle to their class, feature norm or margin; the samples are listed in the Samples tab too.",
-        )  # fmt: skip
+        )
     with right:
         metric = st.selectbox(
             "By class", list(_METRICS), format_func=_METRICS.__getitem__, key="pr-class-metric"
         )
         st.plotly_chart(
-            _classes(shown.key, metric, shown), key="pruning-classes", width="stretch", config={"displayModeBar": False},
+            _classes(shown.key, metric, shown),
+            key="pruning-classes",
+            width="stretch",
+            config={"displayModeBar": False},
             alt="Means by class of the selected and the compared network.",
-        )  # fmt: skip
+        )
     sample_strip(shown, view_state.samples.now())
     note(
         f"{row_label(shown.model)}, {benchmark_label(shown.benchmark).lower()} images, {shown.view.probe.split} split. With features h and class "

@@ -33,10 +33,18 @@ def panel(shown: Shown) -> None:
     found = pair_map(shown.view, shown.models, shown.severity)
     with left:
         st.plotly_chart(
-            _figure(f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}", _seed(shown), found), key=KEY, width="stretch",
-            on_select=_remember, selection_mode="points", config={"displaylogo": False},
+            _figure(
+                f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}",
+                _seed(shown),
+                found,
+            ),
+            key=KEY,
+            width="stretch",
+            on_select=_remember,
+            selection_mode="points",
+            config={"displaylogo": False},
             alt="Map of networks and benchmarks; the choosers beside the table select one too.",
-        )  # fmt: skip
+        )
         left_out = f" {found.left_out} pairs are left out." if found.left_out else ""
         note(
             f"Signature: angle, norm and margin of all {len(shown.view.probe)} samples. The plane holds {found.map.explained:.0%} of the variance. "
@@ -45,15 +53,24 @@ def panel(shown: Shown) -> None:
     with right:
         alike = alike_benchmarks(shown.view, shown.models, shown.severity)
         st.plotly_chart(
-            _redundancy(f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}", alike), key="pruning-redundancy", width="stretch",
-            config={"displayModeBar": False}, alt="Correlations between benchmarks, alike ones framed.",
-        )  # fmt: skip
+            _redundancy(
+                f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}", alike
+            ),
+            key="pruning-redundancy",
+            width="stretch",
+            config={"displayModeBar": False},
+            alt="Correlations between benchmarks, alike ones framed.",
+        )
         groups = [g for g in alike.clusters if len(g) > 1]
         said = "; ".join(", ".join(benchmark_label(b, severity=False).lower() for b in g) for g in groups)
         note(
             "Correlation of what each benchmark takes from every sample's margin, over all networks. "
-            + (f"One of each of these groups would tell nearly the same: {said}." if groups else "No two benchmarks tell the same here.")
-        )  # fmt: skip
+            + (
+                f"One of each of these groups would tell nearly the same: {said}."
+                if groups
+                else "No two benchmarks tell the same here."
+            )
+        )
 
 
 def _seed(shown: Shown) -> str:

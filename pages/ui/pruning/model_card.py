@@ -122,20 +122,34 @@ def download(model: PrunedModel) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(forms) > 1:
             form = st.selectbox(
-                "Form", list(forms), format_func=str.capitalize, key="pr-form", help="\n\n".join(forms.values()), width=120,
-            )  # fmt: skip
+                "Form",
+                list(forms),
+                format_func=str.capitalize,
+                key="pr-form",
+                help="\n\n".join(forms.values()),
+                width=120,
+            )
         else:
             form = next(iter(forms))
         chosen = st.selectbox(
-            "Format", list(formats), format_func=lambda name: formats[name].label, key="pr-format",
+            "Format",
+            list(formats),
+            format_func=lambda name: formats[name].label,
+            key="pr-format",
             help="The network is cut, measured, written and read back when you click; that takes a few seconds.\n\n"
             + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
-        )  # fmt: skip
+        )
         name = f"paretoscope-{model.arch_id}-{model.method}-{model.asked * 100:.0f}-{form}"
         st.download_button(
-            "Download", data=_maker(model, chosen, form), file_name=f"{name}.{SUFFIXES.get(chosen, 'bin')}",
-            mime="application/octet-stream", key="prune-download", on_click="ignore", type="primary", icon=":material/download:",
-        )  # fmt: skip
+            "Download",
+            data=_maker(model, chosen, form),
+            file_name=f"{name}.{SUFFIXES.get(chosen, 'bin')}",
+            mime="application/octet-stream",
+            key="prune-download",
+            on_click="ignore",
+            type="primary",
+            icon=":material/download:",
+        )
 
 
 def _maker(model: PrunedModel, format_name: str, form: str) -> Callable[[], bytes]:
@@ -153,9 +167,11 @@ def elsewhere(view: PruningView, model: PrunedModel, compare: PrunedModel) -> No
     with st.container(horizontal=True):
         ids = list(dict.fromkeys([compare.model_id, model.model_id]))
         if st.button(
-            "Compare representations", key="prune-similarity", icon=":material/compare:",
+            "Compare representations",
+            key="prune-similarity",
+            icon=":material/compare:",
             help="What this network and the one it is compared with have learned, layer by layer.",
-        ):  # fmt: skip
+        ):
             link = {"models": ",".join(ids), "a": ids[0], "b": ids[-1]}
             st.switch_page("pages/similarity.py", query_params=link)
         if model.removes in ("units", "blocks") and st.button(
@@ -166,8 +182,10 @@ def elsewhere(view: PruningView, model: PrunedModel, compare: PrunedModel) -> No
         ):
             st.switch_page("pages/pruning.py", query_params={"parent": model.model_id})
         if st.button(
-            "Show on the front", key="prune-front", icon=":material/show_chart:",
+            "Show on the front",
+            key="prune-front",
+            icon=":material/show_chart:",
             help="All pruned networks of this parent as points beside the supernet's front.",
-        ):  # fmt: skip
+        ):
             link = {"supernet": view.entry.supernet_id, "pruned": view.parent.model_id}
             st.switch_page("pages/front.py", query_params=link)

@@ -37,9 +37,12 @@ def panel(shown: Shown) -> None:
     with left:
         st.markdown("**How many samples fail first at which share**")
         st.plotly_chart(
-            _failures(shown.key, shown), key="pruning-failures", width="stretch", config={"displayModeBar": False},
+            _failures(shown.key, shown),
+            key="pruning-failures",
+            width="stretch",
+            config={"displayModeBar": False},
             alt="Bars: samples that each method first gets wrong at each sparsity.",
-        )  # fmt: skip
+        )
     fate = fragility(shown.view, shown.model, shown.benchmark)
     with right:
         if fate is None or len(fate.models) < 2:
@@ -80,15 +83,20 @@ def _one(shown: Shown, fate: Fragility | None, ids: tuple[int, ...]) -> None:
     options = list(dict.fromkeys([*ids[:50], *fragile, *robust, int(probe.ids[0])]))
     rows = dict(zip(options, probe.rows_of(options), strict=True))
     sample = st.selectbox(
-        "One sample from near", options, key="pr-sample",
+        "One sample from near",
+        options,
+        key="pr-sample",
         format_func=lambda i: f"sample {i}, class {display_name(probe.classes[int(probe.y[rows[i]])])}",
-    )  # fmt: skip
+    )
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
         st.plotly_chart(
-            _paths(shown.key, sample, shown), key="pruning-paths", width="stretch", config={"displayModeBar": False},
+            _paths(shown.key, sample, shown),
+            key="pruning-paths",
+            width="stretch",
+            config={"displayModeBar": False},
             alt="The sample's margin over the share of weights removed, a line per method.",
-        )  # fmt: skip
+        )
     with right:
         try:
             detail = sample_detail(resources.store_or_none(), shown.model.model_id, shown.benchmark, sample)
@@ -96,9 +104,12 @@ def _one(shown: Shown, fate: Fragility | None, ids: tuple[int, ...]) -> None:
             st.info(for_markdown(error, 600), icon=":material/block:")
             return
         st.plotly_chart(
-            _occlusion(shown.key, sample, detail), key="pruning-occlusion", width="stretch", config={"displayModeBar": False},
+            _occlusion(shown.key, sample, detail),
+            key="pruning-occlusion",
+            width="stretch",
+            config={"displayModeBar": False},
             alt="The image with the loss of margin when each patch is covered.",
-        )  # fmt: skip
+        )
         note(
             f"{row_label(shown.model)}: how much of the margin ({detail.margin:.2f}) is lost when one patch is covered with the image's mean. "
             "Blue patches speak against the class: covering them helps."

@@ -30,9 +30,14 @@ def accuracy(shown: Shown) -> None:
         st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
         return
     st.plotly_chart(
-        _curves(_key(shown), view_state.selection.seed(), found), key=_CURVES, on_select=lambda: _remember(_CURVES), width="stretch",
-        selection_mode="points", config={"displaylogo": False}, alt="Accuracy by share of weights removed, a line per method.",
-    )  # fmt: skip
+        _curves(_key(shown), view_state.selection.seed(), found),
+        key=_CURVES,
+        on_select=lambda: _remember(_CURVES),
+        width="stretch",
+        selection_mode="points",
+        config={"displaylogo": False},
+        alt="Accuracy by share of weights removed, a line per method.",
+    )
     note(
         "Validation accuracy; removed weights are counted over all convolution and linear layers, cut out or held at zero. "
         "One seed: prune with other seeds before believing a difference of a few points."
@@ -50,9 +55,14 @@ def collapse(shown: Shown) -> None:
         st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
         return
     st.plotly_chart(
-        _collapse(_key(shown), found), key=_COLLAPSE, on_select=lambda: _remember(_COLLAPSE), width="stretch",
-        selection_mode="points", config={"displaylogo": False}, alt="Four measures of neural collapse by share of weights removed.",
-    )  # fmt: skip
+        _collapse(_key(shown), found),
+        key=_COLLAPSE,
+        on_select=lambda: _remember(_COLLAPSE),
+        width="stretch",
+        selection_mode="points",
+        config={"displaylogo": False},
+        alt="Four measures of neural collapse by share of weights removed.",
+    )
     note(
         "On up to a thousand training images. A gap: two class means coincide there, so nothing of it is defined. At this scale collapse is "
         "partial already before pruning; compare with the parent's dashed line, not with 0."
@@ -66,9 +76,14 @@ def _key(shown: Shown) -> str:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _curves(key: str, selected: tuple[str, str] | None, _found: SparsityLines) -> go.Figure:
     figure = accuracy_curves(
-        _found.labels, _found.sparsities, _found.values["zero_shot"], _found.values["accuracy"], _found.parent["accuracy"],
-        ids=_found.ids, selected=selected[0] if selected else None,
-    )  # fmt: skip
+        _found.labels,
+        _found.sparsities,
+        _found.values["zero_shot"],
+        _found.values["accuracy"],
+        _found.parent["accuracy"],
+        ids=_found.ids,
+        selected=selected[0] if selected else None,
+    )
     return finished(figure)
 
 

@@ -92,18 +92,29 @@ def _form(entry: SupernetEntry, arch_id: str) -> None:
     suffix = entry.supernet_id
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seeds = field_number(
-            train_alone.Request, "seeds", "Seeds", key=f"train-alone-seeds-{suffix}",
+            train_alone.Request,
+            "seeds",
+            "Seeds",
+            key=f"train-alone-seeds-{suffix}",
             help="Networks to train, each from weights of its own. Three are the fewest that show what a seed changes; six nearly halve the band.",
-        )  # fmt: skip
+        )
         epochs = field_number(
-            train_alone.Request, "epochs", "Epochs", value=config.epochs, key=f"train-alone-epochs-{suffix}",
+            train_alone.Request,
+            "epochs",
+            "Epochs",
+            value=config.epochs,
+            key=f"train-alone-epochs-{suffix}",
             help="Passes over the training images; the supernet's own number to begin with."
-            if from_card else "Passes over the training images; the supernet's card does not say how it was trained.",
-        )  # fmt: skip
+            if from_card
+            else "Passes over the training images; the supernet's card does not say how it was trained.",
+        )
         seed = field_number(
-            train_alone.Request, "seed", "First seed", key=f"train-alone-seed-{suffix}",
+            train_alone.Request,
+            "seed",
+            "First seed",
+            key=f"train-alone-seed-{suffix}",
             help="Decides weights, order and augmentation; the other seeds follow it.",
-        )  # fmt: skip
+        )
         pressed = st.button(
             "Train it alone", key="train-alone-start", type="primary", icon=":material/play_arrow:"
         )
@@ -143,9 +154,12 @@ def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
     st.markdown(for_markdown(answer.sentence, 2000))
     key = f"{nets[0].run_id}/{len(nets)}/{measure}/{view.pooling}/{view.probe.model_dump_json()}"
     st.plotly_chart(
-        _figure(key, answer.stages, answer.measure), key="alone-figure", width="stretch", config={"displaylogo": False},
+        _figure(key, answer.stages, answer.measure),
+        key="alone-figure",
+        width="stretch",
+        config={"displaylogo": False},
         alt="Similarity by stage: subnet inside the supernet against networks trained alone, these against each other, shuffled samples.",
-    )  # fmt: skip
+    )
     st.caption(
         f"{for_markdown(answer.measure)}{', small is alike' if answer.distance else ''}, {answer.pooling} activations, {for_markdown(answer.probe)}; "
         f"mean, smallest and largest value; {for_markdown(_settings(nets), 200)}. A triangle marks a stage outside the band, where one more seed would lie 19 times in 20."

@@ -117,9 +117,12 @@ def add_from_search(entry: SupernetEntry) -> None:
         "Subnet of its front", list(texts), format_func=texts.__getitem__, key="sim-search-subnet"
     )
     st.button(
-        "Add this one", key="sim-search-add", on_click=view_state.add_model, args=(subnet_id(entry, chosen),),
+        "Add this one",
+        key="sim-search-add",
+        on_click=view_state.add_model,
+        args=(subnet_id(entry, chosen),),
         icon=":material/add:",
-    )  # fmt: skip
+    )
 
 
 def choose_pair(models: Sequence[ModelInfo], asked: Asked) -> tuple[ModelInfo, ModelInfo]:

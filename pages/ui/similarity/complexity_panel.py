@@ -50,14 +50,24 @@ def panel(view: Compared) -> None:
     settings = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
     with left:
         st.plotly_chart(
-            _layers(key, found), key=_KEYS[0], on_select=lambda: _remember(_KEYS[0]), selection_mode="points", width="stretch",
-            config=settings, alt="Heatmap: how much of each feature can be read out at each stage.",
-        )  # fmt: skip
+            _layers(key, found),
+            key=_KEYS[0],
+            on_select=lambda: _remember(_KEYS[0]),
+            selection_mode="points",
+            width="stretch",
+            config=settings,
+            alt="Heatmap: how much of each feature can be read out at each stage.",
+        )
     with right:
         st.plotly_chart(
-            _importance(key, found), key=_KEYS[1], on_select=lambda: _remember(_KEYS[1]), selection_mode="points", width="stretch",
-            config=settings, alt="Scatter: importance of each feature against its complexity.",
-        )  # fmt: skip
+            _importance(key, found),
+            key=_KEYS[1],
+            on_select=lambda: _remember(_KEYS[1]),
+            selection_mode="points",
+            width="stretch",
+            config=settings,
+            alt="Scatter: importance of each feature against its complexity.",
+        )
     _images(found)
     _remaining(model, view)
     result = found.found
@@ -75,8 +85,11 @@ def _remaining(model: Model, view: Compared) -> None:
     with st.expander("How many units are copies? Iterative feature merging"):
         beta = st.select_slider(
             "Join units that differ by at most this share of the largest difference",
-            [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5], value=0.2, key="sim-merge-beta", format_func=lambda v: f"{v:g}",
-        )  # fmt: skip
+            [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5],
+            value=0.2,
+            key="sim-merge-beta",
+            format_func=lambda v: f"{v:g}",
+        )
         try:
             merged = remaining_widths(model, view.probe, beta)
         except CoreError as error:

@@ -43,10 +43,14 @@ def panel(view: Compared) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.plotly_chart(
-            _figure(key, titles, paths), key=_KEY, on_select=_remember, selection_mode="points", width="stretch",
+            _figure(key, titles, paths),
+            key=_KEY,
+            on_select=_remember,
+            selection_mode="points",
+            width="stretch",
             config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
             alt="Target alignment against input alignment of every stage, a line per model.",
-        )  # fmt: skip
+        )
     with right:
         st.plotly_chart(
             _readout(key, titles, paths),

@@ -42,9 +42,14 @@ def panel(view: Compared) -> None:
     found = _runs(request)
     if not any(run.state is RunState.DONE for run in found):
         st.button(
-            "Compute", key="mixing-start", type="primary", icon=":material/play_arrow:", on_click=_start,
-            args=(request, view), disabled=active(found),
-        )  # fmt: skip
+            "Compute",
+            key="mixing-start",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start,
+            args=(request, view),
+            disabled=active(found),
+        )
     watch(lambda: _progress(request), lambda: active(_runs(request)))
     done = [run for run in _runs(request) if run.state is RunState.DONE]
     if done:
@@ -59,9 +64,12 @@ def _choose_third(view: Compared) -> str | None:
     if not fitting:
         return None
     chosen = st.selectbox(
-        "Plane through a third network", ["", *fitting], key="sim-third", width=340,
+        "Plane through a third network",
+        ["", *fitting],
+        key="sim-third",
+        width=340,
         format_func=lambda i: display_name(others[i].title) if i else "no plane",
-    )  # fmt: skip
+    )
     return chosen or None
 
 

@@ -97,10 +97,14 @@ def _decide(entry: SupernetEntry, view_of_set: RashomonView, tolerance: float, v
 def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, seed: int) -> None:
     st.markdown("**What matters to them**")
     st.plotly_chart(
-        _swarm(f"{entry.revision}-{tolerance}-{seed}", found), key=_SWARM, on_select=lambda: _remember(entry), selection_mode="points",
-        width="stretch", config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+        _swarm(f"{entry.revision}-{tolerance}-{seed}", found),
+        key=_SWARM,
+        on_select=lambda: _remember(entry),
+        selection_mode="points",
+        width="stretch",
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
         alt="Swarm: importance of every choice to every member of the set; click a dot to make that subnet model B.",
-    )  # fmt: skip
+    )
     drawn = (
         ""
         if len(found.drawn) == found.size

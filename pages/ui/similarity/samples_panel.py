@@ -62,10 +62,14 @@ def panel(view: Compared) -> None:
         with column:
             title = f"{side.upper()}: {model.info.short}"
             st.plotly_chart(
-                _figure(key, side, title, shown[side], shown["edition"], found), key=_KEYS[side], width="stretch",
-                on_select=lambda s=side: _remember(s), selection_mode=("lasso", "box", "points"),
-                config={"displaylogo": False}, alt=f"Map of the samples as model {side.upper()} sees them, colored by class.",
-            )  # fmt: skip
+                _figure(key, side, title, shown[side], shown["edition"], found),
+                key=_KEYS[side],
+                width="stretch",
+                on_select=lambda s=side: _remember(s),
+                selection_mode=("lasso", "box", "points"),
+                config={"displaylogo": False},
+                alt=f"Map of the samples as model {side.upper()} sees them, colored by class.",
+            )
     _selected(view, a, b, found)
     note(
         "First two principal components of A's layer; B after the best rotation and scaling (Procrustes), then the same "
@@ -129,7 +133,14 @@ def _figure(
 ) -> go.Figure:
     probe, points = _found.probe, _found.maps.a if side == "a" else _found.maps.b
     figure = sample_map(
-        points, probe.y, probe.ids, probe.classes, _found.ringed, _found.bounds, title=title,
-        selected=selected, edition=edition,
-    )  # fmt: skip
+        points,
+        probe.y,
+        probe.ids,
+        probe.classes,
+        _found.ringed,
+        _found.bounds,
+        title=title,
+        selected=selected,
+        edition=edition,
+    )
     return finished(figure)

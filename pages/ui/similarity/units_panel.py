@@ -72,14 +72,22 @@ def _one_to_one(a: Model, b: Model, pair: LayerPair, found: UnitMatch) -> None:
     left, right = st.columns([1.15, 1], gap="medium")
     with left:
         order = st.segmented_control(
-            "Order", _ORDERS, default=_ORDERS[0], required=True, key="sim-unit-order",
+            "Order",
+            _ORDERS,
+            default=_ORDERS[0],
+            required=True,
+            key="sim-unit-order",
             help="Matched: pairs of the one-to-one matching on the diagonal, best first.",
-        )  # fmt: skip
+        )
         st.plotly_chart(
-            _matrix(key, order == _ORDERS[0], found), key=_MATRIX, on_select=_remember, selection_mode="points",
-            width="stretch", config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+            _matrix(key, order == _ORDERS[0], found),
+            key=_MATRIX,
+            on_select=_remember,
+            selection_mode="points",
+            width="stretch",
+            config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
             alt="Matrix of correlations between units of A and units of B; the two choosers beside it select a pair too.",
-        )  # fmt: skip
+        )
     with right:
         unit_a, unit_b = _choose_pair(found)
         with st.container(key="unit-images"):
@@ -116,9 +124,12 @@ def _choose_pair(found: UnitMatch) -> tuple[int, int]:
         partner = found.partner(unit_a)
         if partner is not None and partner != unit_b:
             st.button(
-                f"Match of A's unit {unit_a}: {partner}", key="sim-unit-match", on_click=_pick, args=(unit_a, partner),
+                f"Match of A's unit {unit_a}: {partner}",
+                key="sim-unit-match",
+                on_click=_pick,
+                args=(unit_a, partner),
                 icon=":material/link:",
-            )  # fmt: skip
+            )
     return unit_a, unit_b
 
 
@@ -179,18 +190,24 @@ def _groups(a: Model, b: Model, pair: LayerPair, matched: UnitMatch) -> None:
         "Groups of units of both nets that vary together, whatever unit says it: spectral clustering of all |correlations|."
     )
     wanted = st.selectbox(
-        "Groups", [0, *range(2, 13)], format_func=lambda k: "chosen by the largest eigengap" if k == 0 else str(k),
-        key="sim-unit-groups", width=260,
-    )  # fmt: skip
+        "Groups",
+        [0, *range(2, 13)],
+        format_func=lambda k: "chosen by the largest eigengap" if k == 0 else str(k),
+        key="sim-unit-groups",
+        width=260,
+    )
     try:
         found = match_units.unit_groups(a, b, pair, wanted or None)
     except CoreError as error:
         st.info(for_markdown(error, 600), icon=":material/block:")
         return
     figure = figures.grouped_matrix(
-        matched.correlations.values, found.labels_a.tolist(), found.labels_b.tolist(),
-        found.units_a.tolist(), found.units_b.tolist(),
-    )  # fmt: skip
+        matched.correlations.values,
+        found.labels_a.tolist(),
+        found.labels_b.tolist(),
+        found.units_a.tolist(),
+        found.units_b.tolist(),
+    )
     st.plotly_chart(finished(figure), key="unit-groups", width="stretch")
     note(
         f"{found.count} groups. Mean |correlation| between a unit of A and a unit of B: {found.within:.2f} inside groups, "

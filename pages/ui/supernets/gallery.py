@@ -97,10 +97,23 @@ def _details(entry: SupernetEntry) -> None:
     if entry.origin == "shipped":
         return
     with st.container(horizontal=True):
-        st.button("Measure every subnet", key=f"evaluate-{entry.supernet_id}", on_click=evaluate, args=(entry,), icon=":material/calculate:",
-                  help="Runs in the background; afterwards the Front page shows the exact front.")  # fmt: skip
-        st.download_button("Weights", data=entry.read, file_name=f"supernet-{entry.supernet_id}.safetensors", mime="application/octet-stream",
-                           key=f"weights-{entry.supernet_id}", on_click="ignore", icon=":material/download:")  # fmt: skip
+        st.button(
+            "Measure every subnet",
+            key=f"evaluate-{entry.supernet_id}",
+            on_click=evaluate,
+            args=(entry,),
+            icon=":material/calculate:",
+            help="Runs in the background; afterwards the Front page shows the exact front.",
+        )
+        st.download_button(
+            "Weights",
+            data=entry.read,
+            file_name=f"supernet-{entry.supernet_id}.safetensors",
+            mime="application/octet-stream",
+            key=f"weights-{entry.supernet_id}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The supernet and its weights will be gone.")
             st.button(
@@ -142,8 +155,15 @@ def unmeasured(entry: SupernetEntry) -> None:
         page="pages/search.py",
         label="Search it",
     )
-    st.button("Measure every subnet", key="evaluate-all", type="primary", on_click=evaluate, args=(entry,), icon=":material/calculate:",
-              disabled=active(evaluations()))  # fmt: skip
+    st.button(
+        "Measure every subnet",
+        key="evaluate-all",
+        type="primary",
+        on_click=evaluate,
+        args=(entry,),
+        icon=":material/calculate:",
+        disabled=active(evaluations()),
+    )
 
     def show() -> None:
         with st.container(key="job-progress"):

@@ -26,8 +26,13 @@ _MOST_NAMED = 12
 
 def own_images() -> dict[str, Any] | None:
     """The data choice for images of one's own; None until there are some that can be used."""
-    file = st.file_uploader("Your images", type=["zip", "npz"], key="train-images", max_upload_size=MOST_IMAGES_MB,
-                            help="A zip with one folder per class, or a .npz with arrays x (n, h, w[, c]) and y.")  # fmt: skip
+    file = st.file_uploader(
+        "Your images",
+        type=["zip", "npz"],
+        key="train-images",
+        max_upload_size=MOST_IMAGES_MB,
+        help="A zip with one folder per class, or a .npz with arrays x (n, h, w[, c]) and y.",
+    )
     config = config_form(DATASETS.get(NAME).Config, "train-images-set", skip=("upload", "path"))
     if file is None:
         return None
