@@ -58,7 +58,7 @@ def distinct_macs(net: Supernet, rows: np.ndarray) -> tuple[int, int]:
         shared += sum(stage.cost(archs[i].tolist()).macs for i in firsts)
     from core.evaluation.costs import CostTable
 
-    return shared, int(CostTable.of(net).macs(rows).sum())
+    return shared, int(CostTable.of(net).total("macs", rows).sum())
 
 
 def one_by_one(net: Supernet, arch: list[int], data: EvaluationData, batch: int) -> tuple[float, float]:

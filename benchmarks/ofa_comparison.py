@@ -156,7 +156,7 @@ class BlockStage(Stage):
 
     def __init__(self, space: SearchSpace, block: Any, index: int, size: int) -> None:
         super().__init__(space)
-        self.reads = (f"kernel{index}", f"expansion{index}")
+        self.depends_on = (f"kernel{index}", f"expansion{index}")
         self.block, self.inner, self.size = block, block.conv, size
         self.activation = F.relu_ if self.inner.act_func == "relu" else lambda x: F.hardswish(x, inplace=True)
 
@@ -182,7 +182,7 @@ class BlockStage(Stage):
         )
         results = []
         for arch in archs:
-            kernel, expansion = (int(self.option(arch, name)) for name in self.reads)
+            kernel, expansion = (int(self.option(arch, name)) for name in self.depends_on)
             chosen = deep[: self._middle(c, expansion), KERNELS.index(kernel)]
             results.append(self._project(chosen, x, rows))
         return results

@@ -5,7 +5,7 @@ Whoever holds one may keep it; nobody changes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,35 @@ class Source(StrEnum):
     TRAINED = "trained"
     PREDICTED = "predicted"
     PROXY = "proxy"
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether such a number may stand on a front: a guess may not."""
+        return self in (Source.MEASURED, Source.COUNTED, Source.TRAINED)
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """How one value was obtained.
+
+    Attributes:
+        source: the way.
+        detail: what a person should know besides ("table": looked up where it was measured before; "noisy").
+    """
+
+    source: Source
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source} ({self.detail})" if self.detail else str(self.source)
+
+    @classmethod
+    def parse(cls, text: str) -> Obtained:
+        """What `str` wrote. Text that says no known way counts as a proxy, so that no front shows its value."""
+        word, _, detail = text.partition(" (")
+        if word not in set(Source):
+            return cls(Source.PROXY, text)
+        return cls(Source(word), detail.removesuffix(")"))
 
 
 class RunState(StrEnum):
@@ -42,6 +71,31 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True)
+class Shown:
+    """How a person reads the values of an objective.
+
+    Attributes:
+        factor: from the stored value to the written one (100 for a share in percent).
+        symbol: what follows the number ("%", "ms", "B").
+        digits: decimals; None for three significant digits.
+        fine_digits: decimals of values below 0.1, if there are more.
+        prefixes: write thousands as k, millions as M, on axes, too.
+        difference: what follows a difference, if it is another word ("points").
+    """
+
+    factor: float = 1.0
+    symbol: str = ""
+    digits: int | None = None
+    fine_digits: int | None = None
+    prefixes: bool = False
+    difference: str = ""
+
+
+SHARE = Shown(factor=100.0, symbol="%", digits=1, difference="points")
+COUNT = Shown(prefixes=True)
+
+
+@dataclass(frozen=True)
 class Objective:
     """One axis of the trade-off.
 
@@ -50,9 +104,12 @@ class Objective:
         label: what a person reads.
         unit: unit of the stored value ("" for a fraction or a count without one).
         maximize: whether larger is better.
-        how: how the number is obtained.
+        how: how the number is usually obtained.
         summary: one sentence in plain words.
         split: data split it is measured on, or "" if it needs no data.
+        for_choosing: whether a search, an axis or a limit may use it.
+        shown: how a person reads its values.
+        instrument: what a person reads instead of "measured", if something special measures it.
     """
 
     name: str
@@ -62,15 +119,54 @@ class Objective:
     how: Source
     summary: str
     split: str = ""
+    for_choosing: bool = True
+    shown: Shown = Shown()
+    instrument: str = ""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The objective values of one architecture, from one evaluation."""
+    """The objective values of one architecture, from one evaluation.
+
+    Attributes:
+        arch: the architecture.
+        values: objective -> value.
+        obtained: objective -> how its value was obtained; one that is not named was measured, plainly.
+    """
 
     arch: Arch
     values: Mapping[str, float]
-    source: str = Source.MEASURED
+    obtained: Mapping[str, Obtained] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Saying "measured" and saying nothing are the same; so are the two records.
+        said = {name: how for name, how in self.obtained.items() if how != _PLAINLY}
+        object.__setattr__(self, "obtained", said)
+
+    def how(self, name: str) -> Obtained:
+        """How a value was obtained."""
+        return self.obtained.get(name, _PLAINLY)
+
+    def may_stand(self, names: Iterable[str]) -> bool:
+        """Whether a front of these objectives may show it: none of its values is predicted or a proxy."""
+        return all(self.how(name).source.may_stand for name in names)
+
+    def sources(self, names: Iterable[str]) -> str:
+        """How these values were obtained, in words: "measured", or "measured (table): accuracy; predicted: latency_ms".
+
+        A count is a count wherever it is taken: it is named only where nothing else is.
+        """
+        ways: dict[str, list[str]] = {}
+        for name in names:
+            ways.setdefault(str(self.how(name)), []).append(name)
+        if len(ways) > 1:
+            ways.pop(str(Source.COUNTED), None)
+        if len(ways) <= 1:
+            return next(iter(ways), str(_PLAINLY))
+        return "; ".join(f"{way}: {', '.join(of)}" for way, of in ways.items())
+
+
+_PLAINLY = Obtained(Source.MEASURED)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.objectives.base import usual_pair
 from pages.ui import choosers, resources
 from pages.ui.captions import caption, table_of
 from pages.ui.front import settings as front_settings
@@ -28,19 +29,27 @@ if table is None or table.empty:
     st.stop()
 
 goals = choosers.measured_objectives(table)
-if len(goals) < 2:
+# What test data say is on the card and in the table, and offered for choosing only where a link asks for it.
+asked = {view.x, view.y, *(c.objective for c in view.constraints)}
+axes = [g for g in goals if g.for_choosing or g.name in asked]
+usual = usual_pair(g.name for g in axes)
+if usual is None:
     st.info(
         "Only one objective was measured here, and a front needs two. Search with another one as well.",
         icon=":material/info:",
     )
     st.stop()
 with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
-    y = choosers.choose_axis("Up", "y", goals, view.y, "accuracy")
-    x = choosers.choose_axis("Across", "x", goals, view.x, "macs", taken=y.name)
+    y = choosers.choose_axis("Up", "y", axes, view.y, usual[0])
+    x = choosers.choose_axis("Across", "x", axes, view.x, usual[1], taken=y.name)
     with st.popover("Limits", icon=":material/tune:", key="limits"):
-        limits = choosers.choose_limits(revision, table, goals, view.constraints)
+        limits = choosers.choose_limits(revision, table, axes, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
+if not (x.for_choosing and y.for_choosing):
+    st.caption(
+        "Test data show how good a subnet is; whoever chooses by them measures luck. Choose on validation data."
+    )
 
 now = state.View(
     supernet=entry.supernet_id,

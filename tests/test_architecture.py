@@ -163,6 +163,7 @@ HEAVY = {
     "core.networks.cut",
     "core.networks.file",
     "core.networks.heads",
+    "core.networks.trees",
     "core.networks.units",
     "core.pruning.feature_merging",
     "core.pruning.pruners.by_criterion",

@@ -21,6 +21,7 @@ for module in (
     "core.training.losses",
     "core.networks.blocks.base",
     "core.export.base",
+    "core.objectives.base",
     "core.pruning.criteria.base",
     "core.pruning.pruners.base",
     "core.pruning.experiments.base",
@@ -28,8 +29,8 @@ for module in (
 ):
     importlib.import_module(module)
 
-# An objective says what is measured; a pruner that is a criterion is made by the criterion's class.
-EVERY = [(r, n) for r in ALL_REGISTRIES.values() for n in r.names() if r.kind != "objective"]
+# A block is built from its sizes; a pruner that is a criterion is made by the criterion's class.
+EVERY = [(r, n) for r in ALL_REGISTRIES.values() for n in r.names() if r.kind != "block"]
 GIVEN: dict[str, dict[str, Any]] = {
     "algorithm": {"space": small_space(), "objectives": (QUALITY, COST), "seed": 0}
 }

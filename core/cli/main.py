@@ -161,10 +161,11 @@ def costs(
     supernet: SupernetName,
     sample: Annotated[int, typer.Option(help="Only this many random architectures.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
     csv: Csv = None,
 ) -> None:
     """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, no weights needed."""
-    write_or_print(csv, tables.costs_csv(supernet, sample, seed).encode())
+    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)).encode())
 
 
 @app.command()

@@ -16,8 +16,9 @@ import numpy as np
 from core.cli import flags
 from core.cli.driving import find_supernet, open_store, run_workflow
 from core.errors import CoreError, InvalidInput, NotFound
+from core.objectives.base import FromCosts, method, names_of
 from core.objectives.base import objectives as described
-from core.records import Measurement
+from core.records import Obtained, Source
 from core.registry import ALL_REGISTRIES, Registry
 from core.seeding import stream
 from core.settings import settings
@@ -135,31 +136,31 @@ def architecture(space: SearchSpace, text: str) -> Arch:
 def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:
     """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed."""
     from core.library import supernets
-    from core.library.evaluations import as_csv, evaluations
+    from core.library.evaluations import as_csv, evaluations, measurements_of
     from core.library.measuring import FROM_TABLE
+    from core.library.tables import parse_table
 
     entry = find_supernet(supernet)
-    table, source = (supernets.table(entry) if use_table else None), FROM_TABLE
+    table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     if processes != 1 or table is None or any(name not in table for name in wanted):
         params = {"supernet": absolute(supernet), "objectives": list(wanted), "processes": processes}
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
-        table, source = supernets.parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space), "measured"
-    values = table[list(wanted)].to_numpy(float).tolist()
-    measured = [
-        Measurement(entry.space.from_id(arch_id), dict(zip(wanted, row, strict=True)), source)
-        for arch_id, row in zip(table["arch_id"], values, strict=True)
-    ]
+        table = parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space)
+        usual = Obtained(Source.MEASURED)
+    measured = measurements_of(entry.space, table, wanted, usual)
     return as_csv(entry.space, evaluations(entry.space, described(wanted), measured))
 
 
-def costs_csv(supernet: str, sample: int, seed: int) -> str:
-    """CSV of counted costs: `architecture`, `arch_str` for cell spaces, params, macs.
+def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("params", "macs")) -> str:
+    """CSV of counted costs: `architecture`, `arch_str` for cell spaces, the counted objectives.
 
     Raises:
-        InvalidInput: the space is too large to list and no sample was asked for.
+        InvalidInput: the space is too large to list and no sample was asked for, or an objective is not counted.
     """
     import pandas as pd
 
+    if others := [name for name in wanted if name not in names_of(FromCosts, wanted)]:
+        raise InvalidInput(f"{described(others)[0].label} is not counted; `front` and `search` measure it.")
     space, table, arch_string = _priced(supernet)
     rows = (
         space.array(limit=2_000_000)
@@ -170,7 +171,8 @@ def costs_csv(supernet: str, sample: int, seed: int) -> str:
     columns: dict[str, Any] = {"architecture": [json.dumps(space.to_dict(arch)) for arch in archs]}
     if arch_string is not None:
         columns["arch_str"] = [arch_string(arch) for arch in archs]
-    columns |= {"params": table.params(rows), "macs": table.macs(rows), "source": ["counted"] * len(rows)}
+    columns |= {name: table.counted(method(name, FromCosts), rows) for name in wanted}
+    columns["source"] = [str(Source.COUNTED)] * len(rows)
     return str(pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
 
 

@@ -1,78 +1,170 @@
-"""Counted costs: sums over stages, looked up in a table, microseconds per subnet.
+"""Counted costs of whole spaces: looked up stage by stage, microseconds per subnet.
 
-A stage's cost depends only on the choices it reads and on those that fix its input shape, so a
-whole space is priced from a few hundred entries. The table can be written to JSON and read back
-without torch, which is how a page draws a subnet's diagram at once.
+A stage's cost depends only on the choices it declares, so a whole space is priced from a few hundred
+entries. The table can be written to JSON and read back without torch, which is how a page draws a
+subnet's diagram at once. What is made of the stages' quantities is each objective's business
+(`core.objectives.base.FromCosts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import base64
+import binascii
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
+from core.objectives.base import FromCosts
 from core.spaces import SearchSpace
+from core.supernets.stage_cost import StageCost
 
 if TYPE_CHECKING:
     from core.supernets.base import Stage, Supernet
 
-Row = dict[str, Any]
+Price = Callable[[NDArray[np.uint8]], StageCost | None]
 _DENSE = 4096
 """Tables up to this many entries are filled at once; larger ones entry by entry, as asked for."""
+_LARGEST_CODE = 1 << 62
+_MOST_STORED = 1 << 18
+"""Entries of one stage up to which a table is written to a card; each is an index of two bytes before packing."""
 
 
 class _StageTable:
     """Costs of one stage, by the option indices of the choices it depends on."""
 
-    def __init__(
-        self, space: SearchSpace, names: Sequence[str], price: Callable[[NDArray[np.uint8]], Row | None]
-    ) -> None:
+    def __init__(self, space: SearchSpace, names: Sequence[str], price: Price) -> None:
         self.columns = [space.position[name] for name in names]
         self.names = tuple(names)
         self.cardinalities = [space.cardinalities[c] for c in self.columns]
-        self._weights = (
-            np.cumprod([1, *self.cardinalities[:0:-1]])[::-1].astype(np.int64)
-            if names
-            else np.zeros(0, np.int64)
-        )
-        self.entries = int(np.prod(self.cardinalities, dtype=np.int64)) if names else 1
+        # Exact: a stage that depends on everything may have more entries than an int64 holds.
+        self.entries = math.prod(self.cardinalities)
+        self._weights = np.cumprod([1, *self.cardinalities[:0:-1]])[::-1].astype(np.int64)[: len(names)]
         self._width = len(space)
         self._price = price
-        self.rows: dict[int, Row | None] = {}
-        self._dense: dict[str, NDArray[np.int64]] = {}
+        self._known: dict[tuple[int, ...], StageCost | None] = {}
 
-    def codes(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
-        return archs[:, self.columns].astype(np.int64) @ self._weights
-
-    def row(self, code: int) -> Row | None:
-        """The stage's cost, None where the stage is absent."""
-        if code not in self.rows:
+    def cost(self, options: Sequence[int]) -> StageCost | None:
+        """The stage's cost for these options of its choices, None where the stage is absent."""
+        key = tuple(options)
+        if key not in self._known:
             arch = np.zeros(self._width, np.uint8)
-            arch[self.columns] = [
-                code // w % c for w, c in zip(self._weights.tolist(), self.cardinalities, strict=True)
-            ]
-            self.rows[code] = self._price(arch)
-        return self.rows[code]
+            arch[self.columns] = key
+            self._known[key] = self._price(arch)
+        return self._known[key]
 
-    def total(self, archs: NDArray[np.uint8], field: str) -> NDArray[np.int64]:
-        codes = self.codes(archs)
-        if self.entries <= _DENSE:
-            if field not in self._dense:
-                self._dense[field] = np.array([self._value(c, field) for c in range(self.entries)], np.int64)
-            return self._dense[field][codes]
-        found, inverse = np.unique(codes, return_inverse=True)
-        return np.array([self._value(int(c), field) for c in found], np.int64)[inverse]
+    def entries_of(self, archs: NDArray[np.uint8]) -> _Entries:
+        """Which entry each of n architectures has."""
+        options = np.ascontiguousarray(archs[:, self.columns])
+        if not self.columns:
+            return _Entries([self.cost(())], np.zeros(len(archs), np.int64))
+        if self.entries <= _LARGEST_CODE:
+            codes = options.astype(np.int64) @ self._weights
+            if self.entries <= min(_DENSE, len(archs)):
+                return _Entries([self.cost(self._options(code)) for code in range(self.entries)], codes)
+        else:
+            codes = options.view(f"V{len(self.columns)}").ravel()
+        _, first, index = np.unique(codes, return_index=True, return_inverse=True)
+        return _Entries([self.cost(options[at].tolist()) for at in first], index)
 
-    def _value(self, code: int, field: str) -> int:
-        row = self.row(code)
-        return 0 if row is None else int(row[field])
+    def _options(self, code: int) -> list[int]:
+        return [code // w % c for w, c in zip(self._weights.tolist(), self.cardinalities, strict=True)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Different rows once each, and which of them every entry has."""
+        rows: list[dict[str, Any] | None] = []
+        place: dict[str, int] = {}
+        index = np.zeros(self.entries, np.uint16)
+        for code in range(self.entries):
+            cost = self.cost(self._options(code))
+            at = place.setdefault(repr(cost), len(rows))
+            if at == len(rows):
+                rows.append(None if cost is None else cost.to_json())
+            index[code] = at
+        written = {"names": list(self.names), "rows": rows}
+        if len(rows) == self.entries:
+            return written
+        return written | {"index": base64.b64encode(zlib.compress(index.astype("<u2").tobytes(), 9)).decode()}
+
+    def fill(self, stored: Mapping[str, Any]) -> None:
+        """Take the entries that `to_json` wrote.
+
+        Raises:
+            InvalidInput: they are not all there.
+        """
+        rows = [None if row is None else StageCost.from_json(row) for row in stored["rows"]]
+        index = range(len(rows)) if "index" not in stored else _unpacked(stored["index"], self.entries)
+        if len(index) != self.entries or max(index, default=-1) >= len(rows):
+            raise InvalidInput("The stored cost table is incomplete.")
+        self._known = {tuple(self._options(code)): rows[at] for code, at in enumerate(index)}
+
+
+def _unpacked(text: str, entries: int) -> list[int]:
+    # No more than is asked for, whatever the text would unpack to.
+    found = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), 2 * entries + 2)
+    return [int(at) for at in np.frombuffer(found, "<u2")]
+
+
+class _Entries:
+    """One stage of n architectures: a few entries, and which of them each architecture has."""
+
+    def __init__(self, costs: Sequence[StageCost | None], index: NDArray[np.int64]) -> None:
+        self._costs, self._index = costs, index
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(n,) whether the architecture has this stage."""
+        return np.array([cost is not None for cost in self._costs])[self._index]
+
+    @property
+    def output_size(self) -> NDArray[np.int64]:
+        """(n,) numbers in one sample's output of the stage; 0 where it is absent."""
+        return self._column(lambda cost: cost.output_size)
+
+    def counted(self, quantity: str) -> NDArray[np.int64]:
+        """(n,) a counted quantity; 0 where the stage is absent."""
+
+        def value(cost: StageCost) -> int:
+            if quantity not in cost.counted:
+                raise NotCounted(f"This supernet's stages do not count {quantity.replace('_', ' ')}.")
+            return int(cost.counted[quantity])
+
+        return self._column(value)
+
+    def _column(self, value: Callable[[StageCost], int]) -> NDArray[np.int64]:
+        return np.array([0 if cost is None else value(cost) for cost in self._costs], np.int64)[self._index]
+
+
+class NotCounted(InvalidInput):
+    """The stages of this table do not count a quantity; a stored table may be older than the quantity."""
+
+
+class _Costs:
+    """The stages of n architectures, as an objective reads them."""
+
+    def __init__(self, tables: Sequence[_StageTable], archs: NDArray[np.uint8]) -> None:
+        self._tables, self._archs = tables, archs
+
+    def __len__(self) -> int:
+        return len(self._archs)
+
+    def stages(self) -> Iterator[_Entries]:
+        for table in self._tables:
+            yield table.entries_of(self._archs)
+
+    def total(self, quantity: str) -> NDArray[np.int64]:
+        total = np.zeros(len(self), np.int64)
+        for stage in self.stages():
+            total += stage.counted(quantity)
+        return total
 
 
 class CostTable:
-    """MACs, parameters and bytes of every architecture of one supernet."""
+    """What the stages of every architecture of one supernet cost."""
 
     def __init__(self, space: SearchSpace, stages: Sequence[_StageTable]) -> None:
         self.space = space
@@ -83,46 +175,40 @@ class CostTable:
         """The table of a supernet; its weights are not read, so it may live on the meta device."""
         space = supernet.space
 
-        def pricer(stage: Stage) -> Callable[[NDArray[np.uint8]], Row | None]:
-            def price(arch: NDArray[np.uint8]) -> Row | None:
+        def pricer(stage: Stage) -> Price:
+            def price(arch: NDArray[np.uint8]) -> StageCost | None:
                 values = arch.tolist()
-                return None if stage.key(values) is None else stage.cost(values).to_json()
+                return None if stage.key(values) is None else stage.cost(values)
 
             return price
 
         tables = []
         for stage in supernet.chain:
-            names = sorted({*stage.reads, *stage.sees}, key=space.position.__getitem__)
+            names = sorted(set(stage.depends_on), key=space.position.__getitem__)
             tables.append(_StageTable(space, names, pricer(stage)))
         return cls(space, tables)
 
-    def macs(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(n, d) architectures -> (n,) multiply-accumulates for one image."""
-        return self._sum(archs, "macs")
+    def counted(self, objective: FromCosts, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(n, d) architectures -> (n,) values of a counted objective.
 
-    def params(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(n, d) architectures -> (n,) trainable numbers."""
-        return self._sum(archs, "params")
+        Raises:
+            NotCounted: the stages do not count what it needs.
+        """
+        return objective.counted(_Costs(self._stages, archs))
 
-    def size_bytes(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(n, d) architectures -> (n,) bytes of the extracted subnet's tensors."""
-        return 4 * self.params(archs) + self._sum(archs, "buffer_bytes")
+    def total(self, quantity: str, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(n, d) architectures -> (n,) sums of a quantity over their stages.
 
-    def counted(self, name: str, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """The counted objective of that name ("macs", "params" or "size_bytes")."""
-        return {"macs": self.macs, "params": self.params, "size_bytes": self.size_bytes}[name](archs)
+        Raises:
+            NotCounted: the stages do not count it.
+        """
+        return _Costs(self._stages, archs).total(quantity)
 
-    def stages(self, arch: Sequence[int]) -> list[Row]:
+    def stages(self, arch: Sequence[int]) -> list[StageCost]:
         """Cost, shape and label of each stage this architecture has, in order."""
         one = np.array([arch], np.uint8)
-        rows = [table.row(int(table.codes(one)[0])) for table in self._stages]
-        return [row for row in rows if row is not None]
-
-    def _sum(self, archs: NDArray[np.uint8], field: str) -> NDArray[np.int64]:
-        total = np.zeros(len(archs), np.int64)
-        for table in self._stages:
-            total += table.total(archs, field)
-        return total
+        costs = [table.cost(one[0, table.columns].tolist()) for table in self._stages]
+        return [cost for cost in costs if cost is not None]
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able table.
@@ -130,14 +216,9 @@ class CostTable:
         Raises:
             InvalidInput: a stage depends on so many choices that the table would be huge.
         """
-        if max(t.entries for t in self._stages) > _DENSE:
+        if max(t.entries for t in self._stages) > _MOST_STORED:
             raise InvalidInput("The cost table of this space is too large to store.")
-        return {
-            "space": self.space.to_json(),
-            "stages": [
-                {"names": list(t.names), "rows": [t.row(c) for c in range(t.entries)]} for t in self._stages
-            ],
-        }
+        return {"space": self.space.to_json(), "stages": [table.to_json() for table in self._stages]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CostTable:
@@ -151,14 +232,14 @@ class CostTable:
             tables = []
             for stage in data["stages"]:
                 table = _StageTable(space, stage["names"], _no_price)
-                if len(stage["rows"]) != table.entries:
-                    raise InvalidInput("The stored cost table is incomplete.")
-                table.rows = dict(enumerate(stage["rows"]))
+                if table.entries > _MOST_STORED:
+                    raise InvalidInput("The stored cost table is larger than any that is written.")
+                table.fill(stage)
                 tables.append(table)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error, zlib.error) as error:
             raise InvalidInput("The stored cost table cannot be read.") from error
         return cls(space, tables)
 
 
-def _no_price(arch: NDArray[np.uint8]) -> Row | None:
+def _no_price(arch: NDArray[np.uint8]) -> StageCost | None:
     raise InvalidInput("The stored cost table has no entry for this architecture.")

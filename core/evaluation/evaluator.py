@@ -1,6 +1,6 @@
 """The exact evaluator: every distinct prefix of the chain is computed once.
 
-Two architectures that agree on everything the first k stages read have identical activations and
+Two architectures that agree on everything the first k stages depend on have identical activations and
 identical recalibrated BatchNorm statistics up to stage k. So the architectures asked for are
 sorted into a trie of stage keys and walked depth first: one path of activations is alive at a
 time, and siblings are handed to the stage together, which may share work further.
@@ -15,33 +15,31 @@ Called from worker processes and, for one subnet, from a page; holds no state be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
-from core.objectives.base import objective
-from core.records import Measurement, Source
+from core.networks.trees import joined, map_leaves, rows_of
+from core.objectives.base import OBJECTIVES, FromCosts, FromFiles, FromOutputs, method, names_of, objective
+from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
 from core.supernets.base import BranchContext, Stage, Supernet
-from core.tasks.base import EvaluationData
+from core.tasks.base import EvaluationData, Task
 
-COUNTED = ("macs", "params", "size_bytes")
-_FORWARD = {"accuracy": "validation", "loss": "validation", "test_accuracy": "test", "test_loss": "test"}
-# Logits of this many subnets are reduced together: enough to hide the overhead, small in memory.
+# Outputs of this many subnets are reduced together: enough to hide the overhead, small in memory.
 _REDUCE_TOGETHER = 16
 
 
 def splits_for(objectives: Iterable[str]) -> tuple[str, ...]:
     """Data splits that measuring these objectives needs, in a fixed order."""
-    wanted = {_FORWARD[name] for name in objectives if name in _FORWARD}
-    return tuple(split for split in ("validation", "test") if split in wanted)
+    wanted = {OBJECTIVES.get(name).split for name in names_of(FromOutputs, objectives)}
+    return tuple(sorted(wanted, key=lambda split: (split != "validation", split)))
 
 
 def evaluate(
@@ -55,7 +53,7 @@ def evaluate(
     Args:
         supernet: whose subnets.
         archs: architectures, as tuples or (n, d) indices; repeats are measured once.
-        objectives: names; those measured by a forward pass and counted ones.
+        objectives: names; those measured from outputs and counted ones.
         data: samples with every split the objectives need.
 
     Yields:
@@ -66,14 +64,15 @@ def evaluate(
     """
     rows = np.unique(supernet.space.canonicalize(np.asarray(archs).reshape(-1, len(supernet.space))), axis=0)
     costs = _counted(supernet, rows, objectives)
-    wanted = [name for name in objectives if name in _FORWARD]
+    wanted = names_of(FromOutputs, objectives)
+    counted = dict.fromkeys(costs, Obtained(Source.COUNTED))
     for indices, values in walk(supernet, rows, wanted, data):
         for at, index in enumerate(indices):
             measured = {n: float(values[n][at]) for n in wanted} | {
                 n: float(c[index]) for n, c in costs.items()
             }
             arch = tuple(int(v) for v in rows[index])
-            yield Measurement(arch, {n: measured[n] for n in objectives}, Source.MEASURED)
+            yield Measurement(arch, {n: measured[n] for n in objectives}, counted)
 
 
 def evaluate_table(
@@ -98,7 +97,7 @@ def evaluate_table(
     table: dict[str, NDArray[np.float64]] = {n: np.full(len(rows), np.nan) for n in objectives}
     for name, column in _counted(supernet, rows, objectives).items():
         table[name][:] = column
-    wanted = [name for name in objectives if name in _FORWARD]
+    wanted = names_of(FromOutputs, objectives)
     done = 0
     for indices, values in walk(supernet, rows, wanted, data):
         for name in wanted:
@@ -112,11 +111,10 @@ def evaluate_table(
 def _counted(
     supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str]
 ) -> dict[str, NDArray[np.int64]]:
-    for name in objectives:
-        if name not in COUNTED and name not in _FORWARD:
-            raise InvalidInput(f"{objective(name).label} is not measured by this evaluator.")
+    if elsewhere := names_of(FromFiles, objectives):
+        raise InvalidInput(f"{objective(elsewhere[0]).label} is not measured by this evaluator.")
     costs = CostTable.of(supernet)
-    return {name: costs.counted(name, rows) for name in objectives if name in COUNTED}
+    return {name: costs.counted(method(name, FromCosts), rows) for name in names_of(FromCosts, objectives)}
 
 
 def predictions(
@@ -138,8 +136,8 @@ def predictions(
     if not len(rows):
         return
     with torch.inference_mode():
-        for position, logits in _logits(supernet, rows, data):
-            yield position, supernet.task.predictions(logits[data.spans[split]]).numpy()
+        for position, outputs in _outputs(supernet, rows, data):
+            yield position, supernet.task.predictions(rows_of(outputs, data.spans[split])).numpy()
 
 
 # --- the walk -----------------------------------------------------------------------------------
@@ -172,7 +170,7 @@ class Trie:
 
 def _key_numbers(stage: Stage, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
     """A number per row, equal exactly where the stage's keys are equal; -1 for the identity."""
-    names = sorted({*stage.reads, *stage.sees}, key=stage.space.position.__getitem__)
+    names = sorted(set(stage.depends_on), key=stage.space.position.__getitem__)
     columns = [stage.space.position[name] for name in names]
     if not columns:
         return np.zeros(len(rows), np.int32)
@@ -196,21 +194,20 @@ def walk(
         return
     if missing := set(splits_for(objectives)) - set(data.spans):
         raise InvalidInput(f"The evaluation data lacks the {sorted(missing)[0]} split.")
-    leaves: list[tuple[int, Tensor]] = []
+    leaves: list[tuple[int, Any]] = []
+    measured = {name: method(name, FromOutputs) for name in objectives}
     with torch.inference_mode():
-        for position, logits in _logits(supernet, rows, data):
-            leaves.append((position, logits))
+        for position, outputs in _outputs(supernet, rows, data):
+            leaves.append((position, outputs))
             if len(leaves) == _REDUCE_TOGETHER:
-                yield [i for i, _ in leaves], _reduce(supernet, [t for _, t in leaves], objectives, data)
+                yield [i for i, _ in leaves], _reduce(supernet.task, [x for _, x in leaves], measured, data)
                 leaves.clear()
         if leaves:
-            yield [i for i, _ in leaves], _reduce(supernet, [t for _, t in leaves], objectives, data)
+            yield [i for i, _ in leaves], _reduce(supernet.task, [x for _, x in leaves], measured, data)
 
 
-def _logits(
-    supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData
-) -> Iterator[tuple[int, Tensor]]:
-    """Depth-first through the trie; yields (row index, logits (n, classes)) per architecture."""
+def _outputs(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) -> Iterator[tuple[int, Any]]:
+    """Depth-first through the trie; yields (row index, what the last stage returns) per architecture."""
     trie = Trie.of(supernet, rows)
     archs = rows[trie.order].tolist()
     context = BranchContext(data.calibration_rows)
@@ -233,21 +230,17 @@ def _logits(
 
 
 def _reduce(
-    supernet: Supernet, outputs: Sequence[Tensor], objectives: Sequence[str], data: EvaluationData
+    task: Task, outputs: Sequence[Any], measured: Mapping[str, FromOutputs], data: EvaluationData
 ) -> dict[str, NDArray[np.float64]]:
     """Objective values of several subnets from their outputs."""
     values: dict[str, NDArray[np.float64]] = {}
-    task = supernet.task
-    for split in splits_for(objectives):
+    for split in splits_for(measured):
         rows = data.spans[split]
         targets = data.targets[rows]
-        stacked = torch.stack([t[rows] for t in outputs])
-        for name in objectives:
-            if _FORWARD[name] != split:
-                continue
-            if name.endswith("accuracy"):
-                values[name] = task.correct(stacked, targets).sum(1).numpy() / len(targets)
-            else:
-                losses = task.losses(stacked.flatten(0, 1), targets.repeat(len(outputs)))
-                values[name] = losses.view(len(outputs), -1).double().mean(1).numpy()
+        under = joined([rows_of(each, rows) for each in outputs])
+        # (subnets, samples, ...)
+        stacked = map_leaves(lambda leaf: leaf.reshape(len(outputs), -1, *leaf.shape[1:]), under)
+        for name, each in measured.items():
+            if each.split == split:
+                values[name] = each.values(stacked, targets, task)
     return values

@@ -9,7 +9,7 @@ from core.cache import kept
 from core.errors import InvalidInput
 from core.library import supernets
 from core.library.supernets import SupernetEntry
-from core.objectives.base import objective
+from core.objectives.base import FromFiles, names_of, objective, quick_names
 from core.records import Measurement
 from core.runtime import heavy_imports
 from core.spaces import Arch
@@ -17,11 +17,14 @@ from core.spaces import Arch
 if TYPE_CHECKING:
     from core.tasks.base import EvaluationData
 
-QUICK = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes")
 
+def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] | None = None) -> Measurement:
+    """Objectives of one subnet: calibrated, run once over validation and test samples. Loads torch.
 
-def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUICK) -> Measurement:
-    """Objectives of one subnet: calibrated, run once over validation and test images. Loads torch.
+    Args:
+        entry: of which supernet.
+        arch: the subnet.
+        names: objectives; all that need no measurement of their own if left out.
 
     Raises:
         DataUnavailable: the supernet's data set is not here.
@@ -30,12 +33,12 @@ def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] = QUI
     heavy_imports()
     from core.evaluation.evaluator import evaluate
 
-    slow = [n for n in names if n not in QUICK]
-    if slow:
+    wanted = quick_names() if names is None else names
+    if slow := names_of(FromFiles, wanted):
         raise InvalidInput(
             f"{objective(slow[0]).label} takes a measurement of its own; ask for it separately."
         )
-    return next(evaluate(supernets.load(entry), [arch], names, _data(entry)))
+    return next(evaluate(supernets.load(entry), [arch], wanted, _data(entry)))
 
 
 @kept(2, key=lambda entry: entry.sha256)

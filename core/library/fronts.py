@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import InvalidInput
+from core.library.evaluations import left_out, standing
 from core.objectives.base import objectives
 from core.pareto import (
     Constraint,
@@ -38,6 +39,8 @@ class Front:
         reference: one value per objective.
         names: the objectives.
         n_total: rows before the constraints.
+        left_out: a sentence about rows that may not stand on a front because a value is only predicted or a
+            proxy; "" where there are none.
     """
 
     table: pd.DataFrame
@@ -47,12 +50,14 @@ class Front:
     reference: tuple[float, ...]
     names: tuple[str, ...]
     n_total: int
+    left_out: str = ""
 
 
 def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Constraint] = ()) -> Front:
     """The front of the rows that meet the constraints.
 
-    The reference point comes from the whole table, so hypervolumes under different constraints compare.
+    The reference point comes from the whole table, so hypervolumes under different constraints compare. A row
+    with a value that is predicted or a proxy is on no front and keeps no other row off one.
 
     Raises:
         InvalidInput: an objective is not in the table, or fewer than two are given.
@@ -62,7 +67,7 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
     if len(set(names)) != len(names) or len(names) < 2:
         raise InvalidInput("A front needs at least two different objectives.")
     maximize = [o.maximize for o in objectives(names)]
-    everything = table[list(names)].to_numpy(float)
+    everything = table[list(names)].to_numpy(float)[standing(table, names)]
     finite = everything[np.isfinite(everything).all(axis=1)]
     reference = reference_point(finite, maximize=maximize) if len(finite) else np.zeros(len(names))
     kept = (
@@ -70,7 +75,8 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
         if constraints
         else table
     )
-    points = kept[list(names)].to_numpy(float)
+    stands = standing(kept, names)
+    points = np.where(stands[:, None], kept[list(names)].to_numpy(float), np.nan)
     on_front = non_dominated(points, maximize=maximize)
     kept = kept.assign(on_front=on_front)
     members = kept[on_front].sort_values([names[0], "arch_id"])
@@ -81,7 +87,16 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
         if index is not None:
             knees[label] = str(members["arch_id"].iloc[index])
     volume = hypervolume(values, reference, maximize=maximize) if len(values) else 0.0
-    return Front(kept, members, knees, volume, tuple(float(r) for r in reference), tuple(names), len(table))
+    return Front(
+        table=kept,
+        members=members,
+        knees=knees,
+        hypervolume=volume,
+        reference=tuple(float(r) for r in reference),
+        names=tuple(names),
+        n_total=len(table),
+        left_out=left_out(int((~stands).sum()), objectives(names)),
+    )
 
 
 def neighbors_on_front(view: Front, arch_id: str) -> tuple[str | None, str | None]:

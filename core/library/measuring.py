@@ -17,10 +17,11 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.datasets import load_dataset
 from core.library import supernets
-from core.library.measure_latency import measure_latency
+from core.library.evaluations import obtained_by_row
+from core.library.measure_files import measure_files
 from core.library.supernets import SupernetEntry
-from core.objectives.base import objectives as described
-from core.records import Measurement, Source
+from core.objectives.base import FromCosts, FromFiles, names_of
+from core.records import Measurement, Obtained, Source
 from core.runtime import heavy_imports
 from core.spaces import Arch
 
@@ -30,14 +31,8 @@ if TYPE_CHECKING:
 Measure = Callable[[Sequence[Arch]], Iterator[Measurement]]
 """Measures distinct architectures, in any order, one at a time."""
 
-FROM_TABLE = f"{Source.MEASURED} (table)"
-"""Source of a number that was measured when the supernet's complete table was made."""
-
-
-NOISY = f"{Source.MEASURED} (noisy latency)"
-"""Source of a latency whose repeats disagreed: the machine was busy."""
-
-LATENCY = "latency_ms"
+FROM_TABLE = Obtained(Source.MEASURED, "table")
+"""How a number was obtained that was measured when the supernet's complete table was made."""
 
 
 class DataChoice(BaseConfig):
@@ -49,7 +44,7 @@ class DataChoice(BaseConfig):
 
 
 def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> EvaluationData:
-    """The images that measuring these objectives needs; none at all for counted ones. Loads torch.
+    """The samples that measuring these objectives needs; none at all for counted ones. Loads torch.
 
     Raises:
         DataUnavailable: the data set is neither on this machine nor reachable.
@@ -74,7 +69,8 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
 
 def by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> Measure:
     """A function that measures with the supernet's weights; see `evaluation_data` for what it raises."""
-    passes = [name for name in names if name != LATENCY]
+    on_files = names_of(FromFiles, names)
+    passes = [name for name in names if name not in on_files]
     data = evaluation_data(entry, choice, passes)
     supernet = supernets.load(entry)
     from core.evaluation import evaluator
@@ -82,29 +78,34 @@ def by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     def measure(archs: Sequence[Arch]) -> Iterator[Measurement]:
         return evaluator.evaluate(supernet, archs, passes, data)
 
-    return measure if LATENCY not in names else _timed(entry, names, measure)
+    return _with_readings(entry, names, on_files, measure) if on_files else measure
 
 
-def _timed(entry: SupernetEntry, names: Sequence[str], measure: Measure) -> Measure:
-    """Also time the subnets of each batch against each other; the source says where that was noisy."""
+def _with_readings(
+    entry: SupernetEntry, names: Sequence[str], on_files: Sequence[str], measure: Measure
+) -> Measure:
+    """Also measure the subnets of each batch against each other, as files."""
 
-    def measure_and_time(archs: Sequence[Arch]) -> Iterator[Measurement]:
+    def measure_both(archs: Sequence[Arch]) -> Iterator[Measurement]:
         measured = list(measure(archs))
-        latencies = measure_latency(entry, [m.arch for m in measured])
-        for found, ms in zip(measured, latencies.ms, strict=True):
-            values = {**found.values, LATENCY: float(ms)}
-            source = NOISY if latencies.noisy else found.source
-            yield Measurement(found.arch, {name: values[name] for name in names}, source)
+        together = [m.arch for m in measured]
+        readings = {name: measure_files(entry, together, name) for name in on_files}
+        for index, found in enumerate(measured):
+            here = {name: of[index] for name, of in readings.items()}
+            values = {**found.values, **{name: reading.value for name, reading in here.items()}}
+            obtained = {**found.obtained, **{name: reading.obtained for name, reading in here.items()}}
+            yield Measurement(found.arch, {name: values[name] for name in names}, obtained)
 
-    return measure_and_time
+    return measure_both
 
 
 def from_table(entry: SupernetEntry, names: Sequence[str]) -> Measure | None:
     """A function that looks numbers up in the complete table; None if it lacks one. Free of torch."""
-    table = supernets.table(entry)
+    table = supernets.table_with_counts(entry)
     if table is None or any(name not in table or table[name].isna().any() for name in names):
         return None
     space, columns = entry.space, {name: table[name].to_numpy(float) for name in names}
+    how = obtained_by_row(table, names, FROM_TABLE)
     position = {arch_id: row for row, arch_id in enumerate(table["arch_id"])}
     if len(position) != space.size:
         return None
@@ -112,7 +113,7 @@ def from_table(entry: SupernetEntry, names: Sequence[str]) -> Measure | None:
     def look_up(archs: Sequence[Arch]) -> Iterator[Measurement]:
         for arch in archs:
             row = position[space.arch_id(arch)]
-            yield Measurement(arch, {name: float(columns[name][row]) for name in names}, FROM_TABLE)
+            yield Measurement(arch, {name: float(columns[name][row]) for name in names}, how(row))
 
     return look_up
 
@@ -121,8 +122,4 @@ def counted_columns(
     entry: SupernetEntry, rows: NDArray[np.uint8], names: Sequence[str]
 ) -> Mapping[str, NDArray[np.float64]]:
     """Those of the objectives that are counted rather than measured: name -> (n,) values."""
-    counted = [o.name for o in described(names) if o.how == Source.COUNTED]
-    if not counted:
-        return {}
-    costs = supernets.costs(entry)
-    return {name: costs.counted(name, rows).astype(float) for name in counted}
+    return {name: supernets.counted(entry, rows, name).astype(float) for name in names_of(FromCosts, names)}

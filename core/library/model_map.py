@@ -20,6 +20,7 @@ from core.library.fronts import front
 from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model, subnet_id
 from core.library.supernets import SupernetEntry
+from core.objectives.base import FromCosts, names_of, usual_pair
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined
 
@@ -88,9 +89,10 @@ def members(entry: SupernetEntry, choice: MapChoice) -> list[str]:
 @kept(64, key=lambda entry, sample, seed: (entry.revision, sample, seed))
 def _always(entry: SupernetEntry, sample: int, seed: int) -> tuple[str, ...]:
     table = supernets.table(entry)
-    if table is None or not {"accuracy", "macs"} <= set(table.columns):
+    pair = None if table is None else usual_pair(table.columns)
+    if table is None or pair is None:
         return ()
-    on_front = front(table, ("macs", "accuracy")).members["arch_id"].tolist()
+    on_front = front(table, pair[::-1]).members["arch_id"].tolist()
     kept = np.linspace(0, len(on_front) - 1, min(len(on_front), MOST_OF_FRONT)).round().astype(int)
     rows = np.sort(stream(seed, "map", "sample").permutation(len(table))[:sample])
     ids = [on_front[i] for i in kept] + table["arch_id"].to_numpy()[rows].tolist()
@@ -207,7 +209,7 @@ def _option(entry: SupernetEntry, arch_id: str, choice: str) -> str:
 def _own_values(store: RunStore | None, found: Distances, column: str) -> dict[str, float]:
     """Values that networks trained alone do not share with the subnet of their architecture."""
     alone = {m for m in found.model_ids if NetworkId.parse(m).origin == "alone"}
-    if not alone or store is None or column in ("macs", "params", "size_bytes"):
+    if not alone or store is None or column in names_of(FromCosts):
         return {}
     return {
         k.model_id: float(getattr(k, column, float("nan"))) for k in list_alone(store) if k.model_id in alone

@@ -93,4 +93,4 @@ def _loaded(store: RunStore | None, info: ModelInfo, entry: SupernetEntry, key: 
     which = NetworkId.parse(info.model_id)
     net = ORIGINS.create(which.origin).load(store, which.owner, which.part, entry)
     rows = supernets.stage_rows(entry, entry.space.from_id(info.arch_id))
-    return Model(info, net, info.stages or tuple(str(row["label"]) for row in rows), key, entry)
+    return Model(info, net, info.stages or tuple(row.label for row in rows), key, entry)

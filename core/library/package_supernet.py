@@ -14,6 +14,7 @@ from typing import Any
 from core.errors import InvalidInput, StorageFailed
 from core.library import supernets
 from core.library.supernets import CARD_FILE, SUPERNET_FILE, TABLE_FILE, SupernetEntry
+from core.library.tables import parse_table
 
 
 def package_supernet(entry: SupernetEntry, table: bytes, folder: Path) -> Path:
@@ -28,7 +29,7 @@ def package_supernet(entry: SupernetEntry, table: bytes, folder: Path) -> Path:
         InvalidInput: the table does not cover the supernet's space.
         StorageFailed: the folder cannot be written.
     """
-    rows = supernets.parse_table(table, entry.space)
+    rows = parse_table(table, entry.space)
     if len(rows) != entry.space.size or rows["arch_id"].duplicated().any():
         raise InvalidInput("The table does not hold every architecture of this supernet exactly once.")
     data = entry.read()

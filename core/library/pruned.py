@@ -16,6 +16,7 @@ import numpy as np
 from core.errors import InvalidInput, NotFound
 from core.library.network_id import NetworkId
 from core.library.results import Described, Part, Record, Result, result, results
+from core.objectives.base import all_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 KIND = "prune_models"
 PARENT = 0
+_STORED_AS = {"size_bytes": "bytes"}
+"""Objectives that a run's summary calls otherwise."""
 TUNING_EPOCHS = 5
 """Epochs of fine-tuning where nothing else is asked for."""
 
@@ -208,16 +211,13 @@ def as_points(models: Sequence[PrunedModel]) -> pd.DataFrame:
     something was not measured."""
     import pandas as pd
 
-    names = {
-        "accuracy": "accuracy",
-        "test_accuracy": "test_accuracy",
-        "macs": "macs",
-        "params": "params",
-        "size_bytes": "bytes",
-        "latency_ms": "latency_ms",
-    }
+    names = all_names()
     rows = [
-        {"model_id": m.model_id, "title": m.title, **{to: m.numbers.get(name) for to, name in names.items()}}
+        {
+            "model_id": m.model_id,
+            "title": m.title,
+            **{name: m.numbers.get(_STORED_AS.get(name, name)) for name in names},
+        }
         for m in models
         if not m.is_parent
     ]

@@ -7,7 +7,6 @@ card. Weights, cost tables and data sets are kept in memory by the SHA-256 of th
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,14 +21,16 @@ from core.cache import kept
 from core.datasets import load_dataset
 from core.datasets.foreign import foreign_settings, own_settings
 from core.errors import CoreError, InvalidInput, NotFound
-from core.evaluation.costs import CostTable
-from core.objectives.base import OBJECTIVES
+from core.evaluation.costs import CostTable, NotCounted
+from core.library.tables import parse_table
+from core.objectives.base import FromCosts, method, names_of
 from core.records import RunState
 from core.seeding import stream
 from core.settings import ASSETS
 from core.spaces import Arch, SearchSpace
 from core.supernets.cards import Card, read_card
 from core.supernets.headers import described_space, peek_supernet
+from core.supernets.stage_cost import StageCost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ class SupernetEntry:
         if self.space.ends is not None:
             return self.space.largest
         rows = self.space.sample_array(_REFERENCE_DRAWS, stream(0, "reference"))
-        dearest: Arch = tuple(rows[int(costs(self).macs(rows).argmax())].tolist())
+        dearest: Arch = tuple(rows[int(costs(self).total("macs", rows).argmax())].tolist())
         return dearest
 
     @property
@@ -288,43 +289,25 @@ def _read_table(entry: SupernetEntry) -> pd.DataFrame:
     return parse_table(entry.read_table(), entry.space)
 
 
-def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
-    """A parquet table (uint8 option indices and objectives) as `table` describes it.
-
-    Raises:
-        InvalidInput: the bytes are no such table of this space.
-    """
-    import pandas as pd
-
-    try:
-        raw = pd.read_parquet(io.BytesIO(data))
-        rows = raw[list(space.names)].to_numpy(np.uint8)
-    except Exception as error:  # pyarrow raises many kinds, all mean the same here
-        raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error
-    columns: dict[str, Any] = {"arch_id": space.arch_ids(space.canonicalize(rows))}
-    for index, choice in enumerate(space.choices):
-        columns[choice.name] = np.array(choice.options)[rows[:, index]]
-    for name in OBJECTIVES.names():
-        if name in raw:
-            columns[name] = raw[name].to_numpy(np.float64)
-    return pd.DataFrame(columns)
+def table_with_counts(entry: SupernetEntry) -> pd.DataFrame | None:
+    """`table` with the counted objectives that are younger than it, where the card's cost table has them."""
+    return None if entry.read_table is None else _with_counts(entry, tuple(names_of(FromCosts)))
 
 
-def dump_table(space: SearchSpace, rows: np.ndarray, values: Mapping[str, np.ndarray]) -> bytes:
-    """The parquet bytes that `parse_table` reads: small integers and float32 where exact enough."""
-    import pandas as pd
+@kept(8, key=lambda entry, names: (entry.revision, names))
+def _with_counts(entry: SupernetEntry, names: Sequence[str]) -> pd.DataFrame:
+    frame = _read_table(entry)
+    missing = [] if entry.costs is None else [name for name in names if name not in frame]
+    rows = np.array([entry.space.from_id(i) for i in frame["arch_id"]] if missing else [], np.uint8)
+    columns = {}
+    for name in missing:
+        with suppress(NotCounted):
+            columns[name] = costs(entry).counted(method(name, FromCosts), rows).astype(float)
+    return frame.assign(**columns)
 
-    columns: dict[str, Any] = {name: rows[:, index] for index, name in enumerate(space.names)}
-    for name, column in values.items():
-        whole = name in ("macs", "params", "size_bytes")
-        columns[name] = column.astype(np.int64 if whole else np.float64 if "accuracy" in name else np.float32)
-    buffer = io.BytesIO()
-    pd.DataFrame(columns).to_parquet(buffer, index=False, compression="zstd")
-    return buffer.getvalue()
 
-
-def stage_rows(entry: SupernetEntry, arch: Sequence[int]) -> list[dict[str, Any]]:
-    """Label, group, kind, MACs, parameters, shape of each stage of one subnet, in order."""
+def stage_rows(entry: SupernetEntry, arch: Sequence[int]) -> list[StageCost]:
+    """Label, group, kind, counted quantities and shape of each stage of one subnet, in order."""
     return costs(entry).stages(arch)
 
 
@@ -333,6 +316,25 @@ def costs(entry: SupernetEntry) -> CostTable:
     """Counted costs of every architecture; torch is loaded only if the card has no cost table."""
     if entry.costs is not None:
         return CostTable.from_json(entry.costs)
+    return _built_costs(entry)
+
+
+def counted(entry: SupernetEntry, rows: np.ndarray, name: str) -> np.ndarray:
+    """(n, d) architectures -> (n,) values of a counted objective.
+
+    Raises:
+        InvalidInput: this family does not count it.
+    """
+    objective = method(name, FromCosts)
+    try:
+        return costs(entry).counted(objective, rows)
+    except NotCounted:
+        # The card's table may be older than the quantity.
+        return _built_costs(entry).counted(objective, rows)
+
+
+@kept(8, key=lambda entry: entry.sha256)
+def _built_costs(entry: SupernetEntry) -> CostTable:
     import torch
 
     from core.supernets.files import build

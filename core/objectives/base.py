@@ -1,110 +1,257 @@
-"""The objectives a subnet can be measured on. No torch here: pages show labels and units at once."""
+"""The objective contract: one number of a subnet, what it means to a person, and how it is obtained.
+
+An objective is one file here. Whoever measures, stores, draws or offers a number asks the objective:
+the evaluator which outputs of which split it needs (`FromOutputs`), the cost table what to make of the
+stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`).
+Nothing tests names. No torch here: pages show labels and units at once; a file imports what it measures
+with inside its methods.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from core.records import Objective, Source
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import Plugin
+from core.errors import InvalidInput
+from core.records import Objective, Obtained, Shown, Source
 from core.registry import Registry
 
-OBJECTIVES: Registry[_Described] = Registry("objective", "core.objectives", "OBJECTIVES")
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.tasks.base import Task
+
+K = TypeVar("K", bound="MeasuredNumber")
+NOISY = "noisy"
+"""Detail of a value whose repeats disagreed: the machine was busy."""
 
 
-class _Described:
-    """Attributes every objective's class has; see `core.records.Objective`."""
+@dataclass(frozen=True)
+class Reading:
+    """One value of a measurement with an instrument: how it was obtained, and how far its repeats spread."""
 
-    name: ClassVar[str]
-    label: ClassVar[str]
+    value: float
+    obtained: Obtained
+    spread: float = math.nan
+
+
+OBJECTIVES: Registry[MeasuredNumber] = Registry("objective", "core.objectives", "OBJECTIVES")
+
+
+class MeasuredNumber(Plugin, ABC):
+    """One objective, as a plug-in; register a subclass of one of the three kinds below.
+
+    The first paragraph of the class's docstring says what it is in plain words.
+
+    Attributes:
+        unit: unit of the stored value ("" for a fraction or a count without one).
+        maximize: whether larger is better.
+        how: how a value is usually obtained; each measurement says it for each value.
+        split: data split it is measured on, or "" if it needs no data.
+        for_choosing: whether a search, an axis or a limit may use it. What test data say is shown, never chosen for.
+        shown: how a person reads it.
+        stored: NumPy type of its column in a table.
+        place: where menus list it; smaller comes first.
+        reference: worst value known before anything is measured, for hypervolumes; None where there is none.
+        instrument: what a person reads instead of "measured", if something special measures it.
+    """
+
     unit: ClassVar[str] = ""
     maximize: ClassVar[bool] = False
     how: ClassVar[Source] = Source.MEASURED
     split: ClassVar[str] = ""
-    source: ClassVar[str] = ""
+    for_choosing: ClassVar[bool] = True
+    shown: ClassVar[Shown] = Shown()
+    stored: ClassVar[str] = "float64"
+    place: ClassVar[int] = 50
+    reference: ClassVar[float | None] = None
+    instrument: ClassVar[str] = ""
+
+    @classmethod
+    def described(cls) -> Objective:
+        """The objective as the axis of a trade-off."""
+        summary = OBJECTIVES.info(cls.name).summary
+        return Objective(
+            name=cls.name,
+            label=cls.label,
+            unit=cls.unit,
+            maximize=cls.maximize,
+            how=cls.how,
+            summary=summary,
+            split=cls.split,
+            for_choosing=cls.for_choosing,
+            shown=cls.shown,
+            instrument=cls.instrument,
+        )
 
 
-@OBJECTIVES.register("accuracy")
-class Accuracy(_Described):
-    """Share of validation images classified correctly; what a search may look at."""
+class FromOutputs(MeasuredNumber):
+    """Measured by running subnets over a split: a function of outputs and targets."""
 
-    label = "Validation accuracy"
-    maximize = True
-    split = "validation"
+    split: ClassVar[str] = "validation"
 
+    @abstractmethod
+    def values(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.float64]:
+        """Values of several subnets from what they answer.
 
-@OBJECTIVES.register("loss")
-class Loss(_Described):
-    """Mean cross-entropy on the validation images, in nats."""
+        Args:
+            outputs: what the last stage returns, (s, n, ...) for s subnets and the n samples of the split.
+            targets: (n,) of the samples.
+            task: what outputs mean.
 
-    label = "Validation loss"
-    unit = "nats"
-    split = "validation"
-
-
-@OBJECTIVES.register("test_accuracy")
-class TestAccuracy(_Described):
-    """Share of test images classified correctly; shown on the card, never used to search."""
-
-    __test__ = False  # not a test class
-    label = "Test accuracy"
-    maximize = True
-    split = "test"
+        Returns:
+            (s,) values. Each depends on the subnet's own outputs alone, to the last bit.
+        """
 
 
-@OBJECTIVES.register("test_loss")
-class TestLoss(_Described):
-    """Mean cross-entropy on the test images, in nats."""
+class FromCosts(MeasuredNumber):
+    """Counted from what the stages of an architecture cost; needs neither weights nor data."""
 
-    __test__ = False
-    label = "Test loss"
-    unit = "nats"
-    split = "test"
+    how: ClassVar[Source] = Source.COUNTED
+    stored: ClassVar[str] = "int64"
 
-
-@OBJECTIVES.register("macs")
-class Macs(_Described):
-    """Multiply-accumulates of convolutions, linear layers and attention products for one image."""
-
-    label = "MACs"
-    unit = "MACs"
-    how = Source.COUNTED
+    @abstractmethod
+    def counted(self, costs: Costs) -> NDArray[np.int64]:
+        """Values of n architectures: (n,)."""
 
 
-@OBJECTIVES.register("params")
-class Params(_Described):
-    """Trainable numbers of the extracted subnet, BatchNorm scale and offset included."""
+class FromFiles(MeasuredNumber):
+    """Measured on subnets that were cut out and exported, against each other; takes a measurement of its own.
 
-    label = "Parameters"
-    how = Source.COUNTED
+    Attributes:
+        exporter: registry name of the exporter whose file is measured.
+        invitation: what a button that starts it says.
+        protocol: one sentence on how it is measured.
+    """
+
+    exporter: ClassVar[str]
+    invitation: ClassVar[str] = "Measure it on this machine"
+    protocol: ClassVar[str] = ""
+
+    @abstractmethod
+    def measured(
+        self,
+        files: Sequence[bytes],
+        sample: Sequence[NDArray[Any]],
+        on_progress: Callable[[float], None] | None = None,
+    ) -> list[Reading]:
+        """What each file gives, in the order of the files.
+
+        Args:
+            files: exported networks.
+            sample: arrays the networks take, in the order of their inputs; one sample.
+            on_progress: called with the fraction done; may raise to stop.
+        """
 
 
-@OBJECTIVES.register("size_bytes")
-class SizeBytes(_Described):
-    """Bytes of the extracted subnet's tensors as float32, BatchNorm statistics included."""
+class Costs(Protocol):
+    """What the stages of n architectures cost; see `core.evaluation.costs`."""
 
-    label = "Size"
-    unit = "bytes"
-    how = Source.COUNTED
+    def __len__(self) -> int: ...
 
+    def total(self, quantity: str) -> NDArray[np.int64]:
+        """(n,) sums of a quantity ("macs", "params", "bytes", ...) over the stages each architecture has."""
 
-@OBJECTIVES.register("latency_ms")
-class Latency(_Described):
-    """Time for one image on this machine: onnxruntime, one thread, minimum of interleaved runs."""
-
-    label = "Latency"
-    unit = "ms"
+    def stages(self) -> Iterator[StageColumns]:
+        """The stages of the chain, in order."""
 
 
+class StageColumns(Protocol):
+    """One stage of n architectures."""
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(n,) whether the architecture has this stage."""
+
+    @property
+    def output_size(self) -> NDArray[np.int64]:
+        """(n,) numbers in one sample's output; 0 where the stage is absent."""
+
+    def counted(self, quantity: str) -> NDArray[np.int64]:
+        """(n,) a counted quantity; 0 where the stage is absent."""
+
+
+# --- asking -------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
 def objective(name: str) -> Objective:
     """The objective of that name.
 
     Raises:
         NotFound: there is none; the message suggests the nearest.
     """
-    cls = OBJECTIVES.get(name)
-    summary = OBJECTIVES.info(name).summary
-    return Objective(name, cls.label, cls.unit, cls.maximize, cls.how, summary, cls.split)
+    cls: type[MeasuredNumber] = OBJECTIVES.get(name)
+    return cls.described()
 
 
-def objectives(names: Sequence[str]) -> list[Objective]:
+def objectives(names: Iterable[str]) -> list[Objective]:
     return [objective(name) for name in names]
+
+
+def method(name: str, kind: type[K]) -> K:
+    """The objective of that name, ready to measure or count.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: it is obtained in another way.
+    """
+    made = OBJECTIVES.create(name)
+    if not isinstance(made, kind):
+        raise InvalidInput(f"{made.label} is not obtained this way.")
+    return made
+
+
+def all_names() -> list[str]:
+    """Every objective, the usual ones first."""
+    return sorted(OBJECTIVES.names(), key=lambda name: (OBJECTIVES.get(name).place, name))
+
+
+def names_of(kind: type[MeasuredNumber], among: Iterable[str] | None = None) -> list[str]:
+    """Objectives of one kind, in the order given; all of them if none are given."""
+    return [n for n in (all_names() if among is None else among) if issubclass(OBJECTIVES.get(n), kind)]
+
+
+def quick_names() -> list[str]:
+    """Objectives that one walk over the data or a count gives, all but those that take a measurement of their own."""
+    return [name for name in all_names() if not issubclass(OBJECTIVES.get(name), FromFiles)]
+
+
+def choosable_names(among: Iterable[str] | None = None) -> list[str]:
+    """Objectives that may be chosen for, the usual ones first."""
+    known = None if among is None else set(among)
+    return [n for n in all_names() if OBJECTIVES.get(n).for_choosing and (known is None or n in known)]
+
+
+def usual_pair(among: Iterable[str] | None = None) -> tuple[str, str] | None:
+    """(quality, cost) that a trade-off starts with, None where there are no two to choose from."""
+    names = choosable_names(among)
+    if len(names) < 2:
+        return None
+    quality = next((n for n in names if OBJECTIVES.get(n).maximize), names[0])
+    cost = next((n for n in names if n != quality and not OBJECTIVES.get(n).maximize), None)
+    return quality, cost or next(n for n in names if n != quality)
+
+
+def require_choosable(name: str) -> Objective:
+    """The objective of that name, if a search may look at it.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: it is measured on test data.
+    """
+    found = objective(name)
+    if not found.for_choosing:
+        raise InvalidInput(
+            f"{found.label} cannot steer a search: test data must stay unseen until the end. "
+            "Search on validation data; the subnet's card shows the test result."
+        )
+    return found

@@ -12,24 +12,27 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.plots import style
+from core.supernets.stage_cost import StageCost
 from core.text import for_figure
 
-Row = Mapping[str, Any]
 _FILLS = {"stem": "#56B4E9", "head": "#009E73", "block": "#0072B2", "attention": "#CC79A7", "cell": "#E69F00"}
 _FRAME = "rgba(128,134,146,0.75)"
 
 
-def diagram_figure(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: str = "") -> go.Figure:
+def diagram_figure(
+    stages: Sequence[StageCost], whole: Sequence[StageCost] = (), *, title: str = ""
+) -> go.Figure:
     """The drawing of `diagram_parts` as a figure, checked by plotly."""
     return go.Figure(diagram_parts(stages, whole, title=title))
 
 
-def diagram_parts(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: str = "") -> dict[str, Any]:
+def diagram_parts(
+    stages: Sequence[StageCost], whole: Sequence[StageCost] = (), *, title: str = ""
+) -> dict[str, Any]:
     """Draw the stages of one subnet, with the supernet's outline behind.
 
     Args:
-        stages: of the subnet, in order; `label`, `group`, `kind`, `macs`, `params`, `output_shape`
-            (without the batch), `channels`, `detail`.
+        stages: of the subnet, in order.
         whole: the same of the largest subnet; places and frames come from it. Stages are matched by
             label. May be empty.
         title: one line above.
@@ -39,14 +42,14 @@ def diagram_parts(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: st
         dashed frames; kernel and resolution are written under each stage, the channels above.
     """
     frames = list(whole) or list(stages)
-    known = {row["label"] for row in frames}
-    frames += [row for row in stages if row["label"] not in known]
-    place = {row["label"]: index for index, row in enumerate(frames)}
+    known = {row.label for row in frames}
+    frames += [row for row in stages if row.label not in known]
+    place = {row.label: index for index, row in enumerate(frames)}
     tallest = max((_height(row) for row in [*frames, *stages]), default=1.0)
     bars = {
         "type": "bar",
         "name": "subnet",
-        "x": [place[row["label"]] for row in stages],
+        "x": [place[row.label] for row in stages],
         "y": [_height(row) / tallest for row in stages],
         "base": [-_height(row) / tallest / 2 for row in stages],
         "width": 0.72,
@@ -56,7 +59,7 @@ def diagram_parts(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: st
     }
     axis = {"visible": False, "fixedrange": True}
     layout = {
-        "shapes": [_frame(row, place[row["label"]], tallest) for row in frames] + _brackets(frames, place),
+        "shapes": [_frame(row, place[row.label], tallest) for row in frames] + _brackets(frames, place),
         "annotations": [*_texts(stages, place), *_group_names(frames, place)],
         "xaxis": {**axis, "range": [-0.6, max(len(frames) - 0.4, 0.6)]},
         "yaxis": {**axis, "range": [-0.98, 0.72]},
@@ -72,42 +75,42 @@ def diagram_parts(stages: Sequence[Row], whole: Sequence[Row] = (), *, title: st
     return {"data": [bars], "layout": layout}
 
 
-def _frame(row: Row, at: int, tallest: float) -> dict[str, Any]:
+def _frame(row: StageCost, at: int, tallest: float) -> dict[str, Any]:
     half = _height(row) / tallest / 2
     line = {"color": _FRAME, "width": 1.2, "dash": "dot"}
     corners = {"x0": at - 0.36, "x1": at + 0.36, "y0": -half, "y1": half}
     return {"type": "rect", **corners, "layer": "below", "line": line}
 
 
-def _height(row: Row) -> float:
+def _height(row: StageCost) -> float:
     # Square root: a stage with four times the channels still lets the small ones be seen.
-    return float(max(row["channels"], 1)) ** 0.5
+    return float(max(row.channels, 1)) ** 0.5
 
 
-def _fill(row: Row) -> str:
-    return _FILLS.get(str(row["kind"]), _FILLS["block"])
+def _fill(row: StageCost) -> str:
+    return _FILLS.get(row.kind, _FILLS["block"])
 
 
-def _resolution(row: Row) -> str:
-    shape = [int(v) for v in row["output_shape"]]
+def _resolution(row: StageCost) -> str:
+    shape = row.output_shape
     return "×".join(str(v) for v in shape[1:]) if len(shape) > 1 else ""
 
 
-def _hover(row: Row) -> str:
-    shape = "×".join(str(int(v)) for v in row["output_shape"])
+def _hover(row: StageCost) -> str:
+    shape = "×".join(str(side) for side in row.output_shape)
     parts = [
-        f"<b>{for_figure(row['label'])}</b>",
+        f"<b>{for_figure(row.label)}</b>",
         f"output {shape}",
-        f"{int(row['macs']):,} MACs",
-        f"{int(row['params']):,} parameters",
+        f"{row.macs:,} MACs",
+        f"{row.params:,} parameters",
     ]
-    if row.get("detail"):
+    if row.detail:
         parts.insert(1, for_figure(_detail(row)))
     return "<br>".join(parts)
 
 
-def _detail(row: Row) -> str:
-    detail = str(row.get("detail") or "")
+def _detail(row: StageCost) -> str:
+    detail = row.detail
     return f"kernel {detail[1:]}×{detail[1:]}" if detail[:1] == "k" and detail[1:].isdigit() else detail
 
 
@@ -115,28 +118,28 @@ def _text(x: float, y: float, text: str, anchor: str, size: int) -> dict[str, An
     return {"x": x, "y": y, "text": text, "showarrow": False, "yanchor": anchor, "font": {"size": size}}
 
 
-def _texts(stages: Sequence[Row], place: Mapping[str, int]) -> list[dict[str, Any]]:
+def _texts(stages: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
     found = []
     for row in stages:
-        at = place[row["label"]]
-        short = for_figure(row.get("detail") or "")
-        under = "<br>".join(part for part in (short, _resolution(row)) if part) or for_figure(row["kind"])
+        at = place[row.label]
+        short = for_figure(row.detail)
+        under = "<br>".join(part for part in (short, _resolution(row)) if part) or for_figure(row.kind)
         found += [
-            _text(at, 0.53, str(int(row["channels"])), "bottom", 11),
+            _text(at, 0.53, str(row.channels), "bottom", 11),
             _text(at, -0.54, under, "top", 10),
         ]
     return found
 
 
-def _groups(frames: Sequence[Row], place: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+def _groups(frames: Sequence[StageCost], place: Mapping[str, int]) -> dict[str, tuple[int, int]]:
     """Where each group of stages begins and ends."""
     groups: dict[str, list[int]] = {}
     for row in frames:
-        groups.setdefault(str(row["group"]), []).append(place[row["label"]])
+        groups.setdefault(row.group, []).append(place[row.label])
     return {group: (min(spots), max(spots)) for group, spots in groups.items()}
 
 
-def _brackets(frames: Sequence[Row], place: Mapping[str, int]) -> list[dict[str, Any]]:
+def _brackets(frames: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
     line = {"color": _FRAME, "width": 1.2}
     return [
         {"type": "line", "x0": first - 0.36, "x1": last + 0.36, "y0": -0.84, "y1": -0.84, "line": line}
@@ -144,23 +147,23 @@ def _brackets(frames: Sequence[Row], place: Mapping[str, int]) -> list[dict[str,
     ]
 
 
-def _group_names(frames: Sequence[Row], place: Mapping[str, int]) -> list[dict[str, Any]]:
+def _group_names(frames: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
     return [
         _text((first + last) / 2, -0.85, for_figure(group), "top", 10)
         for group, (first, last) in _groups(frames, place).items()
     ]
 
 
-def contribution_rows(stages: Sequence[Row]) -> list[dict[str, str]]:
+def contribution_rows(stages: Sequence[StageCost]) -> list[dict[str, str]]:
     """The diagram's twin for readers of tables: one row of formatted texts per stage."""
     return [
         {
-            "stage": str(row["label"]),
-            "channels": str(int(row["channels"])),
+            "stage": row.label,
+            "channels": str(row.channels),
             "detail": _detail(row),
-            "output": "×".join(str(int(v)) for v in row["output_shape"]),
-            "MACs": style.format_count(row["macs"]),
-            "parameters": style.format_count(row["params"]),
+            "output": "×".join(str(side) for side in row.output_shape),
+            "MACs": style.format_count(row.macs),
+            "parameters": style.format_count(row.params),
         }
         for row in stages
     ]

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
 from core.records import Objective
 from core.text import for_figure
@@ -170,9 +171,12 @@ def _add_pruned(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objectiv
 
 
 def _pruned_hover(row: Mapping[Any, Any]) -> str:
-    """Title and, where it was timed, latency: not every front has an axis for it."""
-    timed = float(row.get("latency_ms", np.nan))
-    return for_figure(row["title"]) + (f"<br>latency {timed:.3f} ms, measured" if np.isfinite(timed) else "")
+    """Title and what was measured with an instrument: not every front has an axis for it."""
+    lines = [str(row["title"])]
+    for goal in objectives(names_of(FromFiles)):
+        if np.isfinite(value := float(row.get(goal.name, np.nan))):
+            lines.append(f"{goal.label.lower()} {style.format_value(value, goal)}, measured")
+    return "<br>".join(for_figure(line) for line in lines)
 
 
 def _add_ghost(

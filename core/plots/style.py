@@ -1,6 +1,7 @@
 """Colors, number formats and axis texts: the one place that knows how a number is shown.
 
-Accuracy is a fraction everywhere else and becomes percent here. Colors are Okabe and Ito's, which
+How an objective is read, it says itself (`core.records.Shown`): accuracy is a fraction everywhere else and
+becomes percent here. Colors are Okabe and Ito's, which
 the common color blindnesses keep apart; a shape or a label always repeats what a color says.
 """
 
@@ -42,33 +43,33 @@ class Scale:
     hover: str = ".3s"
 
 
-def is_fraction(objective: Objective) -> bool:
-    """Whether the objective is a share that is shown in percent."""
-    return objective.name.endswith("accuracy")
-
-
 def scale(objective: Objective) -> Scale:
     """How to draw an objective's values."""
-    if is_fraction(objective):
-        return Scale(100.0, " %", "~g", ".2f")
-    if objective.unit == "bytes":
-        return Scale(1.0, "B", "~s", ".3s")
-    if objective.unit == "ms":
-        return Scale(1.0, " ms", "~g", ".3f")
-    if objective.unit in ("MACs", "") and not objective.maximize:
-        return Scale()
-    return Scale(1.0, "", "~g", ".4g")
+    shown = objective.shown
+    if shown.prefixes:
+        return Scale(shown.factor, shown.symbol, "~s", ".3s")
+    suffix = f" {shown.symbol}" if shown.symbol else ""
+    digits = shown.digits if shown.fine_digits is None else shown.fine_digits
+    return Scale(shown.factor, suffix, "~g", ".4g" if digits is None else f".{max(digits, 2)}f")
+
+
+def column_label(objective: Objective) -> str:
+    """The noun with its unit, above a column of numbers."""
+    # A share's unit is its symbol; a count of MACs is labelled so already.
+    unit = objective.unit or objective.shown.symbol
+    return objective.label if unit in ("", objective.label) else f"{objective.label} ({unit})"
 
 
 def axis_title(objective: Objective) -> str:
     """The axis text, a noun with its unit and the better direction."""
-    unit = (
-        "%"
-        if is_fraction(objective)
-        else {"bytes": "bytes", "ms": "ms", "nats": "nats"}.get(objective.unit, "")
-    )
     better = "more is better" if objective.maximize else "less is better"
-    return f"{objective.label}{f' ({unit})' if unit else ''}  ·  {better}"
+    return f"{column_label(objective)}  ·  {better}"
+
+
+def table_format(objective: Objective) -> str:
+    """How a browser's table writes a drawn value (see `Scale.factor`): one decimal more than in a sentence."""
+    digits = objective.shown.digits
+    return "localized" if digits is None else f"%.{digits + 1}f"
 
 
 def format_value(
@@ -85,21 +86,14 @@ def format_value(
     if value is None or not math.isfinite(value):
         return "not measured"
     sign = ("+" if value > 0 else MINUS if value < 0 else "±") if signed else (MINUS if value < 0 else "")
-    size = abs(float(value))
-    if is_fraction(objective):
-        return f"{sign}{100 * size:.1f} {'points' if signed else '%'}"
-    if objective.unit == "ms":
-        # The smallest subnets answer in hundredths of a millisecond.
-        digits = 2 if size >= 0.1 else 3
-        noise = f" ± {spread:.{digits}f}" if spread is not None and math.isfinite(spread) else ""
-        return f"{sign}{size:.{digits}f} ms{noise}"
-    if objective.unit == "bytes":
+    shown, size = objective.shown, abs(float(value)) * objective.shown.factor
+    symbol = shown.difference if signed and shown.difference else shown.symbol
+    if shown.digits is None:
         number, prefix = _short(size)
-        return f"{sign}{number} {prefix}B"
-    if objective.unit == "nats":
-        return f"{sign}{size:.3f} nats"
-    number, prefix = _short(size)
-    return f"{sign}{number} {prefix}".rstrip()
+        return f"{sign}{number} {prefix}{symbol}".rstrip()
+    digits = shown.digits if size >= 0.1 or shown.fine_digits is None else shown.fine_digits
+    noise = f" ± {spread * shown.factor:.{digits}f}" if spread is not None and math.isfinite(spread) else ""
+    return f"{sign}{size:.{digits}f} {symbol}".rstrip() + noise
 
 
 def format_count(value: int) -> str:

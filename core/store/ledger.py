@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound
 from core.ledger import Artifact
-from core.records import Measurement, RunState
+from core.records import Measurement, Obtained, RunState, Source
 from core.store.files import Files
 from core.store.schema import ArtifactRow, CheckpointRow, MeasurementRow, MetricRow, RunRow, row_hash
 
@@ -19,6 +19,7 @@ GENERATIONS = 2
 """Checkpoints kept per run: the newest, and one to fall back to."""
 
 _MAX_NAME = 200
+_LONGEST_SOURCE = 32
 
 
 class RunLedger:
@@ -93,7 +94,7 @@ class RunLedger:
         query = query.where(row.run_id == self.run_id, row.ordinal >= after).order_by(row.ordinal)
         with self._database.read() as connection:
             return [
-                (step, Measurement(tuple(json.loads(arch)), json.loads(values), source))
+                (step, decode_measurement(arch, values, source))
                 for step, arch, values, source in connection.execute(query)
             ]
 
@@ -174,9 +175,7 @@ class MemoryLedger:
         self._measurements += [
             (
                 row["step"],
-                Measurement(
-                    tuple(json.loads(row["arch"])), json.loads(row["objective_values"]), row["source"]
-                ),
+                decode_measurement(row["arch"], row["objective_values"], row["source"]),
             )
             for row in rows
         ]
@@ -206,13 +205,34 @@ class MemoryLedger:
 
 
 def encode_measurement(step: int, measurement: Measurement) -> dict[str, Any]:
-    """The stored form of a measurement, without its place in the run."""
+    """The stored form of a measurement, without its place in the run.
+
+    `source` says how the values were obtained. A value obtained otherwise than the first one is stored with
+    its own source, as a pair, so that rows of release 0.1, which have one source for all, are such rows, too.
+    """
+    source = next((str(measurement.how(name)) for name in measurement.values), str(Source.MEASURED))
+    if len(source) > _LONGEST_SOURCE:
+        source = str(Source.MEASURED)
+    values: dict[str, Any] = {}
+    for name, value in measurement.values.items():
+        how = str(measurement.how(name))
+        values[name] = float(value) if how == source else [float(value), how]
     return {
         "step": int(step),
         "arch": json.dumps([int(option) for option in measurement.arch]),
-        "objective_values": json.dumps({name: float(value) for name, value in measurement.values.items()}),
-        "source": str(measurement.source),
+        "objective_values": json.dumps(values),
+        "source": source,
     }
+
+
+def decode_measurement(arch: str, objective_values: str, source: str) -> Measurement:
+    """The measurement of a stored row."""
+    values: dict[str, float] = {}
+    obtained: dict[str, Obtained] = {}
+    for name, stored in json.loads(objective_values).items():
+        value, how = stored if isinstance(stored, list) else (stored, source)
+        values[name], obtained[name] = value, Obtained.parse(how)
+    return Measurement(tuple(json.loads(arch)), values, obtained)
 
 
 def measurement_hash(row: Mapping[str, Any]) -> str:

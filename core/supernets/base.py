@@ -15,7 +15,7 @@ set of weights at once. Three ways through the same chain:
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -25,39 +25,9 @@ from core.datasets.base import Dataset
 from core.errors import InvalidInput
 from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
+from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
 from core.tasks.base import InputConfig, Task
-
-
-@dataclass(frozen=True)
-class StageCost:
-    """What one stage of one architecture costs and looks like (for tables and the diagram).
-
-    Attributes:
-        label: what a person reads ("block 2.1").
-        group: blocks of equal resolution share it ("stage 2"); drawn together.
-        kind: "stem", "block", "head", ... decides how it is drawn.
-        macs: multiply-accumulates of convolutions, linear layers and attention products, one sample.
-        params: trainable numbers.
-        output_shape: shape of one sample's output, without the batch.
-        channels: height of the drawing.
-        detail: short text written on it ("k3").
-        buffer_bytes: bytes the extracted stage stores besides its parameters (BatchNorm statistics,
-            pixel constants).
-    """
-
-    label: str
-    group: str
-    kind: str
-    macs: int
-    params: int
-    output_shape: tuple[int, ...]
-    channels: int
-    detail: str = ""
-    buffer_bytes: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"output_shape": list(self.output_shape)}
 
 
 @dataclass
@@ -78,12 +48,11 @@ class Stage(nn.Module):
     """One link of the chain.
 
     Attributes:
-        reads: choices that can change what this stage computes, given equal input.
-        sees: earlier choices that fix the shape of its input (its costs depend on them too).
+        depends_on: every choice that `key`, `cost` or the shape of the weights may look at; that includes
+            earlier choices that fix the shape of its input.
     """
 
-    reads: tuple[str, ...] = ()
-    sees: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
@@ -94,7 +63,7 @@ class Stage(nn.Module):
 
     def key(self, arch: Sequence[int]) -> Hashable:
         """Equal keys after equal prefixes mean the same computation; None means identity."""
-        return tuple(arch[self.space.position[name]] for name in self.reads)
+        return tuple(arch[self.space.position[name]] for name in self.depends_on)
 
     def forward(self, x: Any, arch: Sequence[int], statistics: Statistics | None = None) -> Any:
         raise TypeError(f"{type(self).__name__} must define forward")

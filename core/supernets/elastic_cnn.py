@@ -21,9 +21,10 @@ from core.networks.blocks.stem import Stem
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
 from core.supernets import samples_last
-from core.supernets.base import BranchContext, Stage, StageCost, Supernet
+from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.families import FAMILIES
+from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig, ImageTask
@@ -133,7 +134,7 @@ class ElasticCNN(Supernet):
 class StemStage(Stage):
     """Pixel normalization, convolution, BatchNorm, ReLU."""
 
-    reads = ("width1",)
+    depends_on = ("width1",)
     mean: Tensor
     std: Tensor
 
@@ -172,9 +173,18 @@ class StemStage(Stage):
         width = self._width(arch)
         weights = self.kernel**2 * self.in_channels * width
         return StageCost(
-            "stem", "stem", "stem", weights * self.size[0] * self.size[1], weights + 2 * width,
-            (width, *self.size), width, f"k{self.kernel}", stored_bytes(width) + 8 * self.in_channels,
-        )  # fmt: skip
+            label="stem",
+            group="stem",
+            kind="stem",
+            output_shape=(width, *self.size),
+            channels=width,
+            counted=counts(
+                macs=weights * self.size[0] * self.size[1],
+                params=weights + 2 * width,
+                buffer_bytes=stored_bytes(width) + 8 * self.in_channels,
+            ),
+            detail=f"k{self.kernel}",
+        )
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
         y = samples_last.convolve((x - self.mean) / self.std, self.conv.weight, self.stride)
@@ -198,11 +208,9 @@ class BlockStage(Stage):
         self._in_choice = f"width{before if self.first else self.group}"
         self._names = (f"width{self.group}", f"depth{self.group}", f"kernel{self.group}_{self.index}")
         width, depth, kernel = self._names
-        # The group's first block sets its width; later blocks find it in the prefix.
-        self.reads = tuple(n for n in ((width if self.first else depth), kernel))
+        self.depends_on = tuple(dict.fromkeys((self._in_choice, width, depth, kernel)))
         if self.first and group.depths[0] < 1:
             raise ValueError("a group has at least one block")
-        self.sees = tuple(dict.fromkeys((self._in_choice, width, depth)))
         widths_in = config.groups[before - 1].widths if self.first else group.widths
         most_in = widths_in[-1]
         most = group.widths[-1]
@@ -262,9 +270,18 @@ class BlockStage(Stage):
         width, kernel = self._width(arch), self._kernel(arch)
         weights = kernel**2 * int(self.option(arch, self._in_choice)) * width + 9 * width * width
         return StageCost(
-            f"block {self.group}.{self.index}", f"group {self.group}", "block", weights * self.size[0] * self.size[1],
-            weights + 4 * width, (width, *self.size), width, f"k{kernel}", 2 * stored_bytes(width),
-        )  # fmt: skip
+            label=f"block {self.group}.{self.index}",
+            group=f"group {self.group}",
+            kind="block",
+            output_shape=(width, *self.size),
+            channels=width,
+            counted=counts(
+                macs=weights * self.size[0] * self.size[1],
+                params=weights + 4 * width,
+                buffer_bytes=2 * stored_bytes(width),
+            ),
+            detail=f"k{kernel}",
+        )
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
         settings = [(self._width(arch), self._kernel(arch)) for arch in archs]
@@ -277,7 +294,7 @@ class HeadStage(Stage):
     def __init__(self, space: SearchSpace, config: ElasticCNNConfig) -> None:
         super().__init__(space)
         self._width_choice = f"width{len(config.groups)}"
-        self.sees = (self._width_choice,)
+        self.depends_on = (self._width_choice,)
         self.classes = config.classes
         self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
 
@@ -295,13 +312,12 @@ class HeadStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         width = int(self.option(arch, self._width_choice))
         return StageCost(
-            "head",
-            "head",
-            "head",
-            width * self.classes,
-            (width + 1) * self.classes,
-            (self.classes,),
-            self.classes,
+            label="head",
+            group="head",
+            kind="head",
+            output_shape=(self.classes,),
+            channels=self.classes,
+            counted=counts(macs=width * self.classes, params=(width + 1) * self.classes),
         )
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:

@@ -21,8 +21,9 @@ from core.networks.blocks.token_reduction import TokenReduction
 from core.networks.blocks.transformer_block import TransformerBlock
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
-from core.supernets.base import Stage, StageCost, Supernet
+from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
+from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig, ImageTask
@@ -149,7 +150,7 @@ def copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:
 class EmbeddingStage(Stage):
     """Patches to tokens."""
 
-    reads = ("width1",)
+    depends_on = ("width1",)
     mean: Tensor
     std: Tensor
 
@@ -186,9 +187,18 @@ class EmbeddingStage(Stage):
         width, tokens = self._width(arch), self.grid**2
         weights = self.in_channels * self.patch**2 * width
         return StageCost(
-            "patches", "stem", "stem", weights * tokens, weights + width + tokens * width, (tokens, width), width,
-            f"{self.patch}x{self.patch}", 8 * self.in_channels,
-        )  # fmt: skip
+            label="patches",
+            group="stem",
+            kind="stem",
+            output_shape=(tokens, width),
+            channels=width,
+            counted=counts(
+                macs=weights * tokens,
+                params=weights + width + tokens * width,
+                buffer_bytes=8 * self.in_channels,
+            ),
+            detail=f"{self.patch}x{self.patch}",
+        )
 
 
 class BlockStage(Stage):
@@ -202,9 +212,7 @@ class BlockStage(Stage):
         self.group, self.index, self.tokens, self.head_size = group, index, grid * grid, config.head_size
         self._width_choice, self._depth_choice = f"width{group}", f"depth{group}"
         self._heads_choice, self._mlp_choice = f"heads{group}_{index}", f"mlp{group}_{index}"
-        depth = () if index == 1 else (self._depth_choice,)
-        self.reads = (*depth, self._heads_choice, self._mlp_choice)
-        self.sees = (self._width_choice, self._depth_choice)
+        self.depends_on = (self._width_choice, self._depth_choice, self._heads_choice, self._mlp_choice)
         width = options.widths[-1]
         attention, hidden = options.heads[-1] * config.head_size, options.mlp_ratios[-1] * width
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -256,9 +264,14 @@ class BlockStage(Stage):
         products = 2 * self.tokens * inner  # queries with keys, attention with values, per token
         biases = 3 * inner + width + hidden + width + 4 * width
         return StageCost(
-            f"block {self.group}.{self.index}", f"group {self.group}", "block", self.tokens * (weights + products),
-            weights + biases, (self.tokens, width), width, f"{heads}h",
-        )  # fmt: skip
+            label=f"block {self.group}.{self.index}",
+            group=f"group {self.group}",
+            kind="block",
+            output_shape=(self.tokens, width),
+            channels=width,
+            counted=counts(macs=self.tokens * (weights + products), params=weights + biases),
+            detail=f"{heads}h",
+        )
 
 
 class ReductionStage(Stage):
@@ -268,7 +281,7 @@ class ReductionStage(Stage):
         super().__init__(space)
         self.group, self.grid = group, grid
         self._in_choice, self._out_choice = f"width{group - 1}", f"width{group}"
-        self.reads, self.sees = (self._out_choice,), (self._in_choice,)
+        self.depends_on = (self._in_choice, self._out_choice)
         most_in, most = config.groups[group - 2].widths[-1], config.groups[group - 1].widths[-1]
         self.norm = nn.LayerNorm(most_in)
         self.conv = nn.Conv2d(most_in, most, 3, 2, 1)
@@ -301,9 +314,14 @@ class ReductionStage(Stage):
         in_width, width = int(self.option(arch, self._in_choice)), int(self.option(arch, self._out_choice))
         tokens, weights = ((self.grid + 1) // 2) ** 2, 9 * in_width * width
         return StageCost(
-            f"reduction {self.group}", f"group {self.group}", "reduction", weights * tokens,
-            weights + width + 2 * in_width + tokens * width, (tokens, width), width, "k3",
-        )  # fmt: skip
+            label=f"reduction {self.group}",
+            group=f"group {self.group}",
+            kind="reduction",
+            output_shape=(tokens, width),
+            channels=width,
+            counted=counts(macs=weights * tokens, params=weights + width + 2 * in_width + tokens * width),
+            detail="k3",
+        )
 
 
 class HeadStage(Stage):
@@ -312,7 +330,7 @@ class HeadStage(Stage):
     def __init__(self, space: SearchSpace, config: ElasticViTConfig) -> None:
         super().__init__(space)
         self._width_choice = f"width{len(config.groups)}"
-        self.sees = (self._width_choice,)
+        self.depends_on = (self._width_choice,)
         self.classes = config.classes
         self.norm = nn.LayerNorm(config.groups[-1].widths[-1])
         self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
@@ -329,11 +347,10 @@ class HeadStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         width = int(self.option(arch, self._width_choice))
         return StageCost(
-            "head",
-            "head",
-            "head",
-            width * self.classes,
-            (width + 1) * self.classes + 2 * width,
-            (self.classes,),
-            self.classes,
+            label="head",
+            group="head",
+            kind="head",
+            output_shape=(self.classes,),
+            channels=self.classes,
+            counted=counts(macs=width * self.classes, params=(width + 1) * self.classes + 2 * width),
         )

@@ -22,14 +22,15 @@ from core.networks.blocks.cell_reduction import CellReduction
 from core.networks.blocks.cell_stem import CellStem
 from core.spaces import SearchSpace
 from core.spaces.cell_string import EDGES, OPERATIONS, cell_space, edge_name, format_arch_string
-from core.supernets.base import Stage, StageCost, Supernet
+from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
+from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig, ImageTask
 
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
-_READS = tuple(edge_name(*edge) for edge in EDGES)
+_EDGE_CHOICES = tuple(edge_name(*edge) for edge in EDGES)
 
 
 class NASBench201Config(ImageConfig):
@@ -122,15 +123,24 @@ class StemStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         weights = 9 * self.in_channels * self.channels
         return StageCost(
-            "stem", "stem", "stem", weights * self.size[0] * self.size[1], weights + 2 * self.channels,
-            (self.channels, *self.size), self.channels, "k3", stored_bytes(self.channels) + 8 * self.in_channels,
-        )  # fmt: skip
+            label="stem",
+            group="stem",
+            kind="stem",
+            output_shape=(self.channels, *self.size),
+            channels=self.channels,
+            counted=counts(
+                macs=weights * self.size[0] * self.size[1],
+                params=weights + 2 * self.channels,
+                buffer_bytes=stored_bytes(self.channels) + 8 * self.in_channels,
+            ),
+            detail="k3",
+        )
 
 
 class CellStage(Stage):
     """One cell; owns the weights of both convolutions on each edge."""
 
-    reads = _READS
+    depends_on = _EDGE_CHOICES
 
     def __init__(
         self, space: SearchSpace, place: tuple[int, int], channels: int, size: tuple[int, int]
@@ -146,7 +156,7 @@ class CellStage(Stage):
                 self.norms[name] = ElasticBatchNorm(channels)
 
     def operations(self, arch: Sequence[int]) -> list[str]:
-        return [str(self.option(arch, name)) for name in _READS]
+        return [str(self.option(arch, name)) for name in _EDGE_CHOICES]
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         operations, nodes, edge = self.operations(arch), [x], 0
@@ -189,10 +199,18 @@ class CellStage(Stage):
         kernels = [_KERNELS[op] for op in self.operations(arch) if op in _KERNELS]
         weights = sum(k * k for k in kernels) * self.channels**2
         return StageCost(
-            f"cell {self.group}.{self.index}", f"group {self.group}", "block", weights * self.size[0] * self.size[1],
-            weights + 2 * self.channels * len(kernels), (self.channels, *self.size), self.channels,
-            f"{len(kernels)} conv", stored_bytes(self.channels) * len(kernels),
-        )  # fmt: skip
+            label=f"cell {self.group}.{self.index}",
+            group=f"group {self.group}",
+            kind="block",
+            output_shape=(self.channels, *self.size),
+            channels=self.channels,
+            counted=counts(
+                macs=weights * self.size[0] * self.size[1],
+                params=weights + 2 * self.channels * len(kernels),
+                buffer_bytes=stored_bytes(self.channels) * len(kernels),
+            ),
+            detail=f"{len(kernels)} conv",
+        )
 
 
 def plain_conv(cell: Cell, edge: int) -> nn.Conv2d:
@@ -231,9 +249,18 @@ class ReductionStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         weights = (9 + 1) * self.in_channels * self.channels + 9 * self.channels**2
         return StageCost(
-            f"reduction {self.group}", f"group {self.group}", "reduction", weights * self.size[0] * self.size[1],
-            weights + 4 * self.channels, (self.channels, *self.size), self.channels, "k3", 2 * stored_bytes(self.channels),
-        )  # fmt: skip
+            label=f"reduction {self.group}",
+            group=f"group {self.group}",
+            kind="reduction",
+            output_shape=(self.channels, *self.size),
+            channels=self.channels,
+            counted=counts(
+                macs=weights * self.size[0] * self.size[1],
+                params=weights + 4 * self.channels,
+                buffer_bytes=2 * stored_bytes(self.channels),
+            ),
+            detail="k3",
+        )
 
 
 class HeadStage(Stage):
@@ -258,6 +285,14 @@ class HeadStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         weights = self.channels * self.classes
         return StageCost(
-            "head", "head", "head", weights, weights + self.classes + 2 * self.channels, (self.classes,), self.classes,
-            "", stored_bytes(self.channels),
-        )  # fmt: skip
+            label="head",
+            group="head",
+            kind="head",
+            output_shape=(self.classes,),
+            channels=self.classes,
+            counted=counts(
+                macs=weights,
+                params=weights + self.classes + 2 * self.channels,
+                buffer_bytes=stored_bytes(self.channels),
+            ),
+        )

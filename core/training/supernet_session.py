@@ -53,7 +53,7 @@ class SupernetSession(Session):
         return stream(self.seed, *names, self.epoch, self.step)
 
     def macs(self, archs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        return self._costs.macs(np.asarray(archs, np.uint8))
+        return self._costs.total("macs", np.asarray(archs, np.uint8))
 
     @cached_property
     def _costs(self) -> CostTable:

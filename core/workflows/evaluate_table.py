@@ -23,6 +23,8 @@ from core.errors import CoreError, InvalidInput
 from core.library import supernets
 from core.library.measuring import DataChoice, counted_columns, evaluation_data
 from core.library.supernets import TABLE_FILE, SupernetEntry
+from core.library.tables import dump_table
+from core.objectives.base import FromFiles, names_of, quick_names, usual_pair
 from core.objectives.base import objectives as described
 from core.pareto import non_dominated
 from core.records import Progress
@@ -41,14 +43,15 @@ MOST_ARCHITECTURES = 2_000_000
 _YIELD_SECONDS = 0.2
 # A checkpoint holds all values so far. Writing one may take at most this share of the time.
 _CHECKPOINT_SHARE = 0.05
-EVERYTHING = ["accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes"]
 
 
 class Request(BaseConfig):
     """Which supernet to measure completely, and on what."""
 
     supernet: str = Field(description="A shipped supernet's name, an id, or a .safetensors file")
-    objectives: list[str] = Field(EVERYTHING, min_length=1, description="Columns of the table")
+    objectives: list[str] = Field(
+        default_factory=quick_names, min_length=1, description="Columns of the table"
+    )
     data: DataChoice | None = Field(None, description="Measure on other data than the supernet's own")
     processes: int = Field(
         1, ge=1, le=64, description="Processes that share the work; the numbers are the same"
@@ -58,6 +61,11 @@ class Request(BaseConfig):
     @classmethod
     def _exist(cls, names: list[str]) -> list[str]:
         described(names)
+        if on_files := names_of(FromFiles, names):
+            raise InvalidInput(
+                f"{described(on_files)[0].label} is measured on exported files, which takes too long for every "
+                "architecture of a space; search on it instead."
+            )
         return list(dict.fromkeys(names))
 
 
@@ -84,9 +92,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         measure = _by_forward_pass(entry, request, measured)
         columns |= yield from fill(rows, measured, measure, entry.sha256, ledger)
     table = {name: columns[name] for name in request.objectives}
-    ledger.save_artifact(
-        TABLE_FILE, supernets.dump_table(space, rows, table), "application/vnd.apache.parquet"
-    )
+    ledger.save_artifact(TABLE_FILE, dump_table(space, rows, table), "application/vnd.apache.parquet")
     yield Progress(1.0, _summary(request.objectives, table), {"evaluations": len(rows)})
 
 
@@ -175,12 +181,11 @@ def _resumed(
 
 
 def _summary(names: Sequence[str], table: Mapping[str, NDArray[np.float64]]) -> str:
-    steering = [o for o in described(names) if o.split != "test"][:6]
     total = len(table[names[0]])
-    if len(steering) < 2:
+    pair = usual_pair(names)
+    if pair is None:
         return f"All {total:,} architectures measured."
-    accuracy_and_cost = [o for o in steering if o.name in ("accuracy", "macs")]
-    shown = accuracy_and_cost if len(accuracy_and_cost) == 2 else steering[:2]
+    shown = described(pair)
     points = np.stack([table[o.name] for o in shown], axis=1)
     on_front = int(non_dominated(points, maximize=[o.maximize for o in shown]).sum())
     return f"All {total:,} architectures measured; {on_front:,} on the front of {shown[0].label} and {shown[1].label}."

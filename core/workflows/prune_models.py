@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
-from core.evaluation.latency import measure_latency
 from core.geometry.collapse import collapse
 from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
 from core.library.pruned import (
@@ -31,9 +31,11 @@ from core.library.pruned import (
 )
 from core.library.results import Described
 from core.library.trainings import training_of
+from core.objectives.latency_ms import measure_latency
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
+from core.seeding import stream
 from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -338,7 +340,8 @@ def _time(work: _Work) -> Iterator[float]:
     for done, net in enumerate(nets):
         models.append(onnx_bytes(_compact_of(work, net.index), work.task.dataset.input_shape))
         yield 0.6 * (done + 1) / len(nets)
-    found = measure_latency(models, work.task.dataset.input_shape)
+    sample = stream(0, "latency").random((1, *work.task.dataset.input_shape), np.float32)
+    found = measure_latency(models, [sample])
     record = work.record.model_copy(update={"latency_noisy": found.noisy})
     for net, ms, spread in zip(nets, found.ms.tolist(), found.spread.tolist(), strict=True):
         timed = {"latency_ms": ms, "latency_spread": spread}

@@ -20,7 +20,7 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
-from core.library.evaluations import as_csv, evaluations
+from core.library.evaluations import as_csv, evaluations, left_out
 from core.library.measuring import (
     DataChoice,
     Measure,
@@ -30,9 +30,10 @@ from core.library.measuring import (
 )
 from core.library.searches import EVALUATIONS_FILE, SearchRecord
 from core.library.supernets import SupernetEntry
+from core.objectives.base import OBJECTIVES, require_choosable, usual_pair
 from core.objectives.base import objectives as described
 from core.pareto import hypervolume, non_dominated
-from core.records import Measurement, Objective, Progress, Source
+from core.records import Measurement, Objective, Progress
 from core.search import ALGORITHMS, SearchAlgorithm
 from core.search.base import cost_array
 from core.spaces import Arch
@@ -56,7 +57,10 @@ class Request(BaseConfig):
     algorithm: str = Field("nsga2", description="Which algorithm proposes architectures")
     config: dict[str, Any] = Field(default_factory=dict, description="The algorithm's settings")
     objectives: list[str] = Field(
-        ["accuracy", "macs"], min_length=1, max_length=6, description="What to trade off"
+        default_factory=lambda: list(usual_pair() or ()),
+        min_length=1,
+        max_length=6,
+        description="What to trade off",
     )
     budget: int = Field(400, ge=1, le=10_000_000, description="Distinct architectures to measure")
     seed: int = Field(0, ge=0, description="Decides every draw")
@@ -69,12 +73,8 @@ class Request(BaseConfig):
     @field_validator("objectives")
     @classmethod
     def _may_steer(cls, names: list[str]) -> list[str]:
-        for objective in described(names):
-            if objective.split == "test":
-                raise InvalidInput(
-                    f"{objective.label} cannot steer a search: test data must stay unseen until the end. "
-                    "Search on validation accuracy or loss; the subnet's card shows the test result."
-                )
+        for name in names:
+            require_choosable(name)
         if len(set(names)) != len(names):
             raise InvalidInput("Each objective can be searched on only once.")
         return names
@@ -186,7 +186,7 @@ def _save(
     SearchRecord(
         **front.metrics,  # type: ignore[arg-type]
         reference=front.reference,
-        sources=tuple(sorted({str(m.source) for m in measurements})),
+        sources=tuple(sorted({str(m.how(o.name)) for m in measurements for o in algorithm.objectives})),
     ).save(ledger)
 
 
@@ -199,10 +199,8 @@ def _fixed_reference(request: Request, entry: SupernetEntry) -> dict[str, float]
     largest = np.array([entry.reference], np.uint8)
     costs = counted_columns(entry, largest, request.objectives)
     worst = {name: float(column[0]) * (1 + _MARGIN) for name, column in costs.items()}
-    accuracies = {
-        o.name: 0.0 for o in described(request.objectives) if o.maximize and o.how is Source.MEASURED
-    }
-    return accuracies | worst | request.reference
+    known = {name: OBJECTIVES.get(name).reference for name in request.objectives}
+    return {n: v for n, v in known.items() if v is not None} | worst | request.reference
 
 
 class FrontSoFar:
@@ -221,6 +219,7 @@ class FrontSoFar:
         self._points = np.zeros((0, len(objectives)))
         self._evaluations = 0
         self._volume = 0.0
+        self._left_out = 0
         self.reference: dict[str, float] | None = None
 
     @property
@@ -233,10 +232,13 @@ class FrontSoFar:
         }
 
     def add(self, batch: Sequence[Measurement]) -> None:
-        """Take a batch in."""
+        """Take a batch in; what is only predicted or a proxy is counted as evaluated and stays off the front."""
         if not batch:
             return
-        costs = cost_array(batch, self._objectives)
+        names = [o.name for o in self._objectives]
+        stands = np.array([m.may_stand(names) for m in batch])
+        costs = np.where(stands[:, None], cost_array(batch, self._objectives), np.nan)
+        self._left_out += int((~stands).sum())
         signs = np.where(self._maximize, -1.0, 1.0)
         if self.reference is None:
             self.reference = self._chosen_reference(costs, signs)
@@ -248,9 +250,10 @@ class FrontSoFar:
 
     def sentence(self, budget: int) -> str:
         """The numbers in words."""
-        return (
+        found = (
             f"{self._evaluations:,} of {budget:,} architectures measured, {len(self._points):,} on the front."
         )
+        return f"{found} {left_out(self._left_out, self._objectives)}".rstrip()
 
     def _chosen_reference(self, costs: np.ndarray, signs: np.ndarray) -> dict[str, float]:
         chosen: dict[str, float] = {}

@@ -31,7 +31,7 @@ def table_of(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame 
         count = resources.store().count_measurements(run_id)
         return run_id, f"{run_id}-{count}", resources.search_table(run_id, count, entry)
     try:
-        return "", entry.revision, supernets.table(entry)
+        return "", entry.revision, supernets.table_with_counts(entry)
     except CoreError as error:
         st.warning(for_markdown(error, 600))
         return "", entry.revision, None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library.supernets import SupernetEntry
-from core.objectives.base import OBJECTIVES, objective
+from core.objectives.base import all_names, objective
 from core.pareto import Constraint
 from core.plots.style import format_value
 from core.records import Objective
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _STEPS = 40
 _WIDE = 20
-_PREFERRED = ("accuracy", "macs", "params", "latency_ms", "size_bytes", "loss", "test_accuracy", "test_loss")
 
 
 def choose_supernet(
@@ -58,10 +57,7 @@ def _other_supernet() -> None:
 
 def measured_objectives(table: pd.DataFrame) -> list[Objective]:
     """Objectives that the table has values for, the usual ones first."""
-    names = [n for n in _PREFERRED if n in table] + [
-        n for n in OBJECTIVES.names() if n not in _PREFERRED and n in table
-    ]
-    return [objective(n) for n in names if table[n].notna().any()]
+    return [objective(n) for n in all_names() if n in table and table[n].notna().any()]
 
 
 def choose_axis(

@@ -6,13 +6,14 @@ One of each per process. Sessions hold ids only. Cached values are shared, so no
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.errors import CoreError
 from core.library import fronts as front_view
 from core.library import supernets
+from core.library.evaluations import as_table
 from core.library.networks import ModelInfo
 from core.library.suggestions import suggestions
 from core.library.supernets import SupernetEntry
@@ -85,17 +86,7 @@ def columns(revision: str, names: tuple[str, ...], _table: pd.DataFrame) -> dict
 @st.cache_resource(show_spinner=False, max_entries=8)
 def search_table(run_id: str, n_measurements: int, _entry: SupernetEntry) -> pd.DataFrame:
     """The measurements of a run as a table like the library's; grows with `n_measurements`."""
-    import pandas as pd
-
-    rows: dict[str, dict[str, Any]] = {}
-    for step, measurement in store().ledger(run_id).measurements():
-        arch_id = _entry.space.arch_id(measurement.arch)
-        options = {n: _entry.space.option(measurement.arch, n) for n in _entry.space.names}
-        rows.setdefault(
-            arch_id,
-            {"arch_id": arch_id, **options, **measurement.values, "source": measurement.source, "step": step},
-        )
-    return pd.DataFrame(list(rows.values()), columns=None if rows else ["arch_id", *_entry.space.names])
+    return as_table(_entry.space, store().ledger(run_id).measurements())
 
 
 def downloader(entry: SupernetEntry, arch: Arch, export_format: str) -> Callable[[], bytes]:

@@ -202,4 +202,4 @@ def test_latency_can_be_searched_on(run) -> None:
     assert found["latency_ms"].gt(0).all()
     assert found["accuracy"].between(0.05, 1).all()
     assert (found["latency_ms"] > 0).all()
-    assert set(found["source"]) <= {"measured", "measured (noisy latency)"}
+    assert set(found["source"]) <= {"measured", "measured: accuracy; measured (noisy): latency_ms"}

@@ -115,9 +115,9 @@ def test_counted_costs_are_those_of_the_extracted_subnet(net, images, archs) -> 
         subnet = net.extract(arch, net.calibrate(arch, images[:CALIBRATION]))
         with FlopCounterMode(display=False) as counter:
             subnet(images[:1])
-        assert counter.get_total_flops() == 2 * table.macs(rows)[0]
-        assert sum(p.numel() for p in subnet.parameters()) == table.params(rows)[0]
-        assert sum(t.nbytes for t in subnet.state_dict().values()) == table.size_bytes(rows)[0]
+        assert counter.get_total_flops() == 2 * table.total("macs", rows)[0]
+        assert sum(p.numel() for p in subnet.parameters()) == table.total("params", rows)[0]
+        assert sum(t.nbytes for t in subnet.state_dict().values()) == table.total("bytes", rows)[0]
 
 
 def test_equal_keys_mean_equal_computation(net, images) -> None:
@@ -149,13 +149,13 @@ def test_choices_that_do_not_matter_change_nothing(net, images) -> None:
 
 
 def test_stages_declare_every_choice_they_depend_on(net, images) -> None:
-    """Random values for all choices a stage neither reads nor sees change nothing in it."""
+    """Random values for all choices a stage does not depend on change nothing in it."""
     rng = np.random.default_rng(6)
     met = 0
     for arch in (net.space.sample(rng) for _ in range(6)):
         x = images[:CALIBRATION]
         for stage in net.stages:
-            kept = [net.space.position[name] for name in (*stage.reads, *stage.sees)]
+            kept = [net.space.position[name] for name in stage.depends_on]
             for _ in range(4):
                 other = list(net.space.sample(rng))
                 for index in kept:

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidInput, NotFound
 from core.ledger import Ledger
-from core.records import Measurement, RunState
+from core.records import Measurement, Obtained, RunState, Source
 from core.store import MemoryLedger
+from core.store.ledger import decode_measurement, encode_measurement
 from tests.store.databases import DATABASES, open_store
 
+PREDICTED = {"accuracy": Obtained(Source.PREDICTED)}
 PARAMS = {"epochs": 3, "nested": {"a": [1, 2]}}
 
 
@@ -63,15 +65,43 @@ def test_measurements_keep_their_order_over_calls(ledger: Ledger) -> None:
         Measurement((0, 0, 0), {"accuracy": 0.1}),
     ]
     ledger.add_measurements(3, first)
-    ledger.add_measurements(1, [Measurement((2, 0, 1), {"accuracy": 0.7}, source="predicted")])
+    ledger.add_measurements(1, [Measurement((2, 0, 1), {"accuracy": 0.7}, PREDICTED)])
     ledger.add_measurements(9, [])
     assert ledger.measurements() == [
         (3, first[0]),
         (3, first[1]),
-        (1, Measurement((2, 0, 1), {"accuracy": 0.7}, "predicted")),
+        (1, Measurement((2, 0, 1), {"accuracy": 0.7}, PREDICTED)),
     ]
     assert ledger.measurements(after=2) == ledger.measurements()[2:]
     assert ledger.measurements(after=7) == []
+
+
+def test_how_each_value_was_obtained_is_kept_value_by_value(ledger: Ledger) -> None:
+    told = {
+        "accuracy": Obtained(Source.MEASURED, "table"),
+        "latency_ms": Obtained(Source.PREDICTED, "from a table of blocks, within a tenth of a millisecond"),
+        "macs": Obtained(Source.COUNTED),
+        "loss": Obtained(Source.MEASURED),
+    }
+    measured = Measurement((1,), dict.fromkeys(told, 0.25), told)
+    ledger.add_measurements(0, [measured])
+    ((_, stored),) = ledger.measurements()
+    assert stored == measured
+    assert {name: stored.how(name) for name in told} == told
+
+
+def test_rows_of_release_0_1_have_one_source_for_all_values() -> None:
+    old = decode_measurement("[2, 0]", '{"accuracy": 0.5, "macs": 10.0}', "measured (noisy latency)")
+    assert (old.arch, old.values) == ((2, 0), {"accuracy": 0.5, "macs": 10.0})
+    assert old.how("macs") == old.how("accuracy") == Obtained(Source.MEASURED, "noisy latency")
+    plain = encode_measurement(0, Measurement((2, 0), {"accuracy": 0.5, "macs": 10.0}))
+    assert (plain["objective_values"], plain["source"]) == ('{"accuracy": 0.5, "macs": 10.0}', "measured")
+
+
+@pytest.mark.parametrize("text", ["guessed", "", "predicted?", "measured?"])
+def test_a_source_nobody_knows_keeps_its_value_off_fronts(text: str) -> None:
+    row = decode_measurement("[0]", '{"accuracy": 0.5}', text)
+    assert not row.may_stand(["accuracy"])
 
 
 def test_stores_plain_python_values(ledger: Ledger) -> None:

@@ -8,6 +8,7 @@ from core.datasets import load_dataset
 from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import evaluate_table
 from core.library import supernets
+from core.library.tables import dump_table
 from core.supernets.elastic_cnn import GroupConfig
 from core.supernets.files import dump_supernet
 from core.tasks.base import evaluation_data
@@ -30,7 +31,7 @@ def small_entry() -> supernets.SupernetEntry:
     file = dump_supernet(net, card)
     rows = net.space.array()
     values = evaluate_table(net, rows, OBJECTIVES, evaluation_data(dataset))
-    table = supernets.dump_table(net.space, rows, values)
+    table = dump_table(net.space, rows, values)
     plain = supernets.from_bytes(file, title="Small", supernet_id="small")
     costs = json.loads(json.dumps(CostTable.of(net).to_json()))
     return supernets.SupernetEntry(

@@ -10,6 +10,7 @@ import pytest
 from core.errors import InvalidInput, NotFound
 from core.library import supernets
 from core.library.evaluate_subnet import evaluate_subnet
+from core.library.tables import dump_table, parse_table
 from core.store import RunStore
 
 
@@ -27,12 +28,12 @@ def test_stage_rows_need_no_weights_and_add_up(digits_entry) -> None:
     for arch_id in table["arch_id"].iloc[::7]:
         rows = supernets.stage_rows(digits_entry, digits_entry.space.from_id(arch_id))
         here = table.set_index("arch_id").loc[arch_id]
-        assert sum(r["macs"] for r in rows) == here["macs"]
-        assert sum(r["params"] for r in rows) == here["params"]
+        assert sum(r.macs for r in rows) == here["macs"]
+        assert sum(r.params for r in rows) == here["params"]
 
 
 def test_one_subnet_measured_alone_equals_its_row(digits_entry) -> None:
-    table = supernets.table(digits_entry).set_index("arch_id")
+    table = supernets.table_with_counts(digits_entry).set_index("arch_id")
     for arch_id in table.index[::11]:
         found = evaluate_subnet(digits_entry, digits_entry.space.from_id(arch_id))
         for name, value in found.values.items():
@@ -81,10 +82,10 @@ def test_a_table_of_another_space_is_refused(digits_entry) -> None:
     from core.spaces import Choice, SearchSpace
 
     other = SearchSpace([Choice("a", (1, 2)), Choice("b", (1, 2))])
-    data = supernets.dump_table(other, rows, {"accuracy": np.zeros(3)})
+    data = dump_table(other, rows, {"accuracy": np.zeros(3)})
     for broken in (data, b"not parquet", b""):
         with pytest.raises(InvalidInput, match="table"):
-            supernets.parse_table(broken, digits_entry.space)
+            parse_table(broken, digits_entry.space)
 
 
 def test_changed_data_are_noticed(digits_entry) -> None:
@@ -107,7 +108,7 @@ def test_a_packaged_supernet_is_found_by_the_library(digits_entry, tmp_path, mon
     assert (found.supernet_id, found.origin, found.sha256) == ("mine", "shipped", digits_entry.sha256)
     assert supernets.table(found).equals(supernets.table(digits_entry))
     # A cost table too large for the card is left out, not an obstacle.
-    monkeypatch.setattr("core.evaluation.costs._DENSE", 1)
+    monkeypatch.setattr("core.evaluation.costs._MOST_STORED", 1)
     package_supernet(digits_entry, digits_entry.read_table(), tmp_path / "supernets" / "mine")
     [again] = supernets.entries()
     assert again.costs is None

@@ -29,7 +29,7 @@ def published(shape: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -> N
 def test_closed_form_for_every_cell() -> None:
     rows, table = SPACE.array(), CostTable.of(published())
     n1, n3 = ((rows == OPERATIONS.index(op)).sum(1) for op in ("nor_conv_1x1", "nor_conv_3x3"))
-    params, macs = table.params(rows), table.macs(rows)
+    params, macs = table.total("params", rows), table.total("macs", rows)
     np.testing.assert_array_equal(params, 73_306 + 243_040 * n3 + 28_000 * n1)
     # The published count adds the bias of the last layer: 10 here.
     np.testing.assert_array_equal(macs + 10, 7_783_050 + 35_389_440 * n3 + 3_932_160 * n1)

@@ -153,6 +153,6 @@ def test_latency_is_measured_on_request_and_shown_with_its_spread(open_page: Ope
     button.click()
     app.run(timeout=60)
     assert not app.exception
-    [shown] = [c.value for c in app.caption if "for one image" in c.value]
+    [shown] = [c.value for c in app.caption if "for one sample" in c.value]
     assert " ms ± " in shown
     assert "the largest subnet" in shown

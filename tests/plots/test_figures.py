@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from core.plots.diagram import contribution_rows, diagram_figure, diagram_parts
 from core.plots.finished import unchecked
 from core.plots.front import MOST_POINTS, MOST_SVG, front_figure
 from core.seeding import stream
+from core.supernets.stage_cost import StageCost, counts
 
 MACS, ACCURACY, LOSS = objective("macs"), objective("accuracy"), objective("loss")
 
@@ -119,8 +121,15 @@ def test_ghost_and_search_are_drawn_apart() -> None:
 
 
 def test_hostile_names_are_plain_text() -> None:
-    stage = {"label": "<img src=x onerror=alert(1)>", "group": "$\\href{javascript:1}{x}$", "kind": "block", "macs": 1, "params": 2,
-             "output_shape": (4, 8, 8), "channels": 4, "detail": "k3"}  # fmt: skip
+    stage = StageCost(
+        "<img src=x onerror=alert(1)>",
+        "$\\href{javascript:1}{x}$",
+        "block",
+        (4, 8, 8),
+        4,
+        counts(macs=1, params=2),
+        "k3",
+    )
     text = diagram_figure([stage], title="<b>t</b>").to_json()
     assert "<img" not in text
     assert "u003cimg" not in text
@@ -131,42 +140,15 @@ def test_hostile_names_are_plain_text() -> None:
 
 
 STAGES = [
-    {
-        "label": "stem",
-        "group": "stem",
-        "kind": "stem",
-        "macs": 100,
-        "params": 10,
-        "output_shape": (4, 8, 8),
-        "channels": 4,
-        "detail": "k3",
-    },
-    {
-        "label": "block 1.1",
-        "group": "group 1",
-        "kind": "block",
-        "macs": 2000,
-        "params": 300,
-        "output_shape": (4, 8, 8),
-        "channels": 4,
-        "detail": "k5",
-    },
-    {
-        "label": "head",
-        "group": "head",
-        "kind": "head",
-        "macs": 40,
-        "params": 50,
-        "output_shape": (10,),
-        "channels": 10,
-        "detail": "",
-    },
+    StageCost("stem", "stem", "stem", (4, 8, 8), 4, counts(macs=100, params=10), "k3"),
+    StageCost("block 1.1", "group 1", "block", (4, 8, 8), 4, counts(macs=2000, params=300), "k5"),
+    StageCost("head", "head", "head", (10,), 10, counts(macs=40, params=50)),
 ]
 
 
 def test_the_diagram_has_a_bar_per_stage_and_a_frame_per_stage_of_the_whole() -> None:
-    skipped = {**STAGES[1], "label": "block 1.2"}
-    whole = [{**s, "channels": 16} for s in (STAGES[0], STAGES[1], skipped, STAGES[2])]
+    skipped = replace(STAGES[1], label="block 1.2")
+    whole = [replace(s, channels=16) for s in (STAGES[0], STAGES[1], skipped, STAGES[2])]
     figure = diagram_figure(STAGES, whole)
     [bars] = figure.data
     assert list(bars.x) == [0, 1, 3]
@@ -181,7 +163,7 @@ def test_the_diagram_has_a_bar_per_stage_and_a_frame_per_stage_of_the_whole() ->
 
 def test_a_diagram_works_for_any_family() -> None:
     assert len(diagram_figure([]).data[0].x) == 0
-    tokens = {**STAGES[1], "kind": "attention", "output_shape": (17, 32), "detail": "4 heads, MLP 2x"}
+    tokens = replace(STAGES[1], kind="attention", output_shape=(17, 32), detail="4 heads, MLP 2x")
     assert diagram_figure([tokens]).data[0].marker.color == ("#CC79A7",)
     assert contribution_rows([tokens])[0]["output"] == "17×32"
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from core.jobs import JobManager
 from core.ledger import Ledger
-from core.records import RunState
+from core.records import Measurement, RunState
 from core.store import RunStore
 from tests.reliability.witness import Continuation
 
@@ -185,13 +185,17 @@ def fingerprint(ledger: Ledger, parts: Sequence[str] = PARTS) -> str:
     """SHA-256 of what a run has produced, without what a clock decides."""
     content: dict[str, Any] = {
         "measurements": lambda: [
-            (step, list(m.arch), _untimed(m.values), m.source) for step, m in ledger.measurements()
+            (step, list(m.arch), _untimed(m.values), _told(m)) for step, m in ledger.measurements()
         ],
         "metrics": lambda: [_untimed(row) for row in ledger.metrics()],
         "artifacts": lambda: [(artifact.name, artifact.sha256) for artifact in ledger.artifacts()],
         "checkpoint": lambda: hashlib.sha256(ledger.latest_checkpoint() or b"").hexdigest(),
     }
     return hashlib.sha256(json.dumps([content[part]() for part in parts]).encode()).hexdigest()
+
+
+def _told(measurement: Measurement) -> dict[str, str]:
+    return {name: str(how) for name, how in measurement.obtained.items()}
 
 
 def _untimed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +206,7 @@ def _seen(store: RunStore, run_id: str) -> dict[str, list[Any]]:
     """All that a reader of the store can see of a run's growing record."""
     ledger = store.ledger(run_id)
     return {
-        "measurements": [(step, m.arch, _untimed(m.values), m.source) for step, m in ledger.measurements()],
+        "measurements": [(step, m.arch, _untimed(m.values), _told(m)) for step, m in ledger.measurements()],
         "metrics": [_untimed(row) for row in ledger.metrics()],
         "checkpoints": [True] if ledger.latest_checkpoint() is not None else [],
     }

@@ -19,6 +19,8 @@ from core.library import measuring, supernets
 from core.library.library import Library
 from core.library.searches import SearchRecord
 from core.library.supernets import TABLE_FILE, SupernetEntry
+from core.library.tables import parse_table
+from core.objectives.base import quick_names
 from core.records import Measurement
 from core.settings import settings
 from core.store import MemoryLedger, RunStore
@@ -69,9 +71,9 @@ def searched(request: search_front.Request) -> list[Measurement]:
 
 def test_the_table_holds_every_architecture_with_every_objective(file: Path, table: bytes) -> None:
     space = supernets.resolve(None, str(file)).space
-    frame = supernets.parse_table(table, space)
+    frame = parse_table(table, space)
     assert frame["arch_id"].tolist() == space.arch_ids(space.array())
-    for name in evaluate_table.EVERYTHING:
+    for name in quick_names():
         assert frame[name].notna().all()
     assert frame["accuracy"].between(0, 1).all()
     assert frame["macs"].nunique() > 4
@@ -90,8 +92,9 @@ def test_searching_by_measuring_agrees_with_the_table(
         search_front.Request(supernet=str(file), objectives=OBJECTIVES, budget=20, config=CONFIG)
     )
     assert calls == [8, 8, 4]
-    assert {str(m.source) for m in found} == {"measured"}
-    frame = supernets.parse_table(table, space).set_index("arch_id")
+    assert {str(m.how("accuracy")) for m in found} == {"measured"}
+    assert {str(m.how("macs")) for m in found} == {"counted"}
+    frame = parse_table(table, space).set_index("arch_id")
     for m in found:
         assert m.values == frame.loc[space.arch_id(m.arch), OBJECTIVES].to_dict()
 
@@ -108,7 +111,8 @@ def test_a_complete_table_is_looked_up_and_the_source_says_so(
     monkeypatch.setattr(evaluator, "evaluate", forbidden)
     looked_up = searched(request)
     assert [(m.arch, m.values) for m in looked_up] == [(m.arch, m.values) for m in measured]
-    assert {m.source for m in looked_up} == {measuring.FROM_TABLE}
+    assert {m.how("accuracy") for m in looked_up} == {measuring.FROM_TABLE}
+    assert {str(m.how("macs")) for m in looked_up} == {"counted"}
 
 
 def test_the_table_is_not_used_for_other_data_or_missing_columns(entry: SupernetEntry, table: bytes) -> None:
@@ -116,7 +120,7 @@ def test_the_table_is_not_used_for_other_data_or_missing_columns(entry: Supernet
     other = search_front.Request(
         supernet="tiny", objectives=OBJECTIVES, budget=3, data=measuring.DataChoice(name="digits", seed=1)
     )
-    assert {str(m.source) for m in searched(other)} == {"measured"}
+    assert {str(m.how("accuracy")) for m in searched(other)} == {"measured"}
     frame = pd.read_parquet(io.BytesIO(table))
     holes = io.BytesIO()
     frame.assign(loss=frame["loss"].where(frame.index != 5)).to_parquet(holes)
@@ -132,7 +136,7 @@ def test_the_reference_is_no_accuracy_and_beyond_the_largest_cost(entry: Superne
     )
     list(search_front.run(request, ledger, Library()))
     summary = json.loads(ledger.artifact(SearchRecord.FILE))
-    largest = supernets.costs(entry).macs(np.array([entry.space.largest], np.uint8))[0]
+    largest = supernets.costs(entry).total("macs", np.array([entry.space.largest], np.uint8))[0]
     assert summary["reference"] == {"accuracy": 0.0, "macs": pytest.approx(1.1 * largest), "loss": 9.0}
     bad = request.model_copy(update={"reference": {"params": 1.0}})
     with pytest.raises(InvalidInput, match="params"):

@@ -167,8 +167,8 @@ def test_sorted_net_draws_from_a_chain_in_which_each_contains_the_one_before(n: 
         assert all(a <= b for a, b in zip(small, large, strict=True))
     costs = CostTable.of(net)
     rows = np.array(chain, np.uint8)
-    assert (np.diff(costs.params(rows)) >= 0).all()
-    assert (np.diff(costs.macs(rows)) >= 0).all()
+    assert (np.diff(costs.total("params", rows)) >= 0).all()
+    assert (np.diff(costs.total("macs", rows)) >= 0).all()
 
 
 def test_a_step_of_a_small_subnet_leaves_everything_outside_it_alone() -> None:

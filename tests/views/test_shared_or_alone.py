@@ -56,8 +56,8 @@ def found(store: RunStore, nets: list[AloneNet]) -> SharedOrAlone:
 def test_the_answer_covers_every_stage_and_every_measure_of_outputs(found: SharedOrAlone) -> None:
     entry = supernets.find(None, "digits-cnn")
     rows = supernets.stage_rows(entry, entry.space.from_id(ARCH))
-    assert [s.label for s in found.stages] == [row["label"] for row in rows]
-    assert [s.units for s in found.stages] == [row["channels"] for row in rows]
+    assert [s.label for s in found.stages] == [row.label for row in rows]
+    assert [s.units for s in found.stages] == [row.channels for row in rows]
     names = {info.name for info in MEASURES.describe() if MEASURES.get(info.name).of == "outputs"}
     assert {s.layer_id for s in found.outputs} == names
     assert all(len(s.shared) == 3 and len(s.alone) == 3 and s.n == 200 for s in found.stages)

@@ -66,8 +66,8 @@ def _card(scene: Scene, arch_id: str) -> None:
     arch, values = entry.space.from_id(arch_id), scene.shown.row(arch_id)
     subnet_card.headline(arch_id, values, scene.x, scene.y)
     subnet_card.diagram(entry, arch)
-    subnet_card.metrics(values, scene.shown.goals)
-    subnet_card.latency(entry, arch)
+    subnet_card.metrics(values, scene.shown.goals, scene.shown.obtained(arch_id))
+    subnet_card.readings(entry, arch)
     subnet_card.download(entry, arch)
     names = ["Neighbors", "What a choice costs", "Choices"]
     neighbors, costs, choices = st.tabs(names, key="card-tabs", on_change="rerun")

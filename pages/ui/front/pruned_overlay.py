@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -10,7 +11,7 @@ from core.errors import CoreError
 from core.library.networks import describe
 from core.library.pruned import as_points, list_pruned, parents
 from core.library.supernets import SupernetEntry
-from core.objectives.base import objective
+from core.objectives.base import all_names, objective
 from core.plots.style import format_value
 from core.records import Objective
 from core.text import display_name, for_markdown
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PICKED = "front-pruned-picked"
-_SHOWN = ("accuracy", "test_accuracy", "macs", "params", "latency_ms")
 
 
 def choose(entry: SupernetEntry, asked: str) -> str:
@@ -74,7 +74,9 @@ def picked(table: pd.DataFrame | None) -> None:
         return
     row = rows[0]
     values = " · ".join(
-        f"{objective(n).label} {format_value(row[n], objective(n))}" for n in _SHOWN if row[n] == row[n]
+        f"{objective(n).label} {format_value(row[n], objective(n))}"
+        for n in all_names()
+        if row.get(n, math.nan) == row.get(n)
     )
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="front-pruned"):
         st.markdown(f"**{for_markdown(row['title'])}** · {values}")

@@ -10,14 +10,14 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import extract_subnet, supernets
-from core.library.measure_latency import measure_latency
+from core.library.measure_files import measure_files
 from core.library.networks import MOST_MODELS, subnet_id
 from core.library.supernets import SupernetEntry
-from core.objectives.base import objective
+from core.objectives.base import NOISY, OBJECTIVES, FromFiles, names_of, objective
 from core.plots.diagram import contribution_rows, diagram_parts
 from core.plots.finished import unchecked
 from core.plots.style import format_value
-from core.records import Objective, Source
+from core.records import Objective, Obtained, Source
 from core.spaces import Arch
 from core.text import display_name, for_markdown
 from pages.ui import resources
@@ -54,45 +54,48 @@ def headline(arch_id: str, values: Mapping[str, float], x: Objective, y: Objecti
     st.html(f'<div class="ps-headline">{"".join(parts)}</div>')
 
 
-def metrics(values: Mapping[str, float], goals: Sequence[Objective]) -> None:
+def metrics(
+    values: Mapping[str, float], goals: Sequence[Objective], obtained: Mapping[str, Obtained]
+) -> None:
     """Every objective with its value and how it was obtained."""
     rows = "".join(
         f"<tr title='{html.escape(goal.summary, quote=True)}'><th scope='row'>{html.escape(goal.label)}</th>"
-        f"<td class='value'>{format_value(values.get(goal.name), goal)}</td><td class='how'>{how(goal)}</td></tr>"
+        f"<td class='value'>{format_value(values.get(goal.name), goal)}</td>"
+        f"<td class='how'>{html.escape(how(goal, obtained[goal.name]))}</td></tr>"
         for goal in goals
     )
     st.html(f'<table class="ps-metrics"><tbody>{rows}</tbody></table>')
 
 
-def how(goal: Objective) -> str:
+def how(goal: Objective, obtained: Obtained) -> str:
     """How an objective's number was obtained, in a few words."""
-    if goal.split:
-        return f"{_HOW[goal.how]}, {goal.split}"
-    return _HOW[goal.how] if goal.how is not Source.MEASURED else "timed, onnxruntime"
+    by_instrument = goal.instrument and obtained.source is Source.MEASURED
+    words = [goal.instrument if by_instrument else _HOW[obtained.source], goal.split, obtained.detail]
+    return ", ".join(word for word in words if word)
 
 
-def latency(entry: SupernetEntry, arch: Arch) -> None:
-    """Time the subnet on this machine, on request, against the largest one."""
-    known = st.session_state.setdefault("latencies", {})
-    key = (entry.sha256, tuple(arch))
-    pressed = st.button(
-        "Time it on this machine",
-        key="measure-latency",
-        icon=":material/timer:",
-        help="Exports the subnet to ONNX and times it for one image: onnxruntime, one thread, 5 rounds of 4 runs "
-        "interleaved with the largest subnet; the minimum counts.",
-    )
-    if pressed:
-        try:
-            with st.spinner("Measuring..."):
-                known[key] = measure_latency(entry, [arch, entry.reference])
-        except CoreError as error:
-            st.warning(for_markdown(str(error)))
-    if key in known:
-        found, goal = known[key], objective("latency_ms")
-        here, largest = (format_value(found.ms[i], goal, spread=found.spread[i]) for i in (0, 1))
-        noisy = " The machine was busy: repeats disagree, measure again." if found.noisy else ""
-        st.caption(f"**{here}** for one image; the largest subnet {largest}.{noisy}")
+def readings(entry: SupernetEntry, arch: Arch) -> None:
+    """Measure the subnet as a file on this machine, on request, against the largest one."""
+    known = st.session_state.setdefault("readings", {})
+    for name in names_of(FromFiles):
+        instrument, goal, key = OBJECTIVES.get(name), objective(name), (entry.sha256, tuple(arch), name)
+        pressed = st.button(
+            instrument.invitation,
+            key=f"measure-{goal.label.lower().replace(' ', '-')}",
+            icon=":material/timer:",
+            help=instrument.protocol,
+        )
+        if pressed:
+            try:
+                with st.spinner("Measuring..."):
+                    known[key] = measure_files(entry, [arch, entry.reference], name)
+            except CoreError as error:
+                st.warning(for_markdown(str(error)))
+        if key in known:
+            here, largest = (format_value(r.value, goal, spread=r.spread) for r in known[key])
+            noisy = any(r.obtained.detail == NOISY for r in known[key])
+            again = " The machine was busy: repeats disagree, measure again." if noisy else ""
+            st.caption(f"**{here}** for one sample; the largest subnet {largest}.{again}")
 
 
 def diagram(entry: SupernetEntry, arch: Arch, *, key: str = "subnet-diagram") -> None:

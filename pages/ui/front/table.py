@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library.fronts import Front
-from core.plots.style import format_value, is_fraction
+from core.plots.style import column_label, format_value, scale, table_format
 from core.records import Objective
 from core.text import for_cell
 from pages.ui.front import state
@@ -69,15 +69,12 @@ def _row_chosen(ids: list[str]) -> None:
 
 
 def _column(goal: Objective) -> object:
-    if is_fraction(goal):
-        return st.column_config.NumberColumn(f"{goal.label} (%)", format="%.2f", help=goal.summary)
-    form = {"ms": "%.3f", "nats": "%.4f"}.get(goal.unit, "localized")
-    unit = f" ({goal.unit})" if goal.unit and goal.unit != goal.label else ""
-    return st.column_config.NumberColumn(f"{goal.label}{unit}", format=form, help=goal.summary)
+    form = table_format(goal)
+    return st.column_config.NumberColumn(column_label(goal), format=form, help=goal.summary)
 
 
 def _scaled(table: pd.DataFrame, goals: Sequence[Objective]) -> pd.DataFrame:
-    return table.assign(**{g.name: table[g.name] * 100 for g in goals if is_fraction(g)})
+    return table.assign(**{g.name: table[g.name] * scale(g).factor for g in goals})
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:

@@ -11,12 +11,13 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import fronts as front_view
-from core.library.evaluate_subnet import QUICK, evaluate_subnet
+from core.library.evaluate_subnet import evaluate_subnet
+from core.library.evaluations import obtained_at
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.plots.style import format_count, format_value
-from core.records import Objective
+from core.records import Objective, Obtained, Source
 from core.spaces import Arch, Choice, SearchSpace
 from core.spaces.choice import Option
 from core.text import display_name, for_markdown
@@ -71,6 +72,11 @@ class Shown:
         at = self.at[arch_id]
         return {name: values[at] for name, values in self.columns.items()}
 
+    def obtained(self, arch_id: str) -> Mapping[str, Obtained]:
+        """How the values of a subnet of the table were obtained."""
+        names = [goal.name for goal in self.goals]
+        return obtained_at(self.table, self.at[arch_id], names, Obtained(Source.MEASURED))
+
     def values(self, arch: Arch) -> Mapping[str, float]:
         """Objective values of any subnet: from the table, else measured now.
 
@@ -83,7 +89,7 @@ class Shown:
 
 @st.cache_resource(show_spinner="Measuring this subnet…", max_entries=512)
 def _measured(sha256: str, arch: Arch, _entry: SupernetEntry) -> Mapping[str, float]:
-    return dict(evaluate_subnet(_entry, arch, QUICK).values)
+    return dict(evaluate_subnet(_entry, arch).values)
 
 
 Tried = tuple[Arch, Mapping[str, float]] | None
@@ -276,7 +282,7 @@ def _described(shown: Shown, arch_id: str, names: Sequence[str]) -> str:
     if not shown.holds(arch_id):
         return display_name(arch_id)
     values, (x, y) = shown.row(arch_id), (objective(n) for n in names[:2])
-    unit = f" {x.label}" if x.unit in ("MACs", "") else ""
+    unit = "" if x.shown.symbol else f" {x.label}"
     return f"{format_value(values[y.name], y)} · {format_value(values[x.name], x)}{unit} · {arch_id}"
 
 
@@ -296,3 +302,5 @@ def facts(front: Front, x: Objective, y: Objective) -> None:
         help=f"Hypervolume {front.hypervolume:.4g}, against the reference point "
         f"{format_value(front.reference[0], x)}, {format_value(front.reference[1], y)}.",
     )
+    if front.left_out:
+        st.caption(front.left_out)

@@ -9,8 +9,9 @@ import streamlit as st
 
 from core.library import fronts as front_view
 from core.library import supernets
+from core.library.evaluations import standing
 from core.library.supernets import SupernetEntry
-from core.objectives.base import OBJECTIVES, objective
+from core.objectives.base import choosable_names, objective, usual_pair
 from core.pareto import hypervolume_over_time, reference_point
 from core.plots.curves import hypervolume_figure
 from core.plots.front import front_figure
@@ -25,8 +26,6 @@ from pages.ui.progress import submit
 if TYPE_CHECKING:
     import pandas as pd
 
-_MAY_STEER = ("accuracy", "loss", "macs", "params", "size_bytes", "latency_ms")
-
 
 def search_form(entry: SupernetEntry) -> list[str]:
     """Choose and start; returns the ids of what was started by this click."""
@@ -36,9 +35,9 @@ def search_form(entry: SupernetEntry) -> list[str]:
         "Algorithm", list(infos), index=start, format_func=lambda n: infos[n].label, key="search-algorithm",
         help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in infos.values()),
     )  # fmt: skip
-    allowed = [n for n in _MAY_STEER if n in OBJECTIVES.names()]
+    allowed = choosable_names()
     goals = st.multiselect(
-        "Objectives", allowed, default=["accuracy", "macs"], format_func=lambda n: objective(n).label, key="search-objectives",
+        "Objectives", allowed, default=usual_pair(), format_func=lambda n: objective(n).label, key="search-objectives",
         max_selections=4, help="Test data never steer a search.\n\n" + "\n\n".join(f"**{objective(n).label}**: {objective(n).summary}" for n in allowed),
     )  # fmt: skip
     budget = field_number(
@@ -103,6 +102,8 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
         return
     exact = supernets.table(entry)
     view = front_view.front(found, (x.name, y.name))
+    if view.left_out:
+        st.caption(view.left_out)
     shown = view.table
     if exact is not None and x.name in exact and y.name in exact:
         import pandas as pd
@@ -141,7 +142,7 @@ def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
         found = measured(entry, run)
         if found is None or tuple(run.params["objectives"]) != names:
             continue
-        points = found[list(names)].to_numpy(float)
+        points = found[standing(found, names)][list(names)].to_numpy(float)
         if reference is None:
             reference = tuple(float(v) for v in reference_point(points, maximize=maximize))
         curves[run.title] = hypervolume_over_time(points, reference, maximize=maximize).tolist()

@@ -14,11 +14,10 @@ from core.library.maps import MapRecord
 from core.library.model_map import Distances, MapChoice
 from core.library.network_id import NetworkId
 from core.library.supernets import SupernetEntry
-from core.objectives.base import OBJECTIVES, objective
+from core.objectives.base import OBJECTIVES, all_names, objective
 from core.plots.finished import finished
 from core.plots.maps import model_map
-from core.plots.style import is_fraction
-from core.records import Run, RunState
+from core.records import SHARE, Run, RunState
 from core.text import display_name, for_markdown
 from core.workflows.map_models import Request
 from pages.ui import resources
@@ -156,7 +155,7 @@ def _figure(
     _points: np.ndarray,
 ) -> go.Figure:
     values = maps.colors(resources.store_or_none(), _entry, _found, column)
-    percent = column in OBJECTIVES.names() and is_fraction(objective(column))
+    percent = column in OBJECTIVES.names() and objective(column).shown == SHARE
     return finished(
         model_map(
             _points,
@@ -173,9 +172,7 @@ def _figure(
 
 def _columns(entry: SupernetEntry) -> list[str]:
     table = supernets.table(entry)
-    known = [
-        n for n in ("accuracy", "test_accuracy", "macs", "params", "loss") if table is not None and n in table
-    ]
+    known = [n for n in all_names() if table is not None and n in table]
     return known + list(entry.space.names)
 
 

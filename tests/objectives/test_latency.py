@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.evaluation import latency
+from core.objectives import latency_ms as latency
 
 
 class FakeSession:
@@ -31,7 +31,7 @@ def fake(monkeypatch):
         sessions = {str(i).encode(): FakeSession(clock, c, rng, scale) for i, c in enumerate(costs)}
         monkeypatch.setattr(onnxruntime, "InferenceSession", lambda m, *a, **k: sessions[m])
         monkeypatch.setattr(latency.time, "perf_counter_ns", lambda: clock[0])
-        return latency.measure_latency(list(sessions), (1, 8, 8))
+        return latency.measure_latency(list(sessions), [np.zeros((1, 1, 8, 8), np.float32)])
 
     return measure
 

@@ -12,10 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.objectives.base import NOISY, OBJECTIVES, FromFiles, Reading
+from core.records import Obtained, Shown, Source
 from core.seeding import stream
 
 # Two measurements at a time would measure each other.
@@ -24,7 +27,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Latencies:
-    """Latency of n networks for one image.
+    """Latency of n networks for one sample.
 
     Attributes:
         ms: (n,) minimum over all timed runs, milliseconds.
@@ -40,7 +43,7 @@ class Latencies:
 
 def measure_latency(
     models: Sequence[bytes],
-    input_shape: Sequence[int],
+    sample: Sequence[NDArray[Any]],
     *,
     rounds: int = 5,
     runs: int = 4,
@@ -50,11 +53,11 @@ def measure_latency(
     """Time networks against each other.
 
     Args:
-        models: ONNX files; each takes one float32 input of shape (batch, *input_shape).
-        input_shape: (c, h, w); the batch is one image.
+        models: ONNX files.
+        sample: arrays they take, in the order of their inputs; usually one sample.
         rounds: how often every network is visited.
         runs: timed runs per visit, after one that is thrown away.
-        seed: of the visiting order and the image.
+        seed: of the visiting order.
         on_progress: called with the fraction done; may raise to stop.
 
     Returns:
@@ -67,8 +70,10 @@ def measure_latency(
     options.log_severity_level = 3
     sessions = [onnxruntime.InferenceSession(m, options, providers=["CPUExecutionProvider"]) for m in models]
     rng = stream(seed, "latency")
-    image = rng.random((1, *input_shape), np.float32)
-    feeds = [{session.get_inputs()[0].name: image} for session in sessions]
+    feeds = [
+        {entry.name: array for entry, array in zip(session.get_inputs(), sample, strict=True)}
+        for session in sessions
+    ]
     minima = np.empty((rounds, len(sessions)))
     with _one_at_a_time:
         for index in range(rounds):
@@ -80,7 +85,7 @@ def measure_latency(
     return Latencies(minima.min(axis=0), high - low, _is_noisy(minima))
 
 
-def _fastest(session: object, feed: dict[str, NDArray[np.float32]], runs: int) -> float:
+def _fastest(session: object, feed: dict[str, NDArray[Any]], runs: int) -> float:
     run = session.run  # type: ignore[attr-defined]
     run(None, feed)
     best = np.inf
@@ -100,3 +105,33 @@ def _is_noisy(minima: NDArray[np.float64]) -> bool:
         return bool((np.abs(even - odd) > 0.1 * np.minimum(even, odd)).any())
     ranks = [np.argsort(np.argsort(half)) for half in (even, odd)]
     return bool(np.corrcoef(ranks[0], ranks[1])[0, 1] < 0.98)
+
+
+@OBJECTIVES.register("latency_ms")
+class Latency(FromFiles):
+    """Time for one sample on this machine: onnxruntime, one thread, minimum of interleaved runs."""
+
+    label = "Latency"
+    unit = "ms"
+    shown = Shown(symbol="ms", digits=2, fine_digits=3)
+    place = 40
+    stored = "float32"
+    exporter = "onnx"
+    instrument = "timed, onnxruntime"
+    invitation = "Time it on this machine"
+    protocol = (
+        "Exports the subnet to ONNX and times it for one sample: onnxruntime, one thread, 5 rounds of 4 runs "
+        "interleaved with the largest subnet; the minimum counts."
+    )
+
+    def measured(
+        self,
+        files: Sequence[bytes],
+        sample: Sequence[NDArray[Any]],
+        on_progress: Callable[[float], None] | None = None,
+    ) -> list[Reading]:
+        found = measure_latency(files, sample, on_progress=on_progress)
+        how = Obtained(Source.MEASURED, NOISY if found.noisy else "")
+        return [
+            Reading(float(ms), how, float(spread)) for ms, spread in zip(found.ms, found.spread, strict=True)
+        ]

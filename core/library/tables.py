@@ -1,0 +1,67 @@
+"""Complete tables as files: every architecture of a space by its option indices, and a column per objective."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import InvalidInput
+from core.library.evaluations import source_column
+from core.objectives.base import OBJECTIVES
+from core.spaces import SearchSpace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
+    """A parquet table (uint8 option indices and objectives) as `core.library.supernets.table` describes it.
+
+    Raises:
+        InvalidInput: the bytes are no such table of this space.
+    """
+    import pandas as pd
+
+    try:
+        raw = pd.read_parquet(io.BytesIO(data))
+        rows = raw[list(space.names)].to_numpy(np.uint8)
+    except Exception as error:  # pyarrow raises many kinds, all mean the same here
+        raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error
+    columns: dict[str, Any] = {"arch_id": space.arch_ids(space.canonicalize(rows))}
+    for index, choice in enumerate(space.choices):
+        columns[choice.name] = np.array(choice.options)[rows[:, index]]
+    for name in OBJECTIVES.names():
+        if name in raw:
+            columns[name] = raw[name].to_numpy(np.float64)
+        if source_column(name) in raw:
+            columns[source_column(name)] = raw[source_column(name)].astype(str).to_numpy(object)
+    return pd.DataFrame(columns)
+
+
+def dump_table(
+    space: SearchSpace,
+    rows: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    sources: Mapping[str, Sequence[str]] | None = None,
+) -> bytes:
+    """The parquet bytes that `parse_table` reads.
+
+    Args:
+        space: of the architectures.
+        rows: (n, d) option indices, written as small integers.
+        values: objective -> (n,), written in the type the objective asks for.
+        sources: objective -> how each value was obtained, where that differs by row.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {name: rows[:, index] for index, name in enumerate(space.names)}
+    for name, column in values.items():
+        columns[name] = column.astype(OBJECTIVES.get(name).stored)
+    for name, told in (sources or {}).items():
+        columns[source_column(name)] = list(told)
+    buffer = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
