@@ -34,12 +34,12 @@ _REGISTRIES = (
     "core.export.base",
     "core.similarity.base",
     "core.networks.blocks.base",
+    "core.tasks",
     "core.pruning.criteria.base",
     "core.pruning.pruners.base",
     "core.pruning.experiments.base",
     "core.datasets.corruptions.base",
     "core.attacks.base",
-    "core.tasks.base",
     "core.library.origins.base",
 )
 _NEEDED = (

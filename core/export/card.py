@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from core.export.subnet import CardEntry, ExtractedSubnet
 from core.records import Source
-from core.tasks.base import TASKS
+from core.tasks.registry import TASKS
 
 FORMAT = 1
 

@@ -1,7 +1,7 @@
 """A subnet cut out of its supernet, with everything its card says about it.
 
-The accuracies are those of the extracted network, measured as `predict.py` does, on the same
-batches: what the card says is what the download prints, to the last sample.
+The accuracies are those of the extracted network, counted in the batches that `predict.py` takes: what the
+card says is what the download prints, to the last sample.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from core.datasets import Dataset
 from core.export.naming import file_name
-from core.networks.answers import BATCH, count_correct, outputs
+from core.networks.answers import BATCH, correct_on, outputs
 from core.networks.chain import example_inputs, one_batch
+from core.networks.costs import count_parameters
 from core.records import Source
 from core.seeding import torch_seed
 from core.spaces.choice import Option
 from core.supernets.base import Supernet
-from core.tasks.base import TASKS
+from core.tasks.registry import TASKS
 
 MEASURED_SPLITS = ("test", "validation")
 
@@ -168,16 +169,17 @@ def macs_entry(total: int, passes: str) -> CardEntry:
 
 def params_entry(net: nn.Module) -> CardEntry:
     """Parameters as a card shows them."""
-    total = sum(parameter.numel() for parameter in net.parameters())
     return CardEntry(
-        "Parameters", total, Source.COUNTED, "Trainable numbers, BatchNorm scale and offset included."
+        "Parameters",
+        count_parameters(net),
+        Source.COUNTED,
+        "Trainable numbers, BatchNorm scale and offset included.",
     )
 
 
 def accuracy_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
-    """Accuracy on one split, as the download does."""
-    part = dataset.split(split)
-    correct, n = count_correct(net, part.x, part.y), len(part)
+    """Accuracy on one split, counted as the download counts."""
+    correct, n = correct_on(net, dataset, split)
     how = "" if one_batch(net) else f" in batches of {BATCH}"
     samples = TASKS.create(dataset.task).samples
     detail = f"{correct} of {n} {split} {samples} of {dataset.title}, by predict.py{how}."

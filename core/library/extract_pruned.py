@@ -68,7 +68,7 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
     """
     from core.export.subnet import MEASURED_SPLITS, ExtractedSubnet, accuracy_entry, macs_entry, params_entry
     from core.networks.costs import count_macs
-    from core.tasks.base import TASKS
+    from core.tasks.registry import TASKS
 
     describe_pruned(store, model.run_id, model.index)
     if form == "compact" or not model.surgery:

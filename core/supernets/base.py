@@ -27,7 +27,8 @@ from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
-from core.tasks.base import TASKS, InputConfig, Task
+from core.tasks.base import InputConfig, Task
+from core.tasks.registry import TASKS
 
 
 @dataclass

@@ -18,7 +18,8 @@ from core.errors import InvalidInput
 from core.networks.limits import MOST_CLASSES
 from core.networks.trees import as_tensors
 from core.seeding import stream
-from core.tasks.base import TASKS, Batch, EvaluationData, InputConfig, Task, shuffled
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task, shuffled
+from core.tasks.registry import TASKS
 
 MOST_FEATURES = 100_000
 MOST_NODES = 10_000_000

@@ -15,7 +15,8 @@ from core.datasets.base import Dataset, Split
 from core.datasets.tokens import PADDING
 from core.networks.limits import MOST_CLASSES
 from core.seeding import stream
-from core.tasks.base import TASKS, Batch, EvaluationData, InputConfig, Task, shuffled, stacked
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task, shuffled, stacked
+from core.tasks.registry import TASKS
 
 MOST_TOKENS = 4096
 MOST_WORDS = 1_000_000
