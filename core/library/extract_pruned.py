@@ -10,6 +10,7 @@ from core.library import supernets
 from core.library.pruned import PrunedModel, describe_pruned, load_compact, load_masked
 from core.records import Source
 from core.runtime import heavy_imports
+from core.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,7 +69,6 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
     """
     from core.export.subnet import MEASURED_SPLITS, ExtractedSubnet, accuracy_entry, macs_entry, params_entry
     from core.networks.costs import count_macs
-    from core.tasks.registry import TASKS
 
     describe_pruned(store, model.run_id, model.index)
     if form == "compact" or not model.surgery:
