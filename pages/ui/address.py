@@ -101,7 +101,7 @@ def parse(view: type[V], params: Params) -> V:
 
 def format_view(view: View) -> dict[str, str]:
     """The query parameters of a view; defaults are left out."""
-    found = {}
+    found, view = {}, view.checked()
     for each in fields(view):  # type: ignore[arg-type]
         described: Part = each.metadata["part"]
         if (value := getattr(view, each.name)) != each.default and (text := described.write(value)):
