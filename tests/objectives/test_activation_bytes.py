@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,3 +42,33 @@ def test_is_what_the_extracted_networks_maps_take(name: str) -> None:
             assert value == 4 * largest_pair(subnet, sample), row
     if name != "nas_bench_201":  # its cells keep their shape whatever their operations
         assert len(set(found.tolist())) > 1
+
+
+class OfSizes:
+    """Costs of one architecture whose stages' outputs have these sizes, None where a stage is absent."""
+
+    def __init__(self, *sizes: int | None) -> None:
+        self.sizes = sizes
+
+    def __len__(self) -> int:
+        return 1
+
+    def stages(self) -> Iterator[SimpleNamespace]:
+        for size in self.sizes:
+            yield SimpleNamespace(present=np.array([size is not None]), output_size=np.array([size or 0]))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "numbers"),
+    [
+        ((3, 8, 5), 13),
+        ((8, None, 9), 17),
+        ((8, None, None, 1), 9),
+        ((None, 4), 4),
+        ((1, 10, None, 2, 11), 13),
+    ],
+)
+def test_a_stage_that_is_absent_hands_on_what_it_was_given(
+    sizes: tuple[int | None, ...], numbers: int
+) -> None:
+    assert ActivationBytes().counted(OfSizes(*sizes)).tolist() == [4 * numbers]
