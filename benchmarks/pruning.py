@@ -75,7 +75,7 @@ def angle(net: nn.Sequential, task: PruningTask) -> tuple[float, float, float]:
     """Mean and standard deviation in degrees over the test images, and test accuracy."""
     features, layer = penultimate(net, task.dataset.test.x)
     found = np.degrees(margins(features, task.dataset.test.y, *weight_and_bias(layer)).angle)
-    return float(found.mean()), float(found.std()), accuracy(net, task.dataset.test)
+    return float(found.mean()), float(found.std()), accuracy(net, task.dataset, "test")
 
 
 def dense_nets(task: PruningTask, seed: int) -> dict[int, nn.Sequential]:

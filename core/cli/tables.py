@@ -34,6 +34,7 @@ _REGISTRIES = (
     "core.export.base",
     "core.similarity.base",
     "core.networks.blocks.base",
+    "core.tasks",
     "core.pruning.criteria.base",
     "core.pruning.pruners.base",
     "core.pruning.experiments.base",

@@ -1,7 +1,7 @@
 """A subnet cut out of its supernet, with everything its card says about it.
 
-The accuracies are those of the extracted network, measured by the code that `predict.py` runs, on
-the same batches: what the card says is what the download prints, to the last sample.
+The accuracies are those of the extracted network, counted in the batches that `predict.py` takes: what the
+card says is what the download prints, to the last sample.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from core.datasets import Dataset
 from core.export.naming import file_name
-from core.export.predict_script import BATCH, count_correct, logits
+from core.networks.answers import BATCH, correct_on, outputs
+from core.networks.costs import count_parameters
 from core.records import Source
 from core.seeding import torch_seed
 from core.spaces.choice import Option
@@ -94,7 +95,8 @@ class ExtractedSubnet:
 
     def logits(self, images: Tensor) -> Tensor:
         """What the network answers: (n, classes) for (n, c, h, w) in [0, 1]."""
-        return logits(self.net, images)
+        found: Tensor = outputs(self.net, images)
+        return found
 
 
 def extract_subnet(
@@ -155,15 +157,16 @@ def macs_entry(total: int) -> CardEntry:
 
 def params_entry(net: nn.Module) -> CardEntry:
     """Parameters as a card shows them."""
-    total = sum(parameter.numel() for parameter in net.parameters())
     return CardEntry(
-        "Parameters", total, Source.COUNTED, "Trainable numbers, BatchNorm scale and offset included."
+        "Parameters",
+        count_parameters(net),
+        Source.COUNTED,
+        "Trainable numbers, BatchNorm scale and offset included.",
     )
 
 
 def accuracy_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
-    """Accuracy on one split, by the code that the download runs."""
-    part = dataset.split(split)
-    correct, n = count_correct(net, torch.from_numpy(part.x), torch.from_numpy(part.y)), len(part)
+    """Accuracy on one split, counted as the download counts."""
+    correct, n = correct_on(net, dataset, split)
     detail = f"{correct} of {n} {split} images of {dataset.title}, by predict.py in batches of {BATCH}."
     return CardEntry(f"{split.capitalize()} accuracy", correct / n, Source.MEASURED, detail, correct, n)

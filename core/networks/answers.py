@@ -19,9 +19,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from core.datasets.base import Split
+from core.datasets.base import Dataset
 from core.networks.chain import one_batch
 from core.networks.trees import as_tensors, joined, n_rows, rows_of
+from core.tasks.base import task_of
 
 BATCH = 256
 # One network is switched, hooked and put back by one visitor at a time; different ones do not wait.
@@ -98,8 +99,18 @@ def count_correct(net: nn.Module, inputs: Any, targets: ArrayLike | Tensor) -> i
     return int((predictions(net, inputs)[: len(wanted)] == wanted).sum())
 
 
-def accuracy(net: nn.Module, part: Split, most: int | None = None) -> float:
-    """Share of a split's samples (the first `most` of them) that get their target's class."""
-    inputs = part.x if one_batch(net) else rows_of(part.x, slice(most))
-    targets = part.y[:most]
-    return count_correct(net, inputs, targets) / len(targets)
+def correct_on(net: nn.Module, dataset: Dataset, split: str, most: int | None = None) -> tuple[int, int]:
+    """(how many, of how many) samples of a split, the first `most` of them, get their target's class.
+
+    Raises:
+        InvalidInput: there is no such split.
+    """
+    part = dataset.split(split)
+    batch = task_of(dataset).batch(dataset, part if most is None else part.first(most))
+    return count_correct(net, batch.inputs, batch.targets), len(batch)
+
+
+def accuracy(net: nn.Module, dataset: Dataset, split: str, most: int | None = None) -> float:
+    """`correct_on` as a share."""
+    correct, n = correct_on(net, dataset, split, most)
+    return correct / n

@@ -15,6 +15,7 @@ from torch import nn
 
 from core.errors import InvalidInput
 from core.networks.blocks.base import BlockKind, kind_of, known_kind, named_kind
+from core.networks.calibration import BatchNorm
 from core.seeding import torch_seed
 
 _MOST_BLOCKS = 256
@@ -99,7 +100,7 @@ def fresh_like(template: nn.Sequential, seed: int) -> nn.Sequential:
     of_norms = {
         f"{name}.{buffer}"
         for name, part in net.named_modules()
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)
+        if isinstance(part, BatchNorm)
         for buffer, _ in part.named_buffers()
     }
     known = dict(template.named_buffers())

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from core.errors import InvalidInput
+from core.networks.calibration import BatchNorm
 from core.networks.chain import declared
 from core.pruning.criteria.base import prunable_weights
 
@@ -54,9 +55,7 @@ def random_weights(net: nn.Sequential, init: Init, density: float, seed: int) ->
     """
     generator = torch.Generator().manual_seed(seed)
     drawn, embeddings = set(prunable_weights(net)), declared(net, lambda kind: kind.embeddings)
-    norms = {
-        f"{name}.weight" for name, m in net.named_modules() if isinstance(m, nn.BatchNorm2d | nn.LayerNorm)
-    }
+    norms = {f"{name}.weight" for name, m in net.named_modules() if isinstance(m, BatchNorm | nn.LayerNorm)}
     for name, parameter in net.named_parameters():
         if name in drawn:
             draw = torch.randn(parameter.shape, generator=generator)

@@ -1,5 +1,5 @@
 """What kinds of data there are: what a sample is, how batches are taken, how outputs become predictions."""
 
-from core.tasks.base import TASKS
+from core.tasks.registry import TASKS
 
 __all__ = ["TASKS"]

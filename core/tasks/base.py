@@ -26,9 +26,7 @@ from core.config import BaseConfig, Plugin
 from core.datasets.base import Dataset, Split
 from core.errors import InvalidInput
 from core.networks.trees import as_tensors, map_leaves
-from core.registry import Registry
-
-TASKS: Registry[Task] = Registry("task", "core.tasks", "TASKS")
+from core.tasks.registry import TASKS
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,8 @@ def task_of(dataset: Dataset) -> Task:
     Raises:
         NotFound: there is none of that name.
     """
-    return TASKS.create(dataset.task)
+    found: Task = TASKS.create(dataset.task)
+    return found
 
 
 def _plain(value: Any) -> Any:

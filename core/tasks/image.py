@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from core.datasets.base import Dataset, Split
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.seeding import stream
-from core.tasks.base import TASKS, Batch, EvaluationData, InputConfig, Task
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task
+from core.tasks.registry import TASKS
 
 
 class ImageConfig(InputConfig):

@@ -117,7 +117,7 @@ class _Run(Run):
         return {
             "net": self.index,
             "seed": self.config.seed,
-            "accuracy": accuracy(self.net, self.dataset.validation, _MOST_VALIDATION),
+            "accuracy": accuracy(self.net, self.dataset, "validation", _MOST_VALIDATION),
         }
 
     def state(self) -> bytes:

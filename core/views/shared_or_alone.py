@@ -149,4 +149,4 @@ def _inside(subnet: Model) -> dict[str, float]:
 
     dataset = subnet.dataset
     splits = {"accuracy": "validation", "test_accuracy": "test"}
-    return {name: accuracy(subnet.net, dataset.split(split)) for name, split in splits.items()}
+    return {name: accuracy(subnet.net, dataset, split) for name, split in splits.items()}

@@ -226,7 +226,7 @@ def _finish(
     from core.networks.file import dump_net
     from core.pruning.retraining import train_masked
 
-    zero_shot = accuracy(pruned.net, work.task.dataset.validation)
+    zero_shot = accuracy(pruned.net, work.task.dataset, "validation")
     tuned = work.request.tuning_epochs if not pruned.trained else 0
     if tuned:
         yield from (0.6 * s for s in train_masked(pruned.net, work.task.dataset, work.tuning, pruned.masks))
@@ -279,7 +279,7 @@ def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...], 
     size = _file_size(net, work)
     numbers: dict[str, float] = {
         "accuracy": float(found[CLEAN].correct.mean()),
-        "test_accuracy": accuracy(net, work.task.dataset.test),
+        "test_accuracy": accuracy(net, work.task.dataset, "test"),
         "params": count_parameters(net),
         "nonzero": sum(int((p != 0).sum()) for p in net.parameters()),
         "macs": count_macs(net, work.task.dataset.input_shape),

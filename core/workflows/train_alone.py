@@ -96,8 +96,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
                 seed=seeded.seed,
                 sha256=sha256,
                 seconds=round(seconds, 2),
-                accuracy=accuracy(net, dataset.split("validation")),
-                test_accuracy=accuracy(net, dataset.split("test")),
+                accuracy=accuracy(net, dataset, "validation"),
+                test_accuracy=accuracy(net, dataset, "test"),
             )
         )
         record.model_copy(update={"nets": tuple(nets)}).save(ledger)

@@ -17,11 +17,12 @@ from core.networks.blocks.stem import Stem
 from core.networks.cut import removable_groups
 from core.networks.masks import allocate, applied, density, exponential_schedule, hold, iterative, like_layers
 from core.networks.units import units_of
-from core.pruning.criteria import CRITERIA, Batch, UnitCriterion, WeightCriterion
+from core.pruning.criteria import CRITERIA, UnitCriterion, WeightCriterion
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.criteria.gradients import trainable_copy
 from core.pruning.criteria.synflow import linearized
 from core.supernets.families import FAMILIES
+from core.tasks.base import Batch
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -32,7 +33,7 @@ UNITS = [i.name for i in CRITERIA.describe() if issubclass(CRITERIA.get(i.name),
 @pytest.fixture(scope="module")
 def batch() -> Batch:
     data = random_dataset(48, seed=2).train
-    return Batch(torch.from_numpy(data.x), torch.from_numpy(data.y))
+    return Batch(*(torch.from_numpy(each) for each in (data.x, data.y, data.ids)))
 
 
 def scores(name: str, net: nn.Sequential, batch: Batch, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -97,7 +98,7 @@ def test_every_unit_gets_a_finite_score(name: str, family: str, batch: Batch) ->
 def test_data_are_asked_for(name: str) -> None:
     criterion, net = CRITERIA.create(name), extracted()
     target = prunable_weights(net) if isinstance(criterion, WeightCriterion) else removable_groups(net)
-    with pytest.raises(InvalidInput, match="needs training images"):
+    with pytest.raises(InvalidInput, match="needs training samples"):
         criterion.scores(net, target, None, 0)  # type: ignore[attr-defined]
 
 
@@ -113,7 +114,7 @@ def test_chance_follows_the_seed(name: str, batch: Batch) -> None:
 
 
 def loss(net: nn.Module, batch: Batch, temperature: float = 1.0) -> torch.Tensor:
-    return F.cross_entropy(net(batch.images.double()) / temperature, batch.labels)
+    return F.cross_entropy(net(batch.inputs.double()) / temperature, batch.targets)
 
 
 def test_snip_is_the_gradient_of_the_mask(batch: Batch) -> None:
@@ -123,7 +124,9 @@ def test_snip_is_the_gradient_of_the_mask(batch: Batch) -> None:
     name = "1.conv1.weight"
     mask = torch.ones_like(dict(made.named_parameters())[name], requires_grad=True)
     weights = {n: (p * mask if n == name else p) for n, p in made.named_parameters()}
-    value = F.cross_entropy(torch.func.functional_call(made, weights, (batch.images.double(),)), batch.labels)
+    value = F.cross_entropy(
+        torch.func.functional_call(made, weights, (batch.inputs.double(),)), batch.targets
+    )
     expected = torch.autograd.grad(value, mask)[0].abs()
     assert torch.allclose(found[name], expected, atol=1e-12)
 
@@ -162,10 +165,10 @@ def test_fisher_is_the_mean_of_squared_products(batch: Batch) -> None:
     made = trainable_copy(net)
     weight = dict(made.named_parameters())["2.conv2.weight"]
     total = torch.zeros_like(weight)
-    for i in range(len(batch.images)):
-        one = Batch(batch.images[i : i + 1], batch.labels[i : i + 1])
+    for i in range(len(batch.inputs)):
+        one = Batch(*(each[i : i + 1] for each in (batch.inputs, batch.targets, batch.ids)))
         total += torch.autograd.grad(loss(made, one), weight)[0].square()
-    expected = (weight.square() * total / len(batch.images)).detach()
+    expected = (weight.square() * total / len(batch.inputs)).detach()
     assert torch.allclose(found["2.conv2.weight"], expected, atol=1e-14)
 
 
@@ -203,7 +206,7 @@ def test_filters_that_others_repeat_go_first() -> None:
         weight[:] = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
         weight[1] = weight[0]
     rows = net[2].conv1.weight.double().flatten(1)
-    found = unit_scores("fpgm", net, Batch(torch.zeros(0), torch.zeros(0)))["2.inner"]
+    found = unit_scores("fpgm", net, Batch(torch.zeros(0), torch.zeros(0), torch.zeros(0)))["2.inner"]
     expected = torch.stack([(rows - r).norm(dim=1).sum() for r in rows])
     assert torch.allclose(found, expected / expected.mean())
 
@@ -339,3 +342,28 @@ def test_impossible_sparsities_are_refused(sparsity: float) -> None:
         allocate({"a": torch.ones(3)}, sparsity)
     with pytest.raises(InvalidInput, match="between 0"):
         exponential_schedule(sparsity, 3)
+
+
+# --- other data than maps ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n in WEIGHTS if CRITERIA.get(n).needs_data])
+def test_token_ids_stay_whole_numbers(name: str) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 3)).eval()
+    tokens = Batch(torch.randint(0, 7, (90, 3)), torch.randint(0, 3, (90,)), torch.arange(90))
+    found = scores(name, net, tokens)
+    assert list(found) == ["2.weight"]
+    assert torch.isfinite(found["2.weight"]).all()
+    assert found["2.weight"].abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["snip", "taylor"])
+def test_only_rows_that_count_are_judged_by(name: str, batch: Batch) -> None:
+    """A graph's other nodes follow those with a target."""
+    net = extracted()
+    some = Batch(batch.inputs[:20], batch.targets[:20], batch.ids[:20])
+    followed = Batch(batch.inputs, batch.targets[:20], batch.ids[:20])
+    judge = scores if name in WEIGHTS else unit_scores
+    one, other = judge(name, net, some), judge(name, net, followed)
+    assert all(torch.allclose(one[n], other[n], rtol=1e-9) for n in one)

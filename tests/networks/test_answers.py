@@ -10,10 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.datasets.base import Split
 from core.export import predict_script
 from core.networks import answers, chain
-from core.networks.answers import accuracy, count_correct, logits, outputs, predictions
+from core.networks.answers import accuracy, correct_on, count_correct, logits, outputs, predictions
 from core.networks.blocks.base import BlockKind
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
@@ -81,14 +80,19 @@ def test_read_only_arrays_are_fine() -> None:
 
 
 def test_counts_are_those_that_the_download_prints_bit_for_bit() -> None:
-    net, data = extracted(), random_dataset(600).train
+    net, dataset = extracted(), random_dataset(600)
+    data = dataset.train
     x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
     assert answers.BATCH == predict_script.BATCH
     assert torch.equal(outputs(net, data.x), predict_script.logits(net, x))
     assert count_correct(net, data.x, data.y) == predict_script.count_correct(net, x, y) > 0
-    assert accuracy(net, data) == count_correct(net, data.x, data.y) / 600
+    assert correct_on(net, dataset, "test", most=70) == (
+        count_correct(net, dataset.test.x[:70], dataset.test.y[:70]),
+        70,
+    )
+    assert accuracy(net, dataset, "train") == count_correct(net, data.x, data.y) / 600
     right = predictions(net, data.x[:100]) == data.y[:100]
-    assert accuracy(net, data, most=100) == right.mean()
+    assert accuracy(net, dataset, "train", most=100) == right.mean()
     assert predictions(net, data.x[:0]).shape == (0,)
 
 
@@ -113,4 +117,3 @@ def test_rows_that_belong_together_stay_together(monkeypatch: pytest.MonkeyPatch
     assert torch.allclose(outputs(net, x)[:, 0], torch.arange(700) - 349.5)
     targets = np.ones(10, np.int64)  # of the first ten rows: below the mean, so the second class is right
     assert count_correct(net, x, targets) == 10
-    assert accuracy(net, Split(x, np.ones(700, np.int64), np.arange(700)), most=500) == 350 / 500

@@ -139,3 +139,20 @@ def test_small_cnn_is_not_touched_by_extraction() -> None:
     net = supernet.extract(supernet.smallest, supernet.calibrate(supernet.smallest, images))
     capture(net, images.numpy(), ["0"])
     assert all(torch.equal(t, before[n]) for n, t in supernet.state_dict().items())
+
+
+class Pair(torch.nn.Module):
+    """Carries a mask along, as encoders do."""
+
+    def forward(self, x: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        return x[0] * x[1] + 1, x[1]
+
+
+def test_inputs_and_outputs_may_be_trees() -> None:
+    rng = np.random.default_rng(0)
+    x, mask = rng.random((300, 4), np.float32), (rng.random((300, 1)) > 0.5).astype(np.float32)
+    net = torch.nn.Sequential(Pair(), Pair())
+    assert [(layer.layer_id, layer.units) for layer in layers_of(net, (x, mask))] == [("0", 4), ("1", 4)]
+    found = capture(net, (x, mask), ["0", "1"])
+    assert np.allclose(found["0"], x * mask + 1)
+    assert np.allclose(found["1"], (x * mask + 1) * mask + 1)

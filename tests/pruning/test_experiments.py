@@ -196,11 +196,11 @@ def test_supermasks_forget_nothing_and_infer_the_task() -> None:
 
     before = digest()
     learner.learn(variants[0], 8)
-    first = accuracy(learner.net_of(0), variants[0].validation)
+    first = accuracy(learner.net_of(0), variants[0], "validation")
     for variant in variants[1:]:
         learner.learn(variant, 8)
     assert digest() == before
-    assert accuracy(learner.net_of(0), variants[0].validation) == first > 0.6
+    assert accuracy(learner.net_of(0), variants[0], "validation") == first > 0.6
     for masks in learner.masks:
         assert set(masks) == set(prunable_weights(learner.net))
         assert all(int(m.sum()) == round(0.3 * m.numel()) for m in masks.values())

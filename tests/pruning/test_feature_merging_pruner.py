@@ -58,7 +58,7 @@ def test_the_sparsity_is_reached_as_closely_as_units_allow() -> None:
     config = TrainingConfig(epochs=2, learning_rate=0.01, warmup_epochs=0)
     for _ in train_masked(found[1].net, parent.dataset, config, {}):
         pass
-    assert accuracy(found[1].net, parent.dataset.validation) > 0.9
+    assert accuracy(found[1].net, parent.dataset, "validation") > 0.9
 
 
 def test_what_cannot_be_reached_is_said() -> None:

@@ -114,7 +114,7 @@ def test_edge_popup_learns_digits_without_changing_a_weight() -> None:
             # All that are used still have the one size they were drawn with.
             assert len(weights[name][mask].abs().unique()) == 1
             assert not weights[name][~mask].any()
-    assert accuracy(found[0].net, task.dataset.validation) > 0.5
+    assert accuracy(found[0].net, task.dataset, "validation") > 0.5
 
 
 def test_impossible_densities_are_refused() -> None:

@@ -71,7 +71,7 @@ def test_it_learns_and_shuffled_labels_teach_nothing() -> None:
         subnet = net.extract(net.largest, net.calibrate(net.largest, torch.from_numpy(data.calibration.x)))
         fresh = fresh_like(subnet, 0)
         list(train_alone(fresh, each, settings(epochs=15, learning_rate=0.2), RecordingLedger()))
-        found.append(accuracy(fresh, data.validation))
+        found.append(accuracy(fresh, data, "validation"))
     assert found[0] > 0.7
     assert found[1] < 0.25
 

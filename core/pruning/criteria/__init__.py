@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from core.pruning.criteria.base import CRITERIA, Batch, Criterion, UnitCriterion, WeightCriterion
+from core.pruning.criteria.base import CRITERIA, Criterion, UnitCriterion, WeightCriterion
 
-__all__ = ["CRITERIA", "Batch", "Criterion", "UnitCriterion", "WeightCriterion"]
+__all__ = ["CRITERIA", "Criterion", "UnitCriterion", "WeightCriterion"]

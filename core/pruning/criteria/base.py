@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from core.config import Plugin
@@ -20,21 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from core.networks.groups import UnitGroup
+    from core.tasks.base import Batch
 
 CRITERIA: Registry[Criterion] = Registry("criterion", "core.pruning.criteria", "CRITERIA")
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Training images that a criterion may look at.
-
-    Attributes:
-        images: (n, c, h, w) float32 in [0, 1].
-        labels: (n,) int64.
-    """
-
-    images: Tensor
-    labels: Tensor
 
 
 class Criterion(Plugin, ABC):
@@ -85,8 +72,8 @@ def require_batch(criterion: Criterion, batch: Batch | None) -> Batch:
     Raises:
         InvalidInput: there is none.
     """
-    if batch is None or not len(batch.images):
-        raise InvalidInput(f"{criterion.label} needs training images to judge by.")
+    if batch is None or not len(batch):
+        raise InvalidInput(f"{criterion.label} needs training samples to judge by.")
     return batch
 
 

@@ -11,9 +11,10 @@ from core.errors import InvalidInput
 from core.networks.calibration import BatchNorm
 from core.networks.groups import Member, UnitGroup
 from core.networks.units import units_of
-from core.pruning.criteria.base import CRITERIA, Batch, UnitCriterion, require_batch
+from core.pruning.criteria.base import CRITERIA, UnitCriterion, require_batch
 from core.pruning.criteria.gradients import loss_gradients, weights_of
 from core.seeding import torch_seed
+from core.tasks.base import Batch
 
 
 def made_by(net: nn.Sequential, group: UnitGroup) -> list[Tensor]:

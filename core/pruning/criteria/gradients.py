@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.pruning.criteria.base import Batch
+from core.networks.trees import map_leaves
+from core.tasks.base import Batch
 
 
 def trainable_copy(net: nn.Sequential) -> nn.Sequential:
@@ -20,7 +22,12 @@ def trainable_copy(net: nn.Sequential) -> nn.Sequential:
 
 def loss_of(net: nn.Module, batch: Batch, temperature: float = 1.0) -> Tensor:
     """Mean cross-entropy of a float64 network on a batch."""
-    return F.cross_entropy(net(batch.images.double()) / temperature, batch.labels)
+    return F.cross_entropy(batch.counted(net(doubled(batch.inputs))) / temperature, batch.targets)
+
+
+def doubled(inputs: Any) -> Any:
+    """Inputs of a float64 network; whole numbers (token ids, edges) stay what they are."""
+    return map_leaves(lambda leaf: leaf.double() if leaf.is_floating_point() else leaf, inputs)
 
 
 def loss_gradients(net: nn.Sequential, names: Sequence[str], batch: Batch) -> dict[str, Tensor]:

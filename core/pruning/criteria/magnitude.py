@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion
+from core.pruning.criteria.base import CRITERIA, WeightCriterion
 from core.pruning.criteria.gradients import weights_of
 from core.seeding import torch_seed
+from core.tasks.base import Batch
 
 
 @CRITERIA.register("magnitude")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -11,8 +12,12 @@ from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 from core.config import BaseConfig
-from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion, require_batch
-from core.pruning.criteria.gradients import loss_gradients, loss_of, trainable_copy, weights_of
+from core.errors import InvalidInput
+from core.networks.chain import one_batch
+from core.networks.trees import map_leaves, rows_of
+from core.pruning.criteria.base import CRITERIA, WeightCriterion, require_batch
+from core.pruning.criteria.gradients import doubled, loss_gradients, loss_of, trainable_copy, weights_of
+from core.tasks.base import Batch
 
 
 @CRITERIA.register("snip")
@@ -72,16 +77,21 @@ class Fisher(WeightCriterion):
         self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
     ) -> Mapping[str, Tensor]:
         data = require_batch(self, batch)
+        if one_batch(net):
+            raise InvalidInput("Fisher judges sample by sample, which the nodes of one graph do not allow.")
         made = trainable_copy(net).requires_grad_(False)
         chosen = {name: dict(made.named_parameters())[name].detach() for name in names}
 
-        def loss(weights: dict[str, Tensor], image: Tensor, label: Tensor) -> Tensor:
-            return F.cross_entropy(functional_call(made, weights, (image[None],)), label[None])
+        def loss(weights: dict[str, Tensor], sample: Any, target: Tensor) -> Tensor:
+            one = map_leaves(lambda leaf: leaf[None], sample)
+            return F.cross_entropy(functional_call(made, weights, (one,)), target[None])
 
         per_sample = vmap(grad(loss), in_dims=(None, 0, 0))
         total = {name: torch.zeros_like(w) for name, w in chosen.items()}
-        for start in range(0, len(data.images), 64):
-            images, labels = (t[start : start + 64] for t in (data.images.double(), data.labels))
-            for name, gradients in per_sample(chosen, images, labels).items():
+        for start in range(0, len(data), 64):
+            some = slice(start, start + 64)
+            for name, gradients in per_sample(
+                chosen, rows_of(doubled(data.inputs), some), data.targets[some]
+            ).items():
                 total[name] += gradients.square().sum(0)
-        return {name: chosen[name].square() * total[name] / len(data.images) for name in names}
+        return {name: chosen[name].square() * total[name] / len(data) for name in names}

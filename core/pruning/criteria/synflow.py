@@ -13,7 +13,8 @@ from core.errors import InvalidInput
 from core.networks.calibration import batch_norms
 from core.networks.chain import declared, example_inputs
 from core.networks.trees import map_leaves
-from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion
+from core.pruning.criteria.base import CRITERIA, WeightCriterion
+from core.tasks.base import Batch
 
 
 @CRITERIA.register("synflow")

@@ -68,9 +68,9 @@ class LotteryTickets(Experiment):
             if not isinstance(step, Ticket):
                 yield Progress(_FINDING * step, f"seed {seed}: finding tickets")
             elif step.sparsity == 0:
-                yield Row(DENSE, seed, 0.0, accuracy(step.net, task.dataset.validation))
+                yield Row(DENSE, seed, 0.0, accuracy(step.net, task.dataset, "validation"))
             elif step.sparsity in self.config.sparsities:
-                yield Row(TICKET, seed, step.sparsity, accuracy(step.net, task.dataset.validation))
+                yield Row(TICKET, seed, step.sparsity, accuracy(step.net, task.dataset, "validation"))
                 yield from self._controls(task, step, config, seed)
                 left -= 1
         yield Progress(1.0, f"seed {seed}: done")
@@ -90,7 +90,7 @@ class LotteryTickets(Experiment):
         for name, net, masks, first in plans:
             for _ in train_masked(net, task.dataset, config, masks, first_epoch=first):
                 yield Progress(_FINDING, f"seed {seed}: training the control '{name}'")
-            yield Row(name, seed, ticket.sparsity, accuracy(net, task.dataset.validation))
+            yield Row(name, seed, ticket.sparsity, accuracy(net, task.dataset, "validation"))
 
     def verdict(self, rows: Sequence[Row]) -> list[str]:
         said: list[str] = []

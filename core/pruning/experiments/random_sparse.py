@@ -76,7 +76,7 @@ class RandomSparse(Experiment):
             plain_config(self.config.epochs, 0.05, seed),
             torch_seed(seed, "random sparse", "order"),
         )
-        return accuracy(net, data.validation)
+        return accuracy(net, data, "validation")
 
     def verdict(self, rows: Sequence[Row]) -> list[str]:
         said, shows = [], []

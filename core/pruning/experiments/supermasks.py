@@ -61,12 +61,12 @@ class Supermasks(Experiment):
             learner.learn(variant, self.config.epochs)
             config = plain_config(self.config.epochs, 0.05, seed)
             fit(dense, variant, config, torch_seed(seed, "supermasks", "dense", index))
-            yield Row(AFRESH, seed, float(index + 1), accuracy(dense, variant.validation))
+            yield Row(AFRESH, seed, float(index + 1), accuracy(dense, variant, "validation"))
         for index, variant in enumerate(variants):
             x = float(index + 1)
-            yield Row(KNOWN, seed, x, accuracy(learner.net_of(index), variant.validation))
+            yield Row(KNOWN, seed, x, accuracy(learner.net_of(index), variant, "validation"))
             yield Row(INFERRED, seed, x, learner.inferred_accuracy(variant.validation, self.config.batch))
-            yield Row(DENSE, seed, x, accuracy(dense, variant.validation))
+            yield Row(DENSE, seed, x, accuracy(dense, variant, "validation"))
         yield Progress(1.0, f"seed {seed}: done")
 
     def _widths(self, dataset: Dataset) -> list[int]:

@@ -38,7 +38,7 @@ class PruningTask:
 
     Attributes:
         parent: the trained network, plain blocks, eval mode; never changed.
-        dataset: what it was trained on; pruners see its training and calibration images only.
+        dataset: what it was trained on; pruners see its training and calibration samples only.
         training: how the parent was trained, for pruners that train from scratch.
         seed: of all chance.
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import torch
 from pydantic import Field, create_model
 from torch import Tensor, nn
 
@@ -18,19 +17,17 @@ from core.networks.cut import masked, removable_groups, unit_masks
 from core.networks.masks import Masks, allocate, applied, iterative
 from core.pruning.criteria.base import (
     CRITERIA,
-    Batch,
     Criterion,
     UnitCriterion,
     WeightCriterion,
     prunable_weights,
 )
+from core.pruning.judging import judging_batch
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.retraining import settle
 from core.pruning.unit_allocation import keep_units
 from core.records import Progress
-from core.seeding import stream
-
-_BATCH = 256
+from core.tasks.base import Batch
 
 
 class CriterionSettings(BaseConfig):
@@ -50,7 +47,7 @@ class ByCriterion(Pruner):
     criterion: Criterion
 
     def prune(self, task: PruningTask, sparsities: Sequence[float]) -> Iterator[Progress | Pruned]:
-        batch = _batch(task) if self.criterion.needs_data else None
+        batch = judging_batch(task) if self.criterion.needs_data else None
         if isinstance(self.criterion, UnitCriterion):
             yield from self._units(self.criterion, task, sparsities, batch)
         else:
@@ -114,13 +111,6 @@ def by_criterion(name: str) -> type[Pruner]:
         "__doc__": plugin.__doc__, "removes": "units" if issubclass(plugin, UnitCriterion) else "weights",
     }  # fmt: skip
     return type(plugin.__name__, (ByCriterion,), about)
-
-
-def _batch(task: PruningTask) -> Batch:
-    """A fixed draw of training images to judge by."""
-    train = task.dataset.train
-    rows = stream(task.seed, "pruning", "batch").permutation(len(train))[:_BATCH]
-    return Batch(torch.from_numpy(train.x[rows]), torch.from_numpy(train.y[rows]))
 
 
 def _emptied(masks: Mapping[str, Tensor]) -> str:

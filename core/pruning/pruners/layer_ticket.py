@@ -15,13 +15,11 @@ from core.errors import InvalidInput
 from core.networks.blocks.base import known_kind
 from core.networks.calibration import recalibrate
 from core.networks.chain import fresh_like
-from core.pruning.criteria.base import CRITERIA, Batch, WeightCriterion, prunable_weights
+from core.pruning.criteria.base import CRITERIA, WeightCriterion, prunable_weights
+from core.pruning.judging import judging_batch
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.pruning.retraining import train_masked
 from core.records import Progress
-from core.seeding import stream
-
-_BATCH = 256
 
 
 @PRUNERS.register("layer_ticket")
@@ -74,11 +72,9 @@ def block_scores(
     Raises:
         InvalidInput: the criterion cannot judge this network.
     """
-    train = task.dataset.train
-    rows = stream(task.seed, "pruning", "batch").permutation(len(train))[:_BATCH]
-    batch = Batch(torch.from_numpy(train.x[rows]), torch.from_numpy(train.y[rows]))
+    batch = judging_batch(task)
     measured = copy.deepcopy(net)
-    recalibrate(measured, batch.images)
+    recalibrate(measured, batch.inputs)
     judge = CRITERIA.create(criterion)
     assert isinstance(judge, WeightCriterion)
     scores = judge.scores(measured, prunable_weights(measured), batch, task.seed)
