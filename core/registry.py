@@ -154,7 +154,9 @@ class Registry(Generic[T]):
         if spec is None or not spec.submodule_search_locations:
             raise ValueError(f"{self.package} is not a package")
         found: dict[str, PluginInfo] = {}
-        for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
+        # A package may lie in several folders: whoever adds one adds its plug-ins.
+        folders = [Path(folder) for folder in spec.submodule_search_locations]
+        for path in sorted(path for folder in folders for path in folder.glob("*.py")):
             module = self.package if path.stem == "__init__" else f"{self.package}.{path.stem}"
             for node in parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.ClassDef) and (name := self._registered_name(node)):

@@ -222,6 +222,24 @@ def test_a_store_is_opened_by_whoever_starts_work_and_nowhere_else() -> None:
     assert opened == {"core/cli/driving.py", "core/jobs/execution.py", "pages/ui/resources.py"}
 
 
+def test_no_call_is_a_wall_of_positions() -> None:
+    walls = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sources()
+        if "migrations" not in path.parts  # a table is its columns
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and len(node.args) >= 8
+    ]
+    assert walls == []
+
+
+def test_the_formatter_is_seldom_told_to_look_away() -> None:
+    python = [p for folder in ("core", "pages", "tests", "benchmarks") for p in (ROOT / folder).rglob("*.py")]
+    mark = "# fmt: " + "skip"
+    places = [str(p) for p in python for line in p.read_text(encoding="utf-8").splitlines() if mark in line]
+    assert len(places) < 40, f"{len(places)} places"
+
+
 BROWSING = """
 import sys
 import core

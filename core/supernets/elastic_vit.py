@@ -54,9 +54,11 @@ class ElasticViTConfig(ImageConfig):
     """An elastic vision transformer."""
 
     groups: tuple[TokenGroupConfig, ...] = Field(
-        (TokenGroupConfig(widths=(8, 16, 24)), TokenGroupConfig(widths=(16, 24, 32))), min_length=1, max_length=4,
+        (TokenGroupConfig(widths=(8, 16, 24)), TokenGroupConfig(widths=(16, 24, 32))),
+        min_length=1,
+        max_length=4,
         description="Groups of blocks; the grid of tokens halves from one to the next.",
-    )  # fmt: skip
+    )
     patch: int = Field(2, ge=1, le=16, description="Side of a patch in pixels.")
     head_size: int = Field(8, ge=1, le=128, description="Size of an attention head.")
 

@@ -132,19 +132,26 @@ def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]] | None:
 
 
 def _missing(
-    view: PruningView | None, names: Sequence[str], configs: dict[str, dict[str, Any]],
-    sparsities: Sequence[float], epochs: int, seed: int,
-) -> list[dict[str, Any]]:  # fmt: skip
+    view: PruningView | None,
+    names: Sequence[str],
+    configs: dict[str, dict[str, Any]],
+    sparsities: Sequence[float],
+    epochs: int,
+    seed: int,
+) -> list[dict[str, Any]]:
     """What is not in the table yet, as the run's request wants it."""
     wanted = []
     for name in names:
         config = configs.get(name, {})
         have = {
-            m.asked for m in (view.pruned if view else ())
-            if m.method == name and dict(m.config) == config and m.seed == seed
+            m.asked
+            for m in (view.pruned if view else ())
+            if m.method == name
+            and dict(m.config) == config
+            and m.seed == seed
             # A method that trains by itself has no number from before fine-tuning.
             and ("zero_shot" not in m.numbers or m.tuning_epochs == epochs)
-        }  # fmt: skip
+        }
         if left := [s for s in sparsities if s not in have]:
             wanted.append({"name": name, "config": config, "sparsities": left})
     return wanted

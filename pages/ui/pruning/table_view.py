@@ -33,13 +33,20 @@ def choose_rows(view: PruningView) -> list[PrunedModel]:
     levels = sorted({m.asked for m in view.pruned})
     with st.popover("Rows", icon=":material/filter_list:", key="pr-rows"):
         variants = st.multiselect(
-            "Methods", view.variants, default=list(view.variants), key=f"pr-variants-{len(view.variants)}",
+            "Methods",
+            view.variants,
+            default=list(view.variants),
+            key=f"pr-variants-{len(view.variants)}",
             format_func=display_name,
-        )  # fmt: skip
+        )
         shares = st.pills(
-            "Shares removed", levels, selection_mode="multi", default=levels, format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{s:.0%}",
+            "Shares removed",
+            levels,
+            selection_mode="multi",
+            default=levels,
+            format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{s:.0%}",
             key=f"pr-shares-{len(levels)}",
-        )  # fmt: skip
+        )
     rows = [m for m in view.pruned if m.variant in variants and m.asked in (shares or ())]
     if len(rows) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {len(rows)} networks are shown; choose fewer rows.")

@@ -43,9 +43,13 @@ def training_form() -> None:
     strategies = {info.name: info for info in STRATEGIES.describe()}
     start = preset["training"]
     strategy = st.selectbox(
-        "Which subnets a step trains", list(strategies), index=list(strategies).index(start["strategy"]), key=f"train-strategy-{name}",
-        format_func=lambda n: strategies[n].label, help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
-    )  # fmt: skip
+        "Which subnets a step trains",
+        list(strategies),
+        index=list(strategies).index(start["strategy"]),
+        key=f"train-strategy-{name}",
+        format_func=lambda n: strategies[n].label,
+        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
+    )
     training: dict[str, Any] = {**start, "strategy": strategy}
     with st.container(horizontal=True):
         training["epochs"] = field_number(
@@ -104,9 +108,13 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
     kind = DATASETS.get(preset["name"]).task
     sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == kind}
     name = st.selectbox(
-        "Data", list(sets), index=list(sets).index(preset["name"]), format_func=lambda n: sets[n].label, key=key,
+        "Data",
+        list(sets),
+        index=list(sets).index(preset["name"]),
+        format_func=lambda n: sets[n].label,
+        key=key,
         help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in sets.values()),
-    )  # fmt: skip
+    )
     if name == preset["name"]:
         return preset
     if name != own_images.NAME:
@@ -117,8 +125,14 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
     task = FAMILIES.get(family).task
     families = {info.name: info for info in FAMILIES.describe() if info.facts.get("task_name") == task.name}
-    chosen = st.selectbox("Family", list(families), index=list(families).index(family), format_func=lambda n: families[n].label, key=f"train-family-{preset}",
-                          help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in families.values()))  # fmt: skip
+    chosen = st.selectbox(
+        "Family",
+        list(families),
+        index=list(families).index(family),
+        format_func=lambda n: families[n].label,
+        key=f"train-family-{preset}",
+        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in families.values()),
+    )
     start = config if chosen == family else {}
     return chosen, config_form(
         FAMILIES.get(chosen).Config,
@@ -191,6 +205,9 @@ def curves(run_id: str) -> None:
     table = pd.DataFrame(rows).set_index("epoch")
     series = {name: table[name] for name in ("smallest", "random", "largest") if name in table}
     st.plotly_chart(
-        training_figure(series), key=f"training-curves-{run_id}", width="stretch", config={"displaylogo": False},
+        training_figure(series),
+        key=f"training-curves-{run_id}",
+        width="stretch",
+        config={"displaylogo": False},
         alt="Validation accuracy of the smallest, random and largest subnets by epoch.",
-    )  # fmt: skip
+    )
