@@ -74,9 +74,13 @@ def their_network(cls: Any) -> nn.Module:
     """Their network with nothing left at a constant initial value."""
     torch.manual_seed(0)
     net: nn.Module = cls(
-        n_classes=CLASSES, dropout_rate=0, width_mult=0.25, ks_list=list(KERNELS), expand_ratio_list=list(EXPANSIONS),
+        n_classes=CLASSES,
+        dropout_rate=0,
+        width_mult=0.25,
+        ks_list=list(KERNELS),
+        expand_ratio_list=list(EXPANSIONS),
         depth_list=[1, 2],
-    )  # fmt: skip
+    )
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             if parameter.ndim == 1:

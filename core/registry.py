@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -29,7 +29,11 @@ C = TypeVar("C", bound=type)
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """What a menu or a table shows of a plug-in, read without importing it."""
+    """What a menu or a table shows of a plug-in, read without importing it.
+
+    Attributes:
+        facts: every attribute that its class sets to a text ("task_name" of a family).
+    """
 
     kind: str
     name: str
@@ -37,6 +41,7 @@ class PluginInfo:
     source: str
     summary: str
     module: str
+    facts: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Registry(Generic[T]):
@@ -149,7 +154,9 @@ class Registry(Generic[T]):
         if spec is None or not spec.submodule_search_locations:
             raise ValueError(f"{self.package} is not a package")
         found: dict[str, PluginInfo] = {}
-        for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
+        # A package may lie in several folders: whoever adds one adds its plug-ins.
+        folders = [Path(folder) for folder in spec.submodule_search_locations]
+        for path in sorted(path for folder in folders for path in folder.glob("*.py")):
             module = self.package if path.stem == "__init__" else f"{self.package}.{path.stem}"
             for node in parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.ClassDef) and (name := self._registered_name(node)):
@@ -180,7 +187,7 @@ class Registry(Generic[T]):
                 literals[key] = value.value
         doc = (ast.get_docstring(node) or "").strip().split("\n\n")[0].replace("\n", " ")
         return PluginInfo(
-            self.kind, name, literals.get("label", name), literals.get("source", ""), doc, module
+            self.kind, name, literals.get("label", name), literals.get("source", ""), doc, module, literals
         )
 
 

@@ -23,6 +23,7 @@ panels.start_tab(asked.tab)
 entry = choosers.choose_supernet(
     resources.entries(), choosing.supernet(asked) or front_state.current_supernet()
 )
+choosers.require_images(entry, "Pruned networks are judged here on images, clean, spoiled and attacked")
 store = resources.store_or_none()
 if store is None:
     st.stop()

@@ -25,6 +25,7 @@ view_state.take_picked()
 entry = choosers.choose_supernet(
     resources.entries(), view_state.supernet(asked) or front_state.current_supernet()
 )
+choosers.require_images(entry, "Networks are compared here on images")
 with st.container(key="settings-bar"):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         models = choosing.choose_models(entry, asked)

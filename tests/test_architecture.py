@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ LAYERS = [
     {"pareto"},
     {"datasets"},
     {"networks", "objectives", "tasks"},
-    {"similarity"},
+    {"similarity", "attacks"},
     {"supernets"},
     {"training", "evaluation", "export", "geometry"},
     {"pruning", "search"},
@@ -149,7 +150,6 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 # What loads torch or umap when it is imported, and is therefore imported inside functions by code that pages use.
 HEAVY = {
     "core.evaluation.evaluator",
-    "core.evaluation.robustness",
     "core.evaluation.split_walk",
     "core.export.exporting",
     "core.export.subnet",
@@ -222,6 +222,24 @@ def test_a_store_is_opened_by_whoever_starts_work_and_nowhere_else() -> None:
     assert opened == {"core/cli/driving.py", "core/jobs/execution.py", "pages/ui/resources.py"}
 
 
+def test_no_call_is_a_wall_of_positions() -> None:
+    walls = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sources()
+        if "migrations" not in path.parts  # a table is its columns
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and len(node.args) >= 8
+    ]
+    assert walls == []
+
+
+def test_the_formatter_is_seldom_told_to_look_away() -> None:
+    python = [p for folder in ("core", "pages", "tests", "benchmarks") for p in (ROOT / folder).rglob("*.py")]
+    mark = "# fmt: " + "skip"
+    places = [str(p) for p in python for line in p.read_text(encoding="utf-8").splitlines() if mark in line]
+    assert len(places) < 40, f"{len(places)} places"
+
+
 BROWSING = """
 import sys
 import core
@@ -246,3 +264,20 @@ def test_browsing_loads_neither_torch_nor_umap() -> None:
         [sys.executable, "-c", BROWSING], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
+
+
+NO_IMAGES = ("core/evaluation", "core/training", "core/export", "core/networks")
+
+
+@pytest.mark.parametrize("folder", NO_IMAGES)
+def test_only_files_of_the_image_task_speak_of_images(folder: str) -> None:
+    """Names, texts and comments: what is for any kind of data speaks of samples."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "image" not in path.stem
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.search("image|pixel|picture", line, re.IGNORECASE)
+    ]
+    assert not found, "\n".join(found)
+    assert (ROOT / folder).is_dir()

@@ -39,6 +39,7 @@ _REGISTRIES = (
     "core.pruning.pruners.base",
     "core.pruning.experiments.base",
     "core.datasets.corruptions.base",
+    "core.attacks.base",
     "core.library.origins.base",
 )
 _NEEDED = (
@@ -198,31 +199,36 @@ def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
 
 
 def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Extra flags of `train`: settings of the loop by name, those of the strategy under "strategy_config".
+    """Extra flags of `train`: settings of the loop by name, those of others under their own heading.
+
+    What is done to training samples (--flip) goes under "augmentation", the strategy's settings under
+    "strategy_config".
 
     Raises:
-        InvalidInput: a flag belongs to neither.
+        InvalidInput: a flag belongs to none of them.
     """
+    from core.supernets.families import FAMILIES
     from core.training.config import TrainingConfig
     from core.training.strategies import STRATEGIES
 
     strategy = params["training"]["strategy"]
-    own = STRATEGIES.get(strategy).Config.model_fields
-    loop_flags: list[str] = []
-    strategy_flags: list[str] = []
-    target = loop_flags
+    others = {
+        "augmentation": (FAMILIES.get(params["family"]).task.Augmentation, "training"),
+        "strategy_config": (STRATEGIES.get(strategy).Config, f"strategy {strategy}"),
+    }
+    sorted_flags: dict[str, list[str]] = {name: [] for name in ("", *others)}
+    target = sorted_flags[""]
     for argument in arguments:
         if argument.startswith("--"):
             field = argument.removeprefix("--").partition("=")[0].replace("-", "_")
-            target = (
-                strategy_flags if field in own and field not in TrainingConfig.model_fields else loop_flags
-            )
+            owners = [name for name, (model, _) in others.items() if field in model.model_fields]
+            known = field in TrainingConfig.model_fields or not owners
+            target = sorted_flags["" if known else owners[0]]
         target.append(argument)
-    found = flags.parse(loop_flags, TrainingConfig, "training")
-    if strategy_flags:
-        found["strategy_config"] = flags.parse(
-            strategy_flags, STRATEGIES.get(strategy).Config, f"strategy {strategy}"
-        )
+    found = flags.parse(sorted_flags[""], TrainingConfig, "training")
+    for name, (model, what) in others.items():
+        if sorted_flags[name]:
+            found[name] = flags.parse(sorted_flags[name], model, what)
     return found
 
 

@@ -1,9 +1,10 @@
 """The data contract: what a data set is, and what a plug-in has to say to become one.
 
-A plug-in only *reads* images and labels (`read`); how they are divided, ordered, limited, scaled and
+A plug-in only *reads* samples and labels (`read`); how they are divided, ordered, limited and
 fingerprinted is decided once, in `splitting` and `loading`, so every data set keeps the same promises:
-training, validation and test images are disjoint, each split is stratified, the calibration images are
-a part of the training images, and the same seed gives the same split on every machine.
+training, validation and test samples are disjoint, each split is stratified, the calibration samples are
+a part of the training samples, and the same seed gives the same split on every machine. What samples look
+like (images, tokens, a graph) is the business of `Raw`, which says how some of them become a `Split`.
 
 Everything is NumPy; torch is not imported, so a page can describe a data set at once.
 """
@@ -36,7 +37,8 @@ class Split:
     """Some samples of a data set. Shared between callers: nobody writes into the arrays.
 
     Attributes:
-        x: what the samples are, one row each; for images (n, c, h, w) float32 pixels in [0, 1].
+        x: what the samples are: an array, or arrays in a tuple, with one row per sample; for images
+            (n, c, h, w) float32 pixels in [0, 1].
         y: (n,) int64 class indices.
         ids: (n,) int64 positions in the source; equal ids are the same sample.
     """
@@ -56,10 +58,12 @@ class Split:
         """Some of the samples, by position."""
         return Split(_rows(self.x, index), self.y[index], self.ids[index])
 
+    def arrays(self) -> list[NDArray[Any]]:
+        """Every array of `x`, in order."""
+        return list(self.x) if isinstance(self.x, tuple) else [self.x]
+
 
 def _rows(tree: Any, index: slice | NDArray[np.int64]) -> Any:
-    if isinstance(tree, dict):
-        return {name: _rows(part, index) for name, part in tree.items()}
     return tuple(_rows(part, index) for part in tree) if isinstance(tree, tuple) else tree[index]
 
 
@@ -67,7 +71,7 @@ def _rows(tree: Any, index: slice | NDArray[np.int64]) -> Any:
 class Dataset:
     """Samples with labels, divided once and for all.
 
-    Every split is in *stratified order*: the first k images of a split hold the classes in nearly
+    Every split is in *stratified order*: the first k samples of a split hold the classes in nearly
     the split's own proportions, so a prefix is a fair small sample.
 
     Attributes:
@@ -81,6 +85,7 @@ class Dataset:
         fingerprint: SHA-256 of every split's arrays; equal fingerprints are equal data and splits.
         task: registry name of the kind of samples.
         inputs: what a supernet has to know of the samples, by field of the task's Config.
+        arrays: what the arrays of a split's `x` are called in a file.
     """
 
     name: str
@@ -95,10 +100,11 @@ class Dataset:
     fingerprint: str
     task: str = "image"
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    arrays: tuple[str, ...] = ("x",)
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of images."""
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: (channels, height, width) of images, (length,) of tokens, (features,) of a node."""
         return tuple(self.inputs["input_shape"])
 
     @property
@@ -123,16 +129,42 @@ class Dataset:
         return chosen
 
 
+class Raw(ABC):
+    """What a plug-in reads, before anything is divided or converted; one subclass per kind of samples.
+
+    Attributes:
+        arrays: what the arrays of a sample are called in a file.
+        y: (n,) class indices.
+        classes: class names.
+        n_test: the last `n_test` samples are the official test set; 0 if there is none.
+    """
+
+    arrays: ClassVar[tuple[str, ...]] = ("x",)
+    y: NDArray[np.int64]
+    classes: tuple[str, ...]
+    n_test: int
+
+    @abstractmethod
+    def take(self, ids: NDArray[np.int64]) -> Split:
+        """The samples at (k,) positions, as networks take them."""
+
+    @abstractmethod
+    def inputs(self, train: Split) -> dict[str, Any]:
+        """What a supernet has to know of the samples, by field of the task's Config."""
+
+    def fixed(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
+        """Positions of the training, validation and test samples where others have decided it; else None."""
+        return None
+
+
 @dataclass(frozen=True, eq=False)
-class RawImages:
-    """What a plug-in reads, before anything is divided or converted.
+class RawImages(Raw):
+    """Images as a plug-in reads them.
 
     Attributes:
         x: (n, c, h, w); uint8 from 0 to `scale`, or float32 already in [0, 1] (then `scale` is 1).
             Kept small on purpose: only the images that a limit leaves are converted to float32.
-        y: (n,) class indices.
-        classes: class names.
-        n_test: the last `n_test` images are the official test set; 0 if there is none.
+        y, classes, n_test: see `Raw`.
         scale: the value that means white.
     """
 
@@ -142,39 +174,71 @@ class RawImages:
     n_test: int = 0
     scale: float = 255.0
 
+    def take(self, ids: NDArray[np.int64]) -> Split:
+        """The images at (k,) positions, as float32 in [0, 1]."""
+        x = np.ascontiguousarray(self.x[ids], dtype=np.float32)
+        if self.scale != 1.0:
+            x /= np.float32(self.scale)
+        return Split(x=x, y=np.ascontiguousarray(self.y[ids], dtype=np.int64), ids=ids)
+
+    def inputs(self, train: Split) -> dict[str, Any]:
+        mean, std = channel_statistics(train.x)
+        return {"input_shape": tuple(self.x.shape[1:]), "pixel_mean": mean, "pixel_std": std}
+
+
+def channel_statistics(x: NDArray[np.float32]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of (n, c, h, w) images.
+
+    A channel that never varies gets a deviation of 1, so that normalizing it divides by something.
+    """
+    mean = x.mean(axis=(0, 2, 3), dtype=np.float64)
+    # E[x^2] - E[x]^2 in float64: x.std() would make a second array as large as the images.
+    square = np.array([np.einsum("nhw,nhw->", x[:, c], x[:, c], dtype=np.float64) for c in range(x.shape[1])])
+    variance = np.maximum(square / (x.size / x.shape[1]) - mean**2, 0.0)
+    std = np.sqrt(variance)
+    std[std < 1e-6] = 1.0
+    return tuple(float(m) for m in mean), tuple(float(s) for s in std)
+
 
 class SplitConfig(BaseConfig):
     """What every data set lets a person choose."""
 
-    calibration: int = Field(512, ge=8, le=4096, description="Training images used to recalibrate BatchNorm.")
-    limit_train: int = Field(0, ge=0, description="Use at most this many training images (0: all).")
-    limit_validation: int = Field(0, ge=0, description="Use at most this many validation images (0: all).")
-    limit_test: int = Field(0, ge=0, description="Use at most this many test images (0: all).")
+    calibration: int = Field(
+        512, ge=8, le=4096, description="Training samples used to recalibrate BatchNorm."
+    )
+    limit_train: int = Field(0, ge=0, description="Use at most this many training samples (0: all).")
+    limit_validation: int = Field(0, ge=0, description="Use at most this many validation samples (0: all).")
+    limit_test: int = Field(0, ge=0, description="Use at most this many test samples (0: all).")
 
 
 class FractionConfig(SplitConfig):
-    """For data without an official test set: shares of all images."""
+    """For data without an official test set: shares of all samples."""
 
     validation_fraction: float = Field(
-        0.2, ge=0.05, le=0.4, description="Share of all images kept for validation."
+        0.2, ge=0.05, le=0.4, description="Share of all samples kept for validation."
     )
-    test_fraction: float = Field(0.2, ge=0.05, le=0.4, description="Share of all images kept for the test.")
+    test_fraction: float = Field(0.2, ge=0.05, le=0.4, description="Share of all samples kept for the test.")
 
 
 class DataSource(Plugin, ABC):
-    """One data set as a plug-in: reads images and labels, says how many to hold out.
+    """One data set as a plug-in: reads samples and labels, says how many to hold out.
 
     `load_dataset` builds it with a validated `Config` and calls `read` once, in whatever thread asked
     first; the result is kept. `read` may take minutes and should report progress; it changes nothing
     on disk except the cache under `settings().home / "datasets"`.
+
+    Attributes:
+        licence: of the data.
+        task: registry name of the kind of samples.
     """
 
     licence: ClassVar[str]
+    task: ClassVar[str] = "image"
     Config: ClassVar[type[BaseConfig]] = SplitConfig
 
     @abstractmethod
-    def read(self, on_progress: OnProgress) -> RawImages:
-        """Read every image.
+    def read(self, on_progress: OnProgress) -> Raw:
+        """Read every sample.
 
         Raises:
             DataUnavailable: the data are neither on this machine nor reachable.
@@ -186,16 +250,16 @@ class DataSource(Plugin, ABC):
         return ""
 
     @abstractmethod
-    def held_out(self, raw: RawImages) -> tuple[int, int]:
-        """How many images go to (validation, test) where there is no official test set.
+    def held_out(self, raw: Raw) -> tuple[int, int]:
+        """How many samples go to (validation, test) where there is no official test set.
 
-        With an official test set (`raw.n_test > 0`) the second number is not used.
+        With an official test set (`raw.n_test > 0`) the second number is not used, with `raw.fixed` neither.
         """
 
 
 class FractionSource(DataSource):
-    """A data source without an official test set: holds out shares of all images."""
+    """A data source without an official test set: holds out shares of all samples."""
 
-    def held_out(self, raw: RawImages) -> tuple[int, int]:
+    def held_out(self, raw: Raw) -> tuple[int, int]:
         n = len(raw.y)
         return round(n * self.config.validation_fraction), round(n * self.config.test_fraction)

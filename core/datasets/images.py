@@ -13,7 +13,7 @@ from pydantic import Field
 
 from core.datasets import uploads
 from core.datasets.archives import ZipLimits
-from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, RawImages
+from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, Raw, RawImages
 from core.datasets.decoding import decode
 from core.datasets.loading import assemble
 from core.datasets.splitting import split_ids
@@ -65,7 +65,7 @@ class Images(FractionSource):
             return ""
         return f"{path.stat().st_mtime_ns}:{path.stat().st_size}"
 
-    def held_out(self, raw: RawImages) -> tuple[int, int]:
+    def held_out(self, raw: Raw) -> tuple[int, int]:
         validation, test = super().held_out(raw)
         return validation, raw.n_test or test
 

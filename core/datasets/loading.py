@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import Cache
-from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, RawImages
-from core.datasets.splitting import channel_statistics, fingerprint, split_ids, take
+from core.datasets.base import DATASETS, SPLITS, Dataset, DataSource, OnProgress, Raw
+from core.datasets.splitting import fingerprint, split_ids
 from core.errors import InvalidInput, StorageFailed
 from core.settings import settings
 
@@ -59,16 +59,14 @@ def load_dataset(
     return _loaded.get(key, read)
 
 
-def assemble(source: DataSource, raw: RawImages, *, seed: int) -> Dataset:
+def assemble(source: DataSource, raw: Raw, *, seed: int) -> Dataset:
     """Divide and convert what a plug-in has read.
 
     Raises:
-        InvalidInput: there are too few images.
+        InvalidInput: there are too few samples.
     """
     ids = split_ids(raw, source.held_out(raw), source.config, seed=seed, name=source.name)
-    splits = {name: take(raw, getattr(ids, name)) for name in SPLITS}
-    mean, std = channel_statistics(splits["train"].x)
-    _, channels, height, width = raw.x.shape
+    splits = {name: raw.take(getattr(ids, name)) for name in SPLITS}
     return Dataset(
         name=source.name,
         title=source.label,
@@ -80,12 +78,17 @@ def assemble(source: DataSource, raw: RawImages, *, seed: int) -> Dataset:
         source=source.source,
         licence=source.licence,
         fingerprint=fingerprint(splits, raw.classes),
-        inputs={"input_shape": (channels, height, width), "pixel_mean": mean, "pixel_std": std},
+        task=source.task,
+        inputs=raw.inputs(splits["train"]),
+        arrays=raw.arrays,
     )
 
 
 def write_npz(dataset: Dataset, split: str, path: str | Path) -> Path:
-    """Write one split as arrays `x` (n, c, h, w) float32 in [0, 1] and `y` (n,) int64.
+    """Write one split as arrays: what the samples are, `y` (n,) int64 and `classes`.
+
+    Images are `x` (n, c, h, w) float32 in [0, 1]; tokens are `x` (n, length) and `mask`; a graph is `x`,
+    the features of all its nodes, those of the split first, and `edges`.
 
     The file appears whole or not at all; an older file of that name is replaced.
 
@@ -97,7 +100,8 @@ def write_npz(dataset: Dataset, split: str, path: str | Path) -> Path:
     if target.suffix != ".npz":
         raise InvalidInput(f"The data are written as .npz; {target.name!r} has another ending.")
     part = dataset.split(split)
-    save_arrays(target, x=part.x, y=part.y, classes=np.array(dataset.classes))
+    arrays = dict(zip(dataset.arrays, part.arrays(), strict=True))
+    save_arrays(target, **arrays, y=part.y, classes=np.array(dataset.classes))
     return target
 
 

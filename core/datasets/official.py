@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from core.datasets.base import DataSource, OnProgress, RawImages, SplitConfig
+from core.datasets.base import DataSource, OnProgress, Raw, RawImages, SplitConfig
 from core.datasets.loading import save_arrays
 from core.errors import CoreError, DataUnavailable, InvalidInput
 from core.quiet import quiet
@@ -53,7 +53,7 @@ class OfficialSource(DataSource):
     local_hint: ClassVar[str]
     Config = OfficialConfig
 
-    def held_out(self, raw: RawImages) -> tuple[int, int]:
+    def held_out(self, raw: Raw) -> tuple[int, int]:
         # Without a known order (raw.n_test is 0) the seed holds out as many as the authors did.
         return self.config.validation, min(self.n_test, len(raw.y) // 6)
 

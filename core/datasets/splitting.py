@@ -1,7 +1,7 @@
-"""Dividing images: seeded, stratified, disjoint.
+"""Dividing samples: seeded, stratified, disjoint.
 
-One idea does all the work. Images are put in a *stratified order*: every prefix, hence every slice,
-holds the classes in nearly the proportions of the whole. Splits, the calibration images and limits
+One idea does all the work. Samples are put in a *stratified order*: every prefix, hence every slice,
+holds the classes in nearly the proportions of the whole. Splits, the calibration samples and limits
 are then slices of that order, so a smaller limit is always a subset of a larger one.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.datasets.base import SPLITS, RawImages, Split, SplitConfig
+from core.datasets.base import SPLITS, Raw, Split, SplitConfig
 from core.errors import InvalidInput
 from core.seeding import stream
 
 
 @dataclass(frozen=True, eq=False)
 class SplitIds:
-    """Positions of the images of each split, (n,) int64 each."""
+    """Positions of the samples of each split, (n,) int64 each."""
 
     train: NDArray[np.int64]
     calibration: NDArray[np.int64]
@@ -32,7 +32,7 @@ def stratified_order(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[
     """A random order of (n,) labels whose every prefix is stratified.
 
     The members of each class are shuffled and spread evenly over the whole length, so a prefix of
-    k images holds k * share of each class to within one image; equal places are drawn by lot.
+    k samples holds k * share of each class to within one sample; equal places are drawn by lot.
 
     Returns:
         (n,) int64 positions.
@@ -46,14 +46,12 @@ def stratified_order(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[
     return order
 
 
-def split_ids(
-    raw: RawImages, held_out: tuple[int, int], config: SplitConfig, *, seed: int, name: str
-) -> SplitIds:
-    """Which image goes where.
+def split_ids(raw: Raw, held_out: tuple[int, int], config: SplitConfig, *, seed: int, name: str) -> SplitIds:
+    """Which sample goes where.
 
     Args:
-        raw: the images; only `y` and `n_test` are read.
-        held_out: number of (validation, test) images; the second is not used where the data have
+        raw: the samples; `y`, `n_test` and `fixed` are read.
+        held_out: number of (validation, test) samples; the second is not used where the data have
             an official test set, which then stays the test set whatever the seed.
         config: calibration size and limits.
         seed: decides the division.
@@ -62,6 +60,8 @@ def split_ids(
     Raises:
         InvalidInput: nothing would be left for training.
     """
+    if (known := raw.fixed()) is not None:
+        return _fixed(raw, known, config, seed=seed, name=name)
     n_validation, n_test = held_out
     n_pool = len(raw.y) - raw.n_test
     pool = stratified_order(raw.y[:n_pool], stream(seed, "dataset", name, "split"))
@@ -72,8 +72,30 @@ def split_ids(
     validation, train = pool[:n_validation], pool[n_validation:]
     if not (len(train) and len(validation) and len(test)):
         raise InvalidInput(
-            f"{len(raw.y)} images are too few to hold out {n_validation} for validation and still train and test."
+            f"{len(raw.y)} samples are too few to hold out {n_validation} for validation and still train and test."
         )
+    train = _limit(train, config.limit_train)
+    return SplitIds(
+        train=train,
+        calibration=train[: config.calibration],
+        validation=_limit(validation, config.limit_validation),
+        test=_limit(test, config.limit_test),
+    )
+
+
+def _fixed(
+    raw: Raw,
+    known: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    config: SplitConfig,
+    *,
+    seed: int,
+    name: str,
+) -> SplitIds:
+    """A division that others have made; the seed decides the order alone."""
+    train, validation, test = (
+        ids[stratified_order(raw.y[ids], stream(seed, "dataset", name, part))]
+        for ids, part in zip(known, ("train", "validation", "test"), strict=True)
+    )
     train = _limit(train, config.limit_train)
     return SplitIds(
         train=train,
@@ -87,34 +109,12 @@ def _limit(ids: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     return ids[:limit] if limit else ids
 
 
-def take(raw: RawImages, ids: NDArray[np.int64]) -> Split:
-    """The images at (n,) positions, as float32 in [0, 1]."""
-    x = np.ascontiguousarray(raw.x[ids], dtype=np.float32)
-    if raw.scale != 1.0:
-        x /= np.float32(raw.scale)
-    return Split(x=x, y=np.ascontiguousarray(raw.y[ids], dtype=np.int64), ids=ids)
-
-
-def channel_statistics(x: NDArray[np.float32]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel of (n, c, h, w) images.
-
-    A channel that never varies gets a deviation of 1, so that normalising it divides by something.
-    """
-    mean = x.mean(axis=(0, 2, 3), dtype=np.float64)
-    # E[x^2] - E[x]^2 in float64: x.std() would make a second array as large as the images.
-    square = np.array([np.einsum("nhw,nhw->", x[:, c], x[:, c], dtype=np.float64) for c in range(x.shape[1])])
-    variance = np.maximum(square / (x.size / x.shape[1]) - mean**2, 0.0)
-    std = np.sqrt(variance)
-    std[std < 1e-6] = 1.0
-    return tuple(float(m) for m in mean), tuple(float(s) for s in std)
-
-
 def fingerprint(splits: dict[str, Split], classes: tuple[str, ...]) -> str:
     """SHA-256 (hex) of the class names and of every split's arrays, in a fixed order."""
     digest = hashlib.sha256("\x1f".join(classes).encode())
     for name in SPLITS:
         split = splits[name]
-        for array in (split.x, split.y, split.ids):
+        for array in (*split.arrays(), split.y, split.ids):
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

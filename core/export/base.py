@@ -1,4 +1,4 @@
-"""The exporter contract: bytes from a subnet, and logits from those bytes alone.
+"""The exporter contract: bytes from a subnet, and outputs from those bytes alone.
 
 A page or the command line calls `core.export.exporting.export_subnet`, in whatever thread it runs.
 That calls `export`, then `run` on the result: an exporter proves its own bytes before anybody gets
@@ -9,7 +9,7 @@ hash published. No torch is imported here: pages list the formats at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.config import Plugin
 from core.registry import Registry
@@ -46,13 +46,13 @@ class Exporter(Plugin, ABC):
         """
 
     @abstractmethod
-    def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
-        """Logits (n, classes) of images (n, c, h, w), computed from the exported bytes.
+    def run(self, data: bytes, subnet: ExtractedSubnet, inputs: Any) -> Tensor:
+        """Outputs (n, classes) for n samples, computed from the exported bytes.
 
         Args:
             data: what `export` returned.
             subnet: the original; a format that holds only weights, or only code, borrows the rest.
-            images: pixels in [0, 1].
+            inputs: what the subnet takes.
 
         Raises:
             CoreError: the bytes are not what `export` writes.

@@ -9,20 +9,21 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from core.errors import CoreError
-from core.export import predict_script
 from core.export.base import EXPORTERS, Exporter
 from core.export.card import card_text, manifest
 from core.export.checks import compare
 from core.export.onnx_file import Onnx
+from core.export.predict_script import predict_script
 from core.export.python_source import PythonSource
 from core.export.safetensors_file import Safetensors, load_into
 from core.export.source_code import block_classes, rebuild
 from core.export.subnet import ExtractedSubnet
+from core.networks.answers import outputs
 
 MEMBERS = ("model.safetensors", "model.py", "model.onnx", "predict.py", "card.md", "architecture.json")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -42,24 +43,25 @@ class Bundle(Exporter):
             "model.safetensors": Safetensors().export(subnet),
             "model.py": PythonSource().export(subnet),
             "model.onnx": Onnx().export(subnet),
-            "predict.py": Path(predict_script.__file__).read_bytes(),
+            "predict.py": predict_script(subnet.task),
             "card.md": card_text(subnet).encode(),
         }
         return zip_bytes(files | {"architecture.json": manifest(subnet, files).encode()})
 
-    def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
+    def run(self, data: bytes, subnet: ExtractedSubnet, inputs: Any) -> Tensor:
         files = read_members(data)
         others = {name: content for name, content in files.items() if name != "architecture.json"}
         if files["architecture.json"].decode() != manifest(subnet, others):
             raise CoreError("The bundle's files do not match its description.")
-        if files["predict.py"] != Path(predict_script.__file__).read_bytes():
+        if files["predict.py"] != predict_script(subnet.task):
             raise CoreError("The bundle's predict.py is not the one that measured this subnet.")
         onnx = Onnx()
-        compare(onnx.run(files["model.onnx"], subnet, images), subnet.logits(images), onnx.tolerance)
+        compare(onnx.run(files["model.onnx"], subnet, inputs), subnet.outputs(inputs), onnx.tolerance)
         # The download's own code with the download's own weights.
         fresh = rebuild(files["model.py"].decode(), block_classes(subnet.net))
         net = load_into(fresh, files["model.safetensors"], subnet)
-        return predict_script.logits(net, images)
+        answered: Tensor = outputs(net, inputs)
+        return answered
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:

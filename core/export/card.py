@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from core.export.subnet import CardEntry, ExtractedSubnet
 from core.records import Source
+from core.tasks.registry import TASKS
 
 FORMAT = 1
 
@@ -16,18 +17,16 @@ _HOW_TO_RUN = """\
 ## Run it
 
     pip install torch numpy safetensors
-    python predict.py test.npz        # arrays x and y; prints one JSON line: accuracy, correct, n
-    python predict.py picture.png     # needs Pillow; --invert for dark strokes on bright paper
+{usage}
 
-In Python: `from model import load; net = load()`. Pixels go in as they are, in [0, 1]: the network
-normalizes them itself. Nothing here needs Paretoscope.
+In Python: `from model import load; net = load()`. {takes} Nothing here needs Paretoscope.
 
 ## Files
 
 - `model.safetensors`: the weights
 - `model.py`: plain torch code that builds exactly this network
-- `model.onnx`: the same network with its weights, for onnxruntime; input `image`, output `logits`
-- `predict.py`: runs it on arrays or a picture
+- `model.onnx`: the same network with its weights, for onnxruntime; {inputs}, output `logits`
+- `predict.py`: runs it on files
 - `architecture.json`: this card for programs, with the SHA-256 of the other files
 
 ## Checks made before this file was handed out
@@ -48,21 +47,28 @@ def card_text(subnet: ExtractedSubnet) -> str:
     lines += [f"| {_plain(choice)} | {_plain(str(option))} |" for choice, option in subnet.arch.items()]
     lines += ["", "## Numbers", "", "| what | value | how | |", "|---|---|---|---|"]
     lines += [f"| {e.label} | {_value(e)} | {e.how} | {_plain(e.detail)} |" for e in subnet.card.values()]
+    task = TASKS.create(subnet.task)
     lines += [
         "",
-        "BatchNorm statistics were recalibrated for this subnet on training images. Searches look at validation",
-        "images only, so the test accuracy was not chosen for.",
+        f"BatchNorm statistics, where it has any, were recalibrated for this subnet on training {task.samples}.",
+        f"Searches look at validation {task.samples} only, so the test accuracy was not chosen for.",
         "",
         "## Data",
         "",
         f"{_plain(subnet.data['title'])}. {_plain(subnet.data['source'])}. Licence: {_plain(subnet.data['licence'])}.",
         "These terms may also bind what is trained on the data.",
         "",
-        f"Input: ({', '.join(map(str, subnet.input_shape))}), channels, height, width.",
+        f"Input: {task.describe_input(subnet.input_shape)}.",
         f"Classes: {', '.join(_plain(name) for name in subnet.classes)}.",
         "",
     ]
-    return "\n".join(lines) + "\n" + _HOW_TO_RUN
+    named = ", ".join(f"`{name}`" for name in task.inputs)
+    how = _HOW_TO_RUN.format(
+        usage="\n".join(f"    {line}" for line in task.usage),
+        takes=task.takes,
+        inputs=f"input{'s' * (len(task.inputs) > 1)} {named}",
+    )
+    return "\n".join(lines) + "\n" + how
 
 
 def manifest(subnet: ExtractedSubnet, files: Mapping[str, bytes]) -> str:
@@ -73,6 +79,7 @@ def manifest(subnet: ExtractedSubnet, files: Mapping[str, bytes]) -> str:
         "family": subnet.family,
         "arch_id": subnet.arch_id,
         "architecture": dict(subnet.arch),
+        "task": subnet.task,
         "input_shape": list(subnet.input_shape),
         "classes": list(subnet.classes),
         "metrics": {name: entry.to_json() for name, entry in subnet.card.items()},

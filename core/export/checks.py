@@ -9,9 +9,11 @@ from core.errors import CoreError
 from core.export.base import EXPORTERS
 from core.export.subnet import ExtractedSubnet
 
+_SEVERAL = 5
+
 
 def verify(subnet: ExtractedSubnet, data: bytes, format: str) -> None:
-    """Read an export back and compare what it computes with the subnet, on several images and on one.
+    """Read an export back and compare what it computes with the subnet, on several samples and on one.
 
     Args:
         subnet: what was exported.
@@ -23,10 +25,10 @@ def verify(subnet: ExtractedSubnet, data: bytes, format: str) -> None:
         CoreError: the bytes are damaged, or compute something else.
     """
     exporter = EXPORTERS.create(format)
-    images = subnet.probe()
     with torch.no_grad():
-        for batch in (images, images[:1]):
-            truth = subnet.logits(batch)
+        for n in (_SEVERAL, 1):
+            batch = subnet.probe(n)
+            truth = subnet.outputs(batch)
             if not bool(torch.isfinite(truth).all()):
                 raise CoreError(
                     "This subnet's outputs are not finite, so it was not exported; choose another one."
@@ -35,12 +37,12 @@ def verify(subnet: ExtractedSubnet, data: bytes, format: str) -> None:
 
 
 def compare(answer: Tensor, truth: Tensor, tolerance: float) -> None:
-    """Check logits (n, classes) against the true ones.
+    """Check outputs (n, classes) against the true ones.
 
     Args:
         answer: from the exported bytes.
         truth: from the extracted subnet.
-        tolerance: as a share of the largest true logit, at least of 1; 0 demands equality.
+        tolerance: as a share of the largest true output, at least of 1; 0 demands equality.
 
     Raises:
         CoreError: they differ.

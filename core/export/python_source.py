@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from typing import Any
 
 from torch import Tensor
 
@@ -26,7 +27,7 @@ class PythonSource(Exporter):
     def export(self, subnet: ExtractedSubnet) -> bytes:
         return write_source(subnet.net, about(subnet)).encode()
 
-    def run(self, data: bytes, subnet: ExtractedSubnet, inputs: Tensor) -> Tensor:
+    def run(self, data: bytes, subnet: ExtractedSubnet, inputs: Any) -> Tensor:
         net = rebuild(data.decode(), block_classes(subnet.net))
         try:
             net.load_state_dict(subnet.net.state_dict())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -35,8 +36,8 @@ class Safetensors(Exporter):
         # One key only: the order of several is not fixed, and equal subnets shall give equal bytes.
         return save(tensors, metadata={"paretoscope_subnet": json.dumps(about)})
 
-    def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
-        result: Tensor = load_into(copy.deepcopy(subnet.net), data, subnet)(images)
+    def run(self, data: bytes, subnet: ExtractedSubnet, inputs: Any) -> Tensor:
+        result: Tensor = load_into(copy.deepcopy(subnet.net), data, subnet)(inputs)
         return result
 
 

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from core.datasets import Dataset
 from core.export.naming import file_name
 from core.networks.answers import BATCH, correct_on, outputs
+from core.networks.chain import example_inputs, one_batch
 from core.networks.costs import count_parameters
 from core.records import Source
 from core.seeding import torch_seed
 from core.spaces.choice import Option
 from core.supernets.base import Supernet
+from core.tasks.registry import TASKS
 
 MEASURED_SPLITS = ("test", "validation")
 
@@ -59,13 +61,14 @@ class ExtractedSubnet:
     """What an exporter gets.
 
     Attributes:
-        net: a plain `nn.Sequential` in eval mode that takes pixels in [0, 1] and returns logits.
+        net: a plain `nn.Sequential` in eval mode that takes samples and returns one number per class.
         arch: choice -> option, without choices that do not matter.
         arch_id: the architecture as one short text.
         family: registry name of the supernet's family.
         supernet: title of the supernet.
-        input_shape: (c, h, w).
-        classes: class names, in the order of the logits.
+        task: registry name of the kind of data.
+        input_shape: of one sample.
+        classes: class names, in the order of the outputs.
         card: numbers by objective name.
         data: title, source and licence of the data, and its fingerprint.
         variant: what distinguishes it from the subnet of this architecture, part of the file name; "" for nothing.
@@ -77,7 +80,8 @@ class ExtractedSubnet:
     arch_id: str
     family: str
     supernet: str
-    input_shape: tuple[int, int, int]
+    task: str
+    input_shape: tuple[int, ...]
     classes: tuple[str, ...]
     card: Mapping[str, CardEntry]
     data: Mapping[str, str]
@@ -88,15 +92,20 @@ class ExtractedSubnet:
         name = f"{self.arch_id}-{self.variant}" if self.variant else self.arch_id
         return file_name(self.supernet, name, suffix)
 
-    def probe(self, n: int = 5) -> Tensor:
-        """n random images (n, c, h, w) in [0, 1], always the same, to compare two forms of the subnet on."""
-        generator = torch.Generator().manual_seed(torch_seed(0, "export", "probe"))
-        return torch.rand((n, *self.input_shape), generator=generator)
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What the tensors that the network takes are called in a file, in order."""
+        return TASKS.create(self.task).inputs
 
-    def logits(self, images: Tensor) -> Tensor:
-        """What the network answers: (n, classes) for (n, c, h, w) in [0, 1]."""
-        found: Tensor = outputs(self.net, images)
-        return found
+    def probe(self, n: int) -> Any:
+        """n random samples, always the same, to compare two forms of the subnet on."""
+        generator = torch.Generator().manual_seed(torch_seed(0, "export", "probe"))
+        return example_inputs(self.net, self.input_shape, rows=n, generator=generator)
+
+    def outputs(self, inputs: Any) -> Tensor:
+        """What the network answers: (n, classes) for n samples."""
+        answered: Tensor = outputs(self.net, inputs)
+        return answered
 
 
 def extract_subnet(
@@ -107,7 +116,7 @@ def extract_subnet(
     title: str = "",
     splits: Sequence[str] = MEASURED_SPLITS,
 ) -> ExtractedSubnet:
-    """Calibrate on training images, cut out, count, and measure what was cut out.
+    """Calibrate on training samples, cut out, count, and measure what was cut out.
 
     Args:
         supernet: not changed.
@@ -125,7 +134,7 @@ def extract_subnet(
     statistics = supernet.calibrate_on(chosen, dataset)
     net = supernet.extract(chosen, statistics)
     card = {
-        "macs": macs_entry(sum(stage.macs for stage in supernet.costs(chosen))),
+        "macs": macs_entry(sum(stage.macs for stage in supernet.costs(chosen)), supernet.task.passes),
         "params": params_entry(net),
     }
     for split in splits:
@@ -137,6 +146,7 @@ def extract_subnet(
         arch_id=space.arch_id(chosen),
         family=supernet.name,
         supernet=title or supernet.label,
+        task=dataset.task,
         input_shape=dataset.input_shape,
         classes=dataset.classes,
         card=card,
@@ -149,9 +159,11 @@ def extract_subnet(
     )
 
 
-def macs_entry(total: int) -> CardEntry:
-    """Multiply-accumulates as a card shows them."""
-    detail = "Multiply-accumulates of convolutions, linear layers and attention products for one image."
+def macs_entry(total: int, passes: str) -> CardEntry:
+    """Multiply-accumulates as a card shows them; `passes` says for what, in words."""
+    detail = (
+        f"Multiply-accumulates of convolutions, linear layers, attention products and messages for {passes}."
+    )
     return CardEntry("MACs", total, Source.COUNTED, detail)
 
 
@@ -168,5 +180,7 @@ def params_entry(net: nn.Module) -> CardEntry:
 def accuracy_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
     """Accuracy on one split, counted as the download counts."""
     correct, n = correct_on(net, dataset, split)
-    detail = f"{correct} of {n} {split} images of {dataset.title}, by predict.py in batches of {BATCH}."
+    how = "" if one_batch(net) else f" in batches of {BATCH}"
+    samples = TASKS.create(dataset.task).samples
+    detail = f"{correct} of {n} {split} {samples} of {dataset.title}, by predict.py{how}."
     return CardEntry(f"{split.capitalize()} accuracy", correct / n, Source.MEASURED, detail, correct, n)

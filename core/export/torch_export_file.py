@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from typing import Any
 
 from torch import Tensor
 
@@ -27,8 +28,8 @@ class TorchExport(Exporter):
         except (RuntimeError, ValueError) as error:
             raise CoreError("torch cannot write this subnet as a program; take another format.") from error
 
-    def run(self, data: bytes, subnet: ExtractedSubnet, images: Tensor) -> Tensor:
+    def run(self, data: bytes, subnet: ExtractedSubnet, inputs: Any) -> Tensor:
         try:
-            return run_program(data, images)
+            return run_program(data, inputs)
         except (RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CoreError("torch refused the program it has just written.") from error

@@ -115,9 +115,14 @@ def umap_of_distances(
         import umap
 
         reducer = umap.UMAP(
-            n_components=2, n_neighbors=min(neighbors, len(d) - 1), metric="precomputed", n_epochs=epochs,
-            random_state=torch_seed(seed, "umap") % 2**31, init="random" if len(d) < 8 else "spectral", n_jobs=1,
-        )  # fmt: skip
+            n_components=2,
+            n_neighbors=min(neighbors, len(d) - 1),
+            metric="precomputed",
+            n_epochs=epochs,
+            random_state=torch_seed(seed, "umap") % 2**31,
+            init="random" if len(d) < 8 else "spectral",
+            n_jobs=1,
+        )
         points = np.asarray(reducer.fit_transform(d), dtype=np.float64)
     points = fixed_signs(points - points.mean(0))
     return Embedding(points, float("nan"), float("nan"))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from core.attacks import ATTACKS
 from core.cache import kept
 from core.config import BaseConfig
 from core.datasets.corruptions import CORRUPTIONS
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from core.store import RunStore
 
 CLEAN = "clean"
-ATTACKS = {"fgsm": "FGSM attack", "pgd": "PGD attack"}
 EPSILONS = (0.01, 0.02, 0.04, 0.07, 0.12)
 """Largest change of a pixel by an attack of severity 1 to 5, as a share of the range from black to white."""
 VERSION = 1
@@ -50,7 +50,9 @@ class Benchmarks(BaseConfig):
     severities: tuple[int, ...] = Field(
         (3,), description="Severities of every corruption and attack, 1 to 5."
     )
-    attacks: tuple[str, ...] = Field(("fgsm",), description="Attacks: fgsm, pgd (ten times slower).")
+    attacks: tuple[str, ...] = Field(
+        ("fgsm",), description="Attacks, by their registered names: fgsm, pgd, ..."
+    )
 
     @field_validator("severities")
     @classmethod
@@ -62,9 +64,10 @@ class Benchmarks(BaseConfig):
     @field_validator("attacks")
     @classmethod
     def _known(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        if strangers := set(values) - set(ATTACKS):
-            raise ValueError(f"there is no attack {min(strangers)}; there are {', '.join(ATTACKS)}")
-        return tuple(name for name in ATTACKS if name in values)
+        known = ATTACKS.names()
+        if strangers := set(values) - set(known):
+            raise ValueError(f"there is no attack {min(strangers)}; there are {', '.join(known)}")
+        return tuple(name for name in known if name in values)
 
     def names(self) -> list[str]:
         """Every benchmark, clean first."""
@@ -87,7 +90,7 @@ def benchmark_label(benchmark: str, *, severity: bool = True) -> str:
     if benchmark == CLEAN:
         return "Clean"
     name, _, level = benchmark.partition("@")
-    label = ATTACKS[name] if name in ATTACKS else str(CORRUPTIONS.info(name).label)
+    label = (ATTACKS if name in ATTACKS.names() else CORRUPTIONS).info(name).label
     return f"{label}, severity {level}" if severity else label
 
 
@@ -96,7 +99,7 @@ def benchmark_group(benchmark: str) -> str:
     name = benchmark.partition("@")[0]
     if name == CLEAN:
         return CLEAN
-    return "attack" if name in ATTACKS else str(CORRUPTIONS.get(name).group)
+    return "attack" if name in ATTACKS.names() else str(CORRUPTIONS.get(name).group)
 
 
 def evaluation_probe(entry: SupernetEntry) -> Probe:
@@ -140,16 +143,15 @@ class Judge:
 
     def images(self, net: nn.Module, benchmark: str) -> NDArray[np.float32]:
         """The probe's images as one benchmark shows them to one network."""
-        from core.evaluation.robustness import fgsm, pgd
 
         if benchmark == CLEAN:
             return self.probe.x
         name, _, level = benchmark.partition("@")
         eps = EPSILONS[int(level) - 1]
-        if name == "fgsm":
-            return fgsm(net, self.probe.x, self.probe.y, eps)
-        if name == "pgd":
-            return pgd(net, self.probe.x, self.probe.y, eps, ids=self.probe.ids, seed=self.seed)
+        if name in ATTACKS.names():
+            return ATTACKS.create(name).run(
+                net, self.probe.x, self.probe.y, eps, ids=self.probe.ids, seed=self.seed
+            )
         return corrupted(self.probe, self.severities, name, int(level), seed=self.seed).x
 
 

@@ -10,6 +10,7 @@ from core.library import supernets
 from core.library.pruned import PrunedModel, describe_pruned, load_compact, load_masked
 from core.records import Source
 from core.runtime import heavy_imports
+from core.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,7 +77,10 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
         net, _ = load_masked(store, model.run_id, model.index)
     entry = supernets.find(store, model.supernet_id)
     dataset = supernets.dataset(entry)
-    card = {"macs": macs_entry(count_macs(net, dataset.input_shape)), "params": params_entry(net)}
+    card = {
+        "macs": macs_entry(count_macs(net, dataset.input_shape), TASKS.create(dataset.task).passes),
+        "params": params_entry(net),
+    }
     card["nonzero"] = _nonzero(net)
     for split in MEASURED_SPLITS:
         card["accuracy" if split == "validation" else f"{split}_accuracy"] = accuracy_entry(
@@ -89,6 +93,7 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
         arch_id=model.arch_id,
         family=entry.family,
         supernet=entry.title,
+        task=dataset.task,
         input_shape=dataset.input_shape,
         classes=dataset.classes,
         card=card,

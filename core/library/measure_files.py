@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from core.cache import kept
 from core.library import supernets
@@ -11,10 +10,6 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import FromFiles, Reading, method
 from core.runtime import heavy_imports
 from core.spaces import Arch
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def measure_files(
@@ -33,17 +28,7 @@ def measure_files(
     heavy_imports()
     objective = method(name, FromFiles)
     files = [_exported(entry, tuple(arch), objective.exporter) for arch in archs]
-    return objective.measured(files, _sample(entry), on_progress)
-
-
-def _sample(entry: SupernetEntry) -> list[NDArray[np.float32]]:
-    import torch
-
-    from core.networks.trees import leaves
-
-    supernet = supernets.load(entry)
-    inputs = supernet.task.random_inputs(supernet.config, 1, torch.Generator().manual_seed(0))
-    return [leaf.numpy() for leaf in leaves(inputs)]
+    return objective.measured(files, supernets.dataset(entry).calibration.first(1).arrays(), on_progress)
 
 
 @kept(256, key=lambda entry, arch, exporter: (entry.sha256, arch, exporter))

@@ -29,6 +29,7 @@ from core.seeding import stream
 from core.settings import ASSETS
 from core.spaces import Arch, SearchSpace
 from core.supernets.cards import Card, read_card
+from core.supernets.families import FAMILIES
 from core.supernets.headers import described_space, peek_supernet
 from core.supernets.stage_cost import StageCost
 
@@ -77,6 +78,12 @@ class SupernetEntry:
     @property
     def family(self) -> str:
         return str(self.header["family"])
+
+    @cached_property
+    def task(self) -> str:
+        """Registry name of the kind of data it takes; empty if its family is unknown."""
+        known = {info.name: info.facts.get("task_name", "") for info in FAMILIES.describe()}
+        return known.get(self.family, "")
 
     @cached_property
     def space(self) -> SearchSpace:

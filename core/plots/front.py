@@ -67,8 +67,18 @@ def front_figure(
     cloud = _thin(cloud, MOST_POINTS - len(front))
     _add(figure, "dominated", cloud, x, y, selected, color=style.DOMINATED, size=4, opacity=0.35)
     if searched is not None:
-        _add(figure, "search", _drawable(searched, x, y, log_x, log_y), x, y, selected,
-             color=style.SEARCHED, size=7, opacity=0.9, symbol="square")  # fmt: skip
+        _add(
+            figure,
+            "search",
+            _drawable(searched, x, y, log_x, log_y),
+            x,
+            y,
+            selected,
+            color=style.SEARCHED,
+            size=7,
+            opacity=0.9,
+            symbol="square",
+        )
     _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
     marked = front[front["arch_id"].isin(list(knees))]
     if len(marked):
@@ -163,11 +173,16 @@ def _add_pruned(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objectiv
         mode="markers",
         customdata=rows["model_id"].to_numpy(object),
         hovertext=[_pruned_hover(row) for row in rows.to_dict("records")],
-        marker={"symbol": "star-diamond", "size": 11, "color": style.PRUNED, "line": {"width": 1, "color": style.DOMINATED}},
+        marker={
+            "symbol": "star-diamond",
+            "size": 11,
+            "color": style.PRUNED,
+            "line": {"width": 1, "color": style.DOMINATED},
+        },
         selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
         unselected={"marker": {"opacity": 1.0}},
         hovertemplate=f"%{{hovertext}}<br>{_hover(x, y, 'pruned')}",
-    )  # fmt: skip
+    )
 
 
 def _pruned_hover(row: Mapping[Any, Any]) -> str:
@@ -228,6 +243,16 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
     )
     if caption:
         figure.add_annotation(
-            text=caption, xref="paper", yref="paper", x=0, y=0, yshift=-62, xanchor="left", yanchor="top",
-            showarrow=False, font={"size": 11}, align="left", opacity=0.85,
-        )  # fmt: skip
+            text=caption,
+            xref="paper",
+            yref="paper",
+            x=0,
+            y=0,
+            yshift=-62,
+            xanchor="left",
+            yanchor="top",
+            showarrow=False,
+            font={"size": 11},
+            align="left",
+            opacity=0.85,
+        )

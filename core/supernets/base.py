@@ -28,6 +28,7 @@ from core.spaces.choice import Option
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
 from core.tasks.base import InputConfig, Task
+from core.tasks.registry import TASKS
 
 
 @dataclass
@@ -95,14 +96,21 @@ class Supernet(nn.Module):
     """A chain of stages whose weights hold every architecture of `space`.
 
     A family is a subclass with a pydantic `Config`, a `label` and a `source`, registered under a
-    permanent name. It builds `space` and `stages` in `__init__(config)`.
+    permanent name. It says for which kind of data it is (`task_name`), and builds `space` and `stages` in
+    `__init__(config)`.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     source: ClassVar[str]
     Config: ClassVar[type[InputConfig]]
+    task_name: ClassVar[str]
     task: ClassVar[Task]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "task_name" in cls.__dict__:
+            cls.task = TASKS.create(cls.task_name)
 
     def __init__(self, config: InputConfig, space: SearchSpace, stages: Sequence[Stage]) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
 from core.tasks.base import InputConfig
-from core.tasks.image import ImageConfig, ImageTask
+from core.tasks.image import ImageConfig
 
 
 class GroupConfig(BaseConfig):
@@ -89,7 +89,7 @@ class ElasticCNN(Supernet):
     label = "Elastic CNN"
     source = "Yu et al., BigNAS, 2020; Cai et al., Once-for-All, 2020 (dense blocks instead of depthwise)"
     Config = ElasticCNNConfig
-    task = ImageTask()
+    task_name = "image"
 
     def __init__(self, config: ElasticCNNConfig) -> None:
         space = _space(config)

@@ -23,10 +23,11 @@ from core.spaces import Choice, SearchSpace
 from core.spaces.choice import within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
+from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
-from core.tasks.image import ImageConfig, ImageTask
+from core.tasks.image import ImageConfig
 
 
 class TokenGroupConfig(BaseConfig):
@@ -53,9 +54,11 @@ class ElasticViTConfig(ImageConfig):
     """An elastic vision transformer."""
 
     groups: tuple[TokenGroupConfig, ...] = Field(
-        (TokenGroupConfig(widths=(8, 16, 24)), TokenGroupConfig(widths=(16, 24, 32))), min_length=1, max_length=4,
+        (TokenGroupConfig(widths=(8, 16, 24)), TokenGroupConfig(widths=(16, 24, 32))),
+        min_length=1,
+        max_length=4,
         description="Groups of blocks; the grid of tokens halves from one to the next.",
-    )  # fmt: skip
+    )
     patch: int = Field(2, ge=1, le=16, description="Side of a patch in pixels.")
     head_size: int = Field(8, ge=1, le=128, description="Size of an attention head.")
 
@@ -86,7 +89,7 @@ class ElasticViT(Supernet):
     label = "Elastic vision transformer"
     source = "Inspired by Liao et al., ViT-ResNAS, 2021 (token reduction, LayerNorm; prefix slices instead of masks)"
     Config = ElasticViTConfig
-    task = ImageTask()
+    task_name = "image"
 
     def __init__(self, config: ElasticViTConfig) -> None:
         space = _space(config)
@@ -120,31 +123,9 @@ class ElasticViT(Supernet):
         )
 
 
-def linear(layer: nn.Linear, x: Tensor, out: int) -> Tensor:
-    """The first `out` outputs of a linear layer on the first inputs that x has."""
-    return F.linear(x, layer.weight[:out, : x.shape[-1]], layer.bias[:out])
-
-
-def normalized(layer: nn.LayerNorm, x: Tensor) -> Tensor:
-    """LayerNorm over the channels that x has, and over no others."""
-    width = x.shape[-1]
-    return F.layer_norm(x, (width,), layer.weight[:width], layer.bias[:width], layer.eps)
-
-
-def copy_linear(source: nn.Linear, target: nn.Linear) -> None:
-    target.weight.copy_(source.weight[: target.out_features, : target.in_features])
-    target.bias.copy_(source.bias[: target.out_features])
-
-
 def bias_of(layer: nn.Conv2d) -> Tensor:
     assert layer.bias is not None
     return layer.bias
-
-
-def copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:
-    width = target.weight.shape[0]
-    target.weight.copy_(source.weight[:width])
-    target.bias.copy_(source.bias[:width])
 
 
 class EmbeddingStage(Stage):

@@ -27,7 +27,7 @@ from core.supernets.families import FAMILIES
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
 from core.tasks.base import InputConfig
-from core.tasks.image import ImageConfig, ImageTask
+from core.tasks.image import ImageConfig
 
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 _EDGE_CHOICES = tuple(edge_name(*edge) for edge in EDGES)
@@ -47,7 +47,7 @@ class NASBench201(Supernet):
     label = "NAS-Bench-201 cell"
     source = "Dong and Yang, NAS-Bench-201, ICLR 2020"
     Config = NASBench201Config
-    task = ImageTask()
+    task_name = "image"
 
     def __init__(self, config: NASBench201Config) -> None:
         space = cell_space()

@@ -18,14 +18,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
 from core.config import BaseConfig, Plugin
 from core.datasets.base import Dataset, Split
-from core.errors import InvalidInput
-from core.networks.trees import as_tensors, map_leaves
+from core.errors import InvalidInput, wrong_setting
+from core.networks.trees import as_tensors, joined, map_leaves
+from core.seeding import stream
 from core.tasks.registry import TASKS
 
 
@@ -77,9 +81,11 @@ class InputConfig(BaseConfig):
     """What every family needs to know of its data, filled in from the data set; tasks add theirs.
 
     Attributes:
+        input_shape: of one sample.
         classes: number of classes.
     """
 
+    input_shape: tuple[int, ...]
     classes: int = 10
 
 
@@ -87,12 +93,28 @@ class Task(Plugin, ABC):
     """One kind of data.
 
     Attributes:
+        sample, samples: what a person calls one sample, and several.
+        whole: whether samples only go through a network together (the nodes of one graph).
+        passes: what goes through a network at once when it is asked about a sample; costs and latencies
+            are those of one of it ("one image", "the whole graph").
         Inputs: base of the Config of every family for this task.
-        fixed: fields of it that must be equal for a data set to fit a supernet.
+        Augmentation: what may be done to training samples, with its settings.
+        fixed: fields of `Inputs` that must be equal for a data set to fit a supernet.
+        inputs: what the tensors that a network takes are called in files, in order.
+        usage: commands that run a download's predict.py, for its card.
+        takes: one sentence for whoever loads a download in Python.
     """
 
+    sample: ClassVar[str] = "sample"
+    samples: ClassVar[str] = "samples"
+    whole: ClassVar[bool] = False
+    passes: ClassVar[str] = "one sample"
     Inputs: ClassVar[type[InputConfig]]
+    Augmentation: ClassVar[type[BaseConfig]] = BaseConfig
     fixed: ClassVar[tuple[str, ...]] = ("classes",)
+    inputs: ClassVar[tuple[str, ...]]
+    usage: ClassVar[tuple[str, ...]]
+    takes: ClassVar[str]
 
     def settings_from(self, dataset: Dataset) -> dict[str, Any]:
         """The fields of `Inputs` that the data decide."""
@@ -115,6 +137,17 @@ class Task(Plugin, ABC):
                     f"{dataset.title} does not fit this supernet: {field.replace('_', ' ')} is {_plain(found[field])}, "
                     f"the supernet was made for {_plain(wanted[field])}."
                 )
+
+    def augmentation(self, settings: Mapping[str, Any]) -> Any:
+        """The validated settings of what is done to training samples.
+
+        Raises:
+            InvalidInput: a setting is unknown to this kind of data, or out of bounds.
+        """
+        try:
+            return self.Augmentation.model_validate(dict(settings))
+        except ValidationError as error:
+            raise wrong_setting(f"Augmentation of {self.samples}", error) from error
 
     # --- batches --------------------------------------------------------------------------------
 
@@ -155,6 +188,30 @@ class Task(Plugin, ABC):
     @abstractmethod
     def random_inputs(self, config: InputConfig, n: int, generator: torch.Generator) -> Any:
         """n random samples that a network takes, to compare two forms of it on."""
+
+    @abstractmethod
+    def describe_input(self, shape: tuple[int, ...]) -> str:
+        """What a network for samples of this shape takes, in words, for a card."""
+
+
+def stacked(calibration: Split, parts: Mapping[str, Split]) -> EvaluationData:
+    """Calibration rows, then the rows of each part, for tasks whose samples do not depend on each other."""
+    every = [calibration, *parts.values()]
+    start, spans = len(calibration), {}
+    for name, part in parts.items():
+        spans[name] = slice(start, start + len(part))
+        start += len(part)
+    inputs = as_tensors(joined([part.x for part in every]))
+    targets = torch.from_numpy(np.concatenate([part.y for part in every]))
+    return EvaluationData(inputs, targets, len(calibration), spans)
+
+
+def shuffled(split: Split, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+    """Rows of each batch of one epoch, in random order; the last incomplete batch is left out."""
+    order = stream(seed, "order", epoch).permutation(len(split))
+    size = min(batch_size, len(split))
+    for start in range(0, len(order) - size + 1, size):
+        yield order[start : start + size]
 
 
 def evaluation_data(dataset: Dataset, splits: Sequence[str] = ("validation", "test")) -> EvaluationData:

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.config import BaseConfig
 from core.datasets.base import Dataset, Split
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.seeding import stream
-from core.tasks.base import Batch, EvaluationData, InputConfig, Task
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task, shuffled, stacked
 from core.tasks.registry import TASKS
 
 
@@ -58,14 +59,28 @@ class ImageTask(Task):
     """Pictures (n, c, h, w) of float pixels in [0, 1], each with one class."""
 
     label = "Images"
+    sample, samples = "image", "images"
+    passes = "one image"
     Inputs = ImageConfig
     fixed = ("classes", "input_shape")
+    inputs = ("image",)
+    usage = (
+        "python predict.py test.npz        # arrays x and y; prints one JSON line: accuracy, correct, n",
+        "python predict.py picture.png     # needs Pillow; --invert for dark strokes on bright paper",
+    )
+    takes = "Pixels go in as they are, in [0, 1]: the network normalizes them itself."
+
+    class Augmentation(BaseConfig):
+        """What may be done to training images."""
+
+        shift: int = Field(1, ge=0, le=8, description="Shift training images by up to this many pixels.")
+        flip: bool = Field(False, description="Mirror training images at random (not for digits).")
 
     def epoch(
         self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
     ) -> Iterator[Batch]:
-        shift, flip = int(augmentation.get("shift", 0)), bool(augmentation.get("flip", False))
-        return epoch_batches(dataset.train, batch_size, seed, epoch, shift=shift, flip=flip)
+        how = self.augmentation(augmentation)
+        return epoch_batches(dataset.train, batch_size, seed, epoch, shift=how.shift, flip=how.flip)
 
     def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
         return stacked(dataset.calibration, parts)
@@ -74,29 +89,17 @@ class ImageTask(Task):
         assert isinstance(config, ImageConfig)
         return torch.rand((n, *config.input_shape), generator=generator)
 
-
-def stacked(calibration: Split, parts: Mapping[str, Split]) -> EvaluationData:
-    """Calibration rows, then the rows of each part, for tasks whose samples do not depend on each other."""
-    every = [calibration, *parts.values()]
-    start, spans = len(calibration), {}
-    for name, part in parts.items():
-        spans[name] = slice(start, start + len(part))
-        start += len(part)
-    inputs = torch.from_numpy(np.concatenate([p.x for p in every]))
-    targets = torch.from_numpy(np.concatenate([p.y for p in every]))
-    return EvaluationData(inputs, targets, len(calibration), spans)
+    def describe_input(self, shape: tuple[int, ...]) -> str:
+        return f"({', '.join(map(str, shape))}), channels, height, width"
 
 
 def epoch_batches(
     split: Split, batch_size: int, seed: int, epoch: int, *, shift: int, flip: bool
 ) -> Iterator[Batch]:
     """Shuffled, augmented batches of one epoch; the last incomplete batch is left out."""
-    order = stream(seed, "order", epoch).permutation(len(split))
     rng = stream(seed, "augmentation", epoch)
-    size = min(batch_size, len(split))
-    for start in range(0, len(order) - size + 1, size):
-        picked = order[start : start + size]
-        images = torch.from_numpy(split.x[picked])
+    for picked in shuffled(split, batch_size, seed, epoch):
+        images, size = torch.from_numpy(split.x[picked]), len(picked)
         if shift:
             images = shifted(images, rng.integers(0, 2 * shift + 1, (size, 2)), shift)
         if flip:

@@ -4,11 +4,11 @@ The same data, augmentation, optimizer, schedule and number of epochs as the sup
 network, labels as the only teacher. Three things differ, and belong beside any comparison: the weights
 start from torch's own initialization (no block starts as the identity, as the supernet's do), one
 cosine runs over all epochs whatever phases the supernet's strategy had, and each step trains this
-network only. BatchNorm statistics are measured at the end on the calibration images, with the biased
+network only. BatchNorm statistics are measured at the end on the calibration samples, with the biased
 variance, exactly as a subnet's are.
 
 All chance of a network is a function of its seed, under names of its own: equal seeds of a supernet and
-of a network trained alone share neither weights nor the order of the images.
+of a network trained alone share neither weights nor the order of the samples.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def train_alone(
 
     Args:
         net: as `core.networks.chain.fresh_like` returns it for `config.seed`.
-        dataset: trained on its training images, shown on its validation images.
+        dataset: trained on its training samples, shown on its validation samples.
         config: strategy and its settings are not used.
         ledger: gets the numbers of every epoch, then the whole state.
         index: which network of the run this is, from 0.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.config import BaseConfig
 from core.training.strategies import STRATEGIES
+
+_ONCE_HERE = frozenset({"shift", "flip"})
 
 
 class TrainingConfig(BaseConfig):
@@ -15,8 +17,8 @@ class TrainingConfig(BaseConfig):
 
     strategy: str = Field("sandwich", description="Which subnets each step trains.")
     strategy_config: dict[str, Any] = Field(default_factory=dict, description="The strategy's own settings.")
-    epochs: int = Field(60, ge=1, le=2000, description="Passes over the training images.")
-    batch_size: int = Field(64, ge=2, le=4096, description="Images per step.")
+    epochs: int = Field(60, ge=1, le=2000, description="Passes over the training data.")
+    batch_size: int = Field(64, ge=2, le=4096, description="Samples per step.")
     optimizer: Literal["sgd", "adamw"] = Field(
         "sgd", description="SGD with Nesterov momentum, or AdamW (for transformers)."
     )
@@ -33,14 +35,22 @@ class TrainingConfig(BaseConfig):
         0.0, ge=0, lt=1, description="Label smoothing, for draws that learn from labels."
     )
     clip: float = Field(1.0, ge=0, description="Clip each gradient entry to this size (0: never).")
-    shift: int = Field(1, ge=0, le=8, description="Shift training images by up to this many pixels.")
-    flip: bool = Field(False, description="Mirror training images at random (not for digits).")
+    augmentation: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What is done to training samples; settings of the kind of data, its defaults where left out.",
+        json_schema_extra={"form": False},
+    )
     seed: int = Field(0, ge=0, description="Decides weights, order, augmentation and draws.")
 
-    @property
-    def augmentation(self) -> dict[str, Any]:
-        """What the task may do to training samples."""
-        return {"shift": self.shift, "flip": self.flip}
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, settings: Any) -> Any:
+        """Settings of release 0.1 name what is done to samples beside the others."""
+        if not isinstance(settings, dict) or not settings.keys() & _ONCE_HERE:
+            return settings
+        moved = {name: value for name, value in settings.items() if name in _ONCE_HERE}
+        rest = {name: value for name, value in settings.items() if name not in _ONCE_HERE}
+        return {**rest, "augmentation": {**moved, **settings.get("augmentation", {})}}
 
     @field_validator("strategy")
     @classmethod

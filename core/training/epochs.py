@@ -155,9 +155,13 @@ class Run(ABC):
             losses = []
             self.begin_epoch()
             epoch = train_epoch(
-                self.take_step, self.dataset, self.config,
-                epoch=self.epoch, order_seed=self.order_seed, stretch=self.stretch(),
-            )  # fmt: skip
+                self.take_step,
+                self.dataset,
+                self.config,
+                epoch=self.epoch,
+                order_seed=self.order_seed,
+                stretch=self.stretch(),
+            )
             for step, loss in enumerate(epoch):
                 if not math.isfinite(loss):
                     raise self.failed("the loss")

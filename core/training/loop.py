@@ -40,6 +40,7 @@ def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: 
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
     supernet.task.require_fit(supernet.config, dataset)
+    supernet.task.augmentation(config.augmentation)
     run = _Run(supernet, dataset, config, ledger)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.attacks import ATTACKS
 from core.cache import Cache, kept
 from core.datasets.probe import Probe
 from core.errors import DamagedArtifact, InvalidInput
 from core.evaluation.corruption_error import mean_corruption_error
 from core.library import pruned, supernets
 from core.library.benchmarks import (
-    ATTACKS,
     CLEAN,
     StoredMargins,
     corruption_names,
@@ -169,7 +169,11 @@ _margins: Cache[StoredMargins] = Cache(1024)
 
 def columns(view: PruningView, severity: int) -> list[str]:
     """Benchmarks of one severity that any network was evaluated on, clean first."""
-    names = [CLEAN, *(f"{n}@{severity}" for n in corruption_names()), *(f"{n}@{severity}" for n in ATTACKS)]
+    names = [
+        CLEAN,
+        *(f"{n}@{severity}" for n in corruption_names()),
+        *(f"{n}@{severity}" for n in ATTACKS.names()),
+    ]
     return [name for name in names if any(name in each for each in view.margins.values())]
 
 
@@ -210,7 +214,7 @@ def table(view: PruningView, models: Sequence[PrunedModel], severity: int) -> Ta
     values = np.array([[view.accuracy(m.model_id, b) for b in shown] for m in models]).reshape(
         len(models), len(shown)
     )
-    spoiled = [b for b in shown if b != CLEAN and b.partition("@")[0] not in ATTACKS]
+    spoiled = [b for b in shown if b != CLEAN and b.partition("@")[0] not in ATTACKS.names()]
     found = [_error(view, m.model_id, spoiled) for m in models]
     return Table(
         tuple(models),

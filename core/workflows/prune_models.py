@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig
@@ -35,7 +34,6 @@ from core.objectives.latency_ms import measure_latency
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
-from core.seeding import stream
 from core.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -334,14 +332,16 @@ def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
 def _time(work: _Work) -> Iterator[float]:
     """Latency of the parent and of every network that became smaller; unstructured sparsity saves no time here."""
     from core.export.tracing import onnx_bytes
+    from core.tasks.base import task_of
 
+    dataset = work.task.dataset
+    names = task_of(dataset).inputs
     nets = [n for n in work.record.models if n.index == PARENT or n.removes in ("units", "blocks")]
     models = []
     for done, net in enumerate(nets):
-        models.append(onnx_bytes(_compact_of(work, net.index), work.task.dataset.input_shape))
+        models.append(onnx_bytes(_compact_of(work, net.index), dataset.input_shape, names))
         yield 0.6 * (done + 1) / len(nets)
-    sample = stream(0, "latency").random((1, *work.task.dataset.input_shape), np.float32)
-    found = measure_latency(models, [sample])
+    found = measure_latency(models, dataset.calibration.first(1).arrays())
     record = work.record.model_copy(update={"latency_noisy": found.noisy})
     for net, ms, spread in zip(nets, found.ms.tolist(), found.spread.tolist(), strict=True):
         timed = {"latency_ms": ms, "latency_spread": spread}

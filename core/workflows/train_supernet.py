@@ -83,11 +83,14 @@ def with_settings(request: Mapping[str, Any], settings: Mapping[str, Any]) -> di
     Raises:
         InvalidInput: a setting is out of bounds.
     """
-    plain = {name: value for name, value in settings.items() if name != "strategy_config"}
-    flags = "".join(
-        _flag(name, value) for name, value in (plain | settings.get("strategy_config", {})).items()
-    )
-    return {**request, "training": {**request["training"], **settings}, "command": request["command"] + flags}
+    nested = ("augmentation", "strategy_config")
+    named = {name: value for name, value in settings.items() if name not in nested}
+    for name in nested:
+        named |= settings.get(name, {})
+    flags = "".join(_flag(name, value) for name, value in named.items())
+    start = request["training"]
+    inner = {name: {**start.get(name, {}), **settings[name]} for name in nested if name in settings}
+    return {**request, "training": {**start, **settings, **inner}, "command": request["command"] + flags}
 
 
 def _flag(name: str, value: Any) -> str:

@@ -49,6 +49,17 @@ def choose_supernet(
     return by_id[chosen]
 
 
+def require_images(entry: SupernetEntry, what: str) -> None:
+    """End the page with one sentence where it is for images and the supernet takes other data."""
+    if entry.task != "image":
+        st.info(
+            f"{what}, and {display_name(entry.title)} takes other data: choose another supernet at the left. "
+            "Its front, its search and its downloads are on the other pages.",
+            icon=":material/image_not_supported:",
+        )
+        st.stop()
+
+
 def _other_supernet() -> None:
     chosen = st.session_state["pick-supernet"]
     front_state.show_supernet(chosen)

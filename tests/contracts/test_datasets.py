@@ -21,7 +21,7 @@ from PIL import Image
 
 from core.cache import Cache
 from core.datasets import DATASETS, SPLITS, Dataset, load_dataset
-from core.errors import InvalidInput, NotFound
+from core.errors import DataUnavailable, InvalidInput, NotFound
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -78,12 +78,38 @@ def fashion_folder(folder: Path) -> dict[str, object]:
     return {"folder": str(SHARED), "limit_train": 3000, "limit_test": 2000}
 
 
+def make_citation(folder: Path) -> dict[str, object]:
+    """A small graph in the layout of the real files; papers 1 and 2 have no field."""
+    rng, n, words = np.random.default_rng(2), 900, 30
+    labels = rng.integers(0, 7, n).astype(np.int8)
+    labels[1:3] = -1
+    known = np.flatnonzero(labels >= 0)
+    rows, columns = np.nonzero(rng.random((n, words)) < 0.2)
+    (folder / "graphs").mkdir()
+    np.savez(
+        folder / "graphs" / "cora.npz",
+        feat_row=rows,
+        feat_col=columns,
+        feat_val=np.ones(len(rows), np.float32),
+        shape=np.array([words, n]),
+        label=labels,
+        edges=rng.integers(0, n, (1500, 2)),
+        train=known[:140],
+        val=known[140:640],
+        test=known[640:],
+    )
+    return {"division": "random", "calibration": 32}
+
+
 MAKERS = {
     "digits": lambda folder: {},
     "fashion_mnist": fashion_folder,
     "mnist": make_mnist,
     "cifar10": make_cifar10,
     "images": make_images,
+    "commands": lambda folder: {"texts": 600},
+    "generated_graph": lambda folder: {"nodes": 400, "calibration": 32},
+    "citation": make_citation,
 }
 
 
@@ -98,20 +124,33 @@ def known(request, tmp_path_factory):
         yield request.param, config, load_dataset(request.param, **config)
 
 
-def test_shapes_types_and_range(known):
+def test_labels_and_arrays_belong_together(known):
+    name, _, dataset = known
+    assert dataset.task == DATASETS.get(name).task
+    for each in SPLITS:
+        split = dataset.split(each)
+        assert len(split) > 0
+        assert split.y.dtype == split.ids.dtype == np.int64
+        assert split.y.shape == split.ids.shape == (len(split),)
+        assert split.y.min() >= 0
+        assert split.y.max() < len(dataset.classes)
+        assert len(split.arrays()) == len(dataset.arrays)
+        few = split.first(5)
+        assert (few.y.tolist(), few.ids.tolist()) == (split.y[:5].tolist(), split.ids[:5].tolist())
+        assert all((a[:5] == b[:5]).all() for a, b in zip(few.arrays()[:1], split.arrays()[:1], strict=True))
+
+
+def test_shapes_types_and_range_of_images(known):
     _, _, dataset = known
+    if dataset.task != "image":
+        pytest.skip("not images")
     assert isinstance(dataset, Dataset)
     for name in SPLITS:
         split = dataset.split(name)
-        assert len(split) > 0
         assert split.x.dtype == np.float32
         assert split.x.shape == (len(split), *dataset.input_shape)
-        assert split.y.dtype == split.ids.dtype == np.int64
-        assert split.y.shape == split.ids.shape == (len(split),)
         assert split.x.min() >= 0.0
         assert split.x.max() <= 1.0
-        assert split.y.min() >= 0
-        assert split.y.max() < len(dataset.classes)
     assert dataset.train.x.max() > 0.9, "white is 1, not 1/255"
 
 
@@ -126,7 +165,10 @@ def test_splits_are_disjoint_and_calibration_is_training_data(known):
     assert ids["calibration"] <= ids["train"]
     where = {int(number): row for row, number in enumerate(dataset.train.ids)}
     rows = [where[int(number)] for number in dataset.calibration.ids]
-    np.testing.assert_array_equal(dataset.calibration.x, dataset.train.x[rows])
+    again = dataset.train.rows(np.array(rows))
+    for found, expected in zip(dataset.calibration.arrays(), again.arrays(), strict=True):
+        np.testing.assert_array_equal(np.sort(found), np.sort(expected))
+    np.testing.assert_array_equal(dataset.calibration.arrays()[0], again.arrays()[0])
     np.testing.assert_array_equal(dataset.calibration.y, dataset.train.y[rows])
 
 
@@ -144,6 +186,8 @@ def test_every_split_and_prefix_holds_the_classes_in_proportion(known):
 
 def test_statistics_are_those_of_the_training_images(known):
     _, _, dataset = known
+    if dataset.task != "image":
+        pytest.skip("not images")
     x = dataset.train.x.astype(np.float64)
     np.testing.assert_allclose(dataset.mean, x.mean(axis=(0, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(dataset.std, x.std(axis=(0, 2, 3)), rtol=1e-4)
@@ -218,3 +262,67 @@ def test_listing_imports_no_library():
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_split_of_a_graph_is_the_same_graph_in_another_order(known):
+    _, _, dataset = known
+    if dataset.task != "graph":
+        pytest.skip("not a graph")
+
+    def described(split) -> set[tuple[bytes, bytes]]:
+        features, edges = split.x
+        return {(features[a].tobytes(), features[b].tobytes()) for a, b in edges.T}
+
+    whole = described(dataset.train)
+    assert whole == {(b, a) for a, b in whole}, "both directions"
+    for name in SPLITS:
+        split = dataset.split(name)
+        assert described(split) == whole
+        assert len(np.unique(split.ids)) == len(split) < len(split.x[0])
+    place = {row.tobytes(): label for row, label in zip(dataset.test.x[0], dataset.test.y, strict=False)}
+    picked = dataset.test.rows(np.array([7, 2]))
+    assert [place[row.tobytes()] for row in picked.x[0][:2]] == dataset.test.y[[7, 2]].tolist()
+
+
+def test_texts_end_where_their_mask_ends(known):
+    _, _, dataset = known
+    if dataset.task != "tokens":
+        pytest.skip("not texts")
+    for name in SPLITS:
+        tokens, mask = dataset.split(name).x
+        assert tokens.shape == mask.shape == (len(dataset.split(name)), *dataset.input_shape)
+        np.testing.assert_array_equal(mask, tokens > 0)
+        assert (np.diff(mask.astype(int), axis=1) <= 0).all(), "padding comes last"
+        assert mask.any(1).all()
+        assert tokens.max() < dataset.inputs["vocabulary"]
+
+
+def test_the_usual_division_of_a_citation_graph_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARETOSCOPE_DATA", str(tmp_path))
+    with pytest.raises(DataUnavailable, match="PARETOSCOPE_DATA"):
+        load_dataset("citation")
+    make_citation(tmp_path)
+    dataset = load_dataset("citation")
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (140, 500, 258)
+    with np.load(tmp_path / "graphs" / "cora.npz") as file:
+        wanted, labels = file["test"], file["label"]
+    features, _ = dataset.test.x
+    assert len(features) == 900
+    assert (
+        np.bincount(dataset.test.y, minlength=7).tolist() == np.bincount(labels[wanted], minlength=7).tolist()
+    )
+
+
+@pytest.mark.parametrize("spoil", ["edges", "feat_row", "train", "label"])
+def test_a_citation_graph_with_numbers_out_of_place_is_refused(tmp_path, monkeypatch, spoil):
+    monkeypatch.setenv("PARETOSCOPE_DATA", str(tmp_path))
+    make_citation(tmp_path)
+    file = tmp_path / "graphs" / "cora.npz"
+    with np.load(file) as arrays:
+        found = dict(arrays)
+    found[spoil] = found[spoil].astype(np.int64) if spoil != "label" else found[spoil][:10]
+    if spoil != "label":
+        found[spoil].flat[0] = 10**6
+    np.savez(file, **found)
+    with pytest.raises(InvalidInput, match=r"cora\.npz is not a citation graph"):
+        load_dataset("citation")

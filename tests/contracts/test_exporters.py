@@ -19,6 +19,7 @@ from core.export import EXPORTERS, file_name
 from core.export.base import Exporter
 from core.export.checks import compare, verify
 from core.export.exporting import export_subnet
+from core.networks.chain import example_inputs
 from core.supernets import FAMILIES
 from tests.export.subnets import TITLE, digits, subnet, supernet
 
@@ -50,9 +51,10 @@ def test_computes_the_same_for_any_batch_size(name: str, family: str) -> None:
     data = export_subnet(made, name).data
     exporter = EXPORTERS.create(name)
     for n in (1, 2, 7):
-        images = torch.rand((n, *made.input_shape), generator=torch.Generator().manual_seed(n))
-        truth = made.net(images)
-        answer = exporter.run(data, made, images)
+        generator = torch.Generator().manual_seed(n)
+        inputs = example_inputs(made.net, made.input_shape, rows=n, generator=generator)
+        truth = made.net(inputs)
+        answer = exporter.run(data, made, inputs)
         assert answer.shape == (n, len(made.classes))
         torch.testing.assert_close(answer, truth, rtol=0, atol=1e-4 * max(1.0, float(truth.abs().max())))
 

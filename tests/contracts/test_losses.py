@@ -123,7 +123,8 @@ class TenTimes(Loss):
 NEW_STRATEGY = '''
 """A strategy for a test, with an action of its own."""
 from core.training.actions import action
-from core.training.strategies.base import STRATEGIES, Draw, Phase, Strategy, Term
+from core.training.draws import Draw, Phase, Term
+from core.training.strategies.base import STRATEGIES, Strategy
 
 @action("note")
 def note(session):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from core.cache import Cache
 from core.datasets import DATASETS, load_dataset, loading, write_npz
-from core.datasets.base import FractionConfig, RawImages, SplitConfig
-from core.datasets.splitting import channel_statistics, split_ids, stratified_order, take
+from core.datasets.base import FractionConfig, RawImages, SplitConfig, channel_statistics
+from core.datasets.splitting import split_ids, stratified_order
 from core.errors import InvalidInput, StorageFailed
 
 
@@ -53,7 +53,7 @@ def test_scaling_is_exact_at_black_and_white():
     raw = RawImages(
         x=np.array([[[[0, 16, 8]]]], np.uint8), y=np.zeros(1, np.int64), classes=("a",), scale=16.0
     )
-    np.testing.assert_array_equal(take(raw, np.array([0])).x, [[[[0.0, 1.0, 0.5]]]])
+    np.testing.assert_array_equal(raw.take(np.array([0])).x, [[[[0.0, 1.0, 0.5]]]])
 
 
 def test_statistics_match_numpy_and_a_flat_channel_divides_by_one():

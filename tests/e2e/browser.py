@@ -15,9 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PATIENCE_MS = 60_000
 
 
@@ -63,8 +68,11 @@ def _start(home: Path, script: Path, environment: dict[str, str]) -> tuple[subpr
         with (home / "server.log").open("wb") as log:
             server = subprocess.Popen(
                 [*command, "--server.address", "127.0.0.1", *QUIET],
-                cwd=script.parent, env=environment, stdout=log, stderr=log,
-            )  # fmt: skip
+                cwd=script.parent,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
         if _answers(server, address := f"http://127.0.0.1:{port}"):
             (home / "server.pid").write_text(str(server.pid))
             return server, address

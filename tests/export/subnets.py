@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 
@@ -20,17 +21,25 @@ def digits() -> Dataset:
     return load_dataset("digits", seed=0)
 
 
+_DATA: dict[str, tuple[str, dict[str, Any]]] = {
+    "image": ("digits", {}),
+    "tokens": ("commands", {"texts": 400}),
+    "graph": ("generated_graph", {"nodes": 300}),
+}
+"""A small data set of each task that no network is needed for."""
+
+
+def data_of(family: str) -> Dataset:
+    """Data that a family can be trained on."""
+    name, config = _DATA[FAMILIES.get(family).task.name]
+    return load_dataset(name, seed=0, **config)
+
+
 @lru_cache
 def supernet(family: str) -> Supernet:
-    """A supernet for the digits; norms and biases are random too (fresh ones are zeros and ones)."""
-    data = digits()
+    """A supernet for its data; norms and biases are random too (fresh ones are zeros and ones)."""
     cls = FAMILIES.get(family)
-    config = {
-        "input_shape": data.input_shape,
-        "classes": len(data.classes),
-        "pixel_mean": data.mean,
-        "pixel_std": data.std,
-    }
+    config = cls.task.settings_from(data_of(family))
     generator = torch.Generator().manual_seed(torch_seed(0, "export tests", family))
     result: Supernet = cls(cls.Config.model_validate(config))
     with torch.no_grad():
@@ -49,4 +58,4 @@ def architectures(family: str, n: int) -> list[tuple[int, ...]]:
 @lru_cache
 def subnet(family: str, index: int = 0) -> ExtractedSubnet:
     arch = architectures(family, max(index + 1, 2))[index]
-    return extract_subnet(supernet(family), arch, digits(), title=TITLE)
+    return extract_subnet(supernet(family), arch, data_of(family), title=TITLE)

@@ -18,13 +18,14 @@ import torch
 
 from core.datasets import write_npz
 from core.errors import CoreError
-from core.export import predict_script
 from core.export.bundle import MEMBERS, Bundle, read_members, zip_bytes
 from core.export.exporting import export_subnet
+from core.export.predicting import common, predict_image
 from core.export.subnet import ExtractedSubnet, extract_subnet
+from core.networks.trees import as_tensors
 from core.seeding import stream
 from core.supernets import FAMILIES
-from tests.export.subnets import architectures, digits, subnet, supernet
+from tests.export.subnets import architectures, data_of, digits, subnet, supernet
 
 families = pytest.mark.parametrize("family", FAMILIES.names())
 
@@ -62,11 +63,11 @@ def in_process(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> InProcess:
     """Run the same script without a new interpreter: for the many ways to be wrong before the network loads."""
-    monkeypatch.setattr(predict_script, "HERE", bundle)
+    monkeypatch.setattr(common, "HERE", bundle)
 
     def run(file: Path) -> subprocess.CompletedProcess[str]:
         with pytest.raises(SystemExit) as end:
-            predict_script.main([str(file)])
+            predict_image.main([str(file)])
         out, err = capsys.readouterr()
         return subprocess.CompletedProcess([], int(str(end.value)), out, err)
 
@@ -75,7 +76,7 @@ def in_process(
 
 @families
 def test_predict_prints_the_accuracy_of_the_card_to_the_last_sample(family: str, tmp_path: Path) -> None:
-    made, data = subnet(family, 2), digits()
+    made, data = subnet(family, 2), data_of(family)
     folder = unpack(made, tmp_path / "subnet")
     result = predict(folder, write_npz(data, "test", tmp_path / "test.npz"))
     assert result.returncode == 0, result.stderr
@@ -85,8 +86,8 @@ def test_predict_prints_the_accuracy_of_the_card_to_the_last_sample(family: str,
     assert told == {"accuracy": entry.value, "correct": entry.correct, "n": len(data.test)}
     # Independently: the shared weights with this architecture, all images at once.
     arch, net = architectures(family, 3)[2], supernet(family)
-    statistics = net.calibrate(arch, torch.from_numpy(data.calibration.x))
-    guess = net(torch.from_numpy(data.test.x), arch, statistics).argmax(1).numpy()
+    statistics = net.calibrate_on(arch, data)
+    guess = net(as_tensors(data.test.x), arch, statistics).argmax(1)[: len(data.test)].numpy()
     assert told["correct"] == int((guess == data.test.y).sum())
     assert f"{entry.value:.4f}" in (folder / "card.md").read_text(encoding="utf-8")
     assert (
@@ -170,7 +171,7 @@ def test_absent_files_give_one_plain_sentence(
 ) -> None:
     _fails(in_process(tmp_path / "absent.npz"), "there is no file")
     npz = write_npz(digits(), "test", tmp_path / "test.npz")
-    monkeypatch.setattr(predict_script, "HERE", tmp_path)
+    monkeypatch.setattr(common, "HERE", tmp_path)
     _fails(in_process(npz), "architecture.json")
 
 
@@ -188,9 +189,9 @@ def test_every_kind_of_picture_gives_the_same_pixels(tmp_path: Path, mode: str) 
 
     grey = _strokes(3)
     Image.fromarray(grey).convert(mode, dither=Image.Dither.NONE).save(tmp_path / "digit.png")
-    pixels = predict_script.read_picture(tmp_path / "digit.png", (1, 8, 8))
+    pixels = predict_image.read_picture(tmp_path / "digit.png", (1, 8, 8))
     np.testing.assert_array_equal(pixels, grey[None, None])
-    colour = predict_script.read_picture(tmp_path / "digit.png", (3, 8, 8))
+    colour = predict_image.read_picture(tmp_path / "digit.png", (3, 8, 8))
     np.testing.assert_array_equal(colour, np.broadcast_to(grey, (1, 3, 8, 8)))
 
 
@@ -199,13 +200,13 @@ def test_transparent_counts_as_black_and_photos_are_turned_upright(tmp_path: Pat
 
     clear = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
     clear.save(tmp_path / "clear.png")
-    assert predict_script.read_picture(tmp_path / "clear.png", (1, 8, 8)).max() == 0
+    assert predict_image.read_picture(tmp_path / "clear.png", (1, 8, 8)).max() == 0
     grey = _strokes(5)
     turned = Image.fromarray(grey).transpose(Image.Transpose.ROTATE_90)
     exif = turned.getexif()
     exif[0x0112] = 6  # "turn clockwise to view"
     turned.save(tmp_path / "photo.png", exif=exif)
-    np.testing.assert_array_equal(predict_script.read_picture(tmp_path / "photo.png", (1, 8, 8))[0, 0], grey)
+    np.testing.assert_array_equal(predict_image.read_picture(tmp_path / "photo.png", (1, 8, 8))[0, 0], grey)
 
 
 def _strokes(seed: int) -> np.ndarray:
@@ -243,7 +244,7 @@ def test_a_picture_is_resized(tmp_path: Path) -> None:
     halves = np.zeros((40, 90), np.uint8)
     halves[:, 45:] = 255
     Image.fromarray(halves).save(tmp_path / "large.jpg", quality=100)
-    pixels = predict_script.read_picture(tmp_path / "large.jpg", (1, 8, 8))
+    pixels = predict_image.read_picture(tmp_path / "large.jpg", (1, 8, 8))
     assert pixels.shape == (1, 1, 8, 8)
     assert pixels[..., :3].max() < 10
     assert pixels[..., 5:].min() > 245
@@ -275,7 +276,7 @@ def test_a_changed_bundle_is_refused(change: str) -> None:
         case "other weights":
             files["model.safetensors"] = export_subnet(subnet("elastic_cnn", 1), "safetensors").data
     with pytest.raises(CoreError):
-        Bundle().run(zip_bytes(files), made, made.probe())
+        Bundle().run(zip_bytes(files), made, made.probe(5))
 
 
 @pytest.mark.long
@@ -283,7 +284,7 @@ def test_a_changed_bundle_is_refused(change: str) -> None:
 def test_in_a_clean_environment_with_torch_numpy_and_safetensors_alone(
     family: str, clean_python: str, tmp_path: Path
 ) -> None:
-    data, net = digits(), supernet(family)
+    data, net = data_of(family), supernet(family)
     npz = write_npz(data, "test", tmp_path / "test.npz")
     rng = stream(7, "clean environment", family)
     for index in range(8):
@@ -294,6 +295,8 @@ def test_in_a_clean_environment_with_torch_numpy_and_safetensors_alone(
         assert result.returncode == 0, result.stderr
         entry = made.card["test_accuracy"]
         assert json.loads(result.stdout) == {"accuracy": entry.value, "correct": entry.correct, "n": entry.n}
+    if net.task.name != "image":
+        return
     (tmp_path / "picture.png").write_bytes(b"")
     _fails(predict(folder, tmp_path / "picture.png", python=clean_python), "needs Pillow")
 

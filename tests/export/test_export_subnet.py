@@ -13,10 +13,11 @@ from core.errors import InvalidInput
 from core.export.card import card_text, manifest
 from core.export.exporting import build_bundle, export_subnet
 from core.export.subnet import extract_subnet
+from core.networks.trees import as_tensors
 from core.records import Source
 from core.seeding import stream
 from core.supernets import FAMILIES
-from tests.export.subnets import TITLE, architectures, digits, subnet, supernet
+from tests.export.subnets import TITLE, architectures, data_of, digits, subnet, supernet
 
 families = pytest.mark.parametrize("family", FAMILIES.names())
 
@@ -24,12 +25,13 @@ families = pytest.mark.parametrize("family", FAMILIES.names())
 @families
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_the_accuracy_is_that_of_the_supernet_with_this_architecture(family: str, split: str) -> None:
-    made, net, data = subnet(family), supernet(family), digits()
+    made, net, data = subnet(family), supernet(family), data_of(family)
     arch = architectures(family, 1)[0]
     part = data.split(split)
-    statistics = net.calibrate(arch, torch.from_numpy(data.calibration.x))
-    # All images at once, through the shared weights, where the card took batches of the extracted ones.
-    right = (net(torch.from_numpy(part.x), arch, statistics).argmax(1).numpy() == part.y).sum()
+    statistics = net.calibrate_on(arch, data)
+    # All samples at once, through the shared weights, where the card took batches of the extracted ones.
+    answers = net(as_tensors(part.x), arch, statistics)[: len(part)]
+    right = (answers.argmax(1).numpy() == part.y).sum()
     entry = made.card["accuracy" if split == "validation" else "test_accuracy"]
     assert (entry.correct, entry.n, entry.how) == (right, len(part.y), Source.MEASURED)
     assert entry.value == right / len(part.y)
@@ -50,7 +52,7 @@ def test_an_architecture_may_come_as_options() -> None:
     by_name = extract_subnet(net, net.space.to_dict(arch), digits())
     by_index = extract_subnet(net, arch, digits())
     assert by_name.arch_id == by_index.arch_id == net.space.arch_id(arch)
-    images = by_name.probe()
+    images = by_name.probe(5)
     assert torch.equal(by_name.net(images), by_index.net(images))
     assert by_name.supernet == net.label
 

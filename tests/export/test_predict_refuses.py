@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.export import predict_script
 from core.export.bundle import Bundle
+from core.export.predicting import common, predict_image
 from tests.export.subnets import subnet
 from tests.security.hostile_files import mutate, npy, npz_of, picture, png_claiming, raw_npy
 
@@ -39,7 +39,7 @@ def ends(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[bytes, str], Ended]:
     """Exit status of predict.py on a file with these bytes, and what it said on standard error."""
-    monkeypatch.setattr(predict_script, "HERE", bundle)
+    monkeypatch.setattr(common, "HERE", bundle)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "model", raising=False)
 
@@ -47,7 +47,7 @@ def ends(
         file = tmp_path / name
         file.write_bytes(data)
         try:
-            predict_script.main([str(file)])
+            predict_image.main([str(file)])
         except SystemExit as end:
             return int(str(end.code)), capsys.readouterr().err
         return 0, capsys.readouterr().err
@@ -129,9 +129,9 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
     ends: Callable[[bytes, str], Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unpacked = len(X) + len(Y)
-    monkeypatch.setattr(predict_script, "MOST_BYTES", unpacked)
+    monkeypatch.setattr(common, "MOST_BYTES", unpacked)
     assert ends(DEFLATED, "whole.npz")[0] == 0
-    monkeypatch.setattr(predict_script, "MOST_BYTES", unpacked - 1)
+    monkeypatch.setattr(common, "MOST_BYTES", unpacked - 1)
     status, said = ends(DEFLATED, "whole.npz")
     assert status == 2
     assert "unpacks to more" in said

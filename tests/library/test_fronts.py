@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.errors import InvalidInput
 from core.library import fronts as front_view
 from core.library import supernets
+from core.library.evaluations import evaluations
 from core.pareto import Constraint
+from core.records import Measurement, Obtained, Source
+from tests.helpers.planted import COST, QUALITY, small_space
 
 NAMES = ("macs", "accuracy")
 
@@ -97,3 +101,37 @@ def test_refuses_objectives_that_are_not_there(table) -> None:
         front_view.front(table, ("macs", "latency_ms"))
     with pytest.raises(InvalidInput, match="two different"):
         front_view.front(table, ("macs", "macs"))
+
+
+@pytest.mark.parametrize("source", ["predicted", "proxy", "predicted (from a table of blocks)", "guessed"])
+def test_a_guess_that_would_beat_everything_is_on_no_front_and_keeps_nothing_off_one(table, source) -> None:
+    honest = front_view.front(table, NAMES)
+    guess = table.iloc[[0]].assign(arch_id="guess", accuracy=1.0, macs=1.0)
+    told = pd.concat([table, guess], ignore_index=True)
+    told["accuracy_source"] = ["measured"] * len(table) + [source]
+    view = front_view.front(told, NAMES)
+    assert view.members["arch_id"].tolist() == honest.members["arch_id"].tolist()
+    assert (view.knees, view.hypervolume, view.reference) == (
+        honest.knees,
+        honest.hypervolume,
+        honest.reference,
+    )
+    assert "1 subnet is left out" in view.left_out
+    assert "only measured, counted or trained" in view.left_out
+    assert honest.left_out == ""
+    allowed = front_view.front(told.assign(accuracy_source="trained"), NAMES)
+    assert "guess" in allowed.members["arch_id"].tolist(), "the same numbers, obtained honestly, are on it"
+
+
+def test_guesses_stay_off_the_front_of_a_csv_and_say_what_they_are() -> None:
+    space = small_space()
+    first, second, third = (tuple(row) for row in space.array()[:3].tolist())
+    predicted = {"quality": Obtained(Source.PREDICTED)}
+    told = [
+        Measurement(first, {"quality": 0.5, "cost": 2.0}, {"cost": Obtained(Source.COUNTED)}),
+        Measurement(second, {"quality": 0.9, "cost": 1.0}, predicted),
+        Measurement(third, {"quality": 0.4, "cost": 3.0}),
+    ]
+    table = evaluations(space, [QUALITY, COST], told)
+    assert table["on_front"].tolist() == [True, False, False]
+    assert table["source"].tolist() == ["measured", "predicted: quality; measured: cost", "measured"]

@@ -9,11 +9,11 @@ import pytest
 
 from core.cache import Cache
 from core.datasets.corruptions import CORRUPTIONS
-from core.evaluation.robustness import fgsm, pgd
 from core.library import severities as robustness
 from core.library.activations import ProbeChoice, probe_of
 from core.library.networks import Model, load_model
 from core.networks.answers import predictions
+from tests.helpers.attacking import fgsm, pgd
 
 
 @pytest.fixture(scope="module")

@@ -375,8 +375,15 @@ def _front(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
         "subnet": app.selectbox(key="pick-subnet").value,
         "front": members,
         "dots": sum(_array(t.get("x", ())).size for n, t in drawn.items() if n in ("front", "dominated")),
-        "pruned": sorted({_first(d) for n, t in drawn.items() for d in t.get("customdata") or () if _first(d).startswith("pruned:")}),
-    }  # fmt: skip
+        "pruned": sorted(
+            {
+                _first(d)
+                for n, t in drawn.items()
+                for d in t.get("customdata") or ()
+                if _first(d).startswith("pruned:")
+            }
+        ),
+    }
 
 
 def _first(data: Any) -> str:
@@ -417,7 +424,11 @@ def _pruning(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _supernets(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
-    return {"supernets": sorted(b.key.removeprefix("evaluate-") for b in app.button if str(b.key).startswith("evaluate-"))}  # fmt: skip
+    return {
+        "supernets": sorted(
+            b.key.removeprefix("evaluate-") for b in app.button if str(b.key).startswith("evaluate-")
+        )
+    }
 
 
 def _runs(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
@@ -425,9 +436,13 @@ def _runs(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
 
 
 _SHOWN = {
-    "front": _front, "search": _search, "similarity": _similarity, "pruning": _pruning, "supernets": _supernets,
+    "front": _front,
+    "search": _search,
+    "similarity": _similarity,
+    "pruning": _pruning,
+    "supernets": _supernets,
     "runs": _runs,
-}  # fmt: skip
+}
 
 
 @contextmanager

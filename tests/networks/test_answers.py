@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.export import predict_script
+from core.export.predicting import common
 from core.networks import answers, chain
 from core.networks.answers import accuracy, correct_on, count_correct, logits, outputs, predictions
 from core.networks.blocks.base import BlockKind
@@ -83,9 +83,9 @@ def test_counts_are_those_that_the_download_prints_bit_for_bit() -> None:
     net, dataset = extracted(), random_dataset(600)
     data = dataset.train
     x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
-    assert answers.BATCH == predict_script.BATCH
-    assert torch.equal(outputs(net, data.x), predict_script.logits(net, x))
-    assert count_correct(net, data.x, data.y) == predict_script.count_correct(net, x, y) > 0
+    assert answers.BATCH == common.BATCH
+    assert torch.equal(outputs(net, data.x), common.logits(net, x))
+    assert count_correct(net, data.x, data.y) == common.count_correct(net, x, y) > 0
     assert correct_on(net, dataset, "test", most=70) == (
         count_correct(net, dataset.test.x[:70], dataset.test.y[:70]),
         70,

@@ -121,8 +121,9 @@ def test_a_damaged_supernet_says_so_and_can_be_removed(store: RunStore, open_pag
     store.close()
 
 
-@pytest.mark.parametrize(("damage", "page"), [("run's params", "runs"), ("run's id", "runs"),
-                                              ("supernet's id", "supernets")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("damage", "page"), [("run's params", "runs"), ("run's id", "runs"), ("supernet's id", "supernets")]
+)
 def test_a_damaged_row_says_so_and_can_be_removed(
     store: RunStore, open_page: Open, damage: str, page: str
 ) -> None:

@@ -130,9 +130,18 @@ def test_the_basket_keeps_and_forgets(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [None, {}, {"selection": {}}, {"selection": {"points": []}}, {"selection": {"points": [{"customdata": []}]}},
-              {"selection": {"points": [{"customdata": [3]}]}}, {"selection": {"points": [{}]}}, "x"],
-)  # fmt: skip
+    "event",
+    [
+        None,
+        {},
+        {"selection": {}},
+        {"selection": {"points": []}},
+        {"selection": {"points": [{"customdata": []}]}},
+        {"selection": {"points": [{"customdata": [3]}]}},
+        {"selection": {"points": [{}]}},
+        "x",
+    ],
+)
 def test_an_odd_selection_selects_nothing(event: Any) -> None:
     assert picked_id(event) == ""
 

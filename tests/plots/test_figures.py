@@ -199,9 +199,14 @@ def test_a_finished_figure_is_the_same_figure() -> None:
 
 def test_pruned_networks_stand_beside_the_front_with_their_own_ids() -> None:
     pruned = pd.DataFrame(
-        {"model_id": ["pruned:r:1", "pruned:r:2", "pruned:r:3"], "title": ["a<b>", "b", "c"], "accuracy": [0.9, np.nan, 0.8],
-         "macs": [100.0, 200.0, 300.0], "latency_ms": [0.03, np.nan, np.nan]}
-    )  # fmt: skip
+        {
+            "model_id": ["pruned:r:1", "pruned:r:2", "pruned:r:3"],
+            "title": ["a<b>", "b", "c"],
+            "accuracy": [0.9, np.nan, 0.8],
+            "macs": [100.0, 200.0, 300.0],
+            "latency_ms": [0.03, np.nan, np.nan],
+        }
+    )
     figure = front_figure(table(), MACS, ACCURACY, pruned=pruned)
     drawn = trace(figure, "pruned")
     assert list(drawn.customdata) == ["pruned:r:1", "pruned:r:3"]

@@ -107,9 +107,14 @@ class Campaign:
             self.store.close()
         proved = self.continuation.proved if self.continuation else 0
         return KillReport(
-            final_hash=self.expected, kills=killed, completed=completed, seen=self.seen, continued=proved,
-            seconds=seconds, reference_seconds=self.duration,
-        )  # fmt: skip
+            final_hash=self.expected,
+            kills=killed,
+            completed=completed,
+            seen=self.seen,
+            continued=proved,
+            seconds=seconds,
+            reference_seconds=self.duration,
+        )
 
     def _undisturbed(self) -> None:
         began = time.monotonic()

@@ -35,9 +35,13 @@ TRAINING: dict[str, Any] = {
     "training": {"strategy": "progressive_shrinking", "epochs": 6, "seed": 3},
 }
 SEARCH: dict[str, Any] = {
-    "supernet": "digits-cnn", "algorithm": "nsga2", "config": {"population": 20}, "budget": 80, "seed": 5,
+    "supernet": "digits-cnn",
+    "algorithm": "nsga2",
+    "config": {"population": 20},
+    "budget": 80,
+    "seed": 5,
     "use_table": False,
-}  # fmt: skip
+}
 # The supernet file's card says how long training took, so the weights are compared in the last checkpoint.
 WHAT = {
     "train_supernet": (TRAINING, ("metrics", "checkpoint")),
@@ -84,9 +88,15 @@ def test_killed_workers_lose_nothing_and_go_on(
 ) -> None:
     params, parts = WHAT[kind]
     report = Campaign(
-        kind, params, kills, seed=kills, home=tmp_path, parts=parts, expected=undisturbed(kind),
+        kind,
+        params,
+        kills,
+        seed=kills,
+        home=tmp_path,
+        parts=parts,
+        expected=undisturbed(kind),
         witness=witness_of(tmp_path),
-    ).run()  # fmt: skip
+    ).run()
     assert (report.kills, report.seen) == (kills, kills)
     assert report.continued == kills, "a worker did not go on after what was stored"
     print(f"{kind}: {report.kills} kills in {report.completed} runs, {report.seconds:.0f} s, 0 violations")
@@ -124,7 +134,7 @@ def serve(home: Path, kind: str, params: dict[str, Any]) -> subprocess.Popen[str
     environment["PARETOSCOPE_DATABASE_URL"] = f"sqlite:///{home / 'server.db'}"
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )  # fmt: skip
+    )
 
 
 def workers_of(home: Path) -> list[int]:

@@ -15,7 +15,7 @@ import pytest
 from core.errors import InvalidInput, NotFound
 from core.library.searches import EVALUATIONS_FILE, SearchRecord
 from core.pareto import hypervolume, non_dominated
-from core.records import Measurement, Progress
+from core.records import Measurement, Obtained, Progress, Source
 from core.search import ALGORITHMS, SearchAlgorithm
 from core.spaces import Arch, SearchSpace
 from core.store import MemoryLedger
@@ -242,3 +242,23 @@ def test_objectives_must_exist_and_differ() -> None:
         Request(supernet="x", objectives=["acuracy"])
     with pytest.raises(InvalidInput, match="only once"):
         Request(supernet="x", objectives=["macs", "macs"])
+
+
+def test_what_is_only_predicted_is_recorded_and_stays_off_the_front() -> None:
+    planted, ledger = Planted(large_space()), MemoryLedger()
+    predicted = {"quality": Obtained(Source.PREDICTED)}
+
+    def guessing(archs: Sequence[Arch]) -> Iterator[Measurement]:
+        for index, m in enumerate(planted.measure(archs)):
+            yield m if index % 2 else Measurement(m.arch, {"quality": 1e6, "cost": -1e6}, predicted)
+
+    algorithm = ALGORITHMS.create("nsga2", {"population": 10}, space=planted.space, objectives=BOTH, seed=0)
+    *_, last = search(Request(supernet="x", budget=40), algorithm, guessing, {}, ledger)
+    rows = list(csv.DictReader(io.StringIO(ledger.artifact(EVALUATIONS_FILE).decode())))
+    guesses = [r for r in rows if r["source"].startswith("predicted")]
+    assert len(rows) == 40
+    assert len(guesses) == 20
+    assert {r["on_front"] for r in guesses} == {"False"}
+    honest = [[float(r["quality"]), float(r["cost"])] for r in rows if r not in guesses]
+    assert ledger.metrics()[-1]["front_size"] == non_dominated(honest, maximize=MAXIMIZE).sum()
+    assert "20 subnets are left out" in last.message

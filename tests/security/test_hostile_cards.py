@@ -149,12 +149,33 @@ def test_a_setting_that_is_none_is_one_sentence(
 # --- cards of the wrong kind ----------------------------------------------------------------------
 
 VALUES: list[Any] = [
-    None, True, -1, 2**70, 1e400, "", "digits", "x" * 5000, "</script>", "\ud800", "\x00",
-    [], ["digits"], {}, {"a": []}, [[[[]]]], {"name": {}}, {"name": "digits", "config": []},
-    {"name": "digits", "seed": "0"}, {"name": "digits", "seed": 1e400}, {"name": "digits", "fingerprint": 5},
-    {"name": ["digits"]}, {"name": "nothing"}, {"name": "images", "config": {"upload": 5}},
-    {"name": "digits", "config": {"seed": 1}}, {"name": "digits", "config": {"calibration": None}},
-]  # fmt: skip
+    None,
+    True,
+    -1,
+    2**70,
+    1e400,
+    "",
+    "digits",
+    "x" * 5000,
+    "</script>",
+    "\ud800",
+    "\x00",
+    [],
+    ["digits"],
+    {},
+    {"a": []},
+    [[[[]]]],
+    {"name": {}},
+    {"name": "digits", "config": []},
+    {"name": "digits", "seed": "0"},
+    {"name": "digits", "seed": 1e400},
+    {"name": "digits", "fingerprint": 5},
+    {"name": ["digits"]},
+    {"name": "nothing"},
+    {"name": "images", "config": {"upload": 5}},
+    {"name": "digits", "config": {"seed": 1}},
+    {"name": "digits", "config": {"calibration": None}},
+]
 
 
 def mutated(rng: np.random.Generator) -> dict[str, Any]:

@@ -416,15 +416,19 @@ def test_one_picture_file_has_a_limit():
         (npz(x=np.zeros((20, 8, 8), np.float64)), {}, 20 * 8 * 8 * 4),
         (
             npz(
-                x=None, y=None, x_train=np.zeros((20, 8, 8), np.uint8), y_train=np.arange(20) % 2,
-                x_test=np.zeros((10, 8, 8), np.uint8), y_test=np.arange(10) % 2,
+                x=None,
+                y=None,
+                x_train=np.zeros((20, 8, 8), np.uint8),
+                y_train=np.arange(20) % 2,
+                x_test=np.zeros((10, 8, 8), np.uint8),
+                y_test=np.arange(10) % 2,
             ),
             {},
             30 * 8 * 8 * 4,
         ),
     ],
     ids=range(9),
-)  # fmt: skip
+)
 def test_the_images_are_counted_as_float32_at_the_size_asked_for(data, options, as_float32, monkeypatch):
     monkeypatch.setattr(arrays, "MAX_ARRAY_BYTES", as_float32)
     load_images(data, **options)

@@ -27,9 +27,19 @@ MODULES = {
 }
 NAMES = {"eval", "exec", "__import__"}
 ATTRIBUTES = {
-    "read_pickle", "to_pickle", "extractall", "unpack_archive", "fork", "forkpty", "system", "popen",
-    "ProcessPoolExecutor", "unsafe_load", "full_load", "catch_warnings",
-}  # fmt: skip
+    "read_pickle",
+    "to_pickle",
+    "extractall",
+    "unpack_archive",
+    "fork",
+    "forkpty",
+    "system",
+    "popen",
+    "ProcessPoolExecutor",
+    "unsafe_load",
+    "full_load",
+    "catch_warnings",
+}
 KEYWORDS = {
     ("weights_only", False),
     ("allow_pickle", True),

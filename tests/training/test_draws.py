@@ -61,10 +61,14 @@ def test_sorted_net_draws_every_nested_subnet_equally_often() -> None:
 
 
 def test_progressive_shrinking_unlocks_kernels_then_depths_then_widths() -> None:
-    space = SearchSpace([
-        Choice("channels", (4, 8, 16), "width"), Choice("blocks", (1, 2), "depth"), Choice("first", (3, 5, 7), "kernel"),
-        Choice("second", (3, 5, 7), "kernel", requires=("blocks", (1,))),
-    ])  # fmt: skip
+    space = SearchSpace(
+        [
+            Choice("channels", (4, 8, 16), "width"),
+            Choice("blocks", (1, 2), "depth"),
+            Choice("first", (3, 5, 7), "kernel"),
+            Choice("second", (3, 5, 7), "kernel", requires=("blocks", (1,))),
+        ]
+    )
     strategy = STRATEGIES.create("progressive_shrinking")
     phases = strategy.phases(space)
     unlocked = [tuple(p.unlocked[n] for n in ("first", "blocks", "channels")) for p in phases]

@@ -71,7 +71,7 @@ def plain_config(
         seed=seed,
         weight_decay=weight_decay,
         batch_size=batch_size,
-        shift=0,
+        augmentation={"shift": 0},
         clip=0,
     )
 

@@ -98,7 +98,16 @@ def by_criterion(name: str) -> type[Pruner]:
     """
     plugin = CRITERIA.get(name)
     # Iterated, SynFlow empties no layer; in one round it loses just that (the card's number is 100).
-    extra: dict[str, Any] = {"rounds": (int, Field(100, ge=1, le=500, description=CriterionSettings.model_fields["rounds"].description))} if plugin.iterative else {}  # fmt: skip
+    extra: dict[str, Any] = (
+        {
+            "rounds": (
+                int,
+                Field(100, ge=1, le=500, description=CriterionSettings.model_fields["rounds"].description),
+            )
+        }
+        if plugin.iterative
+        else {}
+    )
     config = create_model("Config", __base__=(CriterionSettings, plugin.Config), **extra)
 
     def start(self: ByCriterion, given: BaseConfig | None = None) -> None:
@@ -107,9 +116,14 @@ def by_criterion(name: str) -> type[Pruner]:
         self.criterion = CRITERIA.create(name, own)
 
     about = {
-        "name": name, "label": plugin.label, "source": plugin.source, "Config": config, "__init__": start,
-        "__doc__": plugin.__doc__, "removes": "units" if issubclass(plugin, UnitCriterion) else "weights",
-    }  # fmt: skip
+        "name": name,
+        "label": plugin.label,
+        "source": plugin.source,
+        "Config": config,
+        "__init__": start,
+        "__doc__": plugin.__doc__,
+        "removes": "units" if issubclass(plugin, UnitCriterion) else "weights",
+    }
     return type(plugin.__name__, (ByCriterion,), about)
 
 

@@ -76,8 +76,13 @@ class OTOv2(Pruner):
             kept = around.kept()
             # Only what training has made zero is cut; what it has not stays.
             yield Pruned(
-                sparsity, net, unit_masks(net, kept), kept, trained=True, note=_note(net, groups, around, sparsity)
-            )  # fmt: skip
+                sparsity,
+                net,
+                unit_masks(net, kept),
+                kept,
+                trained=True,
+                note=_note(net, groups, around, sparsity),
+            )
 
     def _around(
         self,

@@ -36,10 +36,15 @@ def choose(entry: SupernetEntry, asked: str) -> str:
     if st.session_state[key] not in known:
         st.session_state[key] = None
     chosen = st.selectbox(
-        "Pruned networks", list(known), index=None, format_func=lambda i: display_name(_title(i)), key=key, placeholder="none",
+        "Pruned networks",
+        list(known),
+        index=None,
+        format_func=lambda i: display_name(_title(i)),
+        key=key,
+        placeholder="none",
         help="Networks pruned on the Pruning page, as points beside the front. They were fine-tuned one by one, the subnets of "
         "the front were not.",
-    )  # fmt: skip
+    )
     return str(chosen or "")
 
 

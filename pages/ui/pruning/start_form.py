@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from core.library.benchmarks import ATTACKS
+from core.attacks import ATTACKS
 from core.library.networks import ModelInfo
 from core.library.pruned import KIND
 from core.pruning.pruners.creating import METHODS
+from core.registry import PluginInfo
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
 from core.workflows import prune_models
@@ -63,7 +64,10 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
             help="\n\n".join(f"**{infos[n].label}**: {infos[n].summary}" for n in CONTROLS)
             + "\n\nA method that does not beat them has found nothing.",
         )
-        pgd = st.toggle("PGD attack", key="pr-pgd", help="A stronger attack, ten times slower than FGSM.")
+        attacks = ["fgsm"]
+        for info in (each for each in ATTACKS.describe() if each.name != "fgsm"):
+            if st.toggle(info.label, key=f"pr-{info.name}", help=_attack_help(info)):
+                attacks.append(info.name)
         more = st.toggle("Settings of the methods", key="pr-more")
     names = [*chosen, *(CONTROLS if controls else ())]
     # None: a setting is wrong, and the form says which.
@@ -83,12 +87,17 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
             "model": parent.model_id,
             "methods": wanted,
             "tuning_epochs": int(epochs),
-            "benchmarks": {"attacks": list(ATTACKS) if pgd else ["fgsm"]},
+            "benchmarks": {"attacks": attacks},
             "seed": int(seed),
         }
         title = f"{count} pruned networks of {display_name(parent.title)}"
         if submit(KIND, params, title=title, seed=int(seed)):
             st.rerun()
+
+
+def _attack_help(info: PluginInfo) -> str:
+    slow = ATTACKS.get(info.name).slow
+    return f"{info.summary} {slow.capitalize()}." if slow else info.summary
 
 
 def _plan(count: int, asked: int, started: bool) -> str:
@@ -123,19 +132,26 @@ def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]] | None:
 
 
 def _missing(
-    view: PruningView | None, names: Sequence[str], configs: dict[str, dict[str, Any]],
-    sparsities: Sequence[float], epochs: int, seed: int,
-) -> list[dict[str, Any]]:  # fmt: skip
+    view: PruningView | None,
+    names: Sequence[str],
+    configs: dict[str, dict[str, Any]],
+    sparsities: Sequence[float],
+    epochs: int,
+    seed: int,
+) -> list[dict[str, Any]]:
     """What is not in the table yet, as the run's request wants it."""
     wanted = []
     for name in names:
         config = configs.get(name, {})
         have = {
-            m.asked for m in (view.pruned if view else ())
-            if m.method == name and dict(m.config) == config and m.seed == seed
+            m.asked
+            for m in (view.pruned if view else ())
+            if m.method == name
+            and dict(m.config) == config
+            and m.seed == seed
             # A method that trains by itself has no number from before fine-tuning.
             and ("zero_shot" not in m.numbers or m.tuning_epochs == epochs)
-        }  # fmt: skip
+        }
         if left := [s for s in sparsities if s not in have]:
             wanted.append({"name": name, "config": config, "sparsities": left})
     return wanted

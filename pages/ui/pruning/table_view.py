@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.attacks import ATTACKS
 from core.library import evaluated
-from core.library.benchmarks import ATTACKS, EPSILONS, benchmark_label
+from core.library.benchmarks import EPSILONS, benchmark_label
 from core.library.pruned import PrunedModel
 from core.plots.finished import finished
 from core.plots.pruning_table import TableData, evaluation_table
@@ -32,13 +33,20 @@ def choose_rows(view: PruningView) -> list[PrunedModel]:
     levels = sorted({m.asked for m in view.pruned})
     with st.popover("Rows", icon=":material/filter_list:", key="pr-rows"):
         variants = st.multiselect(
-            "Methods", view.variants, default=list(view.variants), key=f"pr-variants-{len(view.variants)}",
+            "Methods",
+            view.variants,
+            default=list(view.variants),
+            key=f"pr-variants-{len(view.variants)}",
             format_func=display_name,
-        )  # fmt: skip
+        )
         shares = st.pills(
-            "Shares removed", levels, selection_mode="multi", default=levels, format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{s:.0%}",
+            "Shares removed",
+            levels,
+            selection_mode="multi",
+            default=levels,
+            format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{s:.0%}",
             key=f"pr-shares-{len(levels)}",
-        )  # fmt: skip
+        )
     rows = [m for m in view.pruned if m.variant in variants and m.asked in (shares or ())]
     if len(rows) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {len(rows)} networks are shown; choose fewer rows.")
@@ -99,9 +107,9 @@ def _remember() -> None:
 
 def _measure_missing(view: PruningView, models: Sequence[PrunedModel], severity: int) -> None:
     """Offer what has not been measured at this severity."""
-    attacks = [a for a in ATTACKS if any(f"{a}@{severity}" in each for each in view.margins.values())] or [
-        "fgsm"
-    ]
+    attacks = [
+        a for a in ATTACKS.names() if any(f"{a}@{severity}" in each for each in view.margins.values())
+    ] or ["fgsm"]
     left = missing(view, models, severity, attacks)
     if not left:
         return

@@ -53,9 +53,13 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
     by_id = {r.run_id: r for r in runs}
     state.keep("pick-run", by_id, ids[0] if ids else None)
     chosen = st.selectbox(
-        "Run", ids, index=None, format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}", key="pick-run",
+        "Run",
+        ids,
+        index=None,
+        format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}",
+        key="pick-run",
         placeholder="Choose a run",
-    )  # fmt: skip
+    )
     return by_id.get(chosen) if chosen else None
 
 
@@ -128,8 +132,11 @@ def _files(ledger: Ledger) -> None:
     shown = list(artifacts)
     if len(artifacts) > _MOST_BUTTONS:
         chosen = st.selectbox(
-            f"{len(artifacts)} files", list(artifacts), key="run-file", format_func=lambda n: f"{display_name(n)} ({format_bytes(artifacts[n].size)})",
-        )  # fmt: skip
+            f"{len(artifacts)} files",
+            list(artifacts),
+            key="run-file",
+            format_func=lambda n: f"{display_name(n)} ({format_bytes(artifacts[n].size)})",
+        )
         shown = [chosen]
     for name in shown:
         artifact = artifacts[name]

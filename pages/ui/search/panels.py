@@ -37,9 +37,15 @@ def search_form(entry: SupernetEntry) -> list[str]:
     )  # fmt: skip
     allowed = choosable_names()
     goals = st.multiselect(
-        "Objectives", allowed, default=usual_pair(), format_func=lambda n: objective(n).label, key="search-objectives",
-        max_selections=4, help="Test data never steer a search.\n\n" + "\n\n".join(f"**{objective(n).label}**: {objective(n).summary}" for n in allowed),
-    )  # fmt: skip
+        "Objectives",
+        allowed,
+        default=usual_pair(),
+        format_func=lambda n: objective(n).label,
+        key="search-objectives",
+        max_selections=4,
+        help="Test data never steer a search.\n\n"
+        + "\n\n".join(f"**{objective(n).label}**: {objective(n).summary}" for n in allowed),
+    )
     budget = field_number(
         search_front.Request,
         "budget",
@@ -65,8 +71,13 @@ def search_form(entry: SupernetEntry) -> list[str]:
             key="search-repeats",
             help="Runs with this seed, the next one, and so on, to see the spread.",
         )
-    use_table = st.toggle("Use the complete table", value=entry.read_table is not None, disabled=entry.read_table is None, key="search-table",
-                          help="Look accuracies up instead of measuring them again: a search takes a second.")  # fmt: skip
+    use_table = st.toggle(
+        "Use the complete table",
+        value=entry.read_table is not None,
+        disabled=entry.read_table is None,
+        key="search-table",
+        help="Look accuracies up instead of measuring them again: a search takes a second.",
+    )
     with st.expander("Settings of the algorithm"):
         settings = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
     ready = len(goals) >= 2
@@ -81,8 +92,15 @@ def search_form(entry: SupernetEntry) -> list[str]:
         return []
     started = []
     for offset in range(int(repeats)):
-        params: dict[str, Any] = {"supernet": entry.supernet_id, "algorithm": name, "config": settings, "objectives": goals,
-                                  "budget": int(budget), "seed": int(seed) + offset, "use_table": use_table}  # fmt: skip
+        params: dict[str, Any] = {
+            "supernet": entry.supernet_id,
+            "algorithm": name,
+            "config": settings,
+            "objectives": goals,
+            "budget": int(budget),
+            "seed": int(seed) + offset,
+            "use_table": use_table,
+        }
         title = f"{infos[name].label} on {display_name(entry.title)}, seed {int(seed) + offset}"
         if run_id := submit("search_front", params, title=title, seed=int(seed) + offset):
             started.append(run_id)
@@ -119,9 +137,12 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
         caption=display_name(run.title),
     )
     st.plotly_chart(
-        figure, key=f"search-front-{run.run_id}", width="stretch", config={"displaylogo": False},
+        figure,
+        key=f"search-front-{run.run_id}",
+        width="stretch",
+        config={"displaylogo": False},
         alt="Scatter chart of the subnets the search has measured, its front on top, the whole space behind.",
-    )  # fmt: skip
+    )
 
 
 def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
@@ -148,9 +169,12 @@ def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
         curves[run.title] = hypervolume_over_time(points, reference, maximize=maximize).tolist()
     if curves:
         st.plotly_chart(
-            hypervolume_figure(curves, ceiling=ceiling), key="search-hypervolume", width="stretch", config={"displaylogo": False},
+            hypervolume_figure(curves, ceiling=ceiling),
+            key="search-hypervolume",
+            width="stretch",
+            config={"displaylogo": False},
             alt="Hypervolume of each search after every evaluation.",
-        )  # fmt: skip
+        )
 
 
 def measured(entry: SupernetEntry, run: Run) -> pd.DataFrame | None:

@@ -55,11 +55,22 @@ def _figure(
 ) -> go.Figure:
     result, measure = _comparison.result, MEASURES.get(_comparison.question.measure)
     data = HeatmapData(
-        ids_a=result.layers_a, ids_b=result.layers_b, labels_a=[x.label for x in _comparison.layers_a],
-        labels_b=[x.label for x in _comparison.layers_b], values=result.values, null_mean=result.null_mean, null_sd=result.null_sd, reasons=result.reasons,
-        units_a=result.units_a, units_b=result.units_b, n=result.n[0], low=measure.low, high=measure.high, distance=measure.kind == "distance",
+        ids_a=result.layers_a,
+        ids_b=result.layers_b,
+        labels_a=[x.label for x in _comparison.layers_a],
+        labels_b=[x.label for x in _comparison.layers_b],
+        values=result.values,
+        null_mean=result.null_mean,
+        null_sd=result.null_sd,
+        reasons=result.reasons,
+        units_a=result.units_a,
+        units_b=result.units_b,
+        n=result.n[0],
+        low=measure.low,
+        high=measure.high,
+        distance=measure.kind == "distance",
         measure=measure.label,
-    )  # fmt: skip
+    )
     return finished(similarity_heatmap(data, title_a=title_a, title_b=title_b, selected=seed))
 
 

@@ -70,9 +70,13 @@ def panel(view: Compared) -> None:
         )
     pooling = view.pooling if view.pooling in ("pooled", "flattened") else "pooled"
     choice = MapChoice(
-        supernet=entry.supernet_id, models=tuple(m.model_id for m in view.models), sample=int(sample), place=place,
-        pooling=pooling, probe=view.probe,
-    )  # fmt: skip
+        supernet=entry.supernet_id,
+        models=tuple(m.model_id for m in view.models),
+        sample=int(sample),
+        place=place,
+        pooling=pooling,
+        probe=view.probe,
+    )
     choice = maps.settled(entry, choice)
     if method == "UMAP":
         _umap(entry, choice, column, view)
@@ -99,9 +103,15 @@ def _umap(entry: SupernetEntry, choice: MapChoice, column: str, view: Compared) 
     if not done:
         st.caption("UMAP keeps neighborhoods rather than distances. It runs in the background and is kept.")
         st.button(
-            "Compute the UMAP", key="map-start", type="primary", icon=":material/play_arrow:", disabled=active(_runs(request)),
-            on_click=lambda: submit(_KIND, request.model_dump(mode="json"), title=f"map of {entry.title}", seed=request.seed),
-        )  # fmt: skip
+            "Compute the UMAP",
+            key="map-start",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=active(_runs(request)),
+            on_click=lambda: submit(
+                _KIND, request.model_dump(mode="json"), title=f"map of {entry.title}", seed=request.seed
+            ),
+        )
     watch(lambda: _progress(request), lambda: active(_runs(request)))
     if done:
         try:
@@ -138,11 +148,14 @@ def _draw(
 ) -> None:
     named = {view.a.model_id: "A", view.b.model_id: "A = B" if view.a == view.b else "B"}
     st.plotly_chart(
-        _figure(key, column, tuple(named.items()), entry, found, points), key=_KEY, on_select=_remember,
-        selection_mode="points", width="stretch",
+        _figure(key, column, tuple(named.items()), entry, found, points),
+        key=_KEY,
+        on_select=_remember,
+        selection_mode="points",
+        width="stretch",
         config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
         alt="Map of networks: near dots are alike. The chooser of model B above holds the same networks.",
-    )  # fmt: skip
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -26,7 +26,6 @@ from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import own_images
 
 KIND = "train_supernet"
-_FROM_DATA = ("input_shape", "classes", "pixel_mean", "pixel_std")
 
 
 def training_form() -> None:
@@ -44,9 +43,13 @@ def training_form() -> None:
     strategies = {info.name: info for info in STRATEGIES.describe()}
     start = preset["training"]
     strategy = st.selectbox(
-        "Which subnets a step trains", list(strategies), index=list(strategies).index(start["strategy"]), key=f"train-strategy-{name}",
-        format_func=lambda n: strategies[n].label, help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
-    )  # fmt: skip
+        "Which subnets a step trains",
+        list(strategies),
+        index=list(strategies).index(start["strategy"]),
+        key=f"train-strategy-{name}",
+        format_func=lambda n: strategies[n].label,
+        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
+    )
     training: dict[str, Any] = {**start, "strategy": strategy}
     with st.container(horizontal=True):
         training["epochs"] = field_number(
@@ -55,7 +58,7 @@ def training_form() -> None:
             "Epochs",
             value=start["epochs"],
             key=f"train-epochs-{name}",
-            help="Passes over the training images.",
+            help="Passes over the training data.",
         )
         training["seed"] = field_number(
             TrainingConfig,
@@ -67,6 +70,11 @@ def training_form() -> None:
     if st.toggle("More training settings", key="train-more"):
         skip = ("strategy", "strategy_config", "epochs", "seed")
         training |= config_form(TrainingConfig, f"train-set-{name}", skip=skip, start=start)
+        training["augmentation"] = config_form(
+            FAMILIES.get(preset["family"]).task.Augmentation,
+            f"train-set-{name}",
+            start=start.get("augmentation"),
+        )
         training["strategy_config"] = config_form(
             STRATEGIES.get(strategy).Config, f"train-strategy-set-{strategy}", columns=1
         )
@@ -97,11 +105,16 @@ def training_form() -> None:
 
 
 def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
-    sets = {info.name: info for info in DATASETS.describe()}
+    kind = DATASETS.get(preset["name"]).task
+    sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == kind}
     name = st.selectbox(
-        "Data", list(sets), index=list(sets).index(preset["name"]), format_func=lambda n: sets[n].label, key=key,
+        "Data",
+        list(sets),
+        index=list(sets).index(preset["name"]),
+        format_func=lambda n: sets[n].label,
+        key=key,
         help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in sets.values()),
-    )  # fmt: skip
+    )
     if name == preset["name"]:
         return preset
     if name != own_images.NAME:
@@ -110,12 +123,23 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
-    families = {info.name: info for info in FAMILIES.describe()}
-    chosen = st.selectbox("Family", list(families), index=list(families).index(family), format_func=lambda n: families[n].label, key=f"train-family-{preset}",
-                          help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in families.values()))  # fmt: skip
+    task = FAMILIES.get(family).task
+    families = {info.name: info for info in FAMILIES.describe() if info.facts.get("task_name") == task.name}
+    chosen = st.selectbox(
+        "Family",
+        list(families),
+        index=list(families).index(family),
+        format_func=lambda n: families[n].label,
+        key=f"train-family-{preset}",
+        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in families.values()),
+    )
     start = config if chosen == family else {}
     return chosen, config_form(
-        FAMILIES.get(chosen).Config, f"train-space-{preset}-{chosen}", skip=_FROM_DATA, start=start, columns=1
+        FAMILIES.get(chosen).Config,
+        f"train-space-{preset}-{chosen}",
+        skip=tuple(task.Inputs.model_fields),
+        start=start,
+        columns=1,
     )
 
 
@@ -181,6 +205,9 @@ def curves(run_id: str) -> None:
     table = pd.DataFrame(rows).set_index("epoch")
     series = {name: table[name] for name in ("smallest", "random", "largest") if name in table}
     st.plotly_chart(
-        training_figure(series), key=f"training-curves-{run_id}", width="stretch", config={"displaylogo": False},
+        training_figure(series),
+        key=f"training-curves-{run_id}",
+        width="stretch",
+        config={"displaylogo": False},
         alt="Validation accuracy of the smallest, random and largest subnets by epoch.",
-    )  # fmt: skip
+    )

@@ -1,4 +1,4 @@
-"""Attacks stay in their ball and leave the net alone; corruption errors and redundancy against known answers."""
+"""Every attack stays in its ball and leaves the net alone; FGSM and PGD against what is known of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from core.attacks import ATTACKS
 from core.errors import InvalidInput
-from core.evaluation.robustness import fgsm, pgd
 from core.networks.answers import predictions
 from core.seeding import stream
+from tests.helpers.attacking import fgsm, pgd
 
 
 @pytest.fixture
@@ -24,6 +25,20 @@ def net() -> nn.Module:
 
 X = np.random.default_rng(0).random((40, 1, 8, 8), dtype=np.float32)
 IDS = np.arange(40) * 3
+
+
+@pytest.mark.parametrize("name", ATTACKS.names())
+def test_any_attack_stays_in_its_ball_and_depends_on_seed_and_id_alone(net: nn.Module, name: str) -> None:
+    y, attack = predictions(net, X), ATTACKS.create(name)
+    attacked = attack.run(net, X, y, 0.1, ids=IDS)
+    assert np.abs(attacked - X).max() <= 0.1 + 1e-6
+    assert attacked.min() >= 0
+    assert attacked.max() <= 1
+    assert (predictions(net, attacked) != y).any()
+    some = attack.run(net, X[7:9], y[7:9], 0.1, ids=IDS[7:9])
+    np.testing.assert_allclose(some, attacked[7:9], atol=1e-5)
+    assert attack.label != name
+    assert attack.source
 
 
 def test_attacks_stay_within_eps_and_pgd_is_no_weaker(net: nn.Module) -> None:

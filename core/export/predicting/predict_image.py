@@ -1,0 +1,98 @@
+"""Run this subnet on images. Needs torch, numpy and safetensors (and Pillow for pictures).
+
+    python predict.py test.npz       one JSON line: accuracy, correct, n
+    python predict.py picture.png    the classes with their probabilities
+
+The .npz file holds x, (n, channels, height, width) or (n, height, width): float from 0 to 1 or uint8
+from 0 to 255; and y, (n,): class indices. The other files of the download lie beside this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.export.predicting.common import (
+    count_correct,
+    fail,
+    load_subnet,
+    logits,
+    print_accuracy,
+    read_arrays,
+    started,
+    to_labels,
+)
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+# Pillow knows sixty formats; some start other programs or take minutes over a kilobyte.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+MOST_PIXELS = 50_000_000
+
+
+def to_images(x: Any, shape: tuple[int, ...]) -> Tensor:
+    """Float32 images (n, c, h, w) in [0, 1] from an array; shape is the (c, h, w) the subnet takes."""
+    if x.ndim == 3 and shape[0] == 1:
+        x = x[:, None]
+    if x.ndim != 4 or x.shape[1:] != shape or len(x) == 0:
+        fail(f"x has shape {x.shape}; this subnet takes (n, {', '.join(map(str, shape))}) with n at least 1.")
+    if x.dtype == np.uint8:
+        return torch.from_numpy(x.astype(np.float32) / np.float32(255))
+    if not np.issubdtype(x.dtype, np.floating):
+        fail(f"x holds {x.dtype} values; use float from 0 to 1 or uint8 from 0 to 255.")
+    x = np.ascontiguousarray(x, dtype=np.float32)
+    if not (np.isfinite(x).all() and x.min() >= 0 and x.max() <= 1):
+        fail("x holds values outside 0 to 1; scale the pixels to 0 to 1, or give uint8 from 0 to 255.")
+    return torch.from_numpy(x)
+
+
+def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
+    """A picture as (1, c, h, w) uint8: turned upright, resized; what is transparent counts as black."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        fail(
+            "reading pictures needs Pillow; try: pip install pillow (arrays in an .npz file work without it)"
+        )
+    channels, height, width = shape
+    if channels not in (1, 3):
+        fail(f"this subnet takes {channels} channels, which a picture does not have; give it an .npz file.")
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                fail(f"{path.name} has more than {MOST_PIXELS:,} pixels; shrink it first.")
+            picture = ImageOps.exif_transpose(opened).convert("RGBA")
+    except Exception:  # as for arrays: whatever Pillow says about a damaged picture means the same
+        fail(f"{path.name} cannot be read as a PNG, JPEG, BMP, GIF or WebP picture.")
+    black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+    flat = Image.alpha_composite(black, picture).convert("L" if channels == 1 else "RGB")
+    pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+    return pixels.reshape(height, width, channels).transpose(2, 0, 1)[None]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Run this subnet on images.")
+    parser.add_argument("file", type=Path, help="an .npz file with arrays x and y, or a picture")
+    parser.add_argument("--invert", action="store_true", help="picture: swap dark and bright first")
+    options, shape, classes = started(parser, arguments)
+    path: Path = options.file
+    if path.suffix.lower() in PICTURES:
+        pixels = read_picture(path, shape)
+        x = to_images(255 - pixels if options.invert else pixels, shape)
+        shares = torch.softmax(logits(load_subnet(), x)[0].double(), 0).tolist()
+        for index in sorted(range(len(classes)), key=lambda i: -shares[i]):
+            print(f"{shares[index]:.4f}  {classes[index]}")
+        return
+    hint = " (pictures end in .png, .jpg, .bmp, .gif or .webp)"
+    arrays = read_arrays(path, {"x": "images", "y": "labels"}, hint=hint)
+    x = to_images(arrays["x"], shape)
+    y = to_labels(arrays["y"], len(x), len(classes), "images")
+    print_accuracy(count_correct(load_subnet(), x, y), len(x))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The block of transformers for texts, whose padding nobody attends to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example, Shapes
+from core.networks.groups import UnitWalk
+
+
+class MaskedTransformerBlock(nn.Module):
+    """Pre-norm attention and MLP on vectors (n, t, width) under a mask (n, t); heads of a fixed size."""
+
+    def __init__(self, width: int, heads: int, head_size: int, hidden: int) -> None:
+        super().__init__()
+        self.arguments = {"width": width, "heads": heads, "head_size": head_size, "hidden": hidden}
+        self.heads, self.head_size = heads, head_size
+        self.norm1 = nn.LayerNorm(width)
+        self.query = nn.Linear(width, heads * head_size)
+        self.key = nn.Linear(width, heads * head_size)
+        self.value = nn.Linear(width, heads * head_size)
+        self.project = nn.Linear(heads * head_size, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, hidden)
+        self.contract = nn.Linear(hidden, width)
+
+    def forward(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        x, mask = inputs
+        y = self.norm1(x)
+        shape = (x.shape[0], x.shape[1], self.heads, self.head_size)
+        query = self.query(y).view(shape).transpose(1, 2)
+        key = self.key(y).view(shape).permute(0, 2, 3, 1)
+        value = self.value(y).view(shape).transpose(1, 2)
+        scores = query @ key / self.head_size**0.5
+        attention = scores.masked_fill(~mask[:, None, None, :], -1e9).softmax(3)
+        x = x + self.project((attention @ value).transpose(1, 2).flatten(2))
+        return x + self.contract(F.gelu(self.expand(self.norm2(x)))), mask
+
+
+@BLOCKS.register("masked_transformer_block")
+class MaskedTransformerBlockKind(BlockKind):
+    """Attention under a mask and MLP, each behind a LayerNorm and beside a shortcut."""
+
+    label = "Masked transformer block"
+    source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017; pre-norm: Xiong et al., ICML 2020"
+    module = MaskedTransformerBlock
+    arguments = {"width": Count(), "heads": Count(), "head_size": Count(), "hidden": Count()}
+    sizes = {"width": ("query.weight", 1), "hidden": ("expand.weight", 0)}
+    example = Example(
+        (6,),
+        (
+            ("SequenceEmbedding", {"vocabulary": 9, "width": 6, "length": 6}),
+            ("MaskedTransformerBlock", {"width": 6, "heads": 3, "head_size": 4, "hidden": 10}),
+            ("MaskedMeanHead", {"width": 6, "classes": 3}),
+        ),
+    )
+
+    def units(self, block: MaskedTransformerBlock, walk: UnitWalk) -> None:
+        width = block.norm1.normalized_shape[0]
+        walk.averages("norm1", width)
+        walk.averages("norm2", width)
+        for name in ("query", "key", "value", "expand"):
+            walk.reads(f"{name}.weight", width)
+        for name in ("project", "contract"):
+            walk.makes(f"{name}.weight", width)
+            walk.scales([f"{name}.bias"], width)
+        walk.shows(width)
+        walk.inner(
+            "hidden",
+            block.expand.out_features,
+            made=["expand.weight"],
+            scaled=["expand.bias"],
+            read=["contract.weight"],
+            shown="expand",
+        )
+        parts = ("query", "key", "value")
+        walk.inner(
+            "heads",
+            block.heads,
+            made=[f"{p}.weight" for p in parts],
+            scaled=[f"{p}.bias" for p in parts],
+            read=["project.weight"],
+            shown="value",
+            repeat=block.head_size,
+        )
+
+    def fitting(self, block: MaskedTransformerBlock, shapes: Shapes) -> dict[str, Any]:
+        heads = int(shapes["query.weight"][0]) // block.head_size
+        return super().fitting(block, shapes) | {"heads": heads}
+
+    def droppable(self, block: MaskedTransformerBlock) -> bool:
+        return True
