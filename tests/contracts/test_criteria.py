@@ -21,8 +21,8 @@ from core.pruning.criteria import CRITERIA, UnitCriterion, WeightCriterion
 from core.pruning.criteria.base import prunable_weights
 from core.pruning.criteria.gradients import trainable_copy
 from core.pruning.criteria.synflow import linearized
-from core.supernets.families import FAMILIES
 from core.tasks.base import Batch
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -55,7 +55,7 @@ def _has_norm(group: object) -> bool:
     return any(m.tensor.endswith("running_var") for m in group.members)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("name", "family"), list(itertools.product(WEIGHTS, FAMILIES.names())))
+@pytest.mark.parametrize(("name", "family"), list(itertools.product(WEIGHTS, IMAGE_FAMILIES)))
 def test_every_weight_gets_a_finite_score_and_the_net_stays(name: str, family: str, batch: Batch) -> None:
     net = extracted(family)
     before = {n: t.clone() for n, t in net.state_dict().items()}
@@ -77,7 +77,7 @@ def test_every_weight_gets_a_finite_score_and_the_net_stays(name: str, family: s
     assert all(torch.equal(found[n], again[n]) for n in found)
 
 
-@pytest.mark.parametrize(("name", "family"), list(itertools.product(UNITS, FAMILIES.names())))
+@pytest.mark.parametrize(("name", "family"), list(itertools.product(UNITS, IMAGE_FAMILIES)))
 def test_every_unit_gets_a_finite_score(name: str, family: str, batch: Batch) -> None:
     if name == "bn_scale" and family == "elastic_vit":
         criterion = CRITERIA.create(name)

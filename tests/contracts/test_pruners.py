@@ -19,8 +19,8 @@ from core.pruning.pruners.base import sparsity_of, weight_count
 from core.pruning.pruners.creating import METHODS
 from core.pruning.retraining import settle, train_masked
 from core.records import Progress
-from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -36,7 +36,7 @@ REFUSED = {
     ("feature_merging", "elastic_vit"): "ReLU",
     ("layer_ticket", "nas_bench_201"): "shortcut",
 }
-CASES = [case for case in itertools.product(NAMES, FAMILIES.names()) if case not in REFUSED]
+CASES = [case for case in itertools.product(NAMES, IMAGE_FAMILIES) if case not in REFUSED]
 
 
 def config_of(method: str) -> dict[str, int]:

@@ -21,6 +21,7 @@ from core.training.loop import train
 from core.training.losses import LOSSES
 from core.training.strategies import LABELS, STRATEGIES, Draw, Phase, Strategy
 from core.training.strategies.base import epochs_of
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import disturb
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings
 
@@ -32,7 +33,7 @@ EPOCHS = 6
 
 def spaces() -> dict[str, SearchSpace]:
     found = {}
-    for name in FAMILIES.names():
+    for name in IMAGE_FAMILIES:
         family = FAMILIES.get(name)
         found[name] = family(family.example((1, 8, 8))).space
     found["only operations"] = SearchSpace(

@@ -16,7 +16,7 @@ from core.networks.blocks.pooling_head import PoolingHead
 from core.networks.blocks.stem import Stem
 from core.networks.units import permute, unit_groups
 from core.seeding import stream
-from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -43,7 +43,7 @@ def whole(a: nn.Sequential, b: nn.Sequential, judge: Judge, **settings: object) 
     return list(curve(a, b, judge, **settings))[-1]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_weight_matching_undoes_a_permutation(family: str) -> None:
     net = extracted(family)
     twin, _ = twin_of(net)

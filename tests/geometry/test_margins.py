@@ -9,7 +9,7 @@ import torch
 from core.errors import InvalidInput
 from core.geometry.margins import by_class, margins
 from core.networks.heads import penultimate, weight_and_bias
-from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -75,7 +75,7 @@ def test_equal_class_rows_are_no_boundary() -> None:
     assert np.allclose(same.margin, np.delete(B[0] - B, 0).min())
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_of_a_network_the_margins_say_what_it_answers(family: str) -> None:
     net, data = extracted(family), random_dataset(40, seed=1).train
     features, layer = penultimate(net, data.x)

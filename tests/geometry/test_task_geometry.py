@@ -11,7 +11,7 @@ from core.errors import InvalidInput
 from core.geometry.complexity import Features, complexity, dictionary, v_information
 from core.geometry.task_alignment import align, baseline, decodability, one_hot, ridge
 from core.networks.heads import last_linear, penultimate, weight_and_bias
-from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -66,7 +66,7 @@ def test_ridge_is_the_same_from_both_sides() -> None:
         assert np.allclose(ridge(x, y, 0.1), expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_logits_are_rebuilt_from_the_last_layer(family: str) -> None:
     net = extracted(family)
     images = random_dataset(50, seed=4).train.x

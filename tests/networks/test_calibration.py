@@ -11,13 +11,14 @@ from torch import nn
 
 from core.networks.calibration import recalibrate, remeasure
 from core.supernets import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import disturb
 from tests.helpers.plain_nets import extracted
 
 SHAPE = (1, 8, 8)
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_recalibrating_gives_the_statistics_that_the_supernet_records(family: str) -> None:
     torch.manual_seed(0)
     cls = FAMILIES.get(family)

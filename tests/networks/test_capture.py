@@ -13,6 +13,7 @@ from core.networks import capture as module
 from core.networks.answers import logits
 from core.networks.capture import batches, capture, layers_of
 from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import disturb, random_dataset, small_cnn
 
 
@@ -29,7 +30,7 @@ def images() -> np.ndarray:
     return random_dataset(300).train.x
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_stages_are_captured_as_running_them_by_hand_gives(family: str, images: np.ndarray) -> None:
     net = extracted(family)
     names = [layer.layer_id for layer in layers_of(net, images)]

@@ -9,7 +9,7 @@ from torch import nn
 from core.networks.blocks.base import named_kind
 from core.networks.chain import blocks_of, fresh_like
 from core.seeding import torch_seed
-from core.supernets import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset, small_cnn
 from tests.helpers.plain_nets import extracted
 
@@ -25,7 +25,7 @@ def state(net: nn.Module) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in net.state_dict().items()}
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_a_fresh_network_has_the_structure_of_the_subnet_and_its_constants(family: str) -> None:
     subnet = extracted(family)
     net = fresh_like(subnet, 0)

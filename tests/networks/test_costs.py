@@ -9,6 +9,7 @@ from core.library import supernets
 from core.library.networks import load_model
 from core.networks.costs import count_macs, count_parameters
 from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 
 
 @pytest.mark.parametrize("end", ["smallest", "largest"])
@@ -21,7 +22,7 @@ def test_counted_macs_are_those_of_the_supernet(end: str) -> None:
     assert count_parameters(model.net) == sum(p.numel() for p in model.net.parameters()) > 0
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_every_family_counts_the_same_as_its_plain_network(family: str) -> None:
     plugin = FAMILIES.get(family)
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ from core.errors import InvalidInput
 from core.networks.cut import compact, masked, removable_groups
 from core.seeding import stream
 from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -27,7 +28,7 @@ def random_cut(net: nn.Sequential, share: float, seed: int, *, streams: bool = T
     }
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 @pytest.mark.parametrize("streams", [True, False])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_masked_and_compact_compute_the_same(family: str, streams: bool, share: float) -> None:
@@ -47,7 +48,7 @@ def test_masked_and_compact_compute_the_same(family: str, streams: bool, share: 
             assert after < before
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_keeping_all_units_changes_nothing(family: str) -> None:
     net = extracted(family)
     kept = {g.name: np.arange(g.size) for g in removable_groups(net)}

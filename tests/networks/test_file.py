@@ -14,7 +14,7 @@ from torch import nn
 from core.errors import InvalidInput
 from core.networks.chain import blocks_of, build_net
 from core.networks.file import KEY, dump_net, load_net
-from core.supernets import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset, small_cnn
 from tests.helpers.plain_nets import extracted
 
@@ -32,7 +32,7 @@ def state(net: nn.Module) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in net.state_dict().items()}
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_a_network_comes_back_from_its_file_as_it_was(family: str) -> None:
     subnet = extracted(family)
     data = dump_net(subnet, SHAPE, {"seed": 4})

@@ -11,6 +11,7 @@ from core.errors import InvalidInput
 from core.networks.units import permute, unit_groups
 from core.seeding import stream
 from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -27,7 +28,7 @@ def some_subnets(family: str) -> list[nn.Sequential]:
     return [extracted(family, arch=space.sample(rng)) for _ in range(4)] + [extracted(family)]
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_permuting_all_groups_at_once_leaves_the_function(family: str) -> None:
     for net in some_subnets(family):
         rng = stream(0, "permute")
@@ -37,7 +38,7 @@ def test_permuting_all_groups_at_once_leaves_the_function(family: str) -> None:
             assert torch.allclose(net(images()), moved(images()), atol=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_each_group_alone_changes_weights_and_not_the_function(family: str) -> None:
     net = extracted(family)
     for group in unit_groups(net):
@@ -51,7 +52,7 @@ def test_each_group_alone_changes_weights_and_not_the_function(family: str) -> N
             assert torch.allclose(net(images()), moved(images()), atol=1e-5), group.name
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_every_axis_of_every_weight_is_in_some_group(family: str) -> None:
     net = extracted(family)
     covered = {(m.tensor, m.axis) for g in unit_groups(net) for m in g.members}

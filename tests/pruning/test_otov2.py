@@ -16,8 +16,8 @@ from core.pruning.dhspg import DHSPG, Pull, UnitIndex, project, redundancy
 from core.pruning.pruners import Pruned, PruningTask
 from core.pruning.pruners.base import sparsity_of
 from core.pruning.pruners.creating import METHODS
-from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -72,7 +72,7 @@ def test_what_has_not_reached_zero_is_kept_and_said() -> None:
     assert torch.allclose(outputs(found.net), outputs(found.compact()), atol=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_every_entry_of_a_unit_is_indexed_once(family: str) -> None:
     net = extracted(family)
     groups = removable_groups(net)

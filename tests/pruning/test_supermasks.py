@@ -17,8 +17,8 @@ from core.pruning.criteria.base import prunable_weights
 from core.pruning.pruners.base import Pruned, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.pruning.supermasks import Supermask, random_weights, straight_through, top_k
-from core.supernets.families import FAMILIES
 from core.training.plain import PlainStep, fit
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 from tests.training.small import digits, settings
@@ -48,7 +48,7 @@ def test_top_k_is_exact_and_the_choice_lets_the_gradient_through() -> None:
     assert int(top_k(torch.zeros(10), 0.001).sum()) == 1
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_training_changes_scores_only_and_all_of_them(family: str) -> None:
     supermask = drawn(family)
     before, scores = weights_hash(supermask.net), [s.detach().clone() for s in supermask.scores]
@@ -82,7 +82,7 @@ def test_each_layer_has_exactly_its_share_and_masked_weights_give_the_same_answe
         assert torch.equal(supermask(images), applied(supermask.net, masks)(images))
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_random_weights_have_kaiming_size_and_nothing_else_is_learned(family: str) -> None:
     net = fresh_like(extracted(family), 1)
     random_weights(net, "signed_constant", 0.5, 2)

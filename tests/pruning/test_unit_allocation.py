@@ -11,7 +11,7 @@ from core.networks.cut import compact, removable_groups
 from core.pruning.pruners.base import weight_count
 from core.pruning.unit_allocation import LEAST, UnitWeights, keep_units
 from core.seeding import stream
-from core.supernets.families import FAMILIES
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.plain_nets import extracted
 
 
@@ -19,7 +19,7 @@ def chance(groups: list, seed: int = 0) -> dict[str, torch.Tensor]:
     return {g.name: torch.from_numpy(stream(seed, g.name).random(g.size)) for g in groups}
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_counted_weights_are_those_of_the_compact_network(family: str) -> None:
     net = extracted(family)
     groups = removable_groups(net)

@@ -8,6 +8,7 @@ import torch
 from core.errors import InvalidInput
 from core.supernets import FAMILIES
 from core.supernets.files import build
+from tests.helpers.families import IMAGE_FAMILIES
 
 IMPOSSIBLE = {
     "no height": {"input_shape": (1, 0, 0)},
@@ -27,14 +28,14 @@ IMPOSSIBLE = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 @pytest.mark.parametrize("case", IMPOSSIBLE)
 def test_impossible_images_are_refused(family: str, case: str) -> None:
     with pytest.raises(InvalidInput, match=f"The {family} configuration is wrong"):
         build(family, IMPOSSIBLE[case])
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_one_constant_may_serve_all_channels(family: str) -> None:
     shape = (3, 8, 8)
     config = FAMILIES.get(family).example(shape).model_dump(mode="json")

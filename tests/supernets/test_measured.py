@@ -13,13 +13,14 @@ from core.evaluation.evaluator import evaluate_table
 from core.supernets import FAMILIES
 from core.supernets.base import Supernet
 from core.tasks.base import EvaluationData, evaluation_data
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import disturb, random_dataset
 
 SHAPE = (1, 8, 8)
 OBJECTIVES = ("accuracy", "loss", "test_accuracy", "test_loss")
 
 
-@pytest.fixture(scope="module", params=FAMILIES.names())
+@pytest.fixture(scope="module", params=IMAGE_FAMILIES)
 def net(request) -> Supernet:
     torch.manual_seed(0)
     family = FAMILIES.get(request.param)

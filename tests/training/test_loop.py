@@ -25,6 +25,7 @@ from core.training.optimizing import learning_rate, make_optimizer
 from core.training.session import WEIGHTS
 from core.training.strategies import STRATEGIES
 from core.training.supernet_session import SupernetSession
+from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
 from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings, weights, with_labels
 
@@ -54,7 +55,7 @@ def test_warm_up_never_takes_more_than_half_of_a_phase() -> None:
     assert int(np.argmax(rates)) == 5
 
 
-@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_norms_and_biases_and_kernel_matrices_do_not_decay(family: str, optimizer: str) -> None:
     cls = FAMILIES.get(family)
