@@ -20,11 +20,23 @@ _MOST_BYTES = 200_000_000
 _MOST_NUMBERS = 200_000_000
 _CLASSES = {
     "cora": (
-        "theory", "reinforcement learning", "genetic algorithms", "neural networks", "probabilistic methods",
-        "case based", "rule learning",
+        "theory",
+        "reinforcement learning",
+        "genetic algorithms",
+        "neural networks",
+        "probabilistic methods",
+        "case based",
+        "rule learning",
     ),
-    "citeseer": ("agents", "artificial intelligence", "databases", "information retrieval", "machine learning", "interaction"),
-}  # fmt: skip
+    "citeseer": (
+        "agents",
+        "artificial intelligence",
+        "databases",
+        "information retrieval",
+        "machine learning",
+        "interaction",
+    ),
+}
 
 
 @DATASETS.register("citation")

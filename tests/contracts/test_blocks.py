@@ -91,6 +91,9 @@ def test_what_it_names_is_there(name: str) -> None:
         block, it = net[index], kind(name)
         parameters, buffers = dict(block.named_parameters()), dict(block.named_buffers())
         assert set(it.embeddings) <= set(parameters)
+        layers = {f"{n}.weight" for n, m in block.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+        tables = {n for n, p in parameters.items() if sum(size > 1 for size in p.shape) > 1}
+        assert tables - layers <= set(it.embeddings), "zeros would hide places or tokens from each other"
         assert set(it.offsets) | set(it.positive) <= set(buffers)
         assert all(getattr(block, norm).num_features for _, norm in it.foldable)
         state = block.state_dict()

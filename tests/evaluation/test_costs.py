@@ -98,9 +98,16 @@ def test_a_stage_with_more_entries_than_numbers_is_counted_and_not_stored() -> N
 
 def test_cost_tables_of_release_0_1_are_read() -> None:
     old = {
-        "label": "stem", "group": "stem", "kind": "stem", "macs": 576, "params": 11, "output_shape": [1, 8, 8],
-        "channels": 1, "detail": "k3", "buffer_bytes": 24,
-    }  # fmt: skip
+        "label": "stem",
+        "group": "stem",
+        "kind": "stem",
+        "macs": 576,
+        "params": 11,
+        "output_shape": [1, 8, 8],
+        "channels": 1,
+        "detail": "k3",
+        "buffer_bytes": 24,
+    }
     read = StageCost.from_json(old)
     assert (read.macs, read.params, read.counted["bytes"], read.output_size) == (576, 11, 4 * 11 + 24, 64)
     assert StageCost.from_json(json.loads(json.dumps(read.to_json()))) == read
