@@ -88,7 +88,7 @@ def test_a_stage_with_more_entries_than_numbers_is_counted_and_not_stored() -> N
             shape = (1,)
             return StageCost("all", "all", "block", shape, 1, counts(macs=int(sum(arch)), params=1))
 
-    net = Supernet(InputConfig(), space, [Everything(space)])
+    net = Supernet(InputConfig(input_shape=(1,)), space, [Everything(space)])
     rows = space.sample_array(50, np.random.default_rng(0))
     table = CostTable.of(net)
     np.testing.assert_array_equal(table.total("macs", rows), rows.sum(axis=1))

@@ -43,7 +43,7 @@ def _select(asked: Asked) -> None:
         selection.select((asked.model, asked.benchmark))
 
 
-address = PageAddress(Asked, key="view-pruning", widgets="pr-", on_arrival=_select)
+address = PageAddress(Asked, key="view-pruning", widgets=("pr-", "pick-supernet"), on_arrival=_select)
 
 
 def clicked(picked: str) -> None:

@@ -24,7 +24,7 @@ def _select(asked: Asked) -> None:
         selection.select((asked.layer_a, asked.layer_b))
 
 
-address = PageAddress(Asked, key="view-similarity", widgets="sim-", on_arrival=_select)
+address = PageAddress(Asked, key="view-similarity", widgets=("sim-", "pick-supernet"), on_arrival=_select)
 
 
 def supernet(asked: Asked) -> str:
