@@ -71,13 +71,13 @@ def test_shared_prefixes_give_what_each_subnet_gives_alone(dataset: Dataset) -> 
     net = disturb(cls(cls.Config.model_validate(task_of(dataset).settings_from(dataset))))
     rows = np.unique(net.space.sample_array(24, np.random.default_rng(0)), axis=0)
     data: EvaluationData = evaluation_data(dataset)
-    together = evaluate_table(net, rows, ("accuracy", "test_accuracy"), data)
+    together = evaluate_table(net, rows, ("loss", "test_loss"), data)
     for position in (0, len(rows) // 2, len(rows) - 1):
         arch = tuple(rows[position].tolist())
-        for name, split in (("accuracy", dataset.validation), ("test_accuracy", dataset.test)):
+        for name, split in (("loss", dataset.validation), ("test_loss", dataset.test)):
             # By the split's own arrangement of the graph, not by the evaluator's.
             batch = net.task.batch(dataset, split)
             with torch.no_grad():
                 outputs = batch.counted(net(batch.inputs, arch, net.calibrate_on(arch, dataset)))
-            right = net.task.correct(outputs, batch.targets).float().mean().item()
-            assert together[name][position] == pytest.approx(right, abs=1e-6)
+            alone = net.task.losses(outputs, batch.targets).double().mean().item()
+            assert together[name][position] == pytest.approx(alone, rel=1e-5)
