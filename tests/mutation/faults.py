@@ -27,7 +27,7 @@ class Fault:
     tests: tuple[str, ...]
 
 
-_ROBUST, _ATTACKS = "core/evaluation/robustness.py", ("tests/evaluation/test_robustness.py",)
+_PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
 _SYNFLOW = "core/pruning/criteria/synflow.py"
 _SPACE, _IN_SPACE = "core/spaces/space.py", ("tests/spaces",)
@@ -43,23 +43,23 @@ FAULTS = [
     # --- what survived release 0.1 ----------------------------------------------------------------
     Fault(
         "PGD without a random start",
-        _ROBUST,
-        ".uniform(-eps, eps, x.shape[1:])",
-        ".uniform(0, 1e-9, x.shape[1:])",
+        _PGD,
+        ".uniform(-eps, eps, tuple(images.shape[1:]))",
+        ".uniform(0, 1e-9, tuple(images.shape[1:]))",
         _ATTACKS,
     ),
     Fault(
         "PGD with steps 100 times too small",
-        _ROBUST,
+        _PGD,
         "2.5 * eps / steps if",
         "0.025 * eps / steps if",
         _ATTACKS,
     ),
     Fault(
         "PGD downhill",
-        _ROBUST,
-        "current = _step(net, current, images, labels, size, eps)",
-        "current = _step(net, current, images, labels, -size, eps)",
+        _PGD,
+        "current = step(net, current, images, labels, size=size, eps=eps)",
+        "current = step(net, current, images, labels, size=-size, eps=eps)",
         _ATTACKS,
     ),
     Fault(
@@ -281,7 +281,7 @@ FAULTS = [
     ),
     Fault(
         "batches come in the same order in every epoch",
-        "core/tasks/image.py",
+        "core/tasks/base.py",
         'order = stream(seed, "order", epoch).permutation(len(split))',
         'order = stream(seed, "order").permutation(len(split))',
         ("tests/tasks",),
@@ -355,14 +355,14 @@ FAULTS = [
     # --- robustness -------------------------------------------------------------------------------
     Fault(
         "attacks leave the range of the input",
-        _ROBUST,
+        _STEPS,
         "center + eps).clamp(0, 1)",
         "center + eps)",
         _ATTACKS,
     ),
     Fault(
         "attacks go twice as far as allowed",
-        _ROBUST,
+        _STEPS,
         "torch.maximum(images, center - eps), center + eps)",
         "torch.maximum(images, center - 2 * eps), center + 2 * eps)",
         _ATTACKS,
