@@ -15,7 +15,7 @@ import numpy as np
 
 from core.cli import flags
 from core.cli.driving import find_supernet, open_store, run_workflow
-from core.errors import CoreError, InvalidInput, NotFound
+from core.errors import CoreError, DataUnavailable, InvalidInput, NotFound
 from core.objectives.base import FromCosts, method, names_of
 from core.objectives.base import objectives as described
 from core.records import Obtained, Source
@@ -184,7 +184,7 @@ def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     from core.library.presets import PRESETS
 
     if supernet in PRESETS and not any(e.supernet_id == supernet for e in supernets.entries()):
-        family, config = PRESETS[supernet]["family"], PRESETS[supernet]["config"]
+        family, config = PRESETS[supernet]["family"], PRESETS[supernet]["config"] | _from_data(supernet)
     else:
         entry = find_supernet(supernet)
         family, config = entry.family, entry.header["config"]
@@ -196,6 +196,20 @@ def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     with torch.device("meta"):
         net = build(family, dict(config))
     return net.space, CostTable.of(net), getattr(net, "arch_string", None)
+
+
+def _from_data(preset: str) -> dict[str, Any]:
+    """What a preset's data decide of its configuration; nothing where they are not on this machine."""
+    from core.datasets import load_dataset
+    from core.library.presets import PRESETS
+    from core.tasks.base import task_of
+
+    data = PRESETS[preset]["data"]
+    try:
+        dataset = load_dataset(data["name"], seed=data["seed"], **data["config"])
+    except DataUnavailable:
+        return {}
+    return task_of(dataset).settings_from(dataset)
 
 
 def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ FAULTS = [
     Fault(
         "PGD without a random start",
         _PGD,
-        ".uniform(-eps, eps, tuple",
-        ".uniform(0, 1e-9, tuple",
+        ".uniform(-eps, eps, tuple(images.shape[1:]))",
+        ".uniform(0, 1e-9, tuple(images.shape[1:]))",
         _ATTACKS,
     ),
     Fault(
