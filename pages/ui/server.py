@@ -35,6 +35,8 @@ _OWN = frozenset({"127.0.0.1", "localhost", "::1"})
 _PACKED: dict[Path, bytes] = {}
 _TURN_SECONDS = 0.001
 _EVERY_ADDRESS = ("0.0.0.0", "::")
+# A name or an address in brackets, then a port: of all else a URL may hold, nothing belongs here.
+_SPELLED = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^][:/?#@\\\s]+)(:[0-9]{0,5})?")
 _REFUSED = (
     b"This server does not answer to that name. PARETOSCOPE_ALLOWED_HOSTS lists further ones; see the README."
 )
@@ -79,8 +81,8 @@ class OwnNamesOnly:
             await send({"type": "http.response.body", "body": _REFUSED})
 
     def _known(self, host: str) -> bool:
-        parts = _parsed(f"//{host}")
-        if parts is None or parts.path or parts.query or parts.username is not None:
+        parts = _parsed(f"//{host}") if _SPELLED.fullmatch(host) else None
+        if parts is None:
             return False
         name = (parts.hostname or "").rstrip(".")
         return bool(name) and (name in self.hosts or "*" in self.hosts)
