@@ -84,7 +84,7 @@ class OwnNamesOnly:
         parts = _parsed(f"//{host}") if _SPELLED.fullmatch(host) else None
         if parts is None:
             return False
-        name = (parts.hostname or "").rstrip(".")
+        name = (parts.hostname or "").removesuffix(".")
         return bool(name) and (name in self.hosts or "*" in self.hosts)
 
 
@@ -107,6 +107,8 @@ def _same_origin(origin: str, host: str) -> bool:
     """Whether a page of this very server asks: same name and port. Programs send no origin and may ask."""
     if not origin:
         return True
+    if not _SPELLED.fullmatch(origin.partition("://")[2]):
+        return False
     asking, own = _parsed(origin), _parsed(f"//{host}")
     if asking is None or own is None or asking.scheme not in ("http", "https"):
         return False
