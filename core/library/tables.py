@@ -32,7 +32,7 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
             rows = indices.astype(np.uint8)
         # -256 and 0.5 would become options that nobody asked for.
         if not (rows == indices).all():
-            raise InvalidInput("An option index is no whole number from 0.")
+            raise ValueError("no option indices")
         values = {name: raw[name].to_numpy(np.float64) for name in OBJECTIVES.names() if name in raw}
     except Exception as error:  # pyarrow raises many kinds, all mean the same here
         raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error

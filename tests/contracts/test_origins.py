@@ -5,6 +5,7 @@ A new origin needs an entry in `MADE`: how a test makes one network of it.
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -142,7 +143,7 @@ def one_pruned(store: RunStore) -> Made:
         tuning={},
         probe="p",
         versions={},
-        models=(of,),
+        models=(of.model_copy(update={"index": 0, "method": ""}), of),
     )
     run_id, sha256 = kept(store, pruned.KIND, record, dump_net(net, IMAGE, {"kept": {}}), pruned.net_file(1))
     other = str(NetworkId.pruned(run_id, 0))
@@ -255,7 +256,10 @@ def test_a_network_is_not_found_under_another_origin(made: Made, store: RunStore
 def test_one_network_has_one_id(made: Made, store: RunStore) -> None:
     """A second spelling would be a second network in every cache, session and link."""
     which = NetworkId.parse(made.model_id)
-    for spelling in (f"0{which.part}", f"00{which.part}", f"{which.part}.", which.part.upper() + "0"):
+    space = SUPERNET.space
+    every = itertools.product(*map(range, space.cardinalities))
+    unused = ["".join(map(str, arch)) for arch in every if space.canonical(arch) != arch]
+    for spelling in (f"0{which.part}", f"00{which.part}", f"{which.part}.", unused[0], unused[-1]):
         with pytest.raises((NotFound, InvalidInput)):
             networks.describe(store, str(NetworkId(which.origin, which.owner, spelling)))
 
