@@ -130,6 +130,20 @@ def test_other_fixed_fields_are_refused_by_name_and_value(task: Task, dataset: D
         assert f"made for {other}." in said
 
 
+def test_what_decides_the_shape_of_a_weight_is_fixed(task: Task, dataset: Dataset) -> None:
+    found = task.settings_from(dataset)
+
+    def shapes(family: str, settings: dict[str, Any]) -> list[torch.Size]:
+        cls = FAMILIES.get(family)
+        with torch.device("meta"):
+            return [t.shape for t in cls(cls.Config.model_validate(settings)).state_dict().values()]
+
+    for family in families_of(task):
+        for field, value in found.items():
+            if field not in task.fixed and isinstance(value, int):
+                assert shapes(family, found | {field: value + 1}) == shapes(family, found), field
+
+
 def test_what_is_not_fixed_may_differ(task: Task, dataset: Dataset) -> None:
     config = task.Inputs(**task.settings_from(dataset))
     free = {
