@@ -10,6 +10,7 @@ from core.settings import ASSETS
 
 _FILE = ASSETS / "look" / "look.css"
 _NAME = "look.css"
+_NOT_ASKED = (b"if-none-match", b"if-modified-since", b"accept-encoding")
 
 
 class Look:
@@ -27,8 +28,8 @@ class Look:
         elif scope["path"].endswith(f"/{_NAME}"):
             await self._send_styles(scope, send)
         else:
-            # The whole page each time: "not modified" is said of the file on the disk, which has no link.
-            asked = [(k, v) for k, v in scope["headers"] if k not in (b"if-none-match", b"if-modified-since")]
+            # The whole page each time, unpacked: "not modified" is said of the file on the disk, which has no link.
+            asked = [(k, v) for k, v in scope["headers"] if k not in _NOT_ASKED]
             is_page = any(k == b"accept" and b"text/html" in v for k, v in scope["headers"])
             scope = {**scope, "headers": asked} if is_page else scope
             await self.app(scope, receive, _Linking(send, self.link))

@@ -15,13 +15,15 @@ from pages.ui import first_visit, state
 from pages.ui.address import forget_addresses
 from pages.ui.server import ICON
 
+_LOOK = ASSETS / "look" / "look.css"
 _WORDMARK = str(ASSETS / "look" / "wordmark.svg")
 
 
 def setup(title: str, question: str) -> None:
     """Prepare the session and draw the page's head. May be called any number of times.
 
-    The styles (assets/look/look.css) come with the page itself: see `pages.ui.look`.
+    The styles (assets/look/look.css) come early, with the page itself (see `pages.ui.look`), so that nothing jumps; and
+    once more here, after Streamlit's own, which would win otherwise.
 
     Args:
         title: name of the page.
@@ -38,6 +40,7 @@ def setup(title: str, question: str) -> None:
     if state.entered_page(title):
         forget_addresses()
     st.logo(_WORDMARK, size="large")
+    st.html(_LOOK)
     st.title(title, anchor=False)
     st.html(f'<p class="ps-question">{html.escape(question)}</p>')
     context = get_script_run_ctx()
