@@ -68,6 +68,13 @@ def wholes(split: Split) -> dict[int, bytes]:
     }
 
 
+def samples(task: Task, inputs: Any, n: int) -> list[bytes]:
+    """What stands in each of the first n rows, as `wholes` has it."""
+    arrays = [leaf.numpy() for leaf in leaves(inputs)]
+    arrays = arrays[:1] if task.whole else arrays
+    return [b"".join(np.ascontiguousarray(a[row]).tobytes() for a in arrays) for row in range(n)]
+
+
 def neighbors(features: np.ndarray, edges: np.ndarray, n: int) -> list[list[bytes]]:
     """Features of the nodes from which an edge comes, of each of the first n nodes."""
     return [sorted(features[a].tobytes() for a in edges[0][edges[1] == node]) for node in range(n)]
@@ -238,11 +245,9 @@ def test_each_counted_row_is_the_sample_of_its_id(dataset: Dataset) -> None:
     known = wholes(dataset.train)
     classes = dict(zip(dataset.train.ids.tolist(), dataset.train.y.tolist(), strict=True))
     for batch in batches(dataset, 16, **NONE[dataset.task]):
-        arrays = [leaf.numpy() for leaf in leaves(batch.inputs)]
-        arrays = arrays[:1] if task_of(dataset).whole else arrays
-        for row, number in enumerate(batch.ids.tolist()):
-            assert b"".join(np.ascontiguousarray(a[row]).tobytes() for a in arrays) == known[number]
-            assert int(batch.targets[row]) == classes[number]
+        ids = batch.ids.tolist()
+        assert samples(task_of(dataset), batch.inputs, len(ids)) == [known[i] for i in ids]
+        assert batch.targets.tolist() == [classes[i] for i in ids]
 
 
 def test_a_graph_stays_the_same_graph_whoever_comes_first(dataset: Dataset) -> None:
@@ -308,10 +313,7 @@ def test_calibration_comes_first_and_spans_are_the_splits(dataset: Dataset, spli
         expected += [wholes(split)[i] for i in split.ids.tolist()]
         end = span.stop
     assert len(data.targets) == end
-    arrays = [leaf.numpy() for leaf in leaves(data.inputs)]
-    arrays = arrays[:1] if task_of(dataset).whole else arrays
-    for row, whole in enumerate(expected):
-        assert b"".join(np.ascontiguousarray(a[row]).tobytes() for a in arrays) == whole, row
+    assert samples(task_of(dataset), data.inputs, end) == expected
 
 
 def test_calibration_rows_may_be_chosen_anew(task: Task, dataset: Dataset) -> None:
@@ -322,10 +324,7 @@ def test_calibration_rows_may_be_chosen_anew(task: Task, dataset: Dataset) -> No
     data = task.evaluation(changed, {"part": part})
     known = wholes(dataset.train) | wholes(dataset.validation)
     ids = [*dataset.train.ids[picked].tolist(), *part.ids.tolist()]
-    arrays = [leaf.numpy() for leaf in leaves(data.inputs)]
-    arrays = arrays[:1] if task.whole else arrays
-    for row, number in enumerate(ids):
-        assert b"".join(np.ascontiguousarray(a[row]).tobytes() for a in arrays) == known[number]
+    assert samples(task, data.inputs, len(ids)) == [known[i] for i in ids]
     if task.whole:
         features, edges = (leaf.numpy() for leaf in data.inputs)
         before, links = dataset.train.x
