@@ -80,6 +80,14 @@ def neighbors(features: np.ndarray, edges: np.ndarray, n: int) -> list[list[byte
     return [sorted(features[a].tobytes() for a in edges[0][edges[1] == node]) for node in range(n)]
 
 
+def around(split: Split) -> dict[bytes, list[bytes]]:
+    """The neighbors of every node of a graph, by its features."""
+    features, edges = split.x
+    return dict(
+        zip((row.tobytes() for row in features), neighbors(features, edges, len(features)), strict=True)
+    )
+
+
 # --- what it says -----------------------------------------------------------------------------------
 
 
@@ -162,15 +170,12 @@ def test_what_is_not_fixed_may_differ(task: Task, dataset: Dataset) -> None:
 
 
 def test_data_of_another_kind_are_refused_before_anything_is_compared(task: Task) -> None:
-    class Never(BaseConfig):
-        """Reading a field of it fails."""
-
     for name, (data, config) in DATA.items():
         if name == task.name:
             continue
         other = load_dataset(data, **config)
         with pytest.raises(InvalidInput) as refusal:
-            task.require_fit(Never(), other)  # type: ignore[arg-type]
+            task.require_fit(BaseConfig(), other)  # type: ignore[arg-type]
         assert str(refusal.value) == f"{other.title} holds {name} data; this supernet takes {task.name} data."
 
 
@@ -253,14 +258,11 @@ def test_each_counted_row_is_the_sample_of_its_id(dataset: Dataset) -> None:
 def test_a_graph_stays_the_same_graph_whoever_comes_first(dataset: Dataset) -> None:
     if not task_of(dataset).whole:
         pytest.skip("samples go alone")
-    features, edges = dataset.train.x
-    known = dict(
-        zip((row.tobytes() for row in features), neighbors(features, edges, len(features)), strict=True)
-    )
+    known = around(dataset.train)
     for batch in batches(dataset, 40)[:2]:
         x, e = (leaf.numpy() for leaf in batch.inputs)
-        for node, around in enumerate(neighbors(x, e, len(batch))):
-            assert around == known[x[node].tobytes()]
+        for node, found in enumerate(neighbors(x, e, len(batch))):
+            assert found == known[x[node].tobytes()]
 
 
 def test_a_part_of_a_split_is_one_batch_as_it_is(task: Task, dataset: Dataset) -> None:
@@ -327,12 +329,9 @@ def test_calibration_rows_may_be_chosen_anew(task: Task, dataset: Dataset) -> No
     assert samples(task, data.inputs, len(ids)) == [known[i] for i in ids]
     if task.whole:
         features, edges = (leaf.numpy() for leaf in data.inputs)
-        before, links = dataset.train.x
-        around = dict(
-            zip((row.tobytes() for row in before), neighbors(before, links, len(before)), strict=True)
-        )
+        links = around(dataset.train)
         for node, found in enumerate(neighbors(features, edges, len(ids))):
-            assert found == around[features[node].tobytes()]
+            assert found == links[features[node].tobytes()]
 
 
 def test_an_unknown_split_is_refused(dataset: Dataset) -> None:
