@@ -57,7 +57,7 @@ def settings() -> Settings:
         folder = user_data_path("paretoscope", appauthor=False)
     data = os.environ.get("PARETOSCOPE_DATA")
     threads = os.environ.get("PARETOSCOPE_THREADS", "1")
-    if not threads.isdigit() or int(threads) < 1:
+    if not re.fullmatch(r"[0-9]{1,6}", threads) or int(threads) < 1:
         raise InvalidInput(f"PARETOSCOPE_THREADS must be a positive whole number, not {threads!r}.")
     return Settings(
         home=folder,
@@ -80,7 +80,8 @@ def _bytes(text: str) -> int:
         )
     if found[2] == "%":
         return int(amount / 100 * _machine_memory())
-    return int(amount * 1024 ** ("KMGT".index(found[2]) + 1))
+    # No more than a system can be told: a number of any length may stand there.
+    return int(min(amount * 1024 ** ("KMGT".index(found[2]) + 1), 1 << 62))
 
 
 @cache
@@ -100,7 +101,14 @@ def _machine_memory() -> int:
 
 def _names(text: str) -> tuple[str, ...]:
     """Host names from a list with commas or spaces, lower case and without ports."""
-    return tuple(name.lower().rstrip(".") for name in text.replace(",", " ").split())
+    return tuple(_without_port(name.lower()).rstrip(".") for name in text.replace(",", " ").split())
+
+
+def _without_port(name: str) -> str:
+    """The name of "name:8501" and of "[::1]:8501"; a bare address of many colons has no port."""
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0] if name.count(":") == 1 else name
 
 
 def _origins(text: str) -> str:

@@ -15,11 +15,12 @@ _MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$:&^=\"'/@")
 def display_name(text: object, longest: int = LONGEST) -> str:
     """Plain text of at most `longest` characters: normalized, one line, no control or direction marks."""
     # A name of a megabyte is cut before anything else is done with it.
-    raw = unicodedata.normalize("NFC", str(text)[: 20 * longest])
+    raw = str(text)[: 20 * longest]
     kept = "".join(
         " " if c in "\n\r\t" else c for c in raw if c in "\n\r\t" or unicodedata.category(c)[0] != "C"
     )
-    line = " ".join(kept.split())
+    # Normalized last: a mark that was taken out may have stood between a letter and its accent.
+    line = unicodedata.normalize("NFC", " ".join(kept.split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

@@ -45,7 +45,8 @@ def layer_table(
         probe = ProbeChoice(split=split, n=samples, seed=seed)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidInput(f"--{first['loc'][0]}: {plain(first['msg'])}.") from error
+        flag = {"n": "samples"}.get(str(first["loc"][0]), first["loc"][0])
+        raise InvalidInput(f"--{flag}: {plain(first['msg'])}.") from error
     store: RunStore | None
     try:
         store = open_store()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,7 +20,7 @@ def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> dict[s
         what: for messages, "strategy sandwich".
 
     Raises:
-        InvalidInput: an unknown flag (the message lists the known ones) or a value out of bounds.
+        InvalidInput: an unknown flag (the message lists the known ones), no value or one out of bounds.
     """
     given: dict[str, Any] = {}
     rest = list(arguments)
@@ -32,6 +32,10 @@ def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> dict[s
             known = ", ".join(f"--{n.replace('_', '-')}" for n in model.model_fields) or "none"
             raise InvalidInput(f"{flag!r} is no setting of the {what}; its settings are: {known}.")
         if not has_value and (not rest or rest[0].startswith("--")):
+            annotation = model.model_fields[field].annotation
+            # Yes is a number to many a field: "--epochs" alone must not train for one.
+            if annotation is not bool and bool not in get_args(annotation):
+                raise InvalidInput(f"{flag}: a value is missing after it.")
             given[field] = True
         else:
             given[field] = _value(inline if has_value else rest.pop(0))

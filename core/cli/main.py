@@ -159,7 +159,7 @@ def front(
 @app.command()
 def costs(
     supernet: SupernetName,
-    sample: Annotated[int, typer.Option(help="Only this many random architectures.")] = 0,
+    sample: Annotated[int, typer.Option(min=0, help="Only this many random architectures.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
     csv: Csv = None,

@@ -55,7 +55,7 @@ def prune(
         "model": subnet_id(entry, entry.space.arch_id(chosen)),
         "methods": [{"name": n, "config": config, "sparsities": _numbers(sparsities)} for n in names],
         "tuning_epochs": epochs,
-        "benchmarks": {"severities": [int(s) for s in _numbers(severities)], "attacks": _split(attacks)},
+        "benchmarks": {"severities": _whole_numbers(severities), "attacks": _split(attacks)},
         "seed": seed,
     }
     title = f"{entry.title} {entry.space.arch_id(chosen)} pruned"
@@ -121,6 +121,13 @@ def _split(text: str) -> list[str]:
     if not found:
         raise InvalidInput("Name at least one, separated by commas.")
     return found
+
+
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _split(text)]
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is no list of whole numbers separated by commas.") from error
 
 
 def _numbers(text: str) -> list[float]:

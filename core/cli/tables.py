@@ -105,9 +105,12 @@ def names(text: str) -> list[str]:
     """ "accuracy,macs" as a list.
 
     Raises:
+        InvalidInput: there is none.
         NotFound: one of them is no objective.
     """
     found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        raise InvalidInput("--objectives: name at least one, separated by commas.")
     described(found)
     return found
 

@@ -26,7 +26,7 @@ def limit_memory(n_bytes: int) -> None:
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     allowed = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
-    with suppress(ValueError, OSError):
+    with suppress(ValueError, OSError, OverflowError):
         resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 

@@ -58,7 +58,7 @@ def model_map(
             x=points[at, 0],
             y=points[at, 1],
             mode="markers+text",
-            text=[(named or {})[ids[i]] for i in at],
+            text=[for_figure((named or {})[ids[i]]) for i in at],
             name="selected",
             textposition="top center",
             textfont={"color": style.SELECTED, "size": 13},

@@ -120,7 +120,7 @@ def sorted_match(one_to_one: Sequence[float], greedy: Sequence[float], chance: f
         hoverinfo="skip",
     )
     _lay_out(figure, "Units, best first", "Correlation")
-    figure.update_yaxes(range=[min(-0.05, *one_to_one, *greedy), 1.03])
+    figure.update_yaxes(range=[min([-0.05, *one_to_one, *greedy]), 1.03])
     return figure
 
 

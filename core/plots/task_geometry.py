@@ -101,7 +101,9 @@ def cosine_figure(cosines: NDArray[np.float64], classes: Sequence[str], *, title
         title: above the matrix.
     """
     target = -1 / max(1, len(classes) - 1)
-    reach = max(float(np.abs(cosines[~np.eye(len(classes), dtype=bool)] - target).max()), 0.05)
+    others = cosines[~np.eye(len(classes), dtype=bool)]
+    # A class without samples has no mean, and a single class no other.
+    reach = float(np.abs(others[np.isfinite(others)] - target).max(initial=0.05))
     shown = np.where(np.eye(len(classes), dtype=bool), math.nan, cosines)
     names = [for_figure(c) for c in classes]
     figure = go.Figure()

@@ -18,7 +18,8 @@ import streamlit as st
 from core.library.network_id import is_network_id
 from pages.ui import state
 
-LONGEST = 600
+# Room for the ids of as many models as can be compared, the longest of them.
+LONGEST = 1500
 _RECENT = 6
 _PUBLISHED = "published"
 

@@ -62,7 +62,7 @@ class PackedFiles:
         if scope["method"] not in ("GET", "HEAD") or not path.startswith(_PREFIX):
             return None
         headers = dict(scope["headers"])
-        if b"gzip" not in headers.get(b"accept-encoding", b"") or b"range" in headers:
+        if not _takes_gzip(headers.get(b"accept-encoding", b"")) or b"range" in headers:
             return None
         try:
             file = (self.folder / path.lstrip("/")).resolve()
@@ -80,6 +80,15 @@ class PackedFiles:
             await send(message)
 
         return with_links
+
+
+def _takes_gzip(accepted: bytes) -> bool:
+    """Whether a browser takes gzip: it says so, and not with a weight of nothing ("gzip;q=0")."""
+    for each in accepted.lower().split(b","):
+        name, _, weight = each.replace(b" ", b"").partition(b";")
+        if name == b"gzip":
+            return not re.fullmatch(rb"q=0(\.0*)?", weight)
+    return False
 
 
 def pack(file: Path, kept: dict[Path, bytes]) -> bytes:

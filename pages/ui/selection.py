@@ -89,7 +89,7 @@ def picked_samples(event: Any, most: int = 1000) -> list[int]:
     try:
         data = [p["customdata"] for p in event["selection"]["points"] if p.get("customdata")]
         ids = [int(value if isinstance(value, str) else value[0]) for value in data]
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         return []
     return list(dict.fromkeys(ids))[:most]
 

@@ -35,6 +35,8 @@ _OWN = frozenset({"127.0.0.1", "localhost", "::1"})
 _PACKED: dict[Path, bytes] = {}
 _TURN_SECONDS = 0.001
 _EVERY_ADDRESS = ("0.0.0.0", "::")
+# A name or an address in brackets, then a port: of all else a URL may hold, nothing belongs here.
+_SPELLED = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^][:/?#@\\\s]+)(:[0-9]{0,5})?")
 _REFUSED = (
     b"This server does not answer to that name. PARETOSCOPE_ALLOWED_HOSTS lists further ones; see the README."
 )
@@ -79,10 +81,10 @@ class OwnNamesOnly:
             await send({"type": "http.response.body", "body": _REFUSED})
 
     def _known(self, host: str) -> bool:
-        parts = _parsed(f"//{host}")
-        if parts is None or parts.path or parts.query or parts.username is not None:
+        parts = _parsed(f"//{host}") if _SPELLED.fullmatch(host) else None
+        if parts is None:
             return False
-        name = (parts.hostname or "").rstrip(".")
+        name = (parts.hostname or "").removesuffix(".")
         return bool(name) and (name in self.hosts or "*" in self.hosts)
 
 
@@ -105,6 +107,8 @@ def _same_origin(origin: str, host: str) -> bool:
     """Whether a page of this very server asks: same name and port. Programs send no origin and may ask."""
     if not origin:
         return True
+    if not _SPELLED.fullmatch(origin.partition("://")[2]):
+        return False
     asking, own = _parsed(origin), _parsed(f"//{host}")
     if asking is None or own is None or asking.scheme not in ("http", "https"):
         return False

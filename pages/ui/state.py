@@ -33,7 +33,7 @@ def forget_widgets(prefixes: str | tuple[str, ...]) -> None:
 
 def keep(key: str, allowed: Collection[T], wanted: T) -> T:
     """Before a chooser is drawn: its value, or `wanted` where it has none that is allowed."""
-    if st.session_state.get(key) not in allowed:
+    if key not in st.session_state or st.session_state[key] not in allowed:
         st.session_state[key] = wanted
     value: T = st.session_state[key]
     return value
