@@ -82,7 +82,8 @@ class Citation(DataSource):
         file = self._file()
         on_progress(0.0, f"Reading {file.name}.")
         found = _arrays(file)
-        n, features, edges = _checked(found, file.name)
+        names = _CLASSES[self.config.graph]
+        n, features, edges = _checked(found, file.name, len(names))
         labels = found["label"].astype(np.int64)
         # Nodes without a field belong to no split and stand last; they still carry messages.
         order = np.argsort(labels < 0, kind="stable")
@@ -95,7 +96,6 @@ class Citation(DataSource):
         parts = tuple(place[found[part]] for part in ("train", "val", "test"))
         parts = tuple(part[part < len(known)] for part in parts)
         usual = parts if self.config.division == "usual" else None
-        names = _CLASSES[self.config.graph]
         return RawGraph(features[order], both, known, names, division=usual)  # type: ignore[arg-type]
 
     def held_out(self, raw: Raw) -> tuple[int, int]:
@@ -107,7 +107,8 @@ def _arrays(file: Path) -> dict[str, NDArray[Any]]:
     if file.stat().st_size > _MOST_BYTES:
         raise InvalidInput(f"{file.name} is larger than {_MOST_BYTES:,} bytes.")
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        # Opened here: numpy leaves a file that it cannot read open.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             if sum(member.file_size for member in arrays.zip.infolist()) > _MOST_BYTES:
                 raise InvalidInput(f"{file.name} unpacks to more than {_MOST_BYTES:,} bytes.")
             return {name: arrays[name] for name in _ARRAYS}
@@ -119,15 +120,19 @@ def _arrays(file: Path) -> dict[str, NDArray[Any]]:
         ) from error
 
 
-def _checked(found: dict[str, NDArray[Any]], name: str) -> tuple[int, NDArray[np.float32], NDArray[np.int64]]:
+def _checked(
+    found: dict[str, NDArray[Any]], name: str, classes: int
+) -> tuple[int, NDArray[np.float32], NDArray[np.int64]]:
     """(nodes, features (n, f), edges (e, 2)); every number in the file lies where it should."""
     wrong = InvalidInput(f"{name} is not a citation graph: its arrays do not fit each other.")
     whole = [found[key] for key in _ARRAYS if key != "feat_val"]
-    if not all(np.issubdtype(array.dtype, np.integer) for array in whole) or found["shape"].shape != (2,):
+    if not all(array.dtype.kind in "iu" for array in whole) or found["shape"].shape != (2,):
         raise wrong
     first, second = (int(size) for size in found["shape"])
     rows, columns, values = (found[key] for key in ("feat_row", "feat_col", "feat_val"))
     if not (rows.ndim == 1 and rows.shape == columns.shape == values.shape and len(rows)):
+        raise wrong
+    if values.dtype.kind not in "iuf":
         raise wrong
     # One file writes (nodes, words), another (words, nodes); the labels say how many nodes there are.
     n = len(found["label"]) if found["label"].ndim == 1 else 0
@@ -145,8 +150,20 @@ def _checked(found: dict[str, NDArray[Any]], name: str) -> tuple[int, NDArray[np
     ]
     if not all(array.size and array.min() >= 0 and array.max() < most for array, most in bounded):
         raise wrong
-    if not np.isfinite(values).all():
-        raise wrong
     features = np.zeros((n, width), np.float32)
-    features[rows, columns] = values
+    with np.errstate(over="ignore"):
+        features[rows, columns] = values
+    if not np.isfinite(features).all():
+        raise wrong
+    _check_division(found, wrong, classes)
     return n, features, edges.astype(np.int64)
+
+
+def _check_division(found: dict[str, NDArray[Any]], wrong: InvalidInput, classes: int) -> None:
+    """Fields that exist, and papers in one part at most; each part has some whose field is known."""
+    labels, parts = found["label"], [found[part] for part in ("train", "val", "test")]
+    if labels.max() >= classes or not all(part.ndim == 1 and (labels[part] >= 0).any() for part in parts):
+        raise wrong
+    every = np.concatenate(parts)
+    if len(np.unique(every)) != len(every):
+        raise wrong

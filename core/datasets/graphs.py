@@ -16,11 +16,27 @@ UNLABELED = -1
 
 @dataclass(frozen=True, eq=False)
 class GraphSplit(Split):
-    """Some nodes of a graph. `x` is the whole graph, the nodes of the split first, in their order."""
+    """Some nodes of a graph. `x` is the whole graph, the nodes of the split first, in their order, then the
+    others in that of the source; so `ids` alone say which row a node has.
+    """
+
+    def order(self) -> NDArray[np.int64]:
+        """(n,) position in the source of the node in each row of the graph."""
+        rest = np.ones(len(self.x[0]), bool)
+        rest[self.ids] = False
+        return np.concatenate([self.ids, np.flatnonzero(rest)])
+
+    def places(self) -> NDArray[np.int64]:
+        """(n,) row of each node of the source, the inverse of `order`."""
+        order = self.order()
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        return place
 
     def rows(self, index: slice | NDArray[np.int64]) -> Split:
-        positions = np.arange(len(self))[index]
-        return GraphSplit(with_first(self.x, positions), self.y[index], self.ids[index])
+        features, edges = self.x
+        source = features[self.places()], self.order()[edges]
+        return GraphSplit(with_first(source, self.ids[index]), self.y[index], self.ids[index])
 
 
 @dataclass(frozen=True, eq=False)

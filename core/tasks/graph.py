@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from core.config import BaseConfig
 from core.datasets.base import Dataset, Split
-from core.datasets.graphs import with_first
+from core.datasets.graphs import GraphSplit, with_first
 from core.errors import InvalidInput
 from core.networks.limits import MOST_CLASSES
 from core.networks.trees import as_tensors
@@ -98,10 +97,10 @@ class GraphTask(Task):
         ids = np.concatenate([part.ids for part in every])
         if len(np.unique(ids)) != len(ids):
             raise InvalidInput("A node of a graph cannot be in two of the splits that are measured together.")
-        # Any split holds the whole graph; `place` says where it put the node of each id.
+        # Any split holds the whole graph and knows where it put the node of each id.
         first = dataset.calibration
-        place = _places(first)
-        inputs = as_tensors(with_first(first.x, place[ids]))
+        assert isinstance(first, GraphSplit)
+        inputs = as_tensors(with_first(first.x, first.places()[ids]))
         start, spans = len(first), {}
         for name, part in parts.items():
             spans[name] = slice(start, start + len(part))
@@ -123,13 +122,3 @@ def random_graph(features: int, n: int, generator: torch.Generator) -> tuple[Ten
     pairs = torch.randint(0, n, (2, 2 * n), generator=generator)
     pairs = pairs[:, pairs[0] < pairs[1]]
     return x, torch.cat([pairs, pairs.flip(0)], 1)
-
-
-def _places(split: Split) -> NDArray[np.int64]:
-    """(n,) row of each node in the order that a split gave the graph."""
-    n = len(split.arrays()[0])
-    rest = np.ones(n, bool)
-    rest[split.ids] = False
-    place = np.empty(n, np.int64)
-    place[np.concatenate([split.ids, np.flatnonzero(rest)])] = np.arange(n)
-    return place

@@ -83,6 +83,10 @@ def read_arrays(
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         named = " or ".join(arrays)
         fail(f"{path.name} holds an {named} that is not a NumPy array.")
+    for name, array in arrays.items():
+        # Dates and records compare with numbers in their own ways, or not at all.
+        if array.dtype.kind not in "biufcSU":
+            fail(f"{path.name} holds an array {name} that is not made of plain numbers.")
     return arrays
 
 
