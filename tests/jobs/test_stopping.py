@@ -32,7 +32,7 @@ print(stop.reason, flush=True)
 if "finish" in sys.argv:
     stop.finished.set()
     time.sleep(1.2)
-    print("finished", flush=True)
+    print("finished", stop.reason, flush=True)
 else:
     time.sleep(20)
 """
@@ -82,7 +82,7 @@ def test_a_word_in_two_pieces_is_heard_and_nothing_else_is(start) -> None:
     assert said(worker) == b"cancelled"
     # The first reason stays, and a worker that has finished may take its time.
     worker.stdin.close()
-    assert said(worker) == b"finished"
+    assert said(worker) == b"finished cancelled"
     assert worker.wait(10) == 0
 
 
