@@ -57,8 +57,7 @@ class Cache(Generic[V]):
         try:
             value = make()
             with self._guard:
-                self._put(key, value)
-            return value
+                return self._put(key, value)
         finally:
             with self._guard:
                 del self._making[key]
@@ -74,9 +73,7 @@ class Cache(Generic[V]):
     def put(self, key: Hashable, value: V) -> V:
         """Keep a value that was made with others; returns it, or the one that was there already."""
         with self._guard:
-            if key not in self._values:
-                self._put(key, value)
-            return self._values[key]
+            return self._put(key, value)
 
     def clear(self) -> None:
         """Forget everything that is kept."""
@@ -84,11 +81,14 @@ class Cache(Generic[V]):
             self._values.clear()
             self._used = 0
 
-    def _put(self, key: Hashable, value: V) -> None:
-        self._values[key] = value
+    def _put(self, key: Hashable, value: V) -> V:
+        if key in self._values:  # put there while this one was made: counted once, and everybody shares one
+            return self._values[key]
         self._used += self._size(value)
+        self._values[key] = value
         while self._used > self._most and len(self._values) > 1:
             self._used -= self._size(self._values.popitem(last=False)[1])
+        return value
 
 
 class Kept(Generic[P, V]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from core.library.results import Record
 
 KIND = "evaluate_pruned"
@@ -18,7 +20,7 @@ class EvaluatedRecord(Record):
 
     FILE: ClassVar[str] = "evaluated.json"
     FORMAT: ClassVar[int] = 2
-    format: int = 2
+    format: int = Field(2, ge=1)
     files: dict[str, str] = {}
 
     @classmethod

@@ -40,9 +40,9 @@ class NetworkId:
         """`part` as a number.
 
         Raises:
-            NotFound: it is none.
+            NotFound: it is none, or written in another way than we write it: one network has one id.
         """
-        if not self.part.isdecimal():
+        if not self.part.isdecimal() or str(int(self.part)) != self.part:
             raise NotFound(f"{str(self)[:80]!r} names no network: after the run stands a number.")
         return int(self.part)
 

@@ -67,7 +67,7 @@ class Record(Part):
                 if fields.get("format", 1) > cls.FORMAT:
                     raise InvalidInput(f"A newer release wrote {cls.FILE}; update this one to read it.")
                 return cls.model_validate(cls.upgraded(fields))
-        except (ValueError, ValidationError) as error:
+        except (ValueError, ValidationError, RecursionError) as error:
             raise InvalidInput(f"{cls.FILE} cannot be read; make it again.") from error
         raise InvalidInput(f"{cls.FILE} cannot be read; make it again.")
 

@@ -27,15 +27,22 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
 
     try:
         raw = pd.read_parquet(io.BytesIO(data))
-        rows = raw[list(space.names)].to_numpy(np.uint8)
+        indices = raw[list(space.names)].to_numpy()
+        with np.errstate(invalid="ignore"):
+            rows = indices.astype(np.uint8)
+        # -256 and 0.5 would become options that nobody asked for.
+        if not (rows == indices).all():
+            raise ValueError("no option indices")
+        values = {name: raw[name].to_numpy(np.float64) for name in OBJECTIVES.names() if name in raw}
     except Exception as error:  # pyarrow raises many kinds, all mean the same here
         raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error
-    columns: dict[str, Any] = {"arch_id": space.arch_ids(space.canonicalize(rows))}
+    rows = space.canonicalize(rows)
+    columns: dict[str, Any] = {"arch_id": space.arch_ids(rows)}
     for index, choice in enumerate(space.choices):
         columns[choice.name] = np.array(choice.options)[rows[:, index]]
     for name in OBJECTIVES.names():
-        if name in raw:
-            columns[name] = raw[name].to_numpy(np.float64)
+        if name in values:
+            columns[name] = values[name]
         if source_column(name) in raw:
             columns[source_column(name)] = raw[source_column(name)].astype(str).to_numpy(object)
     return pd.DataFrame(columns)

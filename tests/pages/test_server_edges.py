@@ -72,7 +72,12 @@ pieces = st.lists(
 ).map("".join)
 
 
-@given(host=pieces)
+spelled = pieces | st.builds(
+    "{}{}".format, st.sampled_from(["localhost", "127.0.0.1", "[::1]"]), st.sampled_from(["", ":80", ":8501"])
+)
+
+
+@given(host=spelled)
 def test_a_name_is_ours_if_it_is_spelled_out(host: str) -> None:
     answered = ask(OwnNamesOnly(page, OWN), headers=[(b"host", host.encode())])[0]["status"]
     assert answered == (200 if HOST.fullmatch(host) and port_of(host) <= 65535 else 400)
@@ -84,9 +89,9 @@ def port_of(host: str) -> int:
 
 
 @given(
-    host=pieces,
+    host=spelled,
     origin=st.sampled_from(["http://", "https://", "ftp://", "", "//"]).flatmap(
-        lambda s: pieces.map(lambda p: s + p)
+        lambda s: spelled.map(lambda p: s + p)
     ),
 )
 def test_a_socket_is_opened_for_pages_of_the_same_name_and_port_only(host: str, origin: str) -> None:

@@ -1,0 +1,287 @@
+"""Every kind of record: read back as written, old and newer files, and anything else refused with one sentence."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import core.library
+from core.errors import DamagedArtifact, InvalidInput, NotFound
+from core.library.alone import AloneRecord
+from core.library.evaluated import EvaluatedRecord
+from core.library.experiments import ExperimentRecord
+from core.library.maps import MapRecord
+from core.library.mixing import MixedCurve, MixingRecord
+from core.library.model_map import Distances
+from core.library.pruned import PruningRecord
+from core.library.results import Record, result, results
+from core.library.searches import SearchRecord
+from core.records import RunState
+from core.store import MemoryLedger, RunStore
+
+for module in pkgutil.iter_modules(core.library.__path__):
+    importlib.import_module(f"core.library.{module.name}")
+KINDS = sorted(Record.__subclasses__(), key=lambda kind: kind.__name__)
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text(max_size=12)
+LINE = st.lists(NUMBER, min_size=2, max_size=6).map(tuple)
+
+NET = st.fixed_dictionaries(
+    {
+        "index": st.integers(0, 9),
+        "method": TEXT,
+        "label": TEXT,
+        "config": st.lists(st.tuples(TEXT, st.one_of(NUMBER, TEXT, st.booleans())), max_size=3),
+        "removes": TEXT,
+        "asked": NUMBER,
+        "sparsity": NUMBER,
+        "numbers": st.dictionaries(TEXT, NUMBER, max_size=3),
+        "stages": st.lists(TEXT, max_size=3),
+        "note": TEXT,
+        "seconds": NUMBER,
+        "tuning_epochs": st.integers(0, 99),
+        "surgery": st.booleans(),
+        "sha256": TEXT,
+    }
+)
+FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
+    AloneRecord: st.fixed_dictionaries(
+        {
+            "supernet": TEXT,
+            "sha256": TEXT,
+            "arch_id": TEXT,
+            "arch": st.dictionaries(TEXT, st.one_of(st.booleans(), st.integers(), NUMBER, TEXT), max_size=3),
+            "data": st.dictionaries(st.text("abc", min_size=1), TEXT, max_size=2),
+            "training": st.fixed_dictionaries({"epochs": st.integers(), "learning_rate": NUMBER}),
+            "training_from_card": st.booleans(),
+            "asked": st.integers(),
+            "inside": st.dictionaries(TEXT, NUMBER, max_size=2),
+            "versions": st.dictionaries(TEXT, TEXT, max_size=2),
+        }
+    ),
+    EvaluatedRecord: st.fixed_dictionaries({"files": st.dictionaries(TEXT, TEXT)}),
+    ExperimentRecord: st.fixed_dictionaries(
+        {
+            "parts": st.lists(
+                st.lists(
+                    st.fixed_dictionaries(
+                        {"condition": TEXT, "seed": st.integers(), "x": NUMBER, "y": NUMBER}
+                    ),
+                    max_size=2,
+                ),
+                max_size=2,
+            ),
+            "verdict": st.lists(TEXT, max_size=2),
+        }
+    ),
+    MapRecord: st.fixed_dictionaries(
+        {
+            "model_ids": st.lists(TEXT),
+            "titles": st.lists(TEXT),
+            "arch_ids": st.lists(TEXT),
+            "left_out": st.dictionaries(TEXT, TEXT),
+            "values": st.lists(LINE, max_size=3),
+            "points": st.one_of(st.none(), st.lists(LINE, max_size=3)),
+        }
+    ),
+    MixingRecord: st.fixed_dictionaries(
+        {
+            "curves": st.dictionaries(
+                TEXT, st.fixed_dictionaries({"t": LINE, "loss": LINE, "accuracy": LINE}), max_size=2
+            ),
+            "stages": st.dictionaries(TEXT, st.dictionaries(TEXT, NUMBER, max_size=2), max_size=2),
+            "models": st.lists(TEXT, max_size=3),
+            "labels": st.lists(TEXT, max_size=3),
+            "n": st.integers(),
+            "split": TEXT,
+        }
+    ),
+    PruningRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("model", "model_key", "supernet", "arch_id", "probe"), TEXT),
+            "seed": st.integers(),
+            "tuning": st.dictionaries(st.text("abc", min_size=1), NUMBER, max_size=2),
+            "models": st.lists(NET, max_size=2),
+            "failures": st.lists(
+                st.fixed_dictionaries(
+                    {"number": st.integers(), "method": TEXT, "label": TEXT, "reason": TEXT}
+                ),
+                max_size=2,
+            ),
+            "done": st.lists(st.integers(), max_size=3),
+            "versions": st.dictionaries(TEXT, TEXT, max_size=2),
+        }
+    ),
+    SearchRecord: st.fixed_dictionaries(
+        {
+            "evaluations": st.integers(),
+            "front_size": st.integers(),
+            "hypervolume": NUMBER,
+            "reference": st.one_of(st.none(), st.dictionaries(TEXT, NUMBER, max_size=3)),
+            "sources": st.lists(TEXT, max_size=3),
+        }
+    ),
+}
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__, scope="module")
+def kind(request: pytest.FixtureRequest) -> type[Record]:
+    assert request.param in FIELDS, f"say in FIELDS what a {request.param.__name__} may hold"
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_no_two_kinds_share_a_file() -> None:
+    assert len({kind.FILE for kind in KINDS}) == len(KINDS)
+
+
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_every_record_is_read_back_and_written_again_as_it_was(
+    data: st.DataObject, kind: type[Record]
+) -> None:
+    record = kind.model_validate(data.draw(FIELDS[kind]))
+    written = record.encode()
+    assert kind.decode(written) == record
+    assert kind.decode(written).encode() == written
+    ledger = MemoryLedger()
+    assert kind.so_far(ledger) is None
+    record.save(ledger)
+    assert kind.so_far(ledger) == record
+    assert [(kept.name, kept.media_type) for kept in ledger.artifacts()] == [(kind.FILE, "application/json")]
+
+
+@settings(deadline=None, max_examples=15)
+@given(data=st.data(), ahead=st.integers(1, 50))
+def test_a_newer_file_is_refused_and_a_younger_field_is_left_alone(
+    data: st.DataObject, ahead: int, kind: type[Record]
+) -> None:
+    record = kind.model_validate(data.draw(FIELDS[kind]) | {"format": kind.FORMAT})
+    fields = json.loads(record.encode())
+    with pytest.raises(InvalidInput, match=f"A newer release wrote {kind.FILE}"):
+        kind.decode(json.dumps(fields | {"format": kind.FORMAT + ahead}).encode())
+    younger = fields | {"of_a_later_release": [1]}
+    assert kind.decode(json.dumps(younger).encode()) == record
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    written=st.one_of(
+        st.binary(max_size=30),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), NUMBER, TEXT),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3),
+                st.dictionaries(st.sampled_from(["format", "files", "parts", "values", "nets"]), inner),
+            ),
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+)
+def test_whatever_is_in_a_file_it_is_a_record_or_one_sentence(kind: type[Record], written: bytes) -> None:
+    try:
+        record = kind.decode(written)
+    except InvalidInput as error:
+        said = str(error)
+    else:
+        said = f"{kind.FILE} was read."
+        assert kind.decode(record.encode()) == record
+    assert kind.FILE in said
+    assert said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "written", [b"[" * 100_000, b'{"format": 0}', b'{"format": -1}', b'{"format": 1e999}']
+)
+def test_files_that_break_readers_are_one_sentence(kind: type[Record], written: bytes) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read; make it again"):
+        kind.decode(written)
+
+
+def test_nobody_writes_into_a_record_that_is_shared(kind: type[Record]) -> None:
+    record = kind.model_construct()
+    with pytest.raises(ValueError, match="frozen"):
+        record.format = 2
+
+
+# --- found in a store -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    with RunStore(f"sqlite:///{tmp_path / 'records.db'}", tmp_path) as opened:
+        yield opened
+
+
+def kept(store: RunStore, workflow: str, params: dict[str, str], record: Record | None) -> str:
+    run_id = store.create_run(workflow, params, title="t", state=RunState.RUNNING)
+    if record is not None:
+        record.save(store.ledger(run_id))
+    store.set_state(run_id, RunState.DONE)
+    return run_id
+
+
+def test_a_list_holds_the_runs_that_have_a_result_newest_first(store: RunStore) -> None:
+    runs = [kept(store, "evaluate_pruned", {"model": m}, EvaluatedRecord(files={m: m})) for m in "aba"]
+    empty = kept(store, "evaluate_pruned", {"model": "a"}, None)
+    kept(store, "prune_experiment", {"model": "a"}, ExperimentRecord())
+    found = results(store, EvaluatedRecord, "evaluate_pruned")
+    assert [each.run.run_id for each in found] == runs[::-1]
+    assert [list(each.record.files) for each in found] == [["a"], ["b"], ["a"]]
+    assert all(set(each.files) == {EvaluatedRecord.FILE} for each in found)
+    chosen = results(store, EvaluatedRecord, "evaluate_pruned", {"model": "a"})
+    assert [each.run.run_id for each in chosen] == [runs[2], runs[0]]
+    assert result(store, EvaluatedRecord, "evaluate_pruned", empty) is None
+    assert result(store, EvaluatedRecord, "prune_experiment", runs[0]) is None, "a run of another kind"
+    assert results(None, EvaluatedRecord, "evaluate_pruned") == []
+    assert result(None, EvaluatedRecord, "evaluate_pruned", runs[0]) is None
+    with pytest.raises(NotFound):
+        result(store, EvaluatedRecord, "evaluate_pruned", "0" * 32)
+
+
+def test_a_missing_or_changed_file_leaves_out_its_run_until_it_is_whole_again(store: RunStore) -> None:
+    runs = [kept(store, "evaluate_pruned", {}, EvaluatedRecord(files={f"new {m}": m})) for m in "ab"]
+    sha256 = store.kept.of_run(runs[0])[EvaluatedRecord.FILE]
+    [path] = [p for p in store.home.rglob("*") if p.is_file() and sha256 in p.name]
+    whole = path.read_bytes()
+    path.chmod(0o600)
+    for spoiled in (whole[:-1], b"", None):
+        path.unlink() if spoiled is None else path.write_bytes(spoiled)
+        assert [each.run.run_id for each in results(store, EvaluatedRecord, "evaluate_pruned")] == [runs[1]]
+        assert result(store, EvaluatedRecord, "evaluate_pruned", runs[0]) is None
+        with pytest.raises(DamagedArtifact):
+            EvaluatedRecord.so_far(store.ledger(runs[0]))
+    path.write_bytes(whole)
+    assert [each.run.run_id for each in results(store, EvaluatedRecord, "evaluate_pruned")] == runs[::-1]
+
+
+# --- what they compute ----------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 20)), min_size=1, max_size=8))
+def test_a_barrier_is_the_highest_rise_above_the_line_between_the_ends(
+    inner: list[tuple[float, float]],
+) -> None:
+    points = [(0.0, 1.0), *sorted(inner), (1.0, 3.0)]
+    curve = MixedCurve(t=[t for t, _ in points], loss=[x for _, x in points], accuracy=[0.0] * len(points))
+    assert curve.barrier == pytest.approx(max(0, *(x - (1 + 2 * t) for t, x in points)), abs=1e-12)
+
+
+def test_a_map_is_the_same_as_arrays_before_and_after_it_is_placed() -> None:
+    values = np.array([[0, 1 / 3], [1 / 3, 0]])
+    found = Distances(("a", "b"), ("A", "B"), ("", "0"), values, {"c": "is gone"})
+    before, after = MapRecord.of(found), MapRecord.of(found, np.array([[0.1, 0.2], [0.3, 0.4]]))
+    assert before.placed.shape == (0, 2)
+    assert after.placed.tolist() == [[0.1, 0.2], [0.3, 0.4]]
+    for record in (before, MapRecord.decode(after.encode())):
+        again = record.distances
+        assert np.array_equal(again.values, values)
+        assert (again.model_ids, again.titles, again.arch_ids) == (("a", "b"), ("A", "B"), ("", "0"))
+        assert again.left_out == {"c": "is gone"}
