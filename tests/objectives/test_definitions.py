@@ -35,9 +35,12 @@ SMALL = settings(max_examples=50, deadline=None)
 
 @SMALL
 @given(
-    subnets=st.integers(1, 4), n=st.integers(1, 9), classes=st.integers(2, 5), seed=st.integers(0, 99),
+    subnets=st.integers(1, 4),
+    n=st.integers(1, 9),
+    classes=st.integers(2, 5),
+    seed=st.integers(0, 99),
     task=st.sampled_from(TASKS.names()),
-)  # fmt: skip
+)
 def test_accuracy_and_loss_are_means_over_samples(
     subnets: int, n: int, classes: int, seed: int, task: str
 ) -> None:
