@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import CoreError, DamagedArtifact
-from core.records import Measurement, RunState
+from core.records import Measurement, Obtained, RunState, Source
 from core.store import RunStore
 
 
@@ -198,7 +198,8 @@ def texts(tmp_path: Path) -> Path:
             store.set_state(run_id, RunState.DONE, f"message-{word}")
             store.append_log(run_id, f"log-{word}")
             ledger = store.ledger(run_id)
-            ledger.add_measurements(0, [Measurement((0,), {f"objective-{word}": 0.5}, f"source-{word}")])
+            name, how = f"objective-{word}", Obtained(Source.MEASURED, f"source-{word}")
+            ledger.add_measurements(0, [Measurement((0,), {name: 0.5}, {name: how})])
             ledger.log_metrics(0, {f"metric-{word}": 1})
             ledger.save_artifact(f"artifact-{word}", word.encode(), "text/plain")
             store.add_supernet(f"supernet-{word}", word.encode() * 9, {"note": f"card-{word}"})
