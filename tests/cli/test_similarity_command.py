@@ -54,7 +54,7 @@ def test_settings_of_the_measure_are_flags(tmp_path: Path) -> None:
         ((A, "nonsense"), "names no model"),
         ((A, B, "--measure", "magic"), "no measure"),
         ((A, B, "--k", "3"), "no setting"),
-        ((A, B, "--samples", "2"), "--n"),
+        ((A, B, "--samples", "2"), "--samples"),
         ((A, B, "--pooling", "max"), "pooling"),
         ((A, B, "--measure", "agreement"), "answers, not layers"),
     ],
