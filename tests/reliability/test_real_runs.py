@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 
-from core.library.library import Library
 from core.records import RunState
-from core.store import MemoryLedger, RunStore
+from core.store import RunStore
 from tests.reliability.kill_harness import Campaign, fingerprint
 from tests.reliability.witness import FOLDER, Continuation
 
@@ -61,22 +60,37 @@ def witness_of(tmp_path: Path) -> Path:
     return folder
 
 
+UNDISTURBED = """
+import importlib, json, sys
+from core.library.library import Library
+from core.runtime import heavy_imports
+from core.store import MemoryLedger
+from tests.reliability.kill_harness import fingerprint
+heavy_imports()
+kind, params, parts = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+module = importlib.import_module(f"core.workflows.{kind}")
+ledger = MemoryLedger(params=params)
+for _ in module.run(module.Request.model_validate(params), ledger, Library()):
+    pass
+print(fingerprint(ledger, parts))
+"""
+
+
 @pytest.fixture(scope="module")
 def undisturbed() -> Callable[[str], str]:
-    """Fingerprint of a run of each kind that nobody disturbed, made once, in this process."""
+    """Fingerprint of a run of each kind that nobody disturbed, made once, in a fresh process as workers are.
+
+    Other tests of this process may have left torch in a state that rounds differently.
+    """
 
     @cache
     def made(kind: str) -> str:
-        from core.runtime import heavy_imports
-        from core.workflows import search_front, train_supernet
-
-        heavy_imports()
         params, parts = WHAT[kind]
-        module: Any = {"train_supernet": train_supernet, "search_front": search_front}[kind]
-        ledger = MemoryLedger(params=params)
-        for _ in module.run(module.Request.model_validate(params), ledger, Library()):
-            pass
-        return fingerprint(ledger, parts)
+        command = [sys.executable, "-c", UNDISTURBED, kind, json.dumps(params), json.dumps(parts)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip().splitlines()[-1]
 
     return made
 
