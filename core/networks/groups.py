@@ -163,6 +163,35 @@ class UnitWalk:
         reads = ((f"{self._at}.{shown}", 0, repeat),)
         self._inner.append(UnitGroup(f"{self._at}.{name}", size, tuple(members), reads, free=True))
 
+    def attention_and_mlp(self, *, width: int, heads: int, head_size: int, hidden: int) -> None:
+        """Pre-norm attention and MLP beside their shortcuts, by the names that transformer blocks give their parts."""
+        self.averages("norm1", width)
+        self.averages("norm2", width)
+        parts = ("query", "key", "value")
+        for name in (*parts, "expand"):
+            self.reads(f"{name}.weight", width)
+        for name in ("project", "contract"):
+            self.makes(f"{name}.weight", width)
+            self.scales([f"{name}.bias"], width)
+        self.shows(width)
+        self.inner(
+            "hidden",
+            hidden,
+            made=["expand.weight"],
+            scaled=["expand.bias"],
+            read=["contract.weight"],
+            shown="expand",
+        )
+        self.inner(
+            "heads",
+            heads,
+            made=[f"{part}.weight" for part in parts],
+            scaled=[f"{part}.bias" for part in parts],
+            read=["project.weight"],
+            shown="value",
+            repeat=head_size,
+        )
+
     def groups(self) -> list[UnitGroup]:
         """Every group found, inner groups first."""
         return self._inner + [g for stream in self._streams for g in stream.groups() if g.size]

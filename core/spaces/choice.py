@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 Arch = tuple[int, ...]
@@ -69,3 +69,14 @@ def within_depth(depth_choice: str, depths: Sequence[int], block: int) -> tuple[
     """
     deep_enough = tuple(i for i, depth in enumerate(depths) if depth >= block)
     return None if len(deep_enough) == len(depths) else (depth_choice, deep_enough)
+
+
+def require_ascending(options: Mapping[str, Sequence[int]]) -> None:
+    """Options of ordered choices, by what a person calls them, go from small to large.
+
+    Raises:
+        ValueError: some are empty, do not ascend or are not positive.
+    """
+    for label, values in options.items():
+        if not values or list(values) != sorted(set(values)) or values[0] < 1:
+            raise ValueError(f"{label} must be ascending positive numbers")

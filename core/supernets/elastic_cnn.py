@@ -19,7 +19,7 @@ from core.networks.blocks.pooling_head import PoolingHead
 from core.networks.blocks.residual_block import ResidualBlock
 from core.networks.blocks.stem import Stem
 from core.spaces import Choice, SearchSpace
-from core.spaces.choice import within_depth
+from core.spaces.choice import require_ascending, within_depth
 from core.supernets import samples_last
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.elastic_conv import ElasticConv
@@ -39,13 +39,7 @@ class GroupConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _ascending(self) -> GroupConfig:
-        for label, values, least in (
-            ("widths", self.widths, 1),
-            ("depths", self.depths, 1),
-            ("kernels", self.kernels, 1),
-        ):
-            if not values or list(values) != sorted(set(values)) or values[0] < least:
-                raise ValueError(f"{label} must be ascending positive numbers")
+        require_ascending({"widths": self.widths, "depths": self.depths, "kernels": self.kernels})
         if any(k % 2 == 0 for k in self.kernels) or self.kernels[-1] > 11:
             raise ValueError("kernels must be odd and at most 11")
         if self.widths[-1] > 1024 or self.depths[-1] > 16:

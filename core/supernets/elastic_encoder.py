@@ -18,7 +18,7 @@ from core.networks.blocks.masked_mean_head import MaskedMeanHead
 from core.networks.blocks.masked_transformer_block import MaskedTransformerBlock
 from core.networks.blocks.sequence_embedding import SequenceEmbedding
 from core.spaces import Choice, SearchSpace
-from core.spaces.choice import within_depth
+from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
@@ -44,10 +44,9 @@ class ElasticEncoderConfig(TokenConfig):
 
     @model_validator(mode="after")
     def _ascending(self) -> ElasticEncoderConfig:
-        for label in ("widths", "depths", "heads", "mlp_ratios"):
-            values = getattr(self, label)
-            if not values or list(values) != sorted(set(values)) or values[0] < 1:
-                raise ValueError(f"{label} must be ascending positive numbers")
+        require_ascending(
+            {label: getattr(self, label) for label in ("widths", "depths", "heads", "mlp_ratios")}
+        )
         if self.widths[-1] > 1024 or self.depths[-1] > 24 or self.heads[-1] > 32 or self.mlp_ratios[-1] > 8:
             raise ValueError("an encoder has at most width 1,024, 24 blocks, 32 heads and MLP ratio 8")
         return self

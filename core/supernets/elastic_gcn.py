@@ -18,7 +18,7 @@ from core.networks.blocks.graph_block import GraphBlock
 from core.networks.blocks.graph_head import GraphHead
 from core.networks.blocks.graph_stem import GraphStem
 from core.spaces import Choice, SearchSpace
-from core.spaces.choice import within_depth
+from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
@@ -43,10 +43,9 @@ class ElasticGCNConfig(GraphConfig):
 
     @model_validator(mode="after")
     def _ascending(self) -> ElasticGCNConfig:
-        for label in ("widths", "depths", "hops", "mlp_ratios"):
-            values = getattr(self, label)
-            if not values or list(values) != sorted(set(values)) or values[0] < 1:
-                raise ValueError(f"{label} must be ascending positive numbers")
+        require_ascending(
+            {label: getattr(self, label) for label in ("widths", "depths", "hops", "mlp_ratios")}
+        )
         if self.widths[-1] > 1024 or self.depths[-1] > 16 or self.hops[-1] > 16 or self.mlp_ratios[-1] > 8:
             raise ValueError("a graph network has at most width 1,024, 16 blocks, 16 hops and MLP ratio 8")
         return self

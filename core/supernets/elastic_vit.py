@@ -20,7 +20,7 @@ from core.networks.blocks.token_head import TokenHead
 from core.networks.blocks.token_reduction import TokenReduction
 from core.networks.blocks.transformer_block import TransformerBlock
 from core.spaces import Choice, SearchSpace
-from core.spaces.choice import within_depth
+from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
@@ -42,9 +42,7 @@ class TokenGroupConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _ascending(self) -> TokenGroupConfig:
-        for label, values in self:
-            if not values or list(values) != sorted(set(values)) or values[0] < 1:
-                raise ValueError(f"{label} must be ascending positive numbers")
+        require_ascending(dict(self))
         if self.widths[-1] > 1024 or self.depths[-1] > 16 or self.heads[-1] > 32 or self.mlp_ratios[-1] > 8:
             raise ValueError("a group has at most width 1,024, 16 blocks, 32 heads and MLP ratio 8")
         return self

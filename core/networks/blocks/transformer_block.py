@@ -57,32 +57,11 @@ class TransformerBlockKind(BlockKind):
     )
 
     def units(self, block: TransformerBlock, walk: UnitWalk) -> None:
-        width = block.norm1.normalized_shape[0]
-        walk.averages("norm1", width)
-        walk.averages("norm2", width)
-        for name in ("query", "key", "value", "expand"):
-            walk.reads(f"{name}.weight", width)
-        for name in ("project", "contract"):
-            walk.makes(f"{name}.weight", width)
-            walk.scales([f"{name}.bias"], width)
-        walk.shows(width)
-        walk.inner(
-            "hidden",
-            block.expand.out_features,
-            made=["expand.weight"],
-            scaled=["expand.bias"],
-            read=["contract.weight"],
-            shown="expand",
-        )
-        parts = ("query", "key", "value")
-        walk.inner(
-            "heads",
-            block.heads,
-            made=[f"{p}.weight" for p in parts],
-            scaled=[f"{p}.bias" for p in parts],
-            read=["project.weight"],
-            shown="value",
-            repeat=block.head_size,
+        walk.attention_and_mlp(
+            width=block.norm1.normalized_shape[0],
+            heads=block.heads,
+            head_size=block.head_size,
+            hidden=block.expand.out_features,
         )
 
     def fitting(self, block: TransformerBlock, shapes: Shapes) -> dict[str, Any]:
