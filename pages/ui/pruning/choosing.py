@@ -123,7 +123,8 @@ def _unfinished(parent: ModelInfo) -> list[str]:
 
 def first_steps(parent: ModelInfo, view: PruningView | None) -> None:
     """Before anything was pruned: what will be there, and the form."""
-    left, right = st.columns([1.2, 1], gap="large")
+    with st.container(key="hero"):  # one below the other where the window is narrow
+        left, right = st.columns([1.2, 1], gap="large")
     with left, st.container(border=True):
         start_form.form(parent, view)
     with right:
