@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.text import display_name
 from pages.ui import choosers, resources
 from pages.ui.front import state
-from pages.ui.front.table import csv_bytes
-from pages.ui.progress import active, all_runs, job_row, watch
-from pages.ui.search import PAGE
+from pages.ui.progress import active, all_runs, watch
+from pages.ui.search import PAGE, race_panel
 from pages.ui.search import panels as search_views
-from pages.ui.setup import note, setup
+from pages.ui.setup import setup
 
 setup(PAGE)
 
@@ -30,13 +28,8 @@ with st.container(key="hero"):
     right, left = st.columns([1, 2.2], gap="medium")
 with right:
     started = search_views.search_form(entry)
-    if started:
-        st.session_state["pick-search"] = started
 
 runs = searches()
-by_id = {run.run_id: run for run in runs}
-kept = [run_id for run_id in st.session_state.get("pick-search", []) if run_id in by_id]
-st.session_state["pick-search"] = kept or [run.run_id for run in runs[:1]]
 with left:
     if not runs:
         st.info(
@@ -44,44 +37,18 @@ with left:
             icon=":material/travel_explore:",
         )
         st.stop()
-    chosen = st.multiselect(
-        "Searches shown",
-        list(by_id),
-        format_func=lambda i: display_name(by_id[i].title),
-        key="pick-search",
-        help="The first one is drawn above; all of them race below.",
-    )
+    chosen = race_panel.choose(runs, started)
+    shown = [run.run_id for group in chosen.groups for run in (*group.runs, *group.again)]
 
     def show() -> None:
         """Progress and figures of the chosen searches as they are now."""
-        now = [run for run in searches() if run.run_id in chosen]
+        now = [run for run in searches() if run.run_id in shown]
         with st.container(key="job-progress"):
-            for run in now:
-                job_row(run)
-        if now:
-            search_views.growing_front(entry, now[0])
-            search_views.hypervolume_race(entry, now)
+            race_panel.progress(now)
+        if chosen.drawn is not None:
+            search_views.growing_front(entry, next(r for r in now if r.run_id == chosen.drawn.run_id))
+            race_panel.hypervolume_race(entry, race_panel.as_they_are(chosen, now))
 
-    watch(show, lambda: active(run for run in searches() if run.run_id in chosen))
-    if chosen:
-        with st.container(horizontal=True):
-            st.page_link(
-                "pages/front.py",
-                label="Open on the Front page",
-                icon=":material/arrow_forward:",
-                query_params={"supernet": entry.supernet_id, "run": chosen[0]},
-            )
-            found = search_views.measured(entry, by_id[chosen[0]])
-            if found is not None:
-                st.download_button(
-                    "Evaluations as CSV",
-                    lambda f=found: csv_bytes(f),
-                    "evaluations.csv",
-                    "text/csv",
-                    key="search-csv",
-                    on_click="ignore",
-                    icon=":material/table:",
-                )
-    note(
-        "Hypervolume: how much of the objectives' space the front covers, against a fixed reference point. Larger is better; the dashed line is the exact front, which no search can pass."
-    )
+    watch(show, lambda: active(run for run in searches() if run.run_id in shown))
+    if chosen.drawn is not None:
+        race_panel.take_home(entry, chosen.drawn)
