@@ -79,9 +79,14 @@ def add_mean_and_band(
     }
     xs = [p for p, k in zip(places, known, strict=True) if k]
     figure.add_scatter(x=xs, y=found.high[known].tolist(), line={"width": 0, **shape}, **edge)
-    pale = _pale(str(line["color"]))
+    filled = pale(str(line["color"]))
     figure.add_scatter(
-        x=xs, y=found.low[known].tolist(), line={"width": 0, **shape}, fill="tonexty", fillcolor=pale, **edge
+        x=xs,
+        y=found.low[known].tolist(),
+        line={"width": 0, **shape},
+        fill="tonexty",
+        fillcolor=filled,
+        **edge,
     )
     if len(values) < FEWEST_FOR_DEVIATION:
         add_seeds(figure, values, line=line, name=name, hover=hover, x=places, thin=True)
@@ -119,6 +124,7 @@ def _signed(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", style.MINUS)
 
 
-def _pale(color: str) -> str:
+def pale(color: str) -> str:
+    """A hexadecimal color as the filling of a band."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{_BAND_ALPHA})"

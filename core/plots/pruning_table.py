@@ -15,11 +15,14 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core.over_seeds import Spread
 from core.plots import style
 from core.plots.experiments import empty_figure
 from core.text import for_figure
 
 _ROW = 22
+LONGEST_LABEL = 38
+"""Characters of a row's label; a longer one is cut, so whoever makes labels keeps what matters within it."""
 _MOST_COLUMNS_WITH_TEXT = 24
 _GREY = "rgba(138,144,155,.35)"
 
@@ -37,6 +40,7 @@ class TableData:
         values: (rows, columns) accuracies as fractions; NaN where not measured.
         mean_errors: (rows,) mean corruption error, 1 is the reference; NaN where not measured.
         reasons: (row, column) -> why there is no value.
+        spreads: (rows, columns) where values are means over seeds; empty where each row is one network.
     """
 
     model_ids: Sequence[str]
@@ -47,6 +51,7 @@ class TableData:
     values: NDArray[np.float64]
     mean_errors: NDArray[np.float64]
     reasons: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    spreads: Sequence[Sequence[Spread]] = ()
 
 
 def evaluation_table(
@@ -204,6 +209,10 @@ def _hover(data: TableData, i: int, j: int) -> str:
     if not math.isfinite(value):
         return f"{head}<br>{for_figure(data.reasons.get((i, j), 'not measured'), 200)}"
     head = f"{head}<br>accuracy <b>{100 * value:.1f} %</b>"
+    if data.spreads and (over := data.spreads[i][j]).n > 1:
+        head = (
+            f"{head} (mean of {over.n} seeds)<br>{over.band}: {100 * over.low:.1f} to {100 * over.high:.1f} %"
+        )
     if i == 0 or not math.isfinite(parent):
         return head
     change = 100 * (value - parent)
@@ -266,6 +275,6 @@ def _axes(figure: go.Figure, data: TableData, compared: str | None, measured: bo
 
 
 def _row_label(data: TableData, i: int, compared: str | None) -> str:
-    label = for_figure(data.row_labels[i], 32)
+    label = for_figure(data.row_labels[i], LONGEST_LABEL)
     label = f"<b>{label}</b>" if i == 0 else label
     return f"◆ {label}" if compared is not None and data.model_ids[i] == compared else label

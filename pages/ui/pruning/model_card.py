@@ -11,9 +11,12 @@ from core.library import extract_pruned, extract_subnet
 from core.library.benchmarks import benchmark_label
 from core.library.pruned import PrunedModel
 from core.objectives.base import objective
+from core.over_seeds import spread
+from core.plots.over_seeds import in_words
 from core.plots.style import MINUS, format_bytes, format_value
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
+from core.views.pruning_seeds import PrunedSeeds, group_of
 from pages.ui import resources
 from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.pruning import view_state
@@ -79,6 +82,21 @@ def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:
     ]
     cells = "".join(f"<div><b>{html.escape(v)}</b><span>{html.escape(t)}</span></div>" for v, t in parts)
     st.html(f'<div class="ps-headline">{cells}</div>')
+
+
+def over_its_seeds(
+    view: PruningView, groups: Sequence[PrunedSeeds], model: PrunedModel, benchmark: str
+) -> None:
+    """Where the selected network is one of several seeds: what they say together, and which one this is."""
+    group = group_of(groups, model.model_id)
+    if group is None or group.n < 2:
+        return
+    found = spread([view.accuracy(m.model_id, benchmark) for m in group.models])
+    if found.n > 1:
+        st.caption(
+            f"This is seed {model.seed}. Over seeds {', '.join(str(s) for s in group.seeds)}: mean "
+            f"{in_words(found, factor=100.0, unit=' %')}, {found.band}."
+        )
 
 
 def numbers(view: PruningView, model: PrunedModel) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.plots.finished import finished
 from core.plots.pruning_collapse import PANELS, accuracy_curves, collapse_by_sparsity
-from core.views.pruning import SparsityLines, sparsity_lines
+from core.views.pruning_seeds import SparsityLines, sparsity_lines
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.selection import picked_on
@@ -25,7 +25,7 @@ def accuracy(shown: Shown) -> None:
     st.caption(
         "Solid: after fine-tuning (or as the method trained it). Dotted: straight after pruning. Click a point to select that network."
     )
-    found = sparsity_lines(shown.view, shown.models, ("accuracy", "zero_shot"))
+    found = sparsity_lines(shown.view, shown.models, ("accuracy", "zero_shot"), apart=shown.apart)
     if not found.labels:
         st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
         return
@@ -40,7 +40,7 @@ def accuracy(shown: Shown) -> None:
     )
     note(
         "Validation accuracy; removed weights are counted over all convolution and linear layers, cut out or held at zero. "
-        "One seed: prune with other seeds before believing a difference of a few points."
+        + _about_seeds(found, "accuracy")
     )
 
 
@@ -50,7 +50,7 @@ def collapse(shown: Shown) -> None:
         "Trained long enough, a network pulls each class into one point and spreads the points evenly: every measure is 0 then. "
         "Does pruning undo it?"
     )
-    found = sparsity_lines(shown.view, shown.models, tuple(PANELS))
+    found = sparsity_lines(shown.view, shown.models, tuple(PANELS), apart=shown.apart)
     if not found.labels:
         st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
         return
@@ -65,12 +65,27 @@ def collapse(shown: Shown) -> None:
     )
     note(
         "On up to a thousand training images. A gap: two class means coincide there, so nothing of it is defined. At this scale collapse is "
-        "partial already before pruning; compare with the parent's dashed line, not with 0."
+        "partial already before pruning; compare with the parent's dashed line, not with 0. "
+        + _about_seeds(found, next(iter(PANELS)))
+    )
+
+
+def _about_seeds(found: SparsityLines, name: str) -> str:
+    """What a line and its band are, and how many seeds stand behind them."""
+    counts = sorted({band.n for band in found.bands[name]})
+    if counts[-1] == 1:
+        return (
+            "One seed per line (n = 1): prune with other seeds before believing a difference of a few points."
+        )
+    kinds = " or ".join(dict.fromkeys(band.band for band in found.bands[name] if band.band))
+    n = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
+    return (
+        f"Line: mean over the seeds (n = {n}); band: {kinds}. A click selects the network of the lowest seed."
     )
 
 
 def _key(shown: Shown) -> str:
-    return f"{shown.view.key}|{'/'.join(m.model_id for m in shown.models)}"
+    return f"{shown.view.key}|{'/'.join(m.model_id for m in shown.models)}|{shown.apart}"
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -78,11 +93,12 @@ def _curves(key: str, selected: tuple[str, str] | None, _found: SparsityLines) -
     figure = accuracy_curves(
         _found.labels,
         _found.sparsities,
-        _found.values["zero_shot"],
-        _found.values["accuracy"],
+        _found.means("zero_shot"),
+        _found.means("accuracy"),
         _found.parent["accuracy"],
         ids=_found.ids,
         selected=selected[0] if selected else None,
+        bands=_found.bands["accuracy"],
     )
     return finished(figure)
 
@@ -90,7 +106,14 @@ def _curves(key: str, selected: tuple[str, str] | None, _found: SparsityLines) -
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _collapse(key: str, _found: SparsityLines) -> go.Figure:
     return finished(
-        collapse_by_sparsity(_found.labels, _found.sparsities, _found.values, _found.parent, ids=_found.ids)
+        collapse_by_sparsity(
+            _found.labels,
+            _found.sparsities,
+            {name: _found.means(name) for name in _found.bands},
+            _found.parent,
+            ids=_found.ids,
+            bands=_found.bands,
+        )
     )
 
 
