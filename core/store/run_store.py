@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.records import Run, RunState
+from core.store.baskets import Baskets
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
 from core.store.database import Database, absolute_url, reading_damaged_text
@@ -90,6 +91,7 @@ class RunStore:
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases = Leases(self._database)
         self.kept = KeptFiles(self._files)
+        self.baskets = Baskets(self._database)
 
     def close(self) -> None:
         self._database.close()
