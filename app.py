@@ -21,6 +21,7 @@ else:
         st.Page("pages/search.py", title="Search", icon=":material/travel_explore:"),
         st.Page("pages/similarity.py", title="Similarity", icon=":material/compare:"),
         st.Page("pages/pruning.py", title="Pruning", icon=":material/content_cut:"),
+        st.Page("pages/basket.py", title="Basket", icon=":material/shopping_basket:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
     ]
 

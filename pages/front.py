@@ -22,7 +22,6 @@ setup(
 
 view = state.current_view()
 entry = choosers.choose_supernet(resources.entries(), view.supernet)
-state.basket_of(entry.supernet_id)
 run_id, revision, table = table_of(entry, view.run)
 if table is None or table.empty:
     unmeasured(entry)

@@ -96,8 +96,8 @@ class Baskets:
             if (connection.execute(there).scalar() or 0) >= MOST_BASKETS:
                 raise InvalidInput("There are too many baskets; delete one that is no longer needed.")
             values = {"basket_id": basket_id, "name": shown, "row_hash": row_hash(basket_id, shown)}
-            values |= {"created": time.time(), "changed": _next(connection), "deleted": None}
-            connection.execute(insert(BasketRow).values(**values))
+            counted = insert(BasketRow).values(**values, changed=_next(connection))
+            connection.execute(counted.values(created=time.time(), deleted=None))
         return basket_id
 
     def list(self) -> list[BasketName]:
@@ -232,7 +232,9 @@ def checked_name(name: str) -> str:
     if not shown:
         raise InvalidInput("Give the basket a name.")
     if len(shown) > LONGEST_NAME:
-        raise InvalidInput(f"A basket's name has at most {LONGEST_NAME} characters; this one has {len(shown)}.")
+        raise InvalidInput(
+            f"A basket's name has at most {LONGEST_NAME} characters; this one has {len(shown)}."
+        )
     return shown
 
 

@@ -102,9 +102,7 @@ def _metrics(connection: Connection) -> Iterator[str]:
 
 def _baskets(connection: Connection) -> Iterator[str]:
     basket, item = BasketRow, BasketItemRow
-    for basket_id, name, stored in connection.execute(
-        select(basket.basket_id, basket.name, basket.row_hash)
-    ):
+    for basket_id, name, stored in connection.execute(select(basket.basket_id, basket.name, basket.row_hash)):
         if row_hash(basket_id, name) != stored:
             yield f"The name of basket {basket_id} has changed since it was saved. Rename it."
     items = select(item.basket_id, item.network_id, item.title, item.row_hash)

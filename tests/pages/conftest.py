@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("front", "supernets", "search", "similarity", "pruning", "runs")
+PAGES = ("front", "supernets", "search", "similarity", "pruning", "basket", "runs")
 
 
 @pytest.fixture(autouse=True)
