@@ -9,7 +9,7 @@ from core.text import display_name
 
 _LONGEST = 4000
 _ACTS = re.compile(r"([\\`*_\[\]<>|$~&])")
-_AT_START = re.compile(r"^([#+=-]|\d+[.)])")
+_AT_START = re.compile(r"^([#+=-]+|\d+[.)])(?=\s|$)")
 
 
 def markdown_page(document: Document) -> str:

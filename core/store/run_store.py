@@ -90,8 +90,7 @@ class RunStore:
         owns_home = folder == self.home / FOLDER and not self._blobs.is_elsewhere
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases = Leases(self._database)
-        self.kept = KeptFiles(self._files)
-        self.baskets = Baskets(self._database)
+        self.kept, self.baskets = KeptFiles(self._files), Baskets(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -113,10 +112,9 @@ class RunStore:
         state: RunState = RunState.QUEUED,
         owner: Owner | None = None,
     ) -> str:
-        """Record a new run and return its id.
+        """Record a new run of the workflow `kind` and return its id.
 
         Args:
-            kind: name of the workflow.
             params: JSON-able request.
             title: what a person reads in a list; cut to 200 printable characters.
             seed: seed of all chance in the run.

@@ -106,10 +106,9 @@ def button(network_id: str, title: str, *, key: str = "basket-add", what: str = 
     basket = current()
     inside = basket is not None and network_id in basket.network_ids
     name = f"“{for_markdown(basket.name)}”" if basket else "a new basket"
+    said = (f"{what} is in the basket" if what else "In the basket") if inside else f"Add {what} to basket"
     st.button(
-        f"{what} is in the basket".strip().capitalize()
-        if inside
-        else f"Add {what} to basket".replace("  ", " "),
+        " ".join(said.split()),
         key=key,
         disabled=inside or store() is None,
         on_click=add,

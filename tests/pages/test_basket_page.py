@@ -54,7 +54,7 @@ def at_link(open_page: Open, basket_id: str) -> AppTest:
 @pytest.fixture
 def shared_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PARETOSCOPE_ALLOWED_HOSTS", "class.example")
-    yield
+    return
 
 
 def test_a_reload_and_another_visitor_find_what_was_added(open_page: Open) -> None:
@@ -85,7 +85,9 @@ def test_two_visitors_who_fill_one_basket_lose_nothing(open_page: Open) -> None:
     assert sorted(owners) == ["digits-cnn", "digits-cnn", "fashion-cnn"]
 
 
-def test_on_a_shared_server_nobody_fills_anothers_basket_unasked(open_page: Open, shared_server: None) -> None:
+def test_on_a_shared_server_nobody_fills_anothers_basket_unasked(
+    open_page: Open, shared_server: None
+) -> None:
     theirs = filled(A)
     app = open_page("front")
     app.button(key="basket-add").click().run()

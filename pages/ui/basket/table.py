@@ -37,6 +37,7 @@ def draw(view: BasketView) -> None:
         gone = "" if network.info else " class='ps-gone'"
         rows.append(f"<tr{gone}>{first}{others}</tr>")
     with st.container(key="basket-table"):
+        st.html('<p class="ps-note ps-narrow">Scroll the table sideways for more numbers.</p>')
         st.html(
             f'<div class="ps-scroll" tabindex="0" role="region" aria-label="{html.escape(table.caption)}">'
             f'<table class="ps-basket"><caption>{html.escape(table.caption)}</caption><thead><tr>{head}</tr></thead>'
