@@ -268,7 +268,7 @@ def prune(
     sparsity: Annotated[str, typer.Option(help="Shares of the weights to remove, by commas.")] = "0.8",
     epochs: Annotated[int, typer.Option(help="Epochs of fine-tuning.")] = 5,
     severity: Annotated[str, typer.Option(help="Severities of the corruptions, 1 to 5, by commas.")] = "3",
-    attacks: Annotated[str, typer.Option(help="fgsm, pgd.")] = "fgsm",
+    attacks: Annotated[str, typer.Option(help="fgsm, ..., by commas; `list attack` shows all.")] = "fgsm",
     seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the last pruned network here.")] = None,
     format: Annotated[
