@@ -152,7 +152,8 @@ def front(
         "seed": seed,
         "use_table": use_table,
     }
-    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
+    flags_of = {"budget": "sample"}
+    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
     write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 
 

@@ -11,6 +11,7 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from streamlit import delta_generator
@@ -26,7 +27,9 @@ _PATIENCE_SECONDS = 60.0
 # A person reads the first page for a moment; then torch may take the processor. Not while a browser still loads.
 _QUIET_SECONDS = 4.0
 _LATEST_SECONDS = 60.0
+_LATER_SECONDS = 30.0
 _sessions: set[str] = set()
+_later: list[Callable[[], None]] = []
 _started = threading.Event()
 _last_asked = 0.0
 _log = logging.getLogger("paretoscope")
@@ -82,6 +85,11 @@ def asked() -> None:
     _last_asked = time.monotonic()
 
 
+def when_quiet(work: Callable[[], None]) -> None:
+    """Do this once, half a minute after the first person's browser has what it needs."""
+    _later.append(work)
+
+
 def somebody_came() -> None:
     """Load torch beside the pages, once, when the first person's browser has what it needs."""
     asked()
@@ -95,3 +103,6 @@ def _load_when_quiet() -> None:
     while (now := time.monotonic()) < min(_last_asked + _QUIET_SECONDS, latest):
         time.sleep(min(_last_asked + _QUIET_SECONDS, latest) - now)
     runtime.heavy_imports_in_background()
+    time.sleep(_LATER_SECONDS if _later else 0.0)
+    while _later:
+        _later.pop()()
