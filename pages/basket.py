@@ -6,11 +6,11 @@ import streamlit as st
 
 from core.views.basket import basket_view
 from pages.ui import baskets, resources
-from pages.ui.basket import manage, report, table
+from pages.ui.basket import PAGE, manage, report, table
 from pages.ui.basket.state import View, address
 from pages.ui.setup import empty, link_to, setup, share
 
-setup("Basket", "Which networks have I put aside, how do they compare, and how do I take them to others?")
+setup(PAGE)
 
 asked = address.current()
 store = resources.store_or_none()

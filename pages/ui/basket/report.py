@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FORMATS = {
     "html": ("Make a report", "html", "text/html", ":material/description:"),
-    "markdown": ("As Markdown", "md", "text/markdown", ":material/markdown:"),
+    "markdown": ("As Markdown", "md", "text/markdown", ":material/code:"),
     "latex": ("Table for LaTeX", "tex", "application/x-tex", ":material/functions:"),
 }
 

@@ -65,7 +65,7 @@ def act_on_one(store: RunStore, basket: Basket, view: BasketView) -> None:
         st.button(
             "Remove from the basket",
             key="bk-remove",
-            icon=":material/remove_shopping_cart:",
+            icon=":material/delete:",
             on_click=manage.remove,
             args=(store, basket, chosen),
         )
