@@ -16,12 +16,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import streamlit as st
 
 from core.library.network_id import is_network_id
-from pages.ui import state
+from pages.ui import history, state
 
 # Room for the ids of as many models as can be compared, the longest of them.
 LONGEST = 1500
-_RECENT = 6
-_PUBLISHED = "published"
 
 Params = Mapping[str, str | Sequence[str]]
 
@@ -126,8 +124,8 @@ class PageAddress(Generic[V]):
         self._view, self._key, self._widgets, self._on_arrival = view, key, widgets, on_arrival
 
     def current(self) -> V:
-        """The view from the address if a link brought the visitor here, else the session's own."""
-        if (params := _arrived()) is not None:
+        """The view from the address if a link, Back or Forward brought the visitor here, else the session's own."""
+        if (params := history.arrived()) is not None:
             found = parse(self._view, params)
             state.forget_widgets(self._widgets)
             st.session_state[self._key] = found
@@ -141,7 +139,8 @@ class PageAddress(Generic[V]):
         return found
 
     def start_over(self, view: V) -> None:
-        """Forget what was chosen on the page and show this."""
+        """Forget what was chosen on the page and show this: somebody picked it."""
+        history.picked()
         state.forget_widgets(self._widgets)
         st.session_state[self._key] = view
 
@@ -149,26 +148,5 @@ class PageAddress(Generic[V]):
         """Keep the view and write it into the address; returns the link's parameters."""
         st.session_state[self._key] = view
         wanted = format_view(view)
-        if st.query_params.to_dict() != wanted:
-            st.query_params.from_dict(wanted)
-        recent: list[dict[str, str]] = st.session_state.setdefault(_PUBLISHED, [])
-        if wanted not in recent:
-            recent.append(wanted)
-            del recent[:-_RECENT]
+        history.write(wanted)
         return wanted
-
-
-def forget_addresses() -> None:
-    """What a visitor brings from now on counts as new: another page was entered."""
-    st.session_state[_PUBLISHED] = []
-
-
-def _arrived() -> dict[str, str] | None:
-    """The query parameters of a link that brought the visitor here, None where the address is our own."""
-    params = st.query_params.to_dict()
-    recent: list[dict[str, str]] = st.session_state.setdefault(_PUBLISHED, [])
-    # A quick second click may still carry the address from before the first: it is ours as well.
-    if not params or params in recent:
-        return None
-    recent.append(params)
-    return params

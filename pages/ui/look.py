@@ -1,4 +1,7 @@
-"""The app's styles, named in the page itself: they are there before the first element, so that nothing jumps."""
+"""The app's styles, named in the page itself: they are there before the first element, so that nothing jumps.
+
+With them comes a script of a few lines, which has to be there before Streamlit's own (see `pages.ui.history`).
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,20 @@ from core.settings import ASSETS
 
 _FILE = ASSETS / "look" / "look.css"
 _NAME = "look.css"
+SCRIPT = (ASSETS / "look" / "history.js").read_text(encoding="utf-8")
+"""What stands in every page; the server's policy names its hash."""
 _NOT_ASKED = (b"if-none-match", b"if-modified-since", b"accept-encoding")
 
 
 class Look:
-    """Serves the styles, and writes a link to them into every HTML page that passes."""
+    """Serves the styles, and writes a link to them and the script into every HTML page that passes."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
         self.styles = _FILE.read_bytes()
         version = hashlib.sha256(self.styles).hexdigest()[:12]
-        self.link = f'<link rel="stylesheet" href="./{_NAME}?v={version}">'.encode()
+        link = f'<link rel="stylesheet" href="./{_NAME}?v={version}">'
+        self.head = f"{link}<script>{SCRIPT}</script>".encode()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -32,7 +38,7 @@ class Look:
             asked = [(k, v) for k, v in scope["headers"] if k not in _NOT_ASKED]
             is_page = any(k == b"accept" and b"text/html" in v for k, v in scope["headers"])
             scope = {**scope, "headers": asked} if is_page else scope
-            await self.app(scope, receive, _Linking(send, self.link))
+            await self.app(scope, receive, _Adding(send, self.head))
 
     async def _send_styles(self, scope: MutableMapping[str, Any], send: Any) -> None:
         headers = [
@@ -44,12 +50,12 @@ class Look:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.styles})
 
 
-class _Linking:
-    """Passes an answer on; of an HTML page it waits for the whole and adds the link at the end of its head."""
+class _Adding:
+    """Passes an answer on; of an HTML page it waits for the whole and adds to the end of its head."""
 
-    def __init__(self, send: Callable[..., Awaitable[None]], link: bytes) -> None:
+    def __init__(self, send: Callable[..., Awaitable[None]], head: bytes) -> None:
         self.send = send
-        self.link = link
+        self.head = head
         self.start: MutableMapping[str, Any] | None = None
         self.body = b""
 
@@ -64,7 +70,7 @@ class _Linking:
             await self.send(message)
 
     async def _finish(self, start: MutableMapping[str, Any]) -> None:
-        body = self.body.replace(b"</head>", self.link + b"</head>", 1)
+        body = self.body.replace(b"</head>", self.head + b"</head>", 1)
         kept = [
             (k, v)
             for k, v in start["headers"]

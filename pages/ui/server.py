@@ -22,7 +22,7 @@ from streamlit import config
 from streamlit.file_util import get_static_dir
 
 from core.settings import ASSETS, settings
-from pages.ui.look import Look
+from pages.ui.look import SCRIPT, Look
 from pages.ui.packed import PackedFiles, pack_first
 
 Scope = MutableMapping[str, Any]
@@ -143,7 +143,7 @@ def security_headers(frame_ancestors: str = "") -> list[tuple[bytes, bytes]]:
     """
     policy = {
         "default-src": "'self'",
-        # The page starts with a line of script of Streamlit's own. Plotly's WebGL and parallel coordinates
+        # The page starts with a line of script of Streamlit's own, and with ours. Plotly's WebGL and parallel coordinates
         # compile their drawing commands, which needs eval; no text of a visitor's gets there.
         "script-src": " ".join(["'self'", "'unsafe-eval'", *_inline_scripts()]),
         "style-src": "'self' 'unsafe-inline'",
@@ -170,10 +170,12 @@ def security_headers(frame_ancestors: str = "") -> list[tuple[bytes, bytes]]:
 
 
 def _inline_scripts() -> list[str]:
-    """Sources that allow the scripts written into Streamlit's page, and no others."""
+    """Sources that allow the scripts written into Streamlit's page, ours among them, and no others."""
     page = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    digests = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (*scripts, SCRIPT)
+    )
     return [f"'sha256-{digest}'" for digest in digests]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
+import hashlib
 import re
 import threading
 import time
@@ -17,7 +19,7 @@ from core.settings import ASSETS, settings
 from pages.ui import first_visit
 from pages.ui.look import Look
 from pages.ui.packed import PackedFiles, named_ahead, pack_first
-from pages.ui.server import OwnNamesOnly, SecurityHeaders, middleware
+from pages.ui.server import OwnNamesOnly, SecurityHeaders, middleware, security_headers
 
 
 class Asked:
@@ -236,9 +238,14 @@ def test_the_styles_are_named_in_the_page(monkeypatch: pytest.MonkeyPatch) -> No
 
     start, body = ask(Look(Page()), "/front", accept="text/html", if_none_match="x", accept_encoding="gzip")
     link = re.search(
-        rb'<head><link rel="stylesheet" href="\.(/look\.css)(\?v=\w+)"></head><body></body>', body["body"]
+        rb'<head><link rel="stylesheet" href="\.(/look\.css)(\?v=\w+)"><script>(.+)</script></head><body></body>',
+        body["body"],
+        re.DOTALL,
     )
     assert link
+    # The very script the policy allows: a digest of anything else would have the browser refuse it.
+    digest = base64.b64encode(hashlib.sha256(link[3]).digest()).decode()
+    assert f"'sha256-{digest}'" in dict(security_headers())[b"content-security-policy"].decode()
     headers = dict(start["headers"])
     assert headers[b"content-length"] == str(len(body["body"])).encode()
     assert b"etag" not in headers
