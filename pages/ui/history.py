@@ -34,14 +34,20 @@ def arrived() -> dict[str, str] | None:
     return params
 
 
-def write(params: Mapping[str, str]) -> None:
-    """Show the address of what the page shows now: a new entry after a pick, else in place of the one opened."""
-    wanted = dict(params)
-    if wanted != st.session_state.get(_HERE, {}):
-        st.query_params.from_dict({**wanted, **(MARK if st.session_state.get(_OPENING, True) else {})})
+def write(params: Mapping[str, str]) -> bool:
+    """Show the address of what the page shows now: a new entry after a pick, else in place of the one opened.
+
+    Returns:
+        Whether somebody picked something.
+    """
+    wanted, opening = dict(params), bool(st.session_state.get(_OPENING, True))
+    changed = wanted != st.session_state.get(_HERE, {})
+    if changed:
+        st.query_params.from_dict({**wanted, **(MARK if opening else {})})
         st.session_state[_HERE] = wanted
         _remember(wanted)
     picked()
+    return changed and not opening
 
 
 def picked() -> None:
