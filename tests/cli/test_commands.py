@@ -165,7 +165,10 @@ def test_check_and_doctor_find_a_healthy_machine(run) -> None:
         (("search", "digits-cnn", "--algorithm", "nsga3"), "Did you mean 'nsga2'"),
         (("search", "digits-cnn", "--objectives", "test_accuracy,macs"), "cannot steer a search"),
         (("search", "digits-cnn", "--objectives", "beauty"), "no objective called"),
-        (("front", "digits-cnn", "--exact", "--objectives", "test_accuracy,test_loss"), "choose by test data"),
+        (
+            ("front", "digits-cnn", "--exact", "--objectives", "test_accuracy,test_loss"),
+            "choose by test data",
+        ),
         (("search", "digits-cnn", "--populace", "4"), "is no setting of"),
         (("front", "digits-cnn"), "either --exact"),
         (("extract", "digits-cnn", "--arch", "{"), "not valid JSON"),
