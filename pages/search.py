@@ -9,13 +9,11 @@ from core.text import display_name
 from pages.ui import choosers, resources
 from pages.ui.front import state
 from pages.ui.progress import active, all_runs, job_row, watch
+from pages.ui.search import PAGE
 from pages.ui.search import panels as search_views
 from pages.ui.setup import note, setup
 
-setup(
-    "Search",
-    "How do I find good subnets quickly? An algorithm proposes, the supernet measures, the front grows.",
-)
+setup(PAGE)
 
 view = state.current_view()
 entry = choosers.choose_supernet(resources.entries(), view.supernet)

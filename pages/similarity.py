@@ -11,13 +11,10 @@ from core.views.compare_models import Question, compare_models, sorted_config
 from pages.ui import choosers, resources
 from pages.ui.front import state as front_state
 from pages.ui.setup import setup, share
-from pages.ui.similarity import choosing, heatmap_view, panels, view_state
+from pages.ui.similarity import PAGE, choosing, heatmap_view, panels, view_state
 from pages.ui.similarity.selection import Compared, as_asked, changed_config
 
-setup(
-    "Similarity",
-    "What did these networks learn, and is it the same? Subnets of one supernet share weights; do they compute the same?",
-)
+setup(PAGE)
 
 asked = view_state.address.current()
 panels.start_tab(asked.tab)

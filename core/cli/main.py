@@ -152,7 +152,8 @@ def front(
         "seed": seed,
         "use_table": use_table,
     }
-    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
+    flags_of = {"budget": "sample"}
+    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
     write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 
 
@@ -268,7 +269,7 @@ def prune(
     sparsity: Annotated[str, typer.Option(help="Shares of the weights to remove, by commas.")] = "0.8",
     epochs: Annotated[int, typer.Option(help="Epochs of fine-tuning.")] = 5,
     severity: Annotated[str, typer.Option(help="Severities of the corruptions, 1 to 5, by commas.")] = "3",
-    attacks: Annotated[str, typer.Option(help="fgsm, pgd.")] = "fgsm",
+    attacks: Annotated[str, typer.Option(help="fgsm, ..., by commas; `list attack` shows all.")] = "fgsm",
     seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the last pruned network here.")] = None,
     format: Annotated[

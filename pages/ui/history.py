@@ -3,7 +3,7 @@
 Streamlit 1.67 pushes an entry whenever the query parameters change, and answers Back and Forward with a run
 of the page that carries the entry's parameters and says so (`is_history_navigation`); during such a run it
 replaces instead of pushing. So a pick is an entry by itself. What a page adds to the address it was opened
-by is none: it is marked, and a few lines in the page itself (assets/look/history.js) put it in the entry's
+by is none: it is marked, and a few lines in the page itself (assets/look/look.js) put it in the entry's
 place.
 """
 

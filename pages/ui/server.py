@@ -22,8 +22,8 @@ from streamlit import config
 from streamlit.file_util import get_static_dir
 
 from core.settings import ASSETS, settings
-from pages.ui.look import SCRIPT, Look
-from pages.ui.packed import PackedFiles, pack_first
+from pages.ui.look import Look
+from pages.ui.packed import Packed, PackedFiles, pack_first
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,7 +32,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ICON = str(ASSETS / "look" / "mark.svg")
 _OWN = frozenset({"127.0.0.1", "localhost", "::1"})
-_PACKED: dict[Path, bytes] = {}
+_PACKED = Packed()
 _TURN_SECONDS = 0.001
 _EVERY_ADDRESS = ("0.0.0.0", "::")
 # A name or an address in brackets, then a port: of all else a URL may hold, nothing belongs here.
@@ -45,12 +45,13 @@ _REFUSED = (
 def middleware() -> list[Middleware]:
     """What every request passes before Streamlit sees it, outermost first."""
     own = settings()
+    _PACKED.folder = own.home / "packed"
     address = config.get_option("server.address")
     listening = set() if address is None or address in _EVERY_ADDRESS else {address.lower()}
     return [
         Middleware(SecurityHeaders, frame_ancestors=own.frame_ancestors),
         Middleware(OwnNamesOnly, hosts=_OWN | listening | set(own.allowed_hosts)),
-        Middleware(PackedFiles, folder=Path(get_static_dir()), kept=_PACKED),
+        Middleware(PackedFiles, folder=Path(get_static_dir()), packed=_PACKED),
         Middleware(Look),
     ]
 
@@ -143,7 +144,7 @@ def security_headers(frame_ancestors: str = "") -> list[tuple[bytes, bytes]]:
     """
     policy = {
         "default-src": "'self'",
-        # The page starts with a line of script of Streamlit's own, and with ours. Plotly's WebGL and parallel coordinates
+        # The page starts with a line of script of Streamlit's own. Plotly's WebGL and parallel coordinates
         # compile their drawing commands, which needs eval; no text of a visitor's gets there.
         "script-src": " ".join(["'self'", "'unsafe-eval'", *_inline_scripts()]),
         "style-src": "'self' 'unsafe-inline'",
@@ -170,12 +171,10 @@ def security_headers(frame_ancestors: str = "") -> list[tuple[bytes, bytes]]:
 
 
 def _inline_scripts() -> list[str]:
-    """Sources that allow the scripts written into Streamlit's page, ours among them, and no others."""
+    """Sources that allow the scripts written into Streamlit's page, and no others."""
     page = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    digests = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (*scripts, SCRIPT)
-    )
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
     return [f"'sha256-{digest}'" for digest in digests]
 
 
@@ -191,6 +190,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
         asyncio.create_task(first_visit.make()),
         asyncio.create_task(asyncio.to_thread(pack_first, Path(get_static_dir()), _PACKED)),
     ]
+    first_visit.when_quiet(_PACKED.pack_well)
     yield
     for task in tasks:
         task.cancel()
