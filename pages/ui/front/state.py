@@ -1,18 +1,14 @@
-"""The Front page's view over a session, the selected subnet, and the basket of the supernet that is shown."""
+"""The Front page's view over a session, and the selected subnet."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import streamlit as st
-
-from pages.ui import state
 from pages.ui.address import PageAddress
 from pages.ui.front import arriving
 from pages.ui.front.view import View
 from pages.ui.selection import Selection
 
-_BASKET_OF = "basket-of"
 WIDGETS = ("axis-", "log-", "limit-", "pick-")
 
 selection: Selection[str] = Selection("sel_id", "seed_id", "")
@@ -56,13 +52,3 @@ def select(arch_id: str) -> None:
 def seed() -> str:
     """`arch_id` that the chart highlights when it appears."""
     return selection.seed()
-
-
-def basket_of(supernet_id: str) -> None:
-    """The supernet whose basket `basket` is."""
-    st.session_state[_BASKET_OF] = supernet_id
-
-
-def basket() -> list[str]:
-    """`arch_id`s put aside, in order; of the current supernet."""
-    return state.basket(str(st.session_state.get(_BASKET_OF, "")))
