@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.records import Run
 from pages.ui import choosers, resources
 from pages.ui.front import state
 from pages.ui.progress import active, all_runs, watch
@@ -13,13 +14,14 @@ from pages.ui.setup import setup
 
 setup(PAGE)
 
-entry = choosers.choose_supernet(resources.entries(), state.current_view().supernet)
+view = state.current_view()
+entry = choosers.choose_supernet(resources.entries(), view.supernet)
 store = resources.store_or_none()
 if store is None:
     st.stop()
 
 
-def searches() -> list:
+def searches() -> list[Run]:
     """Searches of this supernet, newest first."""
     return [run for run in all_runs(["search_front"]) if run.params.get("supernet") == entry.supernet_id]
 
@@ -37,18 +39,22 @@ with left:
             icon=":material/travel_explore:",
         )
         st.stop()
-    chosen = race_panel.choose(runs, started)
-    shown = [run.run_id for group in chosen.groups for run in (*group.runs, *group.again)]
+    chosen = race_panel.choose(runs, started, view.run)
+    ids = [run.run_id for group in chosen.groups for run in (*group.runs, *group.again)]
+
+    def shown() -> list[Run]:
+        """The chosen searches as they are now."""
+        return [run for run in searches() if run.run_id in ids]
 
     def show() -> None:
-        """Progress and figures of the chosen searches as they are now."""
-        now = [run for run in searches() if run.run_id in shown]
+        """Progress and figures of the chosen searches."""
+        now = shown()
         with st.container(key="job-progress"):
             race_panel.progress(now)
         if chosen.drawn is not None:
             search_views.growing_front(entry, next(r for r in now if r.run_id == chosen.drawn.run_id))
             race_panel.hypervolume_race(entry, race_panel.as_they_are(chosen, now))
 
-    watch(show, lambda: active(run for run in searches() if run.run_id in shown))
+    watch(show, lambda: active(shown()))
     if chosen.drawn is not None:
-        race_panel.take_home(entry, chosen.drawn)
+        search_views.take_home(entry, chosen.drawn)

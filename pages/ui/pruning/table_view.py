@@ -90,6 +90,7 @@ def draw(view: PruningView, rows: Rows, severity: int, compare: str) -> None:
             key,
             marked.first.model_id if marked else None,
             (selected.first.model_id, seed[1]) if selected and seed else None,
+            view_state.selection.edition(),
             found,
         ),
         key=KEY,
@@ -119,7 +120,9 @@ def _about_seeds(rows: Rows) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _figure(key: str, compare: str | None, seed: tuple[str, str] | None, _table: SeedTable) -> go.Figure:
+def _figure(
+    key: str, compare: str | None, seed: tuple[str, str] | None, edition: int, _table: SeedTable
+) -> go.Figure:
     data = TableData(
         model_ids=[g.first.model_id for g in _table.groups],
         row_labels=[group_label(g) for g in _table.groups],
@@ -130,7 +133,7 @@ def _figure(key: str, compare: str | None, seed: tuple[str, str] | None, _table:
         mean_errors=_table.error,
         spreads=_table.spreads,
     )
-    return finished(evaluation_table(data, selected=seed, compared=compare))
+    return finished(evaluation_table(data, selected=seed, compared=compare), edition)
 
 
 def row_label(model: PrunedModel) -> str:

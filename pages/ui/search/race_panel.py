@@ -41,12 +41,13 @@ class Chosen:
     drawn: Run | None
 
 
-def choose(runs: Sequence[Run], started: Sequence[str]) -> Chosen:
+def choose(runs: Sequence[Run], started: Sequence[str], asked: str = "") -> Chosen:
     """Which searches race, and which one of them is drawn above.
 
     Args:
         runs: searches of the supernet, newest first; at least one.
         started: ids of those that a click on this rerun started: they are shown at once.
+        asked: id of the one that a link or the Front page is about, "" for none.
     """
     groups = seed_groups(runs)
     # A group goes by its newest run, so that an id which was kept finds it however many seeds join.
@@ -55,7 +56,8 @@ def choose(runs: Sequence[Run], started: Sequence[str]) -> Chosen:
     labels = dict(zip(newest, search_labels(groups), strict=True))
     wanted = list(started) or st.session_state.get(_PICK, [])
     kept = list(dict.fromkeys(of_run[run_id] for run_id in wanted if run_id in of_run))
-    st.session_state[_PICK] = kept or [of_run[runs[0].run_id]]
+    first = asked if asked in of_run else runs[0].run_id
+    st.session_state[_PICK] = kept or [of_run[first]]
     chosen = st.multiselect(
         "Searches shown",
         list(newest),
@@ -71,10 +73,10 @@ def choose(runs: Sequence[Run], started: Sequence[str]) -> Chosen:
     }
     if not one:
         return Chosen((), (), None)
-    state.keep(_DRAWN, one, next(iter(one)))
+    state.keep(_DRAWN, one, asked if asked in one else next(iter(one)))
     if any(run_id in one for run_id in started):
         st.session_state[_DRAWN] = next(run_id for run_id in started if run_id in one)
-    drawn = next(iter(one))
+    drawn = st.session_state[_DRAWN]
     if len(one) > 1:
         drawn = st.selectbox(
             "Front drawn",
@@ -109,29 +111,6 @@ def progress(runs: Sequence[Run]) -> None:
     for run in runs if len(runs) > 1 else ():
         if run.state is not RunState.DONE:
             job_row(run)
-
-
-def take_home(entry: SupernetEntry, drawn: Run) -> None:
-    """What can be done with the search that is drawn: open it, download it."""
-    seed = seeds_of(drawn)[0]
-    with st.container(horizontal=True):
-        st.page_link(
-            "pages/front.py",
-            label=f"Open seed {seed} on the Front page",
-            icon=":material/arrow_forward:",
-            query_params={"supernet": entry.supernet_id, "run": drawn.run_id},
-        )
-        found = measured(entry, drawn)
-        if found is not None:
-            st.download_button(
-                f"Evaluations of seed {seed} as CSV",
-                lambda: csv_bytes(found),
-                f"evaluations-seed-{seed}.csv",
-                "text/csv",
-                key="search-csv",
-                on_click="ignore",
-                icon=":material/table:",
-            )
 
 
 def hypervolume_race(entry: SupernetEntry, chosen: Chosen) -> None:
