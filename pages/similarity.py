@@ -11,7 +11,7 @@ from core.views.compare_models import Question, compare_models, sorted_config
 from pages.ui import choosers, resources
 from pages.ui.front import state as front_state
 from pages.ui.setup import setup, share
-from pages.ui.similarity import PAGE, choosing, heatmap_view, panels, view_state
+from pages.ui.similarity import PAGE, choosing, heatmap_view, matrix_choice, panels, view_state
 from pages.ui.similarity.selection import Compared, as_asked, changed_config
 
 setup(PAGE)
@@ -23,6 +23,7 @@ entry = choosers.choose_supernet(
     resources.entries(), view_state.supernet(asked) or front_state.current_supernet()
 )
 choosers.require_images(entry, "Networks are compared here on images")
+choosing.say_what_is_not_shown()
 with st.container(key="settings-bar"):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         models = choosing.choose_models(entry, asked)
@@ -54,7 +55,9 @@ with st.container(key="hero"):
     left, right = st.columns([1.7, 1], gap="medium")
 with left:
     heatmap_view.heatmap(f"{left_model.key}-{right_model.key}-{question}", comparison, a, b)
-    st.caption("Click a cell: the panels below and the card follow. Bright is alike, grey has no value.")
+    st.caption(
+        "Click a cell: the panels below and the card follow. Bright is alike; a blank cell with a cross has no value."
+    )
 with right, st.container(key="similarity-card"):
     heatmap_view.cell_card(comparison, *cell)
     choosing.put_aside(a, b)
@@ -73,6 +76,7 @@ view = Compared(
     measure=settings.measure,
     config=changed_config(settings.measure, settings.config),
     tab=panels.open_tab(),
+    matrix=matrix_choice.now(asked),
 )
 panels.draw(view, left_model, right_model, comparison)
 share(view_state.address.publish(as_asked(view)))

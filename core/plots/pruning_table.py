@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,13 +17,13 @@ from numpy.typing import NDArray
 from core.over_seeds import Spread
 from core.plots import style
 from core.plots.experiments import empty_figure
+from core.plots.missing import add_crosses
 from core.text import for_figure
 
 _ROW = 22
 LONGEST_LABEL = 38
 """Characters of a row's label; a longer one is cut, so whoever makes labels keeps what matters within it."""
 _MOST_COLUMNS_WITH_TEXT = 24
-_GREY = "rgba(138,144,155,.35)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +64,8 @@ def evaluation_table(
         compared: model id whose label gets a marker.
 
     Returns:
-        Traces: accuracies, grey squares where there is none, the same for mCE (where any was measured), and last the squares
-        that answer clicks.
+        Traces: accuracies, crosses on blank where there is none, the same for mCE (where any was measured), and last the
+        squares that answer clicks.
     """
     rows, columns = len(data.model_ids), len(data.benchmarks)
     if not rows or not columns:
@@ -117,25 +116,13 @@ def _accuracies(figure: go.Figure, data: TableData) -> None:
         },
         **places,
     )
-    if not known.all():
-        _grey(figure, known, **places)
+    add_crosses(figure, ~known)
 
 
 def _mean_errors(figure: go.Figure, data: TableData) -> None:
     """One more column, on its own reversed scale: a mean corruption error is no accuracy, and less is better."""
     known = np.isfinite(data.mean_errors)
-    if not known.all():
-        _grey(
-            figure,
-            known[:, None],
-            x=[0],
-            y=list(range(len(known))),
-            xaxis="x2",
-            yaxis="y",
-            hoverinfo="skip",
-            xgap=1,
-            ygap=1,
-        )
+    add_crosses(figure, ~known[:, None], xaxis="x2", yaxis="y")
     finite = data.mean_errors[known]
     texts = [f"{100 * v:.0f}" if math.isfinite(v) else "" for v in data.mean_errors]
     figure.add_heatmap(
@@ -162,16 +149,6 @@ def _mean_errors(figure: go.Figure, data: TableData) -> None:
         ],
         hovertemplate="%{hovertext}<extra></extra>",
         hoverongaps=False,
-    )
-
-
-def _grey(figure: go.Figure, known: NDArray[np.bool_], **places: Any) -> None:
-    figure.add_heatmap(
-        z=np.where(known, math.nan, 1.0),
-        showscale=False,
-        colorscale=[[0, _GREY], [1, _GREY]],
-        name="no value",
-        **places,
     )
 
 
