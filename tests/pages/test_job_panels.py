@@ -148,7 +148,7 @@ def test_the_tables_row_is_the_choosers_run(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_finished_runs_are_listed_and_the_first_is_chosen() -> None:
-    done = replace(RUN, state=RunState.DONE, created=10.0, updated=75.0)
+    done = replace(RUN, state=RunState.DONE, created=10.0, updated=975.0, worked=65.0)
     app = drawn(panels.runs_table, [done, replace(done, run_id="r2", title="two")])
     assert app.session_state["returned"].run_id == "r1"
     assert app.dataframe[0].value["took"].tolist() == ["1 min 05 s"] * 2
