@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -73,15 +73,21 @@ def train(
     context: typer.Context,
     preset: Annotated[str, typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...")],
     out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
-    data: Annotated[str | None, typer.Option(help="Data set; the preset's own if left out.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Data set, or a .zip or .npz of your own; the preset's own if left out."),
+    ] = None,
     method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
 ) -> None:
     """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
     then of the strategy; `list strategy NAME` shows the latter."""
+    from core.cli import own_data
     from core.workflows import train_supernet
 
-    params = train_supernet.preset_request(preset, data=data, method=method, seed=seed)
+    own = own_data.choice(data) if data else {}
+    params = train_supernet.preset_request(preset, data=own.get("name"), method=method, seed=seed)
+    params |= {"data": own | {"seed": 0}} if own.get("config") else {}
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
     ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
     file = ledger.artifact("supernet.safetensors")
@@ -325,21 +331,25 @@ def prune_experiment(
 
 @app.command()
 def data(
-    name: Annotated[str, typer.Argument(help="digits, fashion_mnist, mnist, cifar10, images")],
-    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    name: Annotated[
+        str, typer.Argument(help="digits, fashion_mnist, commands, ..., or a file of your own: .zip or .npz.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The .npz file to write; left out, what the data hold is told.")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, calibration, validation or test.")] = "test",
     supernet: Annotated[str | None, typer.Option(help="Divide the data as this supernet's were.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
+    size: Annotated[int | None, typer.Option(help="Side in pixels, of a file; proposed if left out.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 or 3, of a file; proposed if left out.")] = None,
 ) -> None:
-    """Write a split as arrays x (n, c, h, w) in [0, 1] and y."""
-    from core.datasets import load_dataset, write_npz
-    from core.library import supernets
+    """What a data set or a file of your own holds; with --out, write a split as arrays (images: x in [0, 1], y)."""
+    from core.cli import own_data
 
-    loaded = supernets.dataset(find_supernet(supernet)) if supernet else load_dataset(name, seed=seed)
-    if loaded.name != name:
-        raise InvalidInput(f"{supernet} was trained on {loaded.name}, not on {name}.")
-    write_npz(loaded, split, out)
-    print(out)
+    choice = own_data.choice(name, size=size, channels=channels)
+    told = out is None and supernet is None
+    for line in own_data.told(choice, seed) if told else own_data.written(choice, out, split, supernet, seed):
+        print(line)
 
 
 @app.command()
@@ -387,6 +397,3 @@ def doctor() -> None:
         print(f"{'ok ' if good else 'BAD'}  {line}")
         problems += not good
     raise typer.Exit(1 if problems else 0)
-
-
-__all__: list[Any] = ["app", "main"]

@@ -20,6 +20,7 @@ from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
+from core.evaluation.costs import CostTable
 from core.library import supernets
 from core.library.measuring import DataChoice, counted_columns, evaluation_data
 from core.library.supernets import TABLE_FILE, SupernetEntry
@@ -159,7 +160,6 @@ def _by_forward_pass(
     data = evaluation_data(entry, request.data, names)
     supernet = supernets.load(entry)
     from core.evaluation import evaluator, split_walk
-    from core.evaluation.costs import CostTable
     from core.evaluation.work import ORDINARY, walk_parts
 
     samples = 1 if supernet.task.whole else len(data.targets)

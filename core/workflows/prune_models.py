@@ -10,6 +10,7 @@ import importlib.metadata
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 LABEL = "Pruning"
 WEIGHT_CLASS = "training"
 _TENSORS = "application/octet-stream"
-_EVALUATING, _TIMING = 2.0, 1.5
+_EVALUATING, _TIMING = 3.0, 1.5
 """Work in epochs of training: evaluating a network on all benchmarks, and timing one. For progress alone."""
 _TUNING_SHARE = 0.2
 """Fine-tuning starts at this share of the parent's peak learning rate: enough to move, too little to forget."""
@@ -122,7 +123,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         for step in _method(work, number, method, pruner):
             yield Progress((before + step.fraction * parts[number]) / total, step.message, step.metrics)
     if request.latency:
-        for share in (0.0, *_time(work)):
+        for share in chain((0.0,), _time(work)):
             yield Progress(1 - timing / total * (1 - share), "Timing the networks that became smaller.")
     yield Progress(1.0, _sentence(work.record), {"networks": len(work.record.models) - 1})
 
