@@ -38,8 +38,10 @@ $(VENV)/.installed: requirements.txt requirements.lock
 	$(INSTALL) $(TORCH)
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-dev.lock
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-dev.lock tests/e2e/axe/package-lock.json
 	$(INSTALL) --require-hashes -r requirements.lock -r requirements-dev.lock
+	@if command -v npm >/dev/null; then npm ci --prefix tests/e2e/axe --ignore-scripts --no-audit --no-fund --silent; \
+	else echo "There is no npm: the rules of accessibility (tests/e2e/axe) will not be tested."; fi
 	@touch $@
 
 clean:

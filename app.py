@@ -1,11 +1,11 @@
-"""The list of pages, and the server that shows them; everything else is in the pages, so that each also works alone."""
+"""The menu, and the server behind it; everything else is in the pages, so that each also works alone."""
 
 from __future__ import annotations
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.ui import server
+from pages.ui import menu, server
 
 if get_script_run_ctx(suppress_warning=True) is None:
     # `streamlit run app.py` reads this file, finds the server and starts it; it runs the rest for each visitor.
@@ -15,18 +15,15 @@ else:
         page_title="Paretoscope", page_icon=server.ICON, layout="wide", initial_sidebar_state=230
     )
 
-    PAGES = [
-        st.Page("pages/front.py", title="Front", icon=":material/show_chart:", default=True, url_path="home"),
-        st.Page("pages/supernets.py", title="Supernets", icon=":material/hub:"),
-        st.Page("pages/search.py", title="Search", icon=":material/travel_explore:"),
-        st.Page("pages/similarity.py", title="Similarity", icon=":material/compare:"),
-        st.Page("pages/pruning.py", title="Pruning", icon=":material/content_cut:"),
-        st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
-    ]
+    (first, landing), *others = menu.pages().items()
+    home = st.Page(
+        menu.path_of(first), title=landing.title, icon=menu.icon(landing), default=True, url_path="home"
+    )
+    listed = [st.Page(menu.path_of(name), title=p.title, icon=menu.icon(p)) for name, p in others]
 
-    def front_by_name() -> None:
-        """The default page lives at "/"; whoever writes /front means it too."""
-        st.switch_page(PAGES[0], query_params=st.query_params.to_dict())
+    def landing_by_name() -> None:
+        """The landing page lives at "/"; whoever writes its name means it too."""
+        st.switch_page(home, query_params=st.query_params.to_dict())
 
     st.session_state["came-through-app"] = True
-    st.navigation([*PAGES, st.Page(front_by_name, url_path="front", visibility="hidden")]).run()
+    st.navigation([home, *listed, st.Page(landing_by_name, url_path=first, visibility="hidden")]).run()

@@ -7,22 +7,18 @@ import streamlit as st
 from core.objectives.base import usual_pair
 from pages.ui import choosers, resources
 from pages.ui.captions import caption, table_of
+from pages.ui.front import PAGE, state
 from pages.ui.front import settings as front_settings
-from pages.ui.front import state
 from pages.ui.front.chart import ChartView
 from pages.ui.front.hero import Scene, hero
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import setup
 from pages.ui.supernets.gallery import unmeasured
 
-setup(
-    "Front",
-    "Which subnet should I take? Every dot is one subnet of the supernet; no other subnet beats those on the line.",
-)
+setup(PAGE)
 
 view = state.current_view()
 entry = choosers.choose_supernet(resources.entries(), view.supernet)
-state.basket_of(entry.supernet_id)
 run_id, revision, table = table_of(entry, view.run)
 if table is None or table.empty:
     unmeasured(entry)

@@ -9,14 +9,11 @@ from core.text import for_markdown
 from core.views.pruning import columns, pruning_view
 from pages.ui import choosers, resources
 from pages.ui.front import state as front_state
-from pages.ui.pruning import choosing, model_card, panels, start_form, table_view, view_state
+from pages.ui.pruning import PAGE, choosing, model_card, panels, start_form, table_view, view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.setup import setup, share
 
-setup(
-    "Pruning",
-    "What does pruning do to a network? Remove weights in many ways, and see accuracy, robustness and geometry change together.",
-)
+setup(PAGE)
 
 asked = view_state.address.current()
 panels.start_tab(asked.tab)

@@ -7,13 +7,11 @@ import streamlit as st
 from core.plots.style import format_bytes, format_count
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, watch
+from pages.ui.runs import PAGE
 from pages.ui.runs import panels as run_views
 from pages.ui.setup import empty, setup
 
-setup(
-    "Runs",
-    "What is going on? Every training, search and evaluation, with its progress, its log and its files.",
-)
+setup(PAGE)
 
 store = resources.store_or_none()
 if store is None:

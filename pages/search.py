@@ -9,13 +9,11 @@ from pages.ui import choosers, resources
 from pages.ui.front import state
 from pages.ui.front.table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, watch
+from pages.ui.search import PAGE
 from pages.ui.search import panels as search_views
 from pages.ui.setup import note, setup
 
-setup(
-    "Search",
-    "How do I find good subnets quickly? An algorithm proposes, the supernet measures, the front grows.",
-)
+setup(PAGE)
 
 entry = choosers.choose_supernet(resources.entries(), state.current_view().supernet)
 store = resources.store_or_none()

@@ -11,13 +11,10 @@ from core.views.compare_models import Question, compare_models, sorted_config
 from pages.ui import choosers, resources
 from pages.ui.front import state as front_state
 from pages.ui.setup import setup, share
-from pages.ui.similarity import choosing, heatmap_view, panels, view_state
+from pages.ui.similarity import PAGE, choosing, heatmap_view, panels, view_state
 from pages.ui.similarity.selection import Compared, as_asked, changed_config
 
-setup(
-    "Similarity",
-    "What did these networks learn, and is it the same? Subnets of one supernet share weights; do they compute the same?",
-)
+setup(PAGE)
 
 asked = view_state.address.current()
 panels.start_tab(asked.tab)
@@ -60,6 +57,7 @@ with left:
     st.caption("Click a cell: the panels below and the card follow. Bright is alike, grey has no value.")
 with right, st.container(key="similarity-card"):
     heatmap_view.cell_card(comparison, *cell)
+    choosing.put_aside(a, b)
 
 others = tuple(m for m in models if m not in (a, b))
 view = Compared(

@@ -6,13 +6,11 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.setup import setup
+from pages.ui.supernets import PAGE
 from pages.ui.supernets import gallery as supernet_views
 from pages.ui.supernets import training as train_views
 
-setup(
-    "Supernets",
-    "What do I have, and what can I train or load? A supernet holds the weights of every subnet of its space.",
-)
+setup(PAGE)
 
 entries = resources.entries()
 with st.container(key="gallery"):

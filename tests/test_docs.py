@@ -75,12 +75,6 @@ def test_every_command_has_help() -> None:
             assert said or parameter.name == "help", f"{name}: {parameter.name}"
 
 
-def test_every_page_is_in_the_app() -> None:
-    source = (ROOT / "app.py").read_text(encoding="utf-8")
-    for page in (ROOT / "pages").glob("*.py"):
-        assert f"pages/{page.name}" in source
-
-
 def test_pinned_requirements_name_the_owners_packages() -> None:
     pins = dict(
         re.findall(

@@ -1,184 +1,37 @@
-"""What an addition costs: one file each. Every kind is added to a copy of core as a single file, and used."""
+"""What an addition costs: one file each, a page its folder as well. Each is added to a copy of the project, and used."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from tests.helpers.registering import run_with_new_files
+import pytest
 
-OBJECTIVE = '''
-"""A toy."""
-from core.objectives.base import OBJECTIVES, FromOutputs
+from tests.helpers.registering import ROOT, additions, copy_with_additions, files_below, run_in
 
-@OBJECTIVES.register("confidence")
-class Confidence(FromOutputs):
-    """Mean probability of the predicted class."""
-    label = "Confidence"
-    maximize = True
 
-    def values(self, outputs, targets, task):
-        return outputs.softmax(-1).amax(-1).mean(1).double().numpy()
-'''
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("copy")
+    copy_with_additions(folder)
+    return folder
 
-BLOCK = '''
-"""A toy."""
-from torch import Tensor, nn
-from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example
-from core.networks.groups import UnitWalk
 
-class FlatHead(nn.Module):
-    """Sum over all positions, then a linear layer."""
+def test_what_each_addition_costs(copy: Path) -> None:
+    """The copy differs from the project by these files alone, and the tests below use every one of them."""
+    ours, theirs = files_below(ROOT), files_below(copy)
+    added = sorted(set(theirs) - set(ours))
+    assert {path: theirs[path] for path in ours} == ours
+    assert added == sorted(path for paths in additions().values() for path in paths)
+    cost = {kind: len(paths) for kind, paths in additions().items()}
+    print("files per addition:", cost)
+    page = additions()["page"]
+    assert [p for p in page if not p.startswith("pages/ui/glossary/")] == ["pages/glossary.py"]
+    one_each = ("attack", "block", "exporter", "family", "loss", "objective", "strategy")
+    assert cost == dict.fromkeys(one_each, 1) | {"page": len(page)}
 
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.arguments = {"in_channels": in_channels, "classes": classes}
-        self.linear = nn.Linear(in_channels, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x.sum((2, 3)))
-
-@BLOCKS.register("flat_head")
-class FlatHeadKind(BlockKind):
-    """Sum, linear layer."""
-    label = "Flat head"
-    module = FlatHead
-    arguments = {"in_channels": Count(), "classes": Count()}
-    sizes = {"in_channels": ("linear.weight", 1)}
-    example = Example(
-        (1, 6, 6),
-        (("Stem", {"in_channels": 1, "out_channels": 4, "kernel": 3, "stride": 1}),
-         ("FlatHead", {"in_channels": 4, "classes": 5})),
-    )
-
-    def units(self, block: FlatHead, walk: UnitWalk) -> None:
-        walk.reads("linear.weight", block.linear.in_features)
-'''
-
-FAMILY = '''
-"""A toy."""
-from torch import nn
-from torch.nn import functional as F
-from core.networks.blocks.flat_head import FlatHead
-from core.networks.blocks.stem import Stem
-from core.spaces import Choice, SearchSpace
-from core.supernets.base import Stage, Supernet
-from core.supernets.elastic_conv import ElasticConv
-from core.supernets.stage_cost import StageCost, counts
-from core.supernets.families import FAMILIES
-from core.supernets.statistics import ElasticBatchNorm
-from core.tasks.image import ImageConfig, ImageTask
-
-class Config(ImageConfig):
-    """Widths only."""
-    widths: tuple[int, ...] = (3, 5)
-
-class First(Stage):
-    depends_on = ("width",)
-
-    def __init__(self, space, config):
-        super().__init__(space)
-        self.shape = config.input_shape
-        self.conv = ElasticConv(config.input_shape[0], config.widths[-1], (3,))
-        self.norm = ElasticBatchNorm(config.widths[-1])
-
-    def forward(self, x, arch, statistics=None):
-        return F.relu(self.norm(self.conv(x, self.option(arch, "width"), 3), statistics))
-
-    def extract(self, arch, statistics):
-        width = self.option(arch, "width")
-        block = Stem(self.shape[0], width, 3, 1)
-        self.conv.copy_to(block.conv)
-        block.norm = self.norm.extract(width, statistics)
-        return block
-
-    def cost(self, arch):
-        width, (c, h, w) = self.option(arch, "width"), self.shape
-        return StageCost(label="stem", group="stem", kind="stem", output_shape=(width, h, w), channels=width,
-                         counted=counts(macs=9 * c * width * h * w, params=9 * c * width + 2 * width, buffer_bytes=8 * width + 8 + 8 * c))
-
-class Last(Stage):
-    depends_on = ("width",)
-
-    def __init__(self, space, config):
-        super().__init__(space)
-        self.linear = nn.Linear(config.widths[-1], config.classes)
-
-    def key(self, arch):
-        return ()
-
-    def forward(self, x, arch, statistics=None):
-        return F.linear(x.sum((2, 3)), self.linear.weight[:, : x.shape[1]], self.linear.bias)
-
-    def extract(self, arch, statistics):
-        width = self.option(arch, "width")
-        block = FlatHead(width, self.linear.out_features)
-        block.linear.weight.copy_(self.linear.weight[:, :width])
-        block.linear.bias.copy_(self.linear.bias)
-        return block
-
-    def cost(self, arch):
-        size = self.option(arch, "width") * self.linear.out_features
-        return StageCost(label="head", group="head", kind="head", output_shape=(self.linear.out_features,), channels=self.linear.out_features,
-                         counted=counts(macs=size, params=size + self.linear.out_features))
-
-@FAMILIES.register("two_layers")
-class TwoLayers(Supernet):
-    """A stem and a head."""
-    label = "Two layers"
-    Config = Config
-    task = ImageTask()
-
-    def __init__(self, config):
-        space = SearchSpace([Choice("width", config.widths, kind="width")])
-        super().__init__(config, space, [First(space, config), Last(space, config)])
-
-    @classmethod
-    def examples(cls):
-        return [Config()]
-'''
-
-EXPORTER = '''
-"""A toy."""
-import io
-import numpy as np
-import torch
-from torch.nn import functional as F
-from core.export.base import EXPORTERS, Exporter
-
-@EXPORTERS.register("npz_weights")
-class NpzWeights(Exporter):
-    """Weights as NumPy arrays."""
-    label = "Weights (NumPy)"
-    suffix = "npz"
-    media_type = "application/octet-stream"
-
-    def export(self, subnet):
-        buffer = io.BytesIO()
-        np.savez(buffer, **{name: t.numpy() for name, t in subnet.net.state_dict().items()})
-        return buffer.getvalue()
-
-    def run(self, data, subnet, inputs):
-        import copy
-        net = copy.deepcopy(subnet.net)
-        net.load_state_dict({k: torch.from_numpy(v) for k, v in np.load(io.BytesIO(data)).items()})
-        return net(inputs)
-'''
-
-ATTACK = '''
-"""A toy."""
-import numpy as np
-from core.attacks.base import ATTACKS, Attack
-
-@ATTACKS.register("darken")
-class Darken(Attack):
-    """Every pixel darker."""
-    label = "Darken"
-
-    def batch(self, net, images, labels, eps, starts):
-        return (images - eps).clamp(0, 1)
-'''
-
-SCRIPT = """
+NETWORKS = """
 import numpy as np, torch
 from core.datasets import load_dataset
 from core.evaluation.evaluator import evaluate_table
@@ -213,16 +66,70 @@ print([t for t in ("npz_weights",) if t in EXPORTERS.names()])
 """
 
 
-def test_objective_block_family_and_exporter_are_one_file_each(tmp_path: Path) -> None:
-    files = {
-        "objectives/confidence.py": OBJECTIVE,
-        "networks/blocks/flat_head.py": BLOCK,
-        "supernets/two_layers.py": FAMILY,
-        "export/npz_weights.py": EXPORTER,
-    }
-    printed = run_with_new_files(tmp_path, files, SCRIPT)
-    assert printed.splitlines() == [
+def test_objective_block_family_and_exporter_are_one_file_each(copy: Path) -> None:
+    assert run_in(copy, "-c", NETWORKS).splitlines() == [
         "3 Confidence True True",
         "True True (2, 10)",
         "['npz_weights']",
     ]
+
+
+TRAINING = """
+from core.datasets import load_dataset
+from core.registry import ALL_REGISTRIES
+from core.store import MemoryLedger
+from core.supernets.elastic_cnn import ElasticCNN, ElasticCNNConfig
+from core.training.config import TrainingConfig
+from core.training.loop import train
+ledger = MemoryLedger()
+data = load_dataset("digits", limit_train=64, calibration=32, limit_validation=50, limit_test=50)
+config = TrainingConfig(strategy="only_largest", epochs=2, batch_size=32)
+list(train(ElasticCNN(ElasticCNNConfig()), data, config, ledger))
+print([m["phase"] for m in ledger.metrics()], ledger.metrics()[0]["loss"] > 10)
+print([(i.name, i.label) for k in ("loss", "strategy") for i in ALL_REGISTRIES[k].describe() if i.source == "a test"])
+"""
+
+
+def test_a_loss_and_a_strategy_are_one_file_each(copy: Path) -> None:
+    """The copy trains with both, lists both, and runs the strategy's own action."""
+    assert run_in(copy, "-c", TRAINING).splitlines() == [
+        "noted at 1",
+        "['a', 'b'] True",
+        "[('ten_times_labels', 'Ten times'), ('only_largest', 'Only the largest')]",
+    ]
+
+
+APP = """
+import json
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+import core.runtime
+core.runtime.heavy_imports_in_background = core.runtime.freeze = lambda: None
+listed, navigation = [], st.navigation
+st.navigation = lambda pages, **given: (listed.append(pages), navigation(pages, **given))[1]
+app = AppTest.from_file("app.py", default_timeout=60).run()
+assert not app.exception, app.exception
+print([(p.title, p.icon, p.url_path) for p in listed[-1] if p.visibility != "hidden"][3:6])
+app.switch_page("pages/glossary.py").run()
+assert not app.exception, app.exception
+print(app.title[0].value, "Confidence" in app.table[0].value["name"].tolist())
+app.switch_page("pages/pruning.py").run()
+assert not app.exception, app.exception
+print(app.toggle(key="pr-darken").label)
+print("Darken" in json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["xaxis"]["ticktext"])
+"""
+
+
+def test_an_attack_is_one_file_and_a_page_is_one_and_its_folder(copy: Path) -> None:
+    """The attack is chosen at the terminal and offered by the form, its column is drawn; the page is in the menu."""
+    flags = ["--method", "l1-filters", "--sparsity", "0.5", "--epochs", "0", "--attacks", "darken"]
+    printed = run_in(copy, "-m", "core", "prune", "digits-cnn", "--arch", "311131113111", *flags)
+    assert json.loads(printed.splitlines()[-1])["method"] == "l1_filters"
+    assert run_in(copy, "-c", APP).splitlines() == [
+        "[('Similarity', ':material/compare:', 'similarity'), ('Pruning', ':material/content_cut:', 'pruning'), "
+        "('Glossary', ':material/dictionary:', 'glossary')]",
+        "Glossary True",
+        "Darken",
+        "True",
+    ]
+    assert "darken" in run_in(copy, "-m", "core", "list", "attack")

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli import flags, tables
+from core.cli import flags, own_data, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print
 from core.errors import CoreError, InvalidInput
@@ -82,7 +82,6 @@ def train(
 ) -> None:
     """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
     then of the strategy; `list strategy NAME` shows the latter."""
-    from core.cli import own_data
     from core.workflows import train_supernet
 
     own = own_data.choice(data) if data else {}
@@ -158,7 +157,8 @@ def front(
         "seed": seed,
         "use_table": use_table,
     }
-    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
+    flags_of = {"budget": "sample"}
+    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
     write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 
 
@@ -274,7 +274,7 @@ def prune(
     sparsity: Annotated[str, typer.Option(help="Shares of the weights to remove, by commas.")] = "0.8",
     epochs: Annotated[int, typer.Option(help="Epochs of fine-tuning.")] = 5,
     severity: Annotated[str, typer.Option(help="Severities of the corruptions, 1 to 5, by commas.")] = "3",
-    attacks: Annotated[str, typer.Option(help="fgsm, pgd.")] = "fgsm",
+    attacks: Annotated[str, typer.Option(help="fgsm, ..., by commas; `list attack` shows all.")] = "fgsm",
     seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the last pruned network here.")] = None,
     format: Annotated[
@@ -330,29 +330,6 @@ def prune_experiment(
 
 
 @app.command()
-def data(
-    name: Annotated[
-        str, typer.Argument(help="digits, fashion_mnist, commands, ..., or a file of your own: .zip or .npz.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="The .npz file to write; left out, what the data hold is told.")
-    ] = None,
-    split: Annotated[str, typer.Option(help="train, calibration, validation or test.")] = "test",
-    supernet: Annotated[str | None, typer.Option(help="Divide the data as this supernet's were.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
-    size: Annotated[int | None, typer.Option(help="Side in pixels, of a file; proposed if left out.")] = None,
-    channels: Annotated[int | None, typer.Option(help="1 or 3, of a file; proposed if left out.")] = None,
-) -> None:
-    """What a data set or a file of your own holds; with --out, write a split as arrays (images: x in [0, 1], y)."""
-    from core.cli import own_data
-
-    choice = own_data.choice(name, size=size, channels=channels)
-    told = out is None and supernet is None
-    for line in own_data.told(choice, seed) if told else own_data.written(choice, out, split, supernet, seed):
-        print(line)
-
-
-@app.command()
 def check() -> None:
     """Look for silent damage: hashes of every row and file. Exit status 1 if there is any."""
     findings = open_store().check()
@@ -397,3 +374,8 @@ def doctor() -> None:
         print(f"{'ok ' if good else 'BAD'}  {line}")
         problems += not good
     raise typer.Exit(1 if problems else 0)
+
+
+app.command()(reports.report)
+app.command()(reports.baskets)
+app.command()(own_data.data)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from core.datasets import DATASETS
 from core.datasets.found import skipped_sentence
@@ -14,6 +16,26 @@ if TYPE_CHECKING:
     from core.datasets.found import Found
 
 ENDINGS = (".zip", ".npz")
+
+
+def data(
+    name: Annotated[
+        str, typer.Argument(help="digits, fashion_mnist, commands, ..., or a file of your own: .zip or .npz.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The .npz file to write; left out, what the data hold is told.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, calibration, validation or test.")] = "test",
+    supernet: Annotated[str | None, typer.Option(help="Divide the data as this supernet's were.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
+    size: Annotated[int | None, typer.Option(help="Side in pixels, of a file; proposed if left out.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 or 3, of a file; proposed if left out.")] = None,
+) -> None:
+    """What a data set or a file of your own holds; with --out, write a split as arrays (images: x in [0, 1], y)."""
+    chosen = choice(name, size=size, channels=channels)
+    telling = out is None and supernet is None
+    for line in told(chosen, seed) if telling else written(chosen, out, split, supernet, seed):
+        print(line)
 
 
 def choice(name: str, *, size: int | None = None, channels: int | None = None) -> dict[str, Any]:

@@ -7,11 +7,14 @@ link to a page with that page's file alone.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from streamlit import delta_generator
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import get_instance
 
@@ -24,7 +27,9 @@ _PATIENCE_SECONDS = 60.0
 # A person reads the first page for a moment; then torch may take the processor. Not while a browser still loads.
 _QUIET_SECONDS = 4.0
 _LATEST_SECONDS = 60.0
+_LATER_SECONDS = 30.0
 _sessions: set[str] = set()
+_later: list[Callable[[], None]] = []
 _started = threading.Event()
 _last_asked = 0.0
 _log = logging.getLogger("paretoscope")
@@ -45,6 +50,8 @@ class Nobody:
 
 async def make() -> None:
     """Run the default page once, then hide what it loaded from the garbage collector."""
+    runtime.collect_later()
+    _spare_the_stack()
     server, nobody = get_instance(), Nobody()
     session = server.connect_session(nobody, {})
     _sessions.add(session)
@@ -57,7 +64,14 @@ async def make() -> None:
     except TimeoutError:
         _log.warning("The first page took longer than %.0f s.", _PATIENCE_SECONDS)
     finally:
+        gc.enable()
         server.close_session(session)
+
+
+def _spare_the_stack() -> None:
+    """Streamlit looks through the stack once to see whether it runs in a console: a quarter of a second with all
+    this loaded. It does not."""
+    delta_generator._use_warning_has_been_displayed = True
 
 
 def is_this(session_id: str) -> bool:
@@ -69,6 +83,11 @@ def asked() -> None:
     """A browser asked for a file or a page."""
     global _last_asked
     _last_asked = time.monotonic()
+
+
+def when_quiet(work: Callable[[], None]) -> None:
+    """Do this once, half a minute after the first person's browser has what it needs."""
+    _later.append(work)
 
 
 def somebody_came() -> None:
@@ -84,3 +103,6 @@ def _load_when_quiet() -> None:
     while (now := time.monotonic()) < min(_last_asked + _QUIET_SECONDS, latest):
         time.sleep(min(_last_asked + _QUIET_SECONDS, latest) - now)
     runtime.heavy_imports_in_background()
+    time.sleep(_LATER_SECONDS if _later else 0.0)
+    while _later:
+        _later.pop()()

@@ -23,7 +23,7 @@ from streamlit.file_util import get_static_dir
 
 from core.settings import ASSETS, settings
 from pages.ui.look import Look
-from pages.ui.packed import PackedFiles, pack_first
+from pages.ui.packed import Packed, PackedFiles, pack_first
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,7 +32,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ICON = str(ASSETS / "look" / "mark.svg")
 _OWN = frozenset({"127.0.0.1", "localhost", "::1"})
-_PACKED: dict[Path, bytes] = {}
+_PACKED = Packed()
 _TURN_SECONDS = 0.001
 _EVERY_ADDRESS = ("0.0.0.0", "::")
 # A name or an address in brackets, then a port: of all else a URL may hold, nothing belongs here.
@@ -45,12 +45,13 @@ _REFUSED = (
 def middleware() -> list[Middleware]:
     """What every request passes before Streamlit sees it, outermost first."""
     own = settings()
+    _PACKED.folder = own.home / "packed"
     address = config.get_option("server.address")
     listening = set() if address is None or address in _EVERY_ADDRESS else {address.lower()}
     return [
         Middleware(SecurityHeaders, frame_ancestors=own.frame_ancestors),
         Middleware(OwnNamesOnly, hosts=_OWN | listening | set(own.allowed_hosts)),
-        Middleware(PackedFiles, folder=Path(get_static_dir()), kept=_PACKED),
+        Middleware(PackedFiles, folder=Path(get_static_dir()), packed=_PACKED),
         Middleware(Look),
     ]
 
@@ -189,6 +190,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
         asyncio.create_task(first_visit.make()),
         asyncio.create_task(asyncio.to_thread(pack_first, Path(get_static_dir()), _PACKED)),
     ]
+    first_visit.when_quiet(_PACKED.pack_well)
     yield
     for task in tasks:
         task.cancel()

@@ -13,36 +13,36 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core.settings import ASSETS
 from pages.ui import first_visit, state
 from pages.ui.address import forget_addresses
+from pages.ui.menu import Page
 from pages.ui.server import ICON
 
 _LOOK = ASSETS / "look" / "look.css"
 _WORDMARK = str(ASSETS / "look" / "wordmark.svg")
 
 
-def setup(title: str, question: str) -> None:
+def setup(page: Page) -> None:
     """Prepare the session and draw the page's head. May be called any number of times.
 
     The styles (assets/look/look.css) come early, with the page itself (see `pages.ui.look`), so that nothing jumps; and
     once more here, after Streamlit's own, which would win otherwise.
 
     Args:
-        title: name of the page.
-        question: one sentence, the question the page answers.
+        page: its name and the question it answers, from its folder.
     """
     _pass_through_app()
     st.set_page_config(
-        page_title=f"{title} · Paretoscope",
+        page_title=f"{page.title} · Paretoscope",
         page_icon=ICON,
         layout="wide",
         initial_sidebar_state=230,
     )
     state.session_id()
-    if state.entered_page(title):
+    if state.entered_page(page.title):
         forget_addresses()
     st.logo(_WORDMARK, size="large")
     st.html(_LOOK)
-    st.title(title, anchor=False)
-    st.html(f'<p class="ps-question">{html.escape(question)}</p>')
+    st.title(page.title, anchor=False)
+    st.html(f'<p class="ps-question">{html.escape(page.question)}</p>')
     context = get_script_run_ctx()
     if context is not None and not first_visit.is_this(context.session_id):
         first_visit.somebody_came()
@@ -75,14 +75,26 @@ def note(text: str) -> None:
     st.html(f'<p class="ps-note">{html.escape(text)}</p>')
 
 
-def share(link: Mapping[str, str]) -> None:
+def link_to(link: Mapping[str, str]) -> str:
+    """The whole address of a view as this visitor's browser would write it, behind any proxy."""
+    page = (st.context.url or "").partition("?")[0].partition("#")[0]
+    page += "" if urlsplit(page).path else "/"
+    return f"{page}?{urlencode(link)}" if link else page
+
+
+def share(
+    link: Mapping[str, str],
+    meaning: str = "Opening this address shows the same supernet, axes, limits and subnet.",
+) -> None:
     """The address of a view, to copy."""
     with st.expander("Link to this view"):
-        # The browser's own address, so that the link names this server.
-        page = (st.context.url or "").partition("?")[0]
-        page += "" if urlsplit(page).path else "/"
-        st.code(f"{page}?{urlencode(link)}", language=None, wrap_lines=True)
-        note("Opening this address shows the same supernet, axes, limits and subnet.")
+        # Streamlit's own element for code would bring 0.5 MB of scripts to every first visit.
+        address = html.escape(link_to(link))
+        st.html(
+            f'<div class="ps-link"><code>{address}</code>'
+            '<button type="button" class="ps-copy" aria-label="Copy the link">Copy</button></div>'
+        )
+        note(meaning)
 
 
 def empty(text: str, *, page: str | None = None, label: str = "") -> None:

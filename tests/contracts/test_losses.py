@@ -10,7 +10,6 @@ from core.errors import InvalidInput
 from core.tasks import TASKS
 from core.training.losses import LOSSES
 from core.training.losses.base import Loss, LossContext
-from tests.helpers.registering import run_with_new_files
 
 every_loss = pytest.mark.parametrize("name", LOSSES.names())
 LABELS = torch.arange(8) % 5
@@ -106,66 +105,3 @@ def test_divergence_is_distillation_less_the_entropy_and_zero_at_agreement(tempe
     entropy = soft(outputs(9), outputs(9), temperature)
     torch.testing.assert_close(found, soft(outputs(0), outputs(9), temperature) - entropy)
     assert abs(float(loss(outputs(9), LABELS, context(loss)))) < 1e-6
-
-
-NEW_LOSS = '''
-"""A loss for a test."""
-from core.training.losses.base import LOSSES, Loss
-
-@LOSSES.register("ten_times_labels")
-class TenTimes(Loss):
-    """Ten times the labels' loss."""
-    label = "Ten times"
-    source = "a test"
-    def __call__(self, outputs, targets, context):
-        return 10 * context.task.losses(outputs, targets).mean()
-'''
-NEW_STRATEGY = '''
-"""A strategy for a test, with an action of its own."""
-from core.training.actions import action
-from core.training.draws import Draw, Phase, Term
-from core.training.strategies.base import STRATEGIES, Strategy
-
-@action("note")
-def note(session):
-    print("noted at", session.epoch)
-
-@STRATEGIES.register("only_largest")
-class OnlyLargest(Strategy):
-    """The largest subnet alone."""
-    label = "Only the largest"
-    source = "a test"
-    needs_ends = True
-    def phases(self, space):
-        return [Phase("a", 0.5), Phase("b", 0.5, actions=("note",))]
-    def draws(self, space, phase, rng):
-        return [Draw(space.largest, (Term("ten_times_labels"),))]
-'''
-SCRIPT = """
-from core.datasets import load_dataset
-from core.registry import ALL_REGISTRIES
-from core.store import MemoryLedger
-from core.supernets.elastic_cnn import ElasticCNN, ElasticCNNConfig
-from core.training.config import TrainingConfig
-from core.training.loop import train
-ledger = MemoryLedger()
-data = load_dataset("digits", limit_train=64, calibration=32, limit_validation=50, limit_test=50)
-config = TrainingConfig(strategy="only_largest", epochs=2, batch_size=32)
-list(train(ElasticCNN(ElasticCNNConfig()), data, config, ledger))
-print([m["phase"] for m in ledger.metrics()], ledger.metrics()[0]["loss"] > 10)
-print([(i.name, i.label) for k in ("loss", "strategy") for i in ALL_REGISTRIES[k].describe() if i.source == "a test"])
-"""
-
-
-def test_a_new_loss_and_a_new_strategy_are_one_file_each(tmp_path) -> None:
-    """A copy of core with two files more trains with both, lists both, and runs the strategy's own action."""
-    printed = run_with_new_files(
-        tmp_path,
-        {"training/losses/ten_times.py": NEW_LOSS, "training/strategies/only_largest.py": NEW_STRATEGY},
-        SCRIPT,
-    )
-    assert printed.splitlines() == [
-        "noted at 1",
-        "['a', 'b'] True",
-        "[('ten_times_labels', 'Ten times'), ('only_largest', 'Only the largest')]",
-    ]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pages.ui.menu import pages
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, POINT, running_server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -69,14 +70,7 @@ def test_a_link_is_the_first_thing_a_fresh_server_sees(page: Any, tmp_path: Path
         assert page.locator("h1").inner_text() == "Front"
         assert page.locator("text=Page not found").count() == 0
         menu = page.locator("[data-testid='stSidebarNavLink']").all_inner_texts()
-        assert [text.split("\n")[-1] for text in menu] == [
-            "Front",
-            "Supernets",
-            "Search",
-            "Similarity",
-            "Pruning",
-            "Runs",
-        ]
+        assert [text.split("\n")[-1] for text in menu] == [each.title for each in pages().values()]
         assert "Parameters" in page.locator(".st-key-front-chart .g-xtitle").text_content()
 
 
@@ -203,7 +197,7 @@ def test_what_stands_below_the_chart_does_not_jump_when_it_comes(page: Any, serv
     assert max(places) - min(places) < 150
 
 
-@pytest.mark.parametrize("path", ["", "supernets", "search", "similarity", "pruning", "runs"])
+@pytest.mark.parametrize("path", ["", *pages()])
 def test_every_page_opens_by_its_address(page: Any, server: str, path: str) -> None:
     page.goto(f"{server}/{path}")
     page.wait_for_selector("h1")

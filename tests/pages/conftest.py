@@ -9,8 +9,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import menu
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("front", "supernets", "search", "similarity", "pruning", "runs")
+PAGES = tuple(menu.pages())
 
 
 @pytest.fixture(autouse=True)

@@ -10,14 +10,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
+from streamlit.file_util import get_static_dir
 
 from core.errors import InvalidInput
 from core.settings import ASSETS, settings
 from pages.ui import first_visit
 from pages.ui.look import Look
-from pages.ui.packed import PackedFiles, named_ahead, pack_first
+from pages.ui.packed import Packed, PackedFiles, named_ahead, pack_first
 from pages.ui.server import OwnNamesOnly, SecurityHeaders, middleware
+from tests.helpers import icons
 
 
 class Asked:
@@ -156,11 +159,17 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def test_files_are_packed_once_and_named_ahead(bundle: Path) -> None:
-    kept: dict[Path, bytes] = {}
-    pack_first(bundle, kept)
-    assert {file.name for file in kept} == {"PlotlyChart.abc.js", "index.def.js"}
-    app = PackedFiles(Asked(), bundle, kept)
+    packed = Packed()
+    pack_first(bundle, packed)
+    assert {(file.name, encoding) for file, encoding in packed.bodies} == {
+        ("PlotlyChart.abc.js", "br"),
+        ("index.def.js", "br"),
+    }
+    app = PackedFiles(Asked(), bundle, packed)
     start, body = ask(app, "/static/js/index.def.js", accept_encoding="gzip, br")
+    assert brotli.decompress(body["body"]) == b"start();" * 1000
+    assert dict(start["headers"])[b"content-encoding"] == b"br"
+    start, body = ask(app, "/static/js/index.def.js", accept_encoding="gzip")
     assert gzip.decompress(body["body"]) == b"start();" * 1000
     assert dict(start["headers"])[b"content-encoding"] == b"gzip"
     assert dict(start["headers"])[b"vary"] == b"accept-encoding"
@@ -168,6 +177,39 @@ def test_files_are_packed_once_and_named_ahead(bundle: Path) -> None:
     assert ask(app, "/static/js/index.def.js", accept_encoding="gzip")[1] == body, "kept"
     [start, _] = ask(app, "/")
     assert (b"link", b"</static/js/PlotlyChart.abc.js>; rel=modulepreload") in start["headers"]
+
+
+def test_what_took_long_to_pack_is_kept_by_its_content(tmp_path: Path) -> None:
+    """Random words, so that packing well beats packing soon."""
+    words = [str(n * n % 9973) for n in range(20_000)]
+    file, kept = tmp_path / "a.js", tmp_path / "packed"
+    file.write_text(" ".join(words))
+    first = Packed(kept)
+    soon = first.body(file, "br")
+    first.body(file, "gzip")
+    first.pack_well()
+    well = first.body(file, "br")
+    assert len(well) < len(soon)
+    assert brotli.decompress(well) == file.read_bytes()
+    [place] = kept.iterdir()
+    assert Packed(kept).body(file, "br") == well, "the next server has it at once"
+    place.write_bytes(b"damaged")
+    again = Packed(kept)
+    assert again.body(file, "br") == soon
+    again.pack_well()
+    assert place.read_bytes() == well
+    file.write_text("changed " * 4000)
+    assert brotli.decompress(Packed(kept).body(file, "br")) == file.read_bytes()
+
+
+def test_a_full_or_locked_disk_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "packed").write_text("a file where the folder should be")
+    file = tmp_path / "a.js"
+    file.write_text("start();" * 4000)
+    packed = Packed(tmp_path / "packed")
+    packed.body(file, "br")
+    packed.pack_well()
+    assert brotli.decompress(packed.body(file, "br")) == file.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -190,8 +232,6 @@ def test_everything_else_goes_to_streamlit(bundle: Path, path: str, encoding: st
 
 
 def test_streamlit_has_the_named_ahead_where_it_is_looked_for() -> None:
-    from streamlit.file_util import get_static_dir
-
     chart, html = named_ahead(Path(get_static_dir()))
     assert chart.stat().st_size > 1e6
     assert "stHtml" in html.read_text()
@@ -235,16 +275,45 @@ def test_the_styles_are_named_in_the_page(monkeypatch: pytest.MonkeyPatch) -> No
             await send({"type": "http.response.body", "body": b"ad><body></body>"})
 
     start, body = ask(Look(Page()), "/front", accept="text/html", if_none_match="x", accept_encoding="gzip")
+    text = gzip.decompress(body["body"])
     link = re.search(
-        rb'<head><link rel="stylesheet" href="\.(/look\.css)(\?v=\w+)"></head><body></body>', body["body"]
+        rb'<head><link rel="stylesheet" href="\.(/look\.css\?v=\w+)"><script defer src="\.(/look\.js\?v=\w+)">'
+        rb"</script></head><body></body>",
+        text,
     )
     assert link
     headers = dict(start["headers"])
     assert headers[b"content-length"] == str(len(body["body"])).encode()
     assert b"etag" not in headers
-    start, body = ask(Look(Page()), link[1].decode())
-    assert body["body"] == (ASSETS / "look" / "look.css").read_bytes()
-    assert b"immutable" in dict(start["headers"])[b"cache-control"]
+    for address, name in zip(link.groups(), ("look.css", "look.js"), strict=True):
+        content = (ASSETS / "look" / name).read_bytes()
+        start, body = ask(Look(Page()), address.decode().partition("?")[0])
+        assert body["body"] == content
+        assert b"immutable" in dict(start["headers"])[b"cache-control"]
+        start, body = ask(Look(Page()), address.decode().partition("?")[0], accept_encoding="br")
+        assert brotli.decompress(body["body"]) == content
+    start, body = ask(Look(Page()), "/front", accept="text/html")
+    assert body["body"] == text
+
+
+def test_fonts_come_cut_down_and_are_asked_for_each_time() -> None:
+    place = Path(get_static_dir()) / "static" / "media"
+    for pattern in ("SourceSansVF-Upright", "SourceSerifVariable-Roman", "MaterialSymbols-Rounded"):
+        [whole] = place.glob(f"{pattern}*.woff2")
+        start, body = ask(Look(Asked()), f"/static/media/{whole.name}")
+        assert body["body"][:4] == b"wOF2"
+        assert len(body["body"]) < whole.stat().st_size / 4
+        headers = dict(start["headers"])
+        assert headers[b"cache-control"] == b"no-cache"
+        version = headers[b"etag"].decode()
+        start, body = ask(Look(Asked()), f"/static/media/{whole.name}", if_none_match=version)
+        assert (start["status"], body["body"]) == (304, b"")
+
+
+def test_every_icon_is_in_the_font_that_was_cut_down() -> None:
+    """Otherwise its name is shown: write .ci/fonts anew."""
+    kept = set((ASSETS / "look" / "fonts" / "icons.txt").read_text().split())
+    assert icons.of_pages() | icons.of_streamlit() <= kept
 
 
 def test_other_answers_pass_as_they_are() -> None:

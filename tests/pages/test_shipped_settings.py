@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 
+from pages.ui import menu
 from tests.pages.conftest import PAGES, ROOT
 
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
@@ -76,8 +77,14 @@ def test_pages_draw_and_leave_the_rest_to_others(name: str) -> None:
     assert first.value.func.id == "setup"
 
 
-def test_every_page_is_listed() -> None:
+def test_the_menu_finds_every_page_and_nothing_else_lists_them() -> None:
     listed = (ROOT / "app.py").read_text()
-    for path in (ROOT / "pages").glob("*.py"):
-        assert f'"pages/{path.name}"' in listed
     assert len(listed.splitlines()) < 40
+    found = menu.pages()
+    assert set(found) == {path.stem for path in (ROOT / "pages").glob("*.py")}
+    assert [page.title for page in found.values() if page.title in listed] == []
+    assert "pages/" not in listed
+    assert next(iter(found)) == "front"
+    assert len({page.place for page in found.values()}) == len(found)
+    for page in found.values():
+        assert page.question.rstrip(".").count("?") >= 1

@@ -9,6 +9,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from core.attacks import ATTACKS
+from core.library.benchmarks import Benchmarks
 from core.library.networks import ModelInfo
 from core.library.pruned import KIND
 from core.pruning.pruners.creating import METHODS
@@ -64,8 +65,8 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
             help="\n\n".join(f"**{infos[n].label}**: {infos[n].summary}" for n in CONTROLS)
             + "\n\nA method that does not beat them has found nothing.",
         )
-        attacks = ["fgsm"]
-        for info in (each for each in ATTACKS.describe() if each.name != "fgsm"):
+        attacks = list(Benchmarks().attacks)
+        for info in (each for each in ATTACKS.describe() if each.name not in attacks):
             if st.toggle(info.label, key=f"pr-{info.name}", help=_attack_help(info)):
                 attacks.append(info.name)
         more = st.toggle("Settings of the methods", key="pr-more")

@@ -69,7 +69,7 @@ def draw(view: PruningView, models: Sequence[PrunedModel], severity: int, compar
     eps = EPSILONS[severity - 1]
     note(
         f"Accuracy in percent on the same {len(view.probe)} {view.probe.split} images, clean, spoiled with severity {severity} or attacked "
-        f"(FGSM and PGD may move every pixel by {eps:g} of the range). Severity 5 of a corruption is where the supernet's largest subnet loses "
+        f"(an attack may move every pixel by {eps:g} of the range). Severity 5 of a corruption is where the supernet's largest subnet loses "
         "about 35 points. mCE: errors under corruption in percent of the unpruned network's; less is better. "
         f"{found.note}"
     )
