@@ -49,6 +49,7 @@ if finished:
             st.caption("Select a run to see its settings, log and files.")
         else:
             run_views.run_details(store, chosen)
+            run_views.over_seeds(store, chosen, finished)
 
 run_views.damaged_runs(store)
 
