@@ -37,7 +37,7 @@ _BEAT_SECONDS = 1.0
 _CLOSE_SECONDS = 3.0
 _DIED = "The server that ran this has gone. What was saved is kept: the run goes on when a server starts."
 _CLOSED = "The server was stopped. What was saved is kept: the run goes on when a server starts."
-_TAKEN_UP = "A server ended during this run. Taken up again at {:.4%}."
+_TAKEN_UP = "A server ended during this run. Taken up again at {:.2%}."
 _MOST_RESTARTS = 2
 """A run that was taken up so often without getting further may be what ends the server."""
 
