@@ -126,16 +126,28 @@ with checked.form() as form:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda app: app.number_input(key="epochs").set_value(99999), "Epochs: 99999 is not possible, only numbers from 1 to 500."),
-        (lambda app: app.number_input(key="repeats").set_value(10), "Repeats: 10 is not possible, only numbers from 1 to 5."),
+        (
+            lambda app: app.number_input(key="epochs").set_value(99999),
+            "Epochs: 99999 is not possible, only numbers from 1 to 500.",
+        ),
+        (
+            lambda app: app.number_input(key="repeats").set_value(10),
+            "Repeats: 10 is not possible, only numbers from 1 to 5.",
+        ),
         (lambda app: app.number_input(key="f-epochs").set_value(0), "Epochs: 0 is not possible"),
-        (lambda app: app.number_input(key="f-rate").set_value(-1.0), "Rate: -1 is not possible, only numbers at least 0."),
+        (
+            lambda app: app.number_input(key="f-rate").set_value(-1.0),
+            "Rate: -1 is not possible, only numbers at least 0.",
+        ),
         (lambda app: app.number_input(key="f-rate").set_value(0.0), "Rate: Input should be greater than 0."),
         (lambda app: app.text_input(key="f-widths").set_value("3, wide"), "Widths: "),
-        (lambda app: app.text_input(key="name").set_value("x" * 81), "Name: 81 characters are too many, at most 80"),
+        (
+            lambda app: app.text_input(key="name").set_value("x" * 81),
+            "Name: 81 characters are too many, at most 80",
+        ),
         (lambda app: app.text_input(key="name").set_value("  "), "Name: there is none."),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_run_is_said_and_start_waits(change: Any, said: str) -> None:
     app = AppTest.from_string(FORM).run()
     change(app)
