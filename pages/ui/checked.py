@@ -69,6 +69,13 @@ def complain(sentence: str, instead: str = "") -> None:
         st.warning(for_markdown(said, 600), icon=":material/error:")
 
 
+def complain_of_all(sentence: str) -> None:
+    """Say what the fields get wrong together, where none of them was complained of by itself."""
+    around = _open.get()
+    if around is None or not around.complaints:
+        complain(sentence)
+
+
 def fits(model: type[BaseModel], name: str, value: Any) -> str:
     """Why a value is none of a field, "" if it is one."""
     try:

@@ -67,7 +67,7 @@ def _draw_form(name: str, parent: ModelInfo, form: checked.Form) -> None:
     try:
         config = plugin.Config.model_validate(values).model_dump(mode="json")
     except ValidationError as error:
-        checked.complain(complaint(error))
+        checked.complain_of_all(complaint(error))
     if form.start("Measure it", key="experiment-start", type="primary", icon=":material/science:"):
         params = {"experiment": name, "config": config, "model": parent.model_id, "seed": int(seed)}
         if submit(KIND, params, title=f"{plugin.label}: {display_name(parent.title)}", seed=int(seed)):

@@ -131,7 +131,7 @@ def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]] | None:
         try:
             dumped = plugin.model_validate(values).model_dump(mode="json")
         except ValidationError as error:
-            checked.complain(f"{METHODS.info(name).label}: {complaint(error)}")
+            checked.complain_of_all(f"{METHODS.info(name).label}: {complaint(error)}")
             return None
         default = plugin().model_dump(mode="json")
         found[name] = {k: v for k, v in dumped.items() if default.get(k) != v}
