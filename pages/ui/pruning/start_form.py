@@ -14,10 +14,11 @@ from core.library.networks import ModelInfo
 from core.library.pruned import KIND
 from core.pruning.pruners.creating import METHODS
 from core.registry import PluginInfo
-from core.text import display_name, for_markdown
+from core.text import display_name
 from core.views.pruning import PruningView
 from core.workflows import prune_models
-from pages.ui.forms import complaint, config_form, field_number
+from pages.ui import checked
+from pages.ui.forms import complaint, config_form, field_number, number
 from pages.ui.progress import submit
 
 _SPARSITIES = (0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -29,6 +30,11 @@ MOST_REPEATS = 10
 
 def form(parent: ModelInfo, view: PruningView | None) -> None:
     """Choose and start; what is in the table already is not pruned again."""
+    with checked.form() as around:
+        _form(parent, view, around)
+
+
+def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> None:
     infos = {info.name: info for info in METHODS.describe()}
     others = [n for n in infos if n not in CONTROLS]
     chosen = st.multiselect(
@@ -58,10 +64,9 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
             "by themselves are not fine-tuned.",
         )
         seed = field_number(prune_models.Request, "seed", "Seed", key="pr-seed")
-        repeats = st.number_input(
+        repeats = number(
             "Repeats",
-            1,
-            MOST_REPEATS,
+            (1, MOST_REPEATS),
             value=1,
             key="pr-repeats",
             help="Runs with this seed, the next one, and so on, to see the spread.",
@@ -86,7 +91,7 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
     wanted = {s: _missing(view, names, configs or {}, shares, int(epochs), s) for s in seeds}
     count = sum(len(each["sparsities"]) for of_seed in wanted.values() for each in of_seed)
     st.caption(_plan(count, len(names) * len(shares) * len(seeds), view is not None))
-    if st.button(
+    if around.start(
         "Prune",
         key="prune-start",
         type="primary",
@@ -147,7 +152,7 @@ def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]] | None:
         try:
             dumped = plugin.model_validate(values).model_dump(mode="json")
         except ValidationError as error:
-            st.warning(for_markdown(complaint(error)), icon=":material/error:")
+            checked.complain_of_all(f"{METHODS.info(name).label}: {complaint(error)}")
             return None
         default = plugin().model_dump(mode="json")
         found[name] = {k: v for k, v in dumped.items() if default.get(k) != v}

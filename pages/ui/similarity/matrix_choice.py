@@ -13,7 +13,8 @@ from core.library.supernets import SupernetEntry
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.views import similarity_matrix as views
-from pages.ui import baskets, resources, state
+from pages.ui import baskets, checked, resources, state
+from pages.ui.forms import number
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import ALIKE, CHOSEN, Asked, Compared, MatrixView
 
@@ -104,16 +105,24 @@ def _add(entry: SupernetEntry, view: Compared) -> None:
             disabled=not ids,
             width="stretch",
         )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Random subnets", 1, MOST_NETWORKS, value=_FIRST_RANDOM, key="sim-matrix-n")
-        st.number_input("Seed", 0, 10**9, value=0, key="sim-matrix-seed")
-        st.button("Add", key="sim-matrix-add-random", on_click=_put_random, args=(source,))
+    with checked.form() as around:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            number("Random subnets", (1, MOST_NETWORKS), value=_FIRST_RANDOM, key="sim-matrix-n")
+            number("Seed", (0, 10**9), value=0, key="sim-matrix-seed")
+        around.start(
+            "Add random subnets",
+            key="sim-matrix-add-random",
+            on_click=_put_random,
+            args=(source,),
+            width="stretch",
+        )
 
 
 def _put_random(entry: SupernetEntry) -> None:
     """Callback; the numbers are read here, for they may have changed with the same click."""
     n, seed = (int(st.session_state[key]) for key in ("sim-matrix-n", "sim-matrix-seed"))
-    _put(views.at_random(entry, n, seed))
+    if 1 <= n <= MOST_NETWORKS and seed >= 0:
+        _put(views.at_random(entry, n, seed))
 
 
 def _put(ids: Sequence[str]) -> None:
