@@ -7,9 +7,9 @@ import streamlit as st
 from core.text import display_name
 from pages.ui import choosers, resources
 from pages.ui.front import state
-from pages.ui.front.table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.search import PAGE
+from pages.ui.search import files as search_files
 from pages.ui.search import panels as search_views
 from pages.ui.setup import note, setup
 
@@ -71,17 +71,7 @@ with left:
                 icon=":material/arrow_forward:",
                 query_params={"supernet": entry.supernet_id, "run": chosen[0]},
             )
-            found = search_views.measured(entry, by_id[chosen[0]])
-            if found is not None:
-                st.download_button(
-                    "Evaluations as CSV",
-                    lambda f=found: csv_bytes(f),
-                    "evaluations.csv",
-                    "text/csv",
-                    key="search-csv",
-                    on_click="ignore",
-                    icon=":material/table:",
-                )
+            search_files.buttons(entry, by_id[chosen[0]])
     note(
         "Hypervolume: how much of the objectives' space the front covers, against a fixed reference point. Larger is better; the dashed line is the exact front, which no search can pass."
     )

@@ -11,6 +11,7 @@ import io
 import math
 import re
 import textwrap
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ FORMATS = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 _DOT = re.compile(rb"M (\S+ \S+) \nL \1 \n")
 """A line of no length as matplotlib writes it."""
 
+_ONE_AT_A_TIME = threading.Lock()
 _MM = 1 / 25.4
 _POINTS = 72.0
 _LINE_MM = 2.9
@@ -106,7 +108,8 @@ def draw(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_RC):
+    # Matplotlib's settings belong to the process, and two visitors may ask at once.
+    with _ONE_AT_A_TIME, mpl.rc_context(_RC):
         figure = Figure()
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -152,16 +155,13 @@ def _wrapped(text: str, layout: Layout) -> list[str]:
 
 
 def _written(figure: Figure, kind: str, title: str, caption: str) -> bytes:
-    import matplotlib as mpl
-
     buffer = io.BytesIO()
     about: dict[str, Any] = (
         {"Title": title, "Description": caption, "Date": None, "Creator": "Paretoscope"}
         if kind == "svg"
         else {"Title": title, "Subject": caption, "CreationDate": None, "Creator": "Paretoscope"}
     )
-    with mpl.rc_context(_RC):
-        figure.savefig(buffer, format=kind, metadata=about)
+    figure.savefig(buffer, format=kind, metadata=about)
     data = buffer.getvalue()
     return _DOT.sub(rb"M\1h0", data) if kind == "svg" else data
 

@@ -22,6 +22,7 @@ from core.workflows import search_front
 from pages.ui import resources
 from pages.ui.forms import config_form, field_number
 from pages.ui.progress import submit
+from pages.ui.search import files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,6 +176,7 @@ def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
             config={"displaylogo": False},
             alt="Hypervolume of each search after every evaluation.",
         )
+        files.race(entry, names, curves, ceiling)
 
 
 def measured(entry: SupernetEntry, run: Run) -> pd.DataFrame | None:
