@@ -144,12 +144,19 @@ def architecture(space: SearchSpace, text: str) -> Arch:
 def exact_table(
     supernet: str, wanted: Sequence[str], also: Sequence[str], use_table: bool, processes: int
 ) -> bytes:
-    """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed."""
+    """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed.
+
+    Test values are written and decide nothing: `on_front` looks at the other objectives.
+
+    Raises:
+        InvalidInput: none of the objectives may be chosen by.
+    """
     from core.library import supernets
     from core.library.csv_tables import front_csv
     from core.library.measuring import FROM_TABLE
     from core.library.tables import parse_table
 
+    _say_what_decides(wanted)
     entry = find_supernet(supernet)
     table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     every = [*wanted, *also]
@@ -169,6 +176,21 @@ def about(supernet: str, ledger: Ledger | None = None) -> Callable[[list[str]], 
     search = None if ledger is None else ledger.params
     run_id = "" if ledger is None else ledger.run_id
     return lambda columns: about_table(entry, columns, search=search, run_id=run_id, command=command)
+
+
+def _say_what_decides(wanted: Sequence[str]) -> None:
+    shown = [o.label for o in described(wanted) if not o.for_choosing]
+    chosen = [o.label for o in described(wanted) if o.for_choosing]
+    if shown and not chosen:
+        raise InvalidInput(
+            f"A front by {' and '.join(shown)} would choose by test data; name an objective of validation data or a cost."
+        )
+    if shown:
+        print(
+            f"{' and '.join(shown)} cannot be chosen by: the column is written, and on_front looks at "
+            f"{' and '.join(chosen)} alone.",
+            file=sys.stderr,
+        )
 
 
 def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("params", "macs")) -> bytes:

@@ -60,20 +60,21 @@ def evaluations(
         measurements: the rows.
         front_of: names of those that the front is of; all of them if left out.
 
-    Columns: `arch_id`, the objectives, `on_front` (among all rows; never true where a value is predicted or a
-    proxy, and such a row keeps no other one off), `source`.
+    Columns: `arch_id`, the objectives, `on_front` (among all rows, by the objectives that may be chosen by; never
+    true where a value is predicted or a proxy, and such a row keeps no other one off), `source`.
     """
     import pandas as pd
 
     names = [o.name for o in objectives]
+    asked = set(front_of or names)
+    judged = [index for index, o in enumerate(objectives) if o.for_choosing and o.name in asked]
     values = [[float(m.values.get(name, np.nan)) for name in names] for m in measurements]
     points = np.array(values, dtype=float).reshape(-1, len(objectives))
     columns = {name: points[:, index] for index, name in enumerate(names)}
-    choosing = [i for i, name in enumerate(names) if not front_of or name in front_of]
-    stands = np.array([m.may_stand([names[i] for i in choosing]) for m in measurements], bool)
+    stands = np.array([m.may_stand(names[index] for index in judged) for m in measurements], bool)
     on_front = non_dominated(
-        np.where(stands[:, None], points[:, choosing], np.nan),
-        maximize=[objectives[i].maximize for i in choosing],
+        np.where(stands[:, None], points[:, judged], np.nan),
+        maximize=[objectives[index].maximize for index in judged],
     )
     return pd.DataFrame(
         {

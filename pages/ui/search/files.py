@@ -11,6 +11,7 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives
 from core.records import Run
 from core.reports.captions import front_caption
+from core.text import display_name
 from pages.ui import paper_figure, resources
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ def buttons(entry: SupernetEntry, run: Run) -> None:
         columns = ["architecture", *run.params["objectives"], "on_front", "source"]
         return about_table(entry, columns, search={**run.params, "seed": run.seed}, run_id=run.run_id)
 
+    name = f"evaluations-{display_name(run.params.get('algorithm', 'search'))}-seed-{run.seed}"
     st.download_button(
         "Evaluations as CSV",
         evaluations,
-        "evaluations.csv",
+        f"{name}.csv",
         "text/csv",
         key="search-csv",
         on_click="ignore",
@@ -47,7 +49,7 @@ def buttons(entry: SupernetEntry, run: Run) -> None:
     st.download_button(
         "About the columns",
         about,
-        "evaluations.about.json",
+        f"{name}.about.json",
         "application/json",
         key="search-about",
         on_click="ignore",

@@ -17,7 +17,7 @@ from core.plots.curves import hypervolume_figure
 from core.plots.front import front_figure
 from core.records import Run
 from core.search import ALGORITHMS
-from core.text import display_name
+from core.text import display_name, for_markdown
 from core.workflows import search_front
 from pages.ui import resources
 from pages.ui.forms import config_form, field_number
@@ -144,6 +144,20 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
         config={"displaylogo": False},
         alt="Scatter chart of the subnets the search has measured, its front on top, the whole space behind.",
     )
+
+
+def take_home(entry: SupernetEntry, run: Run) -> None:
+    """Open the drawn search on the Front page, or take its evaluations."""
+    if len(run.params["objectives"]) > 1:
+        st.caption(f"Drawn above, opened and downloaded here: {for_markdown(run.title)}.")
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/front.py",
+            label="Open on the Front page",
+            icon=":material/arrow_forward:",
+            query_params={"supernet": entry.supernet_id, "run": run.run_id},
+        )
+        files.buttons(entry, run)
 
 
 def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
