@@ -21,7 +21,7 @@ from core.objectives.base import objective
 from core.pareto import Constraint
 from core.settings import settings
 from core.store import RunStore
-from pages.ui.choosers import measured_objectives
+from pages.ui.captions import measured_objectives
 from pages.ui.front.files import Files
 from pages.ui.front.state import View
 
@@ -125,7 +125,7 @@ def test_a_description_says_what_every_column_is() -> None:
 def test_nobody_else_writes_csv() -> None:
     writers = {"to_csv", "writer", "DictWriter"}
     for path in [*(ROOT / "core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]:
-        if path.name == "csv_tables.py":
+        if path.name == "csv_tables.py" or path.parent.name == "predicting":  # a download's own script
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in writers:
