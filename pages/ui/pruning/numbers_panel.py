@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.library.csv_tables import csv_bytes
 from core.views.pruning import rows_of_table
 from core.views.pruning_seeds import mean_rows, over_seeds
 from pages.ui.pruning.shown import Shown
@@ -35,7 +36,7 @@ def panel(shown: Shown) -> None:
 def _download(label: str, table: pd.DataFrame, file_name: str, key: str) -> None:
     st.download_button(
         label,
-        lambda: table.to_csv(index=False).encode(),
+        lambda: csv_bytes(table),
         file_name,
         "text/csv",
         key=key,

@@ -9,6 +9,7 @@ import streamlit as st
 from core.plots.finished import finished
 from core.plots.pruning_collapse import PANELS, accuracy_curves, collapse_by_sparsity
 from core.views.pruning_seeds import SparsityLines, sparsity_lines
+from pages.ui import paper_figure
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.selection import picked_on
@@ -16,6 +17,8 @@ from pages.ui.setup import note
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+    from core.papers.base import Layout, PaperFigure
 
 _CURVES, _COLLAPSE = "pruning-curves", "pruning-collapse"
 
@@ -38,10 +41,55 @@ def accuracy(shown: Shown) -> None:
         config={"displaylogo": False},
         alt="Accuracy by share of weights removed, a line per method.",
     )
+    _paper(shown, found)
     note(
         "Validation accuracy; removed weights are counted over all convolution and linear layers, cut out or held at zero. "
         + _about_seeds(found, "accuracy")
     )
+
+
+def _paper(shown: Shown, found: SparsityLines) -> None:
+    """The curves as a figure for a paper."""
+    parent, before = shown.view.parent, found.parent["accuracy"]
+    told = (
+        f"Accuracy of networks pruned from {parent.arch_id} of {shown.view.entry.title}, by the share of its weights "
+        "that was removed; measured on validation data after fine-tuning, or as the method trained it. "
+        + _lines_are(found, "accuracy")
+    )
+
+    def make(layout: Layout) -> PaperFigure:
+        from core.papers.curves import Curve, curves_paper
+
+        lines = []
+        for name, band in zip(found.labels, found.bands["accuracy"], strict=True):
+            known = [k for k, value in enumerate(band.mean) if value == value]
+            # A band through a place with one seed closes there: it has no spread to show.
+            low, high = (
+                [100 * (side[k] if side[k] == side[k] else band.mean[k]) for k in known]
+                for side in (band.low, band.high)
+            )
+            several = band.n > 1
+            lines.append(
+                Curve(
+                    f"{name}, n = {band.n}",
+                    [100 * found.sparsities[k] for k in known],
+                    [100 * band.mean[k] for k in known],
+                    low if several else (),
+                    high if several else (),
+                )
+            )
+        return curves_paper(
+            lines,
+            layout,
+            caption=told,
+            title="Accuracy by sparsity",
+            across="Weights removed (%)",
+            up="Validation accuracy (%)",
+            ceiling=100 * before,
+            ceiling_name="before pruning",
+        )
+
+    paper_figure.popover("pruning", f"pruning-{parent.arch_id}", make)
 
 
 def collapse(shown: Shown) -> None:
@@ -71,17 +119,21 @@ def collapse(shown: Shown) -> None:
 
 
 def _about_seeds(found: SparsityLines, name: str) -> str:
-    """What a line and its band are, and how many seeds stand behind them."""
-    counts = sorted({band.n for band in found.bands[name]})
-    if counts[-1] == 1:
+    """What a line and its band are, how many seeds stand behind them, and what a click does."""
+    if max(band.n for band in found.bands[name]) == 1:
         return (
             "One seed per line (n = 1): prune with other seeds before believing a difference of a few points."
         )
+    return f"{_lines_are(found, name)} A click selects the network of the lowest seed."
+
+
+def _lines_are(found: SparsityLines, name: str) -> str:
+    counts = sorted({band.n for band in found.bands[name]})
+    if counts[-1] == 1:
+        return "One seed per line (n = 1)."
     kinds = " or ".join(dict.fromkeys(band.band for band in found.bands[name] if band.band))
     n = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
-    return (
-        f"Line: mean over the seeds (n = {n}); band: {kinds}. A click selects the network of the lowest seed."
-    )
+    return f"Line: mean over the seeds (n = {n}); band: {kinds}."
 
 
 def _key(shown: Shown) -> str:

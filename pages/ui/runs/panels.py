@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.jobs.kinds import label_of
+from core.library.csv_tables import csv_bytes
 from core.plots.over_seeds import in_words
 from core.plots.style import format_bytes, format_seconds
 from core.records import Run, RunState
@@ -85,8 +86,6 @@ def _seed_columns(runs: Sequence[Run], groups: Mapping[str, SeedGroup]) -> dict[
 
 def over_seeds(store: RunStore, run: Run, runs: Sequence[Run]) -> None:
     """Where the selected run is one of several that differ in their seed alone: their numbers, mean and spread."""
-    import pandas as pd
-
     group = next(g for g in seed_groups(runs) if run.run_id in {r.run_id for r in (*g.runs, *g.again)})
     if group.n < 2:
         return
@@ -110,7 +109,7 @@ def over_seeds(store: RunStore, run: Run, runs: Sequence[Run]) -> None:
     st.markdown("\n".join([head, "|---|---|", *lines]))
     st.download_button(
         "Seeds as CSV",
-        lambda: pd.DataFrame(seed_rows(store, group)).to_csv(index=False).encode(),
+        lambda: csv_bytes(seed_rows(store, group)),
         "seeds.csv",
         "text/csv",
         key="runs-seeds-csv",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from core.library import supernets
+from core.library.csv_tables import csv_bytes
 from core.library.supernets import SupernetEntry
 from core.over_seeds import ASSUMES, FEWEST_PAIRS, verdict
 from core.plots.curves import hypervolume_figure
@@ -18,8 +19,8 @@ from core.text import display_name, for_markdown
 from core.views.race import Race, race, search_labels, seed_rows
 from core.views.seed_groups import SeedGroup, seed_groups, seeds_of
 from pages.ui import resources, state
-from pages.ui.front.table import csv_bytes
 from pages.ui.progress import job_row
+from pages.ui.search import files
 from pages.ui.search.panels import measured
 from pages.ui.setup import note
 
@@ -144,6 +145,7 @@ def hypervolume_race(entry: SupernetEntry, chosen: Chosen) -> None:
         st.caption(
             f"Not in this race, for other objectives were searched on: {for_markdown(', '.join(found.left_out), 300)}."
         )
+    files.race(entry, found, apart=apart)
     if found.at:
         _table(found)
 
@@ -160,8 +162,6 @@ def _race(entry: SupernetEntry, chosen: Chosen) -> Race | None:
 
 def _table(found: Race) -> None:
     """The race in numbers: mean and spread per setting, then who found more, and the file of single seeds."""
-    import pandas as pd
-
     share = found.ceiling is not None
     said = {"factor": 100.0, "unit": " %", "digits": 2} if share else {"digits": 4}
     lines = [
@@ -194,7 +194,7 @@ def _table(found: Race) -> None:
     )
     st.download_button(
         "Race as CSV",
-        lambda: csv_bytes(pd.DataFrame(seed_rows(found))),
+        lambda: csv_bytes(seed_rows(found)),
         "race.csv",
         "text/csv",
         key="race-csv",

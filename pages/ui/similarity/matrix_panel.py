@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from core.errors import CoreError
 from core.library import supernets
+from core.library.csv_tables import csv_bytes
 from core.library.matrices import KIND, Matrix, MatrixChoice, MatrixRecord
 from core.plots.finished import finished
 from core.plots.similarity_matrix import MatrixData, matrix_figure
@@ -18,7 +19,6 @@ from core.text import display_name, for_figure, for_markdown
 from core.views import similarity_matrix as views
 from core.workflows.compare_many import Request
 from pages.ui import resources, state
-from pages.ui.front.table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
@@ -98,8 +98,6 @@ def _stored(run_id: str) -> Matrix:
 
 
 def _show(run_id: str, found: Matrix, choice: MatrixChoice, view: Compared) -> None:
-    import pandas as pd
-
     order = views.order_of(found, choice.measure, view.matrix.order)
     st.plotly_chart(
         _figure(f"{run_id}-{view.matrix.order}", order, found, choice),
@@ -131,7 +129,7 @@ def _show(run_id: str, found: Matrix, choice: MatrixChoice, view: Compared) -> N
     _pair(found)
     st.download_button(
         "Matrix as CSV",
-        lambda: csv_bytes(pd.DataFrame(views.rows_of(found, choice, order))),
+        lambda: csv_bytes(views.rows_of(found, choice, order)),
         f"similarity-matrix-{choice.measure}.csv",
         "text/csv",
         key="matrix-csv",
