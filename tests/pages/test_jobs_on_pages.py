@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import time
 from collections.abc import Callable
 
@@ -221,9 +224,9 @@ def test_damage_is_found_and_said(open_page: Open) -> None:
 def test_chart_file_and_link_mean_the_search_that_is_drawn(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files: list[str] = []
+    files: dict[str, str] = {}
     monkeypatch.setattr(
-        "streamlit.download_button", lambda _, data, *__, **___: files.append(data().decode())
+        "streamlit.download_button", lambda label, data, *_, **__: files.update({label: data().decode()})
     )
     store = resources.store()
     entry = supernets.find(store, "digits-cnn")
@@ -231,7 +234,7 @@ def test_chart_file_and_link_mean_the_search_that_is_drawn(
     for seed, arch in enumerate((entry.space.smallest, entry.space.largest)):
         params = {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"], "seed": seed}
         run_id = ids[seed] = store.create_run("search_front", params, title=f"seed {seed}", seed=seed)
-        archs[seed] = entry.space.arch_id(arch)
+        archs[seed] = entry.space.to_dict(arch)
         store.ledger(run_id).add_measurements(0, [Measurement(arch, {"accuracy": 0.9, "macs": 5.0})])
         store.set_state(run_id, RunState.DONE)
 
@@ -240,9 +243,11 @@ def test_chart_file_and_link_mean_the_search_that_is_drawn(
         [link] = [e.proto for e in app.get("page_link") if e.proto.label == "Open on the Front page"]
         [chart] = [e.proto for e in app.get("plotly_chart") if "search-front" in e.proto.id]
         [said] = [c.value for c in app.caption if c.value.startswith("Drawn above")]
+        [row] = csv.DictReader(io.StringIO(files["Evaluations as CSV"]))
         return {
             next(s for s, run_id in ids.items() if run_id in link.query_string),
-            next(s for s, arch_id in archs.items() if arch_id in files[-1]),
+            next(s for s, arch in archs.items() if arch == json.loads(row["architecture"])),
+            json.loads(files["About the columns"])["algorithm"]["seed"],
             next(s for s, run_id in ids.items() if run_id in chart.id),
             int(said[-2]),
         }
