@@ -5,8 +5,6 @@ A quick question that a page asks in its own process; results are kept by what t
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ import numpy as np
 from core.cache import kept
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.csv_tables import csv_bytes
 from core.library.networks import Model
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined
@@ -222,12 +221,9 @@ def as_rows(a: Model, b: Model, comparison: ModelComparison) -> list[dict[str, A
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
     """Rows of `as_rows` as CSV text; what has no value is empty."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
-    return out.getvalue()
+    import pandas as pd
+
+    return csv_bytes(pd.DataFrame(rows, columns=list(COLUMNS))).decode()
 
 
 def sorted_config(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
