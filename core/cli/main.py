@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli import flags, tables
+from core.cli import flags, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print
 from core.errors import CoreError, InvalidInput
@@ -389,5 +389,8 @@ def doctor() -> None:
         problems += not good
     raise typer.Exit(1 if problems else 0)
 
+
+app.command()(reports.report)
+app.command()(reports.baskets)
 
 __all__: list[Any] = ["app", "main"]
