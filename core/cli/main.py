@@ -282,7 +282,7 @@ def prune(
     """Prune a subnet, fine-tune and evaluate it; one JSON line per network. Further flags are settings of the method."""
     from core.cli import pruning
 
-    rows = pruning.prune(
+    run_id, record = pruning.prune(
         supernet,
         arch,
         method,
@@ -293,13 +293,13 @@ def prune(
         severities=severity,
         attacks=attacks,
     )
-    for row in rows:
-        print(json.dumps(row))
-    made = [row["model"] for row in rows if row.get("method") and "model" in row]
-    if not made:
+    for line in pruning.lines(run_id, record):
+        print(line)
+    made = pruning.last_made(run_id, record)
+    if made is None:
         raise CoreError("No method could prune this network; the lines above say why.")
     if out is not None:
-        write(out, pruning.write(made[-1], format, form))
+        write(out, pruning.write(made, format, form))
         print(out)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library import supernets
-from core.library.alone import AloneRecord, Schedule, TrainedNet, net_file
+from core.library.alone import MEASURED, AloneRecord, Schedule, TrainedNet, net_file
 from core.library.results import Described
 from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
@@ -65,7 +65,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     config, as_supernet = training_of(
         entry, **request.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
     )
-    inside = {n: float(subnet.card[n].value) for n in ("accuracy", "test_accuracy")}
+    inside = {n: float(subnet.card[n].value) for n in MEASURED}
     record = AloneRecord(
         supernet=entry.supernet_id,
         sha256=entry.sha256,
