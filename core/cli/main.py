@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from core.cli import flags, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print
+from core.config import JsonObject, Settings
 from core.errors import CoreError, InvalidInput
 
 app = typer.Typer(
@@ -83,7 +84,7 @@ def train(
 
     params = train_supernet.preset_request(preset, data=data, method=method, seed=seed)
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
-    ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
+    ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
     file = ledger.artifact("supernet.safetensors")
     if out is not None:
         write(out, file)
@@ -108,11 +109,11 @@ def search(
 
     name = ALGORITHMS.info(algorithm.replace("-", "_")).name
     config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "algorithm": name,
         "config": config,
-        "objectives": tables.names(objectives),
+        "objectives": [*tables.names(objectives)],
         "budget": budget,
         "seed": seed,
         "use_table": use_table,
@@ -144,10 +145,10 @@ def front(
         table = tables.exact_table(supernet, wanted, use_table, processes)
         write_or_print(csv, table.encode())
         return
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "algorithm": "random_search",
-        "objectives": wanted,
+        "objectives": [*wanted],
         "budget": sample,
         "seed": seed,
         "use_table": use_table,
@@ -240,7 +241,7 @@ def train_alone(
     from core.library.alone import AloneRecord
 
     entry = find_supernet(supernet)
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
         "seeds": seeds,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from core.cli import flags, tables
 from core.cli.driving import find_supernet, open_store, run_workflow
+from core.config import Settings
 from core.errors import InvalidInput
 from core.library.network_id import NetworkId
 from core.library.pruned import PARENT, PrunedNet, PruningRecord
@@ -53,15 +54,15 @@ def prune(
         )
     config = flags.parse(arguments, METHODS.get(names[0]).Config, f"pruner {names[0]}") if arguments else {}
     chosen = tables.architecture(entry.space, arch) if arch else entry.reference
-    params = {
+    params: Settings = {
         "model": subnet_id(entry, entry.space.arch_id(chosen)),
         "methods": [
-            {"name": n, "config": config, "sparsities": _numbers(sparsities, "sparsity")} for n in names
+            {"name": n, "config": config, "sparsities": [*_numbers(sparsities, "sparsity")]} for n in names
         ],
         "tuning_epochs": epochs,
         "benchmarks": {
-            "severities": _whole_numbers(severities, "severity"),
-            "attacks": _split(attacks, "attacks"),
+            "severities": [*_whole_numbers(severities, "severity")],
+            "attacks": [*_split(attacks, "attacks")],
         },
         "seed": seed,
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import InvalidInput, NotFound
 from core.library.network_id import NetworkId
@@ -266,7 +267,9 @@ def require_prunable(store: RunStore | None, model_id: str) -> None:
         )
 
 
-def load_masked(store: RunStore, run_id: str, index: int) -> tuple[nn.Sequential, dict[str, Any]]:
+def load_masked(
+    store: RunStore, run_id: str, index: int
+) -> tuple[nn.Sequential, dict[str, NDArray[np.intp]]]:
     """A pruned network with the parent's shapes, eval mode, and the units that stay by group. Loads torch.
 
     Raises:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from core.cache import kept
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
 from core.library.networks import Model
@@ -233,7 +234,7 @@ def as_csv(rows: Sequence[LayerPair]) -> str:
     return out.getvalue()
 
 
-def sorted_config(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def sorted_config(config: JsonObject) -> tuple[tuple[str, Any], ...]:
     """A measure's settings as a `Question` wants them."""
     return tuple(sorted(config.items()))
 

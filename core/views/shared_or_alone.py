@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from core.cache import kept
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
 from core.library.alone import JUDGED, MEASURED
@@ -66,7 +67,7 @@ def shared_or_alone(
     nets: Sequence[AloneNet],
     measure: str = "cka",
     *,
-    config: Mapping[str, Any] | None = None,
+    config: JsonObject | None = None,
     pooling: str = "pooled",
     choice: ProbeChoice | None = None,
 ) -> SharedOrAlone:
