@@ -12,8 +12,8 @@ from core.datasets.decoding import decode, write_decoded
 class Options(BaseConfig):
     """What images become, see `decode`."""
 
-    size: int
-    channels: int
+    size: int | None
+    channels: int | None
 
 
 def work(data: bytes, options: JsonObject, target: Path) -> JsonObject:

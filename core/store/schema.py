@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.config import JsonObject
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -51,6 +51,8 @@ class RunRow(Base):
     fraction: Mapped[float] = mapped_column(Double)
     message: Mapped[str] = mapped_column(Text)
     eta_seconds: Mapped[float | None] = mapped_column(Double)
+    begun: Mapped[float | None] = mapped_column(Double)
+    worked: Mapped[float | None] = mapped_column(Double)
     created: Mapped[float] = mapped_column(Double)
     updated: Mapped[float] = mapped_column(Double)
     n_measurements: Mapped[int] = mapped_column(Integer)
