@@ -85,9 +85,11 @@ def train(
     then of the strategy; `list strategy NAME` shows the latter."""
     from core.workflows import train_supernet
 
-    own = own_data.choice(data) if data else {}
-    params = train_supernet.preset_request(preset, data=own.get("name"), method=method, seed=seed)
-    params |= {"data": own | {"seed": 0}} if own.get("config") else {}
+    own = own_data.choice(data) if data else None
+    name = own["name"] if own else None
+    params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
+    if own and own["config"]:
+        params["data"] = {"name": own["name"], "config": own["config"], "seed": 0}
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
     ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
     file = ledger.artifact("supernet.safetensors")
