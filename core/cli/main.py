@@ -15,7 +15,7 @@ import typer
 
 from core.cli import flags, own_data, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
-from core.cli.output import write, write_or_print
+from core.cli.output import write, write_or_print, write_table
 from core.config import JsonObject, Settings
 from core.errors import CoreError, InvalidInput
 
@@ -126,7 +126,7 @@ def search(
         "use_table": use_table,
     }
     ledger = run_workflow("search_front", params, title=f"{name} on {supernet}", seed=seed)
-    write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+    write_table(csv, ledger.artifact(EVALUATIONS_FILE), tables.about(supernet, ledger))
 
 
 @app.command()
@@ -135,6 +135,7 @@ def front(
     exact: Annotated[bool, typer.Option("--exact", help="Measure the whole space.")] = False,
     sample: Annotated[int, typer.Option(help="Measure this many random architectures instead.")] = 0,
     objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
+    also: Annotated[str, typer.Option(help="With --exact: further objectives as columns, and ids.")] = "",
     use_table: Annotated[bool, typer.Option(help="Use the complete table if there is one.")] = True,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     processes: Annotated[
@@ -149,8 +150,9 @@ def front(
 
     wanted = tables.names(objectives)
     if exact:
-        table = tables.exact_table(supernet, wanted, use_table, processes)
-        write_or_print(csv, table.encode())
+        further = tables.names(also) if also else []
+        table = tables.exact_table(supernet, wanted, further, use_table, processes)
+        write_table(csv, table, tables.about(supernet))
         return
     params: Settings = {
         "supernet": tables.absolute(supernet),
@@ -162,7 +164,7 @@ def front(
     }
     flags_of = {"budget": "sample"}
     ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
-    write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+    write_table(csv, ledger.artifact(EVALUATIONS_FILE), tables.about(supernet, ledger))
 
 
 @app.command()
@@ -174,7 +176,7 @@ def costs(
     csv: Csv = None,
 ) -> None:
     """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, no weights needed."""
-    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)).encode())
+    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)))
 
 
 @app.command()
@@ -328,7 +330,7 @@ def prune_experiment(
     for sentence in verdict:
         print(sentence)
     if csv is not None:
-        write(csv, table.encode())
+        write(csv, table)
         print(csv)
 
 

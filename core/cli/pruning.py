@@ -87,14 +87,13 @@ def write(model_id: str, format_name: str, form: str) -> bytes:
     return download(store, describe_pruned(store, which.owner, which.number), format_name, form).data
 
 
-def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int) -> tuple[list[str], str]:
+def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int) -> tuple[list[str], bytes]:
     """Run an experiment; its verdict, and all rows as CSV.
 
     Raises:
         InvalidInput, NotFound: an experiment, supernet or setting does not exist.
     """
-    import pandas as pd
-
+    from core.library.csv_tables import csv_bytes
     from core.library.experiments import KIND, ExperimentRecord
     from core.library.networks import subnet_id
     from core.pruning.experiments.base import EXPERIMENTS
@@ -106,7 +105,7 @@ def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int)
     params = {"experiment": plugin.name, "config": config, "model": model, "seed": seed}
     ledger = run_workflow(KIND, params, title=plugin.label, seed=seed)
     record = ExperimentRecord.decode(ledger.artifact(ExperimentRecord.FILE))
-    return list(record.verdict), pd.DataFrame([vars(row) for row in record.rows]).to_csv(index=False)
+    return list(record.verdict), csv_bytes([vars(row) for row in record.rows])
 
 
 def lines(run_id: str, record: PruningRecord) -> Iterator[str]:

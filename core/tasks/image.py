@@ -66,6 +66,7 @@ class ImageTask(Task):
     usage = (
         "python predict.py test.npz        # arrays x and y; prints one JSON line: accuracy, correct, n",
         "python predict.py picture.png     # needs Pillow; --invert for dark strokes on bright paper",
+        "python predict.py folder > t.csv  # every picture in it: file, class, probabilities",
     )
     takes = "Pixels go in as they are, in [0, 1]: the network normalizes them itself."
 

@@ -5,8 +5,6 @@ A quick question that a page asks in its own process; results are kept by what t
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from core.cache import kept
 from core.config import JsonObject
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.csv_tables import csv_bytes
 from core.library.networks import Model
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined
@@ -226,12 +225,9 @@ def as_rows(a: Model, b: Model, comparison: ModelComparison) -> list[LayerPair]:
 
 def as_csv(rows: Sequence[LayerPair]) -> str:
     """Rows of `as_rows` as CSV text; what has no value is empty."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
-    return out.getvalue()
+    import pandas as pd
+
+    return csv_bytes(pd.DataFrame(rows, columns=list(COLUMNS))).decode()
 
 
 def sorted_config(config: JsonObject) -> tuple[tuple[str, Any], ...]:

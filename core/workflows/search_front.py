@@ -20,7 +20,8 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
-from core.library.evaluations import as_csv, evaluations, left_out
+from core.library.csv_tables import csv_bytes
+from core.library.evaluations import architectures, evaluations, left_out
 from core.library.measuring import (
     DataChoice,
     Measure,
@@ -183,7 +184,7 @@ def _save(
     algorithm: SearchAlgorithm, measurements: list[Measurement], front: FrontSoFar, ledger: Ledger
 ) -> None:
     table = evaluations(algorithm.space, algorithm.objectives, measurements)
-    ledger.save_artifact(EVALUATIONS_FILE, as_csv(algorithm.space, table).encode(), "text/csv")
+    ledger.save_artifact(EVALUATIONS_FILE, csv_bytes(architectures(algorithm.space, table)), "text/csv")
     SearchRecord(
         **front.metrics,  # type: ignore[arg-type]
         reference=front.reference,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.library.csv_tables import csv_bytes
 from core.views.pruning import numbers_table
 from pages.ui.pruning.shown import Shown
 
@@ -14,7 +15,7 @@ def panel(shown: Shown) -> None:
     st.dataframe(table, key="pruning-numbers", width="stretch", hide_index=True)
     st.download_button(
         "Numbers as CSV",
-        lambda: table.to_csv(index=False).encode(),
+        lambda: csv_bytes(table),
         "pruned.csv",
         "text/csv",
         key="pruning-csv",
