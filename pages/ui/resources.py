@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.jobs import JobManager
+    from core.jobs.trials import Trials
     from core.store import RunStore
 
 
@@ -52,6 +53,14 @@ def jobs() -> JobManager:
     from core.jobs import JobManager
 
     return JobManager(store())
+
+
+@st.cache_resource(show_spinner=False)
+def trials() -> Trials:
+    """What tries work for a second, to say how long all of it will take."""
+    from core.jobs.trials import Trials
+
+    return Trials()
 
 
 def store_or_none() -> RunStore | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core.jobs.forecast import of_work
 from core.library import fronts as front_view
 from core.library import supernets
 from core.library.evaluations import standing
@@ -20,12 +21,15 @@ from core.search import ALGORITHMS
 from core.text import display_name, for_markdown
 from core.workflows import search_front
 from pages.ui import resources
+from pages.ui.forecast import forecast
 from pages.ui.forms import config_form, field_number
 from pages.ui.front.table import csv_bytes
 from pages.ui.progress import submit
 
 if TYPE_CHECKING:
     import pandas as pd
+
+KIND = "search_front"
 
 
 def search_form(entry: SupernetEntry) -> list[str]:
@@ -77,11 +81,21 @@ def search_form(entry: SupernetEntry) -> list[str]:
         value=entry.read_table is not None,
         disabled=entry.read_table is None,
         key="search-table",
-        help="Look accuracies up instead of measuring them again: a search takes a second.",
+        help="Look accuracies up instead of measuring them again.",
     )
     with st.expander("Settings of the algorithm"):
         settings = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
     ready = len(goals) >= 2
+    params: dict[str, Any] = {
+        "supernet": entry.supernet_id,
+        "algorithm": name,
+        "config": settings,
+        "objectives": goals,
+        "budget": int(budget),
+        "use_table": use_table,
+    }
+    if ready:
+        forecast(KIND, params, lambda trial: of_work(trial, int(repeats)), key="search-forecast")
     if not st.button(
         "Start the search",
         key="search-start",
@@ -93,17 +107,9 @@ def search_form(entry: SupernetEntry) -> list[str]:
         return []
     started = []
     for offset in range(int(repeats)):
-        params: dict[str, Any] = {
-            "supernet": entry.supernet_id,
-            "algorithm": name,
-            "config": settings,
-            "objectives": goals,
-            "budget": int(budget),
-            "seed": int(seed) + offset,
-            "use_table": use_table,
-        }
         title = f"{infos[name].label} on {display_name(entry.title)}, seed {int(seed) + offset}"
-        if run_id := submit("search_front", params, title=title, seed=int(seed) + offset):
+        with_seed = params | {"seed": int(seed) + offset}
+        if run_id := submit(KIND, with_seed, title=title, seed=int(seed) + offset):
             started.append(run_id)
     return started
 
