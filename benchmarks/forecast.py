@@ -76,7 +76,8 @@ def works() -> dict[str, tuple[str, dict[str, Any]]]:
 
 def forecast_of(kind: str, params: dict[str, Any], library: Library) -> float:
     """Seconds of computing forecast before the start, without what a worker needs to start."""
-    trial = try_work(kind, params, library)
+    # The trial has read the data, which the work then finds in memory.
+    trial = try_work(kind, params, library).model_copy(update={"prepare": 0.0})
     if kind == TRAINING:
         return of_training(trial, int(params["training"]["epochs"])).seconds
     return of_work(trial).seconds

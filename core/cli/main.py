@@ -79,6 +79,9 @@ def train(
     ] = None,
     method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
+    ] = False,
 ) -> None:
     """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
     then of the strategy; `list strategy NAME` shows the latter."""
@@ -88,6 +91,10 @@ def train(
     params = train_supernet.preset_request(preset, data=own.get("name"), method=method, seed=seed)
     params |= {"data": own | {"seed": 0}} if own.get("config") else {}
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
+    if dry_run:
+        for line in own_data.rehearsed(params):
+            print(line)
+        return
     ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
     file = ledger.artifact("supernet.safetensors")
     if out is not None:

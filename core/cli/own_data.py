@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,6 +118,27 @@ def written(
     yield str(out)
 
 
+def rehearsed(params: Mapping[str, Any]) -> Iterator[str]:
+    """What the data of a training hold, and how long it will take, from a trial of a second.
+
+    Raises:
+        InvalidInput: a setting does not fit.
+        DataUnavailable: the data set is not on this machine.
+    """
+    from core.jobs.forecast import TRAINING, of_training
+    from core.jobs.trying import try_work
+    from core.library.library import Library
+    from core.plots.style import format_about, format_seconds
+
+    trial = try_work(TRAINING, params, Library(), start=time.process_time())
+    chosen = params["data"]
+    yield from told(chosen, int(chosen.get("seed", 0)))
+    found = of_training(trial, int(params["training"]["epochs"]))
+    yield f"The training will take {format_about(found.seconds)} on this machine (found by trying {found.tried})."
+    yield from (f"  {part.what}: {format_seconds(part.seconds)}" for part in found.parts)
+    yield from (f"Afterwards, {part.what}: {format_seconds(part.seconds)}." for part in found.later)
+
+
 def _found(chosen: Mapping[str, Any], seed: int) -> Found:
     from core.datasets import load_dataset
     from core.datasets.found import of_dataset
@@ -125,6 +147,6 @@ def _found(chosen: Mapping[str, Any], seed: int) -> Found:
 
     config = dict(chosen["config"])
     if "upload" not in config:
-        return of_dataset(load_dataset(chosen["name"], seed=seed))
+        return of_dataset(load_dataset(chosen["name"], seed=seed, **config))
     upload = read_upload(config.pop("upload"))
     return found_in(keep_upload(upload, **config), seed=seed, **config)

@@ -1,6 +1,6 @@
 """The process that tries work: `python -m core.jobs.trial_worker`, a request on standard input, a trial as answer.
 
-Niced and with one thread, as workers are, so that it is as fast as they will be. It writes nothing to the store,
+With one thread, as workers, so that it is as fast as they will be; niced less, for somebody waits. It writes nothing to the store,
 and answers with one JSON object: a trial, or the sentence why there is none.
 """
 
@@ -20,7 +20,7 @@ from core.runtime import heavy_imports
 from core.settings import settings
 from core.store import RunStore
 
-_NICE = 10
+_NICE = 4
 
 
 def main() -> int:

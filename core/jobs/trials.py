@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -29,7 +30,8 @@ from core.jobs.forecast import Trial, trial_params
 from core.settings import settings
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 300.0
+_AGAIN_SECONDS = 60.0
 _MOST_KNOWN = 256
 
 Answer = Trial | str
@@ -40,7 +42,8 @@ class Trials:
     """The trials of one server."""
 
     def __init__(self) -> None:
-        self._known: Cache[Answer] = Cache(_MOST_KNOWN)
+        self._known: Cache[Trial] = Cache(_MOST_KNOWN)
+        self._refused: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
         self._waiting: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._busy = False
@@ -55,9 +58,8 @@ class Trials:
         """
         decisive = trial_params(kind, params)
         key = _key(kind, decisive)
-        known = self._known.find(key) or _kept(key)
+        known = self._answer(key)
         if known is not None:
-            self._known.put(key, known)
             return known
         with self._lock:
             self._waiting[session] = (key, {"kind": kind, "params": params})
@@ -65,6 +67,14 @@ class Trials:
                 self._busy = True
                 threading.Thread(target=self._work, name="trials", daemon=True).start()
         return None
+
+    def _answer(self, key: str) -> Answer | None:
+        """What is known; a sentence why there is no trial holds for a minute."""
+        since, sentence = self._refused.get(key, (float("-inf"), ""))
+        if time.monotonic() < since + _AGAIN_SECONDS:
+            return sentence
+        found = self._known.find(key) or _kept(key)
+        return None if found is None else self._known.put(key, found)
 
     def _work(self) -> None:
         while True:
@@ -74,8 +84,12 @@ class Trials:
                     return
                 session = next(iter(self._waiting))
                 key, request = self._waiting.pop(session)
-            if self._known.find(key) is None:
-                self._known.put(key, _tried(key, request))
+            if self._answer(key) is None:
+                answer = _tried(key, request)
+                if isinstance(answer, Trial):
+                    self._known.put(key, answer)
+                else:
+                    self._refused[key] = (time.monotonic(), answer)
 
 
 def _tried(key: str, request: Mapping[str, Any]) -> Answer:
