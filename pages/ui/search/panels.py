@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from pydantic import ValidationError
 
+from core.errors import CoreError
 from core.jobs.forecast import of_work
 from core.library import fronts as front_view
 from core.library import supernets
@@ -20,9 +22,9 @@ from core.records import Run
 from core.search import ALGORITHMS
 from core.text import display_name, for_markdown
 from core.workflows import search_front
-from pages.ui import resources
+from pages.ui import checked, resources
 from pages.ui.forecast import forecast
-from pages.ui.forms import config_form, field_number
+from pages.ui.forms import config_form, field_number, number
 from pages.ui.front.table import csv_bytes
 from pages.ui.progress import submit
 
@@ -34,6 +36,11 @@ KIND = "search_front"
 
 def search_form(entry: SupernetEntry) -> list[str]:
     """Choose and start; returns the ids of what was started by this click."""
+    with checked.form() as form:
+        return _search_form(entry, form)
+
+
+def _search_form(entry: SupernetEntry, form: checked.Form) -> list[str]:
     infos = {info.name: info for info in ALGORITHMS.describe()}
     start = list(infos).index("nsga2") if "nsga2" in infos else 0
     name = st.selectbox(
@@ -68,10 +75,9 @@ def search_form(entry: SupernetEntry) -> list[str]:
             key="search-seed",
             help="Decides every draw; the same seed gives the same search.",
         )
-        repeats = st.number_input(
+        repeats = number(
             "Repeats",
-            1,
-            5,
+            (1, 5),
             value=1,
             key="search-repeats",
             help="Runs with this seed, the next one, and so on, to see the spread.",
@@ -95,8 +101,8 @@ def search_form(entry: SupernetEntry) -> list[str]:
         "use_table": use_table,
     }
     if ready:
-        forecast(KIND, params, lambda trial: of_work(trial, int(repeats)), key="search-forecast")
-    if not st.button(
+        _forecast(params, int(repeats))
+    if not form.start(
         "Start the search",
         key="search-start",
         type="primary",
@@ -112,6 +118,15 @@ def search_form(entry: SupernetEntry) -> list[str]:
         if run_id := submit(KIND, with_seed, title=title, seed=int(seed) + offset):
             started.append(run_id)
     return started
+
+
+def _forecast(params: dict[str, Any], repeats: int) -> None:
+    """How long the searches will take; nothing where a number is out of bounds, which the form says."""
+    try:
+        search_front.Request.model_validate(params)
+    except (ValidationError, CoreError):
+        return
+    forecast(KIND, params, lambda trial: of_work(trial, repeats), key="search-forecast")
 
 
 def growing_front(entry: SupernetEntry, run: Run) -> None:

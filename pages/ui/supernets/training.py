@@ -21,7 +21,7 @@ from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
-from pages.ui import resources, state
+from pages.ui import checked, resources, state
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
@@ -32,6 +32,11 @@ KIND = "train_supernet"
 
 def training_form() -> None:
     """Choose a preset, change what you like, start."""
+    with checked.form() as form:
+        _training_form(form)
+
+
+def _training_form(form: checked.Form) -> None:
     presets = {name: p for name, p in PRESETS.items() if p["family"] in FAMILIES.names()}
     name = st.selectbox(
         "Start from",
@@ -40,7 +45,7 @@ def training_form() -> None:
         help="\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items()),
     )
     preset = presets[name]
-    title = st.text_input("Name", value=f"my {name}", max_chars=80, key=f"train-title-{name}")
+    title = checked.name_field("Name", value=f"my {name}", key=f"train-title-{name}")
     data = _data(preset["data"], f"train-data-{name}")
     strategies = {info.name: info for info in STRATEGIES.describe()}
     start = preset["training"]
@@ -88,7 +93,7 @@ def training_form() -> None:
     ):
         family, config = _space(family, config, name)
     params = {
-        "title": title.strip() or name,
+        "title": title,
         "family": family,
         "config": config,
         "data": data,
@@ -96,7 +101,7 @@ def training_form() -> None:
     }
     if data is not None:
         _forecast(params)
-    if st.button(
+    if form.start(
         "Start the training",
         key="train-start",
         type="primary",
