@@ -30,11 +30,13 @@ def forecast(kind: str, params: dict[str, Any], of: Callable[[Trial], Forecast],
     def now() -> Trial | str | None:
         return resources.trials().ask(kind, params, state.session_id())
 
-    pending = now() is None
+    # Drawn with the page as it was known then: a rerun in the midst of a page would swallow the click it answers.
+    first = [now()]
+    pending = first[0] is None
 
     @st.fragment(run_every=_EVERY_SECONDS if pending else None)
     def line() -> None:
-        found = now()
+        found = first.pop() if first else now()
         with st.container(key=key):
             if found is None:
                 st.caption(":material/timer: Trying it for a second, to say how long it will take.")
