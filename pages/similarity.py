@@ -54,6 +54,7 @@ with st.container(key="hero"):
     left, right = st.columns([1.7, 1], gap="medium")
 with left:
     heatmap_view.heatmap(f"{left_model.key}-{right_model.key}-{question}", comparison, a, b)
+    heatmap_view.paper(comparison, a, b)
     st.caption("Click a cell: the panels below and the card follow. Bright is alike, grey has no value.")
 with right, st.container(key="similarity-card"):
     heatmap_view.cell_card(comparison, *cell)

@@ -7,10 +7,12 @@ forecast for any number of epochs, so that changing that number asks for no new 
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from core.config import JsonObject
 from core.training.draws import Phase
 from core.training.strategies.base import epochs_of
 
@@ -100,7 +102,7 @@ def of_work(trial: Trial, times: int = 1) -> Forecast:
     return Forecast(parts=parts, tried=trial.tried)
 
 
-def trial_params(kind: str, params: dict[str, Any]) -> dict[str, Any]:
+def trial_params(kind: str, params: JsonObject) -> JsonObject:
     """What of a request decides how long it takes, so that a trial serves every request that is equal in it."""
     left_out = {"title", "seed", "command"}
     kept = {name: value for name, value in params.items() if name not in left_out}
@@ -114,7 +116,8 @@ def trial_params(kind: str, params: dict[str, Any]) -> dict[str, Any]:
             "weight_decay",
             "momentum",
         }
-        kept["training"] = {n: v for n, v in params["training"].items() if n not in schedule}
+        training = cast(Mapping[str, JsonValue], params["training"])
+        kept["training"] = {n: v for n, v in training.items() if n not in schedule}
     return kept
 
 

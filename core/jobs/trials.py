@@ -24,6 +24,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.cache import Cache
+from core.config import JsonObject
 from core.datasets.loading import write_whole
 from core.errors import CoreError
 from core.jobs.forecast import Trial, trial_params
@@ -48,7 +49,7 @@ class Trials:
         self._waiting: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._busy = False
 
-    def ask(self, kind: str, params: dict[str, Any], session: str) -> Answer | None:
+    def ask(self, kind: str, params: JsonObject, session: str) -> Answer | None:
         """What is known of a request; None while it is being tried, for which this call has asked.
 
         Args:
@@ -92,7 +93,7 @@ class Trials:
                     self._refused[key] = (time.monotonic(), answer)
 
 
-def _tried(key: str, request: Mapping[str, Any]) -> Answer:
+def _tried(key: str, request: JsonObject) -> Answer:
     answer = spawn(request)
     if isinstance(answer, Trial):
         with suppress(CoreError):  # a full disk: it is tried again by the next server
@@ -100,7 +101,7 @@ def _tried(key: str, request: Mapping[str, Any]) -> Answer:
     return answer
 
 
-def spawn(request: Mapping[str, Any]) -> Answer:
+def spawn(request: JsonObject) -> Answer:
     """Try a request in a process of its own, and wait for it."""
     try:
         done = subprocess.run(
@@ -131,7 +132,7 @@ def _path(key: str) -> Path:
     return settings().home / "forecasts" / f"{key}.json"
 
 
-def _key(kind: str, params: Mapping[str, Any]) -> str:
+def _key(kind: str, params: JsonObject) -> str:
     machine = [platform.node(), platform.machine(), os.cpu_count(), version("torch"), sys.version_info[:2]]
     text = json.dumps([kind, params, machine], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any
 
 import numpy as np
 
+from core.config import JsonObject
 from core.datasets import DATASETS
 from core.datasets.base import Dataset
 from core.errors import DataUnavailable, InvalidInput
@@ -44,7 +44,7 @@ _BLOCK_SECONDS = 0.3
 
 def try_work(
     kind: str,
-    params: Mapping[str, Any],
+    params: JsonObject,
     library: Library,
     *,
     start: float = 0.0,
@@ -212,7 +212,7 @@ def _smaller(dataset: Dataset, share: float) -> Dataset:
     )
 
 
-def _try_other(kind: str, params: Mapping[str, Any], library: Library, start: float, clock: Clock) -> Trial:
+def _try_other(kind: str, params: JsonObject, library: Library, start: float, clock: Clock) -> Trial:
     workflow = load_workflow(kind)
     request = workflow.Request.model_validate(params)
     opened = last = clock()
