@@ -41,7 +41,7 @@ st.session_state["pick-search"] = kept or ([view.run] if view.run in by_id else 
 with left:
     if not runs:
         st.info(
-            "No search of this supernet yet. Press **Start the search**: with the complete table it takes about a second.",
+            "No search of this supernet yet. Press **Start the search**; how long it takes is said above the button.",
             icon=":material/travel_explore:",
         )
         st.stop()
