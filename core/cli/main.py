@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from core.cli import flags, own_data, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
+from core.config import JsonObject, Settings
 from core.errors import CoreError, InvalidInput
 
 app = typer.Typer(
@@ -79,16 +80,25 @@ def train(
     ] = None,
     method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
+    ] = False,
 ) -> None:
     """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
     then of the strategy; `list strategy NAME` shows the latter."""
     from core.workflows import train_supernet
 
-    own = own_data.choice(data) if data else {}
-    params = train_supernet.preset_request(preset, data=own.get("name"), method=method, seed=seed)
-    params |= {"data": own | {"seed": 0}} if own.get("config") else {}
+    own = own_data.choice(data) if data else None
+    name = own["name"] if own else None
+    params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
+    if own and own["config"]:
+        params["data"] = {"name": own["name"], "config": own["config"], "seed": 0}
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
-    ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
+    if dry_run:
+        for line in own_data.rehearsed(cast(JsonObject, params)):
+            print(line)
+        return
+    ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
     file = ledger.artifact("supernet.safetensors")
     if out is not None:
         write(out, file)
@@ -113,11 +123,11 @@ def search(
 
     name = ALGORITHMS.info(algorithm.replace("-", "_")).name
     config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "algorithm": name,
         "config": config,
-        "objectives": tables.names(objectives),
+        "objectives": [*tables.names(objectives)],
         "budget": budget,
         "seed": seed,
         "use_table": use_table,
@@ -151,10 +161,10 @@ def front(
         table = tables.exact_table(supernet, wanted, further, use_table, processes)
         write_table(csv, table, tables.about(supernet))
         return
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "algorithm": "random_search",
-        "objectives": wanted,
+        "objectives": [*wanted],
         "budget": sample,
         "seed": seed,
         "use_table": use_table,
@@ -247,7 +257,7 @@ def train_alone(
     from core.library.alone import AloneRecord
 
     entry = find_supernet(supernet)
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
         "seeds": seeds,
@@ -289,7 +299,7 @@ def prune(
     """Prune a subnet, fine-tune and evaluate it; one JSON line per network. Further flags are settings of the method."""
     from core.cli import pruning
 
-    rows = pruning.prune(
+    run_id, record = pruning.prune(
         supernet,
         arch,
         method,
@@ -300,13 +310,13 @@ def prune(
         severities=severity,
         attacks=attacks,
     )
-    for row in rows:
-        print(json.dumps(row))
-    made = [row["model"] for row in rows if row.get("method") and "model" in row]
-    if not made:
+    for line in pruning.lines(run_id, record):
+        print(line)
+    made = pruning.last_made(run_id, record)
+    if made is None:
         raise CoreError("No method could prune this network; the lines above say why.")
     if out is not None:
-        write(out, pruning.write(made[-1], format, form))
+        write(out, pruning.write(made, format, form))
         print(out)
 
 

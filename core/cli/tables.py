@@ -8,14 +8,15 @@ import platform
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.cli import flags
 from core.cli.driving import find_supernet, open_store, run_workflow
+from core.config import Settings
 from core.errors import CoreError, DataUnavailable, InvalidInput, NotFound
 from core.ledger import Ledger
 from core.objectives.base import FromCosts, method, names_of
@@ -25,6 +26,9 @@ from core.registry import ALL_REGISTRIES, Registry
 from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
+
+if TYPE_CHECKING:
+    from core.workflows.train_supernet import Asked
 
 _REGISTRIES = (
     "core.datasets.base",
@@ -161,7 +165,11 @@ def exact_table(
     table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     every = [*wanted, *also]
     if processes != 1 or table is None or any(name not in table for name in every):
-        params = {"supernet": absolute(supernet), "objectives": every, "processes": processes}
+        params: Settings = {
+            "supernet": absolute(supernet),
+            "objectives": [*every],
+            "processes": processes,
+        }
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
         table = parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space)
         usual = Obtained(Source.MEASURED)
@@ -240,7 +248,7 @@ def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     return net.space, CostTable.of(net), getattr(net, "arch_string", None)
 
 
-def _from_data(preset: str) -> dict[str, Any]:
+def _from_data(preset: str) -> Settings:
     """What a preset's data decide of its configuration; nothing where they are not on this machine."""
     from core.datasets import load_dataset
     from core.library.presets import PRESETS
@@ -254,7 +262,7 @@ def _from_data(preset: str) -> dict[str, Any]:
     return task_of(dataset).settings_from(dataset)
 
 
-def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) -> dict[str, Any]:
+def split_training_flags(arguments: Sequence[str], params: Asked) -> Settings:
     """Extra flags of `train`: settings of the loop by name, those of others under their own heading.
 
     What is done to training samples (--flip) goes under "augmentation", the strategy's settings under
@@ -267,7 +275,7 @@ def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) ->
     from core.training.config import TrainingConfig
     from core.training.strategies import STRATEGIES
 
-    strategy = params["training"]["strategy"]
+    strategy = str(params["training"]["strategy"])
     others = {
         "augmentation": (FAMILIES.get(params["family"]).task.Augmentation, "training"),
         "strategy_config": (STRATEGIES.get(strategy).Config, f"strategy {strategy}"),

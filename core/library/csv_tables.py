@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.config import JsonObject
 from core.library.evaluations import architectures, evaluations, measurements_of
 from core.library.network_id import NetworkId
 from core.library.supernets import SupernetEntry
@@ -76,7 +77,8 @@ def _named(entry: SupernetEntry, found: pd.DataFrame) -> pd.DataFrame:
 
 def search_csv(entry: SupernetEntry, run: Run, ledger: Ledger) -> bytes:
     """What a search has measured so far, in its order: the file that the run itself keeps at its end."""
-    goals = objectives(run.params["objectives"])
+    names: Any = run.params["objectives"]
+    goals = objectives(names)
     measured = [found for _, found in ledger.measurements()]
     return csv_bytes(architectures(entry.space, evaluations(entry.space, goals, measured)))
 
@@ -85,7 +87,7 @@ def about_table(
     entry: SupernetEntry,
     columns: Iterable[str],
     *,
-    search: Mapping[str, Any] | None = None,
+    search: JsonObject | None = None,
     run_id: str = "",
     command: str = "",
 ) -> bytes:
@@ -116,7 +118,7 @@ def about_table(
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def _algorithm(search: Mapping[str, Any] | None, run_id: str) -> dict[str, Any]:
+def _algorithm(search: JsonObject | None, run_id: str) -> dict[str, Any]:
     if search is None:
         return {"name": "exhaustive", "seed": None}
     told = {name: search.get(name) for name in ("seed", "config", "objectives", "budget", "use_table")}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.over_seeds import FEWEST_FOR_DEVIATION, Spread, band
 from core.plots import style
+from core.records import SHARE, Objective
 
 _BAND_ALPHA = 0.18
 
@@ -110,6 +111,16 @@ def in_words(found: Spread, *, factor: float = 1.0, unit: str = "", digits: int 
     if found.n == 1:
         return f"{mean} (n = 1)"
     return f"{mean} ({_range(found.low * factor, found.high * factor, digits)}, n = {found.n})"
+
+
+def objective_in_words(found: Spread, objective: Objective) -> str:
+    """As `in_words`, in the objective's own format: `93.1 % (92.0 to 94.2, n = 3)`, `1.24 M (1.2 M to 1.3 M, n = 3)`."""
+    if objective.shown == SHARE:
+        return in_words(found, factor=100.0, unit=" %")
+    if not found.n:
+        return "not measured"
+    mean, low, high = (style.format_value(v, objective) for v in (found.mean, found.low, found.high))
+    return f"{mean} (n = 1)" if found.n == 1 else f"{mean} ({low} to {high}, n = {found.n})"
 
 
 def _range(low: float, high: float, digits: int | None = None) -> str:

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core.objectives.base import objectives
 from core.over_seeds import spread
 from core.plots import style
 from core.plots.finished import finished
-from core.plots.over_seeds import in_words
+from core.plots.over_seeds import objective_in_words
 from core.similarity.seed_spread import StageResult, Verdict
 from core.text import for_figure, for_markdown
 from core.views.shared_or_alone import SharedOrAlone
@@ -139,20 +140,23 @@ def _hover(stage: StageResult, values: Sequence[float], name: str) -> str:
 
 
 def accuracy_table(answer: SharedOrAlone) -> str:
-    """Markdown: accuracy of the subnet inside the supernet, of each network trained alone, and their mean."""
-    rows = [("inside the supernet", answer.inside["accuracy"], answer.inside["test_accuracy"])]
+    """Markdown: what was measured of the subnet inside the supernet, of each network trained alone, and their mean."""
+    shown = objectives(answer.inside)
+    rows = [("inside the supernet", [answer.inside[each.name] for each in shown])]
     rows += [
-        (f"alone, seed {seed}", validation, test)
-        for seed, validation, test in zip(
-            answer.seeds, answer.alone["accuracy"], answer.alone["test_accuracy"], strict=True
-        )
+        (f"alone, seed {seed}", [answer.alone[each.name][i] for each in shown])
+        for i, seed in enumerate(answer.seeds)
     ]
-    lines = [f"| {name} | {100 * a:.1f} % | {100 * b:.1f} % |" for name, a, b in rows]
-    over = [spread(answer.alone[split]) for split in ("accuracy", "test_accuracy")]
-    if over[0].n > 1:
-        told = " | ".join(in_words(found, factor=100.0, unit=" %") for found in over)
-        lines.append(f"| **alone, mean ({over[0].band}, n)** | {told} |")
-    return "\n".join(["| network | validation accuracy | test accuracy |", "|---|---:|---:|", *lines])
+    lines = [
+        f"| {name} | {' | '.join(style.format_value(v, each) for v, each in zip(values, shown, strict=True))} |"
+        for name, values in rows
+    ]
+    over = [spread(answer.alone[each.name]) for each in shown]
+    if over and over[0].n > 1:
+        told = [objective_in_words(found, each) for found, each in zip(over, shown, strict=True)]
+        lines.append(f"| **alone, mean ({over[0].band}, n)** | {' | '.join(told)} |")
+    head = f"| network | {' | '.join(each.label.lower() for each in shown)} |"
+    return "\n".join([head, f"|---|{'---:|' * len(shown)}", *lines])
 
 
 def values_table(stages: Sequence[StageResult], what: str) -> str:

@@ -114,6 +114,11 @@ def format_obtained(objective: Objective, obtained: Obtained) -> str:
     return ", ".join(word for word in words if word)
 
 
+def usually_obtained(objective: Objective) -> str:
+    """How its numbers are obtained where nothing else is said of a value: "measured, validation"."""
+    return format_obtained(objective, Obtained(objective.how))
+
+
 def format_count(value: int) -> str:
     """A whole number with thousands separated: `8,100`."""
     return f"{int(value):,}"
@@ -129,6 +134,17 @@ def format_seconds(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def format_about(seconds: float) -> str:
+    """A forecast, with no more digits than it is good for: `about 20 seconds`, `about 3 minutes`, `about 2.5 hours`."""
+    if seconds < 90:
+        step = 1 if seconds < 10 else 5 if seconds < 45 else 10
+        number = max(1, step * round(seconds / step))
+        return f"about {number} second{'s' * (number != 1)}"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {round(seconds / 1800) / 2:g} hours"
 
 
 def format_bytes(size: float) -> str:

@@ -10,22 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.library.pruned import PrunedModel
+from core.library.pruned import PrunedModel, stored_as
+from core.objectives.base import all_names
 from core.over_seeds import Band, Spread, band, spread
 from core.views.pruning import PruningView, table
-
-NUMBERS = (
-    "accuracy",
-    "zero_shot",
-    "test_accuracy",
-    "sparsity",
-    "params",
-    "nonzero",
-    "macs",
-    "bytes",
-    "latency_ms",
-)
-"""What is averaged for a table of means, in its order; a count may differ between seeds, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +170,9 @@ def _number(model: PrunedModel | None, name: str) -> float:
 
 def mean_rows(groups: Sequence[PrunedSeeds]) -> list[dict[str, Any]]:
     """One plain row per group: n, then mean, low and high of every number; what is one seed has no low and high."""
+    usual = [stored_as(name) for name in all_names()]
+    known = {name for group in groups for m in group.models for name in m.numbers}
+    names = ["sparsity", *(n for n in usual if n in known), *sorted(known - set(usual))]
     rows = []
     for group in groups:
         first = group.first
@@ -192,7 +183,7 @@ def mean_rows(groups: Sequence[PrunedSeeds]) -> list[dict[str, Any]]:
             "seeds": " ".join(str(s) for s in group.seeds),
             "band": "",
         }
-        for name in NUMBERS:
+        for name in names:
             found = group.spread(name)
             row["band"] = row["band"] or found.band
             row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field, FiniteFloat, field_validator
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
 from core.library.csv_tables import csv_bytes
 from core.library.evaluations import architectures, evaluations, left_out
@@ -56,7 +56,7 @@ class Request(BaseConfig):
 
     supernet: str = Field(description="A shipped supernet's name, an id, or a .safetensors file")
     algorithm: str = Field("nsga2", description="Which algorithm proposes architectures")
-    config: dict[str, Any] = Field(default_factory=dict, description="The algorithm's settings")
+    config: Settings = Field(default_factory=dict, description="The algorithm's settings")
     objectives: list[str] = Field(
         default_factory=lambda: list(usual_pair() or ()),
         min_length=1,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library.csv_tables import csv_bytes
-from core.views.pruning import rows_of_table
+from core.views.pruning import numbers_table
 from core.views.pruning_seeds import mean_rows, over_seeds
 from pages.ui.pruning.shown import Shown
 from pages.ui.setup import note
@@ -20,7 +20,7 @@ def panel(shown: Shown) -> None:
     """A table of means over seeds where there are several, and one row per network."""
     import pandas as pd
 
-    table = pd.DataFrame(rows_of_table(shown.view, shown.models))
+    table = numbers_table(shown.view, shown.models)
     groups = over_seeds(shown.models, apart=shown.apart)
     if any(group.n > 1 for group in groups):
         means = pd.DataFrame(mean_rows(groups))
