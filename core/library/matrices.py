@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.errors import CoreError, InvalidInput
 from core.library.activations import ProbeChoice, all_activations, layers, logits, probe_of
 from core.library.network_id import NetworkId
@@ -53,7 +53,7 @@ class MatrixChoice(BaseConfig):
     )
     name: str = Field("", max_length=80, description="Which stage by name.")
     measure: str = Field("cka", description="Registry name of a measure.")
-    config: dict[str, Any] = Field(default_factory=dict, description="The measure's settings.")
+    config: Settings = Field(default_factory=dict, description="The measure's settings.")
     pooling: str = Field(
         "pooled", pattern="^(pooled|flattened|positions)$", description="How maps become units."
     )

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from core.plots import style
-from core.plots.over_seeds import add_mean_and_band, add_seeds
+from core.plots.over_seeds import Line, add_mean_and_band, add_seeds
 from core.text import for_figure
 
 _ORDER = ("smallest", "random", "largest")
@@ -72,7 +72,7 @@ def hypervolume_figure(
         values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
         longest = max(longest, values.shape[1])
         color = style.CATEGORICAL[index % 8]
-        line = {"color": color, "width": 2, "shape": "hv", "dash": style.DASHES[(index + index // 8) % 4]}
+        line = Line(color, style.DASHES[(index + index // 8) % 4], shape="hv")
         title = for_figure(f"{name} · n = {len(values)}" if len(values) > 1 else name)
         hover = "%{x} evaluations<br>%{y:.4g}" + unit
         if apart or len(values) == 1:

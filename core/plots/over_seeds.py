@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,11 +17,27 @@ from core.records import SHARE, Objective
 _BAND_ALPHA = 0.18
 
 
+@dataclass(frozen=True)
+class Line:
+    """How a line is drawn.
+
+    Attributes:
+        color: hexadecimal.
+        dash, shape: as Plotly names them.
+        width: in pixels.
+    """
+
+    color: str
+    dash: str = "solid"
+    shape: str = "linear"
+    width: float = 2
+
+
 def add_seeds(
     figure: go.Figure,
     values: NDArray[np.float64],
     *,
-    line: dict[str, Any],
+    line: Line,
     name: str,
     hover: str,
     x: Sequence[float] | None = None,
@@ -47,7 +63,7 @@ def add_seeds(
             x=places,
             y=row.tolist(),
             mode="lines",
-            line=line | ({"width": 0.8} if thin else {}),
+            line=asdict(line) | ({"width": 0.8} if thin else {}),
             opacity=0.55 if thin else 1.0,
             hoverinfo="skip" if thin else None,
             hovertemplate=None if thin else f"{hover}<extra>{name}</extra>",
@@ -58,7 +74,7 @@ def add_mean_and_band(
     figure: go.Figure,
     values: NDArray[np.float64],
     *,
-    line: dict[str, Any],
+    line: Line,
     name: str,
     hover: str,
     x: Sequence[float] | None = None,
@@ -70,7 +86,7 @@ def add_mean_and_band(
     found = band(values)
     places = list(range(1, values.shape[1] + 1)) if x is None else list(x)
     known = np.isfinite(found.low)
-    shape = {"shape": line.get("shape", "linear")}
+    shape = {"shape": line.shape}
     edge = {
         "mode": "lines",
         "hoverinfo": "skip",
@@ -80,7 +96,7 @@ def add_mean_and_band(
     }
     xs = [p for p, k in zip(places, known, strict=True) if k]
     figure.add_scatter(x=xs, y=found.high[known].tolist(), line={"width": 0, **shape}, **edge)
-    filled = pale(str(line["color"]))
+    filled = pale(line.color)
     figure.add_scatter(
         x=xs,
         y=found.low[known].tolist(),
@@ -97,7 +113,7 @@ def add_mean_and_band(
         x=places,
         y=found.mean.tolist(),
         mode="lines",
-        line=line,
+        line=asdict(line),
         customdata=[[_range(low, high)] for low, high in zip(found.low, found.high, strict=True)],
         hovertemplate=f"{hover}<br>{found.band}: %{{customdata[0]}}<extra>{name}</extra>",
     )

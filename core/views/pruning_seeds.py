@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.library.pruned import PrunedModel, stored_as
 from core.objectives.base import all_names
 from core.over_seeds import Band, Spread, band, spread
+from core.records import Metrics
 from core.views.pruning import PruningView, table
 
 
@@ -168,7 +169,7 @@ def _number(model: PrunedModel | None, name: str) -> float:
     return model.sparsity if name == "sparsity" else float(model.numbers.get(name, math.nan))
 
 
-def mean_rows(groups: Sequence[PrunedSeeds]) -> list[dict[str, Any]]:
+def mean_rows(groups: Sequence[PrunedSeeds]) -> list[Metrics]:
     """One plain row per group: n, then mean, low and high of every number; what is one seed has no low and high."""
     usual = [stored_as(name) for name in all_names()]
     known = {name for group in groups for m in group.models for name in m.numbers}
@@ -176,7 +177,7 @@ def mean_rows(groups: Sequence[PrunedSeeds]) -> list[dict[str, Any]]:
     rows = []
     for group in groups:
         first = group.first
-        row: dict[str, Any] = {
+        row: Metrics = {
             "method": "not pruned" if first.is_parent else first.recipe,
             "asked": first.asked,
             "n": group.n,

@@ -19,7 +19,7 @@ from core.library.evaluations import standing
 from core.objectives.base import objective
 from core.over_seeds import Comparison, Spread, comparisons, spread
 from core.pareto import hypervolume_over_time, reference_point
-from core.records import Run, RunState
+from core.records import Metrics, Run, RunState
 from core.search import ALGORITHMS
 from core.views.seed_groups import SeedGroup, differing, seeds_of
 
@@ -86,7 +86,7 @@ def search_labels(groups: Sequence[SeedGroup]) -> list[str]:
     for index, group in enumerate(groups):
         same = [i for i, other in enumerate(groups) if _algorithm(other) == _algorithm(group)]
         among = differing([groups[i] for i in same])[same.index(index)]
-        said = {n: v for n, v in told[index].items() if n == "budget"} | among
+        said = {n: v for n, v in told[index].items() if n == "budget"} | dict(among)
         words = [
             f"{n.rpartition('.')[2].replace('_', ' ')} {_text(v)}"
             for n, v in said.items()
@@ -151,7 +151,7 @@ def race(
     )
 
 
-def seed_rows(found: Race) -> list[dict[str, Any]]:
+def seed_rows(found: Race) -> list[Metrics]:
     """One row per seed, for CSV: hypervolume after `at` evaluations."""
     share = found.ceiling is not None
     return [
@@ -169,7 +169,8 @@ def seed_rows(found: Race) -> list[dict[str, Any]]:
 
 
 def _names(group: SeedGroup) -> tuple[str, ...]:
-    return tuple(group.settings.get("objectives") or ())
+    found = group.settings.get("objectives")
+    return tuple(str(name) for name in found) if isinstance(found, list) else ()
 
 
 def _algorithm(group: SeedGroup) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.config import JsonObject, JsonValue
 from core.errors import CoreError
 from core.jobs.kinds import load_workflow
 from core.records import Run, RunState
@@ -41,7 +42,7 @@ class SeedGroup:
 
     key: str
     kind: str
-    settings: Mapping[str, Any]
+    settings: JsonObject
     runs: tuple[Run, ...]
     seeds: tuple[int, ...]
     again: tuple[Run, ...] = ()
@@ -68,14 +69,14 @@ def seed_groups(runs: Iterable[Run]) -> list[SeedGroup]:
     Args:
         runs: newest first, as a list of runs has them; of any kinds.
     """
-    found: dict[str, tuple[Mapping[str, Any], list[Run]]] = {}
+    found: dict[str, tuple[JsonObject, list[Run]]] = {}
     for run in runs:
         settings = settings_of(run)
         found.setdefault(_key(run.kind, settings), (settings, []))[1].append(run)
     return [_group(key, settings, members) for key, (settings, members) in found.items()]
 
 
-def settings_of(run: Run) -> Mapping[str, Any]:
+def settings_of(run: Run) -> JsonObject:
     """What a run was asked for, but for its seed and its names."""
     return _read(run)[0]
 
@@ -85,13 +86,13 @@ def seeds_of(run: Run) -> tuple[int, ...]:
     return _read(run)[1]
 
 
-def _read(run: Run) -> tuple[Mapping[str, Any], tuple[int, ...]]:
+def _read(run: Run) -> tuple[JsonObject, tuple[int, ...]]:
     settings, seeds = _settings(run.kind, json.dumps(dict(run.params), sort_keys=True))
     return settings, seeds or (run.seed,)
 
 
 @lru_cache(4096)
-def _settings(kind: str, text: str) -> tuple[Mapping[str, Any], tuple[int, ...]]:
+def _settings(kind: str, text: str) -> tuple[JsonObject, tuple[int, ...]]:
     """Kept, for a list of runs is drawn at every rerun; nobody writes into it."""
     params = json.loads(text)
     apart: Sequence[str] = _SEED
@@ -116,12 +117,12 @@ def _drop(params: Any, path: Sequence[str]) -> Any:
     return params.pop(path[-1], None) if isinstance(params, dict) else None
 
 
-def _key(kind: str, settings: Mapping[str, Any]) -> str:
+def _key(kind: str, settings: JsonObject) -> str:
     text = json.dumps([kind, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _group(key: str, settings: Mapping[str, Any], members: Sequence[Run]) -> SeedGroup:
+def _group(key: str, settings: JsonObject, members: Sequence[Run]) -> SeedGroup:
     best: dict[tuple[int, ...], Run] = {}
     for run in members:
         kept = best.get(seeds_of(run))
@@ -134,7 +135,7 @@ def _group(key: str, settings: Mapping[str, Any], members: Sequence[Run]) -> See
     return SeedGroup(key, members[0].kind, settings, runs, every, again)
 
 
-def differing(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
+def differing(groups: Sequence[SeedGroup]) -> list[JsonObject]:
     """For each group of one kind the settings in which not all of them agree, as dotted names."""
     flat = [_flat(group.settings) for group in groups]
     names = list(dict.fromkeys(name for each in flat for name in each))
@@ -142,8 +143,8 @@ def differing(groups: Sequence[SeedGroup]) -> list[dict[str, Any]]:
     return [{name: each[name] for name in told if name in each} for each in flat]
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _flat(settings: JsonObject, prefix: str = "") -> JsonObject:
+    found: dict[str, JsonValue] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:
             found |= _flat(value, f"{prefix}{name}.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.library import alone, searches
 from core.library.alone import AloneRecord
 from core.library.results import result
 from core.library.searches import SearchRecord
 from core.over_seeds import Spread, spread
+from core.records import Metrics
 from core.views.seed_groups import SeedGroup, seeds_of
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def seed_numbers(store: RunStore, group: SeedGroup) -> list[SeedNumber]:
     ]
 
 
-def seed_rows(store: RunStore, group: SeedGroup) -> list[dict[str, Any]]:
+def seed_rows(store: RunStore, group: SeedGroup) -> list[Metrics]:
     """One row per seed: the seed, the run, and its numbers; for CSV."""
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, Metrics] = {}
     for run in group.done:
         for seed, numbers in _numbers(store, run):
             rows.setdefault(seed, {"seed": seed, "run": run.run_id, **numbers})

@@ -19,6 +19,7 @@ from core.library.networks import describe, subnet_id
 from core.library.pruned import list_pruned
 from core.library.supernets import SupernetEntry
 from core.objectives.base import usual_pair
+from core.records import Metrics
 from core.seeding import stream
 from core.similarity.base import MEASURES
 from core.similarity.many import clustered_order
@@ -123,7 +124,7 @@ def names_of(found: Matrix) -> list[str]:
     return names
 
 
-def rows_of(found: Matrix, choice: MatrixChoice, order: Sequence[int]) -> list[dict[str, Any]]:
+def rows_of(found: Matrix, choice: MatrixChoice, order: Sequence[int]) -> list[Metrics]:
     """The matrix as a tidy table in the order shown: a row per pair, both directions."""
     return [
         {
@@ -134,7 +135,7 @@ def rows_of(found: Matrix, choice: MatrixChoice, order: Sequence[int]) -> list[d
             "title_b": found.titles[j],
             "layers_b": " | ".join(found.places[j]) or "answers",
             "measure": choice.measure,
-            "value": float(found.values[i, j]) if math.isfinite(found.values[i, j]) else None,
+            "value": float(found.values[i, j]) if math.isfinite(found.values[i, j]) else "",
             "reason": found.reasons.get((i, j), ""),
             "pooling": choice.pooling,
             "split": choice.probe.split,

@@ -174,5 +174,5 @@ def test_names_are_told_apart_and_rows_are_in_the_order_shown() -> None:
         (SHALLOW, SHALLOW),
         (SHALLOW, "pruned:r:1"),
     ]
-    assert (rows[1]["value"], rows[1]["reason"]) == (None, "why")
+    assert (rows[1]["value"], rows[1]["reason"]) == ("", "why")
     assert len(rows) == 9
