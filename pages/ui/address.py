@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import streamlit as st
 
 from core.library.network_id import is_network_id
-from pages.ui import state
+from pages.ui import projector, state
 
 # Room for the ids of as many models as can be compared, the longest of them.
 LONGEST = 1500
@@ -149,8 +149,9 @@ class PageAddress(Generic[V]):
         """Keep the view and write it into the address; returns the link's parameters."""
         st.session_state[self._key] = view
         wanted = format_view(view)
-        if st.query_params.to_dict() != wanted:
-            st.query_params.from_dict(wanted)
+        # The mode of the screen is no part of a view: it stays with whoever set it.
+        if st.query_params.to_dict() != (whole := {**wanted, **projector.link()}):
+            st.query_params.from_dict(whole)
         recent: list[dict[str, str]] = st.session_state.setdefault(_PUBLISHED, [])
         if wanted not in recent:
             recent.append(wanted)
@@ -165,7 +166,7 @@ def forget_addresses() -> None:
 
 def _arrived() -> dict[str, str] | None:
     """The query parameters of a link that brought the visitor here, None where the address is our own."""
-    params = st.query_params.to_dict()
+    params = {name: value for name, value in st.query_params.to_dict().items() if name != projector.PARAM}
     recent: list[dict[str, str]] = st.session_state.setdefault(_PUBLISHED, [])
     # A quick second click may still carry the address from before the first: it is ours as well.
     if not params or params in recent:

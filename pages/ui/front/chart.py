@@ -71,6 +71,8 @@ def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = Non
         on_select=_remember,
         selection_mode="points",
         width="stretch",
+        # As high as its place, which the styles make lower where the window is.
+        height="stretch",
         alt="Scatter chart of all evaluated subnets with the front on top; the table and the chooser beside it hold the same.",
         config={
             "displaylogo": False,

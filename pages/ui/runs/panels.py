@@ -15,6 +15,7 @@ from core.records import Run
 from core.text import display_name, for_markdown
 from pages.ui import resources, state
 from pages.ui.progress import attempt
+from pages.ui.tables import settings_table
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -95,7 +96,7 @@ def _row_chosen(ids: list[str]) -> None:
 
 def run_details(store: RunStore, run: Run) -> None:
     """Settings, log and files of one run, and what can be done with it."""
-    st.markdown(f"**{for_markdown(run.title)}**")
+    st.header(for_markdown(run.title), anchor=False)
     st.caption(for_markdown(run.message, 600))
     with st.container(horizontal=True):
         if run.state.is_resumable:
@@ -117,7 +118,7 @@ def run_details(store: RunStore, run: Run) -> None:
         ledger = store.ledger(run.run_id)
         _files(ledger)
         st.caption("Settings")
-        st.json(dict(run.params), expanded=1)
+        settings_table(dict(run.params), "Settings of the run")
         lines = store.log_lines(run.run_id)
         if lines:
             st.caption("Log")
