@@ -35,7 +35,7 @@ _MOST_ANSWER = 2**20
 _AT_ONCE = threading.BoundedSemaphore(2)
 _PATIENCE_SECONDS = 300.0
 _REFUSED = 2
-_TOO_MUCH = "Reading the file needs more memory than an upload may use; upload fewer or smaller pictures."
+_TOO_MUCH = "Reading the file needs more memory than an upload may use; upload a smaller one."
 _SLOWEST = 20
 """A niced process on a busy machine may get one CPU second in so many."""
 
@@ -56,9 +56,13 @@ class Limits:
 
 
 def run_confined(
-    module: str, data: bytes, options: Mapping[str, Any], target: Path, limits: Limits | None = None
+    module: str,
+    data: bytes,
+    options: Mapping[str, Any],
+    target: Path | None = None,
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
-    """Let a decoder work on bytes; its file is moved to `target` when all went well.
+    """Let a decoder work on bytes; its file is moved to `target`, if there is one, when all went well.
 
     At most two run at a time in a server; others wait.
 
@@ -66,7 +70,7 @@ def run_confined(
         module: dotted name of a module that calls `serve` when it is run.
         data: the bytes; the decoder finds them on its standard input.
         options: JSON-able settings, passed on.
-        target: where its file will lie; the folder is made.
+        target: where its file will lie; the folder is made. None: what it writes is dropped.
         limits: what it may use.
 
     Returns:
@@ -81,14 +85,19 @@ def run_confined(
     if not _AT_ONCE.acquire(timeout=_PATIENCE_SECONDS):
         raise Busy("Many uploads are being read right now; try again in a minute.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        folder = None if target is None else target.parent
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(
+            dir=folder, prefix=f".{target.name if target else 'upload'}.", suffix=".tmp"
+        )
         os.close(handle)
         try:
             result = _ask(
                 module, data, {"options": options, "target": temporary, "limits": asdict(limits)}, limits
             )
-            Path(temporary).replace(target)
+            if target is not None:
+                Path(temporary).replace(target)
             return result
         finally:
             Path(temporary).unlink(missing_ok=True)
@@ -135,8 +144,7 @@ def _ask(module: str, data: bytes, request: Mapping[str, Any], limits: Limits) -
         raise InvalidInput(answer.decode())
     if sys.platform != "win32" and code == -signal.SIGXCPU:
         raise InvalidInput(
-            f"Reading the file takes more than {limits.cpu_seconds} seconds of computing; upload fewer or smaller "
-            "pictures."
+            f"Reading the file takes more than {limits.cpu_seconds} seconds of computing; upload a smaller one."
         )
     if code < 0:  # what a library does that gets no memory is abort, or worse
         raise InvalidInput(_TOO_MUCH)

@@ -19,7 +19,6 @@ setup(PAGE)
 
 view = state.current_view()
 entry = choosers.choose_supernet(resources.entries(), view.supernet)
-state.basket_of(entry.supernet_id)
 run_id, revision, table = table_of(entry, view.run)
 if table is None or table.empty:
     unmeasured(entry)

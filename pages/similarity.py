@@ -57,6 +57,7 @@ with left:
     st.caption("Click a cell: the panels below and the card follow. Bright is alike, grey has no value.")
 with right, st.container(key="similarity-card"):
     heatmap_view.cell_card(comparison, *cell)
+    choosing.put_aside(a, b)
 
 others = tuple(m for m in models if m not in (a, b))
 view = Compared(

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture
+def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploaded supernets are checked in this process: a confined one takes seconds to load torch."""
+    from core.supernets import check_worker
+
+    monkeypatch.setattr(
+        "core.library.adding.run_confined",
+        lambda module, data, options, **limits: check_worker.work(data, options, Path()),
+    )
 
 
 @pytest.fixture(scope="session")

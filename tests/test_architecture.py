@@ -41,10 +41,17 @@ LAYERS = [
     {"workflows"},
     {"views", "jobs"},
     {"plots"},
+    {"papers"},
+    {"reports"},
     {"cli", "__main__", "__init__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
-ONLY_HERE = {"sqlalchemy": ("core/store",), "plotly": ("core/plots",), "streamlit": ("app.py", "pages")}
+ONLY_HERE = {
+    "sqlalchemy": ("core/store",),
+    "plotly": ("core/plots",),
+    "matplotlib": ("core/papers",),
+    "streamlit": ("app.py", "pages"),
+}
 NEVER_ON_A_PAGE = {"numpy", "torch", "plotly", "sklearn", "sqlalchemy"}
 
 

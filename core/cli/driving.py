@@ -51,14 +51,28 @@ def find_supernet(name: str) -> SupernetEntry:
         return Library(open_store()).supernet(name)
 
 
-def run_workflow(kind: str, params: Mapping[str, Any], *, title: str, seed: int = 0) -> Ledger:
+def run_workflow(
+    kind: str,
+    params: Mapping[str, Any],
+    *,
+    title: str,
+    seed: int = 0,
+    flags: Mapping[str, str] | None = None,
+) -> Ledger:
     """Run a workflow to its end and return its ledger.
+
+    Args:
+        kind: the workflow.
+        params: its request.
+        title: what the run is called.
+        seed: kept with the run.
+        flags: fields of the request that the command calls otherwise, and their flags without the dashes.
 
     Raises:
         InvalidInput: the request has a field that does not fit; nothing was recorded.
         CoreError: whatever the workflow raises; the run is kept as failed and can be resumed.
     """
-    _validated(kind, params)
+    _validated(kind, params, flags)
     try:
         store = open_store()
     except StorageFailed as error:
@@ -133,14 +147,15 @@ def _steps(kind: str, params: Mapping[str, Any], ledger: Ledger, library: Librar
     yield from load_workflow(kind).run(request, ledger, library)
 
 
-def _validated(kind: str, params: Mapping[str, Any]) -> Any:
+def _validated(kind: str, params: Mapping[str, Any], flags: Mapping[str, str] | None = None) -> Any:
     """The request; bounds of a flag are those of the workflow's field, typed there and nowhere else."""
     try:
         return load_workflow(kind).Request.model_validate(params)
     except ValidationError as error:
         first = error.errors()[0]
-        flag = str(next((part for part in reversed(first["loc"]) if isinstance(part, str)), "request"))
-        raise InvalidInput(f"--{flag.replace('_', '-')}: {plain(first['msg'])}.") from error
+        field = str(next((part for part in reversed(first["loc"]) if isinstance(part, str)), "request"))
+        flag = (flags or {}).get(field, field.replace("_", "-"))
+        raise InvalidInput(f"--{flag}: {plain(first['msg'])}.") from error
 
 
 def _show_last(progress: Progress) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli import flags, tables
+from core.cli import flags, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print
 from core.errors import CoreError, InvalidInput
@@ -152,7 +152,8 @@ def front(
         "seed": seed,
         "use_table": use_table,
     }
-    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed)
+    flags_of = {"budget": "sample"}
+    ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
     write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
 
 
@@ -388,5 +389,8 @@ def doctor() -> None:
         problems += not good
     raise typer.Exit(1 if problems else 0)
 
+
+app.command()(reports.report)
+app.command()(reports.baskets)
 
 __all__: list[Any] = ["app", "main"]

@@ -11,6 +11,8 @@ from core.errors import InvalidInput
 from core.library.network_id import NetworkId
 from core.library.pruned import PruningRecord
 
+_FLAGS = {"sparsities": "sparsity", "severities": "severity", "tuning_epochs": "epochs", "name": "method"}
+
 
 def prune(
     supernet: str,
@@ -44,7 +46,7 @@ def prune(
     from core.pruning.pruners.creating import METHODS
 
     entry = find_supernet(supernet)
-    names = [METHODS.info(name.replace("-", "_")).name for name in _split(methods)]
+    names = [METHODS.info(name.replace("-", "_")).name for name in _split(methods, "method")]
     if arguments and len(names) != 1:
         raise InvalidInput(
             "Settings belong to one method; name a single one with --method, or leave them out."
@@ -53,13 +55,18 @@ def prune(
     chosen = tables.architecture(entry.space, arch) if arch else entry.reference
     params = {
         "model": subnet_id(entry, entry.space.arch_id(chosen)),
-        "methods": [{"name": n, "config": config, "sparsities": _numbers(sparsities)} for n in names],
+        "methods": [
+            {"name": n, "config": config, "sparsities": _numbers(sparsities, "sparsity")} for n in names
+        ],
         "tuning_epochs": epochs,
-        "benchmarks": {"severities": _whole_numbers(severities), "attacks": _split(attacks)},
+        "benchmarks": {
+            "severities": _whole_numbers(severities, "severity"),
+            "attacks": _split(attacks, "attacks"),
+        },
         "seed": seed,
     }
     title = f"{entry.title} {entry.space.arch_id(chosen)} pruned"
-    ledger = run_workflow(KIND, params, title=title, seed=seed)
+    ledger = run_workflow(KIND, params, title=title, seed=seed, flags=_FLAGS)
     return _rows(ledger.run_id, PruningRecord.decode(ledger.artifact(PruningRecord.FILE)))
 
 
@@ -116,22 +123,22 @@ def _rows(run_id: str, record: PruningRecord) -> list[dict[str, Any]]:
     return rows + [{"method": lost.method, "failed": lost.reason} for lost in record.failures]
 
 
-def _split(text: str) -> list[str]:
+def _split(text: str, flag: str) -> list[str]:
     found = [part.strip() for part in text.split(",") if part.strip()]
     if not found:
-        raise InvalidInput("Name at least one, separated by commas.")
+        raise InvalidInput(f"--{flag}: name at least one, separated by commas.")
     return found
 
 
-def _whole_numbers(text: str) -> list[int]:
+def _whole_numbers(text: str, flag: str) -> list[int]:
     try:
-        return [int(part) for part in _split(text)]
+        return [int(part) for part in _split(text, flag)]
     except ValueError as error:
-        raise InvalidInput(f"{text!r} is no list of whole numbers separated by commas.") from error
+        raise InvalidInput(f"--{flag}: {text!r} is no list of whole numbers separated by commas.") from error
 
 
-def _numbers(text: str) -> list[float]:
+def _numbers(text: str, flag: str) -> list[float]:
     try:
-        return [float(part) for part in _split(text)]
+        return [float(part) for part in _split(text, flag)]
     except ValueError as error:
-        raise InvalidInput(f"{text!r} is no list of numbers separated by commas.") from error
+        raise InvalidInput(f"--{flag}: {text!r} is no list of numbers separated by commas.") from error

@@ -46,6 +46,7 @@ _NEEDED = (
     "torch",
     "streamlit",
     "plotly",
+    "matplotlib",
     "pandas",
     "numpy",
     "safetensors",

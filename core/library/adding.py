@@ -6,10 +6,17 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.confined import Limits, run_confined
+from core.supernets.headers import peek_supernet
+
 if TYPE_CHECKING:
     from core.store import RunStore
 
 UNNAMED = "supernet"
+_CHECKER = "core.supernets.check_worker"
+_CPU_SECONDS = 60
+_MEMORY_BYTES = 2 * 2**30
+"""Torch's own, and a network as large as the smallest files carry; larger files may take more."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,9 @@ class Added:
 
 
 def add_supernet(store: RunStore, name: str, data: bytes) -> Added:
-    """Check a supernet file and keep it, unless the same file is there already. Loads torch.
+    """Check a supernet file and keep it, unless the same file is there already.
+
+    Here the header alone is read; the network is built, and its weights are compared, in a confined process.
 
     Args:
         store: where it is kept.
@@ -37,6 +46,7 @@ def add_supernet(store: RunStore, name: str, data: bytes) -> Added:
 
     Raises:
         InvalidInput: the file is not a supernet, is damaged, or is hostile.
+        Busy: the machine has no time to check it now.
         StorageFailed: the disk refused it; nothing was stored.
     """
     sha256 = hashlib.sha256(data).hexdigest()
@@ -44,10 +54,10 @@ def add_supernet(store: RunStore, name: str, data: bytes) -> Added:
         if kept.sha256 == sha256:
             store.repair(data)  # its file may have been damaged since
             return Added(kept.supernet_id, kept.name, was_there=True)
-    from core.supernets.files import load_supernet
-
-    supernet, card = load_supernet(data)
+    header = peek_supernet(data)
+    limits = Limits(memory_bytes=_MEMORY_BYTES + 4 * len(data), cpu_seconds=_CPU_SECONDS)
+    checked = run_confined(_CHECKER, data, {}, limits=limits)
     # Whole: what the card names of this machine's uploads counts as used.
-    described = {**card, "family": supernet.name}
+    described = {**header["card"], "family": checked["family"]}
     title = name.strip() or UNNAMED
     return Added(store.add_supernet(title, data, described), title, was_there=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from core.cache import Cache
 from core.library import supernets
 from core.library.network_id import NetworkId
-from core.library.origins.base import ORIGINS, ModelInfo
+from core.library.origins.base import ORIGINS, Known, ModelInfo
 from core.library.supernets import SupernetEntry
 from core.runtime import heavy_imports
 
@@ -70,6 +70,16 @@ def describe(store: RunStore | None, model_id: str) -> ModelInfo:
     """
     which = NetworkId.parse(model_id)
     return ORIGINS.create(which.origin).describe(store, which.owner, which.part)
+
+
+def known(store: RunStore | None, model_id: str) -> Known:
+    """The numbers there are of a network, without measuring anything.
+
+    Raises:
+        NotFound, InvalidInput: as `describe`.
+    """
+    which = NetworkId.parse(model_id)
+    return ORIGINS.create(which.origin).known(store, which.owner, which.part)
 
 
 def load_model(store: RunStore | None, model_id: str) -> Model:

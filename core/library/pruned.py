@@ -216,12 +216,18 @@ def as_points(models: Sequence[PrunedModel]) -> pd.DataFrame:
         {
             "model_id": m.model_id,
             "title": m.title,
-            **{name: m.numbers.get(_STORED_AS.get(name, name)) for name in names},
+            **objective_values(m),
         }
         for m in models
         if not m.is_parent
     ]
     return pd.DataFrame(rows, columns=["model_id", "title", *names]).astype(dict.fromkeys(names, float))
+
+
+def objective_values(model: PrunedModel) -> dict[str, float]:
+    """What was measured or counted of a pruned network, by objective."""
+    stored = {name: model.numbers.get(_STORED_AS.get(name, name)) for name in all_names()}
+    return {name: value for name, value in stored.items() if value is not None}
 
 
 def failures(store: RunStore | None, parent_id: str) -> list[Failure]:

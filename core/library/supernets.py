@@ -305,7 +305,7 @@ def table_with_counts(entry: SupernetEntry) -> pd.DataFrame | None:
 def _with_counts(entry: SupernetEntry, names: Sequence[str]) -> pd.DataFrame:
     frame = _read_table(entry)
     missing = [] if entry.costs is None else [name for name in names if name not in frame]
-    rows = np.array([entry.space.from_id(i) for i in frame["arch_id"]] if missing else [], np.uint8)
+    rows = entry.space.from_ids(frame["arch_id"].tolist() if missing else [])
     columns = {}
     for name in missing:
         with suppress(NotCounted):

@@ -72,7 +72,7 @@ def similarity_heatmap(
     """
     figure = go.Figure()
     rows, columns = data.values.shape
-    bounds = _bounds(data)
+    bounds = shown_bounds(data)
     show_text = max(rows, columns) <= _MOST_TEXT
     figure.add_heatmap(
         z=data.values,
@@ -134,7 +134,7 @@ def similarity_heatmap(
     return figure
 
 
-def _bounds(data: HeatmapData) -> tuple[float, float]:
+def shown_bounds(data: HeatmapData) -> tuple[float, float]:
     """The measure's own range where it has one, so that two heatmaps can be compared by eye."""
     finite = data.values[np.isfinite(data.values)]
     # Similarities below zero are noise around it; an axis from minus infinity would flatten the rest.

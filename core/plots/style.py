@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from core.records import Objective
+from core.records import Objective, Obtained, Source
 
 FRONT = "#0072B2"
 SELECTED = "#D55E00"
@@ -26,6 +26,13 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 
 MINUS = "\N{MINUS SIGN}"
+_HOW = {
+    Source.MEASURED: "measured",
+    Source.COUNTED: "counted",
+    Source.TRAINED: "trained alone",
+    Source.PREDICTED: "predicted",
+    Source.PROXY: "proxy",
+}
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -103,6 +110,17 @@ def format_value(
     digits = shown.digits if size >= 0.1 or shown.fine_digits is None else shown.fine_digits
     noise = f" ± {spread * shown.factor:.{digits}f}" if spread is not None and math.isfinite(spread) else ""
     return f"{sign}{size:.{digits}f} {symbol}".rstrip() + noise
+
+
+def format_obtained(objective: Objective, obtained: Obtained) -> str:
+    """How a number was obtained, in a few words: "measured, validation"."""
+    by_instrument = objective.instrument and obtained.source is Source.MEASURED
+    words = [
+        objective.instrument if by_instrument else _HOW[obtained.source],
+        objective.split,
+        obtained.detail,
+    ]
+    return ", ".join(word for word in words if word)
 
 
 def format_count(value: int) -> str:

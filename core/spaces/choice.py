@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 Arch = tuple[int, ...]
 """An architecture: one option index per choice, in canonical form."""
@@ -80,3 +81,25 @@ def require_ascending(options: Mapping[str, Sequence[int]]) -> None:
     for label, values in options.items():
         if not values or list(values) != sorted(set(values)) or values[0] < 1:
             raise ValueError(f"{label} must be ascending positive numbers")
+
+
+def identity(choice: Choice) -> dict[str, Any]:
+    """What two choices must share to be equal; stored fingerprints are made of exactly this."""
+    found: dict[str, Any] = {"name": choice.name, "options": list(choice.options), "ordinal": choice.ordinal}
+    if choice.requires:
+        found["requires"] = [choice.requires[0], list(choice.requires[1])]
+    return found
+
+
+def read_choice(data: Mapping[str, Any]) -> Choice:
+    """The choice that a stored description means; raises what broken data raise."""
+    requires, ends = data.get("requires"), data.get("ends")
+    return Choice(
+        data["name"],
+        tuple(data["options"]),
+        str(data.get("kind", "")),
+        ordinal=bool(data.get("ordinal", True)),
+        unit=str(data.get("unit", "")),
+        requires=(requires[0], tuple(requires[1])) if requires else None,
+        ends=(int(ends[0]), int(ends[1])) if ends else None,
+    )

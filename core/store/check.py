@@ -17,6 +17,8 @@ from core.store.ledger import measurement_hash
 from core.store.rows import damaged_rows, read_run, runs_query
 from core.store.schema import (
     ArtifactRow,
+    BasketItemRow,
+    BasketRow,
     CheckpointRow,
     MeasurementRow,
     MetricRow,
@@ -34,7 +36,7 @@ def find_damage(files: Files) -> list[str]:
     Damaged text is read as far as it goes, so that its row's hash tells; what stops one part of the check
     (a page of the database that is gone) does not stop the others.
     """
-    parts: list[Callable[[Connection], Iterator[str]]] = [_runs, _index, _measurements, _metrics]
+    parts: list[Callable[[Connection], Iterator[str]]] = [_runs, _index, _measurements, _metrics, _baskets]
     parts.append(lambda connection: _files(connection, files))
     if files.database.is_sqlite:
         parts.insert(0, _integrity)
@@ -96,6 +98,17 @@ def _metrics(connection: Connection) -> Iterator[str]:
     for run_id, step, values, stored in connection.execute(query):
         if row_hash(run_id, step, values) != stored:
             yield f"The metrics of step {step} of run {run_id} have changed since they were saved."
+
+
+def _baskets(connection: Connection) -> Iterator[str]:
+    basket, item = BasketRow, BasketItemRow
+    for basket_id, name, stored in connection.execute(select(basket.basket_id, basket.name, basket.row_hash)):
+        if row_hash(basket_id, name) != stored:
+            yield f"The name of basket {basket_id} has changed since it was saved. Rename it."
+    items = select(item.basket_id, item.network_id, item.title, item.row_hash)
+    for basket_id, network_id, title, stored in connection.execute(items):
+        if row_hash(basket_id, network_id, title) != stored:
+            yield f"A network in basket {basket_id} has changed since it was saved. Remove it and add it again."
 
 
 def _files(connection: Connection, files: Files) -> Iterator[str]:

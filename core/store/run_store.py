@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.records import Run, RunState
+from core.store.baskets import Baskets
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
 from core.store.database import Database, absolute_url, reading_damaged_text
@@ -89,7 +90,7 @@ class RunStore:
         owns_home = folder == self.home / FOLDER and not self._blobs.is_elsewhere
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases = Leases(self._database)
-        self.kept = KeptFiles(self._files)
+        self.kept, self.baskets = KeptFiles(self._files), Baskets(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -111,10 +112,9 @@ class RunStore:
         state: RunState = RunState.QUEUED,
         owner: Owner | None = None,
     ) -> str:
-        """Record a new run and return its id.
+        """Record a new run of the workflow `kind` and return its id.
 
         Args:
-            kind: name of the workflow.
             params: JSON-able request.
             title: what a person reads in a list; cut to 200 printable characters.
             seed: seed of all chance in the run.

@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file and log line.
+"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file, basket and log line.
 
 JSON is kept as text so that a row's hash covers exactly what is stored. Times are for display only;
 order comes from counters, because clocks jump. A change here needs a new file in
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -120,6 +120,31 @@ class SupernetRow(Base):
     card: Mapped[str] = mapped_column(Text)
     row_hash: Mapped[str] = mapped_column(String(64))
     created: Mapped[float] = mapped_column(Double)
+
+
+class BasketRow(Base):
+    """A named list of networks that people put aside."""
+
+    __tablename__ = "baskets"
+    basket_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    created: Mapped[float] = mapped_column(Double)
+    changed: Mapped[int] = mapped_column(Integer)
+    deleted: Mapped[float | None] = mapped_column(Double)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class BasketItemRow(Base):
+    """A network in a basket: a row each, so that two people who add one at the same time both succeed."""
+
+    __tablename__ = "basket_items"
+    basket_id: Mapped[str] = mapped_column(
+        ForeignKey("baskets.basket_id", ondelete="CASCADE"), primary_key=True
+    )
+    network_id: Mapped[str] = mapped_column(String(300), primary_key=True)
+    place: Mapped[int] = mapped_column(Integer)
+    title: Mapped[str] = mapped_column(String(200))
+    row_hash: Mapped[str] = mapped_column(String(64))
 
 
 class LogRow(Base):

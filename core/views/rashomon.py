@@ -134,7 +134,7 @@ def _accuracies(entry: SupernetEntry) -> tuple[pd.DataFrame, NDArray[np.float64]
 def _complete(entry: SupernetEntry) -> CompleteTable:
     table, accuracy = _accuracies(entry)
     space = entry.space
-    rows = np.array([space.from_id(i) for i in table["arch_id"]], np.uint8)
+    rows = space.from_ids(table["arch_id"].tolist())
     return CompleteTable(space, rows, accuracy)
 
 

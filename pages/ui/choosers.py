@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from core.library.supernets import SupernetEntry
@@ -138,5 +139,6 @@ def _stops(revision: str, name: str, _table: pd.DataFrame) -> list[float]:
     """Slider stops: quantiles of the column, those that read alike only once."""
     column = _table[name].dropna()
     goal = objective(name)
-    quantiles = column.quantile([i / _STEPS for i in range(_STEPS + 1)]).tolist() if len(column) else []
+    values = column.to_numpy(float)
+    quantiles = np.quantile(values, np.linspace(0, 1, _STEPS + 1)).tolist() if len(values) else []
     return sorted({format_value(q, goal): q for q in quantiles}.values())

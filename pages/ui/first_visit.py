@@ -7,12 +7,14 @@ link to a page with that page's file alone.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from streamlit import delta_generator
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import get_instance
 
@@ -48,6 +50,8 @@ class Nobody:
 
 async def make() -> None:
     """Run the default page once, then hide what it loaded from the garbage collector."""
+    runtime.collect_later()
+    _spare_the_stack()
     server, nobody = get_instance(), Nobody()
     session = server.connect_session(nobody, {})
     _sessions.add(session)
@@ -60,7 +64,14 @@ async def make() -> None:
     except TimeoutError:
         _log.warning("The first page took longer than %.0f s.", _PATIENCE_SECONDS)
     finally:
+        gc.enable()
         server.close_session(session)
+
+
+def _spare_the_stack() -> None:
+    """Streamlit looks through the stack once to see whether it runs in a console: a quarter of a second with all
+    this loaded. It does not."""
+    delta_generator._use_warning_has_been_displayed = True
 
 
 def is_this(session_id: str) -> bool:

@@ -78,19 +78,26 @@ def note(text: str) -> None:
     st.html(f'<p class="ps-note">{html.escape(text)}</p>')
 
 
-def share(link: Mapping[str, str]) -> None:
+def link_to(link: Mapping[str, str]) -> str:
+    """The whole address of a view as this visitor's browser would write it, behind any proxy."""
+    page = (st.context.url or "").partition("?")[0].partition("#")[0]
+    page += "" if urlsplit(page).path else "/"
+    return f"{page}?{urlencode(link)}" if link else page
+
+
+def share(
+    link: Mapping[str, str],
+    meaning: str = "Opening this address shows the same supernet, axes, limits and subnet.",
+) -> None:
     """The address of a view, to copy."""
     with st.expander("Link to this view"):
-        # The browser's own address, so that the link names this server.
-        page = (st.context.url or "").partition("?")[0]
-        page += "" if urlsplit(page).path else "/"
         # Streamlit's own element for code would bring 0.5 MB of scripts to every first visit.
-        address = html.escape(f"{page}?{urlencode(link)}")
+        address = html.escape(link_to(link))
         st.html(
             f'<div class="ps-link"><code>{address}</code>'
             '<button type="button" class="ps-copy" aria-label="Copy the link">Copy</button></div>'
         )
-        note("Opening this address shows the same supernet, axes, limits and subnet.")
+        note(meaning)
 
 
 def unseen_heading(text: str, level: int = 2) -> None:

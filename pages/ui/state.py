@@ -1,4 +1,4 @@
-"""What a session remembers, beyond the view of a page: who it is, widgets that start from a view, baskets."""
+"""What a session remembers, beyond the view of a page: who it is, widgets that start from a view."""
 
 from __future__ import annotations
 
@@ -43,14 +43,3 @@ def start(key: str, wanted: T) -> T:
     """Before a widget is drawn for the first time: what it starts with."""
     value: T = st.session_state.setdefault(key, wanted)
     return value
-
-
-def baskets() -> dict[str, list[str]]:
-    """`arch_id`s put aside, in order, by supernet."""
-    found: dict[str, list[str]] = st.session_state.setdefault("baskets", {})
-    return found
-
-
-def basket(supernet_id: str) -> list[str]:
-    """`arch_id`s put aside of one supernet."""
-    return baskets().setdefault(supernet_id, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from core.supernets.files import dump_supernet
 from core.training.config import TrainingConfig
 from tests.helpers.nets import small_cnn
 
+pytestmark = pytest.mark.usefixtures("checked_here")
 NET = small_cnn(groups=(GroupConfig(widths=(2, 4), depths=(1,)), GroupConfig(widths=(4, 8), depths=(1, 2))))
 TABLE_FILE = supernets.TABLE_FILE
 
@@ -195,3 +197,28 @@ def test_a_preset_says_no_more_than_its_parts_understand(name: str) -> None:
     counted = re.search(r"([\d,]+) (subnets|cells)", preset["summary"])
     if counted:
         assert counted[1] == f"{net.space.size:,}", "the number it advertises is that of its space"
+
+
+def test_an_upload_is_checked_in_a_process_of_its_own_and_nothing_of_it_is_built_here(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core import confined
+    from core.library import adding
+    from core.supernets import files
+
+    def never(*_: object) -> None:
+        raise AssertionError("built in the server's process")
+
+    monkeypatch.setattr(adding, "run_confined", confined.run_confined)
+    monkeypatch.setattr(files, "_outline", never)
+    monkeypatch.setattr(files, "load_tensors", never)
+    data = file_of(3)
+    added = add_supernet(store, "Mine", data)
+    kept = store.get_supernet(added.supernet_id)
+    assert store.supernet_path(kept.supernet_id).read_bytes() == data
+    assert (kept.card["seed"], kept.card["family"]) == (3, NET.name)
+    began = time.process_time()
+    with pytest.raises(InvalidInput, match="do not fit"):
+        add_supernet(store, "Other", data.replace(b"[2, 4]", b"[2, 6]"))
+    assert time.process_time() - began < 0.1
+    assert len(store.list_supernets()) == 1

@@ -119,16 +119,6 @@ def test_other_supernets_and_axes(open_page: Open) -> None:
     assert spec["layout"]["xaxis"]["type"] == "linear"
 
 
-def test_the_basket_keeps_and_forgets(open_page: Open) -> None:
-    app = open_page("front")
-    app.button(key="basket-add").click().run()
-    arch_id = app.session_state["sel_id"]
-    assert app.button(key=f"basket-remove-{arch_id}")
-    app.button(key=f"basket-remove-{arch_id}").click().run()
-    assert not app.exception
-    assert not [b for b in app.button if str(b.key).startswith("basket-remove-")]
-
-
 @pytest.mark.parametrize(
     "event",
     [

@@ -1,4 +1,4 @@
-"""What a session remembers, with a dictionary in place of Streamlit's: choosers, baskets, selections, clicks."""
+"""What a session remembers, with a dictionary in place of Streamlit's: choosers, selections, clicks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from core.library.networks import MOST_MODELS
 from pages.ui import state
-from pages.ui.front import state as front
 from pages.ui.pruning import view_state as pruning
 from pages.ui.selection import SelectedSamples, Selection, picked_id, picked_on, picked_samples, samples_on
 from pages.ui.similarity import view_state as similarity
@@ -62,15 +61,6 @@ def test_a_session_has_one_id_and_enters_a_page_once(session: dict[str, Any]) ->
         True,
         True,
     ]
-
-
-def test_baskets_are_kept_apart_by_supernet(session: dict[str, Any]) -> None:
-    front.basket_of("one")
-    front.basket().append("a")
-    front.basket_of("two")
-    assert front.basket() == []
-    front.basket().append("b")
-    assert state.baskets() == {"one": ["a"], "two": ["b"]}
 
 
 def test_a_click_moves_no_chart_and_a_choice_elsewhere_does(session: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.cache import Cache
 from core.similarity.base import MEASURES
+from pages.ui import resources
 from pages.ui.similarity.panels import _NUMBERS, _PANELS
 
 Open = Callable[..., AppTest]
@@ -192,7 +193,8 @@ def test_a_model_with_itself_and_no_model_at_all(open_page: Open) -> None:
 
 def test_the_basket_and_a_picked_model_are_offered(open_page: Open) -> None:
     app = open_page("similarity")
-    app.session_state["baskets"] = {"digits-cnn": ["111011100110"]}
+    kept = resources.store().baskets
+    kept.add(kept.create("b"), "subnet:digits-cnn:111011100110", "x")
     app.session_state["sim-pick-b"] = "subnet:digits-cnn:211121112111"
     app.run()
     assert not app.exception

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.library import supernets
 from pages.ui import resources
 
+pytestmark = pytest.mark.usefixtures("checked_here")
 Open = Callable[..., AppTest]
 
 

@@ -25,6 +25,7 @@ from core.supernets.cards import shown_card
 from core.supernets.files import build, dump_supernet
 from tests.security.hostile_files import npz, plain_sentence
 
+pytestmark = pytest.mark.usefixtures("checked_here")
 SOUND: dict[str, Any] = {
     "title": "Small",
     "data": {"name": "digits", "config": {}, "seed": 0, "fingerprint": ""},

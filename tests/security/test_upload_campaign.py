@@ -46,16 +46,29 @@ def within_the_ratio() -> np.ndarray:
     return x
 
 
+def supernet_of_no_numbers() -> bytes:
+    """A supernet of 5 MB that fits its description to the last byte; its last weight alone is no number."""
+    from core.supernets.files import build, dump_supernet
+
+    config = {"groups": [{"widths": [128, 256], "depths": [1], "kernels": [3]}]}
+    net = build("elastic_cnn", config)
+    list(net.parameters())[-1].data[-1] = float("nan")
+    return dump_supernet(net, {})
+
+
 def hostile() -> dict[str, bytes]:
-    """The four of the review, by name, each an archive."""
+    """The four of the review, each an archive, and a supernet; by name."""
     dot = encoded(Image.new("L", (4, 4), 7), "PNG")
     solid = encoded(Image.new("1", (4000, 4000)), "PNG")
     packed = zipfile.ZIP_DEFLATED
     return {
-        "scans": npz_of({**sorted_pictures([dot] * 12, "png"), "a/x.jpg": jpeg_of_scans(2000, 1600)}, packed),
-        "solid": npz_of(sorted_pictures([solid] * 125, "png"), packed),
-        "arrays": npz_of({"x.npy": npy(within_the_ratio()), "y.npy": npy(np.arange(3900) % 2)}, packed),
-        "tiny": npz_of(sorted_pictures([dot] * 3500, "png")),
+        "nan.safetensors": supernet_of_no_numbers(),
+        "scans.zip": npz_of(
+            {**sorted_pictures([dot] * 12, "png"), "a/x.jpg": jpeg_of_scans(2000, 1600)}, packed
+        ),
+        "solid.zip": npz_of(sorted_pictures([solid] * 125, "png"), packed),
+        "arrays.zip": npz_of({"x.npy": npy(within_the_ratio()), "y.npy": npy(np.arange(3900) % 2)}, packed),
+        "tiny.zip": npz_of(sorted_pictures([dot] * 3500, "png")),
     }
 
 
@@ -72,7 +85,7 @@ def accepted_at_a_cost() -> dict[str, bytes]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("hostile")
     for name, data in hostile().items():
-        (made / f"{name}.zip").write_bytes(data)
+        (made / name).write_bytes(data)
     return made
 
 
@@ -94,20 +107,23 @@ def campaign(folder: Path, home: Path, one_by_one: int, at_once: int, timeout: f
 def assert_cheap(result: dict[str, Any]) -> None:
     for upload in result["sequential"]:
         assert 1000 * upload["first"] < MOST_CPU_MS, upload
-        assert 1000 * upload["again"] < MOST_CPU_MS / 5, upload
+        # A page that is drawn again asks for its archive again; a supernet is added at a press.
+        archive = upload["name"].endswith(".zip")
+        assert 1000 * upload["again"] < (MOST_CPU_MS / 5 if archive else MOST_CPU_MS), upload
     assert result["concurrent_ms"] < MOST_CPU_MS
     assert result["grown_bytes"] < MOST_GROWN_BYTES
 
 
 def test_hostile_uploads_are_small_files(folder: Path) -> None:
-    assert len(list(folder.glob("*.zip"))) == 4
-    assert sum(path.stat().st_size for path in folder.glob("*.zip")) < 5 * 2**20
+    assert len(list(folder.iterdir())) == 5
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 10 * 2**20
 
 
 def test_hostile_uploads_cost_the_server_next_to_nothing(folder: Path, tmp_path: Path) -> None:
-    result = campaign(folder, tmp_path / "home", 4, 4, timeout=200)
+    result = campaign(folder, tmp_path / "home", 5, 5, timeout=200)
     assert_cheap(result)
     for name, words in (
+        ("nan.safetensors", "not finite"),
         ("scans.zip", "scans"),
         ("solid.zip", "pixels together"),
         ("arrays.zip", "take more than 512 MB"),
@@ -116,7 +132,10 @@ def test_hostile_uploads_cost_the_server_next_to_nothing(folder: Path, tmp_path:
         assert words in result["said"][name]
         assert plain_sentence(result["said"][name])
     # Nothing refused is kept.
-    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []
+    assert result["kept"] == 0
+    own = ("paretoscope.db", "store.json")
+    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert [path for path in files if not path.name.startswith(own)] == []
 
 
 @pytest.mark.long

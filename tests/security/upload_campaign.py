@@ -16,43 +16,52 @@ from pathlib import Path
 
 from core.datasets.images import keep_upload
 from core.errors import InvalidInput
+from core.library.adding import add_supernet
+from core.settings import settings
+from core.store import RunStore
 
 OPTIONS = {"tiny": {"size": 224}}
 """Settings by a file's name."""
 
 
-def give(data: bytes, name: str) -> str:
+def give(data: bytes, name: str, store: RunStore) -> str:
     """The refusal, "" if it was accepted."""
     try:
-        keep_upload(data, **OPTIONS.get(Path(name).stem, {}))
+        if name.endswith(".safetensors"):
+            add_supernet(store, "mine", data)
+        else:
+            keep_upload(data, **OPTIONS.get(Path(name).stem, {}))
     except InvalidInput as error:
         return str(error)
     return ""
 
 
 def distinct(files: list[Path], n: int) -> list[tuple[bytes, str]]:
-    """n uploads of different bytes: an archive may end in a comment."""
+    """n uploads; archives of different bytes, for they may end in a comment, and what is known is not read again."""
     found = []
     for number in range(n):
         path = files[number % len(files)]
-        comment = b"%08d" % number
         data = path.read_bytes()
-        found.append((data[:-2] + len(comment).to_bytes(2, "little") + comment, path.name))
+        if path.suffix == ".zip":
+            comment = b"%08d" % number
+            data = data[:-2] + len(comment).to_bytes(2, "little") + comment
+        found.append((data, path.name))
     return found
 
 
 def main(folder: Path, n_sequential: int, n_concurrent: int) -> None:
-    uploads = distinct(sorted(folder.glob("*.zip")), n_sequential + n_concurrent)
+    uploads = distinct(sorted(folder.iterdir()), n_sequential + n_concurrent)
+    store = RunStore(settings().database_url, settings().home)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sequential, said = [], {}
     for data, name in uploads[:n_sequential]:
         began = time.process_time()
-        said[name] = give(data, name)
+        said[name] = give(data, name, store)
         again = time.process_time()
-        assert give(data, name) == said[name]
+        assert give(data, name, store) == said[name]
         sequential.append({"name": name, "first": again - began, "again": time.process_time() - again})
     began = time.process_time()
-    threads = [threading.Thread(target=give, args=upload) for upload in uploads[n_sequential:]]
+    threads = [threading.Thread(target=give, args=(*upload, store)) for upload in uploads[n_sequential:]]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -62,7 +71,9 @@ def main(folder: Path, n_sequential: int, n_concurrent: int) -> None:
         "concurrent_ms": 1000 * (time.process_time() - began) / max(n_concurrent, 1),
         "grown_bytes": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak),
         "said": said,
+        "kept": len(store.list_supernets()),
     }
+    store.close()
     print(json.dumps(result))
 
 

@@ -169,6 +169,21 @@ def test_contradictory_choices_are_refused(settings: dict[str, Any]) -> None:
 def test_wrong_ids_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="names no architecture"):
         elastic(1).from_id(text)
+    good = elastic(1).arch_ids(elastic(1).array()[:2])
+    with pytest.raises(InvalidInput, match="names no architecture"):
+        elastic(1).from_ids([*good, text])
+
+
+def test_many_ids_are_read_as_each_alone() -> None:
+    space = elastic(2)
+    rows = space.array()
+    ids = space.arch_ids(rows)
+    assert [tuple(row) for row in space.from_ids(ids).tolist()] == [space.from_id(text) for text in ids]
+    assert np.array_equal(space.from_ids(ids), rows)
+    assert space.from_ids([]).shape == (0, len(space))
+    for unlike in (ids[0].upper() + " ", "é" * len(space), ids[0][:-1]):
+        with pytest.raises(InvalidInput):
+            space.from_ids([unlike])
 
 
 @pytest.mark.parametrize(

@@ -228,21 +228,49 @@ def test_opening_at_head_is_fast_and_without_alembic(tmp_path: Path) -> None:
     runs = [
         subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split() for _ in range(3)
     ]
+    new = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'new.db'}", str(tmp_path / "new")]
+    runs.append(subprocess.run(new, capture_output=True, text=True, check=True).stdout.split())
     assert {loaded for _, loaded in runs} == {"False"}
     assert min(float(seconds) for seconds, _ in runs) < 0.1
 
 
-def test_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
+def test_an_empty_database_and_all_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path).close()
-    engine = create_engine(f"sqlite:///{tmp_path / 'p.db'}")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
-        assert context.get_current_revision() == HEAD
-        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    found = []
+    for name in ("at_once.db", "step_by_step.db"):
+        url = f"sqlite:///{tmp_path / name}"
+        if name.startswith("step"):
+            _nothing_but_alembics_table(url)
+        RunStore(url, tmp_path / name.partition(".")[0]).close()
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Base.metadata) == []
+            assert context.get_current_revision() == HEAD
+            assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+            assert len(connection.execute(text("SELECT identity FROM identity")).all()) == 1
+            names = connection.execute(text("SELECT type, name, tbl_name FROM sqlite_master")).all()
+            columns = {
+                name: {tuple(row)[1:] for row in connection.execute(text(f"PRAGMA table_info('{name}')"))}
+                for kind, name, _ in names
+                if kind == "table"
+            }
+            found.append(({tuple(row) for row in names}, columns))
+        engine.dispose()
+    assert found[0] == found[1]
+
+
+def _nothing_but_alembics_table(url: str) -> None:
+    """A database that has tables but no revision: every migration runs."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TABLE alembic_version (version_num VARCHAR(32) CONSTRAINT alembic_version_pkc PRIMARY KEY NOT NULL)"
+            )
+        )
     engine.dispose()
 
 
@@ -263,6 +291,7 @@ def test_a_migration_that_dies_leaves_nothing_half_done(
     from alembic import op
 
     url, create, count = f"sqlite:///{tmp_path / 'p.db'}", op.create_table, iter(range(100))
+    _nothing_but_alembics_table(url)
 
     def dies_at_the_third(*args: object, **kwargs: object) -> object:
         if next(count) == 2:
@@ -271,6 +300,24 @@ def test_a_migration_that_dies_leaves_nothing_half_done(
 
     monkeypatch.setattr(op, "create_table", dies_at_the_third)
     with pytest.raises(StorageFailed, match="full"):
+        RunStore(url, tmp_path)
+    monkeypatch.undo()
+    with RunStore(url, tmp_path) as store:
+        assert store.list_runs() == []
+
+
+def test_a_creation_that_dies_leaves_nothing_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'p.db'}"
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(
+        "core.store.migrations.HEAD", property(full)
+    )  # cannot be stored: after all tables are made
+    with pytest.raises(StorageFailed):
         RunStore(url, tmp_path)
     monkeypatch.undo()
     with RunStore(url, tmp_path) as store:

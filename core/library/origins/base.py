@@ -7,10 +7,12 @@ plain blocks in eval mode, whose children are the stages.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from core.config import Plugin
+from core.records import Obtained
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,6 +49,23 @@ class ModelInfo:
     stages: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Known:
+    """What was found out about a network, for tables and reports.
+
+    Attributes:
+        values: objective -> value in its stored unit; what was not measured is missing.
+        obtained: objective -> how its value was obtained.
+        facts: (what, text) of how the network came to be, for people.
+        sha256: of the file that holds its weights; "" where they are cut out of the supernet's.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    obtained: Mapping[str, Obtained] = field(default_factory=dict)
+    facts: tuple[tuple[str, str], ...] = ()
+    sha256: str = ""
+
+
 class Origin(Plugin, ABC):
     """One way a network comes to be.
 
@@ -63,6 +82,14 @@ class Origin(Plugin, ABC):
         Raises:
             NotFound, InvalidInput: there is no such network; the sentence says what to do.
         """
+
+    def known(self, store: RunStore | None, owner: str, part: str) -> Known:
+        """The numbers of a network that `describe` finds, without measuring anything. No torch.
+
+        Raises:
+            NotFound, InvalidInput: there is no such network.
+        """
+        return Known()
 
     @abstractmethod
     def load(self, store: RunStore | None, owner: str, part: str, entry: SupernetEntry) -> nn.Sequential:

@@ -12,15 +12,18 @@ import streamlit as st
 
 from core.library.fronts import Front
 from core.records import Objective
+from pages.ui import resources
+from pages.ui.basket import panel as basket_panel
 from pages.ui.front import pruned_overlay, state, subnet_card, what_if
 from pages.ui.front.chart import ChartView, front_chart
 from pages.ui.front.state import View
-from pages.ui.front.table import basket_table, choose_subnet, csv_button, front_table
+from pages.ui.front.table import choose_subnet, csv_button, front_table
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import share
 
 _TABS = "front-tabs"
 _WHAT_IF = "What if"
+_BASKET = "Basket"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def _card(scene: Scene, arch_id: str) -> None:
 def _facts(scene: Scene, arch_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="front-facts"):
         what_if.knee_buttons(scene.front)
-        subnet_card.basket_button(arch_id)
+        subnet_card.basket_button(scene.shown.entry, arch_id)
         subnet_card.representations_button(scene.shown.entry, arch_id)
         subnet_card.prune_button(scene.shown.entry, arch_id)
         what_if.facts(scene.front, scene.x, scene.y)
@@ -94,7 +97,7 @@ def _facts(scene: Scene, arch_id: str) -> None:
 def _panels(scene: Scene, arch_id: str) -> None:
     shown, front = scene.shown, scene.front
     arch = shown.entry.space.from_id(arch_id)
-    names = [_WHAT_IF, "Compare", "Stages", "Table", f"Basket ({len(state.basket())})"]
+    names = [_WHAT_IF, "Compare", "Stages", "Table", _BASKET]
     changes, other, stages, rows, basket = st.tabs(names, key=_TABS, on_change="rerun")
     if changes.open:
         with changes:
@@ -109,8 +112,9 @@ def _panels(scene: Scene, arch_id: str) -> None:
         with rows:
             front_table(front, shown.goals)
             csv_button(front, shown.entry.supernet_id)
-    with basket:
-        basket_table(shown)
+    if basket.open:
+        with basket:
+            basket_panel.draw(resources.store_or_none())
 
 
 def _chart(scene: Scene, arch_id: str) -> None:

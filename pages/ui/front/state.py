@@ -1,4 +1,4 @@
-"""The Front page's view, the selected subnet, and the basket of the supernet that is shown."""
+"""The Front page's view and the selected subnet."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import streamlit as st
-
 from core.objectives.base import OBJECTIVES, objective
 from core.pareto import Constraint
-from pages.ui import state
 from pages.ui.address import FLAGS, NAME, PageAddress, model_id, one_of, part, write_flag
 from pages.ui.selection import Selection
 
 _BOUND = re.compile(r"([a-z_]{1,40})(>=|<=)([0-9.eE+-]{1,24})")
 _MOST_BOUNDS = 20
-_BASKET_OF = "basket-of"
 WIDGETS = ("axis-", "log-", "limit-", "pick-")
 
 selection: Selection[str] = Selection("sel_id", "seed_id", "")
@@ -117,13 +113,3 @@ def select(arch_id: str) -> None:
 def seed() -> str:
     """`arch_id` that the chart highlights when it appears."""
     return selection.seed()
-
-
-def basket_of(supernet_id: str) -> None:
-    """The supernet whose basket `basket` is."""
-    st.session_state[_BASKET_OF] = supernet_id
-
-
-def basket() -> list[str]:
-    """`arch_id`s put aside, in order; of the current supernet."""
-    return state.basket(str(st.session_state.get(_BASKET_OF, "")))

@@ -16,12 +16,11 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import NOISY, OBJECTIVES, FromFiles, names_of, objective
 from core.plots.diagram import contribution_rows, diagram_parts
 from core.plots.finished import unchecked
-from core.plots.style import format_value
-from core.records import Objective, Obtained, Source
+from core.plots.style import format_obtained, format_value
+from core.records import Objective, Obtained
 from core.spaces import Arch
 from core.text import display_name, for_markdown
-from pages.ui import resources
-from pages.ui.front import state
+from pages.ui import baskets, resources
 from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
@@ -35,14 +34,6 @@ SUFFIXES = {
     "torch_export": "pt2",
 }
 """File endings, known without importing the exporters (which import torch); a test compares."""
-
-_HOW = {
-    Source.MEASURED: "measured",
-    Source.COUNTED: "counted",
-    Source.TRAINED: "trained alone",
-    Source.PREDICTED: "predicted",
-    Source.PROXY: "proxy",
-}
 
 
 def headline(arch_id: str, values: Mapping[str, float], x: Objective, y: Objective) -> None:
@@ -63,18 +54,11 @@ def metrics(
     rows = "".join(
         f"<tr title='{html.escape(goal.summary, quote=True)}'><th scope='row'>{html.escape(goal.label)}</th>"
         f"<td class='value'>{format_value(values.get(goal.name), goal)}</td>"
-        f"<td class='how'>{html.escape(how(goal, obtained[goal.name]))}</td></tr>"
+        f"<td class='how'>{html.escape(format_obtained(goal, obtained[goal.name]))}</td></tr>"
         for goal in goals
     )
     caption = '<caption class="ps-unseen">Objectives of the subnet, and how each was obtained</caption>'
     st.html(f'<table class="ps-metrics">{caption}<tbody>{rows}</tbody></table>')
-
-
-def how(goal: Objective, obtained: Obtained) -> str:
-    """How an objective's number was obtained, in a few words."""
-    by_instrument = goal.instrument and obtained.source is Source.MEASURED
-    words = [goal.instrument if by_instrument else _HOW[obtained.source], goal.split, obtained.detail]
-    return ", ".join(word for word in words if word)
 
 
 def readings(entry: SupernetEntry, arch: Arch) -> None:
@@ -150,22 +134,16 @@ def download(entry: SupernetEntry, arch: Arch) -> None:
         )
 
 
-def basket_button(arch_id: str) -> None:
+def basket_button(entry: SupernetEntry, arch_id: str) -> None:
     """Put the subnet aside for later."""
-    inside = arch_id in state.basket()
-    st.button(
-        "In the basket" if inside else "Add to basket",
-        key="basket-add",
-        disabled=inside,
-        on_click=lambda: state.basket().append(arch_id),
-        icon=":material/shopping_basket:",
-        help="Subnets put aside, listed below the chart while this window is open.",
-    )
+    baskets.button(subnet_id(entry, arch_id), f"{entry.title} {arch_id}")
 
 
 def representations_button(entry: SupernetEntry, arch_id: str) -> None:
     """Open the Similarity page with this subnet and the basket; with the largest subnet if the basket is empty."""
-    others = [i for i in state.basket() if i != arch_id] or [entry.space.arch_id(entry.reference)]
+    others = [i for i in baskets.arch_ids(entry.supernet_id) if i != arch_id] or [
+        entry.space.arch_id(entry.reference)
+    ]
     models = [subnet_id(entry, i) for i in dict.fromkeys([arch_id, *others])][:MOST_MODELS]
     if st.button(
         "Compare representations",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library.fronts import Front
-from core.plots.style import column_label, format_value, scale, table_format
+from core.plots.style import column_label, scale, table_format
 from core.records import Objective
 from core.text import for_cell
 from pages.ui.front import state
@@ -81,41 +81,6 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     """A table as CSV; texts that a spreadsheet would take for formulas are quoted."""
     texts = {name: table[name].map(for_cell) for name in table if table[name].dtype.kind not in "biuf"}
     return table.assign(**texts).to_csv(index=False).encode()
-
-
-def basket_table(shown: Shown) -> None:
-    """The subnets put aside."""
-    if not state.basket():
-        st.caption("The basket is empty. Add to basket puts the selected subnet aside, to compare it later.")
-        return
-    kept = [arch_id for arch_id in state.basket() if shown.holds(arch_id)]
-    for arch_id in kept:
-        values = shown.row(arch_id)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                arch_id,
-                key=f"basket-{arch_id}",
-                on_click=state.select,
-                args=(arch_id,),
-                icon=":material/my_location:",
-            )
-            st.markdown(" · ".join(format_value(values[g.name], g) for g in shown.goals))
-            st.button(
-                "Remove",
-                key=f"basket-remove-{arch_id}",
-                on_click=state.basket().remove,
-                args=(arch_id,),
-                type="tertiary",
-            )
-    st.download_button(
-        "Basket as CSV",
-        lambda: csv_bytes(shown.table[shown.table["arch_id"].isin(kept)]),
-        "basket.csv",
-        "text/csv",
-        key="basket-csv",
-        on_click="ignore",
-        icon=":material/table:",
-    )
 
 
 def csv_button(front: Front, supernet_id: str) -> None:

@@ -21,7 +21,7 @@ from core.records import Objective, Obtained, Source
 from core.spaces import Arch, Choice, SearchSpace
 from core.spaces.choice import Option
 from core.text import display_name, for_markdown
-from pages.ui import resources
+from pages.ui import baskets, resources
 from pages.ui.front import state
 from pages.ui.front.subnet_card import deltas
 from pages.ui.state import forget_widgets
@@ -238,7 +238,9 @@ def compare(shown: Shown, front: Front, arch: Arch) -> None:
     space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
     others = [
         i
-        for i in dict.fromkeys([*state.basket(), *front.knees.values(), *front.members["arch_id"]])
+        for i in dict.fromkeys(
+            [*baskets.arch_ids(shown.entry.supernet_id), *front.knees.values(), *front.members["arch_id"]]
+        )
         if i != arch_id
     ]
     if not others:

@@ -12,7 +12,7 @@ from core.library.supernets import SupernetEntry
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
-from pages.ui import resources, state
+from pages.ui import baskets, resources, state
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.pruning import start_form, table_view, view_state
 from pages.ui.pruning.shown import Shown
@@ -37,9 +37,8 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
     """The network that is pruned: suggested, from the basket, pruned before, or brought by a link."""
     store = resources.store_or_none()
     known = {info.model_id: info for info in resources.suggested(entry)}
-    baskets = state.baskets()
     pruned = [m.model_id for m in list_pruned(store) if m.is_parent and m.supernet_id == entry.supernet_id]
-    others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]
+    others = baskets.of_supernet(entry.supernet_id)
     for model_id in [*pruned, *others, *([asked.parent] if asked.parent else [])]:
         if model_id in known:
             continue
@@ -61,7 +60,7 @@ def choose_parent(entry: SupernetEntry, asked: Asked) -> ModelInfo:
         key=_PARENT,
         width=360,
         on_change=view_state.samples.clear,
-        help="Subnets of this supernet, those in the Front page's basket, networks trained alone, and those pruned before.",
+        help="Subnets of this supernet, those in the basket, networks trained alone, and those pruned before.",
     )
     return known[chosen]
 

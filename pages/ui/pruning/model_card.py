@@ -14,7 +14,7 @@ from core.objectives.base import objective
 from core.plots.style import MINUS, format_bytes, format_value
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
-from pages.ui import resources
+from pages.ui import baskets, resources
 from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.pruning import view_state
 from pages.ui.pruning.table_view import row_label
@@ -170,6 +170,7 @@ def _maker(model: PrunedModel, format_name: str, form: str) -> Callable[[], byte
 def elsewhere(view: PruningView, model: PrunedModel, compare: PrunedModel) -> None:
     """Take the network to the Similarity page or to the Front page."""
     with st.container(horizontal=True):
+        baskets.button(model.model_id, f"{model.arch_id}: {model.title}")
         ids = list(dict.fromkeys([compare.model_id, model.model_id]))
         if st.button(
             "Compare representations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.plots.style import format_value
 from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
-from pages.ui import resources, state
+from pages.ui import baskets, resources, state
 from pages.ui.forms import bounds, complaint, config_form
 from pages.ui.progress import all_runs
 from pages.ui.search.panels import measured
@@ -45,8 +46,7 @@ def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
     """The models of this session: suggested, from the basket, added by hand or brought by a link."""
     store = resources.store_or_none()
     known = {info.model_id: info for info in resources.suggested(entry)}
-    baskets = state.baskets()
-    others = [subnet_id(entry, arch_id) for arch_id in baskets.get(entry.supernet_id, [])]
+    others = _of_basket(entry)
     for model_id in [*others, *asked.models, *view_state.extra_models()]:
         if model_id not in known:
             try:
@@ -63,10 +63,28 @@ def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
         key="sim-models",
         max_selections=MOST_MODELS,
         placeholder="Choose the networks to compare",
-        help="Subnets of this supernet, those in the Front page's basket, and networks trained alone. "
+        help="Subnets of this supernet, those in the basket, and networks trained alone. "
         "Two of them are compared layer by layer; the maps below show all.",
     )
     return tuple(known[model_id] for model_id in chosen)
+
+
+def _of_basket(entry: SupernetEntry) -> list[str]:
+    """Networks of this supernet in the basket, in whatever way they were made."""
+    store, basket, found = resources.store_or_none(), baskets.current(), []
+    for model_id in basket.network_ids if basket else ():
+        with suppress(CoreError):  # the Basket page says what is missing
+            if describe(store, model_id).supernet_id == entry.supernet_id:
+                found.append(model_id)
+    return found
+
+
+def put_aside(a: ModelInfo, b: ModelInfo) -> None:
+    """The two compared networks into the basket."""
+    with st.container(horizontal=True, key="sim-basket"):
+        for name, info in {"A": a, "B": b}.items():
+            if name == "A" or info.model_id != a.model_id:
+                baskets.button(info.model_id, info.title, key=f"basket-add-{name.lower()}", what=name)
 
 
 def add_by_hand(entry: SupernetEntry) -> None:

@@ -204,21 +204,17 @@ def upload() -> None:
         max_chars=80,
         key=f"supernet-upload-name-{file.file_id}",
     )
-    st.button(
-        "Add to the library",
-        key="supernet-add",
-        type="primary",
-        icon=":material/add:",
-        on_click=_add,
-        args=(name, file),
-    )
+    if st.button("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):
+        with st.spinner("Checking the file…", show_time=True):
+            _add(name, file)
+        st.rerun()  # so that the gallery above shows it
     if st.session_state.get("supernet-added", ("",))[0] == file.file_id:
         _, tell, icon, sentence = st.session_state["supernet-added"]
         getattr(st, tell)(sentence, icon=icon)
 
 
 def _add(name: str, file: UploadedFile) -> None:
-    """Runs before the page is drawn anew, so that the gallery above already shows the supernet."""
+    """Check and keep the file; what came of it is said below the button, also after the page was drawn anew."""
     try:
         added = add_supernet(resources.store(), name, file.getvalue())
     except CoreError as error:

@@ -1,0 +1,46 @@
+"""What a front was measured with, in words: for captions, figures and headers of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.library.supernets import SupernetEntry
+from core.records import Objective, Source
+from core.supernets.cards import Card
+from core.text import display_name
+
+_WAYS = {
+    Source.MEASURED: "measured",
+    Source.COUNTED: "counted",
+    Source.TRAINED: "trained alone",
+    Source.PREDICTED: "predicted",
+    Source.PROXY: "a proxy",
+}
+
+
+def front_caption(entry: SupernetEntry, goals: Sequence[Objective], n: int, *, search: str = "") -> str:
+    """Supernet, data, how many subnets, seed, and how each number was obtained, as sentences.
+
+    Args:
+        entry: the supernet.
+        goals: objectives that are shown.
+        n: subnets that were evaluated.
+        search: title of the search that chose them, "" for the whole space.
+    """
+    whole = f"found by {display_name(search)}" if search else "the whole space"
+    about = [display_name(entry.title), data_of(entry.card), f"{n:,} subnets, {whole}"]
+    if entry.card.seed is not None:
+        about.append(f"seed {entry.card.seed}")
+    return f"{'; '.join(part for part in about if part)}. {' '.join(measured_how(goal) for goal in goals)}"
+
+
+def data_of(card: Card) -> str:
+    """The data set with the seed of its splits, "" where the card does not say."""
+    return f"data {display_name(card.data.name)}, split by seed {card.data.seed}" if card.data else ""
+
+
+def measured_how(goal: Objective) -> str:
+    """One sentence: what an objective is and how its values were obtained."""
+    where = f" on {goal.split} data, BatchNorm recalibrated per subnet" if goal.split else ""
+    way = f"measured by {goal.instrument}" if goal.instrument else _WAYS[goal.how]
+    return f"{goal.label}: {way}{where}."
