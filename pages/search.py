@@ -11,7 +11,7 @@ from pages.ui.front.table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.search import PAGE
 from pages.ui.search import panels as search_views
-from pages.ui.setup import note, setup
+from pages.ui.setup import note, setup, unseen_heading
 
 setup(PAGE)
 
@@ -29,6 +29,7 @@ def searches() -> list:
 with st.container(key="hero"):
     right, left = st.columns([1, 2.2], gap="medium")
 with right:
+    unseen_heading("A new search")
     started = search_views.search_form(entry)
     if started:
         st.session_state["pick-search"] = started
@@ -38,6 +39,7 @@ by_id = {run.run_id: run for run in runs}
 kept = [run_id for run_id in st.session_state.get("pick-search", []) if run_id in by_id]
 st.session_state["pick-search"] = kept or [run.run_id for run in runs[:1]]
 with left:
+    unseen_heading("What was found")
     if not runs:
         st.info(
             "No search of this supernet yet. Press **Start the search**: with the complete table it takes about a second.",

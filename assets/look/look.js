@@ -4,7 +4,7 @@
   'use strict';
   const EVERY_MS = 250;
   const LONG_MS = 1200;
-  const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+  const all = selector => [...document.querySelectorAll(selector)];
 
   // One line that screen readers read out when it changes.
   const live = document.createElement('div');
@@ -53,19 +53,11 @@
     if (runs) setTimeout(soon, EVERY_MS);
   };
 
-  // Elements that Streamlit and Plotly draw without a name or a way to reach them.
-  const name = (selector, text) => {
-    for (const each of all(selector)) if (!each.getAttribute('aria-label')) each.setAttribute('aria-label', text(each));
-  };
-  const mend = () => {
-  };
-
   let waiting = false;
   const look = () => {
     waiting = false;
     followJobs();
     followPage();
-    mend();
   };
   const soon = () => {
     if (waiting) return;
@@ -96,7 +88,7 @@
     if (event.key.toLowerCase() !== 'm' || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.('input, textarea, select, [contenteditable="true"], [role="combobox"]')) return;
     if (!document.querySelector('.st-key-page-head-projector')) return;
-    const hide = document.querySelector('[data-testid="stSidebar"][aria-expanded="true"] [data-testid="stSidebarCollapseButton"] button');
+    const hide = document.querySelector('[data-testid="stSidebar"]:not([data-collapsed="true"]) [data-testid="stSidebarCollapseButton"] button');
     (hide || document.querySelector('[data-testid="stExpandSidebarButton"]'))?.click();
   });
 

@@ -150,7 +150,7 @@ def _ways(
     figure.add_scatter(
         x=np.column_stack([angle[rows], data.angle[rows], nothing]).ravel(),
         y=np.column_stack([before[rows], up[rows], nothing]).ravel(), mode="lines", name="way from the parent",
-        line={"color": "rgba(138,144,155,.6)", "width": 1}, hoverinfo="skip", showlegend=False,
+        line={"color": style.DOMINATED, "width": 1}, hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     figure.add_scatter(
         x=angle[rows], y=before[rows], mode="markers", name=f"in the parent ({len(rows)} largest changes)", hoverinfo="skip",
@@ -206,7 +206,7 @@ def class_lines(
     figure = go.Figure()
     figure.add_scatter(
         x=x, y=y, mode="lines", hoverinfo="skip", showlegend=False, name="difference",
-        line={"color": "rgba(138,144,155,.55)", "width": 3},
+        line={"color": style.DOMINATED, "width": 3},
     )  # fmt: skip
     for m, model in enumerate(models):
         shown = np.flatnonzero(np.isfinite(values[m]))

@@ -136,7 +136,7 @@ def _tree(figure: go.Figure, points: NDArray[np.float64], edges: Sequence[tuple[
         name="nearest relatives",
         hoverinfo="skip",
         showlegend=False,
-        line={"color": "rgba(138,144,155,.55)", "width": 1},
+        line={"color": style.DOMINATED, "width": 1},
     )
 
 

@@ -12,18 +12,23 @@ _SWITCH = "projector-mode"
 def switch() -> bool:
     """Draw the switch into the sidebar and keep the address with it; whether the mode is on."""
     kept = bool(st.session_state.setdefault(_KEPT, st.query_params.get(PARAM) == "1"))
-    st.session_state.setdefault(_SWITCH, kept)
-    on = st.sidebar.toggle(
+    # A page that is entered would start its switch anew.
+    st.session_state[_SWITCH] = kept
+    st.sidebar.toggle(
         "Projector mode",
         key=_SWITCH,
+        on_change=_switched,
         help="Larger texts and less around them. While it is on, the key **M** hides the menu and brings it back.",
     )
-    st.session_state[_KEPT] = on
-    write()
-    return on
+    _write()
+    return kept
 
 
-def write() -> None:
+def _switched() -> None:
+    st.session_state[_KEPT] = st.session_state[_SWITCH]
+
+
+def _write() -> None:
     """Say in the address whether the mode is on, so that a bookmark brings it back."""
     on = bool(st.session_state.get(_KEPT))
     if on and st.query_params.get(PARAM) != "1":

@@ -3,7 +3,7 @@
   const found = {overflow: [], targets: [], graphics: [], texts: [], icons: [], tables: [], headings: [], labels: []};
   const main = document.querySelector('[data-testid="stMain"]');
   const shown = e => {
-    if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true}) || e.closest('.ps-unseen')) return null;
+    if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true}) || e.closest('.ps-unseen, [data-testid="stSidebar"][data-collapsed="true"]')) return null;
     const box = e.getBoundingClientRect();
     return box.width > 1 && box.height > 1 ? box : null;
   };
@@ -30,7 +30,7 @@
     if (!own || (e.tagName === 'A' && e.closest('p')) || e.dataset.testid === 'stSkipToContent') continue;
     let [width, height] = [own.width, own.height];
     // A press beside a text field's own box, but within its frame, reaches it.
-    const around = e.tagName === 'INPUT' && (e.closest('label') ?? e.closest('[role="group"], [data-baseweb]'));
+    const around = e.tagName === 'INPUT' && (e.closest('label') ?? e.closest('[role="group"], [data-testid="stSelectbox"] > div'));
     if (around) [width, height] = [around.getBoundingClientRect().width, around.getBoundingClientRect().height];
     if (getComputedStyle(e).clipPath === 'none' && (width < 23.5 || height < 23.5)) found.targets.push(`${told(e)}: ${width.toFixed(0)}x${height.toFixed(0)}`);
   }

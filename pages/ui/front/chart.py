@@ -65,6 +65,8 @@ class ChartView:
 
 def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
+    # On a phone its lines are wider than the chart: there the styles show this one instead.
+    st.html(f'<p class="ps-phone-caption">{view.caption}</p>')
     st.plotly_chart(
         _figure(repr(view), view, front, pruned),
         key=KEY,
