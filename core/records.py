@@ -191,6 +191,9 @@ class Run:
         session: who asked for it, for the fair queue.
         fraction: 0-1.
         created, updated: seconds since the epoch, for display only.
+        eta_seconds: estimated seconds left while it runs.
+        worked: seconds it was at work, over all its starts; None before the first one ended, and for runs
+            of releases that did not write it down.
     """
 
     run_id: str
@@ -205,3 +208,4 @@ class Run:
     created: float = 0.0
     updated: float = 0.0
     eta_seconds: float | None = None
+    worked: float | None = None

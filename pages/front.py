@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.objectives.base import usual_pair
 from pages.ui import choosers, resources
-from pages.ui.captions import caption, table_of
+from pages.ui.captions import caption, measured_objectives, table_of
 from pages.ui.front import PAGE, state
 from pages.ui.front import settings as front_settings
 from pages.ui.front.chart import ChartView
@@ -24,10 +24,9 @@ if table is None or table.empty:
     unmeasured(entry)
     st.stop()
 
-goals = choosers.measured_objectives(table)
-# What test data say is on the card and in the table, and offered for choosing only where a link asks for it.
-asked = {view.x, view.y, *(c.objective for c in view.constraints)}
-axes = [g for g in goals if g.for_choosing or g.name in asked]
+goals = measured_objectives(table)
+# What test data say is on the card and in the table, never chosen for.
+axes = [g for g in goals if g.for_choosing]
 usual = usual_pair(g.name for g in axes)
 if usual is None:
     st.info(
@@ -42,10 +41,6 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
         limits = choosers.choose_limits(revision, table, axes, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
-if not (x.for_choosing and y.for_choosing):
-    st.caption(
-        "Test data show how good a subnet is; whoever chooses by them measures luck. Choose on validation data."
-    )
 
 now = state.View(
     supernet=entry.supernet_id,

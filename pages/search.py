@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.records import Run
 from core.text import display_name
 from pages.ui import choosers, resources
 from pages.ui.front import state
-from pages.ui.front.table import csv_bytes
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.search import PAGE
 from pages.ui.search import panels as search_views
@@ -15,13 +15,14 @@ from pages.ui.setup import note, setup, unseen_heading
 
 setup(PAGE)
 
-entry = choosers.choose_supernet(resources.entries(), state.current_view().supernet)
+view = state.current_view()
+entry = choosers.choose_supernet(resources.entries(), view.supernet)
 store = resources.store_or_none()
 if store is None:
     st.stop()
 
 
-def searches() -> list:
+def searches() -> list[Run]:
     """Searches of this supernet, newest first."""
     return [run for run in all_runs(["search_front"]) if run.params.get("supernet") == entry.supernet_id]
 
@@ -37,7 +38,7 @@ with right:
 runs = searches()
 by_id = {run.run_id: run for run in runs}
 kept = [run_id for run_id in st.session_state.get("pick-search", []) if run_id in by_id]
-st.session_state["pick-search"] = kept or [run.run_id for run in runs[:1]]
+st.session_state["pick-search"] = kept or ([view.run] if view.run in by_id else list(by_id)[:1])
 with left:
     unseen_heading("What was found")
     if not runs:
@@ -51,12 +52,17 @@ with left:
         list(by_id),
         format_func=lambda i: display_name(by_id[i].title),
         key="pick-search",
-        help="The first one is drawn above; all of them race below.",
+        help="All of them race below. The first one is the one that is drawn, opened and downloaded.",
     )
 
+    def shown() -> list[Run]:
+        """The chosen searches as they are now, in the order chosen: the first is what the page is about."""
+        now = {run.run_id: run for run in searches()}
+        return [now[run_id] for run_id in chosen if run_id in now]
+
     def show() -> None:
-        """Progress and figures of the chosen searches as they are now."""
-        now = [run for run in searches() if run.run_id in chosen]
+        """Progress and figures of the chosen searches."""
+        now = shown()
         with st.container(key="job-progress"):
             for run in now:
                 job_row(run)
@@ -64,26 +70,9 @@ with left:
             search_views.growing_front(entry, now[0])
             search_views.hypervolume_race(entry, now)
 
-    watch(show, lambda: active(run for run in searches() if run.run_id in chosen))
-    if chosen:
-        with st.container(horizontal=True):
-            st.page_link(
-                "pages/front.py",
-                label="Open on the Front page",
-                icon=":material/arrow_forward:",
-                query_params={"supernet": entry.supernet_id, "run": chosen[0]},
-            )
-            found = search_views.measured(entry, by_id[chosen[0]])
-            if found is not None:
-                st.download_button(
-                    "Evaluations as CSV",
-                    lambda f=found: csv_bytes(f),
-                    "evaluations.csv",
-                    "text/csv",
-                    key="search-csv",
-                    on_click="ignore",
-                    icon=":material/table:",
-                )
+    watch(show, lambda: active(shown()))
+    if found := shown():
+        search_views.take_home(entry, found[0])
     note(
         "Hypervolume: how much of the objectives' space the front covers, against a fixed reference point. Larger is better; the dashed line is the exact front, which no search can pass."
     )

@@ -158,6 +158,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 HEAVY = {
     "core.evaluation.evaluator",
     "core.evaluation.split_walk",
+    "core.evaluation.work",
     "core.export.exporting",
     "core.export.subnet",
     "core.export.tracing",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from core.cli import flags, reports, tables
+from core.cli import flags, own_data, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print
 from core.errors import CoreError, InvalidInput
@@ -73,7 +73,10 @@ def train(
     context: typer.Context,
     preset: Annotated[str, typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...")],
     out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
-    data: Annotated[str | None, typer.Option(help="Data set; the preset's own if left out.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Data set, or a .zip or .npz of your own; the preset's own if left out."),
+    ] = None,
     method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
 ) -> None:
@@ -81,7 +84,9 @@ def train(
     then of the strategy; `list strategy NAME` shows the latter."""
     from core.workflows import train_supernet
 
-    params = train_supernet.preset_request(preset, data=data, method=method, seed=seed)
+    own = own_data.choice(data) if data else {}
+    params = train_supernet.preset_request(preset, data=own.get("name"), method=method, seed=seed)
+    params |= {"data": own | {"seed": 0}} if own.get("config") else {}
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
     ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
     file = ledger.artifact("supernet.safetensors")
@@ -325,25 +330,6 @@ def prune_experiment(
 
 
 @app.command()
-def data(
-    name: Annotated[str, typer.Argument(help="digits, fashion_mnist, mnist, cifar10, images")],
-    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
-    split: Annotated[str, typer.Option(help="train, calibration, validation or test.")] = "test",
-    supernet: Annotated[str | None, typer.Option(help="Divide the data as this supernet's were.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
-) -> None:
-    """Write a split as arrays x (n, c, h, w) in [0, 1] and y."""
-    from core.datasets import load_dataset, write_npz
-    from core.library import supernets
-
-    loaded = supernets.dataset(find_supernet(supernet)) if supernet else load_dataset(name, seed=seed)
-    if loaded.name != name:
-        raise InvalidInput(f"{supernet} was trained on {loaded.name}, not on {name}.")
-    write_npz(loaded, split, out)
-    print(out)
-
-
-@app.command()
 def check() -> None:
     """Look for silent damage: hashes of every row and file. Exit status 1 if there is any."""
     findings = open_store().check()
@@ -392,5 +378,4 @@ def doctor() -> None:
 
 app.command()(reports.report)
 app.command()(reports.baskets)
-
-__all__: list[Any] = ["app", "main"]
+app.command()(own_data.data)

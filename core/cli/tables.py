@@ -140,12 +140,19 @@ def architecture(space: SearchSpace, text: str) -> Arch:
 
 
 def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:
-    """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed."""
+    """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed.
+
+    Test values are written and decide nothing: `on_front` looks at the other objectives.
+
+    Raises:
+        InvalidInput: none of the objectives may be chosen by.
+    """
     from core.library import supernets
     from core.library.evaluations import as_csv, evaluations, measurements_of
     from core.library.measuring import FROM_TABLE
     from core.library.tables import parse_table
 
+    _say_what_decides(wanted)
     entry = find_supernet(supernet)
     table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     if processes != 1 or table is None or any(name not in table for name in wanted):
@@ -155,6 +162,21 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes
         usual = Obtained(Source.MEASURED)
     measured = measurements_of(entry.space, table, wanted, usual)
     return as_csv(entry.space, evaluations(entry.space, described(wanted), measured))
+
+
+def _say_what_decides(wanted: Sequence[str]) -> None:
+    shown = [o.label for o in described(wanted) if not o.for_choosing]
+    chosen = [o.label for o in described(wanted) if o.for_choosing]
+    if shown and not chosen:
+        raise InvalidInput(
+            f"A front by {' and '.join(shown)} would choose by test data; name an objective of validation data or a cost."
+        )
+    if shown:
+        print(
+            f"{' and '.join(shown)} cannot be chosen by: the column is written, and on_front looks at "
+            f"{' and '.join(chosen)} alone.",
+            file=sys.stderr,
+        )
 
 
 def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("params", "macs")) -> str:

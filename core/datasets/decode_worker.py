@@ -12,7 +12,7 @@ from core.datasets.decoding import decode, write_decoded
 
 def work(data: bytes, options: Mapping[str, Any], target: Path) -> Mapping[str, Any]:
     """Decode images and write them to `target`; the answer is their summary."""
-    raw, summary = decode(data, size=int(options["size"]), channels=int(options["channels"]))
+    raw, summary = decode(data, size=options["size"], channels=options["channels"])
     write_decoded(target, raw, summary)
     answer: Mapping[str, Any] = summary.model_dump(mode="json")
     return answer

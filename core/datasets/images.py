@@ -9,12 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from core.datasets import uploads
 from core.datasets.archives import ZipLimits
 from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, Raw, RawImages
 from core.datasets.decoding import decode
+from core.datasets.found import Found, of_images
 from core.datasets.loading import assemble
 from core.datasets.splitting import split_ids
 from core.datasets.uploads import Upload
@@ -46,7 +49,7 @@ class Images(FractionSource):
             0, ge=0, le=224, description="Side in pixels (0: as they are in a .npz, 32 for pictures)."
         )
         channels: Literal[0, 1, 3] = Field(
-            0, description="1: grey, 3: RGB (0: as they are in a .npz, RGB for pictures)."
+            0, description="1: gray, 3: RGB (0: as they are in a .npz, RGB for pictures)."
         )
 
     def read(self, on_progress: OnProgress) -> RawImages:
@@ -56,7 +59,7 @@ class Images(FractionSource):
         if self.config.upload:
             return uploads.decoded_images(self.config.upload, size=size, channels=channels)
         return decode(
-            _read_file(Path(self.config.path)), size=size, channels=channels, on_progress=on_progress
+            read_file(Path(self.config.path)), size=size, channels=channels, on_progress=on_progress
         )[0]
 
     def state(self) -> str:
@@ -91,9 +94,13 @@ def load_images(
 
 
 def keep_upload(data: bytes, **config: Any) -> Upload:
-    """Check an upload and keep it for jobs: `load_dataset("images", upload=<its id>)`.
+    """Check an upload and keep it for jobs: `load_dataset("images", upload=<its id>, size=.., channels=..)`.
 
     It is decoded in a confined process, once; see `core.datasets.uploads`.
+
+    Args:
+        data: a .zip of class folders or a .npz.
+        config: fields of `Images.Config`; size and channels that fit the images where both are left out.
 
     Raises:
         InvalidInput: the upload is refused, or too small to be divided as the settings say.
@@ -101,14 +108,46 @@ def keep_upload(data: bytes, **config: Any) -> Upload:
         StorageFailed: the disk refused it.
     """
     source = Images(DATASETS.config("images", config))
-    size, channels = source.config.size, source.config.channels
-    kept = uploads.keep(data, size=size, channels=channels)
-    raw = uploads.labels(kept.upload_id, size=size, channels=channels)
-    split_ids(raw, source.held_out(raw), source.config, seed=0, name=source.name)
+    names = ("size", "channels")
+    chosen = {name: getattr(source.config, name) for name in names} if set(names) & set(config) else {}
+    kept = uploads.keep(data, **chosen)
+    _divided(kept, source)
     return kept
 
 
-def _read_file(path: Path) -> bytes:
+def found_in(upload: Upload, *, seed: int = 0, **config: Any) -> Found:
+    """What a kept upload holds, divided as these settings say.
+
+    Args:
+        upload: as `keep_upload` returned it.
+        seed: decides the division.
+        config: fields of `Images.Config`.
+
+    Raises:
+        NotFound: its decoded copy is gone.
+        InvalidInput: it is too small to be divided as the settings say.
+    """
+    y, ids = _divided(upload, Images(DATASETS.config("images", config)), seed)
+    same, _ = uploads.beside(upload)
+    return of_images(upload.summary, y, ids, same)
+
+
+def _divided(
+    upload: Upload, source: Images, seed: int = 0
+) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
+    """(n,) classes, and the positions of each split."""
+    raw = uploads.labels(upload.upload_id, size=upload.size, channels=upload.channels)
+    ids = split_ids(raw, source.held_out(raw), source.config, seed=seed, name=source.name)
+    return raw.y, {name: getattr(ids, name) for name in ("train", "validation", "test")}
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that a person names.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: it is too large.
+    """
     if not path.is_file():
         raise NotFound(f"There is no file {path}.")
     if path.stat().st_size > Images.upload_bytes:

@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 
 from core.datasets.archives import ZipLimits, open_zip, read_member, shown
 from core.datasets.base import OnProgress, RawImages
+from core.datasets.found import Leavings
 from core.datasets.npz import check_size, checked_classes
 from core.errors import InvalidInput
 
@@ -30,6 +31,9 @@ MAX_PIXELS = 16_000_000
 MAX_TOTAL_PIXELS = 1_000_000_000
 """Of all pictures together: decoding takes seconds for every hundred million."""
 MAX_SCANS = 100
+_ROUNDING = 4
+"""Levels by which the channels of a gray JPEG may differ."""
+_NO_PICTURE = "they cannot be read as PNG, JPEG, BMP or WebP pictures"
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -52,6 +56,10 @@ _DECODE_ERRORS = (
 )
 
 
+class Unreadable(InvalidInput):
+    """A file that is no picture, or a damaged one: it can be left out of an upload."""
+
+
 @dataclass(frozen=True)
 class Contents:
     """What an archive of pictures holds, before a single one is decoded.
@@ -60,57 +68,79 @@ class Contents:
         archive: the open archive.
         members: (class index, entry) of every picture, classes and files in alphabetical order.
         classes: the folders' names.
-        smallest, largest: (width, height) of the pictures with the fewest and the most pixels.
-        grey: whether all of them are grey.
-        skipped: entries left out because the desktop added them.
+        sizes: (width, height) of every picture.
+        stored_gray: whether it is stored with one channel, of every picture.
+        leavings: what is left out.
     """
 
     archive: zipfile.ZipFile
     members: list[tuple[int, zipfile.ZipInfo]]
     classes: tuple[str, ...]
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
-    grey: bool
-    skipped: int
+    sizes: list[tuple[int, int]]
+    stored_gray: list[bool]
+    leavings: Leavings
+
+    @property
+    def usual_side(self) -> int:
+        """The median of the pictures' shorter sides."""
+        return int(np.median([min(size) for size in self.sizes]))
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Pictures as networks get them.
+
+    Attributes:
+        raw: the images.
+        gray: how many have no color.
+        stored_gray: how many are stored with one channel.
+        sizes: their distinct (width, height) as they came, fewest pixels first.
+    """
+
+    raw: RawImages
+    gray: int
+    stored_gray: int
+    sizes: list[tuple[int, int]]
 
 
 def inspect_zip(data: bytes) -> Contents:
-    """Look at an archive's directory and at every picture's header.
+    """Look at an archive's directory and at every picture's header; what cannot be read is left out.
 
     Raises:
         InvalidInput: one sentence says which file is refused and why.
     """
     archive, infos = open_zip(data, LIMITS)
-    by_class = _sort_into_classes(infos)
-    members = [(index, info) for index, infos in enumerate(by_class.values()) for info in infos]
+    leavings = Leavings()
+    by_class = _sort_into_classes(infos, leavings)
+    members: list[tuple[int, zipfile.ZipInfo]] = []
+    sizes: list[tuple[int, int]] = []
+    stored_gray: list[bool] = []
+    for index, entries in enumerate(by_class.values()):
+        for info in entries:
+            try:
+                size, is_gray = _read_header(read_member(archive, info), info.filename)
+            except Unreadable:
+                leavings.add(_NO_PICTURE, shown(info.filename))
+                continue
+            members.append((index, info))
+            sizes.append(size)
+            stored_gray.append(is_gray)
     counts = np.bincount([index for index, _ in members], minlength=len(by_class))
     classes = checked_classes(tuple(by_class), counts)
-    headers = [_read_header(read_member(archive, info), info.filename) for _, info in members]
-    sizes = sorted({size for size, _ in headers}, key=lambda size: size[0] * size[1])
-    if sum(width * height for (width, height), _ in headers) > MAX_TOTAL_PIXELS:
+    if sum(width * height for width, height in sizes) > MAX_TOTAL_PIXELS:
         raise InvalidInput("The pictures have too many pixels together; shrink them before uploading.")
-    return Contents(
-        archive,
-        members,
-        classes,
-        smallest=sizes[0],
-        largest=sizes[-1],
-        grey=all(grey for _, grey in headers),
-        skipped=len(infos) - len(members),
-    )
+    return Contents(archive, members, classes, sizes, stored_gray, leavings)
 
 
-def images_from_zip(
-    data: bytes | Contents, *, size: int, channels: int, on_progress: OnProgress
-) -> RawImages:
+def images_from_zip(contents: Contents, *, size: int, channels: int, on_progress: OnProgress) -> Decoded:
     """Pictures sorted into one folder per class, as square uint8 images.
 
     A picture is cropped to its central square and resized; transparency becomes white.
 
     Args:
-        data: the archive, or what `inspect_zip` found in it.
+        contents: what `inspect_zip` found.
         size: side in pixels.
-        channels: 1 (grey) or 3 (RGB).
+        channels: 1 (gray), 3 (RGB) or 0: gray if none of them has color.
         on_progress: called while decoding.
 
     Returns:
@@ -119,22 +149,38 @@ def images_from_zip(
     Raises:
         InvalidInput: one sentence says which file is refused and why.
     """
-    contents = inspect_zip(data) if isinstance(data, bytes) else data
     members = contents.members
-    check_size(len(members), channels, size, size)
-    x = np.empty((len(members), channels, size, size), dtype=np.uint8)
-    for row, (_, info) in enumerate(members):
-        if row % 64 == 0:
-            on_progress(row / len(members), f"Reading picture {row + 1:,} of {len(members):,}.")
-        x[row], _ = decode_picture(
-            read_member(contents.archive, info), info.filename, size=size, channels=channels
-        )
-    y = np.array([index for index, _ in members], dtype=np.int64)
-    return RawImages(x=x, y=y, classes=contents.classes)
+    check_size(len(members), channels or 3, size, size)
+    # Where it is not yet known whether they are gray, both forms are made until one has color.
+    forms = {
+        c: np.empty((len(members), c, size, size), np.uint8) for c in ({channels} if channels else {1, 3})
+    }
+    gray, kept = 0, list[int]()
+    for at, (_, info) in enumerate(members):
+        if at % 64 == 0:
+            on_progress(at / len(members), f"Reading picture {at + 1:,} of {len(members):,}.")
+        data = read_member(contents.archive, info)
+        try:
+            found, is_gray, _ = _decode(data, info.filename, size, tuple(forms))
+        except Unreadable:
+            contents.leavings.add(_NO_PICTURE, shown(info.filename))
+            continue
+        for c, pixels in found.items():
+            forms[c][len(kept)] = pixels
+        gray += is_gray
+        kept.append(at)
+        if not is_gray and len(forms) > 1:
+            del forms[1]
+    y = np.array([members[at][0] for at in kept], dtype=np.int64)
+    classes = checked_classes(contents.classes, np.bincount(y, minlength=len(contents.classes)))
+    x = forms[min(forms)][: len(kept)]
+    sizes = sorted({contents.sizes[at] for at in kept}, key=lambda size: (size[0] * size[1], size))
+    stored_gray = sum(contents.stored_gray[at] for at in kept)
+    return Decoded(RawImages(x=x, y=y, classes=classes), gray, stored_gray, sizes)
 
 
 def _read_header(data: bytes, name: str) -> tuple[tuple[int, int], bool]:
-    """(width, height) of a picture and whether it is grey, from its first bytes.
+    """(width, height) of a picture and whether it is stored gray, from its first bytes.
 
     Raises:
         InvalidInput: as for `decode_picture`.
@@ -153,15 +199,40 @@ def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> tuple
     """One picture file as (channels, size, size) uint8, and the number of pixels it had.
 
     Raises:
-        InvalidInput: not a PNG, JPEG, BMP or WebP, damaged, or of more than 16 million pixels.
+        Unreadable: not a PNG, JPEG, BMP or WebP, or damaged.
+        InvalidInput: of more than 16 million pixels.
     """
+    found, _, pixels = _decode(data, name, size, (channels,))
+    return found[channels], pixels
+
+
+def _decode(
+    data: bytes, name: str, size: int, wanted: tuple[int, ...]
+) -> tuple[dict[int, NDArray[np.uint8]], bool, int]:
+    """Forms of one picture by their channels, whether it has no color, and how many pixels it had."""
     (width, height), _ = _read_header(data, name)
     with _refusing(name):
         with Image.open(io.BytesIO(data), formats=FORMATS) as probe:
             probe.verify()
         # Pillow's verify leaves the image unusable; it has to be opened again.
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _square(image, size, channels), width * height
+            plain = _opaque(image)
+            if plain.mode in ("1", "L"):
+                one = _square(plain.convert("L"), size)
+                forms = {c: one if c == 1 else np.repeat(one, 3, axis=0) for c in wanted}
+                return forms, True, width * height
+            color = _square(plain.convert("RGB"), size)
+            is_gray = _without_color(color)
+            forms = {3: color} if 3 in wanted else {}
+            if 1 in wanted and (is_gray or len(wanted) == 1):
+                forms[1] = _square(plain.convert("L"), size)
+            return forms, is_gray, width * height
+
+
+def _without_color(pixels: NDArray[np.uint8]) -> bool:
+    """Whether the channels of (3, h, w) differ by no more than what a codec's rounding does."""
+    high = pixels.max(axis=0).astype(np.int16)
+    return int((high - pixels.min(axis=0)).max()) <= _ROUNDING
 
 
 @contextmanager
@@ -176,21 +247,25 @@ def _refusing(name: str) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidInput(f"{shown(name)} has too many pixels.") from error
     except _DECODE_ERRORS as error:
-        raise InvalidInput(f"{shown(name)} is not a readable PNG, JPEG, BMP or WebP picture.") from error
+        raise Unreadable(f"{shown(name)} is not a readable PNG, JPEG, BMP or WebP picture.") from error
 
 
-def _square(image: Image.Image, size: int, channels: int) -> NDArray[np.uint8]:
+def _opaque(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion would clip instead of scaling.
-        grey = np.asarray(image, dtype=np.float64) / 257.0
-        image = Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
+        # 16-bit gray: Pillow's own conversion would clip instead of scaling.
+        gray = np.asarray(image, dtype=np.float64) / 257.0
+        image = Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8))
     if image.has_transparency_data:
         opaque = Image.new("RGBA", image.size, "white")
         opaque.alpha_composite(image.convert("RGBA"))
         image = opaque
-    plain = image.convert("L" if channels == 1 else "RGB")
+    return image
+
+
+def _square(plain: Image.Image, size: int) -> NDArray[np.uint8]:
+    """(1 or 3, size, size) of a gray or an RGB picture: its central square."""
     pixels = np.asarray(ImageOps.fit(plain, (size, size), Image.Resampling.BILINEAR))
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def resize_images(raw: RawImages, *, size: int, channels: int) -> RawImages:
@@ -201,11 +276,11 @@ def resize_images(raw: RawImages, *, size: int, channels: int) -> RawImages:
             x = np.repeat(x, 3, axis=1)
         else:
             # The luma weights Pillow uses (ITU-R 601).
-            grey = np.tensordot(x, np.array([0.299, 0.587, 0.114], dtype=np.float32), axes=(1, 0))[:, None]
+            gray = np.tensordot(x, np.array([0.299, 0.587, 0.114], dtype=np.float32), axes=(1, 0))[:, None]
             x = (
-                np.rint(grey).astype(np.uint8)
+                np.rint(gray).astype(np.uint8)
                 if x.dtype == np.uint8
-                else np.clip(grey, 0, 1).astype(np.float32)
+                else np.clip(gray, 0, 1).astype(np.float32)
             )
     if size and x.shape[2:] != (size, size):
         check_size(len(x), x.shape[1], size, size)
@@ -221,19 +296,22 @@ def _planes(x: NDArray[Any]) -> Iterable[NDArray[Any]]:
     return (x[row, channel] for row in range(x.shape[0]) for channel in range(x.shape[1]))
 
 
-def _sort_into_classes(infos: list[zipfile.ZipInfo]) -> dict[str, list[zipfile.ZipInfo]]:
+def _sort_into_classes(infos: list[zipfile.ZipInfo], leavings: Leavings) -> dict[str, list[zipfile.ZipInfo]]:
     """Entries by the name of the folder they lie in, folders and files in alphabetical order."""
     by_class: dict[str, list[zipfile.ZipInfo]] = {}
     for info in sorted(infos, key=lambda one: one.filename):
         parts = info.filename.split("/")
         # What Finder and Explorer add on their own is no picture.
         if parts[0] == "__MACOSX" or parts[-1] in ("Thumbs.db", "desktop.ini") or parts[-1].startswith("."):
-            continue
-        if not parts[-1].lower().endswith(ENDINGS):
-            raise InvalidInput(f"{shown(info.filename)} is not a PNG, JPEG, BMP or WebP picture.")
-        if len(parts) < 2:
-            raise InvalidInput(f"{shown(info.filename)} lies in no class folder; give each class one folder.")
-        by_class.setdefault(unicodedata.normalize("NFC", parts[-2]), []).append(info)
+            leavings.add("a desktop had added them", shown(info.filename))
+        elif not parts[-1].lower().endswith(ENDINGS):
+            leavings.add(
+                "their names do not end as those of PNG, JPEG, BMP or WebP pictures", shown(info.filename)
+            )
+        elif len(parts) < 2:
+            leavings.add("they lie in no class folder", shown(info.filename))
+        else:
+            by_class.setdefault(unicodedata.normalize("NFC", parts[-2]), []).append(info)
     if not by_class:
         raise InvalidInput("The archive holds no pictures; give each class one folder of PNG or JPEG files.")
     return dict(sorted(by_class.items()))

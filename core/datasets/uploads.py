@@ -10,23 +10,28 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.cache import Cache
 from core.confined import Limits, run_confined
 from core.datasets.base import RawImages
-from core.datasets.decoding import Summary, read_decoded, read_labels
+from core.datasets.decoding import Sheet, read_beside, read_decoded, read_labels
+from core.datasets.found import Proposal, Summary
 from core.datasets.loading import write_whole
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput, NotFound, StorageFailed
 from core.settings import settings
 
 DECODER = "core.datasets.decode_worker"
 LIMITS = Limits()
 MOST_DECODED_BYTES = 4 * 2**30
 _MOST_REFUSALS = 512
-_OURS = re.compile(r"[0-9a-f]{64}-\d+-\d\.npz")
+_OURS = re.compile(r"[0-9a-f]{64}-(\d+-\d|proposed)\.npz")
 
 _refused: Cache[str] = Cache(_MOST_REFUSALS)
 
@@ -38,19 +43,22 @@ class Upload:
     Attributes:
         upload_id: SHA-256 of its bytes, the `upload` setting of the data set "images".
         summary: what was found in it.
+        size, channels: what it was decoded to, as settings of that data set.
     """
 
     upload_id: str
     summary: Summary
+    size: int
+    channels: int
 
 
-def keep(data: bytes, *, size: int, channels: int) -> Upload:
+def keep(data: bytes, *, size: int | None = None, channels: int | None = None) -> Upload:
     """Decode an upload, unless that was done before, and keep its bytes.
 
     Args:
         data: a .zip of class folders or a .npz.
-        size: side in pixels, 0 as `core.datasets.decoding.decode` has it.
-        channels: 0, 1 or 3.
+        size: side in pixels, 0 as `core.datasets.decoding.decode` has it; None: what is proposed.
+        channels: 0, 1 or 3; None: what is proposed.
 
     Raises:
         InvalidInput: the upload is refused; nothing of it was kept.
@@ -58,6 +66,10 @@ def keep(data: bytes, *, size: int, channels: int) -> Upload:
         StorageFailed: the disk refused it.
     """
     upload_id = hashlib.sha256(data).hexdigest()
+    if size is None or channels is None:
+        proposed = _proposed(upload_id) or _propose(data, upload_id)
+        size = proposed.size if size is None else size
+        channels = proposed.channels if channels is None else channels
     decoded = _decoded_path(upload_id, size, channels)
     try:
         _, summary = read_labels(decoded)
@@ -66,7 +78,7 @@ def keep(data: bytes, *, size: int, channels: int) -> Upload:
     kept = _bytes_path(upload_id)
     if not kept.exists():
         write_whole(kept, lambda file: file.write(data), private=True)
-    return Upload(upload_id, summary)
+    return Upload(upload_id, summary, size, channels)
 
 
 def decoded_images(upload_id: str, *, size: int, channels: int) -> RawImages:
@@ -104,6 +116,18 @@ def labels(upload_id: str, *, size: int, channels: int) -> RawImages:
         raise _gone() from error
 
 
+def beside(upload: Upload) -> tuple[NDArray[np.int64], Sheet]:
+    """(n,) position of the first image equal to each, and some images of each class, small.
+
+    Raises:
+        NotFound: its decoded copy is gone.
+    """
+    try:
+        return read_beside(_decoded_path(upload.upload_id, upload.size, upload.channels))
+    except (FileNotFoundError, InvalidInput) as error:
+        raise _gone() from error
+
+
 def read_upload(upload_id: str) -> bytes:
     """The bytes of a kept upload, verified against its id.
 
@@ -122,15 +146,42 @@ def read_upload(upload_id: str) -> bytes:
 
 def _decode(data: bytes, upload_id: str, size: int, channels: int) -> Summary:
     target = _decoded_path(upload_id, size, channels)
+    summary = _confined(data, {"size": size, "channels": channels}, target)
+    _make_room(target)
+    return summary
+
+
+def _propose(data: bytes, upload_id: str) -> Proposal:
+    """Decode an upload to what fits it: one pass over it finds out what that is, and does it."""
+    target = _decoded_path(upload_id, 0, 0).with_name(f"{upload_id}-proposed.npz")
+    proposed = _confined(data, {"size": None, "channels": None}, target).proposed
+    decoded = _decoded_path(upload_id, proposed.size, proposed.channels)
+    try:
+        target.replace(decoded)
+    except OSError as error:
+        raise StorageFailed(f"The upload could not be kept: {error.strerror or error}.") from error
+    _make_room(decoded)
+    return proposed
+
+
+def _proposed(upload_id: str) -> Proposal | None:
+    """What is proposed for an upload that was decoded before, at whatever size."""
+    for path in sorted(_decoded_path(upload_id, 0, 0).parent.glob(f"{upload_id}-*.npz")):
+        with suppress(FileNotFoundError, InvalidInput):
+            return read_labels(path)[1].proposed
+    return None
+
+
+def _confined(data: bytes, options: Mapping[str, int | None], target: Path) -> Summary:
+    """Decode in a confined process; a refusal is remembered."""
     known = _refused.find(target.name)
     if known is not None:
         raise InvalidInput(known)
     try:
-        answer = run_confined(DECODER, data, {"size": size, "channels": channels}, target, LIMITS)
+        answer = run_confined(DECODER, data, options, target, LIMITS)
     except InvalidInput as error:
         _refused.put(target.name, str(error))
         raise
-    _make_room(target)
     return Summary.model_validate(answer)
 
 

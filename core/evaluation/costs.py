@@ -57,19 +57,19 @@ class _StageTable:
             self._known[key] = self._price(arch)
         return self._known[key]
 
-    def entries_of(self, archs: NDArray[np.uint8]) -> _Entries:
+    def entries_of(self, archs: NDArray[np.uint8]) -> Entries:
         """Which entry each of n architectures has."""
         options = np.ascontiguousarray(archs[:, self.columns])
         if not self.columns:
-            return _Entries([self.cost(())], np.zeros(len(archs), np.int64))
+            return Entries([self.cost(())], np.zeros(len(archs), np.int64))
         if self.entries <= _LARGEST_CODE:
             codes = options.astype(np.int64) @ self._weights
             if self.entries <= min(_DENSE, len(archs)):
-                return _Entries([self.cost(self._options(code)) for code in range(self.entries)], codes)
+                return Entries([self.cost(self._options(code)) for code in range(self.entries)], codes)
         else:
             codes = options.view(f"V{len(self.columns)}").ravel()
         _, first, index = np.unique(codes, return_index=True, return_inverse=True)
-        return _Entries([self.cost(options[at].tolist()) for at in first], index)
+        return Entries([self.cost(options[at].tolist()) for at in first], index)
 
     def _options(self, code: int) -> list[int]:
         return [code // w % c for w, c in zip(self._weights.tolist(), self.cardinalities, strict=True)]
@@ -109,7 +109,7 @@ def _unpacked(text: str, entries: int) -> list[int]:
     return [int(at) for at in np.frombuffer(found, "<u2")]
 
 
-class _Entries:
+class Entries:
     """One stage of n architectures: a few entries, and which of them each architecture has."""
 
     def __init__(self, costs: Sequence[StageCost | None], index: NDArray[np.int64]) -> None:
@@ -152,7 +152,7 @@ class _Costs:
     def __len__(self) -> int:
         return len(self._archs)
 
-    def stages(self) -> Iterator[_Entries]:
+    def stages(self) -> Iterator[Entries]:
         for table in self._tables:
             yield table.entries_of(self._archs)
 
@@ -203,6 +203,10 @@ class CostTable:
             NotCounted: the stages do not count it.
         """
         return _Costs(self._stages, archs).total(quantity)
+
+    def entries(self, archs: NDArray[np.uint8]) -> Iterator[Entries]:
+        """Of each stage in order, what it costs in n architectures."""
+        return _Costs(self._stages, archs).stages()
 
     def stages(self, arch: Sequence[int]) -> list[StageCost]:
         """Cost, shape and label of each stage this architecture has, in order."""

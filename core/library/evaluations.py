@@ -51,18 +51,20 @@ def evaluations(
 ) -> pd.DataFrame:
     """One row per measurement, in the given order.
 
-    Columns: `arch_id`, the objectives, `on_front` (among all rows; never true where a value is predicted or a
-    proxy, and such a row keeps no other one off), `source`.
+    Columns: `arch_id`, the objectives, `on_front` (among all rows, by the objectives that may be chosen by; never
+    true where a value is predicted or a proxy, and such a row keeps no other one off), `source`.
     """
     import pandas as pd
 
     names = [o.name for o in objectives]
+    judged = [index for index, o in enumerate(objectives) if o.for_choosing]
     values = [[float(m.values.get(name, np.nan)) for name in names] for m in measurements]
     points = np.array(values, dtype=float).reshape(-1, len(objectives))
     columns = {name: points[:, index] for index, name in enumerate(names)}
-    stands = np.array([m.may_stand(names) for m in measurements], bool)
+    stands = np.array([m.may_stand(names[index] for index in judged) for m in measurements], bool)
     on_front = non_dominated(
-        np.where(stands[:, None], points, np.nan), maximize=[o.maximize for o in objectives]
+        np.where(stands[:, None], points[:, judged], np.nan),
+        maximize=[objectives[index].maximize for index in judged],
     )
     return pd.DataFrame(
         {

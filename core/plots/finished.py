@@ -25,8 +25,15 @@ class _Finished(go.Figure):
         return dict(made)
 
 
-def finished(figure: go.Figure) -> go.Figure:
-    """The figure itself, from now on drawn in a fraction of the time: copying 10,000 points costs 10 ms a click."""
+def finished(figure: go.Figure, edition: int = 0) -> go.Figure:
+    """The figure itself, from now on drawn in a fraction of the time: copying 10,000 points costs 10 ms a click.
+
+    Args:
+        figure: not changed any more.
+        edition: written into it where it is not 0; an equal figure of another edition is drawn anew.
+    """
+    if edition:
+        figure.update_layout(meta=edition)
     # Building a new figure from it would apply the default template a second time.
     object.__setattr__(figure, "__class__", _Finished)
     return figure

@@ -105,7 +105,7 @@ class Leases:
             if not (state.is_resumable or orphaned):
                 raise InvalidInput(f"Only a run that was stopped can be resumed; this one is {state}.")
             last = connection.execute(select(func.max(RunRow.queue_number))).scalar() or 0
-            values = {
+            values: dict[str, Any] = {
                 "state": RunState.QUEUED,
                 "message": "Waiting",
                 "eta_seconds": None,
@@ -116,6 +116,7 @@ class Leases:
                 "queue_number": last + 1,
                 "heartbeat": row["heartbeat"] + 1,
             }
+            values |= _worked(row, row["updated"])
             _change(connection, run_id, **values, **counters, **owner.columns())
 
     def claim(self, run_id: str, owner: Owner) -> int | None:
@@ -126,7 +127,8 @@ class Leases:
                 return None
             attempt = int(row["attempt"]) + 1
             values = {"state": RunState.RUNNING, "message": "Starting", "attempt": attempt}
-            _change(connection, run_id, **values, heartbeat=row["heartbeat"] + 1, updated=time.time())
+            now = time.time()
+            _change(connection, run_id, **values, heartbeat=row["heartbeat"] + 1, updated=now, begun=now)
             return attempt
 
     def finish(self, run_id: str, attempt: int, state: RunState, message: str) -> bool:
@@ -138,7 +140,8 @@ class Leases:
             values: dict[str, Any] = {"state": state, "message": message, "eta_seconds": None}
             if state is RunState.DONE:
                 values["fraction"] = 1.0
-            _change(connection, run_id, **values, updated=time.time())
+            now = time.time()
+            _change(connection, run_id, **values, **_worked(row, now), updated=now)
             return True
 
     def request_cancel(self, run_id: str) -> RunState:
@@ -198,18 +201,27 @@ class Leases:
             if row["state"] not in ACTIVE or (row["owner"], row["heartbeat"], row["attempt"]) != seen:
                 return False
             values = {"state": RunState.INTERRUPTED, "message": message, "eta_seconds": None}
+            # Its server may have been dead for long: it was at work until it was last heard of.
+            values |= _worked(row, row["updated"])
             _change(connection, lease.run_id, **values, updated=time.time())
             return True
 
 
 def _row(connection: Connection, run_id: str) -> dict[str, Any]:
     row = RunRow
-    columns = (row.state, row.owner, row.host, row.pid, row.started, row.heartbeat, row.attempt)
-    query = select(*columns).where(row.run_id == run_id)
+    lease = (row.state, row.owner, row.host, row.pid, row.started, row.heartbeat, row.attempt)
+    query = select(*lease, row.begun, row.worked, row.updated).where(row.run_id == run_id)
     found = connection.execute(query).mappings().one_or_none()
     if found is None:
         raise NotFound(f"There is no run {run_id[:32]!r}.")
     return dict(found)
+
+
+def _worked(row: dict[str, Any], until: float) -> dict[str, Any]:
+    """The time at work with that of the start that ends; nothing where no start is under way."""
+    if row["begun"] is None:
+        return {}
+    return {"worked": (row["worked"] or 0.0) + max(until - row["begun"], 0.0), "begun": None}
 
 
 def _owner(row: dict[str, Any]) -> Owner:

@@ -17,7 +17,18 @@ from core.errors import DamagedArtifact
 from core.records import Run, RunState
 from core.store.schema import RunRow, SupernetRow, row_hash
 
-_SHOWN = ("run_id", "kind", "title", "session", "fraction", "message", "created", "updated", "eta_seconds")
+_SHOWN = (
+    "run_id",
+    "kind",
+    "title",
+    "session",
+    "fraction",
+    "message",
+    "created",
+    "updated",
+    "eta_seconds",
+    "worked",
+)
 _HASHED = ("run_id", "kind", "title", "params", "seed", "session")
 _REMOVE = "It cannot be used: remove it, or restore a backup of the database."
 
@@ -77,7 +88,10 @@ def read_run(row: Mapping[str, Any]) -> Run:
     try:
         if row_hash(*(row[name] for name in _HASHED)) == row["row_hash"]:
             what = "record"
-            numbers = {name: float(row[name]) for name in ("fraction", "created", "updated")}
+            numbers: dict[str, float | None] = {
+                name: float(row[name]) for name in ("fraction", "created", "updated")
+            }
+            numbers["worked"] = None if row["worked"] is None else float(row["worked"])
             shown = {name: row[name] for name in _SHOWN} | numbers
             params = json.loads(row["params"])
             return Run(**shown, params=params, seed=int(row["seed"]), state=RunState(row["state"]))

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -49,6 +49,8 @@ class RunRow(Base):
     fraction: Mapped[float] = mapped_column(Double)
     message: Mapped[str] = mapped_column(Text)
     eta_seconds: Mapped[float | None] = mapped_column(Double)
+    begun: Mapped[float | None] = mapped_column(Double)
+    worked: Mapped[float | None] = mapped_column(Double)
     created: Mapped[float] = mapped_column(Double)
     updated: Mapped[float] = mapped_column(Double)
     n_measurements: Mapped[int] = mapped_column(Integer)

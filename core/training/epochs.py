@@ -133,7 +133,7 @@ class Run(ABC):
         """Called before the first step of an epoch."""
 
     def fraction(self, step: int) -> float:
-        """Share of the work that is done."""
+        """Share of the work that is done after so many steps of the current epoch."""
         return (self.epoch + step / self.steps) / self.config.epochs
 
     def logged_step(self) -> int:
@@ -162,7 +162,7 @@ class Run(ABC):
                 order_seed=self.order_seed,
                 stretch=self.stretch(),
             )
-            for step, loss in enumerate(epoch):
+            for step, loss in enumerate(epoch, 1):
                 if not math.isfinite(loss):
                     raise self.failed("the loss")
                 losses.append(loss)

@@ -20,6 +20,7 @@ from core.training.epochs import Run, Stretch
 from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from core.training.supernet_session import NotANumber, SupernetSession
+from core.training.work import plan
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -59,6 +60,17 @@ class _Run(Run):
         self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])
         self._shown = _shown_archs(supernet, config.seed)
         self._validation = _validation_data(supernet, dataset)
+        self._plan = plan(
+            supernet,
+            strategy,
+            self.phases,
+            self.lengths,
+            steps=self.steps,
+            batch=config.batch_size,
+            shown=self._shown,
+            measured=len(self._validation.targets),
+            seed=config.seed,
+        )
         kept = ledger.latest_checkpoint()
         if kept is not None:
             self.session.restore(kept)
@@ -72,6 +84,9 @@ class _Run(Run):
                 return phase, done, length
             done -= length
         raise ValueError("training is over")
+
+    def fraction(self, step: int) -> float:
+        return self._plan.share(self.epoch, step)
 
     def stretch(self) -> Stretch:
         phase, done, length = self._phase()

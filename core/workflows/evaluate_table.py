@@ -20,6 +20,7 @@ from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
+from core.evaluation.costs import CostTable
 from core.library import supernets
 from core.library.measuring import DataChoice, counted_columns, evaluation_data
 from core.library.supernets import TABLE_FILE, SupernetEntry
@@ -89,8 +90,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     columns = dict(counted_columns(entry, rows, request.objectives))
     measured = [name for name in request.objectives if name not in columns]
     if measured:
-        measure = _by_forward_pass(entry, request, measured)
-        columns |= yield from fill(rows, measured, measure, entry.sha256, ledger)
+        measure, work = _by_forward_pass(entry, request, measured, rows)
+        yield Progress(0.0, f"Measuring {len(rows):,} architectures.")
+        columns |= yield from fill(rows, measured, measure, entry.sha256, ledger, work=work)
     table = {name: columns[name] for name in request.objectives}
     ledger.save_artifact(TABLE_FILE, dump_table(space, rows, table), "application/vnd.apache.parquet")
     yield Progress(1.0, _summary(request.objectives, table), {"evaluations": len(rows)})
@@ -103,6 +105,7 @@ def fill(
     identity: str,
     ledger: Ledger,
     clock: Callable[[], float] = time.monotonic,
+    work: NDArray[np.float64] | None = None,
 ) -> Generator[Progress, None, dict[str, NDArray[np.float64]]]:
     """Measure all rows; returns objective -> (n,) values in the order of the rows.
 
@@ -113,19 +116,23 @@ def fill(
         identity: hash of what is measured; a checkpoint of something else is refused.
         ledger: keeps the checkpoints.
         clock: seconds that only grow.
+        work: (n,) how much of the work each row is, so that progress is a share of it; equal if left out.
     """
     values = _resumed(ledger, rows, names, identity)
     left = np.flatnonzero(np.isnan(values).any(axis=1))
     done, due, shown = len(rows) - len(left), clock(), clock()
+    share = np.full(len(rows), 1 / max(len(rows), 1)) if work is None else work / work.sum()
+    fraction = 1.0 - float(share[left].sum())
 
     def save() -> None:
-        ledger.checkpoint(_packed(values, names, identity), fraction=done / len(rows))
+        ledger.checkpoint(_packed(values, names, identity), fraction=min(1.0, fraction))
 
     try:
         for indices, found in measure(rows[left]) if len(left) else ():
             for column, name in enumerate(names):
                 values[left[indices], column] = found[name]
             done += len(indices)
+            fraction += float(share[left[indices]].sum())
             now = clock()
             if now >= due:
                 save()
@@ -133,7 +140,7 @@ def fill(
             if clock() - shown >= _YIELD_SECONDS or done == len(rows):
                 shown = clock()
                 yield Progress(
-                    done / len(rows),
+                    1.0 if done == len(rows) else min(1.0, fraction),
                     f"{done:,} of {len(rows):,} architectures measured.",
                     {"evaluations": done},
                 )
@@ -146,14 +153,22 @@ def fill(
     return {name: values[:, index] for index, name in enumerate(names)}
 
 
-def _by_forward_pass(entry: SupernetEntry, request: Request, names: Sequence[str]) -> MeasureRows:
+def _by_forward_pass(
+    entry: SupernetEntry, request: Request, names: Sequence[str], rows: NDArray[np.uint8]
+) -> tuple[MeasureRows, NDArray[np.float64]]:
+    """What measures rows, and how much of the work each of them is."""
     data = evaluation_data(entry, request.data, names)
     supernet = supernets.load(entry)
     from core.evaluation import evaluator, split_walk
+    from core.evaluation.work import ORDINARY, walk_parts
 
+    samples = 1 if supernet.task.whole else len(data.targets)
+    work = walk_parts(supernet, CostTable.of(supernet), rows, samples) @ ORDINARY
     if request.processes > 1:
-        return lambda rows: split_walk.walk_split(supernet, rows, names, data, processes=request.processes)
-    return lambda rows: evaluator.walk(supernet, rows, names, data)
+        return lambda rows: split_walk.walk_split(
+            supernet, rows, names, data, processes=request.processes
+        ), work
+    return lambda rows: evaluator.walk(supernet, rows, names, data), work
 
 
 def _packed(values: NDArray[np.float64], names: Sequence[str], identity: str) -> bytes:

@@ -10,6 +10,7 @@ import importlib.metadata
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
 LABEL = "Pruning"
 WEIGHT_CLASS = "training"
 _TENSORS = "application/octet-stream"
-_CALIBRATION_SHARE, _LATENCY_SHARE = 0.08, 0.06
+_EVALUATING, _TIMING = 3.0, 1.5
+"""Work in epochs of training: evaluating a network on all benchmarks, and timing one. For progress alone."""
 _TUNING_SHARE = 0.2
 """Fine-tuning starts at this share of the parent's peak learning rate: enough to move, too little to forget."""
 
@@ -110,19 +112,19 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         else:
             yield step
     assert work is not None
-    total = sum(len(m.sparsities) for m in request.methods)
-    span = 1 - _CALIBRATION_SHARE - (_LATENCY_SHARE if request.latency else 0)
+    parts = [len(method.sparsities) * _epochs(work, pruner).whole for method, pruner in work.pruners]
+    timing = _TIMING * (1 + sum(len(m.sparsities) for m, p in work.pruners if p.removes != "weights"))
+    total = sum(parts) + (timing if request.latency else 0)
     for number, (method, pruner) in enumerate(work.pruners):
-        before = sum(len(m.sparsities) for m in request.methods[:number])
+        before = sum(parts[:number])
+        yield Progress(before / total, f"{pruner.label}: starting.")
         if work.is_done(number):
             continue
         for step in _method(work, number, method, pruner):
-            fraction = _CALIBRATION_SHARE + span * (before + step.fraction * len(method.sparsities)) / total
-            yield Progress(fraction, step.message, step.metrics)
+            yield Progress((before + step.fraction * parts[number]) / total, step.message, step.metrics)
     if request.latency:
-        yield Progress(1 - _LATENCY_SHARE, "Timing the networks that became smaller.")
-        for share in _time(work):
-            yield Progress(1 - _LATENCY_SHARE * (1 - share), "Timing the networks that became smaller.")
+        for share in chain((0.0,), _time(work)):
+            yield Progress(1 - timing / total * (1 - share), "Timing the networks that became smaller.")
     yield Progress(1.0, _sentence(work.record), {"networks": len(work.record.models) - 1})
 
 
@@ -163,7 +165,7 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Pro
     tuning = training.model_copy(
         update={"epochs": max(1, request.tuning_epochs), "learning_rate": rate, "warmup_epochs": 0.0}
     )
-    yield Progress(0.01, "How strong is each corruption on these images? Measured once per data set.")
+    yield Progress(0.0, "How strong is each corruption on these images? Measured once per data set.")
     judge = library.judge(parent.entry)
     record = PruningRecord.so_far(ledger) or PruningRecord(
         model=request.model,
@@ -196,20 +198,41 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Pro
     yield work
 
 
+@dataclass(frozen=True)
+class _Epochs:
+    """The work of making one network, in epochs: of the method itself, of fine-tuning, of evaluating."""
+
+    pruning: float
+    tuning: float
+
+    @property
+    def whole(self) -> float:
+        return self.pruning + self.tuning + _EVALUATING
+
+
+def _epochs(work: _Work, pruner: Pruner) -> _Epochs:
+    """What trains by itself says for how many epochs in its settings, and is not fine-tuned."""
+    own = float(getattr(pruner.config, "epochs", 0))
+    return _Epochs(own or 0.5, 0.0 if own else float(work.request.tuning_epochs))
+
+
 def _method(work: _Work, number: int, method: MethodChoice, pruner: Pruner) -> Iterator[Progress]:
     """Prune by one method; fractions are of this method."""
     index, made = work.first_index(number), 0
     count = len(method.sparsities)
     started, failure = time.monotonic(), None
+    epochs = _epochs(work, pruner)
+    pruning, tuning = epochs.pruning / epochs.whole, epochs.tuning / epochs.whole
     try:
         for step in pruner.prune(work.task, method.sparsities):
             if isinstance(step, Progress):
-                yield Progress((made + 0.5 * step.fraction) / count, f"{pruner.label}: {step.message}")
+                yield Progress((made + pruning * step.fraction) / count, f"{pruner.label}: {step.message}")
                 continue
             what = f"{pruner.label}, {step.asked:.0%} pruned"
             for share in _finish(work, index + made, step, pruner, method, started):
-                yield Progress((made + 0.5 + 0.5 * share) / count, what)
+                yield Progress((made + pruning + tuning * share) / count, what)
             made += 1
+            yield Progress(made / count, what)
             started = time.monotonic()
     except CoreError as error:
         failure = FailedMethod(number=number, method=method.name, label=pruner.label, reason=str(error))
@@ -219,7 +242,7 @@ def _method(work: _Work, number: int, method: MethodChoice, pruner: Pruner) -> I
 def _finish(
     work: _Work, index: int, pruned: Pruned, pruner: Pruner, method: MethodChoice, started: float
 ) -> Iterator[float]:
-    """Fine-tune one network, evaluate it and keep it; yields the share done."""
+    """Fine-tune one network, evaluate it and keep it; yields the share of fine-tuning that is done."""
     from core.networks.answers import accuracy
     from core.networks.file import dump_net
     from core.pruning.retraining import train_masked
@@ -227,7 +250,7 @@ def _finish(
     zero_shot = accuracy(pruned.net, work.task.dataset, "validation")
     tuned = work.request.tuning_epochs if not pruned.trained else 0
     if tuned:
-        yield from (0.6 * s for s in train_masked(pruned.net, work.task.dataset, work.tuning, pruned.masks))
+        yield from train_masked(pruned.net, work.task.dataset, work.tuning, pruned.masks)
     net = _measured(work, index, pruned, _stage_labels(pruned.net, work.parent), started)
     kept = {name: [int(u) for u in units] for name, units in pruned.kept.items()}
     data = dump_net(
@@ -250,7 +273,6 @@ def _finish(
         "seconds": round(time.monotonic() - started, 2),
     }
     work.keep(work.record.with_net(net.model_copy(update=about)))
-    yield 1.0
 
 
 def _note(pruned: Pruned, sparsity: float) -> str:

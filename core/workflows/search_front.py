@@ -102,6 +102,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     measure = from_table(entry, request.objectives) if request.use_table and request.data is None else None
     if measure is None:
         measure = by_forward_pass(entry, request.data, request.objectives)
+    yield Progress(0.0, f"Searching {entry.title}.")
     yield from search(request, algorithm, measure, _fixed_reference(request, entry), ledger)
 
 

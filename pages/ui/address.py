@@ -15,13 +15,15 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import streamlit as st
 
+from core.errors import CoreError
 from core.library.network_id import is_network_id
-from pages.ui import projector, state
+from core.text import display_name, for_markdown
+from pages.ui import history, state
 
 # Room for the ids of as many models as can be compared, the longest of them.
 LONGEST = 1500
-_RECENT = 6
-_PUBLISHED = "published"
+_MOST_OFFERED = 8
+_ABSENT = "link-asked-for"
 
 Params = Mapping[str, str | Sequence[str]]
 
@@ -44,18 +46,41 @@ class Part:
         key: its name there.
         read: text to value; None where the text does not fit.
         write: value to text.
+        what: what a person calls it.
+        offers: names of what there is, where that is a short list.
+        refused: which pieces of a text are left out although others fit.
     """
 
     key: str
     read: Callable[[str], Any]
     write: Callable[[Any], str]
+    what: str
+    offers: Callable[[], Sequence[str]]
+    refused: Callable[[str], Sequence[str]]
 
 
 def part(
-    key: str, read: Callable[[str], Any], *, default: Any = "", write: Callable[[Any], str] = str
+    key: str,
+    read: Callable[[str], Any],
+    *,
+    default: Any = "",
+    write: Callable[[Any], str] = str,
+    what: str = "",
+    offers: Callable[[], Sequence[str]] = tuple,
+    refused: Callable[[str], Sequence[str]] = lambda _: (),
 ) -> Any:
-    """A dataclass field that is a part of the address; its default is left out of it."""
-    return field(default=default, metadata={"part": Part(key, read, write)})
+    """A dataclass field that is a part of the address; its default is left out of it. See `Part`."""
+    described = Part(key, read, write, what or key, offers, refused)
+    return field(default=default, metadata={"part": described})
+
+
+def missing(what: str, asked: object, offered: Sequence[str] = ()) -> str:
+    """What a link asks for and cannot be shown, and what there is instead, as plain text."""
+    there = [display_name(name) for name in offered]
+    more = len(there) - _MOST_OFFERED
+    names = ", ".join(there[:_MOST_OFFERED]) + (f" and {more} more" if more > 0 else "")
+    said = f"This link asks for the {what} {display_name(asked, 60)}, which is not here."
+    return f"{said} There is: {names}." if names else said
 
 
 def matching(pattern: str) -> Callable[[str], str | None]:
@@ -93,11 +118,26 @@ def parse(view: type[V], params: Params) -> V:
     values: dict[str, Any] = {}
     for each in fields(view):  # type: ignore[arg-type]
         described: Part = each.metadata["part"]
-        given = params.get(described.key, "")
-        text = (given if isinstance(given, str) else (str(given[-1]) if given else ""))[:LONGEST]
+        text = _text(params, described.key)
         if text and (value := described.read(text)) is not None:
             values[each.name] = value
     return view(**values).checked()
+
+
+def left_out(view: type[V], params: Params) -> list[str]:
+    """What `parse` had to leave out, a sentence each."""
+    found = []
+    for each in fields(view):  # type: ignore[arg-type]
+        described: Part = each.metadata["part"]
+        text = _text(params, described.key)
+        pieces = [text] if text and described.read(text) is None else described.refused(text) if text else ()
+        found += [missing(described.what, piece, described.offers()) for piece in pieces]
+    return found
+
+
+def _text(params: Params, key: str) -> str:
+    given = params.get(key, "")
+    return (given if isinstance(given, str) else (str(given[-1]) if given else ""))[:LONGEST]
 
 
 def format_view(view: View) -> dict[str, str]:
@@ -110,6 +150,19 @@ def format_view(view: View) -> dict[str, str]:
     return found
 
 
+def present(model_ids: Sequence[str], describe: Callable[[str], object]) -> tuple[list[str], list[str]]:
+    """Those networks that can be described, and a sentence for each of the others."""
+    there, absent = [], []
+    for each in model_ids:
+        try:
+            describe(each)
+        except CoreError as error:
+            absent.append(f"{missing('network', each)} {error}")
+        else:
+            there.append(each)
+    return there, absent
+
+
 class PageAddress(Generic[V]):
     """The view of one page, kept over the session and in the address.
 
@@ -118,20 +171,32 @@ class PageAddress(Generic[V]):
         key: where the session keeps it.
         widgets: prefixes of the keys of widgets that start from the view.
         on_arrival: called with the view that a link brought, to select what it names.
+        keep: what of such a view there is, and a sentence (`missing`) for each thing that there is not.
     """
 
     def __init__(
-        self, view: type[V], *, key: str, widgets: str | tuple[str, ...], on_arrival: Callable[[V], None]
+        self,
+        view: type[V],
+        *,
+        key: str,
+        widgets: str | tuple[str, ...],
+        on_arrival: Callable[[V], None],
+        keep: Callable[[V], tuple[V, list[str]]] = lambda view: (view, []),
     ) -> None:
         self._view, self._key, self._widgets, self._on_arrival = view, key, widgets, on_arrival
+        self._keep = keep
 
     def current(self) -> V:
-        """The view from the address if a link brought the visitor here, else the session's own."""
-        if (params := _arrived()) is not None:
-            found = parse(self._view, params)
+        """The view from the address if a link, Back or Forward brought the visitor here, else the session's own."""
+        if (params := history.arrived()) is not None:
+            found, absent = self._keep(parse(self._view, params))
             state.forget_widgets(self._widgets)
             st.session_state[self._key] = found
+            st.session_state[_ABSENT] = (self._key, [*left_out(self._view, params), *absent])
             self._on_arrival(found)
+        owner, sentences = st.session_state.get(_ABSENT, ("", ()))
+        for sentence in sentences if owner == self._key else ():
+            st.warning(for_markdown(sentence, 600), icon=":material/link_off:")
         kept: V = st.session_state.setdefault(self._key, self._view())
         return kept
 
@@ -141,7 +206,9 @@ class PageAddress(Generic[V]):
         return found
 
     def start_over(self, view: V) -> None:
-        """Forget what was chosen on the page and show this."""
+        """Forget what was chosen on the page and show this: somebody picked it."""
+        history.picked()
+        st.session_state.pop(_ABSENT, None)
         state.forget_widgets(self._widgets)
         st.session_state[self._key] = view
 
@@ -149,27 +216,6 @@ class PageAddress(Generic[V]):
         """Keep the view and write it into the address; returns the link's parameters."""
         st.session_state[self._key] = view
         wanted = format_view(view)
-        # The mode of the screen is no part of a view: it stays with whoever set it.
-        if st.query_params.to_dict() != (whole := {**wanted, **projector.link()}):
-            st.query_params.from_dict(whole)
-        recent: list[dict[str, str]] = st.session_state.setdefault(_PUBLISHED, [])
-        if wanted not in recent:
-            recent.append(wanted)
-            del recent[:-_RECENT]
+        if history.write(wanted):
+            st.session_state.pop(_ABSENT, None)
         return wanted
-
-
-def forget_addresses() -> None:
-    """What a visitor brings from now on counts as new: another page was entered."""
-    st.session_state[_PUBLISHED] = []
-
-
-def _arrived() -> dict[str, str] | None:
-    """The query parameters of a link that brought the visitor here, None where the address is our own."""
-    params = {name: value for name, value in st.query_params.to_dict().items() if name != projector.PARAM}
-    recent: list[dict[str, str]] = st.session_state.setdefault(_PUBLISHED, [])
-    # A quick second click may still carry the address from before the first: it is ours as well.
-    if not params or params in recent:
-        return None
-    recent.append(params)
-    return params

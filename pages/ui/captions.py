@@ -10,7 +10,9 @@ from core.errors import CoreError
 from core.library import supernets
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
+from core.objectives.base import all_names, objective
 from core.plots.style import format_count
+from core.records import Objective
 from core.text import for_figure, for_markdown
 from pages.ui import resources
 
@@ -19,29 +21,42 @@ if TYPE_CHECKING:
 
 
 def table_of(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame | None]:
-    """The table to show: a search's evaluations where one is asked for, else the complete table.
-
-    Returns:
-        The run's id ("" for the complete table), a revision that changes with the table, the table.
-    """
-    runs = _searches(entry)
-    if run_id in runs or (entry.read_table is None and runs):
-        if run_id not in runs:
-            run_id = next(iter(runs))
-        count = resources.store().count_measurements(run_id)
-        return run_id, f"{run_id}-{count}", resources.search_table(run_id, count, entry)
+    """`read_table`; a table that cannot be read is said and None."""
     try:
-        return "", entry.revision, supernets.table_with_counts(entry)
+        return read_table(entry, run_id)
     except CoreError as error:
         st.warning(for_markdown(error, 600))
         return "", entry.revision, None
 
 
-def _searches(entry: SupernetEntry) -> dict[str, str]:
+def read_table(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame | None]:
+    """The table to show: a search's evaluations where one is asked for, else the complete table.
+
+    Returns:
+        The run's id ("" for the complete table), a revision that changes with the table, the table.
+
+    Raises:
+        CoreError: the complete table is damaged.
+    """
+    runs = searches(entry)
+    if run_id in runs or (entry.read_table is None and runs):
+        if run_id not in runs:
+            run_id = next(iter(runs))
+        count = resources.store().count_measurements(run_id)
+        return run_id, f"{run_id}-{count}", resources.search_table(run_id, count, entry)
+    return "", entry.revision, supernets.table_with_counts(entry)
+
+
+def searches(entry: SupernetEntry) -> dict[str, str]:
     """Searches of this supernet, newest first: id -> title."""
     store = resources.store_or_none()
     found = store.list_runs(kind="search_front") if store else []
     return {run.run_id: run.title for run in found if run.params.get("supernet") == entry.supernet_id}
+
+
+def measured_objectives(table: pd.DataFrame) -> list[Objective]:
+    """Objectives that the table has values for, the usual ones first."""
+    return [objective(n) for n in all_names() if n in table and table[n].notna().any()]
 
 
 def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core.library.supernets import SupernetEntry
-from core.objectives.base import all_names, objective
+from core.objectives.base import objective
 from core.pareto import Constraint
 from core.plots.style import format_value
 from core.records import Objective
@@ -65,11 +65,6 @@ def _other_supernet() -> None:
     chosen = st.session_state["pick-supernet"]
     front_state.show_supernet(chosen)
     st.session_state["pick-supernet"] = chosen
-
-
-def measured_objectives(table: pd.DataFrame) -> list[Objective]:
-    """Objectives that the table has values for, the usual ones first."""
-    return [objective(n) for n in all_names() if n in table and table[n].notna().any()]
 
 
 def choose_axis(

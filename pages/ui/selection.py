@@ -2,7 +2,9 @@
 
 Two values stand for one selection. `now` is what is selected. `seed` is what a chart draws as selected when
 it appears; it changes only when something other than the chart selects, because a changed figure is a new
-chart and loses its zoom, while a click moves the highlight in the browser by itself.
+chart and loses its zoom, while a click moves the highlight in the browser by itself. Where the highlight was
+moved so, and what the chart started from is selected again (by Back, or a button), only a new chart shows it:
+`edition` then grows, and is part of the figure.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ class Selection(Generic[T]):
 
     def __init__(self, key: str, seed_key: str, nothing: T) -> None:
         self._key, self._seed_key, self._nothing = key, seed_key, nothing
+        # Not after the key itself: pages forget what starts with a prefix of theirs.
+        self._moved_key, self._edition_key = f"moved-{key}", f"edition-{key}"
 
     def now(self) -> T:
         """What is selected."""
@@ -40,10 +44,17 @@ class Selection(Generic[T]):
     def select(self, value: T) -> None:
         """Select from anywhere but the chart: the chart appears anew with this highlighted."""
         st.session_state[self._key] = st.session_state[self._seed_key] = value
+        if st.session_state.pop(self._moved_key, False):
+            st.session_state[self._edition_key] = self.edition() + 1
 
     def clicked(self, value: T) -> None:
         """Select what was clicked on the chart, which highlights it by itself."""
         st.session_state[self._key] = value
+        st.session_state[self._moved_key] = True
+
+    def edition(self) -> int:
+        """Part of the figure: see the module."""
+        return int(st.session_state.get(self._edition_key, 0))
 
 
 class SelectedSamples:

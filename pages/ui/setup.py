@@ -11,8 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.settings import ASSETS
-from pages.ui import first_visit, projector, state
-from pages.ui.address import forget_addresses
+from pages.ui import first_visit, history, projector, state
 from pages.ui.menu import Page
 from pages.ui.server import ICON
 
@@ -38,7 +37,7 @@ def setup(page: Page) -> None:
     )
     state.session_id()
     if state.entered_page(page.title):
-        forget_addresses()
+        history.enter()
     st.logo(_WORDMARK, size="large")
     st.html(_LOOK)
     on = projector.switch()

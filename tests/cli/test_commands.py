@@ -100,7 +100,11 @@ def test_measuring_again_equals_the_table(run) -> None:
 
 
 def test_extracts_a_bundle_whose_card_says_what_the_table_says(run, home) -> None:
-    row = table(run("front", "digits-cnn", "--exact", "--objectives", "test_accuracy,macs")).iloc[4321]
+    done = run("front", "digits-cnn", "--exact", "--objectives", "test_accuracy,macs")
+    row = table(done).iloc[4321]
+    # Test values are shown and decide nothing: the front is that of the MACs alone.
+    assert "on_front looks at MACs alone" in done.stderr
+    assert set(table(done)[table(done)["on_front"]]["macs"]) == {table(done)["macs"].min()}
     done = run("extract", "digits-cnn", "--arch", row["architecture"], "--out", str(home / "sub.zip"))
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(home / "sub.zip") as bundle:
@@ -161,6 +165,10 @@ def test_check_and_doctor_find_a_healthy_machine(run) -> None:
         (("search", "digits-cnn", "--algorithm", "nsga3"), "Did you mean 'nsga2'"),
         (("search", "digits-cnn", "--objectives", "test_accuracy,macs"), "cannot steer a search"),
         (("search", "digits-cnn", "--objectives", "beauty"), "no objective called"),
+        (
+            ("front", "digits-cnn", "--exact", "--objectives", "test_accuracy,test_loss"),
+            "choose by test data",
+        ),
         (("search", "digits-cnn", "--populace", "4"), "is no setting of"),
         (("front", "digits-cnn"), "either --exact"),
         (("extract", "digits-cnn", "--arch", "{"), "not valid JSON"),

@@ -14,8 +14,9 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.datasets import foreign
 from core.datasets.base import RawImages
-from core.datasets.decoding import Summary, decode, looks_like_npz, read_decoded, read_labels, write_decoded
+from core.datasets.decoding import decode, looks_like_npz, read_decoded, read_labels, write_decoded
 from core.datasets.foreign import BY_CONTENT
+from core.datasets.found import Proposal, Skipped, Summary
 from core.errors import InvalidInput
 
 
@@ -31,9 +32,13 @@ def images(n: int = 6, side: int = 4, scale: float = 255.0, seed: int = 0) -> tu
         n_test=2,
         smallest=(3, 5),
         largest=(9, 9),
-        grey=False,
+        n_sizes=4,
+        gray=1,
+        stored_gray=0,
         shape=(3, side, side),
-        skipped=1,
+        skipped=(Skipped(reason="they are tired", count=1, examples=("cat/zz.png",)),),
+        proposed=Proposal(size=8, channels=3),
+        repeated=0,
     )
     return raw, summary
 

@@ -181,7 +181,8 @@ def test_a_kept_upload_is_found_again_and_verified(own_home):
     files = sorted(
         str(path.relative_to(own_home / "datasets")) for path in own_home.rglob("*") if path.is_file()
     )
-    copies = [f"decoded/{upload_id}-{size}-0.npz" for size in (0, 4)]
+    # As proposed, and as asked for.
+    copies = [f"decoded/{upload_id}-{made}.npz" for made in ("10-3", "4-0")]
     assert files == [*copies, f"uploads/{upload_id}.bin"]
     (own_home / "datasets" / files[-1]).write_bytes(b"rotten")
     with pytest.raises(InvalidInput, match="damaged"):

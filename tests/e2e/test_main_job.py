@@ -203,3 +203,95 @@ def test_every_page_opens_by_its_address(page: Any, server: str, path: str) -> N
     page.wait_for_selector("h1")
     page.wait_for_timeout(1500)
     no_exception(page)
+
+
+def entries(page: Any) -> int:
+    return int(page.evaluate("history.length"))
+
+
+def shows(page: Any, arch_id: str) -> None:
+    """Card, address and the chart's highlight agree on a subnet."""
+    page.wait_for_function(
+        "id => document.querySelector('.st-key-subnet-card code')?.innerText === id"
+        " && location.search.includes('sid=' + id)"
+        " && [...document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData].some("
+        "   t => (t.selectedpoints || []).some(i => t.customdata[i] === id))",
+        arg=arch_id,
+    )
+    no_exception(page)
+
+
+def pick(page: Any, index: int) -> str:
+    picked = click_point(page, "front", index)
+    shows(page, picked)
+    wait_for_chart(page)
+    return picked
+
+
+def test_back_undoes_a_pick_and_forward_does_it_again(page: Any, server: str) -> None:
+    page.goto("about:blank")
+    page.goto(server)
+    wait_for_chart(page)
+    page.wait_for_url("**sid=*")
+    assert "replace" not in page.url
+    opened, first = entries(page), page.locator(".st-key-subnet-card code").inner_text()
+    one, two = pick(page, 4), pick(page, 8)
+    assert entries(page) == opened + 2, "a pick is a step of its own"
+    page.go_back()
+    shows(page, one)
+    page.go_back()
+    shows(page, first)
+    page.go_forward()
+    shows(page, one)
+    page.go_forward()
+    shows(page, two)
+    page.go_back()
+    shows(page, one)
+    # Another way on from here, by a chooser: the axis.
+    across = page.locator(".st-key-axis-x [role='combobox']")
+    across.click()
+    page.get_by_role("option", name="Parameters").click()
+    page.wait_for_url("**x=params**")
+    page.go_back()
+    page.wait_for_function(
+        "document.querySelector('.st-key-front-chart .g-xtitle').textContent.includes('MACs')"
+    )
+    shows(page, one)
+    page.go_back()
+    shows(page, first)
+    page.go_back()
+    assert page.url == "about:blank", "nothing was left to undo"
+
+
+SECOND = "document.querySelector('.st-key-sim-b input')"
+
+
+def test_back_undoes_the_choice_of_a_network(page: Any, server: str) -> None:
+    def settled() -> None:
+        page.wait_for_selector("[data-testid='stStatusWidget']", state="detached")
+
+    def compares_with(title: str) -> None:
+        page.wait_for_function(f"title => {SECOND}?.value === title", arg=title)
+        settled()
+        no_exception(page)
+
+    page.goto("about:blank")
+    page.goto(f"{server}/similarity")
+    page.wait_for_selector(".st-key-similarity-heatmap .js-plotly-plot .scatterlayer", state="attached")
+    page.wait_for_url("**models=*")
+    settled()
+    opened, before = entries(page), page.evaluate(f"{SECOND}.value")
+    page.locator(".st-key-sim-b [role='combobox']").click()
+    page.get_by_role("option").first.click()
+    page.wait_for_function("address => location.href !== address", arg=page.url)
+    settled()
+    assert entries(page) == opened + 1
+    after = page.evaluate(f"{SECOND}.value")
+    page.go_back()
+    compares_with(before)
+    page.go_forward()
+    compares_with(after)
+    page.go_back()
+    compares_with(before)
+    page.go_back()
+    assert page.url == "about:blank"

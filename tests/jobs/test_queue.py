@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from core.errors import NotFound
 from core.jobs.kinds import kinds, label_of, load_workflow, require_kind, weight_class
 from core.jobs.queue import fair_order
-from core.jobs.remaining import RemainingTime
 from core.store.leases import Waiting
 
 sessions = st.sampled_from("abcde")
@@ -59,26 +58,6 @@ def test_serving_job_by_job_is_fair_too(names: list[str]) -> None:
         log.append(job.session)
     kinds = len(set(names))
     assert set(log[:kinds]) == set(names)
-
-
-def test_time_left_follows_the_rate_from_where_it_resumed() -> None:
-    now = [0.0]
-    remaining = RemainingTime(lambda: now[0])
-    assert remaining.update(0.5) is None
-    now[0] = 0.5
-    assert remaining.update(0.55) is None
-    now[0] = 10.0
-    assert remaining.update(0.6) == pytest.approx(40.0)
-    for now[0], fraction in ((40.0, 0.6), (70.0, 0.6), (100.0, 0.9)):
-        last = remaining.update(fraction)
-    assert last == pytest.approx(0.1 / (0.3 / 60.0))
-
-
-def test_time_left_is_unknown_without_progress() -> None:
-    now = [0.0]
-    remaining = RemainingTime(lambda: now[0])
-    for now[0] in range(0, 100, 5):
-        assert remaining.update(0.2) is None
 
 
 @pytest.mark.parametrize(

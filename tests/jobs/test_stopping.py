@@ -11,11 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.jobs.memory import is_shortage
-from core.jobs.remaining import RemainingTime
 from core.jobs.stopping import GONE_STATUS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,25 +132,3 @@ def test_a_process_held_to_a_limit_fails_with_a_shortage() -> None:
 )
 def test_memory_that_ran_out_is_known_by_its_words(error: Exception, short: bool) -> None:
     assert is_shortage(error) is short
-
-
-@given(
-    steps=st.lists(st.tuples(st.floats(0, 50), st.floats(0, 1)), min_size=1, max_size=25),
-    climbing=st.booleans(),
-)
-def test_time_left_is_the_rate_of_the_last_minute(steps: list[tuple[float, float]], climbing: bool) -> None:
-    now = [0.0]
-    remaining = RemainingTime(lambda: now[0])
-    fractions = sorted(f for _, f in steps) if climbing else [f for _, f in steps]
-    history: list[tuple[float, float]] = []
-    for (wait, _), fraction in zip(steps, fractions, strict=True):
-        now[0] += wait
-        history.append((now[0], fraction))
-        start, first = next((t, f) for t, f in history if now[0] - t <= 60)
-        known = now[0] - start >= 1 and fraction > first
-        left = remaining.update(fraction)
-        if known:
-            assert left == pytest.approx((1 - fraction) * (now[0] - start) / (fraction - first))
-            assert left >= 0
-        else:
-            assert left is None

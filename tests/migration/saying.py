@@ -349,6 +349,7 @@ def shown(name: str, query: Mapping[str, str]) -> dict[str, Any]:
         {"supernet": app.selectbox(key="pick-supernet").value} if name not in ("supernets", "runs") else {}
     )
     published = {k: v if isinstance(v, str) else v[-1] for k, v in dict(app.query_params).items()}
+    published.pop("replace", None)  # a mark that the browser takes out: see pages.ui.history
     return plain(found | {"warnings": len(app.warning)} | _SHOWN[name](app, published))
 
 

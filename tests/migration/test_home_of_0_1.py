@@ -170,5 +170,12 @@ def test_an_address_shows_the_same(place: dict[str, Any]) -> None:
     where = urlsplit(place["address"])
     query = dict(parse_qsl(where.query))
     assert query == place["query"]
-    found = saying.shown(where.path.strip("/") or "front", query)
-    assert differences(found, place["shows"], within=2e-3) == []
+    found, expected = saying.shown(where.path.strip("/") or "front", query), dict(place["shows"])
+    if query.get("y") == "test_accuracy":
+        # Release 0.1 drew test values on an axis. They are chosen by no longer, which the page says in a sentence;
+        # the front is another one then, and all else in the address still holds.
+        assert (found.pop("warnings"), expected.pop("warnings")) == (1, 0)
+        assert found["address"].pop("y") == "accuracy"
+        expected["address"] = {name: text for name, text in expected["address"].items() if name != "y"}
+        assert found.pop("front") != expected.pop("front")
+    assert differences(found, expected, within=2e-3) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +17,10 @@ from core.networks.poolings import POOLINGS
 from core.objectives.base import OBJECTIVES, objective
 from core.pareto import Constraint
 from core.similarity.base import MEASURES
+from pages.ui import history
 from pages.ui.address import (
     LONGEST,
     PageAddress,
-    forget_addresses,
     format_view,
     matching,
     parse,
@@ -242,12 +243,46 @@ def test_a_link_is_taken_once_and_own_addresses_are_no_links(bar: Address) -> No
 def test_publishing_writes_only_what_changed(bar: Address) -> None:
     address = page([])
     link = address.publish(PruningView(severity=4))
-    assert (link, dict(bar), bar.written) == ({"severity": "4"}, {"severity": "4"}, 1)
+    assert (link, dict(bar), bar.written) == ({"severity": "4"}, {"severity": "4", **history.MARK}, 1)
     address.publish(PruningView(severity=4))
     assert bar.written == 1
     assert address.publish(PruningView()) == {}
     assert dict(bar) == {}
     assert address.kept() == PruningView()
+
+
+def test_what_completes_an_address_takes_its_entry_and_a_pick_is_one(bar: Address) -> None:
+    address = page([])
+    bar.update({"severity": "5"})
+    address.publish(address.current())
+    assert bar.written == 0, "the link said all there is"
+    address.publish(PruningView(severity=4))
+    assert dict(bar) == {"severity": "4"}, "a pick, so an entry of its own"
+    history.enter()
+    bar.from_dict({"severity": "2"})
+    assert address.current().severity == 2
+    address.publish(PruningView(severity=2, tab="Map"))
+    assert list(bar.items()) == [("severity", "2"), ("tab", "Map"), *history.MARK.items()]
+    history.enter()
+    address.start_over(PruningView(severity=1))
+    address.publish(PruningView(severity=1))
+    assert dict(bar) == {"severity": "1"}, "somebody chose to start over"
+
+
+def test_back_brings_a_view_that_is_our_own(bar: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived: list[PruningView] = []
+    address = page(arrived)
+    for severity in (1, 2):
+        address.publish(PruningView(severity=severity))
+    went_back = SimpleNamespace(is_history_navigation=True)
+    monkeypatch.setattr(history, "get_script_run_ctx", lambda **_: went_back)
+    bar.from_dict({"severity": "1", **history.MARK})
+    assert address.current() == PruningView(severity=1)
+    assert arrived == [PruningView(severity=1)]
+    assert address.current() == PruningView(severity=1)
+    assert len(arrived) == 1, "a second run of the same step is no step"
+    bar.from_dict({"severity": "2"})
+    assert address.current() == PruningView(severity=2)
 
 
 def test_an_old_address_of_ours_counts_as_a_link_again(bar: Address) -> None:
@@ -267,6 +302,6 @@ def test_another_page_makes_an_equal_address_news(bar: Address) -> None:
     address.publish(PruningView(severity=4))
     address.start_over(PruningView(severity=2))
     assert address.current().severity == 2
-    forget_addresses()
+    history.enter()
     assert address.current().severity == 4
     assert arrived == [PruningView(severity=4)]

@@ -113,7 +113,7 @@ def test_limits_that_nothing_meets_are_said(open_page: Open) -> None:
 
 
 def test_other_supernets_and_axes(open_page: Open) -> None:
-    app = open_page("front", x="size_bytes", y="test_accuracy", logx="0")
+    app = open_page("front", x="size_bytes", y="loss", logx="0")
     spec = json.loads(chart(app).spec)
     assert "Size" in spec["layout"]["xaxis"]["title"]["text"]
     assert spec["layout"]["xaxis"]["type"] == "linear"

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.datasets.decoding import Summary
 from core.errors import Busy
 from core.records import Run, RunState
 from core.store.rows import DamagedRow
@@ -19,7 +18,6 @@ from core.store.storage import StorageUse
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, submit
 from pages.ui.runs import panels
-from pages.ui.supernets.own_images import told
 
 HOSTILE = "**b** [x](javascript:1) <img src=x>"
 RUN = Run(
@@ -148,7 +146,7 @@ def test_the_tables_row_is_the_choosers_run(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_finished_runs_are_listed_and_the_first_is_chosen() -> None:
-    done = replace(RUN, state=RunState.DONE, created=10.0, updated=75.0)
+    done = replace(RUN, state=RunState.DONE, created=10.0, updated=975.0, worked=65.0)
     app = drawn(panels.runs_table, [done, replace(done, run_id="r2", title="two")])
     assert app.session_state["returned"].run_id == "r1"
     assert app.dataframe[0].value["took"].tolist() == ["1 min 05 s"] * 2
@@ -206,28 +204,3 @@ def test_many_files_are_a_chooser_and_few_are_buttons() -> None:
     few, many = drawn(panels._files, ledger(8)), drawn(panels._files, ledger(9))
     assert (len(few.get("download_button")), len(few.selectbox)) == (8, 0)
     assert (len(many.get("download_button")), len(many.selectbox[0].options)) == (1, 9)
-
-
-def summary(**changes: Any) -> Summary:
-    start: dict[str, Any] = {
-        "kind": "pictures",
-        "counts": {"cat": 1200, HOSTILE: 3},
-        "n_test": 0,
-        "smallest": (8, 9),
-    }
-    start |= {"largest": (8, 9), "grey": False, "shape": (3, 32, 48), "skipped": 0}
-    return Summary(**(start | changes))
-
-
-def test_what_was_found_in_images_is_told_plainly() -> None:
-    first, second = told(summary())
-    assert first.startswith("1,203 images in 2 classes: cat 1,200, ")
-    assert is_plain(first)
-    assert "in color, 8x9 pixels; networks will get 48x32 RGB" in second
-    grey = told(summary(largest=(16, 9), grey=True, shape=(1, 8, 8), n_test=1000, skipped=2))
-    assert "grey, 8x9 to 16x9 pixels; networks will get 8x8 grey" in grey[1]
-    assert grey[2:] == [
-        "1,000 of them came as a test set and stay one.",
-        "2 files that a desktop had added were left out.",
-    ]
-    assert told(summary(counts={str(k): 1 for k in range(13)}))[0].endswith("11 1 and 1 more.")

@@ -214,3 +214,43 @@ def test_damage_is_found_and_said(open_page: Open) -> None:
     file.write_bytes(b"changed")
     app.button(key="check-store").click().run()
     assert app.error
+
+
+def test_chart_file_and_link_mean_the_first_search_chosen(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[str] = []
+    monkeypatch.setattr(
+        "streamlit.download_button", lambda _, data, *__, **___: files.append(data().decode())
+    )
+    store = resources.store()
+    entry = supernets.find(store, "digits-cnn")
+    ids, archs = {}, {}
+    for seed, arch in enumerate((entry.space.smallest, entry.space.largest)):
+        params = {"supernet": "digits-cnn", "algorithm": "nsga2", "objectives": ["accuracy", "macs"]}
+        run_id = ids[seed] = store.create_run("search_front", params, title=f"seed {seed}", seed=seed)
+        archs[seed] = entry.space.arch_id(arch)
+        store.ledger(run_id).add_measurements(0, [Measurement(arch, {"accuracy": 0.9, "macs": 5.0})])
+        store.set_state(run_id, RunState.DONE)
+
+    def meant(app: AppTest) -> set[int]:
+        """Seeds of the search that each part of the page is about."""
+        [link] = [e.proto for e in app.get("page_link") if e.proto.label == "Open on the Front page"]
+        [chart] = [e.proto for e in app.get("plotly_chart") if "search-front" in e.proto.id]
+        [said] = [c.value for c in app.caption if c.value.startswith("Drawn above")]
+        return {
+            next(s for s, run_id in ids.items() if run_id in link.query_string),
+            next(s for s, arch_id in archs.items() if arch_id in files[-1]),
+            next(s for s, run_id in ids.items() if run_id in chart.id),
+            int(said[-2]),
+        }
+
+    app = open_page("search")
+    for chosen in ([0, 1], [1, 0], [1]):
+        app.multiselect(key="pick-search").set_value([ids[seed] for seed in chosen]).run()
+        assert not app.exception
+        assert meant(app) == {chosen[0]}
+    app = open_page("search")
+    app.query_params["supernet"], app.query_params["run"] = "digits-cnn", ids[0]
+    app.run()
+    assert meant(app) == {0}, "a link names one"

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.library.pruned import list_pruned
 from core.plots.pictures import image_strip
+from core.records import RunState
 from core.settings import settings
 from core.store import RunStore
 from core.views.pruning import pruning_view
@@ -93,6 +94,18 @@ def test_at_first_it_says_what_to_do(open_page: Open) -> None:
     assert not app.button(key="prune-start").disabled
     assert "20 networks to make" in said(app)
     assert TABLE not in charts(app)
+
+
+def test_while_it_prunes_it_does_not_ask_to(open_page: Open) -> None:
+    place = settings()
+    with RunStore(place.database_url, place.home) as store:
+        run_id = store.create_run("prune_models", {"model": LARGEST}, title="p", state=RunState.RUNNING)
+        app = open_page("pruning")
+        assert "Nothing of this network was pruned yet" not in said(app)
+        assert "being pruned now" in said(app)
+        store.set_state(run_id, RunState.FAILED)
+    app.run()
+    assert "Nothing of this network was pruned yet" in said(app)
 
 
 def test_nothing_chosen_nothing_started(open_page: Open) -> None:
@@ -187,6 +200,7 @@ def test_a_link_reproduces_the_view(open_page: Open, ids: dict[str, str]) -> Non
     assert app.selectbox(key="pr-compare").value == ids["magnitude"]
     assert "pruning-failures" in charts(app)
     published = {k: v if isinstance(v, str) else v[0] for k, v in dict(app.query_params).items()}
+    published.pop("replace", None)  # taken out in the browser: see pages.ui.history
     assert published == link
 
 

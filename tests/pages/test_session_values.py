@@ -73,6 +73,19 @@ def test_a_click_moves_no_chart_and_a_choice_elsewhere_does(session: dict[str, A
     assert (chosen.now(), chosen.seed()) == ("c", "c")
 
 
+def test_what_the_chart_started_from_is_drawn_anew_after_a_click(session: dict[str, Any]) -> None:
+    chosen: Selection[str] = Selection("now", "seed", "")
+    chosen.select("a")
+    chosen.select("b")
+    assert chosen.edition() == 0, "the figure itself has changed"
+    chosen.clicked("c")
+    assert chosen.edition() == 0
+    chosen.select("b")
+    assert chosen.edition() == 1, "the same figure, but the browser has moved its highlight"
+    chosen.select("b")
+    assert chosen.edition() == 1
+
+
 def test_forgotten_samples_make_a_new_chart(session: dict[str, Any]) -> None:
     samples = SelectedSamples("s")
     assert (samples.now(), samples.edition()) == ((), 0)

@@ -41,7 +41,10 @@ def test_adding_is_confirmed_once_and_adds_once(open_page: Open, small: Callable
     app.button(key="supernet-add").click().run()
     assert not app.success
     assert "in the library already, as **mine**" in " ".join(e.value for e in app.info)
-    assert [kept.name for kept in resources.store().list_supernets()] == ["mine"]
+    [kept] = resources.store().list_supernets()
+    assert kept.name == "mine"
+    links = [e.proto for e in app.get("page_link") if e.proto.label == "Open it on the Front page"]
+    assert [link.query_string for link in links] == [f"supernet={kept.supernet_id}"]
 
 
 def test_the_name_is_that_of_the_file_just_chosen(open_page: Open, small: Callable[[Any], bytes]) -> None:

@@ -16,6 +16,8 @@ from PIL import Image
 from core.datasets import npz as arrays
 from core.datasets import pictures
 from core.datasets.archives import ZipLimits, open_zip
+from core.datasets.decoding import decode
+from core.datasets.found import skipped_sentence
 from core.datasets.images import load_images
 from core.errors import InvalidInput
 from tests.helpers.memory import growth
@@ -141,10 +143,6 @@ ZIPS = {
     "overlapping files": overlapping(),
     "one bomb": bomb(50),
     "a bomb under the ratio of small files": bomb(2),
-    "a zip in the zip": with_member("cat/inner.zip", GOOD),
-    "a program": with_member("cat/run.exe", b"MZ" + bytes(100)),
-    "a page": with_member("cat/page.svg", b"<svg onload=alert(1)>"),
-    "no class folder": with_member("lonely.png"),
     "a class of one": with_member("bird/1.png"),
     "a class of blanks": picture_zip(
         lambda a: [a.writestr(f"  /{n}.png", picture()) for n in range(6)] and None
@@ -154,6 +152,21 @@ ZIPS = {
     ),
     "only folders": npz_of({"cat/": b"", "dog/": b""}),
     "one class": npz_of({f"cat/{n}.png": picture() for n in range(8)}),
+}
+
+TOO_LARGE = {
+    "PNG of 50,000 squared",
+    "PNG of 10,000 squared",
+    "PNG of 5,000 squared",
+    "PNG of 2**31 - 1",
+    "BMP of a huge width",
+    "BMP of a negative width",
+}
+LEFT_OUT = {
+    "a zip in the zip": with_member("cat/inner.zip", GOOD),
+    "a program": with_member("cat/run.exe", b"MZ" + bytes(100)),
+    "a page": with_member("cat/page.svg", b"<svg onload=alert(1)>"),
+    "no class folder": with_member("lonely.png"),
 }
 
 PICTURES = {
@@ -330,10 +343,38 @@ def test_a_picture_with_too_many_pixels_is_told_so(side):
 
 @pytest.mark.parametrize("case", PICTURES)
 @pytest.mark.parametrize("ending", ["png", "jpg"])
-def test_a_hostile_picture_is_refused(case, ending, untouched):
-    message = refused(with_member(f"cat/zz.{ending}", PICTURES[case]))
-    assert plain_sentence(message), message
-    assert "zz" in message, "the sentence names the file"
+def test_a_hostile_picture_is_refused_or_left_out(case, ending, untouched):
+    """What asks for too much is refused; what is no picture is left out, and told so. Both name the file."""
+    data = with_member(f"cat/zz.{ending}", PICTURES[case])
+    if case in TOO_LARGE:
+        message = refused(data)
+        assert plain_sentence(message), message
+        assert "zz" in message
+        assert "many pixels" in message
+        return
+    raw, summary = decode(data, size=8, channels=3)
+    assert len(raw.y) == 12
+    [skipped] = summary.skipped
+    assert skipped.examples == (f"cat/zz.{ending}",)
+    assert plain_sentence(skipped_sentence(skipped))
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_what_is_no_picture_of_a_class_is_never_opened(case, untouched, monkeypatch):
+    opened = []
+    plain = pictures.read_member
+    monkeypatch.setattr(
+        pictures, "read_member", lambda a, info: opened.append(info.filename) or plain(a, info)
+    )
+    raw, summary = decode(LEFT_OUT[case], size=8, channels=3)
+    assert len(raw.y) == 12
+    [skipped] = summary.skipped
+    assert not set(skipped.examples) & set(opened)
+
+
+def test_a_class_of_broken_pictures_is_refused(untouched):
+    broken = picture_zip(lambda a: [a.writestr(f"bird/{n}.png", b"no") for n in range(9)] and None)
+    assert "Class bird has fewer than 5 images" in refused(broken)
 
 
 @pytest.mark.parametrize("case", ARRAYS)

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, event, text
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound, StorageFailed
 from core.records import Measurement, RunState
 from core.store import RunStore
+from core.store.leases import Owner
 from core.store.schema import HEAD, Base
 from tests.store.databases import DATABASES, open_store
 
@@ -423,3 +424,29 @@ def test_damaged_rows_are_listed_left_out_and_removed(store: RunStore) -> None:
     assert [store.remove_damaged(row) for row in damaged] == [True, True]
     assert (store.damaged(), store.check()) == ([], [])
     assert store.get_run(healthy).title == "healthy"
+
+
+def test_what_a_run_took_leaves_out_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: RunStore
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    me = Owner()
+    run_id = store.create_run("train_x", {}, title="t", owner=me)
+    assert store.get_run(run_id).worked is None
+    clock[0] += 500  # in the queue
+    attempt = store.leases.claim(run_id, me)
+    clock[0] += 20
+    store.leases.finish(run_id, attempt, RunState.CANCELLED, "stopped")
+    assert store.get_run(run_id).worked == pytest.approx(20)
+    clock[0] += 300
+    store.leases.enqueue(run_id, me)
+    clock[0] += 700
+    attempt = store.leases.claim(run_id, me)
+    clock[0] += 5
+    store.update_progress(run_id, 0.5, "half", attempt=attempt)
+    # Its server dies, which is noticed an hour later.
+    clock[0] += 3600
+    [lease] = store.leases.of_others(Owner())
+    assert store.leases.interrupt(lease, "gone")
+    assert store.get_run(run_id).worked == pytest.approx(25)

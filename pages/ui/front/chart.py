@@ -45,6 +45,7 @@ class ChartView:
         picture: "svg" or "png", for the camera button.
         name: file name of the picture.
         pruned: changes whenever the pruned networks beside the front do.
+        edition: of the selection, see `pages.ui.selection`.
     """
 
     key: str
@@ -61,6 +62,7 @@ class ChartView:
     picture: str = "svg"
     name: str = "front"
     pruned: str = ""
+    edition: int = 0
 
 
 def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
@@ -105,7 +107,7 @@ def _figure(key: str, _view: ChartView, _front: Front, _pruned: pd.DataFrame | N
         pruned=_pruned,
         caption=_view.caption,
     )
-    return finished(figure)
+    return finished(figure, _view.edition)
 
 
 def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, float] | None:

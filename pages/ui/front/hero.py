@@ -129,6 +129,7 @@ def _chart(scene: Scene, arch_id: str) -> None:
         what_if=ghost,
         what_if_from=here,
         pruned=pruned_overlay.revision(pruned),
+        edition=state.selection.edition(),
     )
     front_chart(scene.front, view, pruned)
     pruned_overlay.picked(pruned)

@@ -127,11 +127,14 @@ def first_steps(parent: ModelInfo, view: PruningView | None) -> None:
     with left, st.container(border=True):
         start_form.form(parent, view)
     with right:
-        st.info(
-            "Nothing of this network was pruned yet. Press **Prune**: within a minute or so the table fills with a row per "
-            "pruned network.",
-            icon=":material/content_cut:",
-        )
+        if active(resources.jobs().run(run_id) for run_id in _unfinished(parent)):
+            said = "This network is being pruned now, see above. The table comes when that is done."
+        else:
+            said = (
+                "Nothing of this network was pruned yet. Press **Prune**: within a minute or so the table fills with a row per "
+                "pruned network."
+            )
+        st.info(said, icon=":material/content_cut:")
         st.markdown(
             "Then you can\n\n"
             "- see which ways of pruning keep accuracy, and under which corruptions they break,\n"

@@ -58,7 +58,7 @@ def draw(view: PruningView, models: Sequence[PrunedModel], severity: int, compar
     found = table(view, models, severity)
     key = f"{view.key}-{severity}-{'/'.join(m.model_id for m in models)}"
     st.plotly_chart(
-        _figure(key, compare, view_state.selection.seed(), found),
+        _figure(key, compare, view_state.selection.seed(), view_state.selection.edition(), found),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -77,7 +77,7 @@ def draw(view: PruningView, models: Sequence[PrunedModel], severity: int, compar
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _figure(key: str, compare: str, seed: tuple[str, str] | None, _table: Table) -> go.Figure:
+def _figure(key: str, compare: str, seed: tuple[str, str] | None, edition: int, _table: Table) -> go.Figure:
     data = TableData(
         model_ids=[m.model_id for m in _table.models],
         row_labels=[row_label(m) for m in _table.models],
@@ -88,7 +88,7 @@ def _figure(key: str, compare: str, seed: tuple[str, str] | None, _table: Table)
         mean_errors=_table.error,
         reasons={},
     )
-    return finished(evaluation_table(data, selected=seed, compared=compare or None))
+    return finished(evaluation_table(data, selected=seed, compared=compare or None), edition)
 
 
 def row_label(model: PrunedModel) -> str:

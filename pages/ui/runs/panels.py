@@ -37,7 +37,7 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
             "state": [r.state.value for r in runs],
             "seed": [r.seed for r in runs],
             "started": [datetime.datetime.fromtimestamp(r.created) for r in runs],
-            "took": [format_seconds(r.updated - r.created) for r in runs],
+            "took": [format_seconds(r.worked) for r in runs],
         }
     )
     ids = [r.run_id for r in runs]

@@ -17,10 +17,11 @@ from core.plots.curves import hypervolume_figure
 from core.plots.front import front_figure
 from core.records import Run
 from core.search import ALGORITHMS
-from core.text import display_name
+from core.text import display_name, for_markdown
 from core.workflows import search_front
 from pages.ui import resources
 from pages.ui.forms import config_form, field_number
+from pages.ui.front.table import csv_bytes
 from pages.ui.progress import submit
 
 if TYPE_CHECKING:
@@ -143,6 +144,30 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
         config={"displaylogo": False},
         alt="Scatter chart of the subnets the search has measured, its front on top, the whole space behind.",
     )
+
+
+def take_home(entry: SupernetEntry, run: Run) -> None:
+    """Open the drawn search on the Front page, or take its evaluations."""
+    if len(run.params["objectives"]) > 1:
+        st.caption(f"Drawn above, opened and downloaded here: {for_markdown(run.title)}.")
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/front.py",
+            label="Open on the Front page",
+            icon=":material/arrow_forward:",
+            query_params={"supernet": entry.supernet_id, "run": run.run_id},
+        )
+        found = measured(entry, run)
+        if found is not None:
+            st.download_button(
+                "Evaluations as CSV",
+                lambda f=found: csv_bytes(f),
+                f"evaluations-{display_name(run.params.get('algorithm', 'search'))}-seed-{run.seed}.csv",
+                "text/csv",
+                key="search-csv",
+                on_click="ignore",
+                icon=":material/table:",
+            )
 
 
 def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:

@@ -32,9 +32,9 @@ _NOTICES = {
 
 def heatmap(key: str, comparison: ModelComparison, a: ModelInfo, b: ModelInfo) -> None:
     """Draw the heatmap; a click on a cell becomes the selected pair of layers."""
-    seed = view_state.selection.seed()
+    seed, edition = view_state.selection.seed(), view_state.selection.edition()
     st.plotly_chart(
-        _figure(key, a.short, b.short, seed, comparison),
+        _figure(key, a.short, b.short, seed, edition, comparison),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -51,7 +51,12 @@ def _remember() -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _figure(
-    key: str, title_a: str, title_b: str, seed: tuple[str, str] | None, _comparison: ModelComparison
+    key: str,
+    title_a: str,
+    title_b: str,
+    seed: tuple[str, str] | None,
+    edition: int,
+    _comparison: ModelComparison,
 ) -> go.Figure:
     result, measure = _comparison.result, MEASURES.get(_comparison.question.measure)
     data = HeatmapData(
@@ -71,7 +76,7 @@ def _figure(
         distance=measure.kind == "distance",
         measure=measure.label,
     )
-    return finished(similarity_heatmap(data, title_a=title_a, title_b=title_b, selected=seed))
+    return finished(similarity_heatmap(data, title_a=title_a, title_b=title_b, selected=seed), edition)
 
 
 def cell_card(comparison: ModelComparison, layer_a: str, layer_b: str) -> None:

@@ -56,6 +56,10 @@ def _models(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(m for m in text.split(",") if is_network_id(m)))[:MOST_MODELS]
 
 
+def _no_models(text: str) -> list[str]:
+    return [m for m in text.split(",") if m and not is_network_id(m)]
+
+
 def _settings(text: str) -> tuple[tuple[str, Any], ...]:
     return tuple(tuple(each.split(":", 1)) for each in text.split(";") if ":" in each)  # type: ignore[misc]
 
@@ -77,14 +81,20 @@ class Asked:
         others: see `Compared`.
     """
 
-    models: tuple[str, ...] = part("models", _models, default=(), write=",".join)
-    a: str = part("a", model_id)
-    b: str = part("b", model_id)
-    measure: str = part("measure", one_of(MEASURES.names), default=DEFAULT_MEASURE)
-    pooling: str = part("pooling", one_of(lambda: tuple(POOLINGS)), default="pooled")
+    models: tuple[str, ...] = part(
+        "models", _models, default=(), write=",".join, what="network", refused=_no_models
+    )
+    a: str = part("a", model_id, what="network")
+    b: str = part("b", model_id, what="network")
+    measure: str = part(
+        "measure", one_of(MEASURES.names), default=DEFAULT_MEASURE, offers=lambda: MEASURES.names()
+    )
+    pooling: str = part(
+        "pooling", one_of(lambda: tuple(POOLINGS)), default="pooled", offers=lambda: tuple(POOLINGS)
+    )
     inside: bool = part("inside", FLAGS.get, default=False, write=write_flag)
-    layer_a: str = part("la", _LAYER)
-    layer_b: str = part("lb", _LAYER)
+    layer_a: str = part("la", _LAYER, what="layer")
+    layer_b: str = part("lb", _LAYER, what="layer")
     config: tuple[tuple[str, Any], ...] = part("set", _settings, default=(), write=_write_settings)
     tab: str = part("tab", TAB)
     split: str = part("split", NAME, default=_DEFAULT_PROBE.split)

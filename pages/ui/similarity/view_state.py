@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
-from core.library.networks import MOST_MODELS
-from pages.ui import state
-from pages.ui.address import PageAddress
+from core.library.networks import MOST_MODELS, describe
+from pages.ui import resources, state
+from pages.ui.address import PageAddress, present
 from pages.ui.selection import SelectedSamples, Selection
 from pages.ui.similarity.selection import Asked
 
@@ -24,7 +25,14 @@ def _select(asked: Asked) -> None:
         selection.select((asked.layer_a, asked.layer_b))
 
 
-address = PageAddress(Asked, key="view-similarity", widgets=("sim-", "pick-supernet"), on_arrival=_select)
+def _keep(asked: Asked) -> tuple[Asked, list[str]]:
+    there, absent = present(asked.models, lambda model_id: describe(resources.store_or_none(), model_id))
+    return replace(asked, models=tuple(there)).checked(), absent
+
+
+address = PageAddress(
+    Asked, key="view-similarity", widgets=("sim-", "pick-supernet"), on_arrival=_select, keep=_keep
+)
 
 
 def supernet(asked: Asked) -> str:

@@ -209,8 +209,15 @@ def upload() -> None:
             _add(name, file)
         st.rerun()  # so that the gallery above shows it
     if st.session_state.get("supernet-added", ("",))[0] == file.file_id:
-        _, tell, icon, sentence = st.session_state["supernet-added"]
+        _, supernet_id, tell, icon, sentence = st.session_state["supernet-added"]
         getattr(st, tell)(sentence, icon=icon)
+        if supernet_id:
+            st.page_link(
+                "pages/front.py",
+                label="Open it on the Front page",
+                icon=":material/show_chart:",
+                query_params={"supernet": supernet_id},
+            )
 
 
 def _add(name: str, file: UploadedFile) -> None:
@@ -218,13 +225,13 @@ def _add(name: str, file: UploadedFile) -> None:
     try:
         added = add_supernet(resources.store(), name, file.getvalue())
     except CoreError as error:
-        told = ("error", ":material/block:", for_markdown(error, 600))
+        told = ("", "error", ":material/block:", for_markdown(error, 600))
     else:
         title = for_markdown(added.title)
         if added.was_there:
             sentence = f"This file is in the library already, as **{title}**; nothing was added."
-            told = ("info", ":material/info:", sentence)
+            told = (added.supernet_id, "info", ":material/info:", sentence)
         else:
             sentence = f"**{title}** is in the library. Measure its subnets to see its front."
-            told = ("success", ":material/check:", sentence)
+            told = (added.supernet_id, "success", ":material/check:", sentence)
     st.session_state["supernet-added"] = (file.file_id, *told)

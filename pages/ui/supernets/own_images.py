@@ -1,4 +1,4 @@
-"""A visitor's own images on the training form: chosen, read once, and told what was found in them."""
+"""A visitor's own images on the training form: chosen, read once, and shown what was found in them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.datasets import DATASETS
+from core.datasets.found import skipped_sentence
 from core.errors import Busy, CoreError
 from core.text import for_markdown
 from pages.ui.forms import config_form
+from pages.ui.front.subnet_card import html_table
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from core.datasets.decoding import Summary
+    from core.datasets.found import Found
     from core.datasets.uploads import Upload
 
 NAME = "images"
 MOST_IMAGES_MB = 16
 _READ = "train-images-read"
-_MOST_NAMED = 12
+_MOST_CLASSES, _MOST_PICTURES, _SIDE = 12, 48, 40
 
 
 def own_images() -> dict[str, Any] | None:
@@ -33,24 +35,37 @@ def own_images() -> dict[str, Any] | None:
         max_upload_size=MOST_IMAGES_MB,
         help="A zip with one folder per class, or a .npz with arrays x (n, h, w[, c]) and y.",
     )
-    config = config_form(DATASETS.get(NAME).Config, "train-images-set", skip=("upload", "path"))
     if file is None:
+        st.caption(
+            "A zip with one folder of pictures per class. What it holds is shown before anything starts."
+        )
         return None
-    found = _read_once(file, config)
-    if isinstance(found, str):
-        st.error(for_markdown(found, 600), icon=":material/block:")
+    # The first look proposes a size and channels; whoever changes them gets the images read anew.
+    first = _read_once(file, {})
+    if isinstance(first, str):
+        st.error(for_markdown(first, 600), icon=":material/block:")
         return None
-    for line in told(found.summary):
-        st.caption(line)
-    return {"name": NAME, "seed": 0, "config": {**config, "upload": found.upload_id}}
+    # A key of each file's own: what is proposed is that of the file just chosen.
+    config = config_form(
+        DATASETS.get(NAME).Config,
+        f"train-images-set-{file.file_id}",
+        skip=("upload", "path"),
+        start=first.summary.proposed.model_dump(),
+    )
+    read = _read_once(file, config)
+    if isinstance(read, str):
+        st.error(for_markdown(read, 600), icon=":material/block:")
+        return None
+    _show(read, config)
+    return {"name": NAME, "seed": 0, "config": {**config, "upload": read.upload_id}}
 
 
 def _read_once(file: UploadedFile, config: dict[str, Any]) -> Upload | str:
-    """What was found in the file, or why it is refused; a rerun of the page asks nobody again."""
-    key = (file.file_id, json.dumps(config, sort_keys=True))
-    read: tuple[tuple[str, str], Upload | str] | None = st.session_state.get(_READ)
-    if read is not None and read[0] == key:
-        return read[1]
+    """The file as it was read with these settings, or why it is refused; a rerun asks nobody again."""
+    known: dict[str, Upload | str] = st.session_state.setdefault(_READ, {})
+    key = json.dumps([file.file_id, config], sort_keys=True)
+    if key in known:
+        return known[key]
     from core.datasets.images import keep_upload
 
     found: Upload | str
@@ -61,24 +76,51 @@ def _read_once(file: UploadedFile, config: dict[str, Any]) -> Upload | str:
         return str(error)
     except CoreError as error:
         found = str(error)
-    st.session_state[_READ] = (key, found)
+    if not any(name.startswith(json.dumps([file.file_id])[:-1]) for name in known):
+        known.clear()
+    known[key] = found
     return found
 
 
-def told(summary: Summary) -> list[str]:
-    """What was found, as sentences in Markdown: how many of which class, which sizes, what was left out."""
-    counts = [f"{for_markdown(name)} {count:,}" for name, count in summary.counts.items()]
-    more = len(counts) - _MOST_NAMED
-    classes = ", ".join(counts[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    lines = [f"{summary.n_images:,} images in {len(counts):,} classes: {classes}."]
-    sizes = " to ".join(dict.fromkeys(f"{w}x{h}" for w, h in (summary.smallest, summary.largest)))
-    channels, height, width = summary.shape
-    lines.append(
-        f"They came {'grey' if summary.grey else 'in color'}, {sizes} pixels; networks will get {width}x{height} "
-        f"{'grey' if channels == 1 else 'RGB'}. Size and channels can be set above."
-    )
-    if summary.n_test:
-        lines.append(f"{summary.n_test:,} of them came as a test set and stay one.")
-    if summary.skipped:
-        lines.append(f"{summary.skipped:,} files that a desktop had added were left out.")
-    return lines
+def _show(read: Upload, config: dict[str, Any]) -> None:
+    """What the upload holds, before anything starts."""
+    from core.datasets import uploads
+    from core.datasets.images import found_in
+    from core.plots.pictures import image_strip
+
+    try:
+        found = found_in(read, **config)
+        _, sheet = uploads.beside(read)
+    except CoreError as error:
+        st.error(for_markdown(error, 600), icon=":material/block:")
+        return
+    with st.container(border=True, key="data-found"):
+        st.markdown(
+            f"**{found.total('samples'):,} {found.samples} in {len(found.classes):,} classes.** {' '.join(found.facts)}"
+        )
+        for sentence in found.warnings():
+            st.warning(for_markdown(sentence, 600), icon=":material/warning:")
+        _classes(found)
+        for skipped in found.skipped:
+            st.caption(for_markdown(skipped_sentence(skipped), 600))
+        each = max(1, _MOST_PICTURES // len(set(sheet.labels)))
+        rows = [at for at, label in enumerate(sheet.labels) if sheet.labels[:at].count(label) < each]
+        st.html(image_strip(sheet.images[rows], [sheet.labels[at] for at in rows], size=_SIDE))
+        st.caption("Some images of each class, as networks get them.")
+
+
+def _classes(found: Found) -> None:
+    """How many samples each class has, and how many go where."""
+    rows = [
+        {
+            "class": each.name,
+            found.samples: f"{each.samples:,}",
+            "training": f"{each.train:,}",
+            "validation": f"{each.validation:,}",
+            "test": f"{each.test:,}",
+        }
+        for each in found.classes
+    ]
+    html_table(rows[:_MOST_CLASSES])
+    if len(rows) > _MOST_CLASSES:
+        st.caption(f"{len(rows) - _MOST_CLASSES:,} more classes are not listed.")

@@ -1,0 +1,130 @@
+"""Data on the command line: a registered data set, or a file of one's own, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.datasets import DATASETS
+from core.datasets.found import skipped_sentence
+from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from core.datasets.found import Found
+
+ENDINGS = (".zip", ".npz")
+
+
+def data(
+    name: Annotated[
+        str, typer.Argument(help="digits, fashion_mnist, commands, ..., or a file of your own: .zip or .npz.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The .npz file to write; left out, what the data hold is told.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, calibration, validation or test.")] = "test",
+    supernet: Annotated[str | None, typer.Option(help="Divide the data as this supernet's were.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
+    size: Annotated[int | None, typer.Option(help="Side in pixels, of a file; proposed if left out.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 or 3, of a file; proposed if left out.")] = None,
+) -> None:
+    """What a data set or a file of your own holds; with --out, write a split as arrays (images: x in [0, 1], y)."""
+    chosen = choice(name, size=size, channels=channels)
+    telling = out is None and supernet is None
+    for line in told(chosen, seed) if telling else written(chosen, out, split, supernet, seed):
+        print(line)
+
+
+def choice(name: str, *, size: int | None = None, channels: int | None = None) -> dict[str, Any]:
+    """The data a person names, as a request has it; a file is read, checked and kept, as the page does.
+
+    Args:
+        name: a data set's registry name, or a file.
+        size: side in pixels; what is proposed if left out.
+        channels: 1 or 3; what is proposed if left out.
+
+    Raises:
+        NotFound: there is no such data set or file.
+        InvalidInput: the file is refused, or the settings are no file's.
+    """
+    if not name.lower().endswith(ENDINGS):
+        if size is not None or channels is not None:
+            raise InvalidInput("--size and --channels are settings of a file of your own.")
+        return {"name": DATASETS.info(name.replace("-", "_")).name, "config": {}}
+    from core.datasets.images import keep_upload, read_file
+
+    data = read_file(Path(name))
+    kept = keep_upload(data)
+    asked = {
+        "size": kept.size if size is None else size,
+        "channels": kept.channels if channels is None else channels,
+    }
+    if asked != {"size": kept.size, "channels": kept.channels}:
+        kept = keep_upload(data, **asked)
+    return {"name": "images", "config": {"upload": kept.upload_id, **asked}}
+
+
+def told(chosen: Mapping[str, Any], seed: int = 0) -> Iterator[str]:
+    """What data hold, line by line: classes with their splits, sizes, what was left out, warnings.
+
+    Raises:
+        InvalidInput: there are too few samples to divide.
+        DataUnavailable: the data set is neither here nor reachable.
+    """
+    found = _found(chosen, seed)
+    yield f"{found.total('samples'):,} {found.samples} in {len(found.classes):,} classes."
+    yield from found.facts
+    wide = max(len("class"), *(len(each.name) for each in found.classes))
+    yield f"{'class':<{wide}}  {found.samples:>8}  {'training':>10}  {'validation':>10}  {'test':>8}"
+    for each in found.classes:
+        yield f"{each.name:<{wide}}  {each.samples:>8,}  {each.train:>10,}  {each.validation:>10,}  {each.test:>8,}"
+    yield from map(skipped_sentence, found.skipped)
+    yield from (f"Warning: {sentence}" for sentence in found.warnings())
+
+
+def written(
+    chosen: Mapping[str, Any], out: Path | None, split: str, supernet: str | None, seed: int
+) -> Iterator[str]:
+    """Write a split as arrays; yields the file's name.
+
+    Args:
+        chosen: the data.
+        out: the .npz file.
+        split: train, calibration, validation or test.
+        supernet: whose division of the data; their own, by `seed`, if left out.
+        seed: of the division.
+
+    Raises:
+        InvalidInput: the supernet was trained on other data, or there is no file to write.
+    """
+    from core.cli.driving import find_supernet
+    from core.datasets import load_dataset, write_npz
+    from core.library import supernets
+
+    if out is None:
+        raise InvalidInput("Say with --out where to write the split.")
+    name = chosen["name"]
+    if supernet:
+        loaded = supernets.dataset(find_supernet(supernet))
+        if loaded.name != name:
+            raise InvalidInput(f"{supernet} was trained on {loaded.name}, not on {name}.")
+    else:
+        loaded = load_dataset(name, seed=seed, **chosen["config"])
+    write_npz(loaded, split, out)
+    yield str(out)
+
+
+def _found(chosen: Mapping[str, Any], seed: int) -> Found:
+    from core.datasets import load_dataset
+    from core.datasets.found import of_dataset
+    from core.datasets.images import found_in, keep_upload
+    from core.datasets.uploads import read_upload
+
+    config = dict(chosen["config"])
+    if "upload" not in config:
+        return of_dataset(load_dataset(chosen["name"], seed=seed))
+    upload = read_upload(config.pop("upload"))
+    return found_in(keep_upload(upload, **config), seed=seed, **config)

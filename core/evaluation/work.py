@@ -1,0 +1,77 @@
+"""How much work it is to run networks: estimates for progress and forecasts, never a result.
+
+The time of a stage has three parts: what every call costs, its multiply-accumulates, and the numbers it
+writes (memory, which decides in narrow convolutions). The walk of the evaluator computes every distinct
+prefix once, so the work of an architecture is that of the stages that no architecture before it shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluation.costs import CostTable
+from core.evaluation.evaluator import Trie
+from core.supernets.base import Supernet
+
+ORDINARY = np.array([4e-4, 1e-10, 1.5e-8])
+"""Seconds per call, per multiply-accumulate and per number written, of one core of an ordinary laptop."""
+
+
+def parts_of(table: CostTable, archs: NDArray[np.uint8], samples: int) -> NDArray[np.float64]:
+    """(n, 3) calls, multiply-accumulates and written numbers of each architecture run alone.
+
+    Args:
+        table: of the supernet.
+        archs: (n, d) architectures.
+        samples: that go through; 1 where the costs are those of everything at once (a graph).
+    """
+    total = np.zeros((len(archs), 3))
+    for stage in table.entries(archs):
+        calls = stage.present
+        total += np.stack([calls, samples * stage.counted("macs"), samples * stage.output_size], axis=1)
+    return total
+
+
+def walk_parts(
+    supernet: Supernet, table: CostTable, rows: NDArray[np.uint8], samples: int
+) -> NDArray[np.float64]:
+    """(n, 3) as `parts_of`, of the stages that each architecture is the first to need in the walk.
+
+    Args:
+        supernet: whose subnets.
+        table: its costs.
+        rows: (n, d) canonical architectures, all different.
+        samples: see `parts_of`.
+    """
+    trie = Trie.of(supernet, rows)
+    first = np.zeros(len(rows), bool)
+    first[:1] = True
+    total = np.zeros((len(rows), 3))
+    for codes, stage in zip(trie.codes, table.entries(rows[trie.order]), strict=True):
+        first[1:] |= codes[1:] != codes[:-1]
+        own = np.stack([stage.present, samples * stage.counted("macs"), samples * stage.output_size], axis=1)
+        total[first] += own[first]
+    in_order = np.empty_like(total)
+    in_order[trie.order] = total
+    return in_order
+
+
+def fitted(parts: NDArray[np.float64], seconds: Sequence[float]) -> NDArray[np.float64]:
+    """(3,) seconds per part that explain k measurements best, by relative error; none is negative.
+
+    Args:
+        parts: (k, 3) sums of parts.
+        seconds: what each measurement took.
+    """
+    from scipy.optimize import nnls
+
+    took = np.maximum(np.asarray(seconds, float), 1e-6)
+    scale = ORDINARY / took[:, None]
+    # In units of an ordinary core, so that the parts are of one size for the solver.
+    factors, _ = nnls(parts * scale, np.ones(len(took)))
+    if not factors.any():
+        return ORDINARY * float(took.sum() / (parts @ ORDINARY).sum())
+    return np.asarray(factors * ORDINARY)

@@ -1,0 +1,78 @@
+"""What of a link to the Front page there is, and a sentence for each thing that there is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.errors import CoreError
+from core.library.networks import describe
+from core.library.supernets import SupernetEntry
+from core.objectives.base import objective
+from core.records import Objective
+from pages.ui import captions, resources
+from pages.ui.address import missing
+from pages.ui.front.view import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN_ONLY = (
+    "This link chooses by {label}. What test data say is shown on the card and in tables, and never chosen "
+    "for: it would measure luck. It was left out."
+)
+
+
+def keep(view: View) -> tuple[View, list[str]]:
+    """The view without what is not here or is never chosen for."""
+    found = resources.entries()
+    by_id = {entry.supernet_id: entry for entry in found}
+    if view.supernet and view.supernet not in by_id:
+        # All else in the link is about that supernet.
+        titles = [entry.title for entry in found]
+        return View(), [missing("supernet", view.supernet, titles)]
+    entry = by_id[view.supernet] if view.supernet else found[0]
+    said: list[str] = []
+    if view.run and view.run not in (searches := captions.searches(entry)):
+        said.append(missing("search", view.run, list(searches.values())))
+        view = replace(view, run="", sid="")
+    if view.pruned:
+        try:
+            describe(resources.store_or_none(), view.pruned)
+        except CoreError as error:
+            said.append(f"This link asks for pruned networks that are not here. {error}")
+            view = replace(view, pruned="")
+    try:
+        table = captions.read_table(entry, view.run)[2]
+    except CoreError:  # said where the table is shown
+        table = None
+    return (view, said) if table is None or table.empty else _measured(view, entry, table, said)
+
+
+def _measured(
+    view: View, entry: SupernetEntry, table: pd.DataFrame, said: list[str]
+) -> tuple[View, list[str]]:
+    """What the table has of the subnet, the axes and the limits."""
+    goals = [goal for goal in captions.measured_objectives(table) if goal.for_choosing]
+    labels = [goal.label for goal in goals]
+    names = {goal.name for goal in goals}
+
+    def there(name: str, what: str) -> bool:
+        if name in names:
+            return True
+        goal = objective(name)
+        sentence = missing(what, goal.label, labels) if goal.for_choosing else _shown_only(goal)
+        said.extend([] if sentence in said else [sentence])
+        return False
+
+    refused = [axis for axis, name in (("x", view.x), ("y", view.y)) if name and not there(name, "axis")]
+    view = replace(view, **dict.fromkeys(refused, ""))  # type: ignore[arg-type]
+    limits = tuple(limit for limit in view.constraints if there(limit.objective, "limit on"))
+    if view.sid and view.sid not in resources.rows(captions.read_table(entry, view.run)[1], table):
+        said.append(f"{missing('subnet', view.sid)} The knee of the front is shown.")
+        view = replace(view, sid="")
+    return replace(view, constraints=limits), said
+
+
+def _shown_only(goal: Objective) -> str:
+    return _SHOWN_ONLY.format(label=goal.label)

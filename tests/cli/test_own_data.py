@@ -1,0 +1,56 @@
+"""Data of one's own on the command line: what it holds is told as on the page, and trained on as proposed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.cli import own_data
+from core.datasets import load_dataset
+from core.datasets.images import found_in, keep_upload
+from core.errors import InvalidInput, NotFound
+from tests.datasets.test_uploads import gray_zip
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
+    path = tmp_path / "pets.zip"
+    path.write_bytes(gray_zip("RGB", n=(20, 130)))
+    return path
+
+
+def test_a_file_is_told_as_the_page_tells_it(file: Path) -> None:
+    lines = list(own_data.told(own_data.choice(str(file))))
+    found = found_in(keep_upload(file.read_bytes()))
+    assert lines[0] == "150 images in 2 classes."
+    assert "Networks get gray images of 28x28 pixels." in lines
+    assert [line.split() for line in lines if line.startswith(("cat", "dog"))] == [
+        ["cat", "20", "12", "4", "4"],
+        ["dog", "130", "78", "26", "26"],
+    ]
+    assert sum("left out" in line for line in lines) == 4
+    assert [
+        line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")
+    ] == found.warnings()
+    assert any("very unequal" in line for line in lines)
+
+
+def test_what_is_proposed_can_be_changed_and_is_what_is_loaded(file: Path) -> None:
+    proposed = own_data.choice(str(file))
+    assert load_dataset("images", **proposed["config"]).input_shape == (1, 28, 28)
+    asked = own_data.choice(str(file), size=8, channels=3)
+    assert load_dataset("images", **asked["config"]).input_shape == (3, 8, 8)
+
+
+def test_what_is_no_data_is_refused(file: Path) -> None:
+    with pytest.raises(NotFound, match="no file"):
+        own_data.choice("nothing.zip")
+    with pytest.raises(InvalidInput, match="--size"):
+        own_data.choice("digits", size=8)
+    file.write_bytes(b"hello")
+    with pytest.raises(InvalidInput, match="not a zip"):
+        own_data.choice(str(file))
+    with pytest.raises(InvalidInput, match="--out"):
+        next(own_data.written({"name": "digits", "config": {}}, None, "test", "digits-cnn", 0))
