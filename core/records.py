@@ -178,6 +178,10 @@ class Progress:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
+COMMAND_LINE = "command line"
+"""Session of runs that a person started at a terminal, and resumes there."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One recorded training, search or analysis, with its job's state.

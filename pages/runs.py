@@ -37,6 +37,7 @@ def show_active() -> None:
 
 
 watch(show_active, lambda: active(all_runs()))
+run_views.after_a_restart()
 
 finished = [run for run in all_runs() if run.state.is_final]
 if finished:

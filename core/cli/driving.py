@@ -21,7 +21,7 @@ from core.jobs.remaining import RemainingTime
 from core.ledger import Ledger
 from core.library.library import Library
 from core.library.supernets import SupernetEntry
-from core.records import Progress, Run, RunState
+from core.records import COMMAND_LINE, Progress, Run, RunState
 from core.settings import settings
 from core.store import MemoryLedger, RunStore
 from core.store.leases import Owner
@@ -82,7 +82,7 @@ def run_workflow(
             _show_last(progress)
         return ledger
     owner = Owner()
-    run_id = store.create_run(kind, params, title=title, seed=seed, session="command line", owner=owner)
+    run_id = store.create_run(kind, params, title=title, seed=seed, session=COMMAND_LINE, owner=owner)
     return _execute(store, run_id, owner)
 
 

@@ -22,7 +22,7 @@ _PROGRESS_SECONDS = 0.2
 _RESUME = "What was saved is kept: resume the run to go on."
 _REASONS = {
     RunState.CANCELLED: f"Cancelled. {_RESUME}",
-    RunState.INTERRUPTED: f"The server has gone. {_RESUME}",
+    RunState.INTERRUPTED: "The server has gone. What was saved is kept: the run goes on when a server starts.",
 }
 
 

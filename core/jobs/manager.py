@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from core.errors import CoreError, InvalidInput
+from core.errors import CoreError, InvalidInput, NotFound
 from core.jobs.kinds import WEIGHT_CLASSES, require_kind, weight_class
 from core.jobs.queue import fair_order
 from core.jobs.supervisor import Supervisor
-from core.records import Run, RunState
+from core.records import COMMAND_LINE, Run, RunState
 from core.store import RunStore
 from core.store.leases import Lease, Owner, Waiting
 
@@ -35,8 +35,11 @@ _TICK_SECONDS = 0.2
 _IDLE_SECONDS = 1.0
 _BEAT_SECONDS = 1.0
 _CLOSE_SECONDS = 3.0
-_DIED = "The server that ran this has gone. What was saved is kept: resume the run to go on."
-_CLOSED = "The server was stopped. What was saved is kept: resume the run to go on."
+_DIED = "The server that ran this has gone. What was saved is kept: the run goes on when a server starts."
+_CLOSED = "The server was stopped. What was saved is kept: the run goes on when a server starts."
+_TAKEN_UP = "A server ended during this run. Taken up again at {:.2%}."
+_MOST_RESTARTS = 2
+"""A run that was taken up so often without getting further may be what ends the server."""
 
 
 class JobManager:
@@ -60,6 +63,8 @@ class JobManager:
         self._next_beat = 0.0
         self._wake = threading.Event()
         self._closing = threading.Event()
+        self.taken_up: tuple[str, ...] = ()
+        self.left_alone: tuple[str, ...] = ()
         self._tidy()
         self._interrupt_dead()
         self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
@@ -116,6 +121,32 @@ class JobManager:
             self._require_room(None)
             self.store.leases.enqueue(run_id, self.owner)
         self._wake.set()
+
+    def take_up(self) -> None:
+        """Queue again what the end of a server interrupted, oldest first; a server calls it once, when it starts.
+
+        `taken_up` are the ids of those runs. `left_alone` are those that were taken up twice already without
+        getting further: a person has to resume them. Nobody takes up runs of the command line, which a person
+        stopped at a terminal. A store that cannot be used for the moment leaves everything as it is.
+        """
+        try:
+            stopped = self.store.list_runs(state=RunState.INTERRUPTED)
+            for run in reversed([each for each in stopped if each.session != COMMAND_LINE]):
+                self._take_up(run)
+        except CoreError as error:
+            logging.getLogger(__name__).warning("nothing was taken up: %s", error)
+        self._wake.set()
+
+    def _take_up(self, run: Run) -> None:
+        # The log is the record of what happened to a run; the line says how far it was, so each place counts anew.
+        line = _TAKEN_UP.format(run.fraction)
+        if self.store.log_lines(run.run_id).count(line) >= _MOST_RESTARTS:
+            self.left_alone += (run.run_id,)
+            return
+        with suppress(InvalidInput, NotFound):  # another server, or a person, was faster
+            self.store.leases.enqueue(run.run_id, self.owner)
+            self.store.append_log(run.run_id, line)
+            self.taken_up += (run.run_id,)
 
     def runs(self) -> list[Run]:
         """All runs, newest first."""

@@ -188,7 +188,10 @@ class Supervisor:
         if self._stop_reason is RunState.CANCELLED:
             return RunState.CANCELLED, f"Cancelled. {_RESUME}"
         if self._stop_reason is RunState.INTERRUPTED:
-            return RunState.INTERRUPTED, f"The server was stopped. {_RESUME}"
+            return (
+                RunState.INTERRUPTED,
+                "The server was stopped. What was saved is kept: the run goes on when a server starts.",
+            )
         if code < 0:
             name = signal.Signals(-code).name
             hint = "often because memory ran out" if -code == signal.SIGKILL else "by the system"

@@ -77,10 +77,12 @@ def part(
 def missing(what: str, asked: object, offered: Sequence[str] = ()) -> str:
     """What a link asks for and cannot be shown, and what there is instead, as plain text."""
     there = [display_name(name) for name in offered]
-    more = len(there) - _MOST_OFFERED
-    names = ", ".join(there[:_MOST_OFFERED]) + (f" and {more} more" if more > 0 else "")
+    if len(there) > _MOST_OFFERED:
+        there = [*there[:_MOST_OFFERED], f"{len(there) - _MOST_OFFERED} more"]
+    *first, last = there or [""]
+    names = f"{', '.join(first)} and {last}" if first else last
     said = f"This link asks for the {what} {display_name(asked, 60)}, which is not here."
-    return f"{said} There is: {names}." if names else said
+    return f"{said} There {'are' if first else 'is'} {names}." if names else said
 
 
 def matching(pattern: str) -> Callable[[str], str | None]:

@@ -1,7 +1,7 @@
 """A form from a plug-in's pydantic Config: its fields, bounds and descriptions become widgets.
 
-Nothing is validated here beyond what a widget can hold; the Config itself decides, and its first
-complaint is shown as one sentence.
+Each field's value is held against the field (`pages.ui.checked`); what only several fields together get wrong the
+Config itself says, as one sentence.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import streamlit as st
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+
+from pages.ui import checked
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
@@ -47,6 +49,8 @@ def config_form(
             known, value = _widget(name, field, default, f"{key}-{name}")
         if known:
             values[name] = value
+            if wrong := checked.fits(config, name, value):
+                checked.complain(f"{_words(name)}: {wrong}.")
     return values
 
 
@@ -74,24 +78,29 @@ def field_number(
         width: in pixels.
     """
     field = model.model_fields[name]
-    lower, upper = bounds(model, name)
-    return int(
-        st.number_input(
-            label,
-            min_value=lower,
-            max_value=upper,
-            value=_default(field) if value is None else value,
-            step=step,
-            key=key,
-            help=help or field.description,
-            width=width or "stretch",
-        )
-    )
+    start = _default(field) if value is None else value
+    text = help or field.description
+    return number(label, bounds(model, name), value=start, key=key, help=text, step=step, width=width)
+
+
+def number(
+    label: str,
+    limits: tuple[int | None, int | None],
+    *,
+    value: int,
+    key: str,
+    help: str | None = None,
+    step: int = 1,
+    width: int | None = None,
+) -> int:
+    """A whole number within limits, which the page itself looks after; see `pages.ui.checked`."""
+    typed = st.number_input(label, value=value, step=step, key=key, help=help, width=width or "stretch")
+    return int(checked.within(label, int(typed), *limits))
 
 
 def bounds(model: type[BaseModel], name: str) -> tuple[Any, Any]:
     """(smallest, largest) value of a field, None where there is no bound."""
-    return _bounds(model.model_fields[name])
+    return checked.bounds(model.model_fields[name])
 
 
 def complaint(error: ValidationError) -> str:
@@ -129,7 +138,7 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str) -> tuple[bool, 
     if kind in (int, float):
         return True, _number(label, field, kind, default, optional, key)
     if kind is str:
-        return True, st.text_input(label, value=default or "", key=key, help=text, max_chars=200)
+        return True, st.text_input(label, value=default or "", key=key, help=text)
     if _is_numbers(kind):
         shown = ", ".join(f"{v:g}" for v in default or ())
         typed = st.text_input(
@@ -137,7 +146,6 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str) -> tuple[bool, 
             value=shown,
             key=key,
             help=f"{text or ''} Numbers with commas between.".strip(),
-            max_chars=200,
         )
         return True, _numbers(typed, get_args(kind)[0])
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -188,30 +196,20 @@ def _numbers(text: str, kind: type) -> list[Any] | str:
     return [int(p) if kind is int and p.lstrip("+-").isdigit() else float(p) for p in parts]
 
 
-def _bounds(field: FieldInfo) -> tuple[Any, Any]:
-    lower = upper = None
-    for limit in field.metadata:
-        lower = getattr(limit, "ge", getattr(limit, "gt", lower))
-        upper = getattr(limit, "le", getattr(limit, "lt", upper))
-    return lower, upper
-
-
 def _number(label: str, field: FieldInfo, kind: type, default: Any, optional: bool, key: str) -> Any:
-    lower, upper = _bounds(field)
+    lower, upper = checked.bounds(field)
     cast = lambda v: None if v is None else kind(v)  # noqa: E731
     value = cast(default) if default is not None or optional else cast(lower if lower is not None else 0)
-    step = 1 if kind is int else None
-    return st.number_input(
+    typed = st.number_input(
         label,
-        min_value=cast(lower),
-        max_value=cast(upper),
         value=value,
-        step=step,
+        step=1 if kind is int else None,
         key=key,
         help=field.description,
         format=None if kind is int else "%g",
         placeholder="automatic" if optional else None,
     )
+    return None if typed is None else checked.within(label, kind(typed), lower, upper)
 
 
 def _several(
@@ -220,16 +218,15 @@ def _several(
     """A list of sub-forms whose length can be chosen."""
     sizes = {k: getattr(m, k) for m in field.metadata for k in ("min_length", "max_length") if hasattr(m, k)}
     least, most = sizes.get("min_length") or 1, sizes.get("max_length") or 6
-    count = st.number_input(
+    count = number(
         f"{label}, how many",
-        least,
-        most,
+        (least, most),
         value=min(max(len(default), least), most),
         key=f"{key}-count",
         help=field.description,
     )
     rows = []
-    for index in range(int(count)):
+    for index in range(count):
         given = default[min(index, len(default) - 1)] if default else None
         start = given.model_dump() if isinstance(given, BaseModel) else given
         st.caption(f"{label} {index + 1}")

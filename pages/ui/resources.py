@@ -6,6 +6,7 @@ One of each per process. Sessions hold ids only. Cached values are shared, so no
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -18,6 +19,7 @@ from core.library.networks import ModelInfo
 from core.library.suggestions import suggestions
 from core.library.supernets import SupernetEntry
 from core.pareto import Constraint
+from core.records import RunState
 from core.settings import settings
 from core.spaces import Arch
 from core.text import for_markdown
@@ -51,7 +53,16 @@ def jobs() -> JobManager:
     """
     from core.jobs import JobManager
 
-    return JobManager(store())
+    manager = JobManager(store())
+    manager.take_up()
+    return manager
+
+
+def take_up_runs() -> None:
+    """At the start of a server: go on with what the end of the last one interrupted, before anybody asks."""
+    with suppress(CoreError):  # the pages say what is wrong with the disk
+        if any(not run.state.is_final or run.state is RunState.INTERRUPTED for run in store().list_runs()):
+            jobs()
 
 
 def store_or_none() -> RunStore | None:

@@ -180,14 +180,21 @@ def _inline_scripts() -> list[str]:
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Open the first page once before anybody does, while the first browser is still loading its scripts."""
-    from pages.ui import first_visit
+    """Open the first page once before anybody does, while the first browser is still loading its scripts.
+
+    Then go on with the runs that the last server's end interrupted.
+    """
+    from pages.ui import first_visit, resources
+
+    async def begin() -> None:
+        await first_visit.make()
+        await asyncio.to_thread(resources.take_up_runs)
 
     # A page's script and the event loop share one interpreter: with 5 ms a turn, Python's default, sixty small
     # files wait for each other behind it.
     sys.setswitchinterval(_TURN_SECONDS)
     tasks = [
-        asyncio.create_task(first_visit.make()),
+        asyncio.create_task(begin()),
         asyncio.create_task(asyncio.to_thread(pack_first, Path(get_static_dir()), _PACKED)),
     ]
     first_visit.when_quiet(_PACKED.pack_well)

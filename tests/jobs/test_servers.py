@@ -18,7 +18,7 @@ from core.errors import InvalidInput
 from core.jobs import JobManager
 from core.jobs import manager as module
 from core.jobs.lease import signed_lease
-from core.records import Measurement, RunState
+from core.records import COMMAND_LINE, Measurement, RunState
 from core.store import RunStore
 from core.store.leases import Owner, process_started
 
@@ -313,3 +313,63 @@ def test_a_worker_whose_pipe_closes_stops_by_itself(
         assert worker.wait(4.0) == status
         run = store.get_run(run_id)
         assert (run.state, "server has gone" in run.message) == (RunState.INTERRUPTED, True)
+
+
+def test_a_server_that_starts_goes_on_with_what_the_last_one_left(
+    tmp_path: Path, open_manager: Opener, until: Until
+) -> None:
+    server, worker, ids = start_server(tmp_path)
+    server.kill()
+    server.wait(10)
+    until(lambda: not process_started(worker))
+    manager = open_manager()
+    saved = manager.store.ledger(ids[0]).measurements()
+    manager.take_up()
+    assert manager.taken_up == tuple(ids), "the one that ran, then the one that waited"
+    until(lambda: manager.store.count_measurements(ids[0]) > len(saved))
+    assert manager.store.ledger(ids[0]).measurements()[: len(saved)] == saved
+    assert manager.run(ids[1]).state is RunState.QUEUED
+    assert any("Taken up again" in line for line in manager.store.log_lines(ids[0]))
+
+
+def test_what_a_person_stopped_stays_stopped(open_manager: Opener) -> None:
+    manager = open_manager()
+    run_id = manager.submit("train_toy", LONG, title="t")
+    manager.cancel(run_id)
+    assert manager.wait(run_id, 10).state is RunState.CANCELLED
+    terminal = manager.store.create_run(
+        "train_toy", LONG, title="t", session=COMMAND_LINE, state=RunState.RUNNING
+    )
+    manager.store.set_state(terminal, RunState.INTERRUPTED)
+    failed = manager.store.create_run("train_toy", LONG, title="t", state=RunState.RUNNING)
+    manager.store.set_state(failed, RunState.FAILED)
+    again = open_manager()
+    again.take_up()
+    assert (again.taken_up, again.left_alone) == ((), ())
+    states = {RunState.CANCELLED, RunState.INTERRUPTED, RunState.FAILED}
+    assert {again.run(i).state for i in (run_id, terminal, failed)} == states
+
+
+def test_a_run_that_ends_servers_is_taken_up_twice_at_one_place(tmp_path: Path, open_manager: Opener) -> None:
+    """As if the run used up the machine's memory: every server ends soon after it took it up."""
+    store = RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path)
+    run_id = store.create_run("train_toy", LONG, title="t", state=RunState.RUNNING)
+    store.set_state(run_id, RunState.INTERRUPTED)
+
+    def takes_it_up() -> bool:
+        manager = open_manager()
+        manager._closing.set()  # before it starts what it queues
+        manager._dispatcher.join()
+        manager.take_up()
+        assert (run_id in manager.left_alone) is (run_id not in manager.taken_up)
+        store.set_state(run_id, RunState.INTERRUPTED)
+        return run_id in manager.taken_up
+
+    assert [takes_it_up() for _ in range(4)] == [True, True, False, False]
+    # A person resumes it, and it gets further before the next end.
+    store.leases.enqueue(run_id, owner := Owner())
+    store.leases.claim(run_id, owner)
+    store.update_progress(run_id, 0.5, "")
+    store.set_state(run_id, RunState.INTERRUPTED)
+    assert [takes_it_up() for _ in range(3)] == [True, True, False]
+    store.close()

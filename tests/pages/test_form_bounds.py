@@ -127,7 +127,7 @@ def test_a_number_field_starts_where_it_is_told_or_at_its_default(monkeypatch: p
         lambda label, **said: (seen.append({"label": label, **said}), said["value"])[1],
     )
     assert forms.field_number(Config, "inside", "Inside", key="k") == 4
-    assert forms.field_number(Config, "inside", "Inside", key="k", value=0, help="h") == 0
+    assert forms.field_number(Config, "inside", "Inside", key="k", value=3, help="h") == 3
     first, second = seen
-    assert (first["min_value"], first["max_value"], first["help"], first["key"]) == (2, 9, None, "k")
-    assert (second["value"], second["help"]) == (0, "h")
+    assert (first["value"], first["help"], first["key"]) == (4, None, "k")
+    assert (second["value"], second["help"]) == (3, "h")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 from streamlit.testing.v1 import AppTest
@@ -53,8 +55,9 @@ def test_every_kind_of_field_has_its_widget() -> None:
     assert out["maybe"] is None
     assert out["numbers"] == [0.5, 1.5]
     assert out["parts"] == [{"widths": [4, 8]}, {"widths": [1, 2]}]
-    assert app.number_input(key="f-count").min == 1
-    assert app.number_input(key="f-count").max == 9
+    # A widget with bounds keeps what is beyond them on the screen and tells nobody: the form looks after them.
+    assert app.number_input(key="f-count").min is None
+    assert app.number_input(key="f-count").max is None
     assert app.number_input(key="f-count").help == "How many."
     assert app.selectbox(key="f-sort").options == ["a", "b"]
 
@@ -96,3 +99,100 @@ def form_of(package: str, registry: str, name: str) -> None:
     )
     app = AppTest.from_string(script, default_timeout=30).run()
     assert not app.exception, app.exception[0].message
+    assert not app.warning, "the defaults are nothing to complain of"
+
+
+FORM = """
+import streamlit as st
+from pydantic import BaseModel, Field
+from pages.ui import checked
+from pages.ui.forms import config_form, field_number, number
+
+class Config(BaseModel):
+    epochs: int = Field(3, ge=1, le=500)
+    rate: float = Field(0.5, gt=0)
+    widths: tuple[int, ...] = (4, 8)
+
+with checked.form() as form:
+    name = checked.name_field("Name", value="mine", key="name")
+    repeats = number("Repeats", (1, 5), value=1, key="repeats")
+    epochs = field_number(Config, "epochs", "Epochs", key="epochs")
+    values = config_form(Config, "f", columns=1)
+    if form.start("Start", key="start"):
+        st.session_state["started"] = (name, repeats, epochs, values)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda app: app.number_input(key="epochs").set_value(99999),
+            "Epochs: 99999 is not possible, only numbers from 1 to 500.",
+        ),
+        (
+            lambda app: app.number_input(key="repeats").set_value(10),
+            "Repeats: 10 is not possible, only numbers from 1 to 5.",
+        ),
+        (lambda app: app.number_input(key="f-epochs").set_value(0), "Epochs: 0 is not possible"),
+        (
+            lambda app: app.number_input(key="f-rate").set_value(-1.0),
+            "Rate: -1 is not possible, only numbers at least 0.",
+        ),
+        (lambda app: app.number_input(key="f-rate").set_value(0.0), "Rate: Input should be greater than 0."),
+        (lambda app: app.text_input(key="f-widths").set_value("3, wide"), "Widths: "),
+        (
+            lambda app: app.text_input(key="name").set_value("x" * 81),
+            "Name: 81 characters are too many, at most 80",
+        ),
+        (lambda app: app.text_input(key="name").set_value("  "), "Name: there is none."),
+    ],
+)
+def test_what_cannot_run_is_said_and_start_waits(change: Any, said: str) -> None:
+    app = AppTest.from_string(FORM).run()
+    change(app)
+    app.run()
+    assert not app.exception, app.exception[0].message
+    assert said in " ".join(e.value.replace("\\", "") for e in app.error)
+    assert app.button(key="start").disabled
+
+
+def test_what_is_on_screen_is_what_runs() -> None:
+    app = AppTest.from_string(FORM).run()
+    app.text_input(key="name").set_value("y" * 80)
+    app.number_input(key="repeats").set_value(5)
+    app.number_input(key="epochs").set_value(500)
+    app.text_input(key="f-widths").set_value("1 2").run()
+    assert not app.error
+    app.button(key="start").click().run()
+    assert app.session_state["started"] == ("y" * 80, 5, 500, {"epochs": 3, "rate": 0.5, "widths": [1, 2]})
+
+
+def test_without_a_form_the_field_says_what_is_used_instead() -> None:
+    script = FORM.replace("with checked.form() as form:", "if True:").replace(
+        'form.start("Start"', 'st.button("Start"'
+    )
+    app = AppTest.from_string(script).run()
+    app.number_input(key="epochs").set_value(99999)
+    app.button(key="start").click().run()
+    assert app.session_state["started"][2] == 500
+    [warning] = app.warning
+    assert warning.value.replace("\\", "").endswith("only numbers from 1 to 500. 500 is used.")
+
+
+PAGES_WITH_FORMS = [
+    ("supernets", "train-start", "train-epochs-digits-cnn", 99999),
+    ("search", "search-start", "search-repeats", 10),
+    ("search", "search-start", "search-budget", 0),
+    ("pruning", "prune-start", "pr-epochs", 9999),
+]
+
+
+@pytest.mark.parametrize(("page", "button", "field", "value"), PAGES_WITH_FORMS)
+def test_the_pages_start_buttons_wait(open_page: Any, page: str, button: str, field: str, value: int) -> None:
+    app = open_page(page)
+    assert not app.button(key=button).disabled
+    app.number_input(key=field).set_value(value).run()
+    assert not app.exception
+    assert app.button(key=button).disabled
+    assert f"{value} is not possible" in " ".join(e.value.replace("\\", "") for e in app.error)

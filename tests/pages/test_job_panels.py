@@ -204,3 +204,25 @@ def test_many_files_are_a_chooser_and_few_are_buttons() -> None:
     few, many = drawn(panels._files, ledger(8)), drawn(panels._files, ledger(9))
     assert (len(few.get("download_button")), len(few.selectbox)) == (8, 0)
     assert (len(many.get("download_button")), len(many.selectbox[0].options)) == (1, 9)
+
+
+def test_what_a_restart_took_up_and_what_it_left_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [
+        RUN,
+        replace(RUN, run_id="done", title="finished", state=RunState.DONE),
+        replace(RUN, run_id="left", title="greedy", state=RunState.INTERRUPTED),
+        replace(RUN, run_id="resumed", title="resumed by hand", state=RunState.QUEUED),
+    ]
+    jobs = SimpleNamespace(taken_up=("r1", "done", "deleted"), left_alone=("left", "resumed"))
+    monkeypatch.setattr(resources, "jobs", lambda: jobs)
+    monkeypatch.setattr(resources, "store_or_none", lambda: SimpleNamespace(list_runs=lambda: runs))
+    app = drawn(panels.after_a_restart)
+    [taken], [left] = app.info, app.warning
+    assert is_plain(taken.value)
+    assert "Taken up again by itself" in taken.value
+    assert "finished" not in taken.value
+    assert "**greedy**" in left.value
+    assert "resumed by hand" not in left.value
+    jobs.taken_up = jobs.left_alone = ()
+    app = drawn(panels.after_a_restart)
+    assert not [*app.info, *app.warning]

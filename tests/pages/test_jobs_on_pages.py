@@ -106,6 +106,8 @@ def test_all_settings_can_be_opened(open_page: Open) -> None:
     app.toggle(key="train-more").set_value(True)
     app.toggle(key="train-space").set_value(True).run()
     assert not app.exception
+    assert not app.error
+    assert not app.button(key="train-start").disabled
     assert app.text_input(key="train-space-digits-cnn-elastic_cnn-groups-0-widths").value == "1, 2, 4, 8"
 
 

@@ -406,7 +406,8 @@ def test_a_wrong_setting_is_named_and_nothing_starts(open_page: Open) -> None:
     app.multiselect(key="pr-methods").set_value(["edge_popup"])
     app.toggle(key="pr-more").set_value(True).run()
     app.number_input(key="pr-config-edge_popup-learning_rate").set_value(0.0).run()
-    assert "greater than 0" in said(app)
+    [error] = app.error
+    assert "greater than 0" in error.value
     assert app.button(key="prune-start").disabled
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN_ONLY = (
-    "This link chooses by {label}. What test data say is shown on the card and in tables, and never chosen "
-    "for: it would measure luck. It was left out."
+    "This link chooses by {label}, which was left out: test values are shown on the card and in tables, and "
+    "nothing is chosen by them."
 )
 
 
@@ -27,12 +27,14 @@ def keep(view: View) -> tuple[View, list[str]]:
     """The view without what is not here or is never chosen for."""
     found = resources.entries()
     by_id = {entry.supernet_id: entry for entry in found}
-    if view.supernet and view.supernet not in by_id:
-        # All else in the link is about that supernet.
-        titles = [entry.title for entry in found]
-        return View(), [missing("supernet", view.supernet, titles)]
-    entry = by_id[view.supernet] if view.supernet else found[0]
     said: list[str] = []
+    if view.supernet and view.supernet not in by_id:
+        said.append(missing("supernet", view.supernet, [entry.title for entry in found]))
+        # Axes and limits may still fit; what else the link names is of that supernet.
+        view = replace(view, supernet="", run="", pruned="", sid="")
+    if not found:
+        return view, said
+    entry = by_id[view.supernet] if view.supernet else found[0]
     if view.run and view.run not in (searches := captions.searches(entry)):
         said.append(missing("search", view.run, list(searches.values())))
         view = replace(view, run="", sid="")

@@ -17,7 +17,7 @@ from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.experiments import curves
 from core.workflows.prune_experiment import Request
-from pages.ui import resources, state
+from pages.ui import checked, resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
@@ -55,15 +55,20 @@ def panel(parent: ModelInfo) -> None:
 
 
 def _form(name: str, parent: ModelInfo) -> None:
+    with checked.form() as form:
+        _draw_form(name, parent, form)
+
+
+def _draw_form(name: str, parent: ModelInfo, form: checked.Form) -> None:
     plugin = EXPERIMENTS.get(name)
+    config: dict[str, Any] = {}
     values = config_form(plugin.Config, f"pr-experiment-{name}", columns=2)
     seed = field_number(Request, "seed", "First seed", key="pr-experiment-seed")
     try:
-        config: dict[str, Any] = plugin.Config.model_validate(values).model_dump(mode="json")
+        config = plugin.Config.model_validate(values).model_dump(mode="json")
     except ValidationError as error:
-        st.warning(for_markdown(complaint(error)), icon=":material/error:")
-        return
-    if st.button("Measure it", key="experiment-start", type="primary", icon=":material/science:"):
+        checked.complain_of_all(complaint(error))
+    if form.start("Measure it", key="experiment-start", type="primary", icon=":material/science:"):
         params = {"experiment": name, "config": config, "model": parent.model_id, "seed": int(seed)}
         if submit(KIND, params, title=f"{plugin.label}: {display_name(parent.title)}", seed=int(seed)):
             st.rerun()

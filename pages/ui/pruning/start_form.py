@@ -14,9 +14,10 @@ from core.library.networks import ModelInfo
 from core.library.pruned import KIND
 from core.pruning.pruners.creating import METHODS
 from core.registry import PluginInfo
-from core.text import display_name, for_markdown
+from core.text import display_name
 from core.views.pruning import PruningView
 from core.workflows import prune_models
+from pages.ui import checked
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import submit
 
@@ -28,6 +29,11 @@ CONTROLS = ("random_like", "small_dense")
 
 def form(parent: ModelInfo, view: PruningView | None) -> None:
     """Choose and start; what is in the table already is not pruned again."""
+    with checked.form() as around:
+        _form(parent, view, around)
+
+
+def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> None:
     infos = {info.name: info for info in METHODS.describe()}
     others = [n for n in infos if n not in CONTROLS]
     chosen = st.multiselect(
@@ -76,7 +82,7 @@ def form(parent: ModelInfo, view: PruningView | None) -> None:
     wanted = _missing(view, names, configs or {}, sorted(sparsities or ()), int(epochs), int(seed))
     count = sum(len(each["sparsities"]) for each in wanted)
     st.caption(_plan(count, len(names) * len(sparsities or ()), view is not None))
-    if st.button(
+    if around.start(
         "Prune",
         key="prune-start",
         type="primary",
@@ -125,7 +131,7 @@ def _configs(names: Sequence[str]) -> dict[str, dict[str, Any]] | None:
         try:
             dumped = plugin.model_validate(values).model_dump(mode="json")
         except ValidationError as error:
-            st.warning(for_markdown(complaint(error)), icon=":material/error:")
+            checked.complain_of_all(f"{METHODS.info(name).label}: {complaint(error)}")
             return None
         default = plugin().model_dump(mode="json")
         found[name] = {k: v for k, v in dumped.items() if default.get(k) != v}

@@ -11,10 +11,10 @@ import streamlit as st
 from core.errors import CoreError
 from core.jobs.kinds import label_of
 from core.plots.style import format_bytes, format_seconds
-from core.records import Run
+from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from pages.ui import resources, state
-from pages.ui.progress import attempt
+from pages.ui.progress import all_runs, attempt
 from pages.ui.tables import settings_table
 
 if TYPE_CHECKING:
@@ -62,6 +62,29 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
         placeholder="Choose a run",
     )
     return by_id.get(chosen) if chosen else None
+
+
+def after_a_restart() -> None:
+    """Which runs this server took up by itself when it started, and which it left for a person to decide."""
+    runs = {run.run_id: run for run in all_runs()}
+    jobs = resources.jobs()
+    taken = [runs[i] for i in jobs.taken_up if i in runs and not runs[i].state.is_final]
+    left = [runs[i] for i in jobs.left_alone if i in runs and runs[i].state is RunState.INTERRUPTED]
+    if taken:
+        st.info(
+            f"The last server ended during {_titles(taken)}. Taken up again by itself, from where it was saved.",
+            icon=":material/restart_alt:",
+        )
+    if left:
+        st.warning(
+            f"A server ended twice during {_titles(left)}, without any progress between: perhaps it takes more memory than "
+            "there is. It was not taken up again by itself; resume it below.",
+            icon=":material/restart_alt:",
+        )
+
+
+def _titles(runs: Sequence[Run]) -> str:
+    return ", ".join(f"**{for_markdown(run.title)}**" for run in runs)
 
 
 def damaged_runs(store: RunStore) -> None:

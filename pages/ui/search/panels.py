@@ -19,8 +19,8 @@ from core.records import Run
 from core.search import ALGORITHMS
 from core.text import display_name, for_markdown
 from core.workflows import search_front
-from pages.ui import resources
-from pages.ui.forms import config_form, field_number
+from pages.ui import checked, resources
+from pages.ui.forms import config_form, field_number, number
 from pages.ui.front.table import csv_bytes
 from pages.ui.progress import submit
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 def search_form(entry: SupernetEntry) -> list[str]:
     """Choose and start; returns the ids of what was started by this click."""
+    with checked.form() as form:
+        return _search_form(entry, form)
+
+
+def _search_form(entry: SupernetEntry, form: checked.Form) -> list[str]:
     infos = {info.name: info for info in ALGORITHMS.describe()}
     start = list(infos).index("nsga2") if "nsga2" in infos else 0
     name = st.selectbox(
@@ -64,10 +69,9 @@ def search_form(entry: SupernetEntry) -> list[str]:
             key="search-seed",
             help="Decides every draw; the same seed gives the same search.",
         )
-        repeats = st.number_input(
+        repeats = number(
             "Repeats",
-            1,
-            5,
+            (1, 5),
             value=1,
             key="search-repeats",
             help="Runs with this seed, the next one, and so on, to see the spread.",
@@ -82,7 +86,7 @@ def search_form(entry: SupernetEntry) -> list[str]:
     with st.expander("Settings of the algorithm"):
         settings = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
     ready = len(goals) >= 2
-    if not st.button(
+    if not form.start(
         "Start the search",
         key="search-start",
         type="primary",

@@ -16,7 +16,7 @@ from core.records import Run
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.workflows import train_alone
-from pages.ui import resources, state
+from pages.ui import checked, resources, state
 from pages.ui.forms import field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.similarity.selection import DEFAULT_MEASURE, Compared
@@ -90,7 +90,7 @@ def _form(entry: SupernetEntry, arch_id: str) -> None:
     asked = train_alone.Request(supernet=entry.supernet_id, arch=arch_id)
     config, from_card = training_of(entry)
     suffix = entry.supernet_id
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with checked.form() as form, st.container(horizontal=True, vertical_alignment="bottom"):
         seeds = field_number(
             train_alone.Request,
             "seeds",
@@ -115,9 +115,9 @@ def _form(entry: SupernetEntry, arch_id: str) -> None:
             key=f"train-alone-seed-{suffix}",
             help="Decides weights, order and augmentation; the other seeds follow it.",
         )
-        pressed = st.button(
-            "Train it alone", key="train-alone-start", type="primary", icon=":material/play_arrow:"
-        )
+    pressed = form.start(
+        "Train it alone", key="train-alone-start", type="primary", icon=":material/play_arrow:"
+    )
     if pressed:
         params = asked.model_dump() | {"seeds": int(seeds), "epochs": int(epochs), "seed": int(seed)}
         title = f"{display_name(entry.title)} {arch_id} alone"

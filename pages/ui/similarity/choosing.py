@@ -21,7 +21,7 @@ from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from pages.ui import baskets, resources, state
-from pages.ui.forms import bounds, complaint, config_form
+from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import all_runs
 from pages.ui.search.panels import measured
 from pages.ui.similarity import view_state
@@ -189,8 +189,6 @@ def _choose_probe(asked: Asked) -> tuple[bool, ProbeChoice]:
     for key, value in (
         ("sim-inside", asked.inside),
         ("sim-split", asked.probe.split),
-        ("sim-n", asked.probe.n),
-        ("sim-seed", asked.probe.seed),
     ):
         state.start(key, value)
     inside = st.toggle(
@@ -199,14 +197,16 @@ def _choose_probe(asked: Asked) -> tuple[bool, ProbeChoice]:
         help="Also every convolution, normalization and linear layer, before its activation function.",
     )
     split = st.selectbox("Samples from", list(_SPLITS), format_func=_SPLITS.__getitem__, key="sim-split")
-    n = st.number_input(
+    n = field_number(
+        ProbeChoice,
+        "n",
         "At most this many",
-        *bounds(ProbeChoice, "n"),
         key="sim-n",
+        value=asked.probe.n,
         help="Drawn by class. Small numbers flatter many measures: try it.",
     )
-    seed = st.number_input("Seed of the draw", *bounds(ProbeChoice, "seed"), key="sim-seed")
-    return inside, ProbeChoice(split=split, n=int(n), seed=int(seed))
+    seed = field_number(ProbeChoice, "seed", "Seed of the draw", key="sim-seed", value=asked.probe.seed)
+    return inside, ProbeChoice(split=split, n=n, seed=seed)
 
 
 def _choose_config(measure: str, asked: Asked) -> dict[str, Any]:

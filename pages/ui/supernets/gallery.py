@@ -15,7 +15,7 @@ from core.plots.style import format_bytes, format_count
 from core.records import Run
 from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
-from pages.ui import resources
+from pages.ui import checked, resources
 from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import empty
@@ -198,13 +198,13 @@ def upload() -> None:
         return
     st.caption(f"{for_markdown(file.name)}, {format_bytes(file.size)}")
     # A key of each file's own: the name offered is that of the file just chosen.
-    name = st.text_input(
-        "Name",
-        value=display_name(file.name.rsplit(".", 1)[0]),
-        max_chars=80,
-        key=f"supernet-upload-name-{file.file_id}",
-    )
-    if st.button("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):
+    with checked.form() as form:
+        name = checked.name_field(
+            "Name",
+            value=display_name(file.name.rsplit(".", 1)[0]),
+            key=f"supernet-upload-name-{file.file_id}",
+        )
+    if form.start("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):
         with st.spinner("Checking the file…", show_time=True):
             _add(name, file)
         st.rerun()  # so that the gallery above shows it

@@ -20,7 +20,7 @@ from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
-from pages.ui import resources, state
+from pages.ui import checked, resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import own_images
@@ -30,6 +30,11 @@ KIND = "train_supernet"
 
 def training_form() -> None:
     """Choose a preset, change what you like, start."""
+    with checked.form() as form:
+        _training_form(form)
+
+
+def _training_form(form: checked.Form) -> None:
     presets = {name: p for name, p in PRESETS.items() if p["family"] in FAMILIES.names()}
     name = st.selectbox(
         "Start from",
@@ -38,7 +43,7 @@ def training_form() -> None:
         help="\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items()),
     )
     preset = presets[name]
-    title = st.text_input("Name", value=f"my {name}", max_chars=80, key=f"train-title-{name}")
+    title = checked.name_field("Name", value=f"my {name}", key=f"train-title-{name}")
     data = _data(preset["data"], f"train-data-{name}")
     strategies = {info.name: info for info in STRATEGIES.describe()}
     start = preset["training"]
@@ -85,7 +90,7 @@ def training_form() -> None:
         help="Which widths, depths and kernels the supernet offers.",
     ):
         family, config = _space(family, config, name)
-    if st.button(
+    if form.start(
         "Start the training",
         key="train-start",
         type="primary",
@@ -95,7 +100,7 @@ def training_form() -> None:
     ):
         _start(
             {
-                "title": title.strip() or name,
+                "title": title,
                 "family": family,
                 "config": config,
                 "data": data,
