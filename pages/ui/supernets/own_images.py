@@ -121,6 +121,6 @@ def _classes(found: Found) -> None:
         }
         for each in found.classes
     ]
-    html_table(rows[:_MOST_CLASSES])
+    html_table(rows[:_MOST_CLASSES], "Samples of each class")
     if len(rows) > _MOST_CLASSES:
         st.caption(f"{len(rows) - _MOST_CLASSES:,} more classes are not listed.")
