@@ -7,9 +7,15 @@ arguments by name. `Registry.create` does both, so nothing else has to know how.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+JsonObject = Mapping[str, JsonValue]
+"""What is read of a run's request, a card or a file: JSON, and nothing else."""
+Settings = dict[str, JsonValue]
+"""Settings of a plug-in that is chosen by name, as JSON; its `Config` says which there are, and checks them."""
 
 
 class BaseConfig(BaseModel):

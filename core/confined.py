@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from core.config import JsonObject, Settings
 from core.errors import Busy, CoreError, InvalidInput, StorageFailed
 
 _log = logging.getLogger(__name__)
@@ -58,10 +59,10 @@ class Limits:
 def run_confined(
     module: str,
     data: bytes,
-    options: Mapping[str, Any],
+    options: JsonObject,
     target: Path | None = None,
     limits: Limits | None = None,
-) -> dict[str, Any]:
+) -> Settings:
     """Let a decoder work on bytes; its file is moved to `target`, if there is one, when all went well.
 
     At most two run at a time in a server; others wait.
@@ -167,7 +168,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int:
     return process.wait(seconds)
 
 
-def serve(work: Callable[[bytes, Mapping[str, Any], Path], Mapping[str, Any]]) -> NoReturn:
+def serve(work: Callable[[bytes, JsonObject, Path], JsonObject]) -> NoReturn:
     """Be the confined process: set the limits, read the bytes, do the work, answer, end.
 
     Args:

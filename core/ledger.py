@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from core.records import Measurement
+from core.config import JsonObject
+from core.records import Measurement, Metric, Metrics
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Ledger(Protocol):
     """The record of one run."""
 
     run_id: str
-    params: Mapping[str, Any]
+    params: JsonObject
 
     def checkpoint(self, data: bytes, *, fraction: float) -> None:
         """Keep `data` as the newest checkpoint; it is durable on return."""
@@ -48,10 +49,10 @@ class Ledger(Protocol):
     def measurements(self, after: int = 0) -> list[tuple[int, Measurement]]:
         """(step, measurement) in the order they were added, without the first `after`."""
 
-    def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
+    def log_metrics(self, step: int, metrics: Mapping[str, Metric]) -> None:
         """Numbers worth drawing; logging a step again replaces it."""
 
-    def metrics(self) -> list[dict[str, Any]]:
+    def metrics(self) -> list[Metrics]:
         """One dictionary per step with its "step", in order of steps."""
 
     def save_artifact(self, name: str, data: bytes, media_type: str) -> str:

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
+from core.config import JsonObject
 from core.spaces import Arch
+
+Metric = float | int | str
+Metrics = dict[str, Metric]
+"""What a step of long work measured, by name."""
 
 
 class Source(StrEnum):
@@ -175,7 +179,7 @@ class Progress:
 
     fraction: float
     message: str
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
 COMMAND_LINE = "command line"
@@ -203,7 +207,7 @@ class Run:
     run_id: str
     kind: str
     title: str
-    params: Mapping[str, Any]
+    params: JsonObject
     seed: int
     state: RunState
     session: str = "local"

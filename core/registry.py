@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from core.config import BaseConfig
+from core.config import BaseConfig, JsonObject
 from core.errors import NotFound, wrong_setting
 from core.syntax import parse
 
@@ -118,7 +118,7 @@ class Registry(Generic[T]):
                 importlib.import_module(info.module)
             return self._classes[name]
 
-    def create(self, name: str, settings: Mapping[str, Any] | BaseConfig | None = None, **given: Any) -> T:
+    def create(self, name: str, settings: JsonObject | BaseConfig | None = None, **given: Any) -> T:
         """A plug-in ready for use.
 
         Args:
@@ -134,7 +134,7 @@ class Registry(Generic[T]):
         made: T = plugin(self.config(name, settings), **given)
         return made
 
-    def config(self, name: str, settings: Mapping[str, Any] | BaseConfig | None = None) -> Any:
+    def config(self, name: str, settings: JsonObject | BaseConfig | None = None) -> Any:
         """The validated settings of a plug-in.
 
         Raises:

@@ -55,6 +55,7 @@ with st.container(key="hero"):
 with left:
     unseen_heading("Layer by layer")
     heatmap_view.heatmap(f"{left_model.key}-{right_model.key}-{question}", comparison, a, b)
+    heatmap_view.paper(comparison, a, b)
     st.caption("Click a cell: the panels below and the card follow. Bright is alike, grey has no value.")
 with right, st.container(key="similarity-card"):
     unseen_heading("The selected pair of layers")

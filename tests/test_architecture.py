@@ -289,3 +289,96 @@ def test_only_files_of_the_image_task_speak_of_images(folder: str) -> None:
     ]
     assert not found, "\n".join(found)
     assert (ROOT / folder).is_dir()
+
+
+# Public signatures may hold a dictionary of anything only here, for one of five reasons.
+UNTYPED = {
+    # Tensors and arrays beside numbers, by name: a strategy's own state, a network's inputs, what tells of samples.
+    "datasets.base:Dataset.inputs",
+    "datasets.base:Raw.inputs",
+    "datasets.base:RawImages.inputs",
+    "datasets.graphs:RawGraph.inputs",
+    "datasets.tokens:RawTokens.inputs",
+    "export.predicting.common:read_arrays",
+    "export.tracing:feed",
+    "networks.trees:flat",
+    "networks.trees:unflat",
+    "training.checkpoint:Restored.strategy",
+    "training.checkpoint:dump",
+    "training.checkpoint:restore",
+    "training.strategies.base:Strategy.state_dict",
+    "training.strategies.base:Strategy.load_state_dict",
+    "training.strategies.loss_following:LossFollowing.state_dict",
+    "training.strategies.loss_following:LossFollowing.load_state_dict",
+    # JSON of a file that is judged here: what it returns, or raises, is typed.
+    "evaluation.costs:CostTable.to_json",
+    "evaluation.costs:CostTable.from_json",
+    "geometry.connectivity:Curve.from_json",
+    "geometry.connectivity:Plane.from_json",
+    "library.evaluated:EvaluatedRecord.upgraded",
+    "library.results:Record.upgraded",
+    "networks.untrusted_files:read_header",
+    "spaces.choice:read_choice",
+    "spaces.space:SearchSpace.from_dict",
+    "spaces.space:SearchSpace.from_json",
+    "supernets.stage_cost:StageCost.from_json",
+    # Rows of the database, whose columns the schema types.
+    "store.leases:Owner.columns",
+    "store.ledger:encode_measurement",
+    "store.ledger:measurement_hash",
+    "store.rows:read_run",
+    "store.rows:read_supernet",
+    # Rows of any table, written as they are.
+    "library.csv_tables:csv_bytes",
+    # Plotly's own.
+    "plots.diagram:diagram_parts",
+    "plots.finished:unchecked",
+}
+_ANYTHING = re.compile(r"\b(dict|Dict|Mapping|MutableMapping)(\[str, (Any|object)\]|\b(?!\[))")
+
+
+def public_annotations(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(name, annotation) of what public functions take and give, and of the fields of public classes."""
+    for node in ast.iter_child_nodes(tree):
+        name = getattr(node, "name", "")
+        if isinstance(node, ast.ClassDef) and not name.startswith("_"):
+            for field in node.body:
+                if isinstance(field, ast.AnnAssign) and not ast.unparse(field.target).startswith("_"):
+                    yield f"{prefix}{name}.{ast.unparse(field.target)}", ast.unparse(field.annotation)
+            yield from public_annotations(node, f"{prefix}{name}.")
+        elif isinstance(node, ast.FunctionDef) and (not name.startswith("_") or name == "__init__"):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            said = [each.annotation for each in given] + [node.returns]
+            yield from ((f"{prefix}{name}", ast.unparse(each)) for each in said if each is not None)
+
+
+def untyped(tree: ast.AST) -> set[str]:
+    return {name for name, annotation in public_annotations(tree) if _ANYTHING.search(annotation)}
+
+
+def test_public_contracts_hold_no_untyped_dictionaries() -> None:
+    found = {
+        f"{module.removeprefix('core.')}:{name}"
+        for module, path in MODULES.items()
+        if module.startswith("core")
+        for name in untyped(tree_of(path))
+    }
+    assert found - UNTYPED == set(), (
+        "say what is in it: a record, a TypedDict, JsonObject, Settings or Metrics"
+    )
+    assert UNTYPED - found == set(), "these are typed now"
+
+
+@pytest.mark.parametrize(
+    "hidden", ["dict[str, Any]", "list[dict[str, object]]", "dict | None", "Mapping[str, Any]"]
+)
+def test_an_untyped_dictionary_is_found_wherever_it_stands(hidden: str) -> None:
+    places = {
+        f"def f(x: {hidden}) -> int: ...": {"f"},
+        f"def f() -> {hidden}: ...": {"f"},
+        f"class C:\n    field: {hidden} = None\n    def g(self, *, y: {hidden}): ...": {"C.field", "C.g"},
+        f"def _f(x: {hidden}): ...\nclass _C:\n    field: {hidden}": set(),
+    }
+    for text, names in places.items():
+        assert untyped(ast.parse(text)) == names
+    assert untyped(ast.parse("def f(x: dict[str, int], y: Mapping[str, float]) -> Metrics: ...")) == set()

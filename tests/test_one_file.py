@@ -133,3 +133,31 @@ def test_an_attack_is_one_file_and_a_page_is_one_and_its_folder(copy: Path) -> N
         "True",
     ]
     assert "darken" in run_in(copy, "-m", "core", "list", "attack")
+
+
+OBJECTIVE = """
+import json
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+import core.runtime
+core.runtime.heavy_imports_in_background = core.runtime.freeze = lambda: None
+from core.cli.driving import open_store
+[run] = open_store().list_runs(kind="search_front")
+app = AppTest.from_file("app.py", default_timeout=60)
+app.query_params.update({"supernet": "digits-cnn", "run": run.run_id, "y": "confidence", "x": "macs"})
+app.run()
+assert not app.exception, app.exception
+print(app.selectbox(key="axis-y").value, "Confidence" in app.get("plotly_chart")[0].proto.spec)
+print(any("Confidence" in each.proto.body for each in app.get("html")))
+app.switch_page("pages/search.py").run()
+assert not app.exception, app.exception
+print("Confidence" in [str(o) for o in app.multiselect(key="search-objectives").options])
+"""
+
+
+def test_an_objective_is_in_searches_tables_commands_on_axes_and_cards(copy: Path) -> None:
+    """One file, and nothing else knows its name."""
+    flags = ["--objectives", "confidence,macs", "--budget", "12", "--no-use-table"]
+    table = run_in(copy, "-m", "core", "search", "digits-cnn", *flags).splitlines()
+    assert table[0].split(",")[1:3] == ["confidence", "macs"]
+    assert run_in(copy, "-c", OBJECTIVE).splitlines() == ["confidence True", "True", "True"]

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.config import JsonObject
 from core.errors import Cancelled, CoreError, InvalidInput, NotFound, StorageFailed, plain
 from core.jobs.kinds import load_workflow
 from core.jobs.lease import signed_lease
@@ -53,7 +54,7 @@ def find_supernet(name: str) -> SupernetEntry:
 
 def run_workflow(
     kind: str,
-    params: Mapping[str, Any],
+    params: JsonObject,
     *,
     title: str,
     seed: int = 0,
@@ -139,7 +140,7 @@ def _follow(run: Run, ledger: Ledger, store: RunStore, owner: Owner, attempt: in
     return message
 
 
-def _steps(kind: str, params: Mapping[str, Any], ledger: Ledger, library: Library) -> Iterator[Progress]:
+def _steps(kind: str, params: JsonObject, ledger: Ledger, library: Library) -> Iterator[Progress]:
     from core.runtime import heavy_imports
 
     request = _validated(kind, params)
@@ -147,7 +148,7 @@ def _steps(kind: str, params: Mapping[str, Any], ledger: Ledger, library: Librar
     yield from load_workflow(kind).run(request, ledger, library)
 
 
-def _validated(kind: str, params: Mapping[str, Any], flags: Mapping[str, str] | None = None) -> Any:
+def _validated(kind: str, params: JsonObject, flags: Mapping[str, str] | None = None) -> Any:
     """The request; bounds of a flag are those of the workflow's field, typed there and nowhere else."""
     try:
         return load_workflow(kind).Request.model_validate(params)

@@ -8,10 +8,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from core.config import Settings
 from core.errors import InvalidInput, plain
 
 
-def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> dict[str, Any]:
+def parse(arguments: Sequence[str], model: type[BaseModel], what: str) -> Settings:
     """`--learning-rate 0.1 --flip` as {"learning_rate": 0.1, "flip": True}, validated by the model.
 
     Args:

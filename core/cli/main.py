@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from core.cli import flags, own_data, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
-from core.cli.output import write, write_or_print
+from core.cli.output import write, write_or_print, write_table
+from core.config import JsonObject, Settings
 from core.errors import CoreError, InvalidInput
 
 app = typer.Typer(
@@ -84,11 +85,13 @@ def train(
     then of the strategy; `list strategy NAME` shows the latter."""
     from core.workflows import train_supernet
 
-    own = own_data.choice(data) if data else {}
-    params = train_supernet.preset_request(preset, data=own.get("name"), method=method, seed=seed)
-    params |= {"data": own | {"seed": 0}} if own.get("config") else {}
+    own = own_data.choice(data) if data else None
+    name = own["name"] if own else None
+    params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
+    if own and own["config"]:
+        params["data"] = {"name": own["name"], "config": own["config"], "seed": 0}
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
-    ledger = run_workflow("train_supernet", params, title=str(params["title"]), seed=seed)
+    ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
     file = ledger.artifact("supernet.safetensors")
     if out is not None:
         write(out, file)
@@ -113,17 +116,17 @@ def search(
 
     name = ALGORITHMS.info(algorithm.replace("-", "_")).name
     config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "algorithm": name,
         "config": config,
-        "objectives": tables.names(objectives),
+        "objectives": [*tables.names(objectives)],
         "budget": budget,
         "seed": seed,
         "use_table": use_table,
     }
     ledger = run_workflow("search_front", params, title=f"{name} on {supernet}", seed=seed)
-    write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+    write_table(csv, ledger.artifact(EVALUATIONS_FILE), tables.about(supernet, ledger))
 
 
 @app.command()
@@ -132,6 +135,7 @@ def front(
     exact: Annotated[bool, typer.Option("--exact", help="Measure the whole space.")] = False,
     sample: Annotated[int, typer.Option(help="Measure this many random architectures instead.")] = 0,
     objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
+    also: Annotated[str, typer.Option(help="With --exact: further objectives as columns, and ids.")] = "",
     use_table: Annotated[bool, typer.Option(help="Use the complete table if there is one.")] = True,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     processes: Annotated[
@@ -146,20 +150,21 @@ def front(
 
     wanted = tables.names(objectives)
     if exact:
-        table = tables.exact_table(supernet, wanted, use_table, processes)
-        write_or_print(csv, table.encode())
+        further = tables.names(also) if also else []
+        table = tables.exact_table(supernet, wanted, further, use_table, processes)
+        write_table(csv, table, tables.about(supernet))
         return
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "algorithm": "random_search",
-        "objectives": wanted,
+        "objectives": [*wanted],
         "budget": sample,
         "seed": seed,
         "use_table": use_table,
     }
     flags_of = {"budget": "sample"}
     ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
-    write_or_print(csv, ledger.artifact(EVALUATIONS_FILE))
+    write_table(csv, ledger.artifact(EVALUATIONS_FILE), tables.about(supernet, ledger))
 
 
 @app.command()
@@ -171,7 +176,7 @@ def costs(
     csv: Csv = None,
 ) -> None:
     """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, no weights needed."""
-    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)).encode())
+    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)))
 
 
 @app.command()
@@ -245,7 +250,7 @@ def train_alone(
     from core.library.alone import AloneRecord
 
     entry = find_supernet(supernet)
-    params = {
+    params: Settings = {
         "supernet": tables.absolute(supernet),
         "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
         "seeds": seeds,
@@ -287,7 +292,7 @@ def prune(
     """Prune a subnet, fine-tune and evaluate it; one JSON line per network. Further flags are settings of the method."""
     from core.cli import pruning
 
-    rows = pruning.prune(
+    run_id, record = pruning.prune(
         supernet,
         arch,
         method,
@@ -298,13 +303,13 @@ def prune(
         severities=severity,
         attacks=attacks,
     )
-    for row in rows:
-        print(json.dumps(row))
-    made = [row["model"] for row in rows if row.get("method") and "model" in row]
-    if not made:
+    for line in pruning.lines(run_id, record):
+        print(line)
+    made = pruning.last_made(run_id, record)
+    if made is None:
         raise CoreError("No method could prune this network; the lines above say why.")
     if out is not None:
-        write(out, pruning.write(made[-1], format, form))
+        write(out, pruning.write(made, format, form))
         print(out)
 
 
@@ -325,7 +330,7 @@ def prune_experiment(
     for sentence in verdict:
         print(sentence)
     if csv is not None:
-        write(csv, table.encode())
+        write(csv, table)
         print(csv)
 
 

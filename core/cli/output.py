@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import StorageFailed
@@ -27,3 +29,17 @@ def write_or_print(path: Path | None, content: bytes) -> None:
     else:
         write(path, content)
         print(path)
+
+
+def write_table(path: Path | None, content: bytes, about: Callable[[list[str]], bytes]) -> None:
+    """Write a table of subnets and its description beside it (f.csv and f.about.json), or print the table.
+
+    Args:
+        path: None prints the table alone.
+        content: the CSV.
+        about: from the names of the columns to the description.
+    """
+    if path is not None:
+        columns = next(csv.reader([content.partition(b"\n")[0].decode()]))
+        write(path.with_name(f"{path.stem}.about.json"), about(columns))
+    write_or_print(path, content)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
+from core.config import Settings
 from core.datasets import DATASETS
 from core.datasets.found import skipped_sentence
 from core.errors import InvalidInput
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from core.datasets.found import Found
 
 ENDINGS = (".zip", ".npz")
+
+
+class Chosen(TypedDict):
+    """The data a person named, as a request has them."""
+
+    name: str
+    config: Settings
 
 
 def data(
@@ -38,7 +46,7 @@ def data(
         print(line)
 
 
-def choice(name: str, *, size: int | None = None, channels: int | None = None) -> dict[str, Any]:
+def choice(name: str, *, size: int | None = None, channels: int | None = None) -> Chosen:
     """The data a person names, as a request has it; a file is read, checked and kept, as the page does.
 
     Args:
@@ -67,7 +75,7 @@ def choice(name: str, *, size: int | None = None, channels: int | None = None) -
     return {"name": "images", "config": {"upload": kept.upload_id, **asked}}
 
 
-def told(chosen: Mapping[str, Any], seed: int = 0) -> Iterator[str]:
+def told(chosen: Chosen, seed: int = 0) -> Iterator[str]:
     """What data hold, line by line: classes with their splits, sizes, what was left out, warnings.
 
     Raises:
@@ -85,9 +93,7 @@ def told(chosen: Mapping[str, Any], seed: int = 0) -> Iterator[str]:
     yield from (f"Warning: {sentence}" for sentence in found.warnings())
 
 
-def written(
-    chosen: Mapping[str, Any], out: Path | None, split: str, supernet: str | None, seed: int
-) -> Iterator[str]:
+def written(chosen: Chosen, out: Path | None, split: str, supernet: str | None, seed: int) -> Iterator[str]:
     """Write a split as arrays; yields the file's name.
 
     Args:
@@ -112,18 +118,19 @@ def written(
         if loaded.name != name:
             raise InvalidInput(f"{supernet} was trained on {loaded.name}, not on {name}.")
     else:
-        loaded = load_dataset(name, seed=seed, **chosen["config"])
+        config: dict[str, Any] = chosen["config"]
+        loaded = load_dataset(name, seed=seed, **config)
     write_npz(loaded, split, out)
     yield str(out)
 
 
-def _found(chosen: Mapping[str, Any], seed: int) -> Found:
+def _found(chosen: Chosen, seed: int) -> Found:
     from core.datasets import load_dataset
     from core.datasets.found import of_dataset
     from core.datasets.images import found_in, keep_upload
     from core.datasets.uploads import read_upload
 
-    config = dict(chosen["config"])
+    config: dict[str, Any] = dict(chosen["config"])
     if "upload" not in config:
         return of_dataset(load_dataset(chosen["name"], seed=seed))
     upload = read_upload(config.pop("upload"))

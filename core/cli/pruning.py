@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
 
 from core.cli import flags, tables
 from core.cli.driving import find_supernet, open_store, run_workflow
+from core.config import Settings
 from core.errors import InvalidInput
 from core.library.network_id import NetworkId
-from core.library.pruned import PruningRecord
+from core.library.pruned import PARENT, PrunedNet, PruningRecord
 
 _FLAGS = {"sparsities": "sparsity", "severities": "severity", "tuning_epochs": "epochs", "name": "method"}
 
@@ -25,8 +26,8 @@ def prune(
     seed: int,
     severities: str,
     attacks: str,
-) -> list[dict[str, Any]]:
-    """Prune and return one row per network, the parent first.
+) -> tuple[str, PruningRecord]:
+    """Prune; the run's id, and what came of it.
 
     Args:
         supernet: a shipped name, an id or a file.
@@ -53,21 +54,21 @@ def prune(
         )
     config = flags.parse(arguments, METHODS.get(names[0]).Config, f"pruner {names[0]}") if arguments else {}
     chosen = tables.architecture(entry.space, arch) if arch else entry.reference
-    params = {
+    params: Settings = {
         "model": subnet_id(entry, entry.space.arch_id(chosen)),
         "methods": [
-            {"name": n, "config": config, "sparsities": _numbers(sparsities, "sparsity")} for n in names
+            {"name": n, "config": config, "sparsities": [*_numbers(sparsities, "sparsity")]} for n in names
         ],
         "tuning_epochs": epochs,
         "benchmarks": {
-            "severities": _whole_numbers(severities, "severity"),
-            "attacks": _split(attacks, "attacks"),
+            "severities": [*_whole_numbers(severities, "severity")],
+            "attacks": [*_split(attacks, "attacks")],
         },
         "seed": seed,
     }
     title = f"{entry.title} {entry.space.arch_id(chosen)} pruned"
     ledger = run_workflow(KIND, params, title=title, seed=seed, flags=_FLAGS)
-    return _rows(ledger.run_id, PruningRecord.decode(ledger.artifact(PruningRecord.FILE)))
+    return ledger.run_id, PruningRecord.decode(ledger.artifact(PruningRecord.FILE))
 
 
 def write(model_id: str, format_name: str, form: str) -> bytes:
@@ -86,14 +87,13 @@ def write(model_id: str, format_name: str, form: str) -> bytes:
     return download(store, describe_pruned(store, which.owner, which.number), format_name, form).data
 
 
-def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int) -> tuple[list[str], str]:
+def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int) -> tuple[list[str], bytes]:
     """Run an experiment; its verdict, and all rows as CSV.
 
     Raises:
         InvalidInput, NotFound: an experiment, supernet or setting does not exist.
     """
-    import pandas as pd
-
+    from core.library.csv_tables import csv_bytes
     from core.library.experiments import KIND, ExperimentRecord
     from core.library.networks import subnet_id
     from core.pruning.experiments.base import EXPERIMENTS
@@ -105,22 +105,26 @@ def experiment(name: str, supernet: str, arguments: Sequence[str], *, seed: int)
     params = {"experiment": plugin.name, "config": config, "model": model, "seed": seed}
     ledger = run_workflow(KIND, params, title=plugin.label, seed=seed)
     record = ExperimentRecord.decode(ledger.artifact(ExperimentRecord.FILE))
-    return list(record.verdict), pd.DataFrame([vars(row) for row in record.rows]).to_csv(index=False)
+    return list(record.verdict), csv_bytes([vars(row) for row in record.rows])
 
 
-def _rows(run_id: str, record: PruningRecord) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [
-        {
-            "model": str(NetworkId.pruned(run_id, net.index)) if net.index else record.model,
-            "method": net.method,
-            "asked": net.asked,
-            "sparsity": net.sparsity,
-            **net.numbers,
-            "note": net.note,
-        }
-        for net in record.models
-    ]
-    return rows + [{"method": lost.method, "failed": lost.reason} for lost in record.failures]
+def lines(run_id: str, record: PruningRecord) -> Iterator[str]:
+    """One JSON object per network, the parent first, then one per method that could not."""
+    for net in record.models:
+        known = {"model": _model_id(run_id, net, record), "method": net.method, "asked": net.asked}
+        yield json.dumps(known | {"sparsity": net.sparsity, **net.numbers, "note": net.note})
+    for lost in record.failures:
+        yield json.dumps({"method": lost.method, "failed": lost.reason})
+
+
+def last_made(run_id: str, record: PruningRecord) -> str | None:
+    """Id of the last pruned network, None where no method could."""
+    made = [net for net in record.models if net.index != PARENT]
+    return _model_id(run_id, made[-1], record) if made else None
+
+
+def _model_id(run_id: str, net: PrunedNet, record: PruningRecord) -> str:
+    return record.model if net.index == PARENT else str(NetworkId.pruned(run_id, net.index))
 
 
 def _split(text: str, flag: str) -> list[str]:

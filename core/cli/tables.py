@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib
 import json
 import platform
+import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.cli import flags
 from core.cli.driving import find_supernet, open_store, run_workflow
+from core.config import Settings
 from core.errors import CoreError, DataUnavailable, InvalidInput, NotFound
+from core.ledger import Ledger
 from core.objectives.base import FromCosts, method, names_of
 from core.objectives.base import objectives as described
 from core.records import Obtained, Source
@@ -23,6 +26,9 @@ from core.registry import ALL_REGISTRIES, Registry
 from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
+
+if TYPE_CHECKING:
+    from core.workflows.train_supernet import Asked
 
 _REGISTRIES = (
     "core.datasets.base",
@@ -139,7 +145,9 @@ def architecture(space: SearchSpace, text: str) -> Arch:
         ) from error
 
 
-def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes: int) -> str:
+def exact_table(
+    supernet: str, wanted: Sequence[str], also: Sequence[str], use_table: bool, processes: int
+) -> bytes:
     """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed.
 
     Test values are written and decide nothing: `on_front` looks at the other objectives.
@@ -148,20 +156,34 @@ def exact_table(supernet: str, wanted: Sequence[str], use_table: bool, processes
         InvalidInput: none of the objectives may be chosen by.
     """
     from core.library import supernets
-    from core.library.evaluations import as_csv, evaluations, measurements_of
+    from core.library.csv_tables import front_csv
     from core.library.measuring import FROM_TABLE
     from core.library.tables import parse_table
 
     _say_what_decides(wanted)
     entry = find_supernet(supernet)
     table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
-    if processes != 1 or table is None or any(name not in table for name in wanted):
-        params = {"supernet": absolute(supernet), "objectives": list(wanted), "processes": processes}
+    every = [*wanted, *also]
+    if processes != 1 or table is None or any(name not in table for name in every):
+        params: Settings = {
+            "supernet": absolute(supernet),
+            "objectives": [*every],
+            "processes": processes,
+        }
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
         table = parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space)
         usual = Obtained(Source.MEASURED)
-    measured = measurements_of(entry.space, table, wanted, usual)
-    return as_csv(entry.space, evaluations(entry.space, described(wanted), measured))
+    return front_csv(entry, table, wanted, usual, also)
+
+
+def about(supernet: str, ledger: Ledger | None = None) -> Callable[[list[str]], bytes]:
+    """What `write_table` writes beside a table: of the whole space, or of a search's run."""
+    from core.library.csv_tables import about_table
+
+    entry, command = find_supernet(supernet), shlex.join(["python", "-m", "core", *sys.argv[1:]])
+    search = None if ledger is None else ledger.params
+    run_id = "" if ledger is None else ledger.run_id
+    return lambda columns: about_table(entry, columns, search=search, run_id=run_id, command=command)
 
 
 def _say_what_decides(wanted: Sequence[str]) -> None:
@@ -179,13 +201,15 @@ def _say_what_decides(wanted: Sequence[str]) -> None:
         )
 
 
-def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("params", "macs")) -> str:
+def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("params", "macs")) -> bytes:
     """CSV of counted costs: `architecture`, `arch_str` for cell spaces, the counted objectives.
 
     Raises:
         InvalidInput: the space is too large to list and no sample was asked for, or an objective is not counted.
     """
     import pandas as pd
+
+    from core.library.csv_tables import csv_bytes
 
     if others := [name for name in wanted if name not in names_of(FromCosts, wanted)]:
         raise InvalidInput(f"{described(others)[0].label} is not counted; `front` and `search` measure it.")
@@ -201,7 +225,7 @@ def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("p
         columns["arch_str"] = [arch_string(arch) for arch in archs]
     columns |= {name: table.counted(method(name, FromCosts), rows) for name in wanted}
     columns["source"] = [str(Source.COUNTED)] * len(rows)
-    return str(pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+    return csv_bytes(pd.DataFrame(columns))
 
 
 def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
@@ -224,7 +248,7 @@ def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     return net.space, CostTable.of(net), getattr(net, "arch_string", None)
 
 
-def _from_data(preset: str) -> dict[str, Any]:
+def _from_data(preset: str) -> Settings:
     """What a preset's data decide of its configuration; nothing where they are not on this machine."""
     from core.datasets import load_dataset
     from core.library.presets import PRESETS
@@ -238,7 +262,7 @@ def _from_data(preset: str) -> dict[str, Any]:
     return task_of(dataset).settings_from(dataset)
 
 
-def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) -> dict[str, Any]:
+def split_training_flags(arguments: Sequence[str], params: Asked) -> Settings:
     """Extra flags of `train`: settings of the loop by name, those of others under their own heading.
 
     What is done to training samples (--flip) goes under "augmentation", the strategy's settings under
@@ -251,7 +275,7 @@ def split_training_flags(arguments: Sequence[str], params: Mapping[str, Any]) ->
     from core.training.config import TrainingConfig
     from core.training.strategies import STRATEGIES
 
-    strategy = params["training"]["strategy"]
+    strategy = str(params["training"]["strategy"])
     others = {
         "augmentation": (FAMILIES.get(params["family"]).task.Augmentation, "training"),
         "strategy_config": (STRATEGIES.get(strategy).Config, f"strategy {strategy}"),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from core.config import BaseConfig, JsonObject
 from core.confined import serve
 from core.datasets.decoding import decode, write_decoded
 
 
-def work(data: bytes, options: Mapping[str, Any], target: Path) -> Mapping[str, Any]:
+class Options(BaseConfig):
+    """What images become, see `decode`."""
+
+    size: int | None
+    channels: int | None
+
+
+def work(data: bytes, options: JsonObject, target: Path) -> JsonObject:
     """Decode images and write them to `target`; the answer is their summary."""
-    raw, summary = decode(data, size=options["size"], channels=options["channels"])
+    wanted = Options.model_validate(options)
+    raw, summary = decode(data, size=wanted.size, channels=wanted.channels)
     write_decoded(target, raw, summary)
-    answer: Mapping[str, Any] = summary.model_dump(mode="json")
+    answer: JsonObject = summary.model_dump(mode="json")
     return answer
 
 

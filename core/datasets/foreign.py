@@ -8,12 +8,12 @@ SHA-256 of something kept here, which only somebody who has the content can know
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from core.config import JsonObject, Settings
 from core.datasets.base import DATASETS
 from core.errors import InvalidInput
 
@@ -21,7 +21,7 @@ BY_CONTENT = {"by_content": True}
 """Marks a `Config` field (in its `json_schema_extra`) that holds the SHA-256 of data kept here."""
 
 
-def foreign_settings(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def foreign_settings(name: str, config: JsonObject) -> Settings:
     """The settings of a data set as an uploaded card gives them, judged before anything is read.
 
     Raises:
@@ -40,7 +40,7 @@ def foreign_settings(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return own_settings(name, config)
 
 
-def own_settings(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def own_settings(name: str, config: JsonObject) -> Settings:
     """The settings of a data set as a file of our own gives them; it may name files of this machine.
 
     Raises:

@@ -7,7 +7,10 @@ import json
 import re
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from core.export.subnet import CardEntry, ExtractedSubnet
+from core.networks.trees import leaves
 from core.records import Source
 from core.tasks.registry import TASKS
 
@@ -20,6 +23,14 @@ _HOW_TO_RUN = """\
 {usage}
 
 In Python: `from model import load; net = load()`. {takes} Nothing here needs Paretoscope.
+
+With onnxruntime (`pip install onnxruntime numpy`), without torch:
+
+```python
+{onnx}
+```
+
+The file's metadata hold the class names, the shape and range of the input, and the SHA-256 of the weights.
 
 ## Files
 
@@ -67,8 +78,31 @@ def card_text(subnet: ExtractedSubnet) -> str:
         usage="\n".join(f"    {line}" for line in task.usage),
         takes=task.takes,
         inputs=f"input{'s' * (len(task.inputs) > 1)} {named}",
+        onnx=onnx_lines(subnet),
     )
     return "\n".join(lines) + "\n" + how
+
+
+def onnx_lines(subnet: ExtractedSubnet) -> str:
+    """Six lines that run model.onnx on a sample of zeros and name its class; a test runs them."""
+    given = zip(subnet.input_names, leaves(subnet.probe(1)), strict=True)
+    fed = ", ".join(f'"{name}": {_blank(leaf)}' for name, leaf in given)
+    return "\n".join(
+        [
+            "import json",
+            "import numpy as np",
+            "import onnxruntime",
+            'session = onnxruntime.InferenceSession("model.onnx")',
+            f'logits = session.run(["logits"], {{{fed}}})[0]  # put your own arrays here',
+            'print(json.loads(session.get_modelmeta().custom_metadata_map["classes"])[logits[0].argmax()])',
+        ]
+    )
+
+
+def _blank(leaf: Tensor) -> str:
+    """An array of this shape and type, as code; a mask lets everything count."""
+    kind = str(leaf.dtype).removeprefix("torch.")
+    return f"np.{'ones' if kind == 'bool' else 'zeros'}({tuple(leaf.shape)}, np.{'bool_' if kind == 'bool' else kind})"
 
 
 def manifest(subnet: ExtractedSubnet, files: Mapping[str, bytes]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.config import JsonObject
 from core.datasets import Dataset
 from core.errors import wrong_setting
 from core.export.base import EXPORTERS
@@ -54,7 +55,7 @@ def build_bundle(
     arch: Sequence[int] | Mapping[str, Option],
     dataset: Dataset,
     *,
-    card: Mapping[str, Any] | None = None,
+    card: JsonObject | None = None,
 ) -> bytes:
     """The bundle of one subnet, from its supernet: `extract_subnet`, then `export_subnet`.
 

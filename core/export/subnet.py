@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.config import JsonObject
 from core.datasets import Dataset
 from core.export.naming import file_name
 from core.networks.answers import BATCH, correct_on, outputs
@@ -46,7 +47,7 @@ class CardEntry:
     correct: int | None = None
     n: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         counts = {} if self.n is None else {"correct": self.correct, "n": self.n}
         return {
             "label": self.label,

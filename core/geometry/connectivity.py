@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.geometry.alignment import require_same_shape
 from core.networks.answers import outputs
@@ -81,7 +82,7 @@ class Curve:
         line = (1 - self.t) * self.accuracy[0] + self.t * self.accuracy[-1]
         return float(np.max(line - self.accuracy))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return {name: getattr(self, name).tolist() for name in ("t", "loss", "accuracy")}
 
     @classmethod
@@ -105,7 +106,7 @@ class Plane:
     accuracy: NDArray[np.float64]
     corners: NDArray[np.float64]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return {name: getattr(self, name).tolist() for name in ("x", "y", "loss", "accuracy", "corners")}
 
     @classmethod

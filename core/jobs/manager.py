@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
+from core.config import JsonObject
 from core.errors import CoreError, InvalidInput, NotFound
 from core.jobs.kinds import WEIGHT_CLASSES, require_kind, weight_class
 from core.jobs.queue import fair_order
@@ -71,7 +70,7 @@ class JobManager:
         self._dispatcher.start()
 
     def submit(
-        self, kind: str, params: Mapping[str, Any], *, title: str, seed: int = 0, session: str = "local"
+        self, kind: str, params: JsonObject, *, title: str, seed: int = 0, session: str = "local"
     ) -> str:
         """Queue a new run and return its id.
 

@@ -70,7 +70,7 @@ def layers(model: Model, *, inside: bool = False) -> list[LayerInfo]:
 def _layers(model: Model, inside: bool) -> tuple[LayerInfo, ...]:
     from core.networks.capture import layers_of
 
-    image = np.zeros((1, *model.entry.header["config"]["input_shape"]), np.float32)
+    image = np.zeros((1, *model.dataset.input_shape), np.float32)
     return tuple(layers_of(model.net, image, model.labels, inside=inside))
 
 

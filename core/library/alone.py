@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from core.store import RunStore
 
 KIND = "train_alone"
+MEASURED = ("accuracy", "test_accuracy")
+"""Objectives that are measured of networks trained alone."""
+JUDGED = "test_accuracy"
+"""The one that says whether a subnet is better inside its supernet: nothing was chosen by it."""
 
 
 class TrainedNet(Part):
@@ -105,6 +109,11 @@ class AloneNet:
     seconds: float
     of: int
     finished: bool
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """What was measured of it, by objective."""
+        return {name: getattr(self, name) for name in MEASURED}
 
 
 def net_file(index: int) -> str:

@@ -47,9 +47,18 @@ def left_out(n: int, objectives: Sequence[Objective]) -> str:
 
 
 def evaluations(
-    space: SearchSpace, objectives: Sequence[Objective], measurements: Sequence[Measurement]
+    space: SearchSpace,
+    objectives: Sequence[Objective],
+    measurements: Sequence[Measurement],
+    front_of: Sequence[str] = (),
 ) -> pd.DataFrame:
     """One row per measurement, in the given order.
+
+    Args:
+        space: of the architectures.
+        objectives: a column each.
+        measurements: the rows.
+        front_of: names of those that the front is of; all of them if left out.
 
     Columns: `arch_id`, the objectives, `on_front` (among all rows, by the objectives that may be chosen by; never
     true where a value is predicted or a proxy, and such a row keeps no other one off), `source`.
@@ -57,7 +66,8 @@ def evaluations(
     import pandas as pd
 
     names = [o.name for o in objectives]
-    judged = [index for index, o in enumerate(objectives) if o.for_choosing]
+    asked = set(front_of or names)
+    judged = [index for index, o in enumerate(objectives) if o.for_choosing and o.name in asked]
     values = [[float(m.values.get(name, np.nan)) for name in names] for m in measurements]
     points = np.array(values, dtype=float).reshape(-1, len(objectives))
     columns = {name: points[:, index] for index, name in enumerate(names)}
@@ -76,12 +86,12 @@ def evaluations(
     )
 
 
-def as_csv(space: SearchSpace, table: pd.DataFrame) -> str:
-    """A table of `evaluations` as CSV: `architecture` (a JSON object) instead of `arch_id`."""
+def architectures(space: SearchSpace, table: pd.DataFrame) -> pd.DataFrame:
+    """A table of `evaluations` with `architecture` (a JSON object) instead of `arch_id`, as files have it."""
     written = [json.dumps(space.to_dict(space.from_id(arch_id))) for arch_id in table["arch_id"]]
     shown = table.drop(columns="arch_id")
     shown.insert(0, "architecture", np.array(written, dtype=object))
-    return str(shown.to_csv(index=False, lineterminator="\n"))
+    return shown
 
 
 def as_table(space: SearchSpace, measured: Sequence[tuple[int, Measurement]]) -> pd.DataFrame:

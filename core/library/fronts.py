@@ -154,7 +154,7 @@ def single_changes(space: SearchSpace, arch: Arch) -> list[tuple[str, Option, Ar
     return found
 
 
-def changed(space: SearchSpace, arch: Arch, options: Mapping[str, object]) -> Arch:
+def changed(space: SearchSpace, arch: Arch, options: Mapping[str, Option]) -> Arch:
     """The architecture with some choices set to other options; new choices start at their first option.
 
     Raises:

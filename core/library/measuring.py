@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.datasets import load_dataset
 from core.library import supernets
 from core.library.evaluations import obtained_by_row
@@ -40,7 +40,7 @@ class DataChoice(BaseConfig):
 
     name: str = Field(description="Registry name of the data set")
     seed: int = Field(0, description="Decides the division into splits")
-    config: dict[str, Any] = Field(default_factory=dict, description="The data set's own settings")
+    config: Settings = Field(default_factory=dict, description="The data set's own settings")
 
 
 def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> EvaluationData:
@@ -63,7 +63,8 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     if choice is None:
         dataset = supernets.dataset(entry)
     else:
-        dataset = load_dataset(choice.name, seed=choice.seed, **choice.config)
+        config: dict[str, Any] = choice.config
+        dataset = load_dataset(choice.name, seed=choice.seed, **config)
     return data_of(dataset, splits)
 
 

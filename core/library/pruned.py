@@ -7,11 +7,12 @@ benchmark; and a summary of all of them. Network 0 of a run is the parent itself
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import InvalidInput, NotFound
 from core.library.network_id import NetworkId
@@ -26,14 +27,38 @@ if TYPE_CHECKING:
 
 KIND = "prune_models"
 PARENT = 0
+QUALITY = "accuracy"
+"""The objective that pruned networks are judged by: on every benchmark, and against their parent."""
 _STORED_AS = {"size_bytes": "bytes"}
-"""Objectives that a run's summary calls otherwise."""
 TUNING_EPOCHS = 5
 """Epochs of fine-tuning where nothing else is asked for."""
 
 
+def stored_as(objective: str) -> str:
+    """What a run's summary calls an objective."""
+    return _STORED_AS.get(objective, objective)
+
+
 class PrunedNet(Part):
-    """One network of a run; see `PrunedModel` for what the fields mean."""
+    """One network of a run, as its record keeps it.
+
+    Attributes:
+        index: which one; 0 is the parent.
+        method: registry name; "" for the parent.
+        label: what a person reads of the method.
+        config: its settings that differ from the defaults.
+        removes: "weights", "units" or "blocks"; "" for the parent.
+        asked: the sparsity asked for.
+        sparsity: share of the parent's weights that is gone.
+        numbers: measured numbers by name: accuracy and zero_shot (validation), test_accuracy, params, nonzero,
+            macs, bytes, latency_ms, nc1, ...; fractions, counts, milliseconds. Missing where not measured.
+        stages: a name for each stage of the network that can be downloaded.
+        note: what a person should know.
+        seconds: what pruning, training and evaluation took.
+        tuning_epochs: of fine-tuning; 0 where the method trains by itself.
+        surgery: whether units are cut out of the masked network to make the compact one.
+        sha256: of the file of its margins.
+    """
 
     index: int
     method: str
@@ -101,52 +126,27 @@ class PruningRecord(Record):
         return self.model_copy(update={"failures": lost, "done": (*self.done, number)})
 
 
-@dataclass(frozen=True, eq=False)
-class PrunedModel:
-    """One pruned network, or the parent, as a list shows it.
+class PrunedModel(PrunedNet):
+    """One pruned network, or the parent, as a list shows it: what its run kept of it, and where it comes from.
 
     Attributes:
         model_id: its id as a network, as text; the parent's own for the parent.
-        run_id, index: where it is kept.
+        run_id: where it is kept.
         parent_id: id of the network that was pruned.
         supernet_id, arch_id: of the parent.
-        method: registry name; "" for the parent.
-        label: what a person reads of the method.
-        config: its settings that differ from the defaults.
-        removes: "weights", "units" or "blocks"; "" for the parent.
-        asked: the sparsity asked for.
-        sparsity: share of the parent's weights that is gone.
-        numbers: measured numbers by name: accuracy and zero_shot (validation), test_accuracy, params, nonzero,
-            macs, bytes, latency_ms, nc1, ...; fractions, counts, milliseconds. Missing where not measured.
-        stages: a name for each stage of the network that can be downloaded.
-        note: what a person should know.
-        seconds: what pruning, training and evaluation took.
         seed: of all chance.
-        tuning_epochs: of fine-tuning; 0 where the method trains by itself.
-        surgery: whether units are cut out of the masked network to make the compact one.
-        sha256: of the file of its margins.
     """
 
     model_id: str
     run_id: str
-    index: int
     parent_id: str
     supernet_id: str
     arch_id: str
-    method: str
-    label: str
-    config: tuple[tuple[str, Any], ...]
-    removes: str
-    asked: float
-    sparsity: float
-    numbers: Mapping[str, float]
-    stages: tuple[str, ...]
-    note: str
-    seconds: float
     seed: int
-    tuning_epochs: int
-    surgery: bool
-    sha256: str
+
+    def objective_value(self, name: str) -> float | None:
+        """What was measured of an objective, None if it was not."""
+        return self.numbers.get(stored_as(name))
 
     @property
     def is_parent(self) -> bool:
@@ -267,7 +267,9 @@ def require_prunable(store: RunStore | None, model_id: str) -> None:
         )
 
 
-def load_masked(store: RunStore, run_id: str, index: int) -> tuple[nn.Sequential, dict[str, Any]]:
+def load_masked(
+    store: RunStore, run_id: str, index: int
+) -> tuple[nn.Sequential, dict[str, NDArray[np.intp]]]:
     """A pruned network with the parent's shapes, eval mode, and the units that stay by group. Loads torch.
 
     Raises:
@@ -301,14 +303,14 @@ def _results(store: RunStore | None, parent_id: str | None) -> list[Result[Pruni
 def _models(kept: Result[PruningRecord]) -> list[PrunedModel]:
     record, run_id = kept.record, kept.run.run_id
     return [
-        PrunedModel(
+        PrunedModel.model_construct(
             model_id=record.model if net.index == PARENT else str(NetworkId.pruned(run_id, net.index)),
             run_id=run_id,
             parent_id=record.model,
             supernet_id=record.supernet,
             arch_id=record.arch_id,
             seed=record.seed,
-            **{name: getattr(net, name) for name in PrunedNet.model_fields},
+            **dict(net),
         )
         for net in record.models
     ]

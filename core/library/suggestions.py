@@ -12,6 +12,7 @@ from core.library.origins.alone import alone_info
 from core.library.origins.base import ModelInfo
 from core.library.origins.subnet import subnet_info
 from core.library.supernets import SupernetEntry
+from core.objectives.base import best_called, objectives, usual_pair
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -29,12 +30,15 @@ def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]
     if not notable:
         notable[space.arch_id(entry.reference)] = []
     table = supernets.table(entry)
-    if table is not None and {"accuracy", "macs"} <= set(table.columns):
-        # Of equally accurate subnets the cheapest: the table is walked in the order of its cost.
-        ordered = table.sort_values("macs", kind="stable")
-        best = ordered["arch_id"].to_numpy()[ordered["accuracy"].to_numpy().argmax()]
-        notable.setdefault(str(best), []).append("most accurate")
-        for knee in front(table, ("macs", "accuracy")).knees.values():
+    pair = None if table is None else usual_pair(table.columns)
+    if table is not None and pair is not None:
+        quality, cost = objectives(pair)
+        # Of equally good subnets the cheapest: the table is walked in the order of its cost.
+        ordered = table.sort_values(cost.name, kind="stable", ascending=not cost.maximize)
+        values = ordered[quality.name].to_numpy() * (1 if quality.maximize else -1)
+        best = ordered["arch_id"].to_numpy()[values.argmax()]
+        notable.setdefault(str(best), []).append(best_called(quality.name))
+        for knee in front(table, (cost.name, quality.name)).knees.values():
             if "knee" not in (words := notable.setdefault(knee, [])):
                 words.append("knee")
     found = [subnet_info(entry, arch_id) for arch_id in notable]

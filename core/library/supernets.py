@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.cache import kept
+from core.config import JsonObject
 from core.datasets import load_dataset
 from core.datasets.foreign import foreign_settings, own_settings
 from core.errors import CoreError, InvalidInput, NotFound
@@ -30,7 +31,7 @@ from core.settings import ASSETS
 from core.spaces import Arch, SearchSpace
 from core.supernets.cards import Card, read_card
 from core.supernets.families import FAMILIES
-from core.supernets.headers import described_space, peek_supernet
+from core.supernets.headers import Header, described_space, peek_supernet
 from core.supernets.stage_cost import StageCost
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ class SupernetEntry:
     title: str
     origin: str
     sha256: str
-    header: Mapping[str, Any]
+    header: Header
     read: Callable[[], bytes] = field(repr=False, compare=False)
     read_table: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
-    costs: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    costs: JsonObject | None = field(default=None, repr=False, compare=False)
     table_sha256: str = ""
 
     @cached_property
@@ -249,7 +250,7 @@ def _own_entry(
 
 
 @kept(1024, key=lambda sha256, read: sha256)
-def _header(sha256: str, read: Callable[[], bytes]) -> Mapping[str, Any]:
+def _header(sha256: str, read: Callable[[], bytes]) -> Header:
     return peek_supernet(read())
 
 

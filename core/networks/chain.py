@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 import torch
 from torch import nn
 
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.networks.blocks.base import BlockKind, kind_of, known_kind, named_kind
 from core.networks.calibration import BatchNorm
@@ -26,7 +27,7 @@ class BlockDescription(TypedDict):
     """One block as a file names it: its class, and the arguments of its constructor."""
 
     block: str
-    arguments: Mapping[str, Any]
+    arguments: JsonObject
 
 
 def blocks_of(net: nn.Sequential) -> list[BlockDescription]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from safetensors.torch import save
@@ -25,13 +25,28 @@ FORMAT = 1
 KEY = "paretoscope_net"
 
 
-def dump_net(net: nn.Sequential, input_shape: Sequence[int], about: Mapping[str, Any]) -> bytes:
+class About(TypedDict, total=False):
+    """Where a network comes from: which files say what, by who wrote them.
+
+    Of a pruned one the units that stay by group, the method and the sparsity asked for; of one trained alone its
+    architecture, the hash of the supernet's file, and the seed.
+    """
+
+    kept: dict[str, list[int]]
+    method: str
+    asked: float
+    arch_id: str
+    supernet: str
+    seed: int
+
+
+def dump_net(net: nn.Sequential, input_shape: Sequence[int], about: About) -> bytes:
     """The file's bytes.
 
     Args:
         net: a chain of plain blocks.
         input_shape: of one input that it takes.
-        about: JSON-able; comes back from `load_net` as it was.
+        about: where it comes from; comes back from `load_net` as it was.
     """
     header = {
         "format": FORMAT,
@@ -43,7 +58,7 @@ def dump_net(net: nn.Sequential, input_shape: Sequence[int], about: Mapping[str,
     return save(tensors, metadata={KEY: json.dumps(header)})
 
 
-def load_net(data: bytes) -> tuple[nn.Sequential, dict[str, Any]]:
+def load_net(data: bytes) -> tuple[nn.Sequential, About]:
     """The network in a file, in eval mode and without gradients, and what was said about it.
 
     Raises:

@@ -24,6 +24,7 @@ class Accuracy(FromOutputs):
     maximize = True
     shown = SHARE
     place = 10
+    best = "most accurate"
     reference = 0.0
 
     def values(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.float64]:

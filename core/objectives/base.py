@@ -62,6 +62,7 @@ class MeasuredNumber(Plugin, ABC):
         place: where menus list it; smaller comes first.
         reference: worst value known before anything is measured, for hypervolumes; None where there is none.
         instrument: what a person reads instead of "measured", if something special measures it.
+        best: what the best subnet by it is called ("most accurate"); "best" and the label if empty.
     """
 
     unit: ClassVar[str] = ""
@@ -74,6 +75,7 @@ class MeasuredNumber(Plugin, ABC):
     place: ClassVar[int] = 50
     reference: ClassVar[float | None] = None
     instrument: ClassVar[str] = ""
+    best: ClassVar[str] = ""
 
     @classmethod
     def described(cls) -> Objective:
@@ -236,9 +238,20 @@ def usual_pair(among: Iterable[str] | None = None) -> tuple[str, str] | None:
     names = choosable_names(among)
     if len(names) < 2:
         return None
-    quality = next((n for n in names if OBJECTIVES.get(n).maximize), names[0])
+    quality = quality_of(names) or names[0]
     cost = next((n for n in names if n != quality and not OBJECTIVES.get(n).maximize), None)
     return quality, cost or next(n for n in names if n != quality)
+
+
+def quality_of(among: Iterable[str]) -> str | None:
+    """The usual objective that is the larger the better, None where there is none."""
+    return next((n for n in choosable_names(among) if OBJECTIVES.get(n).maximize), None)
+
+
+def best_called(name: str) -> str:
+    """What the best subnet by an objective is called."""
+    cls = OBJECTIVES.get(name)
+    return str(cls.best or f"best {cls.label.lower()}")
 
 
 def require_choosable(name: str) -> Objective:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
-import textwrap
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,13 @@ FORMATS = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 _DOT = re.compile(rb"M (\S+ \S+) \nL \1 \n")
 """A line of no length as matplotlib writes it."""
 
+_ONE_AT_A_TIME = threading.Lock()
 _MM = 1 / 25.4
 _POINTS = 72.0
+MARGIN_BELOW = 10.0
+"""Millimeters between the axes and the caption, for numbers and a label."""
 _LINE_MM = 2.9
 _CAPTION_SIZE = 6.5
-_MM_PER_CHARACTER = 1.16
 _RC: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 7.5,
@@ -91,7 +93,13 @@ class PaperFigure:
 
 
 def draw(
-    layout: Layout, height_mm: float, title: str, caption: str, paint: Callable[[Axes], str | None]
+    layout: Layout,
+    height_mm: float,
+    title: str,
+    caption: str,
+    paint: Callable[[Axes], str | None],
+    *,
+    above_mm: float = 8.0,
 ) -> PaperFigure:
     """Set up one pair of axes, let `paint` fill it, and write the file.
 
@@ -101,16 +109,18 @@ def draw(
         title: of the file, for programs that show it.
         caption: what was measured; plain text of any length.
         paint: fills the axes; may return a sentence about the drawing that is added to the caption.
+        above_mm: room above the axes, for a legend; part of the height.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_RC):
+    # Matplotlib's settings belong to the process, and two visitors may ask at once.
+    with _ONE_AT_A_TIME, mpl.rc_context(_RC):
         figure = Figure()
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        said = _place(figure, axes, layout, height_mm, caption, paint)
+        said = _place(figure, axes, layout, (height_mm, above_mm), caption, paint)
         return PaperFigure(_written(figure, layout.format, title, said), said, FORMATS[layout.format])
 
 
@@ -118,18 +128,19 @@ def _place(
     figure: Figure,
     axes: Axes,
     layout: Layout,
-    height_mm: float,
+    heights: tuple[float, float],
     caption: str,
     paint: Callable[[Axes], str | None],
 ) -> str:
     """Axes above, caption below; the figure grows with the caption's lines."""
+    height_mm, top = heights
     # What `paint` says about the drawing depends on the drawing; there is room for two lines more.
-    lines = _wrapped(caption, layout) if layout.with_caption else []
+    lines = _wrapped(figure, caption, layout) if layout.with_caption else []
     below = (len(lines) + 2) * _LINE_MM + 2.5 if lines else 0.0
     # A whole number of points, so that places on a grid of quarters are short numbers in the file.
     total = math.ceil((height_mm + below) / 25.4 * _POINTS) * 25.4 / _POINTS
     figure.set_size_inches(layout.width_mm * _MM, total * _MM)
-    left, right, bottom, top = 13.0, 3.0, 10.0, 8.0
+    left, right, bottom = 13.0, 3.0, MARGIN_BELOW
     axes.set_position(
         (
             left / layout.width_mm,
@@ -141,27 +152,36 @@ def _place(
     remark = paint(axes)
     said = f"{caption} {remark}".strip() if remark else caption
     if lines:
-        for number, line in enumerate(_wrapped(said, layout)):
+        for number, line in enumerate(_wrapped(figure, said, layout)):
             at = below - 2.5 - number * _LINE_MM
             figure.text(1.0 / layout.width_mm, at / total, line, fontsize=_CAPTION_SIZE, va="top")
     return said
 
 
-def _wrapped(text: str, layout: Layout) -> list[str]:
-    return textwrap.wrap(text, int((layout.width_mm - 2) / _MM_PER_CHARACTER))
+def _wrapped(figure: Any, text: str, layout: Layout) -> list[str]:
+    """Lines as wide as the figure allows, by the widths of the font's own letters."""
+    from matplotlib.font_manager import FontProperties
+
+    renderer, font = figure.canvas.get_renderer(), FontProperties(size=_CAPTION_SIZE)
+    room = (layout.width_mm - 2.5) * _MM * figure.dpi
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and renderer.get_text_width_height_descent(longer, font, False)[0] <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _written(figure: Figure, kind: str, title: str, caption: str) -> bytes:
-    import matplotlib as mpl
-
     buffer = io.BytesIO()
     about: dict[str, Any] = (
         {"Title": title, "Description": caption, "Date": None, "Creator": "Paretoscope"}
         if kind == "svg"
         else {"Title": title, "Subject": caption, "CreationDate": None, "Creator": "Paretoscope"}
     )
-    with mpl.rc_context(_RC):
-        figure.savefig(buffer, format=kind, metadata=about)
+    figure.savefig(buffer, format=kind, metadata=about)
     data = buffer.getvalue()
     return _DOT.sub(rb"M\1h0", data) if kind == "svg" else data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _HEIGHT = {"one": 58.0, "two": 80.0}
+_HANDLE_MM, _LETTER_MM, _ROW_MM = 12.0, 1.35, 3.6
 _DASHES = ("-", "--", ":", "-.")
 _MARKS = "osD^vPX*"
 
@@ -91,6 +93,17 @@ def curves_paper(
                 ceiling, color=style.DOMINATED, linestyle=(0, (4, 2)), linewidth=0.9, label=ceiling_name
             )
         if curves:
-            axes.legend(loc="best", handlelength=2.6)
+            axes.legend(
+                loc="lower left",
+                bbox_to_anchor=(0, 1.0),
+                ncols=across_legend,
+                handlelength=2.6,
+                borderaxespad=0.2,
+            )
 
-    return draw(layout, _HEIGHT[layout.columns], title, caption, paint)
+    # Above the axes, where it covers no line.
+    names = [*(label(curve.name) for curve in curves), *([ceiling_name] if ceiling is not None else [])]
+    widest = _HANDLE_MM + _LETTER_MM * max(map(len, names), default=0)
+    across_legend = max(1, int((layout.width_mm - 16) / widest))
+    above = 2.0 + _ROW_MM * math.ceil(len(names) / across_legend)
+    return draw(layout, _HEIGHT[layout.columns] + above, title, caption, paint, above_mm=above)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.papers.base import Layout, PaperFigure, draw, label
+from core.papers.base import MARGIN_BELOW, Layout, PaperFigure, draw, label
 from core.plots.similarity import HeatmapData, shown_bounds
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def heatmap_paper(
         axes.set_xlabel(f"Layers of B: {label(title_b)}")
         axes.set_ylabel(f"Layers of A: {label(title_a)}")
         _room_for_labels(axes)
-        bar = axes.figure.colorbar(mesh, ax=axes, fraction=0.04, pad=0.02)
+        bar = axes.figure.colorbar(mesh, cax=_beside(axes, layout))
         bar.set_label(label(data.measure))
         bar.outline.set_linewidth(0)
         # Vectors here as well: a bar of 256 shades is a picture otherwise.
@@ -64,10 +64,27 @@ def heatmap_paper(
     return draw(layout, height, "Similarity", caption, paint)
 
 
+def _beside(axes: Axes, layout: Layout) -> Axes:
+    """A place for the bar of colors, with room for its numbers and its name."""
+    box, millimeter = axes.get_position(), 1 / layout.width_mm
+    axes.set_position((box.x0, box.y0, box.width - 12 * millimeter, box.height))
+    left = box.x1 - 10 * millimeter
+    return axes.figure.add_axes((left, box.y0, 2 * millimeter, box.height))
+
+
 def _room_for_labels(axes: Axes) -> None:
-    """Names of layers are longer than numbers."""
-    box = axes.get_position()
-    axes.set_position((box.x0 + 0.09, box.y0 + 0.09, box.width - 0.09, box.height - 0.09))
+    """Names of layers are longer than numbers: the axes give way to as much as they need."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    width, height = figure.bbox.width, figure.bbox.height
+    around, inner = axes.get_tightbbox(renderer), axes.get_window_extent(renderer)
+    assert around is not None
+    gap = 3 / 72 * figure.dpi
+    left, below = (inner.x0 - around.x0 + gap) / width, (inner.y0 - around.y0 + gap) / height
+    box, bottom = axes.get_position(), MARGIN_BELOW / 25.4 * figure.dpi / height
+    up = max(below - bottom, 0.0)
+    axes.set_position((left, box.y0 + up, box.x1 - left, box.height - up))
 
 
 def _write(axes: Axes, data: HeatmapData, low: float, high: float) -> None:

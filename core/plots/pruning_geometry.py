@@ -17,44 +17,12 @@ from core.plots.experiments import COLORS, empty_figure, share
 from core.plots.numbers import ink
 from core.plots.task_geometry import cosine_figure
 from core.text import for_figure
+from core.views.pruning_samples import LocalData
 
 MOST_ARROWS = 200
 MOST_CLASSES = 12
 # Red is beyond the boundary, blue is safe; the grey middle is visible on light and on dark pages.
 MARGIN_SCALE = ((0, "#B2182B"), (0.38, "#E07B5E"), (0.5, "#B4B8BF"), (0.62, "#5B9FD0"), (1, "#2166AC"))
-
-
-@dataclass(frozen=True, eq=False)
-class LocalData:
-    """n samples as one network places them, and optionally as its parent placed them.
-
-    Attributes:
-        ids: (n,) sample ids.
-        angle: (n,) degrees between the features and the row of the true class.
-        norm: (n,) length of the features.
-        margin: (n,) signed distance to the nearest decision boundary, below 0 where the answer is wrong.
-        correct: (n,) whether the answer is right.
-        y: (n,) true classes.
-        predicted: (n,) answers.
-        rival: (n,) class behind the nearest boundary.
-        probability: (n,) probability of the true class.
-        classes: names.
-        parent_angle, parent_norm, parent_margin: (n,) of the parent, the same samples.
-    """
-
-    ids: NDArray[np.int64]
-    angle: NDArray[np.float64]
-    norm: NDArray[np.float64]
-    margin: NDArray[np.float64]
-    correct: NDArray[np.bool_]
-    y: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    rival: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    classes: Sequence[str]
-    parent_angle: NDArray[np.float64] | None = None
-    parent_norm: NDArray[np.float64] | None = None
-    parent_margin: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core.objectives.base import objectives
 from core.plots import style
 from core.plots.finished import finished
 from core.similarity.seed_spread import StageResult, Verdict
@@ -118,16 +119,19 @@ def _hover(stage: StageResult, values: Sequence[float], name: str) -> str:
 
 
 def accuracy_table(answer: SharedOrAlone) -> str:
-    """Markdown: accuracy of the subnet inside the supernet, then of each network trained alone."""
-    rows = [("inside the supernet", answer.inside["accuracy"], answer.inside["test_accuracy"])]
+    """Markdown: what was measured of the subnet inside the supernet, then of each network trained alone."""
+    shown = objectives(answer.inside)
+    rows = [("inside the supernet", [answer.inside[each.name] for each in shown])]
     rows += [
-        (f"alone, seed {seed}", validation, test)
-        for seed, validation, test in zip(
-            answer.seeds, answer.alone["accuracy"], answer.alone["test_accuracy"], strict=True
-        )
+        (f"alone, seed {seed}", [answer.alone[each.name][i] for each in shown])
+        for i, seed in enumerate(answer.seeds)
     ]
-    lines = [f"| {name} | {100 * a:.1f} % | {100 * b:.1f} % |" for name, a, b in rows]
-    return "\n".join(["| network | validation accuracy | test accuracy |", "|---|---:|---:|", *lines])
+    lines = [
+        f"| {name} | {' | '.join(style.format_value(v, each) for v, each in zip(values, shown, strict=True))} |"
+        for name, values in rows
+    ]
+    head = f"| network | {' | '.join(each.label.lower() for each in shown)} |"
+    return "\n".join([head, f"|---|{'---:|' * len(shown)}", *lines])
 
 
 def values_table(stages: Sequence[StageResult], what: str) -> str:

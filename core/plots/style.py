@@ -123,6 +123,11 @@ def format_obtained(objective: Objective, obtained: Obtained) -> str:
     return ", ".join(word for word in words if word)
 
 
+def usually_obtained(objective: Objective) -> str:
+    """How its numbers are obtained where nothing else is said of a value: "measured, validation"."""
+    return format_obtained(objective, Obtained(objective.how))
+
+
 def format_count(value: int) -> str:
     """A whole number with thousands separated: `8,100`."""
     return f"{int(value):,}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.library.supernets import SupernetEntry
+from core.objectives.base import objective
+from core.pareto import Constraint
+from core.plots.style import format_value
 from core.records import Objective, Source
 from core.supernets.cards import Card
 from core.text import display_name
@@ -32,6 +35,17 @@ def front_caption(entry: SupernetEntry, goals: Sequence[Objective], n: int, *, s
     if entry.card.seed is not None:
         about.append(f"seed {entry.card.seed}")
     return f"{'; '.join(part for part in about if part)}. {' '.join(measured_how(goal) for goal in goals)}"
+
+
+def limits_text(limits: Sequence[Constraint]) -> str:
+    """What the subnets of a front must meet, as a sentence; "" where nothing is asked."""
+    said = []
+    for limit in limits:
+        goal = objective(limit.objective)
+        for word, value in (("at least", limit.lower), ("at most", limit.upper)):
+            if value is not None:
+                said.append(f"{goal.label} {word} {format_value(value, goal)}")
+    return f"Only subnets with {' and '.join(said)}." if said else ""
 
 
 def data_of(card: Card) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.config import JsonObject
+
 Arch = tuple[int, ...]
 """An architecture: one option index per choice, in canonical form."""
 
@@ -83,7 +85,7 @@ def require_ascending(options: Mapping[str, Sequence[int]]) -> None:
             raise ValueError(f"{label} must be ascending positive numbers")
 
 
-def identity(choice: Choice) -> dict[str, Any]:
+def identity(choice: Choice) -> JsonObject:
     """What two choices must share to be equal; stored fingerprints are made of exactly this."""
     found: dict[str, Any] = {"name": choice.name, "options": list(choice.options), "ordinal": choice.ordinal}
     if choice.requires:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.spaces.arch_ids import DIGITS, numbers, written
 from core.spaces.choice import Arch, Choice, Option, identity, read_choice
@@ -358,10 +359,10 @@ class SearchSpace:
 
     # --- JSON -----------------------------------------------------------------------------------
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[JsonObject]:
         """A JSON-able list, one object per choice."""
         return [
-            identity(c)
+            {**identity(c)}
             | {key: value for key, value in (("kind", c.kind), ("unit", c.unit)) if value}
             | ({"ends": list(c.ends)} if c.ends else {})
             for c in self.choices

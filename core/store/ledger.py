@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from core.config import JsonObject
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound
 from core.ledger import Artifact
-from core.records import Measurement, Obtained, RunState, Source
+from core.records import Measurement, Metric, Metrics, Obtained, RunState, Source
 from core.store.files import Files
 from core.store.schema import ArtifactRow, CheckpointRow, MeasurementRow, MetricRow, RunRow, row_hash
 
@@ -25,9 +26,7 @@ _LONGEST_SOURCE = 32
 class RunLedger:
     """The ledger of a run in the store."""
 
-    def __init__(
-        self, files: Files, run_id: str, params: Mapping[str, Any], attempt: int | None = None
-    ) -> None:
+    def __init__(self, files: Files, run_id: str, params: JsonObject, attempt: int | None = None) -> None:
         """Made by `RunStore.ledger`.
 
         Args:
@@ -98,7 +97,7 @@ class RunLedger:
                 for step, arch, values, source in connection.execute(query)
             ]
 
-    def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
+    def log_metrics(self, step: int, metrics: Mapping[str, Metric]) -> None:
         text = plain_json(metrics)
         hashed = row_hash(self.run_id, step, text)
         this = (MetricRow.run_id == self.run_id) & (MetricRow.step == step)
@@ -108,7 +107,7 @@ class RunLedger:
             row = {"run_id": self.run_id, "step": step, "metric_values": text, "row_hash": hashed}
             connection.execute(insert(MetricRow).values(**row))
 
-    def metrics(self) -> list[dict[str, Any]]:
+    def metrics(self) -> list[Metrics]:
         query = select(MetricRow.step, MetricRow.metric_values).where(MetricRow.run_id == self.run_id)
         with self._database.read() as connection:
             found = connection.execute(query.order_by(MetricRow.step))
@@ -155,12 +154,12 @@ class RunLedger:
 class MemoryLedger:
     """The same ledger without a store: nothing outlives the process."""
 
-    def __init__(self, run_id: str = "memory", params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, run_id: str = "memory", params: JsonObject | None = None) -> None:
         self.run_id = run_id
-        self.params: Mapping[str, Any] = dict(params or {})
+        self.params: JsonObject = dict(params or {})
         self._checkpoint: bytes | None = None
         self._measurements: list[tuple[int, Measurement]] = []
-        self._metrics: dict[int, dict[str, Any]] = {}
+        self._metrics: dict[int, Metrics] = {}
         self._artifacts: dict[str, tuple[Artifact, bytes]] = {}
 
     def checkpoint(self, data: bytes, *, fraction: float) -> None:
@@ -183,10 +182,10 @@ class MemoryLedger:
     def measurements(self, after: int = 0) -> list[tuple[int, Measurement]]:
         return self._measurements[after:]
 
-    def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
+    def log_metrics(self, step: int, metrics: Mapping[str, Metric]) -> None:
         self._metrics[step] = json.loads(plain_json(metrics))
 
-    def metrics(self) -> list[dict[str, Any]]:
+    def metrics(self) -> list[Metrics]:
         return [{**values, "step": step} for step, values in sorted(self._metrics.items())]
 
     def save_artifact(self, name: str, data: bytes, media_type: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
+from core.config import JsonObject
 from core.errors import DamagedArtifact
 from core.records import Run, RunState
 from core.store.schema import RunRow, SupernetRow, row_hash
@@ -50,7 +51,7 @@ class StoredSupernet:
     data: str
     sha256: str
     size: int
-    card: Mapping[str, Any]
+    card: JsonObject
     created: float
 
 

@@ -1,8 +1,7 @@
 """The store: every run, measurement, file and supernet of this installation.
 
-Together with its ledgers and leases this is the only code that queries the database. Opening creates
-what is missing and upgrades an older database. A store may be shared by threads; processes each open
-their own. A writing method that returns has written durably; one that raises has changed nothing.
+With its ledgers and leases the only code that queries the database. Opening creates what is missing and upgrades
+an older database. Threads may share a store. A method that returns has written durably; one that raises changed nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from sqlalchemy import String, cast, delete, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from core.config import JsonObject
 from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.records import Run, RunState
 from core.store.baskets import Baskets
@@ -104,7 +104,7 @@ class RunStore:
     def create_run(
         self,
         kind: str,
-        params: Mapping[str, Any],
+        params: JsonObject,
         *,
         title: str,
         seed: int = 0,
@@ -276,7 +276,7 @@ class RunStore:
             connection.execute(delete(RunRow).where(RunRow.run_id == run_id))
         self._files.forget(sha256s)
 
-    def add_supernet(self, name: str, data: bytes, card: Mapping[str, Any]) -> str:
+    def add_supernet(self, name: str, data: bytes, card: JsonObject) -> str:
         """Keep a supernet file and return its id.
 
         Args:

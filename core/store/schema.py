@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from core.config import JsonObject
+
 HEAD = "0004"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
@@ -157,7 +159,7 @@ class LogRow(Base):
     text: Mapped[str] = mapped_column(Text)
 
 
-def indexed_params(params: Mapping[str, Any]) -> dict[str, str]:
+def indexed_params(params: JsonObject) -> dict[str, str]:
     """The fields of a request that runs can be found by: name -> value as `ParamRow` keeps it.
 
     Text, numbers, truth values and None count; those of a nested mapping are called "outer.inner".
@@ -173,7 +175,7 @@ def indexed_value(value: str | float | bool | None) -> str:
     return text if len(text) <= _MAX_VALUE else hashlib.sha256(text.encode()).hexdigest()
 
 
-def _scalars(prefix: str, params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _scalars(prefix: str, params: JsonObject) -> Iterator[tuple[str, Any]]:
     for name, value in params.items():
         if isinstance(value, Mapping):
             yield from _scalars(f"{prefix}{name}.", value)

@@ -13,6 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
+from core.config import JsonObject, Settings
+
 _MOST_SEED = 2**63 - 1
 _MOST_SHOWN = 20_000
 """Characters of a card that a page sends to a browser."""
@@ -55,13 +57,13 @@ class Card(BaseModel):
         return f"The card of this supernet has values of the wrong kind ({named}), which count as not stated."
 
 
-def read_card(raw: Mapping[str, Any]) -> Card:
+def read_card(raw: JsonObject) -> Card:
     """The card in a file's header; never fails, whatever the card holds.
 
     Args:
         raw: the JSON object. Its `data` may be an object or, in files by others, a plain name.
     """
-    fields = {
+    fields: dict[str, Any] = {
         name: raw[name] for name in Card.model_fields if name != "unreadable" and raw.get(name) is not None
     }
     unreadable: list[str] = []
@@ -76,7 +78,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
     return (card or Card()).model_copy(update={"unreadable": tuple(sorted(unreadable + wrong))})
 
 
-def shown_card(raw: Mapping[str, Any]) -> dict[str, Any]:
+def shown_card(raw: JsonObject) -> Settings:
     """The card for a screen: as it was written, or only its known fields if it is very long."""
     return dict(raw) if len(json.dumps(raw)) <= _MOST_SHOWN else read_card(raw).model_dump(mode="json")
 
@@ -84,7 +86,7 @@ def shown_card(raw: Mapping[str, Any]) -> dict[str, Any]:
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def _lenient(model: type[_Model], raw: Mapping[str, Any]) -> tuple[_Model | None, list[str]]:
+def _lenient(model: type[_Model], raw: JsonObject) -> tuple[_Model | None, list[str]]:
     """The model without the fields that do not fit, and their names; None if a required one is among them."""
     given = {name: value for name in model.model_fields if (value := raw.get(name)) is not None}
     try:

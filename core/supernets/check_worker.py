@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from core.config import JsonObject
 from core.confined import serve
 from core.supernets.files import load_supernet
 
 
-def work(data: bytes, options: Mapping[str, Any], target: Path) -> Mapping[str, Any]:
+def work(data: bytes, options: JsonObject, target: Path) -> JsonObject:
     """Build the supernet with its weights; the answer is its family."""
     supernet, _ = load_supernet(data)
     return {"family": supernet.name}

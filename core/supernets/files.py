@@ -14,6 +14,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save
 
+from core.config import JsonObject, Settings
 from core.errors import InvalidInput, plain
 from core.networks.untrusted_files import METADATA, load_tensors, read_header
 from core.spaces import SearchSpace
@@ -26,7 +27,7 @@ _MOST_PARAMETERS = 200_000_000
 _SAID_LATELY = {"kind", "unit", "ends"}
 
 
-def build(family: str, config: dict[str, Any]) -> Supernet:
+def build(family: str, config: JsonObject) -> Supernet:
     """A fresh supernet of a family.
 
     Raises:
@@ -38,7 +39,7 @@ def build(family: str, config: dict[str, Any]) -> Supernet:
     return supernet
 
 
-def _outline(family: str, config: dict[str, Any]) -> Supernet:
+def _outline(family: str, config: JsonObject) -> Supernet:
     """The supernet without memory for its weights; raises as `build` does."""
     cls = FAMILIES.get(family)
     try:
@@ -58,7 +59,7 @@ def _outline(family: str, config: dict[str, Any]) -> Supernet:
     return outline
 
 
-def dump_supernet(supernet: Supernet, card: dict[str, Any]) -> bytes:
+def dump_supernet(supernet: Supernet, card: JsonObject) -> bytes:
     """The file's bytes: weights plus family, configuration and card; a tensor that stages share stands once."""
     header = {
         "format": FORMAT,
@@ -86,12 +87,12 @@ def _describes(said: list[Any], space: SearchSpace) -> bool:
     """Whether the header says of each choice nothing but what is so; older files say less of them."""
     built = space.to_json()
     return len(said) == len(built) and all(
-        isinstance(s, dict) and set(b) - _SAID_LATELY <= set(s) and b | s == b
+        isinstance(s, dict) and set(b) - _SAID_LATELY <= set(s) and {**b, **s} == b
         for s, b in zip(said, built, strict=True)
     )
 
 
-def load_supernet(file: Path | bytes) -> tuple[Supernet, dict[str, Any]]:
+def load_supernet(file: Path | bytes) -> tuple[Supernet, Settings]:
     """The supernet in a file and its card.
 
     Raises:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from core.config import JsonObject, Settings
 from core.errors import InvalidInput
 from core.networks.untrusted_files import read_header
 from core.spaces import SearchSpace
@@ -18,7 +18,24 @@ _DEEPEST = 32
 """Levels of objects and lists in a header; ours have six. Whoever writes it out again recurses."""
 
 
-def described_space(header: Mapping[str, Any]) -> SearchSpace:
+class Header(TypedDict):
+    """What the JSON header of a supernet file says; checked to be of these kinds, and no further.
+
+    Attributes:
+        format: version.
+        family, config: what builds the network.
+        space: its search space, as `SearchSpace.to_json` writes it.
+        card: where it comes from, see `core.supernets.cards`.
+    """
+
+    format: int
+    family: str
+    config: Settings
+    space: list[JsonObject]
+    card: Settings
+
+
+def described_space(header: Header) -> SearchSpace:
     """The search space of a header, without torch.
 
     Raises:
@@ -30,7 +47,7 @@ def described_space(header: Mapping[str, Any]) -> SearchSpace:
     return cells if space == cells else space
 
 
-def peek_supernet(file: Path | bytes) -> dict[str, Any]:
+def peek_supernet(file: Path | bytes) -> Header:
     """Family, configuration, search space (JSON) and card of a supernet file, without reading its weights.
 
     Raises:
@@ -54,7 +71,8 @@ def peek_supernet(file: Path | bytes) -> dict[str, Any]:
         raise InvalidInput(
             "This safetensors file is not a Paretoscope supernet (its header has no readable description)."
         )
-    return header
+    checked: Header = header
+    return checked
 
 
 def _depth(value: Any) -> int:

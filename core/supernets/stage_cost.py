@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from core.config import Settings
+
 
 @dataclass(frozen=True)
 class StageCost:
@@ -44,7 +46,7 @@ class StageCost:
         """Numbers in one sample's output."""
         return math.prod(self.output_shape)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Settings:
         about = {f.name: getattr(self, f.name) for f in fields(self)}
         return about | {"output_shape": list(self.output_shape), "counted": dict(self.counted)}
 

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.config import BaseConfig, Plugin
+from core.config import BaseConfig, JsonObject, Plugin, Settings
 from core.datasets.base import Dataset, Split
 from core.errors import InvalidInput, wrong_setting
 from core.networks.trees import as_tensors, joined, map_leaves
@@ -116,7 +116,7 @@ class Task(Plugin, ABC):
     usage: ClassVar[tuple[str, ...]]
     takes: ClassVar[str]
 
-    def settings_from(self, dataset: Dataset) -> dict[str, Any]:
+    def settings_from(self, dataset: Dataset) -> Settings:
         """The fields of `Inputs` that the data decide."""
         return {"classes": len(dataset.classes), **dataset.inputs}
 
@@ -138,7 +138,7 @@ class Task(Plugin, ABC):
                     f"the supernet was made for {_plain(wanted[field])}."
                 )
 
-    def augmentation(self, settings: Mapping[str, Any]) -> Any:
+    def augmentation(self, settings: JsonObject) -> Any:
         """The validated settings of what is done to training samples.
 
         Raises:
@@ -153,7 +153,7 @@ class Task(Plugin, ABC):
 
     @abstractmethod
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
+        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
     ) -> Iterator[Batch]:
         """Shuffled, augmented training batches of one epoch, as functions of (seed, epoch) alone."""
 

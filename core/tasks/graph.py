@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from core.config import BaseConfig
+from core.config import BaseConfig, JsonObject
 from core.datasets.base import Dataset, Split
 from core.datasets.graphs import GraphSplit, with_first
 from core.errors import InvalidInput
@@ -74,7 +74,7 @@ class GraphTask(Task):
         )
 
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
+        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
     ) -> Iterator[Batch]:
         drops = self.augmentation(augmentation)
         rng = stream(seed, "augmentation", epoch)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.config import BaseConfig
+from core.config import BaseConfig, JsonObject
 from core.datasets.base import Dataset, Split
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.seeding import stream
@@ -67,6 +66,7 @@ class ImageTask(Task):
     usage = (
         "python predict.py test.npz        # arrays x and y; prints one JSON line: accuracy, correct, n",
         "python predict.py picture.png     # needs Pillow; --invert for dark strokes on bright paper",
+        "python predict.py folder > t.csv  # every picture in it: file, class, probabilities",
     )
     takes = "Pixels go in as they are, in [0, 1]: the network normalizes them itself."
 
@@ -77,7 +77,7 @@ class ImageTask(Task):
         flip: bool = Field(False, description="Mirror training images at random (not for digits).")
 
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
+        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
     ) -> Iterator[Batch]:
         how = self.augmentation(augmentation)
         return epoch_batches(dataset.train, batch_size, seed, epoch, shift=how.shift, flip=how.flip)

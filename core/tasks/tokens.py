@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from core.config import BaseConfig
+from core.config import BaseConfig, JsonObject
 from core.datasets.base import Dataset, Split
 from core.datasets.tokens import PADDING
 from core.networks.limits import MOST_CLASSES
@@ -66,7 +66,7 @@ class TokenTask(Task):
         drop: float = Field(0.0, ge=0, le=0.9, description="Hide each word with this probability.")
 
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: Mapping[str, Any]
+        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
     ) -> Iterator[Batch]:
         drop = self.augmentation(augmentation).drop
         rng = stream(seed, "augmentation", epoch)

@@ -14,7 +14,7 @@ of a network trained alone share neither weights nor the order of the samples.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -23,7 +23,7 @@ from core.datasets.base import Dataset
 from core.errors import CoreError
 from core.networks.answers import accuracy
 from core.networks.calibration import recalibrate
-from core.records import Progress
+from core.records import Metrics, Progress
 from core.seeding import torch_seed
 from core.tasks.base import Batch
 from core.training import checkpoint
@@ -111,7 +111,7 @@ class _Run(Run):
         before = " The networks of the seeds before it are kept." if self.index else ""
         return CoreError(f"Seed {self.config.seed}: {diverged(what, self.epoch)}{before}")
 
-    def measure(self) -> dict[str, Any]:
+    def measure(self) -> Metrics:
         # Training normalizes by the batch itself, so the statistics written here change nothing of it.
         recalibrate(self.net, self.calibration)
         return {
@@ -124,7 +124,7 @@ class _Run(Run):
         about = {"net": self.index, "epoch": self.epoch}
         return checkpoint.dump(self.net, {WEIGHTS: self.plain_step.optimizer}, about)
 
-    def sentence(self, metrics: dict[str, Any]) -> str:
+    def sentence(self, metrics: Metrics) -> str:
         return (
             f"{self.what}, epoch {self.epoch} of {self.config.epochs}: "
             f"validation accuracy {metrics['accuracy']:.1%}"

@@ -34,7 +34,7 @@ class Restored:
         strategy: what the strategy's `state_dict` returned.
     """
 
-    about: dict[str, Any]
+    about: dict[str, int]
     teacher: dict[str, Tensor] | None
     strategy: dict[str, Any]
 
@@ -42,7 +42,7 @@ class Restored:
 def dump(
     net: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
-    about: dict[str, Any],
+    about: Mapping[str, int],
     *,
     teacher: Mapping[str, Tensor] | None = None,
     strategy: Mapping[str, Any] | None = None,
@@ -52,7 +52,7 @@ def dump(
     Args:
         net: weights and buffers.
         optimizers: by name; "weights" is the network's own.
-        about: JSON-able, comes back as it was.
+        about: where the work stands, comes back as it was.
         teacher: weights of a frozen copy.
         strategy: tensors, arrays and JSON-able values, by name.
     """
@@ -73,7 +73,7 @@ def dump(
             plain[name] = value
     owned = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
     # One entry, because safetensors writes several in any order, and equal states are equal bytes.
-    said = about | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
+    said = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
     return save(owned, metadata={"about": json.dumps(said)})
 
 
@@ -82,18 +82,14 @@ def _prefix(optimizer: str) -> str:
     return "optimizer." if optimizer == "weights" else f"optimizers.{optimizer}."
 
 
-def about(data: bytes) -> dict[str, Any]:
+def about(data: bytes) -> dict[str, int]:
     """What was said of a state when it was kept.
 
     Raises:
         DamagedArtifact: the bytes are not such a state.
     """
-    try:
-        length = int.from_bytes(data[:8], "little")
-        said = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise DamagedArtifact(_UNREADABLE) from error
-    return dict(said)
+    said = _said(data)
+    return {name: value for name, value in said.items() if name != _STRATEGY}
 
 
 def restore(
@@ -116,7 +112,7 @@ def restore(
     """
     try:
         tensors = load(data)
-        said = about(data)
+        said = _said(data)
         buffers = {key: _buffers(_part(tensors, _prefix(key)), o) for key, o in optimizers.items()}
         teacher = _part(tensors, "teacher.")
         if teacher and _shapes(teacher) != _shapes(net.state_dict()):
@@ -131,6 +127,14 @@ def restore(
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": buffers[key], "param_groups": groups})
     return Restored(said, teacher or None, known)
+
+
+def _said(data: bytes) -> dict[str, Any]:
+    try:
+        length = int.from_bytes(data[:8], "little")
+        return dict(json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise DamagedArtifact(_UNREADABLE) from error
 
 
 def _strategy(said: dict[str, Any] | None, tensors: dict[str, Tensor]) -> dict[str, Any]:

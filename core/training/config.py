@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.training.strategies import STRATEGIES
 
 _ONCE_HERE = frozenset({"shift", "flip"})
@@ -16,7 +16,7 @@ class TrainingConfig(BaseConfig):
     """How a supernet is trained."""
 
     strategy: str = Field("sandwich", description="Which subnets each step trains.")
-    strategy_config: dict[str, Any] = Field(default_factory=dict, description="The strategy's own settings.")
+    strategy_config: Settings = Field(default_factory=dict, description="The strategy's own settings.")
     epochs: int = Field(60, ge=1, le=2000, description="Passes over the training data.")
     batch_size: int = Field(64, ge=2, le=4096, description="Samples per step.")
     optimizer: Literal["sgd", "adamw"] = Field(
@@ -35,7 +35,7 @@ class TrainingConfig(BaseConfig):
         0.0, ge=0, lt=1, description="Label smoothing, for draws that learn from labels."
     )
     clip: float = Field(1.0, ge=0, description="Clip each gradient entry to this size (0: never).")
-    augmentation: dict[str, Any] = Field(
+    augmentation: Settings = Field(
         default_factory=dict,
         description="What is done to training samples; settings of the kind of data, its defaults where left out.",
         json_schema_extra={"form": False},

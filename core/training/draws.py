@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 
 from core.errors import InvalidInput
 from core.spaces import Arch, SearchSpace
@@ -26,7 +26,7 @@ class Term:
 
     loss: str
     weight: float = 1.0
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 LABELS = (Term("labels"),)

@@ -12,7 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import nn
 
 from core.datasets.base import Dataset
 from core.errors import CoreError
-from core.records import Progress
+from core.records import Metrics, Progress
 from core.tasks.base import Batch, task_of
 from core.training.config import TrainingConfig
 from core.training.optimizing import diverged, learning_rate
@@ -110,7 +110,7 @@ class Run(ABC):
         """Train on one batch; a loss that is no number is returned before the weights were touched."""
 
     @abstractmethod
-    def measure(self) -> dict[str, Any]:
+    def measure(self) -> Metrics:
         """What is known of the network after an epoch, besides its number, loss and seconds."""
 
     @abstractmethod
@@ -118,7 +118,7 @@ class Run(ABC):
         """The checkpoint after `self.epoch` epochs."""
 
     @abstractmethod
-    def sentence(self, metrics: dict[str, Any]) -> str:
+    def sentence(self, metrics: Metrics) -> str:
         """What a person reads after an epoch."""
 
     def doing(self) -> str:
@@ -172,7 +172,7 @@ class Run(ABC):
             metrics = self._finish(float(np.mean(losses)), started)
             yield Progress(self.fraction(0), self.sentence(metrics), metrics)
 
-    def _finish(self, loss: float, started: float) -> dict[str, Any]:
+    def _finish(self, loss: float, started: float) -> Metrics:
         """Measure, then save; the epoch counts only once this has returned.
 
         Raises:

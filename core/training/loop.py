@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.datasets.base import Dataset
 from core.evaluation.evaluator import evaluate_table
-from core.records import Progress
+from core.records import Metrics, Progress
 from core.seeding import stream
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, EvaluationData
@@ -109,7 +109,7 @@ class _Run(Run):
         except NotANumber:
             return math.nan
 
-    def measure(self) -> dict[str, Any]:
+    def measure(self) -> Metrics:
         accuracies = evaluate_table(self.supernet, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))
         ends = self.supernet.space.ends or ()
@@ -126,7 +126,7 @@ class _Run(Run):
         self.session.epoch = self.epoch
         return self.session.dump()
 
-    def sentence(self, metrics: Mapping[str, Any]) -> str:
+    def sentence(self, metrics: Metrics) -> str:
         return f"Epoch {metrics['epoch']} of {self.config.epochs}, {metrics['phase']}: {in_words(metrics)}"
 
 
@@ -142,7 +142,7 @@ def _validation_data(net: Supernet, dataset: Dataset) -> EvaluationData:
     return net.task.evaluation(dataset, {"validation": few})
 
 
-def in_words(metrics: Mapping[str, Any]) -> str:
+def in_words(metrics: Metrics) -> str:
     """Validation accuracy after an epoch, as part of a sentence."""
     if "smallest" not in metrics:
         return f"validation accuracy of random subnets {metrics['random']:.1%}"

@@ -5,18 +5,18 @@ A quick question that a page asks in its own process; results are kept by what t
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from core.cache import kept
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.csv_tables import csv_bytes
 from core.library.networks import Model
 from core.seeding import stream
 from core.similarity.base import MEASURES, Measure, Undefined
@@ -174,63 +174,63 @@ def accuracies(a: Model, b: Model, choice: ProbeChoice) -> dict[str, float]:
     }
 
 
-COLUMNS = (
-    "model_a",
-    "layer_a",
-    "model_b",
-    "layer_b",
-    "measure",
-    "value",
-    "null_mean",
-    "null_sd",
-    "n",
-    "units_a",
-    "units_b",
-    "pooling",
-    "split",
-    "seed",
-    "reason",
-)
+class LayerPair(TypedDict):
+    """One pair of layers: a row of the table, in the order of its columns."""
+
+    model_a: str
+    layer_a: str
+    model_b: str
+    layer_b: str
+    measure: str
+    value: float
+    null_mean: float
+    null_sd: float
+    n: int
+    units_a: int
+    units_b: int
+    pooling: str
+    split: str
+    seed: int
+    reason: str
 
 
-def as_rows(a: Model, b: Model, comparison: ModelComparison) -> list[dict[str, Any]]:
+COLUMNS = tuple(LayerPair.__annotations__)
+
+
+def as_rows(a: Model, b: Model, comparison: ModelComparison) -> list[LayerPair]:
     """The comparison as a tidy table, one row per pair of layers."""
     result, question = comparison.result, comparison.question
-    found = []
-    for i, left in enumerate(comparison.layers_a):
-        for j, right in enumerate(comparison.layers_b):
-            values = (
-                a.info.model_id,
-                left.label,
-                b.info.model_id,
-                right.label,
-                question.measure,
-                float(result.values[i, j]),
-                float(result.null_mean[i, j]),
-                float(result.null_sd[i, j]),
-                result.n[i],
-                result.units_a[i],
-                result.units_b[j],
-                question.pooling,
-                question.probe.split,
-                question.probe.seed,
-                result.reasons.get((i, j), ""),
-            )
-            found.append(dict(zip(COLUMNS, values, strict=True)))
-    return found
+    return [
+        LayerPair(
+            model_a=a.info.model_id,
+            layer_a=left.label,
+            model_b=b.info.model_id,
+            layer_b=right.label,
+            measure=question.measure,
+            value=float(result.values[i, j]),
+            null_mean=float(result.null_mean[i, j]),
+            null_sd=float(result.null_sd[i, j]),
+            n=result.n[i],
+            units_a=result.units_a[i],
+            units_b=result.units_b[j],
+            pooling=question.pooling,
+            split=question.probe.split,
+            seed=question.probe.seed,
+            reason=result.reasons.get((i, j), ""),
+        )
+        for i, left in enumerate(comparison.layers_a)
+        for j, right in enumerate(comparison.layers_b)
+    ]
 
 
-def as_csv(rows: list[dict[str, Any]]) -> str:
+def as_csv(rows: Sequence[LayerPair]) -> str:
     """Rows of `as_rows` as CSV text; what has no value is empty."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
-    return out.getvalue()
+    import pandas as pd
+
+    return csv_bytes(pd.DataFrame(rows, columns=list(COLUMNS))).decode()
 
 
-def sorted_config(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def sorted_config(config: JsonObject) -> tuple[tuple[str, Any], ...]:
     """A measure's settings as a `Question` wants them."""
     return tuple(sorted(config.items()))
 

@@ -27,11 +27,14 @@ from core.library.benchmarks import (
     load_margins,
 )
 from core.library.evaluated import KIND, EvaluatedRecord
-from core.library.pruned import Failure, PrunedModel, failures, list_pruned, margins_file
+from core.library.pruned import Failure, PrunedModel, failures, list_pruned, margins_file, stored_as
 from core.library.results import results
 from core.library.supernets import SupernetEntry
+from core.objectives.base import all_names
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.store import RunStore
 
 Metrics = Mapping[str, NDArray[Any]]
@@ -283,23 +286,14 @@ def _number(model: PrunedModel | None, name: str) -> float:
     return math.nan if model is None else float(model.numbers.get(name, math.nan))
 
 
-def rows_of_table(view: PruningView, models: Sequence[PrunedModel]) -> list[dict[str, Any]]:
-    """One plain row per network, for a table and for CSV."""
-    names = (
-        "accuracy",
-        "zero_shot",
-        "test_accuracy",
-        "params",
-        "nonzero",
-        "macs",
-        "bytes",
-        "latency_ms",
-        "nc1",
-        "nc2_angle",
-        "nc3",
-        "nc4",
-    )
-    return [
+def numbers_table(view: PruningView, models: Sequence[PrunedModel]) -> pd.DataFrame:
+    """One row per network and a column per number that any of them has, objectives first; for a table and for CSV."""
+    import pandas as pd
+
+    usual = [stored_as(name) for name in all_names()]
+    known = {name for m in models for name in m.numbers}
+    names = [n for n in usual if n in known] + sorted(known - set(usual))
+    rows = [
         {
             "model": m.model_id,
             "method": m.variant if not m.is_parent else "not pruned",
@@ -314,6 +308,7 @@ def rows_of_table(view: PruningView, models: Sequence[PrunedModel]) -> list[dict
         }
         for m in models
     ]
+    return pd.DataFrame(rows)
 
 
 def _means(view: PruningView, model: PrunedModel) -> dict[str, float]:

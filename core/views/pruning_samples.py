@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,39 @@ from core.views.pruning import PruningView, alike
 
 if TYPE_CHECKING:
     from core.geometry.margins import Margins
+
+
+@dataclass(frozen=True, eq=False)
+class LocalData:
+    """n samples as one network places them, and optionally as its parent placed them.
+
+    Attributes:
+        ids: (n,) sample ids.
+        angle: (n,) degrees between the features and the row of the true class.
+        norm: (n,) length of the features.
+        margin: (n,) signed distance to the nearest decision boundary, below 0 where the answer is wrong.
+        correct: (n,) whether the answer is right.
+        y: (n,) true classes.
+        predicted: (n,) answers.
+        rival: (n,) class behind the nearest boundary.
+        probability: (n,) probability of the true class.
+        classes: names.
+        parent_angle, parent_norm, parent_margin: (n,) of the parent, the same samples.
+    """
+
+    ids: NDArray[np.int64]
+    angle: NDArray[np.float64]
+    norm: NDArray[np.float64]
+    margin: NDArray[np.float64]
+    correct: NDArray[np.bool_]
+    y: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    rival: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    classes: Sequence[str]
+    parent_angle: NDArray[np.float64] | None = None
+    parent_norm: NDArray[np.float64] | None = None
+    parent_margin: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,33 +101,29 @@ def fragility(view: PruningView, of: PrunedModel, benchmark: str) -> Fragility |
     return Fragility(tuple(m.asked for m in line), tuple(m.model_id for m in line), first, margin)
 
 
-def placed(view: PruningView, model_id: str, benchmark: str, compare: str) -> dict[str, Any]:
-    """Every sample in the last feature space of a network, and where another one puts it.
-
-    Returns:
-        Fields of a local geometry figure: angles in degrees; `parent_...` of the other network, None where it was
-        not evaluated on these images.
-    """
+def placed(view: PruningView, model_id: str, benchmark: str, compare: str) -> LocalData:
+    """Every sample in the last feature space of a network, and where another one puts it, if it was evaluated."""
     mine, other = view.margins[model_id][benchmark], view.of(compare, benchmark)
-    fields: dict[str, Any] = {
-        "ids": view.probe.ids,
-        "angle": np.degrees(mine["angle"]),
-        "norm": mine["norm"],
-        "margin": mine["margin"],
-        "correct": mine["margin"] > 0,
-        "y": view.probe.y,
-        "predicted": mine["predicted"],
-        "rival": mine["rival"],
-        "probability": mine["probability"],
-        "classes": view.probe.classes,
-    }
-    if other is not None:
-        fields |= {
-            "parent_angle": np.degrees(other["angle"]),
-            "parent_norm": other["norm"],
-            "parent_margin": other["margin"],
-        }
-    return fields
+    found = LocalData(
+        ids=view.probe.ids,
+        angle=np.degrees(mine["angle"]),
+        norm=mine["norm"],
+        margin=mine["margin"],
+        correct=mine["margin"] > 0,
+        y=view.probe.y,
+        predicted=mine["predicted"],
+        rival=mine["rival"],
+        probability=mine["probability"],
+        classes=view.probe.classes,
+    )
+    if other is None:
+        return found
+    return replace(
+        found,
+        parent_angle=np.degrees(other["angle"]),
+        parent_norm=other["norm"],
+        parent_margin=other["margin"],
+    )
 
 
 def means_by_class(

@@ -20,6 +20,8 @@ from core.geometry.rashomon import (
 )
 from core.library import supernets
 from core.library.supernets import SupernetEntry
+from core.objectives.base import objective, quality_of, usual_pair
+from core.records import Objective
 from core.runtime import heavy_imports
 from core.seeding import stream
 
@@ -40,27 +42,31 @@ class RashomonView:
 
     Attributes:
         size, total: members and subnets of the space.
-        best: arch_id of the reference: the most accurate, of equally accurate ones the cheapest.
-        best_accuracy, threshold: fractions.
+        quality, cost: what the table measured of each subnet: what the best is best in, and what it costs (None
+            where only the one was measured).
+        best: arch_id of the reference: the best, of equally good ones the cheapest.
+        best_value, threshold: of the quality.
         member_ids: arch_ids of all members, best first.
         drawn: arch_ids of the members that importances were computed for (a seeded sample of a large set).
-        accuracy: (drawn,) validation accuracies.
+        values: (drawn,) the quality of each.
         choices: names of the choices.
         importance: (drawn, choices); NaN where a choice does not matter.
         pairs: (choice, choice, score), strongest interaction first.
         in_pairs: how many members the scores are means of.
-        cheapest: arch_id of the member with fewest MACs, and how many the reference has for one of its.
-        saving: MACs of the reference over those of the cheapest.
+        cheapest: arch_id of the member that costs least.
+        saving: cost of the reference over that of the cheapest.
     """
 
+    quality: Objective
+    cost: Objective | None
     size: int
     total: int
     best: str
-    best_accuracy: float
+    best_value: float
     threshold: float
     member_ids: tuple[str, ...]
     drawn: tuple[str, ...]
-    accuracy: NDArray[np.float64]
+    values: NDArray[np.float64]
     choices: tuple[str, ...]
     importance: NDArray[np.float64]
     pairs: tuple[tuple[str, str, float], ...]
@@ -103,7 +109,7 @@ def rashomon_view(entry: SupernetEntry, tolerance: float, seed: int = 0) -> Rash
 
     Args:
         entry: a supernet whose whole space was evaluated.
-        tolerance: fraction below the best validation accuracy.
+        tolerance: how far below the best quality, in its unit (a fraction for accuracy).
         seed: decides which members are drawn where there are many.
 
     Raises:
@@ -121,58 +127,72 @@ def decisions(entry: SupernetEntry, tolerance: float, seed: int = 0) -> Decision
     return _decisions(entry, round(tolerance, 6), seed)
 
 
-def _accuracies(entry: SupernetEntry) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """The complete table by what the objectives say of it: (n,) each."""
+
+    table: pd.DataFrame
+    quality: Objective
+    cost: Objective | None
+    values: NDArray[np.float64]
+    costs: NDArray[np.float64]
+
+
+def _measured(entry: SupernetEntry) -> _Measured:
     table = supernets.table(entry)
-    if table is None or "accuracy" not in table:
+    name = None if table is None else quality_of(table.columns)
+    if table is None or name is None:
         raise InvalidInput(
             "This needs the accuracy of every subnet: evaluate the whole space on the Supernets page first."
         )
-    return table, table["accuracy"].to_numpy(np.float64)
+    pair = usual_pair(table.columns)
+    cost = objective(pair[1]) if pair else None
+    costs = np.zeros(len(table)) if cost is None else table[cost.name].to_numpy(np.float64)
+    return _Measured(table, objective(name), cost, table[name].to_numpy(np.float64), costs)
 
 
 @kept(8, key=lambda entry: entry.revision)
 def _complete(entry: SupernetEntry) -> CompleteTable:
-    table, accuracy = _accuracies(entry)
-    space = entry.space
-    rows = space.from_ids(table["arch_id"].tolist())
-    return CompleteTable(space, rows, accuracy)
+    found, space = _measured(entry), entry.space
+    return CompleteTable(space, space.from_ids(found.table["arch_id"].tolist()), found.values)
 
 
 @kept(32, key=lambda entry, tolerance, seed: (entry.revision, tolerance, seed))
 def _view(entry: SupernetEntry, tolerance: float, seed: int) -> RashomonView:
-    table, accuracy = _accuracies(entry)
-    members = _best_first(table, accuracy, tolerance)
+    measured = _measured(entry)
+    members = _best_first(measured, tolerance)
     drawn = _sample(members, MOST_DOTS, seed, "dots")
     complete = _complete(entry)
-    ids = table["arch_id"].to_numpy()
+    ids = measured.table["arch_id"].to_numpy()
     space = entry.space
     in_pairs = _sample(members, _MOST_PAIRS, seed, "pairs")
     scores = interactions(complete, in_pairs)
-    macs = table["macs"].to_numpy(float) if "macs" in table else np.ones(len(table))
-    cheapest = members[int(np.argmin(macs[members]))]
+    costs, best = measured.costs, members[0]
+    cheapest = members[int(np.argmin(costs[members]))]
     return RashomonView(
+        quality=measured.quality,
+        cost=measured.cost,
         size=len(members),
-        total=len(table),
-        best=str(ids[members[0]]),
-        best_accuracy=float(accuracy[members[0]]),
-        threshold=float(accuracy[members[0]] - tolerance),
+        total=len(ids),
+        best=str(ids[best]),
+        best_value=float(measured.values[best]),
+        threshold=float(measured.values[best] - tolerance),
         member_ids=tuple(str(i) for i in ids[members]),
         drawn=tuple(str(i) for i in ids[drawn]),
-        accuracy=accuracy[drawn],
+        values=measured.values[drawn],
         choices=tuple(space.names),
         importance=importances(complete, drawn),
         pairs=_strongest(scores, space.names),
         in_pairs=len(in_pairs),
         cheapest=str(ids[cheapest]),
-        saving=float(macs[members[0]] / max(macs[cheapest], 1e-12)),
+        saving=float(costs[best] / costs[cheapest]) if costs[cheapest] else 1.0,
     )
 
 
-def _best_first(table: pd.DataFrame, accuracy: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
-    """Members, best first, of equally accurate ones the cheapest first."""
-    members = rashomon_set(accuracy, tolerance)
-    cost = table["macs"].to_numpy(float)[members] if "macs" in table else np.zeros(len(members))
-    return members[np.lexsort((cost, -accuracy[members]))]
+def _best_first(measured: _Measured, tolerance: float) -> NDArray[np.intp]:
+    """Members, best first, of equally good ones the cheapest first."""
+    members = rashomon_set(measured.values, tolerance)
+    return members[np.lexsort((measured.costs[members], -measured.values[members]))]
 
 
 def _sample(members: NDArray[np.intp], most: int, seed: int, name: str) -> NDArray[np.intp]:
@@ -199,8 +219,7 @@ def _decisions(entry: SupernetEntry, tolerance: float, seed: int) -> Decisions:
     from core.evaluation.evaluator import predictions
     from core.tasks.base import evaluation_data
 
-    table, accuracy = _accuracies(entry)
-    voters = _sample(_best_first(table, accuracy, tolerance), MOST_VOTERS, seed, "voters")
+    voters = _sample(_best_first(_measured(entry), tolerance), MOST_VOTERS, seed, "voters")
     dataset = supernets.dataset(entry)
     rows = _complete(entry).rows[voters]
     votes = np.empty((len(voters), len(dataset.validation)), np.int64)

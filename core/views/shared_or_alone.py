@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from core.cache import kept
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.library.activations import ProbeChoice, all_activations, common_probe, layers, logits
+from core.library.alone import JUDGED, MEASURED
 from core.library.network_id import NetworkId
 from core.library.networks import Model, load_model
+from core.objectives.base import objectives
 from core.similarity.base import MEASURES
 from core.similarity.seed_spread import StageResult, accuracy_verdict, answer, compare_stages
 
@@ -39,7 +42,7 @@ class SharedOrAlone:
         distance: whether it is small where networks are alike.
         seeds: of the networks trained alone.
         epochs: each was trained for.
-        inside: accuracy ("accuracy" on validation, "test_accuracy") of the subnet inside the supernet.
+        inside: what the objectives of `core.library.alone.MEASURED` say of the subnet inside the supernet.
         alone: the same of each network trained alone.
         accuracy: what the test accuracies say.
         sentence: the answer in words.
@@ -64,7 +67,7 @@ def shared_or_alone(
     nets: Sequence[AloneNet],
     measure: str = "cka",
     *,
-    config: Mapping[str, Any] | None = None,
+    config: JsonObject | None = None,
     pooling: str = "pooled",
     choice: ProbeChoice | None = None,
 ) -> SharedOrAlone:
@@ -115,7 +118,7 @@ def _answered(
     )
     answers = [logits(model, probe) for model in (subnet, *others)]
     inside = _inside(subnet)
-    alone = {name: tuple(getattr(net, name) for net in nets) for name in inside}
+    alone = {name: tuple(net.numbers[name] for net in nets) for name in inside}
     seeds = tuple(net.seed for net in nets)
     return SharedOrAlone(
         stages=tuple(stages),
@@ -128,7 +131,7 @@ def _answered(
         epochs=nets[0].epochs,
         inside=inside,
         alone=alone,
-        accuracy=accuracy_verdict(inside["test_accuracy"], alone["test_accuracy"]),
+        accuracy=accuracy_verdict(inside[JUDGED], alone[JUDGED]),
         sentence=answer(stages, chosen.label, seeds),
     )
 
@@ -147,6 +150,4 @@ def _inside(subnet: Model) -> dict[str, float]:
     """Accuracies of the subnet by the code that measured the networks trained alone."""
     from core.networks.answers import accuracy
 
-    dataset = subnet.dataset
-    splits = {"accuracy": "validation", "test_accuracy": "test"}
-    return {name: accuracy(subnet.net, dataset, split) for name, split in splits.items()}
+    return {each.name: accuracy(subnet.net, subnet.dataset, each.split) for each in objectives(MEASURED)}

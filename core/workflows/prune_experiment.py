@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.library.experiments import ExperimentRecord
 from core.library.trainings import training_of
 from core.pruning.experiments.base import EXPERIMENTS, Row
@@ -26,7 +26,7 @@ class Request(BaseConfig):
     """Which experiment, of which network."""
 
     experiment: str = Field(description="Registry name of the experiment.")
-    config: dict[str, Any] = Field(default_factory=dict, description="Its own settings.")
+    config: Settings = Field(default_factory=dict, description="Its own settings.")
     model: str = Field(description="Id of the network whose architecture and data it uses.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of all chance.")
 

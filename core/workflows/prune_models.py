@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import Field, field_validator
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.errors import CoreError, InvalidInput
 from core.geometry.collapse import collapse
 from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
@@ -58,7 +59,7 @@ class MethodChoice(BaseConfig):
     """One way to prune."""
 
     name: str = Field(description="Registry name of a pruner or a criterion.")
-    config: dict[str, Any] = Field(default_factory=dict, description="The method's own settings.")
+    config: Settings = Field(default_factory=dict, description="The method's own settings.")
     sparsities: tuple[float, ...] = Field(description="Shares of the weights to remove.")
 
     @field_validator("name")
@@ -244,7 +245,7 @@ def _finish(
 ) -> Iterator[float]:
     """Fine-tune one network, evaluate it and keep it; yields the share of fine-tuning that is done."""
     from core.networks.answers import accuracy
-    from core.networks.file import dump_net
+    from core.networks.file import About, dump_net
     from core.pruning.retraining import train_masked
 
     zero_shot = accuracy(pruned.net, work.task.dataset, "validation")
@@ -256,7 +257,7 @@ def _finish(
     data = dump_net(
         pruned.net,
         work.task.dataset.input_shape,
-        {"kept": kept, "method": method.name, "asked": pruned.asked},
+        About(kept=kept, method=method.name, asked=pruned.asked),
     )
     # The network first: the summary names only what is there.
     work.ledger.save_artifact(net_file(index), data, _TENSORS)
@@ -339,9 +340,9 @@ def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
 
 
 def _file_size(net: nn.Sequential, work: _Work) -> int:
-    from core.networks.file import dump_net
+    from core.networks.file import About, dump_net
 
-    return len(dump_net(net, work.task.dataset.input_shape, {}))
+    return len(dump_net(net, work.task.dataset.input_shape, About()))
 
 
 def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
@@ -379,7 +380,8 @@ def _compact_of(work: _Work, index: int) -> nn.Sequential:
     if index == PARENT:
         return work.parent.net
     net, about = load_net(work.ledger.artifact(net_file(index)))
-    return compact(net, about["kept"]) if about["kept"] else net
+    kept = {name: np.asarray(units, np.intp) for name, units in about["kept"].items()}
+    return compact(net, kept) if kept else net
 
 
 def _sentence(record: PruningRecord) -> str:

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field, FiniteFloat, field_validator
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
-from core.library.evaluations import as_csv, evaluations, left_out
+from core.library.csv_tables import csv_bytes
+from core.library.evaluations import architectures, evaluations, left_out
 from core.library.measuring import (
     DataChoice,
     Measure,
@@ -55,7 +56,7 @@ class Request(BaseConfig):
 
     supernet: str = Field(description="A shipped supernet's name, an id, or a .safetensors file")
     algorithm: str = Field("nsga2", description="Which algorithm proposes architectures")
-    config: dict[str, Any] = Field(default_factory=dict, description="The algorithm's settings")
+    config: Settings = Field(default_factory=dict, description="The algorithm's settings")
     objectives: list[str] = Field(
         default_factory=lambda: list(usual_pair() or ()),
         min_length=1,
@@ -183,7 +184,7 @@ def _save(
     algorithm: SearchAlgorithm, measurements: list[Measurement], front: FrontSoFar, ledger: Ledger
 ) -> None:
     table = evaluations(algorithm.space, algorithm.objectives, measurements)
-    ledger.save_artifact(EVALUATIONS_FILE, as_csv(algorithm.space, table).encode(), "text/csv")
+    ledger.save_artifact(EVALUATIONS_FILE, csv_bytes(architectures(algorithm.space, table)), "text/csv")
     SearchRecord(
         **front.metrics,  # type: ignore[arg-type]
         reference=front.reference,

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library import supernets
-from core.library.alone import AloneRecord, Schedule, TrainedNet, net_file
+from core.library.alone import MEASURED, AloneRecord, Schedule, TrainedNet, net_file
 from core.library.results import Described
 from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
@@ -53,7 +53,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     from core.export.subnet import extract_subnet
     from core.networks.answers import accuracy
     from core.networks.chain import fresh_like
-    from core.networks.file import dump_net
+    from core.networks.file import About, dump_net
     from core.training import checkpoint
     from core.training.alone import train_alone
 
@@ -65,7 +65,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     config, as_supernet = training_of(
         entry, **request.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
     )
-    inside = {n: float(subnet.card[n].value) for n in ("accuracy", "test_accuracy")}
+    inside = {n: float(subnet.card[n].value) for n in MEASURED}
     record = AloneRecord(
         supernet=entry.supernet_id,
         sha256=entry.sha256,
@@ -86,7 +86,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         seeded = config.model_copy(update={"seed": request.seed + index})
         net = fresh_like(subnet.net, seeded.seed)
         yield from train_alone(net, dataset, seeded, ledger, index=index, of=request.seeds)
-        said = {"arch_id": subnet.arch_id, "supernet": entry.sha256, "seed": seeded.seed}
+        said = About(arch_id=subnet.arch_id, supernet=entry.sha256, seed=seeded.seed)
         # The network first: the summary names only what is there.
         sha256 = ledger.save_artifact(net_file(index), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
         seconds = sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index)

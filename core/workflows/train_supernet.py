@@ -6,12 +6,12 @@ import importlib.metadata
 import json
 import platform
 import shlex
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import Field
 
-from core.config import BaseConfig
+from core.config import BaseConfig, JsonObject, Settings
 from core.datasets import DATASETS, load_dataset
 from core.errors import InvalidInput, NotFound
 from core.library.measuring import DataChoice
@@ -38,7 +38,7 @@ class Request(BaseConfig):
 
     title: str = Field("My supernet", min_length=1, max_length=80, description="What the supernet is called.")
     family: str = Field(description="Supernet family.")
-    config: dict[str, Any] = Field(
+    config: Settings = Field(
         default_factory=dict, description="The family's settings; image shape and classes come from the data."
     )
     data: DataChoice = Field(description="Data set to train on.")
@@ -46,9 +46,20 @@ class Request(BaseConfig):
     command: str = Field("", description="Command that starts this training, for the card.")
 
 
+class Asked(TypedDict):
+    """A `Request` before it is validated, as a form or a command puts it together."""
+
+    title: str
+    family: str
+    config: Settings
+    data: Settings
+    training: Settings
+    command: str
+
+
 def preset_request(
     preset: str, *, data: str | None = None, method: str | None = None, seed: int = 0
-) -> dict[str, Any]:
+) -> Asked:
     """The request of a preset, with another data set, strategy or seed where given.
 
     Raises:
@@ -77,20 +88,21 @@ def preset_request(
     }
 
 
-def with_settings(request: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def with_settings(request: Asked, settings: JsonObject) -> Asked:
     """The request with settings of its training changed, and its command saying so.
 
     Raises:
         InvalidInput: a setting is out of bounds.
     """
     nested = ("augmentation", "strategy_config")
-    named = {name: value for name, value in settings.items() if name not in nested}
+    given: dict[str, Any] = dict(settings)
+    named = {name: value for name, value in given.items() if name not in nested}
     for name in nested:
-        named |= settings.get(name, {})
+        named |= given.get(name, {})
     flags = "".join(_flag(name, value) for name, value in named.items())
-    start = request["training"]
-    inner = {name: {**start.get(name, {}), **settings[name]} for name in nested if name in settings}
-    return {**request, "training": {**start, **settings, **inner}, "command": request["command"] + flags}
+    start: dict[str, Any] = request["training"]
+    inner = {name: {**start.get(name, {}), **given[name]} for name in nested if name in given}
+    return {**request, "training": {**start, **given, **inner}, "command": request["command"] + flags}
 
 
 def _flag(name: str, value: Any) -> str:
@@ -119,7 +131,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     asked = STRATEGIES.get(request.training.strategy).family_settings
     wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
-    dataset = load_dataset(request.data.name, seed=request.data.seed, **request.data.config)
+    own: dict[str, Any] = request.data.config
+    dataset = load_dataset(request.data.name, seed=request.data.seed, **own)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
         supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))

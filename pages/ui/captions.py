@@ -10,8 +10,8 @@ from core.errors import CoreError
 from core.library import supernets
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
-from core.objectives.base import all_names, objective
-from core.plots.style import format_count
+from core.objectives.base import all_names, objective, objectives
+from core.plots.style import format_count, usually_obtained
 from core.records import Objective
 from core.text import for_figure, for_markdown
 from pages.ui import resources
@@ -69,5 +69,5 @@ def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:
         f"{format_count(front.n_total)} subnets {'found by a search' if run_id else 'evaluated, the whole space'}",
         f"seed {for_figure(seed)}" if seed is not None else "",
     ]
-    told = "accuracy measured on validation images with recalibrated BatchNorm<br>MACs, parameters and size counted"
+    told = "<br>".join(f"{o.label}: {usually_obtained(o)}" for o in objectives(front.names))
     return "  ·  ".join(part for part in parts if part) + f"<br>{told}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -225,6 +226,50 @@ def test_a_picture_gets_classes_with_probabilities(bundle: Path, tmp_path: Path)
     lines = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
     assert [name for _, name in lines] == [str(i) for i in np.argsort(-truth, kind="stable")]
     np.testing.assert_allclose([float(share) for share, _ in lines], np.sort(truth)[::-1], atol=6e-5)
+
+
+def test_a_folder_and_several_pictures_give_a_line_each(bundle: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    album = tmp_path / "album"
+    (album / "below").mkdir(parents=True)
+    names = ["a.png", "=b.png", "below/c.bmp"]
+    for seed, name in enumerate(names):
+        Image.fromarray(_strokes(seed)).save(album / name)
+    (album / "notes.txt").write_text("no picture")
+    result = predict(bundle, album)
+    assert result.returncode == 0, result.stderr
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert sorted(Path(row["file"]).name for row in rows) == ["=b.png", "a.png", "c.bmp"]
+    for row in rows:
+        seed = next(n for n, name in enumerate(names) if row["file"].endswith(Path(name).name))
+        images = torch.from_numpy(_strokes(seed).astype(np.float32) / 255)[None, None]
+        truth = torch.softmax(subnet("elastic_cnn").net(images)[0].double(), 0).numpy()
+        assert row["class"] == str(truth.argmax())
+        np.testing.assert_allclose([float(row[str(c)]) for c in range(10)], truth, atol=6e-5)
+        assert row["probability"] == row[row["class"]]
+    two = predict(bundle, album / "a.png", album / "below" / "c.bmp").stdout.splitlines()
+    assert [line.split(",")[0] for line in two[1:]] == [str(album / "a.png"), str(album / "below/c.bmp")]
+
+
+def test_one_bad_picture_does_not_keep_the_others(bundle: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(_strokes(1)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    result = predict(bundle, tmp_path)
+    assert result.returncode == 2
+    assert len(result.stdout.splitlines()) == 2
+    assert "bad.png cannot be read" in result.stderr
+    assert "1 of the pictures could not be read" in result.stderr
+
+
+def test_a_folder_without_pictures_and_mixed_files_are_one_sentence(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    _fails(predict(bundle, tmp_path / "empty"), "there is no picture in")
+    npz = write_npz(digits(), "test", tmp_path / "test.npz")
+    _fails(predict(bundle, npz, npz), "is no picture")
+    _fails(predict(bundle, npz, tmp_path / "absent.png"), "there is no file")
 
 
 def test_a_picture_is_inverted_on_request(bundle: Path, tmp_path: Path) -> None:

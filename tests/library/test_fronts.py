@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,3 +137,16 @@ def test_guesses_stay_off_the_front_of_a_csv_and_say_what_they_are() -> None:
     table = evaluations(space, [QUALITY, COST], told)
     assert table["on_front"].tolist() == [True, False, False]
     assert table["source"].tolist() == ["measured", "predicted: quality; measured: cost", "measured"]
+
+
+def test_what_is_only_shown_decides_nothing_in_a_csv() -> None:
+    space = small_space()
+    archs = [tuple(row) for row in space.array()[:3].tolist()]
+    shown = replace(QUALITY, name="shown", for_choosing=False)
+    told = [
+        Measurement(arch, {"quality": quality, "cost": cost, "shown": 1 - quality})
+        for arch, quality, cost in zip(archs, (0.9, 0.5, 0.4), (1.0, 2.0, 3.0), strict=True)
+    ]
+    table = evaluations(space, [QUALITY, COST, shown], told)
+    assert table["on_front"].tolist() == [True, False, False], "by what is shown all three would be on it"
+    assert table["shown"].tolist() == pytest.approx([0.1, 0.5, 0.6])

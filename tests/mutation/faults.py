@@ -446,5 +446,41 @@ FAULTS = [
         "text = str(int(seed))",
         ("tests/tasks", "tests/datasets/test_splitting.py", "tests/training"),
     ),
+    # --- pages: what is shown is what is meant ----------------------------------------------------
+    Fault(
+        "Back is taken for a click that was under way",
+        "pages/ui/history.py",
+        "if params in _written() and not _went_through_history():",
+        "if params in _written():",
+        ("tests/pages/test_address.py",),
+    ),
+    Fault(
+        "completing an address is a step of its own",
+        "pages/ui/history.py",
+        "**(MARK if opening else {})",
+        "**{}",
+        ("tests/pages/test_address.py",),
+    ),
+    Fault(
+        "Start runs what the form complains of",
+        "pages/ui/checked.py",
+        "disabled=disabled or bool(self.complaints)",
+        "disabled=disabled",
+        ("tests/pages/test_forms.py",),
+    ),
+    Fault(
+        "a run that ends servers is taken up for ever",
+        "core/jobs/manager.py",
+        "count(line) >= _MOST_RESTARTS",
+        "count(line) < 0",
+        ("tests/jobs/test_servers.py",),
+    ),
+    Fault(
+        "test values decide who is on the front",
+        "core/library/evaluations.py",
+        "for index, o in enumerate(objectives) if o.for_choosing]",
+        "for index, o in enumerate(objectives)]",
+        ("tests/library/test_fronts.py", "tests/cli/test_commands.py"),
+    ),
 ]
 """Every fault, in the order of the chapters above."""

@@ -6,14 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.export import EXPORTERS
 from core.library import supernets
 from pages.ui.front.subnet_card import SUFFIXES
-from pages.ui.front.table import csv_bytes
 from pages.ui.selection import picked_id
 
 Open = Callable[..., AppTest]
@@ -140,10 +138,13 @@ def test_file_endings_are_the_exporters_own() -> None:
     assert {name: EXPORTERS.get(name).suffix for name in EXPORTERS.names()} == SUFFIXES
 
 
-def test_csv_cells_are_no_formulas() -> None:
-    text = csv_bytes(pd.DataFrame({"arch_id": ["=1+1", "010"], "accuracy": [-0.5, 0.5]})).decode()
-    assert "'=1+1" in text
-    assert "-0.5" in text
+def test_the_table_offers_the_rows_it_shows_and_all_of_them(open_page: Open) -> None:
+    app = open_page("front")
+    app.session_state["front-tabs"] = "Table"
+    app.run()
+    labels = [e.proto.label for e in app.get("download_button")]
+    assert "CSV of these 33" in labels
+    assert "CSV of all 13,824" in labels
 
 
 def test_latency_is_measured_on_request_and_shown_with_its_spread(open_page: Open) -> None:

@@ -22,6 +22,7 @@ from core.settings import settings
 from core.store import RunStore
 from core.views.pruning import pruning_view
 from core.views.pruning_detail import images_of
+from pages.ui import history
 from pages.ui.address import format_view
 from pages.ui.address import parse as parse_view
 from pages.ui.pruning.panels import _PANELS, EXPERIMENTS
@@ -174,6 +175,24 @@ def test_a_click_selects_the_cell_and_leaves_the_figure(open_page: Open, ids: di
     assert "Snow-like, severity 3" in said(app)
     assert charts(app)[TABLE].spec == before
     assert dict(app.query_params)["benchmark"] in ("snow@3", ["snow@3"])
+
+
+def test_back_selects_the_cell_before_and_draws_it(
+    open_page: Open, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = at(open_page, parent=SMALLEST)
+    first, drawn = dict(app.query_params), figure(app, TABLE)
+    before = app.session_state["pr-cell"]
+    click(app, TABLE, f"{ids['l1_filters']}|snow@3")
+    assert figure(app, TABLE) == drawn, "the browser has moved the outline by itself"
+    monkeypatch.setattr(history, "_went_through_history", lambda: True)
+    app.query_params.clear()
+    for name, value in first.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    assert app.session_state["pr-cell"] == before
+    assert figure(app, TABLE) != drawn, "equal but for its edition, so that the outline is drawn anew"
 
 
 def test_the_choosers_outline_the_cell(open_page: Open, ids: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from core.library import supernets
 from core.library.fronts import front
 from core.objectives.base import objective
+from core.papers import base
 from core.papers.base import COLUMNS, Layout, PaperFigure
 from core.papers.curves import Curve, curves_paper
 from core.papers.front import front_paper
@@ -21,7 +22,8 @@ from core.papers.heatmap import heatmap_paper
 from core.plots.similarity import HeatmapData
 
 CAPTION = (
-    "digits-cnn; 13,824 subnets, the whole space; seed 0. Validation accuracy: measured on validation data."
+    "digits-cnn 000000000000 (smallest); 13,824 subnets, the whole space; seed 0; 311131113111 311131113111 311131113111 "
+    "222222222222. Validation accuracy: measured on validation data."
 )
 X, Y = objective("macs"), objective("accuracy")
 
@@ -52,7 +54,7 @@ def drawn(kind: str, layout: Layout, table: pd.DataFrame) -> PaperFigure:
         )
     values = np.linspace(0, 1, 48).reshape(6, 8)
     values[2, 3] = np.nan
-    names_a, names_b = [f"stage {n}" for n in range(6)], [f"block {n}" for n in range(8)]
+    names_a, names_b = [f"stage number {n}" for n in range(6)], [f"block {n}.1" for n in range(8)]
     data = HeatmapData(
         ids_a=names_a,
         ids_b=names_b,
@@ -105,7 +107,7 @@ def test_pdf_has_its_fonts_inside_and_no_picture(kind: str, table: pd.DataFrame)
     assert b"/Subtype /Image" not in data
     box = [float(v) for v in re.search(rb"/MediaBox \[ ?([0-9. ]+)\]", data)[1].split()]
     assert box[2] == pytest.approx(85 / 25.4 * 72, abs=0.01)
-    assert CAPTION[:40].encode() in data or CAPTION[:40].encode("utf-16-be") in data
+    assert CAPTION[:20].encode() in data or CAPTION[:20].encode("utf-16-be") in data
 
 
 def test_thinned_dots_are_said_in_the_caption_and_none_is_lost(table: pd.DataFrame) -> None:
@@ -136,6 +138,25 @@ def test_every_dot_is_where_its_subnet_is() -> None:
     left, right = min(p[0] for p in places), max(p[0] for p in places)
     top, bottom = min(p[1] for p in places), max(p[1] for p in places)
     assert sorted(places) == sorted([(left, top), (left, bottom), (right, (top + bottom) / 2)])
+
+
+@pytest.mark.parametrize("columns", COLUMNS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_cut_off(
+    kind: str, columns: str, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawings = []
+    written = base._written
+    monkeypatch.setattr(
+        base, "_written", lambda figure, *rest: (drawings.append(figure), written(figure, *rest))[1]
+    )
+    drawn(kind, Layout(columns, "svg"), table)
+    [figure] = drawings
+    inches, box = figure.get_size_inches(), figure.get_tightbbox()
+    assert box.x0 >= 0, "left"
+    assert box.y0 >= 0, "below"
+    assert box.x1 <= inches[0] + 0.01, "right"
+    assert box.y1 <= inches[1], "above"
 
 
 def test_equal_data_give_equal_bytes(table: pd.DataFrame) -> None:

@@ -34,8 +34,8 @@ from core.views.pruning import (
     PruningView,
     columns,
     missing,
+    numbers_table,
     pruning_view,
-    rows_of_table,
     sparsity_lines,
     table,
 )
@@ -153,14 +153,14 @@ def test_samples_come_lowest_margin_first(view: PruningView) -> None:
 
 def test_placed_and_means_use_degrees(view: PruningView) -> None:
     model = by_method(view, "magnitude")
-    fields = placed(view, model, CLEAN, SMALLEST)
+    placed_there = placed(view, model, CLEAN, SMALLEST)
     np.testing.assert_allclose(
-        np.cos(np.radians(fields["angle"])), np.cos(view.margins[model][CLEAN]["angle"]), atol=1e-5
+        np.cos(np.radians(placed_there.angle)), np.cos(view.margins[model][CLEAN]["angle"]), atol=1e-5
     )
-    assert fields["parent_margin"] is view.margins[SMALLEST][CLEAN]["margin"]
+    assert placed_there.parent_margin is view.margins[SMALLEST][CLEAN]["margin"]
     means = means_by_class(view, [SMALLEST, model], CLEAN, "angle")
     assert means.shape == (2, 10)
-    assert means[1, 4] == pytest.approx(fields["angle"][view.probe.y == 4].mean())
+    assert means[1, 4] == pytest.approx(placed_there.angle[view.probe.y == 4].mean())
     assert np.isnan(means_by_class(view, [model], "fog@5", "norm")).all()
 
 
@@ -184,10 +184,11 @@ def test_lines_by_sparsity(view: PruningView) -> None:
     assert model is not None
     assert found.values["accuracy"][row, 1] == model.numbers["accuracy"]
     assert found.parent["accuracy"] == view.parent.numbers["accuracy"]
-    rows = rows_of_table(view, view.models)
-    assert len(rows) == 6
-    assert rows[0]["method"] == "not pruned"
-    assert 0 < rows[0]["mean_angle"] < 180
+    table = numbers_table(view, view.models)
+    assert len(table) == 6
+    assert table["method"][0] == "not pruned"
+    assert 0 < table["mean_angle"][0] < 180
+    assert {"zero_shot", "nonzero", "nc1", "bytes"} <= set(table), "what is no objective is there, too"
 
 
 def test_the_map_spans_all_pairs(view: PruningView) -> None:

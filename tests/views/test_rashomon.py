@@ -30,7 +30,7 @@ def test_the_set_is_the_tables(digits_entry: SupernetEntry) -> None:
     found = rashomon_view.rashomon_view(digits_entry, 0.02)
     expected = set(table.loc[table["accuracy"] >= best - 0.02 - 1e-9, "arch_id"])
     assert set(found.member_ids) == expected
-    assert (found.size, found.total, found.best_accuracy) == (len(expected), len(table), best)
+    assert (found.size, found.total, found.best_value) == (len(expected), len(table), best)
     indexed = table.set_index("arch_id")
     assert indexed.loc[found.best, "accuracy"] == best
     assert indexed.loc[found.best, "macs"] == table.loc[table["accuracy"] == best, "macs"].min()
@@ -105,7 +105,7 @@ def test_ambiguity_is_that_of_the_members(shipped: SupernetEntry) -> None:
     assert np.array_equal(found.reference, answers[0])
     assert found.found.ambiguity == against.any(0).mean()
     assert found.found.discrepancy == against.mean(1).max()
-    assert np.mean(answers[0] == dataset.validation.y) == pytest.approx(view.best_accuracy)
+    assert np.mean(answers[0] == dataset.validation.y) == pytest.approx(view.best_value)
     shares = found.found.contested[found.contested]
     assert (np.diff(shares) <= 0).all()
 

@@ -115,8 +115,10 @@ def started(
     options = parser.parse_args(arguments)
     # Pillow and numpy warn about odd files before they refuse them; one sentence is enough.
     warnings.simplefilter("ignore")
-    if not options.file.is_file():
-        fail(f"there is no file {options.file}.")
+    several = isinstance(options.file, list)
+    for path in options.file if several else [options.file]:
+        if not (path.is_file() or (several and path.is_dir())):
+            fail(f"there is no file {path}.")
     try:
         about = json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))
         return options, tuple(about["input_shape"]), list(about["classes"])

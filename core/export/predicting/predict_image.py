@@ -2,6 +2,8 @@
 
     python predict.py test.npz       one JSON line: accuracy, correct, n
     python predict.py picture.png    the classes with their probabilities
+    python predict.py a.png b.png    a table: file, class, probability, then every class (CSV)
+    python predict.py folder         the same for every picture in the folder and below it
 
 The .npz file holds x, (n, channels, height, width) or (n, height, width): float from 0 to 1 or uint8
 from 0 to 255; and y, (n,): class indices. The other files of the download lie beside this one.
@@ -10,6 +12,9 @@ from 0 to 255; and y, (n,): class indices. The other files of the download lie b
 from __future__ import annotations
 
 import argparse
+import csv
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,7 @@ import torch
 from torch import Tensor
 
 from core.export.predicting.common import (
+    BATCH,
     count_correct,
     fail,
     load_subnet,
@@ -74,12 +80,70 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)[None]
 
 
+def pictures_in(paths: Sequence[Path]) -> list[Path]:
+    """The pictures named, and those in the folders named, each once, in order."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        found.update(
+            (each, None)
+            for each in inside
+            if not path.is_dir() or (each.suffix.lower() in PICTURES and each.is_file())
+        )
+    if others := [path for path in found if path.suffix.lower() not in PICTURES]:
+        fail(
+            f"{others[0].name} is no picture; give one .npz file alone, or pictures ({', '.join(PICTURES)})."
+        )
+    if not found:
+        fail(f"there is no picture in {paths[0]} ({', '.join(PICTURES)}).")
+    return list(found)
+
+
+def print_table(
+    load: Any, paths: Sequence[Path], shape: tuple[int, ...], classes: list[str], invert: bool
+) -> int:
+    """A line per picture; returns how many could not be read, each with its sentence on standard error."""
+    net, failed = load(), 0
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(["file", "class", "probability", *map(as_text, classes)])
+    for start in range(0, len(paths), BATCH):
+        read: list[tuple[Path, Any]] = []
+        for path in paths[start : start + BATCH]:
+            try:
+                read.append((path, read_picture(path, shape)))
+            except SystemExit:  # said; the others are wanted all the same
+                failed += 1
+        if not read:
+            continue
+        pixels = np.concatenate([each for _, each in read])
+        shares = torch.softmax(logits(net, to_images(255 - pixels if invert else pixels, shape)).double(), 1)
+        for (path, _), row in zip(read, shares.tolist(), strict=True):
+            best = max(range(len(row)), key=row.__getitem__)
+            told = [f"{share:.4f}" for share in row]
+            table.writerow([as_text(str(path)), as_text(classes[best]), told[best], *told])
+    return failed
+
+
+def as_text(name: str) -> str:
+    """A name in a table: no spreadsheet takes it for a formula."""
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Run this subnet on images.")
-    parser.add_argument("file", type=Path, help="an .npz file with arrays x and y, or a picture")
+    parser.add_argument(
+        "file",
+        type=Path,
+        nargs="+",
+        help="an .npz file with arrays x and y, or pictures, or a folder of them",
+    )
     parser.add_argument("--invert", action="store_true", help="picture: swap dark and bright first")
     options, shape, classes = started(parser, arguments)
-    path: Path = options.file
+    path: Path = options.file[0]
+    if len(options.file) > 1 or path.is_dir():
+        if failed := print_table(load_subnet, pictures_in(options.file), shape, classes, options.invert):
+            fail(f"{failed} of the pictures could not be read; the lines above name them.")
+        return
     if path.suffix.lower() in PICTURES:
         pixels = read_picture(path, shape)
         x = to_images(255 - pixels if options.invert else pixels, shape)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from core.config import Plugin
+from core.config import JsonObject, Plugin, Settings
 from core.errors import InvalidInput
 from core.networks.groups import UnitWalk
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
@@ -76,7 +76,7 @@ class Example:
     """
 
     input_shape: tuple[int, ...]
-    chain: tuple[tuple[str, Mapping[str, Any]], ...]
+    chain: tuple[tuple[str, JsonObject], ...]
 
 
 class BlockKind(Plugin, ABC):
@@ -115,7 +115,7 @@ class BlockKind(Plugin, ABC):
         Every axis of every parameter that counts units must be told, classes and the channels of the input left out.
         """
 
-    def fitting(self, block: Any, shapes: Shapes) -> dict[str, Any]:
+    def fitting(self, block: Any, shapes: Shapes) -> Settings:
         """Arguments of the block in the sizes of its tensors, some units of which were cut out."""
         found = dict(block.arguments)
         for argument, (tensor, axis) in self.sizes.items():

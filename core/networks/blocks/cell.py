@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.config import Settings
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example, Names, Shapes
 from core.networks.groups import UnitWalk, batch_norm
 from core.spaces.cell_string import EDGES, OPERATIONS
@@ -80,7 +81,8 @@ class CellKind(BlockKind):
             walk.scales(batch_norm(f"convs.{edge}.2"), width)
         walk.shows(width)
 
-    def fitting(self, block: Cell, shapes: Shapes) -> dict[str, Any]:
+    def fitting(self, block: Cell, shapes: Shapes) -> Settings:
         # A cell without a convolution has no tensor that knows its width; the number is not used then.
         widths = [int(shape[0]) for name, shape in shapes.items() if name.endswith("1.weight")]
-        return dict(block.arguments) | ({"channels": widths[0]} if widths else {})
+        arguments: dict[str, Any] = dict(block.arguments)
+        return arguments | ({"channels": widths[0]} if widths else {})

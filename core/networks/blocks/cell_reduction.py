@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.config import Settings
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example, Shapes
 from core.networks.groups import UnitWalk, batch_norm
 
@@ -72,7 +71,7 @@ class CellReductionKind(BlockKind):
         walk.scales(batch_norm("norm2"), width)
         walk.shows(width)
 
-    def fitting(self, block: CellReduction, shapes: Shapes) -> dict[str, Any]:
+    def fitting(self, block: CellReduction, shapes: Shapes) -> Settings:
         found = super().fitting(block, shapes)
         found.pop("inner", None)
         inner = int(shapes["conv1.weight"][0])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.config import Settings
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example, Shapes
 from core.networks.groups import UnitWalk
 
@@ -66,7 +65,7 @@ class MaskedTransformerBlockKind(BlockKind):
             hidden=block.expand.out_features,
         )
 
-    def fitting(self, block: MaskedTransformerBlock, shapes: Shapes) -> dict[str, Any]:
+    def fitting(self, block: MaskedTransformerBlock, shapes: Shapes) -> Settings:
         heads = int(shapes["query.weight"][0]) // block.head_size
         return super().fitting(block, shapes) | {"heads": heads}
 

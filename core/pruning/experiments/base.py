@@ -7,13 +7,13 @@ the next part. A part is a JSON object; equal tasks and equal parts give equal r
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from core.config import BaseConfig, Plugin
+from core.config import BaseConfig, JsonObject, Plugin
 from core.errors import InvalidInput
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
@@ -59,12 +59,12 @@ class Experiment(Plugin, ABC):
     y_label: ClassVar[str]
     Config: ClassVar[type[BaseConfig]] = Settings
 
-    def parts(self) -> list[dict[str, Any]]:
+    def parts(self) -> list[JsonObject]:
         """Pieces of work of some seconds each, in order: one per repetition."""
         return [{"repetition": index} for index in range(self.config.seeds)]
 
     @abstractmethod
-    def run_part(self, task: PruningTask, part: Mapping[str, Any]) -> Iterator[Progress | Row]:
+    def run_part(self, task: PruningTask, part: JsonObject) -> Iterator[Progress | Row]:
         """Work off one part.
 
         Args:
@@ -81,7 +81,7 @@ class Experiment(Plugin, ABC):
         """Plain sentences with the measured figures: whether the claim shows. Rows may be of some parts only."""
 
 
-def seed_of(task: PruningTask, part: Mapping[str, Any]) -> int:
+def seed_of(task: PruningTask, part: JsonObject) -> int:
     """The seed of a part that is one repetition.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from core.config import JsonObject
 from core.networks.masks import Masks, allocate, like_layers
 from core.pruning.experiments import modular_addition
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
@@ -48,7 +48,7 @@ class GrokkingTickets(Experiment):
         train_share: float = Field(0.6, ge=0.2, le=0.9, description="Share of all pairs that is trained on.")
         weight_decay: float = Field(1.0, ge=0, le=10, description="Weight decay of AdamW.")
 
-    def run_part(self, task: PruningTask, part: Mapping[str, Any]) -> Iterator[Progress | Row]:
+    def run_part(self, task: PruningTask, part: JsonObject) -> Iterator[Progress | Row]:
         seed = seed_of(task, part)
         start = modular_addition.fresh(MODULUS, seed)
         generalized = memorized = None

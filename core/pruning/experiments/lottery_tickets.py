@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from pydantic import Field, field_validator
 from torch import nn
 
+from core.config import JsonObject
 from core.networks.answers import accuracy
 from core.networks.chain import fresh_like
 from core.networks.masks import like_layers
@@ -58,7 +58,7 @@ class LotteryTickets(Experiment):
                 raise ValueError("sparsities ascend and lie between 0 and 1")
             return values
 
-    def run_part(self, task: PruningTask, part: Mapping[str, Any]) -> Iterator[Progress | Row]:
+    def run_part(self, task: PruningTask, part: JsonObject) -> Iterator[Progress | Row]:
         seed = seed_of(task, part)
         config = task.training.model_copy(update={"epochs": self.config.epochs, "seed": seed})
         net = fresh_like(task.parent, seed)

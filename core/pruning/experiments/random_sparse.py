@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from core.config import JsonObject
 from core.datasets.base import Dataset
 from core.networks.answers import accuracy
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
@@ -50,7 +50,7 @@ class RandomSparse(Experiment):
         epochs: int = Field(10, ge=1, le=200, description="Passes over the training images.")
         images: int = Field(2000, ge=50, le=60000, description="Images used of each split, at most.")
 
-    def run_part(self, task: PruningTask, part: Mapping[str, Any]) -> Iterator[Progress | Row]:
+    def run_part(self, task: PruningTask, part: JsonObject) -> Iterator[Progress | Row]:
         seed = seed_of(task, part)
         data = prepared(task.dataset, self.config.images)
         widths = [int(np.prod(data.input_shape)), self.config.width, self.config.width, len(data.classes)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from core.config import JsonObject
 from core.datasets.base import Dataset, Split
 from core.networks.answers import accuracy
 from core.networks.masks import Masks, applied
@@ -49,7 +49,7 @@ class Supermasks(Experiment):
         images: int = Field(2000, ge=50, le=60000, description="Images used of each split, at most.")
         batch: int = Field(64, ge=1, le=1000, description="Images of one task by which the task is inferred.")
 
-    def run_part(self, task: PruningTask, part: Mapping[str, Any]) -> Iterator[Progress | Row]:
+    def run_part(self, task: PruningTask, part: JsonObject) -> Iterator[Progress | Row]:
         seed = seed_of(task, part)
         learner = SupSup(self._widths(task.dataset), self.config.density, seed)
         dense = mlp(self._widths(task.dataset), torch_seed(seed, "supermasks", "dense"))

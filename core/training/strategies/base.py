@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from core.config import Plugin
+from core.config import Plugin, Settings
 from core.errors import InvalidInput
 from core.registry import Registry
 from core.spaces import SearchSpace
@@ -41,7 +41,7 @@ class Strategy(Plugin, ABC):
 
     needs_ends: ClassVar[bool] = False
     needs_order: ClassVar[bool] = False
-    family_settings: ClassVar[Mapping[str, Any]] = {}
+    family_settings: ClassVar[Settings] = {}
 
     def check(self, space: SearchSpace) -> None:
         """Refuse a space that this strategy cannot train.

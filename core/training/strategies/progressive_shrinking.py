@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.spaces import SearchSpace
 from core.training.draws import LABELS, Draw, Phase, Term
 from core.training.strategies.base import STRATEGIES, Strategy
@@ -42,7 +41,7 @@ class ProgressiveShrinking(Strategy):
     Config = Config
     needs_order = True
     # Elastic kernels are learned transforms of the largest one.
-    family_settings: ClassVar[Mapping[str, Any]] = {"kernel_transform": True}
+    family_settings: ClassVar[Settings] = {"kernel_transform": True}
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         kinds = list(dict.fromkeys(choice.kind for choice in space.choices))

@@ -63,7 +63,7 @@ def _chosen() -> None:
 
 def _name_form(key: str, label: str, name: str, change: object) -> None:
     with st.form(f"{key}-form", border=False):
-        given = st.text_input("Name", value=name, key=key, max_chars=80)
+        given = st.text_input("Name", value=name, key=key)
         if st.form_submit_button(label, key=f"{key}-submit", type="primary"):
             baskets.attempt(lambda: change(given))  # type: ignore[operator]
             state.forget_widgets(("bk-basket",))

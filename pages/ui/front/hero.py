@@ -14,10 +14,10 @@ from core.library.fronts import Front
 from core.records import Objective
 from pages.ui import resources
 from pages.ui.basket import panel as basket_panel
-from pages.ui.front import pruned_overlay, state, subnet_card, what_if
+from pages.ui.front import files, pruned_overlay, state, subnet_card, what_if
 from pages.ui.front.chart import ChartView, front_chart
 from pages.ui.front.state import View
-from pages.ui.front.table import choose_subnet, csv_button, front_table
+from pages.ui.front.table import choose_subnet, front_table
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import share
 
@@ -91,7 +91,13 @@ def _facts(scene: Scene, arch_id: str) -> None:
         subnet_card.basket_button(scene.shown.entry, arch_id)
         subnet_card.representations_button(scene.shown.entry, arch_id)
         subnet_card.prune_button(scene.shown.entry, arch_id)
+        files.figure(_files(scene), arch_id, (scene.chart.log_x, scene.chart.log_y))
         what_if.facts(scene.front, scene.x, scene.y)
+
+
+def _files(scene: Scene) -> files.Files:
+    shown = scene.shown
+    return files.Files(shown.entry, scene.front, scene.x, scene.y, shown.goals, scene.view)
 
 
 def _panels(scene: Scene, arch_id: str) -> None:
@@ -111,7 +117,7 @@ def _panels(scene: Scene, arch_id: str) -> None:
     if rows.open:
         with rows:
             front_table(front, shown.goals)
-            csv_button(front, shown.entry.supernet_id)
+            files.buttons(_files(scene))
     if basket.open:
         with basket:
             basket_panel.draw(resources.store_or_none())

@@ -10,7 +10,6 @@ import streamlit as st
 from core.library.fronts import Front
 from core.plots.style import column_label, scale, table_format
 from core.records import Objective
-from core.text import for_cell
 from pages.ui.front import state
 from pages.ui.front.what_if import Shown, describe
 
@@ -75,22 +74,3 @@ def _column(goal: Objective) -> object:
 
 def _scaled(table: pd.DataFrame, goals: Sequence[Objective]) -> pd.DataFrame:
     return table.assign(**{g.name: table[g.name] * scale(g).factor for g in goals})
-
-
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """A table as CSV; texts that a spreadsheet would take for formulas are quoted."""
-    texts = {name: table[name].map(for_cell) for name in table if table[name].dtype.kind not in "biuf"}
-    return table.assign(**texts).to_csv(index=False).encode()
-
-
-def csv_button(front: Front, supernet_id: str) -> None:
-    """The whole table as a file, made on click."""
-    st.download_button(
-        "CSV",
-        lambda: csv_bytes(front.table),
-        f"front-{supernet_id}.csv",
-        "text/csv",
-        key="front-csv",
-        on_click="ignore",
-        icon=":material/table:",
-    )

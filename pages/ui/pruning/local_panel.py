@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.library.benchmarks import benchmark_label
 from core.plots.finished import finished
-from core.plots.pruning_geometry import LocalData, class_lines, local_geometry
+from core.plots.pruning_geometry import class_lines, local_geometry
 from core.views.pruning_samples import means_by_class, placed
 from pages.ui.pruning import view_state
 from pages.ui.pruning.sample_strip import sample_strip
@@ -89,7 +89,7 @@ def panel(shown: Shown) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _figure(key: str, vertical: str, arrows: bool, edition: int, _shown: Shown) -> go.Figure:
-    data = LocalData(**placed(_shown.view, _shown.model.model_id, _shown.benchmark, _shown.compare.model_id))
+    data = placed(_shown.view, _shown.model.model_id, _shown.benchmark, _shown.compare.model_id)
     return finished(local_geometry(data, vertical=vertical, arrows=arrows, edition=edition))
 
 

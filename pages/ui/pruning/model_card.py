@@ -9,9 +9,9 @@ import streamlit as st
 
 from core.library import extract_pruned, extract_subnet
 from core.library.benchmarks import benchmark_label
-from core.library.pruned import PrunedModel
-from core.objectives.base import objective
-from core.plots.style import MINUS, format_bytes, format_value
+from core.library.pruned import QUALITY, PrunedModel
+from core.objectives.base import all_names, objective, objectives
+from core.plots.style import MINUS, format_count, format_value, usually_obtained
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
 from pages.ui import baskets, resources
@@ -19,15 +19,11 @@ from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.pruning import view_state
 from pages.ui.pruning.table_view import row_label
 
-_COUNTED = (
-    ("test_accuracy", "Accuracy, test", "measured, test images"),
-    ("zero_shot", "Before fine-tuning", "measured, validation"),
-    ("nonzero", "Weights not zero", "counted"),
-    ("params", "Parameters", "counted, after surgery"),
-    ("macs", "MACs", "counted, after surgery"),
-    ("bytes", "File", "measured, safetensors"),
-    ("latency_ms", "Latency", "timed, onnxruntime"),
-)
+_OWN = {
+    "zero_shot": ("Before fine-tuning", "measured, validation"),
+    "nonzero": ("Weights not zero", "counted"),
+}
+"""What is said of pruned networks alone; all else is an objective's."""
 
 
 def choose_cell(
@@ -57,8 +53,8 @@ def choose_cell(
 
 
 def _worth_a_look(view: PruningView, models: Sequence[PrunedModel]) -> PrunedModel:
-    enough = view.parent.numbers["accuracy"] - 0.01
-    good = [m for m in models if m.numbers["accuracy"] >= enough]
+    enough = view.parent.numbers[QUALITY] - 0.01
+    good = [m for m in models if m.numbers[QUALITY] >= enough]
     return max(good, key=lambda m: m.sparsity, default=view.parent)
 
 
@@ -73,8 +69,8 @@ def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:
     sign = "+" if points > 0 else MINUS if points < 0 else "±"
     change = "not pruned" if model.is_parent else f"{sign}{abs(points):.1f} points"
     parts = [
-        (format_value(here, objective("accuracy")), benchmark_label(benchmark)),
-        (format_value(model.sparsity, objective("accuracy")), "of the weights gone"),
+        (format_value(here, objective(QUALITY)), benchmark_label(benchmark)),
+        (format_value(model.sparsity, objective(QUALITY)), "of the weights gone"),
         (change, "against the parent"),
     ]
     cells = "".join(f"<div><b>{html.escape(v)}</b><span>{html.escape(t)}</span></div>" for v, t in parts)
@@ -85,10 +81,8 @@ def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:
 def numbers(view: PruningView, model: PrunedModel) -> None:
     """What was measured and counted, beside the parent's."""
     rows = []
-    for name, label, how in _COUNTED:
-        mine, parents = (m.numbers.get(name) for m in (model, view.parent))
-        if mine is None and name in ("zero_shot", "latency_ms"):
-            continue
+    for name, (label, how) in _named(model).items():
+        mine, parents = (m.objective_value(name) for m in (model, view.parent))
         rows.append(
             f"<tr><th scope='row'>{label}</th><td class='value'>{_text(name, mine)}</td>"
             f"<td class='value'>{_text(name, parents) if name != 'zero_shot' else ''}</td><td class='how'>{how}</td></tr>"
@@ -107,14 +101,21 @@ def numbers(view: PruningView, model: PrunedModel) -> None:
         st.caption("Trained from scratch by the method itself.")
 
 
+def _named(model: PrunedModel) -> dict[str, tuple[str, str]]:
+    """Label and origin of what is known of a network besides the large numbers above, in the order of the rows."""
+    known = [
+        o for o in objectives(all_names()) if o.name != QUALITY and model.objective_value(o.name) is not None
+    ]
+    rows = {o.name: (o.label, usually_obtained(o)) for o in known}
+    return {name: said for name, said in _OWN.items() if name in model.numbers} | rows
+
+
 def _text(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    if name == "zero_shot":
-        return format_value(value, objective("accuracy"))
-    if name in ("nonzero", "bytes"):
-        return format_bytes(value) if name == "bytes" else f"{int(value):,}"
-    return format_value(value, objective(name))
+    if name == "nonzero":
+        return format_count(int(value))
+    return format_value(value, objective(QUALITY if name == "zero_shot" else name))
 
 
 def download(model: PrunedModel) -> None:

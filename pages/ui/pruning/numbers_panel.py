@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.views.pruning import rows_of_table
+from core.library.csv_tables import csv_bytes
+from core.views.pruning import numbers_table
 from pages.ui.pruning.shown import Shown
 
 
 def panel(shown: Shown) -> None:
     """One row per network."""
-    import pandas as pd
-
-    table = pd.DataFrame(rows_of_table(shown.view, shown.models))
+    table = numbers_table(shown.view, shown.models)
     st.dataframe(table, key="pruning-numbers", width="stretch", hide_index=True)
     st.download_button(
         "Numbers as CSV",
-        lambda: table.to_csv(index=False).encode(),
+        lambda: csv_bytes(table),
         "pruned.csv",
         "text/csv",
         key="pruning-csv",

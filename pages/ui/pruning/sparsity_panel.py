@@ -9,6 +9,7 @@ import streamlit as st
 from core.plots.finished import finished
 from core.plots.pruning_collapse import PANELS, accuracy_curves, collapse_by_sparsity
 from core.views.pruning import SparsityLines, sparsity_lines
+from pages.ui import paper_figure
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.selection import picked_on
@@ -16,6 +17,8 @@ from pages.ui.setup import note
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+    from core.papers.base import Layout, PaperFigure
 
 _CURVES, _COLLAPSE = "pruning-curves", "pruning-collapse"
 
@@ -38,10 +41,40 @@ def accuracy(shown: Shown) -> None:
         config={"displaylogo": False},
         alt="Accuracy by share of weights removed, a line per method.",
     )
+    _paper(shown, found)
     note(
         "Validation accuracy; removed weights are counted over all convolution and linear layers, cut out or held at zero. "
         "One seed: prune with other seeds before believing a difference of a few points."
     )
+
+
+def _paper(shown: Shown, found: SparsityLines) -> None:
+    """The curves as a figure for a paper."""
+    parent, before = shown.view.parent, found.parent["accuracy"]
+    told = (
+        f"Accuracy of networks pruned from {parent.arch_id} of {shown.view.entry.title}, by the share of its weights "
+        "that was removed; measured on validation data after fine-tuning, or as the method trained it."
+    )
+
+    def make(layout: Layout) -> PaperFigure:
+        from core.papers.curves import Curve, curves_paper
+
+        lines = []
+        for name, values in zip(found.labels, found.values["accuracy"].tolist(), strict=True):
+            known = [(100 * s, 100 * v) for s, v in zip(found.sparsities, values, strict=True) if v == v]
+            lines.append(Curve(name, [s for s, _ in known], [v for _, v in known]))
+        return curves_paper(
+            lines,
+            layout,
+            caption=told,
+            title="Accuracy by sparsity",
+            across="Weights removed (%)",
+            up="Validation accuracy (%)",
+            ceiling=100 * before,
+            ceiling_name="before pruning",
+        )
+
+    paper_figure.popover("pruning", f"pruning-{parent.arch_id}", make)
 
 
 def collapse(shown: Shown) -> None:

@@ -21,8 +21,8 @@ from core.text import display_name, for_markdown
 from core.workflows import search_front
 from pages.ui import checked, resources
 from pages.ui.forms import config_form, field_number, number
-from pages.ui.front.table import csv_bytes
 from pages.ui.progress import submit
+from pages.ui.search import files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,17 +161,7 @@ def take_home(entry: SupernetEntry, run: Run) -> None:
             icon=":material/arrow_forward:",
             query_params={"supernet": entry.supernet_id, "run": run.run_id},
         )
-        found = measured(entry, run)
-        if found is not None:
-            st.download_button(
-                "Evaluations as CSV",
-                lambda f=found: csv_bytes(f),
-                f"evaluations-{display_name(run.params.get('algorithm', 'search'))}-seed-{run.seed}.csv",
-                "text/csv",
-                key="search-csv",
-                on_click="ignore",
-                icon=":material/table:",
-            )
+        files.buttons(entry, run)
 
 
 def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
@@ -204,6 +194,7 @@ def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
             config={"displaylogo": False},
             alt="Hypervolume of each search after every evaluation.",
         )
+        files.race(entry, names, curves, ceiling)
 
 
 def measured(entry: SupernetEntry, run: Run) -> pd.DataFrame | None:

@@ -14,11 +14,14 @@ from core.plots.similarity import HeatmapData, similarity_heatmap
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.views.compare_models import ModelComparison
+from pages.ui import paper_figure
 from pages.ui.selection import picked_on
 from pages.ui.similarity import view_state
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+    from core.papers.base import Layout, PaperFigure
 
 KEY = "similarity-heatmap"
 _NOTICES = {
@@ -58,12 +61,18 @@ def _figure(
     edition: int,
     _comparison: ModelComparison,
 ) -> go.Figure:
-    result, measure = _comparison.result, MEASURES.get(_comparison.question.measure)
-    data = HeatmapData(
+    return finished(
+        similarity_heatmap(_data(_comparison), title_a=title_a, title_b=title_b, selected=seed), edition
+    )
+
+
+def _data(comparison: ModelComparison) -> HeatmapData:
+    result, measure = comparison.result, MEASURES.get(comparison.question.measure)
+    return HeatmapData(
         ids_a=result.layers_a,
         ids_b=result.layers_b,
-        labels_a=[x.label for x in _comparison.layers_a],
-        labels_b=[x.label for x in _comparison.layers_b],
+        labels_a=[x.label for x in comparison.layers_a],
+        labels_b=[x.label for x in comparison.layers_b],
         values=result.values,
         null_mean=result.null_mean,
         null_sd=result.null_sd,
@@ -76,7 +85,23 @@ def _figure(
         distance=measure.kind == "distance",
         measure=measure.label,
     )
-    return finished(similarity_heatmap(data, title_a=title_a, title_b=title_b, selected=seed), edition)
+
+
+def paper(comparison: ModelComparison, a: ModelInfo, b: ModelInfo) -> None:
+    """The heatmap as a figure for a paper."""
+    question, probe, n = comparison.question, comparison.probe, comparison.result.n[0]
+    told = (
+        f"{MEASURES.get(question.measure).label} between every layer of A ({a.title}) and every layer of B ({b.title}), "
+        f"measured on {n:,} {probe.split} samples drawn with seed {probe.seed} ({probe.title}); features: {question.pooling}."
+    )
+    data = _data(comparison)
+
+    def make(layout: Layout) -> PaperFigure:
+        from core.papers.heatmap import heatmap_paper
+
+        return heatmap_paper(data, layout, caption=told, title_a=a.short, title_b=b.short)
+
+    paper_figure.popover("similarity", f"similarity-{question.measure}", make)
 
 
 def cell_card(comparison: ModelComparison, layer_a: str, layer_b: str) -> None:

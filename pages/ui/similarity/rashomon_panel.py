@@ -13,6 +13,7 @@ from core.library.supernets import SupernetEntry
 from core.plots.finished import finished
 from core.plots.pictures import image_strip
 from core.plots.rashomon import swarm_figure
+from core.plots.style import format_value
 from core.text import for_markdown
 from core.views import rashomon as rashomon_view
 from core.views.rashomon import RashomonView
@@ -57,10 +58,15 @@ def panel(view: Compared) -> None:
 
 def _headline(found: RashomonView) -> None:
     parts = [
-        (f"{found.size:,}", f"of {found.total:,} subnets reach {found.threshold:.1%}"),
-        (f"{found.best_accuracy:.1%}", f"the best, {found.best}"),
-        (f"{found.saving:.1f}×", f"fewer MACs: {found.cheapest}, the cheapest of the set"),
+        (
+            f"{found.size:,}",
+            f"of {found.total:,} subnets reach {format_value(found.threshold, found.quality)}",
+        ),
+        (format_value(found.best_value, found.quality), f"the best, {found.best}"),
     ]
+    if found.cost is not None:
+        less = f"lower {found.cost.label}: {found.cheapest}, the cheapest of the set"
+        parts.append((f"{found.saving:.1f}×", less))
     st.html(
         f'<div class="ps-headline">{"".join(f"<div><b>{v}</b><span>{t}</span></div>" for v, t in parts)}</div>'
     )
@@ -131,7 +137,7 @@ def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, s
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _swarm(key: str, _found: RashomonView) -> go.Figure:
-    return finished(swarm_figure(_found.choices, _found.importance, _found.accuracy, _found.drawn))
+    return finished(swarm_figure(_found.choices, _found.importance, _found.values, _found.drawn))
 
 
 def _remember(entry: SupernetEntry) -> None:

@@ -1,0 +1,139 @@
+"""CSV files, written in one place for pages and command line: equal questions give equal bytes.
+
+The first column of a table of subnets is `architecture`, a JSON object; then come the objectives in their stored units,
+`on_front` and `source`. Where more is asked for, `network` follows: an id that no spreadsheet takes for a number. Beside
+a file stands its description: what every column is, in which unit, of which supernet, by which algorithm and seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.config import JsonObject
+from core.library.evaluations import architectures, evaluations, measurements_of
+from core.library.network_id import NetworkId
+from core.library.supernets import SupernetEntry
+from core.objectives.base import OBJECTIVES, objective, objectives
+from core.records import Obtained, Run
+from core.text import for_cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.ledger import Ledger
+
+_FIXED = {
+    "architecture": "choice -> option, as a JSON object",
+    "arch_str": "the cell as its benchmark writes it",
+    "on_front": "whether no other row beats it in the objectives the front is of",
+    "source": "how the values of the row were obtained",
+    "network": "id of the subnet, as every command takes it",
+}
+
+
+def csv_bytes(table: pd.DataFrame | Sequence[Mapping[str, Any]]) -> bytes:
+    """A table as CSV. A text that a spreadsheet would take for a formula gets a quote before it."""
+    import pandas as pd
+
+    frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
+    texts = {str(name): frame[name].map(_cell) for name in frame if frame[name].dtype.kind not in "biuf"}
+    return frame.assign(**texts).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _cell(value: object) -> object:
+    return for_cell(value) if isinstance(value, str) else value
+
+
+def front_csv(
+    entry: SupernetEntry,
+    rows: pd.DataFrame,
+    front_of: Sequence[str],
+    usual: Obtained,
+    also: Sequence[str] = (),
+) -> bytes:
+    """Subnets of a table, in its order.
+
+    Args:
+        entry: their supernet.
+        rows: of a table of the library; a column `on_front` is taken as it is, for these may be some of many.
+        front_of: objectives that the front is of.
+        usual: how measured values were obtained where the table does not say.
+        also: further objectives; with any, the column `network` is written, too.
+    """
+    names = [*front_of, *(name for name in also if name not in front_of)]
+    measured = measurements_of(entry.space, rows, names, usual)
+    found = evaluations(entry.space, objectives(names), measured, front_of=front_of)
+    if "on_front" in rows:
+        found["on_front"] = rows["on_front"].to_numpy(bool)
+    return csv_bytes(_named(entry, found) if also else architectures(entry.space, found))
+
+
+def _named(entry: SupernetEntry, found: pd.DataFrame) -> pd.DataFrame:
+    ids = [str(NetworkId.subnet(entry.supernet_id, arch_id)) for arch_id in found["arch_id"]]
+    return architectures(entry.space, found).assign(network=ids)
+
+
+def search_csv(entry: SupernetEntry, run: Run, ledger: Ledger) -> bytes:
+    """What a search has measured so far, in its order: the file that the run itself keeps at its end."""
+    names: Any = run.params["objectives"]
+    goals = objectives(names)
+    measured = [found for _, found in ledger.measurements()]
+    return csv_bytes(architectures(entry.space, evaluations(entry.space, goals, measured)))
+
+
+def about_table(
+    entry: SupernetEntry,
+    columns: Iterable[str],
+    *,
+    search: JsonObject | None = None,
+    run_id: str = "",
+    command: str = "",
+) -> bytes:
+    """The description beside a table of subnets, as JSON.
+
+    Args:
+        entry: their supernet.
+        columns: of the table.
+        search: request of the search that chose the rows, None for the whole space.
+        run_id: of that search.
+        command: the command line that writes the same table, "" if there is none.
+    """
+    card = entry.card
+    content = {
+        "supernet": {
+            "id": entry.supernet_id,
+            "title": entry.title,
+            "family": entry.family,
+            "sha256": entry.sha256,
+            "table_sha256": entry.table_sha256 or None,
+            "seed": card.seed,
+        },
+        "data": card.data.model_dump(mode="json") if card.data else None,
+        "algorithm": _algorithm(search, run_id),
+        "command": command or None,
+        "columns": {name: _column(name) for name in columns},
+    }
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _algorithm(search: JsonObject | None, run_id: str) -> dict[str, Any]:
+    if search is None:
+        return {"name": "exhaustive", "seed": None}
+    told = {name: search.get(name) for name in ("seed", "config", "objectives", "budget", "use_table")}
+    return {"name": search.get("algorithm"), **told, "run": run_id}
+
+
+def _column(name: str) -> dict[str, Any]:
+    if name not in OBJECTIVES.names():
+        return {"meaning": _FIXED.get(name, "")}
+    goal = objective(name)
+    better = "more" if goal.maximize else "less"
+    return {
+        "meaning": goal.summary,
+        "unit": goal.unit or "fraction or count",
+        "better": better,
+        "obtained": str(goal.how),
+        "split": goal.split or None,
+    }

@@ -1,0 +1,172 @@
+"""What the Front page hands out of its chart and table: CSV with its description, LaTeX, a figure for a paper."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.library.fronts import Front
+from core.library.measuring import FROM_TABLE
+from core.library.supernets import SupernetEntry
+from core.plots.style import format_count, format_value
+from core.records import Objective, Obtained, Source
+from core.reports.captions import front_caption, limits_text
+from core.reports.document import Table
+from core.reports.latex import latex_table
+from core.text import display_name
+from pages.ui import baskets, paper_figure, resources
+from pages.ui.front.state import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.papers.base import Layout, PaperFigure
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the files are made of; holds nothing of Streamlit's.
+
+    Attributes:
+        entry: the supernet.
+        front: with the limits of the page.
+        x, y: objectives of the axes.
+        goals: all objectives of the table, the axes among them.
+        view: of the page.
+    """
+
+    entry: SupernetEntry
+    front: Front
+    x: Objective
+    y: Objective
+    goals: tuple[Objective, ...]
+    view: View
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The axes as a command line names them: what goes up first."""
+        return self.y.name, self.x.name
+
+    @property
+    def also(self) -> list[str]:
+        return [g.name for g in self.goals if g.name not in self.pair]
+
+    @property
+    def usual(self) -> Obtained:
+        return Obtained(Source.MEASURED) if self.view.run else FROM_TABLE
+
+    def csv(self, rows: pd.DataFrame) -> bytes:
+        """These rows, with all objectives; the same bytes as from the command line."""
+        from core.library.csv_tables import front_csv
+
+        return front_csv(self.entry, rows, self.pair, self.usual, self.also)
+
+    def about(self) -> bytes:
+        """What the columns are, and where the rows come from."""
+        from core.library.csv_tables import about_table
+
+        columns = ["architecture", *self.pair, *self.also, "on_front", "source", "network"]
+        if not self.view.run:
+            return about_table(self.entry, columns, command=self.command())
+        run = resources.store().get_run(self.view.run)
+        return about_table(self.entry, columns, search={**run.params, "seed": run.seed}, run_id=run.run_id)
+
+    def command(self) -> str:
+        """The command line that writes all rows, "" where the page's limits leave some out."""
+        if self.view.constraints or self.entry.origin == "file":
+            return ""
+        asked = ["--objectives", ",".join(self.pair), "--also", ",".join(self.also)]
+        return shlex.join(["python", "-m", "core", "front", self.entry.supernet_id, "--exact", *asked])
+
+    def caption(self) -> str:
+        """What the front was measured with."""
+        title = resources.store().get_run(self.view.run).title if self.view.run else ""
+        told = front_caption(self.entry, (self.y, self.x), self.front.n_total, search=title)
+        return f"{told} {limits_text(self.view.constraints)}".strip()
+
+    def latex(self) -> bytes:
+        """The front's rows as a table."""
+        columns = ("Subnet", *(g.label for g in self.goals))
+        rows = [
+            (str(row["arch_id"]), *(format_value(float(row[g.name]), g) for g in self.goals))
+            for row in self.front.members.to_dict("records")
+        ]
+        table = Table("", columns, rows, frozenset(range(1, len(columns))))
+        return latex_table(table, caption=self.caption(), label=f"front-{self.entry.supernet_id}").encode()
+
+    def figure(self, layout: Layout, marked: dict[str, str], log: tuple[bool, bool]) -> PaperFigure:
+        """The chart for a paper."""
+        from core.papers.front import front_paper
+
+        return front_paper(
+            self.front.table,
+            self.x,
+            self.y,
+            layout,
+            caption=self.caption(),
+            title=f"Front of {display_name(self.entry.title)}",
+            log_x=log[0],
+            log_y=log[1],
+            marked=marked,
+        )
+
+
+def buttons(files: Files) -> None:
+    """CSV of what is shown, CSV of everything, their description, LaTeX."""
+    shown, everything = len(files.front.members), len(files.front.table)
+    name = f"front-{files.entry.supernet_id}"
+    with st.container(horizontal=True, key="front-files"):
+        _button(
+            f"CSV of these {format_count(shown)}",
+            f"{name}.csv",
+            "front-csv",
+            lambda: files.csv(files.front.members),
+        )
+        _button(
+            f"CSV of all {format_count(everything)}",
+            f"{name}-all.csv",
+            "front-csv-all",
+            lambda: files.csv(files.front.table),
+            help=f"The same as: {files.command()}" if files.command() else None,
+        )
+        _button(
+            "About the columns",
+            f"{name}.about.json",
+            "front-about",
+            files.about,
+            icon=":material/info:",
+            help="Units, how each column was obtained, algorithm, seed and hashes: a file to keep beside the CSV.",
+        )
+        _button(
+            "Table for LaTeX",
+            f"{name}.tex",
+            "front-latex",
+            files.latex,
+            icon=":material/functions:",
+            help="The front as a table; needs the booktabs package.",
+        )
+
+
+def _button(
+    label: str,
+    file_name: str,
+    key: str,
+    make: Callable[[], bytes],
+    *,
+    icon: str = ":material/table:",
+    help: str | None = None,
+) -> None:
+    st.download_button(
+        label, data=make, file_name=file_name, key=key, on_click="ignore", icon=icon, help=help
+    )
+
+
+def figure(files: Files, arch_id: str, log: tuple[bool, bool]) -> None:
+    """The chart for a paper, with the selected subnet and those in the basket marked."""
+    marked = {i: i for i in [arch_id, *baskets.arch_ids(files.entry.supernet_id)][:8]}
+    name = f"front-{files.entry.supernet_id}"
+    paper_figure.popover("front", name, lambda layout: files.figure(layout, marked, log))
