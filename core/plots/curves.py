@@ -67,7 +67,7 @@ def hypervolume_figure(curves: Mapping[str, Sequence[float]], *, ceiling: float 
             x=list(range(1, len(values) + 1)),
             y=[factor * float(v) for v in values],
             mode="lines",
-            line=style.line(index) | {"shape": "hv"},
+            line={**style.line(index), "shape": "hv"},
             hovertemplate="%{x} evaluations<br>%{y:.4g}" + unit + "<extra>" + for_figure(name) + "</extra>",
         )
     if ceiling:

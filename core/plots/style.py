@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from core.records import Objective, Obtained, Source
 
@@ -36,7 +36,15 @@ _HOW = {
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def line(index: int, width: float = 2.0) -> dict[str, Any]:
+class Line(TypedDict):
+    """How a curve is drawn."""
+
+    color: str
+    width: float
+    dash: str
+
+
+def line(index: int, width: float = 2.0) -> Line:
     """Color and dash of the curve of this number: 32 curves in a row are all different."""
     colors, dashes = len(CATEGORICAL), len(DASHES)
     dash = DASHES[(index + index // colors) % dashes]
