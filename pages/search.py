@@ -43,7 +43,7 @@ with left:
     unseen_heading("What was found")
     if not runs:
         st.info(
-            "No search of this supernet yet. Press **Start the search**: with the complete table it takes about a second.",
+            "No search of this supernet yet. Press **Start the search**; how long it takes is said above the button.",
             icon=":material/travel_explore:",
         )
         st.stop()

@@ -80,6 +80,9 @@ def train(
     ] = None,
     method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
+    ] = False,
 ) -> None:
     """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
     then of the strategy; `list strategy NAME` shows the latter."""
@@ -91,6 +94,10 @@ def train(
     if own and own["config"]:
         params["data"] = {"name": own["name"], "config": own["config"], "seed": 0}
     params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
+    if dry_run:
+        for line in own_data.rehearsed(cast(JsonObject, params)):
+            print(line)
+        return
     ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
     file = ledger.artifact("supernet.safetensors")
     if out is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 import typer
 
-from core.config import Settings
+from core.config import JsonObject, Settings
 from core.datasets import DATASETS
 from core.datasets.found import skipped_sentence
 from core.errors import InvalidInput
@@ -124,6 +125,28 @@ def written(chosen: Chosen, out: Path | None, split: str, supernet: str | None, 
     yield str(out)
 
 
+def rehearsed(params: JsonObject) -> Iterator[str]:
+    """What the data of a training hold, and how long it will take, from a trial of a second.
+
+    Raises:
+        InvalidInput: a setting does not fit.
+        DataUnavailable: the data set is not on this machine.
+    """
+    from core.jobs.forecast import TRAINING, of_training
+    from core.jobs.trying import try_work
+    from core.library.library import Library
+    from core.plots.style import format_about, format_seconds
+    from core.workflows.train_supernet import Request
+
+    trial = try_work(TRAINING, params, Library(), start=time.process_time())
+    asked = Request.model_validate({"title": "rehearsal", **params})
+    yield from told({"name": asked.data.name, "config": cast(Any, asked.data.config)}, asked.data.seed)
+    found = of_training(trial, asked.training.epochs)
+    yield f"The training will take {format_about(found.seconds)} on this machine (found by trying {found.tried})."
+    yield from (f"  {part.what}: {format_seconds(part.seconds)}" for part in found.parts)
+    yield from (f"Afterwards, {part.what}: {format_seconds(part.seconds)}." for part in found.later)
+
+
 def _found(chosen: Chosen, seed: int) -> Found:
     from core.datasets import load_dataset
     from core.datasets.found import of_dataset
@@ -132,6 +155,6 @@ def _found(chosen: Chosen, seed: int) -> Found:
 
     config: dict[str, Any] = dict(chosen["config"])
     if "upload" not in config:
-        return of_dataset(load_dataset(chosen["name"], seed=seed))
+        return of_dataset(load_dataset(chosen["name"], seed=seed, **config))
     upload = read_upload(config.pop("upload"))
     return found_in(keep_upload(upload, **config), seed=seed, **config)

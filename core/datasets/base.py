@@ -245,6 +245,10 @@ class DataSource(Plugin, ABC):
             InvalidInput: a file does not hold what its name says.
         """
 
+    def is_here(self) -> bool:
+        """Whether `read` needs no network."""
+        return True
+
     def state(self) -> str:
         """What else than the `Config` decides what `read` returns (a file's age); part of the memory's key."""
         return ""

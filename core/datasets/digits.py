@@ -10,7 +10,7 @@ from core.datasets.base import DATASETS, FractionConfig, FractionSource, OnProgr
 
 @DATASETS.register("digits")
 class Digits(FractionSource):
-    """1,797 handwritten digits of 8x8 grey pixels; built in, trains in seconds."""
+    """1,797 handwritten digits of 8x8 gray pixels; built in."""
 
     label = "Digits (8x8)"
     source = "Alpaydin & Kaynak, UCI Optical Recognition of Handwritten Digits, 1998; as in scikit-learn"

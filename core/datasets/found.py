@@ -28,7 +28,7 @@ class _Record(BaseModel):
 class Skipped(_Record):
     """Files of an upload that were left out for one reason."""
 
-    reason: str = Field(description='Ends the sentence "3 files were left out: ..."')
+    reason: str = Field(description='Goes on after "3 files left out: ..."')
     count: int
     examples: tuple[str, ...] = Field(description="Some of their names, with harmless characters only.")
 
@@ -214,9 +214,9 @@ class Leavings:
 
 
 def skipped_sentence(skipped: Skipped) -> str:
-    """`3 files were left out: they are no pictures (notes.txt, a.csv, ...).`"""
+    """`3 files left out: in no class folder (a.png, b.png, ...).`"""
     names = ", ".join(skipped.examples) + (", …" if skipped.count > len(skipped.examples) else "")
-    files = f"{skipped.count:,} files were" if skipped.count > 1 else "1 file was"
+    files = f"{skipped.count:,} file{'s' * (skipped.count != 1)}"
     return f"{files} left out: {skipped.reason} ({names})."
 
 

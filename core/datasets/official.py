@@ -57,6 +57,9 @@ class OfficialSource(DataSource):
         # Without a known order (raw.n_test is 0) the seed holds out as many as the authors did.
         return self.config.validation, min(self.n_test, len(raw.y) // 6)
 
+    def is_here(self) -> bool:
+        return self._cache.is_file() or any(self.read_folder(f) is not None for f in self._folders())
+
     def read(self, on_progress: OnProgress) -> RawImages:
         for folder in self._folders():
             on_progress(0.0, f"Looking for {self.label} in {folder.name}.")

@@ -33,7 +33,7 @@ MAX_TOTAL_PIXELS = 1_000_000_000
 MAX_SCANS = 100
 _ROUNDING = 4
 """Levels by which the channels of a gray JPEG may differ."""
-_NO_PICTURE = "they cannot be read as PNG, JPEG, BMP or WebP pictures"
+_NO_PICTURE = "not readable as PNG, JPEG, BMP or WebP"
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -303,13 +303,11 @@ def _sort_into_classes(infos: list[zipfile.ZipInfo], leavings: Leavings) -> dict
         parts = info.filename.split("/")
         # What Finder and Explorer add on their own is no picture.
         if parts[0] == "__MACOSX" or parts[-1] in ("Thumbs.db", "desktop.ini") or parts[-1].startswith("."):
-            leavings.add("a desktop had added them", shown(info.filename))
+            leavings.add("added by a desktop", shown(info.filename))
         elif not parts[-1].lower().endswith(ENDINGS):
-            leavings.add(
-                "their names do not end as those of PNG, JPEG, BMP or WebP pictures", shown(info.filename)
-            )
+            leavings.add("no PNG, JPEG, BMP or WebP by name", shown(info.filename))
         elif len(parts) < 2:
-            leavings.add("they lie in no class folder", shown(info.filename))
+            leavings.add("in no class folder", shown(info.filename))
         else:
             by_class.setdefault(unicodedata.normalize("NFC", parts[-2]), []).append(info)
     if not by_class:

@@ -6,7 +6,7 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, Any]] = {
     "digits-cnn": {
-        "summary": "Elastic CNN on 8x8 digits: 13,824 subnets, trained in about a minute.",
+        "summary": "Elastic CNN on 8x8 digits: 13,824 subnets.",
         "family": "elastic_cnn",
         "config": {
             "groups": [
@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {"strategy": "sandwich", "epochs": 150, "learning_rate": 0.05},
     },
     "fashion-cnn": {
-        "summary": "Elastic CNN on Fashion-MNIST: 5,832 subnets, trained in some minutes.",
+        "summary": "Elastic CNN on Fashion-MNIST: 5,832 subnets.",
         "family": "elastic_cnn",
         "config": {
             "groups": [
@@ -64,7 +64,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
     "commands-encoder": {
-        "summary": "Transformer encoder on generated commands (text): 1,032 subnets, trained in two minutes.",
+        "summary": "Transformer encoder on generated commands (text): 1,032 subnets.",
         "family": "elastic_encoder",
         "config": {
             "widths": [4, 8, 16, 32],
@@ -83,7 +83,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
     },
     "communities-gcn": {
-        "summary": "Graph network on a generated graph of communities: 336 subnets, trained in half a minute.",
+        "summary": "Graph network on a generated graph of communities: 336 subnets.",
         "family": "elastic_gcn",
         "config": {},
         "data": {"name": "generated_graph", "seed": 0, "config": {}},

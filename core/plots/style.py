@@ -153,6 +153,17 @@ def format_seconds(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def format_about(seconds: float) -> str:
+    """A forecast, with no more digits than it is good for: `about 20 seconds`, `about 3 minutes`, `about 2.5 hours`."""
+    if seconds < 90:
+        step = 1 if seconds < 10 else 5 if seconds < 45 else 10
+        number = max(1, step * round(seconds / step))
+        return f"about {number} second{'s' * (number != 1)}"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {round(seconds / 1800) / 2:g} hours"
+
+
 def format_bytes(size: float) -> str:
     """A file size: `48 kB`, `1.24 MB`."""
     number, prefix = _short(size)

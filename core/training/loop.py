@@ -42,13 +42,13 @@ def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: 
     """
     supernet.task.require_fit(supernet.config, dataset)
     supernet.task.augmentation(config.augmentation)
-    run = _Run(supernet, dataset, config, ledger)
+    run = SupernetRun(supernet, dataset, config, ledger)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()
 
 
-class _Run(Run):
-    """The moving parts of one training run."""
+class SupernetRun(Run):
+    """The moving parts of one training of a supernet."""
 
     def __init__(self, supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger) -> None:
         super().__init__(supernet, dataset, config, ledger, order_seed=config.seed)

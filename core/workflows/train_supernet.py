@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.datasets.base import Dataset
     from core.ledger import Ledger
     from core.library.library import Library
+    from core.supernets.base import Supernet
 
 LABEL = "Training"
 WEIGHT_CLASS = "training"
@@ -120,22 +121,11 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         DataUnavailable: the data set is neither here nor reachable.
         CoreError: training diverged.
     """
-    import torch
-
-    from core.supernets.files import build, dump_supernet
-    from core.tasks.base import task_of
+    from core.supernets.files import dump_supernet
     from core.training.loop import in_words, train
 
-    if clash := set(FAMILIES.get(request.family).task.Inputs.model_fields) & set(request.config):
-        raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")
-    asked = STRATEGIES.get(request.training.strategy).family_settings
-    wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
-    own: dict[str, Any] = request.data.config
-    dataset = load_dataset(request.data.name, seed=request.data.seed, **own)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(request.training.seed, "weights"))
-        supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
+    supernet, dataset = untrained(request)
     yield from train(supernet, dataset, request.training, ledger)
     card = _card(request, dataset, ledger)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
@@ -145,6 +135,30 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         f"{request.title} is trained: {in_words(last)}.",
         last,
     )
+
+
+def untrained(request: Request) -> tuple[Supernet, Dataset]:
+    """The supernet of a request before its first step, and its data.
+
+    Raises:
+        NotFound, InvalidInput: family, data or settings do not exist or do not fit.
+        DataUnavailable: the data set is neither here nor reachable.
+    """
+    import torch
+
+    from core.supernets.files import build
+    from core.tasks.base import task_of
+
+    if clash := set(FAMILIES.get(request.family).task.Inputs.model_fields) & set(request.config):
+        raise InvalidInput(f"{sorted(clash)[0]} comes from the data and cannot be set.")
+    asked = STRATEGIES.get(request.training.strategy).family_settings
+    wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
+    own: dict[str, Any] = request.data.config
+    dataset = load_dataset(request.data.name, seed=request.data.seed, **own)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(request.training.seed, "weights"))
+        supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
+    return supernet, dataset
 
 
 def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:

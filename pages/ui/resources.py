@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.jobs import JobManager
+    from core.jobs.trials import Trials
     from core.store import RunStore
 
 
@@ -63,6 +64,14 @@ def take_up_runs() -> None:
     with suppress(CoreError):  # the pages say what is wrong with the disk
         if any(not run.state.is_final or run.state is RunState.INTERRUPTED for run in store().list_runs()):
             jobs()
+
+
+@st.cache_resource(show_spinner=False)
+def trials() -> Trials:
+    """What tries work for a second, to say how long all of it will take."""
+    from core.jobs.trials import Trials
+
+    return Trials()
 
 
 def store_or_none() -> RunStore | None:

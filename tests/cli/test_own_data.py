@@ -54,3 +54,18 @@ def test_what_is_no_data_is_refused(file: Path) -> None:
         own_data.choice(str(file))
     with pytest.raises(InvalidInput, match="--out"):
         next(own_data.written({"name": "digits", "config": {}}, None, "test", "digits-cnn", 0))
+
+
+def test_a_rehearsal_says_what_the_data_hold_and_how_long_it_takes(file: Path) -> None:
+    chosen = own_data.choice(str(file))
+    params = {
+        "family": "elastic_cnn",
+        "config": {"groups": [{"widths": [2, 4], "kernels": [3, 5]}]},
+        "data": {**chosen, "seed": 0},
+        "training": {"epochs": 2},
+    }
+    lines = list(own_data.rehearsed(params))
+    assert "150 images in 2 classes." in lines
+    [said] = [line for line in lines if line.startswith("The training will take about ")]
+    assert "found by trying" in said
+    assert any(line.startswith("Afterwards, measuring all ") for line in lines)

@@ -81,10 +81,10 @@ def test_unequal_classes_are_told_with_what_they_make_of_accuracy() -> None:
 
 
 def test_what_was_left_out_is_a_sentence() -> None:
-    one = Skipped(reason="they lie in no class folder", count=1, examples=("a.png",))
-    assert skipped_sentence(one) == "1 file was left out: they lie in no class folder (a.png)."
-    many = Skipped(reason="they are no pictures", count=1200, examples=("a", "b", "c"))
-    assert skipped_sentence(many) == "1,200 files were left out: they are no pictures (a, b, c, …)."
+    one = Skipped(reason="in no class folder", count=1, examples=("a.png",))
+    assert skipped_sentence(one) == "1 file left out: in no class folder (a.png)."
+    many = Skipped(reason="not readable", count=1200, examples=("a", "b", "c"))
+    assert skipped_sentence(many) == "1,200 files left out: not readable (a, b, c, …)."
 
 
 @pytest.mark.parametrize(

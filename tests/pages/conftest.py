@@ -22,6 +22,7 @@ def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
     monkeypatch.setattr("core.runtime.heavy_imports_in_background", lambda: None)
     monkeypatch.setattr("core.runtime.freeze", lambda: None)
+    monkeypatch.setattr("core.jobs.trials.spawn", lambda request: "Nothing is tried in these tests.")
     st.cache_resource.clear()
     managers = []
     import core.jobs.manager as manager

@@ -156,3 +156,11 @@ def test_latency_is_measured_on_request_and_shown_with_its_spread(open_page: Ope
     [shown] = [c.value for c in app.caption if "for one sample" in c.value]
     assert " ms ± " in shown
     assert "the largest subnet" in shown
+
+
+def test_a_comparison_is_offered_as_a_table_for_latex(open_page: Open) -> None:
+    app = open_page("front")
+    app.session_state["front-tabs"] = "Compare"
+    app.run()
+    assert not app.exception
+    assert "Table for LaTeX" in [e.proto.label for e in app.get("download_button")]

@@ -86,7 +86,7 @@ def test_gray_pictures_are_proposed_as_they_are_and_trained_so(open_page: Open) 
     assert size(app).value == 28
     assert channels(app).value == 1
     assert "All are gray, though stored in color. Networks get gray images of 28x28 pixels." in said(app)
-    for reason in ("a desktop had added them", "they lie in no class folder (lonely.png)", "cat/notes.txt"):
+    for reason in ("added by a desktop", "in no class folder (lonely.png)", "cat/notes.txt"):
         assert reason in said(app)
     # Another file gets its own proposal; what a person had set for the last one is not kept.
     size(app).set_value(8).run()

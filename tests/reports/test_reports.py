@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from core.reports.latex import for_latex, latex_table
 from core.reports.writing import write_report
 from core.store.baskets import BasketItem
 from core.views.basket import BasketNetwork, BasketView, basket_view
+from tests.e2e.browser import ARGUMENTS, CHROMIUM
 
 A, B = "subnet:digits-cnn:311131113111", "subnet:fashion-cnn:000000000000"
 HOSTILE = (
@@ -216,3 +218,27 @@ def test_an_address_that_is_none_is_no_link() -> None:
 
     text = html_page(Document("t", "l", (Paragraph("x", "javascript:alert(1)"),)))
     assert "<a " not in text
+
+
+@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}")
+def test_a_browser_without_a_network_shows_all_of_it(both: str, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    (tmp_path / "report.html").write_text(both, encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+            asked, errors = [], []
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("console", lambda message: errors.append(message.text))
+            page.goto((tmp_path / "report.html").as_uri())
+            assert [url for url in asked if not url.startswith("file:")] == []
+            assert errors == []
+            assert page.locator("figure.paper svg").first.bounding_box()["height"] > 100
+            wide = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert wide <= 0, "a phone scrolls tables, not the page"
+        finally:
+            browser.close()

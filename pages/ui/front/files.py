@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -149,6 +149,29 @@ def buttons(files: Files) -> None:
             icon=":material/functions:",
             help="The front as a table; needs the booktabs package.",
         )
+
+
+def comparison(rows: Sequence[Mapping[str, str]], here: str, there: str) -> None:
+    """The comparison of two subnets as a table for LaTeX.
+
+    Args:
+        rows: as they are shown; the first column names the row.
+        here, there: ids of both.
+    """
+    if not rows:
+        return
+    table = Table(
+        "", tuple(rows[0]), [tuple(row.values()) for row in rows], frozenset(range(1, len(rows[0])))
+    )
+    caption = f"This: {here}; other: {there}. Choices that differ, then the numbers of both."
+    _button(
+        "Table for LaTeX",
+        f"{here}-{there}.tex",
+        "compare-latex",
+        lambda: latex_table(table, caption=caption, label=f"{here}-{there}").encode(),
+        icon=":material/functions:",
+        help="This comparison as a table; needs the booktabs package.",
+    )
 
 
 def _button(

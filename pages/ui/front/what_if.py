@@ -22,7 +22,7 @@ from core.spaces import Arch, Choice, SearchSpace
 from core.spaces.choice import Option
 from core.text import display_name, for_markdown
 from pages.ui import baskets, resources
-from pages.ui.front import state
+from pages.ui.front import files, state
 from pages.ui.front.subnet_card import deltas
 from pages.ui.state import forget_widgets
 from pages.ui.tables import html_table
@@ -268,6 +268,7 @@ def compare(shown: Shown, front: Front, arch: Arch) -> None:
                 }
             )
     html_table(rows, "This subnet and the other one")
+    files.comparison(rows, arch_id, other_id)
 
 
 def describe(shown: Shown, arch_id: str, names: Sequence[str]) -> str:

@@ -131,7 +131,7 @@ def first_steps(parent: ModelInfo, view: PruningView | None) -> None:
             said = "This network is being pruned now, see above. The table comes when that is done."
         else:
             said = (
-                "Nothing of this network was pruned yet. Press **Prune**: within a minute or so the table fills with a row per "
+                "Nothing of this network was pruned yet. Press **Prune**: the table fills with a row per "
                 "pruned network."
             )
         st.info(said, icon=":material/content_cut:")

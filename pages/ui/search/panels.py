@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from pydantic import ValidationError
 
+from core.errors import CoreError
+from core.jobs.forecast import of_work
 from core.library import fronts as front_view
 from core.library import supernets
 from core.library.evaluations import standing
@@ -20,12 +23,15 @@ from core.search import ALGORITHMS
 from core.text import display_name, for_markdown
 from core.workflows import search_front
 from pages.ui import checked, resources
+from pages.ui.forecast import forecast
 from pages.ui.forms import config_form, field_number, number
 from pages.ui.progress import submit
 from pages.ui.search import files
 
 if TYPE_CHECKING:
     import pandas as pd
+
+KIND = "search_front"
 
 
 def search_form(entry: SupernetEntry) -> list[str]:
@@ -81,11 +87,21 @@ def _search_form(entry: SupernetEntry, form: checked.Form) -> list[str]:
         value=entry.read_table is not None,
         disabled=entry.read_table is None,
         key="search-table",
-        help="Look accuracies up instead of measuring them again: a search takes a second.",
+        help="Look accuracies up instead of measuring them again.",
     )
     with st.expander("Settings of the algorithm"):
         settings = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
     ready = len(goals) >= 2
+    params: dict[str, Any] = {
+        "supernet": entry.supernet_id,
+        "algorithm": name,
+        "config": settings,
+        "objectives": goals,
+        "budget": int(budget),
+        "use_table": use_table,
+    }
+    if ready:
+        _forecast(params, int(repeats))
     if not form.start(
         "Start the search",
         key="search-start",
@@ -97,19 +113,20 @@ def _search_form(entry: SupernetEntry, form: checked.Form) -> list[str]:
         return []
     started = []
     for offset in range(int(repeats)):
-        params: dict[str, Any] = {
-            "supernet": entry.supernet_id,
-            "algorithm": name,
-            "config": settings,
-            "objectives": goals,
-            "budget": int(budget),
-            "seed": int(seed) + offset,
-            "use_table": use_table,
-        }
         title = f"{infos[name].label} on {display_name(entry.title)}, seed {int(seed) + offset}"
-        if run_id := submit("search_front", params, title=title, seed=int(seed) + offset):
+        with_seed = params | {"seed": int(seed) + offset}
+        if run_id := submit(KIND, with_seed, title=title, seed=int(seed) + offset):
             started.append(run_id)
     return started
+
+
+def _forecast(params: dict[str, Any], repeats: int) -> None:
+    """How long the searches will take; nothing where a number is out of bounds, which the form says."""
+    try:
+        search_front.Request.model_validate(params)
+    except (ValidationError, CoreError):
+        return
+    forecast(KIND, params, lambda trial: of_work(trial, repeats), key="search-forecast")
 
 
 def growing_front(entry: SupernetEntry, run: Run) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.jobs.forecast import of_work
 from core.library import supernets
 from core.library.adding import add_supernet
 from core.library.supernets import DamagedSupernet, SupernetEntry
@@ -16,6 +17,7 @@ from core.records import Run
 from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
 from pages.ui import checked, resources
+from pages.ui.forecast import forecast
 from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import empty
@@ -32,7 +34,7 @@ def gallery(entries: Sequence[SupernetEntry]) -> None:
     """One card per supernet."""
     if not entries:
         st.info(
-            "There is no supernet yet. Train one below; the digits are built in and take about a minute.",
+            "There is no supernet yet. Train one below; the digits are built in.",
             icon=":material/hub:",
         )
         return
@@ -158,6 +160,8 @@ def unmeasured(entry: SupernetEntry) -> None:
         page="pages/search.py",
         label="Search it",
     )
+    if not active(evaluations()):
+        forecast("evaluate_table", {"supernet": entry.supernet_id}, of_work, key="evaluate-forecast")
     st.button(
         "Measure every subnet",
         key="evaluate-all",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from core.datasets import DATASETS
 from core.errors import CoreError
+from core.jobs.forecast import of_training
 from core.library.presets import PRESETS
 from core.plots.curves import training_figure
 from core.records import Run, RunState
@@ -21,6 +22,7 @@ from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
 from pages.ui import checked, resources, state
+from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import own_images
@@ -90,6 +92,15 @@ def _training_form(form: checked.Form) -> None:
         help="Which widths, depths and kernels the supernet offers.",
     ):
         family, config = _space(family, config, name)
+    params = {
+        "title": title,
+        "family": family,
+        "config": config,
+        "data": data,
+        "training": training,
+    }
+    if data is not None:
+        _forecast(params)
     if form.start(
         "Start the training",
         key="train-start",
@@ -98,15 +109,19 @@ def _training_form(form: checked.Form) -> None:
         width="stretch",
         disabled=data is None,
     ):
-        _start(
-            {
-                "title": title,
-                "family": family,
-                "config": config,
-                "data": data,
-                "training": training,
-            }
-        )
+        _start(params)
+
+
+def _forecast(params: dict[str, Any]) -> None:
+    """How long the training will take; nothing where the form is not complete, which Start will say."""
+    try:
+        request = train_supernet.Request.model_validate(params)
+    except (ValidationError, CoreError):
+        return
+    epochs = request.training.epochs
+    forecast(
+        KIND, request.model_dump(mode="json"), lambda trial: of_training(trial, epochs), key="train-forecast"
+    )
 
 
 def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
@@ -169,7 +184,7 @@ def training_progress() -> None:
     runs = {run.run_id: run for run in all_runs([KIND])}
     if not runs:
         st.info(
-            "No training yet. The preset for the digits takes about a minute.",
+            "No training yet. Start one on the left: how long it takes is said above the button.",
             icon=":material/model_training:",
         )
         return
