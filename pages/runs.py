@@ -54,7 +54,7 @@ if finished:
 
 run_views.damaged_runs(store)
 
-st.subheader("Storage", anchor=False)
+st.header("Storage", anchor=False)
 parts = store.storage()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.markdown(

@@ -10,7 +10,7 @@ from pages.ui.front import state
 from pages.ui.progress import active, all_runs, watch
 from pages.ui.search import PAGE, race_panel
 from pages.ui.search import panels as search_views
-from pages.ui.setup import setup
+from pages.ui.setup import setup, unseen_heading
 
 setup(PAGE)
 
@@ -29,10 +29,12 @@ def searches() -> list[Run]:
 with st.container(key="hero"):
     right, left = st.columns([1, 2.2], gap="medium")
 with right:
+    unseen_heading("A new search")
     started = search_views.search_form(entry)
 
 runs = searches()
 with left:
+    unseen_heading("What was found")
     if not runs:
         st.info(
             "No search of this supernet yet. Press **Start the search**; how long it takes is said above the button.",

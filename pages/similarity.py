@@ -10,7 +10,7 @@ from core.text import for_markdown
 from core.views.compare_models import Question, compare_models, sorted_config
 from pages.ui import choosers, resources
 from pages.ui.front import state as front_state
-from pages.ui.setup import setup, share
+from pages.ui.setup import setup, share, unseen_heading
 from pages.ui.similarity import PAGE, choosing, heatmap_view, matrix_choice, panels, view_state
 from pages.ui.similarity.selection import Compared, as_asked, changed_config
 
@@ -54,12 +54,14 @@ cell = view_state.cell(result.layers_a, result.layers_b)
 with st.container(key="hero"):
     left, right = st.columns([1.7, 1], gap="medium")
 with left:
+    unseen_heading("Layer by layer")
     heatmap_view.heatmap(f"{left_model.key}-{right_model.key}-{question}", comparison, a, b)
     heatmap_view.paper(comparison, a, b)
     st.caption(
         "Click a cell: the panels below and the card follow. Bright is alike; a blank cell with a cross has no value."
     )
 with right, st.container(key="similarity-card"):
+    unseen_heading("The selected pair of layers")
     heatmap_view.cell_card(comparison, *cell)
     choosing.put_aside(a, b)
 

@@ -71,8 +71,8 @@ def hypervolume_figure(
     for index, (name, given) in enumerate(curves.items()):
         values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
         longest = max(longest, values.shape[1])
-        color = style.CATEGORICAL[index % 8]
-        line = Line(color, style.DASHES[(index + index // 8) % 4], shape="hv")
+        look = style.line(index)
+        line = Line(look["color"], look["dash"], shape="hv", width=look["width"])
         title = for_figure(f"{name} · n = {len(values)}" if len(values) > 1 else name)
         hover = "%{x} evaluations<br>%{y:.4g}" + unit
         if apart or len(values) == 1:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from core.plots import style
 from core.text import for_figure
 
-COLORS = (*style.CATEGORICAL, "#5B4FC7", "#A03A4E", "#44AA99", "#9C6B3F")
+COLORS = (*style.CATEGORICAL, "#7A6FE0", "#C2506A", "#1F8E9E", "#9C6B3F")
 """Twelve colors for what has too many values for eight; a shape or a place repeats them."""
 
 

@@ -18,6 +18,7 @@ from core.over_seeds import Spread
 from core.plots import style
 from core.plots.experiments import empty_figure
 from core.plots.missing import add_crosses
+from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 _ROW = 22
@@ -98,9 +99,6 @@ def _accuracies(figure: go.Figure, data: TableData) -> None:
         zmax=1,
         colorscale="Cividis",
         name="accuracies",
-        text=[[f"{100 * v:.0f}" if math.isfinite(v) else "" for v in row] for row in data.values],
-        texttemplate="%{text}" if columns <= _MOST_COLUMNS_WITH_TEXT else None,
-        textfont={"size": 10},
         # Where the cells say their values, a scale beside them would only take their room.
         showscale=columns > _MOST_COLUMNS_WITH_TEXT,
         colorbar={
@@ -117,6 +115,13 @@ def _accuracies(figure: go.Figure, data: TableData) -> None:
         **places,
     )
     add_crosses(figure, ~known)
+    if columns <= _MOST_COLUMNS_WITH_TEXT:
+        texts = [[_percent(v) for v in row] for row in data.values]
+        add_numbers(figure, data.values, texts, CellColors(0, 1, "Cividis"))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if math.isfinite(share) else ""
 
 
 def _mean_errors(figure: go.Figure, data: TableData) -> None:
@@ -124,7 +129,9 @@ def _mean_errors(figure: go.Figure, data: TableData) -> None:
     known = np.isfinite(data.mean_errors)
     add_crosses(figure, ~known[:, None], xaxis="x2", yaxis="y")
     finite = data.mean_errors[known]
-    texts = [f"{100 * v:.0f}" if math.isfinite(v) else "" for v in data.mean_errors]
+    texts = [_percent(v) for v in data.mean_errors]
+    # A scale of one value has no ends.
+    low, high = float(finite.min()), max(float(finite.max()), float(finite.min()) + 0.01)
     figure.add_heatmap(
         z=data.mean_errors[:, None],
         x=[0],
@@ -132,17 +139,13 @@ def _mean_errors(figure: go.Figure, data: TableData) -> None:
         xaxis="x2",
         yaxis="y",
         name="mCE",
-        # A scale of one value has no ends.
-        zmin=float(finite.min()),
-        zmax=max(float(finite.max()), float(finite.min()) + 0.01),
+        zmin=low,
+        zmax=high,
         colorscale="Cividis",
         reversescale=True,
         showscale=False,
         xgap=1,
         ygap=1,
-        text=[[t] for t in texts],
-        texttemplate="%{text}",
-        textfont={"size": 10},
         hovertext=[
             [f"{for_figure(label)}<br>mCE <b>{t} %</b> of the reference's errors<br>less is better"]
             for label, t in zip(data.row_labels, texts, strict=True)
@@ -150,6 +153,8 @@ def _mean_errors(figure: go.Figure, data: TableData) -> None:
         hovertemplate="%{hovertext}<extra></extra>",
         hoverongaps=False,
     )
+    colors = CellColors(low, high, "Cividis", reverse=True)
+    add_numbers(figure, data.mean_errors[:, None], [[t] for t in texts], colors, xaxis="x2")
 
 
 def _clickable(data: TableData, selected: tuple[str, str] | None) -> go.Scatter:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.plots import style
 from core.plots.missing import add_crosses
+from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 _SCALE = "Cividis"
@@ -86,8 +87,6 @@ def similarity_heatmap(
         xgap=1,
         ygap=1,
         name="values",
-        texttemplate="%{z:.2f}" if show_text else None,
-        textfont={"size": 11},
         colorbar={
             "title": {"text": for_figure(data.measure), "side": "right"},
             "thickness": 12,
@@ -96,6 +95,9 @@ def similarity_heatmap(
     )
     missing = ~np.isfinite(data.values)
     add_crosses(figure, missing, size=max(6, min(14, 200 // max(rows, columns, 1))))
+    if show_text:
+        texts = [[f"{v:.2f}" for v in row] for row in data.values]
+        add_numbers(figure, data.values, texts, CellColors(*bounds, _SCALE, data.distance), size=11)
     figure.add_trace(_clickable(data, selected))
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
     figure.update_xaxes(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.plots import style
 from core.plots.experiments import empty_figure
 from core.plots.missing import add_crosses
+from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 _SCALE = "Cividis"
@@ -58,7 +59,8 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
     beside it.
 
     Returns:
-        Traces: the values, crosses on blank where there is none, the squares that answer clicks.
+        Traces: the values, crosses on blank where there is none, numbers of up to twelve networks, the squares that
+        answer clicks.
     """
     n = len(data.ids)
     if not n:
@@ -78,8 +80,6 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
         xgap=1,
         ygap=1,
         name="values",
-        texttemplate="%{z:.2f}" if n <= _MOST_TEXT else None,
-        textfont={"size": 11},
         colorbar={
             "title": {"text": for_figure(data.measure), "side": "right"},
             "thickness": 12,
@@ -87,6 +87,9 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
         },
     )
     add_crosses(figure, ~np.isfinite(data.values), size=max(6, cell // 2))
+    if n <= _MOST_TEXT:
+        texts = [[f"{v:.2f}" for v in row] for row in data.values]
+        add_numbers(figure, data.values, texts, CellColors(low, high, _SCALE, data.distance), size=11)
     figure.add_trace(_clickable(data, cell))
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True}
     names = [for_figure(name) for name in data.names]

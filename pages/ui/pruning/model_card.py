@@ -77,7 +77,8 @@ def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:
         (change, "against the parent"),
     ]
     cells = "".join(f"<div><b>{html.escape(v)}</b><span>{html.escape(t)}</span></div>" for v, t in parts)
-    st.html(f'<div class="ps-headline">{cells}</div>')
+    heading = '<h2 class="ps-unseen">The selected network</h2>'
+    st.html(f'{heading}<div class="ps-headline">{cells}</div>')
 
 
 def over_its_seeds(
@@ -104,8 +105,12 @@ def numbers(view: PruningView, model: PrunedModel) -> None:
             f"<tr><th scope='row'>{label}</th><td class='value'>{_text(name, mine)}</td>"
             f"<td class='value'>{_text(name, parents) if name != 'zero_shot' else ''}</td><td class='how'>{how}</td></tr>"
         )
-    head = "<tr><th></th><td class='value'>here</td><td class='value'>parent</td><td></td></tr>"
-    st.html(f'<table class="ps-metrics"><tbody>{head}{"".join(rows)}</tbody></table>')
+    head = (
+        "<tr><td></td><th scope='col' class='value'>here</th><th scope='col' class='value'>parent</th>"
+        "<th scope='col'><span class='ps-unseen'>how obtained</span></th></tr>"
+    )
+    caption = '<caption class="ps-unseen">Numbers of the network, beside its parent</caption>'
+    st.html(f'<table class="ps-metrics">{caption}<thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>')
     if model.note:
         st.caption(f":material/info: {for_markdown(model.note, 400)}")
     if model.removes == "weights":

@@ -19,6 +19,7 @@ from core.views.seed_groups import SeedGroup, seed_groups
 from core.views.seed_results import seed_numbers, seed_rows
 from pages.ui import resources, state
 from pages.ui.progress import all_runs, attempt
+from pages.ui.tables import settings_table
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -174,7 +175,7 @@ def _row_chosen(ids: list[str]) -> None:
 
 def run_details(store: RunStore, run: Run) -> None:
     """Settings, log and files of one run, and what can be done with it."""
-    st.markdown(f"**{for_markdown(run.title)}**")
+    st.header(for_markdown(run.title), anchor=False)
     st.caption(for_markdown(run.message, 600))
     with st.container(horizontal=True):
         if run.state.is_resumable:
@@ -196,7 +197,7 @@ def run_details(store: RunStore, run: Run) -> None:
         ledger = store.ledger(run.run_id)
         _files(ledger)
         st.caption("Settings")
-        st.json(dict(run.params), expanded=1)
+        settings_table(dict(run.params), "Settings of the run")
         lines = store.log_lines(run.run_id)
         if lines:
             st.caption("Log")

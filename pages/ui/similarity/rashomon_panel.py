@@ -18,11 +18,11 @@ from core.text import for_markdown
 from core.views import rashomon as rashomon_view
 from core.views.rashomon import RashomonView
 from pages.ui import resources
-from pages.ui.front.subnet_card import html_table
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Compared
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -85,7 +85,10 @@ def _decide(entry: SupernetEntry, view_of_set: RashomonView, tolerance: float, v
         "Discrepancy: the most different member contradicts the best": found.discrepancy,
         "Pairwise: two members disagree, mean over all pairs": found.pairwise,
     }
-    html_table([{"How differently they decide": k, "Share of images": f"{v:.1%}"} for k, v in shares.items()])
+    html_table(
+        [{"How differently they decide": k, "Share of images": f"{v:.1%}"} for k, v in shares.items()],
+        "How differently the members decide",
+    )
     images, captions, wrong = decided.pictures(12)
     if captions:
         st.caption(
@@ -126,7 +129,10 @@ def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, s
             "Strongest interactions: the loss when both choices change, minus the sum of the losses when either does; "
             f"the mean over {found.in_pairs} members. Above zero, losing both hurts more than the sum."
         )
-        html_table([{"choices": f"{a} and {b}", "points": f"{100 * s:+.2f}"} for a, b, s in pairs])
+        html_table(
+            [{"choices": f"{a} and {b}", "points": f"{100 * s:+.2f}"} for a, b, s in pairs],
+            "Strongest interactions of two choices",
+        )
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
