@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from core.plots import style
-from core.plots.over_seeds import Line, add_mean_and_band, add_seeds
+from core.plots.over_seeds import add_mean_and_band, add_seeds
 from core.text import for_figure
 
 _ORDER = ("smallest", "random", "largest")
@@ -71,14 +71,13 @@ def hypervolume_figure(
     for index, (name, given) in enumerate(curves.items()):
         values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
         longest = max(longest, values.shape[1])
-        look = style.line(index)
-        line = Line(look["color"], look["dash"], shape="hv", width=look["width"])
+        line = style.line(index)
         title = for_figure(f"{name} · n = {len(values)}" if len(values) > 1 else name)
         hover = "%{x} evaluations<br>%{y:.4g}" + unit
         if apart or len(values) == 1:
-            add_seeds(figure, values, line=line, name=title, hover=hover)
+            add_seeds(figure, values, line=line, shape="hv", name=title, hover=hover)
         else:
-            add_mean_and_band(figure, values, line=line, name=title, hover=hover)
+            add_mean_and_band(figure, values, line=line, shape="hv", name=title, hover=hover)
     if ceiling:
         figure.add_scatter(
             name="exact front",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,27 +16,12 @@ from core.records import SHARE, Objective
 _BAND_ALPHA = 0.18
 
 
-@dataclass(frozen=True)
-class Line:
-    """How a line is drawn.
-
-    Attributes:
-        color: hexadecimal.
-        dash, shape: as Plotly names them.
-        width: in pixels.
-    """
-
-    color: str
-    dash: str = "solid"
-    shape: str = "linear"
-    width: float = 2
-
-
 def add_seeds(
     figure: go.Figure,
     values: NDArray[np.float64],
     *,
-    line: Line,
+    line: style.Line,
+    shape: str = "linear",
     name: str,
     hover: str,
     x: Sequence[float] | None = None,
@@ -49,6 +33,7 @@ def add_seeds(
         figure: drawn into.
         values: (seeds, places), NaN leaves gaps.
         line: of every seed.
+        shape: "hv" where a value holds until the next place.
         name: in the legend, escaped.
         hover: template of a point.
         x: of the places; 1, 2, ... if left out.
@@ -63,7 +48,7 @@ def add_seeds(
             x=places,
             y=row.tolist(),
             mode="lines",
-            line=asdict(line) | ({"width": 0.8} if thin else {}),
+            line={**line, "shape": shape, **({"width": 0.8} if thin else {})},
             opacity=0.55 if thin else 1.0,
             hoverinfo="skip" if thin else None,
             hovertemplate=None if thin else f"{hover}<extra>{name}</extra>",
@@ -74,7 +59,8 @@ def add_mean_and_band(
     figure: go.Figure,
     values: NDArray[np.float64],
     *,
-    line: Line,
+    line: style.Line,
+    shape: str = "linear",
     name: str,
     hover: str,
     x: Sequence[float] | None = None,
@@ -86,7 +72,7 @@ def add_mean_and_band(
     found = band(values)
     places = list(range(1, values.shape[1] + 1)) if x is None else list(x)
     known = np.isfinite(found.low)
-    shape = {"shape": line.shape}
+    edges = {"width": 0, "shape": shape}
     edge = {
         "mode": "lines",
         "hoverinfo": "skip",
@@ -95,25 +81,25 @@ def add_mean_and_band(
         "name": f"{name}, band",
     }
     xs = [p for p, k in zip(places, known, strict=True) if k]
-    figure.add_scatter(x=xs, y=found.high[known].tolist(), line={"width": 0, **shape}, **edge)
-    filled = pale(line.color)
+    figure.add_scatter(x=xs, y=found.high[known].tolist(), line=edges, **edge)
+    filled = pale(line["color"])
     figure.add_scatter(
         x=xs,
         y=found.low[known].tolist(),
-        line={"width": 0, **shape},
+        line=edges,
         fill="tonexty",
         fillcolor=filled,
         **edge,
     )
     if len(values) < FEWEST_FOR_DEVIATION:
-        add_seeds(figure, values, line=line, name=name, hover=hover, x=places, thin=True)
+        add_seeds(figure, values, line=line, shape=shape, name=name, hover=hover, x=places, thin=True)
     figure.add_scatter(
         name=name,
         legendgroup=name,
         x=places,
         y=found.mean.tolist(),
         mode="lines",
-        line=asdict(line),
+        line={**line, "shape": shape},
         customdata=[[_range(low, high)] for low, high in zip(found.low, found.high, strict=True)],
         hovertemplate=f"{hover}<br>{found.band}: %{{customdata[0]}}<extra>{name}</extra>",
     )
