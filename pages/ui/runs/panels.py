@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +202,9 @@ def run_details(store: RunStore, run: Run) -> None:
         lines = store.log_lines(run.run_id)
         if lines:
             st.caption("Log")
-            st.code("\n".join(lines[-60:]), language=None, height=240)
+            # Streamlit's own frame for code scrolls, and the keyboard cannot reach it.
+            log = html.escape("\n".join(lines[-60:]))
+            st.html(f'<pre class="ps-log" tabindex="0" role="region" aria-label="Log of the run">{log}</pre>')
     except CoreError as error:
         st.warning(for_markdown(error, 600))
 
