@@ -56,6 +56,7 @@
   let waiting = false;
   const look = () => {
     waiting = false;
+    followMode();
     followJobs();
     followPage();
   };
@@ -92,8 +93,21 @@
     (hide || document.querySelector('[data-testid="stExpandSidebarButton"]'))?.click();
   });
 
+  // Charts remember how wide a text was: with letters of another size they are drawn by a page that is loaded anew.
+  let mode = null;
+  const followMode = () => {
+    const head = document.querySelector('[class*="st-key-page-head"]');
+    if (!head) return;
+    const now = head.classList.contains('st-key-page-head-projector');
+    mode ??= now;
+    if (now === mode || now !== /[?&]projector=1/.test(location.search)) return;
+    mode = now;
+    location.reload();
+  };
+
   const begin = () => {
     document.body.append(live);
+    new MutationObserver(followMode).observe(document.body, {subtree: true, childList: true});
     new MutationObserver(soon).observe(document.body, {
       subtree: true, childList: true, attributes: true, attributeFilter: ['data-test-script-state', 'aria-hidden'],
     });
