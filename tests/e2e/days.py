@@ -99,8 +99,7 @@ def _tries_changes(me: Visitor) -> None:
     found = re.search(r"st-key-(pick-if-[\w-]+)", chooser)
     assert found, "there is nothing to change"
     now = me.key(found[1]).locator("input").first.input_value()
-    other = me.key(found[1])
-    other.locator("[role='combobox']").first.click()
+    me.open_chooser(found[1])
     options = me.page.get_by_role("option")
     texts = options.all_inner_texts()
     options.nth(next(k for k, text in enumerate(texts) if text.strip() != now)).click()
@@ -287,8 +286,9 @@ def _compares(me: Visitor) -> None:
 def _prunes(me: Visitor) -> None:
     me.arrive("pruning?parent=subnet:digits-cnn:000000000000")
     me.look_at_all("opens the pruning")
-    for button in me.page.locator(".st-key-pr-methods [aria-label^='Remove']").all()[1:]:
-        button.click()
+    methods = me.page.locator(".st-key-pr-methods [aria-label^='Remove ']")
+    for _ in range(methods.count() - 1):
+        methods.last.click()
         me.still()
     for share in ("95%", "90%", "80%"):
         me.page.locator(".st-key-pr-sparsities button", has_text=re.compile(f"^{share[:-1]} ?%$")).click()

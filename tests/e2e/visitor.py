@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from playwright.sync_api import TimeoutError
 
 from tests.e2e.browser import PATIENCE_MS, POINT
 
@@ -146,14 +148,21 @@ class Visitor:
 
     def choose(self, name: str, option: str | int) -> None:
         """An option of the chooser of this key: by its text or its place."""
-        self.still()
-        self.key(name).locator("[role='combobox']").first.click()
         options = self.page.get_by_role("option")
-        wanted = (
-            options.nth(option) if isinstance(option, int) else options.filter(has_text=option).first
-        )
+        wanted = options.nth(option) if isinstance(option, int) else options.filter(has_text=option).first
+        self.open_chooser(name)
         wanted.click()
         self.still()
+
+    def open_chooser(self, name: str) -> None:
+        """Open the list of a chooser. The page may be drawn anew in that moment, which closes it: a person presses again."""
+        for _ in range(5):
+            self.still()
+            self.key(name).locator("[role='combobox']").first.click()
+            with suppress(TimeoutError):
+                self.page.get_by_role("option").first.wait_for(timeout=5000)
+                return
+        raise AssertionError(f"the list of {name} does not open")
 
     def fill(self, name: str, value: str) -> None:
         """Type into the field of this key."""
@@ -255,6 +264,3 @@ class Visitor:
         """Note what is not as it should be, and go on."""
         if not holds:
             self.problems.append(f"{self.steps[-1] if self.steps else 'at first'}: {sentence}")
-
-
-Day = Callable[[Visitor], None]
