@@ -116,10 +116,10 @@ def _fills_a_basket(me: Visitor) -> list[str]:
     for count in range(3):
         put.append(_picked(me))
         me.press("basket-add")
-        me.until("() => document.querySelector('.st-key-basket-add button').innerText.includes('In the basket')")
+        me.until("() => document.querySelector('.st-key-basket-add').innerText.includes('In the basket')")
         if count < 2:
             me.still()
-            me.page.locator("[class*='st-key-neighbor-'] button").last.click()
+            me.page.locator("[class*='st-key-neighbor-'] button:visible").last.click()
             _changed(me, put[-1])
     me.look("goes to neighbors", at="card-tabs")
     me.tab("Basket")
@@ -215,10 +215,10 @@ def _trains_own_images(me: Visitor) -> None:
     me.press("train-start")
     me.until("() => /Epoch ([5-9]|\\d\\d) of/.test(document.body.innerText)", seconds=LONG)
     me.look("watches the training", at="job-progress")
-    me.page.locator("[class*='st-key-cancel-'] button").first.click()
-    me.page.wait_for_selector("[class*='st-key-resume-'] button", timeout=1000 * LONG)
+    me.page.locator("[class*='st-key-cancel-'] button:visible").first.click()
+    me.page.wait_for_selector("[class*='st-key-resume-'] button:visible", timeout=1000 * LONG)
     me.look("cancels it", at="job-progress")
-    me.page.locator("[class*='st-key-resume-'] button").first.click()
+    me.page.locator("[class*='st-key-resume-'] button:visible").first.click()
     me.until(
         "() => document.querySelector('.st-key-job-progress')?.innerText.includes('done')", seconds=LONG
     )
@@ -266,7 +266,7 @@ def _compares(me: Visitor) -> None:
     me.tab("Matrix")
     me.press("sim-matrix-add")
     me.look("adds networks")
-    me.page.locator("[data-testid='stPopoverBody'] button", has_text="The front").first.click()
+    me.page.locator("[data-testid='stPopoverBody'] button:visible", has_text="The front").first.click()
     me.escape()
     me.press("matrix-start")
     me.until("() => !!document.querySelector('.st-key-similarity-matrix .main-svg')", seconds=LONG)
@@ -291,7 +291,7 @@ def _prunes(me: Visitor) -> None:
         methods.last.click()
         me.still()
     for share in ("95%", "90%", "80%"):
-        me.page.locator(".st-key-pr-sparsities button", has_text=re.compile(f"^{share[:-1]} ?%$")).click()
+        me.page.locator(".st-key-pr-sparsities button:visible", has_text=re.compile(f"^{share[:-1]} ?%$")).click()
         me.still()
     me.fill("pr-epochs", "1")
     me.fill("pr-repeats", "2")

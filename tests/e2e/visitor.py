@@ -138,7 +138,7 @@ class Visitor:
     def press(self, name: str) -> None:
         """The button of this key."""
         self.still()
-        self.key(name).locator("button").first.click()
+        self.key(name).locator("button:visible").first.click()
         self.still()
 
     def tab(self, name: str) -> None:
@@ -202,7 +202,7 @@ class Visitor:
         """
         self.still()
         with self.page.expect_download() as caught:
-            self.key(name).locator("button").first.click()
+            self.key(name).locator("button:visible").first.click()
         data = Path(caught.value.path()).read_bytes()
         assert data, f"{caught.value.suggested_filename} is empty"
         return caught.value.suggested_filename, data

@@ -10,10 +10,12 @@ import streamlit as st
 from core.library import supernets
 from core.library.csv_tables import csv_bytes
 from core.library.supernets import SupernetEntry
+from core.objectives.base import objectives
 from core.over_seeds import ASSUMES, FEWEST_PAIRS, verdict
 from core.plots.curves import hypervolume_figure
 from core.plots.finished import finished
 from core.plots.over_seeds import in_words
+from core.plots.style import format_value
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.views.race import Race, race, search_labels, seed_rows
@@ -185,7 +187,8 @@ def _table(found: Race) -> None:
     if any(each.n >= FEWEST_PAIRS for each in found.verdicts):
         st.caption(ASSUMES)
     reference = ", ".join(
-        f"{name} {value:.4g}" for name, value in zip(found.names, found.reference, strict=True)
+        f"{goal.label} {format_value(value, goal)}"
+        for goal, value in zip(objectives(found.names), found.reference, strict=True)
     )
     moves = "" if share else " It lies a little beyond the worst that these searches measured."
     note(
