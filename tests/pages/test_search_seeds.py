@@ -72,7 +72,7 @@ def test_seeds_are_one_entry_with_a_mean_and_told_apart_on_request(open_page: Op
     words = said(app)
     assert "band: min to max" in words
     assert ", n = 3)" in words, "the mean says how many seeds"
-    assert "(n = 1) |" in words, "one seed has no spread"
+    assert "(n = 1)<" in words, "one seed has no spread"
     assert "No verdict" in words
     app.toggle(key="search-apart").set_value(True).run()
     assert not app.exception
@@ -117,4 +117,4 @@ def test_a_search_that_did_not_end_is_drawn_and_not_counted(open_page: Open, sta
     assert (racer.seeds, set(racer.ended), found.at) == ((0, 1), {0}, 6)
     app = open_page("search", supernet="digits-cnn")
     assert lines(app) == ["NSGA-II · n = 2"]
-    assert "(n = 1) |" in said(app)
+    assert "(n = 1)<" in said(app)
