@@ -124,9 +124,7 @@ def pages(clock: Clock, turn: int) -> None:
     table = "() => !!document.querySelector('.st-key-pruning-table .main-svg')"
     clock.time("menu to Pruning", menu.filter(has_text="Pruning").click, table)
     severity = me.key("pr-severity").get_by_text(str(1 + turn % 2), exact=True)
-    title = (
-        "() => JSON.stringify(document.querySelector('.st-key-pruning-table .js-plotly-plot')?._fullData?.map(t => t.z ?? t.text))"
-    )
+    title = "() => JSON.stringify(document.querySelector('.st-key-pruning-table .js-plotly-plot')?._fullData?.map(t => t.z ?? t.text))"
     before = me.page.evaluate(title)
     clock.time("severity of corruptions", severity.click, f"before => ({title})() !== before", before)
     clock.time("menu to Front", menu.filter(has_text="Front").click, CHART)

@@ -186,7 +186,9 @@ def teacher(me: Visitor) -> None:
     me.menu(True)
     me.page.evaluate("() => { window.before = true; }")
     me.page.get_by_text("Projector mode").first.click()
-    me.until("() => location.search.includes('projector=1') && !window.before && !!document.querySelector('h1')")
+    me.until(
+        "() => location.search.includes('projector=1') && !window.before && !!document.querySelector('h1')"
+    )
     me.menu(False)
     me.look_at_all("switches to the projector")
     _trains_own_images(me)
@@ -210,7 +212,10 @@ def _trains_own_images(me: Visitor) -> None:
     me.expect("90 images in 3 classes" in found, f"found: {found[:80]}")
     me.fill("train-epochs-digits-cnn", "60")
     me.fill("train-title-digits-cnn", "Shapes of class 9b")
-    me.until("() => document.querySelector('.st-key-train-forecast')?.innerText.includes('Will take')", seconds=LONG)
+    me.until(
+        "() => document.querySelector('.st-key-train-forecast')?.innerText.includes('Will take')",
+        seconds=LONG,
+    )
     me.look("reads how long it takes", at="train-start")
     me.press("train-start")
     me.until("() => /Epoch ([5-9]|\\d\\d) of/.test(document.body.innerText)", seconds=LONG)
@@ -219,9 +224,7 @@ def _trains_own_images(me: Visitor) -> None:
     me.page.wait_for_selector("[class*='st-key-resume-'] button:visible", timeout=1000 * LONG)
     me.look("cancels it", at="job-progress")
     me.page.locator("[class*='st-key-resume-'] button:visible").first.click()
-    me.until(
-        "() => document.querySelector('.st-key-job-progress')?.innerText.includes('done')", seconds=LONG
-    )
+    me.until("() => document.querySelector('.st-key-job-progress')?.innerText.includes('done')", seconds=LONG)
     me.look_at_all("has it trained to the end")
 
 
@@ -291,7 +294,9 @@ def _prunes(me: Visitor) -> None:
         methods.last.click()
         me.still()
     for share in ("95%", "90%", "80%"):
-        me.page.locator(".st-key-pr-sparsities button:visible", has_text=re.compile(f"^{share[:-1]} ?%$")).click()
+        me.page.locator(
+            ".st-key-pr-sparsities button:visible", has_text=re.compile(f"^{share[:-1]} ?%$")
+        ).click()
         me.still()
     me.fill("pr-epochs", "1")
     me.fill("pr-repeats", "2")
@@ -354,7 +359,9 @@ def play(
 def tracebacks(home: Path) -> list[str]:
     """What the server's log tells of errors."""
     log = (home / "server.log").read_text(encoding="utf-8", errors="replace")
-    return [line for line in log.splitlines() if "Traceback" in line or re.match(r"\w*(Error|Exception)\b", line)]
+    return [
+        line for line in log.splitlines() if "Traceback" in line or re.match(r"\w*(Error|Exception)\b", line)
+    ]
 
 
 def main() -> int:
