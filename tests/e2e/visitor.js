@@ -85,7 +85,7 @@
   // What is to be pressed lies on top, wherever the page is scrolled to.
   const open = [...document.querySelectorAll('[data-testid="stPopoverBody"], [role="dialog"]')].filter(shown);
   const within = open.length ? open.at(-1) : document.body;
-  const above = '[data-testid="stToast"], [data-testid="stTooltipContent"], [role="listbox"], [data-testid="stStatusWidget"]';
+  const above = '[data-testid="stToast"], [data-testid="stTooltipContent"], [role="listbox"], [data-testid="stStatusWidget"], [aria-label^="Scroll tabs"]';
   const covered = (at) => {
     for (const e of within.querySelectorAll('button, a[href], [role="tab"], [role="slider"], [role="combobox"], input')) {
       const own = shown(e);

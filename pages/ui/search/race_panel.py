@@ -167,7 +167,7 @@ def _table(found: Race) -> None:
     """The race in numbers: mean and spread per setting, then who found more, and the file of single seeds."""
     share = found.ceiling is not None
     said = {"factor": 100.0, "unit": " %", "digits": 2} if share else {"digits": 4}
-    what = "share of the exact front's hypervolume" if share else "hypervolume"
+    what = "share of the exact hypervolume" if share else "hypervolume"
     band = " or ".join(dict.fromkeys(r.spread.band for r in found.racers if r.spread.band))
     mean = f"{what} after {found.at:,} evaluations: mean{f' ({band}, n)' if band else ''}"
     html_table(
