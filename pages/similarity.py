@@ -30,7 +30,7 @@ with st.container(key="settings-bar"):
             choosing.add_by_hand(entry)
             choosing.add_from_search(entry)
     if not models:
-        st.info("Choose at least one model above. Two show what their layers share.", icon=":material/hub:")
+        st.info("Choose at least one network above. Two show what their layers share.", icon=":material/hub:")
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         a, b = choosing.choose_pair(models, asked)
@@ -55,7 +55,7 @@ with st.container(key="hero"):
 with left:
     heatmap_view.heatmap(f"{left_model.key}-{right_model.key}-{question}", comparison, a, b)
     heatmap_view.paper(comparison, a, b)
-    st.caption("Click a cell: the panels below and the card follow. Bright is alike, grey has no value.")
+    st.caption("Click a cell: the panels below and the card follow. Bright is alike, gray has no value.")
 with right, st.container(key="similarity-card"):
     heatmap_view.cell_card(comparison, *cell)
     choosing.put_aside(a, b)

@@ -28,7 +28,7 @@ LAYERS = [
         "confined",
         "quiet",
     },
-    {"spaces", "records", "ledger"},
+    {"spaces", "records", "ledger", "words"},
     {"pareto"},
     {"datasets"},
     {"networks", "objectives", "tasks"},

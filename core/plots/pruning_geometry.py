@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from core import words
 from core.errors import InvalidInput
 from core.plots import style
 from core.plots.experiments import COLORS, empty_figure, share
@@ -259,7 +260,7 @@ def class_cosines(cosines: NDArray[np.float64], classes: Sequence[str], title: s
     figure = cosine_figure(np.where(missing, target, cosines), classes, title=title)
     if missing.any():
         figure.update_traces(z=np.where(missing | np.eye(len(classes), dtype=bool), math.nan, cosines), hoverongaps=False)  # fmt: skip
-    aim = f"{target:.2f}".replace("-", style.MINUS)
+    aim = f"{target:.2f}".replace("-", words.MINUS)
     figure.update_layout(
         title={"subtitle": {"text": f"collapsed: all {aim}", "font": {"size": 12}}}, margin={"t": 56}
     )
@@ -290,9 +291,9 @@ def fragility(methods: Sequence[str], sparsities: Sequence[float], counts: NDArr
         figure.add_bar(
             x=part * 100, y=list(range(len(names))), orientation="h", name=label, customdata=[[f"{m}|{keys[k]}"] for m in methods],
             marker={"color": [*colors, "#B4B8BF"][k], "line": {"width": 0}},
-            text=[style.format_count(c) if p > 0.04 else "" for c, p in zip(counts[:, k], part, strict=True)],
+            text=[words.format_count(c) if p > 0.04 else "" for c, p in zip(counts[:, k], part, strict=True)],
             textposition="inside", insidetextanchor="middle", textangle=0, textfont={"size": 10},
-            hovertext=[f"{n}<br>{'never wrong' if label == 'never' else f'first wrong: {label}'}<br><b>{style.format_count(c)}</b> samples ({100 * p:.1f} %)" for n, c, p in zip(names, counts[:, k], part, strict=True)],
+            hovertext=[f"{n}<br>{'never wrong' if label == 'never' else f'first wrong: {label}'}<br><b>{words.format_count(c)}</b> samples ({100 * p:.1f} %)" for n, c, p in zip(names, counts[:, k], part, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.5}},
         )  # fmt: skip

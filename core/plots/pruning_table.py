@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core import words
 from core.plots import style
 from core.plots.experiments import empty_figure
 from core.text import for_figure
@@ -207,7 +208,7 @@ def _hover(data: TableData, i: int, j: int) -> str:
     if i == 0 or not math.isfinite(parent):
         return head
     change = 100 * (value - parent)
-    sign = "+" if change > 0 else style.MINUS if change < 0 else "±"
+    sign = "+" if change > 0 else words.MINUS if change < 0 else "±"
     return f"{head}<br>{sign}{abs(change):.1f} points against the parent"
 
 

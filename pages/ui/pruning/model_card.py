@@ -11,9 +11,10 @@ from core.library import extract_pruned, extract_subnet
 from core.library.benchmarks import benchmark_label
 from core.library.pruned import QUALITY, PrunedModel
 from core.objectives.base import all_names, objective, objectives
-from core.plots.style import MINUS, format_count, format_value, usually_obtained
+from core.plots.style import usually_obtained
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
+from core.words import MINUS, format_count, format_value
 from pages.ui import baskets, resources
 from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.pruning import view_state

@@ -15,6 +15,7 @@ from core.plots.finished import finished
 from core.plots.pruning_table import TableData, evaluation_table
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView, Table, missing, table
+from core.words import format_share
 from pages.ui.progress import submit
 from pages.ui.pruning import view_state
 from pages.ui.selection import picked_on
@@ -44,7 +45,7 @@ def choose_rows(view: PruningView) -> list[PrunedModel]:
             levels,
             selection_mode="multi",
             default=levels,
-            format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{s:.0%}",
+            format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{format_share(s)}",
             key=f"pr-shares-{len(levels)}",
         )
     rows = [m for m in view.pruned if m.variant in variants and m.asked in (shares or ())]
@@ -96,7 +97,7 @@ def row_label(model: PrunedModel) -> str:
     return (
         model.before
         if model.is_parent
-        else f"{display_name(model.variant, _LONGEST_METHOD)}, {model.asked:.0%}"
+        else f"{display_name(model.variant, _LONGEST_METHOD)}, {format_share(model.asked)}"
     )
 
 
