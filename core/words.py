@@ -129,6 +129,11 @@ def format_share(share: float | None, digits: int = 0) -> str:
     return f"{MINUS if share < 0 else ''}{abs(share):.{digits}%}".replace("%", " %")
 
 
+def format_tick(share: float) -> str:
+    """A share as written on an axis, with the digits it has: 0.5 is `50 %`, 0.985 is `98.5 %`."""
+    return f"{100 * share:.4g} %"
+
+
 def column_label(objective: Objective) -> str:
     """The noun with its unit, above a column of numbers."""
     # A share's unit is its symbol; a count of MACs is labelled so already.
@@ -201,3 +206,14 @@ def _short(size: float) -> tuple[str, str]:
         if float(f"{size:.3g}") >= step:
             return f"{size / step:.3g}", prefix
     return (f"{size:.0f}" if size == int(size) else f"{size:.3g}"), ""
+
+
+def format_about(seconds: float) -> str:
+    """A forecast, with no more digits than it is good for: `about 20 seconds`, `about 3 minutes`, `about 2.5 hours`."""
+    if seconds < 90:
+        step = 1 if seconds < 10 else 5 if seconds < 45 else 10
+        number = max(1, step * round(seconds / step))
+        return f"about {number} second{'s' * (number != 1)}"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {round(seconds / 1800) / 2:g} hours"

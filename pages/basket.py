@@ -8,7 +8,7 @@ from core.views.basket import basket_view
 from pages.ui import baskets, resources
 from pages.ui.basket import PAGE, manage, report, table
 from pages.ui.basket.state import View, address
-from pages.ui.setup import empty, link_to, setup, share
+from pages.ui.setup import empty, link_to, setup, share, unseen_heading
 
 setup(PAGE)
 
@@ -26,6 +26,7 @@ if (
         "The basket of this link does not exist any more. Those that are kept here can be chosen below.",
         icon=":material/link_off:",
     )
+unseen_heading("Networks put aside")
 manage.bar(store, basket)
 manage.undo(store, basket)
 baskets.say()

@@ -35,7 +35,8 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
         with st.popover("Prune in more ways", icon=":material/content_cut:", key="pr-start"):
             start_form.form(parent, view)
         severity = choosing.choose_severity(asked)
-        models = table_view.choose_rows(view)
+        rows = table_view.choose_rows(view)
+        models = rows.models
 
 choosing.jobs(parent)
 if view is None or not view.pruned:
@@ -48,13 +49,14 @@ with right, st.container(key="pruned-card"):
     model, benchmark = model_card.choose_cell(view, models, columns(view, severity))
     compare = choosing.choose_compare(view, model, asked)
     model_card.headline(view, model, benchmark)
+    model_card.over_its_seeds(view, rows.groups, model, benchmark)
     model_card.numbers(view, model)
     model_card.download(model)
     model_card.elsewhere(view, model, compare)
 with left:
-    table_view.draw(view, models, severity, compare.model_id)
+    table_view.draw(view, rows, severity, compare.model_id)
     table_view.failed(view)
 
-shown = Shown(view, tuple(models), model, benchmark, compare, severity)
+shown = Shown(view, tuple(models), model, benchmark, compare, severity, apart=rows.apart)
 panels.draw(shown, parent)
 share(view_state.address.publish(choosing.address(shown, panels.open_tab())))

@@ -50,10 +50,11 @@ if finished:
             st.caption("Select a run to see its settings, log and files.")
         else:
             run_views.run_details(store, chosen)
+            run_views.over_seeds(store, chosen, finished)
 
 run_views.damaged_runs(store)
 
-st.subheader("Storage", anchor=False)
+st.header("Storage", anchor=False)
 parts = store.storage()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.markdown(

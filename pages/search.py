@@ -5,13 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from core.records import Run
-from core.text import display_name
 from pages.ui import choosers, resources
 from pages.ui.front import state
-from pages.ui.progress import active, all_runs, job_row, watch
-from pages.ui.search import PAGE
+from pages.ui.progress import active, all_runs, watch
+from pages.ui.search import PAGE, race_panel
 from pages.ui.search import panels as search_views
-from pages.ui.setup import note, setup
+from pages.ui.setup import setup, unseen_heading
 
 setup(PAGE)
 
@@ -30,47 +29,34 @@ def searches() -> list[Run]:
 with st.container(key="hero"):
     right, left = st.columns([1, 2.2], gap="medium")
 with right:
+    unseen_heading("A new search")
     started = search_views.search_form(entry)
-    if started:
-        st.session_state["pick-search"] = started
 
 runs = searches()
-by_id = {run.run_id: run for run in runs}
-kept = [run_id for run_id in st.session_state.get("pick-search", []) if run_id in by_id]
-st.session_state["pick-search"] = kept or ([view.run] if view.run in by_id else list(by_id)[:1])
 with left:
+    unseen_heading("What was found")
     if not runs:
         st.info(
             "No search of this supernet yet. Press **Start the search**; how long it takes is said above the button.",
             icon=":material/travel_explore:",
         )
         st.stop()
-    chosen = st.multiselect(
-        "Searches shown",
-        list(by_id),
-        format_func=lambda i: display_name(by_id[i].title),
-        key="pick-search",
-        help="All of them race below. The first one is the one that is drawn, opened and downloaded.",
-    )
+    chosen = race_panel.choose(runs, started, view.run)
+    ids = [run.run_id for group in chosen.groups for run in (*group.runs, *group.again)]
 
     def shown() -> list[Run]:
-        """The chosen searches as they are now, in the order chosen: the first is what the page is about."""
-        now = {run.run_id: run for run in searches()}
-        return [now[run_id] for run_id in chosen if run_id in now]
+        """The chosen searches as they are now."""
+        return [run for run in searches() if run.run_id in ids]
 
     def show() -> None:
         """Progress and figures of the chosen searches."""
         now = shown()
         with st.container(key="job-progress"):
-            for run in now:
-                job_row(run)
-        if now:
-            search_views.growing_front(entry, now[0])
-            search_views.hypervolume_race(entry, now)
+            race_panel.progress(now)
+        if chosen.drawn is not None:
+            search_views.growing_front(entry, next(r for r in now if r.run_id == chosen.drawn.run_id))
+            race_panel.hypervolume_race(entry, race_panel.as_they_are(chosen, now))
 
     watch(show, lambda: active(shown()))
-    if found := shown():
-        search_views.take_home(entry, found[0])
-    note(
-        "Hypervolume: how much of the objectives' space the front covers, against a fixed reference point. Larger is better; the dashed line is the exact front, which no search can pass."
-    )
+    if chosen.drawn is not None:
+        search_views.take_home(entry, chosen.drawn)

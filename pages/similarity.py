@@ -10,8 +10,8 @@ from core.text import for_markdown
 from core.views.compare_models import Question, compare_models, sorted_config
 from pages.ui import choosers, resources
 from pages.ui.front import state as front_state
-from pages.ui.setup import setup, share
-from pages.ui.similarity import PAGE, choosing, heatmap_view, panels, view_state
+from pages.ui.setup import setup, share, unseen_heading
+from pages.ui.similarity import PAGE, choosing, heatmap_view, matrix_choice, panels, view_state
 from pages.ui.similarity.selection import Compared, as_asked, changed_config
 
 setup(PAGE)
@@ -23,6 +23,7 @@ entry = choosers.choose_supernet(
     resources.entries(), view_state.supernet(asked) or front_state.current_supernet()
 )
 choosers.require_images(entry, "Networks are compared here on images")
+choosing.say_what_is_not_shown()
 with st.container(key="settings-bar"):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         models = choosing.choose_models(entry, asked)
@@ -53,10 +54,14 @@ cell = view_state.cell(result.layers_a, result.layers_b)
 with st.container(key="hero"):
     left, right = st.columns([1.7, 1], gap="medium")
 with left:
+    unseen_heading("Layer by layer")
     heatmap_view.heatmap(f"{left_model.key}-{right_model.key}-{question}", comparison, a, b)
     heatmap_view.paper(comparison, a, b)
-    st.caption("Click a cell: the panels below and the card follow. Bright is alike, gray has no value.")
+    st.caption(
+        "Click a cell: the panels below and the card follow. Bright is alike; a blank cell with a cross has no value."
+    )
 with right, st.container(key="similarity-card"):
+    unseen_heading("The selected pair of layers")
     heatmap_view.cell_card(comparison, *cell)
     choosing.put_aside(a, b)
 
@@ -74,6 +79,7 @@ view = Compared(
     measure=settings.measure,
     config=changed_config(settings.measure, settings.config),
     tab=panels.open_tab(),
+    matrix=matrix_choice.now(asked),
 )
 panels.draw(view, left_model, right_model, comparison)
 share(view_state.address.publish(as_asked(view)))

@@ -27,6 +27,7 @@ LAYERS = [
         "text",
         "confined",
         "quiet",
+        "over_seeds",
     },
     {"spaces", "records", "ledger", "words"},
     {"pareto"},

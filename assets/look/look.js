@@ -1,3 +1,107 @@
+// What the pages' elements lack, mended from outside: nothing here sends anything or knows anything of a page's content
+// beyond what is on the screen. Named in the page by pages/ui/look.py.
+(() => {
+  'use strict';
+  const EVERY_MS = 250;
+  const LONG_MS = 1200;
+  const all = selector => [...document.querySelectorAll(selector)];
+
+  // One line that screen readers read out when it changes.
+  const live = document.createElement('div');
+  live.id = 'ps-live';
+  live.className = 'ps-unseen';
+  live.setAttribute('role', 'status');
+  live.setAttribute('aria-live', 'polite');
+  const say = text => {
+    if (live.textContent === text) live.textContent = '';
+    live.textContent = text;
+  };
+
+  // Jobs: which state each one had, by its title.
+  let jobs = new Map();
+  let place = '';
+  const followJobs = () => {
+    const now = new Map();
+    for (const badge of all('.st-key-job-progress .stMarkdownBadge')) {
+      const title = badge.closest('p')?.querySelector('strong')?.textContent;
+      if (title) now.set(title, badge.textContent.trim());
+    }
+    const news = [];
+    if (place === location.pathname) {
+      for (const [title, state] of now) if (jobs.get(title) !== state) news.push(`${title}: ${state}`);
+      for (const [title, state] of jobs) if (!now.has(title) && /running|queued/.test(state)) news.push(`${title}: finished`);
+    }
+    [jobs, place] = [now, location.pathname];
+    if (news.length) say(news.join('. '));
+  };
+
+  // The page itself: said only where it takes long enough to wonder.
+  let since = 0;
+  let told = false;
+  const followPage = () => {
+    const runs = document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'running';
+    if (runs && !since) since = performance.now();
+    if (runs && !told && performance.now() - since > LONG_MS) {
+      told = true;
+      say('Running');
+    }
+    if (!runs) {
+      if (told) say('Done');
+      since = 0;
+      told = false;
+    }
+    if (runs) setTimeout(soon, EVERY_MS);
+  };
+
+  let waiting = false;
+  const look = () => {
+    waiting = false;
+    followJobs();
+    followPage();
+  };
+  const soon = () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(look, EVERY_MS);
+  };
+
+  const copy = async button => {
+    const text = button.parentElement.querySelector('code').textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // No clipboard over plain http: the text is selected, for the keyboard.
+      getSelection().selectAllChildren(button.parentElement.querySelector('code'));
+      document.execCommand('copy');
+    }
+    say('Copied');
+    button.textContent = 'Copied';
+    setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+  };
+  document.addEventListener('click', event => {
+    const button = event.target.closest?.('.ps-copy');
+    if (button) copy(button);
+  });
+
+  // M hides the menu and brings it back: in projector mode only, and never while somebody writes.
+  document.addEventListener('keydown', event => {
+    if (event.key.toLowerCase() !== 'm' || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.('input, textarea, select, [contenteditable="true"], [role="combobox"]')) return;
+    if (!document.querySelector('.st-key-page-head-projector')) return;
+    const hide = document.querySelector('[data-testid="stSidebar"]:not([data-collapsed="true"]) [data-testid="stSidebarCollapseButton"] button');
+    (hide || document.querySelector('[data-testid="stExpandSidebarButton"]'))?.click();
+  });
+
+  const begin = () => {
+    document.body.append(live);
+    new MutationObserver(soon).observe(document.body, {
+      subtree: true, childList: true, attributes: true, attributeFilter: ['data-test-script-state', 'aria-hidden'],
+    });
+    soon();
+  };
+  if (document.body) begin(); else document.addEventListener('DOMContentLoaded', begin);
+})();
+
 // Streamlit adds an entry to the browser's history whenever a page changes its address. An address marked with
 // "replace" only completes the one the page was opened by: it takes that entry's place, without the mark.
 for (const name of ["pushState", "replaceState"]) {

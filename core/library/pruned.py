@@ -136,6 +136,7 @@ class PrunedModel(PrunedNet):
         parent_id: id of the network that was pruned.
         supernet_id, arch_id: of the parent.
         seed: of all chance.
+        tuning_rate: peak learning rate of fine-tuning; 0 where an old run does not say it.
     """
 
     model_id: str
@@ -144,6 +145,7 @@ class PrunedModel(PrunedNet):
     supernet_id: str
     arch_id: str
     seed: int
+    tuning_rate: float
 
     def objective_value(self, name: str) -> float | None:
         """What was measured of an objective, None if it was not."""
@@ -154,13 +156,27 @@ class PrunedModel(PrunedNet):
         return self.index == PARENT
 
     @property
+    def recipe(self) -> str:
+        """The method with what differs from the defaults, fine-tuning too: what runs with several seeds share."""
+        return self._with(self._changed())
+
+    @property
     def variant(self) -> str:
-        """The method with what differs from the defaults, seed and fine-tuning too: what distinguishes rows."""
+        """The recipe and its seed, but for seed 0."""
+        return self._with([*self._changed(), *([f"seed {self.seed}"] if self.seed else [])])
+
+    @property
+    def recipe_key(self) -> tuple[Any, ...]:
+        """Equal for networks that differ in their seed and their sparsity alone."""
+        return (self.method, self.config, self.tuning_epochs, self.tuning_rate)
+
+    def _changed(self) -> list[str]:
         said = [f"{name} {value}" for name, value in self.config]
         if "zero_shot" in self.numbers and self.tuning_epochs != TUNING_EPOCHS:
             said.append(f"{self.tuning_epochs} epoch{'s' * (self.tuning_epochs != 1)}")
-        if self.seed:
-            said.append(f"seed {self.seed}")
+        return said
+
+    def _with(self, said: list[str]) -> str:
         return f"{self.label} ({', '.join(said)})" if said else self.label
 
     @property
@@ -311,6 +327,7 @@ def _models(kept: Result[PruningRecord]) -> list[PrunedModel]:
             supernet_id=record.supernet,
             arch_id=record.arch_id,
             seed=record.seed,
+            tuning_rate=float(getattr(record.tuning, "learning_rate", 0.0)),
             **dict(net),
         )
         for net in record.models

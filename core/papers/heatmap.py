@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.papers.base import MARGIN_BELOW, Layout, PaperFigure, draw, label
+from core.plots import style
 from core.plots.similarity import HeatmapData, shown_bounds
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def heatmap_paper(
             edgecolors="white",
             linewidth=0.4,
         )
-        axes.set_facecolor("#d9dbdf")
+        # The scale runs through gray, so what is missing is hatched.
+        axes.patch.set(facecolor="white", edgecolor=style.DOMINATED, hatch="//////", linewidth=0)
         axes.set_xticks(np.arange(columns) + 0.5, [label(t) for t in data.labels_b], rotation=60, ha="right")
         axes.set_yticks(np.arange(rows) + 0.5, [label(t) for t in data.labels_a])
         axes.tick_params(length=0, labelsize=6)
@@ -59,7 +61,7 @@ def heatmap_paper(
             bar.solids.set_edgecolor("face")
         if max(rows, columns) <= _MOST_TEXT[layout.columns]:
             _write(axes, data, low, high)
-        return "Gray cells have no value." if not np.isfinite(data.values).all() else ""
+        return "Hatched cells have no value." if not np.isfinite(data.values).all() else ""
 
     return draw(layout, height, "Similarity", caption, paint)
 

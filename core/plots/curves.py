@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from core.plots import style
+from core.plots.over_seeds import add_mean_and_band, add_seeds
 from core.text import for_figure
 
 _ORDER = ("smallest", "random", "largest")
@@ -46,35 +49,35 @@ def training_figure(curves: Mapping[str, pd.Series]) -> go.Figure:
     return figure
 
 
-def hypervolume_figure(curves: Mapping[str, Sequence[float]], *, ceiling: float | None = None) -> go.Figure:
+def hypervolume_figure(
+    curves: Mapping[str, ArrayLike], *, ceiling: float | None = None, apart: bool = False
+) -> go.Figure:
     """Hypervolume after each evaluation.
 
     Args:
-        curves: name of a run -> hypervolume after 1, 2, ... evaluations.
+        curves: name -> hypervolume after 1, 2, ... evaluations, one seed, or (seeds, evaluations) with NaN where a
+            seed has not come so far.
         ceiling: hypervolume of the exact front, against the same reference point. Where it is given,
             everything is drawn in percent of it, and 100 % is a line no search can pass.
+        apart: a line per seed instead of their mean and band.
 
     Returns:
-        One step trace per run, then "exact front" where a ceiling is given.
+        Per name a band (two seeds and more), thin lines of the single seeds (two to four) and the mean; or a line
+        per seed. Then "exact front" where a ceiling is given.
     """
     figure = go.Figure()
     longest, factor = 1, 100 / ceiling if ceiling else 1.0
     unit = " %" if ceiling else ""
-    for index, (name, values) in enumerate(curves.items()):
-        longest = max(longest, len(values))
-        figure.add_scatter(
-            name=for_figure(name),
-            x=list(range(1, len(values) + 1)),
-            y=[factor * float(v) for v in values],
-            mode="lines",
-            line={
-                "color": style.CATEGORICAL[index % 8],
-                "width": 2,
-                "shape": "hv",
-                "dash": style.DASHES[index % 4],
-            },
-            hovertemplate="%{x} evaluations<br>%{y:.4g}" + unit + "<extra>" + for_figure(name) + "</extra>",
-        )
+    for index, (name, given) in enumerate(curves.items()):
+        values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
+        longest = max(longest, values.shape[1])
+        line = style.line(index)
+        title = for_figure(f"{name} · n = {len(values)}" if len(values) > 1 else name)
+        hover = "%{x} evaluations<br>%{y:.4g}" + unit
+        if apart or len(values) == 1:
+            add_seeds(figure, values, line=line, shape="hv", name=title, hover=hover)
+        else:
+            add_mean_and_band(figure, values, line=line, shape="hv", name=title, hover=hover)
     if ceiling:
         figure.add_scatter(
             name="exact front",

@@ -12,10 +12,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core import words
+from core.plots import style
 from core.supernets.stage_cost import StageCost
 from core.text import for_figure
 
-_FILLS = {"stem": "#56B4E9", "head": "#009E73", "block": "#0072B2", "attention": "#CC79A7", "cell": "#E69F00"}
+_COLORS = (style.CATEGORICAL[k] for k in (0, 2, 3, 4, 5))
+_FILLS = dict(zip(("block", "head", "attention", "cell", "stem"), _COLORS, strict=True))
 _FRAME = "rgba(128,134,146,0.75)"
 
 
@@ -39,7 +41,7 @@ def diagram_parts(
 
     Returns:
         A figure's `data` and `layout`: one bar trace "subnet" (a bar per stage, its numbers on hover) over
-        dashed frames; kernel and resolution are written under each stage, the channels above.
+        dashed frames; the kernel is written under each stage, the resolution where it changes, the channels above.
     """
     frames = list(whole) or list(stages)
     known = {row.label for row in frames}
@@ -53,7 +55,7 @@ def diagram_parts(
         "y": [_height(row) / tallest for row in stages],
         "base": [-_height(row) / tallest / 2 for row in stages],
         "width": 0.72,
-        "marker": {"color": [_fill(row) for row in stages], "line": {"width": 0}, "opacity": 0.88},
+        "marker": {"color": [_fill(row) for row in stages], "line": {"width": 0}},
         "customdata": [_hover(row) for row in stages],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
@@ -119,11 +121,14 @@ def _text(x: float, y: float, text: str, anchor: str, size: int) -> dict[str, An
 
 
 def _texts(stages: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
-    found = []
+    found, before = [], ""
     for row in stages:
         at = place[row.label]
-        short = for_figure(row.detail)
-        under = "<br>".join(part for part in (short, _resolution(row)) if part) or for_figure(row.kind)
+        short, size = for_figure(row.detail), _resolution(row)
+        # A size is written where it changes: "14×14" is wider than a stage on a narrow card.
+        under = "<br>".join(part for part in (short, size if size != before else "") if part)
+        under = under or ("" if size else for_figure(row.kind))
+        before = size
         found += [
             _text(at, 0.53, str(row.channels), "bottom", 11),
             _text(at, -0.54, under, "top", 10),

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from core.plots import style
 from core.text import for_figure
 
-COLORS = (*style.CATEGORICAL, "#5B4FC7", "#A03A4E", "#44AA99", "#9C6B3F")
+COLORS = (*style.CATEGORICAL, "#7A6FE0", "#C2506A", "#1F8E9E", "#9C6B3F")
 """Twelve colors for what has too many values for eight; a shape or a place repeats them."""
 
 
@@ -40,11 +40,6 @@ def empty_figure(text: str, height: int = 300) -> go.Figure:
     figure.update_yaxes(visible=False)
     figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10})
     return figure
-
-
-def share(value: float) -> str:
-    """A share as a person reads it on an axis: 0.5 is `50 %`, 0.985 is `98.5 %`."""
-    return f"{100 * value:.4g} %"
 
 
 def gaps(values: ArrayLike) -> list[float | None]:

@@ -66,7 +66,7 @@ def front_figure(
     figure = go.Figure()
     cloud, front = rows[~rows["on_front"]], rows[rows["on_front"]].sort_values([x.name, y.name])
     cloud = _thin(cloud, MOST_POINTS - len(front))
-    _add(figure, "dominated", cloud, x, y, selected, color=style.DOMINATED, size=4, opacity=0.35)
+    _add(figure, "dominated", cloud, x, y, selected, color=style.DOMINATED, size=4, opacity=1.0)
     if searched is not None:
         _add(
             figure,
@@ -77,7 +77,7 @@ def front_figure(
             selected,
             color=style.SEARCHED,
             size=7,
-            opacity=0.9,
+            opacity=1.0,
             symbol="square",
         )
     _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)

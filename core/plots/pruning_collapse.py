@@ -10,9 +10,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from core.over_seeds import Band
 from core.plots import style
-from core.plots.experiments import COLORS, empty_figure, gaps, share
+from core.plots.experiments import COLORS, empty_figure, gaps
+from core.plots.over_seeds import pale
 from core.text import for_figure
+from core.words import format_tick
 
 PANELS = {
     "nc1": "NC1: spread within classes (log)",
@@ -31,6 +34,7 @@ def collapse_by_sparsity(
     parent: Mapping[str, float],
     *,
     ids: Sequence[Sequence[str | None]] | None = None,
+    bands: Mapping[str, Sequence[Band]] | None = None,
 ) -> go.Figure:
     """A panel per measure of collapse, two beside each other; less is more collapsed in all of them.
 
@@ -40,9 +44,10 @@ def collapse_by_sparsity(
         values: measure (a key of `PANELS`, or any name) -> (methods, sparsities); NaN leaves a gap.
         parent: measure -> the parent's value.
         ids: (methods, sparsities) model ids, the customdata; without them "method|sparsity".
+        bands: measure -> a band per method, where `values` are means over seeds.
 
     Returns:
-        One trace per measure and method; the parent's lines are shapes.
+        One trace per measure and method, its band before it; the parent's lines are shapes.
     """
     if not len(methods) or not len(sparsities) or not values:
         return empty_figure("No pruned network has been measured yet.", 560)
@@ -63,8 +68,11 @@ def collapse_by_sparsity(
             drawn = np.asarray(values[key][k], float) * factor
             # A logarithm has no place for zero.
             y = gaps(np.where(drawn > 0, drawn, math.nan) if log else drawn)
-            trace = _line(methods, sparsities, k, y, ids) | {"showlegend": index == 0}
-            figure.add_scatter(**trace, **place)
+            of_seeds = bands[key][k] if bands else None
+            trace = _line(methods, sparsities, k, y, ids, of_seeds=of_seeds, factor=factor)
+            if of_seeds is not None:
+                _add_band(figure, of_seeds, k, factor=factor, log=log, **place)
+            figure.add_scatter(**trace | {"showlegend": index == 0}, **place)
         level = parent.get(key, math.nan) * factor
         if math.isfinite(level) and (level > 0 or not log):
             _parent(figure, level, log=log, **place)
@@ -96,6 +104,7 @@ def accuracy_curves(
     *,
     ids: Sequence[Sequence[str | None]] | None = None,
     selected: str | None = None,
+    bands: Sequence[Band] | None = None,
 ) -> go.Figure:
     """Accuracy after fine-tuning (solid) and straight after pruning (dotted), by sparsity.
 
@@ -106,14 +115,19 @@ def accuracy_curves(
         parent: the parent's accuracy, a dashed line.
         ids: (methods, sparsities) model ids, the customdata of both lines; without them "method|sparsity".
         selected: model id that is ringed.
+        bands: of the fine-tuned accuracies, one per method, where these are means over seeds.
 
     Returns:
-        Two traces per method (dotted, then solid), two keys, and last the ring.
+        Two traces per method (dotted, then solid) and a band before them where there is one, two keys, and last
+        the ring.
     """
     if not len(methods) or not len(sparsities):
         return empty_figure("No network has been pruned yet.", 460)
     figure = go.Figure()
     for k in range(len(methods)):
+        of_seeds = bands[k] if bands else None
+        if of_seeds is not None:
+            _add_band(figure, of_seeds, k, factor=100.0)
         dotted = _line(
             methods,
             sparsities,
@@ -125,8 +139,9 @@ def accuracy_curves(
         dotted["line"] |= {"dash": "dot", "width": 1.5}
         dotted["marker"] |= {"size": 5}
         figure.add_scatter(**dotted, showlegend=False)
+        solid = gaps(np.asarray(tuned[k], float) * 100)
         figure.add_scatter(
-            **_line(methods, sparsities, k, gaps(np.asarray(tuned[k], float) * 100), ids, " fine-tuned")
+            **_line(methods, sparsities, k, solid, ids, " fine-tuned", of_seeds=of_seeds, factor=100.0)
         )
     for name, dash in (("<i>fine-tuned</i>", "solid"), ("<i>straight after pruning</i>", "dot")):
         figure.add_scatter(
@@ -167,8 +182,16 @@ def _line(
     y: list[float | None],
     ids: Sequence[Sequence[str | None]] | None,
     what: str = "",
+    *,
+    of_seeds: Band | None = None,
+    factor: float = 1.0,
 ) -> dict:
     name, color = for_figure(methods[k]), COLORS[k % 12]
+    spreads = (
+        [""] * len(sparsities)
+        if of_seeds is None
+        else [_spread(of_seeds, i, factor) for i in range(len(sparsities))]
+    )
     own = ids[k] if ids is not None else [f"{methods[k]}|{s:g}" for s in sparsities]
     return {
         "x": list(range(len(sparsities))),
@@ -177,13 +200,47 @@ def _line(
         "name": name,
         "legendgroup": str(k),
         "customdata": [[i or ""] for i in own],
-        "hovertext": [f"{name}{what}<br>sparsity {share(s)}" for s in sparsities],
-        "hovertemplate": "%{hovertext}<br><b>%{y:.4g}</b><extra></extra>",
+        "hovertext": [f"{name}{what}<br>sparsity {format_tick(s)}" for s in sparsities],
+        "text": spreads,
+        "hovertemplate": "%{hovertext}<br><b>%{y:.4g}</b>%{text}<extra></extra>",
         "line": {"color": color, "width": 2},
         "marker": {"symbol": style.SYMBOLS[(k // 12 + k) % 6], "size": 8, "color": color},
         "selected": {"marker": {"size": 12}},
         "unselected": {"marker": {"opacity": 0.6}},
     }
+
+
+def _spread(found: Band, place: int, factor: float) -> str:
+    """What is said below the mean of several seeds."""
+    low, high = found.low[place] * factor, found.high[place] * factor
+    if not math.isfinite(low):
+        return " (n = 1)" if found.n == 1 else ""
+    return f" (mean)<br>{found.band} over {found.n} seeds: {low:.4g} to {high:.4g}"
+
+
+def _add_band(
+    figure: go.Figure, found: Band, k: int, *, factor: float = 1.0, log: bool = False, **place: int
+) -> None:
+    """The band of a method around its line; nothing where there is one seed."""
+    low, high = found.low * factor, found.high * factor
+    # A logarithm has no place for what is below zero.
+    low = np.where(low > 0, low, found.mean * factor) if log else low
+    known = [i for i in range(len(low)) if math.isfinite(low[i]) and math.isfinite(high[i])]
+    if not known:
+        return
+    figure.add_scatter(
+        x=known + known[::-1],
+        y=[float(low[i]) for i in known] + [float(high[i]) for i in known[::-1]],
+        mode="lines",
+        fill="toself",
+        fillcolor=pale(COLORS[k % 12]),
+        line={"width": 0},
+        name="band",
+        legendgroup=str(k),
+        showlegend=False,
+        hoverinfo="skip",
+        **place,
+    )
 
 
 def _ring(
@@ -235,7 +292,7 @@ def _sparsity_axes(figure: go.Figure, sparsities: Sequence[float]) -> None:
     """Equal steps: sparsities crowd towards 100 %, where the interesting ones are."""
     figure.update_xaxes(
         tickvals=list(range(len(sparsities))),
-        ticktext=[share(s) for s in sparsities],
+        ticktext=[format_tick(s) for s in sparsities],
         zeroline=False,
         range=[-0.3, len(sparsities) - 0.7],
     )

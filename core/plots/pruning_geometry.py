@@ -14,10 +14,12 @@ from plotly.colors import sample_colorscale
 from core import words
 from core.errors import InvalidInput
 from core.plots import style
-from core.plots.experiments import COLORS, empty_figure, share
+from core.plots.experiments import COLORS, empty_figure
+from core.plots.numbers import ink
 from core.plots.task_geometry import cosine_figure
 from core.text import for_figure
 from core.views.pruning_samples import LocalData
+from core.words import format_tick
 
 MOST_ARROWS = 200
 MOST_CLASSES = 12
@@ -118,7 +120,7 @@ def _ways(
     figure.add_scatter(
         x=np.column_stack([angle[rows], data.angle[rows], nothing]).ravel(),
         y=np.column_stack([before[rows], up[rows], nothing]).ravel(), mode="lines", name="way from the parent",
-        line={"color": "rgba(138,144,155,.6)", "width": 1}, hoverinfo="skip", showlegend=False,
+        line={"color": style.DOMINATED, "width": 1}, hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     figure.add_scatter(
         x=angle[rows], y=before[rows], mode="markers", name=f"in the parent ({len(rows)} largest changes)", hoverinfo="skip",
@@ -174,7 +176,7 @@ def class_lines(
     figure = go.Figure()
     figure.add_scatter(
         x=x, y=y, mode="lines", hoverinfo="skip", showlegend=False, name="difference",
-        line={"color": "rgba(138,144,155,.55)", "width": 3},
+        line={"color": style.DOMINATED, "width": 3},
     )  # fmt: skip
     for m, model in enumerate(models):
         shown = np.flatnonzero(np.isfinite(values[m]))
@@ -256,10 +258,8 @@ def class_cosines(cosines: NDArray[np.float64], classes: Sequence[str], title: s
     if len(classes) < 2:
         return empty_figure("Fewer than two classes have no angle.", 430)
     target = -1 / (len(classes) - 1)
-    missing = ~np.isfinite(cosines)
-    figure = cosine_figure(np.where(missing, target, cosines), classes, title=title)
-    if missing.any():
-        figure.update_traces(z=np.where(missing | np.eye(len(classes), dtype=bool), math.nan, cosines), hoverongaps=False)  # fmt: skip
+    figure = cosine_figure(cosines, classes, title=title)
+    figure.update_traces(hoverongaps=False, selector={"type": "heatmap"})
     aim = f"{target:.2f}".replace("-", words.MINUS)
     figure.update_layout(
         title={"subtitle": {"text": f"collapsed: all {aim}", "font": {"size": 12}}}, margin={"t": 56}
@@ -283,7 +283,7 @@ def fragility(methods: Sequence[str], sparsities: Sequence[float], counts: NDArr
     colors = sample_colorscale("Cividis", np.linspace(0.15, 0.97, len(sparsities)).tolist()) if len(sparsities) else []  # fmt: skip
     names = [for_figure(m, 32) for m in methods]
     keys = [*(f"{s:g}" for s in sparsities), "never"]
-    labels = ["before pruning" if s == 0 else share(s) for s in sparsities] + ["never"]
+    labels = ["before pruning" if s == 0 else format_tick(s) for s in sparsities] + ["never"]
     totals = np.maximum(counts.sum(axis=1), 1)
     figure = go.Figure()
     for k, label in enumerate(labels):
@@ -292,7 +292,7 @@ def fragility(methods: Sequence[str], sparsities: Sequence[float], counts: NDArr
             x=part * 100, y=list(range(len(names))), orientation="h", name=label, customdata=[[f"{m}|{keys[k]}"] for m in methods],
             marker={"color": [*colors, "#B4B8BF"][k], "line": {"width": 0}},
             text=[words.format_count(c) if p > 0.04 else "" for c, p in zip(counts[:, k], part, strict=True)],
-            textposition="inside", insidetextanchor="middle", textangle=0, textfont={"size": 10},
+            textposition="inside", insidetextanchor="middle", textangle=0, textfont={"size": 10, "color": ink([*colors, "#B4B8BF"][k])},
             hovertext=[f"{n}<br>{'never wrong' if label == 'never' else f'first wrong: {label}'}<br><b>{words.format_count(c)}</b> samples ({100 * p:.1f} %)" for n, c, p in zip(names, counts[:, k], part, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.5}},

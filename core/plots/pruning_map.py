@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from core import words
 from core.plots import style
 from core.plots.experiments import empty_figure
+from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 CLEAN = "clean"
-_COLORS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#6F7682")
+_COLORS = style.CATEGORICAL[2:]
 _SYMBOLS = (
     *style.SYMBOLS,
     "star",
@@ -136,7 +137,7 @@ def _tree(figure: go.Figure, points: NDArray[np.float64], edges: Sequence[tuple[
         name="nearest relatives",
         hoverinfo="skip",
         showlegend=False,
-        line={"color": "rgba(138,144,155,.55)", "width": 1},
+        line={"color": style.DOMINATED, "width": 1},
     )
 
 
@@ -175,13 +176,14 @@ def redundancy(
         zmax=1,
         xgap=1,
         ygap=1,
-        texttemplate="%{z:.2f}" if len(order) <= _MOST_TEXT else None,
-        textfont={"size": 10},
         hovertext=hover,
         hovertemplate="%{hovertext}<extra></extra>",
         hoverongaps=False,
         colorbar={"title": {"text": "correlation", "side": "right"}, "thickness": 12, "outlinewidth": 0},
     )
+    if len(order) <= _MOST_TEXT:
+        texts = [[_number(v) for v in row] for row in shown]
+        add_numbers(figure, shown, texts, CellColors(float(figure.data[0].zmin), 1, "Cividis"))
     groups = [int(clusters[i]) for i in order]
     borders = [0, *(k for k in range(1, len(groups)) if groups[k] != groups[k - 1]), len(groups)]
     for start, end in pairwise(borders):
@@ -205,6 +207,7 @@ def redundancy(
     figure.update_yaxes(axis, range=[len(order) - 0.45, -0.55])
     figure.update_layout(
         height=int(min(max(140 + 28 * len(order), 320), 700)),
+        showlegend=False,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         dragmode=False,
     )

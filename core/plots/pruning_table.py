@@ -9,20 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core import words
+from core.over_seeds import Spread
 from core.plots import style
 from core.plots.experiments import empty_figure
+from core.plots.missing import add_crosses
+from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 _ROW = 22
+LONGEST_LABEL = 38
+"""Characters of a row's label; a longer one is cut, so whoever makes labels keeps what matters within it."""
 _MOST_COLUMNS_WITH_TEXT = 24
-_GREY = "rgba(138,144,155,.35)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,7 @@ class TableData:
         values: (rows, columns) accuracies as fractions; NaN where not measured.
         mean_errors: (rows,) mean corruption error, 1 is the reference; NaN where not measured.
         reasons: (row, column) -> why there is no value.
+        spreads: (rows, columns) where values are means over seeds; empty where each row is one network.
     """
 
     model_ids: Sequence[str]
@@ -48,6 +52,7 @@ class TableData:
     values: NDArray[np.float64]
     mean_errors: NDArray[np.float64]
     reasons: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    spreads: Sequence[Sequence[Spread]] = ()
 
 
 def evaluation_table(
@@ -61,8 +66,8 @@ def evaluation_table(
         compared: model id whose label gets a marker.
 
     Returns:
-        Traces: accuracies, grey squares where there is none, the same for mCE (where any was measured), and last the squares
-        that answer clicks.
+        Traces: accuracies, crosses on blank where there is none, the same for mCE (where any was measured), and last the
+        squares that answer clicks.
     """
     rows, columns = len(data.model_ids), len(data.benchmarks)
     if not rows or not columns:
@@ -95,9 +100,6 @@ def _accuracies(figure: go.Figure, data: TableData) -> None:
         zmax=1,
         colorscale="Cividis",
         name="accuracies",
-        text=[[f"{100 * v:.0f}" if math.isfinite(v) else "" for v in row] for row in data.values],
-        texttemplate="%{text}" if columns <= _MOST_COLUMNS_WITH_TEXT else None,
-        textfont={"size": 10},
         # Where the cells say their values, a scale beside them would only take their room.
         showscale=columns > _MOST_COLUMNS_WITH_TEXT,
         colorbar={
@@ -113,27 +115,24 @@ def _accuracies(figure: go.Figure, data: TableData) -> None:
         },
         **places,
     )
-    if not known.all():
-        _grey(figure, known, **places)
+    add_crosses(figure, ~known)
+    if columns <= _MOST_COLUMNS_WITH_TEXT:
+        texts = [[_percent(v) for v in row] for row in data.values]
+        add_numbers(figure, data.values, texts, CellColors(0, 1, "Cividis"))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if math.isfinite(share) else ""
 
 
 def _mean_errors(figure: go.Figure, data: TableData) -> None:
     """One more column, on its own reversed scale: a mean corruption error is no accuracy, and less is better."""
     known = np.isfinite(data.mean_errors)
-    if not known.all():
-        _grey(
-            figure,
-            known[:, None],
-            x=[0],
-            y=list(range(len(known))),
-            xaxis="x2",
-            yaxis="y",
-            hoverinfo="skip",
-            xgap=1,
-            ygap=1,
-        )
+    add_crosses(figure, ~known[:, None], xaxis="x2", yaxis="y")
     finite = data.mean_errors[known]
-    texts = [f"{100 * v:.0f}" if math.isfinite(v) else "" for v in data.mean_errors]
+    texts = [_percent(v) for v in data.mean_errors]
+    # A scale of one value has no ends.
+    low, high = float(finite.min()), max(float(finite.max()), float(finite.min()) + 0.01)
     figure.add_heatmap(
         z=data.mean_errors[:, None],
         x=[0],
@@ -141,17 +140,13 @@ def _mean_errors(figure: go.Figure, data: TableData) -> None:
         xaxis="x2",
         yaxis="y",
         name="mCE",
-        # A scale of one value has no ends.
-        zmin=float(finite.min()),
-        zmax=max(float(finite.max()), float(finite.min()) + 0.01),
+        zmin=low,
+        zmax=high,
         colorscale="Cividis",
         reversescale=True,
         showscale=False,
         xgap=1,
         ygap=1,
-        text=[[t] for t in texts],
-        texttemplate="%{text}",
-        textfont={"size": 10},
         hovertext=[
             [f"{for_figure(label)}<br>mCE <b>{t} %</b> of the reference's errors<br>less is better"]
             for label, t in zip(data.row_labels, texts, strict=True)
@@ -159,16 +154,8 @@ def _mean_errors(figure: go.Figure, data: TableData) -> None:
         hovertemplate="%{hovertext}<extra></extra>",
         hoverongaps=False,
     )
-
-
-def _grey(figure: go.Figure, known: NDArray[np.bool_], **places: Any) -> None:
-    figure.add_heatmap(
-        z=np.where(known, math.nan, 1.0),
-        showscale=False,
-        colorscale=[[0, _GREY], [1, _GREY]],
-        name="no value",
-        **places,
-    )
+    colors = CellColors(low, high, "Cividis", reverse=True)
+    add_numbers(figure, data.mean_errors[:, None], [[t] for t in texts], colors, xaxis="x2")
 
 
 def _clickable(data: TableData, selected: tuple[str, str] | None) -> go.Scatter:
@@ -205,6 +192,10 @@ def _hover(data: TableData, i: int, j: int) -> str:
     if not math.isfinite(value):
         return f"{head}<br>{for_figure(data.reasons.get((i, j), 'not measured'), 200)}"
     head = f"{head}<br>accuracy <b>{100 * value:.1f} %</b>"
+    if data.spreads and (over := data.spreads[i][j]).n > 1:
+        head = (
+            f"{head} (mean of {over.n} seeds)<br>{over.band}: {100 * over.low:.1f} to {100 * over.high:.1f} %"
+        )
     if i == 0 or not math.isfinite(parent):
         return head
     change = 100 * (value - parent)
@@ -267,6 +258,6 @@ def _axes(figure: go.Figure, data: TableData, compared: str | None, measured: bo
 
 
 def _row_label(data: TableData, i: int, compared: str | None) -> str:
-    label = for_figure(data.row_labels[i], 32)
+    label = for_figure(data.row_labels[i], LONGEST_LABEL)
     label = f"<b>{label}</b>" if i == 0 else label
     return f"◆ {label}" if compared is not None and data.model_ids[i] == compared else label

@@ -15,8 +15,10 @@ import plotly.graph_objects as go
 
 from core import words
 from core.objectives.base import objectives
+from core.over_seeds import spread
 from core.plots import style
 from core.plots.finished import finished
+from core.plots.over_seeds import objective_in_words
 from core.similarity.seed_spread import StageResult, Verdict
 from core.text import for_figure, for_markdown
 from core.views.shared_or_alone import SharedOrAlone
@@ -28,16 +30,18 @@ OUTSIDE = "outside the band"
 _SYMBOLS = {Verdict.LESS: "triangle-down-open", Verdict.MORE: "triangle-up-open"}
 
 
-def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Figure:
+def shared_or_alone_figure(stages: Sequence[StageResult], measure: str, *, apart: bool = False) -> go.Figure:
     """Similarity by stage: mean over seeds with bars from the smallest to the largest value.
 
     Args:
         stages: in order of depth.
         measure: label of the measure, the vertical axis.
+        apart: every single value as a small point instead of the bars.
 
     Returns:
-        One point per stage each: the two comparisons, the two edges of the band, the shuffled samples, and
-        triangles where the verdict is not a tie. A stage without a value leaves a gap.
+        One point per stage each: the two comparisons (and before each its single values, if asked), the two edges of
+        the band, the shuffled samples, and triangles where the verdict is not a tie. A stage without a value leaves a
+        gap.
     """
     figure = go.Figure()
     # Numbers on the axis and names on its ticks: two stages may have one name.
@@ -48,10 +52,12 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
     )
     for name, values, color, dash, offset in drawn:
         mean, below, above = _range(values)
+        if apart:
+            _add_singles(figure, values, name=name, color=color, offset=offset)
         figure.add_scatter(
             name=name, x=[place + offset for place in places], y=mean, mode="lines+markers",
             line={"color": color, "width": 2, "dash": dash}, marker={"symbol": "circle" if name == SHARED else "square", "size": 9},
-            error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.4, "width": 4},
+            error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.4, "width": 4, "visible": not apart},
             hovertext=[_hover(s, v, name) for s, v in zip(stages, values, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
         )  # fmt: skip
@@ -90,6 +96,21 @@ def shared_or_alone_figure(stages: Sequence[StageResult], measure: str) -> go.Fi
     return finished(figure)
 
 
+def _add_singles(
+    figure: go.Figure, values: Sequence[Sequence[float]], *, name: str, color: str, offset: float
+) -> None:
+    points = [(place, v) for place, found in enumerate(values) for v in found if math.isfinite(v)]
+    figure.add_scatter(
+        name=f"{name}, each",
+        x=[place + 2 * offset for place, _ in points],
+        y=[value for _, value in points],
+        mode="markers",
+        marker={"symbol": "line-ew-open", "size": 9, "color": color, "line": {"width": 2}},
+        hovertemplate="%{y:.3f}<extra></extra>",
+        showlegend=False,
+    )
+
+
 def _measured_range(stages: Sequence[StageResult]) -> list[float] | None:
     """The axis shows what was measured; with few seeds the band reaches far beyond what can occur."""
     known = [v for s in stages for v in (*s.shared, *s.alone, s.null_mean) if math.isfinite(v)]
@@ -120,7 +141,7 @@ def _hover(stage: StageResult, values: Sequence[float], name: str) -> str:
 
 
 def accuracy_table(answer: SharedOrAlone) -> str:
-    """Markdown: what was measured of the subnet inside the supernet, then of each network trained alone."""
+    """Markdown: what was measured of the subnet inside the supernet, of each network trained alone, and their mean."""
     shown = objectives(answer.inside)
     rows = [("inside the supernet", [answer.inside[each.name] for each in shown])]
     rows += [
@@ -131,6 +152,10 @@ def accuracy_table(answer: SharedOrAlone) -> str:
         f"| {name} | {' | '.join(words.format_value(v, each) for v, each in zip(values, shown, strict=True))} |"
         for name, values in rows
     ]
+    over = [spread(answer.alone[each.name]) for each in shown]
+    if over and over[0].n > 1:
+        told = [objective_in_words(found, each) for found, each in zip(over, shown, strict=True)]
+        lines.append(f"| **alone, mean ({over[0].band}, n)** | {' | '.join(told)} |")
     head = f"| network | {' | '.join(each.label.lower() for each in shown)} |"
     return "\n".join([head, f"|---|{'---:|' * len(shown)}", *lines])
 

@@ -15,6 +15,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import style
+from core.plots.missing import add_crosses
+from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 _SCALE = "Cividis"
@@ -67,7 +69,7 @@ def similarity_heatmap(
         selected: layer ids of the pair outlined when the figure appears.
 
     Returns:
-        Traces: the values, grey squares where there is none, the squares that answer clicks.
+        Traces: the values, crosses on blank where there is none, the squares that answer clicks.
     """
     figure = go.Figure()
     rows, columns = data.values.shape
@@ -85,8 +87,6 @@ def similarity_heatmap(
         xgap=1,
         ygap=1,
         name="values",
-        texttemplate="%{z:.2f}" if show_text else None,
-        textfont={"size": 11},
         colorbar={
             "title": {"text": for_figure(data.measure), "side": "right"},
             "thickness": 12,
@@ -94,18 +94,10 @@ def similarity_heatmap(
         },
     )
     missing = ~np.isfinite(data.values)
-    if missing.any():
-        figure.add_heatmap(
-            z=np.where(missing, 1.0, math.nan),
-            x=list(range(columns)),
-            y=list(range(rows)),
-            showscale=False,
-            colorscale=[[0, "rgba(138,144,155,.35)"], [1, "rgba(138,144,155,.35)"]],
-            hoverinfo="skip",
-            xgap=1,
-            ygap=1,
-            name="no value",
-        )
+    add_crosses(figure, missing, size=max(6, min(14, 200 // max(rows, columns, 1))))
+    if show_text:
+        texts = [[f"{v:.2f}" for v in row] for row in data.values]
+        add_numbers(figure, data.values, texts, CellColors(*bounds, _SCALE, data.distance), size=11)
     figure.add_trace(_clickable(data, selected))
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
     figure.update_xaxes(

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import style
+from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 
@@ -39,7 +40,7 @@ def depth_figure(
             mode="lines+markers",
             name=for_figure(titles[model_id]),
             customdata=[[p[0]] for p in path],
-            line={"color": style.CATEGORICAL[index % 8], "width": 1.5, "dash": style.DASHES[index % 4]},
+            line=style.line(index, 1.5),
             marker={"size": sizes, "symbol": style.SYMBOLS[index % 6], "color": style.CATEGORICAL[index % 8]},
             hovertext=[f"{for_figure(p[1])}<br>input {p[2]:.2f}, target {p[3]:.2f}" for p in path],
             hovertemplate="%{hovertext}<extra>" + for_figure(titles[model_id]) + "</extra>",
@@ -76,7 +77,7 @@ def decodability_figure(
             name=for_figure(name),
             hovertext=[for_figure(label) for label in labels],
             hovertemplate="%{hovertext}<br>%{y:.1f} %<extra></extra>",
-            line={"color": style.CATEGORICAL[index % 8], "width": 2, "dash": style.DASHES[index % 4]},
+            line=style.line(index),
             marker={"symbol": style.SYMBOLS[index % 6], "size": 8},
         )
     figure.add_hline(
@@ -117,14 +118,17 @@ def cosine_figure(cosines: NDArray[np.float64], classes: Sequence[str], *, title
         reversescale=True,
         xgap=1,
         ygap=1,
-        texttemplate="%{z:.2f}" if len(classes) <= 12 else None,
-        textfont={"size": 10},
         name="cosines",
         hovertemplate="%{y} and %{x}<br>cosine %{z:.3f}<extra></extra>",
         colorbar={"title": {"text": "cosine", "side": "right"}, "thickness": 12, "outlinewidth": 0},
     )
+    if len(classes) <= 12:
+        texts = [[f"{v:.2f}" for v in row] for row in shown]
+        colors = CellColors(target - reach, target + reach, "RdBu", reverse=True)
+        add_numbers(figure, shown, texts, colors, names=names)
     figure.update_layout(
         height=430,
+        showlegend=False,
         margin={"l": 10, "r": 10, "t": 34, "b": 10},
         title={"text": for_figure(title), "font": {"size": 14}},
     )

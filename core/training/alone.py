@@ -128,5 +128,5 @@ class _Run(Run):
     def sentence(self, metrics: Metrics) -> str:
         return (
             f"{self.what}, epoch {self.epoch} of {self.config.epochs}: "
-            f"validation accuracy {format_share(metrics['accuracy'], 1)}"
+            f"validation accuracy {format_share(float(metrics['accuracy']), 1)}"
         )

@@ -146,8 +146,8 @@ def _validation_data(net: Supernet, dataset: Dataset) -> EvaluationData:
 def in_words(metrics: Metrics) -> str:
     """Validation accuracy after an epoch, as part of a sentence."""
     if "smallest" not in metrics:
-        return f"validation accuracy of random subnets {format_share(metrics['random'], 1)}"
+        return f"validation accuracy of random subnets {format_share(float(metrics['random']), 1)}"
     return (
-        f"validation accuracy of the smallest subnet {format_share(metrics['smallest'], 1)}, of the largest "
-        f"{format_share(metrics['largest'], 1)}"
+        f"validation accuracy of the smallest subnet {format_share(float(metrics['smallest']), 1)}, of the largest "
+        f"{format_share(float(metrics['largest']), 1)}"
     )

@@ -67,9 +67,9 @@ class PruningView:
         return self.models[1:]
 
     @property
-    def variants(self) -> tuple[str, ...]:
+    def recipes(self) -> tuple[str, ...]:
         """Methods with their settings, in the order of the rows."""
-        return tuple(dict.fromkeys(m.variant for m in self.pruned))
+        return tuple(dict.fromkeys(m.recipe for m in self.pruned))
 
     def model(self, model_id: str) -> PrunedModel | None:
         """The network of an id, None if it is not among them."""
@@ -104,12 +104,10 @@ def pruning_view(store: RunStore | None, parent_id: str) -> PruningView | None:
         if model.is_parent:
             parent = parent or model
         else:
-            newest.setdefault(
-                (model.method, model.config, model.asked, model.seed, model.tuning_epochs), model
-            )
+            newest.setdefault((model.recipe_key, model.asked, model.seed), model)
     if store is None or parent is None:
         return None
-    rows = sorted(newest.values(), key=lambda m: (m.label, m.config, m.tuning_epochs, m.seed, m.asked))
+    rows = sorted(newest.values(), key=lambda m: (m.label, m.recipe_key, m.seed, m.asked))
     entry = supernets.find(store, parent.supernet_id)
     probe = evaluation_probe(entry)
     margins: dict[str, dict[str, Metrics]] = {}
@@ -241,49 +239,9 @@ def _error(view: PruningView, model_id: str, spoiled: Sequence[str]) -> tuple[fl
     return found.mean, found.reason
 
 
-@dataclass(frozen=True, eq=False)
-class SparsityLines:
-    """Numbers by method and sparsity.
-
-    Attributes:
-        labels: methods.
-        sparsities: all that occur, ascending.
-        ids: (methods, sparsities) model ids, "" where there is none.
-        values: name -> (methods, sparsities), NaN where there is none.
-        parent: name -> the parent's value.
-    """
-
-    labels: tuple[str, ...]
-    sparsities: tuple[float, ...]
-    ids: tuple[tuple[str, ...], ...]
-    values: Mapping[str, NDArray[np.float64]]
-    parent: Mapping[str, float]
-
-
-def sparsity_lines(view: PruningView, models: Sequence[PrunedModel], names: Sequence[str]) -> SparsityLines:
-    """Measured numbers of networks as lines over the sparsity asked for."""
-    pruned = [m for m in models if not m.is_parent]
-    lines = list(dict.fromkeys(alike(m) for m in pruned))
-    levels = sorted({m.asked for m in pruned})
-    at = {(alike(m), m.asked): m for m in pruned}
-    ids = tuple(tuple(at[f, s].model_id if (f, s) in at else "" for s in levels) for f in lines)
-    values = {
-        name: np.array([[_number(at.get((f, s)), name) for s in levels] for f in lines]).reshape(
-            len(lines), len(levels)
-        )
-        for name in names
-    }
-    labels = tuple(next(m for m in pruned if alike(m) == f).variant for f in lines)
-    return SparsityLines(labels, tuple(levels), ids, values, {n: _number(view.parent, n) for n in names})
-
-
 def alike(model: PrunedModel) -> tuple[Any, ...]:
     """Networks that differ in their sparsity alone."""
-    return (model.method, model.config, model.seed, model.tuning_epochs)
-
-
-def _number(model: PrunedModel | None, name: str) -> float:
-    return math.nan if model is None else float(model.numbers.get(name, math.nan))
+    return (*model.recipe_key, model.seed)
 
 
 def numbers_table(view: PruningView, models: Sequence[PrunedModel]) -> pd.DataFrame:
@@ -296,7 +254,7 @@ def numbers_table(view: PruningView, models: Sequence[PrunedModel]) -> pd.DataFr
     rows = [
         {
             "model": m.model_id,
-            "method": m.variant if not m.is_parent else "not pruned",
+            "method": m.recipe if not m.is_parent else "not pruned",
             "asked": m.asked,
             "sparsity": m.sparsity,
             **{n: m.numbers.get(n) for n in names},

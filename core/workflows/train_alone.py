@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LABEL = "Training alone"
 WEIGHT_CLASS = "training"
+APART = ("seed", "seeds")
+"""What does not make another setting: which seeds, and how many."""
 _MEDIA_TYPE = "application/octet-stream"
 
 

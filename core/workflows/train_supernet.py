@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LABEL = "Training"
 WEIGHT_CLASS = "training"
+APART = ("training.seed", "title", "command")
+"""What does not make another setting: the seed, and what only names the run."""
 _VERSIONS = ("torch", "numpy", "scikit-learn")
 
 

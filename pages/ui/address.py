@@ -20,8 +20,8 @@ from core.library.network_id import is_network_id
 from core.text import display_name, for_markdown
 from pages.ui import history, state
 
-# Room for the ids of as many models as can be compared, the longest of them.
-LONGEST = 1500
+# Room for the ids of as many networks as stand in a matrix, the longest of them.
+LONGEST = 4000
 _MOST_OFFERED = 8
 _ABSENT = "link-asked-for"
 

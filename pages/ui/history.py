@@ -17,13 +17,16 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 MARK = {"replace": "1"}
 """Written last into an address that takes the entry's place; the script in the page takes it out again."""
 
+STAYS = "projector"
+"""A parameter that is no part of any view: the mode of the screen (`pages.ui.projector`). The session keeps it, too."""
+
 _RECENT = 6
 _HERE, _WRITTEN, _OPENING = "address-here", "address-written", "address-opening"
 
 
 def arrived() -> dict[str, str] | None:
     """The parameters that a link, Back or Forward brought the visitor to; None where the address is our own."""
-    params = {key: text for key, text in st.query_params.to_dict().items() if key not in MARK}
+    params = {key: text for key, text in st.query_params.to_dict().items() if key not in (*MARK, STAYS)}
     if not params or params == st.session_state.get(_HERE):
         return None
     # A quick second click still carries the address from before the first: it is ours, and no way back.
@@ -43,11 +46,24 @@ def write(params: Mapping[str, str]) -> bool:
     wanted, opening = dict(params), bool(st.session_state.get(_OPENING, True))
     changed = wanted != st.session_state.get(_HERE, {})
     if changed:
-        st.query_params.from_dict({**wanted, **(MARK if opening else {})})
+        st.query_params.from_dict({**wanted, **staying(), **(MARK if opening else {})})
         st.session_state[_HERE] = wanted
         _remember(wanted)
     picked()
     return changed and not opening
+
+
+def staying() -> dict[str, str]:
+    """What every address has while the mode is on."""
+    return {STAYS: "1"} if st.session_state.get(STAYS) else {}
+
+
+def write_staying() -> None:
+    """Say in the address whether the mode is on, so that a bookmark brings it back; going back leaves the mode alone."""
+    params = st.query_params.to_dict()
+    if params.get(STAYS, "") != staying().get(STAYS, ""):
+        others = {key: text for key, text in params.items() if key not in (*MARK, STAYS)}
+        st.query_params.from_dict({**others, **staying(), **MARK})
 
 
 def picked() -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.settings import ASSETS
-from pages.ui import first_visit, history, state
+from pages.ui import first_visit, history, projector, state
 from pages.ui.menu import Page
 from pages.ui.server import ICON
 
@@ -40,8 +40,11 @@ def setup(page: Page) -> None:
         history.enter()
     st.logo(_WORDMARK, size="large")
     st.html(_LOOK)
-    st.title(page.title, anchor=False)
-    st.html(f'<p class="ps-question">{html.escape(page.question)}</p>')
+    on = projector.switch()
+    # The styles know the mode by this key. Markdown, not HTML: its part of the scripts is there at once.
+    with st.container(key="page-head-projector" if on else "page-head"):
+        st.title(page.title, anchor=False)
+        st.markdown(page.question)
     context = get_script_run_ctx()
     if context is not None and not first_visit.is_this(context.session_id):
         first_visit.somebody_came()
@@ -94,6 +97,11 @@ def share(
             '<button type="button" class="ps-copy" aria-label="Copy the link">Copy</button></div>'
         )
         note(meaning)
+
+
+def unseen_heading(text: str, level: int = 2) -> None:
+    """A heading for those who jump from heading to heading with a screen reader; the eye sees the parts anyway."""
+    st.html(f'<h{level} class="ps-unseen">{html.escape(text)}</h{level}>')
 
 
 def empty(text: str, *, page: str | None = None, label: str = "") -> None:

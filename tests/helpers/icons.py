@@ -17,12 +17,14 @@ restart_alt save school search select_all settings share slideshow speed star st
 unarchive upload_file visibility zoom_in
 """
 _NAMED = re.compile(r":material/([a-z0-9_]+)")
+_OF_MENU = re.compile(r'icon="([a-z0-9_]+)"')
 
 
 def of_pages() -> set[str]:
     """Icons that the pages name."""
     files = [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]
-    return {name for file in files for name in _NAMED.findall(file.read_text(encoding="utf-8"))}
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    return {name for text in texts for name in (*_NAMED.findall(text), *_OF_MENU.findall(text))}
 
 
 def of_streamlit() -> set[str]:

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -420,8 +421,18 @@ def _pruning(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
         "compare": app.selectbox(key="pr-compare").value,
         "severity": app.session_state["pr-severity"],
         "tab": app.session_state["pr-tabs"],
-        "rows": app.selectbox(key="pr-model").options,
+        "rows": [_row_of_0_1(label) for label in app.selectbox(key="pr-model").options],
     }
+
+
+def _row_of_0_1(label: str) -> str:
+    """The seed stands at the end of a row now, where it is never cut off; it stood among the settings, 0 unsaid."""
+    found = re.fullmatch(r"(.*?)(?: \((.*)\))?, (\S+%), seed (\d+)", label)
+    if not found:
+        return label
+    name, settings, share, seed = found.groups()
+    said = ", ".join([*([settings] if settings else []), *([f"seed {seed}"] if seed != "0" else [])])
+    return f"{name} ({said}), {share}" if said else f"{name}, {share}"
 
 
 def _supernets(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:

@@ -182,12 +182,13 @@ def test_a_model_is_not_compared_with_its_own_parent() -> None:
 
 
 @given(text=st.text(max_size=60))
-def test_models_of_a_link_are_ids_each_once_and_not_too_many(text: str) -> None:
+def test_models_of_a_link_are_ids_each_once_and_none_is_lost(text: str) -> None:
     many = ",".join(
         [text, "subnet:a:1", text, "subnet:a:1", *(f"alone:r:{i}" for i in range(20)), "subnet:a:1"]
     )
     models = parse(SimilarityView, {"models": many[:LONGEST]}).models
-    assert len(models) == len(set(models)) <= MOST_MODELS
+    # More than the page shows: it says so, the address does not cut.
+    assert len(models) == len(set(models)) >= 21
     assert all(map(is_network_id, models))
 
 

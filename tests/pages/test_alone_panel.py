@@ -41,10 +41,10 @@ def alone_app(model_id: str, other: str, measure: str = "cka") -> AppTest:
     return app
 
 
-def trained(arch_id: str = ARCH, epochs: int = 2, seeds: int = 3) -> str:
+def trained(arch_id: str = ARCH, epochs: int = 2, seeds: int = 3, seed: int = 1) -> str:
     """A finished run, made in this process."""
     store = resources.store()
-    asked = Request(supernet="digits-cnn", arch=arch_id, epochs=epochs, seeds=seeds)
+    asked = Request(supernet="digits-cnn", arch=arch_id, epochs=epochs, seeds=seeds, seed=seed)
     run_id = store.create_run(KIND, asked.model_dump(), title="alone", state=RunState.RUNNING)
     for _ in train_alone.run(asked, store.ledger(run_id), Library(store)):
         pass
@@ -114,6 +114,22 @@ def test_of_several_trainings_one_is_chosen() -> None:
     picked.set_value(picked.options[1] if picked.options[1] != picked.value else picked.options[0])
     app.run()
     assert not app.exception
+
+
+def test_trainings_of_equal_settings_are_one_and_told_apart_on_request() -> None:
+    trained(epochs=1, seeds=2)
+    trained(epochs=1, seeds=1, seed=3)
+    trained(epochs=1, seeds=1, seed=2)
+    app = alone_app(f"subnet:digits-cnn:{ARCH}", "subnet:digits-cnn:000000000000")
+    assert all(box.key != "pick-alone" for box in app.selectbox), "there is one choice"
+    text = " ".join(m.value for m in app.markdown)
+    assert text.count("| alone, seed ") == 3, "seed 2 was trained twice and is one seed"
+    assert "alone, mean (min to max, n)" in text
+    assert text.count(", n = 3)") == 2
+    together = json.loads(charts(app)[0].proto.spec)["data"]
+    app.toggle(key="alone-apart").set_value(True).run()
+    assert not app.exception
+    assert len(json.loads(charts(app)[0].proto.spec)["data"]) == len(together) + 2
 
 
 def test_damage_is_a_warning() -> None:

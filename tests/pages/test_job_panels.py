@@ -155,6 +155,27 @@ def test_finished_runs_are_listed_and_the_first_is_chosen() -> None:
     assert drawn(panels.runs_table, []).session_state["returned"] is None
 
 
+def test_seeds_can_be_one_row_and_every_run_stays_within_reach() -> None:
+    def run(run_id: str, **params: int) -> Run:
+        asked = {"supernet": "s", **params}
+        return replace(
+            RUN, run_id=run_id, state=RunState.DONE, title=f"NSGA-II, seed {params['seed']}", params=asked
+        )
+
+    runs = [run("r2", seed=2), run("r1", seed=1), run("x", seed=1, budget=9)]
+    app = drawn(panels.runs_table, runs)
+    assert len(app.dataframe[0].value) == 3
+    app.toggle(key="runs-together").set_value(True).run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["n"].tolist() == [2, 1]
+    assert table["seeds"].tolist() == ["1, 2", "1"]
+    assert table["run"].tolist()[0] == "NSGA-II"
+    app.selectbox(key="pick-run").set_value("r2").run()
+    assert app.session_state["returned"].run_id == "r2"
+    assert not drawn(panels.runs_table, runs[1:]).toggle
+
+
 def test_a_damaged_run_can_be_read_about_and_removed() -> None:
     removed: list[DamagedRow] = []
     row = DamagedRow("runs", "k1", HOSTILE, f"Its row has changed. {HOSTILE}")

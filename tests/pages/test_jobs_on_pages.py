@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import time
 from collections.abc import Callable
 
@@ -218,20 +221,20 @@ def test_damage_is_found_and_said(open_page: Open) -> None:
     assert app.error
 
 
-def test_chart_file_and_link_mean_the_first_search_chosen(
+def test_chart_file_and_link_mean_the_search_that_is_drawn(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files: list[str] = []
+    files: dict[str, str] = {}
     monkeypatch.setattr(
-        "streamlit.download_button", lambda _, data, *__, **___: files.append(data().decode())
+        "streamlit.download_button", lambda label, data, *_, **__: files.update({label: data().decode()})
     )
     store = resources.store()
     entry = supernets.find(store, "digits-cnn")
     ids, archs = {}, {}
     for seed, arch in enumerate((entry.space.smallest, entry.space.largest)):
-        params = {"supernet": "digits-cnn", "algorithm": "nsga2", "objectives": ["accuracy", "macs"]}
+        params = {"supernet": "digits-cnn", "objectives": ["accuracy", "macs"], "seed": seed}
         run_id = ids[seed] = store.create_run("search_front", params, title=f"seed {seed}", seed=seed)
-        archs[seed] = entry.space.arch_id(arch)
+        archs[seed] = entry.space.to_dict(arch)
         store.ledger(run_id).add_measurements(0, [Measurement(arch, {"accuracy": 0.9, "macs": 5.0})])
         store.set_state(run_id, RunState.DONE)
 
@@ -240,18 +243,20 @@ def test_chart_file_and_link_mean_the_first_search_chosen(
         [link] = [e.proto for e in app.get("page_link") if e.proto.label == "Open on the Front page"]
         [chart] = [e.proto for e in app.get("plotly_chart") if "search-front" in e.proto.id]
         [said] = [c.value for c in app.caption if c.value.startswith("Drawn above")]
+        [row] = csv.DictReader(io.StringIO(files["Evaluations as CSV"]))
         return {
             next(s for s, run_id in ids.items() if run_id in link.query_string),
-            next(s for s, arch_id in archs.items() if arch_id in files[-1]),
+            next(s for s, arch in archs.items() if arch == json.loads(row["architecture"])),
+            json.loads(files["About the columns"])["algorithm"]["seed"],
             next(s for s, run_id in ids.items() if run_id in chart.id),
             int(said[-2]),
         }
 
     app = open_page("search")
-    for chosen in ([0, 1], [1, 0], [1]):
-        app.multiselect(key="pick-search").set_value([ids[seed] for seed in chosen]).run()
+    for chosen in (1, 0, 1):
+        app.selectbox(key="search-drawn").set_value(ids[chosen]).run()
         assert not app.exception
-        assert meant(app) == {chosen[0]}
+        assert meant(app) == {chosen}
     app = open_page("search")
     app.query_params["supernet"], app.query_params["run"] = "digits-cnn", ids[0]
     app.run()

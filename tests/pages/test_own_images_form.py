@@ -60,7 +60,10 @@ def test_what_was_found_is_shown_before_anything_starts_and_asked_once(
     assert not app.exception
     assert "12 images in 2 classes." in said(app)
     assert "Networks get RGB images of 9x9 pixels." in said(app)
-    for row in ("<td>cat</td><td>6</td><td>4</td><td>1</td><td>1</td>", "<td>dog</td><td>6</td>"):
+    for row in (
+        '<th scope="row">cat</th><td>6</td><td>4</td><td>1</td><td>1</td>',
+        '<th scope="row">dog</th><td>6</td>',
+    ):
         assert row in said(app)
     assert said(app).count("data:image/png") == 12
     assert any("Few images for validation: 2" in e.value.replace("\\", "") for e in app.warning)

@@ -18,7 +18,7 @@ from core.objectives.base import OBJECTIVES, objective
 from core.plots import style
 from core.plots.connectivity import barrier_figure, plane_figure, stage_figure
 from core.plots.curves import hypervolume_figure, training_figure
-from core.plots.experiments import COLORS, experiment_curves, gaps, share
+from core.plots.experiments import COLORS, experiment_curves, gaps
 from core.plots.finished import finished
 from core.plots.front import MOST_POINTS, front_figure
 from core.plots.maps import model_map
@@ -26,6 +26,7 @@ from core.plots.matching import sorted_match
 from core.plots.pictures import data_uri, image_strip
 from core.plots.task_geometry import cosine_figure, decodability_figure, depth_figure
 from core.text import display_name
+from core.words import format_tick
 
 TAG = "<img src=x onerror=1>$x$"
 MACS, ACCURACY = objective("macs"), objective("accuracy")
@@ -122,13 +123,13 @@ def test_what_is_not_finite_becomes_a_gap(values: list[float]) -> None:
 
 @given(value=st.floats(0, 1))
 def test_a_share_reads_back(value: float) -> None:
-    assert float(share(value).removesuffix(" %")) == pytest.approx(100 * value, rel=1e-3, abs=1e-9)
+    assert float(format_tick(value).removesuffix(" %")) == pytest.approx(100 * value, rel=1e-3, abs=1e-9)
 
 
 @given(known=st.lists(st.booleans(), min_size=1, max_size=9))
 def test_the_band_of_seeds_is_closed_over_every_stretch_and_open_at_gaps(known: list[bool]) -> None:
     low = np.where(known, 0.2, math.nan)
-    mean, high, x = low + 0.1, low + 0.3, np.arange(len(known), dtype=float)
+    mean, high, x = low + 0.1, low + 0.3, np.arange(2, 2 + len(known), dtype=float)
     figure = experiment_curves(["c"], [x], [mean], [low], [high], x_label="x", y_label="y")
     if not any(known):
         assert not figure.data

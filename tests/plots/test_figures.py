@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from core.objectives.base import objective
+from core.plots import style
 from core.plots.curves import hypervolume_figure, training_figure
 from core.plots.diagram import contribution_rows, diagram_figure, diagram_parts
 from core.plots.finished import unchecked
@@ -164,7 +165,7 @@ def test_the_diagram_has_a_bar_per_stage_and_a_frame_per_stage_of_the_whole() ->
 def test_a_diagram_works_for_any_family() -> None:
     assert len(diagram_figure([]).data[0].x) == 0
     tokens = replace(STAGES[1], kind="attention", output_shape=(17, 32), detail="4 heads, MLP 2x")
-    assert diagram_figure([tokens]).data[0].marker.color == ("#CC79A7",)
+    assert diagram_figure([tokens]).data[0].marker.color == (style.CATEGORICAL[3],)
     assert contribution_rows([tokens])[0]["output"] == "17×32"
 
 

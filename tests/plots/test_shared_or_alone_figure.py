@@ -126,6 +126,7 @@ def test_tables_state_values_as_people_read_them() -> None:
         "| inside the supernet | 90.0 % | 94.2 % |",
         "| alone, seed 1 | 90.0 % | 98.9 % |",
         "| alone, seed 2 | 80.0 % | 98.0 % |",
+        "| **alone, mean (min to max, n)** | 85.0 % (80.0 to 90.0, n = 2) | 98.4 % (98.0 to 98.9, n = 2) |",
     ]
     lines = values_table(STAGES, "stage").split("\n")
     assert (

@@ -39,10 +39,14 @@ def test_every_cell_has_an_id_under_the_click() -> None:
     assert click.marker.opacity == 0
 
 
-def test_a_cell_without_value_is_grey_and_says_why() -> None:
+def test_a_cell_without_value_is_blank_and_crossed_out_and_says_why() -> None:
     figure = similarity_heatmap(data(), title_a="A", title_b="B")
-    grey = next(t for t in figure.data if t.name == "no value")
-    assert np.array_equal(np.isfinite(np.array(grey.z, float)), [[False, False, True], [False, False, False]])
+    crosses = next(t for t in figure.data if t.name == "no value")
+    assert (list(crosses.x), list(crosses.y)) == ([2], [0])
+    assert crosses.marker.symbol == "x-thin"
+    # The scale runs through gray, so nothing else of the figure may be filled where a value is missing.
+    [values] = [t for t in figure.data if t.type == "heatmap"]
+    assert not np.isfinite(np.array(values.z, float)[0, 2])
     text = figure.data[-1].hovertext[2]
     assert text.replace("<br>", " ").count("constant on these samples") == 3
 

@@ -36,7 +36,6 @@ from core.views.pruning import (
     missing,
     numbers_table,
     pruning_view,
-    sparsity_lines,
     table,
 )
 from core.views.pruning_detail import all_angles, class_means, images_of, sample_detail
@@ -50,6 +49,7 @@ from core.views.pruning_samples import (
     placed,
     sample_rows,
 )
+from core.views.pruning_seeds import sparsity_lines
 from core.workflows import evaluate_pruned
 from tests.helpers.pruning import SMALLEST, pruned, small_request
 
@@ -182,7 +182,7 @@ def test_lines_by_sparsity(view: PruningView) -> None:
     assert found.ids[row][1] == by_method(view, "magnitude", 0.9)
     model = view.model(found.ids[row][1])
     assert model is not None
-    assert found.values["accuracy"][row, 1] == model.numbers["accuracy"]
+    assert found.means("accuracy")[row, 1] == model.numbers["accuracy"]
     assert found.parent["accuracy"] == view.parent.numbers["accuracy"]
     table = numbers_table(view, view.models)
     assert len(table) == 6
@@ -260,7 +260,8 @@ def test_looking_needs_no_torch(store: RunStore, home: Path) -> None:
     code = f"""
 import sys
 from core.cli.driving import open_store
-from core.views.pruning import pruning_view, table, sparsity_lines
+from core.views.pruning import pruning_view, table
+from core.views.pruning_seeds import sparsity_lines
 from core.views.pruning_map import pair_map, alike_benchmarks
 from core.views.pruning_samples import first_failures
 from core.pruning.pruners.creating import METHODS

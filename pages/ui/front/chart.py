@@ -67,12 +67,16 @@ class ChartView:
 
 def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
+    # On a phone its lines are wider than the chart: there the styles show this one instead.
+    st.html(f'<p class="ps-phone-caption">{view.caption}</p>')
     st.plotly_chart(
         _figure(repr(view), view, front, pruned),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
         width="stretch",
+        # As high as its place, which the styles make lower where the window is.
+        height="stretch",
         alt="Scatter chart of all evaluated subnets with the front on top; the table and the chooser beside it hold the same.",
         config={
             "displaylogo": False,

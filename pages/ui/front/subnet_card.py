@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -22,6 +22,7 @@ from core.spaces import Arch
 from core.text import display_name, for_markdown
 from core.words import format_value
 from pages.ui import baskets, resources
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -43,7 +44,8 @@ def headline(arch_id: str, values: Mapping[str, float], x: Objective, y: Objecti
         for o in (y, x)
     ]
     parts.append(f"<div><code>{html.escape(arch_id)}</code><span>Subnet</span></div>")
-    st.html(f'<div class="ps-headline">{"".join(parts)}</div>')
+    heading = '<h2 class="ps-unseen">The selected subnet</h2>'
+    st.html(f'{heading}<div class="ps-headline">{"".join(parts)}</div>')
 
 
 def metrics(
@@ -56,7 +58,8 @@ def metrics(
         f"<td class='how'>{html.escape(format_obtained(goal, obtained[goal.name]))}</td></tr>"
         for goal in goals
     )
-    st.html(f'<table class="ps-metrics"><tbody>{rows}</tbody></table>')
+    caption = '<caption class="ps-unseen">Objectives of the subnet, and how each was obtained</caption>'
+    st.html(f'<table class="ps-metrics">{caption}<tbody>{rows}</tbody></table>')
 
 
 def readings(entry: SupernetEntry, arch: Arch) -> None:
@@ -103,19 +106,7 @@ def _diagram(key: str, _arch: Arch, _entry: SupernetEntry) -> go.Figure:
 
 def stage_table(entry: SupernetEntry, arch: Arch) -> None:
     """The drawing's numbers as a table."""
-    html_table(contribution_rows(supernets.stage_rows(entry, arch)))
-
-
-def html_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A small static table; the cells are escaped."""
-    if not rows:
-        return
-    head = "".join(f"<th>{html.escape(display_name(name))}</th>" for name in rows[0])
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(display_name(v))}</td>" for v in row.values()) + "</tr>"
-        for row in rows
-    )
-    st.html(f'<table class="ps-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+    html_table(contribution_rows(supernets.stage_rows(entry, arch)), "Stages of the subnet")
 
 
 def download(entry: SupernetEntry, arch: Arch) -> None:

@@ -23,8 +23,9 @@ from core.text import display_name, for_markdown
 from core.words import format_count, format_value
 from pages.ui import baskets, resources
 from pages.ui.front import files, state
-from pages.ui.front.subnet_card import deltas, html_table
+from pages.ui.front.subnet_card import deltas
 from pages.ui.state import forget_widgets
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,7 +216,10 @@ def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
 def choice_costs(shown: Shown, arch: Arch, goals: Sequence[Objective]) -> None:
     """What changing each single choice would do, as a table."""
     st.caption("Each row changes one choice and leaves the others.")
-    html_table(_effects(shown.revision, arch, tuple(g.name for g in goals), shown))
+    html_table(
+        _effects(shown.revision, arch, tuple(g.name for g in goals), shown),
+        "What changing each choice would do",
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
@@ -263,7 +267,7 @@ def compare(shown: Shown, front: Front, arch: Arch) -> None:
                     "difference": change,
                 }
             )
-    html_table(rows)
+    html_table(rows, "This subnet and the other one")
     files.comparison(rows, arch_id, other_id)
 
 

@@ -11,9 +11,12 @@ from core.library import extract_pruned, extract_subnet
 from core.library.benchmarks import benchmark_label
 from core.library.pruned import QUALITY, PrunedModel
 from core.objectives.base import all_names, objective, objectives
+from core.over_seeds import spread
+from core.plots.over_seeds import in_words
 from core.plots.style import usually_obtained
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
+from core.views.pruning_seeds import PrunedSeeds, group_of
 from core.words import MINUS, format_count, format_value
 from pages.ui import baskets, resources
 from pages.ui.front.subnet_card import SUFFIXES
@@ -75,7 +78,23 @@ def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:
         (change, "against the parent"),
     ]
     cells = "".join(f"<div><b>{html.escape(v)}</b><span>{html.escape(t)}</span></div>" for v, t in parts)
-    st.html(f'<div class="ps-headline">{cells}</div>')
+    heading = '<h2 class="ps-unseen">The selected network</h2>'
+    st.html(f'{heading}<div class="ps-headline">{cells}</div>')
+
+
+def over_its_seeds(
+    view: PruningView, groups: Sequence[PrunedSeeds], model: PrunedModel, benchmark: str
+) -> None:
+    """Where the selected network is one of several seeds: what they say together, and which one this is."""
+    group = group_of(groups, model.model_id)
+    if group is None or group.n < 2:
+        return
+    found = spread([view.accuracy(m.model_id, benchmark) for m in group.models])
+    if found.n > 1:
+        st.caption(
+            f"This is seed {model.seed}. Over seeds {', '.join(str(s) for s in group.seeds)}: mean "
+            f"{in_words(found, factor=100.0, unit=' %')}, {found.band}."
+        )
 
 
 def numbers(view: PruningView, model: PrunedModel) -> None:
@@ -87,8 +106,12 @@ def numbers(view: PruningView, model: PrunedModel) -> None:
             f"<tr><th scope='row'>{label}</th><td class='value'>{_text(name, mine)}</td>"
             f"<td class='value'>{_text(name, parents) if name != 'zero_shot' else ''}</td><td class='how'>{how}</td></tr>"
         )
-    head = "<tr><th></th><td class='value'>here</td><td class='value'>parent</td><td></td></tr>"
-    st.html(f'<table class="ps-metrics"><tbody>{head}{"".join(rows)}</tbody></table>')
+    head = (
+        "<tr><td></td><th scope='col' class='value'>here</th><th scope='col' class='value'>parent</th>"
+        "<th scope='col'><span class='ps-unseen'>how obtained</span></th></tr>"
+    )
+    caption = '<caption class="ps-unseen">Numbers of the network, beside its parent</caption>'
+    st.html(f'<table class="ps-metrics">{caption}<thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>')
     if model.note:
         st.caption(f":material/info: {for_markdown(model.note, 400)}")
     if model.removes == "weights":

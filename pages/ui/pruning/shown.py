@@ -19,6 +19,7 @@ class Shown:
         benchmark: the selected images.
         compare: the network it is compared with.
         severity: of the corruptions shown.
+        apart: whether seeds are shown one by one.
     """
 
     view: PruningView
@@ -27,6 +28,7 @@ class Shown:
     benchmark: str
     compare: PrunedModel
     severity: int
+    apart: bool = False
 
     @property
     def key(self) -> str:

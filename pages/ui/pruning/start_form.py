@@ -19,13 +19,14 @@ from core.views.pruning import PruningView
 from core.words import format_share
 from core.workflows import prune_models
 from pages.ui import checked
-from pages.ui.forms import complaint, config_form, field_number
+from pages.ui.forms import complaint, config_form, field_number, number
 from pages.ui.progress import submit
 
 _SPARSITIES = (0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 _FIRST_SPARSITIES = (0.5, 0.8, 0.9, 0.95)
 _FIRST = ("magnitude", "l1_filters", "taylor")
 CONTROLS = ("random_like", "small_dense")
+MOST_REPEATS = 10
 
 
 def form(parent: ModelInfo, view: PruningView | None) -> None:
@@ -64,6 +65,13 @@ def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> 
             "by themselves are not fine-tuned.",
         )
         seed = field_number(prune_models.Request, "seed", "Seed", key="pr-seed")
+        repeats = number(
+            "Repeats",
+            (1, MOST_REPEATS),
+            value=1,
+            key="pr-repeats",
+            help="Runs with this seed, the next one, and so on, to see the spread.",
+        )
     with st.container(horizontal=True):
         controls = st.toggle(
             "With both controls",
@@ -80,9 +88,10 @@ def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> 
     names = [*chosen, *(CONTROLS if controls else ())]
     # None: a setting is wrong, and the form says which.
     configs = _configs(names) if more else {}
-    wanted = _missing(view, names, configs or {}, sorted(sparsities or ()), int(epochs), int(seed))
-    count = sum(len(each["sparsities"]) for each in wanted)
-    st.caption(_plan(count, len(names) * len(sparsities or ()), view is not None))
+    shares, seeds = sorted(sparsities or ()), range(int(seed), int(seed) + int(repeats))
+    wanted = {s: _missing(view, names, configs or {}, shares, int(epochs), s) for s in seeds}
+    count = sum(len(each["sparsities"]) for of_seed in wanted.values() for each in of_seed)
+    st.caption(_plan(count, len(names) * len(shares) * len(seeds), view is not None))
     if around.start(
         "Prune",
         key="prune-start",
@@ -91,16 +100,28 @@ def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> 
         width="stretch",
         disabled=not count or configs is None,
     ):
-        params: dict[str, Any] = {
-            "model": parent.model_id,
-            "methods": wanted,
-            "tuning_epochs": int(epochs),
-            "benchmarks": {"attacks": attacks},
-            "seed": int(seed),
-        }
-        title = f"{count} pruned networks of {display_name(parent.title)}"
-        if submit(KIND, params, title=title, seed=int(seed)):
+        started = [
+            _start(parent, of_seed, epochs=int(epochs), attacks=attacks, seed=each)
+            for each, of_seed in wanted.items()
+            if of_seed
+        ]
+        if any(started):
             st.rerun()
+
+
+def _start(
+    parent: ModelInfo, methods: list[dict[str, Any]], *, epochs: int, attacks: Sequence[str], seed: int
+) -> str | None:
+    params: dict[str, Any] = {
+        "model": parent.model_id,
+        "methods": methods,
+        "tuning_epochs": epochs,
+        "benchmarks": {"attacks": list(attacks)},
+        "seed": seed,
+    }
+    count = sum(len(each["sparsities"]) for each in methods)
+    title = f"{count} pruned networks of {display_name(parent.title)}, seed {seed}"
+    return submit(KIND, params, title=title, seed=seed)
 
 
 def _attack_help(info: PluginInfo) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,9 +13,10 @@ from core.library import evaluated
 from core.library.benchmarks import EPSILONS, benchmark_label
 from core.library.pruned import PrunedModel
 from core.plots.finished import finished
-from core.plots.pruning_table import TableData, evaluation_table
+from core.plots.pruning_table import LONGEST_LABEL, TableData, evaluation_table
 from core.text import display_name, for_markdown
-from core.views.pruning import PruningView, Table, missing, table
+from core.views.pruning import PruningView, missing
+from core.views.pruning_seeds import PrunedSeeds, SeedTable, group_of, over_seeds, seed_table
 from core.words import format_share
 from pages.ui.progress import submit
 from pages.ui.pruning import view_state
@@ -26,18 +28,36 @@ if TYPE_CHECKING:
 
 KEY = "pruning-table"
 MOST_ROWS = 60
-_LONGEST_METHOD = 26
 
 
-def choose_rows(view: PruningView) -> list[PrunedModel]:
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What the table shows.
+
+    Attributes:
+        groups: a row each, the parent first: networks that differ in their seed alone, or single ones.
+        apart: whether seeds are shown one by one.
+    """
+
+    groups: tuple[PrunedSeeds, ...]
+    apart: bool
+
+    @property
+    def models(self) -> list[PrunedModel]:
+        """All networks of the rows."""
+        return [model for group in self.groups for model in group.models]
+
+
+def choose_rows(view: PruningView) -> Rows:
     """The networks shown: parent first, then those of the chosen methods and shares."""
     levels = sorted({m.asked for m in view.pruned})
+    several = len({m.seed for m in view.pruned}) > 1
     with st.popover("Rows", icon=":material/filter_list:", key="pr-rows"):
-        variants = st.multiselect(
+        recipes = st.multiselect(
             "Methods",
-            view.variants,
-            default=list(view.variants),
-            key=f"pr-variants-{len(view.variants)}",
+            view.recipes,
+            default=list(view.recipes),
+            key=f"pr-variants-{len(view.recipes)}",
             format_func=display_name,
         )
         shares = st.pills(
@@ -48,18 +68,32 @@ def choose_rows(view: PruningView) -> list[PrunedModel]:
             format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{format_share(s)}",
             key=f"pr-shares-{len(levels)}",
         )
-    rows = [m for m in view.pruned if m.variant in variants and m.asked in (shares or ())]
-    if len(rows) > MOST_ROWS:
-        st.caption(f"The first {MOST_ROWS} of {len(rows)} networks are shown; choose fewer rows.")
-    return [view.parent, *rows[:MOST_ROWS]]
+    apart = several and st.toggle(
+        "Seeds apart", key="pr-apart", help="A row and a line per seed instead of their mean and spread."
+    )
+    chosen = [m for m in view.pruned if m.recipe in recipes and m.asked in (shares or ())]
+    groups = over_seeds(chosen, apart=apart)
+    if len(groups) > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS} of {len(groups)} rows are shown; choose fewer under Rows.")
+    return Rows((PrunedSeeds((view.parent,)), *groups[:MOST_ROWS]), apart)
 
 
-def draw(view: PruningView, models: Sequence[PrunedModel], severity: int, compare: str) -> None:
+def draw(view: PruningView, rows: Rows, severity: int, compare: str) -> None:
     """The table; a click on a cell selects that network and benchmark."""
-    found = table(view, models, severity)
-    key = f"{view.key}-{severity}-{'/'.join(m.model_id for m in models)}"
+    found = seed_table(view, rows.groups, severity)
+    seed = view_state.selection.seed()
+    # The row of several seeds stands for the network of its lowest one: outlined and marked is the row.
+    selected = group_of(rows.groups, seed[0]) if seed else None
+    marked = group_of(rows.groups, compare)
+    key = f"{view.key}-{severity}-{rows.apart}-{'/'.join(m.model_id for m in rows.models)}"
     st.plotly_chart(
-        _figure(key, compare, view_state.selection.seed(), view_state.selection.edition(), found),
+        _figure(
+            key,
+            marked.first.model_id if marked else None,
+            (selected.first.model_id, seed[1]) if selected and seed else None,
+            view_state.selection.edition(),
+            found,
+        ),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -72,33 +106,54 @@ def draw(view: PruningView, models: Sequence[PrunedModel], severity: int, compar
         f"Accuracy in percent on the same {len(view.probe)} {view.probe.split} images, clean, spoiled with severity {severity} or attacked "
         f"(an attack may move every pixel by {eps:g} of the range). Severity 5 of a corruption is where the supernet's largest subnet loses "
         "about 35 points. mCE: errors under corruption in percent of the unpruned network's; less is better. "
-        f"{found.note}"
+        f"{_about_seeds(rows)}{found.note}"
     )
-    _measure_missing(view, models, severity)
+    _measure_missing(view, rows.models, severity)
+
+
+def _about_seeds(rows: Rows) -> str:
+    if rows.apart:
+        return "Every row is one seed (n = 1). "
+    most = max(group.n for group in rows.groups)
+    if most == 1:
+        return "Every row is one seed (n = 1): prune with other seeds to see what chance changes. "
+    return "A row of several seeds shows their mean; hover for the spread; a click selects the network of its lowest seed. "
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _figure(key: str, compare: str, seed: tuple[str, str] | None, edition: int, _table: Table) -> go.Figure:
+def _figure(
+    key: str, compare: str | None, seed: tuple[str, str] | None, edition: int, _table: SeedTable
+) -> go.Figure:
     data = TableData(
-        model_ids=[m.model_id for m in _table.models],
-        row_labels=[row_label(m) for m in _table.models],
-        methods=["" if m.is_parent else m.variant for m in _table.models],
+        model_ids=[g.first.model_id for g in _table.groups],
+        row_labels=[group_label(g) for g in _table.groups],
+        methods=["" if g.first.is_parent else g.first.recipe for g in _table.groups],
         benchmarks=list(_table.benchmarks),
         benchmark_labels=[benchmark_label(b, severity=False) for b in _table.benchmarks],
         values=_table.accuracy,
         mean_errors=_table.error,
-        reasons={},
+        spreads=_table.spreads,
     )
-    return finished(evaluation_table(data, selected=seed, compared=compare or None), edition)
+    return finished(evaluation_table(data, selected=seed, compared=compare), edition)
 
 
 def row_label(model: PrunedModel) -> str:
-    """What stands beside a row: the method, shortened so that the share is always seen, and the share."""
-    return (
-        model.before
-        if model.is_parent
-        else f"{display_name(model.variant, _LONGEST_METHOD)}, {format_share(model.asked)}"
-    )
+    """A network in a list: method, share and seed; the method is shortened so that the others are always seen."""
+    if model.is_parent:
+        return model.before
+    return _shortened(model.recipe, f", {format_share(model.asked)}, seed {model.seed}")
+
+
+def group_label(group: PrunedSeeds) -> str:
+    """What stands beside a row: as `row_label`, with the number of seeds where there are several."""
+    first = group.first
+    if first.is_parent or group.n == 1:
+        return row_label(first)
+    return _shortened(first.recipe, f", {format_share(first.asked)}, {group.n} seeds")
+
+
+def _shortened(name: str, rest: str) -> str:
+    return f"{display_name(name, LONGEST_LABEL - len(rest))}{rest}"
 
 
 def _remember() -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from core.errors import CoreError
 from core.jobs.kinds import label_of
+from core.library.csv_tables import csv_bytes
+from core.plots.over_seeds import in_words
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
+from core.views.seed_groups import SeedGroup, seed_groups
+from core.views.seed_results import seed_numbers, seed_rows
 from core.words import format_bytes, format_seconds
 from pages.ui import resources, state
 from pages.ui.progress import all_runs, attempt
+from pages.ui.tables import settings_table
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -26,15 +32,25 @@ _MOST_BUTTONS = 8
 
 
 def runs_table(runs: Sequence[Run]) -> Run | None:
-    """All finished runs as a table; returns the selected one. The chooser below does the same by keyboard."""
+    """All finished runs as a table; returns the selected one. The chooser below does the same by keyboard.
+
+    Runs that differ in their seed alone can be one row, which selects the first of them.
+    """
     import pandas as pd
 
+    groups = {group.runs[0].run_id: group for group in seed_groups(runs)}
+    together = len(groups) < len(runs) and st.toggle(
+        "Seeds together",
+        key="runs-together",
+        help="Runs that differ in nothing but their seed as one row, with the number of seeds.",
+    )
+    listed, runs = runs, [g.runs[0] for g in groups.values()] if together else runs
     rows = pd.DataFrame(
         {
-            "run": [display_name(r.title) for r in runs],
+            "run": [display_name(groups[r.run_id].title if together else r.title) for r in runs],
             "kind": [label_of(r.kind) for r in runs],
             "state": [r.state.value for r in runs],
-            "seed": [r.seed for r in runs],
+            **_seed_columns(runs, groups if together else {}),
             "started": [datetime.datetime.fromtimestamp(r.created) for r in runs],
             "took": [format_seconds(r.worked) for r in runs],
         }
@@ -50,17 +66,59 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
         column_config={"started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
         alt="Table of finished runs",
     )
-    by_id = {r.run_id: r for r in runs}
+    by_id = {r.run_id: r for r in listed}
     state.keep("pick-run", by_id, ids[0] if ids else None)
     chosen = st.selectbox(
         "Run",
-        ids,
+        list(by_id),
         index=None,
         format_func=lambda i: f"{display_name(by_id[i].title)} · {by_id[i].state.value}",
         key="pick-run",
         placeholder="Choose a run",
     )
     return by_id.get(chosen) if chosen else None
+
+
+def _seed_columns(runs: Sequence[Run], groups: Mapping[str, SeedGroup]) -> dict[str, list[Any]]:
+    if not groups:
+        return {"seed": [r.seed for r in runs]}
+    seeds = [groups[r.run_id].seeds for r in runs]
+    return {"n": [len(s) for s in seeds], "seeds": [", ".join(map(str, s)) for s in seeds]}
+
+
+def over_seeds(store: RunStore, run: Run, runs: Sequence[Run]) -> None:
+    """Where the selected run is one of several that differ in their seed alone: their numbers, mean and spread."""
+    group = next(g for g in seed_groups(runs) if run.run_id in {r.run_id for r in (*g.runs, *g.again)})
+    if group.n < 2:
+        return
+    st.caption(f"One of {group.n} seeds of equal settings: {', '.join(map(str, group.seeds))}.")
+    try:
+        numbers = seed_numbers(store, group)
+    except CoreError as error:
+        st.warning(for_markdown(error, 600))
+        return
+    if not numbers:
+        return
+    bands = dict.fromkeys(each.spread.band for each in numbers if each.spread.band)
+    lines = [
+        f"| {for_markdown(each.label)} | "
+        + in_words(each.spread, factor=100.0 if each.share else 1.0, unit=" %" if each.share else "")
+        + " |"
+        for each in numbers
+    ]
+    band = f" ({', '.join(bands)}, n)" if bands else ""
+    head = f"| over its seeds | mean{band} |"
+    st.markdown("\n".join([head, "|---|---|", *lines]))
+    st.download_button(
+        "Seeds as CSV",
+        lambda: csv_bytes(seed_rows(store, group)),
+        "seeds.csv",
+        "text/csv",
+        key="runs-seeds-csv",
+        on_click="ignore",
+        icon=":material/table:",
+        help="One row per seed.",
+    )
 
 
 def after_a_restart() -> None:
@@ -118,7 +176,7 @@ def _row_chosen(ids: list[str]) -> None:
 
 def run_details(store: RunStore, run: Run) -> None:
     """Settings, log and files of one run, and what can be done with it."""
-    st.markdown(f"**{for_markdown(run.title)}**")
+    st.header(for_markdown(run.title), anchor=False)
     st.caption(for_markdown(run.message, 600))
     with st.container(horizontal=True):
         if run.state.is_resumable:
@@ -140,11 +198,13 @@ def run_details(store: RunStore, run: Run) -> None:
         ledger = store.ledger(run.run_id)
         _files(ledger)
         st.caption("Settings")
-        st.json(dict(run.params), expanded=1)
+        settings_table(dict(run.params), "Settings of the run")
         lines = store.log_lines(run.run_id)
         if lines:
             st.caption("Log")
-            st.code("\n".join(lines[-60:]), language=None, height=240)
+            # Streamlit's own frame for code scrolls, and the keyboard cannot reach it.
+            log = html.escape("\n".join(lines[-60:]))
+            st.html(f'<pre class="ps-log" tabindex="0" role="region" aria-label="Log of the run">{log}</pre>')
     except CoreError as error:
         st.warning(for_markdown(error, 600))
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives
+from core.over_seeds import band, band_name
 from core.records import Run
 from core.reports.captions import front_caption
 from core.text import display_name
+from core.views.race import Race, Racer
 from pages.ui import paper_figure, resources
 
 if TYPE_CHECKING:
     from core.papers.base import Layout, PaperFigure
+    from core.papers.curves import Curve
 
 
 def buttons(entry: SupernetEntry, run: Run) -> None:
@@ -58,39 +60,52 @@ def buttons(entry: SupernetEntry, run: Run) -> None:
     )
 
 
-def race(
-    entry: SupernetEntry, names: Sequence[str], curves: Mapping[str, Sequence[float]], ceiling: float | None
-) -> None:
-    """The hypervolume of the searches as a figure for a paper.
+def race(entry: SupernetEntry, found: Race, *, apart: bool) -> None:
+    """The hypervolume of the searches as a figure for a paper, as it is on the screen.
 
     Args:
         entry: the supernet that was searched.
-        names: objectives.
-        curves: name -> hypervolume after 1, 2, ... evaluations.
-        ceiling: hypervolume of the exact front, None where it is not known.
+        found: what is drawn.
+        apart: a line per seed.
     """
-    goals, factor = objectives(names), 100 / ceiling if ceiling else 1.0
-    longest = max(map(len, curves.values()), default=0)
-    told = f"Hypervolume after each evaluation of {len(curves)} search{'es' * (len(curves) != 1)}"
-    told += ", in percent of the exact front's. " if ceiling else ". "
+    share = found.ceiling is not None
+    factor, goals = (100.0 if share else 1.0), objectives(found.names)
+    longest = max(racer.curves.shape[1] for racer in found.racers)
+    searches = sum(len(racer.seeds) for racer in found.racers)
+    told = f"Hypervolume after each evaluation of {searches} search{'es' * (searches != 1)}"
+    told += ", in percent of the exact front's. " if share else ". "
+    bands = " or ".join(dict.fromkeys(band_name(len(r.seeds)) for r in found.racers if len(r.seeds) > 1))
+    if bands and not apart:
+        told += f"Lines: means over seeds; bands: {bands}. "
     told += front_caption(entry, goals, longest, search="each search")
 
     def make(layout: Layout) -> PaperFigure:
-        from core.papers.curves import Curve, curves_paper
+        from core.papers.curves import curves_paper
 
-        lines = [
-            Curve(name, range(1, len(values) + 1), [factor * float(v) for v in values])
-            for name, values in curves.items()
-        ]
         return curves_paper(
-            lines,
+            [line for racer in found.racers for line in _lines(racer, factor, apart)],
             layout,
             caption=told,
             title="Hypervolume of searches",
             across="Evaluations",
-            up="Hypervolume (% of the exact front)" if ceiling else "Hypervolume",
+            up="Hypervolume (% of the exact front)" if share else "Hypervolume",
             steps=True,
-            ceiling=100.0 if ceiling else None,
+            ceiling=100.0 if share else None,
         )
 
     paper_figure.popover("search", f"hypervolume-{entry.supernet_id}", make)
+
+
+def _lines(racer: Racer, factor: float, apart: bool) -> list[Curve]:
+    from core.papers.curves import Curve
+
+    values = racer.curves * factor
+    places = range(1, values.shape[1] + 1)
+    if apart or len(values) == 1:
+        return [
+            Curve(f"{racer.label}, seed {seed}", places, row.tolist())
+            for seed, row in zip(racer.seeds, values, strict=True)
+        ]
+    over = band(values)
+    ends = (over.low.tolist(), over.high.tolist())
+    return [Curve(f"{racer.label}, n = {over.n}", places, over.mean.tolist(), *ends)]

@@ -1,8 +1,7 @@
-"""The search page's form and its live view: the front growing, hypervolume against evaluations."""
+"""The search page's form and its live view: the front growing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,11 +11,8 @@ from core.errors import CoreError
 from core.jobs.forecast import of_work
 from core.library import fronts as front_view
 from core.library import supernets
-from core.library.evaluations import standing
 from core.library.supernets import SupernetEntry
 from core.objectives.base import choosable_names, objective, usual_pair
-from core.pareto import hypervolume_over_time, reference_point
-from core.plots.curves import hypervolume_figure
 from core.plots.front import front_figure
 from core.records import Run
 from core.search import ALGORITHMS
@@ -31,6 +27,7 @@ from pages.ui.search import files
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_REPEATS = 10
 KIND = "search_front"
 
 
@@ -77,10 +74,10 @@ def _search_form(entry: SupernetEntry, form: checked.Form) -> list[str]:
         )
         repeats = number(
             "Repeats",
-            (1, 5),
+            (1, MOST_REPEATS),
             value=1,
             key="search-repeats",
-            help="Runs with this seed, the next one, and so on, to see the spread.",
+            help="Runs with this seed, the next one, and so on, to see the spread. Six and more can be tested.",
         )
     use_table = st.toggle(
         "Use the complete table",
@@ -179,39 +176,6 @@ def take_home(entry: SupernetEntry, run: Run) -> None:
             query_params={"supernet": entry.supernet_id, "run": run.run_id},
         )
         files.buttons(entry, run)
-
-
-def hypervolume_race(entry: SupernetEntry, runs: Sequence[Run]) -> None:
-    """Hypervolume after each evaluation, the exact front as ceiling where the whole space is known."""
-    if not runs:
-        return
-    names = tuple(runs[0].params["objectives"])
-    if len(names) < 2:
-        return
-    maximize = [objective(n).maximize for n in names]
-    exact = supernets.table(entry)
-    ceiling = reference = None
-    if exact is not None and set(names) <= set(exact.columns):
-        front = resources.front(entry.revision, names, (), exact)
-        ceiling, reference = front.hypervolume, front.reference
-    curves: dict[str, Sequence[float]] = {}
-    for run in runs:
-        found = measured(entry, run)
-        if found is None or tuple(run.params["objectives"]) != names:
-            continue
-        points = found[standing(found, names)][list(names)].to_numpy(float)
-        if reference is None:
-            reference = tuple(float(v) for v in reference_point(points, maximize=maximize))
-        curves[run.title] = hypervolume_over_time(points, reference, maximize=maximize).tolist()
-    if curves:
-        st.plotly_chart(
-            hypervolume_figure(curves, ceiling=ceiling),
-            key="search-hypervolume",
-            width="stretch",
-            config={"displaylogo": False},
-            alt="Hypervolume of each search after every evaluation.",
-        )
-        files.race(entry, names, curves, ceiling)
 
 
 def measured(entry: SupernetEntry, run: Run) -> pd.DataFrame | None:

@@ -15,6 +15,7 @@ from core.library.trainings import training_of
 from core.records import Run
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
+from core.views.seed_groups import seed_groups
 from core.workflows import train_alone
 from pages.ui import checked, resources, state
 from pages.ui.forms import field_number
@@ -126,23 +127,40 @@ def _form(entry: SupernetEntry, arch_id: str) -> None:
 
 
 def _chosen(nets: Sequence[AloneNet]) -> list[AloneNet]:
-    """The networks of one run: the newest finished one unless a person chooses another."""
-    runs: dict[str, list[AloneNet]] = {}
+    """The networks of equal settings, one per seed: the newest of them unless a person chooses others."""
+    of_run = {
+        run.run_id: group.key
+        for group in seed_groups(all_runs([KIND]))
+        for run in (*group.runs, *group.again)
+    }
+    groups: dict[str, list[AloneNet]] = {}
     for net in nets:
-        runs.setdefault(net.run_id, []).append(net)
-    if len(runs) == 1:
-        return next(iter(runs.values()))
-    names = {run_id: _settings(of_run) for run_id, of_run in runs.items()}
-    finished = [run_id for run_id, of_run in runs.items() if of_run[0].finished]
-    state.keep("pick-alone", runs, (finished or list(runs))[0])
-    picked = st.selectbox("Training", list(runs), format_func=lambda run_id: names[run_id], key="pick-alone")
-    return runs[picked]
+        # The same settings on other weights of the supernet are another training.
+        groups.setdefault(f"{of_run.get(net.run_id, net.run_id)}-{net.sha256}", []).append(net)
+    # A group goes by its newest run, so that a choice stays when seeds join.
+    by_run = {members[0].run_id: _one_per_seed(members) for members in groups.values()}
+    if len(by_run) == 1:
+        return next(iter(by_run.values()))
+    names = {run_id: _settings(members) for run_id, members in by_run.items()}
+    finished = [run_id for run_id, members in by_run.items() if any(net.finished for net in members)]
+    state.keep("pick-alone", by_run, (finished or list(by_run))[0])
+    picked = st.selectbox(
+        "Training", list(by_run), format_func=lambda run_id: names[run_id], key="pick-alone"
+    )
+    return by_run[picked]
+
+
+def _one_per_seed(nets: Sequence[AloneNet]) -> list[AloneNet]:
+    """By seed; of equal seeds the newest: the same numbers once more are no further seed."""
+    newest = {net.seed: net for net in reversed(nets)}
+    return [newest[seed] for seed in sorted(newest)]
 
 
 def _settings(nets: Sequence[AloneNet]) -> str:
     seeds = ", ".join(str(net.seed) for net in nets)
-    missing = f" of {nets[0].of}" if len(nets) < nets[0].of else ""
-    return f"seeds {seeds}{missing} · {nets[0].epochs} epochs · learning rate {nets[0].learning_rate:g}"
+    asked = sum({net.run_id: net.of for net in nets}.values())
+    missing = f" of {asked}" if len(nets) < asked and not all(net.finished for net in nets) else ""
+    return f"seeds {seeds}{missing} (n = {len(nets)}) · {nets[0].epochs} epochs · learning rate {nets[0].learning_rate:g}"
 
 
 def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
@@ -152,9 +170,14 @@ def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
     measure = view.measure if MEASURES.get(view.measure).of == "activations" else DEFAULT_MEASURE
     answer = shared_or_alone(store, nets, measure, pooling=view.pooling, choice=view.probe)
     st.markdown(for_markdown(answer.sentence, 2000))
-    key = f"{nets[0].run_id}/{len(nets)}/{measure}/{view.pooling}/{view.probe.model_dump_json()}"
+    apart = len(nets) > 1 and st.toggle(
+        "Seeds apart",
+        key="alone-apart",
+        help="Every single value instead of bars from the smallest to the largest.",
+    )
+    key = f"{'/'.join(net.model_id for net in nets)}/{apart}/{measure}/{view.pooling}/{view.probe.model_dump_json()}"
     st.plotly_chart(
-        _figure(key, answer.stages, answer.measure),
+        _figure(key, apart, answer.stages, answer.measure),
         key="alone-figure",
         width="stretch",
         config={"displaylogo": False},
@@ -162,7 +185,7 @@ def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
     )
     st.caption(
         f"{for_markdown(answer.measure)}{', small is alike' if answer.distance else ''}, {answer.pooling} activations, {for_markdown(answer.probe)}; "
-        f"mean, smallest and largest value; {for_markdown(_settings(nets), 200)}. A triangle marks a stage outside the band, where one more seed would lie 19 times in 20."
+        f"mean, {'every single value' if apart else 'smallest and largest value'}; {for_markdown(_settings(nets), 200)}. A triangle marks a stage outside the band, where one more seed would lie 19 times in 20."
     )
     for reason in dict.fromkeys(stage.reason for stage in answer.stages if stage.reason):
         st.caption(for_markdown(reason, 600))
@@ -179,7 +202,7 @@ def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _figure(key: str, _stages: Sequence[StageResult], measure: str) -> go.Figure:
+def _figure(key: str, apart: bool, _stages: Sequence[StageResult], measure: str) -> go.Figure:
     from core.plots.shared_or_alone import shared_or_alone_figure
 
-    return shared_or_alone_figure(_stages, measure)
+    return shared_or_alone_figure(_stages, measure, apart=apart)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from core.errors import CoreError
 from core.library.activations import ProbeChoice
+from core.library.matrices import MOST_NETWORKS
 from core.library.networks import MOST_MODELS, ModelInfo, describe, subnet_id
 from core.library.supernets import SupernetEntry
 from core.networks.poolings import MEANINGS, POOLINGS
@@ -47,14 +48,16 @@ def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
     store = resources.store_or_none()
     known = {info.model_id: info for info in resources.suggested(entry)}
     others = _of_basket(entry)
-    for model_id in [*others, *asked.models, *view_state.extra_models()]:
+    for model_id in [*others, *asked.models[:MOST_MODELS], *view_state.extra_models()]:
         if model_id not in known:
             try:
                 known[model_id] = describe(store, model_id)
             except CoreError as error:
                 st.warning(for_markdown(error, 600), icon=":material/link_off:")
     if "sim-models" not in st.session_state:
-        st.session_state["sim-models"] = [m for m in asked.models if m in known] or list(known)[:2]
+        st.session_state["sim-models"] = [m for m in asked.models if m in known][:MOST_MODELS] or list(known)[
+            :2
+        ]
     st.session_state["sim-models"] = [m for m in st.session_state["sim-models"] if m in known]
     chosen = st.multiselect(
         "Models",
@@ -64,9 +67,28 @@ def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
         max_selections=MOST_MODELS,
         placeholder="Choose the networks to compare",
         help="Subnets of this supernet, those in the basket, and networks trained alone. "
-        "Two of them are compared layer by layer; the maps below show all.",
+        "Two of them are compared layer by layer; the maps below show all. Up to forty stand in the matrix below.",
     )
     return tuple(known[model_id] for model_id in chosen)
+
+
+def say_what_is_not_shown() -> None:
+    """A link that names more networks than the choosers hold says so, and where all of them are."""
+    if not (named := view_state.more_than_shown()):
+        return
+    shown = min(named, MOST_NETWORKS)
+    rest = "" if named <= MOST_NETWORKS else f" (the first {MOST_NETWORKS}, more it does not hold)"
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="sim-more-named"):
+        st.markdown(
+            f"The link names {named} networks. The choosers below hold {MOST_MODELS}: the first ones are there. "
+            f"The matrix shows {shown} of them{rest}."
+        )
+        st.button(
+            "Show the matrix",
+            key="sim-open-matrix",
+            on_click=view_state.open_matrix,
+            icon=":material/grid_on:",
+        )
 
 
 def _of_basket(entry: SupernetEntry) -> list[str]:

@@ -11,9 +11,9 @@ from core.plots.task_geometry import cosine_figure
 from core.text import for_markdown
 from core.views.task_geometry import CollapseView, collapse_view
 from pages.ui import resources
-from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
+from pages.ui.tables import html_table
 
 _ROWS = (
     ("NC1", "nc1", "spread inside classes against spread between them"),
@@ -57,7 +57,8 @@ def panel(view: Compared) -> None:
                 "meaning": "class means against the target for these class sizes (no bias)",
             }
             | {n: f"{v.to_frame:.3f}" for n, v in found.items()},
-        ]
+        ],
+        "Neural collapse of each network",
     )
     for column, (name, v) in zip(st.columns(len(found), gap="medium"), found.items(), strict=True):
         with column:

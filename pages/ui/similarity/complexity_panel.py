@@ -15,10 +15,10 @@ from core.text import for_markdown
 from core.views.task_geometry import ComplexityView, complexity_view, remaining_widths
 from core.words import format_share
 from pages.ui import resources
-from pages.ui.front.subnet_card import html_table
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -96,7 +96,10 @@ def _remaining(model: Model, view: Compared) -> None:
         except CoreError as error:
             st.info(for_markdown(error, 600), icon=":material/block:")
             return
-        html_table([{"units of": name, "left": left, "of": size} for name, left, size in merged.rows])
+        html_table(
+            [{"units of": name, "left": left, "of": size} for name, left, size in merged.rows],
+            "Units left after joining",
+        )
         note(
             f"Accuracy on these images {format_share(merged.accuracy_before, 1)} before, {format_share(merged.accuracy, 1)} after. Units are described by "
             "incoming and outgoing weights; joined ones emit the sum. No data and no training (Chen et al., ICLR 2024)."

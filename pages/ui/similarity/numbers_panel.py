@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.library.networks import Model
 from core.views.compare_models import ModelComparison, as_csv, as_rows
-from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
+from pages.ui.tables import html_table
 
 
 def panel(a: Model, b: Model, comparison: ModelComparison) -> None:
@@ -36,5 +36,6 @@ def panel(a: Model, b: Model, comparison: ModelComparison) -> None:
                 "units": f"{r['units_a']} × {r['units_b']}",
             }
             for r in rows[:200]
-        ]
+        ],
+        "Similarity of every pair of layers",
     )

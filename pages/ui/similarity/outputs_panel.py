@@ -11,9 +11,9 @@ from core.library.networks import load_model
 from core.text import for_markdown
 from core.views.compare_models import accuracies, compare_outputs
 from pages.ui import resources
-from pages.ui.front.subnet_card import html_table
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
+from pages.ui.tables import html_table
 
 
 def panel(view: Compared) -> None:
@@ -28,7 +28,8 @@ def panel(view: Compared) -> None:
         st.warning(for_markdown(error, 600))
         return
     html_table(
-        [{"on these images": name, "accuracy": f"{100 * share:.1f} %"} for name, share in shares.items()]
+        [{"on these images": name, "accuracy": f"{100 * share:.1f} %"} for name, share in shares.items()],
+        "Accuracy of both networks on these images",
     )
     html_table(
         [
@@ -38,7 +39,8 @@ def panel(view: Compared) -> None:
                 "shuffled samples": "" if math.isnan(o.null_mean) else f"{o.null_mean:.3f} ± {o.null_sd:.3f}",
             }
             for o in found
-        ]
+        ],
+        "Agreement of both networks' answers",
     )
     note(
         "Shuffled samples: the same with B's answers in random order, 20 times. Agreement says nothing about being right."

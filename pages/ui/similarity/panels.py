@@ -11,7 +11,8 @@ from core.library.networks import Model
 from core.views.compare_models import ModelComparison
 from pages.ui import state
 from pages.ui.similarity import numbers_panel
-from pages.ui.similarity.selection import Compared
+from pages.ui.similarity.selection import MATRIX, Compared
+from pages.ui.similarity.view_state import TABS
 
 _PANELS = {
     "Units": "units_panel",
@@ -21,6 +22,7 @@ _PANELS = {
     "Collapse": "collapse_panel",
     "Complexity": "complexity_panel",
     "Map": "map_panel",
+    MATRIX: "matrix_panel",
     "Shared or alone": "alone_panel",
     "Mixing": "mixing_panel",
     "Equally good": "rashomon_panel",
@@ -30,19 +32,19 @@ _NUMBERS = "Numbers"
 
 def open_tab() -> str:
     """Label of the open tab, "" for the first."""
-    label = str(st.session_state.get("sim-tabs") or "")
+    label = str(st.session_state.get(TABS) or "")
     return label if label != next(iter(_PANELS)) else ""
 
 
 def start_tab(label: str) -> None:
     """Open the tab that a link names, before the tabs are drawn for the first time."""
     if label in (*_PANELS, _NUMBERS):
-        state.start("sim-tabs", label)
+        state.start(TABS, label)
 
 
 def draw(view: Compared, a: Model, b: Model, comparison: ModelComparison) -> None:
     """Draw the open tab; the others cost nothing until they are opened."""
-    tabs = st.tabs([*_PANELS, _NUMBERS], key="sim-tabs", on_change="rerun")
+    tabs = st.tabs([*_PANELS, _NUMBERS], key=TABS, on_change="rerun")
     for tab, module in zip(tabs, _PANELS.values(), strict=False):
         with tab:
             if tab.open:

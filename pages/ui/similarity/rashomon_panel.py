@@ -18,11 +18,11 @@ from core.views import rashomon as rashomon_view
 from core.views.rashomon import RashomonView
 from core.words import format_share, format_value
 from pages.ui import resources
-from pages.ui.front.subnet_card import html_table
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Compared
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -89,7 +89,8 @@ def _decide(entry: SupernetEntry, view_of_set: RashomonView, tolerance: float, v
         [
             {"How differently they decide": k, "Share of images": f"{format_share(v, 1)}"}
             for k, v in shares.items()
-        ]
+        ],
+        "How differently the members decide",
     )
     images, captions, wrong = decided.pictures(12)
     if captions:
@@ -131,7 +132,10 @@ def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, s
             "Strongest interactions: the loss when both choices change, minus the sum of the losses when either does; "
             f"the mean over {found.in_pairs} members. Above zero, losing both hurts more than the sum."
         )
-        html_table([{"choices": f"{a} and {b}", "points": f"{100 * s:+.2f}"} for a, b, s in pairs])
+        html_table(
+            [{"choices": f"{a} and {b}", "points": f"{100 * s:+.2f}"} for a, b, s in pairs],
+            "Strongest interactions of two choices",
+        )
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

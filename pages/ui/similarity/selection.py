@@ -12,13 +12,34 @@ from typing import Any
 
 from core.library.activations import ProbeChoice
 from core.library.network_id import is_network_id
-from core.library.networks import MOST_MODELS, ModelInfo
+from core.library.networks import ModelInfo
 from core.networks.poolings import POOLINGS
 from core.similarity.base import MEASURES
 from pages.ui.address import FLAGS, NAME, TAB, matching, model_id, one_of, part, whole_number, write_flag
 
 DEFAULT_MEASURE = "cka"
 _LAYER = matching(r"[A-Za-z0-9_.]{1,60}")
+_PLACE = matching(r"all|answers:[a-z0-9_]{1,40}|depth:(0|1|0\.[0-9]{1,3})|name:[A-Za-z0-9_. -]{1,60}")
+
+
+MATRIX = "Matrix"
+"""Label of the panel that shows many networks."""
+ALIKE, CHOSEN = "alike", "chosen"
+
+
+@dataclass(frozen=True)
+class MatrixView:
+    """What the Matrix panel shows.
+
+    Attributes:
+        networks: ids in the order chosen.
+        place: "all", "answers:MEASURE", "depth:SHARE" or "name:STAGE".
+        order: "alike" or "chosen".
+    """
+
+    networks: tuple[str, ...] = ()
+    place: str = "depth:1"
+    order: str = ALIKE
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,7 @@ class Compared:
         measure: registry name of the measure shown.
         config: its settings that differ from the defaults.
         tab: the open panel, "" for the first.
+        matrix: the Matrix panel's part of the view.
     """
 
     a: ModelInfo
@@ -50,10 +72,12 @@ class Compared:
     measure: str = DEFAULT_MEASURE
     config: tuple[tuple[str, Any], ...] = ()
     tab: str = ""
+    matrix: MatrixView = MatrixView()
 
 
 def _models(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(m for m in text.split(",") if is_network_id(m)))[:MOST_MODELS]
+    """All of them: what is not shown is said on the page, not cut here."""
+    return tuple(dict.fromkeys(m for m in text.split(",") if is_network_id(m)))
 
 
 def _no_models(text: str) -> list[str]:
@@ -76,7 +100,8 @@ class Asked:
     """The view as an address states it; every field may be missing ("").
 
     Attributes:
-        models: ids of the models chosen; `a` and `b` are two of them.
+        models: ids of the models chosen; `a` and `b` are two of them. A link may name more than are shown.
+        matrix, place, order: see `MatrixView`.
         split, n, seed: of the probe.
         others: see `Compared`.
     """
@@ -97,6 +122,9 @@ class Asked:
     layer_b: str = part("lb", _LAYER, what="layer")
     config: tuple[tuple[str, Any], ...] = part("set", _settings, default=(), write=_write_settings)
     tab: str = part("tab", TAB)
+    matrix: tuple[str, ...] = part("matrix", _models, default=(), write=",".join)
+    place: str = part("place", _PLACE, default=MatrixView.place)
+    order: str = part("order", one_of(lambda: (ALIKE, CHOSEN)), default=ALIKE)
     split: str = part("split", NAME, default=_DEFAULT_PROBE.split)
     n: int = part("n", whole_number(0, 10**9), default=_DEFAULT_PROBE.n)
     seed: int = part("seed", whole_number(0, 10**9), default=_DEFAULT_PROBE.seed)
@@ -135,6 +163,9 @@ def as_asked(view: Compared) -> Asked:
         layer_b=view.layer_b,
         config=view.config,
         tab=view.tab,
+        matrix=view.matrix.networks if view.tab == MATRIX else (),
+        place=view.matrix.place if view.tab == MATRIX else MatrixView.place,
+        order=view.matrix.order if view.tab == MATRIX else ALIKE,
         split=view.probe.split,
         n=view.probe.n,
         seed=view.probe.seed,

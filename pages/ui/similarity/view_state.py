@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.library.matrices import MOST_NETWORKS
 from core.library.networks import MOST_MODELS, describe
 from pages.ui import resources, state
 from pages.ui.address import PageAddress, present
 from pages.ui.selection import SelectedSamples, Selection
-from pages.ui.similarity.selection import Asked
+from pages.ui.similarity.selection import MATRIX, Asked
 
 _EXTRA, _PICK_B, _PICK_LAYER = "sim-extra", "sim-pick-b", "sim-layer-picked"
+_PICK_PAIR, _NETWORKS, _MANY, TABS = "sim-pick-pair", "sim-matrix", "sim-many", "sim-tabs"
 
 selection: Selection[tuple[str, str]] = Selection("sim-cell", "sim-cell-seed", ("", ""))
 """The selected pair of layers."""
@@ -23,11 +25,18 @@ samples = SelectedSamples("sim-samples")
 def _select(asked: Asked) -> None:
     if asked.layer_a and asked.layer_b:
         selection.select((asked.layer_a, asked.layer_b))
+    named = asked.matrix or (asked.models if len(asked.models) > MOST_MODELS else ())
+    set_networks(named)
+    st.session_state[_MANY] = (
+        len(named) if len(named) > (MOST_NETWORKS if asked.matrix else MOST_MODELS) else 0
+    )
 
 
 def _keep(asked: Asked) -> tuple[Asked, list[str]]:
     there, absent = present(asked.models, lambda model_id: describe(resources.store_or_none(), model_id))
-    return replace(asked, models=tuple(there)).checked(), absent
+    of_matrix, gone = present(asked.matrix, lambda model_id: describe(resources.store_or_none(), model_id))
+    kept = replace(asked, models=tuple(there), matrix=tuple(of_matrix)).checked()
+    return kept, [*absent, *(each for each in gone if each not in absent)]
 
 
 address = PageAddress(
@@ -61,6 +70,28 @@ def add_model(model_id: str, *, as_b: bool = False) -> None:
         st.session_state["sim-b"] = model_id
 
 
+def networks() -> tuple[str, ...]:
+    """Ids of the networks in the matrix."""
+    return tuple(st.session_state.get(_NETWORKS, ()))
+
+
+def set_networks(network_ids: Sequence[str]) -> int:
+    """Put these into the matrix, each once and no more than it holds; returns how many found no place."""
+    wanted = list(dict.fromkeys(network_ids))
+    st.session_state[_NETWORKS] = wanted[:MOST_NETWORKS]
+    return max(len(wanted) - MOST_NETWORKS, 0)
+
+
+def more_than_shown() -> int:
+    """How many networks a link named, where they are more than the page shows; 0 otherwise."""
+    return int(st.session_state.get(_MANY, 0))
+
+
+def open_matrix() -> None:
+    """Callback: show the matrix of all networks that a link named."""
+    st.session_state[TABS], st.session_state[_MANY] = MATRIX, 0
+
+
 def extra_models() -> list[str]:
     """Models added by hand or from a chart, beyond those suggested."""
     return list(st.session_state.get(_EXTRA, []))
@@ -68,6 +99,9 @@ def extra_models() -> list[str]:
 
 def take_picked() -> None:
     """Carry out what a panel's chart was clicked for: a model becomes B, a layer is selected."""
+    for as_b, model_id in enumerate(st.session_state.pop(_PICK_PAIR, ())):
+        add_model(model_id, as_b=bool(as_b))
+        st.session_state["sim-b" if as_b else "sim-a"] = model_id
     if model_id := st.session_state.pop(_PICK_B, None):
         add_model(model_id, as_b=True)
     if layer := st.session_state.pop(_PICK_LAYER, None):
@@ -77,6 +111,13 @@ def take_picked() -> None:
 def pick_b(model_id: str) -> None:
     """From a chart's callback: this model becomes B at the next run."""
     st.session_state[_PICK_B] = model_id
+
+
+def pick_pair(picked: str) -> None:
+    """From a chart's callback: these two ("id|id") become A and B at the next run."""
+    first, _, second = picked.partition("|")
+    if first and second:
+        st.session_state[_PICK_PAIR] = (first, second)
 
 
 def pick_layer(layer: str) -> None:

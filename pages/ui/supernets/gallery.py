@@ -18,9 +18,10 @@ from core.text import display_name, for_markdown
 from core.words import format_bytes, format_count
 from pages.ui import checked, resources
 from pages.ui.forecast import forecast
-from pages.ui.front.subnet_card import diagram, html_table
+from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import empty
+from pages.ui.tables import html_table, settings_table
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -64,7 +65,7 @@ def _damaged(key: str, sentence: str, remove: Callable[[], object]) -> None:
 
 
 def _card(entry: SupernetEntry) -> None:
-    st.markdown(f"**{for_markdown(entry.title)}** :gray-badge[{entry.origin}]")
+    st.header(f"{for_markdown(entry.title)} :gray-badge[{entry.origin}]", anchor=False)
     diagram(entry, entry.reference, key=f"diagram-{entry.supernet_id}")
     state = "every subnet measured" if entry.read_table is not None else "not measured yet"
     st.caption(
@@ -89,13 +90,15 @@ def _card(entry: SupernetEntry) -> None:
 
 def _details(entry: SupernetEntry) -> None:
     st.caption("Choices of the search space")
-    html_table([{"choice": c.name, "options": ", ".join(map(str, c.options))} for c in entry.space.choices])
+    html_table(
+        [{"choice": c.name, "options": ", ".join(map(str, c.options))} for c in entry.space.choices],
+        "Choices of the search space",
+    )
     st.caption("Card")
     if entry.card.note:
         st.caption(for_markdown(entry.card.note, 600))
-    st.json(
-        {"family": entry.family, "sha256": entry.sha256[:16], **shown_card(entry.header["card"])}, expanded=1
-    )
+    card = {"family": entry.family, "sha256": entry.sha256[:16], **shown_card(entry.header["card"])}
+    settings_table(card, "Card of the supernet")
     if entry.origin == "shipped":
         return
     with st.container(horizontal=True):

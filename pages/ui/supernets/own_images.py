@@ -12,7 +12,7 @@ from core.datasets.found import skipped_sentence
 from core.errors import Busy, CoreError
 from core.text import for_markdown
 from pages.ui.forms import config_form
-from pages.ui.front.subnet_card import html_table
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -121,6 +121,6 @@ def _classes(found: Found) -> None:
         }
         for each in found.classes
     ]
-    html_table(rows[:_MOST_CLASSES])
+    html_table(rows[:_MOST_CLASSES], "Samples of each class")
     if len(rows) > _MOST_CLASSES:
         st.caption(f"{len(rows) - _MOST_CLASSES:,} more classes are not listed.")

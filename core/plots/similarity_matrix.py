@@ -1,0 +1,166 @@
+"""How alike many networks are: a square heatmap, a row and a column per network.
+
+As in `core.plots.similarity`, squares that cannot be seen until selected lie over the cells and answer clicks; their
+customdata is "id A|id B". Bright always means alike, whichever way the measure runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.plots import style
+from core.plots.experiments import empty_figure
+from core.plots.missing import add_crosses
+from core.plots.numbers import CellColors, add_numbers
+from core.text import for_figure
+
+_SCALE = "Cividis"
+_MOST_TEXT = 12
+_LEAST_CELL, _MOST_CELL = 17, 44
+_LEAST_WITHIN = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixData:
+    """What the matrix shows, in the order shown.
+
+    Attributes:
+        ids: of the networks.
+        names: what a person reads on the axes.
+        titles: the same in full.
+        values: (n, n), row A against column B; NaN where there is no value.
+        reasons: (row, column) -> why there is none.
+        low, high: bounds of the measure; infinite where there is none.
+        distance: whether smaller is more alike.
+        measure: its label.
+    """
+
+    ids: Sequence[str]
+    names: Sequence[str]
+    titles: Sequence[str]
+    values: NDArray[np.float64]
+    reasons: Mapping[tuple[int, int], str]
+    low: float
+    high: float
+    distance: bool
+    measure: str
+
+
+def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
+    """The first network stands on top and on the left.
+
+    The scale spans what the pairs of different networks say, so that small differences are seen; its ends are written
+    beside it.
+
+    Returns:
+        Traces: the values, crosses on blank where there is none, numbers of up to twelve networks, the squares that
+        answer clicks.
+    """
+    n = len(data.ids)
+    if not n:
+        return empty_figure("No network has been compared yet.")
+    figure = go.Figure()
+    cell = int(max(_LEAST_CELL, min(_MOST_CELL, 560 // n)))
+    low, high = _bounds(data)
+    figure.add_heatmap(
+        z=data.values,
+        x=list(range(n)),
+        y=list(range(n)),
+        zmin=low,
+        zmax=high,
+        colorscale=_SCALE,
+        reversescale=data.distance,
+        hoverinfo="skip",
+        xgap=1,
+        ygap=1,
+        name="values",
+        colorbar={
+            "title": {"text": for_figure(data.measure), "side": "right"},
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
+    )
+    add_crosses(figure, ~np.isfinite(data.values), size=max(6, cell // 2))
+    if n <= _MOST_TEXT:
+        texts = [[f"{v:.2f}" for v in row] for row in data.values]
+        add_numbers(figure, data.values, texts, CellColors(low, high, _SCALE, data.distance), size=11)
+    figure.add_trace(_clickable(data, cell))
+    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True}
+    names = [for_figure(name) for name in data.names]
+    ticks = {"tickvals": list(range(n)), "ticktext": names, "tickfont": {"size": 11 if n <= 25 else 10}}
+    figure.update_xaxes(axis | ticks, tickangle=-60, side="top", range=[-0.5, n - 0.5])
+    figure.update_yaxes(axis | ticks, range=[n - 0.5, -0.5])
+    figure.update_layout(
+        height=cell * n + 210 + (40 if caption else 0),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        hovermode="closest",
+        showlegend=False,
+        dragmode=False,
+    )
+    if caption:
+        figure.add_annotation(
+            text=caption,
+            xref="paper",
+            yref="paper",
+            x=0,
+            y=0,
+            xanchor="left",
+            yanchor="top",
+            yshift=-8,
+            showarrow=False,
+            align="left",
+            font={"size": 11},
+        )
+        figure.update_layout(margin={"b": 48})
+    return figure
+
+
+def _bounds(data: MatrixData) -> tuple[float, float]:
+    """What the pairs of different networks span, within the measure's own range."""
+    apart = data.values[~np.eye(len(data.values), dtype=bool)]
+    known = apart[np.isfinite(apart)]
+    if not len(known):
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
+    if high - low < _LEAST_WITHIN:
+        # A difference in the third decimal must not look like the whole scale.
+        middle = (low + high) / 2
+        low, high = middle - _LEAST_WITHIN / 2, middle + _LEAST_WITHIN / 2
+    # A bound of the measure is not passed; one that is infinite bounds nothing.
+    return max(low, data.low), min(high, data.high)
+
+
+def _clickable(data: MatrixData, cell: int) -> go.Scatter:
+    n = len(data.ids)
+    places = [(i, j) for i in range(n) for j in range(n)]
+    return go.Scatter(
+        x=[j for _, j in places],
+        y=[i for i, _ in places],
+        mode="markers",
+        name="pairs of networks",
+        customdata=[[f"{data.ids[i]}|{data.ids[j]}"] for i, j in places],
+        hovertext=[_hover(data, i, j) for i, j in places],
+        hovertemplate="%{hovertext}<extra></extra>",
+        marker={
+            "symbol": "square-open",
+            "size": max(10, cell - 4),
+            "color": style.SELECTED,
+            "line": {"width": 3},
+            "opacity": 0,
+        },
+        selected={"marker": {"opacity": 1, "color": style.SELECTED}},
+        unselected={"marker": {"opacity": 0}},
+    )
+
+
+def _hover(data: MatrixData, i: int, j: int) -> str:
+    head = f"A <b>{for_figure(data.titles[i])}</b><br>B <b>{for_figure(data.titles[j])}</b>"
+    if not math.isfinite(data.values[i, j]):
+        return f"{head}<br>no value: {for_figure(data.reasons.get((i, j), 'not measured'), 160)}"
+    return f"{head}<br>{for_figure(data.measure)} <b>{data.values[i, j]:.3f}</b>"

@@ -1,0 +1,246 @@
+"""Every page as eyes, fingers and screen readers meet it: wide and on a phone, light and dark, one browser, one visit each.
+
+A home that holds runs of all kinds, so that no page is empty. What a page shows is looked at by `screens.js` and by
+axe-core, which npm brings (`make setup-dev`); without npm its test is skipped. Nothing waits a fixed time where it can ask.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.first_load import SHIFTS
+from pages.ui.menu import pages
+from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}"),
+]
+FOLDER = Path(__file__).resolve().parent
+HOME = FOLDER.parent / "migration" / "home_0_1" / "home.tar.xz"
+AXE = FOLDER / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+LOOK = (FOLDER / "screens.js").read_text(encoding="utf-8")
+PRUNED = "subnet%3A71fac58e90ef4ea59a58c5210a3ff320%3A11111111"
+# Pages that show more where a link says what.
+ASKED = {
+    "pruning": f"?parent={PRUNED}",
+    "front": f"?supernet=71fac58e90ef4ea59a58c5210a3ff320&pruned={PRUNED}",
+}
+SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+THEMES = ("light", "dark")
+STILL = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  return app?.dataset.testScriptState === 'notRunning' && !document.querySelector('.stSkeleton, [data-testid="stSpinner"]')
+    && [...document.querySelectorAll('.stPlotlyChart')].every(e => !e.checkVisibility() || e.querySelector('.main-svg'));
+}"""
+RUN_AXE = """async () => {
+  const found = await axe.run({resultTypes: ['violations']});
+  return found.violations.filter(v => ['serious', 'critical'].includes(v.impact))
+    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')}: ${n.html.slice(0, 160)}`));
+}"""
+STREAMLITS_OWN: Mapping[str, str] = {}
+"""Start of a sentence of axe -> why it cannot be mended from outside. As few as possible."""
+
+
+@dataclass
+class Seen:
+    """What was found, as sentences by kind; each begins with the page, the size and the theme."""
+
+    found: dict[str, list[str]] = field(default_factory=dict)
+    shifts: dict[str, float] = field(default_factory=dict)
+    looked: int = 0
+
+    def add(self, kind: str, where: str, sentences: list[str]) -> None:
+        self.found.setdefault(kind, []).extend(f"{where}: {sentence}" for sentence in sentences)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("home")
+    with tarfile.open(HOME) as archive:
+        archive.extractall(home, filter="data")
+    with running_server(home) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium(server: str) -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def open_page(chromium: Any, address: str, size: tuple[int, int], scale: float = 1) -> Any:
+    """A new visitor on a page that is still."""
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale, color_scheme="light"
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.add_init_script(SHIFTS)
+    page.goto(address)
+    page.wait_for_selector("h1")
+    be_still(page)
+    return page
+
+
+def be_still(page: Any) -> None:
+    page.wait_for_timeout(300)
+    page.wait_for_function(STILL)
+    page.wait_for_timeout(300)
+
+
+@pytest.fixture(scope="module")
+def seen(server: str, chromium: Any) -> Seen:
+    """All pages in both sizes and both themes, looked at once."""
+    found = Seen()
+    for name in pages():
+        for size, pixels in SIZES.items():
+            page = open_page(chromium, f"{server}/{name}{ASKED.get(name, '')}", pixels)
+            found.shifts[f"{name}, {size}"] = page.evaluate("window.shifted")
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                page.wait_for_timeout(500)
+                look(page, found, f"{name}, {size}, {theme}")
+            page.context.close()
+    return found
+
+
+def look(page: Any, found: Seen, where: str) -> None:
+    found.looked += 1
+    for kind, sentences in page.evaluate(LOOK).items():
+        found.add(kind, where, sentences)
+    if AXE.exists():
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found.add("axe", where, page.evaluate(RUN_AXE))
+
+
+def listed(wanted: str, sentences: list[str]) -> str:
+    return "\n".join([f"Wanted: {wanted}. Found:", *sentences])
+
+
+WHAT = {
+    "overflow": "nothing reaches beyond the window, and what is wider scrolls in a frame of its own",
+    "targets": "what is pressed is at least 24 pixels wide and high",
+    "graphics": "what charts draw stands out from the page by 3 to 1",
+    "texts": "what charts write reads with 4.5 to 1",
+    "icons": "no icon shows its name instead",
+    "tables": "tables have captions and their heads a scope",
+    "headings": "one h1, then headings in order",
+    "labels": "no label runs into another, no button covers a legend",
+}
+
+
+@pytest.mark.parametrize("kind", WHAT)
+def test_every_page_in_both_sizes_and_themes(seen: Seen, kind: str) -> None:
+    assert seen.looked == 4 * len(pages())
+    assert not seen.found[kind], listed(WHAT[kind], seen.found[kind])
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not there: npm ci --prefix tests/e2e/axe")
+def test_axe_finds_nothing_serious(seen: Seen) -> None:
+    def excused(sentence: str) -> bool:
+        return any(start in sentence for start in STREAMLITS_OWN)
+
+    left = [s for s in seen.found["axe"] if not excused(s)]
+    assert not left, listed("nothing serious or critical", left)
+    for start in STREAMLITS_OWN:
+        assert any(start in s for s in seen.found["axe"]), f"mended meanwhile, take it out: {start}"
+
+
+def test_places_are_kept_while_pages_load(seen: Seen) -> None:
+    assert {where: shift for where, shift in seen.shifts.items() if shift >= 0.1} == {}
+
+
+PROJECTOR = (853, 480)
+"""1280x720 at 150 %."""
+ROOT_SIZE = "() => parseFloat(getComputedStyle(document.documentElement).fontSize)"
+VISIBLE = """() => {
+  const box = document.querySelector('.st-key-front-chart .js-plotly-plot').getBoundingClientRect();
+  return (Math.min(box.bottom, innerHeight) - Math.max(box.top, 0)) / box.height;
+}"""
+SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('.st-key-front-chart svg text')]
+  .filter(t => t.textContent.trim() && !t.closest('.modebar')).map(t => parseFloat(getComputedStyle(t).fontSize)))"""
+MENU = "() => document.querySelector('[data-testid=\"stSidebar\"]').getBoundingClientRect().right > 50"
+
+
+def test_most_of_the_chart_is_seen_on_a_projector(server: str, chromium: Any) -> None:
+    page = open_page(chromium, server, PROJECTOR, 1.5)
+    assert page.evaluate(VISIBLE) > 0.75
+    assert page.evaluate(ROOT_SIZE) == 15
+    page.get_by_text("Projector mode").first.click()
+    page.wait_for_function(f"() => ({ROOT_SIZE})() === 18")
+    page.wait_for_function("() => location.search.includes('projector=1')")
+    be_still(page)
+    assert page.evaluate(SMALLEST_TEXT) >= 16
+    assert page.evaluate(VISIBLE) > 0.75
+    page.context.close()
+
+
+def test_a_link_brings_the_projector_mode_and_one_key_hides_the_menu(server: str, chromium: Any) -> None:
+    page = open_page(chromium, f"{server}/?projector=1", PROJECTOR, 1.5)
+    assert page.evaluate(ROOT_SIZE) == 18
+    assert page.evaluate(MENU)
+    page.keyboard.press("m")
+    page.wait_for_function(f"() => !({MENU})()")
+    page.keyboard.press("m")
+    page.wait_for_function(MENU)
+    page.get_by_role("link", name="Runs").click()
+    page.wait_for_function("() => document.querySelector('h1')?.textContent === 'Runs'")
+    page.wait_for_function("() => location.search.includes('projector=1')")
+    assert page.evaluate(ROOT_SIZE) == 18
+    page.get_by_text("Projector mode").first.click()
+    page.wait_for_function(f"() => ({ROOT_SIZE})() === 15")
+    page.wait_for_function("() => !location.search.includes('projector')")
+    page.keyboard.press("m")
+    page.wait_for_timeout(500)
+    assert page.evaluate(MENU), "a letter does nothing outside of the mode"
+    page.context.close()
+
+
+def test_what_if_reads_row_by_row(server: str, chromium: Any) -> None:
+    for size in SIZES.values():
+        page = open_page(chromium, server, size)
+        page.wait_for_selector(".st-key-what-if-choices [data-testid='stSelectbox']")
+        be_still(page)
+        places = page.evaluate(
+            "() => [...document.querySelectorAll('.st-key-what-if-choices [data-testid=\"stSelectbox\"]')]"
+            ".map(e => e.getBoundingClientRect()).map(b => [Math.round(b.top), Math.round(b.left)])"
+        )
+        assert len(places) > 4
+        assert places == sorted(places)
+        page.context.close()
+
+
+def test_running_and_done_are_announced(server: str, chromium: Any) -> None:
+    page = open_page(chromium, f"{server}/search", SIZES["wide"])
+    live = page.locator("#ps-live")
+    assert (live.get_attribute("role"), live.get_attribute("aria-live")) == ("status", "polite")
+    page.evaluate(
+        "() => { window.said = []; new MutationObserver(() => window.said.push(document.querySelector('#ps-live').textContent))"
+        ".observe(document.querySelector('#ps-live'), {childList: true, characterData: true, subtree: true}); }"
+    )
+    page.locator(".st-key-search-start button").click()
+    page.wait_for_function("() => window.said.some(s => /: (done|finished)/.test(s))")
+    said = page.evaluate("window.said")
+    assert any("queued" in s or "running" in s for s in said), said
+    page.context.close()
+
+
+def test_the_link_to_a_view_is_copied(server: str, chromium: Any) -> None:
+    page = open_page(chromium, server, SIZES["wide"])
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_text("Link to this view").click()
+    page.locator(".ps-copy").click()
+    page.wait_for_function("() => document.querySelector('#ps-live').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator(".ps-link code").text_content()
+    page.context.close()

@@ -1,0 +1,108 @@
+"""Searches of equal settings on the Search page: one entry, a mean and a band, told apart on request, a verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.library import supernets
+from core.records import Measurement, RunState
+from core.views.race import race, search_labels, seed_rows
+from core.views.seed_groups import seed_groups
+from pages.ui import resources
+from tests.pages.test_similarity_page import said
+
+Open = Callable[..., AppTest]
+
+
+def search(seed: int, algorithm: str, lead: int, *, budget: int = 6, state: RunState = RunState.DONE) -> str:
+    """A search that is done; its k-th subnet is the (k + lead)-th member of the exact front."""
+    store = resources.store()
+    entry = supernets.find(store, "digits-cnn")
+    table = supernets.table(entry)
+    assert table is not None
+    members = table.sort_values("macs").reset_index(drop=True)
+    rows = members.iloc[[(seed + 37 * (k + lead)) % len(members) for k in range(budget)]]
+    params = {
+        "supernet": "digits-cnn",
+        "algorithm": algorithm,
+        "objectives": ["accuracy", "macs"],
+        "budget": budget,
+        "seed": seed,
+    }
+    run_id = store.create_run("search_front", params, title=f"{algorithm}, seed {seed}", seed=seed)
+    store.ledger(run_id).add_measurements(
+        0,
+        [
+            Measurement(
+                entry.space.from_id(r["arch_id"]), {"accuracy": r["accuracy"], "macs": float(r["macs"])}
+            )
+            for _, r in rows.iterrows()
+        ],
+    )
+    store.set_state(run_id, state)
+    return run_id
+
+
+def lines(app: AppTest) -> list[str]:
+    [chart] = [e for e in app.get("plotly_chart") if "search-hypervolume" in e.proto.id]
+    drawn: list[dict[str, Any]] = json.loads(chart.proto.spec)["data"]
+    return [t["name"] for t in drawn if t.get("line", {}).get("width") == 2]
+
+
+def test_seeds_are_one_entry_with_a_mean_and_told_apart_on_request(open_page: Open) -> None:
+    for seed in range(3):
+        search(seed, "nsga2", lead=2)
+    other = search(0, "random_search", lead=0)
+    app = open_page("search", supernet="digits-cnn")
+    picker = app.multiselect(key="pick-search")
+    assert len(picker.options) == 2
+    assert any("NSGA-II · 3 seeds" in option for option in picker.options)
+    newest = next(r.run_id for r in resources.store().list_runs() if "nsga2" in r.title)
+    picker.set_value([newest, other]).run()
+    assert not app.exception
+    assert lines(app) == ["NSGA-II · n = 3", "Random search"]
+    words = said(app)
+    assert "band: min to max" in words
+    assert ", n = 3)" in words, "the mean says how many seeds"
+    assert "(n = 1) |" in words, "one seed has no spread"
+    assert "No verdict" in words
+    app.toggle(key="search-apart").set_value(True).run()
+    assert not app.exception
+    assert lines(app) == ["NSGA-II · n = 3"] * 3 + ["Random search"]
+
+
+def test_six_shared_seeds_have_a_verdict_that_names_its_test(open_page: Open) -> None:
+    for seed in range(6):
+        search(seed, "nsga2", lead=0, budget=9)
+        search(seed, "random_search", lead=0, budget=3)
+    groups = seed_groups(resources.store().list_runs())
+    entry = supernets.find(None, "digits-cnn")
+    tables = {r.run_id: resources.search_table(r.run_id, 3, entry) for g in groups for r in g.runs}
+    labels = search_labels(groups)
+    assert sorted(labels) == ["NSGA-II, budget 9", "Random search, budget 3"]
+    found = race(groups, labels, tables, None)
+    assert found is not None
+    # Both are compared after as many evaluations as the shorter one made, where they are equal.
+    assert found.at == 3
+    assert [(v.n, v.equal) for v in found.verdicts] == [(6, 6)]
+    rows = seed_rows(found)
+    assert len(rows) == 12
+    assert {(r["seed"], r["evaluations"]) for r in rows} == {(s, 3) for s in range(6)}
+    app = open_page("search", supernet="digits-cnn")
+    newest = {r.params["algorithm"]: r.run_id for r in reversed(resources.store().list_runs())}
+    app.multiselect(key="pick-search").set_value(list(newest.values())).run()
+    assert "exact sign\\-flip test" in said(app) or "exact sign-flip test" in said(app)
+
+
+@pytest.mark.parametrize("state", [RunState.FAILED, RunState.CANCELLED])
+def test_a_search_that_did_not_end_is_drawn_and_not_counted(open_page: Open, state: RunState) -> None:
+    search(0, "nsga2", lead=0)
+    search(1, "nsga2", lead=0, state=state)
+    app = open_page("search", supernet="digits-cnn")
+    assert lines(app) == ["NSGA-II · n = 2"]
+    assert "(n = 1) |" in said(app)
