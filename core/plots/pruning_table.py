@@ -179,7 +179,7 @@ def _clickable(data: TableData, selected: tuple[str, str] | None) -> go.Scatter:
             "opacity": 0,
         },
         selectedpoints=[ids.index(wanted)] if wanted in ids else None,
-        selected={"marker": {"opacity": 1, "color": style.SELECTED}},
+        selected={"marker": {"opacity": 1}},  # a color here would fill a clicked square
         unselected={"marker": {"opacity": 0}},
     )
 

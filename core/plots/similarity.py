@@ -159,7 +159,7 @@ def _clickable(data: HeatmapData, selected: tuple[str, str] | None) -> go.Scatte
             "opacity": 0,
         },
         selectedpoints=[ids.index(wanted)] if wanted in ids else None,
-        selected={"marker": {"opacity": 1, "color": style.SELECTED}},
+        selected={"marker": {"opacity": 1}},  # a color here would fill a clicked square
         unselected={"marker": {"opacity": 0}},
     )
 

@@ -24,6 +24,7 @@ _SCALE = "Cividis"
 _MOST_TEXT = 12
 _LEAST_CELL, _MOST_CELL = 17, 44
 _LEAST_WITHIN = 0.02
+_LARGEST_OUTLINE = 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +150,13 @@ def _clickable(data: MatrixData, cell: int) -> go.Scatter:
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
             "symbol": "square-open",
-            "size": max(10, cell - 4),
+            "size": min(max(10, cell - 4), _LARGEST_OUTLINE),
             "color": style.SELECTED,
             "line": {"width": 3},
             "opacity": 0,
         },
-        selected={"marker": {"opacity": 1, "color": style.SELECTED}},
+        # With a color of its own a clicked square would be filled.
+        selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 0}},
     )
 

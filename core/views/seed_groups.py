@@ -2,8 +2,8 @@
 
 Two runs belong together when their stored requests agree in everything but the seed (and what only names a run:
 a title, the command that starts it). Requests are compared as their workflow's `Request` reads them, so a default
-that one of them spells out and the other leaves away makes no difference. Nothing is read: the runs as a list has
-them are enough, however many there are.
+that one of them spells out and the other leaves away makes no difference (a workflow's `settled` does the same for
+settings of the methods it names). Nothing is read: the runs as a list has them are enough, however many there are.
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ def _settings(kind: str, text: str) -> tuple[JsonObject, tuple[int, ...]]:
     try:
         workflow = load_workflow(kind)
         apart = getattr(workflow, "APART", _SEED)
-        params = workflow.Request.model_validate(params).model_dump(mode="json")
+        asked = workflow.Request.model_validate(params)
+        params = asked.model_dump(mode="json")
+        if spelled_out := getattr(workflow, "settled", None):
+            params = spelled_out(asked).model_dump(mode="json")
     except (CoreError, ValidationError):
         # A request of an earlier release, or of a workflow that is no longer here: as it was stored.
         pass

@@ -81,6 +81,16 @@ class Request(BaseConfig):
         return names
 
 
+def settled(request: Request) -> Request:
+    """The same search with the algorithm's settings spelled out, so that equal searches read equal.
+
+    Raises:
+        NotFound, InvalidInput: the algorithm does not exist, or a setting does not fit.
+    """
+    config = ALGORITHMS.config(request.algorithm, request.config)
+    return request.model_copy(update={"config": config.model_dump(mode="json")})
+
+
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Search, or go on searching; yields after every measured architecture.
 

@@ -32,6 +32,12 @@ PLACE = """
 """
 
 
+SELECTED_FILL = """
+chart => [...document.querySelectorAll(`.st-key-${chart} .scatterlayer path.point`)]
+  .filter(point => point.style.opacity === '1' && point.style.stroke === 'rgb(213, 94, 0)').map(point => point.style.fill)
+"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_server(tmp_path_factory.mktemp("home")) as address:
@@ -84,6 +90,8 @@ def test_a_cell_then_a_pair_of_units_then_their_images(page: Any, server: str) -
     picked = click(page, "similarity-heatmap", 9)
     layer_a, layer_b = picked.split("|")
     page.wait_for_url(f"**la={layer_a}&lb={layer_b}**")
+    # Outlined, not filled: the number in the cell stays readable.
+    assert page.evaluate(SELECTED_FILL, "similarity-heatmap") == ["none"]
     page.wait_for_selector(".st-key-unit-matrix .js-plotly-plot .scatterlayer", state="attached")
     page.wait_for_selector(".st-key-unit-images img")
     still(page)

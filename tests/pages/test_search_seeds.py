@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -19,14 +20,16 @@ from tests.pages.test_similarity_page import said
 Open = Callable[..., AppTest]
 
 
-def search(seed: int, algorithm: str, lead: int, *, budget: int = 6, state: RunState = RunState.DONE) -> str:
+def search(
+    seed: int, algorithm: str, lead: int, *, budget: int = 6, made: int = 0, state: RunState = RunState.DONE
+) -> str:
     """A search that is done; its k-th subnet is the (k + lead)-th member of the exact front."""
     store = resources.store()
     entry = supernets.find(store, "digits-cnn")
     table = supernets.table(entry)
     assert table is not None
     members = table.sort_values("macs").reset_index(drop=True)
-    rows = members.iloc[[(seed + 37 * (k + lead)) % len(members) for k in range(budget)]]
+    rows = members.iloc[[(seed + 37 * (k + lead)) % len(members) for k in range(made or budget)]]
     params = {
         "supernet": "digits-cnn",
         "algorithm": algorithm,
@@ -69,7 +72,7 @@ def test_seeds_are_one_entry_with_a_mean_and_told_apart_on_request(open_page: Op
     words = said(app)
     assert "band: min to max" in words
     assert ", n = 3)" in words, "the mean says how many seeds"
-    assert "(n = 1) |" in words, "one seed has no spread"
+    assert "(n = 1)<" in words, "one seed has no spread"
     assert "No verdict" in words
     app.toggle(key="search-apart").set_value(True).run()
     assert not app.exception
@@ -102,7 +105,16 @@ def test_six_shared_seeds_have_a_verdict_that_names_its_test(open_page: Open) ->
 @pytest.mark.parametrize("state", [RunState.FAILED, RunState.CANCELLED])
 def test_a_search_that_did_not_end_is_drawn_and_not_counted(open_page: Open, state: RunState) -> None:
     search(0, "nsga2", lead=0)
-    search(1, "nsga2", lead=0, state=state)
+    search(1, "nsga2", lead=0, made=2, state=state)
+    groups = seed_groups(resources.store().list_runs())
+    entry = supernets.find(None, "digits-cnn")
+    tables = {r.run_id: resources.search_table(r.run_id, 6, entry) for r in groups[0].runs}
+    found = race(groups, search_labels(groups), tables, None)
+    assert found is not None
+    [racer] = found.racers
+    # What it would have found after it was stopped, nobody knows.
+    assert np.isnan(racer.curves[1]).tolist() == [False, False, True, True, True, True]
+    assert (racer.seeds, set(racer.ended), found.at) == ((0, 1), {0}, 6)
     app = open_page("search", supernet="digits-cnn")
     assert lines(app) == ["NSGA-II · n = 2"]
-    assert "(n = 1) |" in said(app)
+    assert "(n = 1)<" in said(app)

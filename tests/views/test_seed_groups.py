@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from core.records import Run, RunState
+from core.search import ALGORITHMS
 from core.store import RunStore
 from core.views.seed_groups import differing, seed_groups, seeds_of
 from core.workflows import prune_models, search_front, train_alone, train_supernet
@@ -49,8 +50,12 @@ def test_only_the_seed_is_left_out() -> None:
 def test_a_default_may_be_spelled_out_or_left_away() -> None:
     short = search("a", 0)
     full = search_front.Request.model_validate(SEARCH | {"seed": 1}).model_dump(mode="json")
-    [group] = seed_groups([short, run("b", "search_front", full)])
-    assert group.seeds == (0, 1)
+    default = ALGORITHMS.get("nsga2").Config().model_dump(mode="json")
+    spelled = search("c", 2, config=default)
+    [group] = seed_groups([short, run("b", "search_front", full), spelled])
+    assert group.seeds == (0, 1, 2)
+    changed = search("d", 3, config=default | {"population": 7})
+    assert len(seed_groups([short, changed])) == 2
 
 
 @pytest.mark.parametrize("field", sorted(set(search_front.Request.model_fields) - {"seed"}))

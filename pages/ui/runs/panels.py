@@ -20,7 +20,7 @@ from core.views.seed_results import seed_numbers, seed_rows
 from core.words import format_bytes, format_seconds
 from pages.ui import resources, state
 from pages.ui.progress import all_runs, attempt
-from pages.ui.tables import settings_table
+from pages.ui.tables import html_table, settings_table
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -100,15 +100,19 @@ def over_seeds(store: RunStore, run: Run, runs: Sequence[Run]) -> None:
     if not numbers:
         return
     bands = dict.fromkeys(each.spread.band for each in numbers if each.spread.band)
-    lines = [
-        f"| {for_markdown(each.label)} | "
-        + in_words(each.spread, factor=100.0 if each.share else 1.0, unit=" %" if each.share else "")
-        + " |"
-        for each in numbers
-    ]
-    band = f" ({', '.join(bands)}, n)" if bands else ""
-    head = f"| over its seeds | mean{band} |"
-    st.markdown("\n".join([head, "|---|---|", *lines]))
+    mean = f"mean ({', '.join(bands)}, n)" if bands else "mean"
+    html_table(
+        [
+            {
+                "over its seeds": each.label,
+                mean: in_words(
+                    each.spread, factor=100.0 if each.share else 1.0, unit=" %" if each.share else ""
+                ),
+            }
+            for each in numbers
+        ],
+        "What the runs ended with, over their seeds",
+    )
     st.download_button(
         "Seeds as CSV",
         lambda: csv_bytes(seed_rows(store, group)),

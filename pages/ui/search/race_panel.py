@@ -23,6 +23,7 @@ from pages.ui.progress import job_row
 from pages.ui.search import files
 from pages.ui.search.panels import measured
 from pages.ui.setup import note
+from pages.ui.tables import html_table
 
 _PICK, _DRAWN = "pick-search", "search-drawn"
 
@@ -164,21 +165,16 @@ def _table(found: Race) -> None:
     """The race in numbers: mean and spread per setting, then who found more, and the file of single seeds."""
     share = found.ceiling is not None
     said = {"factor": 100.0, "unit": " %", "digits": 2} if share else {"digits": 4}
-    lines = [
-        f"| {for_markdown(r.label, 200)} | {in_words(r.spread, **said)} |"  # type: ignore[arg-type]
-        for r in found.racers
-        if r.ended
-    ]
     what = "share of the exact front's hypervolume" if share else "hypervolume"
     band = " or ".join(dict.fromkeys(r.spread.band for r in found.racers if r.spread.band))
-    st.markdown(
-        "\n".join(
-            [
-                f"| search | {what} after {found.at:,} evaluations: mean{f' ({band}, n)' if band else ''} |",
-                "|---|---|",
-                *lines,
-            ]
-        )
+    mean = f"{what} after {found.at:,} evaluations: mean{f' ({band}, n)' if band else ''}"
+    html_table(
+        [
+            {"search": display_name(r.label, 200), mean: in_words(r.spread, **said)}  # type: ignore[arg-type]
+            for r in found.racers
+            if r.ended
+        ],
+        "Searches by hypervolume, over their seeds",
     )
     for each in found.verdicts:
         st.markdown(f"- {for_markdown(verdict(each, f'hypervolume after {found.at:,} evaluations'), 600)}")

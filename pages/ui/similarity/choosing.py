@@ -87,7 +87,7 @@ def say_what_is_not_shown() -> None:
             "Show the matrix",
             key="sim-open-matrix",
             on_click=view_state.open_matrix,
-            icon=":material/grid_on:",
+            icon=":material/table:",
         )
 
 

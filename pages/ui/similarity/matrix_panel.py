@@ -44,7 +44,7 @@ def panel(view: Compared) -> None:
         if len(networks) < 2:
             st.info(
                 "Add at least two networks: the front, random subnets, pruned ones, the basket.",
-                icon=":material/grid_on:",
+                icon=":material/table:",
             )
             return
         choice = matrix_choice.as_choice(view)
