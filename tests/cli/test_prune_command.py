@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from core.words import format_share
-
 from tests.cli.test_train_alone_command import call
 
 SMALLEST = "000000000000"
