@@ -35,8 +35,8 @@ if usual is None:
     )
     st.stop()
 with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
-    y = choosers.choose_axis("Up", "y", axes, view.y, usual[0])
-    x = choosers.choose_axis("Across", "x", axes, view.x, usual[1], taken=y.name)
+    y = choosers.choose_axis("Vertical axis", "y", axes, view.y, usual[0])
+    x = choosers.choose_axis("Horizontal axis", "x", axes, view.x, usual[1], taken=y.name)
     with st.popover("Limits", icon=":material/tune:", key="limits"):
         limits = choosers.choose_limits(revision, table, axes, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):

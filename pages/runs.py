@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.plots.style import format_bytes, format_count
+from core.words import format_bytes, format_count
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.runs import PAGE

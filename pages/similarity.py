@@ -31,7 +31,7 @@ with st.container(key="settings-bar"):
             choosing.add_by_hand(entry)
             choosing.add_from_search(entry)
     if not models:
-        st.info("Choose at least one model above. Two show what their layers share.", icon=":material/hub:")
+        st.info("Choose at least one network above. Two show what their layers share.", icon=":material/hub:")
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         a, b = choosing.choose_pair(models, asked)

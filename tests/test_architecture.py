@@ -29,7 +29,7 @@ LAYERS = [
         "quiet",
         "over_seeds",
     },
-    {"spaces", "records", "ledger"},
+    {"spaces", "records", "ledger", "words"},
     {"pareto"},
     {"datasets"},
     {"networks", "objectives", "tasks"},

@@ -15,6 +15,7 @@ from core.cli.main import app
 from core.library import supernets
 from core.library.supernets import SUPERNET_FILE
 from core.registry import ALL_REGISTRIES
+from core.words import format_share
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -117,7 +118,7 @@ def test_numbers_about_shipped_supernets_are_those_of_their_tables(row: str) -> 
     ordered = table.sort_values("macs", kind="stable")
     best = found[ordered["arch_id"].iloc[int(ordered["accuracy"].to_numpy().argmax())]]
     assert size == f"{entry.space.size:,}"
-    assert accuracies == f"{smallest:.1%} and {best:.1%}"
+    assert accuracies == f"{format_share(smallest, 1)} and {format_share(best, 1)}"
     assert command.strip("`") == entry.card.command
     assert (ROOT / "assets" / "supernets" / entry.supernet_id / SUPERNET_FILE).is_file()
 

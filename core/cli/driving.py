@@ -26,6 +26,7 @@ from core.records import COMMAND_LINE, Progress, Run, RunState
 from core.settings import settings
 from core.store import MemoryLedger, RunStore
 from core.store.leases import Owner
+from core.words import format_share
 
 
 def open_store() -> RunStore:
@@ -161,7 +162,12 @@ def _validated(kind: str, params: JsonObject, flags: Mapping[str, str] | None = 
 
 def _show_last(progress: Progress) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{progress.fraction:6.1%}  {progress.message}", end="", file=sys.stderr, flush=True)
+        print(
+            f"\r\x1b[K{format_share(progress.fraction, 1):>7}  {progress.message}",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 @contextmanager

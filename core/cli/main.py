@@ -18,6 +18,7 @@ from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import JsonObject, Settings
 from core.errors import CoreError, InvalidInput
+from core.words import format_share
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -205,7 +206,7 @@ def similarity(
     a: Annotated[
         str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, alone:RUN:NUMBER or pruned:RUN:NUMBER.")
     ],
-    b: Annotated[str, typer.Argument(help="The other model; its layers are the columns.")],
+    b: Annotated[str, typer.Argument(help="The other network; its layers are the columns.")],
     measure: Annotated[
         str, typer.Option(help="cka, procrustes, rsa, ...; `list measure` shows all.")
     ] = "cka",
@@ -366,7 +367,7 @@ def empty_trash(
 def runs() -> None:
     """The recorded runs, newest last."""
     for run in open_store().list_runs():
-        print(f"{run.run_id}  {run.state:<11}  {run.fraction:4.0%}  {run.kind:<16}  {run.title}")
+        print(f"{run.run_id}  {run.state:<11}  {format_share(run.fraction):>5}  {run.kind:<16}  {run.title}")
 
 
 @app.command()

@@ -135,7 +135,7 @@ def rehearsed(params: JsonObject) -> Iterator[str]:
     from core.jobs.forecast import TRAINING, of_training
     from core.jobs.trying import try_work
     from core.library.library import Library
-    from core.plots.style import format_about, format_seconds
+    from core.words import format_about, format_seconds
     from core.workflows.train_supernet import Request
 
     trial = try_work(TRAINING, params, Library(), start=time.process_time())

@@ -28,7 +28,7 @@ _TABLES = ("cifar10.parquet", "cifar-10.parquet", "cifar10/cifar10.parquet", "ci
 
 @DATASETS.register("cifar10")
 class Cifar10(OfficialSource):
-    """60,000 colour 32x32 photographs in 10 classes; official test set of 10,000."""
+    """60,000 color 32x32 photographs in 10 classes; official test set of 10,000."""
 
     label = "CIFAR-10 (32x32)"
     source = "Krizhevsky, Learning multiple layers of features from tiny images, 2009"

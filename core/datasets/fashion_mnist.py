@@ -8,7 +8,7 @@ from core.datasets.idx_source import IdxSource
 
 @DATASETS.register("fashion_mnist")
 class FashionMnist(IdxSource):
-    """70,000 grey 28x28 pictures of clothes in 10 classes; official test set of 10,000."""
+    """70,000 gray 28x28 pictures of clothes in 10 classes; official test set of 10,000."""
 
     label = "Fashion-MNIST (28x28)"
     source = "Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017; zalandoresearch/fashion-mnist"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.datasets.base import Dataset
+from core.words import format_share
 
 PLURAL = {"image": "images", "tokens": "texts", "graph": "nodes"}
 """What the samples of a task are called here."""
@@ -116,7 +117,7 @@ class Found(_Record):
         share = most.samples / self.total("samples")
         return [
             f"The classes are very unequal: {most.name} has {most.samples:,} {self.samples}, {least.name} {least.samples:,}. "
-            f"Always answering {most.name} would be right for {share:.0%}."
+            f"Always answering {most.name} would be right for {format_share(share)}."
         ]
 
     def _across(self) -> list[str]:

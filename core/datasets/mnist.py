@@ -8,7 +8,7 @@ from core.datasets.idx_source import IdxSource
 
 @DATASETS.register("mnist")
 class Mnist(IdxSource):
-    """70,000 handwritten digits of 28x28 grey pixels; official test set of 10,000."""
+    """70,000 handwritten digits of 28x28 gray pixels; official test set of 10,000."""
 
     label = "MNIST (28x28)"
     source = "LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998"

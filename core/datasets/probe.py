@@ -23,7 +23,7 @@ MOST_SAMPLES = 1000
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Some labelled images; shared between callers, nobody writes into the arrays.
+    """Some labeled images; shared between callers, nobody writes into the arrays.
 
     Attributes:
         x: (n, c, h, w) float32 pixels in [0, 1].

@@ -85,7 +85,7 @@ def redundant(signatures: Mapping[str, NDArray[np.generic]], *, cut: float = 0.5
 
     flat = {name: np.asarray(each, np.float64).ravel() for name, each in signatures.items()}
     if len({len(each) for each in flat.values()}) > 1:
-        raise InvalidInput("Error signatures have to cover the same models and samples.")
+        raise InvalidInput("Error signatures have to cover the same networks and samples.")
     constant = [name for name, each in flat.items() if len(each) == 0 or np.ptp(each) == 0]
     names = tuple(name for name in flat if name not in constant)
     reason = f"All samples fare alike under {', '.join(constant)}." if constant else ""

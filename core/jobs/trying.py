@@ -31,6 +31,7 @@ from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, evaluation_data, task_of
 from core.training.loop import SupernetRun
+from core.words import format_share
 from core.workflows import evaluate_table, train_supernet
 
 Clock = Callable[[], float]
@@ -242,5 +243,5 @@ def _try_other(kind: str, params: JsonObject, library: Library, start: float, cl
         start=start,
         prepare=begun - opened,
         work=work,
-        tried=f"the first {fraction - first:.0%} of it" if fraction < 1 else "all of it",
+        tried=f"the first {format_share(fraction - first)} of it" if fraction < 1 else "all of it",
     )

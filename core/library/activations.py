@@ -56,13 +56,13 @@ def common_probe(a: Model, b: Model, choice: ProbeChoice) -> Probe:
     if probe.fingerprint != other.fingerprint:
         raise InvalidInput(
             f"{a.info.title} and {b.info.title} were trained on different data ({probe.title} and {other.title}), "
-            "so there are no images on which to compare them. Choose two models of one data set."
+            "so there are no images on which to compare them. Choose two networks of one data set."
         )
     return probe
 
 
 def layers(model: Model, *, inside: bool = False) -> list[LayerInfo]:
-    """The stages of a model (and the layers inside them), in order, with shapes."""
+    """The stages of a network (and the layers inside them), in order, with shapes."""
     return list(_layers(model, inside))
 
 

@@ -11,6 +11,7 @@ from core.library.pruned import PrunedModel, describe_pruned, load_compact, load
 from core.records import Source
 from core.runtime import heavy_imports
 from core.tasks.registry import TASKS
+from core.words import format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,6 +120,6 @@ def _history(model: PrunedModel, form: str) -> str:
     kept = "Removed weights are zero, the layers have the parent's sizes."
     smaller = model.removes != "weights" and not (form == "masked" and model.surgery)
     return (
-        f"Pruned by {model.variant}: {model.sparsity:.1%} of the convolution and linear weights are gone{tuned}. "
+        f"Pruned by {model.variant}: {format_share(model.sparsity, 1)} of the convolution and linear weights are gone{tuned}. "
         f"{cut if smaller else kept}"
     )

@@ -43,7 +43,7 @@ class MapChoice(BaseConfig):
     """Which networks are on a map, and where in them it looks."""
 
     supernet: str = Field(description="Its front and a sample of its subnets are on the map.")
-    models: tuple[str, ...] = Field((), max_length=30, description="Further models, by id.")
+    models: tuple[str, ...] = Field((), max_length=30, description="Further networks, by id.")
     sample: int = Field(25, ge=0, le=MOST_SAMPLED, description="Random subnets of the complete table.")
     place: str = Field("last", pattern="^(first|middle|last|answer)$", description="Which stage is compared.")
     pooling: str = Field("pooled", pattern="^(pooled|flattened)$", description="How maps become units.")

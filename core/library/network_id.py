@@ -57,7 +57,7 @@ class NetworkId:
         if found is None:
             forms = [f"{name}:{ORIGINS.get(name).form}" for name in ORIGINS.names()]
             raise InvalidInput(
-                f"{text[:80]!r} names no model; a model is {', '.join(forms[:-1])} or {forms[-1]}."
+                f"{text[:80]!r} names no network; a network is {', '.join(forms[:-1])} or {forms[-1]}."
             )
         return found
 

@@ -18,6 +18,7 @@ from core.errors import InvalidInput, NotFound
 from core.library.network_id import NetworkId
 from core.library.results import Described, Part, Record, Result, result, results
 from core.objectives.base import all_names
+from core.words import format_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +181,7 @@ class PrunedModel(PrunedNet):
 
     @property
     def title(self) -> str:
-        return self.before if self.is_parent else f"{self.variant}, {self.asked:.0%} pruned"
+        return self.before if self.is_parent else f"{self.variant}, {format_share(self.asked)} pruned"
 
     @property
     def before(self) -> str:
@@ -265,7 +266,7 @@ def describe_pruned(store: RunStore | None, run_id: str, index: int) -> PrunedMo
     for model in _models(kept) if kept else ():
         if model.index == index:
             return model
-    raise NotFound("This pruned network is not on this machine; prune it again, or choose another model.")
+    raise NotFound("This pruned network is not on this machine; prune it again, or choose another network.")
 
 
 def require_prunable(store: RunStore | None, model_id: str) -> None:

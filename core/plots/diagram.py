@@ -11,6 +11,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core import words
 from core.plots import style
 from core.supernets.stage_cost import StageCost
 from core.text import for_figure
@@ -166,8 +167,8 @@ def contribution_rows(stages: Sequence[StageCost]) -> list[dict[str, str]]:
             "channels": str(row.channels),
             "detail": _detail(row),
             "output": "×".join(str(side) for side in row.output_shape),
-            "MACs": style.format_count(row.macs),
-            "parameters": style.format_count(row.params),
+            "MACs": words.format_count(row.macs),
+            "parameters": words.format_count(row.params),
         }
         for row in stages
     ]

@@ -42,11 +42,6 @@ def empty_figure(text: str, height: int = 300) -> go.Figure:
     return figure
 
 
-def share(value: float) -> str:
-    """A share as a person reads it on an axis: 0.5 is `50 %`, 0.985 is `98.5 %`."""
-    return f"{100 * value:.4g} %"
-
-
 def gaps(values: ArrayLike) -> list[float | None]:
     """Numbers for a trace; what is not finite becomes a gap."""
     return [float(v) if math.isfinite(v) else None for v in np.asarray(values, float).ravel()]
@@ -72,10 +67,13 @@ def experiment_curves(
     if not any(np.isfinite(np.asarray(m, float)).any() for m in mean):
         return empty_figure("No result yet.", 420)
     factor = 100.0 if percent else 1.0
+    every = np.concatenate([np.asarray(v, float) for v in x])
+    shares = bool(every.max() <= 1)
     figure = go.Figure()
     for k, condition in enumerate(conditions):
         name, color = for_figure(condition), COLORS[k % 12]
         at, middle, bottom, top = (np.asarray(v[k], float) for v in (x, mean, low, high))
+        at = at * (100.0 if shares else 1.0)
         around_x, around_y = _band(at, bottom * factor, top * factor)
         figure.add_scatter(
             x=around_x, y=around_y, mode="lines", fill="toself", fillcolor=_faint(color), line={"width": 0}, name=name,
@@ -103,14 +101,12 @@ def experiment_curves(
             annotation_text=f"{reached * factor:.4g}{' %' if percent else ''}",
             annotation_position="top left",
         )
-    every = np.concatenate([np.asarray(v, float) for v in x])
-    shares = bool(every.max() <= 1)
     # Tasks and rounds are counted: there is no task 1.5.
     counted = not shares and len(np.unique(every)) <= 20 and bool((every == np.round(every)).all())
     figure.update_xaxes(
         title={"text": for_figure(x_label)},
         zeroline=False,
-        tickformat=".0%" if shares else None,
+        ticksuffix=" %" if shares else "",
         tickvals=np.unique(every).tolist() if counted else None,
     )
     figure.update_yaxes(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core import words
 from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
 from core.records import Objective
@@ -190,7 +191,7 @@ def _pruned_hover(row: Mapping[Any, Any]) -> str:
     lines = [str(row["title"])]
     for goal in objectives(names_of(FromFiles)):
         if np.isfinite(value := float(row.get(goal.name, np.nan))):
-            lines.append(f"{goal.label.lower()} {style.format_value(value, goal)}, measured")
+            lines.append(f"{goal.label.lower()} {words.format_value(value, goal)}, measured")
     return "<br>".join(for_figure(line) for line in lines)
 
 
@@ -223,7 +224,7 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
     for update, objective, logarithmic in ((figure.update_xaxes, x, log_x), (figure.update_yaxes, y, log_y)):
         scale = style.scale(objective)
         update(
-            title={"text": for_figure(style.axis_title(objective)), "font": {"size": 14}},
+            title={"text": for_figure(words.axis_title(objective)), "font": {"size": 14}},
             type="log" if logarithmic else "linear",
             # 1, 2, 5, 10: every digit would overlap.
             dtick="D2" if logarithmic else None,

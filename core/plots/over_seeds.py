@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core import words
 from core.over_seeds import FEWEST_FOR_DEVIATION, Spread, band
 from core.plots import style
 from core.records import SHARE, Objective
@@ -121,7 +122,7 @@ def objective_in_words(found: Spread, objective: Objective) -> str:
         return in_words(found, factor=100.0, unit=" %")
     if not found.n:
         return "not measured"
-    mean, low, high = (style.format_value(v, objective) for v in (found.mean, found.low, found.high))
+    mean, low, high = (words.format_value(v, objective) for v in (found.mean, found.low, found.high))
     return f"{mean} (n = 1)" if found.n == 1 else f"{mean} ({low} to {high}, n = {found.n})"
 
 
@@ -129,12 +130,12 @@ def _range(low: float, high: float, digits: int | None = None) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return "one seed"
     if digits is None:
-        return f"{low:.4g} to {high:.4g}".replace("-", style.MINUS)
+        return f"{low:.4g} to {high:.4g}".replace("-", words.MINUS)
     return f"{_signed(low, digits)} to {_signed(high, digits)}"
 
 
 def _signed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", style.MINUS)
+    return f"{value:.{digits}f}".replace("-", words.MINUS)
 
 
 def pale(color: str) -> str:

@@ -12,9 +12,10 @@ from plotly.subplots import make_subplots
 
 from core.over_seeds import Band
 from core.plots import style
-from core.plots.experiments import COLORS, empty_figure, gaps, share
+from core.plots.experiments import COLORS, empty_figure, gaps
 from core.plots.over_seeds import pale
 from core.text import for_figure
+from core.words import format_tick
 
 PANELS = {
     "nc1": "NC1: spread within classes (log)",
@@ -199,7 +200,7 @@ def _line(
         "name": name,
         "legendgroup": str(k),
         "customdata": [[i or ""] for i in own],
-        "hovertext": [f"{name}{what}<br>sparsity {share(s)}" for s in sparsities],
+        "hovertext": [f"{name}{what}<br>sparsity {format_tick(s)}" for s in sparsities],
         "text": spreads,
         "hovertemplate": "%{hovertext}<br><b>%{y:.4g}</b>%{text}<extra></extra>",
         "line": {"color": color, "width": 2},
@@ -291,7 +292,7 @@ def _sparsity_axes(figure: go.Figure, sparsities: Sequence[float]) -> None:
     """Equal steps: sparsities crowd towards 100 %, where the interesting ones are."""
     figure.update_xaxes(
         tickvals=list(range(len(sparsities))),
-        ticktext=[share(s) for s in sparsities],
+        ticktext=[format_tick(s) for s in sparsities],
         zeroline=False,
         range=[-0.3, len(sparsities) - 0.7],
     )

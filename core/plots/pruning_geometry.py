@@ -11,13 +11,15 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from core import words
 from core.errors import InvalidInput
 from core.plots import style
-from core.plots.experiments import COLORS, empty_figure, share
+from core.plots.experiments import COLORS, empty_figure
 from core.plots.numbers import ink
 from core.plots.task_geometry import cosine_figure
 from core.text import for_figure
 from core.views.pruning_samples import LocalData
+from core.words import format_tick
 
 MOST_ARROWS = 200
 MOST_CLASSES = 12
@@ -258,7 +260,7 @@ def class_cosines(cosines: NDArray[np.float64], classes: Sequence[str], title: s
     target = -1 / (len(classes) - 1)
     figure = cosine_figure(cosines, classes, title=title)
     figure.update_traces(hoverongaps=False, selector={"type": "heatmap"})
-    aim = f"{target:.2f}".replace("-", style.MINUS)
+    aim = f"{target:.2f}".replace("-", words.MINUS)
     figure.update_layout(
         title={"subtitle": {"text": f"collapsed: all {aim}", "font": {"size": 12}}}, margin={"t": 56}
     )
@@ -281,7 +283,7 @@ def fragility(methods: Sequence[str], sparsities: Sequence[float], counts: NDArr
     colors = sample_colorscale("Cividis", np.linspace(0.15, 0.97, len(sparsities)).tolist()) if len(sparsities) else []  # fmt: skip
     names = [for_figure(m, 32) for m in methods]
     keys = [*(f"{s:g}" for s in sparsities), "never"]
-    labels = ["before pruning" if s == 0 else share(s) for s in sparsities] + ["never"]
+    labels = ["before pruning" if s == 0 else format_tick(s) for s in sparsities] + ["never"]
     totals = np.maximum(counts.sum(axis=1), 1)
     figure = go.Figure()
     for k, label in enumerate(labels):
@@ -289,9 +291,9 @@ def fragility(methods: Sequence[str], sparsities: Sequence[float], counts: NDArr
         figure.add_bar(
             x=part * 100, y=list(range(len(names))), orientation="h", name=label, customdata=[[f"{m}|{keys[k]}"] for m in methods],
             marker={"color": [*colors, "#B4B8BF"][k], "line": {"width": 0}},
-            text=[style.format_count(c) if p > 0.04 else "" for c, p in zip(counts[:, k], part, strict=True)],
+            text=[words.format_count(c) if p > 0.04 else "" for c, p in zip(counts[:, k], part, strict=True)],
             textposition="inside", insidetextanchor="middle", textangle=0, textfont={"size": 10, "color": ink([*colors, "#B4B8BF"][k])},
-            hovertext=[f"{n}<br>{'never wrong' if label == 'never' else f'first wrong: {label}'}<br><b>{style.format_count(c)}</b> samples ({100 * p:.1f} %)" for n, c, p in zip(names, counts[:, k], part, strict=True)],
+            hovertext=[f"{n}<br>{'never wrong' if label == 'never' else f'first wrong: {label}'}<br><b>{words.format_count(c)}</b> samples ({100 * p:.1f} %)" for n, c, p in zip(names, counts[:, k], part, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.5}},
         )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core import words
 from core.plots import style
 from core.plots.experiments import empty_figure
 from core.plots.numbers import CellColors, add_numbers
@@ -214,4 +215,4 @@ def redundancy(
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", style.MINUS) if math.isfinite(value) else "not known"
+    return f"{value:.2f}".replace("-", words.MINUS) if math.isfinite(value) else "not known"

@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import style
-from core.plots.experiments import COLORS, empty_figure, gaps, share
+from core.plots.experiments import COLORS, empty_figure, gaps
 from core.text import for_figure
+from core.words import format_tick
 
 _SCALE = ((0.0, "#0072B2"), (0.5, "rgba(138,144,155,0)"), (1.0, "#D55E00"))
 
@@ -52,7 +53,7 @@ def margin_lines(
     )
     figure.update_xaxes(
         tickvals=list(range(len(sparsities) + 1)),
-        ticktext=["unpruned", *(share(s) for s in sparsities)],
+        ticktext=["unpruned", *(format_tick(s) for s in sparsities)],
         zeroline=False,
         title={"text": "Share of weights removed"},
     )

@@ -14,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core import words
 from core.over_seeds import Spread
 from core.plots import style
 from core.plots.experiments import empty_figure
@@ -198,7 +199,7 @@ def _hover(data: TableData, i: int, j: int) -> str:
     if i == 0 or not math.isfinite(parent):
         return head
     change = 100 * (value - parent)
-    sign = "+" if change > 0 else style.MINUS if change < 0 else "±"
+    sign = "+" if change > 0 else words.MINUS if change < 0 else "±"
     return f"{head}<br>{sign}{abs(change):.1f} points against the parent"
 
 

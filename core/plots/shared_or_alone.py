@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core import words
 from core.objectives.base import objectives
 from core.over_seeds import spread
 from core.plots import style
@@ -148,7 +149,7 @@ def accuracy_table(answer: SharedOrAlone) -> str:
         for i, seed in enumerate(answer.seeds)
     ]
     lines = [
-        f"| {name} | {' | '.join(style.format_value(v, each) for v, each in zip(values, shown, strict=True))} |"
+        f"| {name} | {' | '.join(words.format_value(v, each) for v, each in zip(values, shown, strict=True))} |"
         for name, values in rows
     ]
     over = [spread(answer.alone[each.name]) for each in shown]
@@ -177,4 +178,4 @@ def _text(values: Sequence[float]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-", style.MINUS) if math.isfinite(value) else "none"
+    return f"{value:.3f}".replace("-", words.MINUS) if math.isfinite(value) else "none"

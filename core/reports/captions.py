@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.pareto import Constraint
-from core.plots.style import format_value
 from core.records import Objective, Source
 from core.supernets.cards import Card
 from core.text import display_name
+from core.words import format_value
 
 _WAYS = {
     Source.MEASURED: "measured",

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from core.library.supernets import SupernetEntry
 from core.papers.base import Layout
 from core.papers.front import front_paper
-from core.plots.style import format_obtained, format_value
+from core.plots.style import format_obtained
 from core.records import Objective, Obtained, Source
 from core.reports.captions import data_of, front_caption, measured_how
 from core.reports.document import Block, Document, Drawing, Heading, Paragraph, Table
 from core.reports.drawing import network_drawing
 from core.text import display_name
 from core.views.basket import BasketNetwork, BasketSupernet, BasketView, stages_of
+from core.words import format_value
 
 _PACKAGES = ("torch", "numpy", "onnxruntime", "scikit-learn")
 _WIDE = 20

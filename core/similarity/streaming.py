@@ -99,7 +99,7 @@ def streamed_comparison(
 
 
 class _Group:
-    """Layers of both models with maps of one size, side by side: one pass gives the moments of all pairs."""
+    """Layers of both networks with maps of one size, side by side: one pass gives the moments of all pairs."""
 
     def __init__(
         self, size: int, layers_a: Sequence[LayerInfo], layers_b: Sequence[LayerInfo], permutations: int

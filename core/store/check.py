@@ -97,7 +97,7 @@ def _metrics(connection: Connection) -> Iterator[str]:
     query = select(row.run_id, row.step, row.metric_values, row.row_hash)
     for run_id, step, values, stored in connection.execute(query):
         if row_hash(run_id, step, values) != stored:
-            yield f"The metrics of step {step} of run {run_id} have changed since they were saved."
+            yield f"The numbers of step {step} of run {run_id} have changed since they were saved."
 
 
 def _baskets(connection: Connection) -> Iterator[str]:

@@ -101,7 +101,7 @@ class RunLedger:
         text = plain_json(metrics)
         hashed = row_hash(self.run_id, step, text)
         this = (MetricRow.run_id == self.run_id) & (MetricRow.step == step)
-        with self._database.write("saving metrics") as connection:
+        with self._database.write("saving numbers") as connection:
             self._require_lease(connection)
             connection.execute(delete(MetricRow).where(this))
             row = {"run_id": self.run_id, "step": step, "metric_values": text, "row_hash": hashed}

@@ -32,6 +32,7 @@ from core.training.epochs import Run
 from core.training.optimizing import diverged
 from core.training.plain import PlainStep
 from core.training.session import WEIGHTS
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -127,5 +128,5 @@ class _Run(Run):
     def sentence(self, metrics: Metrics) -> str:
         return (
             f"{self.what}, epoch {self.epoch} of {self.config.epochs}: "
-            f"validation accuracy {metrics['accuracy']:.1%}"
+            f"validation accuracy {format_share(float(metrics['accuracy']), 1)}"
         )

@@ -21,6 +21,7 @@ from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from core.training.supernet_session import NotANumber, SupernetSession
 from core.training.work import plan
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -145,8 +146,8 @@ def _validation_data(net: Supernet, dataset: Dataset) -> EvaluationData:
 def in_words(metrics: Metrics) -> str:
     """Validation accuracy after an epoch, as part of a sentence."""
     if "smallest" not in metrics:
-        return f"validation accuracy of random subnets {metrics['random']:.1%}"
+        return f"validation accuracy of random subnets {format_share(float(metrics['random']), 1)}"
     return (
-        f"validation accuracy of the smallest subnet {metrics['smallest']:.1%}, of the largest "
-        f"{metrics['largest']:.1%}"
+        f"validation accuracy of the smallest subnet {format_share(float(metrics['smallest']), 1)}, of the largest "
+        f"{format_share(float(metrics['largest']), 1)}"
     )

@@ -33,7 +33,7 @@ _KEPT = 200
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of two models.
+    """What is asked of two networks.
 
     Attributes:
         measure: registry name.
@@ -72,12 +72,12 @@ class ModelComparison:
 
 @dataclass(frozen=True)
 class OutputComparison:
-    """One measure of what two models answer.
+    """One measure of what two networks answer.
 
     Attributes:
         name, label: the measure.
         value: NaN where there is none, then `reason` says why.
-        null_mean, null_sd: the same with the second model's answers in random order.
+        null_mean, null_sd: the same with the second network's answers in random order.
     """
 
     name: str

@@ -32,7 +32,7 @@ MOST_UNITS = 512
 
 @dataclass(frozen=True)
 class LayerPair:
-    """What is matched: two layers of two models, and how their activations are taken."""
+    """What is matched: two layers of two networks, and how their activations are taken."""
 
     layer_a: str
     layer_b: str

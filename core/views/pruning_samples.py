@@ -14,6 +14,7 @@ from core.datasets.probe import Probe
 from core.geometry.margins import by_class
 from core.library.pruned import PrunedModel
 from core.views.pruning import PruningView, alike
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.geometry.margins import Margins
@@ -73,7 +74,7 @@ class Fragility:
         index = int(self.first[row])
         if index == len(self.sparsities):
             return "never fails"
-        return "wrong unpruned" if index == 0 else f"fails at {self.sparsities[index]:.0%}"
+        return "wrong unpruned" if index == 0 else f"fails at {format_share(self.sparsities[index])}"
 
     @property
     def fragile(self) -> list[int]:

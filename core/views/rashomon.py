@@ -24,6 +24,7 @@ from core.objectives.base import objective, quality_of, usual_pair
 from core.records import Objective
 from core.runtime import heavy_imports
 from core.seeding import stream
+from core.words import format_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ class Decisions:
         rows = [int(r) for r in self.contested[:k] if self.found.contested[r] > 0]
         part, names = self.dataset.split(_PREDICT_SPLIT), self.dataset.classes
         captions = [
-            f"{names[part.y[r]]}: {self.found.contested[r]:.0%} not {names[self.reference[r]]}, mostly {names[self.found.rival[r]]}"
+            f"{names[part.y[r]]}: {format_share(self.found.contested[r])} not {names[self.reference[r]]}, mostly {names[self.found.rival[r]]}"
             for r in rows
         ]
         return part.x[rows], captions, [bool(self.reference[r] != part.y[r]) for r in rows]

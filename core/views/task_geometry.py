@@ -16,6 +16,7 @@ from core.geometry.task_alignment import align, baseline
 from core.geometry.unconstrained_features import distance_to, frame, simplex_gram
 from core.library.activations import ProbeChoice, all_activations, layers, probe_of
 from core.library.networks import Model
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.datasets.probe import Probe
@@ -28,7 +29,7 @@ _SMALL_DECAY = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class DepthPath:
-    """How a model's stages stand between input and target.
+    """How a network's stages stand between input and target.
 
     Attributes:
         layer_ids, labels: the stages, from first to last.
@@ -69,7 +70,7 @@ def depth_path(model: Model, choice: ProbeChoice) -> DepthPath:
 
 @dataclass(frozen=True, eq=False)
 class CollapseView:
-    """Neural collapse of one model on training images.
+    """Neural collapse of one network on training images.
 
     Attributes:
         found: the measures.
@@ -123,7 +124,7 @@ def _collapse_view(model: Model, choice: ProbeChoice) -> CollapseView:
 
 @dataclass(frozen=True, eq=False)
 class ComplexityView:
-    """Features of one model, how complex they are and how much they matter.
+    """Features of one network, how complex they are and how much they matter.
 
     Attributes:
         found: complexity and importance.
@@ -150,7 +151,7 @@ class ComplexityView:
         rows = np.argsort(-strength, kind="stable")[:k]
         scale = max(float(strength.max()), 1e-12)
         return self.probe.x[rows], [
-            f"{self.probe.classes[self.probe.y[r]]} · {strength[r] / scale:.0%}" for r in rows
+            f"{self.probe.classes[self.probe.y[r]]} · {format_share(strength[r] / scale)}" for r in rows
         ]
 
     def extremes(self, k: int = 9) -> dict[str, tuple[NDArray[np.float32], list[str]]]:
@@ -188,12 +189,12 @@ def complexity_view(model: Model, choice: ProbeChoice, atoms: int = 32) -> Compl
 
 @dataclass(frozen=True)
 class RemainingWidths:
-    """What Iterative Feature Merging leaves of a model at one threshold.
+    """What Iterative Feature Merging leaves of a network at one threshold.
 
     Attributes:
         beta: the threshold.
         rows: (group, units left, units there were).
-        accuracy, accuracy_before: of the merged model and of the model, on the probe.
+        accuracy, accuracy_before: of the merged network and of the network, on the probe.
     """
 
     beta: float

@@ -13,6 +13,7 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.library.matrices import Matrix, MatrixChoice, MatrixRecord, measure_matrix
 from core.records import Progress
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -46,4 +47,4 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
             left = f" {len(step.left_out)} could not be compared." if step.left_out else ""
             yield Progress(1.0, f"Similarity of {len(step.model_ids)} networks is ready.{left}")
         else:
-            yield Progress(step, f"Comparing {count} networks: {step:.0%}.")
+            yield Progress(step, f"Comparing {count} networks: {format_share(step)}.")

@@ -16,6 +16,7 @@ from core.config import BaseConfig
 from core.library.activations import ProbeChoice, common_probe
 from core.library.mixing import MixingRecord
 from core.records import Progress
+from core.words import format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,11 +39,11 @@ _STAGE_POINTS = 5
 
 
 class Request(BaseConfig):
-    """Which models to mix, and how."""
+    """Which networks to mix, and how."""
 
-    a: str = Field(description="Model at the start of the line.")
-    b: str = Field(description="Model at its end.")
-    c: str | None = Field(None, description="Third model, for the plane through all three.")
+    a: str = Field(description="Network at the start of the line.")
+    b: str = Field(description="Network at its end.")
+    c: str | None = Field(None, description="Third network, for the plane through all three.")
     points: int = Field(21, ge=5, le=101, description="Points on the line, both ends included.")
     matchings: tuple[Matching, ...] = Field(
         ("none", "weights", "activations"), min_length=1, description="How B's units are ordered first."
@@ -120,7 +121,7 @@ def _measure(kind: str, name: str, models: list[Model], request: Request, judge:
     if kind == "curves":
         for found_curve in curve(a, b, judge, points=request.points):
             share = len(found_curve.t) / request.points
-            yield share, f"Line, {MATCHINGS[name]}: {share:.0%}.", found_curve.to_json()
+            yield share, f"Line, {MATCHINGS[name]}: {format_share(share)}.", found_curve.to_json()
         return
     stages: dict[str, Any] = {}
     for index in range(len(a)):

@@ -13,6 +13,7 @@ from core.geometry.embedding import umap_of_distances
 from core.library.maps import MapRecord
 from core.library.model_map import Distances, MapChoice, measure_distances
 from core.records import Progress
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -54,7 +55,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
             if isinstance(step, Distances):
                 found = step
             else:
-                yield Progress(_DISTANCES_SHARE * step, f"Running the networks on the probe: {step:.0%}.")
+                yield Progress(
+                    _DISTANCES_SHARE * step, f"Running the networks on the probe: {format_share(step)}."
+                )
         assert found is not None
         ledger.checkpoint(MapRecord.of(found).encode(), fraction=_DISTANCES_SHARE)
     yield Progress(

@@ -37,6 +37,7 @@ from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
 from core.training.config import TrainingConfig
+from core.words import format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -229,7 +230,7 @@ def _method(work: _Work, number: int, method: MethodChoice, pruner: Pruner) -> I
             if isinstance(step, Progress):
                 yield Progress((made + pruning * step.fraction) / count, f"{pruner.label}: {step.message}")
                 continue
-            what = f"{pruner.label}, {step.asked:.0%} pruned"
+            what = f"{pruner.label}, {format_share(step.asked)} pruned"
             for share in _finish(work, index + made, step, pruner, method, started):
                 yield Progress((made + pruning + tuning * share) / count, what)
             made += 1
@@ -282,7 +283,7 @@ def _note(pruned: Pruned, sparsity: float) -> str:
         said.append("It removed nothing.")
     elif sparsity < pruned.asked - 0.02 and not pruned.note:
         said.append(
-            f"Only {sparsity:.1%} could be removed: the least that must stay in every layer is reached."
+            f"Only {format_share(sparsity, 1)} could be removed: the least that must stay in every layer is reached."
         )
     return " ".join(said)
 

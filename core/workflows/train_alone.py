@@ -17,6 +17,7 @@ from core.library.alone import MEASURED, AloneRecord, Schedule, TrainedNet, net_
 from core.library.results import Described
 from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -109,6 +110,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 def _sentence(nets: list[TrainedNet], inside: Mapping[str, float]) -> str:
     found = [net.test_accuracy for net in nets]
     return (
-        f"Trained alone with {len(nets)} seed{'s' * (len(nets) > 1)}: test accuracy {min(found):.1%} to {max(found):.1%}; "
-        f"inside the supernet {inside['test_accuracy']:.1%}."
+        f"Trained alone with {len(nets)} seed{'s' * (len(nets) > 1)}: test accuracy {format_share(min(found), 1)} to {format_share(max(found), 1)}; "
+        f"inside the supernet {format_share(inside['test_accuracy'], 1)}."
     )

@@ -11,9 +11,10 @@ from core.library import supernets
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.objectives.base import all_names, objective, objectives
-from core.plots.style import format_count, usually_obtained
+from core.plots.style import usually_obtained
 from core.records import Objective
 from core.text import for_figure, for_markdown
+from core.words import format_count
 from pages.ui import resources
 
 if TYPE_CHECKING:

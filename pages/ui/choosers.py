@@ -11,9 +11,9 @@ import streamlit as st
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.pareto import Constraint
-from core.plots.style import format_value
 from core.records import Objective
 from core.text import display_name
+from core.words import format_value
 from pages.ui import state
 from pages.ui.front import state as front_state
 

@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.jobs.forecast import Forecast, Part, Trial, busy
-from core.plots.style import format_about, format_seconds
 from core.text import for_markdown
+from core.words import format_about, format_seconds
 from pages.ui import resources, state
 
 _EVERY_SECONDS = 1.0

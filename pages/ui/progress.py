@@ -11,9 +11,9 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.jobs.kinds import label_of
-from core.plots.style import format_seconds
 from core.records import Run, RunState
 from core.text import for_markdown
+from core.words import format_seconds
 from pages.ui import resources, state
 
 _COLORS = {

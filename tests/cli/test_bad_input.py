@@ -66,7 +66,7 @@ BAD = [
     ("costs digits-cnn --objectives accuracy", "is not counted"),
     ("costs digits-cnn --objectives ,", "--objectives: name at least one"),
     ("costs nope", "no supernet called"),
-    ("similarity a b", "names no model"),
+    ("similarity a b", "names no network"),
     (f"similarity {LARGEST} subnet:digits-cnn:zz", "names no architecture"),
     (f"similarity {LARGEST} subnet:nope:0", "no supernet called"),
     (f"similarity {LARGEST} alone:{'0' * 32}:1", "not on this machine"),

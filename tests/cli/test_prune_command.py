@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.words import format_share
 from tests.cli.test_train_alone_command import call
 
 SMALLEST = "000000000000"
@@ -46,7 +47,7 @@ def test_a_network_is_pruned_kept_and_written(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(out.read_bytes())) as archive:
         card = archive.read("card.md").decode()
     assert "pruned" in card
-    assert f"{more['sparsity']:.1%}" in card
+    assert format_share(more["sparsity"], 1) in card
     again = call(tmp_path, "runs")
     assert "prune_models" in again.stdout
 

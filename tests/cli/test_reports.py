@@ -61,7 +61,7 @@ def test_networks_by_their_ids(store: RunStore) -> None:
         ([A, "--basket", "b"], InvalidInput, "either networks or a --basket"),
         (["--basket", "nothing"], NotFound, "no basket called"),
         ([GONE], NotFound, "not on this machine"),
-        (["nonsense"], InvalidInput, "names no model"),
+        (["nonsense"], InvalidInput, "names no network"),
         ([A, "--format", "pdf"], InvalidInput, "A report is html"),
     ],
 )

@@ -51,7 +51,7 @@ def test_settings_of_the_measure_are_flags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ((A, "nonsense"), "names no model"),
+        ((A, "nonsense"), "names no network"),
         ((A, B, "--measure", "magic"), "no measure"),
         ((A, B, "--k", "3"), "no setting"),
         ((A, B, "--samples", "2"), "--samples"),

@@ -35,10 +35,11 @@ from core.objectives.base import (
     objective,
     usual_pair,
 )
-from core.plots.style import axis_title, format_value, scale
+from core.plots.style import scale
 from core.records import Source
 from core.store import MemoryLedger
 from core.tasks.base import evaluation_data
+from core.words import axis_title, format_value
 from core.workflows import evaluate_table as table_workflow
 from core.workflows import search_front
 from tests.helpers.nets import random_dataset, small_cnn

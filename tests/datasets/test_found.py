@@ -76,7 +76,7 @@ def test_few_images_for_validation_are_told_in_points() -> None:
 def test_unequal_classes_are_told_with_what_they_make_of_accuracy() -> None:
     [sentence] = found(("a", 4000, 500, 500), ("b", 800, 100, 100)).warnings()
     assert "a has 5,000 images, b 1,000" in sentence
-    assert "right for 83%" in sentence
+    assert "right for 83 %" in sentence
     assert found(("a", 3900, 500, 500), ("b", 800, 100, 100)).warnings() == []
 
 

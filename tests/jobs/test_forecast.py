@@ -16,8 +16,8 @@ from core.jobs.forecast import PhaseTime, Trial, busy, of_training, of_work, tri
 from core.jobs.trials import Trials
 from core.jobs.trying import try_work
 from core.library.library import Library
-from core.plots.style import format_about
 from core.store import MemoryLedger
+from core.words import format_about
 from core.workflows import evaluate_table, train_supernet
 
 TRIAL = Trial(

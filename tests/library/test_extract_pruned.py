@@ -22,6 +22,7 @@ from core.library import extract_subnet, supernets
 from core.library.extract_pruned import download, extract_pruned, forms
 from core.library.pruned import PrunedModel, list_pruned
 from core.store import RunStore
+from core.words import format_share
 from tests.helpers.pruning import SMALLEST, pruned, small_request
 
 METHODS = [{"name": n, "sparsities": [0.5]} for n in ("magnitude", "l1_filters")] + [
@@ -84,7 +85,7 @@ def test_the_download_runs_outside_and_gets_the_cards_accuracy(
     assert model.label in about["history"]
     card = files["card.md"].decode()
     assert card.startswith("# A pruned subnet of")
-    assert f"{model.sparsity:.1%}" in card
+    assert f"{format_share(model.sparsity, 1)}" in card
 
 
 def test_compact_is_smaller_and_masked_has_zeros(store: RunStore) -> None:

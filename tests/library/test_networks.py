@@ -40,7 +40,7 @@ def test_a_subnet_is_described_by_its_id() -> None:
 )
 def test_texts_that_name_no_model_are_refused(text: str) -> None:
     assert not is_network_id(text)
-    with pytest.raises(InvalidInput, match="names no model"):
+    with pytest.raises(InvalidInput, match="names no network"):
         describe(None, text)
 
 

@@ -427,7 +427,7 @@ def _pruning(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
 
 def _row_of_0_1(label: str) -> str:
     """The seed stands at the end of a row now, where it is never cut off; it stood among the settings, 0 unsaid."""
-    found = re.fullmatch(r"(.*?)(?: \((.*)\))?, (\S+%), seed (\d+)", label)
+    found = re.fullmatch(r"(.*?)(?: \((.*)\))?, (\S+ ?%), seed (\d+)", label)
     if not found:
         return label
     name, settings, share, seed = found.groups()

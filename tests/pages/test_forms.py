@@ -182,7 +182,7 @@ def test_without_a_form_the_field_says_what_is_used_instead() -> None:
 
 PAGES_WITH_FORMS = [
     ("supernets", "train-start", "train-epochs-digits-cnn", 99999),
-    ("search", "search-start", "search-repeats", 10),
+    ("search", "search-start", "search-repeats", 11),
     ("search", "search-start", "search-budget", 0),
     ("pruning", "prune-start", "pr-epochs", 9999),
 ]

@@ -79,7 +79,7 @@ def test_networks_are_compared_ordered_opened_and_linked(open_page: Open) -> Non
     assert app.slider(key="sim-matrix-depth").value == 50
     compared(app)
     assert len(figure(app, KEY)["data"][-1]["customdata"]) == 25
-    assert "stage at 50% of the depth" in said(app)
+    assert "stage at 50 % of the depth" in said(app)
     assert "a blank cell with a cross has no value" in said(app)
     app.segmented_control(key="sim-matrix-order").set_value("chosen").run()
     first = [c[0] for c in figure(app, KEY)["data"][-1]["customdata"]]

@@ -362,7 +362,7 @@ def test_pruned_networks_stand_beside_the_front(open_page: Open, ids: dict[str, 
     selected = app.session_state["sel_id"]
     click(app, "front-chart", ids["l1_filters"])
     assert app.session_state["sel_id"] == selected, "a pruned network is no subnet of the front"
-    assert "50% pruned" in said(app)
+    assert "50 % pruned" in said(app)
     app.selectbox(key="log-pruned").set_value(None).run()
     assert "pruned" not in [t["name"] for t in figure(app, "front-chart")["data"]]
 

@@ -137,6 +137,7 @@ SHOWN = {
 """Charts that a panel must show; the others answer in words until something was computed."""
 WORDS = {
     "Answers": "both right",
+    "Matrix": "Many networks at once",
     "Shared or alone": "Train it alone",
     "Mixing": "same shape",
     "Numbers": "block 2.1",
@@ -189,7 +190,7 @@ def test_a_model_with_itself_and_no_model_at_all(open_page: Open) -> None:
     assert values
     app.multiselect(key="sim-models").set_value([]).run()
     assert not app.exception
-    assert any("Choose at least one model" in e.value for e in app.info)
+    assert any("Choose at least one network" in e.value for e in app.info)
 
 
 def test_the_basket_and_a_picked_model_are_offered(open_page: Open) -> None:

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import words
 from core.objectives.base import OBJECTIVES, objective
 from core.plots import style
 from core.plots.connectivity import barrier_figure, plane_figure, stage_figure
 from core.plots.curves import hypervolume_figure, training_figure
-from core.plots.experiments import COLORS, experiment_curves, gaps, share
+from core.plots.experiments import COLORS, experiment_curves, gaps
 from core.plots.finished import finished
 from core.plots.front import MOST_POINTS, front_figure
 from core.plots.maps import model_map
@@ -25,6 +26,7 @@ from core.plots.matching import sorted_match
 from core.plots.pictures import data_uri, image_strip
 from core.plots.task_geometry import cosine_figure, decodability_figure, depth_figure
 from core.text import display_name
+from core.words import format_tick
 
 TAG = "<img src=x onerror=1>$x$"
 MACS, ACCURACY = objective("macs"), objective("accuracy")
@@ -121,13 +123,13 @@ def test_what_is_not_finite_becomes_a_gap(values: list[float]) -> None:
 
 @given(value=st.floats(0, 1))
 def test_a_share_reads_back(value: float) -> None:
-    assert float(share(value).removesuffix(" %")) == pytest.approx(100 * value, rel=1e-3, abs=1e-9)
+    assert float(format_tick(value).removesuffix(" %")) == pytest.approx(100 * value, rel=1e-3, abs=1e-9)
 
 
 @given(known=st.lists(st.booleans(), min_size=1, max_size=9))
 def test_the_band_of_seeds_is_closed_over_every_stretch_and_open_at_gaps(known: list[bool]) -> None:
     low = np.where(known, 0.2, math.nan)
-    mean, high, x = low + 0.1, low + 0.3, np.arange(len(known), dtype=float)
+    mean, high, x = low + 0.1, low + 0.3, np.arange(2, 2 + len(known), dtype=float)
     figure = experiment_curves(["c"], [x], [mean], [low], [high], x_label="x", y_label="y")
     if not any(known):
         assert not figure.data
@@ -153,19 +155,20 @@ def test_the_band_of_seeds_is_closed_over_every_stretch_and_open_at_gaps(known: 
 
 
 @pytest.mark.parametrize(
-    ("x", "ticks", "form"),
+    ("x", "ticks", "unit"),
     [
-        ([1, 2, 3], [1, 2, 3], None),
-        ([0.1, 0.5], None, ".0%"),
-        ([1, 1.5], None, None),
-        (range(30), None, None),
+        ([1, 2, 3], [1, 2, 3], ""),
+        ([0.1, 0.5], None, " %"),
+        ([1, 1.5], None, ""),
+        (range(30), None, ""),
     ],
 )
-def test_counted_things_have_whole_ticks_and_shares_are_percent(x: Any, ticks: Any, form: Any) -> None:
+def test_counted_things_have_whole_ticks_and_shares_are_percent(x: Any, ticks: Any, unit: str) -> None:
     y = [np.linspace(0, 1, len(x))]
     figure = experiment_curves(["c"], [list(x)], y, y, y, x_label="x", y_label="y", percent=True, reached=0.5)
     axis = figure.layout.xaxis
-    assert (None if axis.tickvals is None else list(axis.tickvals), axis.tickformat) == (ticks, form)
+    assert (None if axis.tickvals is None else list(axis.tickvals), axis.ticksuffix) == (ticks, unit)
+    assert figure.data[1].x[-1] == pytest.approx(list(x)[-1] * (100 if unit else 1))
     assert figure.layout.shapes[0].y0 == 50
     assert figure.data[1].y[-1] == 100
 
@@ -225,11 +228,11 @@ def test_a_ghost_without_origin_is_a_single_star() -> None:
 @pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_every_objective_has_one_noun_one_unit_and_a_direction(name: str) -> None:
     one = objective(name)
-    label, title = style.column_label(one), style.axis_title(one)
+    label, title = words.column_label(one), words.axis_title(one)
     assert label.startswith(one.label)
     assert label.count("(") - one.label.count("(") <= 1
     assert title == f"{label}  ·  {'more' if one.maximize else 'less'} is better"
-    form = style.table_format(one)
+    form = words.table_format(one)
     if form != "localized":
         assert len((form % 1.23456789).partition(".")[2]) == one.shown.digits + 1
     scale = style.scale(one)
@@ -242,7 +245,7 @@ def test_every_objective_has_one_noun_one_unit_and_a_direction(name: str) -> Non
 
 @given(size=st.floats(1, 1e14))
 def test_a_size_has_three_digits_and_is_the_size(size: float) -> None:
-    number, unit = style.format_bytes(size).split(" ")
+    number, unit = words.format_bytes(size).split(" ")
     factor = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
     assert float(number) * factor == pytest.approx(size, rel=0.006)
     assert "e" not in number
@@ -251,8 +254,8 @@ def test_a_size_has_three_digits_and_is_the_size(size: float) -> None:
 
 @given(seconds=st.floats(-10, 1e7))
 def test_a_duration_reads_back(seconds: float) -> None:
-    words = style.format_seconds(seconds).split(" ")
-    parts = {unit: int(number) for number, unit in zip(words[::2], words[1::2], strict=True)}
+    parts_of = words.format_seconds(seconds).split(" ")
+    parts = {unit: int(number) for number, unit in zip(parts_of[::2], parts_of[1::2], strict=True)}
     total = parts.get("h", 0) * 3600 + parts.get("min", 0) * 60 + parts.get("s", 0)
     whole = max(round(seconds), 0)
     assert total == (whole if whole < 3600 else whole // 60 * 60)
@@ -261,9 +264,9 @@ def test_a_duration_reads_back(seconds: float) -> None:
 
 
 def test_thousands_are_separated_and_the_unknown_is_nothing() -> None:
-    assert style.format_count(1234567) == "1,234,567"
+    assert words.format_count(1234567) == "1,234,567"
     for unknown in (None, math.nan, math.inf):
-        assert style.format_seconds(unknown) == ""
+        assert words.format_seconds(unknown) == ""
 
 
 def test_whoever_changes_the_answer_of_a_finished_figure_changes_only_his() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.objectives.base import objective
-from core.plots.style import axis_title, format_bytes, format_seconds, format_value
 from core.text import LONGEST, display_name, for_cell, for_figure, for_markdown
+from core.words import axis_title, format_bytes, format_seconds, format_value
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_fragility_is_the_first_wrong_sparsity(view: PruningView) -> None:
     assert all(fate.first[r] == 3 for r in fate.robust)
     assert not set(fate.fragile) & set(fate.robust)
     assert list(fate.first[fate.fragile]) == sorted(fate.first[fate.fragile])
-    assert {fate.said(r) for r in fate.fragile} <= {"fails at 50%", "fails at 90%"}
+    assert {fate.said(r) for r in fate.fragile} <= {"fails at 50 %", "fails at 90 %"}
     assert len(fate.fragile) + len(fate.robust) + int((fate.first == 0).sum()) == len(view.probe)
 
 

@@ -165,5 +165,5 @@ def test_the_seed_is_never_cut_off() -> None:
     long = [net(1, label="A method with a name that goes on and on and on", seed=s) for s in (0, 13)]
     for text in (row_label(long[1]), group_label(over_seeds(long)[0]), group_label(over_seeds(long[:1])[0])):
         assert len(text) <= LONGEST_LABEL
-    assert row_label(long[1]).endswith(", 50%, seed 13")
-    assert group_label(over_seeds(long)[0]).endswith(", 50%, 2 seeds")
+    assert row_label(long[1]).endswith(", 50 %, seed 13")
+    assert group_label(over_seeds(long)[0]).endswith(", 50 %, 2 seeds")

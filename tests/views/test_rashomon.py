@@ -16,6 +16,7 @@ from core.library.supernets import SupernetEntry
 from core.tasks.base import evaluation_data
 from core.views import rashomon as rashomon_view
 from core.views.rashomon import decisions
+from core.words import format_share
 
 
 def table_of(entry: SupernetEntry) -> pd.DataFrame:
@@ -131,4 +132,4 @@ def test_contested_pictures_name_both_answers(shipped: SupernetEntry) -> None:
     assert images.shape[0] == len(captions) == len(wrong) == 5
     row = int(found.contested[0])
     assert wrong[0] == (found.reference[row] != found.dataset.validation.y[row])
-    assert f"{found.found.contested[row]:.0%}" in captions[0]
+    assert f"{format_share(found.found.contested[row])}" in captions[0]

@@ -131,7 +131,7 @@ def test_a_pruned_network_is_a_model(store: RunStore, run_id: str) -> None:
     filters = next(m for m in list_pruned(store, SMALLEST) if m.method == "l1_filters")
     info = describe(store, filters.model_id)
     assert info.origin == "pruned"
-    assert "L1 filters (1 epoch), 50% pruned" in info.title
+    assert "L1 filters (1 epoch), 50 % pruned" in info.title
     a, b = load_model(store, SMALLEST), load_model(store, filters.model_id)
     assert b.labels == a.labels
     found = compare_models(a, b, Question("cka", (), "pooled", False))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.datasets.corruptions.base import corrupt
 from core.errors import InvalidInput
+from core.words import format_share
 
 POINTS_LOST = 0.35
 _SHARE_KEPT = 0.25
@@ -87,13 +88,13 @@ def calibrate(
     reason = ""
     if found > target + tolerance:
         reason = (
-            f"Even at its largest sensible strength it leaves the reference {found:.1%} accurate; "
-            f"the aim was {target:.1%}."
+            f"Even at its largest sensible strength it leaves the reference {format_share(found, 1)} accurate; "
+            f"the aim was {format_share(target, 1)}."
         )
     else:
         best, found = _bisect(at, target, tolerance, most_steps, found)
         if abs(found - target) > tolerance:
-            reason = f"Accuracy jumps over the aim of {target:.1%}; the nearest strength gives {found:.1%}."
+            reason = f"Accuracy jumps over the aim of {format_share(target, 1)}; the nearest strength gives {format_share(found, 1)}."
     one, two, three, four, five = (best * k / 5 for k in range(1, 6))
     return Calibration(name, (one, two, three, four, five), clean, target, found, not reason, reason)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.library.supernets import SupernetEntry
     from core.store import RunStore
 
-_GONE = "This stand-alone network is not on this machine; train it again, or choose another model."
+_GONE = "This stand-alone network is not on this machine; train it again, or choose another network."
 
 
 @ORIGINS.register("alone")

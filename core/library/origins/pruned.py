@@ -10,6 +10,7 @@ from core.library.origins.base import ORIGINS, Known, ModelInfo, Origin
 from core.library.pruned import PARENT, PrunedModel, describe_pruned, load_compact, net_file, objective_values
 from core.objectives.base import FromCosts, FromFiles, names_of
 from core.records import Obtained, Source
+from core.words import format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +34,7 @@ class Pruned(Origin):
         return ModelInfo(
             model_id=found.model_id,
             title=f"{found.arch_id}: {found.title}",
-            short=f"{found.label}, {found.asked:.0%}",
+            short=f"{found.label}, {format_share(found.asked)}",
             supernet_id=found.supernet_id,
             arch_id=found.arch_id,
             origin="pruned",
@@ -73,8 +74,8 @@ def _facts(found: PrunedModel) -> tuple[tuple[str, str], ...]:
         ("Pruned from", found.parent_id),
         ("Method", found.label),
         ("Settings", settings),
-        ("Asked to remove", f"{found.asked:.1%} of the weights"),
-        ("Removed", f"{found.sparsity:.1%} of the weights"),
+        ("Asked to remove", f"{format_share(found.asked, 1)} of the weights"),
+        ("Removed", f"{format_share(found.sparsity, 1)} of the weights"),
         (
             "Fine-tuning",
             f"{found.tuning_epochs} epochs" if _tuned(found) else "none, or by the method itself",

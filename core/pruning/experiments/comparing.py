@@ -5,8 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from core.pruning.experiments.base import Row
+from core.words import format_share
 
 NOTHING = "Nothing has been measured yet."
 
@@ -56,8 +58,7 @@ def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Diffe
     return Difference(statistics.fmean(values[0]), statistics.fmean(values[1]), spread, len(seeds))
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+_percent = partial(format_share, digits=1)
 
 
 def points(value: float) -> str:
@@ -68,7 +69,7 @@ def compared(
     found: Difference,
     first: str,
     second: str,
-    show: Callable[[float], str] = percent,
+    show: Callable[[float], str] = _percent,
     gap: Callable[[float], str] = points,
     *,
     where: str = "",

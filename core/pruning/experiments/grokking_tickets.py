@@ -13,11 +13,12 @@ from core.config import JsonObject
 from core.networks.masks import Masks, allocate, like_layers
 from core.pruning.experiments import modular_addition
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
-from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference, percent
+from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference
 from core.pruning.experiments.modular_addition import Point
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 from core.seeding import torch_seed
+from core.words import format_share
 
 DENSE, TICKET, MEMORIZED, RANDOM = "dense", "grokking ticket", "ticket at memorization", "random mask"
 MODULUS = 67
@@ -95,7 +96,7 @@ class GrokkingTickets(Experiment):
         if untrained:
             mean = statistics.fmean(untrained.values())
             said.append(
-                f"Before any step the grokking ticket already gets {percent(mean)} of the test pairs right."
+                f"Before any step the grokking ticket already gets {format_share(mean, 1)} of the test pairs right."
             )
         names = {
             DENSE: "the dense network",
@@ -137,7 +138,7 @@ def _shown(name: str, seed: int, point: Point, fraction: float, steps: int) -> I
     yield Row(name, seed, float(point.step), point.train, "train")
     yield Row(name, seed, float(point.step), point.test, "test")
     share = fraction + min(1.0, point.step / steps) / 4
-    yield Progress(share, f"seed {seed}, {name}: step {point.step}, test accuracy {point.test:.0%}")
+    yield Progress(share, f"seed {seed}, {name}: step {point.step}, test accuracy {format_share(point.test)}")
 
 
 def _steps(value: float) -> str:
@@ -152,10 +153,12 @@ def _at_least(*sides: Mapping[int, tuple[float, bool]]) -> str:
 def _steps_sentence(name: str, found: Mapping[int, tuple[float, bool]], rows: Sequence[Row]) -> str:
     there = [step for step, reached in found.values() if reached]
     seeds = f"{len(found)} seed{'s' * (len(found) > 1)}"
-    start = f"{name[0].upper()}{name[1:]}: {REACHED:.0%} test accuracy"
+    start = f"{name[0].upper()}{name[1:]}: {format_share(REACHED)} test accuracy"
     if not there:
         most = max(step for step, _ in found.values())
         best = max(row.y for row in rows if row.condition == name and row.split == "test")
-        return f"{start} not reached in {most:,.0f} steps by any of {seeds}; the best is {best:.0%}."
+        return (
+            f"{start} not reached in {most:,.0f} steps by any of {seeds}; the best is {format_share(best)}."
+        )
     spread = f"{min(there):,.0f} to {max(there):,.0f}" if min(there) < max(there) else f"{there[0]:,.0f}"
     return f"{start} after {spread} steps, by {len(there)} of {seeds}."

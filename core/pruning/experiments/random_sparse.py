@@ -18,6 +18,7 @@ from core.pruning.experiments.small_nets import fit, loss_on, mlp, plain_config,
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 from core.seeding import stream, torch_seed
+from core.words import format_share
 
 CHOSEN, DRAWN, DENSE = "best of many draws", "one draw", "dense"
 
@@ -57,7 +58,8 @@ class RandomSparse(Experiment):
         parent = mlp(widths, torch_seed(seed, "random sparse", "weights"))
         for index, sparsity in enumerate(self.config.sparsities):
             yield Progress(
-                index / (len(self.config.sparsities) + 1), f"seed {seed}: {sparsity:.0%} of the units gone"
+                index / (len(self.config.sparsities) + 1),
+                f"seed {seed}: {format_share(sparsity)} of the units gone",
             )
             drawn = [
                 with_units(parent, units_of(widths, sparsity, seed, k)) for k in range(self.config.draws)

@@ -15,12 +15,13 @@ from core.datasets.base import Dataset, Split
 from core.networks.answers import accuracy
 from core.networks.masks import Masks, applied
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row, Settings, seed_of
-from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference, percent
+from core.pruning.experiments.comparing import NOTHING, at, claim, compared, difference
 from core.pruning.experiments.small_nets import fit, mlp, plain_config, prepared
 from core.pruning.pruners.base import PruningTask
 from core.pruning.supermasks import Supermask, random_weights
 from core.records import Progress
 from core.seeding import stream, torch_seed
+from core.words import format_share
 
 KNOWN, INFERRED, DENSE = "supermasks, task known", "supermasks, task inferred", "one dense network"
 AFRESH = "one dense network, just after the task"
@@ -92,7 +93,7 @@ class Supermasks(Experiment):
         forgot = difference(at(rows, AFRESH, 1.0), at(rows, DENSE, 1.0))
         if forgot is not None and last > 1:
             said.append(
-                f"The dense network falls on its first task from {percent(forgot.first)} to {percent(forgot.second)}."
+                f"The dense network falls on its first task from {format_share(forgot.first, 1)} to {format_share(forgot.second, 1)}."
             )
         told = difference(known, inferred)
         if told is not None:

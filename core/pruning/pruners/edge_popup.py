@@ -16,6 +16,7 @@ from core.pruning.supermasks import Supermask, random_weights
 from core.records import Progress
 from core.seeding import torch_seed
 from core.training.plain import PlainStep, fit
+from core.words import format_share
 
 
 @PRUNERS.register("edge_popup")
@@ -49,7 +50,7 @@ class EdgePopup(Pruner):
                 net, self.config.init, 1 - sparsity, torch_seed(task.seed, "edge_popup", "weights")
             )
             supermask = Supermask(net, 1 - sparsity, torch_seed(task.seed, "edge_popup", "scores"))
-            doing = f"choosing {1 - sparsity:.0%} of random weights"
+            doing = f"choosing {format_share(1 - sparsity)} of random weights"
             yield Progress(0.0, doing)
             take_step = PlainStep(supermask, task.dataset, config)
             fitting = fit(take_step, task.dataset, config, order_seed=order, what="the scores of edge-popup")

@@ -11,6 +11,7 @@ from core.networks.calibration import remeasure
 from core.pruning.feature_merging import merge_features, mergeable_groups
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.records import Progress
+from core.words import format_share
 
 _HALVINGS = 16
 
@@ -37,7 +38,8 @@ class FeatureMerging(Pruner):
             if 1 - weight_count(net) / total > sparsity:
                 for done in range(_HALVINGS):
                     yield Progress(
-                        done / _HALVINGS, f"joining units until {sparsity:.0%} of the weights are gone"
+                        done / _HALVINGS,
+                        f"joining units until {format_share(sparsity)} of the weights are gone",
                     )
                     middle = (low + high) / 2
                     made = merge_features(task.parent, middle).net
@@ -53,9 +55,7 @@ class FeatureMerging(Pruner):
 def _note(net: nn.Sequential, total: int, sparsity: float) -> str:
     gone = 1 - weight_count(net) / total
     if gone < sparsity:
-        return (
-            f"A tenth of each layer's units stays and some layers cannot be joined, so only {gone:.1%} went."
-        )
+        return f"A tenth of each layer's units stays and some layers cannot be joined, so only {format_share(gone, 1)} went."
     if gone > sparsity + 0.02:
-        return f"Units go one by one in every layer, so {gone:.1%} went."
+        return f"Units go one by one in every layer, so {format_share(gone, 1)} went."
     return ""

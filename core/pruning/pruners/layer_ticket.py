@@ -20,6 +20,7 @@ from core.pruning.judging import judging_batch
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.pruning.retraining import train_masked
 from core.records import Progress
+from core.words import format_share
 
 
 @PRUNERS.register("layer_ticket")
@@ -100,10 +101,10 @@ def fewest_blocks(net: nn.Sequential, order: Sequence[int], sparsity: float) -> 
     if share < sparsity:
         return (
             gone,
-            f"All blocks that can be taken out are gone; together they hold {share:.1%} of the weights.",
+            f"All blocks that can be taken out are gone; together they hold {format_share(share, 1)} of the weights.",
         )
     if gone and share > sparsity + 0.01:
-        return gone, f"Blocks go whole, so {share:.1%} of the weights went."
+        return gone, f"Blocks go whole, so {format_share(share, 1)} of the weights went."
     return gone, ""
 
 

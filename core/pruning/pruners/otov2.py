@@ -22,6 +22,7 @@ from core.records import Progress
 from core.tasks.base import steps_per_epoch
 from core.training.config import TrainingConfig
 from core.training.optimizing import learning_rate
+from core.words import format_share
 
 
 @PRUNERS.register("otov2")
@@ -72,7 +73,7 @@ class OTOv2(Pruner):
             for share in train_masked(
                 net, task.dataset, config, {}, before_step=around.before_step, after_step=around.after_step
             ):
-                yield Progress(share, f"training while {sparsity:.0%} of the weights go")
+                yield Progress(share, f"training while {format_share(sparsity)} of the weights go")
             kept = around.kept()
             # Only what training has made zero is cut; what it has not stays.
             yield Pruned(
@@ -130,7 +131,5 @@ def _note(net: nn.Sequential, groups: Sequence[UnitGroup], around: DHSPG, sparsi
         return ""
     left = int((around.marked & ~around.zero).sum())
     if left:
-        return (
-            f"{left} of {int(around.marked.sum())} marked units did not reach zero, so only {gone:.1%} went."
-        )
-    return f"Some units of each layer must stay, so only {gone:.1%} went."
+        return f"{left} of {int(around.marked.sum())} marked units did not reach zero, so only {format_share(gone, 1)} went."
+    return f"Some units of each layer must stay, so only {format_share(gone, 1)} went."

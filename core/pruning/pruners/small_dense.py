@@ -15,6 +15,7 @@ from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask
 from core.pruning.retraining import train_masked
 from core.pruning.unit_allocation import keep_units
 from core.records import Progress
+from core.words import format_share
 
 
 @PRUNERS.register("small_dense")
@@ -42,5 +43,7 @@ class SmallDense(Pruner):
             kept = keep_units(task.parent, groups, even, sparsity, "layer")
             net = fresh_like(compact(task.parent, kept), task.seed)
             for share in train_masked(net, task.dataset, config, {}):
-                yield Progress(share, f"training the dense network of {1 - sparsity:.0%} of the weights")
+                yield Progress(
+                    share, f"training the dense network of {format_share(1 - sparsity)} of the weights"
+                )
             yield Pruned(sparsity, net, trained=True)

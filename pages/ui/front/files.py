@@ -12,12 +12,12 @@ import streamlit as st
 from core.library.fronts import Front
 from core.library.measuring import FROM_TABLE
 from core.library.supernets import SupernetEntry
-from core.plots.style import format_count, format_value
 from core.records import Objective, Obtained, Source
 from core.reports.captions import front_caption, limits_text
 from core.reports.document import Table
 from core.reports.latex import latex_table
 from core.text import display_name
+from core.words import format_count, format_value
 from pages.ui import baskets, paper_figure, resources
 from pages.ui.front.state import View
 

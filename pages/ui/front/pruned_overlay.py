@@ -12,9 +12,9 @@ from core.library.networks import describe
 from core.library.pruned import as_points, list_pruned, parents
 from core.library.supernets import SupernetEntry
 from core.objectives.base import all_names, objective
-from core.plots.style import format_value
 from core.records import Objective
 from core.text import display_name, for_markdown
+from core.words import format_value
 from pages.ui import resources
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import NOISY, OBJECTIVES, FromFiles, names_of, objective
 from core.plots.diagram import contribution_rows, diagram_parts
 from core.plots.finished import unchecked
-from core.plots.style import format_obtained, format_value
+from core.plots.style import format_obtained
 from core.records import Objective, Obtained
 from core.spaces import Arch
 from core.text import display_name, for_markdown
+from core.words import format_value
 from pages.ui import baskets, resources
 from pages.ui.tables import html_table
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library.fronts import Front
-from core.plots.style import column_label, scale, table_format
+from core.plots.style import scale
 from core.records import Objective
+from core.words import column_label, table_format
 from pages.ui.front import state
 from pages.ui.front.what_if import Shown, describe
 

@@ -16,11 +16,11 @@ from core.library.evaluations import obtained_at
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
-from core.plots.style import format_count, format_value
 from core.records import Objective, Obtained, Source
 from core.spaces import Arch, Choice, SearchSpace
 from core.spaces.choice import Option
 from core.text import display_name, for_markdown
+from core.words import format_count, format_value
 from pages.ui import baskets, resources
 from pages.ui.front import files, state
 from pages.ui.front.subnet_card import deltas
@@ -201,7 +201,7 @@ def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
     here = shown.row(arch_id)
     for word, icon, other in (
         ("Cheaper", ":material/arrow_back:", below),
-        ("Larger", ":material/arrow_forward:", above),
+        ("Costlier", ":material/arrow_forward:", above),
     ):
         if other is None:
             st.caption(f"{word}: there is none, this is the end of the front.")

@@ -37,7 +37,7 @@ def panel(shown: Shown) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         vertical = st.segmented_control(
-            "Up",
+            "Vertical axis",
             ["norm", "margin"],
             default="norm",
             required=True,

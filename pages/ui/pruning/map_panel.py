@@ -11,6 +11,7 @@ from core.library.benchmarks import benchmark_label
 from core.plots.finished import finished
 from core.plots.pruning_map import benchmark_map, redundancy
 from core.views.pruning_map import PairMap, alike_benchmarks, pair_map
+from core.words import format_share
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.pruning.table_view import row_label
@@ -47,8 +48,8 @@ def panel(shown: Shown) -> None:
         )
         left_out = f" {found.left_out} pairs are left out." if found.left_out else ""
         note(
-            f"Signature: angle, norm and margin of all {len(shown.view.probe)} samples. The plane holds {found.map.explained:.0%} of the variance. "
-            f"{found.by_model:.0%} of the lines join the same network on two kinds of images, {found.by_benchmark:.0%} two networks on the same images.{left_out}"
+            f"Signature: angle, norm and margin of all {len(shown.view.probe)} samples. The plane holds {format_share(found.map.explained)} of the variance. "
+            f"{format_share(found.by_model)} of the lines join the same network on two kinds of images, {format_share(found.by_benchmark)} two networks on the same images.{left_out}"
         )
     with right:
         alike = alike_benchmarks(shown.view, shown.models, shown.severity)

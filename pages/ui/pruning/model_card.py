@@ -13,10 +13,11 @@ from core.library.pruned import QUALITY, PrunedModel
 from core.objectives.base import all_names, objective, objectives
 from core.over_seeds import spread
 from core.plots.over_seeds import in_words
-from core.plots.style import MINUS, format_count, format_value, usually_obtained
+from core.plots.style import usually_obtained
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
 from core.views.pruning_seeds import PrunedSeeds, group_of
+from core.words import MINUS, format_count, format_value
 from pages.ui import baskets, resources
 from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.pruning import view_state

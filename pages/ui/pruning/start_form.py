@@ -16,6 +16,7 @@ from core.pruning.pruners.creating import METHODS
 from core.registry import PluginInfo
 from core.text import display_name
 from core.views.pruning import PruningView
+from core.words import format_share
 from core.workflows import prune_models
 from pages.ui import checked
 from pages.ui.forms import complaint, config_form, field_number, number
@@ -51,7 +52,7 @@ def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> 
         _SPARSITIES,
         selection_mode="multi",
         default=list(_FIRST_SPARSITIES),
-        format_func=lambda s: f"{s:.0%}",
+        format_func=lambda s: f"{format_share(s)}",
         key="pr-sparsities",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -17,6 +17,7 @@ from core.plots.pruning_table import LONGEST_LABEL, TableData, evaluation_table
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView, missing
 from core.views.pruning_seeds import PrunedSeeds, SeedTable, group_of, over_seeds, seed_table
+from core.words import format_share
 from pages.ui.progress import submit
 from pages.ui.pruning import view_state
 from pages.ui.selection import picked_on
@@ -64,7 +65,7 @@ def choose_rows(view: PruningView) -> Rows:
             levels,
             selection_mode="multi",
             default=levels,
-            format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{s:.0%}",
+            format_func=lambda s: f"{s:.4g}" if s < 0.01 else f"{format_share(s)}",
             key=f"pr-shares-{len(levels)}",
         )
     apart = several and st.toggle(
@@ -140,7 +141,7 @@ def row_label(model: PrunedModel) -> str:
     """A network in a list: method, share and seed; the method is shortened so that the others are always seen."""
     if model.is_parent:
         return model.before
-    return _shortened(model.recipe, f", {model.asked:.0%}, seed {model.seed}")
+    return _shortened(model.recipe, f", {format_share(model.asked)}, seed {model.seed}")
 
 
 def group_label(group: PrunedSeeds) -> str:
@@ -148,7 +149,7 @@ def group_label(group: PrunedSeeds) -> str:
     first = group.first
     if first.is_parent or group.n == 1:
         return row_label(first)
-    return _shortened(first.recipe, f", {first.asked:.0%}, {group.n} seeds")
+    return _shortened(first.recipe, f", {format_share(first.asked)}, {group.n} seeds")
 
 
 def _shortened(name: str, rest: str) -> str:

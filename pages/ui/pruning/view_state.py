@@ -14,7 +14,7 @@ from pages.ui.selection import SelectedSamples, Selection
 MIDDLE_SEVERITY = 3
 
 selection: Selection[tuple[str, str]] = Selection("pr-cell", "pr-cell-seed", ("", CLEAN))
-"""(model id, benchmark) of the selected cell of the table; ("", "clean") before anything was."""
+"""(network id, benchmark) of the selected cell of the table; ("", "clean") before anything was."""
 samples = SelectedSamples("pr-samples")
 
 

@@ -13,11 +13,11 @@ from core.errors import CoreError
 from core.jobs.kinds import label_of
 from core.library.csv_tables import csv_bytes
 from core.plots.over_seeds import in_words
-from core.plots.style import format_bytes, format_seconds
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.views.seed_groups import SeedGroup, seed_groups
 from core.views.seed_results import seed_numbers, seed_rows
+from core.words import format_bytes, format_seconds
 from pages.ui import resources, state
 from pages.ui.progress import all_runs, attempt
 from pages.ui.tables import html_table, settings_table

@@ -17,10 +17,10 @@ from core.library.networks import MOST_MODELS, ModelInfo, describe, subnet_id
 from core.library.supernets import SupernetEntry
 from core.networks.poolings import MEANINGS, POOLINGS
 from core.objectives.base import objective
-from core.plots.style import format_value
 from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
+from core.words import format_value
 from pages.ui import baskets, resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import all_runs
@@ -34,7 +34,7 @@ _ACROSS = 4
 
 @dataclass(frozen=True)
 class Settings:
-    """How the models are compared."""
+    """How the networks are compared."""
 
     measure: str
     config: dict[str, Any]

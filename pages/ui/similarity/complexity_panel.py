@@ -13,6 +13,7 @@ from core.plots.pictures import image_strip
 from core.plots.task_geometry import complexity_figure, information_figure
 from core.text import for_markdown
 from core.views.task_geometry import ComplexityView, complexity_view, remaining_widths
+from core.words import format_share
 from pages.ui import resources
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
@@ -72,7 +73,7 @@ def panel(view: Compared) -> None:
     _remaining(model, view)
     result = found.found
     note(
-        f"Non-negative factorization of what enters the last layer ({found.features.explained:.0%} of its variance reproduced, "
+        f"Non-negative factorization of what enters the last layer ({format_share(found.features.explained)} of its variance reproduced, "
         f"{len(result.complexity)} features, random start with seed {view.probe.seed}); complexity is 1 minus the mean held-out R² of "
         f"ridge readouts of the stages, {result.n_fit} samples fitted, {result.n_held_out} held out. Rank correlation of "
         f"complexity and importance: {found.rank_correlation:+.2f}. The paper finds complex features less important, with 10,000 "
@@ -100,7 +101,7 @@ def _remaining(model: Model, view: Compared) -> None:
             "Units left after joining",
         )
         note(
-            f"Accuracy on these images {merged.accuracy_before:.1%} before, {merged.accuracy:.1%} after. Units are described by "
+            f"Accuracy on these images {format_share(merged.accuracy_before, 1)} before, {format_share(merged.accuracy, 1)} after. Units are described by "
             "incoming and outgoing weights; joined ones emit the sum. No data and no training (Chen et al., ICLR 2024)."
         )
 

@@ -28,7 +28,7 @@ _MOST = 6
 def panel(view: Compared) -> None:
     """Alignment of every stage of every chosen model."""
     st.caption(
-        "A layer can be organized like the images (right) or like the classes (top). Each line is a model from its first "
+        "A layer can be organized like the images (right) or like the classes (top). Each line is a network from its first "
         "stage (small) to its last (large). Click a point: that layer is selected."
     )
     store = resources.store_or_none()
@@ -49,7 +49,7 @@ def panel(view: Compared) -> None:
             selection_mode="points",
             width="stretch",
             config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
-            alt="Target alignment against input alignment of every stage, a line per model.",
+            alt="Target alignment against input alignment of every stage, a line per network.",
         )
     with right:
         st.plotly_chart(

@@ -42,7 +42,7 @@ def heatmap(key: str, comparison: ModelComparison, a: ModelInfo, b: ModelInfo) -
         on_select=_remember,
         selection_mode="points",
         width="stretch",
-        alt="Heatmap: similarity of every layer of model A with every layer of model B; the choosers beside it select a cell too.",
+        alt="Heatmap: similarity of every layer of network A with every layer of network B; the choosers beside it select a cell too.",
         config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoom2d", "pan2d"]},
     )
 

@@ -19,6 +19,7 @@ from core.plots.finished import finished
 from core.plots.maps import model_map
 from core.records import SHARE, Run, RunState
 from core.text import display_name, for_markdown
+from core.words import format_share
 from core.workflows.map_models import Request
 from pages.ui import resources
 from pages.ui.forms import field_number
@@ -44,7 +45,7 @@ def panel(view: Compared) -> None:
     """Choose a place, look, click."""
     st.caption(
         "Each dot is a subnet: those chosen above, members of the front, and random ones. Near dots hold the images "
-        "in nearly the same arrangement, up to rotation and scale; a star was trained alone. Click a dot: it becomes model B."
+        "in nearly the same arrangement, up to rotation and scale; a star was trained alone. Click a dot: it becomes network B."
     )
     store = resources.store_or_none()
     try:
@@ -91,7 +92,7 @@ def panel(view: Compared) -> None:
     _draw(entry, found, embedded.points, column, view, f"mds-{entry.revision}-{choice}")
     note(
         f"Angular shape metric at the {_PLACES[place].lower()}, {pooling} features, {view.probe.split} images; classical scaling. "
-        f"Two dimensions hold {embedded.explained:.0%} of the distances (stress {embedded.stress:.2f}): "
+        f"Two dimensions hold {format_share(embedded.explained)} of the distances (stress {embedded.stress:.2f}): "
         f"{'read far and near, not exact places' if embedded.stress > 0.15 else 'the drawing is close to the truth'}."
         + _left_out(found)
     )
@@ -154,7 +155,7 @@ def _draw(
         selection_mode="points",
         width="stretch",
         config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
-        alt="Map of networks: near dots are alike. The chooser of model B above holds the same networks.",
+        alt="Map of networks: near dots are alike. The chooser of network B above holds the same networks.",
     )
 
 

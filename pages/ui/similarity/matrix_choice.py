@@ -13,6 +13,7 @@ from core.library.supernets import SupernetEntry
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.views import similarity_matrix as views
+from core.words import format_share
 from pages.ui import baskets, checked, resources, state
 from pages.ui.forms import number
 from pages.ui.similarity import view_state
@@ -256,7 +257,7 @@ def in_words(choice: MatrixChoice) -> str:
     if MEASURES.get(choice.measure).of == "outputs":
         return "answers"
     where = {
-        "depth": f"the stage at {choice.depth:.0%} of the depth",
+        "depth": f"the stage at {format_share(choice.depth)} of the depth",
         "name": f"stage {choice.name}",
         "all": "all stages, mean of the values at equal shares of depth",
     }[choice.place]

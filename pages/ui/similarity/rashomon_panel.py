@@ -13,10 +13,10 @@ from core.library.supernets import SupernetEntry
 from core.plots.finished import finished
 from core.plots.pictures import image_strip
 from core.plots.rashomon import swarm_figure
-from core.plots.style import format_value
 from core.text import for_markdown
 from core.views import rashomon as rashomon_view
 from core.views.rashomon import RashomonView
+from core.words import format_share, format_value
 from pages.ui import resources
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
@@ -86,7 +86,10 @@ def _decide(entry: SupernetEntry, view_of_set: RashomonView, tolerance: float, v
         "Pairwise: two members disagree, mean over all pairs": found.pairwise,
     }
     html_table(
-        [{"How differently they decide": k, "Share of images": f"{v:.1%}"} for k, v in shares.items()],
+        [
+            {"How differently they decide": k, "Share of images": f"{format_share(v, 1)}"}
+            for k, v in shares.items()
+        ],
         "How differently the members decide",
     )
     images, captions, wrong = decided.pictures(12)
@@ -112,7 +115,7 @@ def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, s
         selection_mode="points",
         width="stretch",
         config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
-        alt="Swarm: importance of every choice to every member of the set; click a dot to make that subnet model B.",
+        alt="Swarm: importance of every choice to every member of the set; click a dot to make that subnet network B.",
     )
     drawn = (
         ""
@@ -121,7 +124,7 @@ def _what_matters(entry: SupernetEntry, found: RashomonView, tolerance: float, s
     )
     note(
         "One dot per member and choice: the accuracy it would lose if that choice alone took another option, the mean over "
-        f"the options, exact from the table. Dots above each other have the same number. Click a dot: that subnet becomes model B.{drawn}"
+        f"the options, exact from the table. Dots above each other have the same number. Click a dot: that subnet becomes network B.{drawn}"
     )
     pairs = [p for p in found.pairs if abs(p[2]) >= 5e-5][:6]
     if pairs:

@@ -14,6 +14,7 @@ from core.plots.pictures import image_strip
 from core.text import for_markdown
 from core.views import samples as sample_view
 from core.views.samples import SampleView
+from core.words import format_share
 from pages.ui import resources
 from pages.ui.selection import samples_on
 from pages.ui.setup import note
@@ -44,11 +45,11 @@ def panel(view: Compared) -> None:
     parts = [
         (f"{maps.disparity:.2f}", "disparity: 0 the same shape, 1 nothing in common"),
         (
-            f"{maps.overlap.mean():.0%}",
-            f"of {maps.neighbors} nearest neighbors in common, chance {found.chance:.0%}",
+            f"{format_share(maps.overlap.mean())}",
+            f"of {maps.neighbors} nearest neighbors in common, chance {format_share(found.chance)}",
         ),
         (
-            f"{maps.explained_a:.0%} and {maps.explained_b:.0%}",
+            f"{format_share(maps.explained_a)} and {format_share(maps.explained_b)}",
             "of the variance of A and B is in the drawing",
         ),
     ]
@@ -68,7 +69,7 @@ def panel(view: Compared) -> None:
                 on_select=lambda s=side: _remember(s),
                 selection_mode=("lasso", "box", "points"),
                 config={"displaylogo": False},
-                alt=f"Map of the samples as model {side.upper()} sees them, colored by class.",
+                alt=f"Map of the samples as network {side.upper()} sees them, colored by class.",
             )
     _selected(view, a, b, found)
     note(

@@ -12,10 +12,10 @@ from core.jobs.forecast import of_work
 from core.library import supernets
 from core.library.adding import add_supernet
 from core.library.supernets import DamagedSupernet, SupernetEntry
-from core.plots.style import format_bytes, format_count
 from core.records import Run
 from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
+from core.words import format_bytes, format_count
 from pages.ui import checked, resources
 from pages.ui.forecast import forecast
 from pages.ui.front.subnet_card import diagram

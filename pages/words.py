@@ -1,0 +1,17 @@
+"""Words: what the terms on the other pages mean."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from core.words import TERMS
+from pages.ui.setup import setup
+from pages.ui.words import PAGE
+
+setup(PAGE)
+
+# In the order of the work: what is searched, what is measured, what is chosen.
+entries = "".join(f"<dt>{html.escape(t.word)}</dt><dd>{html.escape(t.meaning)}</dd>" for t in TERMS)
+st.html(f'<dl class="ps-words">{entries}</dl>')
