@@ -63,6 +63,7 @@ FAULTS = {
     "exception": '<div data-testid="stException">ValueError: no</div>',
     "error": '<div data-testid="stAlertContentError">It cannot be done</div>',
     "the page scrolls sideways": '<div style="width: 3000px">wide</div>',
+    "wider than its frame": '<div class="ps-scroll" style="width: 60px; overflow: auto; white-space: nowrap">more than fits</div>',
     "cut at the side": '<p style="width: 60px; overflow: hidden; white-space: nowrap">more than fits in here</p>',
     "cut above or below": '<p style="height: 20px; overflow: hidden">one<br>two<br>three</p>',
     "outside of the window": '<p style="position: fixed; left: 95%; white-space: nowrap">beyond the window\'s end</p>',
@@ -85,7 +86,7 @@ FINE = (
 
 @pytest.mark.parametrize("fault", [*FAULTS, ""])
 def test_what_a_person_would_stumble_over_is_seen(chromium: Any, fault: str) -> None:
-    page = chromium.new_page(viewport={"width": 600, "height": 400})
+    page = chromium.new_page(viewport={"width": 1200, "height": 400})
     wrong = FAULTS.get(fault, "")
     inside, around = ("", wrong) if "fixed" in wrong else (wrong, "")
     page.set_content(

@@ -16,6 +16,12 @@
   if (document.scrollingElement.scrollWidth > innerWidth + 1) found.add('the page is wider than the window');
   if (main.scrollWidth > main.clientWidth + 1) found.add(`the page scrolls sideways: ${main.scrollWidth} of ${main.clientWidth} pixels`);
 
+  // A wide table is scrolled; above a phone's size it fits, or something says that it is wider.
+  for (const e of document.querySelectorAll('.ps-scroll, main .scroll')) {
+    const said = [...document.querySelectorAll('.ps-narrow')].some(shown);
+    if (shown(e) && e.scrollWidth > e.clientWidth + 2 && innerWidth > 1000 && !said) found.add(`wider than its frame: ${told(e)}`);
+  }
+
   // Letters that a frame cuts off, without an ellipsis, a title or a way to scroll there.
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {

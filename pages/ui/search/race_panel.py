@@ -15,11 +15,11 @@ from core.over_seeds import ASSUMES, FEWEST_PAIRS, verdict
 from core.plots.curves import hypervolume_figure
 from core.plots.finished import finished
 from core.plots.over_seeds import in_words
-from core.plots.style import format_value
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.views.race import Race, race, search_labels, seed_rows
 from core.views.seed_groups import SeedGroup, seed_groups, seeds_of
+from core.words import format_value
 from pages.ui import resources, state
 from pages.ui.progress import job_row
 from pages.ui.search import files
