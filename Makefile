@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: run test test-long bench lint setup setup-dev clean
 
-run: setup
+run: setup $(VENV)/.packed
 	@echo "Paretoscope is at http://127.0.0.1:$(PORT)"
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
 
@@ -43,6 +43,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-dev
 	@if command -v npm >/dev/null; then npm ci --prefix tests/e2e/axe --ignore-scripts --no-audit --no-fund --silent; \
 	else echo "There is no npm: the rules of accessibility (tests/e2e/axe) will not be tested."; fi
 	@touch $@
+
+# Streamlit's scripts, as small as they get, so that the first visitor does not wait for it.
+$(VENV)/.packed: $(VENV)/.installed
+	@echo "Packing the pages' scripts, once: about 10 seconds."
+	@$(BIN)/python -m pages.ui.packed && touch $@
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""One torch thread, as in every process of the app: results are equal bit for bit only then."""
+"""For all tests: one torch thread, as in every process of the app (results are equal bit for bit only then), no deadlines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 

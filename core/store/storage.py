@@ -18,7 +18,9 @@ from core.store.uploads import KEPT_DAYS
 UPLOADS = Path("datasets") / "uploads"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
-_OURS = re.compile(rf"\.?{re.escape(RECORD)}.*|{FOLDER}(-[0-9a-f]{{12}})?|{TRASH}|datasets|lost\+found")
+_OURS = re.compile(
+    rf"\.?{re.escape(RECORD)}.*|{FOLDER}(-[0-9a-f]{{12}})?|{TRASH}|datasets|forecasts|packed|lost\+found"
+)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import brotli
+from streamlit.file_util import get_static_dir
 
+from core.settings import settings
 from pages.ui import first_visit
 
 _PREFIX = "/static/"
@@ -191,3 +193,16 @@ def named_ahead(folder: Path) -> list[Path]:
     """The bundle's files that draw charts (4.7 of the 8 MB) and `st.html`; none where Streamlit calls them otherwise."""
     place = folder / "static" / "js"
     return [file for pattern in ("PlotlyChart.*.js", "Html.*.js") for file in sorted(place.glob(pattern))]
+
+
+def pack_at_setup() -> None:
+    """Pack well what a first visit asks for, before anybody comes: 10 s of one processor, once."""
+    home = settings().home
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    packed = Packed(home / "packed")
+    pack_first(Path(get_static_dir()), packed)
+    packed.pack_well()
+
+
+if __name__ == "__main__":
+    pack_at_setup()

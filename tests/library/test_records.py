@@ -20,6 +20,7 @@ from core.library.alone import AloneRecord
 from core.library.evaluated import EvaluatedRecord
 from core.library.experiments import ExperimentRecord
 from core.library.maps import MapRecord
+from core.library.matrices import MatrixRecord
 from core.library.mixing import MixedCurve, MixingRecord
 from core.library.model_map import Distances
 from core.library.pruned import PruningRecord
@@ -91,6 +92,21 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             "left_out": st.dictionaries(TEXT, TEXT),
             "values": st.lists(LINE, max_size=3),
             "points": st.one_of(st.none(), st.lists(LINE, max_size=3)),
+        }
+    ),
+    MatrixRecord: st.fixed_dictionaries(
+        {
+            "model_ids": st.lists(TEXT),
+            "titles": st.lists(TEXT),
+            "shorts": st.lists(TEXT),
+            "places": st.lists(st.lists(TEXT, max_size=2), max_size=3),
+            "values": st.lists(st.lists(st.one_of(st.none(), NUMBER), max_size=3), max_size=3),
+            "reasons": st.lists(
+                st.fixed_dictionaries({"row": st.integers(), "column": st.integers(), "why": TEXT}),
+                max_size=2,
+            ),
+            "left_out": st.dictionaries(TEXT, TEXT, max_size=2),
+            "samples": TEXT,
         }
     ),
     MixingRecord: st.fixed_dictionaries(

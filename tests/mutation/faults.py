@@ -478,8 +478,8 @@ FAULTS = [
     Fault(
         "test values decide who is on the front",
         "core/library/evaluations.py",
-        "for index, o in enumerate(objectives) if o.for_choosing]",
-        "for index, o in enumerate(objectives)]",
+        "if o.for_choosing and o.name in asked]",
+        "if o.name in asked]",
         ("tests/library/test_fronts.py", "tests/cli/test_commands.py"),
     ),
 ]

@@ -18,7 +18,7 @@ from core.errors import InvalidInput
 from core.settings import ASSETS, settings
 from pages.ui import first_visit
 from pages.ui.look import Look
-from pages.ui.packed import Packed, PackedFiles, named_ahead, pack_first
+from pages.ui.packed import Packed, PackedFiles, named_ahead, pack_at_setup, pack_first
 from pages.ui.server import OwnNamesOnly, SecurityHeaders, middleware
 from tests.helpers import icons
 
@@ -156,6 +156,21 @@ def bundle(tmp_path: Path) -> Path:
     (tmp_path / "index.html").write_text('<script src="./static/js/index.def.js"></script>')
     (tmp_path / "secret.js").write_text("no")
     return tmp_path
+
+
+def test_setting_up_packs_what_a_first_visit_asks_for(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle / "static" / "js" / "PlotlyChart.abc.js").write_text("draw();" * 5000)
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("pages.ui.packed.get_static_dir", lambda: str(bundle))
+    pack_at_setup()
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "home" / "packed").iterdir()}
+    assert kept, "what is worth it"
+    assert (tmp_path / "home").stat().st_mode & 0o077 == 0
+    served = Packed(tmp_path / "home" / "packed")
+    pack_first(bundle, served)
+    assert set(kept.values()) <= set(served.bodies.values()), "the server sends it from the first visit on"
 
 
 def test_files_are_packed_once_and_named_ahead(bundle: Path) -> None:

@@ -66,10 +66,14 @@ def move_database(home: Path, to: Path) -> None:
 
 
 def make_it_0_1(home: Path) -> None:
-    """Undo what this version adds: no identity in the database, no record in the home."""
+    """Undo what later versions add, in the database and in the home."""
     (home / RECORD).unlink()
     with sqlite3.connect(home / "paretoscope.db") as connection:
         for statement in (
+            "DROP TABLE basket_items",
+            "DROP TABLE baskets",
+            "ALTER TABLE runs DROP COLUMN begun",
+            "ALTER TABLE runs DROP COLUMN worked",
             "DROP TABLE identity",
             "DROP TABLE run_params",
             "DROP INDEX ix_runs_kind",
@@ -336,6 +340,8 @@ def test_what_is_stored_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
 def test_an_existing_home_is_closed_to_others(home: Path) -> None:
     upload = put_upload(home, b"image", 0)
+    for name in ("packed", "forecasts"):  # what the pages keep there is ours as well
+        (home / name).mkdir()
     loose = [home, home / "blobs", home / "paretoscope.db", upload.parent, upload]
     for path in loose:
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -67,8 +67,6 @@ class ChartView:
 
 def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
-    # On a phone its lines are wider than the chart: there the styles show this one instead.
-    st.html(f'<p class="ps-phone-caption">{view.caption}</p>')
     st.plotly_chart(
         _figure(repr(view), view, front, pruned),
         key=KEY,
@@ -89,6 +87,8 @@ def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = Non
             },
         },
     )
+    # On a phone the chart's own lines are wider than it: there the styles show this one instead, below it.
+    st.html(f'<p class="ps-phone-caption">{view.caption}</p>')
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
