@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 from tests.e2e.visitor import Visitor
@@ -64,7 +64,11 @@ class Clock:
         self.me.still()
         began = time.perf_counter()
         do()
-        self.me.page.wait_for_function(shows, arg=arg)
+        try:
+            self.me.page.wait_for_function(shows, arg=arg)
+        except TimeoutError as error:
+            error.add_note(f"Nothing came of: {name}.")
+            raise
         self.add(name, began)
 
     def add(self, name: str, began: float) -> None:
@@ -124,9 +128,11 @@ def pages(clock: Clock, turn: int) -> None:
     table = "() => !!document.querySelector('.st-key-pruning-table .main-svg')"
     clock.time("menu to Pruning", menu.filter(has_text="Pruning").click, table)
     severity = me.key("pr-severity").get_by_text(str(1 + turn % 2), exact=True)
-    title = "() => JSON.stringify(document.querySelector('.st-key-pruning-table .js-plotly-plot')?._fullData?.map(t => t.z ?? t.text))"
-    before = me.page.evaluate(title)
-    clock.time("severity of corruptions", severity.click, f"before => ({title})() !== before", before)
+    numbers = (
+        "[...document.querySelectorAll('.st-key-pruning-table .main-svg')].map(s => s.textContent).join()"
+    )
+    before = me.page.evaluate(numbers)
+    clock.time("severity of corruptions", severity.click, f"before => {numbers} !== before", before)
     clock.time("menu to Front", menu.filter(has_text="Front").click, CHART)
 
 
