@@ -12,6 +12,7 @@ from pages.ui.words import PAGE
 
 setup(PAGE)
 
-# In the order of the work: what is searched, what is measured, what is chosen.
+# What is searched, what is measured, what is chosen.
+st.subheader("In the order of the work", anchor=False)
 entries = "".join(f"<dt>{html.escape(t.word)}</dt><dd>{html.escape(t.meaning)}</dd>" for t in TERMS)
 st.html(f'<dl class="ps-words">{entries}</dl>')

@@ -56,6 +56,7 @@
   let waiting = false;
   const look = () => {
     waiting = false;
+    followMode();
     followJobs();
     followPage();
   };
@@ -83,17 +84,37 @@
     if (button) copy(button);
   });
 
+  const unfolded = '[data-testid="stSidebar"]:not([data-collapsed="true"]) [data-testid="stSidebarCollapseButton"] button';
+
+  // On a phone the menu lies upon the page: it folds when a page was chosen.
+  document.addEventListener('click', event => {
+    if (innerWidth >= 768 || !event.target.closest?.('[data-testid="stSidebarNavLink"]')) return;
+    setTimeout(() => document.querySelector(unfolded)?.click(), EVERY_MS);
+  });
+
   // M hides the menu and brings it back: in projector mode only, and never while somebody writes.
   document.addEventListener('keydown', event => {
     if (event.key.toLowerCase() !== 'm' || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.('input, textarea, select, [contenteditable="true"], [role="combobox"]')) return;
     if (!document.querySelector('.st-key-page-head-projector')) return;
-    const hide = document.querySelector('[data-testid="stSidebar"]:not([data-collapsed="true"]) [data-testid="stSidebarCollapseButton"] button');
-    (hide || document.querySelector('[data-testid="stExpandSidebarButton"]'))?.click();
+    (document.querySelector(unfolded) || document.querySelector('[data-testid="stExpandSidebarButton"]'))?.click();
   });
+
+  // Charts remember how wide a text was: with letters of another size they are drawn by a page that is loaded anew.
+  let mode = null;
+  const followMode = () => {
+    const head = document.querySelector('[class*="st-key-page-head"]');
+    if (!head) return;
+    const now = head.classList.contains('st-key-page-head-projector');
+    mode ??= now;
+    if (now === mode || now !== /[?&]projector=1/.test(location.search)) return;
+    mode = now;
+    location.reload();
+  };
 
   const begin = () => {
     document.body.append(live);
+    new MutationObserver(followMode).observe(document.body, {subtree: true, childList: true});
     new MutationObserver(soon).observe(document.body, {
       subtree: true, childList: true, attributes: true, attributeFilter: ['data-test-script-state', 'aria-hidden'],
     });

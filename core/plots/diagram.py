@@ -64,8 +64,8 @@ def diagram_parts(
         "shapes": [_frame(row, place[row.label], tallest) for row in frames] + _brackets(frames, place),
         "annotations": [*_texts(stages, place), *_group_names(frames, place)],
         "xaxis": {**axis, "range": [-0.6, max(len(frames) - 0.4, 0.6)]},
-        "yaxis": {**axis, "range": [-0.98, 0.72]},
-        "height": 210,
+        "yaxis": {**axis, "range": [-1.12, 0.72]},
+        "height": 226,
         "margin": {"l": 4, "r": 4, "t": 26 if title else 4, "b": 4},
         "showlegend": False,
         "bargap": 0,
@@ -147,14 +147,14 @@ def _groups(frames: Sequence[StageCost], place: Mapping[str, int]) -> dict[str, 
 def _brackets(frames: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
     line = {"color": _FRAME, "width": 1.2}
     return [
-        {"type": "line", "x0": first - 0.36, "x1": last + 0.36, "y0": -0.84, "y1": -0.84, "line": line}
+        {"type": "line", "x0": first - 0.36, "x1": last + 0.36, "y0": -0.92, "y1": -0.92, "line": line}
         for first, last in _groups(frames, place).values()
     ]
 
 
 def _group_names(frames: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
     return [
-        _text((first + last) / 2, -0.85, for_figure(group), "top", 10)
+        _text((first + last) / 2, -0.93, for_figure(group), "top", 10)
         for group, (first, last) in _groups(frames, place).items()
     ]
 

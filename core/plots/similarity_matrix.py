@@ -7,6 +7,7 @@ customdata is "id A|id B". Bright always means alike, whichever way the measure 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ _MOST_TEXT = 12
 _LEAST_CELL, _MOST_CELL = 17, 44
 _LEAST_WITHIN = 0.02
 _LARGEST_OUTLINE = 22
+
+_CAPTION = 80
+"""Letters in a line of the caption: no wider than the smallest drawing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +102,7 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
     figure.update_xaxes(axis | ticks, tickangle=-60, side="top", range=[-0.5, n - 0.5])
     figure.update_yaxes(axis | ticks, range=[n - 0.5, -0.5])
     figure.update_layout(
-        height=cell * n + 210 + (40 if caption else 0),
+        height=cell * n + 210 + (54 if caption else 0),
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         hovermode="closest",
         showlegend=False,
@@ -106,7 +110,7 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
     )
     if caption:
         figure.add_annotation(
-            text=caption,
+            text="<br>".join(textwrap.wrap(caption, _CAPTION)),
             xref="paper",
             yref="paper",
             x=0,
@@ -118,7 +122,7 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
             align="left",
             font={"size": 11},
         )
-        figure.update_layout(margin={"b": 48})
+        figure.update_layout(margin={"b": 62})
     return figure
 
 

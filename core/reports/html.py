@@ -15,9 +15,9 @@ h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); padding-bottom: .
 h3 { margin-top: 2rem; }
 p, caption, figcaption { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .8rem 0; }
-caption { text-align: left; padding-bottom: .3rem; font-size: .92rem; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid color-mix(in srgb, var(--line) 45%, transparent); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .8rem 0; font-size: .88rem; }
+caption { text-align: left; padding-bottom: .3rem; font-size: 1.04em; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid color-mix(in srgb, var(--line) 45%, transparent); }
 th { font-weight: 600; }
 tbody th { font-weight: 500; }
 .n { text-align: right; }
@@ -31,7 +31,7 @@ figure.drawing > svg { max-width: 46rem; }
 figcaption { font-size: .92rem; }
 .warning { border-left: 4px solid #d55e00; padding: .3rem .8rem; background: var(--soft); }
 details { margin: .4rem 0; }
-@media print { body { max-width: none; padding: 0; font-size: 11pt; } h2, h3 { break-after: avoid; } figure, tr { break-inside: avoid; } details > *:not(summary) { display: block; } }
+@media print { body { max-width: none; padding: 0; font-size: 11pt; } table { font-size: 8pt; } h2, h3 { break-after: avoid; } figure, tr { break-inside: avoid; } details > *:not(summary) { display: block; } }
 """
 
 

@@ -18,7 +18,8 @@ def switch() -> bool:
         "Projector mode",
         key=_SWITCH,
         on_change=_switched,
-        help="Larger texts and less around them. While it is on, the key **M** hides the menu and brings it back.",
+        help="Larger texts and less around them; the page is loaded anew. While it is on, the key **M** hides the menu and "
+        "brings it back.",
     )
     history.write_staying()
     return kept

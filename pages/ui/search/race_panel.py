@@ -10,6 +10,7 @@ import streamlit as st
 from core.library import supernets
 from core.library.csv_tables import csv_bytes
 from core.library.supernets import SupernetEntry
+from core.objectives.base import objectives
 from core.over_seeds import ASSUMES, FEWEST_PAIRS, verdict
 from core.plots.curves import hypervolume_figure
 from core.plots.finished import finished
@@ -18,6 +19,7 @@ from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.views.race import Race, race, search_labels, seed_rows
 from core.views.seed_groups import SeedGroup, seed_groups, seeds_of
+from core.words import format_value
 from pages.ui import resources, state
 from pages.ui.progress import job_row
 from pages.ui.search import files
@@ -165,7 +167,7 @@ def _table(found: Race) -> None:
     """The race in numbers: mean and spread per setting, then who found more, and the file of single seeds."""
     share = found.ceiling is not None
     said = {"factor": 100.0, "unit": " %", "digits": 2} if share else {"digits": 4}
-    what = "share of the exact front's hypervolume" if share else "hypervolume"
+    what = "share of the exact hypervolume" if share else "hypervolume"
     band = " or ".join(dict.fromkeys(r.spread.band for r in found.racers if r.spread.band))
     mean = f"{what} after {found.at:,} evaluations: mean{f' ({band}, n)' if band else ''}"
     html_table(
@@ -181,7 +183,8 @@ def _table(found: Race) -> None:
     if any(each.n >= FEWEST_PAIRS for each in found.verdicts):
         st.caption(ASSUMES)
     reference = ", ".join(
-        f"{name} {value:.4g}" for name, value in zip(found.names, found.reference, strict=True)
+        f"{goal.label} {format_value(value, goal)}"
+        for goal, value in zip(objectives(found.names), found.reference, strict=True)
     )
     moves = "" if share else " It lies a little beyond the worst that these searches measured."
     note(

@@ -46,12 +46,13 @@ def own_images() -> dict[str, Any] | None:
         st.error(for_markdown(first, 600), icon=":material/block:")
         return None
     # A key of each file's own: what is proposed is that of the file just chosen.
-    config = config_form(
-        DATASETS.get(NAME).Config,
-        f"train-images-set-{file.file_id}",
-        skip=("upload", "path"),
-        start=first.summary.proposed.model_dump(),
-    )
+    with st.expander("Size, channels, split and limits"):
+        config = config_form(
+            DATASETS.get(NAME).Config,
+            f"train-images-set-{file.file_id}",
+            skip=("upload", "path"),
+            start=first.summary.proposed.model_dump(),
+        )
     read = _read_once(file, config)
     if isinstance(read, str):
         st.error(for_markdown(read, 600), icon=":material/block:")

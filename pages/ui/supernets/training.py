@@ -184,7 +184,7 @@ def training_progress() -> None:
     runs = {run.run_id: run for run in all_runs([KIND])}
     if not runs:
         st.info(
-            "No training yet. Start one on the left: how long it takes is said above the button.",
+            "No training yet. Start one with the form: how long it takes is said above its button.",
             icon=":material/model_training:",
         )
         return

@@ -1,0 +1,180 @@
+"""The seconds of using it: what a person waits for after each kind of click, in real Chromium, beside the figures of a review.
+
+    python benchmarks/use.py [--repeats 5]
+
+A fresh server in a home of its own. A time goes from the click (or from asking for the page) to the moment the answer is
+on the screen, found by asking the page at every frame; the page was still before. Printed: the median of the repeats, the
+figure that was measured before this release (REVIEW section 5), and the load of the machine, which decides more than
+anything else. Goals: none slower; every click under 0.5 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from playwright.sync_api import sync_playwright
+
+from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
+from tests.e2e.visitor import Visitor
+
+BEFORE = {
+    "cold load to the chart": 4.4,
+    "click a dot": 0.25,
+    "knee button": 0.9,
+    "axis": 0.31,
+    "menu to Front": 0.82,
+    "menu to Similarity": 0.49,
+    "menu to Pruning": 0.27,
+    "measure of similarity": 0.54,
+    "severity of corruptions": 0.52,
+    "bundle": 0.36,
+}
+"""Medians of five, in seconds, on a machine that did nothing else."""
+GOAL = 0.5
+CHART = "() => !!document.querySelector('.st-key-front-chart .scatterlayer path.point')"
+HEATMAP = "() => !!document.querySelector('.st-key-similarity-heatmap .scatterlayer')"
+CARD = "document.querySelector('.st-key-subnet-card code')?.innerText"
+
+
+class Clock:
+    """Seconds by what was done.
+
+    Attributes:
+        me: the visitor, whose page is still whenever a watch starts.
+        seconds: by name, one number per repeat.
+    """
+
+    def __init__(self, me: Visitor) -> None:
+        self.me = me
+        self.seconds: dict[str, list[float]] = {}
+
+    def time(self, name: str, do: Callable[[], Any], shows: str, arg: Any = None) -> None:
+        """From doing something until the page shows what is to come of it."""
+        self.me.page.wait_for_timeout(400)
+        self.me.still()
+        began = time.perf_counter()
+        do()
+        self.me.page.wait_for_function(shows, arg=arg)
+        self.add(name, began)
+
+    def add(self, name: str, began: float) -> None:
+        self.seconds.setdefault(name, []).append(time.perf_counter() - began)
+
+
+def cold(clock: Clock, chromium: Any, address: str) -> None:
+    """A newcomer with nothing kept."""
+    me = Visitor(chromium, address, size="1440", theme="light")
+    began = time.perf_counter()
+    me.page.goto(address, wait_until="commit")
+    me.until(CHART)
+    clock.add("cold load to the chart", began)
+    me.page.context.close()
+
+
+def front(clock: Clock, turn: int) -> None:
+    """A dot, a knee, an axis, a bundle."""
+    me = clock.me
+    card = f"before => {CARD} && {CARD} !== before"
+    before = me.page.evaluate(CARD)
+    clock.time("click a dot", lambda: me.click_point("front", 3 + turn), card, before)
+    me.still()
+    began = time.perf_counter()
+    me.download("download-bundle")  # of a subnet that nobody took before
+    clock.add("bundle", began)
+    before = me.page.evaluate(CARD)
+    knee = me.page.locator("[class*='st-key-knee-'] button").first
+    clock.time("knee button", knee.click, card, before)
+    wanted = ("Parameters", "MACs")[turn % 2]
+    me.open_chooser("axis-x")
+    option = me.page.get_by_role("option").filter(has_text=wanted).first
+    began = time.perf_counter()
+    option.click()
+    me.until(
+        "title => document.querySelector('.st-key-front-chart .g-xtitle')?.textContent.includes(title)",
+        arg=wanted,
+    )
+    clock.add("axis", began)
+
+
+def pages(clock: Clock, turn: int) -> None:
+    """The menu, another measure, another severity."""
+    me = clock.me
+    menu = me.page.locator("[data-testid='stSidebarNavLink']")
+    clock.time("menu to Similarity", menu.filter(has_text="Similarity").click, HEATMAP)
+    me.open_chooser("sim-measure")
+    option = me.page.get_by_role("option").nth(1 + turn % 2)
+    wanted = option.inner_text()
+    began = time.perf_counter()
+    option.click()
+    me.until(
+        "label => document.querySelector('.st-key-similarity-heatmap .js-plotly-plot')?._fullData?.[0].colorbar.title.text === label",
+        arg=wanted,
+    )
+    clock.add("measure of similarity", began)
+    table = "() => !!document.querySelector('.st-key-pruning-table .main-svg')"
+    clock.time("menu to Pruning", menu.filter(has_text="Pruning").click, table)
+    severity = me.key("pr-severity").get_by_text(str(1 + turn % 2), exact=True)
+    title = "() => JSON.stringify(document.querySelector('.st-key-pruning-table .js-plotly-plot')?._fullData?.map(t => t.z ?? t.text))"
+    before = me.page.evaluate(title)
+    clock.time("severity of corruptions", severity.click, f"before => ({title})() !== before", before)
+    clock.time("menu to Front", menu.filter(has_text="Front").click, CHART)
+
+
+def prune_something(me: Visitor) -> None:
+    """So that the Pruning page has a table."""
+    me.arrive("pruning?parent=subnet:digits-cnn:000000000000")
+    me.fill("pr-epochs", "1")
+    me.press("prune-start")
+    me.page.wait_for_selector(".st-key-pruning-table .main-svg", timeout=10 * PATIENCE_MS)
+    me.page.wait_for_selector(".st-key-job-progress", state="detached", timeout=10 * PATIENCE_MS)
+
+
+def report(seconds: dict[str, list[float]], load: tuple[float, float]) -> None:
+    """One line per kind of click."""
+    print(f"{'seconds, median':26s} now   range          before")
+    for name, before in BEFORE.items():
+        found = seconds[name]
+        now = statistics.median(found)
+        slow = "   slower than before" if now > before else ""
+        slow += "   above the goal" if now > GOAL and name != "cold load to the chart" else ""
+        print(f"{name:26s} {now:4.2f}  {min(found):4.2f} to {max(found):5.2f}  {before:4.2f}{slow}")
+    print(f"load average of a minute: {load[0]:.1f} at the beginning, {load[1]:.1f} at the end")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    repeats = parser.parse_args().repeats
+    at_first = os.getloadavg()[0]
+    with (
+        tempfile.TemporaryDirectory() as home,
+        running_server(Path(home)) as address,
+        sync_playwright() as playwright,
+    ):
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        me = Visitor(chromium, address, size="1440", theme="light")
+        clock = Clock(me)
+        prune_something(me)
+        for _ in range(repeats):
+            cold(clock, chromium, address)
+        me.arrive("")
+        me.until(CHART)
+        for turn in range(repeats):
+            front(clock, turn)
+            pages(clock, turn)
+        chromium.close()
+    report(clock.seconds, (at_first, os.getloadavg()[0]))
+
+
+if __name__ == "__main__":
+    main()
