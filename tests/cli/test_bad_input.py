@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,31 +15,9 @@ from core.cli import main as commands
 from core.cli.driving import open_store
 from core.errors import Busy, InvalidInput, StorageFailed
 from core.spaces import Arch, SearchSpace
+from tests.cli.conftest import Call
 
 LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Call]:
-    """Call a command in an empty home; (exit status, stdout, stderr). An exception that is a bug comes through."""
-    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
-    monkeypatch.setattr("core.runtime.freeze", lambda: None)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["core", *arguments])
-        status = 0
-        try:
-            commands.main()
-        except SystemExit as leave:
-            status = int(leave.code or 0)
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
 
 
 BAD = [

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from core.pareto import non_dominated
+from tests.cli.conftest import Call
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -185,12 +186,21 @@ def test_check_and_doctor_find_a_healthy_machine(run) -> None:
         (("frobnicate",), "No such command"),
     ],
 )
-def test_bad_arguments_give_one_plain_line_and_status_2(run, arguments: tuple[str, ...], words: str) -> None:
-    done = run(*arguments)
-    assert done.returncode == 2, done.stderr
-    assert words in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert done.stdout == ""
+def test_bad_arguments_give_one_plain_line_and_status_2(
+    call: Call, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    status, said, complaint = call(*arguments)
+    assert status == 2, complaint
+    assert words in complaint
+    assert len(complaint.strip().splitlines()) == 1
+    assert said == ""
+
+
+def test_a_bad_argument_ends_a_process_with_status_2(run) -> None:
+    done = run("search", "nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no supernet called" in done.stderr
 
 
 def test_latency_can_be_searched_on(run) -> None:

@@ -25,7 +25,16 @@ from tests.export.subnets import TITLE, digits, subnet, supernet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 formats = pytest.mark.parametrize("name", EXPORTERS.names())
-families = pytest.mark.parametrize("family", FAMILIES.names())
+# Tracing a network of cells takes ten seconds.
+SLOW = {("torch_export", "nas_bench_201")}
+pairs = pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        pytest.param(name, family, marks=[pytest.mark.long] if (name, family) in SLOW else [])
+        for name in EXPORTERS.names()
+        for family in FAMILIES.names()
+    ],
+)
 
 
 def test_the_formats_are_there() -> None:
@@ -44,8 +53,7 @@ def test_describes_itself(name: str) -> None:
     assert re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", cls.media_type)
 
 
-@formats
-@families
+@pairs
 def test_computes_the_same_for_any_batch_size(name: str, family: str) -> None:
     made = subnet(family)
     data = export_subnet(made, name).data
@@ -59,8 +67,7 @@ def test_computes_the_same_for_any_batch_size(name: str, family: str) -> None:
         torch.testing.assert_close(answer, truth, rtol=0, atol=1e-4 * max(1.0, float(truth.abs().max())))
 
 
-@formats
-@families
+@pairs
 def test_equal_subnets_give_equal_bytes(name: str, family: str) -> None:
     assert export_subnet(subnet(family), name).data == export_subnet(subnet(family), name).data
 

@@ -34,6 +34,8 @@ from core.supernets.elastic_cnn import GroupConfig
 from core.supernets.files import dump_supernet
 from tests.helpers.nets import small_cnn
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 IMAGE = (1, 8, 8)
 SUPERNET = small_cnn(
     groups=(GroupConfig(widths=(2, 4), depths=(1,)), GroupConfig(widths=(4, 8), depths=(1, 2)))

@@ -59,7 +59,7 @@ def damage(home: Path, sql: str) -> list[str]:
         ("UPDATE measurements SET source = 'predicted' WHERE ordinal = 3", "Measurement 3"),
         ("DELETE FROM measurements WHERE ordinal = 39", "has 39 measurements, but 40 were saved"),
         ("DELETE FROM measurements", "has 0 measurements"),
-        ("UPDATE metrics SET metric_values = '{}' WHERE step = 2", "metrics of step 2"),
+        ("UPDATE metrics SET metric_values = '{}' WHERE step = 2", "numbers of step 2"),
         ("UPDATE runs SET params = replace(params, '10', '11')", "request of run"),
         ("UPDATE runs SET seed = '1'", "request of run"),
         ("UPDATE supernets SET card = '{}'", "card of supernet"),
@@ -219,7 +219,7 @@ def texts(tmp_path: Path) -> Path:
         (b"card-alpha", "The card of supernet supernet-alpha"),
         (b"objective-alpha", "Measurement 0 of run"),
         (b"source-alpha", "Measurement 0 of run"),
-        (b"metric-alpha", "The metrics of step 0"),
+        (b"metric-alpha", "The numbers of step 0"),
     ],
 )
 def test_a_flipped_bit_in_a_text_is_damage_of_its_row_alone(texts: Path, inside: bytes, says: str) -> None:
@@ -243,7 +243,7 @@ def test_check_lists_everything_that_is_damaged(texts: Path) -> None:
         path.write_bytes(b"changed")
     with RunStore(url(texts), texts) as store:
         found = "\n".join(store.check())
-    for words in ("request of run", "card of supernet supernet-beta", "metrics of step 0", "Measurement 0"):
+    for words in ("request of run", "card of supernet supernet-beta", "numbers of step 0", "Measurement 0"):
         assert words in found, found
     assert found.count(" is damaged: The stored file") == 4  # two artifacts and two supernets
 
