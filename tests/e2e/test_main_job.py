@@ -197,7 +197,10 @@ def test_what_stands_below_the_chart_does_not_jump_when_it_comes(page: Any, serv
     assert max(places) - min(places) < 150
 
 
-@pytest.mark.parametrize("path", ["", *pages()])
+@pytest.mark.parametrize(
+    "path",
+    ["", "similarity", *(pytest.param(p, marks=pytest.mark.long) for p in pages() if p != "similarity")],
+)
 def test_every_page_opens_by_its_address(page: Any, server: str, path: str) -> None:
     page.goto(f"{server}/{path}")
     page.wait_for_selector("h1")
