@@ -13,6 +13,6 @@ from pages.ui.words import PAGE
 setup(PAGE)
 
 # What is searched, what is measured, what is chosen.
-st.subheader("In the order of the work", anchor=False)
+st.header("In the order of the work", anchor=False)
 entries = "".join(f"<dt>{html.escape(t.word)}</dt><dd>{html.escape(t.meaning)}</dd>" for t in TERMS)
 st.html(f'<dl class="ps-words">{entries}</dl>')
