@@ -17,6 +17,7 @@ from core.pruning.pruners.creating import METHODS
 from core.pruning.pruners.feature_merging import remeasure
 from core.pruning.retraining import settle, train_masked
 from core.training.config import TrainingConfig
+from core.words import format_share
 from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import extracted
 
@@ -65,7 +66,7 @@ def test_what_cannot_be_reached_is_said() -> None:
     net = extracted()
     [found] = pruned(PruningTask(net, DATA, TrainingConfig()), [0.99])
     assert weight_count(found.net) < weight_count(net)
-    assert f"only {sparsity_of(found, net):.1%} went" in found.note
+    assert f"only {format_share(sparsity_of(found, net), 1)} went" in found.note
 
 
 def test_attention_has_nothing_to_join() -> None:

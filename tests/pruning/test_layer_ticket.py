@@ -17,6 +17,7 @@ from core.pruning.pruners.base import sparsity_of, weight_count
 from core.pruning.pruners.creating import METHODS
 from core.pruning.pruners.layer_ticket import block_scores, fewest_blocks, removable_blocks, without_blocks
 from core.training.config import TrainingConfig
+from core.words import format_share
 from tests.helpers.nets import random_dataset
 
 DATA = random_dataset(48)
@@ -70,7 +71,7 @@ def test_the_fewest_blocks_that_reach_the_sparsity() -> None:
     assert "Blocks go whole" in note
     gone, note = fewest_blocks(net, [3, 1, 4], 0.99)
     assert gone == [3, 1, 4]
-    assert f"{sum(share.values()):.1%}" in note
+    assert format_share(sum(share.values()), 1) in note
 
 
 @pytest.mark.parametrize("criterion", ["grasp", "snip"])
