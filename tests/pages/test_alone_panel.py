@@ -83,7 +83,7 @@ def test_the_button_starts_a_job_whose_result_is_shown() -> None:
     assert charts(app)
 
 
-@pytest.mark.parametrize("measure", ["cka", "agreement"])
+@pytest.mark.parametrize("measure", ["cka", pytest.param("agreement", marks=pytest.mark.long)])
 def test_a_finished_training_shows_verdict_figure_and_accuracies(measure: str) -> None:
     run_id = trained()
     app = alone_app(f"alone:{run_id}:0", f"subnet:digits-cnn:{ARCH}", measure)

@@ -58,9 +58,10 @@ def hostile_query(rng: random.Random) -> dict[str, str]:
     return {key: rng.choice(words) for key in rng.sample(keys, rng.randint(1, 6))}
 
 
-def test_any_address_gives_a_page(open_page: Open) -> None:
-    rng = random.Random(0)
-    for _ in range(120):
+@pytest.mark.parametrize("n", [15, pytest.param(120, marks=pytest.mark.long)])
+def test_any_address_gives_a_page(open_page: Open, n: int) -> None:
+    rng = random.Random(n)
+    for _ in range(n):
         open_page("front", **hostile_query(rng))
 
 

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pages.ui.menu import Page
 
-PAGE = Page(title="Glossary", question="What do these numbers mean?", icon="dictionary", place=55)
+PAGE = Page(title="Glossary", question="What do these numbers mean?", icon="dictionary", place=52)
