@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,30 @@ def test_frozen_objects_are_out_of_the_collectors_sight() -> None:
         assert gc.get_freeze_count() >= before + len(kept)
     finally:
         gc.unfreeze()
+
+
+class Ring:
+    """Garbage that only the collector finds."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_was_hidden_in_a_hurry_is_collected_later() -> None:
+    runtime.collect_later()
+    assert not gc.isenabled()
+    lost = weakref.ref(Ring())
+    runtime.hide()
+    try:
+        assert gc.isenabled()
+        gc.collect()
+        assert lost() is not None, "nobody looks for garbage while a visitor waits"
+        runtime.freeze()
+        assert lost() is None
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_asking_whether_it_is_loaded_loads_nothing() -> None:

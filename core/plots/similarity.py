@@ -1,7 +1,6 @@
 """The layer-by-layer heatmap: how alike every layer of one net is to every layer of another.
 
-Streamlit reports no click on a heatmap, so a scatter of outlined squares that cannot be seen until selected
-lies over it; its customdata is "layer_a|layer_b". Bright always means alike, whichever way the measure runs.
+The customdata of a cell's square (see `core.plots.cells`) is "layer_a|layer_b".
 """
 
 from __future__ import annotations
@@ -14,12 +13,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.plots import style
-from core.plots.missing import add_crosses
-from core.plots.numbers import CellColors, add_numbers
+from core.plots.cells import add_cells, add_squares
 from core.text import for_figure
 
-_SCALE = "Cividis"
 _MOST_TEXT = 14
 _CELL = 58
 
@@ -73,32 +69,24 @@ def similarity_heatmap(
     """
     figure = go.Figure()
     rows, columns = data.values.shape
-    bounds = shown_bounds(data)
-    show_text = max(rows, columns) <= _MOST_TEXT
-    figure.add_heatmap(
-        z=data.values,
-        x=list(range(columns)),
-        y=list(range(rows)),
-        zmin=bounds[0],
-        zmax=bounds[1],
-        colorscale=_SCALE,
-        reversescale=data.distance,
-        hoverinfo="skip",
-        xgap=1,
-        ygap=1,
-        name="values",
-        colorbar={
-            "title": {"text": for_figure(data.measure), "side": "right"},
-            "thickness": 12,
-            "outlinewidth": 0,
-        },
+    add_cells(
+        figure,
+        data.values,
+        shown_bounds(data),
+        measure=data.measure,
+        distance=data.distance,
+        cross=max(6, min(14, 200 // max(rows, columns, 1))),
+        numbers=max(rows, columns) <= _MOST_TEXT,
     )
-    missing = ~np.isfinite(data.values)
-    add_crosses(figure, missing, size=max(6, min(14, 200 // max(rows, columns, 1))))
-    if show_text:
-        texts = [[f"{v:.2f}" for v in row] for row in data.values]
-        add_numbers(figure, data.values, texts, CellColors(*bounds, _SCALE, data.distance), size=11)
-    figure.add_trace(_clickable(data, selected))
+    add_squares(
+        figure,
+        data.values.shape,
+        name="pairs of layers",
+        size=max(10, min(34, 420 // max(rows, columns))),
+        identity=lambda i, j: f"{data.ids_a[i]}|{data.ids_b[j]}",
+        hover=lambda i, j: _hover(data, i, j),
+        selected="|".join(selected) if selected else None,
+    )
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
     figure.update_xaxes(
         axis,
@@ -135,33 +123,6 @@ def shown_bounds(data: HeatmapData) -> tuple[float, float]:
     if not math.isfinite(high):
         high = float(finite.max()) if len(finite) else 1.0
     return (low, high) if high > low else (low, low + 1.0)
-
-
-def _clickable(data: HeatmapData, selected: tuple[str, str] | None) -> go.Scatter:
-    rows, columns = data.values.shape
-    places = [(i, j) for i in range(rows) for j in range(columns)]
-    ids = [f"{data.ids_a[i]}|{data.ids_b[j]}" for i, j in places]
-    size = max(10, min(34, 420 // max(rows, columns)))
-    wanted = "|".join(selected) if selected else None
-    return go.Scatter(
-        x=[j for _, j in places],
-        y=[i for i, _ in places],
-        mode="markers",
-        name="pairs of layers",
-        customdata=[[i] for i in ids],
-        hovertext=[_hover(data, i, j) for i, j in places],
-        hovertemplate="%{hovertext}<extra></extra>",
-        marker={
-            "symbol": "square-open",
-            "size": size,
-            "color": style.SELECTED,
-            "line": {"width": 3},
-            "opacity": 0,
-        },
-        selectedpoints=[ids.index(wanted)] if wanted in ids else None,
-        selected={"marker": {"opacity": 1}},  # a color here would fill a clicked square
-        unselected={"marker": {"opacity": 0}},
-    )
 
 
 def _hover(data: HeatmapData, i: int, j: int) -> str:

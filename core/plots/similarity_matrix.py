@@ -1,7 +1,6 @@
 """How alike many networks are: a square heatmap, a row and a column per network.
 
-As in `core.plots.similarity`, squares that cannot be seen until selected lie over the cells and answer clicks; their
-customdata is "id A|id B". Bright always means alike, whichever way the measure runs.
+The customdata of a cell's square (see `core.plots.cells`) is "id A|id B".
 """
 
 from __future__ import annotations
@@ -15,13 +14,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.plots import style
+from core.plots.cells import add_cells, add_squares
 from core.plots.experiments import empty_figure
-from core.plots.missing import add_crosses
-from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
-_SCALE = "Cividis"
 _MOST_TEXT = 12
 _LEAST_CELL, _MOST_CELL = 17, 44
 _LEAST_WITHIN = 0.02
@@ -72,30 +68,23 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
         return empty_figure("No network has been compared yet.")
     figure = go.Figure()
     cell = int(max(_LEAST_CELL, min(_MOST_CELL, 560 // n)))
-    low, high = _bounds(data)
-    figure.add_heatmap(
-        z=data.values,
-        x=list(range(n)),
-        y=list(range(n)),
-        zmin=low,
-        zmax=high,
-        colorscale=_SCALE,
-        reversescale=data.distance,
-        hoverinfo="skip",
-        xgap=1,
-        ygap=1,
-        name="values",
-        colorbar={
-            "title": {"text": for_figure(data.measure), "side": "right"},
-            "thickness": 12,
-            "outlinewidth": 0,
-        },
+    add_cells(
+        figure,
+        data.values,
+        _bounds(data),
+        measure=data.measure,
+        distance=data.distance,
+        cross=max(6, cell // 2),
+        numbers=n <= _MOST_TEXT,
     )
-    add_crosses(figure, ~np.isfinite(data.values), size=max(6, cell // 2))
-    if n <= _MOST_TEXT:
-        texts = [[f"{v:.2f}" for v in row] for row in data.values]
-        add_numbers(figure, data.values, texts, CellColors(low, high, _SCALE, data.distance), size=11)
-    figure.add_trace(_clickable(data, cell))
+    add_squares(
+        figure,
+        data.values.shape,
+        name="pairs of networks",
+        size=min(max(10, cell - 4), _LARGEST_OUTLINE),
+        identity=lambda i, j: f"{data.ids[i]}|{data.ids[j]}",
+        hover=lambda i, j: _hover(data, i, j),
+    )
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True}
     names = [for_figure(name) for name in data.names]
     ticks = {"tickvals": list(range(n)), "ticktext": names, "tickfont": {"size": 11 if n <= 25 else 10}}
@@ -139,30 +128,6 @@ def _bounds(data: MatrixData) -> tuple[float, float]:
         low, high = middle - _LEAST_WITHIN / 2, middle + _LEAST_WITHIN / 2
     # A bound of the measure is not passed; one that is infinite bounds nothing.
     return max(low, data.low), min(high, data.high)
-
-
-def _clickable(data: MatrixData, cell: int) -> go.Scatter:
-    n = len(data.ids)
-    places = [(i, j) for i in range(n) for j in range(n)]
-    return go.Scatter(
-        x=[j for _, j in places],
-        y=[i for i, _ in places],
-        mode="markers",
-        name="pairs of networks",
-        customdata=[[f"{data.ids[i]}|{data.ids[j]}"] for i, j in places],
-        hovertext=[_hover(data, i, j) for i, j in places],
-        hovertemplate="%{hovertext}<extra></extra>",
-        marker={
-            "symbol": "square-open",
-            "size": min(max(10, cell - 4), _LARGEST_OUTLINE),
-            "color": style.SELECTED,
-            "line": {"width": 3},
-            "opacity": 0,
-        },
-        # With a color of its own a clicked square would be filled.
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 0}},
-    )
 
 
 def _hover(data: MatrixData, i: int, j: int) -> str:

@@ -60,7 +60,7 @@ async def make() -> None:
         message.rerun_script.SetInParent()
         server.handle_backmsg(session, message)
         await asyncio.wait_for(nobody.finished.wait(), _PATIENCE_SECONDS)
-        await asyncio.to_thread(runtime.freeze)
+        runtime.hide()
     except TimeoutError:
         _log.warning("The first page took longer than %.0f s.", _PATIENCE_SECONDS)
     finally:

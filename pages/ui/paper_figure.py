@@ -21,26 +21,32 @@ def popover(key: str, name: str, make: Callable[[Layout], PaperFigure]) -> None:
         name: of the file, without its ending.
         make: draws the figure; called outside the page's script, so it calls nothing of Streamlit.
     """
-    with st.popover("Figure for a paper", icon=":material/picture_as_pdf:", key=f"paper-{key}"):
-        st.caption("Vectors with the fonts inside, at a column's width; nothing becomes a picture.")
-        columns = st.selectbox(
-            "Width", list(_WIDTHS), format_func=_WIDTHS.__getitem__, key=f"paper-{key}-width"
-        )
-        kind = st.selectbox("Format", list(FORMATS), format_func=str.upper, key=f"paper-{key}-format")
-        with_caption = st.toggle(
-            "Caption below the figure",
-            value=True,
-            key=f"paper-{key}-caption",
-            help="What was measured, and how; it is in the file's description in any case.",
-        )
-        layout = Layout(columns, kind, with_caption)
-        st.download_button(
-            "Download the figure",
-            data=lambda: make(layout).data,
-            file_name=f"{name}.{kind}",
-            mime=FORMATS[kind],
-            key=f"paper-{key}-download",
-            on_click="ignore",
-            type="primary",
-            icon=":material/download:",
-        )
+    with st.popover(
+        "Figure for a paper", icon=":material/picture_as_pdf:", key=f"paper-{key}", on_change="rerun"
+    ) as box:
+        # A click on a chart need not send what nobody looks at.
+        if box.open:
+            _choices(key, name, make)
+
+
+def _choices(key: str, name: str, make: Callable[[Layout], PaperFigure]) -> None:
+    st.caption("Vectors with the fonts inside, at a column's width; nothing becomes a picture.")
+    columns = st.selectbox("Width", list(_WIDTHS), format_func=_WIDTHS.__getitem__, key=f"paper-{key}-width")
+    kind = st.selectbox("Format", list(FORMATS), format_func=str.upper, key=f"paper-{key}-format")
+    with_caption = st.toggle(
+        "Caption below the figure",
+        value=True,
+        key=f"paper-{key}-caption",
+        help="What was measured, and how; it is in the file's description in any case.",
+    )
+    layout = Layout(columns, kind, with_caption)
+    st.download_button(
+        "Download the figure",
+        data=lambda: make(layout).data,
+        file_name=f"{name}.{kind}",
+        mime=FORMATS[kind],
+        key=f"paper-{key}-download",
+        on_click="ignore",
+        type="primary",
+        icon=":material/download:",
+    )
