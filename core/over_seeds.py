@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -144,19 +144,7 @@ def comparisons(values: Mapping[str, Mapping[int, float]]) -> list[Comparison]:
     """
     found = [_compared(a, b, values[a], values[b]) for a, b in combinations(values, 2)]
     corrected = _holm([each.p for each in found])
-    return [
-        Comparison(
-            a=each.a,
-            b=each.b,
-            n=each.n,
-            difference=each.difference,
-            above=each.above,
-            below=each.below,
-            equal=each.equal,
-            p=p,
-        )
-        for each, p in zip(found, corrected, strict=True)
-    ]
+    return [replace(each, p=p) for each, p in zip(found, corrected, strict=True)]
 
 
 def exact_p(differences: ArrayLike) -> float:

@@ -174,7 +174,7 @@ def test_prune_look_at_the_samples_that_break_and_take_the_compact_network_home(
     settled(page)
     card = page.locator(".st-key-pruned-card").inner_text()
     assert "Fog" in card
-    assert page.locator(".st-key-pr-model input").input_value() == "L1 filters, 80 %"
+    assert page.locator(".st-key-pr-model input").input_value() == "L1 filters, 80 %, seed 0"
 
     page.locator(".st-key-pr-vertical").get_by_text("Margin", exact=True).click()
     settled(page)
