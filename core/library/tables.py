@@ -33,7 +33,8 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
         # -256 and 0.5 would become options that nobody asked for.
         if not (rows == indices).all():
             raise ValueError("no option indices")
-        values = {name: raw[name].to_numpy(np.float64) for name in OBJECTIVES.names() if name in raw}
+        columns_of = {name: OBJECTIVES.get(name).column or name for name in OBJECTIVES.names()}
+        values = {name: raw[at].to_numpy(np.float64) for name, at in columns_of.items() if at in raw}
     except Exception as error:  # pyarrow raises many kinds, all mean the same here
         raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error
     rows = space.canonicalize(rows)
@@ -66,7 +67,8 @@ def dump_table(
 
     columns: dict[str, Any] = {name: rows[:, index] for index, name in enumerate(space.names)}
     for name, column in values.items():
-        columns[name] = column.astype(OBJECTIVES.get(name).stored)
+        cls = OBJECTIVES.get(name)
+        columns[cls.column or name] = column.astype(cls.stored)
     for name, told in (sources or {}).items():
         columns[source_column(name)] = list(told)
     buffer = io.BytesIO()

@@ -59,6 +59,8 @@ class MeasuredNumber(Plugin, ABC):
         for_choosing: whether a search, an axis or a limit may use it. What test data say is shown, never chosen for.
         shown: how a person reads it.
         stored: NumPy type of its column in a table.
+        column: name of its column in the files of tables, where an earlier release kept another number under its
+            own name; its name if empty.
         place: where menus list it; smaller comes first.
         reference: worst value known before anything is measured, for hypervolumes; None where there is none.
         instrument: what a person reads instead of "measured", if something special measures it.
@@ -72,6 +74,7 @@ class MeasuredNumber(Plugin, ABC):
     for_choosing: ClassVar[bool] = True
     shown: ClassVar[Shown] = Shown()
     stored: ClassVar[str] = "float64"
+    column: ClassVar[str] = ""
     place: ClassVar[int] = 50
     reference: ClassVar[float | None] = None
     instrument: ClassVar[str] = ""
