@@ -67,7 +67,7 @@ class StageCost:
         return cls(output_shape=shape, counted=quantities, **known)
 
 
-def counts(*, macs: int, params: int, held_bytes: int, buffer_bytes: int = 0, **others: int) -> dict[str, int]:
+def counts(*, macs: int, params: int, held_bytes: int | None = None, buffer_bytes: int = 0, **others: int) -> dict[str, int]:
     """The quantities of a stage whose parameters are float32.
 
     Args:
@@ -75,16 +75,11 @@ def counts(*, macs: int, params: int, held_bytes: int, buffer_bytes: int = 0, **
         params: trainable numbers.
         held_bytes: most bytes of one sample that are alive at once while the stage runs in the plain order of
             its code: all that flows into it until it has ended, what it makes until it is last read, and its
-            output. Normalization, activations, sums and masks work in place of what nobody reads any more (never
+            output; left out, the family does not say. Normalization, activations, sums and masks work in place of what nobody reads any more (never
             of the stage's input); views and other layouts of the same numbers are free.
         buffer_bytes: bytes the extracted stage stores besides its parameters (BatchNorm statistics,
             pixel constants).
         others: what else the family counts.
     """
-    return {
-        "macs": macs,
-        "params": params,
-        "bytes": 4 * params + buffer_bytes,
-        "held_bytes": held_bytes,
-        **others,
-    }
+    told = {} if held_bytes is None else {"held_bytes": held_bytes}
+    return {"macs": macs, "params": params, "bytes": 4 * params + buffer_bytes, **told, **others}

@@ -71,8 +71,8 @@ class Columns:
         ]
 
     def stages(self) -> Iterator[Any]:
-        for present, size in (([True] * 3, [10, 20, 30]), ([True, True, False], [5, 50, 0])):
-            yield SimpleNamespace(present=np.array(present), output_size=np.array(size))
+        for held in ([40, 80, 120], [60, 280, 0]):
+            yield SimpleNamespace(counted=lambda quantity, held=held: {"held_bytes": np.array(held)}[quantity])
 
 
 @pytest.mark.parametrize(
