@@ -6,10 +6,8 @@ anybody: every large tensor of every subnet is the beginning of one file of rand
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,11 +24,11 @@ from core.config import JsonObject
 from core.errors import InvalidInput
 from core.export import measuring
 from core.export.onnx_parts import OnnxParts
+from core.export.quantizing import can_quantize, quantized
 from core.export.script_text import script_text
 from core.export.source_code import write_blocks
 from core.networks.chain import BlockDescription, blocks_of, one_batch
 from core.networks.trees import leaves
-from core.quiet import quiet
 from core.seeding import stream, torch_seed
 from core.spaces import Arch
 from core.supernets.base import Supernet
@@ -63,14 +61,6 @@ class Terms:
     precision: str = "float32"
     threads: int = 1
     batch: int = 1
-
-
-def can_quantize() -> bool:
-    """Whether onnxruntime's quantization is here, which an int8 kit is made with."""
-    try:
-        return importlib.util.find_spec("onnxruntime.quantization") is not None
-    except ModuleNotFoundError:
-        return False
 
 
 class KitMaker:
@@ -201,31 +191,6 @@ def _put_outside(model: onnx.ModelProto) -> int:
             entry = tensor.external_data.add()
             entry.key, entry.value = key, value
     return largest
-
-
-def quantized(graph: bytes, inputs: Sequence[NDArray[Any]]) -> bytes:
-    """A model with weights and activations of 8 bits, by onnxruntime's own quantization.
-
-    Args:
-        graph: ONNX file.
-        inputs: samples that the range of activations is taken from.
-    """
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
-
-    names = [entry.name for entry in onnx.load_model_from_string(graph).graph.input]
-
-    class Samples(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.left = iter([{name: array for name, array in zip(names, inputs, strict=True)}])
-
-        def get_next(self) -> Any:
-            return next(self.left, None)
-
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
-        source.write_bytes(graph)
-        quantize_static(str(source), str(target), Samples(), quant_format=QuantFormat.QDQ)
-        return target.read_bytes()
 
 
 # --- files ------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def build(described):
     Args:
         described: its blocks, each {"block": name, "arguments": {...}}.
     """
-    return nn.Sequential(*(BLOCKS[each["block"]](**each["arguments"]) for each in described))
+    return nn.Sequential(*(CLASSES[each["block"]](**each["arguments"]) for each in described))
 '''
 
 _BARE = ("from __future__ import annotations", "from torch import nn")
@@ -78,7 +78,7 @@ def write_blocks(net: nn.Sequential) -> str:
     classes = block_classes(net)
     sources = "\n\n".join(source_of(cls).rstrip() + "\n" for cls in classes.values())
     names = "".join(f'    "{name}": {name},\n' for name in classes)
-    known = f"BLOCKS = {{\n{names}}}\n"
+    known = f"CLASSES = {{\n{names}}}\n"
     imports = _imports(classes, f"{sources}\n{known}", always=_BARE)
     about = '"""The blocks that the subnets of this kit are made of, as plain torch code."""'
     return f"{about}\n\n{imports}\n\n\n{sources}\n\n{known}\n{_BUILDER}"
