@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import InvalidInput
 from core.library.evaluations import source_column
-from core.objectives.base import OBJECTIVES
+from core.objectives.base import OBJECTIVES, known_names
 from core.spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -33,20 +33,27 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
         # -256 and 0.5 would become options that nobody asked for.
         if not (rows == indices).all():
             raise ValueError("no option indices")
-        columns_of = {name: OBJECTIVES.get(name).column or name for name in OBJECTIVES.names()}
-        values = {name: raw[at].to_numpy(np.float64) for name, at in columns_of.items() if at in raw}
+        raw = _by_objective(raw)
+        names = known_names(map(str, raw.columns))
+        values = {name: raw[name].to_numpy(np.float64) for name in names}
     except Exception as error:  # pyarrow raises many kinds, all mean the same here
         raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error
     rows = space.canonicalize(rows)
     columns: dict[str, Any] = {"arch_id": space.arch_ids(rows)}
     for index, choice in enumerate(space.choices):
         columns[choice.name] = np.array(choice.options)[rows[:, index]]
-    for name in OBJECTIVES.names():
-        if name in values:
-            columns[name] = values[name]
+    for name in names:
+        columns[name] = values[name]
         if source_column(name) in raw:
             columns[source_column(name)] = raw[source_column(name)].astype(str).to_numpy(object)
     return pd.DataFrame(columns)
+
+
+def _by_objective(raw: pd.DataFrame) -> pd.DataFrame:
+    """Columns under the names of their objectives, without what an earlier release meant by a name."""
+    columns = {OBJECTIVES.get(name).column: name for name in OBJECTIVES.names()}
+    columns.pop("", None)
+    return raw.drop(columns=list(columns.values()), errors="ignore").rename(columns=columns)
 
 
 def dump_table(
