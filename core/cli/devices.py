@@ -69,7 +69,9 @@ def add_profile(
 
 def device_table(
     supernet: SupernetName,
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet: arch_str, pixel3_latency, eyeriss_energy, ...")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet: arch_str, pixel3_latency, eyeriss_energy, ...")
+    ],
     title: Annotated[str, typer.Option(help="What the table is called; the file's name if left out.")] = "",
     data: Annotated[str, typer.Option(help="The data that devices were measured on: cifar10, ...")] = "",
 ) -> None:

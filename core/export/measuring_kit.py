@@ -27,7 +27,7 @@ from core.export.onnx_parts import OnnxParts
 from core.export.quantizing import can_quantize, quantized
 from core.export.script_text import script_text
 from core.export.source_code import write_blocks
-from core.networks.chain import BlockDescription, blocks_of, one_batch
+from core.networks.chain import BlockDescription, blocks_of
 from core.networks.trees import leaves
 from core.seeding import stream, torch_seed
 from core.spaces import Arch

@@ -11,7 +11,9 @@ from core.store import RunStore
 from core.store.leases import Owner
 
 
-def run_at_once(store: RunStore, kind: str, params: JsonObject, *, title: str, session: str) -> tuple[str, str]:
+def run_at_once(
+    store: RunStore, kind: str, params: JsonObject, *, title: str, session: str
+) -> tuple[str, str]:
     """Run a workflow; (id of its run, what it said last). What is refused leaves no run.
 
     Args:

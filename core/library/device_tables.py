@@ -14,7 +14,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from core.errors import CoreError, InvalidInput
 from core.library.evaluations import source_column
 from core.library.results import Part, Record, Result, results
 from core.library.supernets import SupernetEntry
-from core.objectives.base import objective
+from core.objectives.base import PUBLISHED, objective
 from core.records import Obtained, Source
 from core.spaces import SearchSpace
 from core.spaces.cell_string import OPERATIONS, parse_arch_string
@@ -40,10 +40,11 @@ FAMILY = "nas_bench_201"
 VALUES_FILE = "device_table.npz"
 MOST_BYTES = 64 << 20
 MOST_COLUMNS = 200
+_LONGEST_NAME = 32
 _READER = "core.library.device_table_worker"
 _LIMITS = Limits(memory_bytes=3 * 2**30, cpu_seconds=30)
 _CELLS = "arch_str"
-_COLUMN = re.compile(r"(?:([A-Za-z0-9.-]+)__)?([A-Za-z0-9.-]+)_(latency|energy)")
+_COLUMN = re.compile(r"(?:([A-Za-z0-9][A-Za-z0-9.-]*)__)?([A-Za-z0-9][A-Za-z0-9.-]*)_(latency|energy)")
 _QUANTITIES = {"latency": "latency_ms", "energy": "energy_mj"}
 _NAMES = {
     "edgegpu": "Edge-GPU",
@@ -159,7 +160,7 @@ def decoded(data: bytes, chosen: str, space: SearchSpace) -> tuple[Found, bytes]
         values[called] = found
     ignored = tuple(str(n)[:80] for n in frame.columns if n != _CELLS and not _COLUMN.fullmatch(str(n)))
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **values)
+    np.savez_compressed(buffer, **values)  # type: ignore[arg-type]  # its stubs take every name for a flag
     told = Found(data=data_names, columns=tuple(columns), ignored=ignored[:MOST_COLUMNS], cells=len(at))
     return told, buffer.getvalue()
 
@@ -210,8 +211,8 @@ def _values(column: pd.Series, at: NDArray[np.int64], size: int, name: str) -> N
 
 
 def _objective(device: str, data: str, quantity: str) -> str:
-    parts = [_NAMES.get(part, part) for part in (device, data) if part]
-    return f"{_QUANTITIES[quantity]}.{'_'.join(parts)[:80]}"
+    parts = [_NAMES.get(part, part)[:_LONGEST_NAME] for part in (device, data) if part]
+    return f"{_QUANTITIES[quantity]}.{'_'.join([*parts, PUBLISHED])}"
 
 
 def sentences(columns: Sequence[DeviceColumn], cells: int) -> list[str]:
@@ -281,7 +282,7 @@ def _attached(
 ) -> pd.DataFrame:
     order = {arch_id: place for place, arch_id in enumerate(entry.space.arch_ids(entry.space.array()))}
     at = np.array([order[arch_id] for arch_id in table["arch_id"]], np.int64)
-    columns: dict[str, object] = {}
+    columns: dict[str, Any] = {}
     for each in reversed(found):
         try:
             values = _kept_values(each.files[VALUES_FILE], store)

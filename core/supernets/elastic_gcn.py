@@ -120,8 +120,7 @@ class StemStage(Stage):
                 macs=self.nodes * features * width,
                 params=(features + 1) * width,
                 # Features and edges; each node's degree, counted over the edges, and its vector.
-                held_bytes=_flow(self.nodes, self.edges, features)
-                + 4 * max(self.edges, self.nodes * width),
+                held_bytes=_flow(self.nodes, self.edges, features) + 4 * max(self.edges, self.nodes * width),
             ),
             output_shape=(self.nodes, width),
             channels=width,

@@ -212,7 +212,10 @@ class CellStage(Stage):
             counted=counts(
                 macs=weights * self.size[0] * self.size[1],
                 params=weights + 2 * self.channels * len(kernels),
-                held_bytes=4 * maps_alive(tuple(self.operations(arch))) * self.channels * math.prod(self.size),
+                held_bytes=4
+                * maps_alive(tuple(self.operations(arch)))
+                * self.channels
+                * math.prod(self.size),
                 buffer_bytes=stored_bytes(self.channels) * len(kernels),
             ),
             detail=f"{len(kernels)} conv",
@@ -233,7 +236,9 @@ def maps_alive(operations: tuple[str, ...]) -> int:
         alive.add(end)
         # The cell's input stays until the end; another node's map goes with its last reader, who may overwrite it.
         last = start != 0 and read_at.get(start) == at
-        more = {"none": 0, "skip_connect": 0, "avg_pool_3x3": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 2}[operation]
+        more = {"none": 0, "skip_connect": 0, "avg_pool_3x3": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 2}[
+            operation
+        ]
         most = max(most, len(alive) + more - (last and more == 2))
         # A node that nobody reads goes as soon as it is made.
         done = at + 1 == len(EDGES) or EDGES[at + 1][1] != end

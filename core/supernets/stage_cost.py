@@ -67,7 +67,9 @@ class StageCost:
         return cls(output_shape=shape, counted=quantities, **known)
 
 
-def counts(*, macs: int, params: int, held_bytes: int | None = None, buffer_bytes: int = 0, **others: int) -> dict[str, int]:
+def counts(
+    *, macs: int, params: int, held_bytes: int | None = None, buffer_bytes: int = 0, **others: int
+) -> dict[str, int]:
     """The quantities of a stage whose parameters are float32.
 
     Args:

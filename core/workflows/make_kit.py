@@ -27,9 +27,14 @@ class Request(BaseConfig):
 
     supernet: str = Field(description="A shipped supernet's name, an id, or a .safetensors file")
     subnets: int | None = Field(
-        None, ge=8, le=1000, description="Subnets in the kit; as many as the model of latency needs if left out"
+        None,
+        ge=8,
+        le=1000,
+        description="Subnets in the kit; as many as the model of latency needs if left out",
     )
-    runtime: Literal["onnxruntime", "torch"] = Field("onnxruntime", description="What runs them on the device")
+    runtime: Literal["onnxruntime", "torch"] = Field(
+        "onnxruntime", description="What runs them on the device"
+    )
     precision: Literal["float32", "int8"] = Field("float32", description="Of weights and activations")
     threads: int = Field(1, ge=1, le=64, description="Threads of one answer")
     batch: int = Field(1, ge=1, le=256, description="Samples of one answer")

@@ -11,6 +11,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -46,7 +47,7 @@ def kit_of(terms: Terms, family: str = "", n: int = N) -> dict[str, bytes]:
     rows = np.unique(net.space.sample_array(4 * n, np.random.default_rng(0)), axis=0)[:n]
     for row in rows.tolist():
         kit.add(tuple(row))
-    with zipfile.ZipFile(io.BytesIO(kit.zip([0, 5, n - 1], IDENTITY))) as archive:
+    with zipfile.ZipFile(io.BytesIO(kit.zip([0, n // 2, n - 1], IDENTITY))) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -85,10 +86,11 @@ def test_weights_lie_in_one_file_once_and_operations_are_those_of_the_plain_expo
     graphs = [name for name in onnx_kit if name.endswith(".onnx")]
     assert len(graphs) == N == len(json.loads(onnx_kit["kit.json"])["subnets"])
     net, pool = small_cnn(), len(onnx_kit["subnets/weights.bin"])
+    parts = OnnxParts(net)
     largest = 0
     for name, arch_id in zip(sorted(graphs), json.loads(onnx_kit["kit.json"])["subnets"], strict=True):
         model = onnx.load_model_from_string(onnx_kit[name])
-        plain = onnx.load_model_from_string(OnnxParts(net).file(net.space.from_id(arch_id)))
+        plain = onnx.load_model_from_string(parts.file(net.space.from_id(arch_id)))
         assert Counter(n.op_type for n in model.graph.node) == Counter(n.op_type for n in plain.graph.node)
         assert [tuple(t.dims) for t in model.graph.initializer] == [
             tuple(t.dims) for t in plain.graph.initializer
@@ -171,7 +173,7 @@ def test_alone_on_a_device_it_writes_a_profile_of_this_supernet(
     assert profile.planned == N
     assert profile.protocol.rounds >= common.LEAST_ROUNDS
     assert profile.objective.startswith("latency_ms.A-device_2-threads_")
-    assert [profile.timings.arch_ids[at] for at in (0, 5, N - 1)] == list(profile.anchors.arch_ids)
+    assert [profile.timings.arch_ids[at] for at in (0, N // 2, N - 1)] == list(profile.anchors.arch_ids)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,12 @@ def test_the_protocol_is_that_of_the_app(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(measured.rounds) == common.LEAST_ROUNDS
     assert np.array(measured.rounds).min(axis=0) == pytest.approx(MS)
     app = Machine(MS)
-    race = Race(app.answers, clock=app.clock)
+    sessions = iter(
+        [SimpleNamespace(get_inputs=list, run=lambda _, feed, answer=a: answer()) for a in app.answers]
+    )
+    monkeypatch.setattr("core.objectives.timing.session", lambda model, threads: next(sessions))
+    monkeypatch.setattr("core.objectives.timing.time.perf_counter_ns", app.clock)
+    race = Race([b""] * len(MS), [])
     found = list(time_rounds(race, Patience(agreement=common.ENOUGH, most_seconds=1e9)))[-1]
     assert found.ms == pytest.approx(MS)
     assert found.rounds == len(measured.rounds)
@@ -325,7 +332,7 @@ def test_the_protocol_is_that_of_the_app(tmp_path: Path, monkeypatch: pytest.Mon
         ([[5, 5, 5], [1, 2, 3]], 0.0),
         ([[1, 1, 2, 3], [1, 2, 2, 3]], 0.8333333),
         # Minima of rounds 0 and 2 against those of 1 and 3.
-        ([[9, 1, 1], [1, 2, 3], [1, 5, 6], [9, 9, 9]], -0.8660254),
+        ([[9, 1, 2], [1, 2, 3], [1, 5, 6], [9, 9, 9]], 0.8660254),
     ],
 )
 def test_agreement_is_the_rank_correlation_of_two_halves(rounds: list[list[float]], expected: float) -> None:
@@ -366,13 +373,13 @@ def torch_as_it_was() -> object:
 def test_a_kit_for_torch_holds_the_structure_and_no_weights(
     family: str, unpack: Callable[[dict[str, bytes]], Path]
 ) -> None:
-    files = kit_of(Terms(runtime="torch", batch=2), family, n=8)
+    files = kit_of(Terms(runtime="torch", batch=2), family, n=3)
     assert not any(name.endswith((".onnx", ".bin")) for name in files)
     folder = unpack(files)
     measure_torch.main(["--device", "cpu"])
-    profile = read_profile((folder / "profile.json").read_bytes())
-    assert (profile.device.runtime, profile.device.provider, profile.device.batch) == ("torch", "cpu", 2)
-    assert len(profile.timings.ms) == 8
+    told = json.loads((folder / "profile.json").read_text())
+    assert [told["device"][name] for name in ("runtime", "provider", "batch")] == ["torch", "cpu", 2]
+    assert len(told["timings"]["ms"]) == 3
 
 
 @pytest.mark.usefixtures("quick")
@@ -392,10 +399,11 @@ def test_every_family_can_be_measured(
 ) -> None:
     if terms.precision == "int8" and not can_quantize():
         pytest.skip("onnxruntime cannot quantize here")
-    folder = unpack(kit_of(terms, family, n=8))
+    folder = unpack(kit_of(terms, family, n=2))
     measure_onnxruntime.main(["--name", "x"])
-    profile = read_profile((folder / "profile.json").read_bytes())
-    assert (profile.device.batch, profile.device.precision) == (terms.batch, terms.precision)
+    told = json.loads((folder / "profile.json").read_text())
+    assert [told["device"][name] for name in ("batch", "precision")] == [terms.batch, terms.precision]
+    assert min(told["timings"]["ms"]) > 0
 
 
 def test_the_script_imports_what_it_says_and_nothing_else() -> None:

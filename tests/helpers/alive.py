@@ -106,9 +106,7 @@ def held_by_block(block: nn.Module, x: Any) -> tuple[int, Any]:
         ends = [v for v in dict.fromkeys(step.read) if v not in kept and last[v] == at]
         if step.made not in memory:
             taken = [
-                v
-                for v in ends
-                if step.name in _IN_PLACE and recorder.sizes[v] == recorder.sizes[step.made]
+                v for v in ends if step.name in _IN_PLACE and recorder.sizes[v] == recorder.sizes[step.made]
             ]
             if taken:
                 memory[step.made] = memory.pop(taken[0])

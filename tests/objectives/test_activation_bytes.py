@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -82,8 +84,8 @@ class OfStages:
         return 1
 
     def stages(self) -> Iterator[SimpleNamespace]:
-        for held in self.held:
-            yield SimpleNamespace(counted=lambda quantity, held=held: np.array([held or 0]))
+        for most in self.held:
+            yield SimpleNamespace(counted=lambda quantity, most=most: np.array([most or 0]))
 
 
 @pytest.mark.parametrize(("stages", "most"), [((3, 8, 5), 8), ((8, None, 9), 9), ((None, 4), 4)])
@@ -103,10 +105,6 @@ def test_shipped_supernets_have_it_without_loading_anything(entry: supernets.Sup
 
 def test_tables_of_earlier_releases_held_another_number_under_its_name() -> None:
     """The largest input and output of a stage: read as peak memory it would be too small."""
-    import io
-
-    import pandas as pd
-
     net = small_cnn()
     rows = net.space.array()[:5]
     written = dump_table(net.space, rows, {"activation_bytes": np.arange(1, 6), "macs": np.arange(5)})

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import platform
 import sys
 import time
@@ -210,7 +209,7 @@ def write_whole(name: str, text: str) -> None:
     temporary = HERE / (name + ".part")
     try:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, HERE / name)
+        temporary.replace(HERE / name)
     except OSError as error:
         fail(f"{name} could not be written: {error.strerror}. Put the kit where you may write.")
 
@@ -267,7 +266,11 @@ def measure(kit: Kit, runtime: Runtime, of: str, most_seconds: float) -> tuple[M
             each = spent / rounds if rounds else 0.0
 
             def tell(
-                done: int, rounds: int = rounds, each: float = each, spent: float = spent, agreed: float = agreed
+                done: int,
+                rounds: int = rounds,
+                each: float = each,
+                spent: float = spent,
+                agreed: float = agreed,
             ) -> None:
                 line.say(progress_text(done / n, rounds, each, spent, agreed, most_seconds))
 
@@ -299,8 +302,8 @@ def progress_text(
 ) -> str:
     """What is going on, and how long it may still take."""
     if rounds < LEAST_ROUNDS:
-        left = f", about {seconds_text(each * (LEAST_ROUNDS - rounds - part))} left" if rounds else ""
-        return f"round {rounds + 1} of at least {LEAST_ROUNDS}, {part:.0%} done{left}"
+        said = f", about {seconds_text(each * (LEAST_ROUNDS - rounds - part))} left" if rounds else ""
+        return f"round {rounds + 1} of at least {LEAST_ROUNDS}, {part:.0%} done{said}"
     # Rounds until both halves agree: as many as there were is a fair guess.
     left = min(each * min(rounds, MOST_ROUNDS - rounds), max(most_seconds - spent, 0.0))
     return (
@@ -390,18 +393,25 @@ def process_peak() -> int | None:
     return int(most if sys.platform == "darwin" else most * 1024)
 
 
-def options_of(arguments: list[str] | None, more: Callable[[argparse.ArgumentParser], None]) -> Any:
+def options_of(arguments: list[str] | None, more: Callable[[argparse.ArgumentParser], object]) -> Any:
     """The command's options.
 
     Args:
         arguments: of the command; None for those of the process.
         more: adds what only one runtime knows.
     """
-    parser = argparse.ArgumentParser(description="Time the subnets of this kit; writes profile.json.")
-    parser.add_argument("--name", default="", help="what this device is called; the processor's name if left out")
+    parser = argparse.ArgumentParser(
+        prog="measure.py", description="Time the subnets of this kit; writes profile.json."
+    )
+    parser.add_argument(
+        "--name", default="", help="what this device is called; the processor's name if left out"
+    )
     parser.add_argument("--threads", type=int, default=0, help="threads of one answer; the kit's if left out")
     parser.add_argument(
-        "--minutes", type=float, default=20.0, help="stop after so long, if the two halves do not agree before"
+        "--minutes",
+        type=float,
+        default=20.0,
+        help="stop after so long, if the two halves do not agree before",
     )
     more(parser)
     options = parser.parse_args(arguments)

@@ -66,7 +66,9 @@ def onnxruntime_here(kit: Kit, threads: int, provider: str) -> Runtime:
 def main(arguments: list[str] | None = None) -> None:
     options = options_of(
         arguments,
-        lambda parser: parser.add_argument("--provider", default=CPU, help=f"of onnxruntime; {CPU} if left out"),
+        lambda parser: parser.add_argument(
+            "--provider", default=CPU, help=f"of onnxruntime; {CPU} if left out"
+        ),
     )
     kit = read_kit()
     threads = options.threads or kit.threads

@@ -38,7 +38,9 @@ def networks(kit: Kit) -> list[Any]:
             raise ValueError("not as many as subnets")
         return [build(blocks) for blocks in described]
     except (ImportError, OSError, ValueError, KeyError, TypeError):
-        fail(f"blocks.py or networks.json is missing or damaged; keep the files of the kit together in {HERE}.")
+        fail(
+            f"blocks.py or networks.json is missing or damaged; keep the files of the kit together in {HERE}."
+        )
 
 
 def torch_here(kit: Kit, threads: int, device: str) -> Runtime:
