@@ -30,7 +30,7 @@ def latency(
     threads: Annotated[int, typer.Option(help="Threads that one answer may use.")] = 1,
     batch: Annotated[int, typer.Option(help="Samples of one answer.")] = 1,
     subnets: Annotated[
-        int | None, typer.Option(help="Subnets of the sample; as many as the model needs if left out.")
+        int | None, typer.Option(help="Subnets of the sample; as many as the predictor needs if left out.")
     ] = None,
     most: Annotated[int, typer.Option(help="Subnets timed at most, the sample among them.")] = 2000,
     seed: Annotated[int, typer.Option(help="Of the sample and of the visiting order.")] = 0,
@@ -91,7 +91,7 @@ def _about(entry: SupernetEntry, record: LatencyRecord, columns: list[str]) -> b
         "architecture": "choice -> option, as a JSON object",
         "arch_id": "short id of the architecture",
         "latency_ms": "time of one answer, milliseconds",
-        "latency_source": "measured: timed; predicted: by the model that was fitted to the timed ones",
+        "latency_source": "measured: timed; predicted: by what was fitted to the timed ones",
     }
     content = {
         "supernet": {"id": entry.supernet_id, "title": entry.title, "sha256": entry.sha256},

@@ -22,6 +22,7 @@ from core.library.evaluations import source_column
 from core.library.results import Part, Record, Result, results
 from core.library.supernets import SupernetEntry
 from core.records import Obtained, Source
+from core.words import format_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,10 +180,10 @@ def stale(record: LatencyRecord, check: LatencyCheck | None, here: Device | None
         return "The machine or its onnxruntime is another one since this was timed: time it again."
     within = record.profile.anchors.drift
     if abs(within) > STALE_DRIFT:
-        return f"The machine changed its speed by {abs(within):.0%} while this was timed: time it again."
+        return f"The machine changed its speed by {format_share(abs(within))} while this was timed: time it again."
     if check is not None and abs(check.drift) > STALE_DRIFT:
         slower = "slower" if check.drift > 0 else "faster"
-        return f"The anchors are {abs(check.drift):.0%} {slower} now than when this was timed: time it again."
+        return f"The anchors are {format_share(abs(check.drift))} {slower} now than when this was timed: time it again."
     return ""
 
 

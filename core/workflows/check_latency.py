@@ -15,6 +15,7 @@ from core.library.latency import KINDS, LatencyCheck, LatencyRecord
 from core.library.results import result
 from core.records import Progress
 from core.words import format_share
+from core.workflows.measure_latency import racing
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -39,8 +40,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         NotFound: there is no such supernet or run.
         InvalidInput: the run keeps no profile that was timed on a machine like this.
     """
-    from core.workflows.measure_latency import racing
-
     found = [r for kind in KINDS if (r := result(library.require_store(), LatencyRecord, kind, request.run))]
     if not found:
         raise InvalidInput("This run keeps no latencies; choose one that does.")

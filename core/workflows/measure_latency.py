@@ -71,7 +71,10 @@ class Request(BaseConfig):
     threads: int = Field(1, ge=1, le=256, description="Threads that one answer may use")
     batch: int = Field(1, ge=1, le=1024, description="Samples of one answer")
     subnets: int | None = Field(
-        None, ge=16, le=20_000, description="Subnets of the sample; as many as the model needs if left out"
+        None,
+        ge=16,
+        le=20_000,
+        description="Subnets of the sample; as many as the predictor needs if left out",
     )
     most: int = Field(2000, ge=16, le=100_000, description="Subnets timed at most, the sample among them")
     confidence: float = Field(
@@ -161,7 +164,7 @@ class Work:
         sample = self.sample()
         if not self.state.batches:
             yield from self._time(sample, "the sample", (0.02, _SAMPLED))
-        yield self._said(self.fraction, "Fitting the model to the sample.")
+        yield self._said(self.fraction, "Fitting the predictor to the sample.")
         # Form and strength are those that fit the sample best, whatever is timed later.
         rows = self.costs.space.from_ids(sample)
         self.model, _ = fit_latency(self.costs, rows, self._timed(sample))
@@ -180,7 +183,7 @@ class Work:
         ids = list(known)
         quality, rows = np.array([known[i] for i in ids]), self.costs.space.from_ids(ids)
         while True:
-            yield self._said(self.fraction, "Fitting the model to what was timed.")
+            yield self._said(self.fraction, "Fitting the predictor to what was timed.")
             model, validation = self._fit(sampled)
             ms = self._timed(ids)
             chance = chances(quality, ms, model.predict(self.costs, rows), validation)

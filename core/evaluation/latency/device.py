@@ -38,6 +38,6 @@ def _processor() -> str:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
-    found = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
+    found = re.search(r"^(?:[m]odel name|[M]odel|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
     said = found[1] if found else platform.processor() or platform.machine()
     return " ".join("".join(c if c.isprintable() else " " for c in said).split())

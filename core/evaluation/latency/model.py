@@ -29,7 +29,7 @@ _TRIED: tuple[tuple[Form, float], ...] = (
 
 
 class CrossValidation(BaseModel):
-    """How well subnets are predicted by a model that never saw them.
+    """How well subnets are predicted that the predictor was not fitted to.
 
     Attributes:
         n: subnets, each predicted once.
@@ -65,7 +65,7 @@ class CrossValidation(BaseModel):
 
 
 class LatencyModel(BaseModel):
-    """A fitted model; its weights are for the columns of one supernet.
+    """What was fitted to timed subnets; its weights are for the columns of one supernet.
 
     Attributes:
         form: what is a sum: the milliseconds, or their logarithm.
@@ -96,7 +96,7 @@ class LatencyModel(BaseModel):
         """
         columns = columns_of(costs)
         if columns.fingerprint != self.columns:
-            raise InvalidInput("This latency model belongs to another supernet.")
+            raise InvalidInput("This predictor of latency belongs to another supernet.")
         parts = [self._sum(columns, rows[at : at + _CHUNK]) for at in range(0, len(rows), _CHUNK)] or [
             np.zeros(0)
         ]
@@ -143,7 +143,7 @@ def fit_latency(
     """
     times = np.asarray(ms, dtype=np.float64)
     if len(times) < 8:
-        raise InvalidInput("A latency model needs at least eight timed subnets.")
+        raise InvalidInput("A predictor of latency needs at least eight timed subnets.")
     columns = columns_of(costs)
     keys, work = columns.one_hot(rows).astype(np.float64), columns.work(rows)
     fold = stream(seed, "latency", "folds").permutation(np.arange(len(times)) % FOLDS)

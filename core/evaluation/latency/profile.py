@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -26,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from core.config import JsonObject
 from core.errors import InvalidInput, plain
 from core.spaces.arch_ids import DIGITS
 
@@ -277,7 +277,7 @@ def require_same(profile: LatencyProfile, identity: SupernetIdentity) -> None:
         )
 
 
-def layout_of(family: str, config: Mapping[str, Any], space: str) -> str:
+def layout_of(family: str, config: JsonObject, space: str) -> str:
     """SHA-256 of what decides how long a supernet's subnets take.
 
     Args:
