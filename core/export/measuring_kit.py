@@ -157,7 +157,8 @@ def _require_possible(terms: Terms, *, whole: bool) -> None:
 
 def measure_script(runtime: str) -> bytes:
     """The text of measure.py; it needs numpy and the runtime, and nothing of ours."""
-    return script_text(_FOLDER, f"measure_{runtime}", {"core", "numpy", "onnxruntime", "torch"})
+    later = {"core", "numpy", "onnxruntime", "torch"}
+    return script_text(_FOLDER, f"measure_{runtime}", later, shared=("device", "common"))
 
 
 def readme(terms: Terms, n: int, title: str) -> str:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 
-def script_text(folder: Path, name: str, later: Collection[str]) -> bytes:
+def script_text(
+    folder: Path, name: str, later: Collection[str], shared: Sequence[str] = ("common",)
+) -> bytes:
     """The text of one script.
 
     Args:
-        folder: of the scripts; `common.py` in it is what they share.
+        folder: of the scripts.
         name: of the script's own file, without the ending.
         later: packages that are not imported at the top: the shared part imports them itself, and says in one
             sentence if they are missing.
+        shared: files of the folder that all its scripts begin with, in this order.
     """
     about, imports, code = _parts((folder / f"{name}.py").read_text(encoding="utf-8"))
-    _, shared_imports, shared = _parts((folder / "common.py").read_text(encoding="utf-8"))
-    lines = sorted(
-        {line for line in (*shared_imports, *imports) if line.split()[1].split(".")[0] not in later}
-    )
+    before = [_parts((folder / f"{each}.py").read_text(encoding="utf-8")) for each in shared]
+    every = [line for _, lines, _ in before for line in lines] + imports
+    lines = sorted({line for line in every if line.split()[1].split(".")[0] not in later})
     lines.sort(key=lambda line: (line.split()[0] == "from", line))
     text = [
         about,
@@ -30,10 +32,7 @@ def script_text(folder: Path, name: str, later: Collection[str]) -> bytes:
         *_joined(lines),
         "",
         "",
-        shared,
-        "",
-        "",
-        code,
+        "\n\n\n".join([*(text for _, _, text in before), code]),
     ]
     return "\n".join(text).encode()
 

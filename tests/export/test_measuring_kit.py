@@ -21,7 +21,7 @@ import torch
 from core.errors import InvalidInput
 from core.evaluation.latency.profile import LatencyProfile, read_profile, require_same
 from core.evaluation.latency.protocol import Patience, time_rounds
-from core.export.measuring import common, measure_onnxruntime, measure_torch
+from core.export.measuring import common, device, measure_onnxruntime, measure_torch
 from core.export.measuring_kit import KitMaker, Terms, measure_script
 from core.export.onnx_parts import OnnxParts
 from core.export.quantizing import can_quantize
@@ -64,7 +64,7 @@ def unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[st
         for name, content in files.items():
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(content)
-        for module in (common, measure_onnxruntime, measure_torch):
+        for module in (common, device, measure_onnxruntime, measure_torch):
             monkeypatch.setattr(module, "HERE", tmp_path)
         return tmp_path
 
@@ -246,13 +246,13 @@ class Machine:
     def clock(self) -> int:
         return self.now
 
-    def kit(self) -> common.Kit:
+    def kit(self) -> device.Kit:
         ids = tuple(f"{at:03d}" for at in range(len(self.answers)))
-        return common.Kit("0" * 64, IDENTITY, 1, 1, True, "float32", ids, (0, len(ids) - 1))
+        return device.Kit("0" * 64, IDENTITY, 1, 1, True, "float32", ids, (0, len(ids) - 1))
 
     def measure(self, monkeypatch: pytest.MonkeyPatch) -> tuple[common.Measured, list[float]]:
         monkeypatch.setattr(common.time, "perf_counter_ns", self.clock)
-        runtime = common.Runtime("onnxruntime", "1", "CPU", self.answers)
+        runtime = device.Runtime("onnxruntime", "1", "CPU", self.answers)
         return common.measure(self.kit(), runtime, "settings", 1e9)
 
 
@@ -262,7 +262,8 @@ MS = [0.5, 3.0, 1.25, 0.75, 9.0, 2.5, 4.0, 0.1]
 def test_stopped_and_gone_on_with_gives_what_it_gives_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(common, "HERE", tmp_path)
+    for module in (common, device):
+        monkeypatch.setattr(module, "HERE", tmp_path)
     monkeypatch.setattr(common, "LEAST_ROUNDS", 10)
     whole, end = Machine(MS).measure(monkeypatch)
     (tmp_path / common.STATE).unlink()
@@ -297,7 +298,8 @@ def test_stopped_and_gone_on_with_gives_what_it_gives_at_once(
     ],
 )
 def test_what_is_left_of_something_else_is_not_gone_on_with(state: str, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(common, "HERE", tmp_path)
+    for module in (common, device):
+        monkeypatch.setattr(module, "HERE", tmp_path)
     (tmp_path / common.STATE).write_text(state)
     found = common.Measured.found("settings", 8, 2)
     assert (found.rounds, found.start) == ([], [])
@@ -305,7 +307,8 @@ def test_what_is_left_of_something_else_is_not_gone_on_with(state: str, tmp_path
 
 def test_the_protocol_is_that_of_the_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On one clock: the same subnets take the same time, and both stop when two halves agree."""
-    monkeypatch.setattr(common, "HERE", tmp_path)
+    for module in (common, device):
+        monkeypatch.setattr(module, "HERE", tmp_path)
     measured, _ = Machine(MS).measure(monkeypatch)
     assert len(measured.rounds) == common.LEAST_ROUNDS
     assert np.array(measured.rounds).min(axis=0) == pytest.approx(MS)

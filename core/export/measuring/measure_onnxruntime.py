@@ -11,17 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.export.measuring.common import (
-    HERE,
-    Answer,
-    Kit,
-    Runtime,
-    fail,
-    options_of,
-    read_inputs,
-    read_kit,
-    run,
-)
+from core.export.measuring.common import options_of, run
+from core.export.measuring.device import HERE, Answer, Kit, Runtime, fail, read_inputs, read_kit
 
 CPU = "CPUExecutionProvider"
 

@@ -13,18 +13,8 @@ import json
 import sys
 from typing import Any
 
-from core.export.measuring.common import (
-    HERE,
-    Answer,
-    Kit,
-    Runtime,
-    fail,
-    options_of,
-    printable,
-    read_inputs,
-    read_kit,
-    run,
-)
+from core.export.measuring.common import options_of, run
+from core.export.measuring.device import HERE, Answer, Kit, Runtime, fail, printable, read_inputs, read_kit
 
 
 def networks(kit: Kit) -> list[Any]:
