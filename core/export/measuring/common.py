@@ -225,7 +225,7 @@ def write_profile(
             "provider": runtime.provider,
             "precision": kit.precision,
             "batch": kit.batch,
-            "system": f"{platform.system()} {platform.machine()}"[:120],
+            "system": printable(f"{platform.uname()[0]} {platform.machine()}"),
         },
         "protocol": {
             "rounds": len(measured.rounds),
