@@ -25,7 +25,10 @@ def importance_figure(view: ImportanceView) -> go.Figure:
     names = [*view.found[0].names, "two choices together", "three and more"]
     together = [[each.pairs.sum() / 2 for each in view.found], [each.rest for each in view.found]]
     values = np.concatenate([view.main, np.array(together)])
-    return _cells(values, names, [goal.label for goal in view.goals], top=70)
+    figure = _cells(values, names, [goal.label for goal in view.goals], top=80)
+    # What is no single choice stands apart.
+    figure.add_hline(y=len(names) - 2.5, line={"color": style.SELECTED, "width": 2})
+    return figure
 
 
 def pairs_figure(view: ImportanceView, name: str) -> go.Figure:
@@ -69,6 +72,7 @@ def _cells(values: NDArray[np.float64], rows: list[str], columns: list[str], *, 
         axis | {"tickvals": list(range(len(columns))), "ticktext": [for_figure(c, 24) for c in columns]},
         side="top",
         tickangle=-35,
+        ticklabeloverflow="allow",
         range=[-0.5, len(columns) - 0.5],
     )
     figure.update_yaxes(
@@ -77,7 +81,7 @@ def _cells(values: NDArray[np.float64], rows: list[str], columns: list[str], *, 
     )
     figure.update_layout(
         height=top + _ROW * len(rows) + 20,
-        margin={"l": 8, "r": 8, "t": top, "b": 12},
+        margin={"l": 8, "r": 64, "t": top, "b": 12},
         dragmode=False,
         showlegend=False,
     )

@@ -49,9 +49,9 @@ def parallel_figure(
         others = others[np.linspace(0, len(others) - 1, MOST_LINES).astype(int)]
     for name, rows, look in (
         ("outside", np.flatnonzero(~within & view.on_front), (style.DOMINATED, 1.0, 0.28)),
-        ("subnets", others, (style.SEARCHED, 1.0, 0.3)),
-        ("front", np.flatnonzero(within & view.on_front), (style.FRONT, 1.8, 0.75)),
-        ("selected", np.flatnonzero(view.ids == selected), (style.SELECTED, 3.4, 1.0)),
+        ("subnets", others, (style.SEARCHED, 1.0, 0.4)),
+        ("front", np.flatnonzero(within & view.on_front), (style.FRONT, 1.4, 0.75)),
+        ("selected", np.flatnonzero(view.ids == selected), (style.SELECTED, 3.0, 0.9)),
     ):
         if len(rows):
             _add_lines(figure, view, rows, name=name, color=look[0], width=look[1], opacity=look[2])
@@ -109,7 +109,7 @@ def _add_ticks(figure: go.Figure, view: Parallel) -> None:
         text=[for_figure(text, 14) + "\u2002" for _, _, text in places],
         mode="text",
         textposition="middle left",
-        textfont={"size": 10},
+        textfont={"size": 11},
         unselected={"textfont": {"color": style.DOMINATED}},
         hoverinfo="skip",
         showlegend=False,
@@ -152,6 +152,7 @@ def _lay_out(figure: go.Figure, view: Parallel, brushes: Sequence[Brush]) -> Non
         tickvals=list(range(n)),
         ticktext=labels,
         tickangle=-35,
+        ticklabeloverflow="allow",
         side="top",
         range=[-0.75, n - 0.6],
         showgrid=False,
@@ -162,7 +163,7 @@ def _lay_out(figure: go.Figure, view: Parallel, brushes: Sequence[Brush]) -> Non
     figure.update_yaxes(visible=False, range=[bottom - 0.07, 1.06], fixedrange=True)
     figure.update_layout(
         height=520,
-        margin={"l": 8, "r": 8, "t": 90, "b": 8},
+        margin={"l": 8, "r": 64, "t": 90, "b": 8},
         hovermode="closest",
         dragmode="select",
         shapes=shapes,

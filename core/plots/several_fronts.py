@@ -116,7 +116,7 @@ def _lay_out(figure: go.Figure, view: SeveralFronts, log_x: bool, log_y: bool) -
         if normalized:
             what = goal.label if one else "Cost"
             shared = {"title": {"text": f"{for_figure(what)}, share of its largest (%)  ·  {better}"}}
-            shared |= {"tickformat": "~g", "ticksuffix": " %"}
+            shared |= {"tickformat": "~g", "ticksuffix": ""}
         elif not one:
             unit = f" ({goal.unit})" if goal.unit else ""
             shared = {"title": {"text": f"{for_figure(goal.label.partition(' on ')[0])}{unit}  ·  {better}"}}

@@ -32,9 +32,10 @@ FRONT = 2
 
 # Without the ends, which would be faint on dark or on paper.
 _COLORS = sample_colorscale("Viridis", np.linspace(0.18, 0.88, 9).tolist())
-_ALIKE = [style.DOMINATED] * 2
+_ALIKE = ["rgba(138, 144, 155, 0.5)"] * 2
 _BEYOND = "rgba(138, 144, 155, 0.16)"
-_SIZES = (5.0, 17.0)
+_SIZES = (3.0, 14.0)
+_WIDE = 20.0
 
 
 def third_figure(
@@ -74,7 +75,9 @@ def third_figure(
         customdata=rows["arch_id"].to_numpy(object),
         mode="markers",
         marker=look.marker(rows, smaller=1.0),
+        text=look.texts(rows),
         hovertemplate=_hover(x, y, third, "subnet"),
+        showlegend=False,
         **_highlight(rows["arch_id"], selected),
     )
     whole = table.iloc[fronts.members[fronts.loosest]]
@@ -90,7 +93,7 @@ def third_figure(
     members = table.iloc[fronts.members[at]]
     figure.add_scatter(
         name="front within the limit",
-        **_member_arrays(members, x, y, at),
+        **_member_arrays(members, fronts, look, at),
         mode="lines+markers",
         line={**line, "color": style.FRONT},
         marker={**look.marker(members, smaller=0.0), "line": {"color": style.FRONT, "width": 1.8}},
@@ -111,77 +114,84 @@ def third_figure(
 
 
 class _Look:
-    """How the third objective is drawn: sizes, and colors that end at the limit."""
+    """How the third objective is drawn: sizes, and colors that end at the limit; by magnitude where values span much."""
 
     def __init__(self, third: Objective, values: NDArray[np.float64], as_size: bool) -> None:
         self.third, self.as_size = third, as_size
-        self.scale = style.scale(third)
         finite = values[np.isfinite(values)]
-        self.low, self.high = float(finite.min()), float(finite.max())
+        low, high = float(finite.min()), float(finite.max())
+        self.by_magnitude = low > 0 and high > _WIDE * low
+        self.low, self.high = self._place(low), self._place(high)
         self.span = (self.high - self.low) or 1.0
+
+    def _place(self, value: Any) -> Any:
+        return np.log10(value) if self.by_magnitude else value
 
     def marker(self, rows: pd.DataFrame, *, smaller: float) -> dict[str, Any]:
         """Colors by value in any case: in size mode they only tell what lies beyond the limit."""
+        places = self._place(rows[self.third.name].to_numpy(float))
+        share = np.clip((places - self.low) / self.span, 0, 1)
+        sizes = np.round(_SIZES[0] + (_SIZES[1] - _SIZES[0]) * np.sqrt(share), 1)
         return {
-            "color": drawn(rows, self.third),
+            "color": np.round(places, 6),
             "coloraxis": "coloraxis",
-            "size": self.sizes(rows) if self.as_size else 9.0 - 3.0 * smaller,
+            "size": sizes if self.as_size else 9.0 - 3.0 * smaller,
             "opacity": 1.0,
         }
 
-    def sizes(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Diameters in pixels: the area grows with the value."""
-        share = np.clip((rows[self.third.name].to_numpy(float) - self.low) / self.span, 0, 1)
-        return np.round(_SIZES[0] + (_SIZES[1] - _SIZES[0]) * np.sqrt(share), 1)
+    def texts(self, rows: pd.DataFrame) -> list[str]:
+        """The values as a person reads them."""
+        return [for_figure(format_value(value, self.third)) for value in rows[self.third.name].tolist()]
 
     def colors(self, limit: float, loosest: bool) -> list[list[float | str]]:
         """A color scale that is faint beyond the limit."""
         base = _ALIKE if self.as_size else _COLORS
-        stops = np.linspace(0, 1, len(base))
+        stops = np.linspace(0, 1, len(base)).tolist()
+        whole: list[list[float | str]] = [[at, color] for at, color in zip(stops, base, strict=True)]
         if loosest:
-            return [[float(at), color] for at, color in zip(stops, base, strict=True)]
-        edge = (limit - self.low) / self.span
+            return whole
+        edge = (float(self._place(limit)) - self.low) / self.span
         # A subnet exactly at the limit keeps its color.
-        edge = float(np.clip(edge - 1e-6 if self.third.maximize else edge + 1e-6, 1e-6, 1 - 1e-6))
-        there = sample_colorscale(base, edge)[0]
+        edge = float(np.clip(edge - 1e-5 if self.third.maximize else edge + 1e-5, 1e-5, 1 - 1e-5))
+        there = base[0] if self.as_size else sample_colorscale(base, edge)[0]
         if self.third.maximize:
-            kept = [[float(at), color] for at, color in zip(stops, base, strict=True) if at > edge]
-            return [[0.0, _BEYOND], [edge, _BEYOND], [edge, there], *kept]
-        kept = [[float(at), color] for at, color in zip(stops, base, strict=True) if at < edge]
-        return [*kept, [edge, there], [edge, _BEYOND], [1.0, _BEYOND]]
+            return [[0.0, _BEYOND], [edge, _BEYOND], [edge, there], *(s for s in whole if float(s[0]) > edge)]
+        return [*(s for s in whole if float(s[0]) < edge), [edge, there], [edge, _BEYOND], [1.0, _BEYOND]]
 
     def axis(self, fronts: LimitedFronts, at: int) -> dict[str, Any]:
         """The color axis that both traces share."""
+        ticks = [self.low + self.span * share for share in np.linspace(0.02, 0.98, 6).tolist()]
+        values = [10**tick if self.by_magnitude else tick for tick in ticks]
         return {
             "colorscale": self.colors(fronts.limits[at], at == fronts.loosest),
-            "cmin": self.low * self.scale.factor,
-            "cmax": (self.low + self.span) * self.scale.factor,
+            "cmin": self.low,
+            "cmax": self.low + self.span,
             "showscale": not self.as_size,
             "colorbar": {
                 "title": {"text": for_figure(axis_title(self.third)), "side": "right"},
                 "thickness": 12,
                 "outlinewidth": 0,
-                "tickformat": self.scale.tick,
-                "ticksuffix": self.scale.suffix,
+                "tickvals": ticks,
+                "ticktext": [for_figure(format_value(value, self.third)) for value in values],
             },
         }
 
 
 def _slider(table: pd.DataFrame, fronts: LimitedFronts, look: _Look, at: int) -> dict[str, Any]:
-    x, y, third = objectives(fronts.names)
+    third = look.third
     steps = []
     for number, (limit, positions) in enumerate(zip(fronts.limits, fronts.members, strict=True)):
         loosest = number == fronts.loosest
         rows = table.iloc[positions]
         marker = look.marker(rows, smaller=0.0)
-        changed = _member_arrays(rows, x, y, number) | {"marker.color": marker["color"]}
+        changed = _member_arrays(rows, fronts, look, number) | {"marker.color": marker["color"]}
         if look.as_size:
             changed["marker.size"] = marker["size"]
         # Numbers of selected points would mean other subnets now.
         arrays = {key: [list(values)] for key, values in changed.items()} | {"selectedpoints": [None]}
         steps.append(
             {
-                "label": "any" if loosest else for_figure(format_value(limit, third)),
+                "label": "no limit" if loosest else for_figure(format_value(limit, third)),
                 "method": "update",
                 "args": [arrays, {"coloraxis.colorscale": look.colors(limit, loosest)}, [FRONT]],
             }
@@ -191,7 +201,7 @@ def _slider(table: pd.DataFrame, fronts: LimitedFronts, look: _Look, at: int) ->
         "active": at,
         "steps": steps,
         "currentvalue": {
-            "prefix": f"{for_figure(third.label)} {word} ",
+            "prefix": f"{for_figure(third.label)} {word}: ",
             "font": {"size": 15},
             "xanchor": "left",
         },
@@ -203,14 +213,15 @@ def _slider(table: pd.DataFrame, fronts: LimitedFronts, look: _Look, at: int) ->
     }
 
 
-def _member_arrays(rows: pd.DataFrame, x: Objective, y: Objective, number: int) -> dict[str, Any]:
+def _member_arrays(rows: pd.DataFrame, fronts: LimitedFronts, look: _Look, number: int) -> dict[str, Any]:
+    x, y, _ = objectives(fronts.names)
     ids = [f"{arch_id}{SEPARATOR}{number}" for arch_id in rows["arch_id"]]
-    return {"x": drawn(rows, x), "y": drawn(rows, y), "customdata": ids}
+    return {"x": drawn(rows, x), "y": drawn(rows, y), "customdata": ids, "text": look.texts(rows)}
 
 
 def _highlight(ids: pd.Series, selected: str) -> dict[str, Any]:
     styles: dict[str, Any] = {
-        "selected": {"marker": {"color": style.SELECTED, "opacity": 1.0}},
+        "selected": {"marker": {"color": style.SELECTED, "size": 15, "opacity": 1.0}},
         "unselected": {"marker": {"opacity": 1.0}},
     }
     if selected:
@@ -219,6 +230,4 @@ def _highlight(ids: pd.Series, selected: str) -> dict[str, Any]:
 
 
 def _hover(x: Objective, y: Objective, third: Objective, kind: str) -> str:
-    scale = style.scale(third)
-    value = f"{for_figure(third.label)} %{{marker.color:{scale.hover}}}{scale.suffix}"
-    return hover(x, y, kind).replace("<extra>", f"<br>{value}<extra>")
+    return hover(x, y, kind).replace("<extra>", f"<br>{for_figure(third.label)} %{{text}}<extra>")

@@ -136,13 +136,26 @@ def shared_options(space: SearchSpace, table: pd.DataFrame, members: pd.DataFram
 
 
 def told(shared: Sequence[SharedOption], members: int) -> str:
-    """In a sentence, the options that all members of a front share although not all subnets do."""
-    found = [each for each in shared if each.front == 1 and each.everywhere < 1]
+    """In a sentence or two, what the members of a front have in common and not all subnets have."""
     if not members:
         return ""
-    if not found:
-        return f"No option is shared by all {members} members of the front."
-    return f"All {members} members of the front have {_listed([f'{s.choice} {s.option}' for s in found])}."
+    all_of_them = [
+        f"{each.choice} {each.option}" for each in shared if each.front == 1 and each.everywhere < 1
+    ]
+    said = (
+        f"All {members} members of the front have {_listed(all_of_them)}."
+        if all_of_them
+        else f"No option is shared by all {members} members of the front."
+    )
+    most = [each for each in shared if 0.6 <= each.front < 1 and each.front - each.everywhere >= 0.2]
+    most = sorted(most, key=lambda each: each.everywhere - each.front)[:3]
+    if most:
+        parts = [
+            f"{each.choice} {each.option} ({format_share(each.front)}; {format_share(each.everywhere)} of all subnets)"
+            for each in most
+        ]
+        said += f" Most of them have {_listed(parts)}."
+    return said
 
 
 def summary(view: ImportanceView, name: str) -> str:

@@ -138,10 +138,15 @@ def _buttons(scene: Scene, lines: Parallel, brushes: Sequence[Brush], found: Mat
 
 
 def _told(lines: Parallel, brushes: Sequence[Brush], found: Matches) -> None:
+    if not brushes:
+        st.markdown(
+            f"No range is set: **{format_count(found.members)}** of {format_count(len(found.ids))} subnets are on the front."
+        )
+        return
     said = "; ".join(lines.told(brush) for brush in brushes)
     st.markdown(
         f"**{format_count(len(found.ids))}** of {format_count(len(lines.ids))} subnets, **{format_count(found.members)}** of "
-        f"them on the front, pass through {for_markdown(said, 800) if said else 'the chart: no range is set'}"
+        f"them on the front, have {for_markdown(said, 800)}."
     )
 
 

@@ -186,9 +186,6 @@ def _selected(scene: Scene, fronts: LimitedFronts, at: int) -> None:
     """What a box or a lasso holds, and the way into the basket."""
     regions: tuple[Region, ...] = st.session_state.get(_REGIONS, ())
     if not regions:
-        note(
-            "Click a point to select it. With the box or the lasso above the chart, select several and put them into the basket."
-        )
         return
     found = _within(scene.chart.key, fronts.names, at, regions, scene.front.table, fronts)
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="third-selected"):
@@ -213,8 +210,8 @@ def _within(
 def _told(scene: Scene, fronts: LimitedFronts) -> None:
     """The chart in words and numbers, for those who do not see it or cannot drag."""
     note(
-        f"{format_count(fronts.on_all)} subnets are on the front of all three objectives. The limit stands in the link once "
-        "you click a point of the limited front; Limits, above the chart, keeps one for the whole page and can be "
-        "reached with the keyboard."
+        "Click a point to select it and to put the limit into the link. The box and the lasso above the chart select "
+        "several, also those that are not drawn. Limits, above the upper chart, keeps a limit for the whole page and "
+        f"works with the keyboard. On the front of all three objectives: {format_count(fronts.on_all)} subnets."
     )
     html_table(limits_told(scene.front.table, fronts), "What limits on the third objective cost")
