@@ -26,7 +26,16 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
 from core.networks.trees import joined, map_leaves, rows_of
-from core.objectives.base import OBJECTIVES, FromCosts, FromFiles, FromOutputs, method, names_of, objective
+from core.objectives.base import (
+    OBJECTIVES,
+    FromCosts,
+    FromFiles,
+    FromOutputs,
+    FromProfile,
+    method,
+    names_of,
+    objective,
+)
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
 from core.supernets.base import BranchContext, Stage, Supernet
@@ -111,7 +120,7 @@ def evaluate_table(
 def _counted(
     supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str]
 ) -> dict[str, NDArray[np.int64]]:
-    if elsewhere := names_of(FromFiles, objectives):
+    if elsewhere := names_of(FromFiles, objectives) + names_of(FromProfile, objectives):
         raise InvalidInput(f"{objective(elsewhere[0]).label} is not measured by this evaluator.")
     costs = CostTable.of(supernet)
     return {name: costs.counted(method(name, FromCosts), rows) for name in names_of(FromCosts, objectives)}

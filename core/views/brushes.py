@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_BRUSH = re.compile(r"([A-Za-z0-9_.-]{1,80})~([0-9.eE+-]{1,24})~([0-9.eE+-]{1,24})")
+_BRUSH = re.compile(r"([A-Za-z0-9_.-]{1,120})~([0-9.eE+-]{1,24})~([0-9.eE+-]{1,24})")
 _MOST = 40
 
 

@@ -94,11 +94,9 @@ def by_objectives(table: pd.DataFrame, costs: Sequence[str], quality: str) -> Se
     up = objective(quality)
     series = tuple(_of_table(goal.name, goal.label, table, goal, up) for goal in goals)
     one_kind = len({(goal.unit, goal.shown, goal.name.partition(".")[0]) for goal in goals}) == 1
-    said = (
-        ()
-        if one_kind
-        else ("These objectives have different units: each is drawn as a share of its largest value.",)
-    )
+    said: tuple[str, ...] = ()
+    if not one_kind:
+        said = ("These objectives have different units: each is drawn as a share of its largest value.",)
     guessed = [goal.label for goal in goals if not standing(table, [goal.name]).all()]
     if guessed:
         said += (

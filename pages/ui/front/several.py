@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
-from core.library import supernets
 from core.library.networks import describe
 from core.library.pruned import list_pruned, parents
 from core.plots.finished import finished
@@ -26,7 +25,7 @@ from core.views.several_fronts import (
     place_rows,
     places,
 )
-from pages.ui import resources, state
+from pages.ui import captions, resources, state
 from pages.ui.front import state as front_state
 from pages.ui.front.scene import Scene
 from pages.ui.front.view import View
@@ -177,8 +176,9 @@ def _fronts(scene: Scene, chosen: _Chosen) -> tuple[SeveralFronts, str]:
     if chosen.beside == "supernets":
         entries = {e.supernet_id: e for e in resources.entries()}
         there = [entries[i] for i in chosen.fronts if i in entries]
-        tables = [(e, t) for e in there if (t := supernets.table_with_counts(e)) is not None]
-        key += "".join(e.revision for e, _ in tables)
+        read = [(e, *captions.read_table(e, "")[1:]) for e in there]
+        tables = [(e, table) for e, _, table in read if table is not None]
+        key += "".join(revision for _, revision, _ in read)
         return by_supernets(tables, scene.x, scene.y, normalized=chosen.normalized), key
     models = list_pruned(resources.store_or_none(), chosen.fronts[0])
     key += "".join(model.model_id for model in models)

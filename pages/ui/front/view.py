@@ -7,15 +7,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.objectives.base import OBJECTIVES, choosable_names, objective
+from core.objectives.base import choosable_names, is_objective, objective
 from core.pareto import Constraint
 from core.views.brushes import Brush, read_brushes, write_brushes
 from pages.ui import resources
-from pages.ui.address import FLAGS, NAME, model_id, one_of, part, write_flag
+from pages.ui.address import FLAGS, NAME, matching, model_id, one_of, part, write_flag
 
-_BOUND = re.compile(r"([a-z_]{1,40})(>=|<=)([0-9.eE+-]{1,24})")
+_BOUND = re.compile(r"([A-Za-z0-9_.-]{1,120})(>=|<=)([0-9.eE+-]{1,24})")
 _MOST_BOUNDS = 20
 _MOST_FRONTS = 8
+_FRONT_ID = matching(r"[A-Za-z0-9_.:-]{1,160}")
 
 CLOSER = ("third", "parallel", "importance", "several")
 """Panels below the card, of which one at a time is open."""
@@ -36,7 +37,7 @@ def _no_limits(text: str) -> list[str]:
 
 def _read_limit(bound: str) -> Constraint | None:
     match = _BOUND.fullmatch(bound.strip())
-    if not match or match[1] not in OBJECTIVES.names():
+    if not match or not is_objective(match[1]):
         return None
     try:
         value = float(match[3])
@@ -59,7 +60,11 @@ def _read_number(text: str) -> float | None:
 
 def _read_names(text: str) -> tuple[str, ...] | None:
     names = tuple(dict.fromkeys(text.split(",")[:_MOST_FRONTS]))
-    return names if all(NAME(name) for name in names) else None
+    return names if all(_FRONT_ID(name) for name in names) else None
+
+
+def _objective(text: str) -> str | None:
+    return text if is_objective(text) else None
 
 
 def _choosable() -> list[str]:
@@ -106,8 +111,8 @@ class View:
 
     supernet: str = part("supernet", NAME, offers=_supernets)
     run: str = part("run", NAME, what="search")
-    x: str = part("x", one_of(OBJECTIVES.names), what="axis", offers=_choosable)
-    y: str = part("y", one_of(OBJECTIVES.names), what="axis", offers=_choosable)
+    x: str = part("x", _objective, what="axis", offers=_choosable)
+    y: str = part("y", _objective, what="axis", offers=_choosable)
     log_x: bool | None = part("logx", FLAGS.get, default=None, write=write_flag, what="scale")
     log_y: bool | None = part("logy", FLAGS.get, default=None, write=write_flag, what="scale")
     constraints: tuple[Constraint, ...] = part(
@@ -116,10 +121,10 @@ class View:
     pruned: str = part("pruned", model_id, what="pruned network")
     sid: str = part("sid", NAME, what="subnet")
     closer: str = part("closer", one_of(lambda: CLOSER), what="panel")
-    third: str = part("third", one_of(OBJECTIVES.names), what="third objective", offers=_choosable)
+    third: str = part("third", _objective, what="third objective", offers=_choosable)
     third_as: str = part("as", one_of(lambda: ("color", "size")), default="color")
     third_limit: float | None = part("third_limit", _read_number, default=None, write="{:.6g}".format)
-    pairs_of: str = part("pairs", one_of(OBJECTIVES.names), what="objective", offers=_choosable)
+    pairs_of: str = part("pairs", _objective, what="objective", offers=_choosable)
     lines: str = part("lines", one_of(lambda: ("front", "all")), default="front")
     brushes: tuple[Brush, ...] = part("brush", read_brushes, default=(), write=write_brushes, what="range")
     beside: str = part("beside", one_of(lambda: BESIDE))
