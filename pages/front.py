@@ -9,7 +9,7 @@ import streamlit as st
 from core.objectives.base import usual_pair
 from pages.ui import choosers, resources
 from pages.ui.captions import caption, measured_objectives, table_of
-from pages.ui.front import PAGE, state
+from pages.ui.front import PAGE, devices, state
 from pages.ui.front import settings as front_settings
 from pages.ui.front.chart import ChartView
 from pages.ui.front.hero import hero
@@ -74,3 +74,4 @@ chart = ChartView(
     name=f"front-{entry.supernet_id}",
 )
 hero(Scene(Shown.of(entry, revision, table, goals), front, x, y, chart, now))
+devices.panel(entry)
