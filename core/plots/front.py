@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from core import words
 from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
+from core.plots.front_chance import ChanceMarks, add_sure_steps, dress_members
 from core.records import Objective
 from core.text import for_figure
 
@@ -39,6 +40,7 @@ def front_figure(
     what_if_from: Mapping[str, float] | None = None,
     searched: pd.DataFrame | None = None,
     pruned: pd.DataFrame | None = None,
+    chance: ChanceMarks | None = None,
     caption: str = "",
 ) -> go.Figure:
     """Scatter every evaluated subnet and draw the front as a step line.
@@ -56,11 +58,12 @@ def front_figure(
         what_if_from: where the ghost comes from; a dotted line joins the two.
         searched: points a search has evaluated (same columns); drawn in a color of their own.
         pruned: pruned networks drawn beside the front: columns `model_id`, `title` and one per objective.
+        chance: how sure the members are.
         caption: one line under the axis; it is exported with the picture.
 
     Returns:
-        Traces "dominated" and "front", then, where there is something to show, "search", "knee", "pruned",
-        "what-if".
+        Traces "dominated" and "front", and, where there is something to show, "search", "sure steps" (below the
+        front), "knee", "pruned", "what-if".
     """
     rows = _drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
@@ -80,7 +83,11 @@ def front_figure(
             opacity=1.0,
             symbol="square",
         )
+    if chance is not None:
+        add_sure_steps(figure, front, chance, x, y)
     _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
+    if chance is not None:
+        dress_members(figure.data[-1], front, chance, y)
     marked = front[front["arch_id"].isin(list(knees))]
     if len(marked):
         _add_knees(figure, marked, x, y)
