@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from core.cli import flags, own_data, reports, tables
+from core.cli import flags, latency, own_data, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import JsonObject, Settings
@@ -391,6 +391,7 @@ def doctor() -> None:
     raise typer.Exit(1 if problems else 0)
 
 
+app.command()(latency.latency)
 app.command()(reports.report)
 app.command()(reports.baskets)
 app.command()(own_data.data)

@@ -19,7 +19,7 @@ from core.cli.driving import find_supernet, open_store, run_workflow
 from core.config import Settings
 from core.errors import CoreError, DataUnavailable, InvalidInput, NotFound
 from core.ledger import Ledger
-from core.objectives.base import FromCosts, method, names_of
+from core.objectives.base import FromCosts, FromProfile, method, names_of
 from core.objectives.base import objectives as described
 from core.records import Obtained, Source
 from core.registry import ALL_REGISTRIES, Registry
@@ -157,13 +157,16 @@ def exact_table(
     """
     from core.library import supernets
     from core.library.csv_tables import front_csv
+    from core.library.latency import with_latencies
     from core.library.measuring import FROM_TABLE
     from core.library.tables import parse_table
 
     _say_what_decides(wanted)
     entry = find_supernet(supernet)
-    table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     every = [*wanted, *also]
+    table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
+    if table is not None and names_of(FromProfile, every):
+        table = with_latencies(open_store(), entry, entry.revision, table)[1]
     if processes != 1 or table is None or any(name not in table for name in every):
         params: Settings = {
             "supernet": absolute(supernet),

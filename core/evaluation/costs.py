@@ -43,7 +43,7 @@ class _StageTable:
         self.cardinalities = [space.cardinalities[c] for c in self.columns]
         # Exact: a stage that depends on everything may have more entries than an int64 holds.
         self.entries = math.prod(self.cardinalities)
-        self._weights = np.cumprod([1, *self.cardinalities[:0:-1]])[::-1].astype(np.int64)[: len(names)]
+        self.weights = np.cumprod([1, *self.cardinalities[:0:-1]])[::-1].astype(np.int64)[: len(names)]
         self._width = len(space)
         self._price = price
         self._known: dict[tuple[int, ...], StageCost | None] = {}
@@ -63,7 +63,7 @@ class _StageTable:
         if not self.columns:
             return Entries([self.cost(())], np.zeros(len(archs), np.int64))
         if self.entries <= _LARGEST_CODE:
-            codes = options.astype(np.int64) @ self._weights
+            codes = options.astype(np.int64) @ self.weights
             if self.entries <= min(_DENSE, len(archs)):
                 return Entries([self.cost(self._options(code)) for code in range(self.entries)], codes)
         else:
@@ -72,7 +72,7 @@ class _StageTable:
         return Entries([self.cost(options[at].tolist()) for at in first], index)
 
     def _options(self, code: int) -> list[int]:
-        return [code // w % c for w, c in zip(self._weights.tolist(), self.cardinalities, strict=True)]
+        return [code // w % c for w, c in zip(self.weights.tolist(), self.cardinalities, strict=True)]
 
     def to_json(self) -> dict[str, Any]:
         """Different rows once each, and which of them every entry has."""
@@ -121,6 +121,11 @@ class Entries:
         return np.array([cost is not None for cost in self._costs])[self._index]
 
     @property
+    def group(self) -> str:
+        """Blocks of equal resolution share it; "" where none of the architectures has this stage."""
+        return next((cost.group for cost in self._costs if cost is not None), "")
+
+    @property
     def output_size(self) -> NDArray[np.int64]:
         """(n,) numbers in one sample's output of the stage; 0 where it is absent."""
         return self._column(lambda cost: cost.output_size)
@@ -137,6 +142,24 @@ class Entries:
 
     def _column(self, value: Callable[[StageCost], int]) -> NDArray[np.int64]:
         return np.array([0 if cost is None else value(cost) for cost in self._costs], np.int64)[self._index]
+
+
+class StageKeys:
+    """What one stage depends on: architectures with equal keys compute the same in it, after equal beginnings.
+
+    Attributes:
+        columns: positions of the choices it depends on.
+        options: of each of them.
+        entries: different keys there can be.
+    """
+
+    def __init__(self, table: _StageTable) -> None:
+        self.columns, self.options, self.entries = table.columns, table.cardinalities, table.entries
+        self._weights = table.weights
+
+    def of(self, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(n, d) architectures -> (n,) key numbers below `entries`; only where they fit 63 bits."""
+        return np.asarray(archs[:, self.columns].astype(np.int64) @ self._weights)
 
 
 class NotCounted(InvalidInput):
@@ -207,6 +230,10 @@ class CostTable:
     def entries(self, archs: NDArray[np.uint8]) -> Iterator[Entries]:
         """Of each stage in order, what it costs in n architectures."""
         return _Costs(self._stages, archs).stages()
+
+    def keys(self) -> list[StageKeys]:
+        """Of each stage in order, what it depends on."""
+        return [StageKeys(table) for table in self._stages]
 
     def stages(self, arch: Sequence[int]) -> list[StageCost]:
         """Cost, shape and label of each stage this architecture has, in order."""

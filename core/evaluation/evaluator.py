@@ -32,11 +32,18 @@ from core.objectives.base import (
     FromCosts,
     FromFiles,
     FromOutputs,
+<<<<<<< HEAD
     ShareOfSamples,
     method,
     names_of,
     objective,
     shares,
+=======
+    FromProfile,
+    method,
+    names_of,
+    objective,
+>>>>>>> main
 )
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
@@ -124,7 +131,7 @@ def evaluate_table(
 def _counted(
     supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str]
 ) -> dict[str, NDArray[np.int64]]:
-    if elsewhere := names_of(FromFiles, objectives):
+    if elsewhere := names_of(FromFiles, objectives) + names_of(FromProfile, objectives):
         raise InvalidInput(f"{objective(elsewhere[0]).label} is not measured by this evaluator.")
     costs = CostTable.of(supernet)
     return {name: costs.counted(method(name, FromCosts), rows) for name in names_of(FromCosts, objectives)}

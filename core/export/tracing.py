@@ -19,9 +19,10 @@ from core.networks.chain import example_inputs
 from core.networks.trees import leaves
 from core.quiet import quiet
 
-_LOCK = threading.Lock()
+LOCK = threading.Lock()
 # Several samples: a batch of one is easily taken for a constant.
-_TRACED = 3
+TRACED = 3
+OPSET = 20
 # Notes about our source files and their folders; they would make the bytes depend on the machine.
 _PRIVATE_NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node")
 
@@ -41,13 +42,13 @@ def onnx_bytes(net: nn.Sequential, input_shape: Sequence[int], names: Sequence[s
     inputs, free = _traced(net, input_shape)
     axes = dict(zip(names, ({axis: name} for axis, name in free), strict=True))
     # It warns that it is the older one, and which slices it leaves unfolded.
-    with _LOCK, quiet():
+    with LOCK, quiet():
         torch.onnx.export(
             copy.deepcopy(net),
             (inputs,),
             buffer,  # type: ignore[arg-type]  # the older exporter also writes to memory
             dynamo=False,
-            opset_version=20,
+            opset_version=OPSET,
             input_names=list(names),
             output_names=["logits"],
             dynamic_axes={**axes, "logits": {0: free[0][1]}},
@@ -68,7 +69,7 @@ def program_bytes(net: nn.Sequential, input_shape: Sequence[int]) -> bytes:
     inputs, free = _traced(net, input_shape)
     sizes = {name: torch.export.Dim(name) for _, name in free}
     shapes = [{axis: sizes[name]} for axis, name in free]
-    with _LOCK:
+    with LOCK:
         program = torch.export.export(
             copy.deepcopy(net),
             (inputs,),
@@ -83,17 +84,17 @@ def program_bytes(net: nn.Sequential, input_shape: Sequence[int]) -> bytes:
 
 def run_program(data: bytes, inputs: Any) -> Tensor:
     """What a saved program answers."""
-    with _LOCK:
+    with LOCK:
         result: Tensor = torch.export.load(io.BytesIO(data)).module()(inputs)
     return result
 
 
 def _traced(net: nn.Sequential, input_shape: Sequence[int]) -> tuple[Any, list[tuple[int, str]]]:
     """Inputs to trace a network with, and of each tensor which axis may have another size, by name."""
-    inputs = example_inputs(net, input_shape, rows=_TRACED)
+    inputs = example_inputs(net, input_shape, rows=TRACED)
     free: list[tuple[int, str]] = []
     for leaf in leaves(inputs):
         # An axis of one row per sample comes first; a graph's edges lie along the second.
-        axis = 0 if leaf.shape[0] == _TRACED else 1
+        axis = 0 if leaf.shape[0] == TRACED else 1
         free.append((axis, "batch" if axis == 0 else f"rows{len(free)}"))
     return inputs, free

@@ -15,7 +15,7 @@ from core.config import JsonObject
 from core.library.evaluations import architectures, evaluations, measurements_of
 from core.library.network_id import NetworkId
 from core.library.supernets import SupernetEntry
-from core.objectives.base import OBJECTIVES, objective, objectives
+from core.objectives.base import is_objective, objective, objectives
 from core.records import Obtained, Run
 from core.text import for_cell
 
@@ -126,7 +126,7 @@ def _algorithm(search: JsonObject | None, run_id: str) -> dict[str, Any]:
 
 
 def _column(name: str) -> dict[str, Any]:
-    if name not in OBJECTIVES.names():
+    if not is_objective(name):
         return {"meaning": _FIXED.get(name, "")}
     goal = objective(name)
     better = "more" if goal.maximize else "less"

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import InvalidInput
 from core.library.evaluations import source_column
-from core.objectives.base import OBJECTIVES
+from core.objectives.base import OBJECTIVES, known_names
 from core.spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -33,16 +33,16 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
         # -256 and 0.5 would become options that nobody asked for.
         if not (rows == indices).all():
             raise ValueError("no option indices")
-        values = {name: raw[name].to_numpy(np.float64) for name in OBJECTIVES.names() if name in raw}
+        names = known_names(map(str, raw.columns))
+        values = {name: raw[name].to_numpy(np.float64) for name in names}
     except Exception as error:  # pyarrow raises many kinds, all mean the same here
         raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error
     rows = space.canonicalize(rows)
     columns: dict[str, Any] = {"arch_id": space.arch_ids(rows)}
     for index, choice in enumerate(space.choices):
         columns[choice.name] = np.array(choice.options)[rows[:, index]]
-    for name in OBJECTIVES.names():
-        if name in values:
-            columns[name] = values[name]
+    for name in names:
+        columns[name] = values[name]
         if source_column(name) in raw:
             columns[source_column(name)] = raw[source_column(name)].astype(str).to_numpy(object)
     return pd.DataFrame(columns)

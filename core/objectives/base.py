@@ -5,14 +5,19 @@ the evaluator which outputs of which split it needs (`FromOutputs`), the cost ta
 stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`).
 Nothing tests names. No torch here: pages show labels and units at once; a file imports what it measures
 with inside its methods.
+
+An objective that depends on a device is one objective per device: `latency_ms.AMD-EPYC_1-thread_3f9a1c` is the
+variant of `latency_ms` for that device. Everything about it follows from its name, so whoever knows objectives by
+name knows variants, too.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -20,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import Plugin
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.records import Objective, Obtained, Shown, Source
-from core.registry import Registry
+from core.registry import PluginInfo, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +48,22 @@ class Reading:
     spread: float = math.nan
 
 
-OBJECTIVES: Registry[MeasuredNumber] = Registry("objective", "core.objectives", "OBJECTIVES")
+class _Objectives(Registry["MeasuredNumber"]):
+    """The registered objectives, and by name the variants of those that differ by device."""
+
+    def get(self, name: str) -> Any:
+        base, _, slug = name.partition(".")
+        return _variant(super().get(base), slug) if slug else super().get(name)
+
+    def info(self, name: str) -> PluginInfo:
+        base, _, slug = name.partition(".")
+        if not slug:
+            return super().info(name)
+        cls = self.get(name)
+        return replace(super().info(base), name=name, label=cls.label, summary=cls.summary)
+
+
+OBJECTIVES: Registry[MeasuredNumber] = _Objectives("objective", "core.objectives", "OBJECTIVES")
 
 
 class MeasuredNumber(Plugin, ABC):
@@ -63,6 +83,8 @@ class MeasuredNumber(Plugin, ABC):
         reference: worst value known before anything is measured, for hypervolumes; None where there is none.
         instrument: what a person reads instead of "measured", if something special measures it.
         best: what the best subnet by it is called ("most accurate"); "best" and the label if empty.
+        varies: whether every device has a value of its own, known from a profile of it: "label on device" is then a
+            variant of this objective, called `name.SLUG`.
     """
 
     unit: ClassVar[str] = ""
@@ -76,6 +98,7 @@ class MeasuredNumber(Plugin, ABC):
     reference: ClassVar[float | None] = None
     instrument: ClassVar[str] = ""
     best: ClassVar[str] = ""
+    varies: ClassVar[bool] = False
 
     @classmethod
     def described(cls) -> Objective:
@@ -173,6 +196,16 @@ class FromFiles(MeasuredNumber):
         """
 
 
+class FromProfile(MeasuredNumber):
+    """Known from the profile of a device: stands in tables, and is never measured on the spot.
+
+    Attributes:
+        summary: help text, which names the device.
+    """
+
+    summary: ClassVar[str]
+
+
 class Costs(Protocol):
     """What the stages of n architectures cost; see `core.evaluation.costs`."""
 
@@ -198,6 +231,42 @@ class StageColumns(Protocol):
 
     def counted(self, quantity: str) -> NDArray[np.int64]:
         """(n,) a counted quantity; 0 where the stage is absent."""
+
+
+# --- variants -----------------------------------------------------------------------------------
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_IDENTITY = re.compile(r"[0-9a-f]{6}")
+_SHARED = ("unit", "maximize", "how", "for_choosing", "shown", "stored", "place", "source", "best")
+
+
+def device_of(name: str) -> str:
+    """The device that a variant's name says, as a person reads it: "AMD EPYC, 1 thread"; "" for no variant.
+
+    A slug's words are joined by "-", its parts by "_"; six hexadecimal digits at the end tell devices apart that are
+    called alike.
+    """
+    slug = name.partition(".")[2]
+    parts = slug.split("_")
+    if len(parts) > 1 and _IDENTITY.fullmatch(parts[-1]):
+        parts.pop()
+    return ", ".join(part.replace("-", " ") for part in parts if part)
+
+
+@lru_cache(maxsize=256)
+def _variant(base: type[MeasuredNumber], slug: str) -> type[MeasuredNumber]:
+    if not base.varies or not _SLUG.fullmatch(slug):
+        raise NotFound(f"There is no objective called {f'{base.name}.{slug}'[:120]!r}.")
+    name = f"{base.name}.{slug}"
+    device = device_of(name)
+    shared = {attribute: getattr(base, attribute) for attribute in _SHARED}
+    own = {
+        "name": name,
+        "label": f"{base.label} on {device}",
+        "instrument": f"timed on {device}",
+        "summary": f"{base.label} on {device}, from a profile: timed there, or predicted from the subnets that were.",
+    }
+    return type(f"{base.__name__}On", (FromProfile,), shared | own)
 
 
 # --- asking -------------------------------------------------------------------------------------
@@ -232,8 +301,25 @@ def method(name: str, kind: type[K]) -> K:
 
 
 def all_names() -> list[str]:
-    """Every objective, the usual ones first."""
-    return sorted(OBJECTIVES.names(), key=lambda name: (OBJECTIVES.get(name).place, name))
+    """Every objective, the usual ones first; their variants are known only where there are values of them."""
+    return sorted(OBJECTIVES.names(), key=_usual_order)
+
+
+def _usual_order(name: str) -> tuple[int, str]:
+    return OBJECTIVES.get(name).place, name
+
+
+def is_objective(name: str) -> bool:
+    """Whether an objective or a variant of one is called so."""
+    base, dot, slug = name.partition(".")
+    if base not in OBJECTIVES.names():
+        return False
+    return not dot or bool(OBJECTIVES.get(base).varies and _SLUG.fullmatch(slug))
+
+
+def known_names(among: Iterable[str]) -> list[str]:
+    """Those of the names that are objectives or variants of one, the usual ones first."""
+    return sorted(filter(is_objective, dict.fromkeys(among)), key=_usual_order)
 
 
 def names_of(kind: type[MeasuredNumber], among: Iterable[str] | None = None) -> list[str]:
@@ -248,8 +334,8 @@ def quick_names() -> list[str]:
 
 def choosable_names(among: Iterable[str] | None = None) -> list[str]:
     """Objectives that may be chosen for, the usual ones first."""
-    known = None if among is None else set(among)
-    return [n for n in all_names() if OBJECTIVES.get(n).for_choosing and (known is None or n in known)]
+    names = all_names() if among is None else known_names(among)
+    return [n for n in names if OBJECTIVES.get(n).for_choosing]
 
 
 def usual_pair(among: Iterable[str] | None = None) -> tuple[str, str] | None:

@@ -1,15 +1,7 @@
-"""Latency by a protocol that repeats itself on a busy machine.
-
-onnxruntime with one thread; every round visits the networks in a new random order (a slow spell of
-the machine then hits all of them alike), one run is thrown away, the next ones are timed, and the
-minimum over all rounds counts. Measured here before: with medians, or one network after the other,
-two repeats agree in rank by 0.2 to 0.9; so they agree by 0.98 or better.
-"""
+"""Latency of a few networks against each other; see `core.objectives.timing` for how."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.objectives.base import NOISY, OBJECTIVES, FromFiles, Reading
+from core.objectives.timing import Race, halves, rank_correlation, spread
 from core.records import Obtained, Shown, Source
-from core.seeding import stream
-
-# Two measurements at a time would measure each other.
-_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,7 @@ def measure_latency(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> Latencies:
-    """Time networks against each other.
+    """Time networks against each other, one thread.
 
     Args:
         models: ONNX files.
@@ -61,50 +50,24 @@ def measure_latency(
         on_progress: called with the fraction done; may raise to stop.
 
     Returns:
-        Milliseconds per network. Measurements in one process wait for each other.
+        Milliseconds per network. Measurements on one machine wait for each other.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    sessions = [onnxruntime.InferenceSession(m, options, providers=["CPUExecutionProvider"]) for m in models]
-    rng = stream(seed, "latency")
-    feeds = [
-        {entry.name: array for entry, array in zip(session.get_inputs(), sample, strict=True)}
-        for session in sessions
-    ]
-    minima = np.empty((rounds, len(sessions)))
-    with _one_at_a_time:
-        for index in range(rounds):
-            for which in rng.permutation(len(sessions)):
-                minima[index, which] = _fastest(sessions[which], feeds[which], runs)
-            if on_progress is not None:
-                on_progress((index + 1) / rounds)
-    low, high = np.quantile(minima, [0.25, 0.75], axis=0)
-    return Latencies(minima.min(axis=0), high - low, _is_noisy(minima))
-
-
-def _fastest(session: object, feed: dict[str, NDArray[Any]], runs: int) -> float:
-    run = session.run  # type: ignore[attr-defined]
-    run(None, feed)
-    best = np.inf
-    for _ in range(runs):
-        start = time.perf_counter_ns()
-        run(None, feed)
-        best = min(best, time.perf_counter_ns() - start)
-    return best / 1e6
+    race = Race(models, sample, runs=runs, seed=seed)
+    for index in range(rounds):
+        race.round()
+        if on_progress is not None:
+            on_progress((index + 1) / rounds)
+    return Latencies(race.minima.min(axis=0), spread(race.minima), _is_noisy(race.minima))
 
 
 def _is_noisy(minima: NDArray[np.float64]) -> bool:
     rounds, n = minima.shape
     if rounds < 2:
         return True
-    even, odd = minima[::2].min(axis=0), minima[1::2].min(axis=0)
+    even, odd = halves(minima)
     if n < 8:
         return bool((np.abs(even - odd) > 0.1 * np.minimum(even, odd)).any())
-    ranks = [np.argsort(np.argsort(half)) for half in (even, odd)]
-    return bool(np.corrcoef(ranks[0], ranks[1])[0, 1] < 0.98)
+    return rank_correlation(even, odd) < 0.98
 
 
 @OBJECTIVES.register("latency_ms")
@@ -115,6 +78,7 @@ class Latency(FromFiles):
     unit = "ms"
     shown = Shown(symbol="ms", digits=2, fine_digits=3)
     place = 40
+    varies = True
     stored = "float32"
     exporter = "onnx"
     instrument = "timed, onnxruntime"

@@ -14,12 +14,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core import words
+from core.library.evaluations import standing
 from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
 from core.plots.front_chance import ChanceMarks, add_sure_steps, dress_members
 from core.records import Objective
 from core.text import for_figure
 
+PREDICTED = "predicted"
+"""Trace of the subnets that no front may show: a value of theirs is a guess. They are hollow."""
 MOST_POINTS = 10_000
 """Points drawn at most; more are slow and overlap anyway. The front is always drawn whole."""
 MOST_SVG = 5_000
@@ -62,14 +65,33 @@ def front_figure(
         caption: one line under the axis; it is exported with the picture.
 
     Returns:
+<<<<<<< HEAD
         Traces "dominated" and "front", and, where there is something to show, "search", "sure steps" (below the
         front), "knee", "pruned", "what-if".
+=======
+        Traces "dominated" and "front", between them "predicted", hollow, where values are only predicted; then, where
+        there is something to show, "search", "knee", "pruned", "what-if".
+>>>>>>> main
     """
     rows = _drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
     cloud, front = rows[~rows["on_front"]], rows[rows["on_front"]].sort_values([x.name, y.name])
     cloud = _thin(cloud, MOST_POINTS - len(front))
-    _add(figure, "dominated", cloud, x, y, selected, color=style.DOMINATED, size=4, opacity=1.0)
+    stands = standing(cloud, (x.name, y.name))
+    _add(figure, "dominated", cloud[stands], x, y, selected, color=style.DOMINATED, size=4, opacity=1.0)
+    if not stands.all():
+        _add(
+            figure,
+            PREDICTED,
+            cloud[~stands],
+            x,
+            y,
+            selected,
+            color=style.DOMINATED,
+            size=5,
+            opacity=1.0,
+            symbol="circle-open",
+        )
     if searched is not None:
         _add(
             figure,

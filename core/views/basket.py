@@ -15,7 +15,7 @@ from core.library.fronts import Front, front
 from core.library.network_id import NetworkId
 from core.library.origins.base import ORIGINS, Known, ModelInfo
 from core.library.supernets import SupernetEntry
-from core.objectives.base import all_names, objective, usual_pair
+from core.objectives.base import known_names, objective, usual_pair
 from core.records import Objective
 from core.supernets.stage_cost import StageCost
 
@@ -87,7 +87,7 @@ def basket_view(store: RunStore | None, items: Iterable[BasketItem]) -> BasketVi
     """The networks of a basket with their numbers; nothing is measured, and no torch is loaded for it."""
     shown = tuple(_network(store, item.network_id, item.title) for item in items)
     names = {name for each in shown for name in each.known.values}
-    return BasketView(shown, tuple(objective(name) for name in all_names() if name in names))
+    return BasketView(shown, tuple(objective(name) for name in known_names(names)))
 
 
 def networks_view(store: RunStore | None, network_ids: Iterable[str]) -> BasketView:
@@ -101,7 +101,7 @@ def networks_view(store: RunStore | None, network_ids: Iterable[str]) -> BasketV
         networks.describe(store, network_id)
         shown.append(_network(store, network_id, network_id))
     names = {name for each in shown for name in each.known.values}
-    return BasketView(tuple(shown), tuple(objective(name) for name in all_names() if name in names))
+    return BasketView(tuple(shown), tuple(objective(name) for name in known_names(names)))
 
 
 def _network(store: RunStore | None, network_id: str, title: str) -> BasketNetwork:
@@ -141,7 +141,7 @@ def _supernet(entry: SupernetEntry, axes: tuple[str, str] | None) -> BasketSuper
         table = None
     if table is None or table.empty:
         return BasketSupernet(entry, None, None, None)
-    measured = [name for name in all_names() if name in table and table[name].notna().any()]
+    measured = [name for name in known_names(table.columns) if table[name].notna().any()]
     if axes is None or not set(axes) <= set(measured):
         pair = usual_pair(measured)
         axes = (pair[1], pair[0]) if pair else None

@@ -27,7 +27,15 @@ from core.library import supernets
 from core.library.measuring import DataChoice, counted_columns, evaluation_data
 from core.library.supernets import BITS_FILE, TABLE_FILE, SupernetEntry
 from core.library.tables import dump_table
-from core.objectives.base import FromFiles, ShareOfSamples, names_of, objective, quick_names, usual_pair
+from core.objectives.base import (
+    FromFiles,
+    FromProfile,
+    ShareOfSamples,
+    names_of,
+    objective,
+    quick_names,
+    usual_pair,
+)
 from core.objectives.base import objectives as described
 from core.pareto import non_dominated
 from core.records import Progress
@@ -69,6 +77,10 @@ class Request(BaseConfig):
             raise InvalidInput(
                 f"{described(on_files)[0].label} is measured on exported files, which takes too long for every "
                 "architecture of a space; search on it instead."
+            )
+        if profiled := names_of(FromProfile, names):
+            raise InvalidInput(
+                f"{described(profiled)[0].label} is known from a profile of that device; `latency` and `add-profile` make one."
             )
         return list(dict.fromkeys(names))
 

@@ -9,8 +9,9 @@ import streamlit as st
 from core.errors import CoreError
 from core.library import supernets
 from core.library.fronts import Front
+from core.library.latency import with_latencies
 from core.library.supernets import SupernetEntry
-from core.objectives.base import all_names, objective, objectives
+from core.objectives.base import known_names, objective, objectives
 from core.plots.style import usually_obtained
 from core.records import Objective
 from core.text import for_figure, for_markdown
@@ -44,8 +45,12 @@ def read_table(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFram
         if run_id not in runs:
             run_id = next(iter(runs))
         count = resources.store().count_measurements(run_id)
-        return run_id, f"{run_id}-{count}", resources.search_table(run_id, count, entry)
-    return "", entry.revision, supernets.table_with_counts(entry)
+        revision, table = f"{run_id}-{count}", resources.search_table(run_id, count, entry)
+    else:
+        run_id, revision, table = "", entry.revision, supernets.table_with_counts(entry)
+    if table is None or table.empty:
+        return run_id, revision, table
+    return run_id, *with_latencies(resources.store_or_none(), entry, revision, table)
 
 
 def searches(entry: SupernetEntry) -> dict[str, str]:
@@ -57,7 +62,7 @@ def searches(entry: SupernetEntry) -> dict[str, str]:
 
 def measured_objectives(table: pd.DataFrame) -> list[Objective]:
     """Objectives that the table has values for, the usual ones first."""
-    return [objective(n) for n in all_names() if n in table and table[n].notna().any()]
+    return [objective(n) for n in known_names(table.columns) if table[n].notna().any()]
 
 
 def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:

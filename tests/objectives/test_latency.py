@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.objectives import latency_ms as latency
+from core.objectives import timing
 
 
 class FakeSession:
@@ -30,7 +31,7 @@ def fake(monkeypatch):
         clock, rng = [0], np.random.default_rng(0)
         sessions = {str(i).encode(): FakeSession(clock, c, rng, scale) for i, c in enumerate(costs)}
         monkeypatch.setattr(onnxruntime, "InferenceSession", lambda m, *a, **k: sessions[m])
-        monkeypatch.setattr(latency.time, "perf_counter_ns", lambda: clock[0])
+        monkeypatch.setattr(timing.time, "perf_counter_ns", lambda: clock[0])
         return latency.measure_latency(list(sessions), [np.zeros((1, 1, 8, 8), np.float32)])
 
     return measure

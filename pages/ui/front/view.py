@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.objectives.base import OBJECTIVES, choosable_names, objective
+from core.objectives.base import choosable_names, is_objective, objective
 from core.pareto import Constraint
 from pages.ui import resources
-from pages.ui.address import FLAGS, NAME, model_id, one_of, part, write_flag
+from pages.ui.address import FLAGS, NAME, model_id, part, write_flag
 
-_BOUND = re.compile(r"([a-z_]{1,40})(>=|<=)([0-9.eE+-]{1,24})")
+_BOUND = re.compile(r"([A-Za-z0-9_.-]{1,120})(>=|<=)([0-9.eE+-]{1,24})")
 _MOST_BOUNDS = 20
 
 
@@ -29,7 +29,7 @@ def _no_limits(text: str) -> list[str]:
 
 def _read_limit(bound: str) -> Constraint | None:
     match = _BOUND.fullmatch(bound.strip())
-    if not match or match[1] not in OBJECTIVES.names():
+    if not match or not is_objective(match[1]):
         return None
     try:
         value = float(match[3])
@@ -40,6 +40,10 @@ def _read_limit(bound: str) -> Constraint | None:
     if not math.isfinite(value) or at_least != objective(match[1]).maximize:
         return None
     return Constraint(match[1], lower=value if at_least else None, upper=None if at_least else value)
+
+
+def _objective(text: str) -> str | None:
+    return text if is_objective(text) else None
 
 
 def _choosable() -> list[str]:
@@ -76,8 +80,8 @@ class View:
 
     supernet: str = part("supernet", NAME, offers=_supernets)
     run: str = part("run", NAME, what="search")
-    x: str = part("x", one_of(OBJECTIVES.names), what="axis", offers=_choosable)
-    y: str = part("y", one_of(OBJECTIVES.names), what="axis", offers=_choosable)
+    x: str = part("x", _objective, what="axis", offers=_choosable)
+    y: str = part("y", _objective, what="axis", offers=_choosable)
     log_x: bool | None = part("logx", FLAGS.get, default=None, write=write_flag, what="scale")
     log_y: bool | None = part("logy", FLAGS.get, default=None, write=write_flag, what="scale")
     constraints: tuple[Constraint, ...] = part(
