@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from core.chance.intervals import ALPHA, PairedTest, paired
 from core.chance.resampling import ResampledFronts
 
-_KNEES_FROM = 400
-"""Resamples that knees are looked for in: a share is then known to 2.5 points."""
+_KNEES_FROM = 250
+"""Resamples that knees are looked for in: a share is then known to 3 points."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,18 +32,12 @@ from core.objectives.base import (
     FromCosts,
     FromFiles,
     FromOutputs,
-<<<<<<< HEAD
+    FromProfile,
     ShareOfSamples,
     method,
     names_of,
     objective,
     shares,
-=======
-    FromProfile,
-    method,
-    names_of,
-    objective,
->>>>>>> main
 )
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch

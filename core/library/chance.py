@@ -18,6 +18,7 @@ from core.chance.credible import Members, as_good_and_cheaper, credible_steps, k
 from core.chance.optimism import expected
 from core.chance.renewed import renewed_share
 from core.chance.resampling import RESAMPLES, ResampledFronts, resampled_fronts
+from core.chance.shrinkage import shrink
 from core.errors import InvalidInput
 from core.library.correct import NOT_KEPT, known_bits, rows_in_table
 from core.library.evaluations import standing
@@ -132,7 +133,7 @@ def known_chance(
     if (
         found is None
         and entry.origin == "shipped"
-        and revision == entry.revision
+        and revision.startswith(entry.revision)
         and not _others(pair, limits)
     ):
         shipped = _shipped(entry)
@@ -253,17 +254,11 @@ def compute_chance(
     members = on_front[np.lexsort((ids[on_front].astype(str), signs * given.costs[on_front]))]
     fronts = resampled(given)
     told = Members.of(given.right[members])
-    options = entry.space.from_ids(given.table["arch_id"].tolist())
-    stays = renewed_share(given.right, given.costs, options, dearer_is_better=given.dearer_is_better)
+    known = shrink(given.right, entry.space.from_ids(given.table["arch_id"].tolist()))
+    stays = renewed_share(given.right, given.costs, known, dearer_is_better=given.dearer_is_better)
     tested = known_bits(entry).by_split.get("test")
-    promise = expected(
-        fronts,
-        given.costs,
-        given.right.sum(axis=1, dtype=np.int64),
-        members,
-        n_new=tested.n_samples if tested is not None else 0,
-        dearer_is_better=given.dearer_is_better,
-    )
+    n_new = tested.n_samples if tested is not None else 0
+    promise = expected(given.right, known, members, n_new=n_new)
     cheaper = {i: as_good_and_cheaper(told, i) for i in range(len(members))}
     often = np.flatnonzero(fronts.share >= _RARE)
     return FrontChance(

@@ -65,13 +65,8 @@ def front_figure(
         caption: one line under the axis; it is exported with the picture.
 
     Returns:
-<<<<<<< HEAD
-        Traces "dominated" and "front", and, where there is something to show, "search", "sure steps" (below the
-        front), "knee", "pruned", "what-if".
-=======
-        Traces "dominated" and "front", between them "predicted", hollow, where values are only predicted; then, where
-        there is something to show, "search", "knee", "pruned", "what-if".
->>>>>>> main
+        Traces "dominated", "predicted" (hollow), "search", "sure steps", "front", "knee", "pruned" and "what-if", in this
+        order, where there is something to show.
     """
     rows = _drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
@@ -105,14 +100,8 @@ def front_figure(
             opacity=1.0,
             symbol="square",
         )
-    if chance is not None:
-        add_sure_steps(figure, front, chance, x, y)
-    _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
-    if chance is not None:
-        dress_members(figure.data[-1], front, chance, y)
-    marked = front[front["arch_id"].isin(list(knees))]
-    if len(marked):
-        _add_knees(figure, marked, x, y)
+    _add_front(figure, front, x, y, selected, line, chance or ChanceMarks())
+    _add_knees(figure, front[front["arch_id"].isin(list(knees))], x, y)
     if pruned is not None and {x.name, y.name} <= set(pruned):
         _add_pruned(figure, _drawable(pruned, x, y, log_x, log_y), x, y)
     if what_if is not None:
@@ -182,7 +171,23 @@ def _add(
     figure.add_trace(trace)
 
 
+def _add_front(
+    figure: go.Figure,
+    front: pd.DataFrame,
+    x: Objective,
+    y: Objective,
+    selected: str | None,
+    line: bool,
+    chance: ChanceMarks,
+) -> None:
+    add_sure_steps(figure, front, chance, x, y)
+    _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
+    dress_members(figure.data[-1], front, chance, y)
+
+
 def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
+    if rows.empty:
+        return
     figure.add_scatter(
         name="knee",
         x=_values(rows, x),
