@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.objectives.base import usual_pair
@@ -11,7 +13,8 @@ from pages.ui.front import PAGE, state
 from pages.ui.front import settings as front_settings
 from pages.ui.front.chance import FrontSure
 from pages.ui.front.chart import ChartView
-from pages.ui.front.hero import Scene, hero
+from pages.ui.front.hero import hero
+from pages.ui.front.scene import Scene
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import setup
 from pages.ui.supernets.gallery import unmeasured
@@ -43,7 +46,8 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
 
-now = state.View(
+now = replace(
+    view,
     supernet=entry.supernet_id,
     run=run_id,
     x=x.name,
