@@ -161,6 +161,7 @@ HEAVY = {
     "core.evaluation.split_walk",
     "core.evaluation.work",
     "core.export.exporting",
+    "core.export.measuring_kit",
     "core.export.onnx_parts",
     "core.export.subnet",
     "core.export.tracing",
