@@ -30,7 +30,7 @@ LAYERS = [
         "over_seeds",
     },
     {"spaces", "records", "ledger", "words"},
-    {"pareto"},
+    {"pareto", "chance"},
     {"datasets"},
     {"networks", "objectives", "tasks"},
     {"similarity", "attacks"},

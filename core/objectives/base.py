@@ -140,6 +140,25 @@ class FromOutputs(MeasuredNumber):
         """
 
 
+class ShareOfSamples(FromOutputs):
+    """The share of a split's samples that a subnet gets right: it has an interval, and which samples it was is kept."""
+
+    maximize: ClassVar[bool] = True
+    reference: ClassVar[float | None] = 0.0
+
+    @abstractmethod
+    def right(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.bool_]:
+        """(s, n) which samples each subnet gets right; arguments as for `values`."""
+
+    def values(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.float64]:
+        return shares(self.right(outputs, targets, task))
+
+
+def shares(right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(s, n) -> (s,): a count divided once, so that equal counts are equal values to the last bit."""
+    return np.asarray(right.sum(1) / right.shape[1], dtype=np.float64)
+
+
 class FromCosts(MeasuredNumber):
     """Counted from what the stages of an architecture cost; needs neither weights nor data."""
 
