@@ -216,7 +216,8 @@ class StageColumns(Protocol):
 
 # --- variants -----------------------------------------------------------------------------------
 
-_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+# What is told of an objective's values stands in columns of its own, called NAME_source and the like: no variants.
+_SLUG = re.compile(r"(?!.*_(?:source|low|high|spread|share)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _IDENTITY = re.compile(r"[0-9a-f]{6}")
 _SHARED = ("unit", "maximize", "how", "for_choosing", "shown", "stored", "place", "source", "best")
 
@@ -244,7 +245,7 @@ def _variant(base: type[MeasuredNumber], slug: str) -> type[MeasuredNumber]:
     own = {
         "name": name,
         "label": f"{base.label} on {device}",
-        "instrument": f"timed on {device}",
+        "instrument": "timed",
         "summary": f"{base.label} on {device}, from a profile: timed there, or predicted from the subnets that were.",
     }
     return type(f"{base.__name__}On", (FromProfile,), shared | own)
