@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.objectives.base import usual_pair
@@ -11,7 +13,8 @@ from pages.ui.captions import caption, measured_objectives, table_of
 from pages.ui.front import PAGE, latency, state
 from pages.ui.front import settings as front_settings
 from pages.ui.front.chart import ChartView
-from pages.ui.front.hero import Scene, hero
+from pages.ui.front.hero import hero
+from pages.ui.front.scene import Scene
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import setup
 from pages.ui.supernets.gallery import unmeasured
@@ -45,7 +48,8 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     latency.button(entry, axes, x, y)
 latency.progress(entry)
 
-now = state.View(
+now = replace(
+    view,
     supernet=entry.supernet_id,
     run=run_id,
     x=x.name,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.library.evaluations import left_out, standing
@@ -169,16 +170,25 @@ def changed(space: SearchSpace, arch: Arch, options: Mapping[str, Option]) -> Ar
 
 
 def option_shares(space: SearchSpace, table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """How often each option occurs on the front and in the whole table: `choice`, `option`, `front`, `all`."""
-    rows = []
-    for choice in space.choices:
-        for option in choice.options:
-            rows.append(
-                {
-                    "choice": choice.name,
-                    "option": option,
-                    "front": float((members[choice.name] == option).mean()) if len(members) else 0.0,
-                    "all": float((table[choice.name] == option).mean()),
-                }
-            )
-    return pd.DataFrame(rows)
+    """How often each option occurs on the front and in the whole table: `choice`, `option`, `front`, `all`.
+
+    A choice that does not matter for some subnets (a block beyond their depth) has a row more, whose option is
+    None: the share of those. So the shares of a choice add up to 1, but for an empty front.
+    """
+    parts = []
+    taken = {"front": _taken(space, members), "all": _taken(space, table)}
+    for index, choice in enumerate(space.choices):
+        options: list[Option | None] = [*choice.options, *([None] if choice.requires else [])]
+        counts = {
+            name: np.bincount(rows[:, index], minlength=len(choice.options) + 1)[: len(options)]
+            / max(len(rows), 1)
+            for name, rows in taken.items()
+        }
+        parts.append(pd.DataFrame({"choice": choice.name, "option": np.array(options, object), **counts}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _taken(space: SearchSpace, table: pd.DataFrame) -> NDArray[np.int64]:
+    """(n, d) options that the rows of a table take; one beyond the last where the choice does not matter."""
+    rows = space.from_ids(table["arch_id"].tolist()) if len(table) else np.zeros((0, len(space)), np.uint8)
+    return np.where(space.active(rows), rows, np.array(space.cardinalities)).astype(np.int64)

@@ -17,6 +17,7 @@ from core import words
 from core.library.evaluations import standing
 from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
+from core.plots.axes import drawable, drawn, hover, lay_out_axes, thin
 from core.records import Objective
 from core.text import for_figure
 
@@ -65,10 +66,10 @@ def front_figure(
         Traces "dominated" and "front", between them "predicted", hollow, where values are only predicted; then, where
         there is something to show, "search", "knee", "pruned", "what-if".
     """
-    rows = _drawable(table, x, y, log_x, log_y)
+    rows = drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
     cloud, front = rows[~rows["on_front"]], rows[rows["on_front"]].sort_values([x.name, y.name])
-    cloud = _thin(cloud, MOST_POINTS - len(front))
+    cloud = thin(cloud, MOST_POINTS - len(front))
     stands = standing(cloud, (x.name, y.name))
     _add(figure, "dominated", cloud[stands], x, y, selected, color=style.DOMINATED, size=4, opacity=1.0)
     if not stands.all():
@@ -88,7 +89,7 @@ def front_figure(
         _add(
             figure,
             "search",
-            _drawable(searched, x, y, log_x, log_y),
+            drawable(searched, x, y, log_x, log_y),
             x,
             y,
             selected,
@@ -102,38 +103,11 @@ def front_figure(
     if len(marked):
         _add_knees(figure, marked, x, y)
     if pruned is not None and {x.name, y.name} <= set(pruned):
-        _add_pruned(figure, _drawable(pruned, x, y, log_x, log_y), x, y)
+        _add_pruned(figure, drawable(pruned, x, y, log_x, log_y), x, y)
     if what_if is not None:
         _add_ghost(figure, what_if, what_if_from, x, y)
     _lay_out(figure, x, y, log_x, log_y, caption)
     return figure
-
-
-def _drawable(table: pd.DataFrame, x: Objective, y: Objective, log_x: bool, log_y: bool) -> pd.DataFrame:
-    keep = np.isfinite(table[x.name].to_numpy(float)) & np.isfinite(table[y.name].to_numpy(float))
-    for logarithmic, objective in ((log_x, x), (log_y, y)):
-        if logarithmic:
-            keep &= table[objective.name].to_numpy(float) > 0
-    return table[keep]
-
-
-def _thin(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Every k-th row, so that the cloud keeps its outline and the picture stays the same."""
-    if len(rows) <= max(limit, 0):
-        return rows
-    return rows.iloc[np.linspace(0, len(rows) - 1, max(limit, 1)).astype(int)]
-
-
-def _values(rows: pd.DataFrame, objective: Objective) -> np.ndarray[Any, Any]:
-    return rows[objective.name].to_numpy(float) * style.scale(objective).factor
-
-
-def _hover(x: Objective, y: Objective, first: str) -> str:
-    def part(axis: str, objective: Objective) -> str:
-        scale = style.scale(objective)
-        return f"{for_figure(objective.label)} %{{{axis}:{scale.hover}}}{scale.suffix}"
-
-    return f"{part('y', y)}<br>{part('x', x)}<extra>{first}</extra>"
 
 
 def _add(
@@ -153,15 +127,15 @@ def _add(
     kind = go.Scattergl if len(rows) > MOST_SVG else go.Scatter
     trace = kind(
         name=name,
-        x=_values(rows, x),
-        y=_values(rows, y),
+        x=drawn(rows, x),
+        y=drawn(rows, y),
         customdata=rows["arch_id"].to_numpy(object),
         mode="lines+markers" if line else "markers",
         marker={"color": color, "size": size, "opacity": opacity, "symbol": symbol},
         # Static styling: the browser moves the highlight, the figure stays byte for byte the same.
         selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
         unselected={"marker": {"opacity": opacity}},
-        hovertemplate=_hover(x, y, name),
+        hovertemplate=hover(x, y, name),
     )
     if line:
         trace.line = {"color": color, "width": 1.6, "shape": "vh" if x.maximize else "hv"}
@@ -173,8 +147,8 @@ def _add(
 def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
     figure.add_scatter(
         name="knee",
-        x=_values(rows, x),
-        y=_values(rows, y),
+        x=drawn(rows, x),
+        y=drawn(rows, y),
         mode="markers",
         marker={"symbol": "diamond-open", "size": 19, "color": style.KNEE, "line": {"width": 2.4}},
         unselected={"marker": {"opacity": 1.0}},
@@ -186,8 +160,8 @@ def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective
 def _add_pruned(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
     figure.add_scatter(
         name="pruned",
-        x=_values(rows, x),
-        y=_values(rows, y),
+        x=drawn(rows, x),
+        y=drawn(rows, y),
         mode="markers",
         customdata=rows["model_id"].to_numpy(object),
         hovertext=[_pruned_hover(row) for row in rows.to_dict("records")],
@@ -199,7 +173,7 @@ def _add_pruned(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objectiv
         },
         selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
         unselected={"marker": {"opacity": 1.0}},
-        hovertemplate=f"%{{hovertext}}<br>{_hover(x, y, 'pruned')}",
+        hovertemplate=f"%{{hovertext}}<br>{hover(x, y, 'pruned')}",
     )
 
 
@@ -233,25 +207,12 @@ def _add_ghost(
             "line": {"width": 3},
         },
         unselected={"marker": {"opacity": 1.0}},
-        hovertemplate=_hover(x, y, "what-if"),
+        hovertemplate=hover(x, y, "what-if"),
     )
 
 
 def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: bool, caption: str) -> None:
-    for update, objective, logarithmic in ((figure.update_xaxes, x, log_x), (figure.update_yaxes, y, log_y)):
-        scale = style.scale(objective)
-        update(
-            title={"text": for_figure(words.axis_title(objective)), "font": {"size": 14}},
-            type="log" if logarithmic else "linear",
-            # 1, 2, 5, 10: every digit would overlap.
-            dtick="D2" if logarithmic else None,
-            tickformat=scale.tick,
-            ticksuffix=scale.suffix if not logarithmic else "",
-            zeroline=False,
-            automargin=True,
-            ticks="outside",
-            ticklen=4,
-        )
+    lay_out_axes(figure, x, y, log_x, log_y)
     figure.update_layout(
         height=600,
         margin={"l": 8, "r": 12, "t": 36, "b": 116},

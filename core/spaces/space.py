@@ -133,6 +133,10 @@ class SearchSpace:
             return np.ones(len(rows), bool)
         return parent[1][rows[:, parent[0]]]
 
+    def active(self, rows: Archs) -> NDArray[np.bool_]:
+        """(n, d) whether each choice can change what each of n canonical architectures computes."""
+        return np.stack([self._active(rows, index) for index in range(len(self))], axis=1)
+
     # --- canonical form -------------------------------------------------------------------------
 
     def canonicalize(self, rows: ArrayLike) -> Archs:

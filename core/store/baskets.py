@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -165,6 +166,33 @@ class Baskets:
             at = (0 if last is None else last + 1) if place is None else int(place)
             connection.execute(insert(item).values(**values, place=at))
         return True
+
+    def add_all(self, basket_id: str, networks: Sequence[tuple[str, str]]) -> int:
+        """Put several networks, (id, title) each, into a basket: all of them or none. Returns how many are new.
+
+        Raises:
+            NotFound: the basket was deleted.
+            InvalidInput: they do not all fit.
+        """
+        item, titles = BasketItemRow, dict(networks)
+        with self._database.write("adding to a basket") as connection:
+            self._touch(connection, basket_id)
+            mine = item.basket_id == basket_id
+            there = set(connection.execute(select(item.network_id).where(mine)).scalars())
+            last = connection.execute(select(func.max(item.place)).where(mine)).scalar()
+            new = [each for each in titles if each not in there]
+            if len(there) + len(new) > MOST_NETWORKS:
+                raise InvalidInput(
+                    f"A basket holds at most {MOST_NETWORKS} networks: {len(there)} are in it and {len(new)} would come. "
+                    "Select fewer, or begin another basket."
+                )
+            first = 0 if last is None else last + 1
+            for place, network_id in enumerate(new, start=first):
+                values = {"basket_id": basket_id, "network_id": network_id}
+                values["title"] = _one_line(titles[network_id], _LONGEST_TITLE)
+                values["row_hash"] = row_hash(*values.values())
+                connection.execute(insert(item).values(**values, place=place))
+        return len(new)
 
     def remove(self, basket_id: str, network_id: str) -> BasketItem | None:
         """Take a network out of a basket and return what was there; None if it was not in it.

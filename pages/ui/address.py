@@ -186,12 +186,12 @@ class PageAddress(Generic[V]):
         keep: Callable[[V], tuple[V, list[str]]] = lambda view: (view, []),
     ) -> None:
         self._view, self._key, self._widgets, self._on_arrival = view, key, widgets, on_arrival
-        self._keep = keep
+        self._there = keep
 
     def current(self) -> V:
         """The view from the address if a link, Back or Forward brought the visitor here, else the session's own."""
         if (params := history.arrived()) is not None:
-            found, absent = self._keep(parse(self._view, params))
+            found, absent = self._there(parse(self._view, params))
             state.forget_widgets(self._widgets)
             st.session_state[self._key] = found
             st.session_state[_ABSENT] = (self._key, [*left_out(self._view, params), *absent])
@@ -206,6 +206,10 @@ class PageAddress(Generic[V]):
         """The session's own view, whatever stands in the address."""
         found: V = st.session_state.get(self._key, self._view())
         return found
+
+    def keep(self, view: V) -> None:
+        """Show this at the next run: widgets that were forgotten start from it."""
+        st.session_state[self._key] = view
 
     def start_over(self, view: V) -> None:
         """Forget what was chosen on the page and show this: somebody picked it."""

@@ -6,7 +6,7 @@ own choice. On a machine of one's own that is the basket changed last, so it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
@@ -75,6 +75,19 @@ def add(network_id: str, title: str) -> None:
         except NotFound:  # deleted in the same moment
             choose(kept.baskets.create(FIRST_NAME))
             kept.baskets.add(st.session_state[_CHOSEN], network_id, title)
+
+    attempt(put)
+
+
+def add_all(networks: Sequence[tuple[str, str]]) -> None:
+    """Put several networks, (id, title) each, into the current basket; the first ones make a basket."""
+
+    def put() -> None:
+        kept = resources.store()
+        basket = current()
+        if basket is None:
+            choose(kept.baskets.create(FIRST_NAME))
+        kept.baskets.add_all(st.session_state[_CHOSEN], networks)
 
     attempt(put)
 

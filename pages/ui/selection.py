@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
+from core.views.regions import Region
+
 T = TypeVar("T")
 
 
@@ -93,6 +95,26 @@ def picked_id(event: Any) -> str:
     except (KeyError, IndexError, TypeError):
         return ""
     return value if isinstance(value, str) else ""
+
+
+def picked_texts(event: Any) -> list[str]:
+    """Ids of all selected points, each once, in order."""
+    try:
+        data = [p.get("customdata") for p in event["selection"]["points"]]
+    except (KeyError, TypeError, AttributeError):
+        return []
+    found = [value[0] if isinstance(value, list) and value else value for value in data]
+    return list(dict.fromkeys(text for text in found if isinstance(text, str)))
+
+
+def picked_regions(event: Any) -> tuple[Region, ...]:
+    """The boxes and lassos that were drawn, in the units of the axes."""
+    try:
+        drawn = [*event["selection"]["box"], *event["selection"]["lasso"]]
+        read = [Region(tuple(map(float, each["x"])), tuple(map(float, each["y"]))) for each in drawn]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ()
+    return tuple(each for each in read if len(each.x) == len(each.y) >= 2)
 
 
 def picked_samples(event: Any, most: int = 1000) -> list[int]:

@@ -6,44 +6,21 @@ behind a closed tab is not computed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import streamlit as st
 
-from core.library.fronts import Front
-from core.records import Objective
 from pages.ui import resources
 from pages.ui.basket import panel as basket_panel
-from pages.ui.front import files, pruned_overlay, state, subnet_card, what_if
-from pages.ui.front.chart import ChartView, front_chart
-from pages.ui.front.state import View
+from pages.ui.front import closer, files, pruned_overlay, state, subnet_card, what_if
+from pages.ui.front.chart import front_chart
+from pages.ui.front.scene import Scene
 from pages.ui.front.table import choose_subnet, front_table
-from pages.ui.front.what_if import Shown
 from pages.ui.setup import share
 
 _TABS = "front-tabs"
 _WHAT_IF = "What if"
 _BASKET = "Basket"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What was decided above the chart.
-
-    Attributes:
-        shown: supernet and table.
-        front: of the axes and limits.
-        x, y: objectives of the axes.
-        chart: the chart, with nothing selected or tried yet.
-        view: what the address says, with nothing selected yet.
-    """
-
-    shown: Shown
-    front: Front
-    x: Objective
-    y: Objective
-    chart: ChartView
-    view: View
 
 
 @st.fragment
@@ -61,7 +38,7 @@ def hero(scene: Scene) -> None:
             _chart(scene, arch_id)
         _facts(scene, arch_id)
         _panels(scene, arch_id)
-    share(state.publish(scene.view))
+    share(state.publish(closer.draw(scene)))
 
 
 def _card(scene: Scene, arch_id: str) -> None:

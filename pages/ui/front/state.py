@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from core.pareto import Constraint
+from pages.ui import history
 from pages.ui.address import PageAddress
 from pages.ui.front import arriving
 from pages.ui.front.view import View
 from pages.ui.selection import Selection
+from pages.ui.state import forget_widgets
 
-WIDGETS = ("axis-", "log-", "limit-", "pick-")
+WIDGETS = ("axis-", "log-", "limit-", "pick-", "closer-")
 
 selection: Selection[str] = Selection("sel_id", "seed_id", "")
 
-_ADDRESS = PageAddress(
-    View, key="view", widgets=WIDGETS, on_arrival=lambda view: selection.select(view.sid), keep=arriving.keep
-)
+third_limit: Selection[float | None] = Selection("third-limit", "third-limit-seed", None)
+"""Where the slider of the third objective was when a point was clicked; the chart alone knows where it is now."""
+
+
+def _arrived(view: View) -> None:
+    selection.select(view.sid)
+    third_limit.select(view.third_limit)
+
+
+_ADDRESS = PageAddress(View, key="view", widgets=WIDGETS, on_arrival=_arrived, keep=arriving.keep)
 
 
 def current_view() -> View:
     """The view from the address if a link brought the visitor here, else the session's own."""
     return _ADDRESS.current()
+
+
+def kept_view() -> View:
+    """What the page has shown last, selections and open panels included."""
+    return _ADDRESS.kept()
+
+
+def limit_to(limits: Sequence[Constraint]) -> None:
+    """Set limits, besides those on other objectives; the page must run again."""
+    view = _ADDRESS.kept()
+    new = {limit.objective for limit in limits}
+    others = (limit for limit in view.constraints if limit.objective not in new)
+    history.picked()
+    forget_widgets("limit-")
+    _ADDRESS.keep(replace(view, constraints=tuple(sorted([*others, *limits], key=lambda c: c.objective))))
 
 
 def current_supernet() -> str:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.objectives.base import choosable_names, is_objective, objective
 from core.pareto import Constraint
+from core.views.brushes import Brush, read_brushes, write_brushes
 from pages.ui import resources
-from pages.ui.address import FLAGS, NAME, model_id, part, write_flag
+from pages.ui.address import FLAGS, NAME, matching, model_id, one_of, part, write_flag
 
 _BOUND = re.compile(r"([A-Za-z0-9_.-]{1,120})(>=|<=)([0-9.eE+-]{1,24})")
 _MOST_BOUNDS = 20
+_MOST_FRONTS = 8
+_FRONT_ID = matching(r"[A-Za-z0-9_.:-]{1,160}")
+
+CLOSER = ("third", "parallel", "importance", "several")
+"""Panels below the card, of which one at a time is open."""
+BESIDE = ("objectives", "supernets", "pruned")
+"""What several fronts in one chart may differ in."""
 
 
 def _read_limits(text: str) -> tuple[Constraint, ...]:
@@ -40,6 +48,19 @@ def _read_limit(bound: str) -> Constraint | None:
     if not math.isfinite(value) or at_least != objective(match[1]).maximize:
         return None
     return Constraint(match[1], lower=value if at_least else None, upper=None if at_least else value)
+
+
+def _read_number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _read_names(text: str) -> tuple[str, ...] | None:
+    names = tuple(dict.fromkeys(text.split(",")[:_MOST_FRONTS]))
+    return names if all(_FRONT_ID(name) for name in names) else None
 
 
 def _objective(text: str) -> str | None:
@@ -76,6 +97,16 @@ class View:
         constraints: bounds, one per objective.
         pruned: id of the network whose pruned networks are drawn beside the front, "" for none.
         sid: arch_id of the selected subnet, "" for none.
+        closer: which panel below the card is open, "" for none; what follows is of the open one.
+        third: name of the third objective.
+        third_as: how it is drawn, "color" or "size".
+        third_limit: where its slider stands, in its unit; None for no limit.
+        pairs_of: objective whose pairs of choices are shown.
+        lines: which subnets are lines of the parallel coordinates, "front" or "all".
+        brushes: ranges on their axes.
+        beside: what the fronts in one chart differ in, one of `BESIDE`.
+        fronts: ids of those fronts.
+        normalized: whether they are drawn in shares of their own largest values.
     """
 
     supernet: str = part("supernet", NAME, offers=_supernets)
@@ -89,6 +120,32 @@ class View:
     )
     pruned: str = part("pruned", model_id, what="pruned network")
     sid: str = part("sid", NAME, what="subnet")
+    closer: str = part("closer", one_of(lambda: CLOSER), what="panel")
+    third: str = part("third", _objective, what="third objective", offers=_choosable)
+    third_as: str = part("as", one_of(lambda: ("color", "size")), default="color")
+    third_limit: float | None = part("third_limit", _read_number, default=None, write="{:.6g}".format)
+    pairs_of: str = part("pairs", _objective, what="objective", offers=_choosable)
+    lines: str = part("lines", one_of(lambda: ("front", "all")), default="front")
+    brushes: tuple[Brush, ...] = part("brush", read_brushes, default=(), write=write_brushes, what="range")
+    beside: str = part("beside", one_of(lambda: BESIDE))
+    fronts: tuple[str, ...] = part("fronts", _read_names, default=(), write=",".join, what="front")
+    normalized: bool = part("normalized", FLAGS.get, default=False, write=write_flag, what="scale")
 
     def checked(self) -> View:
         return self
+
+    def without_panel(self) -> View:
+        """The same view with no panel open."""
+        return replace(
+            self,
+            closer="",
+            third="",
+            third_as="color",
+            third_limit=None,
+            pairs_of="",
+            lines="front",
+            brushes=(),
+            beside="",
+            fronts=(),
+            normalized=False,
+        )
