@@ -16,9 +16,7 @@ def panel(entry: SupernetEntry) -> None:
 
 
 def _draw(entry: SupernetEntry) -> None:
-    with st.expander(
-        "Your own device, and published ones", icon=":material/devices_other:", key=_OPEN, on_change="rerun"
-    ) as box:
+    with st.expander("Your own device, and published ones", key=_OPEN, on_change="rerun") as box:
         if box.open:
             from pages.ui.front import kit
 

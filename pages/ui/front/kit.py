@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,7 +12,8 @@ from core.errors import CoreError
 from core.export.quantizing import can_quantize
 from core.jobs.at_once import run_at_once
 from core.library import profiles
-from core.library.device_tables import FAMILY, KIND, MOST_BYTES, device_tables
+from core.library.device_tables import FAMILY, KIND, MOST_BYTES, DeviceTableRecord, device_tables
+from core.library.latency import ADDED, LatencyRecord
 from core.library.measuring_kits import KIT_FILE
 from core.library.supernets import SupernetEntry
 from core.library.uploaded import keep_file
@@ -28,13 +30,23 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _MAKE = "make_kit"
-_TOLD = "other-devices-told"
+_TOLD, _ANEW = "other-devices-told", "other-devices-anew"
 _RUNTIMES = {"onnxruntime": "onnxruntime", "torch": "torch, CUDA if there is one"}
 _PRECISIONS = {"float32": "32 bits (float)", "int8": "8 bits (int)"}
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What came of a file: a sentence, and the objective that it became if it was accepted."""
+
+    sentence: str
+    objective: str = ""
+
+
 def draw(entry: SupernetEntry) -> None:
     """What the opened panel holds."""
+    if st.session_state.pop(_ANEW, False):
+        st.rerun()
     st.caption(
         "How long does each subnet take on your phone, your board, your server? Make a kit, run it there, and load "
         "what it wrote: the latency on that device becomes an axis."
@@ -78,7 +90,7 @@ def _make(entry: SupernetEntry) -> None:
     form.start(
         "Make the kit",
         key="kit-make",
-        icon=":material/deployed_code:",
+        icon=":material/archive:",
         disabled=active(kits),
         on_click=_submit,
         args=(entry, params),
@@ -148,7 +160,7 @@ def _load_profile(entry: SupernetEntry) -> None:
     if file is not None:
         _take_in(
             file,
-            lambda kept: ("add_profile", {"supernet": entry.supernet_id, "file": kept}),
+            lambda kept: (ADDED, {"supernet": entry.supernet_id, "file": kept}),
             title=f"Profile of a device for {display_name(entry.title)}",
         )
     _tell("kit-profile")
@@ -156,26 +168,52 @@ def _load_profile(entry: SupernetEntry) -> None:
 
 def _take_in(file: UploadedFile, request: Callable[[str], tuple[str, dict[str, str]]], *, title: str) -> None:
     """Read a file once, and keep what came of it for the next run of the page; a new axis draws the page anew."""
-    told: dict[str, tuple[str, str, str]] = st.session_state.setdefault(_TOLD, {})
+    told: dict[str, _Told] = st.session_state.setdefault(_TOLD, {})
     if file.file_id in told:
         return
     try:
         with st.spinner("Reading the file…"):
             kind, params = request(keep_file(file.getvalue()))
-            _, message = run_at_once(resources.store(), kind, params, title=title, session=state.session_id())
+            run_id, message = run_at_once(
+                resources.store(), kind, params, title=title, session=state.session_id()
+            )
     except CoreError as error:
-        told[file.file_id] = ("error", ":material/block:", str(error))
+        told[file.file_id] = _Told(str(error))
     else:
-        told[file.file_id] = ("success", ":material/check:", message)
+        told[file.file_id] = _Told(message, _first_objective(kind, run_id))
         st.rerun()
+
+
+def _first_objective(kind: str, run_id: str) -> str:
+    ledger = resources.store().ledger(run_id)
+    if kind == ADDED:
+        return LatencyRecord.decode(ledger.artifact(LatencyRecord.FILE)).objective
+    found = DeviceTableRecord.decode(ledger.artifact(DeviceTableRecord.FILE)).found
+    return found.columns[0].objective
 
 
 def _tell(key: str) -> None:
     """What came of the file in an uploader, if there is one."""
     file = st.session_state.get(key)
     if file is not None and file.file_id in st.session_state.get(_TOLD, {}):
-        how, icon, sentence = st.session_state[_TOLD][file.file_id]
-        getattr(st, how)(for_markdown(sentence, 1200), icon=icon)
+        told: _Told = st.session_state[_TOLD][file.file_id]
+        if not told.objective:
+            st.error(for_markdown(told.sentence, 1200), icon=":material/block:")
+            return
+        st.success(for_markdown(told.sentence, 1200), icon=":material/check:")
+        st.button(
+            "Show it on the chart",
+            key=f"{key}-show",
+            on_click=_show,
+            args=(told.objective,),
+            icon=":material/show_chart:",
+        )
+
+
+def _show(name: str) -> None:
+    """As if the person had chosen it across; the whole page is drawn anew."""
+    st.session_state["axis-x"] = name
+    st.session_state[_ANEW] = True
 
 
 # --- published tables -----------------------------------------------------------------------------------
