@@ -87,14 +87,9 @@ def _make(entry: SupernetEntry) -> None:
         "threads": threads,
         "batch": batch,
     }
-    form.start(
-        "Make the kit",
-        key="kit-make",
-        icon=":material/archive:",
-        disabled=active(kits),
-        on_click=_submit,
-        args=(entry, params),
-    )
+    if form.start("Make the kit", key="kit-make", icon=":material/archive:", disabled=active(kits)):
+        submit(_MAKE, params, title=f"Measuring kit of {display_name(entry.title)}", seed=0)
+        kits = _kits(entry)
     for run in kits[:1]:
         if run.state is RunState.DONE:
             _download(entry, run)
@@ -114,10 +109,6 @@ def _precision(runtime: str) -> str:
             help="8 bits: quantized by onnxruntime; for latency alone, no accuracy is measured so.",
         )
     )
-
-
-def _submit(entry: SupernetEntry, params: dict[str, object]) -> None:
-    submit(_MAKE, params, title=f"Measuring kit of {display_name(entry.title)}", seed=0)
 
 
 def _download(entry: SupernetEntry, run: Run) -> None:
