@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.costs import CostTable
-from core.evaluation.latency.campaign import Campaign, Limits, Quality, State
+from core.evaluation.latency.campaign import Campaign, Limits, Quality, Settled, State
 from core.evaluation.latency.design import columns_of
 from core.evaluation.latency.device import this_device
 from core.evaluation.latency.plan import anchors_of, plan_sample
@@ -97,6 +97,16 @@ def campaign(
         state=State(device=this_device(), layout="0" * 64, anchors=anchors),
         clock=lambda: next(ticks) / 1000,
     )
+
+
+def finished(work: Campaign) -> tuple[Settled | None, list[float]]:
+    """Run to the end: what came of it, and how far it was at each step."""
+    said, steps = [], work.run()
+    while True:
+        try:
+            said.append(next(steps).fraction)
+        except StopIteration as stop:
+            return stop.value, said
 
 
 def qualities(world: World, seed: int = 0) -> Quality:

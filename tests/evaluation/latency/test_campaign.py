@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.evaluation.latency.campaign import Campaign, Limits, Settled, State
+from core.evaluation.latency.campaign import Limits, State
 from core.store import MemoryLedger
-from tests.helpers.latency_world import World, campaign, small_costs
-
-
-def finished(work: Campaign) -> tuple[Settled | None, list[float]]:
-    said, steps = [], work.run()
-    while True:
-        try:
-            said.append(next(steps).fraction)
-        except StopIteration as stop:
-            return stop.value, said
+from tests.helpers.latency_world import World, campaign, finished, small_costs
 
 
 def test_progress_only_grows() -> None:
