@@ -136,11 +136,14 @@ class Measurement:
         arch: the architecture.
         values: objective -> value.
         obtained: objective -> how its value was obtained; one that is not named was measured, plainly.
+        right: objective -> packed bits of which samples were right (see `core.chance.bits`), where the value is a share
+            of samples and was measured just now. No part of what is stored.
     """
 
     arch: Arch
     values: Mapping[str, float]
     obtained: Mapping[str, Obtained] = field(default_factory=dict)
+    right: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Saying "measured" and saying nothing are the same; so are the two records.

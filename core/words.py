@@ -177,6 +177,14 @@ def format_value(
     return f"{sign}{size:.{digits}f} {symbol}".rstrip() + noise
 
 
+def format_interval(low: float, high: float, objective: Objective, *, signed: bool = False) -> str:
+    """Where a number may lie, with its unit once: `92.6 to 97.1 %`, `−0.3 to +4.2 points`."""
+    ends = [format_value(value, objective, signed=signed) for value in (low, high)]
+    unit = ends[1].rpartition(" ")[2]
+    first = ends[0].removesuffix(f" {unit}") if unit and ends[0].endswith(f" {unit}") else ends[0]
+    return f"{first} to {ends[1]}"
+
+
 def format_count(value: int) -> str:
     """A whole number with thousands separated: `8,100`."""
     return f"{int(value):,}"

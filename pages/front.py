@@ -11,6 +11,7 @@ from pages.ui import choosers, resources
 from pages.ui.captions import caption, measured_objectives, table_of
 from pages.ui.front import PAGE, state
 from pages.ui.front import settings as front_settings
+from pages.ui.front.chance import FrontSure
 from pages.ui.front.chart import ChartView
 from pages.ui.front.hero import hero
 from pages.ui.front.scene import Scene
@@ -61,6 +62,7 @@ if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")
     state.publish(now)
     st.stop()
+sure = FrontSure.of(entry, revision, table, front, limits, goals)
 chart = ChartView(
     key=f"{revision}{limits}",
     x=x.name,
@@ -72,5 +74,7 @@ chart = ChartView(
     caption=caption(entry, front, run_id),
     picture=more.picture,
     name=f"front-{entry.supernet_id}",
+    whiskers=more.whiskers,
+    sure=sure.key,
 )
-hero(Scene(Shown.of(entry, revision, table, goals), front, x, y, chart, now))
+hero(Scene(Shown.of(entry, revision, table, goals), front, x, y, sure, chart, now))

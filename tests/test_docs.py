@@ -49,7 +49,9 @@ def test_pictures_exist_and_stay_small() -> None:
 
 def test_commands_of_the_readme_exist() -> None:
     known = {
-        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback and not command.hidden
     }
     named = set()
     for line in re.findall(r"^ +python -m core (.+)$", README, re.MULTILINE):

@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from core.cli import flags, latency, own_data, reports, tables
+from core.cli import devices, flags, latency, own_data, reports, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import JsonObject, Settings
@@ -191,13 +191,15 @@ def costs(
 def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Folder to make.")]) -> None:
     """Measure a supernet completely and write it as a folder that the app can ship."""
     from core.library.package_supernet import package_supernet
-    from core.library.supernets import TABLE_FILE
+    from core.library.supernets import BITS_FILE, TABLE_FILE
     from core.workflows.evaluate_table import Request
 
     entry = find_supernet(supernet)
     params = Request(supernet=tables.absolute(supernet)).model_dump(mode="json")
     ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
-    print(package_supernet(entry, ledger.artifact(TABLE_FILE), out))
+    kept = {each.name for each in ledger.artifacts()}
+    bits = ledger.artifact(BITS_FILE) if BITS_FILE in kept else None
+    print(package_supernet(entry, ledger.artifact(TABLE_FILE), out, bits))
 
 
 @app.command(context_settings=_EXTRA)
@@ -393,3 +395,7 @@ app.command()(latency.latency)
 app.command()(reports.report)
 app.command()(reports.baskets)
 app.command()(own_data.data)
+app.command("measuring-kit")(devices.measuring_kit)
+app.command("kit", hidden=True)(devices.measuring_kit)
+app.command("add-profile")(devices.add_profile)
+app.command("device-table")(devices.device_table)

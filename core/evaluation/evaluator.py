@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.chance.bits import bits_column
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
 from core.networks.trees import joined, map_leaves, rows_of
@@ -32,9 +33,11 @@ from core.objectives.base import (
     FromFiles,
     FromOutputs,
     FromProfile,
+    ShareOfSamples,
     method,
     names_of,
     objective,
+    shares,
 )
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
@@ -66,7 +69,7 @@ def evaluate(
         data: samples with every split the objectives need.
 
     Yields:
-        One measurement per distinct architecture, in the order of the walk.
+        One measurement per distinct architecture, in the order of the walk, with which samples were right.
 
     Raises:
         InvalidInput: an architecture is outside the space, or an objective cannot be measured here.
@@ -75,13 +78,15 @@ def evaluate(
     costs = _counted(supernet, rows, objectives)
     wanted = names_of(FromOutputs, objectives)
     counted = dict.fromkeys(costs, Obtained(Source.COUNTED))
-    for indices, values in walk(supernet, rows, wanted, data):
+    told = names_of(ShareOfSamples, wanted)
+    for indices, values in walk(supernet, rows, wanted, data, keep_bits=True):
         for at, index in enumerate(indices):
             measured = {n: float(values[n][at]) for n in wanted} | {
                 n: float(c[index]) for n, c in costs.items()
             }
             arch = tuple(int(v) for v in rows[index])
-            yield Measurement(arch, {n: measured[n] for n in objectives}, counted)
+            right = {n: values[bits_column(n)][at].tobytes() for n in told}
+            yield Measurement(arch, {n: measured[n] for n in objectives}, counted, right)
 
 
 def evaluate_table(
@@ -193,9 +198,18 @@ def _key_numbers(stage: Stage, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def walk(
-    supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str], data: EvaluationData
-) -> Iterator[tuple[list[int], dict[str, NDArray[np.float64]]]]:
-    """Run all rows through the trie; yield (row indices, objective -> values) in small batches."""
+    supernet: Supernet,
+    rows: NDArray[np.uint8],
+    objectives: Sequence[str],
+    data: EvaluationData,
+    *,
+    keep_bits: bool = False,
+) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
+    """Run all rows through the trie; yield (row indices, objective -> (k,) values) in small batches.
+
+    With `keep_bits` there is a column `bits_column(objective)` for each share of samples: (k, bytes), the packed bits
+    of which samples were right.
+    """
     if not len(rows):
         return
     if not objectives:
@@ -205,14 +219,18 @@ def walk(
         raise InvalidInput(f"The evaluation data lacks the {sorted(missing)[0]} split.")
     leaves: list[tuple[int, Any]] = []
     measured = {name: method(name, FromOutputs) for name in objectives}
+
+    def reduce(outputs: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        return _reduce(supernet.task, outputs, measured, data, keep_bits)
+
     with torch.inference_mode():
         for position, outputs in _outputs(supernet, rows, data):
             leaves.append((position, outputs))
             if len(leaves) == _REDUCE_TOGETHER:
-                yield [i for i, _ in leaves], _reduce(supernet.task, [x for _, x in leaves], measured, data)
+                yield [i for i, _ in leaves], reduce([x for _, x in leaves])
                 leaves.clear()
         if leaves:
-            yield [i for i, _ in leaves], _reduce(supernet.task, [x for _, x in leaves], measured, data)
+            yield [i for i, _ in leaves], reduce([x for _, x in leaves])
 
 
 def _outputs(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) -> Iterator[tuple[int, Any]]:
@@ -239,10 +257,14 @@ def _outputs(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) 
 
 
 def _reduce(
-    task: Task, outputs: Sequence[Any], measured: Mapping[str, FromOutputs], data: EvaluationData
-) -> dict[str, NDArray[np.float64]]:
-    """Objective values of several subnets from their outputs."""
-    values: dict[str, NDArray[np.float64]] = {}
+    task: Task,
+    outputs: Sequence[Any],
+    measured: Mapping[str, FromOutputs],
+    data: EvaluationData,
+    keep_bits: bool,
+) -> dict[str, NDArray[Any]]:
+    """Objective values of several subnets from their outputs, and which samples were right."""
+    values: dict[str, NDArray[Any]] = {}
     for split in splits_for(measured):
         rows = data.spans[split]
         targets = data.targets[rows]
@@ -250,6 +272,11 @@ def _reduce(
         # (subnets, samples, ...)
         stacked = map_leaves(lambda leaf: leaf.reshape(len(outputs), -1, *leaf.shape[1:]), under)
         for name, each in measured.items():
-            if each.split == split:
+            if each.split != split:
+                continue
+            if keep_bits and isinstance(each, ShareOfSamples):
+                right = each.right(stacked, targets, task)
+                values[name], values[bits_column(name)] = shares(right), np.packbits(right, axis=1)
+            else:
                 values[name] = each.values(stacked, targets, task)
     return values

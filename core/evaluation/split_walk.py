@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,11 +43,12 @@ def walk_split(
     data: EvaluationData,
     *,
     processes: int,
-) -> Iterator[tuple[list[int], dict[str, NDArray[np.float64]]]]:
+    keep_bits: bool = False,
+) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
     """`evaluator.walk` by several processes: the same values, a few rows at a time, in any order.
 
     Args:
-        supernet, rows, objectives, data: as in `walk`.
+        supernet, rows, objectives, data, keep_bits: as in `walk`.
         processes: how many; each holds its own copy of the samples.
 
     Raises:
@@ -58,7 +60,12 @@ def walk_split(
         (folder / "supernet.safetensors").write_bytes(dump_supernet(supernet, {}))
         np.savez(folder / "data.npz", targets=data.targets.numpy(), **flat(data.inputs))
         spans = {split: [s.start, s.stop] for split, s in data.spans.items()}
-        task = {"objectives": list(objectives), "calibration_rows": data.calibration_rows, "spans": spans}
+        task = {
+            "objectives": list(objectives),
+            "calibration_rows": data.calibration_rows,
+            "spans": spans,
+            "keep_bits": keep_bits,
+        }
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         for index, part in enumerate(parts):
             np.save(folder / f"rows{index}.npy", rows[part])
@@ -66,7 +73,8 @@ def walk_split(
         try:
             for index, file in _files(workers):
                 with np.load(folder / file) as values:
-                    yield parts[index][values["indices"]].tolist(), {n: values[n] for n in objectives}
+                    found = {name: values[name] for name in values.files if name != "indices"}
+                    yield parts[index][values["indices"]].tolist(), found
                 (folder / file).unlink()
         finally:
             for worker in workers:
@@ -119,20 +127,20 @@ def _work(folder: Path, index: int) -> None:
     spans = {split: slice(*bounds) for split, bounds in task["spans"].items()}
     data = EvaluationData(inputs, targets, task["calibration_rows"], spans)
     rows = np.load(folder / f"rows{index}.npy")
-    found: list[tuple[list[int], Mapping[str, NDArray[np.float64]]]] = []
+    found: list[tuple[list[int], Mapping[str, NDArray[Any]]]] = []
     written, due = 0, time.monotonic() + _WRITE_SECONDS
 
     def write() -> None:
         nonlocal written
         name = f"values{index}-{written}.npz"
-        values = {n: np.concatenate([v[n] for _, v in found]) for n in task["objectives"]}
+        values = {n: np.concatenate([v[n] for _, v in found]) for n in found[0][1]}
         values["indices"] = np.concatenate([np.array(i) for i, _ in found])
         np.savez(folder / name, **values)  # type: ignore[arg-type]
         written += 1
         found.clear()
         print(name, flush=True)
 
-    for step in walk(supernet, rows, task["objectives"], data):
+    for step in walk(supernet, rows, task["objectives"], data, keep_bits=task["keep_bits"]):
         found.append(step)
         if time.monotonic() >= due:
             write()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
@@ -27,6 +27,20 @@ def load(path: str | Path | None = None) -> nn.Sequential:
     net.load_state_dict(load_file(path or Path(__file__).with_name("model.safetensors")))
     return net.eval().requires_grad_(False)
 '''
+
+
+_BUILDER = '''
+def build(described):
+    """A network with fresh weights.
+
+    Args:
+        described: its blocks, each {"block": name, "arguments": {...}}.
+    """
+    return nn.Sequential(*(CLASSES[each["block"]](**each["arguments"]) for each in described))
+'''
+
+_BARE = ("from __future__ import annotations", "from torch import nn")
+_WITH_WEIGHTS = (*_BARE, "from pathlib import Path", "from safetensors.torch import load_file")
 
 
 def write_source(net: nn.Sequential, about: str) -> str:
@@ -50,6 +64,24 @@ def write_source(net: nn.Sequential, about: str) -> str:
     printable = "".join(c if c.isprintable() or c == "\n" else " " for c in about)
     docstring = printable.replace("\\", "/").replace('"', "'")  # whatever it says, it stays a docstring
     return f'"""{docstring}"""\n\n{imports}\n\n\n{sources}\n\n{build}\n{_LOADER}'
+
+
+def write_blocks(net: nn.Sequential) -> str:
+    """The text of a `blocks.py` that builds networks from the names and arguments of their blocks.
+
+    Args:
+        net: has every block that one of the networks has.
+
+    Raises:
+        CoreError: see `block_classes`.
+    """
+    classes = block_classes(net)
+    sources = "\n\n".join(source_of(cls).rstrip() + "\n" for cls in classes.values())
+    names = "".join(f'    "{name}": {name},\n' for name in classes)
+    known = f"CLASSES = {{\n{names}}}\n"
+    imports = _imports(classes, f"{sources}\n{known}", always=_BARE)
+    about = '"""The blocks that the subnets of this kit are made of, as plain torch code."""'
+    return f"{about}\n\n{imports}\n\n\n{sources}\n\n{known}\n{_BUILDER}"
 
 
 def block_classes(net: nn.Sequential) -> dict[str, type[nn.Module]]:
@@ -132,11 +164,10 @@ def _literal(text: str) -> object:
         return None
 
 
-def _imports(classes: Mapping[str, type], text: str) -> str:
+def _imports(classes: Mapping[str, type], text: str, always: Sequence[str] = _WITH_WEIGHTS) -> str:
     """The import lines that the text uses, standard library first, in one order."""
     used = {node.id for node in ast.walk(parse(text)) if isinstance(node, ast.Name)}
-    wanted = {"from __future__ import annotations": None, "from pathlib import Path": None}
-    wanted |= {"from safetensors.torch import load_file": None, "from torch import nn": None}
+    wanted = dict.fromkeys(always)
     names: dict[str, set[str]] = {}
     for module in {cls.__module__ for cls in classes.values()}:
         for node in parse(source_of(sys.modules[module])).body:

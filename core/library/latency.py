@@ -17,6 +17,7 @@ from core.evaluation.costs import CostTable
 from core.evaluation.latency.model import CrossValidation, LatencyModel, fit_latency
 from core.evaluation.latency.profile import STALE_DRIFT, LatencyProfile, SupernetIdentity, layout_of
 from core.library import supernets
+from core.library.device_tables import with_devices
 from core.library.evaluations import source_column
 from core.library.results import Part, Record, Result, results
 from core.library.supernets import SupernetEntry
@@ -189,7 +190,8 @@ def stale(record: LatencyRecord, check: LatencyCheck | None, here: Device | None
 def with_latencies(
     store: RunStore | None, entry: SupernetEntry, revision: str, table: pd.DataFrame
 ) -> tuple[str, pd.DataFrame]:
-    """A table with the latencies there are of its subnets, and a revision that changes with them."""
+    """A table with the latencies there are of its subnets, and what is published of devices; and a revision that changes with them."""
+    revision, table = with_devices(store, entry, revision, table)
     found = latencies(store, entry)
     if not found:
         return revision, table

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 SUPERNET_FILE = "supernet.safetensors"
 TABLE_FILE = "table.parquet"
+BITS_FILE = "correct.npz"
+"""Beside a table: which samples each of its subnets got right; see `core.chance.bits`."""
 CARD_FILE = "card.json"
 _REFERENCE_DRAWS = 4096
 
@@ -60,6 +62,8 @@ class SupernetEntry:
         read: the file's bytes.
         read_table: bytes of the complete evaluation table, None if the space was never evaluated.
         costs: the stored cost table's JSON, if there is one.
+        table_sha256: of the complete table.
+        read_bits: bytes of `BITS_FILE`, None where they were not kept (tables of earlier releases).
     """
 
     supernet_id: str
@@ -71,6 +75,7 @@ class SupernetEntry:
     read_table: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
     costs: JsonObject | None = field(default=None, repr=False, compare=False)
     table_sha256: str = ""
+    read_bits: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def card(self) -> Card:
@@ -187,7 +192,7 @@ def from_bytes(
 @kept(16, key=lambda folder, stamp: (folder, stamp))
 def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
     card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
-    table = folder / TABLE_FILE
+    table, bits = folder / TABLE_FILE, folder / BITS_FILE
     return SupernetEntry(
         supernet_id=folder.name,
         title=card["title"],
@@ -198,6 +203,7 @@ def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
         read_table=table.read_bytes if table.is_file() else None,
         costs=card.get("costs"),
         table_sha256=card.get("table_sha256", ""),
+        read_bits=bits.read_bytes if bits.is_file() else None,
     )
 
 
@@ -234,9 +240,9 @@ def _own_entry(
     origin: str,
     sha256: str,
     read: _Read,
-    tables: Mapping[str, tuple[str, _Read]],
+    tables: Mapping[str, tuple[str, _Read, _Read | None]],
 ) -> SupernetEntry:
-    table_sha, read_table = tables.get(supernet_id, ("", None))
+    table_sha, read_table, read_bits = tables.get(supernet_id, ("", None, None))
     return SupernetEntry(
         supernet_id=supernet_id,
         title=title,
@@ -246,6 +252,7 @@ def _own_entry(
         read=read,
         read_table=read_table,
         table_sha256=table_sha,
+        read_bits=read_bits,
     )
 
 
@@ -254,18 +261,20 @@ def _header(sha256: str, read: Callable[[], bytes]) -> Header:
     return peek_supernet(read())
 
 
-def _tables(store: RunStore) -> dict[str, tuple[str, _Read]]:
-    """Complete tables by supernet id; the newest wins."""
+def _tables(store: RunStore) -> dict[str, tuple[str, _Read, _Read | None]]:
+    """Complete tables with their bits by supernet id; the newest wins."""
     runs = store.list_runs(state=RunState.DONE, kind="evaluate_table")
     files = store.kept.of_kind("evaluate_table") if runs else {}
-    found: dict[str, tuple[str, _Read]] = {}
+    found: dict[str, tuple[str, _Read, _Read | None]] = {}
     for run in sorted(runs, key=lambda r: r.created):
         sha256 = files.get(run.run_id, {}).get(TABLE_FILE)
         if sha256 is not None:
             with suppress(CoreError):  # a damaged table is as if it had not been measured
                 read = _reader(store, sha256)
                 _checked(sha256, read)
-                found[str(run.params["supernet"])] = (sha256, read)
+                bits = files[run.run_id].get(BITS_FILE)
+                read_bits = _reader(store, bits) if bits else None
+                found[str(run.params["supernet"])] = (sha256, read, read_bits)
     return found
 
 

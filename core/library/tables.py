@@ -33,6 +33,7 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
         # -256 and 0.5 would become options that nobody asked for.
         if not (rows == indices).all():
             raise ValueError("no option indices")
+        raw = _by_objective(raw)
         names = known_names(map(str, raw.columns))
         values = {name: raw[name].to_numpy(np.float64) for name in names}
     except Exception as error:  # pyarrow raises many kinds, all mean the same here
@@ -46,6 +47,13 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
         if source_column(name) in raw:
             columns[source_column(name)] = raw[source_column(name)].astype(str).to_numpy(object)
     return pd.DataFrame(columns)
+
+
+def _by_objective(raw: pd.DataFrame) -> pd.DataFrame:
+    """Columns under the names of their objectives, without what an earlier release meant by a name."""
+    columns = {OBJECTIVES.get(name).column: name for name in OBJECTIVES.names()}
+    columns.pop("", None)
+    return raw.drop(columns=list(columns.values()), errors="ignore").rename(columns=columns)
 
 
 def dump_table(
@@ -66,7 +74,8 @@ def dump_table(
 
     columns: dict[str, Any] = {name: rows[:, index] for index, name in enumerate(space.names)}
     for name, column in values.items():
-        columns[name] = column.astype(OBJECTIVES.get(name).stored)
+        cls = OBJECTIVES.get(name)
+        columns[cls.column or name] = column.astype(cls.stored)
     for name, told in (sources or {}).items():
         columns[source_column(name)] = list(told)
     buffer = io.BytesIO()

@@ -79,6 +79,8 @@ class MeasuredNumber(Plugin, ABC):
         for_choosing: whether a search, an axis or a limit may use it. What test data say is shown, never chosen for.
         shown: how a person reads it.
         stored: NumPy type of its column in a table.
+        column: name of its column in the files of tables, where an earlier release kept another number under its
+            own name; its name if empty.
         place: where menus list it; smaller comes first.
         reference: worst value known before anything is measured, for hypervolumes; None where there is none.
         instrument: what a person reads instead of "measured", if something special measures it.
@@ -94,6 +96,7 @@ class MeasuredNumber(Plugin, ABC):
     for_choosing: ClassVar[bool] = True
     shown: ClassVar[Shown] = Shown()
     stored: ClassVar[str] = "float64"
+    column: ClassVar[str] = ""
     place: ClassVar[int] = 50
     reference: ClassVar[float | None] = None
     instrument: ClassVar[str] = ""
@@ -135,6 +138,25 @@ class FromOutputs(MeasuredNumber):
         Returns:
             (s,) values. Each depends on the subnet's own outputs alone, to the last bit.
         """
+
+
+class ShareOfSamples(FromOutputs):
+    """The share of a split's samples that a subnet gets right: it has an interval, and which samples it was is kept."""
+
+    maximize: ClassVar[bool] = True
+    reference: ClassVar[float | None] = 0.0
+
+    @abstractmethod
+    def right(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.bool_]:
+        """(s, n) which samples each subnet gets right; arguments as for `values`."""
+
+    def values(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.float64]:
+        return shares(self.right(outputs, targets, task))
+
+
+def shares(right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(s, n) -> (s,): a count divided once, so that equal counts are equal values to the last bit."""
+    return np.asarray(right.sum(1) / right.shape[1], dtype=np.float64)
 
 
 class FromCosts(MeasuredNumber):
@@ -218,6 +240,8 @@ class StageColumns(Protocol):
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _IDENTITY = re.compile(r"[0-9a-f]{6}")
+PUBLISHED = "published"
+"""Last part of the slug of a variant whose values others have measured and published."""
 _SHARED = ("unit", "maximize", "how", "for_choosing", "shown", "stored", "place", "source", "best")
 
 
@@ -241,12 +265,14 @@ def _variant(base: type[MeasuredNumber], slug: str) -> type[MeasuredNumber]:
     name = f"{base.name}.{slug}"
     device = device_of(name)
     shared = {attribute: getattr(base, attribute) for attribute in _SHARED}
-    own = {
-        "name": name,
-        "label": f"{base.label} on {device}",
-        "instrument": f"timed on {device}",
-        "summary": f"{base.label} on {device}, from a profile: timed there, or predicted from the subnets that were.",
-    }
+    label = f"{base.label} on {device}"
+    if slug.split("_")[-1] == PUBLISHED:
+        instrument = PUBLISHED
+        summary = f"{label}: read from a table, for the benchmark's own networks of these cells."
+    else:
+        instrument = f"timed on {device}"
+        summary = f"{label}, from a profile: timed there, or predicted from the subnets that were."
+    own = {"name": name, "label": label, "instrument": instrument, "summary": summary}
     return type(f"{base.__name__}On", (FromProfile,), shared | own)
 
 
@@ -310,13 +336,18 @@ def names_of(kind: type[MeasuredNumber], among: Iterable[str] | None = None) -> 
 
 def quick_names() -> list[str]:
     """Objectives that one walk over the data or a count gives, all but those that take a measurement of their own."""
-    return [name for name in all_names() if not issubclass(OBJECTIVES.get(name), FromFiles)]
+    return [name for name in all_names() if not issubclass(OBJECTIVES.get(name), FromFiles | FromProfile)]
 
 
 def choosable_names(among: Iterable[str] | None = None) -> list[str]:
     """Objectives that may be chosen for, the usual ones first."""
-    names = all_names() if among is None else known_names(among)
+    names = _anywhere() if among is None else known_names(among)
     return [n for n in names if OBJECTIVES.get(n).for_choosing]
+
+
+def _anywhere() -> list[str]:
+    """What can be obtained of any subnet at any time; what only a profile or a table knows is not."""
+    return [name for name in all_names() if not issubclass(OBJECTIVES.get(name), FromProfile)]
 
 
 def usual_pair(among: Iterable[str] | None = None) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ their idea does not apply.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 from math import comb
 
@@ -150,6 +151,7 @@ def _expected_marginal_utility(front: NDArray[np.float64]) -> NDArray[np.float64
     return result / len(weights)
 
 
+@lru_cache(maxsize=8)
 def _weightings(m: int) -> NDArray[np.float64]:
     """Return an even grid of positive weightings of m objectives, each summing to 1.
 

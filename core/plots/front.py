@@ -18,6 +18,7 @@ from core.library.evaluations import standing
 from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
 from core.plots.axes import drawable, drawn, hover, lay_out_axes, thin
+from core.plots.front_chance import ChanceMarks, add_sure_steps, dress_members
 from core.records import Objective
 from core.text import for_figure
 
@@ -43,6 +44,7 @@ def front_figure(
     what_if_from: Mapping[str, float] | None = None,
     searched: pd.DataFrame | None = None,
     pruned: pd.DataFrame | None = None,
+    chance: ChanceMarks | None = None,
     caption: str = "",
 ) -> go.Figure:
     """Scatter every evaluated subnet and draw the front as a step line.
@@ -60,11 +62,12 @@ def front_figure(
         what_if_from: where the ghost comes from; a dotted line joins the two.
         searched: points a search has evaluated (same columns); drawn in a color of their own.
         pruned: pruned networks drawn beside the front: columns `model_id`, `title` and one per objective.
+        chance: how sure the members are.
         caption: one line under the axis; it is exported with the picture.
 
     Returns:
-        Traces "dominated" and "front", between them "predicted", hollow, where values are only predicted; then, where
-        there is something to show, "search", "knee", "pruned", "what-if".
+        Traces "dominated", "predicted" (hollow), "search", "sure steps", "front", "knee", "pruned" and "what-if", in this
+        order, where there is something to show.
     """
     rows = drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
@@ -98,10 +101,8 @@ def front_figure(
             opacity=1.0,
             symbol="square",
         )
-    _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
-    marked = front[front["arch_id"].isin(list(knees))]
-    if len(marked):
-        _add_knees(figure, marked, x, y)
+    _add_front(figure, front, x, y, selected, line, chance or ChanceMarks())
+    _add_knees(figure, front[front["arch_id"].isin(list(knees))], x, y)
     if pruned is not None and {x.name, y.name} <= set(pruned):
         _add_pruned(figure, drawable(pruned, x, y, log_x, log_y), x, y)
     if what_if is not None:
@@ -144,7 +145,23 @@ def _add(
     figure.add_trace(trace)
 
 
+def _add_front(
+    figure: go.Figure,
+    front: pd.DataFrame,
+    x: Objective,
+    y: Objective,
+    selected: str | None,
+    line: bool,
+    chance: ChanceMarks,
+) -> None:
+    add_sure_steps(figure, front, chance, x, y)
+    _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
+    dress_members(figure.data[-1], front, chance, y)
+
+
 def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
+    if rows.empty:
+        return
     figure.add_scatter(
         name="knee",
         x=drawn(rows, x),

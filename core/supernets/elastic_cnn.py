@@ -7,6 +7,7 @@ resolution (except in the first group). Each block is one stage of the chain.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 
 import torch
@@ -90,15 +91,16 @@ class ElasticCNN(Supernet):
         channels, height, width = config.input_shape
         size = (-(-height // config.stem_stride), -(-width // config.stem_stride))
         stages: list[Stage] = [StemStage(space, config, channels, config.groups[0].widths[-1], size)]
-        before = 1
+        before, map_before = 1, size
         for g, group in enumerate(config.groups, start=1):
             stride = 1 if g == 1 else 2
             for b in range(1, group.depths[-1] + 1):
                 if b == 1:
                     size = (-(-size[0] // stride), -(-size[1] // stride))
-                stages.append(BlockStage(space, config, (before, g, b), size))
+                stages.append(BlockStage(space, config, (before, g, b), (map_before, size)))
+                map_before = size
             before = g
-        stages.append(HeadStage(space, config))
+        stages.append(HeadStage(space, config, size))
         super().__init__(config, space, stages)
 
     @classmethod
@@ -136,12 +138,9 @@ class StemStage(Stage):
         self, space: SearchSpace, config: ElasticCNNConfig, channels: int, width: int, size: tuple[int, int]
     ) -> None:
         super().__init__(space)
-        self.kernel, self.stride, self.in_channels, self.size = (
-            config.stem_kernel,
-            config.stem_stride,
-            channels,
-            size,
-        )
+        self.kernel, self.stride = config.stem_kernel, config.stem_stride
+        self.in_channels, self.size = channels, size
+        self.in_numbers = math.prod(config.input_shape)
         self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.pixel_std).view(1, -1, 1, 1), persistent=False)
         self.conv = ElasticConv(channels, width, (self.kernel,), self.stride)
@@ -175,6 +174,8 @@ class StemStage(Stage):
             counted=counts(
                 macs=weights * self.size[0] * self.size[1],
                 params=weights + 2 * width,
+                # The input, normalized, and the map.
+                held_bytes=4 * (2 * self.in_numbers + width * math.prod(self.size)),
                 buffer_bytes=stored_bytes(width) + 8 * self.in_channels,
             ),
             detail=f"k{self.kernel}",
@@ -191,10 +192,15 @@ class BlockStage(Stage):
     """One residual block; beyond the chosen depth it is the identity."""
 
     def __init__(
-        self, space: SearchSpace, config: ElasticCNNConfig, place: tuple[int, int, int], size: tuple[int, int]
+        self,
+        space: SearchSpace,
+        config: ElasticCNNConfig,
+        place: tuple[int, int, int],
+        sizes: tuple[tuple[int, int], tuple[int, int]],
     ) -> None:
         super().__init__(space)
         before, self.group, self.index = place
+        self.size_before, size = sizes
         group = config.groups[self.group - 1]
         self.first = self.index == 1
         self.stride = 2 if self.first and self.group > 1 else 1
@@ -272,10 +278,18 @@ class BlockStage(Stage):
             counted=counts(
                 macs=weights * self.size[0] * self.size[1],
                 params=weights + 4 * width,
+                held_bytes=4 * self._held(int(self.option(arch, self._in_choice)), width),
                 buffer_bytes=2 * stored_bytes(width),
             ),
             detail=f"k{kernel}",
         )
+
+    def _held(self, in_width: int, width: int) -> int:
+        """Numbers alive at once: the input, held for the shortcut, beside two maps and what the shortcut becomes."""
+        area = math.prod(self.size)
+        pooled = in_width * area if self.stride > 1 else 0
+        padded = width * area if width > in_width else 0
+        return in_width * math.prod(self.size_before) + width * area + max(width * area, pooled + padded)
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
         settings = [(self._width(arch), self._kernel(arch)) for arch in archs]
@@ -285,11 +299,11 @@ class BlockStage(Stage):
 class HeadStage(Stage):
     """Mean over the image, then a linear layer on the last group's width."""
 
-    def __init__(self, space: SearchSpace, config: ElasticCNNConfig) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticCNNConfig, size: tuple[int, int]) -> None:
         super().__init__(space)
         self._width_choice = f"width{len(config.groups)}"
         self.depends_on = (self._width_choice,)
-        self.classes = config.classes
+        self.classes, self.size = config.classes, size
         self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
@@ -311,7 +325,11 @@ class HeadStage(Stage):
             kind="head",
             output_shape=(self.classes,),
             channels=self.classes,
-            counted=counts(macs=width * self.classes, params=(width + 1) * self.classes),
+            counted=counts(
+                macs=width * self.classes,
+                params=(width + 1) * self.classes,
+                held_bytes=4 * (width * math.prod(self.size) + width + self.classes),
+            ),
         )
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:

@@ -21,7 +21,7 @@ from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
-from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
+from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
@@ -29,6 +29,10 @@ from core.tasks.tokens import TokenConfig
 
 Texts = tuple[Tensor, Tensor]
 """Vectors (n, t, width) of tokens, and the mask (n, t) of those that are no padding."""
+
+
+_ID_BYTES, _MASK_BYTES = 8, 1
+"""Of one token's number (int64) and its place in the mask (bool)."""
 
 
 class ElasticEncoderConfig(TokenConfig):
@@ -117,7 +121,11 @@ class EmbeddingStage(Stage):
             label="embedding",
             group="embedding",
             kind="stem",
-            counted=counts(macs=0, params=(self.vocabulary + self.length) * width),
+            counted=counts(
+                macs=0,
+                params=(self.vocabulary + self.length) * width,
+                held_bytes=self.length * (_ID_BYTES + _MASK_BYTES + 4 * width),
+            ),
             output_shape=(self.length, width),
             channels=width,
             detail=f"{self.vocabulary} tokens",
@@ -187,6 +195,8 @@ class BlockStage(Stage):
             counted=counts(
                 macs=self.tokens * (weights + products),
                 params=weights + 3 * inner + width + hidden + width + 4 * width,
+                held_bytes=self.tokens * _MASK_BYTES
+                + 4 * held_by_attention(self.tokens, width, heads=heads, inner=inner, hidden=hidden),
             ),
             output_shape=(self.tokens, width),
             channels=width,
@@ -200,7 +210,7 @@ class HeadStage(Stage):
     def __init__(self, space: SearchSpace, config: ElasticEncoderConfig) -> None:
         super().__init__(space)
         self.depends_on = ("width",)
-        self.classes = config.classes
+        self.classes, self.tokens = config.classes, config.input_shape[0]
         self.norm = nn.LayerNorm(config.widths[-1])
         self.linear = nn.Linear(config.widths[-1], config.classes)
 
@@ -222,7 +232,13 @@ class HeadStage(Stage):
             label="head",
             group="head",
             kind="head",
-            counted=counts(macs=width * self.classes, params=(width + 1) * self.classes + 2 * width),
+            counted=counts(
+                macs=width * self.classes,
+                params=(width + 1) * self.classes + 2 * width,
+                # The vectors and the mask; their mean takes the mask as numbers and the normalized vectors besides.
+                held_bytes=self.tokens * (_MASK_BYTES + 4 * width)
+                + 4 * (width + max(self.tokens * (1 + width), self.classes)),
+            ),
             output_shape=(self.classes,),
             channels=self.classes,
         )

@@ -31,6 +31,11 @@ Flow = tuple[Tensor, Tensor, Tensor]
 """Vectors (n, width), edges (2, e), and 1 / sqrt(degree + 1) of each node (n, 1)."""
 
 
+def _flow(nodes: int, edges: int, width: int) -> int:
+    """Bytes of what flows: a vector and a degree per node (float32), two ends per edge (int64)."""
+    return 4 * nodes * (width + 1) + 16 * edges
+
+
 class ElasticGCNConfig(GraphConfig):
     """An elastic graph network."""
 
@@ -89,7 +94,7 @@ class StemStage(Stage):
 
     def __init__(self, space: SearchSpace, config: ElasticGCNConfig) -> None:
         super().__init__(space)
-        self.nodes = config.nodes
+        self.nodes, self.edges = config.nodes, config.edges
         self.linear = nn.Linear(config.input_shape[0], config.widths[-1])
 
     def forward(
@@ -111,7 +116,12 @@ class StemStage(Stage):
             label="stem",
             group="stem",
             kind="stem",
-            counted=counts(macs=self.nodes * features * width, params=(features + 1) * width),
+            counted=counts(
+                macs=self.nodes * features * width,
+                params=(features + 1) * width,
+                # Features and edges; each node's degree, counted over the edges, and its vector.
+                held_bytes=_flow(self.nodes, self.edges, features) + 4 * max(self.edges, self.nodes * width),
+            ),
             output_shape=(self.nodes, width),
             channels=width,
             detail=f"{features} features",
@@ -171,6 +181,10 @@ class BlockStage(Stage):
             counted=counts(
                 macs=self.nodes * 2 * width * hidden + messages,
                 params=2 * width * hidden + hidden + 3 * width,
+                # Beside what flows, the normalized vectors and either a message per edge or the hidden units.
+                held_bytes=_flow(self.nodes, self.edges, width)
+                + 4 * self.nodes * width
+                + 4 * max(self.edges * width, self.nodes * hidden),
             ),
             output_shape=(self.nodes, width),
             channels=width,
@@ -184,7 +198,7 @@ class HeadStage(Stage):
     def __init__(self, space: SearchSpace, config: ElasticGCNConfig) -> None:
         super().__init__(space)
         self.depends_on = ("width",)
-        self.classes, self.nodes = config.classes, config.nodes
+        self.classes, self.nodes, self.edges = config.classes, config.nodes, config.edges
         self.norm = nn.LayerNorm(config.widths[-1])
         self.linear = nn.Linear(config.widths[-1], config.classes)
 
@@ -205,7 +219,9 @@ class HeadStage(Stage):
             group="head",
             kind="head",
             counted=counts(
-                macs=self.nodes * width * self.classes, params=(width + 1) * self.classes + 2 * width
+                macs=self.nodes * width * self.classes,
+                params=(width + 1) * self.classes + 2 * width,
+                held_bytes=_flow(self.nodes, self.edges, width) + 4 * self.nodes * (width + self.classes),
             ),
             output_shape=(self.nodes, self.classes),
             channels=self.classes,

@@ -7,6 +7,7 @@ groups the grid of tokens is halved by a residual reduction.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 
 import torch
@@ -23,7 +24,7 @@ from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.families import FAMILIES
-from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
+from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
@@ -98,7 +99,7 @@ class ElasticViT(Supernet):
                 stages.append(ReductionStage(space, config, g, grid))
                 grid = (grid + 1) // 2
             stages += [BlockStage(space, config, g, b, grid) for b in range(1, group.depths[-1] + 1)]
-        stages.append(HeadStage(space, config))
+        stages.append(HeadStage(space, config, grid**2))
         super().__init__(config, space, stages)
 
     @classmethod
@@ -136,6 +137,7 @@ class EmbeddingStage(Stage):
     def __init__(self, space: SearchSpace, config: ElasticViTConfig, grid: int) -> None:
         super().__init__(space)
         self.in_channels, self.patch, self.grid = config.input_shape[0], config.patch, grid
+        self.in_numbers = math.prod(config.input_shape)
         widest = config.groups[0].widths[-1]
         self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.pixel_std).view(1, -1, 1, 1), persistent=False)
@@ -174,6 +176,8 @@ class EmbeddingStage(Stage):
             counted=counts(
                 macs=weights * tokens,
                 params=weights + width + tokens * width,
+                # The input, normalized, and the tokens.
+                held_bytes=4 * (2 * self.in_numbers + tokens * width),
                 buffer_bytes=8 * self.in_channels,
             ),
             detail=f"{self.patch}x{self.patch}",
@@ -248,7 +252,11 @@ class BlockStage(Stage):
             kind="block",
             output_shape=(self.tokens, width),
             channels=width,
-            counted=counts(macs=self.tokens * (weights + products), params=weights + biases),
+            counted=counts(
+                macs=self.tokens * (weights + products),
+                params=weights + biases,
+                held_bytes=4 * held_by_attention(self.tokens, width, heads=heads, inner=inner, hidden=hidden),
+            ),
             detail=f"{heads}h",
         )
 
@@ -298,19 +306,29 @@ class ReductionStage(Stage):
             kind="reduction",
             output_shape=(tokens, width),
             channels=width,
-            counted=counts(macs=weights * tokens, params=weights + width + 2 * in_width + tokens * width),
+            counted=counts(
+                macs=weights * tokens,
+                params=weights + width + 2 * in_width + tokens * width,
+                held_bytes=4 * self._held(in_width, width),
+            ),
             detail="k3",
         )
+
+    def _held(self, in_width: int, width: int) -> int:
+        """Numbers alive at once: the input, and beside it either the normalized one or what the shortcut becomes."""
+        before, tokens = self.grid**2 * in_width, ((self.grid + 1) // 2) ** 2
+        shortcut = tokens * (in_width + (width if width > in_width else 0))
+        return before + tokens * width + max(before, shortcut)
 
 
 class HeadStage(Stage):
     """LayerNorm, mean over tokens, linear layer."""
 
-    def __init__(self, space: SearchSpace, config: ElasticViTConfig) -> None:
+    def __init__(self, space: SearchSpace, config: ElasticViTConfig, tokens: int) -> None:
         super().__init__(space)
         self._width_choice = f"width{len(config.groups)}"
         self.depends_on = (self._width_choice,)
-        self.classes = config.classes
+        self.classes, self.tokens = config.classes, tokens
         self.norm = nn.LayerNorm(config.groups[-1].widths[-1])
         self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
 
@@ -331,5 +349,9 @@ class HeadStage(Stage):
             kind="head",
             output_shape=(self.classes,),
             channels=self.classes,
-            counted=counts(macs=width * self.classes, params=(width + 1) * self.classes + 2 * width),
+            counted=counts(
+                macs=width * self.classes,
+                params=(width + 1) * self.classes + 2 * width,
+                held_bytes=4 * (self.tokens * width + width + max(self.tokens * width, self.classes)),
+            ),
         )

@@ -9,7 +9,9 @@ Source: Dong and Yang, "NAS-Bench-201", ICLR 2020.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from pydantic import Field
@@ -56,13 +58,13 @@ class NASBench201(Supernet):
         stages: list[Stage] = [StemStage(space, config, in_channels, channels, size)]
         for group in (1, 2, 3):
             if group > 1:
-                size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
-                stages.append(ReductionStage(space, group, channels, size))
+                before, size = size, ((size[0] + 1) // 2, (size[1] + 1) // 2)
+                stages.append(ReductionStage(space, group, channels, (before, size)))
                 channels *= 2
             stages += [
                 CellStage(space, (group, c), channels, size) for c in range(1, config.cells_per_stage + 1)
             ]
-        stages.append(HeadStage(space, channels, config.classes))
+        stages.append(HeadStage(space, channels, config.classes, size))
         super().__init__(config, space, stages)
 
     @classmethod
@@ -104,6 +106,7 @@ class StemStage(Stage):
     ) -> None:
         super().__init__(space)
         self.in_channels, self.channels, self.size = in_channels, channels, size
+        self.in_numbers = math.prod(config.input_shape)
         self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.pixel_std).view(1, -1, 1, 1), persistent=False)
         self.conv = nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False)
@@ -131,6 +134,8 @@ class StemStage(Stage):
             counted=counts(
                 macs=weights * self.size[0] * self.size[1],
                 params=weights + 2 * self.channels,
+                # The input, normalized, and the map.
+                held_bytes=4 * (2 * self.in_numbers + self.channels * math.prod(self.size)),
                 buffer_bytes=stored_bytes(self.channels) + 8 * self.in_channels,
             ),
             detail="k3",
@@ -207,10 +212,39 @@ class CellStage(Stage):
             counted=counts(
                 macs=weights * self.size[0] * self.size[1],
                 params=weights + 2 * self.channels * len(kernels),
+                held_bytes=4
+                * maps_alive(tuple(self.operations(arch)))
+                * self.channels
+                * math.prod(self.size),
                 buffer_bytes=stored_bytes(self.channels) * len(kernels),
             ),
             detail=f"{len(kernels)} conv",
         )
+
+
+@lru_cache(maxsize=len(OPERATIONS) ** len(EDGES))
+def maps_alive(operations: tuple[str, ...]) -> int:
+    """Most maps that are alive at once while a cell computes its nodes one after the other.
+
+    Args:
+        operations: of the edges, in the order of `EDGES`.
+    """
+    read_at = {start: at for at, (start, _) in enumerate(EDGES) if operations[at] != "none"}
+    alive, most = {0}, 1
+    for at, ((start, end), operation) in enumerate(zip(EDGES, operations, strict=True)):
+        # A node starts as a map of zeros, to which its edges are added.
+        alive.add(end)
+        # The cell's input stays until the end; another node's map goes with its last reader, who may overwrite it.
+        last = start != 0 and read_at.get(start) == at
+        more = {"none": 0, "skip_connect": 0, "avg_pool_3x3": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 2}[
+            operation
+        ]
+        most = max(most, len(alive) + more - (last and more == 2))
+        # A node that nobody reads goes as soon as it is made.
+        done = at + 1 == len(EDGES) or EDGES[at + 1][1] != end
+        alive -= {start} if last else set()
+        alive -= {end} if done and end not in read_at and end != EDGES[-1][1] else set()
+    return most
 
 
 def plain_conv(cell: Cell, edge: int) -> nn.Conv2d:
@@ -223,9 +257,21 @@ def plain_conv(cell: Cell, edge: int) -> nn.Conv2d:
 class ReductionStage(Stage):
     """From one group of cells to the next: half the resolution, twice the channels."""
 
-    def __init__(self, space: SearchSpace, group: int, in_channels: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        group: int,
+        in_channels: int,
+        sizes: tuple[tuple[int, int], tuple[int, int]],
+    ) -> None:
         super().__init__(space)
-        self.group, self.in_channels, self.channels, self.size = group, in_channels, 2 * in_channels, size
+        self.group, self.in_channels, self.channels, (before, self.size) = (
+            group,
+            in_channels,
+            2 * in_channels,
+            sizes,
+        )
+        self.in_numbers = in_channels * math.prod(before)
         self.conv1 = nn.Conv2d(in_channels, self.channels, 3, 2, 1, bias=False)
         self.norm1 = ElasticBatchNorm(self.channels)
         self.conv2 = nn.Conv2d(self.channels, self.channels, 3, 1, 1, bias=False)
@@ -248,6 +294,7 @@ class ReductionStage(Stage):
 
     def cost(self, arch: Sequence[int]) -> StageCost:
         weights = (9 + 1) * self.in_channels * self.channels + 9 * self.channels**2
+        made = self.channels * math.prod(self.size)
         return StageCost(
             label=f"reduction {self.group}",
             group=f"group {self.group}",
@@ -257,6 +304,8 @@ class ReductionStage(Stage):
             counted=counts(
                 macs=weights * self.size[0] * self.size[1],
                 params=weights + 4 * self.channels,
+                # Beside the input: its positive part and a map, or two maps and the pooled input.
+                held_bytes=4 * (self.in_numbers + max(self.in_numbers + made, 2 * made + made // 2)),
                 buffer_bytes=2 * stored_bytes(self.channels),
             ),
             detail="k3",
@@ -266,9 +315,9 @@ class ReductionStage(Stage):
 class HeadStage(Stage):
     """BatchNorm, ReLU, mean over the image, linear layer."""
 
-    def __init__(self, space: SearchSpace, channels: int, classes: int) -> None:
+    def __init__(self, space: SearchSpace, channels: int, classes: int, size: tuple[int, int]) -> None:
         super().__init__(space)
-        self.channels, self.classes = channels, classes
+        self.channels, self.classes, self.size = channels, classes, size
         self.norm = ElasticBatchNorm(channels)
         self.linear = nn.Linear(channels, classes)
 
@@ -283,7 +332,7 @@ class HeadStage(Stage):
         return head
 
     def cost(self, arch: Sequence[int]) -> StageCost:
-        weights = self.channels * self.classes
+        weights, before = self.channels * self.classes, self.channels * math.prod(self.size)
         return StageCost(
             label="head",
             group="head",
@@ -293,6 +342,7 @@ class HeadStage(Stage):
             counted=counts(
                 macs=weights,
                 params=weights + self.classes + 2 * self.channels,
+                held_bytes=4 * (before + self.channels + max(before, self.classes)),
                 buffer_bytes=stored_bytes(self.channels),
             ),
         )

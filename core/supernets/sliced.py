@@ -1,4 +1,4 @@
-"""Layers of which a subnet uses the first units: run so, and copied so into plain layers."""
+"""Layers of which a subnet uses the first units: run so, copied so into plain layers, and what running them holds."""
 
 from __future__ import annotations
 
@@ -28,3 +28,21 @@ def copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:
     width = target.weight.shape[0]
     target.weight.copy_(source.weight[:width])
     target.bias.copy_(source.bias[:width])
+
+
+def held_by_attention(tokens: int, width: int, *, heads: int, inner: int, hidden: int) -> int:
+    """Numbers alive at once while a pre-norm block runs on one sample; see `held_bytes` in `stage_cost.counts`.
+
+    Args:
+        tokens: vectors of one sample.
+        width: of a vector.
+        heads: of the attention.
+        inner: numbers of a query, all heads together.
+        hidden: units of the MLP.
+    """
+    vectors, queries, scores = tokens * width, tokens * inner, heads * tokens**2
+    return max(
+        2 * vectors + 3 * queries,  # input, normalized, and queries, keys, values
+        vectors + 3 * queries + scores,
+        3 * vectors + tokens * hidden,  # input, sum, normalized (or what is added), hidden units
+    )

@@ -21,7 +21,7 @@ class StageCost:
         output_shape: shape of one sample's output, without the batch.
         channels: height of the drawing.
         counted: quantities by name, one sample each: what objectives are counted from. Every family says
-            macs, params and bytes (see `counts`); it may say more.
+            macs, params, bytes and held_bytes (see `counts`); it may say more.
         detail: short text written on it ("k3").
     """
 
@@ -52,7 +52,7 @@ class StageCost:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> StageCost:
-        """What `to_json` wrote; cards of release 0.1 hold the quantities beside the texts.
+        """What `to_json` wrote; cards of release 0.1 hold the quantities beside the texts, and fewer of them.
 
         Raises:
             KeyError, TypeError, ValueError: it is no such row.
@@ -63,18 +63,25 @@ class StageCost:
             quantities = {str(name): int(n) for name, n in known.pop("counted").items()}
         else:
             macs, params, rest = (int(known.pop(name)) for name in ("macs", "params", "buffer_bytes"))
-            quantities = counts(macs=macs, params=params, buffer_bytes=rest)
+            quantities = {"macs": macs, "params": params, "bytes": 4 * params + rest}
         return cls(output_shape=shape, counted=quantities, **known)
 
 
-def counts(*, macs: int, params: int, buffer_bytes: int = 0, **others: int) -> dict[str, int]:
+def counts(
+    *, macs: int, params: int, held_bytes: int | None = None, buffer_bytes: int = 0, **others: int
+) -> dict[str, int]:
     """The quantities of a stage whose parameters are float32.
 
     Args:
         macs: multiply-accumulates of convolutions, linear layers and attention products, one sample.
         params: trainable numbers.
+        held_bytes: most bytes of one sample that are alive at once while the stage runs in the plain order of
+            its code: all that flows into it until it has ended, what it makes until it is last read, and its
+            output; left out, the family does not say. Normalization, activations, sums and masks work in place of what nobody reads any more (never
+            of the stage's input); views and other layouts of the same numbers are free.
         buffer_bytes: bytes the extracted stage stores besides its parameters (BatchNorm statistics,
             pixel constants).
         others: what else the family counts.
     """
-    return {"macs": macs, "params": params, "bytes": 4 * params + buffer_bytes, **others}
+    told = {} if held_bytes is None else {"held_bytes": held_bytes}
+    return {"macs": macs, "params": params, "bytes": 4 * params + buffer_bytes, **told, **others}

@@ -7,25 +7,35 @@ nothing: a subnet's numbers do not depend on which others are measured with it.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from core.chance.bits import MOST_BYTES, CorrectBits, bits_column, dump_bits, packed_length
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
 from core.library import supernets
 from core.library.measuring import DataChoice, counted_columns, evaluation_data
-from core.library.supernets import TABLE_FILE, SupernetEntry
+from core.library.supernets import BITS_FILE, TABLE_FILE, SupernetEntry
 from core.library.tables import dump_table
-from core.objectives.base import FromFiles, FromProfile, names_of, quick_names, usual_pair
+from core.objectives.base import (
+    FromFiles,
+    FromProfile,
+    ShareOfSamples,
+    names_of,
+    objective,
+    quick_names,
+    usual_pair,
+)
 from core.objectives.base import objectives as described
 from core.pareto import non_dominated
 from core.records import Progress
@@ -36,9 +46,10 @@ if TYPE_CHECKING:
 
 LABEL = "Evaluation"
 WEIGHT_CLASS = "measuring"
-Measured = tuple[Sequence[int], Mapping[str, NDArray[np.float64]]]
+Measured = tuple[Sequence[int], Mapping[str, NDArray[Any]]]
 MeasureRows = Callable[[NDArray[np.uint8]], Iterator[Measured]]
-"""(n, d) architectures -> (row indices, objective -> their values), a few at a time, in any order."""
+"""(n, d) architectures -> (row indices, objective -> their values), a few at a time, in any order; shares of samples
+come with which samples were right (`bits_column`)."""
 
 MOST_ARCHITECTURES = 2_000_000
 _YIELD_SECONDS = 0.2
@@ -77,6 +88,8 @@ class Request(BaseConfig):
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Measure every architecture; the artifact `table.parquet` is what `supernets.table` reads.
 
+    Beside it, `correct.npz` says which samples each subnet got right, unless that would be huge.
+
     Raises:
         NotFound: the supernet does not exist.
         InvalidInput: the space is too large, an objective cannot be measured, or the supernet changed.
@@ -91,14 +104,23 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         )
     yield Progress(0.0, f"Preparing {entry.title}.")
     rows = space.array()
-    columns = dict(counted_columns(entry, rows, request.objectives))
+    columns: dict[str, NDArray[Any]] = dict(counted_columns(entry, rows, request.objectives))
     measured = [name for name in request.objectives if name not in columns]
+    samples: dict[str, int] = {}
     if measured:
-        measure, work = _by_forward_pass(entry, request, measured, rows)
+        measure, work, samples = _by_forward_pass(entry, request, measured, rows)
         yield Progress(0.0, f"Measuring {len(rows):,} architectures.")
-        columns |= yield from fill(rows, measured, measure, entry.sha256, ledger, work=work)
+        columns |= yield from fill(rows, measured, measure, entry.sha256, ledger, work=work, samples=samples)
     table = {name: columns[name] for name in request.objectives}
-    ledger.save_artifact(TABLE_FILE, dump_table(space, rows, table), "application/vnd.apache.parquet")
+    file = dump_table(space, rows, table)
+    if samples:
+        sha256 = hashlib.sha256(file).hexdigest()
+        kept = [
+            CorrectBits(columns[bits_column(name)], n, objective(name).split, sha256)
+            for name, n in samples.items()
+        ]
+        ledger.save_artifact(BITS_FILE, dump_bits(kept), "application/octet-stream")
+    ledger.save_artifact(TABLE_FILE, file, "application/vnd.apache.parquet")
     yield Progress(1.0, _summary(request.objectives, table), {"evaluations": len(rows)})
 
 
@@ -110,8 +132,9 @@ def fill(
     ledger: Ledger,
     clock: Callable[[], float] = time.monotonic,
     work: NDArray[np.float64] | None = None,
-) -> Generator[Progress, None, dict[str, NDArray[np.float64]]]:
-    """Measure all rows; returns objective -> (n,) values in the order of the rows.
+    samples: Mapping[str, int] | None = None,
+) -> Generator[Progress, None, dict[str, NDArray[Any]]]:
+    """Measure all rows; returns objective -> (n,) values in the order of the rows, and the bits that are kept.
 
     Args:
         rows: (n, d) architectures in prefix order.
@@ -121,20 +144,23 @@ def fill(
         ledger: keeps the checkpoints.
         clock: seconds that only grow.
         work: (n,) how much of the work each row is, so that progress is a share of it; equal if left out.
+        samples: objectives of which is kept which samples were right -> how many samples there are.
     """
-    values = _resumed(ledger, rows, names, identity)
+    values, bits = _resumed(ledger, rows, names, identity, samples or {})
     left = np.flatnonzero(np.isnan(values).any(axis=1))
     done, due, shown = len(rows) - len(left), clock(), clock()
     share = np.full(len(rows), 1 / max(len(rows), 1)) if work is None else work / work.sum()
     fraction = 1.0 - float(share[left].sum())
 
     def save() -> None:
-        ledger.checkpoint(_packed(values, names, identity), fraction=min(1.0, fraction))
+        ledger.checkpoint(_packed(values, bits, names, identity), fraction=min(1.0, fraction))
 
     try:
         for indices, found in measure(rows[left]) if len(left) else ():
             for column, name in enumerate(names):
                 values[left[indices], column] = found[name]
+            for name, kept in bits.items():
+                kept[left[indices]] = found[bits_column(name)]
             done += len(indices)
             fraction += float(share[left[indices]].sum())
             now = clock()
@@ -154,13 +180,14 @@ def fill(
             save()
         raise
     save()
-    return {name: values[:, index] for index, name in enumerate(names)}
+    columns: dict[str, NDArray[Any]] = {name: values[:, index] for index, name in enumerate(names)}
+    return columns | {bits_column(name): kept for name, kept in bits.items()}
 
 
 def _by_forward_pass(
     entry: SupernetEntry, request: Request, names: Sequence[str], rows: NDArray[np.uint8]
-) -> tuple[MeasureRows, NDArray[np.float64]]:
-    """What measures rows, and how much of the work each of them is."""
+) -> tuple[MeasureRows, NDArray[np.float64], dict[str, int]]:
+    """What measures rows, how much of the work each of them is, and of what is kept which samples were right."""
     data = evaluation_data(entry, request.data, names)
     supernet = supernets.load(entry)
     from core.evaluation import evaluator, split_walk
@@ -168,35 +195,60 @@ def _by_forward_pass(
 
     samples = 1 if supernet.task.whole else len(data.targets)
     work = walk_parts(supernet, CostTable.of(supernet), rows, samples) @ ORDINARY
+    kept = _kept_samples(
+        names, {split: span.stop - span.start for split, span in data.spans.items()}, len(rows)
+    )
     if request.processes > 1:
-        return lambda rows: split_walk.walk_split(
-            supernet, rows, names, data, processes=request.processes
-        ), work
-    return lambda rows: evaluator.walk(supernet, rows, names, data), work
+        return (
+            lambda rows: split_walk.walk_split(
+                supernet, rows, names, data, processes=request.processes, keep_bits=bool(kept)
+            ),
+            work,
+            kept,
+        )
+    return lambda rows: evaluator.walk(supernet, rows, names, data, keep_bits=bool(kept)), work, kept
 
 
-def _packed(values: NDArray[np.float64], names: Sequence[str], identity: str) -> bytes:
+def _kept_samples(names: Sequence[str], sizes: Mapping[str, int], n_rows: int) -> dict[str, int]:
+    """Objective -> samples, of those whose bits are kept; none where all of them together would be huge."""
+    found = {name: sizes[objective(name).split] for name in names_of(ShareOfSamples, names)}
+    return found if n_rows * sum(map(packed_length, found.values())) <= MOST_BYTES else {}
+
+
+def _packed(
+    values: NDArray[np.float64], bits: Mapping[str, NDArray[np.uint8]], names: Sequence[str], identity: str
+) -> bytes:
     buffer = io.BytesIO()
     about = json.dumps({"names": list(names), "identity": identity})
-    np.savez(buffer, values=values, about=np.array(about))
+    kept = {bits_column(name): column for name, column in bits.items()}
+    np.savez(buffer, values=values, about=np.array(about), **kept)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
 def _resumed(
-    ledger: Ledger, rows: NDArray[np.uint8], names: Sequence[str], identity: str
-) -> NDArray[np.float64]:
-    """(rows, names) values so far, NaN where there is none yet."""
+    ledger: Ledger,
+    rows: NDArray[np.uint8],
+    names: Sequence[str],
+    identity: str,
+    samples: Mapping[str, int],
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.uint8]]]:
+    """(rows, names) values so far, NaN where there is none yet; objective -> (rows, bytes) bits so far."""
     kept = ledger.latest_checkpoint()
+    bits = {name: np.zeros((len(rows), packed_length(n)), np.uint8) for name, n in samples.items()}
     if kept is None:
-        return np.full((len(rows), len(names)), np.nan)
+        return np.full((len(rows), len(names)), np.nan), bits
     with np.load(io.BytesIO(kept), allow_pickle=False) as stored:
         about, values = json.loads(str(stored["about"])), stored["values"]
+        known = {name: stored[bits_column(name)] for name in samples if bits_column(name) in stored}
     if about != {"names": list(names), "identity": identity} or values.shape != (len(rows), len(names)):
         raise InvalidInput(
             "The supernet or the objectives have changed since this run was interrupted. What was measured is kept; "
             "start a new run."
         )
-    return np.asarray(values, dtype=np.float64)
+    if any(name not in known or known[name].shape != empty.shape for name, empty in bits.items()):
+        # An earlier release kept no bits: the rows are measured again, and the numbers are the same.
+        return np.full((len(rows), len(names)), np.nan), bits
+    return np.asarray(values, dtype=np.float64), known
 
 
 def _summary(names: Sequence[str], table: Mapping[str, NDArray[np.float64]]) -> str:

@@ -28,6 +28,7 @@ from core.objectives.base import (
     FromCosts,
     FromFiles,
     FromOutputs,
+    FromProfile,
     MeasuredNumber,
     all_names,
     choosable_names,
@@ -105,7 +106,7 @@ def toys(add: Callable[..., None]) -> tuple[str, str]:
 def test_every_objective_says_what_it_is(name: str) -> None:
     cls, described = OBJECTIVES.get(name), objective(name)
     assert issubclass(cls, MeasuredNumber)
-    assert isinstance(OBJECTIVES.create(name), (FromOutputs, FromCosts, FromFiles))
+    assert isinstance(OBJECTIVES.create(name), (FromOutputs, FromCosts, FromFiles, FromProfile))
     assert described.label != name
     assert described.summary.endswith(".")
     assert described.how.may_stand, "an objective is measured or counted; a guess at one is not an objective"

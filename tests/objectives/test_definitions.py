@@ -18,6 +18,7 @@ from core.objectives.base import (
     FromCosts,
     FromFiles,
     FromOutputs,
+    FromProfile,
     all_names,
     choosable_names,
     method,
@@ -29,7 +30,7 @@ from core.objectives.base import (
 )
 from core.tasks import TASKS
 
-KINDS = (FromOutputs, FromCosts, FromFiles)
+KINDS = (FromOutputs, FromCosts, FromFiles, FromProfile)
 SMALL = settings(max_examples=50, deadline=None)
 
 
@@ -71,8 +72,10 @@ class Columns:
         ]
 
     def stages(self) -> Iterator[Any]:
-        for present, size in (([True] * 3, [10, 20, 30]), ([True, True, False], [5, 50, 0])):
-            yield SimpleNamespace(present=np.array(present), output_size=np.array(size))
+        for held in ([40, 80, 120], [60, 280, 0]):
+            yield SimpleNamespace(
+                counted=lambda quantity, held=held: {"held_bytes": np.array(held)}[quantity]
+            )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,8 @@ def test_names_come_in_the_order_of_menus_or_as_they_were_given() -> None:
     assert sorted(all_names()) == OBJECTIVES.names()
     assert names_of(FromCosts, ["params", "accuracy", "macs"]) == ["params", "macs"]
     assert choosable_names(["params", "test_loss", "accuracy", "unheard_of"]) == ["accuracy", "params"]
-    assert quick_names() == [name for name in all_names() if name not in names_of(FromFiles)]
+    slow = [*names_of(FromFiles), *names_of(FromProfile)]
+    assert quick_names() == [name for name in all_names() if name not in slow]
     assert [found.name for found in objectives(["macs", "accuracy"])] == ["macs", "accuracy"]
 
 

@@ -18,6 +18,7 @@ from core.library.network_id import NetworkId
 from core.objectives.base import objective
 from core.plots.finished import finished
 from core.plots.front import front_figure
+from core.plots.front_chance import ChanceMarks
 from pages.ui.front.pruned_overlay import PICKED
 from pages.ui.front.state import selection
 from pages.ui.selection import picked_on
@@ -46,6 +47,8 @@ class ChartView:
         name: file name of the picture.
         pruned: changes whenever the pruned networks beside the front do.
         edition: of the selection, see `pages.ui.selection`.
+        whiskers: draw the members' intervals.
+        sure: changes whenever what is known of how sure the members are does.
     """
 
     key: str
@@ -63,12 +66,16 @@ class ChartView:
     name: str = "front"
     pruned: str = ""
     edition: int = 0
+    whiskers: bool = False
+    sure: str = ""
 
 
-def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = None) -> None:
+def front_chart(
+    front: Front, view: ChartView, pruned: pd.DataFrame | None = None, marks: ChanceMarks | None = None
+) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
     st.plotly_chart(
-        _figure(repr(view), view, front, pruned),
+        _figure(repr(view), view, front, pruned, marks),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -92,7 +99,9 @@ def front_chart(front: Front, view: ChartView, pruned: pd.DataFrame | None = Non
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _figure(key: str, _view: ChartView, _front: Front, _pruned: pd.DataFrame | None) -> go.Figure:
+def _figure(
+    key: str, _view: ChartView, _front: Front, _pruned: pd.DataFrame | None, _marks: ChanceMarks | None
+) -> go.Figure:
     figure = front_figure(
         _front.table,
         objective(_view.x),
@@ -105,6 +114,7 @@ def _figure(key: str, _view: ChartView, _front: Front, _pruned: pd.DataFrame | N
         what_if=_point(_view, _view.what_if),
         what_if_from=_point(_view, _view.what_if_from),
         pruned=_pruned,
+        chance=_marks,
         caption=_view.caption,
     )
     return finished(figure, _view.edition)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.basket import panel as basket_panel
-from pages.ui.front import closer, files, pruned_overlay, state, subnet_card, what_if
+from pages.ui.front import chance, closer, files, pruned_overlay, state, subnet_card, what_if
 from pages.ui.front.chart import front_chart
 from pages.ui.front.scene import Scene
 from pages.ui.front.table import choose_subnet, front_table
@@ -37,6 +37,7 @@ def hero(scene: Scene) -> None:
         with st.container(key="chart-place"):
             _chart(scene, arch_id)
         _facts(scene, arch_id)
+        chance.below_chart(scene.sure)
         _panels(scene, arch_id)
     share(state.publish(closer.draw(scene)))
 
@@ -46,14 +47,20 @@ def _card(scene: Scene, arch_id: str) -> None:
     arch, values = entry.space.from_id(arch_id), scene.shown.row(arch_id)
     subnet_card.headline(arch_id, values, scene.x, scene.y)
     subnet_card.diagram(entry, arch)
-    subnet_card.metrics(values, scene.shown.goals, scene.shown.obtained(arch_id))
+    subnet_card.metrics(
+        values,
+        scene.shown.goals,
+        scene.shown.obtained(arch_id),
+        scene.sure.intervals(values),
+        chance.card_lines(scene.sure, arch_id),
+    )
     subnet_card.readings(entry, arch)
     subnet_card.download(entry, arch)
     names = ["Neighbors", "What a choice costs", "Choices"]
     neighbors, costs, choices = st.tabs(names, key="card-tabs", on_change="rerun")
     if neighbors.open:
         with neighbors:
-            what_if.neighbors(scene.shown, scene.front, arch_id)
+            what_if.neighbors(scene.shown, scene.front, arch_id, chance.cheaper_than(scene.sure, arch_id))
     if costs.open:
         with costs:
             what_if.choice_costs(scene.shown, arch, [scene.y, scene.x])
@@ -80,21 +87,24 @@ def _files(scene: Scene) -> files.Files:
 def _panels(scene: Scene, arch_id: str) -> None:
     shown, front = scene.shown, scene.front
     arch = shown.entry.space.from_id(arch_id)
-    names = [_WHAT_IF, "Compare", "Stages", "Table", _BASKET]
-    changes, other, stages, rows, basket = st.tabs(names, key=_TABS, on_change="rerun")
+    names = [_WHAT_IF, "Compare", "Stages", "Table", chance.TAB, _BASKET]
+    changes, other, stages, rows, sure, basket = st.tabs(names, key=_TABS, on_change="rerun")
     if changes.open:
         with changes:
             what_if.try_changes(shown, arch)
     if other.open:
         with other:
-            what_if.compare(shown, front, arch)
+            what_if.compare(shown, front, arch, scene.sure)
     if stages.open:
         with stages:
             subnet_card.stage_table(shown.entry, arch)
     if rows.open:
         with rows:
-            front_table(front, shown.goals)
+            front_table(front, shown.goals, scene.sure)
             files.buttons(_files(scene))
+    if sure.open:
+        with sure:
+            chance.panel(scene.sure)
     if basket.open:
         with basket:
             basket_panel.draw(resources.store_or_none())
@@ -114,5 +124,6 @@ def _chart(scene: Scene, arch_id: str) -> None:
         pruned=pruned_overlay.revision(pruned),
         edition=state.selection.edition(),
     )
-    front_chart(scene.front, view, pruned)
+    marks = scene.sure.marks(scene.y, whiskers=view.whiskers)
+    front_chart(scene.front, view, pruned, marks)
     pruned_overlay.picked(pruned)

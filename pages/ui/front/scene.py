@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.library.fronts import Front
 from core.records import Objective
+from pages.ui.front.chance import FrontSure
 from pages.ui.front.chart import ChartView
 from pages.ui.front.view import View
 from pages.ui.front.what_if import Shown
@@ -19,6 +20,7 @@ class Scene:
         shown: supernet and table.
         front: of the axes and limits.
         x, y: objectives of the axes.
+        sure: what is known of how sure the front is.
         chart: the chart, with nothing selected or tried yet.
         view: what the address says, with nothing selected yet.
     """
@@ -27,5 +29,6 @@ class Scene:
     front: Front
     x: Objective
     y: Objective
+    sure: FrontSure
     chart: ChartView
     view: View

@@ -25,6 +25,7 @@ class More:
     log_y: bool
     line: bool
     mark_knees: bool
+    whiskers: bool
     pruned_of: str
     picture: str
 
@@ -40,6 +41,12 @@ def choose(entry: SupernetEntry, view: View, x: Objective, y: Objective, table: 
             value=True,
             key="log-knee",
             help="The subnet where giving up a little of one objective buys most of the other.",
+        ),
+        st.toggle(
+            "Whiskers",
+            value=False,
+            key="log-whiskers",
+            help="The 95 % interval (Wilson) of each member's accuracy, where an accuracy is the vertical axis.",
         ),
         pruned_overlay.choose(entry, view.pruned),
         st.segmented_control(

@@ -49,17 +49,23 @@ def headline(arch_id: str, values: Mapping[str, float], x: Objective, y: Objecti
 
 
 def metrics(
-    values: Mapping[str, float], goals: Sequence[Objective], obtained: Mapping[str, Obtained]
+    values: Mapping[str, float],
+    goals: Sequence[Objective],
+    obtained: Mapping[str, Obtained],
+    intervals: Mapping[str, str] | None = None,
+    lines: Sequence[str] = (),
 ) -> None:
-    """Every objective with its value and how it was obtained."""
+    """Every objective with its value, where it may lie, and how it was obtained; below, sentences about them."""
+    ranges = {name: f"<small>{html.escape(text)}</small>" for name, text in (intervals or {}).items()}
     rows = "".join(
         f"<tr title='{html.escape(goal.summary, quote=True)}'><th scope='row'>{html.escape(goal.label)}</th>"
-        f"<td class='value'>{format_value(values.get(goal.name), goal)}</td>"
+        f"<td class='value'>{format_value(values.get(goal.name), goal)}{ranges.get(goal.name, '')}</td>"
         f"<td class='how'>{html.escape(format_obtained(goal, obtained[goal.name]))}</td></tr>"
         for goal in goals
     )
     caption = '<caption class="ps-unseen">Objectives of the subnet, and how each was obtained</caption>'
-    st.html(f'<table class="ps-metrics">{caption}<tbody>{rows}</tbody></table>')
+    notes = "".join(f'<p class="ps-note">{html.escape(line)}</p>' for line in lines)
+    st.html(f'<table class="ps-metrics">{caption}<tbody>{rows}</tbody></table>{notes}')
 
 
 def readings(entry: SupernetEntry, arch: Arch) -> None:

@@ -10,8 +10,10 @@ import streamlit as st
 from core.library.fronts import Front
 from core.plots.style import scale
 from core.records import Objective
+from core.views.chance import METHOD
 from core.words import column_label, table_format
 from pages.ui.front import state
+from pages.ui.front.chance import FrontSure
 from pages.ui.front.what_if import Shown, describe
 
 if TYPE_CHECKING:
@@ -45,17 +47,21 @@ def _chosen() -> None:
     state.select(st.session_state[_CHOOSER])
 
 
-def front_table(front: Front, goals: Sequence[Objective]) -> None:
-    """The front as a table; selecting a row selects the subnet."""
+def front_table(front: Front, goals: Sequence[Objective], sure: FrontSure) -> None:
+    """The front as a table, with the intervals of accuracies; selecting a row selects the subnet."""
     shown = front.members[["arch_id", *(g.name for g in goals)]]
+    intervals = sure.columns(shown)
+    names = ["arch_id", *(column for g in goals for column in (g.name, *intervals.get(g.name, ())))]
+    told = {column: cells for found in intervals.values() for column, cells in found.items()}
     st.dataframe(
-        _scaled(shown, goals),
+        _scaled(shown, goals).assign(**told)[names],
         key=_TABLE,
         hide_index=True,
         on_select=lambda: _row_chosen(shown["arch_id"].tolist()),
         selection_mode="single-row",
         column_config={"arch_id": st.column_config.TextColumn("subnet")}
-        | {g.name: _column(g) for g in goals},
+        | {g.name: _column(g) for g in goals}
+        | {name: st.column_config.TextColumn(name, help=METHOD) for name in told},
         height=320,
         width="stretch",
         alt="Table of the subnets on the front",

@@ -22,7 +22,7 @@ from core.spaces.choice import Option
 from core.text import display_name, for_markdown
 from core.words import format_count, format_value
 from pages.ui import baskets, resources
-from pages.ui.front import files, state
+from pages.ui.front import chance, files, state
 from pages.ui.front.subnet_card import deltas
 from pages.ui.state import forget_widgets
 from pages.ui.tables import html_table
@@ -192,14 +192,22 @@ def _undo() -> None:
     forget_widgets(_CHANGED)
 
 
-def neighbors(shown: Shown, front: Front, arch_id: str) -> None:
-    """The front's members next to the subnet, with what moving there changes."""
+def neighbors(shown: Shown, front: Front, arch_id: str, as_good: str = "") -> None:
+    """The front's members next to the subnet, with what moving there changes.
+
+    Args:
+        shown, front: of the page.
+        arch_id: the subnet.
+        as_good: what is as good and cheaper, "" for nothing.
+    """
     below, above = front_view.neighbors_on_front(front, arch_id)
     if below is None and above is None:
         st.caption("This subnet has no neighbors on this front: it does not meet the limits, or it is alone.")
         return
     here = shown.row(arch_id)
+    best = [("As good and cheaper", ":material/keyboard_double_arrow_left:", as_good)] if as_good else []
     for word, icon, other in (
+        *best,
         ("Cheaper", ":material/arrow_back:", below),
         ("Costlier", ":material/arrow_forward:", above),
     ):
@@ -233,8 +241,8 @@ def _effects(revision: str, arch: Arch, names: tuple[str, ...], _shown: Shown) -
     ]
 
 
-def compare(shown: Shown, front: Front, arch: Arch) -> None:
-    """Another subnet beside this one: the choices that differ and the differences of the numbers."""
+def compare(shown: Shown, front: Front, arch: Arch, sure: chance.FrontSure) -> None:
+    """Another subnet beside this one: the choices that differ, the differences of the numbers, and how sure they are."""
     space, arch_id = shown.entry.space, shown.entry.space.arch_id(arch)
     others = [
         i
@@ -268,6 +276,8 @@ def compare(shown: Shown, front: Front, arch: Arch) -> None:
                 }
             )
     html_table(rows, "This subnet and the other one")
+    for name in sure.samples.by_name:
+        chance.compare(sure, arch_id, other_id, name)
     files.comparison(rows, arch_id, other_id)
 
 

@@ -1,5 +1,7 @@
 """A toy."""
 
+import math
+
 from torch import nn
 from torch.nn import functional as F
 
@@ -50,6 +52,7 @@ class First(Stage):
             counted=counts(
                 macs=9 * c * width * h * w,
                 params=9 * c * width + 2 * width,
+                held_bytes=4 * (2 * c + width) * h * w,
                 buffer_bytes=8 * width + 8 + 8 * c,
             ),
         )
@@ -60,6 +63,7 @@ class Last(Stage):
 
     def __init__(self, space, config):
         super().__init__(space)
+        self.area = math.prod(config.input_shape[1:])
         self.linear = nn.Linear(config.widths[-1], config.classes)
 
     def key(self, arch):
@@ -76,14 +80,18 @@ class Last(Stage):
         return block
 
     def cost(self, arch):
-        size = self.option(arch, "width") * self.linear.out_features
+        width, classes = self.option(arch, "width"), self.linear.out_features
         return StageCost(
             label="head",
             group="head",
             kind="head",
-            output_shape=(self.linear.out_features,),
-            channels=self.linear.out_features,
-            counted=counts(macs=size, params=size + self.linear.out_features),
+            output_shape=(classes,),
+            channels=classes,
+            counted=counts(
+                macs=width * classes,
+                params=(width + 1) * classes,
+                held_bytes=4 * (width * self.area + width + classes),
+            ),
         )
 
 

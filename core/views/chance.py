@@ -1,0 +1,170 @@
+"""How sure the front is, in words and rows: for the card, below the chart, in the table, for two subnets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.chance.intervals import PairedTest
+from core.library.chance import FrontChance
+from core.library.correct import accuracy_interval
+from core.objectives.base import objective
+from core.records import Objective
+from core.words import format_count, format_interval, format_share, format_value
+
+METHOD = "95 % intervals (Wilson)"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """How many samples accuracies were measured on, and what a sample is called.
+
+    Attributes:
+        by_name: objective -> samples; objectives that are no shares of samples are missing.
+        word: "images", ...
+    """
+
+    by_name: Mapping[str, int]
+    word: str = "samples"
+
+    def intervals(self, values: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+        """Objective -> interval of its value, of those that have one."""
+        found = {}
+        for name, n in self.by_name.items():
+            if name in values and 0 <= values[name] <= 1:
+                interval = accuracy_interval(values[name], n)
+                found[name] = (interval.low, interval.high)
+        return found
+
+
+def interval_texts(values: Mapping[str, float], samples: Samples) -> dict[str, str]:
+    """Objective -> "92.6 to 97.1 %"."""
+    return {name: format_interval(*ends, objective(name)) for name, ends in samples.intervals(values).items()}
+
+
+def interval_column(values: Iterable[float], n: int, goal: Objective) -> list[str]:
+    """Intervals of many accuracies, as text."""
+    ends = (accuracy_interval(float(value), n) for value in values)
+    return [format_interval(each.low, each.high, goal) for each in ends]
+
+
+def how_intervals(samples: Samples) -> str:
+    """The method, and how many samples there were."""
+    if not samples.by_name:
+        return ""
+    counts = " and ".join(f"{format_count(n)} {objective(name).split}" for name, n in samples.by_name.items())
+    return f"Below accuracies: {METHOD} for {counts} {samples.word}."
+
+
+def front_sentence(chance: FrontChance, shown: Sequence[str], word: str) -> str:
+    """How many of the members that are shown would stay, and how many steps are sure."""
+    stay = round(sum(chance.stays.get(arch_id, 0.0) for arch_id in shown))
+    steps = sum(arch_id in set(chance.steps) for arch_id in shown)
+    n = format_count(chance.n_samples)
+    kept = "none" if stay == 0 else f"about {stay}"
+    told = (
+        f"Of these {len(shown)} members {kept} would be on the front of another {n} {word}: "
+        "large dots are sure, small ones owe their place to luck."
+    )
+    if steps > 1:
+        told += f" Only {steps} steps are each really better than the one before (broad line)."
+    return told
+
+
+def member_lines(chance: FrontChance, arch_id: str, word: str) -> list[str]:
+    """What is known of one subnet, a sentence each."""
+    share = chance.share.get(arch_id, 0.0)
+    often = format_share(share) if share >= 0.005 else "less than 1 %"
+    told = f"On the front in {often} of {format_count(chance.resamples)} resamples of the {word}"
+    if arch_id in chance.stays:
+        told += f"; on another {format_count(chance.n_samples)} {word} with a chance of {format_share(chance.stays[arch_id])}"
+    lines = [f"{told}."]
+    promise = chance.promises.get(arch_id)
+    if promise is not None:
+        goal = objective(chance.quality)
+        lines.append(
+            f"Expect {format_value(promise.value, goal)} on {format_count(chance.n_new)} other {word} "
+            f"(9 times in 10 {format_interval(promise.low, promise.high, goal)}): being picked as the best promises "
+            f"{format_value(promise.optimism, goal, signed=True).lstrip('+')} too much."
+        )
+    return lines
+
+
+def knee_lines(chance: FrontChance, names: Mapping[str, str], word: str) -> list[str]:
+    """How far each knee moves; `names` are what the knees are called."""
+    goal = objective(chance.cost)
+    return [
+        f"{names.get(name, name)}: the very same subnet in {format_share(moves.same)} of the resamples of the {word}, "
+        f"and in 9 of 10 at {format_interval(moves.low, moves.high, goal)}{'' if goal.shown.symbol else f' {goal.label}'}."
+        for name, moves in chance.knees.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One member in the table of chance.
+
+    Attributes:
+        arch_id: the member.
+        accuracy, cost: as text.
+        interval: of the accuracy.
+        share, stays: as text.
+        expected: the accuracy on other samples, with its interval.
+        step: whether it is a step of the credible front.
+        cheaper: arch_id of the cheapest that is as good, "" for none.
+    """
+
+    arch_id: str
+    accuracy: str
+    interval: str
+    cost: str
+    share: str
+    stays: str
+    expected: str
+    step: bool
+    cheaper: str
+
+
+def rows(chance: FrontChance, values: Mapping[str, Mapping[str, float]]) -> list[Row]:
+    """The members, from the cheapest to the dearest.
+
+    Args:
+        chance: of the front.
+        values: arch_id -> its objectives, of the members that are shown.
+    """
+    quality, cost = objective(chance.quality), objective(chance.cost)
+    found = []
+    for arch_id in chance.members:
+        if arch_id not in values:
+            continue
+        known, promise = values[arch_id], chance.promises[arch_id]
+        ends = accuracy_interval(known[quality.name], chance.n_samples)
+        expected = (
+            f"{format_value(promise.value, quality)} ({format_interval(promise.low, promise.high, quality)})"
+        )
+        found.append(
+            Row(
+                arch_id=arch_id,
+                accuracy=format_value(known[quality.name], quality),
+                interval=format_interval(ends.low, ends.high, quality),
+                cost=format_value(known[cost.name], cost),
+                share=format_share(chance.share.get(arch_id, 0.0)),
+                stays=format_share(chance.stays.get(arch_id, 0.0)),
+                expected=expected,
+                step=arch_id in chance.steps,
+                cheaper=chance.cheaper.get(arch_id, ""),
+            )
+        )
+    return found
+
+
+def paired_sentence(test: PairedTest, goal: Objective, word: str) -> str:
+    """Two subnets on the same samples: which got more right, by how much, and whether that is more than chance."""
+    difference = format_value(test.difference, goal, signed=True)
+    ends = format_interval(test.interval.low, test.interval.high, goal, signed=True)
+    p = f"p = {test.p:.2g}" if test.p >= 0.001 else "p < 0.001"
+    verdict = "They differ" if test.differs else f"{format_count(test.n)} {word} do not tell them apart"
+    return (
+        f"Of {format_count(test.n)} {goal.split} {word} this subnet alone gets {format_count(test.only_a)} right, the other "
+        f"alone {format_count(test.only_b)}: {difference} (95 %: {ends}). {verdict} (McNemar's exact test, mid-p, {p})."
+    )

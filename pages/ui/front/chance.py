@@ -1,0 +1,265 @@
+"""How sure the front is, on the page: what is said at once, what is computed after the page was drawn, the table.
+
+Nothing of this keeps a chart waiting. What is shipped or was computed before is drawn with it; the rest is computed in
+a thread of the server, started a second after the page is there, and the page is drawn once more when it is known.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.library import chance as chance_of
+from core.library import correct
+from core.library.chance import FrontChance, Unknown
+from core.library.fronts import Front
+from core.library.supernets import SupernetEntry
+from core.objectives.base import objective
+from core.pareto import Constraint
+from core.plots.front_chance import ChanceMarks, marks
+from core.records import Objective
+from core.tasks.registry import TASKS
+from core.text import for_markdown
+from core.views import chance as words_of
+from core.views.chance import Samples
+from core.words import format_share
+from pages.ui.front import state
+from pages.ui.setup import note
+from pages.ui.supernets.gallery import evaluate
+from pages.ui.tables import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TAB = "How sure"
+_EVERY_SECONDS = 1.0
+_KNEES = {"distance": "Knee", "utility": "Knee by utility"}
+_busy = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class FrontSure:
+    """What is known of the front that is shown.
+
+    Attributes:
+        entry: the supernet.
+        revision: of the table.
+        table: all its rows.
+        front: with the limits of the page.
+        limits: of the page.
+        found: None while it is not known yet.
+        samples: behind the accuracies.
+    """
+
+    entry: SupernetEntry
+    revision: str
+    table: pd.DataFrame
+    front: Front
+    limits: tuple[Constraint, ...]
+    found: FrontChance | Unknown | None
+    samples: Samples
+
+    @classmethod
+    def of(
+        cls,
+        entry: SupernetEntry,
+        revision: str,
+        table: pd.DataFrame,
+        front: Front,
+        limits: tuple[Constraint, ...],
+        goals: Sequence[Objective],
+    ) -> FrontSure:
+        """What is known now; computes nothing that takes long."""
+        behind = {
+            goal.name: n
+            for goal in goals
+            if (n := correct.samples_of(entry, table, goal.name, revision)) is not None
+        }
+        samples = Samples(behind, _called(entry.task))
+        found = chance_of.known_chance(entry, revision, front.names, limits)
+        return cls(entry, revision, table, front, limits, found, samples)
+
+    @property
+    def known(self) -> FrontChance | None:
+        return self.found if isinstance(self.found, FrontChance) else None
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is anything to know: one of the axes is an accuracy."""
+        return chance_of.quality_and_cost(self.front.names) is not None
+
+    @property
+    def key(self) -> str:
+        """Changes whenever what is known does."""
+        known = self.known
+        return "" if known is None else f"{known.quality}/{known.cost}/{known.n_samples}/{len(known.share)}"
+
+    def intervals(self, values: Mapping[str, float]) -> Mapping[str, str]:
+        """Objective -> interval of a subnet's value, as text."""
+        return words_of.interval_texts(values, self.samples)
+
+    def columns(self, rows: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
+        """Objective -> columns beside it: its intervals, and for the axis how often the row is on the front."""
+        found = {}
+        for name, n in self.samples.by_name.items():
+            label = f"{objective(name).label}: 95 %"
+            found[name] = {label: words_of.interval_column(rows[name], n, objective(name))}
+        if self.known is not None:
+            share = self.known.share
+            told = [format_share(share.get(arch_id, 0.0)) for arch_id in rows["arch_id"]]
+            found[self.known.quality]["in resamples"] = told
+        return found
+
+    def marks(self, y: Objective, *, whiskers: bool) -> ChanceMarks | None:
+        """What is drawn of it."""
+        members = self.front.members
+        values = dict(zip(members["arch_id"], members[y.name], strict=True)) if whiskers else {}
+        return marks(self.known, values, self.samples.by_name.get(y.name))
+
+    def compute(self) -> None:
+        """Find it out; meant for a thread."""
+        chance_of.chance_or_why(self.entry, self.table, self.revision, self.front.names, self.limits)
+
+
+def _called(task: str) -> str:
+    """What a person calls the samples of a task."""
+    return (
+        next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
+        or "samples"
+    )
+
+
+def below_chart(sure: FrontSure) -> None:
+    """The sentence below the chart, or that it is being found out."""
+    if not sure.asked:
+        return
+    if sure.found is None:
+        _wait(sure)
+    elif isinstance(sure.found, Unknown):
+        _unknown(sure, sure.found)
+    else:
+        shown = sure.front.members["arch_id"].tolist()
+        note(words_of.front_sentence(sure.found, shown, sure.samples.word))
+
+
+def _wait(sure: FrontSure) -> None:
+    key = (sure.revision, sure.front.names, sure.limits)
+    st.session_state.pop("chance-asked", None)
+
+    @st.fragment(run_every=_EVERY_SECONDS)
+    def part() -> None:
+        if chance_of.known_chance(sure.entry, sure.revision, sure.front.names, sure.limits) is not None:
+            st.rerun()
+        note(f"How sure these members are is being computed from the {sure.samples.word}…")
+        # Not in the first run: the chart is on its way.
+        if st.session_state.get("chance-asked") == key:
+            _start(sure)
+        st.session_state["chance-asked"] = key
+
+    part()
+
+
+def _start(sure: FrontSure) -> None:
+    """One front at a time, whoever asks; who finds the server busy asks again a second later."""
+    if not _busy.acquire(blocking=False):
+        return
+
+    def work() -> None:
+        try:
+            sure.compute()
+        finally:
+            _busy.release()
+
+    threading.Thread(target=work, name="chance", daemon=True).start()
+
+
+def _unknown(sure: FrontSure, why: Unknown) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="front-unknown-chance"):
+        note(why.sentence)
+        if why.sentence == correct.NOT_KEPT:
+            st.button(
+                "Measure every subnet again",
+                key="measure-again",
+                on_click=evaluate,
+                args=(sure.entry,),
+                icon=":material/calculate:",
+                help="Runs in the background. The numbers will be the same; which samples each subnet got right is then kept.",
+            )
+
+
+def card_lines(sure: FrontSure, arch_id: str) -> list[str]:
+    """What the card says of one subnet below its numbers."""
+    lines = [words_of.how_intervals(sure.samples)] if sure.samples.by_name else []
+    if sure.known is not None:
+        lines += words_of.member_lines(sure.known, arch_id, sure.samples.word)
+    return lines
+
+
+def cheaper_than(sure: FrontSure, arch_id: str) -> str:
+    """The cheapest subnet that is as good and costs less, "" where there is none or it is not known."""
+    return "" if sure.known is None else sure.known.cheaper.get(arch_id, "")
+
+
+def panel(sure: FrontSure) -> None:
+    """Every member with its interval, its chances and what is as good and cheaper."""
+    known = sure.known
+    if known is None:
+        st.caption("This is known once it is computed, for fronts of an accuracy and one other objective.")
+        return
+    goal = objective(known.cost)
+    members = {row["arch_id"]: row for row in sure.front.members.to_dict("records")}
+    found = words_of.rows(known, members)
+    word, n = sure.samples.word, f"{known.n_samples:,}"
+    html_table(
+        [
+            {
+                "subnet": row.arch_id,
+                goal.label: row.cost,
+                "accuracy": row.accuracy,
+                "95 % interval": row.interval,
+                "in resamples": row.share,
+                f"on another {n} {word}": row.stays,
+                f"expect on {known.n_new:,} others (90 %)": row.expected,
+                "sure step": "yes" if row.step else "",
+                "as good and cheaper": row.cheaper,
+            }
+            for row in found
+        ],
+        "The front's members and how sure they are",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        steps = [row.arch_id for row in found if row.step]
+        st.selectbox(
+            "Go to a sure step",
+            steps,
+            index=None,
+            placeholder="choose",
+            format_func=lambda i: next(f"{r.accuracy} · {r.cost} · {i}" for r in found if r.arch_id == i),
+            key="pick-sure-step",
+            on_change=_go,
+        )
+    for line in words_of.knee_lines(known, _KNEES, word):
+        st.caption(for_markdown(line, 400))
+    note(
+        f"In resamples: how often the subnet is on the front when the {n} {word} are drawn anew, {known.resamples:,} times, "
+        "for all subnets alike. That keeps members too often, for they were lucky on these very samples; the next column "
+        "takes the luck off. Expect: the accuracy without what picking the best promises too much. As good: not told apart by "
+        "McNemar's exact test (mid-p, 5 %). Sure steps: the fewest, each really better than the one before."
+    )
+
+
+def _go() -> None:
+    if picked := st.session_state.get("pick-sure-step"):
+        state.select(picked)
+        st.session_state["pick-sure-step"] = None
+
+
+def compare(sure: FrontSure, here: str, there: str, name: str) -> None:
+    """Two subnets on the same samples: the paired test and the difference with its interval."""
+    test = correct.paired_test(sure.entry, here, there, name)
+    if test is not None:
+        st.markdown(for_markdown(words_of.paired_sentence(test, objective(name), sure.samples.word), 800))
