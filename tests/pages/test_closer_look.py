@@ -198,7 +198,7 @@ def test_importance_is_said_and_drawn_for_every_objective(open_page: Open) -> No
 def test_a_front_of_another_objective_shows_where_the_subnet_is(open_page: Open) -> None:
     app = open_page("front", closer="several", fronts="macs,params,activation_bytes")
     drawn = traces(app, "several-chart")
-    assert {"MACs", "Parameters", "Activation memory", "selected"} == set(drawn)
+    assert {"MACs", "Parameters", "Peak activation memory", "selected"} == set(drawn)
     picked = drawn["Parameters"]["customdata"][3]
     select(app, "several-chart", {"points": [{"customdata": picked}]})
     arch_id = picked.partition("|")[2]
