@@ -74,7 +74,7 @@ def third_figure(
         y=drawn(rows, y),
         customdata=rows["arch_id"].to_numpy(object),
         mode="markers",
-        marker=look.marker(rows, smaller=1.0),
+        marker=look.marker(rows),
         text=look.texts(rows),
         hovertemplate=_hover(x, y, third, "subnet"),
         showlegend=False,
@@ -96,7 +96,7 @@ def third_figure(
         **_member_arrays(members, fronts, look, at),
         mode="lines+markers",
         line={**line, "color": style.FRONT},
-        marker={**look.marker(members, smaller=0.0), "line": {"color": style.FRONT, "width": 1.8}},
+        marker={**look.marker(members), "line": {"color": style.FRONT, "width": 2.2}},
         hovertemplate=_hover(x, y, third, "front within the limit"),
         **_highlight(members["arch_id"], selected),
     )
@@ -127,7 +127,7 @@ class _Look:
     def _place(self, value: Any) -> Any:
         return np.log10(value) if self.by_magnitude else value
 
-    def marker(self, rows: pd.DataFrame, *, smaller: float) -> dict[str, Any]:
+    def marker(self, rows: pd.DataFrame) -> dict[str, Any]:
         """Colors by value in any case: in size mode they only tell what lies beyond the limit."""
         places = self._place(rows[self.third.name].to_numpy(float))
         share = np.clip((places - self.low) / self.span, 0, 1)
@@ -135,7 +135,8 @@ class _Look:
         return {
             "color": np.round(places, 6),
             "coloraxis": "coloraxis",
-            "size": sizes if self.as_size else 9.0 - 3.0 * smaller,
+            # The nearest of two equally large dots takes the click, and of two as near the one on top: the front's.
+            "size": sizes if self.as_size else 6.0,
             "opacity": 1.0,
         }
 
@@ -183,7 +184,7 @@ def _slider(table: pd.DataFrame, fronts: LimitedFronts, look: _Look, at: int) ->
     for number, (limit, positions) in enumerate(zip(fronts.limits, fronts.members, strict=True)):
         loosest = number == fronts.loosest
         rows = table.iloc[positions]
-        marker = look.marker(rows, smaller=0.0)
+        marker = look.marker(rows)
         changed = _member_arrays(rows, fronts, look, number) | {"marker.color": marker["color"]}
         if look.as_size:
             changed["marker.size"] = marker["size"]

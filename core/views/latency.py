@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from core.evaluation.latency.campaign import Settled
 from core.evaluation.latency.device import this_device
 from core.evaluation.latency.plan import default_size, expected_seconds
 from core.evaluation.latency.profile import Device
@@ -14,7 +15,6 @@ from core.library.latency import (
     TIMED_HERE,
     LatencyCheck,
     LatencyRecord,
-    Settled,
     checks,
     latencies,
     stale,

@@ -17,7 +17,7 @@ from pages.ui import checked, resources
 from pages.ui.progress import active, job_row, submit, watch
 from pages.ui.tables import html_table
 
-_OPEN, _STARTED = "latency", "latency-started"
+_OPEN, _STARTED, _ANEW = "latency", "latency-started", "latency-anew"
 _MOST_SHOWN = 4
 
 
@@ -44,6 +44,8 @@ def button(entry: SupernetEntry, goals: Sequence[Objective], x: Objective, y: Ob
 
 @st.fragment
 def _popover(entry: SupernetEntry) -> None:
+    if st.session_state.pop(_ANEW, False):
+        st.rerun()
     with st.popover("Latency", icon=":material/speed:", key=_OPEN, on_change="rerun") as box:
         if box.open:
             _panel(entry)
@@ -67,22 +69,23 @@ def _told(entry: SupernetEntry, each: KnownLatency) -> None:
     )
     st.caption(each.front)
     with st.container(horizontal=True):
-        if st.button(
+        st.button(
             "Show it",
             key=f"latency-show-{each.name}",
             icon=":material/timer:",
-            on_click=_show,
+            on_click=_show_and_leave,
             args=(each.name,),
-        ):
-            st.rerun()
-        if each.here and st.button(
-            "Check for drift",
-            key=f"latency-check-{each.run_id}",
-            icon=":material/history:",
-            help="Times the anchors again: a few subnets that say whether the machine is still as fast as it was.",
-        ):
-            params = {"supernet": entry.supernet_id, "run": each.run_id}
-            _submit(CHECKS, params, f"Drift of {each.device}")
+        )
+        if each.here:
+            params: dict[str, object] = {"supernet": entry.supernet_id, "run": each.run_id}
+            st.button(
+                "Check for drift",
+                key=f"latency-check-{each.run_id}",
+                icon=":material/history:",
+                on_click=_submit,
+                args=(CHECKS, params, f"Drift of {each.device}"),
+                help="Times the anchors again: a few subnets that say whether the machine is still as fast as it was.",
+            )
     st.divider()
 
 
@@ -100,7 +103,6 @@ def _explain(entry: SupernetEntry, what: Offer) -> None:
 
 
 def _start(entry: SupernetEntry, again: bool) -> None:
-    busy = active(_runs(entry))
     with checked.form() as form, st.container(horizontal=True, vertical_alignment="bottom"):
         threads = st.number_input(
             "Threads",
@@ -121,34 +123,39 @@ def _start(entry: SupernetEntry, again: bool) -> None:
         ).strip()
         if len(name) > 60:
             checked.complain("Name of this machine: at most 60 characters are kept.")
-    if form.start(
+    params: dict[str, object] = {"supernet": entry.supernet_id, "threads": threads, "name": name[:60]}
+    form.start(
         "Time it again" if again else "Time this machine",
         key="latency-start",
         type="secondary" if again else "primary",
         icon=":material/timer:",
-        disabled=busy,
-        on_click=_close,
-    ):
-        params: dict[str, object] = {"supernet": entry.supernet_id, "threads": threads, "name": name[:60]}
-        _submit(TIMED_HERE, params, f"Latency of {entry.title}")
+        disabled=active(_runs(entry)),
+        on_click=_submit,
+        args=(TIMED_HERE, params, f"Latency of {entry.title}"),
+    )
 
 
 def _show(name: str) -> None:
     # As if the person had chosen it: the chooser's own key.
     st.session_state["axis-x"] = name
-    _close()
 
 
-def _close() -> None:
-    """The panel would lie upon what was asked for."""
-    st.session_state[_OPEN] = False
+def _show_and_leave(name: str) -> None:
+    _show(name)
+    _leave()
 
 
 def _submit(kind: str, params: dict[str, object], title: str) -> None:
     run_id = submit(kind, params, title=title, seed=0)
     if run_id is not None:
         st.session_state[_STARTED] = run_id
-        st.rerun()
+        _leave()
+
+
+def _leave() -> None:
+    """Close the panel, which would lie upon what was asked for, and draw the whole page anew."""
+    st.session_state[_OPEN] = False
+    st.session_state[_ANEW] = True
 
 
 def progress(entry: SupernetEntry) -> None:
