@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.cache import Cache, kept
 from core.chance.credible import Members, as_good_and_cheaper, credible_steps, knee_spread
+from core.chance.intervals import PairedTest
 from core.chance.optimism import expected
 from core.chance.renewed import renewed_share
 from core.chance.resampling import RESAMPLES, ResampledFronts, resampled_fronts
@@ -47,6 +48,22 @@ class Moves(Part):
     high: float
     same: float
     found: float
+
+
+class Cheaper(Part):
+    """What is as good as a member and costs less.
+
+    Attributes:
+        arch_id: the cheapest such member.
+        difference: of its accuracy to the member's; `low`, `high` are the ends of its 95 % interval.
+        p: of the paired test.
+    """
+
+    arch_id: str
+    difference: float
+    low: float
+    high: float
+    p: float
 
 
 class Promise(Part):
@@ -88,7 +105,7 @@ class FrontChance(Record):
     share: dict[str, float]
     stays: dict[str, float]
     steps: tuple[str, ...]
-    cheaper: dict[str, str]
+    cheaper: dict[str, Cheaper]
     knees: dict[str, Moves]
     promises: dict[str, Promise]
 
@@ -272,7 +289,11 @@ def compute_chance(
         share={str(ids[i]): float(fronts.share[i]) for i in often},
         stays={str(ids[i]): float(stays[i]) for i in members},
         steps=tuple(str(ids[members[i]]) for i in credible_steps(told)),
-        cheaper={str(ids[members[i]]): str(ids[members[j]]) for i, j in cheaper.items() if j is not None},
+        cheaper={
+            str(ids[members[i]]): _cheaper(str(ids[members[j]]), told.test(j, i))
+            for i, j in cheaper.items()
+            if j is not None
+        },
         knees=_knees(fronts, given, found.knees),
         promises={
             str(ids[row]): Promise(
@@ -281,6 +302,11 @@ def compute_chance(
             for i, row in enumerate(members)
         },
     )
+
+
+def _cheaper(arch_id: str, test: PairedTest) -> Cheaper:
+    ends = test.interval
+    return Cheaper(arch_id=arch_id, difference=test.difference, low=ends.low, high=ends.high, p=test.p)
 
 
 def _knees(fronts: ResampledFronts, given: Competing, knees: Mapping[str, str]) -> dict[str, Moves]:

@@ -12,6 +12,7 @@ from core.objectives.base import objective
 from core.records import Objective
 from core.words import format_count, format_interval, format_share, format_value
 
+_FIXED = "\N{NO-BREAK SPACE}"
 METHOD = "95 % intervals (Wilson)"
 
 
@@ -90,6 +91,15 @@ def member_lines(chance: FrontChance, arch_id: str, word: str) -> list[str]:
     return lines
 
 
+def cheaper_line(chance: FrontChance, arch_id: str, word: str) -> str:
+    """Why the cheaper subnet is called as good; "" where there is none."""
+    found = chance.cheaper.get(arch_id)
+    if found is None:
+        return ""
+    ends = format_interval(found.low, found.high, objective(chance.quality), signed=True)
+    return f"95 %: {ends}; {format_count(chance.n_samples)} {word} do not tell them apart"
+
+
 def knee_lines(chance: FrontChance, names: Mapping[str, str], word: str) -> list[str]:
     """How far each knee moves; `names` are what the knees are called."""
     goal = objective(chance.cost)
@@ -106,8 +116,8 @@ class Row:
 
     Attributes:
         arch_id: the member.
-        accuracy, cost: as text.
-        interval: of the accuracy.
+        accuracy: with its interval, as text.
+        cost: as text.
         share, stays: as text.
         expected: the accuracy on other samples, with its interval.
         step: whether it is a step of the credible front.
@@ -116,7 +126,6 @@ class Row:
 
     arch_id: str
     accuracy: str
-    interval: str
     cost: str
     share: str
     stays: str
@@ -139,23 +148,26 @@ def rows(chance: FrontChance, values: Mapping[str, Mapping[str, float]]) -> list
             continue
         known, promise = values[arch_id], chance.promises[arch_id]
         ends = accuracy_interval(known[quality.name], chance.n_samples)
-        expected = (
-            f"{format_value(promise.value, quality)} ({format_interval(promise.low, promise.high, quality)})"
-        )
         found.append(
             Row(
                 arch_id=arch_id,
-                accuracy=format_value(known[quality.name], quality),
-                interval=format_interval(ends.low, ends.high, quality),
-                cost=format_value(known[cost.name], cost),
+                accuracy=_with_ends(known[quality.name], ends.low, ends.high, quality),
+                cost=format_value(known[cost.name], cost).replace(" ", _FIXED),
                 share=format_share(chance.share.get(arch_id, 0.0)),
                 stays=format_share(chance.stays.get(arch_id, 0.0)),
-                expected=expected,
+                expected=_with_ends(promise.value, promise.low, promise.high, quality),
                 step=arch_id in chance.steps,
-                cheaper=chance.cheaper.get(arch_id, ""),
+                cheaper=chance.cheaper[arch_id].arch_id if arch_id in chance.cheaper else "",
             )
         )
     return found
+
+
+def _with_ends(value: float, low: float, high: float, goal: Objective) -> str:
+    """`95.0 (92.2 to 96.8) %`, which does not wrap."""
+    number, _, unit = format_value(value, goal).rpartition(" ")
+    ends = format_interval(low, high, goal).removesuffix(f" {unit}")
+    return f"{number} ({ends}) {unit}".replace(" ", _FIXED)
 
 
 def paired_sentence(test: PairedTest, goal: Objective, word: str) -> str:

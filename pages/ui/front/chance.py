@@ -199,9 +199,11 @@ def card_lines(sure: FrontSure, arch_id: str) -> list[str]:
     return lines
 
 
-def cheaper_than(sure: FrontSure, arch_id: str) -> str:
-    """The cheapest subnet that is as good and costs less, "" where there is none or it is not known."""
-    return "" if sure.known is None else sure.known.cheaper.get(arch_id, "")
+def cheaper_than(sure: FrontSure, arch_id: str) -> tuple[str, str]:
+    """The cheapest subnet that is as good and costs less, and why it is called so; "" where there is none."""
+    if sure.known is None or arch_id not in sure.known.cheaper:
+        return "", ""
+    return sure.known.cheaper[arch_id].arch_id, words_of.cheaper_line(sure.known, arch_id, sure.samples.word)
 
 
 def panel(sure: FrontSure) -> None:
@@ -219,12 +221,11 @@ def panel(sure: FrontSure) -> None:
             {
                 "subnet": row.arch_id,
                 goal.label: row.cost,
-                "accuracy": row.accuracy,
-                "95 % interval": row.interval,
+                "accuracy (95 %)": row.accuracy,
                 "in resamples": row.share,
-                f"on another {n} {word}": row.stays,
-                f"expect on {known.n_new:,} others (90 %)": row.expected,
-                "sure step": "yes" if row.step else "",
+                "on others": row.stays,
+                "expect (90 %)": row.expected,
+                "step": "sure" if row.step else "",
                 "as good and cheaper": row.cheaper,
             }
             for row in found
@@ -245,10 +246,11 @@ def panel(sure: FrontSure) -> None:
     for line in words_of.knee_lines(known, _KNEES, word):
         st.caption(for_markdown(line, 400))
     note(
-        f"In resamples: how often the subnet is on the front when the {n} {word} are drawn anew, {known.resamples:,} times, "
-        "for all subnets alike. That keeps members too often, for they were lucky on these very samples; the next column "
-        "takes the luck off. Expect: the accuracy without what picking the best promises too much. As good: not told apart by "
-        "McNemar's exact test (mid-p, 5 %). Sure steps: the fewest, each really better than the one before."
+        f"In resamples: how often the subnet is on the front when these {n} {word} are drawn anew, {known.resamples:,} times, for "
+        f"all subnets alike. That keeps members too often, for they were lucky on these very {word}. On others: how likely "
+        f"it is on the front of {n} other {word}, luck taken off. Expect: its accuracy on {known.n_new:,} other {word}, without "
+        "what picking the best promises too much. As good: not told apart by McNemar's exact test (mid-p, 5 %). Sure "
+        "steps: the fewest, each really better than the one before. Accuracies: Wilson's intervals."
     )
 
 
