@@ -7,9 +7,11 @@ basket is kept a while, so that deleting can be undone.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -26,6 +28,7 @@ KEPT_SECONDS = 30 * 86_400.0
 """How long a deleted basket can be brought back."""
 
 _LONGEST_TITLE = 200
+_LATELY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Baskets:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._changes = 0
+        self._seen: dict[str, tuple[float, Basket | None]] = {}
 
     def create(self, name: str) -> str:
         """Make an empty basket and return its id.
@@ -92,7 +97,7 @@ class Baskets:
             InvalidInput: the name has no letters, or there are too many baskets.
         """
         basket_id, shown = uuid.uuid4().hex, checked_name(name)
-        with self._database.write("saving a basket") as connection:
+        with self._change("saving a basket") as connection:
             there = select(func.count()).select_from(BasketRow).where(BasketRow.deleted.is_(None))
             if (connection.execute(there).scalar() or 0) >= MOST_BASKETS:
                 raise InvalidInput("There are too many baskets; delete one that is no longer needed.")
@@ -128,6 +133,36 @@ class Baskets:
             inside = connection.execute(items.order_by(item.place, item.network_id))
             return Basket(basket_id, *found, tuple(BasketItem(*each) for each in inside))
 
+    def lately(self, basket_id: str | None) -> Basket | None:
+        """A basket, or the one changed last, as it was at most a second ago; None where there is none.
+
+        A change made through this object is seen at once. For pages that draw it at every click.
+        """
+        changes, now = self._changes, time.monotonic()
+        when, known = self._seen.get(basket_id or "", (-math.inf, None))
+        if now - when < _LATELY_SECONDS:
+            return known
+        found = self._now(basket_id)
+        if changes == self._changes:
+            self._seen[basket_id or ""] = now, found
+        return found
+
+    def _now(self, basket_id: str | None) -> Basket | None:
+        which = basket_id or next((each.basket_id for each in self.list()), None)
+        try:
+            return self.get(which) if which else None
+        except NotFound:
+            return None
+
+    @contextmanager
+    def _change(self, doing: str) -> Iterator[Connection]:
+        try:
+            with self._database.write(doing) as connection:
+                yield connection
+        finally:
+            self._changes += 1
+            self._seen = {}
+
     def find(self, name_or_id: str) -> Basket:
         """The basket with this id, or the one with this name that was changed last.
 
@@ -153,7 +188,7 @@ class Baskets:
             InvalidInput: the basket is full.
         """
         item, shown = BasketItemRow, _one_line(title, _LONGEST_TITLE)
-        with self._database.write("adding to a basket") as connection:
+        with self._change("adding to a basket") as connection:
             self._touch(connection, basket_id)
             mine = item.basket_id == basket_id
             count, last = connection.execute(select(func.count(), func.max(item.place)).where(mine)).one()
@@ -175,7 +210,7 @@ class Baskets:
             InvalidInput: they do not all fit.
         """
         item, titles = BasketItemRow, dict(networks)
-        with self._database.write("adding to a basket") as connection:
+        with self._change("adding to a basket") as connection:
             self._touch(connection, basket_id)
             mine = item.basket_id == basket_id
             there = set(connection.execute(select(item.network_id).where(mine)).scalars())
@@ -202,7 +237,7 @@ class Baskets:
         """
         item = BasketItemRow
         this = (item.basket_id == basket_id) & (item.network_id == network_id)
-        with self._database.write("removing from a basket") as connection:
+        with self._change("removing from a basket") as connection:
             self._touch(connection, basket_id)
             found = connection.execute(
                 select(item.network_id, item.title, item.place).where(this)
@@ -218,7 +253,7 @@ class Baskets:
             NotFound: the basket was deleted.
         """
         shown = checked_name(name)
-        with self._database.write("renaming a basket") as connection:
+        with self._change("renaming a basket") as connection:
             self._touch(connection, basket_id, name=shown, row_hash=row_hash(basket_id, shown))
 
     def delete(self, basket_id: str) -> None:
@@ -228,7 +263,7 @@ class Baskets:
             NotFound: it was deleted already.
         """
         now = time.time()
-        with self._database.write("deleting a basket") as connection:
+        with self._change("deleting a basket") as connection:
             self._touch(connection, basket_id, deleted=now)
             connection.execute(delete(BasketRow).where(BasketRow.deleted < now - KEPT_SECONDS))
 
@@ -239,7 +274,7 @@ class Baskets:
             NotFound: it is gone for good.
         """
         this = BasketRow.basket_id == basket_id
-        with self._database.write("bringing a basket back") as connection:
+        with self._change("bringing a basket back") as connection:
             if connection.execute(update(BasketRow).where(this).values(deleted=None)).rowcount != 1:
                 raise NotFound("This basket is gone for good.")
 

@@ -43,17 +43,17 @@ def current() -> Basket | None:
     if kept is None:
         return None
     basket_id = st.session_state.get(_CHOSEN)
-    if basket_id is None and not settings().allowed_hosts:
-        # Nobody else uses this machine's pages: the last one is this visitor's.
-        basket_id = next((each.basket_id for each in kept.baskets.list()), None)
-    if basket_id is None:
+    # Nobody else uses this machine's pages without a list of hosts: the last one is this visitor's.
+    if basket_id is None and settings().allowed_hosts:
         return None
     try:
-        found = kept.baskets.get(basket_id)
-    except CoreError:  # somebody deleted it
+        found = kept.baskets.lately(basket_id)
+    except CoreError:  # damaged; the Basket page says so
+        found = None
+    if found is None:  # somebody deleted it
         st.session_state.pop(_CHOSEN, None)
         return None
-    st.session_state[_CHOSEN] = basket_id
+    st.session_state[_CHOSEN] = found.basket_id
     return found
 
 

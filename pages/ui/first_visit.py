@@ -19,6 +19,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import get_instance
 
 from core import runtime
+from pages.ui import theme_once
 
 if TYPE_CHECKING:
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -52,6 +53,7 @@ async def make() -> None:
     """Run the default page once, then hide what it loaded from the garbage collector."""
     runtime.collect_later()
     _spare_the_stack()
+    theme_once.remember()
     server, nobody = get_instance(), Nobody()
     session = server.connect_session(nobody, {})
     _sessions.add(session)

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from core.library.networks import load_model
 from core.views.compare_models import Question, compare_models
+from tests.cli.conftest import Call
 
 A, B = "subnet:digits-cnn:000000000000", "subnet:digits-cnn:311131113111"
 
 
-def command(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    import os
-
-    environment = {**os.environ, "PARETOSCOPE_HOME": str(home)}
-    return subprocess.run(
-        [sys.executable, "-m", "core", "similarity", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-
-
-def test_the_table_is_the_comparison(tmp_path: Path) -> None:
-    done = command(A, B, home=tmp_path)
-    assert done.returncode == 0, done.stderr
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+def test_the_table_is_the_comparison(call: Call) -> None:
+    status, out, err = call("similarity", A, B)
+    assert status == 0, err
+    rows = list(csv.DictReader(io.StringIO(out)))
     expected = compare_models(load_model(None, A), load_model(None, B), Question()).result
     assert len(rows) == expected.values.size
     assert [float(r["value"]) for r in rows] == pytest.approx(expected.values.ravel().tolist(), abs=1e-12)
@@ -39,12 +26,11 @@ def test_the_table_is_the_comparison(tmp_path: Path) -> None:
     assert {r["n"] for r in rows} == {"359"}
 
 
-def test_settings_of_the_measure_are_flags(tmp_path: Path) -> None:
+def test_settings_of_the_measure_are_flags(call: Call, tmp_path: Path) -> None:
     out = tmp_path / "layers.csv"
-    done = command(
-        A, B, "--measure", "mutual-knn", "--k", "3", "--samples", "100", "--csv", str(out), home=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
+    flags = ("--measure", "mutual-knn", "--k", "3", "--samples", "100", "--csv", str(out))
+    status, _, err = call("similarity", A, B, *flags)
+    assert status == 0, err
     assert out.read_text().count("mutual_knn") == 40
 
 
@@ -59,8 +45,8 @@ def test_settings_of_the_measure_are_flags(tmp_path: Path) -> None:
         ((A, B, "--measure", "agreement"), "answers, not layers"),
     ],
 )
-def test_mistakes_get_one_line(arguments: tuple[str, ...], word: str, tmp_path: Path) -> None:
-    done = command(*arguments, home=tmp_path)
-    assert done.returncode in (1, 2)
-    assert word in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_mistakes_get_one_line(arguments: tuple[str, ...], word: str, call: Call) -> None:
+    status, _, err = call("similarity", *arguments)
+    assert status in (1, 2)
+    assert word in err
+    assert err.count("\n") == 1

@@ -114,7 +114,9 @@ def test_the_probe_is_always_the_same() -> None:
     assert np.ptp(first.numpy()) > 0.5
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 7, 9), (1, 5, 5)])
+@pytest.mark.parametrize(
+    "shape", [(3, 7, 9), *(pytest.param(shape, marks=pytest.mark.long) for shape in ((1, 28, 28), (1, 5, 5)))]
+)
 def test_odd_sizes_and_colours_survive_every_format(shape: tuple[int, int, int]) -> None:
     """Where a resolution is odd, the pooled shortcut has a ragged edge that formats treat differently."""
     rng = stream(0, "odd sizes")

@@ -1,4 +1,4 @@
-"""200 random subnets of the shipped supernet: in place, extracted and as ONNX they compute the same."""
+"""Random subnets of the shipped supernet: in place, extracted and as ONNX they compute the same (200 in the long form)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from core.export.exporting import export_subnet
 from core.export.subnet import extract_subnet
 from core.library import supernets
 
-N = 200
-
 
 @pytest.fixture(scope="module")
 def shipped():
@@ -19,14 +17,15 @@ def shipped():
     return supernets.load(entry), supernets.dataset(entry)
 
 
-def test_in_place_extracted_and_onnx_agree(shipped) -> None:
+@pytest.mark.parametrize("n", [30, pytest.param(200, marks=pytest.mark.long)])
+def test_in_place_extracted_and_onnx_agree(n: int, shipped) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     net, dataset = shipped
-    rows = np.unique(net.space.sample_array(2 * N, np.random.default_rng(200)), axis=0)
-    rows = np.random.default_rng(1).permutation(rows)[:N]
-    assert len(rows) == N
+    rows = np.unique(net.space.sample_array(2 * n, np.random.default_rng(200)), axis=0)
+    rows = np.random.default_rng(1).permutation(rows)[:n]
+    assert len(rows) == n
     images, calibration = torch.from_numpy(dataset.test.x[:64]), torch.from_numpy(dataset.calibration.x)
     worst_extracted = worst_onnx = 0.0
     for row in rows.tolist():

@@ -132,3 +132,23 @@ def test_a_changed_row_is_found_by_the_check(store: RunStore) -> None:
         connection.execute(update(BasketItemRow).values(network_id=B))
         connection.execute(update(BasketRow).values(name="c"))
     assert len(store.check()) == 2
+
+
+def test_lately_sees_what_was_changed_here_at_once_and_elsewhere_after_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, now = f"sqlite:///{tmp_path / 'p.db'}", [100.0]
+    monkeypatch.setattr("core.store.baskets.time.monotonic", lambda: now[0])
+    with RunStore(url, tmp_path) as here, RunStore(url, tmp_path) as elsewhere:
+        assert here.baskets.lately(None) is None
+        basket_id = here.baskets.create("b")
+        assert here.baskets.lately(None) == here.baskets.lately(basket_id) == here.baskets.get(basket_id)
+        here.baskets.add(basket_id, A, "a")
+        assert here.baskets.lately(None) == here.baskets.get(basket_id)
+        elsewhere.baskets.remove(basket_id, A)
+        # Within the second the database is not asked.
+        assert here.baskets.lately(None) != here.baskets.get(basket_id)
+        now[0] += 1.1
+        assert here.baskets.lately(None) == here.baskets.get(basket_id)
+        here.baskets.delete(basket_id)
+        assert here.baskets.lately(basket_id) is None

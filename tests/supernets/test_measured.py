@@ -29,7 +29,7 @@ def net(request) -> Supernet:
 
 @pytest.fixture(scope="module")
 def rows(net) -> np.ndarray:
-    drawn = net.space.sample_array(30, np.random.default_rng(1))
+    drawn = net.space.sample_array(14, np.random.default_rng(1))
     return np.concatenate([np.array([net.smallest, net.largest], np.uint8), drawn])
 
 
@@ -52,7 +52,7 @@ def test_numbers_are_those_of_the_extracted_subnets(net, rows, data) -> None:
             top = logits.topk(2).values
             if float((top[:, 0] - top[:, 1]).min()) > 1e-4:
                 assert table[f"{prefix}accuracy"][index] == pytest.approx(hits, abs=1e-12), row
-    assert len(set(table["loss"].round(6).tolist())) > 15
+    assert len(set(table["loss"].round(6).tolist())) > 7
 
 
 def test_other_test_images_and_labels_change_no_validation_number(net, rows, data) -> None:
