@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import Cache, kept
+from core.chance.bits import CorrectBits
 from core.chance.credible import Members, as_good_and_cheaper, credible_steps, knee_spread
-from core.chance.intervals import PairedTest
+from core.chance.intervals import PairedTest, split_shift
 from core.chance.optimism import expected
 from core.chance.renewed import renewed_share
 from core.chance.resampling import RESAMPLES, ResampledFronts, resampled_fronts
@@ -75,6 +76,14 @@ class Promise(Part):
     high: float
 
 
+class Shift(Part):
+    """How much better all subnets together do on test samples; see `core.chance.intervals.split_shift`."""
+
+    difference: float
+    low: float
+    high: float
+
+
 class FrontChance(Record):
     """How sure the front of one accuracy and one other objective is.
 
@@ -91,7 +100,8 @@ class FrontChance(Record):
         steps: members that are each really better than the step before.
         cheaper: member -> the cheapest member that costs less and is not told apart from it.
         knees: definition -> how far it moves.
-        promises: member -> what to expect of it.
+        promises: member -> what to expect of it on samples like these.
+        shift: of test samples against these; None where it is not known which of them were right.
     """
 
     FILE: ClassVar[str] = "chance.json"
@@ -108,6 +118,7 @@ class FrontChance(Record):
     cheaper: dict[str, Cheaper]
     knees: dict[str, Moves]
     promises: dict[str, Promise]
+    shift: Shift | None = None
 
 
 def quality_and_cost(names: Sequence[str]) -> tuple[str, str] | None:
@@ -301,7 +312,15 @@ def compute_chance(
             )
             for i, row in enumerate(members)
         },
+        shift=_shift(given, tested),
     )
+
+
+def _shift(given: Competing, tested: CorrectBits | None) -> Shift | None:
+    if tested is None or min(tested.n_samples, given.right.shape[1]) < 2:
+        return None
+    difference, ends = split_shift(given.right.mean(axis=0), tested.matrix().mean(axis=0))
+    return Shift(difference=difference, low=ends.low, high=ends.high)
 
 
 def _cheaper(arch_id: str, test: PairedTest) -> Cheaper:

@@ -84,11 +84,25 @@ def member_lines(chance: FrontChance, arch_id: str, word: str) -> list[str]:
     if promise is not None:
         goal = objective(chance.quality)
         lines.append(
-            f"Expect {format_value(promise.value, goal)} on {format_count(chance.n_new)} other {word} "
+            f"Expect {format_value(promise.value, goal)} on {format_count(chance.n_new)} other {word} like these "
             f"(9 times in 10 {format_interval(promise.low, promise.high, goal)}): being picked as the best promises "
             f"{format_value(promise.optimism, goal, signed=True).lstrip('+')} too much."
         )
     return lines
+
+
+def shift_line(chance: FrontChance, word: str) -> str:
+    """That test samples differ by more than chance from those that were chosen by; "" where they do not."""
+    found = chance.shift
+    if found is None or found.low <= 0 <= found.high:
+        return ""
+    goal = objective(chance.quality)
+    way = "harder" if found.difference < 0 else "easier"
+    ends = format_interval(found.low, found.high, goal, signed=True)
+    return (
+        f"The test {word} are {way} than the {goal.split} {word}: the mean of all subnets differs by "
+        f"{format_value(found.difference, goal, signed=True)} (95 %: {ends}). That is no luck of picking, and no interval here holds it."
+    )
 
 
 def cheaper_line(chance: FrontChance, arch_id: str, word: str) -> str:

@@ -243,12 +243,14 @@ def panel(sure: FrontSure) -> None:
             key="pick-sure-step",
             on_change=_go,
         )
+    if shift := words_of.shift_line(known, word):
+        st.warning(for_markdown(shift, 400), icon=":material/compare_arrows:")
     for line in words_of.knee_lines(known, _KNEES, word):
         st.caption(for_markdown(line, 400))
     note(
         f"In resamples: how often the subnet is on the front when these {n} {word} are drawn anew, {known.resamples:,} times, for "
         f"all subnets alike. That keeps members too often, for they were lucky on these very {word}. On others: how likely "
-        f"it is on the front of {n} other {word}, luck taken off. Expect: its accuracy on {known.n_new:,} other {word}, without "
+        f"it is on the front of {n} other {word}, luck taken off. Expect: its accuracy on {known.n_new:,} other {word} like these, without "
         "what picking the best promises too much. As good: not told apart by McNemar's exact test (mid-p, 5 %). Sure "
         "steps: the fewest, each really better than the one before. Accuracies: Wilson's intervals."
     )
