@@ -74,21 +74,24 @@ def front_sentence(chance: FrontChance, shown: Sequence[str], word: str) -> str:
 
 def member_lines(chance: FrontChance, arch_id: str, word: str) -> list[str]:
     """What is known of one subnet, a sentence each."""
-    share = chance.share.get(arch_id, 0.0)
-    often = format_share(share) if share >= 0.005 else "less than 1 %"
-    told = f"On the front in {often} of {format_count(chance.resamples)} resamples of the {word}"
+    told = f"On the front in {_rare(chance.share.get(arch_id, 0.0))} of {format_count(chance.resamples)} resamples of the {word}"
     if arch_id in chance.stays:
-        told += f"; on another {format_count(chance.n_samples)} {word} with a chance of {format_share(chance.stays[arch_id])}"
+        told += f"; on that of another {format_count(chance.n_samples)} {word} in {_rare(chance.stays[arch_id])} of cases"
     lines = [f"{told}."]
     promise = chance.promises.get(arch_id)
     if promise is not None:
         goal = objective(chance.quality)
-        lines.append(
-            f"Expect {format_value(promise.value, goal)} on {format_count(chance.n_new)} other {word} like these "
-            f"(9 times in 10 {format_interval(promise.low, promise.high, goal)}): being picked as the best promises "
-            f"{format_value(promise.optimism, goal, signed=True).lstrip('+')} too much."
-        )
+        ends = format_interval(promise.low, promise.high, goal)
+        line = f"Expect {format_value(promise.value, goal)} on {format_count(chance.n_new)} other {word} like these (9 times in 10 {ends})"
+        if promise.optimism * goal.shown.factor >= 0.05:
+            much = format_value(promise.optimism, goal, signed=True).lstrip("+")
+            line += f": being picked as the best promises {much} too much"
+        lines.append(f"{line}.")
     return lines
+
+
+def _rare(share: float) -> str:
+    return format_share(share) if share >= 0.005 else "less than 1 %"
 
 
 def shift_line(chance: FrontChance, word: str) -> str:
@@ -168,7 +171,7 @@ def rows(chance: FrontChance, values: Mapping[str, Mapping[str, float]]) -> list
                 accuracy=_with_ends(known[quality.name], ends.low, ends.high, quality),
                 cost=format_value(known[cost.name], cost).replace(" ", _FIXED),
                 share=format_share(chance.share.get(arch_id, 0.0)),
-                stays=format_share(chance.stays.get(arch_id, 0.0)),
+                stays=format_share(chance.stays[arch_id]),
                 expected=_with_ends(promise.value, promise.low, promise.high, quality),
                 step=arch_id in chance.steps,
                 cheaper=chance.cheaper[arch_id].arch_id if arch_id in chance.cheaper else "",
@@ -185,12 +188,18 @@ def _with_ends(value: float, low: float, high: float, goal: Objective) -> str:
 
 
 def paired_sentence(test: PairedTest, goal: Objective, word: str) -> str:
-    """Two subnets on the same samples: which got more right, by how much, and whether that is more than chance."""
+    """Two subnets on the same samples: which got more right, by how much, and whether that is more than chance.
+
+    Args:
+        test: of the other subnet against this one.
+        goal: the accuracy.
+        word: what samples are called.
+    """
     difference = format_value(test.difference, goal, signed=True)
     ends = format_interval(test.interval.low, test.interval.high, goal, signed=True)
     p = f"p = {test.p:.2g}" if test.p >= 0.001 else "p < 0.001"
     verdict = "They differ" if test.differs else f"{format_count(test.n)} {word} do not tell them apart"
     return (
-        f"Of {format_count(test.n)} {goal.split} {word} this subnet alone gets {format_count(test.only_a)} right, the other "
+        f"Of {format_count(test.n)} {goal.split} {word} the other subnet alone gets {format_count(test.only_a)} right, this one "
         f"alone {format_count(test.only_b)}: {difference} (95 %: {ends}). {verdict} (McNemar's exact test, mid-p, {p})."
     )

@@ -148,7 +148,6 @@ def below_chart(sure: FrontSure) -> None:
 
 def _wait(sure: FrontSure) -> None:
     key = (sure.revision, sure.front.names, sure.limits)
-    st.session_state.pop("chance-asked", None)
 
     @st.fragment(run_every=_EVERY_SECONDS)
     def part() -> None:
@@ -264,6 +263,6 @@ def _go() -> None:
 
 def compare(sure: FrontSure, here: str, there: str, name: str) -> None:
     """Two subnets on the same samples: the paired test and the difference with its interval."""
-    test = correct.paired_test(sure.entry, here, there, name)
+    test = correct.paired_test(sure.entry, there, here, name)
     if test is not None:
         st.markdown(for_markdown(words_of.paired_sentence(test, objective(name), sure.samples.word), 800))
