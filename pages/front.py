@@ -10,7 +10,7 @@ from core.objectives.base import usual_pair
 from core.views.latency import with_note
 from pages.ui import choosers, resources
 from pages.ui.captions import caption, measured_objectives, table_of
-from pages.ui.front import PAGE, latency, state
+from pages.ui.front import PAGE, devices, latency, state
 from pages.ui.front import settings as front_settings
 from pages.ui.front.chance import FrontSure
 from pages.ui.front.chart import ChartView
@@ -82,3 +82,4 @@ chart = ChartView(
     sure=sure.key,
 )
 hero(Scene(Shown.of(entry, revision, table, goals), front, x, y, sure, chart, now))
+devices.panel(entry)
