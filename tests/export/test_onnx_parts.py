@@ -22,7 +22,9 @@ FREE = {"Identity"}
 
 
 def operations(data: bytes) -> Counter[str]:
-    return Counter(node.op_type for node in onnx.load_from_string(data).graph.node if node.op_type not in FREE)
+    return Counter(
+        node.op_type for node in onnx.load_from_string(data).graph.node if node.op_type not in FREE
+    )
 
 
 @pytest.mark.parametrize("name", ["elastic_cnn", "elastic_vit", "elastic_gcn"])

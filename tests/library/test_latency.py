@@ -52,13 +52,17 @@ def record(digits_entry: SupernetEntry, profile: LatencyProfile) -> LatencyRecor
     return LatencyRecord.of(profile, supernets.costs(digits_entry), like=EASY)
 
 
-def keep(store: RunStore, record: LatencyRecord, supernet: str = "small", kind: str = "measure_latency") -> str:
+def keep(
+    store: RunStore, record: LatencyRecord, supernet: str = "small", kind: str = "measure_latency"
+) -> str:
     run_id = store.create_run(kind, {"supernet": supernet}, title="Latency", state=RunState.DONE)
     record.save(store.ledger(run_id))
     return run_id
 
 
-def test_timed_where_timed_and_predicted_elsewhere(digits_entry: SupernetEntry, record: LatencyRecord) -> None:
+def test_timed_where_timed_and_predicted_elsewhere(
+    digits_entry: SupernetEntry, record: LatencyRecord
+) -> None:
     table = supernets.table(digits_entry)
     assert table is not None
     found = attach([record], supernets.costs(digits_entry), table)
@@ -115,7 +119,9 @@ def test_a_latency_of_another_structure_is_not_for_this_one(
     store: RunStore, digits_entry: SupernetEntry, record: LatencyRecord
 ) -> None:
     foreign = record.profile.supernet.model_copy(update={"layout": "f" * 64})
-    keep(store, record.model_copy(update={"profile": record.profile.model_copy(update={"supernet": foreign})}))
+    keep(
+        store, record.model_copy(update={"profile": record.profile.model_copy(update={"supernet": foreign})})
+    )
     run_id = store.create_run("measure_latency", {"supernet": "small"}, title="Damaged", state=RunState.DONE)
     store.ledger(run_id).save_artifact(LatencyRecord.FILE, b'{"format": 1, "profile": 3}', "application/json")
     assert latencies(store, digits_entry) == []
@@ -126,7 +132,12 @@ def test_drift_is_noticed_and_a_stale_profile_says_so(record: LatencyRecord) -> 
     assert stale(record, None, here) == ""
     assert "another one" in stale(record, None, this_device().model_copy(update={"version": "0.1"}))
     assert stale(record, None, None) == "", "a profile of another machine is not held against this one"
-    look: dict[str, Any] = {"objective": record.objective, "of": "r", "agreed": True, "date": "2026-11-28T09:00:00Z"}
+    look: dict[str, Any] = {
+        "objective": record.objective,
+        "of": "r",
+        "agreed": True,
+        "date": "2026-11-28T09:00:00Z",
+    }
     assert stale(record, LatencyCheck(drift=0.05, **look), here) == ""
     assert "20 % slower" in stale(record, LatencyCheck(drift=0.2, **look), here)
     assert "20 % faster" in stale(record, LatencyCheck(drift=-0.2, **look), here)

@@ -108,7 +108,9 @@ def test_the_panel_describes_what_is_known_and_a_stale_profile_says_so(
     assert "rank correlation" in told.lower()
     assert "onnxruntime 0.1, float32, one sample at a time" in told
     assert any("another one since this was timed" in w.value for w in app.warning)
-    assert not [b for b in app.button if b.key and b.key.startswith("latency-check")], "it is not this machine"
+    assert not [b for b in app.button if b.key and b.key.startswith("latency-check")], (
+        "it is not this machine"
+    )
 
 
 def test_a_check_of_the_anchors_is_started_from_the_panel(

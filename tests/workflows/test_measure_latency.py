@@ -51,7 +51,10 @@ def test_a_run_keeps_a_profile_and_what_was_made_of_it(library: Any) -> None:
 
     check = store.create_run("check_latency", {"supernet": "small", "run": run_id}, title="Check")
     asked = check_latency.Request(supernet="small", run=run_id, seconds=0.2)
-    assert "than when they were timed" in list(check_latency.run(asked, store.ledger(check), library))[-1].message
+    assert (
+        "than when they were timed"
+        in list(check_latency.run(asked, store.ledger(check), library))[-1].message
+    )
     record = LatencyCheck.so_far(store.ledger(check))
     assert record is not None
     assert (record.of, record.objective) == (run_id, found.record.objective)
@@ -88,7 +91,8 @@ def test_without_a_table_the_sample_is_timed_and_no_front_is_settled(library: An
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threads": 0}, {"batch": 0}, {"subnets": 3}, {"confidence": 1.0}, {"name": "x" * 61}, {"most": 1}]
+    "wrong",
+    [{"threads": 0}, {"batch": 0}, {"subnets": 3}, {"confidence": 1.0}, {"name": "x" * 61}, {"most": 1}],
 )
 def test_a_request_has_bounds(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
