@@ -149,8 +149,8 @@ def axis_title(objective: Objective) -> str:
 
 def table_format(objective: Objective) -> str:
     """How a browser's table writes a drawn value (see `Scale.factor`): one decimal more than in a sentence."""
-    digits = objective.shown.digits
-    return "localized" if digits is None else f"%.{digits + 1}f"
+    digits, fine = objective.shown.digits, objective.shown.fine_digits
+    return "localized" if digits is None else f"%.{fine or digits + 1}f"
 
 
 def format_value(

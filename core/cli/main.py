@@ -391,10 +391,8 @@ def doctor() -> None:
     raise typer.Exit(1 if problems else 0)
 
 
-app.command()(latency.latency)
-app.command()(reports.report)
-app.command()(reports.baskets)
-app.command()(own_data.data)
+for command in (latency.latency, reports.report, reports.baskets, own_data.data):
+    app.command()(command)
 app.command("measuring-kit")(devices.measuring_kit)
 app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)

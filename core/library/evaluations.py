@@ -46,6 +46,19 @@ def left_out(n: int, objectives: Sequence[Objective]) -> str:
     )
 
 
+def never_measured(n: int, objectives: Sequence[Objective]) -> str:
+    """The sentence beside a front that n subnets are not on for want of a value; "" for none.
+
+    Args:
+        n: subnets.
+        objectives: those of which a value is missing.
+    """
+    if not n:
+        return ""
+    labels = " or ".join(f"{o.label[0].lower()}{o.label[1:]}" for o in objectives)
+    return f"{n:,} subnet{'s are' if n > 1 else ' is'} left off: {labels} was never measured for {'them' if n > 1 else 'it'}."
+
+
 def evaluations(
     space: SearchSpace,
     objectives: Sequence[Objective],
@@ -81,7 +94,9 @@ def evaluations(
             "arch_id": np.array([space.arch_id(m.arch) for m in measurements], dtype=object),
             **columns,
             "on_front": on_front,
-            "source": np.array([m.sources(names) for m in measurements], dtype=object),
+            "source": np.array(
+                [m.sources(n for n in names if n in m.values) for m in measurements], dtype=object
+            ),
         }
     )
 
@@ -152,6 +167,8 @@ def measurements_of(
     how = obtained_by_row(table, names, usual)
     values = table[list(names)].to_numpy(float).tolist()
     return [
-        Measurement(space.from_id(arch_id), dict(zip(names, row, strict=True)), how(index))
+        Measurement(
+            space.from_id(arch_id), {n: v for n, v in zip(names, row, strict=True) if v == v}, how(index)
+        )
         for index, (arch_id, row) in enumerate(zip(table["arch_id"], values, strict=True))
     ]

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.library.evaluations import left_out, standing
+from core.library.evaluations import left_out, never_measured, standing
 from core.objectives.base import objectives
 from core.pareto import (
     Constraint,
@@ -77,7 +77,10 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
         else table
     )
     stands = standing(kept, names)
-    points = np.where(stands[:, None], kept[list(names)].to_numpy(float), np.nan)
+    values = kept[list(names)].to_numpy(float)
+    unknown = np.isnan(values)
+    lacking = [name for name, column in zip(names, unknown.T, strict=True) if column.any()]
+    points = np.where(stands[:, None], values, np.nan)
     on_front = non_dominated(points, maximize=maximize)
     kept = kept.assign(on_front=on_front)
     members = kept[on_front].sort_values([names[0], "arch_id"])
@@ -96,7 +99,15 @@ def front(table: pd.DataFrame, names: Sequence[str], constraints: Sequence[Const
         reference=tuple(float(r) for r in reference),
         names=tuple(names),
         n_total=len(table),
-        left_out=left_out(int((~stands).sum()), objectives(names)),
+        left_out=" ".join(
+            filter(
+                None,
+                (
+                    left_out(int((~stands).sum()), objectives(names)),
+                    never_measured(int((stands & unknown.any(axis=1)).sum()), objectives(lacking)),
+                ),
+            )
+        ),
     )
 
 

@@ -14,12 +14,13 @@ from pydantic import Field
 
 from core.cache import kept
 from core.evaluation.costs import CostTable
+from core.evaluation.latency.campaign import Settled
 from core.evaluation.latency.model import CrossValidation, LatencyModel, fit_latency
 from core.evaluation.latency.profile import STALE_DRIFT, LatencyProfile, SupernetIdentity, layout_of
 from core.library import supernets
 from core.library.device_tables import with_devices
 from core.library.evaluations import source_column
-from core.library.results import Part, Record, Result, results
+from core.library.results import Record, Result, results
 from core.library.supernets import SupernetEntry
 from core.records import Obtained, Source
 from core.words import format_share
@@ -35,26 +36,6 @@ KINDS = (TIMED_HERE, ADDED)
 """Workflows whose runs keep a `LatencyRecord`."""
 CHECKS = "check_latency"
 """Workflow whose runs keep a `LatencyCheck`."""
-
-
-class Settled(Part):
-    """Whether the front of latency and a quality consists of timed subnets only.
-
-    Attributes:
-        objective: the quality.
-        confidence: that was asked for.
-        chance: that any subnet which was not timed is on the front, at most.
-        table: SHA-256 of the table with the qualities.
-    """
-
-    objective: str
-    confidence: float = Field(gt=0, lt=1)
-    chance: float = Field(ge=0)
-    table: str = ""
-
-    @property
-    def reached(self) -> bool:
-        return self.chance <= 1 - self.confidence
 
 
 class LatencyRecord(Record):

@@ -5,12 +5,17 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from pydantic import ValidationError
+
 from core.confined import Limits, run_confined
 from core.errors import InvalidInput
 from core.evaluation.latency.profile import FILE, LatencyProfile, read_profile, require_same
+from core.library import supernets
 from core.library.latency import LatencyRecord, identity_of
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
+from core.words import format_share
 
 MOST_BYTES = 8 << 20
 """Of an uploaded profile: fifty thousand subnets."""
@@ -41,11 +46,26 @@ def foreign_profile(data: bytes, entry: SupernetEntry) -> LatencyProfile:
     return profile
 
 
+def fitted(profile: LatencyProfile, entry: SupernetEntry) -> LatencyRecord:
+    """What a profile says of every subnet.
+
+    Raises:
+        InvalidInput: its times have nothing to do with each other.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return LatencyRecord.of(profile, supernets.costs(entry))
+    except (ValidationError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        raise InvalidInput(
+            "The times in this profile differ so wildly that nothing can be learnt from them. Run the kit again."
+        ) from error
+
+
 def said(record: LatencyRecord) -> str:
     """What a profile became, and how well it predicts subnets that were not timed."""
     timed, found = len(record.profile.timings.arch_ids), record.validation
     return (
         f"{objective(record.objective).label}: {timed:,} subnets were timed, the others are predicted. Subnets that "
         f"the model had not seen (cross-validated): rank correlation {found.rank_correlation:.3f}, median error "
-        f"{found.median_error:.1%}."
+        f"{format_share(found.median_error, 1)}."
     )

@@ -238,7 +238,8 @@ class StageColumns(Protocol):
 
 # --- variants -----------------------------------------------------------------------------------
 
-_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+# What is told of an objective's values stands in columns of its own, called NAME_source and the like: no variants.
+_SLUG = re.compile(r"(?!.*_(?:source|low|high|spread|share)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _IDENTITY = re.compile(r"[0-9a-f]{6}")
 PUBLISHED = "published"
 """Last part of the slug of a variant whose values others have measured and published."""
@@ -270,7 +271,7 @@ def _variant(base: type[MeasuredNumber], slug: str) -> type[MeasuredNumber]:
         instrument = PUBLISHED
         summary = f"{label}: read from a table, for the benchmark's own networks of these cells."
     else:
-        instrument = f"timed on {device}"
+        instrument = "timed"
         summary = f"{label}, from a profile: timed there, or predicted from the subnets that were."
     own = {"name": name, "label": label, "instrument": instrument, "summary": summary}
     return type(f"{base.__name__}On", (FromProfile,), shared | own)

@@ -76,7 +76,7 @@ class Latency(FromFiles):
 
     label = "Latency"
     unit = "ms"
-    shown = Shown(symbol="ms", digits=2, fine_digits=3)
+    shown = Shown(symbol="ms", digits=2, fine_digits=4)
     place = 40
     varies = True
     stored = "float32"

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 
 from core.seeding import stream
 
+RUNS = 4
+"""Timed runs per visit, after one that is thrown away."""
+
 # Two measurements at a time would measure each other: one lock among the threads here, one on the whole machine.
 _here = threading.Lock()
 
@@ -42,18 +45,24 @@ class Race:
         models: Sequence[bytes],
         sample: Sequence[NDArray[Any]],
         *,
-        runs: int = 4,
+        runs: int = RUNS,
         threads: int = 1,
         seed: int = 0,
     ) -> None:
-        self.runs = runs
-        self._sessions = [session(model, threads) for model in models]
-        self._feeds = [
-            {entry.name: array for entry, array in zip(each.get_inputs(), sample, strict=True)}
-            for each in self._sessions
-        ]
+        self.runs, self._sample, self._threads = runs, sample, threads
+        self._sessions: list[Any] = []
+        self._feeds: list[dict[str, NDArray[Any]]] = []
         self._rng = stream(seed, "latency")
         self._rounds: list[NDArray[np.float64]] = []
+        for model in models:
+            self.add(model)
+
+    def add(self, model: bytes) -> None:
+        """One more network, before the first round."""
+        each = session(model, self._threads)
+        self._sessions.append(each)
+        names = [entry.name for entry in each.get_inputs()]
+        self._feeds.append(dict(zip(names, self._sample, strict=True)))
 
     def __len__(self) -> int:
         return len(self._sessions)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.library.evaluations import standing
 from core.papers.base import Layout, PaperFigure, dots, draw, label
 from core.plots import style
 from core.records import Objective
@@ -49,7 +50,12 @@ def front_paper(
         keep &= (across > 0 if log_x else True) & (up > 0 if log_y else True)
         front = keep & table["on_front"].to_numpy(bool)
         _axes(axes, x, y, across[keep], up[keep], log_x, log_y)
-        there, drawn = dots(axes, across[keep], up[keep], color=style.DOMINATED, size=1.1, alpha=0.55)
+        stands = standing(table, (x.name, y.name))
+        guessed = keep & ~stands
+        if guessed.any():
+            dots(axes, across[guessed], up[guessed], color=style.DOMINATED, size=1.1, alpha=0.2)
+        known = keep & stands
+        there, drawn = dots(axes, across[known], up[known], color=style.DOMINATED, size=1.1, alpha=0.55)
         order = np.argsort(across[front], kind="stable")
         axes.plot(
             across[front][order],
@@ -62,9 +68,15 @@ def front_paper(
         )
         _mark(axes, table, across, up, marked or {})
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, columnspacing=1.0)
+        pale = (
+            f"Pale dots are predicted ({int(guessed.sum()):,} subnets) and stand on no front."
+            if guessed.any()
+            else ""
+        )
         if there == drawn:
-            return ""
-        return f"Dots that would lie on each other are drawn once ({drawn:,} dots for {there:,} subnets)."
+            return pale
+        once = f"Dots that would lie on each other are drawn once ({drawn:,} dots for {there:,} subnets)."
+        return f"{once} {pale}".strip()
 
     return draw(layout, _HEIGHT[layout.columns], title, caption, paint)
 

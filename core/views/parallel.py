@@ -229,7 +229,7 @@ def _heights(
 
 
 def _of_choice(choice: Choice, values: NDArray[np.float64]) -> Axis | None:
-    if len(values) and values.min() == values.max():
+    if not len(values) or values.min() == values.max():
         return None
     last = len(choice.options) - 1
     heights = np.where(values < 0, ABSENT, values / max(last, 1))

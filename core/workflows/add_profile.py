@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from core.config import BaseConfig
-from core.library import supernets
-from core.library.latency import LatencyRecord
-from core.library.profiles import foreign_profile, said
+from core.library.profiles import fitted, foreign_profile, said
 from core.library.uploaded import kept_file
 from core.records import Progress
 
@@ -40,6 +38,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     entry = library.supernet(request.supernet)
     profile = foreign_profile(kept_file(request.file), entry)
     yield Progress(0.3, "Fitting the model of latency.")
-    record = LatencyRecord.of(profile, supernets.costs(entry))
+    record = fitted(profile, entry)
     record.save(ledger)
     yield Progress(1.0, said(record))

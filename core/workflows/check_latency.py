@@ -47,7 +47,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     profile = record.profile
     yield Progress(0.0, f"Exporting the {len(profile.anchors.arch_ids)} anchors.")
     file, make_race = racing(entry, threads=profile.device.threads, batch=profile.device.batch)
-    race = make_race([file(entry.space.from_id(arch_id)) for arch_id in profile.anchors.arch_ids])
+    race = make_race()
+    for arch_id in profile.anchors.arch_ids:
+        race.add(file(entry.space.from_id(arch_id)))
     timed: Timed | None = None
     for timed in time_rounds(race, Patience(most_rounds=60, most_seconds=request.seconds)):
         yield Progress(min(0.9, timed.rounds / 60), f"Timing the anchors: round {timed.rounds}.")

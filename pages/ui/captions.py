@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import supernets
+from core.library.evaluations import source_column
 from core.library.fronts import Front
 from core.library.latency import with_latencies
 from core.library.supernets import SupernetEntry
@@ -75,5 +76,9 @@ def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:
         f"{format_count(front.n_total)} subnets {'found by a search' if run_id else 'evaluated, the whole space'}",
         f"seed {for_figure(seed)}" if seed is not None else "",
     ]
-    told = "<br>".join(f"{o.label}: {usually_obtained(o)}" for o in objectives(front.names))
+    hollow = {name for name in front.names if front.left_out and source_column(name) in front.table}
+    told = "<br>".join(
+        f"{o.label}: {usually_obtained(o)}{' (hollow dots: predicted)' * (o.name in hollow)}"
+        for o in objectives(front.names)
+    )
     return "  ·  ".join(part for part in parts if part) + f"<br>{told}"

@@ -298,3 +298,72 @@ def test_back_undoes_the_choice_of_a_network(page: Any, server: str) -> None:
     compares_with(before)
     page.go_back()
     assert page.url == "about:blank"
+
+
+THIRD = ".st-key-third-chart"
+MEMBERS = f"""
+() => {{
+  const plot = document.querySelector('{THIRD} .js-plotly-plot');
+  return plot._fullData[2].customdata.map(text => text.split('|'));
+}}
+"""
+MEMBER = f"""
+index => {{
+  const plot = document.querySelector('{THIRD} .js-plotly-plot');
+  const front = plot._fullData[2], layout = plot._fullLayout;
+  const box = plot.querySelector('.nsewdrag').getBoundingClientRect();
+  return {{
+    x: box.left + layout.xaxis.d2p(front.x[index]),
+    y: box.top + layout.yaxis.d2p(front.y[index]),
+    id: front.customdata[index].split('|')[0],
+  }};
+}}
+"""
+
+
+def middle(page: Any, selector: str) -> tuple[float, float, float]:
+    """(left end, middle, width) of an element across, its middle downwards is not moved."""
+    box = page.locator(selector).bounding_box()
+    return box["x"], box["y"] + box["height"] / 2, box["width"]
+
+
+def test_the_slider_moves_the_front_while_it_is_dragged_and_a_box_fills_the_basket(
+    page: Any, server: str
+) -> None:
+    page.goto(f"{server}/front?closer=third&third=params")
+    wait_for_chart(page)
+    page.wait_for_selector(f"{THIRD} .slider-grip-rect", state="attached")
+    # Stands still, which a person would wait for as well.
+    page.locator(f"{THIRD} .slider-grip-rect").hover()
+    whole = page.evaluate(MEMBERS)
+    left, up, width = middle(page, f"{THIRD} .slider-grip-rect")
+    rail, _, length = middle(page, f"{THIRD} .slider-rail-rect")
+    page.mouse.move(left + width / 2, up)
+    page.mouse.down()
+    page.mouse.move(rail + 0.7 * length, up, steps=4)
+    dragged = page.evaluate(MEMBERS)
+    page.mouse.move(rail + 0.45 * length, up, steps=4)
+    limited = page.evaluate(MEMBERS)
+    page.mouse.up()
+    assert len(whole) > len(dragged) > len(limited) > 4, "it is not let go of in between"
+    assert {number for _, number in limited} != {number for _, number in whole}
+
+    spot = page.evaluate(MEMBER, len(limited) - 2)
+    page.mouse.click(spot["x"], spot["y"])
+    page.wait_for_url(f"**sid={spot['id']}**third_limit=**")
+    assert page.evaluate(MEMBERS) == limited, "a click leaves the slider where it is"
+
+    page.locator(f"{THIRD} .modebar-btn[data-val='select']").dispatch_event("click")
+    first, last = page.evaluate(MEMBER, 1), page.evaluate(MEMBER, 4)
+    page.mouse.move(first["x"] - 6, first["y"] + 6)
+    page.mouse.down()
+    page.mouse.move((first["x"] + last["x"]) / 2, (first["y"] + last["y"]) / 2, steps=2)
+    page.mouse.move(last["x"] + 6, last["y"] - 6, steps=2)
+    page.mouse.up()
+    page.wait_for_selector(".st-key-third-selected :text('4 of them on this front')")
+    page.locator(".st-key-third-basket-front button").click()
+    page.get_by_role("tab", name="Basket", exact=True).click()
+    page.wait_for_selector("[data-testid='stTabs'] .ps-basket tbody tr")
+    assert page.locator(".ps-basket tbody tr").count() == 4
+    for arch_id, _ in limited[1:5]:
+        assert page.locator(f".ps-basket :text('{arch_id}')").count()

@@ -96,6 +96,11 @@ def test_shares_sum_to_one_per_choice(digits_entry, table) -> None:
     view = front_view.front(table, NAMES)
     shares = front_view.option_shares(digits_entry.space, table, view.members)
     np.testing.assert_allclose(shares.groupby("choice")[["front", "all"]].sum(), 1)
+    for row in shares.to_dict("records"):
+        for name, rows in (("front", view.members), ("all", table)):
+            there = [digits_entry.space.to_dict(digits_entry.space.from_id(i)) for i in rows["arch_id"]]
+            taken = sum(arch.get(row["choice"]) == row["option"] for arch in there)
+            assert row[name] == pytest.approx(taken / len(there)), "a block that is not there takes no option"
 
 
 def test_refuses_objectives_that_are_not_there(table) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from core.errors import InvalidInput, NotFound
 from core.store import RunStore
-from core.store.baskets import KEPT_SECONDS, LONGEST_NAME
+from core.store.baskets import KEPT_SECONDS, LONGEST_NAME, MOST_NETWORKS
 from core.store.schema import BasketItemRow, BasketRow
 from tests.store.databases import DATABASES, open_store
 
@@ -42,6 +42,25 @@ def test_each_network_once_and_in_order(store: RunStore) -> None:
     assert [store.baskets.add(basket_id, each, each) for each in (C, A, B, A)] == [True, True, True, False]
     assert store.baskets.get(basket_id).network_ids == (C, A, B)
     assert [(b.name, b.size) for b in store.baskets.list()] == [("b", 3)]
+
+
+def test_several_at_once_are_all_put_in_or_none(store: RunStore) -> None:
+    basket_id = store.baskets.create("b")
+    store.baskets.add(basket_id, B, "b")
+    assert store.baskets.add_all(basket_id, [(C, "c"), (B, "again"), (A, "a"), (C, "c")]) == 2
+    assert [(item.network_id, item.title) for item in store.baskets.get(basket_id).items] == [
+        (B, "b"),
+        (C, "c"),
+        (A, "a"),
+    ]
+    too_many = [(f"alone:many:{number}", "many") for number in range(MOST_NETWORKS - 2)]
+    with pytest.raises(InvalidInput, match="3 are in it and 198 would come"):
+        store.baskets.add_all(basket_id, too_many)
+    assert len(store.baskets.get(basket_id).items) == 3
+    assert store.baskets.add_all(basket_id, too_many[1:]) == MOST_NETWORKS - 3
+    store.baskets.delete(basket_id)
+    with pytest.raises(NotFound):
+        store.baskets.add_all(basket_id, [(A, "a")])
 
 
 def test_two_people_who_add_at_once_lose_nothing(tmp_path: Path) -> None:

@@ -69,3 +69,23 @@ def anchors_of(sizes: NDArray[np.float64] | NDArray[np.int64], n: int = ANCHORS)
     order = np.argsort(sizes, kind="stable")
     at = np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(int)
     return np.unique(order[at])
+
+
+# What parts of the work take on one core of an ordinary machine, seconds.
+_START, _PER_KEY, _PER_SUBNET = 8.0, 0.03, 0.008
+_MACS_PER_SECOND, _OVERHEAD = 4e9, 1e-5
+_RUNS, _TIMED_PER_SAMPLED = 5 * 20, 2.5
+
+
+def expected_seconds(costs: CostTable, *, batch: int = 1) -> float:
+    """Roughly how long timing a supernet takes, from its counted costs.
+
+    Args:
+        costs: of the supernet.
+        batch: samples of one answer.
+    """
+    rows = costs.space.sample_array(256, stream(0, "latency", "expected"))
+    answer = float(costs.total("macs", rows).mean()) * batch / _MACS_PER_SECOND + _OVERHEAD
+    timed = min(_TIMED_PER_SAMPLED * default_size(costs), costs.space.size)
+    keys = sum(len(group) for group in columns_of(costs).groups)
+    return _START + _PER_KEY * keys + timed * (_PER_SUBNET + _RUNS * answer)

@@ -29,13 +29,15 @@ class Timed:
         spread: (n,) interquartile range of the rounds' minima, milliseconds.
         rounds: how many there were.
         agreement: rank correlation of what the even and the odd rounds say.
-        agreed: whether it reached what was asked for.
+        difference: of the two, as a share, at the median.
+        agreed: whether one of them reached what was asked for.
     """
 
     ms: NDArray[np.float64]
     spread: NDArray[np.float64]
     rounds: int
     agreement: float
+    difference: float
     agreed: bool
 
 
@@ -45,11 +47,14 @@ class Patience:
 
     Attributes:
         agreement: rank correlation of the two halves that is enough.
+        difference: of the two halves at the median, as a share, that is enough as well: networks that are all alike
+            are never ordered alike. 0 asks for the agreement.
         most_rounds: at most so many.
         most_seconds: no round begins later.
     """
 
     agreement: float = 0.99
+    difference: float = 0.0
     most_rounds: int = 200
     most_seconds: float = 60.0
 
@@ -68,15 +73,16 @@ def time_rounds(
     while True:
         for _ in range(_TOGETHER):
             race.round()
-        found = timed(race.minima, patience.agreement)
+        found = timed(race.minima, patience)
         yield found
         enough = found.rounds >= LEAST_ROUNDS and found.agreed
         if enough or found.rounds >= patience.most_rounds or clock() - began >= patience.most_seconds:
             return
 
 
-def timed(minima: NDArray[np.float64], agreement: float) -> Timed:
-    """What (rounds, n) minima say."""
+def timed(minima: NDArray[np.float64], patience: Patience) -> Timed:
+    """What (rounds, n) minima say; at least two rounds."""
     even, odd = halves(minima)
-    found = rank_correlation(even, odd)
-    return Timed(minima.min(axis=0), spread(minima), len(minima), found, found >= agreement)
+    agreement, difference = rank_correlation(even, odd), float(np.median(np.abs(np.log(even / odd))))
+    agreed = agreement >= patience.agreement or difference <= patience.difference
+    return Timed(minima.min(axis=0), spread(minima), len(minima), agreement, difference, agreed)

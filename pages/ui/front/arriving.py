@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import CoreError
 from core.library.networks import describe
 from core.library.supernets import SupernetEntry
-from core.objectives.base import objective
+from core.objectives.base import is_objective, objective
 from core.records import Objective
 from pages.ui import captions, resources
 from pages.ui.address import missing
@@ -73,7 +74,49 @@ def _measured(
     if view.sid and view.sid not in resources.rows(captions.read_table(entry, view.run)[1], table):
         said.append(f"{missing('subnet', view.sid)} The knee of the front is shown.")
         view = replace(view, sid="")
-    return replace(view, constraints=limits), said
+    return _panel(replace(view, constraints=limits), entry, there, said), said
+
+
+def _panel(view: View, entry: SupernetEntry, there: Callable[[str, str], bool], said: list[str]) -> View:
+    """What there is of the panel that is open."""
+    if view.third and not there(view.third, "third objective"):
+        view = replace(view, third="", third_limit=None)
+    elif view.third and view.third in (view.x, view.y):
+        said.append(f"{objective(view.third).label} is on an axis in this link, so it is no third objective.")
+        view = replace(view, third="", third_limit=None)
+    if view.pairs_of and not there(view.pairs_of, "objective"):
+        view = replace(view, pairs_of="")
+    brushes = tuple(b for b in view.brushes if _has_axis(b.name, entry, there, said))
+    fronts = tuple(each for each in view.fronts if _is_front(view.beside, each, there, said))
+    return replace(view, brushes=brushes, fronts=fronts)
+
+
+def _has_axis(name: str, entry: SupernetEntry, there: Callable[[str, str], bool], said: list[str]) -> bool:
+    if name in entry.space.names:
+        return True
+    if is_objective(name):
+        return there(name, "range on")
+    said.append(missing("range on", name, entry.space.names))
+    return False
+
+
+def _is_front(beside: str, name: str, there: Callable[[str, str], bool], said: list[str]) -> bool:
+    if beside in ("", "objectives"):
+        if is_objective(name):
+            return there(name, "front by")
+        said.append(missing("front by", name))
+        return False
+    if beside == "supernets":
+        titles = {each.supernet_id: each.title for each in resources.entries()}
+        if name not in titles:
+            said.append(missing("front of", name, list(titles.values())))
+        return name in titles
+    try:
+        describe(resources.store_or_none(), name)
+    except CoreError as error:
+        said.append(f"This link asks for the fronts of a network that is not here. {error}")
+        return False
+    return True
 
 
 def _shown_only(goal: Objective) -> str:

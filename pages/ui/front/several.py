@@ -118,7 +118,9 @@ def _choose(scene: Scene, kept: View) -> _Chosen:
 def _choose_fronts(beside: str, names: dict[str, str], kept: View, scene: Scene) -> tuple[str, ...]:
     key = f"closer-fronts-{beside}"
     if key not in st.session_state:
-        wanted = [name for name in kept.fronts if name in names] if kept.beside == beside else []
+        wanted = (
+            [name for name in kept.fronts if name in names] if (kept.beside or "objectives") == beside else []
+        )
         st.session_state[key] = wanted or _usual(beside, names, scene)
     st.session_state[key] = [name for name in st.session_state[key] if name in names]
     chosen = st.multiselect(
