@@ -16,6 +16,7 @@ from core.library.fronts import front
 from core.library.pruned import PrunedNet, PruningRecord
 from core.pareto import Constraint
 from core.records import RunState
+from core.views.brushes import Brush
 from pages.ui.address import format_view, left_out, parse
 from pages.ui.front.arriving import keep
 from pages.ui.front.view import CLOSER, View
@@ -94,7 +95,7 @@ def test_panels_are_loaded_by_name_alone() -> None:
         assert (ROOT / f"pages/ui/front/{name}.py").is_file()
 
 
-def test_the_slider_of_the_third_objective_holds_the_front_under_each_limit(
+def test_the_slider_holds_the_front_under_each_limit_and_a_click_keeps_where_it_stands(
     open_page: Open, table: pd.DataFrame
 ) -> None:
     app = open_page("front", closer="third", third="params")
@@ -112,12 +113,6 @@ def test_the_slider_of_the_third_objective_holds_the_front_under_each_limit(
     assert ids == bound.members["arch_id"].tolist()
     assert arrays["x"][0] == bound.members["macs"].tolist()
 
-
-def test_a_click_under_a_limit_selects_and_keeps_the_limit_and_the_figure(
-    open_page: Open, table: pd.DataFrame
-) -> None:
-    app = open_page("front", closer="third", third="params")
-    [slider] = figure(app, "third-chart")["layout"]["sliders"]
     clicked = slider["steps"][9]["args"][0]["customdata"][0][2]
     before = chart(app, "third-chart").spec
     select(app, "third-chart", {"points": [{"customdata": clicked}]})
@@ -165,7 +160,9 @@ def basket(app: AppTest) -> set[str]:
     return {each.rpartition(":")[2] for each in kept.get(app.session_state["basket-chosen"]).network_ids}
 
 
-def test_a_box_on_an_axis_is_a_range_and_lines_are_drawn_anew(open_page: Open, table: pd.DataFrame) -> None:
+def test_a_box_on_an_axis_is_a_range_which_can_become_a_limit_of_the_page(
+    open_page: Open, table: pd.DataFrame
+) -> None:
     app = open_page("front", closer="parallel")
     axes = figure(app, "parallel-chart")["layout"]["xaxis"]["ticktext"]
     at = axes.index("width1")
@@ -188,9 +185,8 @@ def test_a_box_on_an_axis_is_a_range_and_lines_are_drawn_anew(open_page: Open, t
     app.button(key="parallel-clear").click().run()
     assert "brush" not in link(app)
 
-
-def test_ranges_become_limits_of_the_page(open_page: Open, table: pd.DataFrame) -> None:
-    app = open_page("front", closer="parallel", brush="macs~3000~40000;width1~0~1")
+    app.session_state["closer-brushes"] = (Brush("macs", 3e3, 4e4), Brush("width1", 0, 1))
+    app.run()
     app.button(key="parallel-limits").click().run()
     assert not app.exception
     [limit] = link(app)["limits"].split(";")
