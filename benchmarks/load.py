@@ -52,9 +52,12 @@ class Session:
         self.kept: set[str] = set()
         self.received: list[int] = []
 
-    async def open(self) -> float:
+    async def open(self, query: str = "") -> float:
+        """Milliseconds until the page has run; `query` is what a link to it says behind the question mark."""
         self.socket = await websockets.connect(self.url, max_size=None, ping_interval=None)
-        return await self._rerun(BackMsg())
+        message = BackMsg()
+        message.rerun_script.query_string = query
+        return await self._rerun(message)
 
     async def click(self) -> float:
         message = BackMsg()

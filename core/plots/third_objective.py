@@ -17,6 +17,7 @@ from plotly.colors import sample_colorscale
 from core.objectives.base import objectives
 from core.plots import style
 from core.plots.axes import drawable, drawn, hover, lay_out_axes, thin
+from core.plots.finished import unchecked
 from core.records import Objective
 from core.text import for_figure
 from core.views.third_objective import LimitedFronts
@@ -34,6 +35,10 @@ FRONT = 2
 _COLORS = sample_colorscale("Viridis", np.linspace(0.18, 0.88, 9).tolist())
 _ALIKE = ["rgba(138, 144, 155, 0.5)"] * 2
 _BEYOND = "rgba(138, 144, 155, 0.16)"
+_HIGHLIGHT: dict[str, Any] = {
+    "selected": {"marker": {"color": style.SELECTED, "size": 15, "opacity": 1.0}},
+    "unselected": {"marker": {"opacity": 1.0}},
+}
 _SIZES = (3.0, 14.0)
 _WIDE = 20.0
 
@@ -46,7 +51,6 @@ def third_figure(
     log_x: bool = False,
     log_y: bool = False,
     start: int | None = None,
-    selected: str = "",
 ) -> go.Figure:
     """Scatter of all subnets with their third objective, and the front within a limit.
 
@@ -56,7 +60,6 @@ def third_figure(
         as_size: draw the third objective as size instead of color.
         log_x, log_y: logarithmic axes.
         start: which limit the slider stands at; the loosest if left out.
-        selected: id that is highlighted when the chart appears; later clicks move the highlight by themselves.
 
     Returns:
         Traces "all subnets", "front without a limit", "front within the limit"; customdata is the id, on the last
@@ -78,7 +81,7 @@ def third_figure(
         text=look.texts(rows),
         hovertemplate=_hover(x, y, third, "subnet"),
         showlegend=False,
-        **_highlight(rows["arch_id"], selected),
+        **_HIGHLIGHT,
     )
     whole = table.iloc[fronts.members[fronts.loosest]]
     line = {"width": 1.6, "shape": "vh" if x.maximize else "hv"}
@@ -98,7 +101,7 @@ def third_figure(
         line={**line, "color": style.FRONT},
         marker={**look.marker(members), "line": {"color": style.FRONT, "width": 2.2}},
         hovertemplate=_hover(x, y, third, "front within the limit"),
-        **_highlight(members["arch_id"], selected),
+        **_HIGHLIGHT,
     )
     lay_out_axes(figure, x, y, log_x, log_y)
     figure.update_layout(
@@ -142,7 +145,7 @@ class _Look:
 
     def texts(self, rows: pd.DataFrame) -> list[str]:
         """The values as a person reads them."""
-        return [for_figure(format_value(value, self.third)) for value in rows[self.third.name].tolist()]
+        return [format_value(value, self.third) for value in rows[self.third.name].tolist()]
 
     def colors(self, limit: float, loosest: bool) -> list[list[float | str]]:
         """A color scale that is faint beyond the limit."""
@@ -220,14 +223,23 @@ def _member_arrays(rows: pd.DataFrame, fronts: LimitedFronts, look: _Look, numbe
     return {"x": drawn(rows, x), "y": drawn(rows, y), "customdata": ids, "text": look.texts(rows)}
 
 
-def _highlight(ids: pd.Series, selected: str) -> dict[str, Any]:
-    styles: dict[str, Any] = {
-        "selected": {"marker": {"color": style.SELECTED, "size": 15, "opacity": 1.0}},
-        "unselected": {"marker": {"opacity": 1.0}},
-    }
-    if selected:
-        styles["selectedpoints"] = np.flatnonzero((ids == selected).to_numpy()).tolist()
-    return styles
+def with_selected(figure: go.Figure, selected: str, edition: int = 0) -> go.Figure:
+    """The same figure with a subnet highlighted when it appears; later clicks move the highlight by themselves.
+
+    Args:
+        figure: of `third_figure`, made `finished`; shared, so it is not changed.
+        selected: id of the subnet.
+        edition: see `core.plots.finished.finished`.
+    """
+    parts = figure.to_dict()
+    traces = [dict(trace) for trace in parts["data"]]
+    for trace in traces:
+        ids = trace.get("customdata", [])
+        found = [k for k, text in enumerate(ids) if text.partition(SEPARATOR)[0] == selected]
+        if len(ids):
+            trace["selectedpoints"] = found
+    layout = parts["layout"] | ({"meta": edition} if edition else {})
+    return unchecked({"data": traces, "layout": layout})
 
 
 def _hover(x: Objective, y: Objective, third: Objective, kind: str) -> str:

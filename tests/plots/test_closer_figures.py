@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from plotly.colors import sample_colorscale
 
 from core.library.fronts import front
 from core.objectives.base import objectives
+from core.plots.finished import finished
 from core.plots.importance import importance_figure, pairs_figure, shared_figure
 from core.plots.parallel import MOST_LINES, parallel_figure
 from core.plots.several_fronts import several_figure
-from core.plots.third_objective import MOST_POINTS, third_figure
+from core.plots.third_objective import MOST_POINTS, third_figure, with_selected
 from core.spaces import Choice, SearchSpace
 from core.spaces.importance import importance
 from core.views.brushes import Brush
@@ -72,7 +74,7 @@ def color_of(scale: list[tuple[float, str]], share: float) -> str:
 
 def test_the_slider_changes_the_front_alone_and_every_step_is_complete(table: pd.DataFrame) -> None:
     fronts = limited_fronts(table, ("macs", "accuracy", "params"))
-    figure = third_figure(table, fronts, selected=str(table["arch_id"].iloc[fronts.members[-1][0]]))
+    figure = third_figure(table, fronts)
     [slider] = figure.layout.sliders
     for number, (step, members) in enumerate(zip(slider.steps, fronts.members, strict=True)):
         arrays, axis, changed = step.args
@@ -83,7 +85,12 @@ def test_the_slider_changes_the_front_alone_and_every_step_is_complete(table: pd
         assert {text.rpartition("|")[2] for text in arrays["customdata"][0]} == {str(number)}
         assert arrays["selectedpoints"] == [None], "numbers of points would mean other subnets"
         assert axis["coloraxis.colorscale"][0][0] == 0
-    assert list(figure.data[2].selectedpoints) == [0]
+    first = str(table["arch_id"].iloc[fronts.members[-1][0]])
+    made = with_selected(finished(figure), first, edition=3).to_dict()
+    assert go.Figure(made).data[2].selectedpoints == (0,)
+    assert made["layout"]["meta"] == 3
+    assert "selectedpoints" not in made["data"][1]
+    assert "selectedpoints" not in figure.to_dict()["data"][2], "the shared figure is left alone"
     assert figure.layout.coloraxis.colorscale[0][1] == sample_colorscale("Viridis", [0.18])[0]
 
 

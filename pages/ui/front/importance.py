@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.plots.finished import finished
 from core.plots.importance import importance_figure, pairs_figure, shared_figure
+from core.spaces import SearchSpace
 from core.text import for_markdown
 from core.views.importance import ImportanceView, importance_view, shared_options, summary, told
 from pages.ui import state
@@ -85,22 +87,25 @@ def _alt(found: ImportanceView) -> str:
 
 
 def _shared(scene: Scene) -> None:
-    front, space = scene.front, scene.shown.entry.space
-    shared = shared_options(space, front.table, front.members)
     st.markdown(
         "**Which options the front's members share**",
         help="How often each option occurs on the front, against all subnets that meet the limits.",
     )
-    said = told(shared, len(front.members))
+    key = f"{scene.chart.key}{scene.front.names}"
+    said, chart = _shared_chart(key, scene.shown.entry.space, scene.front)
     st.caption(for_markdown(said, 1200))
-    _still(
-        finished(shared_figure(shared)),
-        "importance-shared",
-        f"Bars: how often each option occurs on the front, marks: among all subnets. {said}",
-    )
+    alt = f"Bars: how often each option occurs on the front, marks: among all subnets. {said}"
+    _still(chart, "importance-shared", alt)
     note(
         "The mark on each bar is the share among all subnets: a bar far beyond it is what the front prefers."
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _shared_chart(key: str, _space: SearchSpace, _front: Front) -> tuple[str, go.Figure]:
+    """What is said of the options, and the chart of them."""
+    shared = shared_options(_space, _front.table, _front.members)
+    return told(shared, len(_front.members)), finished(shared_figure(shared))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -39,11 +39,12 @@ _LINES = {"front": "The front", "all": "All subnets"}
 def draw(scene: Scene, kept: View, view: View) -> View:
     """The chart, its ranges, and what passes through them; see `closer.Panel`."""
     goals = tuple(goal for goal in scene.shown.goals if goal.for_choosing)
-    lines = _parallel(scene.chart.key, _names(scene, goals), scene.shown.entry.space, scene.front.table)
+    key = f"{scene.chart.key}{_names(scene, goals)}"
+    lines = _parallel(key, _names(scene, goals), scene.shown.entry.space, scene.front.table)
     state.start(_BRUSHES, tuple(b for b in kept.brushes if lines.axis(b.name) is not None))
     state.keep("closer-lines", list(_LINES), kept.lines)
     brushes: tuple[Brush, ...] = st.session_state[_BRUSHES]
-    found = lines.matches(brushes)
+    found = _matches(key, brushes, lines)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         drawn = st.segmented_control(
             "Lines",
@@ -57,7 +58,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     _told(lines, brushes, found)
     st.plotly_chart(
         _figure(
-            f"{scene.chart.key}{[g.name for g in goals]}{scene.x.name}",
+            key,
             brushes,
             drawn == "all",
             front_state.selected(),
@@ -92,6 +93,11 @@ def _names(scene: Scene, goals: Sequence[Objective]) -> tuple[str, ...]:
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _parallel(key: str, names: tuple[str, ...], _space: SearchSpace, _table: pd.DataFrame) -> Parallel:
     return parallel(_space, _table, [objective(name) for name in names])
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _matches(key: str, brushes: tuple[Brush, ...], _lines: Parallel) -> Matches:
+    return _lines.matches(brushes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

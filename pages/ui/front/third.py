@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.objectives.base import objective
 from core.plots.finished import finished
-from core.plots.third_objective import SEPARATOR, third_figure
+from core.plots.third_objective import SEPARATOR, third_figure, with_selected
 from core.records import Objective
 from core.text import for_markdown
 from core.views.regions import Region
@@ -38,15 +38,13 @@ _picked: Selection[str] = Selection("third-picked", "third-picked-seed", "")
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What decides the figure.
+    """What decides the figure, but for what is selected.
 
     Attributes:
         key: of the table, the limits and the objectives.
         as_size: size instead of color.
         log_x, log_y: of the axes.
         start: number of the limit that the slider starts at.
-        selected: id that is highlighted at first.
-        edition: of the selection.
     """
 
     key: str
@@ -54,8 +52,6 @@ class _Drawn:
     log_x: bool
     log_y: bool
     start: int
-    selected: str
-    edition: int
 
 
 def draw(scene: Scene, kept: View, view: View) -> View:
@@ -136,13 +132,11 @@ def _chart(scene: Scene, fronts: LimitedFronts, *, as_size: bool) -> None:
         log_x=scene.chart.log_x,
         log_y=scene.chart.log_y,
         start=fronts.nearest(limit.seed()),
-        selected=_picked.seed(),
-        edition=_picked.edition(),
     )
     st.session_state[_LIMITS] = fronts.limits
     with st.container(key="third-place"):
         st.plotly_chart(
-            _figure(drawn, fronts, scene.front.table),
+            _selected_figure(drawn, _picked.seed(), _picked.edition(), fronts, scene.front.table),
             key=KEY,
             on_select=_remember,
             selection_mode=("points", "box", "lasso"),
@@ -154,17 +148,24 @@ def _chart(scene: Scene, fronts: LimitedFronts, *, as_size: bool) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
+def _selected_figure(
+    drawn: _Drawn, selected: str, edition: int, _fronts: LimitedFronts, _table: pd.DataFrame
+) -> go.Figure:
+    return with_selected(_figure(drawn, _fronts, _table), selected, edition)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
 def _figure(drawn: _Drawn, _fronts: LimitedFronts, _table: pd.DataFrame) -> go.Figure:
-    figure = third_figure(
-        _table,
-        _fronts,
-        as_size=drawn.as_size,
-        log_x=drawn.log_x,
-        log_y=drawn.log_y,
-        start=drawn.start,
-        selected=drawn.selected,
+    return finished(
+        third_figure(
+            _table,
+            _fronts,
+            as_size=drawn.as_size,
+            log_x=drawn.log_x,
+            log_y=drawn.log_y,
+            start=drawn.start,
+        )
     )
-    return finished(figure, drawn.edition)
 
 
 def _remember() -> None:
