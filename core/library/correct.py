@@ -6,8 +6,9 @@ each got right; tables of earlier releases do not say it, and measuring every su
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ from core.objectives.base import ShareOfSamples, names_of, objective
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from core.ledger import Ledger
 
 NOT_KEPT = (
     "Which samples each subnet got right was not kept when this table was measured, so nothing can be said about "
@@ -61,6 +64,23 @@ def known_bits(entry: SupernetEntry) -> KnownBits:
         ):
             return KnownBits({}, NOT_KEPT)
     return KnownBits(found)
+
+
+def measured(entry: SupernetEntry, table: bytes, bits: bytes | None) -> SupernetEntry:
+    """The supernet with a complete table that was measured just now."""
+    return replace(
+        entry,
+        read_table=lambda: table,
+        table_sha256=hashlib.sha256(table).hexdigest(),
+        read_bits=None if bits is None else lambda: bits,
+    )
+
+
+def measured_by(entry: SupernetEntry, ledger: Ledger) -> SupernetEntry:
+    """The supernet with the table of a run of `evaluate_table`."""
+    kept_files = {each.name for each in ledger.artifacts()}
+    bits = ledger.artifact(supernets.BITS_FILE) if supernets.BITS_FILE in kept_files else None
+    return measured(entry, ledger.artifact(supernets.TABLE_FILE), bits)
 
 
 def rows_in_table(entry: SupernetEntry, arch_ids: Sequence[str]) -> NDArray[np.int64]:

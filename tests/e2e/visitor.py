@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent
 LOOK = (FOLDER / "visitor.js").read_text(encoding="utf-8")
 STILL = """() => {
   const app = document.querySelector('[data-testid="stApp"]');
-  return app?.dataset.testScriptState === 'notRunning' && !document.querySelector('.stSkeleton, [data-testid="stSpinner"]')
+  return app?.dataset.testScriptState === 'notRunning' && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]')
     && [...document.querySelectorAll('.stPlotlyChart')].every(e => !e.checkVisibility() || e.querySelector('.main-svg'));
 }"""
 WHOLE = "() => document.querySelector('[data-testid=\"stMain\"]').scrollHeight"
