@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.chance.intervals import PairedTest
 from core.library.chance import FrontChance
@@ -12,7 +13,12 @@ from core.objectives.base import objective
 from core.records import Objective
 from core.words import format_count, format_interval, format_share, format_value
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _FIXED = "\N{NO-BREAK SPACE}"
+DRAWN = "Large dots are sure, small ones owe their place to luck; the broad line is the sure steps."
+LUCK = "A search picks the best of what it measured, so its front looks better than it is."
 METHOD = "95 % intervals (Wilson)"
 
 
@@ -54,7 +60,7 @@ def how_intervals(samples: Samples) -> str:
     if not samples.by_name:
         return ""
     counts = " and ".join(f"{format_count(n)} {objective(name).split}" for name, n in samples.by_name.items())
-    return f"Below accuracies: {METHOD} for {counts} {samples.word}."
+    return f"Accuracies with {METHOD} for {counts} {samples.word}."
 
 
 def front_sentence(chance: FrontChance, shown: Sequence[str], word: str) -> str:
@@ -63,13 +69,8 @@ def front_sentence(chance: FrontChance, shown: Sequence[str], word: str) -> str:
     steps = sum(arch_id in set(chance.steps) for arch_id in shown)
     n = format_count(chance.n_samples)
     kept = "none" if stay == 0 else f"about {stay}"
-    told = (
-        f"Of these {len(shown)} members {kept} would be on the front of another {n} {word}: "
-        "large dots are sure, small ones owe their place to luck."
-    )
-    if steps > 1:
-        told += f" Only {steps} steps are each really better than the one before (broad line)."
-    return told
+    told = f"Of these {len(shown)} members {kept} would be on the front of another {n} {word}."
+    return f"{told} Only {steps} steps are each really better than the one before." if steps > 1 else told
 
 
 def member_lines(chance: FrontChance, arch_id: str, word: str) -> list[str]:
@@ -125,6 +126,26 @@ def knee_lines(chance: FrontChance, names: Mapping[str, str], word: str) -> list
         f"and in 9 of 10 at {format_interval(moves.low, moves.high, goal)}{'' if goal.shown.symbol else f' {goal.label}'}."
         for name, moves in chance.knees.items()
     ]
+
+
+def table_rows(
+    members: pd.DataFrame, goals: Sequence[Objective], samples: Samples, chance: FrontChance | None
+) -> list[dict[str, str]]:
+    """A front as a table: every objective, accuracies with their interval, and how often each member is in resamples."""
+    found = []
+    for row in members.to_dict("records"):
+        ends = samples.intervals({goal.name: float(row[goal.name]) for goal in goals})
+        cells = {"subnet": str(row["arch_id"])}
+        for goal in goals:
+            value = float(row[goal.name])
+            inside = goal.name in ends
+            cells[goal.label] = (
+                _with_ends(value, *ends[goal.name], goal) if inside else format_value(value, goal)
+            )
+        if chance is not None:
+            cells["in resamples"] = format_share(chance.share.get(cells["subnet"], 0.0))
+        found.append(cells)
+    return found
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from core.library.results import Result
 from core.library.supernets import SupernetEntry
 from core.objectives.base import device_of, objective
 from core.store import RunStore
-from core.words import format_count, format_seconds, format_share
+from core.words import format_bytes, format_count, format_seconds, format_share
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,10 @@ def _facts(record: LatencyRecord, entry: SupernetEntry, check: LatencyCheck | No
         "Drift meanwhile": _moved(profile.anchors.drift),
         "When": f"{profile.date[:10]} {profile.date[11:16]} UTC, in {format_seconds(protocol.seconds)}",
     }
+    if profile.timings.peak_bytes:
+        facts["Activations"] = f"{format_bytes(max(profile.timings.peak_bytes))} at most, measured"
+    elif profile.process_peak_bytes:
+        facts["Memory"] = f"{format_bytes(profile.process_peak_bytes)} at most, the whole process"
     if check is not None:
         facts["Anchors later"] = f"{_moved(check.drift)}, {check.date[:10]} {check.date[11:16]} UTC"
     return facts

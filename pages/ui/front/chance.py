@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -79,7 +79,7 @@ class FrontSure:
             for goal in goals
             if (n := correct.samples_of(entry, table, goal.name, revision)) is not None
         }
-        samples = Samples(behind, _called(entry.task))
+        samples = Samples(behind, called(entry.task))
         found = chance_of.known_chance(entry, revision, front.names, limits)
         return cls(entry, revision, table, front, limits, found, samples)
 
@@ -120,12 +120,26 @@ class FrontSure:
         values = dict(zip(members["arch_id"], members[y.name], strict=True)) if whiskers else {}
         return marks(self.known, values, self.samples.by_name.get(y.name))
 
+    def waited(self) -> FrontSure:
+        """The same with what there is to know found out now."""
+        if not self.asked:
+            return self
+        found = chance_of.chance_or_why(self.entry, self.table, self.revision, self.front.names, self.limits)
+        return replace(self, found=found)
+
+    def sentence(self) -> str:
+        """What is known of the front as a whole, in a sentence or two; "" for nothing."""
+        if isinstance(self.found, Unknown):
+            return self.found.sentence
+        shown = self.front.members["arch_id"].tolist()
+        return words_of.front_sentence(self.found, shown, self.samples.word) if self.found is not None else ""
+
     def compute(self) -> None:
         """Find it out; meant for a thread."""
         chance_of.chance_or_why(self.entry, self.table, self.revision, self.front.names, self.limits)
 
 
-def _called(task: str) -> str:
+def called(task: str) -> str:
     """What a person calls the samples of a task."""
     return (
         next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
@@ -142,8 +156,7 @@ def below_chart(sure: FrontSure) -> None:
     elif isinstance(sure.found, Unknown):
         _unknown(sure, sure.found)
     else:
-        shown = sure.front.members["arch_id"].tolist()
-        note(words_of.front_sentence(sure.found, shown, sure.samples.word))
+        note(f"{sure.sentence()} {words_of.DRAWN}")
 
 
 def _wait(sure: FrontSure) -> None:
