@@ -22,7 +22,6 @@ from core.objectives.base import objective
 from core.pareto import Constraint
 from core.plots.front_chance import ChanceMarks, marks
 from core.records import Objective
-from core.tasks.registry import TASKS
 from core.text import for_markdown
 from core.views import chance as words_of
 from core.views.chance import Samples
@@ -79,7 +78,7 @@ class FrontSure:
             for goal in goals
             if (n := correct.samples_of(entry, table, goal.name, revision)) is not None
         }
-        samples = Samples(behind, called(entry.task))
+        samples = Samples(behind, words_of.called(entry.task))
         found = chance_of.known_chance(entry, revision, front.names, limits)
         return cls(entry, revision, table, front, limits, found, samples)
 
@@ -137,14 +136,6 @@ class FrontSure:
     def compute(self) -> None:
         """Find it out; meant for a thread."""
         chance_of.chance_or_why(self.entry, self.table, self.revision, self.front.names, self.limits)
-
-
-def called(task: str) -> str:
-    """What a person calls the samples of a task."""
-    return (
-        next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
-        or "samples"
-    )
 
 
 def below_chart(sure: FrontSure) -> None:
