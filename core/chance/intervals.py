@@ -198,6 +198,30 @@ def _difference(only_a: int, only_b: int, n: int, level: float) -> Interval:
     return Interval(max(-1.0, up - down - half), min(1.0, up - down + half))
 
 
+def split_shift(first: ArrayLike, second: ArrayLike, *, level: float = LEVEL) -> tuple[float, Interval]:
+    """How much harder or easier other samples are for all subnets together: (difference of the means, its interval).
+
+    Where the interval does not hold 0, the two splits differ by more than chance, and what was found on one of them is
+    no forecast for the other.
+
+    Args:
+        first, second: share of the subnets that get each sample right, of either split.
+        level: of the interval.
+
+    Raises:
+        ValueError: a split has fewer than two samples.
+
+    Source:
+        Welch's interval for two means, with the normal quantile.
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if a.ndim != 1 or b.ndim != 1 or min(len(a), len(b)) < 2:
+        raise ValueError(f"both splits need two samples at least, got {a.shape} and {b.shape}")
+    difference = float(b.mean() - a.mean())
+    half = normal_quantile(level) * math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return difference, Interval(difference - half, difference + half)
+
+
 def samples_behind(shares: Iterable[float]) -> int | None:
     """How many samples accuracies were measured on, read off the accuracies; None where they are no such shares.
 

@@ -46,7 +46,7 @@ def renewed_share(
     noise = (told @ weights.T).astype(np.float64) - told.sum(axis=1, dtype=np.float64)[:, None]
     fresh, before = noise[:, :draws], noise[:, draws:]
     explained = known.explain(before)
-    drawn = known.correct[:, None] + fresh + explained + np.sqrt(known.real) * (before - explained)
+    drawn = known.correct[:, None] + fresh + explained + np.sqrt(known.real)[:, None] * (before - explained)
     # Counts are whole: a subnet that is a quarter of a sample ahead is not ahead.
     values = np.rint(drawn[order]).astype(np.float32).T
     _, place = fronts_of(np.ascontiguousarray(values), signed[order])

@@ -123,3 +123,28 @@ def fronts_of(
     place = starts[group][into] + np.arange(len(into)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     member = values[which[into], place] == best[which[into], group[into]]
     return which[into][member], place[member]
+
+
+def resampled_volumes(
+    right: NDArray[np.uint8],
+    costs: NDArray[np.float64],
+    weights: NDArray[np.float32],
+    *,
+    reference: tuple[float, float],
+) -> NDArray[np.float64]:
+    """(resamples,) hypervolume of the front of some subnets in each resample.
+
+    Args:
+        right: (n, n_samples) ones and zeros.
+        costs: (n,) exact, the less the better.
+        weights: (resamples, n_samples) of `sample_weights`: the same ones for whatever is compared.
+        reference: (accuracy, cost) against which volumes are taken.
+    """
+    order = np.argsort(costs, kind="stable")
+    inside = order[costs[order] < reference[1]]
+    if not len(inside):
+        return np.zeros(len(weights))
+    shares = weights @ right[inside].T.astype(np.float32) / right.shape[1]
+    best = np.maximum.accumulate(shares, axis=1).astype(np.float64)
+    widths = np.diff(np.append(costs[inside], reference[1]))
+    return np.asarray(np.maximum(best - reference[0], 0.0) @ widths)

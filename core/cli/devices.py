@@ -36,6 +36,12 @@ def measuring_kit(
     runtime: Annotated[
         str, typer.Option(help="onnxruntime, or torch (which uses CUDA where there is one).")
     ] = "onnxruntime",
+    after: Annotated[
+        str,
+        typer.Option(
+            help="Objective of an earlier profile: a second kit, with all that could be on its front."
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Of the sample of subnets.")] = 0,
 ) -> None:
     """A zip that times sampled subnets on any device; `add-profile` takes the profile.json that it writes."""
@@ -46,6 +52,7 @@ def measuring_kit(
         "threads": threads,
         "precision": {"fp32": "float32"}.get(precision, precision),
         "runtime": runtime,
+        "after": after,
         "seed": seed,
     }
     ledger = run_workflow("make_kit", params, title=f"measuring kit of {supernet}", seed=seed)

@@ -144,6 +144,10 @@ def front(
     sample: Annotated[int, typer.Option(help="Measure this many random architectures instead.")] = 0,
     objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
     also: Annotated[str, typer.Option(help="With --exact: further objectives as columns, and ids.")] = "",
+    intervals: Annotated[
+        bool,
+        typer.Option("--intervals", help="With --exact: 95 % intervals, and front_share of 2,000 resamples."),
+    ] = False,
     use_table: Annotated[bool, typer.Option(help="Use the complete table if there is one.")] = True,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     processes: Annotated[
@@ -154,12 +158,14 @@ def front(
     """Measure every architecture (--exact) or a sample, and mark the front."""
     if exact == (sample > 0):
         raise InvalidInput("Say either --exact (the whole space) or --sample N (N random architectures).")
+    if intervals and not exact:
+        raise InvalidInput("--intervals goes with --exact: a front_share needs the whole space.")
     from core.library.searches import EVALUATIONS_FILE
 
     wanted = tables.names(objectives)
     if exact:
         further = tables.names(also) if also else []
-        table = tables.exact_table(supernet, wanted, further, use_table, processes)
+        table = tables.exact_table(supernet, wanted, further, use_table, processes, intervals)
         write_table(csv, table, tables.about(supernet))
         return
     params: Settings = {
@@ -190,16 +196,7 @@ def costs(
 @app.command()
 def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Folder to make.")]) -> None:
     """Measure a supernet completely and write it as a folder that the app can ship."""
-    from core.library.package_supernet import package_supernet
-    from core.library.supernets import BITS_FILE, TABLE_FILE
-    from core.workflows.evaluate_table import Request
-
-    entry = find_supernet(supernet)
-    params = Request(supernet=tables.absolute(supernet)).model_dump(mode="json")
-    ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
-    kept = {each.name for each in ledger.artifacts()}
-    bits = ledger.artifact(BITS_FILE) if BITS_FILE in kept else None
-    print(package_supernet(entry, ledger.artifact(TABLE_FILE), out, bits))
+    print(tables.package(supernet, out))
 
 
 @app.command(context_settings=_EXTRA)

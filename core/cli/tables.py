@@ -146,20 +146,27 @@ def architecture(space: SearchSpace, text: str) -> Arch:
 
 
 def exact_table(
-    supernet: str, wanted: Sequence[str], also: Sequence[str], use_table: bool, processes: int
+    supernet: str,
+    wanted: Sequence[str],
+    also: Sequence[str],
+    use_table: bool,
+    processes: int,
+    intervals: bool = False,
 ) -> bytes:
     """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed.
 
-    Test values are written and decide nothing: `on_front` looks at the other objectives.
+    Test values are written and decide nothing: `on_front` looks at the other objectives. With `intervals` a table
+    of which it is not known which samples were right is measured again.
 
     Raises:
-        InvalidInput: none of the objectives may be chosen by.
+        InvalidInput: none of the objectives may be chosen by; intervals of a front without an accuracy.
     """
     from core.library import supernets
+    from core.library.chance_columns import chance_columns
+    from core.library.correct import known_bits, measured_by
     from core.library.csv_tables import front_csv
     from core.library.latency import with_latencies
     from core.library.measuring import FROM_TABLE
-    from core.library.tables import parse_table
 
     _say_what_decides(wanted)
     entry = find_supernet(supernet)
@@ -167,16 +174,34 @@ def exact_table(
     table, usual = (supernets.table_with_counts(entry) if use_table else None), FROM_TABLE
     if table is not None and names_of(FromProfile, every):
         table = with_latencies(open_store(), entry, entry.revision, table)[1]
-    if processes != 1 or table is None or any(name not in table for name in every):
+    unknown = intervals and not known_bits(entry).by_split
+    if processes != 1 or unknown or table is None or any(name not in table for name in every):
         params: Settings = {
             "supernet": absolute(supernet),
             "objectives": [*every],
             "processes": processes,
         }
         ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
-        table = parse_table(ledger.artifact(supernets.TABLE_FILE), entry.space)
-        usual = Obtained(Source.MEASURED)
-    return front_csv(entry, table, wanted, usual, also)
+        entry = measured_by(entry, ledger)
+        table, usual = supernets.table(entry), Obtained(Source.MEASURED)
+    assert table is not None
+    beside = chance_columns(entry, table, wanted, also) if intervals else None
+    return front_csv(entry, table, wanted, usual, also, beside)
+
+
+def package(supernet: str, out: Path) -> Path:
+    """Measure a supernet completely and write it as a folder that the app can ship."""
+    from core.library import supernets
+    from core.library.correct import measured_by
+    from core.library.package_supernet import package_supernet
+    from core.workflows.evaluate_table import Request
+
+    entry = find_supernet(supernet)
+    params = Request(supernet=absolute(supernet)).model_dump(mode="json")
+    ledger = run_workflow("evaluate_table", params, title=f"all of {entry.title}")
+    made = measured_by(entry, ledger)
+    bits = None if made.read_bits is None else made.read_bits()
+    return package_supernet(entry, ledger.artifact(supernets.TABLE_FILE), out, bits)
 
 
 def about(supernet: str, ledger: Ledger | None = None) -> Callable[[list[str]], bytes]:

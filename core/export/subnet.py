@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.config import JsonObject
+from core.chance.intervals import wilson
+from core.config import JsonObject, Settings
 from core.datasets import Dataset
 from core.export.naming import file_name
 from core.networks.answers import BATCH, correct_on, outputs
@@ -38,6 +39,7 @@ class CardEntry:
         how: how it was obtained.
         detail: one plain sentence: on what, with what.
         correct, n: for an accuracy, the counts it is made of.
+        interval: of an accuracy: where it may lie (95 %, Wilson).
     """
 
     label: str
@@ -46,9 +48,12 @@ class CardEntry:
     detail: str
     correct: int | None = None
     n: int | None = None
+    interval: tuple[float, float] | None = None
 
     def to_json(self) -> JsonObject:
-        counts = {} if self.n is None else {"correct": self.correct, "n": self.n}
+        counts: Settings = {} if self.n is None else {"correct": self.correct, "n": self.n}
+        if self.interval is not None:
+            counts["interval"] = list(self.interval)
         return {
             "label": self.label,
             "value": self.value,
@@ -183,5 +188,10 @@ def accuracy_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
     correct, n = correct_on(net, dataset, split)
     how = "" if one_batch(net) else f" in batches of {BATCH}"
     samples = TASKS.create(dataset.task).samples
-    detail = f"{correct} of {n} {split} {samples} of {dataset.title}, by predict.py{how}."
-    return CardEntry(f"{split.capitalize()} accuracy", correct / n, Source.MEASURED, detail, correct, n)
+    low, high = (float(end[0]) for end in wilson([correct], n))
+    detail = (
+        f"{correct} of {n} {split} {samples} of {dataset.title}, by predict.py{how}; "
+        f"95 % interval {low:.4f} to {high:.4f} (Wilson)."
+    )
+    label = f"{split.capitalize()} accuracy"
+    return CardEntry(label, correct / n, Source.MEASURED, detail, correct, n, (low, high))

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import Cache, kept
+from core.chance.bits import CorrectBits
 from core.chance.credible import Members, as_good_and_cheaper, credible_steps, knee_spread
+from core.chance.intervals import PairedTest, split_shift
 from core.chance.optimism import expected
 from core.chance.renewed import renewed_share
 from core.chance.resampling import RESAMPLES, ResampledFronts, resampled_fronts
@@ -49,11 +51,35 @@ class Moves(Part):
     found: float
 
 
+class Cheaper(Part):
+    """What is as good as a member and costs less.
+
+    Attributes:
+        arch_id: the cheapest such member.
+        difference: of its accuracy to the member's; `low`, `high` are the ends of its 95 % interval.
+        p: of the paired test.
+    """
+
+    arch_id: str
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
 class Promise(Part):
     """What to expect of a member on other samples; see `core.chance.optimism.Expected`."""
 
     optimism: float
     value: float
+    low: float
+    high: float
+
+
+class Shift(Part):
+    """How much better all subnets together do on test samples; see `core.chance.intervals.split_shift`."""
+
+    difference: float
     low: float
     high: float
 
@@ -74,7 +100,8 @@ class FrontChance(Record):
         steps: members that are each really better than the step before.
         cheaper: member -> the cheapest member that costs less and is not told apart from it.
         knees: definition -> how far it moves.
-        promises: member -> what to expect of it.
+        promises: member -> what to expect of it on samples like these.
+        shift: of test samples against these; None where it is not known which of them were right.
     """
 
     FILE: ClassVar[str] = "chance.json"
@@ -88,9 +115,10 @@ class FrontChance(Record):
     share: dict[str, float]
     stays: dict[str, float]
     steps: tuple[str, ...]
-    cheaper: dict[str, str]
+    cheaper: dict[str, Cheaper]
     knees: dict[str, Moves]
     promises: dict[str, Promise]
+    shift: Shift | None = None
 
 
 def quality_and_cost(names: Sequence[str]) -> tuple[str, str] | None:
@@ -272,7 +300,11 @@ def compute_chance(
         share={str(ids[i]): float(fronts.share[i]) for i in often},
         stays={str(ids[i]): float(stays[i]) for i in members},
         steps=tuple(str(ids[members[i]]) for i in credible_steps(told)),
-        cheaper={str(ids[members[i]]): str(ids[members[j]]) for i, j in cheaper.items() if j is not None},
+        cheaper={
+            str(ids[members[i]]): _cheaper(str(ids[members[j]]), told.test(j, i))
+            for i, j in cheaper.items()
+            if j is not None
+        },
         knees=_knees(fronts, given, found.knees),
         promises={
             str(ids[row]): Promise(
@@ -280,7 +312,20 @@ def compute_chance(
             )
             for i, row in enumerate(members)
         },
+        shift=_shift(given, tested),
     )
+
+
+def _shift(given: Competing, tested: CorrectBits | None) -> Shift | None:
+    if tested is None or min(tested.n_samples, given.right.shape[1]) < 2:
+        return None
+    difference, ends = split_shift(given.right.mean(axis=0), tested.matrix().mean(axis=0))
+    return Shift(difference=difference, low=ends.low, high=ends.high)
+
+
+def _cheaper(arch_id: str, test: PairedTest) -> Cheaper:
+    ends = test.interval
+    return Cheaper(arch_id=arch_id, difference=test.difference, low=ends.low, high=ends.high, p=test.p)
 
 
 def _knees(fronts: ResampledFronts, given: Competing, knees: Mapping[str, str]) -> dict[str, Moves]:

@@ -6,8 +6,9 @@ each got right; tables of earlier releases do not say it, and measuring every su
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +17,15 @@ from numpy.typing import NDArray
 from core.cache import Cache, kept
 from core.chance.bits import CorrectBits, parse_bits
 from core.chance.intervals import Interval, PairedTest, compare, samples_behind, wilson
-from core.errors import InvalidInput
+from core.errors import CoreError, InvalidInput
 from core.library import supernets
 from core.library.supernets import SupernetEntry
 from core.objectives.base import ShareOfSamples, names_of, objective
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from core.ledger import Ledger
 
 NOT_KEPT = (
     "Which samples each subnet got right was not kept when this table was measured, so nothing can be said about "
@@ -61,6 +64,23 @@ def known_bits(entry: SupernetEntry) -> KnownBits:
         ):
             return KnownBits({}, NOT_KEPT)
     return KnownBits(found)
+
+
+def measured(entry: SupernetEntry, table: bytes, bits: bytes | None) -> SupernetEntry:
+    """The supernet with a complete table that was measured just now."""
+    return replace(
+        entry,
+        read_table=lambda: table,
+        table_sha256=hashlib.sha256(table).hexdigest(),
+        read_bits=None if bits is None else lambda: bits,
+    )
+
+
+def measured_by(entry: SupernetEntry, ledger: Ledger) -> SupernetEntry:
+    """The supernet with the table of a run of `evaluate_table`."""
+    kept_files = {each.name for each in ledger.artifacts()}
+    bits = ledger.artifact(supernets.BITS_FILE) if supernets.BITS_FILE in kept_files else None
+    return measured(entry, ledger.artifact(supernets.TABLE_FILE), bits)
 
 
 def rows_in_table(entry: SupernetEntry, arch_ids: Sequence[str]) -> NDArray[np.int64]:
@@ -105,6 +125,16 @@ def _own_samples(entry: SupernetEntry, name: str) -> int | None:
     """From all of the supernet's subnets, whose accuracies say it more surely than those of a few."""
     own = supernets.table(entry)
     return samples_behind(own[name]) if own is not None and name in own else None
+
+
+def interval_of(entry: SupernetEntry, name: str, value: float) -> Interval | None:
+    """The interval of an accuracy of any network judged on a supernet's samples; None where it has none."""
+    try:
+        table = supernets.table(entry)
+    except CoreError:  # damaged: its page says so
+        table = None
+    n = None if table is None else samples_of(entry, table, name, entry.revision)
+    return accuracy_interval(value, n) if n is not None and 0 <= value <= 1 else None
 
 
 def accuracy_interval(value: float, n: int) -> Interval:

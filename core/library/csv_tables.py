@@ -11,7 +11,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.config import JsonObject
+from core.library.chance_columns import meaning
 from core.library.evaluations import architectures, evaluations, measurements_of
 from core.library.network_id import NetworkId
 from core.library.supernets import SupernetEntry
@@ -52,6 +56,7 @@ def front_csv(
     front_of: Sequence[str],
     usual: Obtained,
     also: Sequence[str] = (),
+    beside: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> bytes:
     """Subnets of a table, in its order.
 
@@ -61,13 +66,15 @@ def front_csv(
         front_of: objectives that the front is of.
         usual: how measured values were obtained where the table does not say.
         also: further objectives; with any, the column `network` is written, too.
+        beside: further columns, written last; see `core.library.chance_columns`.
     """
     names = [*front_of, *(name for name in also if name not in front_of)]
     measured = measurements_of(entry.space, rows, names, usual)
     found = evaluations(entry.space, objectives(names), measured, front_of=front_of)
     if "on_front" in rows:
         found["on_front"] = rows["on_front"].to_numpy(bool)
-    return csv_bytes(_named(entry, found) if also else architectures(entry.space, found))
+    written = _named(entry, found) if also else architectures(entry.space, found)
+    return csv_bytes(written.assign(**(beside or {})))
 
 
 def _named(entry: SupernetEntry, found: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +134,7 @@ def _algorithm(search: JsonObject | None, run_id: str) -> dict[str, Any]:
 
 def _column(name: str) -> dict[str, Any]:
     if not is_objective(name):
-        return {"meaning": _FIXED.get(name, "")}
+        return {"meaning": _FIXED.get(name, "") or meaning(name)}
     goal = objective(name)
     better = "more" if goal.maximize else "less"
     return {

@@ -30,8 +30,10 @@ def standing(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.bool_]:
     stands = np.ones(len(table), bool)
     for column in (source_column(name) for name in names):
         if column in table:
-            allowed = {text: Obtained.parse(text).source.may_stand for text in table[column].unique()}
-            stands &= table[column].map(allowed).to_numpy(bool)
+            # Rows of a complete table beside those of a search say nothing of it: they were measured.
+            told = table[column].fillna(str(Obtained(Source.MEASURED)))
+            allowed = {text: Obtained.parse(text).source.may_stand for text in told.unique()}
+            stands &= told.map(allowed).to_numpy(bool)
     return stands
 
 

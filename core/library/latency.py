@@ -13,15 +13,18 @@ import numpy as np
 from pydantic import Field
 
 from core.cache import kept
+from core.errors import CoreError
 from core.evaluation.costs import CostTable
-from core.evaluation.latency.campaign import Settled
+from core.evaluation.latency.campaign import Quality, Settled
 from core.evaluation.latency.model import CrossValidation, LatencyModel, fit_latency
 from core.evaluation.latency.profile import STALE_DRIFT, LatencyProfile, SupernetIdentity, layout_of
 from core.library import supernets
 from core.library.device_tables import with_devices
 from core.library.evaluations import source_column
+from core.library.latency_kinds import CHECKS, KINDS
 from core.library.results import Record, Result, results
 from core.library.supernets import SupernetEntry
+from core.objectives.base import quality_of
 from core.records import Obtained, Source
 from core.words import format_share
 
@@ -30,12 +33,6 @@ if TYPE_CHECKING:
 
     from core.evaluation.latency.profile import Device
     from core.store import RunStore
-
-TIMED_HERE, ADDED = "measure_latency", "add_profile"
-KINDS = (TIMED_HERE, ADDED)
-"""Workflows whose runs keep a `LatencyRecord`."""
-CHECKS = "check_latency"
-"""Workflow whose runs keep a `LatencyCheck`."""
 
 
 class LatencyRecord(Record):
@@ -122,6 +119,19 @@ def identity_of(entry: SupernetEntry) -> SupernetIdentity:
 @kept(64, key=lambda entry: entry.sha256)
 def _layout(entry: SupernetEntry) -> str:
     return layout_of(entry.family, entry.header["config"], entry.space.fingerprint)
+
+
+def quality_in(entry: SupernetEntry) -> Quality | None:
+    """The usual quality in a supernet's complete table; None where there is none."""
+    try:
+        table = supernets.table(entry)
+    except CoreError:  # damaged: its page says so, and there is no front to settle
+        return None
+    name = None if table is None else quality_of(table.columns)
+    if table is None or name is None:
+        return None
+    values = dict(zip(table["arch_id"], table[name].to_numpy(float).tolist(), strict=True))
+    return Quality(name, values, entry.table_sha256)
 
 
 def latencies(store: RunStore | None, entry: SupernetEntry) -> list[Result[LatencyRecord]]:

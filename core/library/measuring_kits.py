@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.evaluation.latency.plan import anchors_of, default_size, plan_sample
 from core.evaluation.latency.profile import FEWEST_SUBNETS
 from core.library import supernets
+from core.library.latency import latencies
+from core.library.profiles import could_be_on_front
 from core.library.supernets import SupernetEntry
 from core.spaces import Arch
 
+if TYPE_CHECKING:
+    from core.store import RunStore
+
 KIT_FILE = "kit.zip"
+MOST_SUBNETS = 1000
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,34 @@ class KitPlan:
 
     archs: tuple[Arch, ...]
     anchors: tuple[int, ...]
+
+
+def plan_after(store: RunStore | None, entry: SupernetEntry, name: str) -> KitPlan:
+    """The subnets of an earlier profile, and all that could be on the front given its errors.
+
+    Args:
+        store: where profiles are kept.
+        entry: the supernet.
+        name: objective of the profile.
+
+    Raises:
+        NotFound: there is no such profile.
+        InvalidInput: its front consists of timed subnets already.
+    """
+    known = {each.record.objective: each.record for each in latencies(store, entry)}
+    if name not in known:
+        there = ", ".join(known) or "none"
+        raise NotFound(f"{entry.title} has no profile called {name[:100]!r}; it has: {there}.")
+    record = known[name]
+    sample = record.profile.timings.arch_ids[:MOST_SUBNETS]
+    further = could_be_on_front(record, entry, MOST_SUBNETS - len(sample))
+    if not further:
+        raise InvalidInput(
+            "Nothing that was not timed could be on this front; a second kit has nothing to add."
+        )
+    rows = entry.space.from_ids([*sample, *further])
+    sizes = supernets.costs(entry).total("macs", rows)
+    return KitPlan(tuple(map(tuple, rows.tolist())), tuple(anchors_of(sizes).tolist()))
 
 
 def plan_kit(entry: SupernetEntry, subnets: int | None = None, seed: int = 0) -> KitPlan:

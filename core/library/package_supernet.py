@@ -7,7 +7,6 @@ The folder this writes is what `library` finds under `assets/supernets`: `supern
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from core.errors import InvalidInput, StorageFailed
 from core.library import chance, supernets
+from core.library.correct import measured
 from core.library.supernets import BITS_FILE, CARD_FILE, SUPERNET_FILE, TABLE_FILE, SupernetEntry
 from core.library.tables import parse_table
 from core.objectives.base import OBJECTIVES, usual_pair
@@ -50,13 +50,7 @@ def package_supernet(entry: SupernetEntry, table: bytes, folder: Path, bits: byt
         (folder / SUPERNET_FILE).write_bytes(data)
         (folder / TABLE_FILE).write_bytes(table)
         if bits is not None:
-            measured = dataclasses.replace(
-                entry,
-                read_table=lambda: table,
-                table_sha256=table_sha256,
-                read_bits=lambda: bits,
-            )
-            write_bits(measured, folder)
+            write_bits(measured(entry, table, bits), folder)
         (folder / CARD_FILE).write_text(json.dumps(card, separators=(",", ":")) + "\n", encoding="utf-8")
     except OSError as error:
         raise StorageFailed(f"{folder} could not be written: {error.strerror}.") from error

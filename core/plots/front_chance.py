@@ -17,7 +17,8 @@ from core.records import Objective
 
 SMALLEST, LARGEST = 5.0, 15.0
 """Diameters of members that are never, and always, on the front of a resample."""
-_BAND = "rgba(0, 114, 178, 0.34)"
+# Between the front's blue and sky: seen on paper and on the dark page.
+_BAND = "rgba(46, 144, 207, 0.45)"
 SURE_STEPS = "sure steps"
 
 
@@ -68,8 +69,8 @@ def add_sure_steps(
         across, up = [across[-1], *across[:-1]], [rows[y.name].iloc[0], *up[:-1]]
     figure.add_scatter(
         name=SURE_STEPS,
-        x=np.asarray(across, float) * style.scale(x).factor,
-        y=np.asarray(up, float) * style.scale(y).factor,
+        x=[float(value) * style.scale(x).factor for value in across],
+        y=[float(value) * style.scale(y).factor for value in up],
         mode="lines",
         line={"color": _BAND, "width": 9, "shape": "vh" if x.maximize else "hv"},
         hoverinfo="skip",
@@ -91,8 +92,8 @@ def dress_members(trace: go.Scatter, front: pd.DataFrame, marks: ChanceMarks, y:
         trace.error_y = {
             "type": "data",
             "symmetric": False,
-            "array": (ends[:, 1] - values) * factor,
-            "arrayminus": (values - ends[:, 0]) * factor,
+            "array": ((ends[:, 1] - values) * factor).tolist(),
+            "arrayminus": ((values - ends[:, 0]) * factor).tolist(),
             "thickness": 1,
             "width": 3,
         }

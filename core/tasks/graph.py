@@ -54,7 +54,8 @@ class GraphTask(Task):
     """One graph: features (n, f) of its nodes and edges (2, e); some nodes have a class."""
 
     label = "Graphs"
-    sample, samples = "node", "nodes"
+    sample = "node"
+    samples = "nodes"
     whole = True
     passes = "the whole graph"
     Inputs = GraphConfig

@@ -58,7 +58,8 @@ class ImageTask(Task):
     """Pictures (n, c, h, w) of float pixels in [0, 1], each with one class."""
 
     label = "Images"
-    sample, samples = "image", "images"
+    sample = "image"
+    samples = "images"
     passes = "one image"
     Inputs = ImageConfig
     fixed = ("classes", "input_shape")

@@ -50,7 +50,8 @@ class TokenTask(Task):
     """Texts: token numbers (n, length) int64 and a mask of what is no padding, each text with one class."""
 
     label = "Texts"
-    sample, samples = "text", "texts"
+    sample = "text"
+    samples = "texts"
     passes = "one text"
     Inputs = TokenConfig
     fixed = ("classes", "input_shape", "vocabulary")

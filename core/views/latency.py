@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from core.evaluation.latency.campaign import Settled
 from core.evaluation.latency.device import this_device
@@ -12,18 +13,20 @@ from core.evaluation.latency.profile import Device
 from core.library import supernets
 from core.library.fronts import Front
 from core.library.latency import (
-    TIMED_HERE,
     LatencyCheck,
     LatencyRecord,
     checks,
     latencies,
     stale,
 )
+from core.library.latency_kinds import TIMED_HERE
 from core.library.results import Result
 from core.library.supernets import SupernetEntry
 from core.objectives.base import device_of, objective
-from core.store import RunStore
-from core.words import format_count, format_seconds, format_share
+from core.words import format_bytes, format_count, format_seconds, format_share
+
+if TYPE_CHECKING:
+    from core.store import RunStore
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,10 @@ def _facts(record: LatencyRecord, entry: SupernetEntry, check: LatencyCheck | No
         "Drift meanwhile": _moved(profile.anchors.drift),
         "When": f"{profile.date[:10]} {profile.date[11:16]} UTC, in {format_seconds(protocol.seconds)}",
     }
+    if profile.timings.peak_bytes:
+        facts["Activations"] = f"{format_bytes(max(profile.timings.peak_bytes))} at most, measured"
+    elif profile.process_peak_bytes:
+        facts["Memory"] = f"{format_bytes(profile.process_peak_bytes)} at most, the whole process"
     if check is not None:
         facts["Anchors later"] = f"{_moved(check.drift)}, {check.date[:10]} {check.date[11:16]} UTC"
     return facts

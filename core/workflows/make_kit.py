@@ -10,7 +10,7 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.library import supernets
 from core.library.latency import identity_of
-from core.library.measuring_kits import KIT_FILE, plan_kit
+from core.library.measuring_kits import KIT_FILE, MOST_SUBNETS, plan_after, plan_kit
 from core.records import Progress
 from core.words import format_bytes
 
@@ -29,7 +29,7 @@ class Request(BaseConfig):
     subnets: int | None = Field(
         None,
         ge=8,
-        le=1000,
+        le=MOST_SUBNETS,
         description="Subnets in the kit; as many as the model of latency needs if left out",
     )
     runtime: Literal["onnxruntime", "torch"] = Field(
@@ -38,6 +38,11 @@ class Request(BaseConfig):
     precision: Literal["float32", "int8"] = Field("float32", description="Of weights and activations")
     threads: int = Field(1, ge=1, le=64, description="Threads of one answer")
     batch: int = Field(1, ge=1, le=256, description="Samples of one answer")
+    after: str = Field(
+        "",
+        max_length=120,
+        description="Objective of an earlier profile: its subnets, and all that could be on its front",
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of the sample of subnets")
 
 
@@ -52,7 +57,10 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     from core.export.measuring_kit import KitMaker, Terms
 
     entry = library.supernet(request.supernet)
-    plan = plan_kit(entry, request.subnets, request.seed)
+    if request.after:
+        plan = plan_after(library.store, entry, request.after)
+    else:
+        plan = plan_kit(entry, request.subnets, request.seed)
     terms = Terms(request.runtime, request.precision, request.threads, request.batch)
     kit = KitMaker(supernets.load(entry), terms)
     for number, arch in enumerate(plan.archs):

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from core.config import BaseConfig
-from core.errors import CoreError, InvalidInput
+from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
-from core.evaluation.latency.campaign import Campaign, Limits, MakeRace, Quality, Settled, State
+from core.evaluation.latency.campaign import Campaign, Limits, MakeRace, Settled, State
 from core.evaluation.latency.device import this_device
 from core.evaluation.latency.plan import anchors_of, default_size, plan_sample
 from core.evaluation.latency.profile import FILE, Anchors, Device, LatencyProfile, Protocol, Timings, now
 from core.library import supernets
-from core.library.latency import LatencyRecord, identity_of
+from core.library.latency import LatencyRecord, identity_of, quality_in
 from core.library.supernets import SupernetEntry
-from core.objectives.base import objective, quality_of
+from core.objectives.base import objective
 from core.objectives.timing import RUNS, Race
 from core.records import Progress
 from core.spaces import Arch
@@ -129,19 +129,6 @@ def racing(
     whole = supernet.task.whole
     sample = supernets.dataset(entry).calibration.first(1).arrays() if whole else parts.sample(batch)
     return parts.file, lambda: Race((), sample, threads=threads, seed=seed)
-
-
-def quality_in(entry: SupernetEntry) -> Quality | None:
-    """The usual quality in a supernet's complete table; None where there is none."""
-    try:
-        table = supernets.table(entry)
-    except CoreError:  # damaged: its page says so, and there is no front to settle
-        return None
-    name = None if table is None else quality_of(table.columns)
-    if table is None or name is None:
-        return None
-    values = dict(zip(table["arch_id"], table[name].to_numpy(float).tolist(), strict=True))
-    return Quality(name, values, entry.table_sha256)
 
 
 def _resumed(ledger: Ledger, fresh: State) -> State:

@@ -15,6 +15,7 @@ from core.chance.intervals import (
     normal_quantile,
     paired,
     samples_behind,
+    split_shift,
     wilson,
 )
 
@@ -152,3 +153,15 @@ def test_the_number_of_samples_is_read_off_the_accuracies(n: int) -> None:
 @pytest.mark.parametrize("shares", [[], [math.nan], [0.5, math.pi - 3], [1.2], [-0.1], [1.0]])
 def test_numbers_that_are_no_shares_of_samples_say_nothing(shares: list[float]) -> None:
     assert samples_behind(shares) is None
+
+
+def test_two_splits_that_differ_by_more_than_chance_are_told() -> None:
+    rng = np.random.default_rng(0)
+    easy = rng.beta(8, 1, (400, 300))
+    held = [0.0 in split_shift(a, b)[1] for a, b in zip(easy[:200], easy[200:], strict=True)]
+    assert 0.92 <= np.mean(held) <= 0.98
+    difference, ends = split_shift(easy[0], easy[1] - 0.1)
+    assert difference == pytest.approx(-0.1, abs=0.03)
+    assert ends.high < 0
+    with pytest.raises(ValueError, match="two samples"):
+        split_shift([0.5], [0.1, 0.2])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from core.chance.bits import bits_column
 from core.errors import InvalidInput
 from core.evaluation.evaluator import Trie, evaluate, evaluate_table, walk
 from core.evaluation.split_walk import walk_split
@@ -69,13 +70,21 @@ def test_any_order_and_any_grouping_give_the_same_bits(net, data) -> None:
                 assert again[name].tobytes() == whole[name][part].tobytes(), name
 
 
+def _rows(indices, values) -> list[tuple[int, np.ndarray]]:
+    return list(zip(indices, values[bits_column("accuracy")], strict=True))
+
+
 def test_two_processes_give_the_same_bits(net, data) -> None:
     rows = net.space.array()[:200]
     measured = [name for name in ALL if name in ("accuracy", "loss", "test_accuracy", "test_loss")]
     split = {name: np.full(len(rows), np.nan) for name in measured}
     seen: list[int] = []
-    for indices, values in walk_split(net, rows, measured, data, processes=2):
+    bits = {
+        i: b for part, v in walk(net, rows, ["accuracy"], data, keep_bits=True) for i, b in _rows(part, v)
+    }
+    for indices, values in walk_split(net, rows, measured, data, processes=2, keep_bits=True):
         seen += indices
+        assert all((found == bits[index]).all() for index, found in _rows(indices, values))
         for name in measured:
             split[name][indices] = values[name]
     whole = evaluate_table(net, rows, measured, data)
@@ -158,3 +167,26 @@ def test_refuses_what_it_cannot_measure(net, data) -> None:
     with pytest.raises(InvalidInput, match="test split"):
         evaluate_table(net, net.space.array()[:1], ("test_accuracy",), validation)
     assert list(evaluate(net, [], ("accuracy",), data)) == []
+
+
+def test_which_samples_were_right_comes_with_every_share_of_samples(net, data) -> None:
+    rows = net.space.array()[::150]
+    names = ("accuracy", "loss", "test_accuracy")
+    kept: dict[str, dict[int, np.ndarray]] = {"accuracy": {}, "test_accuracy": {}}
+    for indices, values in walk(net, rows, names, data, keep_bits=True):
+        assert bits_column("loss") not in values
+        for name, found in kept.items():
+            found |= dict(zip(indices, values[bits_column(name)], strict=True))
+    table = evaluate_table(net, rows, names, data)
+    measured = {m.arch: m for m in evaluate(net, rows, names, data)}
+    for name, split in (("accuracy", "validation"), ("test_accuracy", "test")):
+        span = data.spans[split]
+        for index, row in enumerate(rows):
+            arch = tuple(row.tolist())
+            subnet = net.extract(arch, net.calibrate(arch, data.inputs[: data.calibration_rows]))
+            right = (subnet(data.inputs[span]).argmax(1) == data.targets[span]).numpy()
+            found = np.unpackbits(kept[name][index], count=len(right)).astype(bool)
+            np.testing.assert_array_equal(found, right)
+            assert found.sum() / len(right) == table[name][index]
+            assert measured[arch].right[name] == kept[name][index].tobytes()
+    assert set(measured[tuple(rows[0].tolist())].right) == set(kept)

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.evaluation.latency.plan import anchors_of, plan_sample
 from core.evaluation.latency.profile import FILE, LatencyProfile
 from core.library import profile_worker, profiles, supernets
 from core.library.latency import LatencyRecord, identity_of
+from core.library.measuring_kits import plan_after
 from core.library.profiles import fitted, foreign_profile, said
+from core.pareto import non_dominated
+from core.store import RunStore
 from core.supernets.files import dump_supernet
 from tests.helpers.nets import small_cnn
 from tests.security.hostile_files import mutate, plain_sentence
@@ -263,3 +266,54 @@ def test_the_confined_reader_writes_nothing_that_is_not_part_of_a_profile(tmp_pa
     told = good() | {"further": "x" * 1000, "process_peak_bytes": 5}
     profile_worker.work(json.dumps(told).encode(), {}, tmp_path / FILE)
     assert b"further" not in (tmp_path / FILE).read_bytes()
+
+
+# --- a second kit ---------------------------------------------------------------------------------------
+
+
+def timed_profile(entry: supernets.SupernetEntry, rows: np.ndarray) -> LatencyProfile:
+    """A profile of these subnets, on a machine that counts MACs and stumbles a little."""
+    ids, told = entry.space.arch_ids(rows), good()
+    chance = {a: 1 + 0.03 * np.sin(7 * at) for at, a in enumerate(entry.space.arch_ids(entry.space.array()))}
+    macs = supernets.costs(entry).total("macs", rows)
+    ms = [(0.02 + 1e-6 * m) * chance[arch_id] for arch_id, m in zip(ids, macs.tolist(), strict=True)]
+    told["supernet"] = identity_of(entry).model_dump()
+    told["planned"] = len(ids)
+    told["timings"] = {"arch_ids": ids, "ms": ms, "spread": [0.0] * len(ids)}
+    told["anchors"] = {"arch_ids": ids[:2], "start": ms[:2], "end": ms[:2]}
+    return LatencyProfile.model_validate(told)
+
+
+def test_a_second_kit_times_all_that_could_be_on_the_front(digits_entry: Any, tmp_path: Path) -> None:
+    """Then every member of the front was timed: a front by brute force has no other members."""
+    space = digits_entry.space
+    first = fitted(timed_profile(digits_entry, plan_sample(supernets.costs(digits_entry), 16)), digits_entry)
+    assert first.settled is not None
+    assert first.settled.objective == "accuracy"
+    assert not first.settled.reached
+    assert "a second kit" in said(first)
+    with RunStore("sqlite://", tmp_path) as store:
+        run_id = store.create_run("add_profile", {"supernet": "small"}, title="x")
+        first.save(store.ledger(run_id))
+        plan = plan_after(store, digits_entry, first.objective)
+        with pytest.raises(NotFound, match="no profile called 'latency_ms"):
+            plan_after(store, digits_entry, "latency_ms.Moon")
+        ids = space.arch_ids(np.array(plan.archs))
+        assert ids[:16] == list(first.profile.timings.arch_ids)
+        assert 16 < len(ids) < space.size
+        second = fitted(timed_profile(digits_entry, np.array(plan.archs)), digits_entry)
+        assert second.settled is not None
+        assert second.settled.chance < first.settled.chance
+        assert second.settled.reached
+        assert "a second kit" not in said(second)
+        second.save(store.ledger(run_id))
+        with pytest.raises(InvalidInput, match="nothing to add"):
+            plan_after(store, digits_entry, second.objective)
+    rows = space.array()
+    whole = dict(zip(space.arch_ids(rows), timed_profile(digits_entry, rows).timings.ms, strict=True))
+    table = supernets.table(digits_entry)
+    assert table is not None
+    table = table.assign(ms=table["arch_id"].map(whole))
+    points = table[["accuracy", "ms"]].to_numpy(float)
+    front = set(table["arch_id"][non_dominated(points, maximize=[True, False])])
+    assert front <= set(ids)

@@ -6,26 +6,8 @@ the same mistake into the new one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One deliberate mistake.
-
-    Attributes:
-        what: the mistake in words.
-        path: file it is put into.
-        right, wrong: the text that is replaced, once in its file, and what stands there instead.
-        tests: tests of which at least one must fail.
-    """
-
-    what: str
-    path: str
-    right: str
-    wrong: str
-    tests: tuple[str, ...]
-
+from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
+from tests.mutation.fault import Fault
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
@@ -482,5 +464,7 @@ FAULTS = [
         "if o.name in asked]",
         ("tests/library/test_fronts.py", "tests/cli/test_commands.py"),
     ),
+    # --- a closer look at the front -----------------------------------------------------------------
+    *CLOSER_LOOK,
 ]
 """Every fault, in the order of the chapters above."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,10 +13,14 @@ from streamlit.testing.v1 import AppTest
 
 from core.library import supernets
 from core.library.fronts import front
+from core.library.pruned import PrunedNet, PruningRecord
 from core.pareto import Constraint
+from core.records import RunState
+from core.views.brushes import Brush
 from pages.ui.address import format_view, left_out, parse
 from pages.ui.front.arriving import keep
-from pages.ui.front.view import View
+from pages.ui.front.view import CLOSER, View
+from tests.pages.conftest import ROOT
 
 Open = Callable[..., AppTest]
 
@@ -78,7 +83,19 @@ def test_nothing_is_drawn_before_it_is_opened_and_one_at_a_time(open_page: Open)
     assert chart(app, "front-chart").spec == before, "what is below leaves the first chart alone"
 
 
-def test_the_slider_of_the_third_objective_holds_the_front_under_each_limit(
+def test_panels_are_loaded_by_name_alone() -> None:
+    """Whoever imported one would load it for every first visitor."""
+    panels = {f"pages.ui.front.{name}" for name in CLOSER}
+    for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                named = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+                assert not panels & named, path
+    for name in CLOSER:
+        assert (ROOT / f"pages/ui/front/{name}.py").is_file()
+
+
+def test_the_slider_holds_the_front_under_each_limit_and_a_click_keeps_where_it_stands(
     open_page: Open, table: pd.DataFrame
 ) -> None:
     app = open_page("front", closer="third", third="params")
@@ -96,12 +113,6 @@ def test_the_slider_of_the_third_objective_holds_the_front_under_each_limit(
     assert ids == bound.members["arch_id"].tolist()
     assert arrays["x"][0] == bound.members["macs"].tolist()
 
-
-def test_a_click_under_a_limit_selects_and_keeps_the_limit_and_the_figure(
-    open_page: Open, table: pd.DataFrame
-) -> None:
-    app = open_page("front", closer="third", third="params")
-    [slider] = figure(app, "third-chart")["layout"]["sliders"]
     clicked = slider["steps"][9]["args"][0]["customdata"][0][2]
     before = chart(app, "third-chart").spec
     select(app, "third-chart", {"points": [{"customdata": clicked}]})
@@ -138,8 +149,11 @@ def test_a_box_puts_subnets_into_the_basket_also_those_that_are_not_drawn(
     )
     assert app.button(key="third-basket-all").disabled, "more than a basket holds"
     assert not app.button(key="third-basket-front").disabled
-    select(app, "third-chart", {})
-    assert "subnets selected" not in said(app)
+    app.selectbox(key="pick-subnet").set_value(sorted(members)[0]).run()
+    assert "subnets selected" not in said(app), "the chart appears anew, without its box"
+    app.selectbox(key="pick-supernet").set_value("fashion-cnn").run()
+    assert not app.exception
+    assert (link(app)["supernet"], link(app)["closer"]) == ("fashion-cnn", "third"), "the panel stays open"
 
 
 def basket(app: AppTest) -> set[str]:
@@ -149,7 +163,9 @@ def basket(app: AppTest) -> set[str]:
     return {each.rpartition(":")[2] for each in kept.get(app.session_state["basket-chosen"]).network_ids}
 
 
-def test_a_box_on_an_axis_is_a_range_and_lines_are_drawn_anew(open_page: Open, table: pd.DataFrame) -> None:
+def test_a_box_on_an_axis_is_a_range_which_can_become_a_limit_of_the_page(
+    open_page: Open, table: pd.DataFrame
+) -> None:
     app = open_page("front", closer="parallel")
     axes = figure(app, "parallel-chart")["layout"]["xaxis"]["ticktext"]
     at = axes.index("width1")
@@ -172,9 +188,8 @@ def test_a_box_on_an_axis_is_a_range_and_lines_are_drawn_anew(open_page: Open, t
     app.button(key="parallel-clear").click().run()
     assert "brush" not in link(app)
 
-
-def test_ranges_become_limits_of_the_page(open_page: Open, table: pd.DataFrame) -> None:
-    app = open_page("front", closer="parallel", brush="macs~3000~40000;width1~0~1")
+    app.session_state["closer-brushes"] = (Brush("macs", 3e3, 4e4), Brush("width1", 0, 1))
+    app.run()
     app.button(key="parallel-limits").click().run()
     assert not app.exception
     [limit] = link(app)["limits"].split(";")
@@ -223,6 +238,58 @@ def test_a_subnet_of_another_supernet_is_shown_and_can_be_opened(open_page: Open
     app.button(key="several-open").click().run()
     assert not app.exception
     assert (link(app)["supernet"], link(app)["sid"]) == tuple(picked.split("|"))
+
+
+def test_pruned_networks_stand_before_and_after_tuning_and_open_on_their_page(open_page: Open) -> None:
+    from pages.ui import resources
+
+    store, parent = resources.store(), "subnet:digits-cnn:311131113111"
+    record = PruningRecord(
+        model=parent,
+        model_key="k",
+        supernet="digits-cnn",
+        arch_id="311131113111",
+        seed=0,
+        tuning={},
+        probe="p",
+        versions={},
+    )
+    for index, macs, before, after in ((0, 9e5, 0.9, 0.98), (1, 4e5, 0.5, 0.97), (2, 2e5, 0.2, 0.95)):
+        numbers = {"accuracy": after, "macs": macs, **({"zero_shot": before} if index else {})}
+        net = PrunedNet(
+            index=index,
+            method="magnitude" if index else "",
+            label="Magnitude",
+            config=(),
+            removes="units",
+            asked=0.5,
+            sparsity=0.5,
+            numbers=numbers,
+            stages=(),
+            note="",
+            seconds=1.0,
+            tuning_epochs=5,
+            surgery=False,
+            sha256="2" * 64,
+        )
+        record = record.with_net(net)
+    run_id = store.create_run("prune_models", {"model": parent}, title="p", state=RunState.RUNNING)
+    record.save(store.ledger(run_id))
+    store.set_state(run_id, RunState.DONE)
+
+    app = open_page("front", closer="several", beside="pruned")
+    assert link(app)["fronts"] == parent
+    drawn = traces(app, "several-chart")
+    ids = [f"pruned:{run_id}:{index}" for index in (2, 1)]
+    assert drawn["Pruned, before fine-tuning"]["customdata"] == [f"before|{i}" for i in ids]
+    select(app, "several-chart", {"points": [{"customdata": f"after|{ids[1]}"}]})
+    assert traces(app, "several-chart")["selected"]["customdata"] == [f"before|{ids[1]}", f"after|{ids[1]}"]
+    assert "Pruned, before fine-tuning / Pruned, after fine-tuning" in " ".join(
+        e.proto.body for e in app.get("html")
+    )
+    app.button(key="several-pruned").click().run()
+    assert not app.exception
+    assert link(app)["model"] == ids[1]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,12 @@ def test_a_profile_becomes_an_axis_that_one_click_shows(opened: AppTest) -> None
     assert app.selectbox(key="axis-x").value.startswith("latency_ms.Board_1-thread_")
     [run] = resources.store().list_runs(kind="add_profile")
     assert run.state == "done"
+    # Few of its front's members were timed: a second kit is offered.
+    assert "a second kit" in plain
+    assert app.selectbox(key="kit-after").options == [
+        "A sample of the space",
+        "Around the front of Latency on Board, 1 thread",
+    ]
 
 
 def test_a_profile_that_is_refused_leaves_a_sentence_and_no_run(opened: AppTest) -> None:
@@ -109,6 +115,7 @@ def test_a_kit_is_made_in_the_background_as_the_form_says(
                 "precision": "int8",
                 "threads": 4,
                 "batch": 1,
+                "after": "",
             },
         )
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +12,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.chance.resampling import resampled_volumes, sample_weights
 from core.library import supernets
+from core.pareto import hypervolume
 from core.records import Measurement, RunState
 from core.views.race import race, search_labels, seed_rows
+from core.views.race_chance import by_samples
 from core.views.seed_groups import seed_groups
 from pages.ui import resources
 from tests.pages.test_similarity_page import said
@@ -118,3 +123,47 @@ def test_a_search_that_did_not_end_is_drawn_and_not_counted(open_page: Open, sta
     app = open_page("search", supernet="digits-cnn")
     assert lines(app) == ["NSGA-II · n = 2"]
     assert "(n = 1)<" in said(app)
+
+
+def test_who_won_is_asked_of_the_images_too(open_page: Open) -> None:
+    better = search(0, "nsga2", lead=200, budget=9)
+    search(0, "random_search", lead=0, budget=9)
+    app = open_page("search", supernet="digits-cnn")
+    newest = {r.params["algorithm"]: r.run_id for r in reversed(resources.store().list_runs())}
+    app.multiselect(key="pick-search").set_value(list(newest.values())).run()
+    words = said(app)
+    assert "With the images drawn anew, 2,000 times" in words
+    assert re.search(r"in \d+ % of the resamples", words)
+    entry = supernets.find(None, "digits-cnn")
+    groups = seed_groups(resources.store().list_runs())
+    tables = {r.run_id: resources.search_table(r.run_id, 9, entry) for g in groups for r in g.runs}
+    found = race(groups, search_labels(groups), tables, None)
+    assert found is not None
+    [sentence] = by_samples(entry, found, tables, "images")
+    ahead = max(found.racers, key=lambda racer: racer.ended[0])
+    assert f"{ahead.label} has more hypervolume" in sentence
+    # Without bits nothing is claimed.
+    assert by_samples(dataclasses.replace(entry, read_bits=None), found, tables, "images") == []
+    assert better in {r.run_id for g in groups for r in g.runs}
+
+
+def test_hypervolumes_of_resamples_are_those_of_their_fronts() -> None:
+    rng = np.random.default_rng(0)
+    right, costs = (rng.random((30, 50)) < 0.8).astype(np.uint8), rng.integers(1, 20, 30).astype(float)
+    weights = sample_weights(50, 40)
+    found = resampled_volumes(right, costs, weights, reference=(0.4, 15.0))
+    for drawn, volume in zip(weights, found, strict=True):
+        points = np.stack([right @ drawn / 50, costs], axis=1)
+        assert volume == pytest.approx(hypervolume(points, (0.4, 15.0), maximize=[True, False]), rel=1e-5)
+    assert resampled_volumes(right, costs + 100, weights, reference=(0.4, 15.0)).tolist() == [0.0] * 40
+
+
+def test_the_front_that_was_found_is_a_table_with_intervals(open_page: Open) -> None:
+    search(0, "nsga2", lead=0, budget=12)
+    app = open_page("search", supernet="digits-cnn")
+    app.toggle(key="search-table-front").set_value(True).run()
+    assert not app.exception
+    words = said(app)
+    assert "in resamples" in words
+    assert re.search(r"\d\d\.\d.\(\d\d\.\d.to.\d\d\.\d\).%", words), "accuracies have their interval"
+    assert "would be on the front of another 359 images" in words

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
 
+from core.chance.bits import bits_column
 from core.errors import InvalidInput
 from core.store import MemoryLedger
 from core.workflows.evaluate_table import fill
@@ -113,3 +115,39 @@ def test_a_checkpoint_of_something_else_is_refused(names: list[str], identity: s
     finish(fill(ROWS, NAMES, measure, "net", ledger))
     with pytest.raises(InvalidInput, match="new run"):
         finish(fill(ROWS, names, measure, identity, ledger))
+
+
+def with_bits(rows: np.ndarray) -> Iterator[tuple[list[int], Mapping[str, np.ndarray]]]:
+    """`measure`, with twelve bits of each row's own."""
+    for part, values in measure(rows):
+        yield part, values | {bits_column("quality"): rows[part][:, :2]}
+
+
+def test_which_samples_were_right_is_kept_wherever_the_run_is_cut() -> None:
+    for cut in (1, 5, 11):
+        ledger = MemoryLedger()
+        clock = map(float, count()).__next__
+        steps = fill(ROWS, NAMES, with_bits, "net", ledger, clock, samples={"quality": 12})
+        for _ in range(cut):
+            next(steps)
+        steps.close()
+        table = finish(fill(ROWS, NAMES, with_bits, "net", ledger, samples={"quality": 12}))
+        np.testing.assert_array_equal(table[bits_column("quality")], ROWS[:, :2])
+        np.testing.assert_array_equal(table["cost"], expected("cost"))
+
+
+def test_a_checkpoint_of_a_release_that_kept_no_bits_is_measured_again() -> None:
+    ledger = MemoryLedger()
+    finish(fill(ROWS, NAMES, measure, "net", ledger))
+    seen: list[int] = []
+
+    def counted(rows: np.ndarray) -> Iterator[tuple[list[int], Mapping[str, np.ndarray]]]:
+        seen.append(len(rows))
+        yield from with_bits(rows)
+
+    table = finish(fill(ROWS, NAMES, counted, "net", ledger, samples={"quality": 12}))
+    assert seen == [len(ROWS)]
+    np.testing.assert_array_equal(table[bits_column("quality")], ROWS[:, :2])
+    # And the other way round: nothing is measured twice where no bits are asked for.
+    assert set(finish(fill(ROWS, NAMES, counted, "net", ledger))) == set(NAMES)
+    assert seen == [len(ROWS)]

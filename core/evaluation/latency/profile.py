@@ -206,6 +206,7 @@ class LatencyProfile(_Part):
         planned: subnets that were to be timed; a profile with fewer is unfinished.
         timings: what came out.
         anchors: how steady the machine was.
+        process_peak_bytes: most memory that the measuring process took, None where the system does not tell.
         date: when it was finished, ISO 8601 in UTC.
     """
 
@@ -216,6 +217,7 @@ class LatencyProfile(_Part):
     planned: int = Field(ge=FEWEST_SUBNETS, le=MOST_SUBNETS)
     timings: Timings
     anchors: Anchors
+    process_peak_bytes: int | None = Field(None, ge=0, le=1 << 50)
     date: Annotated[
         str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|\+00:00)$")
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -22,7 +22,6 @@ from core.objectives.base import objective
 from core.pareto import Constraint
 from core.plots.front_chance import ChanceMarks, marks
 from core.records import Objective
-from core.tasks.registry import TASKS
 from core.text import for_markdown
 from core.views import chance as words_of
 from core.views.chance import Samples
@@ -79,7 +78,7 @@ class FrontSure:
             for goal in goals
             if (n := correct.samples_of(entry, table, goal.name, revision)) is not None
         }
-        samples = Samples(behind, _called(entry.task))
+        samples = Samples(behind, words_of.called(entry.task))
         found = chance_of.known_chance(entry, revision, front.names, limits)
         return cls(entry, revision, table, front, limits, found, samples)
 
@@ -120,17 +119,23 @@ class FrontSure:
         values = dict(zip(members["arch_id"], members[y.name], strict=True)) if whiskers else {}
         return marks(self.known, values, self.samples.by_name.get(y.name))
 
+    def waited(self) -> FrontSure:
+        """The same with what there is to know found out now."""
+        if not self.asked:
+            return self
+        found = chance_of.chance_or_why(self.entry, self.table, self.revision, self.front.names, self.limits)
+        return replace(self, found=found)
+
+    def sentence(self) -> str:
+        """What is known of the front as a whole, in a sentence or two; "" for nothing."""
+        if isinstance(self.found, Unknown):
+            return self.found.sentence
+        shown = self.front.members["arch_id"].tolist()
+        return words_of.front_sentence(self.found, shown, self.samples.word) if self.found is not None else ""
+
     def compute(self) -> None:
         """Find it out; meant for a thread."""
         chance_of.chance_or_why(self.entry, self.table, self.revision, self.front.names, self.limits)
-
-
-def _called(task: str) -> str:
-    """What a person calls the samples of a task."""
-    return (
-        next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
-        or "samples"
-    )
 
 
 def below_chart(sure: FrontSure) -> None:
@@ -142,13 +147,11 @@ def below_chart(sure: FrontSure) -> None:
     elif isinstance(sure.found, Unknown):
         _unknown(sure, sure.found)
     else:
-        shown = sure.front.members["arch_id"].tolist()
-        note(words_of.front_sentence(sure.found, shown, sure.samples.word))
+        note(f"{sure.sentence()} {words_of.DRAWN}")
 
 
 def _wait(sure: FrontSure) -> None:
     key = (sure.revision, sure.front.names, sure.limits)
-    st.session_state.pop("chance-asked", None)
 
     @st.fragment(run_every=_EVERY_SECONDS)
     def part() -> None:
@@ -199,9 +202,11 @@ def card_lines(sure: FrontSure, arch_id: str) -> list[str]:
     return lines
 
 
-def cheaper_than(sure: FrontSure, arch_id: str) -> str:
-    """The cheapest subnet that is as good and costs less, "" where there is none or it is not known."""
-    return "" if sure.known is None else sure.known.cheaper.get(arch_id, "")
+def cheaper_than(sure: FrontSure, arch_id: str) -> tuple[str, str]:
+    """The cheapest subnet that is as good and costs less, and why it is called so; "" where there is none."""
+    if sure.known is None or arch_id not in sure.known.cheaper:
+        return "", ""
+    return sure.known.cheaper[arch_id].arch_id, words_of.cheaper_line(sure.known, arch_id, sure.samples.word)
 
 
 def panel(sure: FrontSure) -> None:
@@ -219,12 +224,11 @@ def panel(sure: FrontSure) -> None:
             {
                 "subnet": row.arch_id,
                 goal.label: row.cost,
-                "accuracy": row.accuracy,
-                "95 % interval": row.interval,
+                "accuracy (95 %)": row.accuracy,
                 "in resamples": row.share,
-                f"on another {n} {word}": row.stays,
-                f"expect on {known.n_new:,} others (90 %)": row.expected,
-                "sure step": "yes" if row.step else "",
+                "on others": row.stays,
+                "expect (90 %)": row.expected,
+                "step": "sure" if row.step else "",
                 "as good and cheaper": row.cheaper,
             }
             for row in found
@@ -242,13 +246,16 @@ def panel(sure: FrontSure) -> None:
             key="pick-sure-step",
             on_change=_go,
         )
+    if shift := words_of.shift_line(known, word):
+        st.warning(for_markdown(shift, 400), icon=":material/compare_arrows:")
     for line in words_of.knee_lines(known, _KNEES, word):
         st.caption(for_markdown(line, 400))
     note(
-        f"In resamples: how often the subnet is on the front when the {n} {word} are drawn anew, {known.resamples:,} times, "
-        "for all subnets alike. That keeps members too often, for they were lucky on these very samples; the next column "
-        "takes the luck off. Expect: the accuracy without what picking the best promises too much. As good: not told apart by "
-        "McNemar's exact test (mid-p, 5 %). Sure steps: the fewest, each really better than the one before."
+        f"In resamples: how often the subnet is on the front when these {n} {word} are drawn anew, {known.resamples:,} times, for "
+        f"all subnets alike. That keeps members too often, for they were lucky on these very {word}. On others: how likely "
+        f"it is on the front of {n} other {word}, luck taken off. Expect: its accuracy on {known.n_new:,} other {word} like these, without "
+        "what picking the best promises too much. As good: not told apart by McNemar's exact test (mid-p, 5 %). Sure "
+        "steps: the fewest, each really better than the one before. Accuracies: Wilson's intervals."
     )
 
 
@@ -260,6 +267,6 @@ def _go() -> None:
 
 def compare(sure: FrontSure, here: str, there: str, name: str) -> None:
     """Two subnets on the same samples: the paired test and the difference with its interval."""
-    test = correct.paired_test(sure.entry, here, there, name)
+    test = correct.paired_test(sure.entry, there, here, name)
     if test is not None:
         st.markdown(for_markdown(words_of.paired_sentence(test, objective(name), sure.samples.word), 800))

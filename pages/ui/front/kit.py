@@ -13,7 +13,8 @@ from core.export.quantizing import can_quantize
 from core.jobs.at_once import run_at_once
 from core.library import profiles
 from core.library.device_tables import FAMILY, KIND, MOST_BYTES, DeviceTableRecord, device_tables
-from core.library.latency import ADDED, LatencyRecord
+from core.library.latency import LatencyRecord, latencies
+from core.library.latency_kinds import ADDED
 from core.library.measuring_kits import KIT_FILE
 from core.library.supernets import SupernetEntry
 from core.library.uploaded import keep_file
@@ -79,6 +80,7 @@ def _make(entry: SupernetEntry) -> None:
         with second:
             precision = _precision(runtime)
             batch = field_number(Request, "batch", "Batch", key="kit-batch")
+        after = _around(entry)
     kits = _kits(entry)
     params = {
         "supernet": entry.supernet_id,
@@ -86,6 +88,7 @@ def _make(entry: SupernetEntry) -> None:
         "precision": precision,
         "threads": threads,
         "batch": batch,
+        "after": after,
     }
     if form.start("Make the kit", key="kit-make", icon=":material/archive:", disabled=active(kits)):
         submit(_MAKE, params, title=f"Measuring kit of {display_name(entry.title)}", seed=0)
@@ -95,6 +98,30 @@ def _make(entry: SupernetEntry) -> None:
             _download(entry, run)
         else:
             job_row(run)
+
+
+def _around(entry: SupernetEntry) -> str:
+    """Objective of an earlier profile whose front the kit is for, "" for a sample; asked once there is a profile."""
+    known = [
+        each.record.objective
+        for each in latencies(resources.store_or_none(), entry)
+        if each.run.kind == ADDED and each.record.settled and not each.record.settled.reached
+    ]
+    if not known:
+        return ""
+    state.keep("kit-after", ["", *known], "")
+    return str(
+        st.selectbox(
+            "Subnets",
+            ["", *known],
+            format_func=lambda name: (
+                f"Around the front of {objective(name).label}" if name else "A sample of the space"
+            ),
+            key="kit-after",
+            help="A second kit for the same device and settings times the first one's subnets again, and all others that "
+            "could be on the front: then every member of the front was timed.",
+        )
+    )
 
 
 def _precision(runtime: str) -> str:

@@ -174,10 +174,11 @@ def prune_button(entry: SupernetEntry, arch_id: str) -> None:
         st.switch_page("pages/pruning.py", query_params={"parent": subnet_id(entry, arch_id)})
 
 
-def deltas(changes: Mapping[str, float]) -> str:
-    """Signed differences in one line, as HTML."""
+def deltas(changes: Mapping[str, float], why: str = "") -> str:
+    """Signed differences in one line, as HTML; in brackets what else is to be said of them."""
     parts = [
         f"{html.escape(objective(n).label)} <b>{format_value(v, objective(n), signed=True)}</b>"
         for n, v in changes.items()
     ]
-    return f'<p class="ps-deltas">{" &nbsp; ".join(parts)}</p>'
+    told = f" ({html.escape(why)})" if why else ""
+    return f'<p class="ps-deltas">{" &nbsp; ".join(parts)}{told}</p>'

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _CHOOSER_WIDTH = 132
 _CHANGED = "pick-if-"
+_AS_GOOD = "As good and cheaper"
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 
 
@@ -192,20 +193,21 @@ def _undo() -> None:
     forget_widgets(_CHANGED)
 
 
-def neighbors(shown: Shown, front: Front, arch_id: str, as_good: str = "") -> None:
+def neighbors(shown: Shown, front: Front, arch_id: str, as_good: tuple[str, str] = ("", "")) -> None:
     """The front's members next to the subnet, with what moving there changes.
 
     Args:
         shown, front: of the page.
         arch_id: the subnet.
-        as_good: what is as good and cheaper, "" for nothing.
+        as_good: what is as good and cheaper, and why; "" for nothing.
     """
     below, above = front_view.neighbors_on_front(front, arch_id)
     if below is None and above is None:
         st.caption("This subnet has no neighbors on this front: it does not meet the limits, or it is alone.")
         return
     here = shown.row(arch_id)
-    best = [("As good and cheaper", ":material/keyboard_double_arrow_left:", as_good)] if as_good else []
+    good, why = as_good
+    best = [(_AS_GOOD, ":material/keyboard_double_arrow_left:", good)] if good else []
     for word, icon, other in (
         *best,
         ("Cheaper", ":material/arrow_back:", below),
@@ -218,7 +220,7 @@ def neighbors(shown: Shown, front: Front, arch_id: str, as_good: str = "") -> No
         changes = {n: there[n] - here[n] for n in front.names}
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(word, key=f"neighbor-{word}", icon=icon, on_click=state.select, args=(other,))
-            st.html(deltas(changes))
+            st.html(deltas(changes, why if word == _AS_GOOD else ""))
 
 
 def choice_costs(shown: Shown, arch: Arch, goals: Sequence[Objective]) -> None:

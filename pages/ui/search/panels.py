@@ -12,17 +12,20 @@ from core.jobs.forecast import of_work
 from core.library import fronts as front_view
 from core.library import supernets
 from core.library.supernets import SupernetEntry
-from core.objectives.base import choosable_names, objective, usual_pair
+from core.objectives.base import choosable_names, objective, objectives, usual_pair
 from core.plots.front import front_figure
 from core.records import Run
 from core.search import ALGORITHMS
 from core.text import display_name, for_markdown
+from core.views.chance import LUCK, how_intervals, table_rows
 from core.workflows import search_front
 from pages.ui import checked, resources
 from pages.ui.forecast import forecast
 from pages.ui.forms import config_form, field_number, number
+from pages.ui.front.chance import FrontSure
 from pages.ui.progress import submit
 from pages.ui.search import files
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,6 +171,8 @@ def take_home(entry: SupernetEntry, run: Run) -> None:
     """Open the drawn search on the Front page, or take its evaluations."""
     if len(run.params["objectives"]) > 1:
         st.caption(f"Drawn above, opened and downloaded here: {for_markdown(run.title)}.")
+        if st.toggle("Its front as a table, with intervals", key="search-table-front"):
+            found_front(entry, run)
     with st.container(horizontal=True):
         st.page_link(
             "pages/front.py",
@@ -176,6 +181,22 @@ def take_home(entry: SupernetEntry, run: Run) -> None:
             query_params={"supernet": entry.supernet_id, "run": run.run_id},
         )
         files.buttons(entry, run)
+
+
+def found_front(entry: SupernetEntry, run: Run) -> None:
+    """The front that a search found: each member with the interval of its accuracy, and how sure its place is."""
+    found = measured(entry, run)
+    if found is None:
+        return
+    goals = objectives(run.params["objectives"])
+    names = [goal.name for goal in goals]
+    revision = f"{run.run_id}-{len(found)}"
+    front = resources.front(revision, tuple(names), (), found)
+    sure = FrontSure.of(entry, revision, found, front, (), goals)
+    with st.spinner("Drawing the samples anew…"):
+        sure = sure.waited()
+    html_table(table_rows(front.members, goals, sure.samples, sure.known), "The front that the search found")
+    st.caption(" ".join(part for part in (how_intervals(sure.samples), sure.sentence(), LUCK) if part))
 
 
 def measured(entry: SupernetEntry, run: Run) -> pd.DataFrame | None:

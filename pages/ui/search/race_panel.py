@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,15 +18,20 @@ from core.plots.finished import finished
 from core.plots.over_seeds import in_words
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
+from core.views.chance import called
 from core.views.race import Race, race, search_labels, seed_rows
+from core.views.race_chance import by_samples
 from core.views.seed_groups import SeedGroup, seed_groups, seeds_of
 from core.words import format_value
 from pages.ui import resources, state
-from pages.ui.progress import job_row
+from pages.ui.progress import active, job_row
 from pages.ui.search import files
 from pages.ui.search.panels import measured
 from pages.ui.setup import note
 from pages.ui.tables import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PICK, _DRAWN = "pick-search", "search-drawn"
 
@@ -150,7 +156,7 @@ def hypervolume_race(entry: SupernetEntry, chosen: Chosen) -> None:
         )
     files.race(entry, found, apart=apart)
     if found.at:
-        _table(found)
+        _table(found, _by_samples(entry, chosen, found))
 
 
 def _race(entry: SupernetEntry, chosen: Chosen) -> Race | None:
@@ -163,7 +169,25 @@ def _race(entry: SupernetEntry, chosen: Chosen) -> Race | None:
     return race(chosen.groups, chosen.labels, tables, front)
 
 
-def _table(found: Race) -> None:
+def _by_samples(entry: SupernetEntry, chosen: Chosen, found: Race) -> list[str]:
+    """Whether who won depends on the samples; asked when the searches are done."""
+    runs = [run for group in chosen.groups for run in group.runs]
+    if len(found.racers) < 2 or active(runs):
+        return []
+    tables = {run.run_id: measured(entry, run) for run in runs}
+    return _told_by_samples(
+        f"{entry.revision}{found.at}{sorted(tables)}{chosen.labels}", entry, found, tables
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _told_by_samples(
+    key: str, _entry: SupernetEntry, _found: Race, _tables: dict[str, pd.DataFrame | None]
+) -> list[str]:
+    return by_samples(_entry, _found, _tables, called(_entry.task))
+
+
+def _table(found: Race, by_images: Sequence[str]) -> None:
     """The race in numbers: mean and spread per setting, then who found more, and the file of single seeds."""
     share = found.ceiling is not None
     said = {"factor": 100.0, "unit": " %", "digits": 2} if share else {"digits": 4}
@@ -180,6 +204,8 @@ def _table(found: Race) -> None:
     )
     for each in found.verdicts:
         st.markdown(f"- {for_markdown(verdict(each, f'hypervolume after {found.at:,} evaluations'), 600)}")
+    for sentence in by_images:
+        st.markdown(f"- {for_markdown(sentence, 600)}")
     if any(each.n >= FEWEST_PAIRS for each in found.verdicts):
         st.caption(ASSUMES)
     reference = ", ".join(
