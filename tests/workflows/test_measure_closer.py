@@ -82,9 +82,16 @@ def test_what_came_out_in_words_and_rows(limited: supernets.SupernetEntry) -> No
     record, bits = measured(limited, ids)
     blank: dict[str, Any] = {key: {} for key in ("share", "stays", "cheaper", "knees", "promises")}
     chance = FrontChance(
-        table_sha256="", quality="accuracy", cost="macs", n_samples=LIMIT, resamples=2000, n_new=LIMIT,
-        members=tuple(ids[:4]), steps=(ids[0],), **blank,
-    )  # fmt: skip
+        table_sha256="",
+        quality="accuracy",
+        cost="macs",
+        n_samples=LIMIT,
+        resamples=2000,
+        n_new=LIMIT,
+        members=tuple(ids[:4]),
+        steps=(ids[0],),
+        **blank,
+    )
     view = closer_view(limited, Closer("run", record, bits), chance, "images")
     assert view.rows[0]["subnet"] == ids[0], "nothing is cheaper"
     assert view.rows[0]["before"] == "on the front"
