@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 TIMED_HERE, ADDED = "measure_latency", "add_profile"
 KINDS = (TIMED_HERE, ADDED)
 """Workflows whose runs keep a `LatencyRecord`."""
+_MACHINE = {"processor", "version", "system"}
+"""What of a device makes it another machine, whatever it is called and however it is used."""
 CHECKS = "check_latency"
 """Workflow whose runs keep a `LatencyCheck`."""
 
@@ -168,11 +170,7 @@ def stale(record: LatencyRecord, check: LatencyCheck | None, here: Device | None
         here: the machine at hand, None for a profile of another one.
     """
     device = record.profile.device
-    if here is not None and (device.processor, device.version, device.system) != (
-        here.processor,
-        here.version,
-        here.system,
-    ):
+    if here is not None and device.model_dump(include=_MACHINE) != here.model_dump(include=_MACHINE):
         return "The machine or its onnxruntime is another one since this was timed: time it again."
     within = record.profile.anchors.drift
     if abs(within) > STALE_DRIFT:
