@@ -7,6 +7,7 @@ the same mistake into the new one.
 from __future__ import annotations
 
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
+from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
@@ -466,5 +467,6 @@ FAULTS = [
     ),
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
+    *DEVICES,
 ]
 """Every fault, in the order of the chapters above."""
