@@ -6,6 +6,7 @@ the same mistake into the new one.
 
 from __future__ import annotations
 
+from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.fault import Fault
 
@@ -466,5 +467,7 @@ FAULTS = [
     ),
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
+    # --- chance --------------------------------------------------------------------------------------
+    *CHANCE,
 ]
 """Every fault, in the order of the chapters above."""

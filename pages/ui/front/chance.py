@@ -26,7 +26,7 @@ from core.text import for_markdown
 from core.views import chance as words_of
 from core.views.chance import Samples
 from core.words import format_share
-from pages.ui.front import state
+from pages.ui.front import closer_measured, state
 from pages.ui.setup import note
 from pages.ui.supernets.gallery import evaluate
 from pages.ui.tables import html_table
@@ -257,6 +257,7 @@ def panel(sure: FrontSure) -> None:
         "what picking the best promises too much. As good: not told apart by McNemar's exact test (mid-p, 5 %). Sure "
         "steps: the fewest, each really better than the one before. Accuracies: Wilson's intervals."
     )
+    closer_measured.panel(sure.entry, known, word)
 
 
 def _go() -> None:
