@@ -7,7 +7,6 @@ from dataclasses import replace
 import streamlit as st
 
 from core.objectives.base import usual_pair
-from core.views.latency import with_note
 from pages.ui import choosers, resources
 from pages.ui.captions import caption, measured_objectives, table_of
 from pages.ui.front import PAGE, devices, latency, state
@@ -46,7 +45,7 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
         limits = choosers.choose_limits(revision, table, axes, view.constraints)
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
-    latency.button(entry, axes, x, y)
+    latency.button(entry, table, axes, x, y)
 latency.progress(entry)
 
 now = replace(
@@ -61,7 +60,7 @@ now = replace(
     pruned=more.pruned_of,
 )
 front = resources.front(revision, (x.name, y.name), limits, table)
-front = with_note(front, resources.store_or_none(), entry)
+front = latency.said(front, entry)
 if front.members.empty:
     st.info("No subnet meets these limits. Loosen one of them.", icon=":material/filter_alt_off:")
     state.publish(now)

@@ -28,7 +28,18 @@ MOST_BYTES = 64 * 2**20
 _ABOUT = "about"
 _FOREIGN = "The file of which samples were right cannot be read, or it belongs to another table. Measure every subnet again to get it."
 # What reading a damaged archive may raise.
-_BROKEN = (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, NotImplementedError)  # fmt: skip
+_BROKEN = (
+    ValueError,
+    KeyError,
+    TypeError,
+    OSError,
+    EOFError,
+    MemoryError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True, eq=False)

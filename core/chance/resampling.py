@@ -88,8 +88,9 @@ def resampled_fronts(
         which, at = fronts_of(counts, costs[order])
         correct = counts[which, at] + shift[first : first + _AT_ONCE][which]
         parts.append((which + first, order[at], correct))
-    resample, row, correct = (np.concatenate(each) for each in zip(*parts, strict=True)) if parts else (np.zeros(0),) * 3  # fmt: skip
-    share = np.bincount(row.astype(np.int64), minlength=n) / resamples
+    none = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    resample, row, correct = (np.concatenate(each) for each in zip(none, *parts, strict=True))
+    share = np.bincount(row, minlength=n) / resamples
     return ResampledFronts(
         share=share,
         resample=resample.astype(np.int32),

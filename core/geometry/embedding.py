@@ -7,6 +7,9 @@ seconds and depends on its seed, so it is a job.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +114,7 @@ def umap_of_distances(
     if len(d) < 4:
         raise InvalidInput("A UMAP needs at least four points; the map by distances shows fewer.")
     # umap warns that a seed costs parallelism, and that precomputed distances cannot be inverted.
-    with quiet():
+    with quiet(), _torchs_threads_kept():
         import umap
 
         reducer = umap.UMAP(
@@ -126,6 +129,20 @@ def umap_of_distances(
         points = np.asarray(reducer.fit_transform(d), dtype=np.float64)
     points = fixed_signs(points - points.mean(0))
     return Embedding(points, float("nan"), float("nan"))
+
+
+@contextmanager
+def _torchs_threads_kept() -> Iterator[None]:
+    """umap's compiled loops share torch's pool and set its size for both: what torch computes afterwards would be
+    slower, and other in the last bit.
+    """
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.cache import Cache, kept
 from core.chance.bits import CorrectBits, parse_bits
 from core.chance.intervals import Interval, PairedTest, compare, samples_behind, wilson
-from core.errors import InvalidInput
+from core.errors import CoreError, InvalidInput
 from core.library import supernets
 from core.library.supernets import SupernetEntry
 from core.objectives.base import ShareOfSamples, names_of, objective
@@ -125,6 +125,16 @@ def _own_samples(entry: SupernetEntry, name: str) -> int | None:
     """From all of the supernet's subnets, whose accuracies say it more surely than those of a few."""
     own = supernets.table(entry)
     return samples_behind(own[name]) if own is not None and name in own else None
+
+
+def interval_of(entry: SupernetEntry, name: str, value: float) -> Interval | None:
+    """The interval of an accuracy of any network judged on a supernet's samples; None where it has none."""
+    try:
+        table = supernets.table(entry)
+    except CoreError:  # damaged: its page says so
+        table = None
+    n = None if table is None else samples_of(entry, table, name, entry.revision)
+    return accuracy_interval(value, n) if n is not None and 0 <= value <= 1 else None
 
 
 def accuracy_interval(value: float, n: int) -> Interval:

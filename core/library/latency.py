@@ -21,6 +21,7 @@ from core.evaluation.latency.profile import STALE_DRIFT, LatencyProfile, Superne
 from core.library import supernets
 from core.library.device_tables import with_devices
 from core.library.evaluations import source_column
+from core.library.latency_kinds import CHECKS, KINDS
 from core.library.results import Record, Result, results
 from core.library.supernets import SupernetEntry
 from core.objectives.base import quality_of
@@ -33,13 +34,8 @@ if TYPE_CHECKING:
     from core.evaluation.latency.profile import Device
     from core.store import RunStore
 
-TIMED_HERE, ADDED = "measure_latency", "add_profile"
-KINDS = (TIMED_HERE, ADDED)
-"""Workflows whose runs keep a `LatencyRecord`."""
 _MACHINE = {"processor", "version", "system"}
 """What of a device makes it another machine, whatever it is called and however it is used."""
-CHECKS = "check_latency"
-"""Workflow whose runs keep a `LatencyCheck`."""
 
 
 class LatencyRecord(Record):

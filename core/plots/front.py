@@ -72,22 +72,7 @@ def front_figure(
     rows = drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
     cloud, front = rows[~rows["on_front"]], rows[rows["on_front"]].sort_values([x.name, y.name])
-    cloud = thin(cloud, MOST_POINTS - len(front))
-    stands = standing(cloud, (x.name, y.name))
-    _add(figure, "dominated", cloud[stands], x, y, selected, color=style.DOMINATED, size=4, opacity=1.0)
-    if not stands.all():
-        _add(
-            figure,
-            PREDICTED,
-            cloud[~stands],
-            x,
-            y,
-            selected,
-            color=style.DOMINATED,
-            size=5,
-            opacity=1.0,
-            symbol="circle-open",
-        )
+    _add_cloud(figure, cloud, x, y, selected, MOST_POINTS - len(front))
     if searched is not None:
         _add(
             figure,
@@ -109,6 +94,31 @@ def front_figure(
         _add_ghost(figure, what_if, what_if_from, x, y)
     _lay_out(figure, x, y, log_x, log_y, caption)
     return figure
+
+
+def _add_cloud(
+    figure: go.Figure, cloud: pd.DataFrame, x: Objective, y: Objective, selected: str | None, room: int
+) -> None:
+    """Subnets that are not on the front; those that may not stand on any are hollow."""
+    stands = standing(cloud, (x.name, y.name))
+    known, guessed = thin(cloud[stands], room), cloud[~stands]
+    _add(figure, "dominated", known, x, y, selected, color=style.DOMINATED, size=4, opacity=1.0)
+    if len(guessed):
+        # What was measured is drawn first; the one that is selected is drawn in any case.
+        few = thin(guessed, room - len(known))
+        picked = guessed[(guessed["arch_id"] == selected) & ~guessed["arch_id"].isin(few["arch_id"])]
+        _add(
+            figure,
+            PREDICTED,
+            pd.concat([few, picked]) if len(picked) else few,
+            x,
+            y,
+            selected,
+            color=style.DOMINATED,
+            size=5,
+            opacity=1.0,
+            symbol="circle-open",
+        )
 
 
 def _add(

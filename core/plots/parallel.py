@@ -148,6 +148,7 @@ def _lay_out(figure: go.Figure, view: Parallel, brushes: Sequence[Brush]) -> Non
                 }
             )
     labels = [for_figure(axis.label, 22) for axis in view.axes]
+    # Free across: without an axis that moves there is no Pan, and only then a click is one.
     figure.update_xaxes(
         tickvals=list(range(n)),
         ticktext=labels,
@@ -157,15 +158,14 @@ def _lay_out(figure: go.Figure, view: Parallel, brushes: Sequence[Brush]) -> Non
         range=[-0.75, n - 0.6],
         showgrid=False,
         zeroline=False,
-        fixedrange=True,
         automargin=True,
     )
     figure.update_yaxes(visible=False, range=[bottom - 0.07, 1.06], fixedrange=True)
     figure.update_layout(
         height=520,
-        margin={"l": 8, "r": 64, "t": 90, "b": 8},
+        margin={"l": 8, "r": 64, "t": 90, "b": 44},
         hovermode="closest",
         dragmode="select",
         shapes=shapes,
-        legend={"orientation": "h", "x": 0, "y": -0.02, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "top"},
     )

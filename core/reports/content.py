@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.library.chance import FrontChance, known_chance
+from core.library.correct import interval_of
 from core.library.supernets import SupernetEntry
 from core.papers.base import Layout
 from core.papers.front import front_paper
@@ -18,10 +20,12 @@ from core.reports.document import Block, Document, Drawing, Heading, Paragraph, 
 from core.reports.drawing import network_drawing
 from core.text import display_name
 from core.views.basket import BasketNetwork, BasketSupernet, BasketView, stages_of
-from core.words import format_value
+from core.views.chance import called, front_sentence
+from core.words import format_interval, format_value
 
 _PACKAGES = ("torch", "numpy", "onnxruntime", "scikit-learn")
 _WIDE = 20
+INTERVALS = "In brackets beside an accuracy: its 95 % interval (Wilson)."
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _IDS = re.compile(r'(\bid="|href="#|url\(#)([\w.-]+)')
 _MEASURED = Obtained(Source.MEASURED)
@@ -67,7 +71,7 @@ def document(report: Report) -> Document:
     blocks += [
         Paragraph(f"{each.title} ({each.network_id}): {each.missing}", warning=True) for each in _gone(view)
     ]
-    blocks.append(Paragraph(" ".join(measured_how(goal) for goal in view.goals)))
+    blocks.append(Paragraph(" ".join([*(measured_how(goal) for goal in view.goals), INTERVALS])))
     for supernet in report.supernets:
         blocks += _front(report, supernet)
     blocks.append(Heading("Each network"))
@@ -132,18 +136,36 @@ def _front(report: Report, supernet: BasketSupernet) -> list[Block]:
         marked=picked,
     )
     rows = [
-        (str(row["arch_id"]), format_value(float(row[y.name]), y), format_value(float(row[x.name]), x))
+        (
+            str(row["arch_id"]),
+            _with_interval(entry, float(row[y.name]), y),
+            _with_interval(entry, float(row[x.name]), x),
+        )
         for row in front.members.to_dict("records")
     ]
     columns = ("Subnet", y.label, x.label)
     twin = Table(
         f"The front of {display_name(entry.title)}", columns, rows, frozenset({1, 2}), frozenset({0})
     )
+    sure = known_chance(entry, entry.revision, (x.name, y.name))
+    told = []
+    if isinstance(sure, FrontChance):
+        told = [Paragraph(front_sentence(sure, [row[0] for row in rows], called(entry.task)))]
     alt = (
         f"{y.label} against {x.label} of {front.n_total:,} subnets; {len(front.members)} are on the front"
         f"{', and those of this report are marked' if picked else ''}."
     )
-    return [heading, Drawing(_inline(figure.data.decode(), entry.supernet_id), alt, figure.caption, twin)]
+    return [
+        heading,
+        Drawing(_inline(figure.data.decode(), entry.supernet_id), alt, figure.caption, twin),
+        *told,
+    ]
+
+
+def _with_interval(entry: SupernetEntry | None, value: float, goal: Objective) -> str:
+    """A value, with Wilson's 95 % interval where it is an accuracy."""
+    text, ends = format_value(value, goal), None if entry is None else interval_of(entry, goal.name, value)
+    return text if ends is None else f"{text} ({format_interval(ends.low, ends.high, goal)})"
 
 
 def _inline(svg: str, owner: str) -> str:
@@ -159,7 +181,7 @@ def _network(network: BasketNetwork, entry: SupernetEntry | None, goals: Sequenc
     rows = [
         (
             goal.label,
-            format_value(known.values[goal.name], goal),
+            _with_interval(entry, known.values[goal.name], goal),
             f"{known.values[goal.name]:.10g}{f' {goal.unit}' if goal.unit else ''}",
             format_obtained(goal, known.obtained.get(goal.name, _MEASURED)),
         )

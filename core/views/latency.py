@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from core.evaluation.latency.campaign import Settled
 from core.evaluation.latency.device import this_device
@@ -12,18 +13,20 @@ from core.evaluation.latency.profile import Device
 from core.library import supernets
 from core.library.fronts import Front
 from core.library.latency import (
-    TIMED_HERE,
     LatencyCheck,
     LatencyRecord,
     checks,
     latencies,
     stale,
 )
+from core.library.latency_kinds import TIMED_HERE
 from core.library.results import Result
 from core.library.supernets import SupernetEntry
 from core.objectives.base import device_of, objective
-from core.store import RunStore
 from core.words import format_bytes, format_count, format_seconds, format_share
+
+if TYPE_CHECKING:
+    from core.store import RunStore
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.evaluation.latency.profile import drift, now
 from core.evaluation.latency.protocol import Patience, Timed, time_rounds
-from core.library.latency import KINDS, LatencyCheck, LatencyRecord
+from core.library.latency import LatencyCheck, LatencyRecord
+from core.library.latency_kinds import KINDS
 from core.library.results import result
 from core.records import Progress
 from core.words import format_share

@@ -10,11 +10,11 @@ from core.errors import CoreError
 from core.library import supernets
 from core.library.evaluations import source_column
 from core.library.fronts import Front
-from core.library.latency import with_latencies
+from core.library.latency_kinds import KINDS
 from core.library.supernets import SupernetEntry
 from core.objectives.base import known_names, objective, objectives
 from core.plots.style import usually_obtained
-from core.records import Objective
+from core.records import Objective, RunState
 from core.text import for_figure, for_markdown
 from core.words import format_count
 from pages.ui import resources
@@ -51,7 +51,12 @@ def read_table(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFram
         run_id, revision, table = "", entry.revision, supernets.table_with_counts(entry)
     if table is None or table.empty:
         return run_id, revision, table
-    return run_id, *with_latencies(resources.store_or_none(), entry, revision, table)
+    store = resources.store_or_none()
+    if store is None or not any(store.list_runs(kind=kind, state=RunState.DONE) for kind in KINDS):
+        return run_id, revision, table
+    from core.library.latency import with_latencies  # most visits need none of it
+
+    return run_id, *with_latencies(store, entry, revision, table)
 
 
 def searches(entry: SupernetEntry) -> dict[str, str]:

@@ -60,9 +60,13 @@ class Packed:
         return known
 
     def pack_well(self) -> None:
-        """Pack anew, as small as it gets, what was sent as Brotli so far. Takes some 15 s of one processor, once."""
-        with suppress(AttributeError, OSError):  # no such question on this system
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
+        """Pack anew, as small as it gets, what was sent as Brotli so far. Takes some 15 s of one processor, once.
+
+        A thread that does it beside others stands back for good.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            with suppress(AttributeError, OSError):  # no such question on this system
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
         for file, encoding in list(self.bodies):
             content = file.read_bytes() if encoding == "br" else b""
             if len(content) >= _WORTH_IT_BYTES and self._read(content) is None:

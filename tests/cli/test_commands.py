@@ -61,6 +61,28 @@ def test_exact_front_of_a_shipped_supernet(run) -> None:
     assert (found["on_front"] == expected).all()
 
 
+def test_intervals_and_the_share_of_resamples_are_columns_on_request(call, tmp_path) -> None:
+    file = tmp_path / "f.csv"
+    assert call("front", "digits-cnn", "--exact", "--intervals", "--csv", str(file))[0] == 0
+    found = pd.read_csv(file)
+    assert list(found)[-4:] == ["source", "accuracy_low", "accuracy_high", "front_share"]
+    assert ((found["accuracy_low"] < found["accuracy"]) & (found["accuracy"] < found["accuracy_high"])).all()
+    members = found[found["on_front"]]
+    assert members["front_share"].mean() == pytest.approx(0.33, abs=0.05)
+    assert found["front_share"].iloc[0] == 1, "nothing is cheaper"
+    assert 15 < found["front_share"].sum() < 40
+    told = json.loads((tmp_path / "f.about.json").read_text())["columns"]
+    assert "Wilson" in told["accuracy_low"]["meaning"]
+    assert "2,000 resamples" in told["front_share"]["meaning"]
+    for wrong in (
+        ("--sample", "5", "--intervals"),
+        ("--exact", "--objectives", "params,macs", "--intervals"),
+    ):
+        status, _, said = call("front", "digits-cnn", *wrong)
+        assert status == 2
+        assert len(said.strip().splitlines()) == 1
+
+
 def test_search_is_reproducible_and_stays_within_its_budget(run) -> None:
     arguments = (
         "search",

@@ -85,6 +85,9 @@ def test_predict_prints_the_accuracy_of_the_card_to_the_last_sample(family: str,
     told = json.loads(result.stdout)
     entry = made.card["test_accuracy"]
     assert told == {"accuracy": entry.value, "correct": entry.correct, "n": len(data.test)}
+    low, high = json.loads((folder / "architecture.json").read_text())["metrics"]["test_accuracy"]["interval"]
+    assert low < entry.value < high or entry.value in (0.0, 1.0)
+    assert f"95 % interval {low:.4f} to {high:.4f} (Wilson)" in (folder / "card.md").read_text()
     # Independently: the shared weights with this architecture, all images at once.
     arch, net = architectures(family, 3)[2], supernet(family)
     statistics = net.calibrate_on(arch, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial import procrustes
 from scipy.spatial.distance import pdist, squareform
 from sklearn.decomposition import PCA
@@ -133,8 +134,11 @@ def test_umap_keeps_clusters_and_repeats() -> None:
     groups = np.repeat([0, 1, 2], 15)
     points = rng.standard_normal((45, 5)) + 12 * np.eye(5)[groups]
     d = squareform(pdist(points))
+    threads = torch.get_num_threads()
     found, again = (umap_of_distances(d, neighbors=8, epochs=100, seed=1).points for _ in range(2))
     assert np.array_equal(found, again)
+    # Its loops run in torch's pool.
+    assert torch.get_num_threads() == threads
     centers = np.stack([found[groups == g].mean(0) for g in range(3)])
     nearest = np.linalg.norm(found[:, None] - centers, axis=2).argmin(1)
     assert (nearest == groups).all()

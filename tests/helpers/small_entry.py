@@ -17,8 +17,10 @@ from tests.helpers.nets import small_cnn
 OBJECTIVES = ("accuracy", "loss", "test_accuracy", "test_loss", "macs", "params", "size_bytes")
 
 
-def small_entry() -> supernets.SupernetEntry:
-    dataset = load_dataset("digits")
+def small_entry(limit_validation: int = 0) -> supernets.SupernetEntry:
+    """With a limit its validation samples are the first of those there are."""
+    config = {"limit_validation": limit_validation} if limit_validation else {}
+    dataset = load_dataset("digits", **config)
     groups = (
         GroupConfig(widths=(2, 4), depths=(1,)),
         GroupConfig(widths=(4, 8), depths=(1, 2), kernels=(1, 3)),
@@ -26,7 +28,7 @@ def small_entry() -> supernets.SupernetEntry:
     net = small_cnn(groups=groups)
     card = {
         "title": "Small",
-        "data": {"name": "digits", "config": {}, "seed": 0, "fingerprint": dataset.fingerprint},
+        "data": {"name": "digits", "config": config, "seed": 0, "fingerprint": dataset.fingerprint},
     }
     file = dump_supernet(net, card)
     rows = net.space.array()

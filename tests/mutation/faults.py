@@ -6,6 +6,7 @@ the same mistake into the new one.
 
 from __future__ import annotations
 
+from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
@@ -467,6 +468,9 @@ FAULTS = [
     ),
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
+    # --- chance --------------------------------------------------------------------------------------
+    *CHANCE,
+    # --- devices --------------------------------------------------------------------------------------
     *DEVICES,
 ]
 """Every fault, in the order of the chapters above."""

@@ -155,3 +155,22 @@ def test_a_table_of_an_earlier_release_says_so_and_can_be_measured_again(
     monkeypatch.setattr("pages.ui.supernets.gallery.submit", lambda *args, **kwargs: asked.append(args))
     app.button(key="measure-again").click().run()
     assert asked == [("evaluate_table", {"supernet": ENTRY})]
+
+
+def test_the_neighborhood_is_measured_on_more_images_where_there_are_more(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = tab(open_page("front"), "How sure")
+    assert "measure-closer" not in [button.key for button in app.button], "digits has no more images"
+    app = tab(open_page("front", supernet="fashion-cnn"), "How sure")
+    asked: list[Any] = []
+    monkeypatch.setattr("pages.ui.front.closer_measured.submit", lambda *args, **kwargs: asked.append(args))
+    app.button(key="measure-closer").click().run()
+    [(kind, params)] = asked
+    assert kind == "measure_closer"
+    entry = supernets.find(None, "fashion-cnn")
+    shipped = chance.known_chance(entry, entry.revision, ("macs", "accuracy"))
+    assert isinstance(shipped, FrontChance)
+    assert set(shipped.members) < set(params["archs"])
+    assert len(params["archs"]) < 400
+    assert any("images are harder" in each.value for each in app.warning), "and the test images differ"

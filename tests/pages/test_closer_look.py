@@ -149,8 +149,11 @@ def test_a_box_puts_subnets_into_the_basket_also_those_that_are_not_drawn(
     )
     assert app.button(key="third-basket-all").disabled, "more than a basket holds"
     assert not app.button(key="third-basket-front").disabled
-    select(app, "third-chart", {})
-    assert "subnets selected" not in said(app)
+    app.selectbox(key="pick-subnet").set_value(sorted(members)[0]).run()
+    assert "subnets selected" not in said(app), "the chart appears anew, without its box"
+    app.selectbox(key="pick-supernet").set_value("fashion-cnn").run()
+    assert not app.exception
+    assert (link(app)["supernet"], link(app)["closer"]) == ("fashion-cnn", "third"), "the panel stays open"
 
 
 def basket(app: AppTest) -> set[str]:

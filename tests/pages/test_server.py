@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import re
+import sys
 import threading
 import time
 from pathlib import Path
@@ -215,6 +217,21 @@ def test_what_took_long_to_pack_is_kept_by_its_content(tmp_path: Path) -> None:
     assert place.read_bytes() == well
     file.write_text("changed " * 4000)
     assert brotli.decompress(Packed(kept).body(file, "br")) == file.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux")
+def test_only_a_thread_beside_others_stands_back() -> None:
+    here, aside = os.getpriority(os.PRIO_PROCESS, 0), []
+
+    def pack() -> None:
+        Packed().pack_well()
+        aside.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    Packed().pack_well()
+    thread = threading.Thread(target=pack)
+    thread.start()
+    thread.join()
+    assert (os.getpriority(os.PRIO_PROCESS, 0), aside) == (here, [19])
 
 
 def test_a_full_or_locked_disk_is_no_error(tmp_path: Path) -> None:

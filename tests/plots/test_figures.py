@@ -211,7 +211,7 @@ def test_pruned_networks_stand_beside_the_front_with_their_own_ids() -> None:
     figure = front_figure(table(), MACS, ACCURACY, pruned=pruned)
     drawn = trace(figure, "pruned")
     assert list(drawn.customdata) == ["pruned:r:1", "pruned:r:3"]
-    assert "0.030 ms" in drawn.hovertext[0]
+    assert "0.0300 ms" in drawn.hovertext[0]
     assert "<b>" not in drawn.hovertext[0].replace("<br>", "")
     assert "latency" not in drawn.hovertext[1]
     assert "pruned" not in [
@@ -225,3 +225,26 @@ def test_a_drawing_made_without_checks_is_the_checked_one() -> None:
     checked = json.loads(go.Figure(parts).to_json())
     assert made == checked
     assert unchecked(parts).to_dict()["data"][0]["name"] == "subnet"
+
+
+def test_predicted_subnets_are_hollow_and_make_room_for_measured_ones() -> None:
+    n = 12_000
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "arch_id": [f"a{i}" for i in range(n)],
+            "accuracy": rng.random(n),
+            "macs": rng.random(n) + 1,
+            "macs_source": np.where(np.arange(n) % 10 == 0, "measured", "predicted"),
+            "on_front": np.arange(n) == 0,
+        }
+    )
+    drawn = set(front_figure(table, objective("macs"), objective("accuracy")).data[1].customdata)
+    lost = next(f"a{i}" for i in range(1, n) if i % 10 and f"a{i}" not in drawn)
+    figure = front_figure(table, objective("macs"), objective("accuracy"), selected=lost)
+    traces = {trace.name: trace for trace in figure.data}
+    assert len(traces["dominated"].customdata) == n // 10 - 1, "all that were measured"
+    assert traces["predicted"].marker.symbol == "circle-open"
+    assert len(traces["predicted"].customdata) == MOST_POINTS - n // 10 + 1
+    at = list(traces["predicted"].customdata).index(lost)
+    assert list(traces["predicted"].selectedpoints) == [at]

@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import InvalidInput
 from core.objectives.base import objective
+from core.plots.several_fronts import several_figure
 from core.views.several_fronts import (
     agreement_rows,
     agreements,
@@ -98,6 +99,18 @@ def test_predicted_values_order_subnets_and_are_on_no_front() -> None:
     assert view.series[1].members.min() > 30
     assert "Only measured subnets" in view.told[-1]
     assert agreements(view)[0].n == 60
+
+
+def test_latencies_on_two_devices_share_an_axis_in_their_unit() -> None:
+    rows = table().rename(columns={"macs": "latency_ms.Phone", "params": "latency_ms.Board"})
+    view = by_objectives(rows, ["latency_ms.Phone", "latency_ms.Board"], "accuracy")
+    assert view.normalized == (False, False)
+    assert view.told == ()
+    figure = several_figure(view)
+    assert figure.layout.xaxis.title.text == "Latency (ms)  ·  less is better"
+    assert [trace.name for trace in figure.data] == ["Latency on Phone", "Latency on Board"]
+    phone = view.series[0]
+    np.testing.assert_allclose(figure.data[0].x, rows["latency_ms.Phone"].to_numpy()[phone.members])
 
 
 def test_directions_are_not_mixed() -> None:

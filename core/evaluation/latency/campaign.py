@@ -19,7 +19,7 @@ from core.evaluation.costs import CostTable
 from core.evaluation.latency.candidates import chances, near_front, next_batch
 from core.evaluation.latency.model import CrossValidation, LatencyModel, fit_latency
 from core.evaluation.latency.profile import Device
-from core.evaluation.latency.protocol import Patience, Timed, time_rounds
+from core.evaluation.latency.protocol import LEAST_ROUNDS, Patience, Timed, time_rounds
 from core.objectives.timing import Race
 from core.records import Progress
 from core.spaces import Arch
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from core.ledger import Ledger
 
 _BATCH = 256
-_NEAR = 0.03
+_NEAR = 0.05
 """Slower than the front by at most this share: timed once more, against each other."""
 _MOST_NEAR = 384
+_ROUNDS_AGAIN = 40
+"""Rounds among those near the front, at least: few networks, and who is on the front is decided by a percent."""
 _MOST_AGAIN = 3
-_ALIKE, _SETTLED = 0.008, 0.005
+_ALIKE, _SETTLED = 0.008, 0.004
 """Difference of two halves that is enough among candidates, which are much alike; and among those near the front."""
 _SHOW_SECONDS = 0.2
 # Shares of the whole that the parts usually take.
@@ -242,9 +244,11 @@ class Campaign:
             if self.clock() - shown >= _SHOW_SECONDS:
                 shown = self.clock()
                 # The halves come closer as one over the rounds; how many it takes, they say themselves.
-                share = min(1.0, (1 - patience.agreement) / max(1 - found.agreement, 1e-9)) ** 0.5
+                share = min(1.0, (1 - self.limits.agreement) / max(1 - found.agreement, 1e-9)) ** 0.5
                 if patience.difference:
                     share = max(share, min(1.0, patience.difference / max(found.difference, 1e-9)))
+                if again:
+                    share = min(share, found.rounds / _ROUNDS_AGAIN)
                 told = f"round {found.rounds}, two halves agree by {found.agreement:.3f}"
                 yield self._said(middle + (high - middle) * share, f"Timing {said}: {told}.")
         assert found is not None
@@ -269,9 +273,11 @@ class Campaign:
     def _patience(self, again: bool) -> Patience:
         if not self.state.batches:
             return Patience(agreement=self.limits.agreement, most_seconds=self.limits.seconds)
-        difference = _SETTLED if again else _ALIKE
         return Patience(
-            agreement=self.limits.agreement, difference=difference, most_seconds=self.limits.seconds / 4
+            agreement=1.0 if again else self.limits.agreement,
+            difference=_SETTLED if again else _ALIKE,
+            least_rounds=_ROUNDS_AGAIN if again else LEAST_ROUNDS,
+            most_seconds=self.limits.seconds / 4,
         )
 
     def _said(self, fraction: float, message: str) -> Progress:

@@ -49,12 +49,13 @@ class Patience:
         agreement: rank correlation of the two halves that is enough.
         difference: of the two halves at the median, as a share, that is enough as well: networks that are all alike
             are never ordered alike. 0 asks for the agreement.
-        most_rounds: at most so many.
+        least_rounds, most_rounds: at least and at most so many.
         most_seconds: no round begins later.
     """
 
     agreement: float = 0.99
     difference: float = 0.0
+    least_rounds: int = LEAST_ROUNDS
     most_rounds: int = 200
     most_seconds: float = 60.0
 
@@ -75,7 +76,7 @@ def time_rounds(
             race.round()
         found = timed(race.minima, patience)
         yield found
-        enough = found.rounds >= LEAST_ROUNDS and found.agreed
+        enough = found.rounds >= patience.least_rounds and found.agreed
         if enough or found.rounds >= patience.most_rounds or clock() - began >= patience.most_seconds:
             return
 

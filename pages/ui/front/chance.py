@@ -22,12 +22,11 @@ from core.objectives.base import objective
 from core.pareto import Constraint
 from core.plots.front_chance import ChanceMarks, marks
 from core.records import Objective
-from core.tasks.registry import TASKS
 from core.text import for_markdown
 from core.views import chance as words_of
 from core.views.chance import Samples
 from core.words import format_share
-from pages.ui.front import state
+from pages.ui.front import closer_measured, state
 from pages.ui.setup import note
 from pages.ui.supernets.gallery import evaluate
 from pages.ui.tables import html_table
@@ -79,7 +78,7 @@ class FrontSure:
             for goal in goals
             if (n := correct.samples_of(entry, table, goal.name, revision)) is not None
         }
-        samples = Samples(behind, called(entry.task))
+        samples = Samples(behind, words_of.called(entry.task))
         found = chance_of.known_chance(entry, revision, front.names, limits)
         return cls(entry, revision, table, front, limits, found, samples)
 
@@ -137,14 +136,6 @@ class FrontSure:
     def compute(self) -> None:
         """Find it out; meant for a thread."""
         chance_of.chance_or_why(self.entry, self.table, self.revision, self.front.names, self.limits)
-
-
-def called(task: str) -> str:
-    """What a person calls the samples of a task."""
-    return (
-        next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
-        or "samples"
-    )
 
 
 def below_chart(sure: FrontSure) -> None:
@@ -266,6 +257,7 @@ def panel(sure: FrontSure) -> None:
         "what picking the best promises too much. As good: not told apart by McNemar's exact test (mid-p, 5 %). Sure "
         "steps: the fewest, each really better than the one before. Accuracies: Wilson's intervals."
     )
+    closer_measured.panel(sure.entry, known, word)
 
 
 def _go() -> None:

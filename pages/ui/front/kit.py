@@ -13,7 +13,8 @@ from core.export.quantizing import can_quantize
 from core.jobs.at_once import run_at_once
 from core.library import profiles
 from core.library.device_tables import FAMILY, KIND, DeviceTableRecord, device_tables
-from core.library.latency import ADDED, LatencyRecord, latencies
+from core.library.latency import LatencyRecord, latencies
+from core.library.latency_kinds import ADDED
 from core.library.measuring_kits import KIT_FILE
 from core.library.supernets import SupernetEntry
 from core.library.uploaded import keep_file

@@ -55,8 +55,9 @@ def current_supernet() -> str:
 
 
 def show_supernet(supernet_id: str) -> None:
-    """Start over with another supernet."""
-    _ADDRESS.start_over(View(supernet=supernet_id))
+    """Start over with another supernet; the panel that is open stays open."""
+    _ADDRESS.start_over(View(supernet=supernet_id, closer=_ADDRESS.kept().closer))
+    third_limit.select(None)
     selection.select("")
 
 

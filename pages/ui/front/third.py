@@ -123,9 +123,10 @@ def _fronts(key: str, names: tuple[str, str, str], _table: pd.DataFrame) -> Limi
 def _chart(scene: Scene, fronts: LimitedFronts, *, as_size: bool) -> None:
     limit = front_state.third_limit
     if (selected := front_state.selected()) != _picked.now():
-        # Selected elsewhere: the chart appears anew, and its slider must not jump back.
+        # Selected elsewhere: the chart appears anew, without its box; its slider must not jump back.
         _picked.select(selected)
         limit.select(limit.now())
+        st.session_state[_REGIONS] = ()
     drawn = _Drawn(
         key=f"{scene.chart.key}{fronts.names}",
         as_size=as_size,

@@ -18,12 +18,12 @@ from core.plots.finished import finished
 from core.plots.over_seeds import in_words
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
+from core.views.chance import called
 from core.views.race import Race, race, search_labels, seed_rows
 from core.views.race_chance import by_samples
 from core.views.seed_groups import SeedGroup, seed_groups, seeds_of
 from core.words import format_value
 from pages.ui import resources, state
-from pages.ui.front.chance import called
 from pages.ui.progress import active, job_row
 from pages.ui.search import files
 from pages.ui.search.panels import measured
