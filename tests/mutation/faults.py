@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
+from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
 
@@ -471,5 +472,7 @@ FAULTS = [
     *LATENCY,
     # --- chance --------------------------------------------------------------------------------------
     *CHANCE,
+    # --- devices --------------------------------------------------------------------------------------
+    *DEVICES,
 ]
 """Every fault, in the order of the chapters above."""
