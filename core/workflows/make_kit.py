@@ -68,4 +68,4 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         kit.add(arch)
     data = kit.zip(plan.anchors, identity_of(entry).model_dump())
     ledger.save_artifact(KIT_FILE, data, "application/zip")
-    yield Progress(1.0, f"{len(plan.archs)} subnets, {format_bytes(len(data))}.")
+    yield Progress(1.0, f"{len(plan.archs):,} subnets, {format_bytes(len(data))}.")
