@@ -134,6 +134,12 @@ def format_tick(share: float) -> str:
     return f"{100 * share:.4g} %"
 
 
+def within_sentence(label: str) -> str:
+    """A label that does not begin its sentence: `validation accuracy`, `MACs`, `latency on AMD EPYC`."""
+    is_word = label[:1].isupper() and not label[1:2].isupper()
+    return label[:1].lower() + label[1:] if is_word else label
+
+
 def column_label(objective: Objective) -> str:
     """The noun with its unit, above a column of numbers."""
     # A share's unit is its symbol; a count of MACs is labelled so already.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.words import REFUSED_SPELLINGS, TERMS, format_share
+from core.words import REFUSED_SPELLINGS, TERMS, format_share, within_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*(ROOT / "pages").rglob("*.py"), *(ROOT / "core").rglob("*.py")])
@@ -146,3 +146,17 @@ def test_every_term_is_explained_once() -> None:
         assert not any(
             re.search(rf"\b({r})\b", t.meaning, re.IGNORECASE) for t in TERMS for r in term.refused
         )
+
+
+@pytest.mark.parametrize(
+    ("label", "written"),
+    [
+        ("Validation accuracy", "validation accuracy"),
+        ("MACs", "MACs"),
+        ("Latency on AMD EPYC, 1 thread", "latency on AMD EPYC, 1 thread"),
+        ("Size", "size"),
+        ("", ""),
+    ],
+)
+def test_a_label_within_a_sentence_keeps_its_names(label: str, written: str) -> None:
+    assert within_sentence(label) == written

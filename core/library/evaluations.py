@@ -13,6 +13,7 @@ from core.objectives.base import FromCosts, names_of
 from core.pareto import non_dominated
 from core.records import Measurement, Objective, Obtained, Source
 from core.spaces import SearchSpace
+from core.words import within_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def left_out(n: int, objectives: Sequence[Objective]) -> str:
     """The sentence beside a front that n subnets are not on, whatever their values; "" for none."""
     if not n:
         return ""
-    labels = " or ".join(o.label.lower() for o in objectives)
+    labels = " or ".join(within_sentence(o.label) for o in objectives)
     return (
         f"{n:,} subnet{'s are' if n > 1 else ' is'} left out of this front: {labels} was only predicted there, and "
         "only measured, counted or trained values may stand on a front. Measure them to see where they belong."

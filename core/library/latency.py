@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from core.evaluation.latency.profile import Device
     from core.store import RunStore
 
+_MACHINE = {"processor", "version", "system"}
+"""What of a device makes it another machine, whatever it is called and however it is used."""
+
 
 class LatencyRecord(Record):
     """What a run that timed subnets, or took in a profile, keeps.
@@ -163,11 +166,7 @@ def stale(record: LatencyRecord, check: LatencyCheck | None, here: Device | None
         here: the machine at hand, None for a profile of another one.
     """
     device = record.profile.device
-    if here is not None and (device.processor, device.version, device.system) != (
-        here.processor,
-        here.version,
-        here.system,
-    ):
+    if here is not None and device.model_dump(include=_MACHINE) != here.model_dump(include=_MACHINE):
         return "The machine or its onnxruntime is another one since this was timed: time it again."
     within = record.profile.anchors.drift
     if abs(within) > STALE_DRIFT:

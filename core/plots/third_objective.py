@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from core.library.evaluations import standing
 from core.objectives.base import objectives
 from core.plots import style
 from core.plots.axes import drawable, drawn, hover, lay_out_axes, thin
@@ -70,6 +71,7 @@ def third_figure(
     look = _Look(third, table[third.name].to_numpy(float), as_size)
     rows = drawable(table, x, y, log_x, log_y)
     rows = thin(rows[np.isfinite(rows[third.name].to_numpy(float))], MOST_POINTS)
+    stands = standing(rows, fronts.names)
     figure = go.Figure()
     figure.add_scatter(
         name="all subnets",
@@ -77,7 +79,8 @@ def third_figure(
         y=drawn(rows, y),
         customdata=rows["arch_id"].to_numpy(object),
         mode="markers",
-        marker=look.marker(rows),
+        # What is only predicted is hollow.
+        marker=look.marker(rows) | ({} if stands.all() else {"symbol": _symbols(stands)}),
         text=look.texts(rows),
         hovertemplate=_hover(x, y, third, "subnet"),
         showlegend=False,
@@ -114,6 +117,10 @@ def third_figure(
         sliders=[_slider(table, fronts, look, at)],
     )
     return figure
+
+
+def _symbols(stands: NDArray[np.bool_]) -> list[str]:
+    return ["circle" if each else "circle-open" for each in stands.tolist()]
 
 
 class _Look:

@@ -19,7 +19,7 @@ from core.pareto import non_dominated
 from core.records import Objective
 from core.text import display_name
 from core.views.rank_correlation import kendall, spearman
-from core.words import format_count, format_value
+from core.words import format_count, format_value, within_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +100,7 @@ def by_objectives(table: pd.DataFrame, costs: Sequence[str], quality: str) -> Se
     guessed = [goal.label for goal in goals if not standing(table, [goal.name]).all()]
     if guessed:
         said += (
-            f"Only measured subnets are on the front of {' and of '.join(guessed)}; others have predicted values.",
+            f"Only measured subnets are on the front of {' and of '.join(guessed)}; others have predicted values, which count in the rank correlations.",
         )
     return SeveralFronts(series, (not one_kind, False), True, said)
 
@@ -134,7 +134,7 @@ def by_supernets(
     if len(set(data.values())) > 1:
         named = ", ".join(f"{title} on {name}" for title, name in data.items())
         said = (
-            f"The supernets were trained and measured on different data ({named}): {y.label.lower()} does not compare "
+            f"The supernets were trained and measured on different data ({named}): {within_sentence(y.label)} does not compare "
             "between them; costs and the shapes of the fronts do.",
         )
     matched = len({e.space.fingerprint for e, _ in tables}) == 1
@@ -165,7 +165,7 @@ def by_tuning(
     after = _column([objective_values(model).get(y.name) for model in pruned])
     if not (np.isfinite(across) & np.isfinite(before) & np.isfinite(after)).any():
         raise InvalidInput(
-            f"No pruned network was measured for {x.label.lower()}, and before and after fine-tuning."
+            f"No pruned network was measured for {within_sentence(x.label)}, and before and after fine-tuning."
         )
     series = (
         _of_table("supernet", "Subnets, not tuned", table, x, y),
@@ -312,7 +312,7 @@ def agreements(view: SeveralFronts) -> list[Agreement]:
         a, b = one.values[here, axis], other.values[there, axis]
         known = np.isfinite(a) & np.isfinite(b)
         shared = len(set(one.ids[one.members]) & set(other.ids[other.members]))
-        what = "cost" if axis == 0 else one.y.label.lower()
+        what = "cost" if axis == 0 else within_sentence(one.y.label)
         found.append(
             Agreement(
                 one=one.label,

@@ -14,7 +14,7 @@ from core.library.evaluations import standing
 from core.objectives.base import objectives
 from core.pareto import non_dominated
 from core.views.regions import Region, inside
-from core.words import format_count, format_value
+from core.words import format_count, format_value, within_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,9 @@ def limited_fronts(table: pd.DataFrame, names: Sequence[str], *, most: int = MOS
     maximize = [goal.maximize for goal in goals]
     on_all = non_dominated(values, maximize=maximize)
     if not on_all.any():
-        raise InvalidInput(f"No subnet has a value of {goals[2].label.lower()} that may stand on a front.")
+        raise InvalidInput(
+            f"No subnet has a value of {within_sentence(goals[2].label)} that may stand on a front."
+        )
     rows = _with_ties(values, on_all)
     third = values[rows, 2]
     stops = _stops(third, most)
@@ -116,7 +118,7 @@ def limits_told(table: pd.DataFrame, fronts: LimitedFronts, *, most: int = 6) ->
             {
                 f"{third.label} {word}": limit,
                 "subnets on the front": format_count(len(values)),
-                f"best {quality.label.lower()}": format_value(float(best), quality),
+                f"best {within_sentence(quality.label)}": format_value(float(best), quality),
             }
         )
     return rows

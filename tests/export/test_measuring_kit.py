@@ -15,12 +15,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import pytest
 import torch
 
 from core.errors import InvalidInput
 from core.evaluation.latency.profile import LatencyProfile, read_profile, require_same
 from core.evaluation.latency.protocol import Patience, time_rounds
+from core.export import measuring_kit
 from core.export.measuring import common, device, measure_onnxruntime, measure_torch
 from core.export.measuring_kit import KitMaker, Terms, measure_script
 from core.export.onnx_parts import OnnxParts
@@ -101,6 +103,37 @@ def test_weights_lie_in_one_file_once_and_operations_are_those_of_the_plain_expo
         largest = max(largest, *(4 * int(np.prod(t.dims)) for t in outside))
     assert pool == largest
     assert sum(map(len, onnx_kit.values())) < 200_000
+
+
+def test_only_weights_become_numbers_without_meaning() -> None:
+    """A variance below zero would make every answer not a number; indices must stay what they are."""
+    arrays = {
+        "variance": np.ones(64, np.float32),
+        "kernel": np.ones((8, 4, 3, 3), np.float32),
+        "small": np.ones((2, 3), np.float32),
+        "indices": np.ones((8, 16), np.int64),
+    }
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [], "g", [], [], [onnx.numpy_helper.from_array(a, n) for n, a in arrays.items()]
+        )
+    )
+    assert measuring_kit._put_outside(model) == 4 * 8 * 4 * 9
+    outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    assert outside == ["kernel"]
+
+
+@pytest.mark.parametrize(("batch", "family"), [(6, ""), (1, ""), (1, "elastic_gcn")])
+def test_a_batch_has_its_samples_and_a_graph_its_nodes(
+    batch: int, family: str, unpack: Callable[[dict[str, bytes]], Path]
+) -> None:
+    unpack(kit_of(Terms(batch=batch), family, n=2))
+    arrays = device.read_inputs(device.read_kit())
+    if family:
+        assert len(arrays[0]) == FAMILIES.get(family).examples()[0].nodes
+    else:
+        assert arrays[0].shape == (batch, 1, 8, 8)
+        assert (arrays[0][: batch - 4] == arrays[0][4:]).all()
 
 
 def test_equal_kits_are_equal_bytes() -> None:
@@ -290,7 +323,7 @@ def test_stopped_and_gone_on_with_gives_what_it_gives_at_once(
         "",
         "[]",
         '{"of": "settings"}',
-        '{"of": "other", "start": [1, 2], "rounds": [[1]], "seconds": 1}',
+        '{"of": "other", "start": [1, 2], "rounds": [[1, 1, 1, 1, 1, 1, 1, 1]], "seconds": 1}',
         '{"of": "settings", "start": [1, 2], "rounds": [[1, 2]], "seconds": 1}',
         '{"of": "settings", "start": [1], "rounds": [], "seconds": 1}',
         '{"of": "settings", "start": [1, 2], "rounds": [[0, 1, 1, 1, 1, 1, 1, 1]], "seconds": 1}',
@@ -335,6 +368,8 @@ def test_the_protocol_is_that_of_the_app(tmp_path: Path, monkeypatch: pytest.Mon
         ([[5, 5, 5], [1, 2, 3]], 0.0),
         ([[1, 1, 2, 3], [1, 2, 2, 3]], 0.8333333),
         # Minima of rounds 0 and 2 against those of 1 and 3.
+        # The even rounds say one order, the odd ones the other: no two halves in time would.
+        ([[1, 2, 3], [3, 2, 1], [1, 2, 3], [3, 2, 1]], -1.0),
         ([[9, 1, 2], [1, 2, 3], [1, 5, 6], [9, 9, 9]], 0.8660254),
     ],
 )

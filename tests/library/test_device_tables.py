@@ -64,8 +64,8 @@ def written(frame: pd.DataFrame, kind: str = "parquet") -> bytes:
     return buffer.getvalue()
 
 
-def entry(net: torch.nn.Module | None = None) -> supernets.SupernetEntry:
-    torch.manual_seed(0)
+def entry(net: torch.nn.Module | None = None, seed: int = 0) -> supernets.SupernetEntry:
+    torch.manual_seed(seed)
     made = net or NASBench201(NASBench201.example((1, 8, 8)))
     file = dump_supernet(made, {"title": "Cells"})  # type: ignore[arg-type]
     return supernets.from_bytes(file, title="Cells", supernet_id="cells")
@@ -164,6 +164,7 @@ def test_imported_it_is_an_axis_with_its_source_and_the_unmeasured_stay_off(
         [result] = device_tables(store, cells)
         assert isinstance(result.record, DeviceTableRecord)
         assert device_tables(store, entry(small_cnn())) == []
+        assert device_tables(store, entry(seed=1)) == []
 
         rows = SPACE.array()
         macs = CostTable.of(NASBench201(NASBench201.example((1, 8, 8)))).total("macs", rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
+from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
@@ -469,5 +470,7 @@ FAULTS = [
     *CLOSER_LOOK,
     # --- chance --------------------------------------------------------------------------------------
     *CHANCE,
+    # --- devices --------------------------------------------------------------------------------------
+    *DEVICES,
 ]
 """Every fault, in the order of the chapters above."""

@@ -67,6 +67,16 @@ def test_points_beyond_the_limit_are_faint_and_those_at_it_are_not(
         assert np.corrcoef(np.log(value), cloud.marker.size)[0, 1] > 0.9
 
 
+def test_what_is_only_predicted_is_hollow(table: pd.DataFrame) -> None:
+    told = np.where(np.arange(len(table)) % 3 == 0, "measured", "predicted (model)")
+    rows = table.assign(params_source=told)
+    cloud = third_figure(rows, limited_fronts(rows, ("macs", "accuracy", "params"))).data[0]
+    measured = set(rows["arch_id"][told == "measured"])
+    assert [symbol == "circle" for symbol in cloud.marker.symbol] == [i in measured for i in cloud.customdata]
+    plain = third_figure(table, limited_fronts(table, ("macs", "accuracy", "params"))).data[0]
+    assert plain.marker.symbol is None
+
+
 def color_of(scale: list[tuple[float, str]], share: float) -> str:
     """The color at the lower end of the piece of the scale that a value lies in."""
     return [color for at, color in scale if at <= share + 1e-12][-1]

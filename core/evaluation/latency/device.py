@@ -27,7 +27,7 @@ def this_device(*, name: str = "", threads: int = 1, batch: int = 1) -> Device:
         runtime="onnxruntime",
         version=importlib.metadata.version("onnxruntime"),
         batch=batch,
-        system=f"{platform.system()} {platform.machine()}"[:120],
+        system=f"{platform.uname()[0]} {platform.machine()}"[:120],
     )
 
 

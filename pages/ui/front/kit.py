@@ -12,7 +12,7 @@ from core.errors import CoreError
 from core.export.quantizing import can_quantize
 from core.jobs.at_once import run_at_once
 from core.library import profiles
-from core.library.device_tables import FAMILY, KIND, MOST_BYTES, DeviceTableRecord, device_tables
+from core.library.device_tables import FAMILY, KIND, DeviceTableRecord, device_tables
 from core.library.latency import LatencyRecord, latencies
 from core.library.latency_kinds import ADDED
 from core.library.measuring_kits import KIT_FILE
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _MAKE = "make_kit"
+MOST_TABLE_MB = 16
 _TOLD, _ANEW = "other-devices-told", "other-devices-anew"
 _RUNTIMES = {"onnxruntime": "onnxruntime", "torch": "torch, CUDA if there is one"}
 _PRECISIONS = {"float32": "32 bits (float)", "int8": "8 bits (int)"}
@@ -71,15 +72,17 @@ def _kits(entry: SupernetEntry) -> list[Run]:
 def _make(entry: SupernetEntry) -> None:
     st.markdown("**1. Make a measuring kit and run it on the device**")
     with checked.form() as form:
-        first, second = st.columns(2, gap="small")
-        with first:
+        with st.container(horizontal=True):
             runtime = st.selectbox(
-                "Runtime on the device", list(_RUNTIMES), format_func=_RUNTIMES.__getitem__, key="kit-runtime"
+                "Runtime there",
+                list(_RUNTIMES),
+                format_func=_RUNTIMES.__getitem__,
+                key="kit-runtime",
+                width=220,
             )
-            threads = field_number(Request, "threads", "Threads", key="kit-threads")
-        with second:
             precision = _precision(runtime)
-            batch = field_number(Request, "batch", "Batch", key="kit-batch")
+            threads = field_number(Request, "threads", "Threads", key="kit-threads", width=140)
+            batch = field_number(Request, "batch", "Batch", key="kit-batch", width=140)
         after = _around(entry)
     kits = _kits(entry)
     params = {
@@ -133,6 +136,7 @@ def _precision(runtime: str) -> str:
             known,
             format_func=_PRECISIONS.__getitem__,
             key="kit-precision",
+            width=160,
             help="8 bits: quantized by onnxruntime; for latency alone, no accuracy is measured so.",
         )
     )
@@ -219,8 +223,9 @@ def _tell(key: str) -> None:
             st.error(for_markdown(told.sentence, 1200), icon=":material/block:")
             return
         st.success(for_markdown(told.sentence, 1200), icon=":material/check:")
+        first = objective(told.objective).label
         st.button(
-            "Show it on the chart",
+            f"Show {first[0].lower()}{first[1:]}",
             key=f"{key}-show",
             on_click=_show,
             args=(told.objective,),
@@ -263,7 +268,7 @@ def _published(entry: SupernetEntry) -> None:
             "Table",
             type=["csv", "parquet"],
             key="devices-table",
-            max_upload_size=MOST_BYTES >> 20,
+            max_upload_size=MOST_TABLE_MB,
         )
     if file is not None and st.button("Import it", key="devices-import", icon=":material/add:"):
         st.session_state.get(_TOLD, {}).pop(file.file_id, None)
@@ -277,7 +282,7 @@ def _published(entry: SupernetEntry) -> None:
     rows = [
         {
             "objective": objective(column.objective).label,
-            "table": for_markdown(each.record.title),
+            "table": each.record.title,
             "never measured": f"{column.missing:,}" if column.missing else "",
         }
         for each in device_tables(resources.store_or_none(), entry)[:3]

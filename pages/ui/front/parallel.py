@@ -90,7 +90,8 @@ def _names(scene: Scene, goals: Sequence[Objective]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*first, *(goal.name for goal in goals)]))
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+# Few: one of a space of 100,000 subnets takes 30 MB.
+@st.cache_resource(show_spinner=False, max_entries=3)
 def _parallel(key: str, names: tuple[str, ...], _space: SearchSpace, _table: pd.DataFrame) -> Parallel:
     return parallel(_space, _table, [objective(name) for name in names])
 

@@ -14,7 +14,7 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import all_names, objective
 from core.records import Objective
 from core.text import display_name, for_markdown
-from core.words import format_value
+from core.words import format_value, within_sentence
 from pages.ui import resources
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def points(parent_id: str, x: Objective, y: Objective) -> pd.DataFrame | None:
         return None
     found = as_points(list_pruned(resources.store_or_none(), parent_id))
     if not {x.name, y.name} <= set(found) or found[[x.name, y.name]].dropna().empty:
-        st.caption(f"No pruned network was measured for both {x.label.lower()} and {y.label.lower()}.")
+        st.caption(
+            f"No pruned network was measured for both {within_sentence(x.label)} and {within_sentence(y.label)}."
+        )
         return None
     return found
 
