@@ -78,8 +78,10 @@ class FrontSure:
             for goal in goals
             if (n := correct.samples_of(entry, table, goal.name, revision)) is not None
         }
-        samples = Samples(behind, words_of.called(entry.task))
         found = chance_of.known_chance(entry, revision, front.names, limits)
+        # What is shipped says it; asking the task reads its source.
+        word = found.word if isinstance(found, FrontChance) else chance_of.called(entry.task)
+        samples = Samples(behind, word)
         return cls(entry, revision, table, front, limits, found, samples)
 
     @property
