@@ -266,8 +266,8 @@ def place_rows(view: SeveralFronts, found: Sequence[Place]) -> list[dict[str, st
         rows.append(
             {
                 "front": each.label,
-                "across": f"{x.label} {format_value(each.x, x)}",
-                "up": f"{y.label} {format_value(each.y, y)}",
+                "horizontal": f"{x.label} {format_value(each.x, x)}",
+                "vertical": f"{y.label} {format_value(each.y, y)}",
                 "there": "on the front" if each.on_front else others,
                 "the front offers, at no higher cost": "nothing better" if each.on_front else behind,
             }
