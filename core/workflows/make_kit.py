@@ -30,7 +30,7 @@ class Request(BaseConfig):
         None,
         ge=8,
         le=MOST_SUBNETS,
-        description="Subnets in the kit; as many as the model of latency needs if left out",
+        description="Subnets in the kit; as many as the predictor of latency needs if left out",
     )
     runtime: Literal["onnxruntime", "torch"] = Field(
         "onnxruntime", description="What runs them on the device"

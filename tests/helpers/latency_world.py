@@ -15,6 +15,7 @@ from core.evaluation.latency.device import this_device
 from core.evaluation.latency.plan import anchors_of, plan_sample
 from core.evaluation.latency.profile import Anchors, LatencyProfile, Protocol, SupernetIdentity, Timings
 from core.store import MemoryLedger
+from core.supernets.elastic_cnn import GroupConfig
 from tests.helpers.nets import small_cnn
 
 
@@ -22,6 +23,13 @@ from tests.helpers.nets import small_cnn
 def small_costs() -> CostTable:
     """1,728 subnets in three groups."""
     return CostTable.of(small_cnn())
+
+
+@cache
+def tiny_costs() -> CostTable:
+    """144 subnets in two groups."""
+    groups = (GroupConfig(widths=(2, 4)), GroupConfig(widths=(3, 6)))
+    return CostTable.of(small_cnn(groups=groups))
 
 
 class World:
@@ -79,7 +87,7 @@ class FakeRace:
 
 
 def campaign(
-    world: World, *, n: int = 64, limits: Limits | None = None, quality: bool = True, seed: int = 0
+    world: World, *, n: int = 40, limits: Limits | None = None, quality: bool = True, seed: int = 0
 ) -> Campaign:
     """A campaign on a world; bigger subnets are better by and large."""
     rows = plan_sample(world.costs, n, seed)

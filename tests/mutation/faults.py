@@ -10,6 +10,7 @@ from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
+from tests.mutation.latency import FAULTS as LATENCY
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
@@ -468,6 +469,7 @@ FAULTS = [
     ),
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
+    *LATENCY,
     # --- chance --------------------------------------------------------------------------------------
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------

@@ -7,21 +7,21 @@ import pytest
 
 from core.evaluation.latency.campaign import Limits, State
 from core.store import MemoryLedger
-from tests.helpers.latency_world import World, campaign, finished, small_costs
+from tests.helpers.latency_world import World, campaign, finished, tiny_costs
 
 
 def test_progress_only_grows() -> None:
-    _, said = finished(campaign(World(small_costs(), noise=0.02)))
+    _, said = finished(campaign(World(tiny_costs(), noise=0.02)))
     assert said == sorted(said)
     assert 0 <= said[0] < 0.1
     assert 0.9 < said[-1] <= 1
 
 
 def test_cut_anywhere_it_ends_as_if_it_had_not_been() -> None:
-    world = World(small_costs(), pairs=0.012, noise=0.02)
+    world = World(tiny_costs(), pairs=0.012, noise=0.02)
     whole = campaign(world)
     settled, said = finished(whole)
-    for cut in range(1, len(said) + 1, max(1, len(said) // 6)):
+    for cut in range(1, len(said) + 1, max(1, len(said) // 4)):
         first = campaign(world)
         steps = first.run()
         for _ in range(cut):
@@ -40,7 +40,7 @@ def test_cut_anywhere_it_ends_as_if_it_had_not_been() -> None:
 
 
 def test_batches_are_on_the_scale_of_the_first() -> None:
-    world = World(small_costs(), pairs=0.012)
+    world = World(tiny_costs(), pairs=0.012)
     world.speed = lambda batch: 1.0 if batch == 1 else 1.3
     work = campaign(world)
     finished(work)
@@ -51,7 +51,7 @@ def test_batches_are_on_the_scale_of_the_first() -> None:
 
 
 def test_those_near_the_front_are_timed_against_each_other() -> None:
-    work = campaign(World(small_costs(), pairs=0.012, noise=0.05))
+    work = campaign(World(tiny_costs(), pairs=0.012, noise=0.05))
     finished(work)
     last = work.state.batches[-1]
     assert last.again
@@ -61,15 +61,15 @@ def test_those_near_the_front_are_timed_against_each_other() -> None:
 
 
 def test_no_more_are_timed_than_allowed_and_it_says_so() -> None:
-    work = campaign(World(small_costs(), pairs=0.05, noise=0.02), limits=Limits(most=90, confidence=0.99))
+    work = campaign(World(tiny_costs(), pairs=0.05, noise=0.02), limits=Limits(most=44, confidence=0.99))
     settled, _ = finished(work)
     assert settled is not None
-    assert len(work.state.known) <= 90
+    assert len(work.state.known) <= 44
     assert not settled.reached
 
 
 def test_without_a_table_of_quality_only_the_sample_is_timed() -> None:
-    work = campaign(World(small_costs(), noise=0.02), quality=False)
+    work = campaign(World(tiny_costs(), noise=0.02), quality=False)
     settled, _ = finished(work)
     assert settled is None
     assert sorted(work.state.known) == sorted(work.sample)

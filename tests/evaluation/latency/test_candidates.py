@@ -56,7 +56,7 @@ def test_a_batch_leaves_less_than_is_allowed() -> None:
 def test_the_front_consists_of_timed_subnets() -> None:
     """Against worlds whose truth is known: sums miss by 5 %, clocks are noisy. With a third of the errors, two are missed."""
     missed = 0
-    for seed in range(8):
+    for seed in range(6):
         world = World(small_costs(), seed=seed, pairs=0.04, noise=0.02)
         work = campaign(world, n=60, seed=seed)
         settled = finished(work)[0]
