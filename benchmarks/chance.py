@@ -6,6 +6,7 @@ For each supernet, over the front of accuracy and MACs:
     coverage   share of the front's members whose accuracy on test images lies in the interval of 90 % of what to expect.
                All members see the same images, so on one division they are mostly all in or many out: besides the
                test split itself, all images are divided anew many times, each half once the one that is chosen by
+    split      how much easier test images are for all subnets together; more than chance explains what no interval holds
     too good   how much better members look than they are on the other half, in points, on average
     stay       members that are on the front of the other half: predicted (luck taken off), by resampling alone, and counted
     steps      sure steps that go up on the other half, and the same for all steps of the front
@@ -31,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.chance.credible import Members, credible_steps
-from core.chance.intervals import score_interval
+from core.chance.intervals import score_interval, split_shift
 from core.chance.optimism import LEVEL, expected
 from core.chance.renewed import renewed_share
 from core.chance.resampling import ResampledFronts, resampled_fronts, sample_weights
@@ -153,6 +154,12 @@ def show(table: Table, divisions: int) -> None:
     print(f"\n{table.name}\n  time      {times(table)}")
     every, split = np.arange(table.right.shape[1]), table.n_validation
     own = look(table, every[:split], every[split:])
+    shares = table.right.mean(axis=0)
+    difference, ends = split_shift(shares[:split], shares[split:])
+    print(
+        f"  split     all subnets together do {100 * difference:+.2f} points better on test images than on validation images "
+        f"(95 %: {100 * ends.low:+.2f} to {100 * ends.high:+.2f})"
+    )
     half, rng, found = min(split, len(every) - split), np.random.default_rng(0), []
     for _ in range(divisions):
         order = rng.permutation(len(every))

@@ -61,6 +61,8 @@ TERMS = (
     Term("MACs", "Multiplications with an addition that one answer takes.", (r"FLOPs?", r"mult-adds?")),
     Term("parameters", "The numbers a network has learned."),
     Term("latency", "The time one answer takes on a machine, with the batch it was measured with."),
+    Term("measuring kit", "A zip that times some subnets on a device of your own and writes a profile."),
+    Term("profile", "The times of some subnets on one device; those of the others are predicted from it."),
     Term(
         "front",
         "The subnets that no other beats in every chosen objective at once.",

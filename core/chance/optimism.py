@@ -3,11 +3,12 @@
 The most accurate of thousands of subnets was lucky, too: on other samples it does worse than on those that it was picked
 by. What is expected instead is its accuracy without its luck (`core.chance.shrinkage`).
 
-Chosen by measurement (`benchmarks/chance.py` prints it): on data divided anew many times, intervals of 90 % around it hold
-the accuracy on the other part for 90 to 94 % of a front's members. Taking off the mean luck of the best in resamples (Efron's
-optimism) is as right on average, but not for each: 87 to 93 %. The truncated normal of Andrews, Kitagawa and McCloskey
-holds 68 %: the best is mostly one sample ahead of the next, and that bound is all it looks at. Taking nothing off: 85 to 91 %,
-with members a point too good on average.
+Chosen by measurement (`benchmarks/chance.py` prints it): on the images of five supernets, divided anew many times,
+intervals of 90 % around it hold the accuracy on the other part for 87 to 95 % of a front's members. Taking off the mean luck
+of the best in resamples (Efron's optimism) is as right on average, but not for each: 83 to 93 %. The truncated normal of
+Andrews, Kitagawa and McCloskey holds 68 %: the best is mostly one sample ahead of the next, and that bound is all it looks
+at. With nothing taken off it is 83 to 91 %, and members look a point too good. On one division by itself all members are in
+or many are out: they were measured on the same samples, so they are lucky or unlucky together.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def measuring_kit(
     supernet: SupernetName,
     out: Annotated[Path, typer.Option(help="The .zip to write.")],
     subnets: Annotated[
-        int | None, typer.Option(help="Subnets in it; as many as the model of latency needs if left out.")
+        int | None, typer.Option(help="Subnets in it; as many as the predictor of latency needs if left out.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Samples of one answer.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads of one answer.")] = 1,

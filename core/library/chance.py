@@ -30,6 +30,7 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import ShareOfSamples, names_of, objective
 from core.pareto import Constraint, knee_by_distance, knee_by_utility, satisfies
 from core.settings import ASSETS
+from core.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,12 @@ NO_ACCURACY = (
 )
 _RARE = 0.005
 _KNEES = {"distance": knee_by_distance, "utility": knee_by_utility}
+
+
+def called(task: str) -> str:
+    """What a person calls the samples of a task."""
+    found = next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
+    return found or "samples"
 
 
 class Moves(Part):
@@ -92,6 +99,7 @@ class FrontChance(Record):
         quality: the accuracy.
         cost: the other objective, taken as exact.
         n_samples: that the accuracy was measured on.
+        word: what a person calls them.
         resamples: how often they were drawn anew.
         n_new: other samples that `promises` are for.
         members: arch_ids of the front, from the cheapest to the dearest.
@@ -109,6 +117,7 @@ class FrontChance(Record):
     quality: str
     cost: str
     n_samples: int
+    word: str = "samples"
     resamples: int
     n_new: int
     members: tuple[str, ...]
@@ -294,6 +303,7 @@ def compute_chance(
         quality=quality,
         cost=cost,
         n_samples=fronts.n_samples,
+        word=called(entry.task),
         resamples=fronts.resamples,
         n_new=promise.n_new,
         members=tuple(ids[members].tolist()),

@@ -58,7 +58,7 @@ def never_measured(n: int, objectives: Sequence[Objective]) -> str:
     """
     if not n:
         return ""
-    labels = " or ".join(f"{o.label[0].lower()}{o.label[1:]}" for o in objectives)
+    labels = " or ".join(within_sentence(o.label) for o in objectives)
     return f"{n:,} subnet{'s are' if n > 1 else ' is'} left off: {labels} was never measured for {'them' if n > 1 else 'it'}."
 
 

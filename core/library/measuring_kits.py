@@ -67,7 +67,7 @@ def plan_kit(entry: SupernetEntry, subnets: int | None = None, seed: int = 0) ->
 
     Args:
         entry: the supernet.
-        subnets: how many; as many as the model of latency needs, if left out.
+        subnets: how many; as many as the predictor of latency needs, if left out.
         seed: of the sample.
 
     Raises:

@@ -19,7 +19,7 @@ from core.library import supernets
 from core.library.latency import LatencyRecord, identity_of, quality_in
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
-from core.words import format_share
+from core.words import format_share, within_sentence
 
 CONFIDENCE = 0.95
 """That no subnet which was not timed is on a front that counts as settled."""
@@ -110,7 +110,7 @@ def said(record: LatencyRecord) -> str:
     timed, found = len(record.profile.timings.arch_ids), record.validation
     return (
         f"{objective(record.objective).label}: {timed:,} subnets were timed, the others are predicted. Subnets that "
-        f"the model had not seen (cross-validated): rank correlation {found.rank_correlation:.3f}, median error "
+        f"the predictor had not seen (cross-validated): rank correlation {found.rank_correlation:.3f}, median error "
         f"{format_share(found.median_error, 1)}.{_further(record)}"
     )
 
@@ -119,7 +119,7 @@ def _further(record: LatencyRecord) -> str:
     settled = record.settled
     if settled is None or settled.reached:
         return ""
-    quality = objective(settled.objective).label.lower()
+    quality = within_sentence(objective(settled.objective).label)
     return (
         f" Some of the others could be on the front of {quality} and this latency: a second kit, around its front, "
         "times them too."

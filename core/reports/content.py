@@ -20,7 +20,7 @@ from core.reports.document import Block, Document, Drawing, Heading, Paragraph, 
 from core.reports.drawing import network_drawing
 from core.text import display_name
 from core.views.basket import BasketNetwork, BasketSupernet, BasketView, stages_of
-from core.views.chance import called, front_sentence
+from core.views.chance import front_sentence
 from core.words import format_interval, format_value
 
 _PACKAGES = ("torch", "numpy", "onnxruntime", "scikit-learn")
@@ -150,7 +150,7 @@ def _front(report: Report, supernet: BasketSupernet) -> list[Block]:
     sure = known_chance(entry, entry.revision, (x.name, y.name))
     told = []
     if isinstance(sure, FrontChance):
-        told = [Paragraph(front_sentence(sure, [row[0] for row in rows], called(entry.task)))]
+        told = [Paragraph(front_sentence(sure, [row[0] for row in rows], sure.word))]
     alt = (
         f"{y.label} against {x.label} of {front.n_total:,} subnets; {len(front.members)} are on the front"
         f"{', and those of this report are marked' if picked else ''}."

@@ -11,7 +11,6 @@ from core.library.chance import FrontChance
 from core.library.correct import accuracy_interval
 from core.objectives.base import objective
 from core.records import Objective
-from core.tasks.registry import TASKS
 from core.words import format_count, format_interval, format_share, format_value
 
 if TYPE_CHECKING:
@@ -21,12 +20,6 @@ _FIXED = "\N{NO-BREAK SPACE}"
 DRAWN = "Large dots are sure, small ones owe their place to luck; the broad line is the sure steps."
 LUCK = "A search picks the best of what it measured, so its front looks better than it is."
 METHOD = "95 % intervals (Wilson)"
-
-
-def called(task: str) -> str:
-    """What a person calls the samples of a task."""
-    found = next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
-    return found or "samples"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Request(BaseConfig):
 
 
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
-    """Read the profile in a confined process and fit the model; the artifact is `latency.json`.
+    """Read the profile in a confined process and fit the predictor; the artifact is `latency.json`.
 
     Raises:
         NotFound: there is no such supernet or file.
@@ -37,7 +37,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     yield Progress(0.0, "Reading the profile.")
     entry = library.supernet(request.supernet)
     profile = foreign_profile(kept_file(request.file), entry)
-    yield Progress(0.3, "Fitting the model of latency.")
+    yield Progress(0.3, "Fitting the predictor of latency.")
     record = fitted(profile, entry)
     record.save(ledger)
     yield Progress(1.0, said(record))

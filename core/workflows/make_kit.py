@@ -30,7 +30,7 @@ class Request(BaseConfig):
         None,
         ge=8,
         le=MOST_SUBNETS,
-        description="Subnets in the kit; as many as the model of latency needs if left out",
+        description="Subnets in the kit; as many as the predictor of latency needs if left out",
     )
     runtime: Literal["onnxruntime", "torch"] = Field(
         "onnxruntime", description="What runs them on the device"
@@ -68,4 +68,4 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         kit.add(arch)
     data = kit.zip(plan.anchors, identity_of(entry).model_dump())
     ledger.save_artifact(KIT_FILE, data, "application/zip")
-    yield Progress(1.0, f"{len(plan.archs)} subnets, {format_bytes(len(data))}.")
+    yield Progress(1.0, f"{len(plan.archs):,} subnets, {format_bytes(len(data))}.")

@@ -9,14 +9,19 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from core.library import profile_worker, profiles
+from core.cli.driving import find_supernet, open_store
+from core.library import profile_worker, profiles, supernets
+from core.library.latency import latencies, with_latencies
 from core.supernets.files import dump_supernet
 from core.supernets.nas_bench_201 import NASBench201
 from tests.cli.conftest import Call
 from tests.helpers.nets import small_cnn
+
+ROWS = supernets.find(None, "digits-cnn").space.array()[:100]
 
 
 @pytest.fixture
@@ -50,37 +55,35 @@ def profile_of(kit: bytes) -> bytes:
     return json.dumps(profile).encode()
 
 
-def test_from_a_kit_to_a_column(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_a_kit_to_a_column_of_every_table(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         profiles,
         "run_confined",
         lambda _, data, options, target, limits: profile_worker.work(data, options, target),
     )
     out = tmp_path / "kit.zip"
-    status, said, error = call("kit", "digits-cnn", "--out", str(out), "--subnets", "40", "--threads", "4")
+    status, said, error = call("kit", "digits-cnn", "--out", str(out), "--subnets", "16", "--threads", "4")
     assert (status, said.strip()) == (0, str(out)), error
     assert out.stat().st_size < 300_000
     with zipfile.ZipFile(out) as archive:
         told = json.loads(archive.read("kit.json"))
         assert "--threads 4" in archive.read("README.txt").decode()
-    assert (told["threads"], told["precision"], len(told["subnets"])) == (4, "float32", 40)
+    assert (told["threads"], told["precision"], len(told["subnets"])) == (4, "float32", 16)
     profile = tmp_path / "profile.json"
     profile.write_bytes(profile_of(out.read_bytes()))
     status, said, error = call("add-profile", "digits-cnn", str(profile))
     name = said.strip()
     assert (status, name.startswith("latency_ms.Board_4-threads_")) == (0, True), error
-    table = tmp_path / "front.csv"
-    status, _, error = call(
-        "front", "digits-cnn", "--exact", "--objectives", f"accuracy,{name}", "--csv", str(table)
-    )
-    assert status == 0, error
-    with table.open() as file:
-        rows = list(csv.DictReader(file))
-    timed = [row for row in rows if "predicted" not in row["source"]]
-    assert len(rows) == 13_824
-    assert len(timed) == 40
-    assert {row["on_front"] for row in rows if "predicted" in row["source"]} == {"False"}
-    assert any(row["on_front"] == "True" for row in timed)
+    with open_store() as store:
+        [kept] = latencies(store, find_supernet("digits-cnn"))
+        timed = kept.record.profile.timings.arch_ids
+        other = next(i for i in find_supernet("digits-cnn").space.arch_ids(ROWS) if i not in timed)
+        table = pd.DataFrame({"arch_id": [other, *timed]})
+        _, found = with_latencies(store, find_supernet("digits-cnn"), "", table)
+    assert found[f"{name}_source"].tolist() == ["predicted", *["measured"] * 16]
+    assert found[name].tolist()[1:] == list(kept.record.profile.timings.ms)
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def progress_text(
     """What is going on, and how long it may still take."""
     if rounds < LEAST_ROUNDS:
         said = f", about {seconds_text(each * (LEAST_ROUNDS - rounds - part))} left" if rounds else ""
-        return f"round {rounds + 1} of at least {LEAST_ROUNDS}, {part:.0%} done{said}"
+        return f"round {rounds + 1} of at least {LEAST_ROUNDS}, {100 * part:.0f} % done{said}"
     # Rounds until both halves agree: as many as there were is a fair guess.
     left = min(each * min(rounds, MOST_ROUNDS - rounds), max(most_seconds - spent, 0.0))
     return (

@@ -119,14 +119,15 @@ def write_whole(name: str, text: str) -> None:
 
 def processor() -> str:
     """The processor's name, as the system says it."""
-    for path, key in (("/proc/cpuinfo", "model name"), ("/proc/device-tree/model", "")):
+    for path in ("/proc/cpuinfo", "/proc/device-tree/model"):
         try:
             text = Path(path).read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
-        lines = [each for each in text.splitlines() if each.startswith(key)] if key else [text]
-        if lines:
-            return printable(lines[0].partition(":")[2] if key else lines[0])
+        # Of the first: the entry that ends in "name" (on ARM there is none). The second is the board's name itself.
+        lines = [line for line in text.splitlines() if line.partition(":")[0].strip().endswith(" name")]
+        if lines or ":" not in text:
+            return printable(lines[0].partition(":")[2] if lines else text)
     return printable(platform.processor() or platform.machine())
 
 

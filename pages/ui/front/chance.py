@@ -78,8 +78,10 @@ class FrontSure:
             for goal in goals
             if (n := correct.samples_of(entry, table, goal.name, revision)) is not None
         }
-        samples = Samples(behind, words_of.called(entry.task))
         found = chance_of.known_chance(entry, revision, front.names, limits)
+        # What is shipped says it; asking the task reads its source.
+        word = found.word if isinstance(found, FrontChance) else chance_of.called(entry.task)
+        samples = Samples(behind, word)
         return cls(entry, revision, table, front, limits, found, samples)
 
     @property
@@ -183,15 +185,14 @@ def _start(sure: FrontSure) -> None:
 def _unknown(sure: FrontSure, why: Unknown) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="front-unknown-chance"):
         note(why.sentence)
-        if why.sentence == correct.NOT_KEPT:
-            st.button(
-                "Measure every subnet again",
-                key="measure-again",
-                on_click=evaluate,
-                args=(sure.entry,),
-                icon=":material/calculate:",
-                help="Runs in the background. The numbers will be the same; which samples each subnet got right is then kept.",
-            )
+        # Not as a callback: those of a fragment cannot say what goes wrong.
+        if why.sentence == correct.NOT_KEPT and st.button(
+            "Measure every subnet again",
+            key="measure-again",
+            icon=":material/calculate:",
+            help="Runs in the background. The numbers will be the same; which samples each subnet got right is then kept.",
+        ):
+            evaluate(sure.entry)
 
 
 def card_lines(sure: FrontSure, arch_id: str) -> list[str]:
@@ -219,6 +220,8 @@ def panel(sure: FrontSure) -> None:
     members = {row["arch_id"]: row for row in sure.front.members.to_dict("records")}
     found = words_of.rows(known, members)
     word, n = sure.samples.word, f"{known.n_samples:,}"
+    if shift := words_of.shift_line(known, word):
+        st.warning(for_markdown(shift, 400), icon=":material/swap_horiz:")
     html_table(
         [
             {
@@ -246,8 +249,6 @@ def panel(sure: FrontSure) -> None:
             key="pick-sure-step",
             on_change=_go,
         )
-    if shift := words_of.shift_line(known, word):
-        st.warning(for_markdown(shift, 400), icon=":material/compare_arrows:")
     for line in words_of.knee_lines(known, _KNEES, word):
         st.caption(for_markdown(line, 400))
     note(

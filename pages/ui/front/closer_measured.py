@@ -22,16 +22,17 @@ def panel(entry: SupernetEntry, chance: FrontChance, word: str) -> None:
     if not closer.may_have_more(entry):
         return
     near = closer.neighborhood(chance)
-    st.button(
+    # Not as a callback: those of a fragment cannot say what goes wrong.
+    if st.button(
         f"Measure these and their neighborhood on more {word}",
         key="measure-closer",
-        on_click=_start,
-        args=(entry, near),
         icon=":material/zoom_in:",
         disabled=active(_runs(entry)),
         help=f"{format_count(len(near))} subnets: the members, and who is on the front of a resample in 5 % of cases. "
         f"The validation {word} that were left out when it was chosen are taken, too; none of them was trained on.",
-    )
+    ):
+        title = f"Front of {display_name(entry.title)}, closer"
+        submit(closer.KIND, {"supernet": entry.supernet_id, "archs": near}, title=title, seed=0)
 
     def show() -> None:
         """Progress of the newest job, and the newest result."""
@@ -44,16 +45,6 @@ def panel(entry: SupernetEntry, chance: FrontChance, word: str) -> None:
 
 def _runs(entry: SupernetEntry) -> list[Run]:
     return [run for run in all_runs([closer.KIND]) if run.params.get("supernet") == entry.supernet_id]
-
-
-def _start(entry: SupernetEntry, near: list[str]) -> None:
-    if submit(
-        closer.KIND,
-        {"supernet": entry.supernet_id, "archs": near},
-        title=f"Front of {display_name(entry.title)}, closer",
-        seed=0,
-    ):
-        st.toast("The measurement has started; it is shown here when it is done.", icon=":material/zoom_in:")
 
 
 def _result(entry: SupernetEntry, chance: FrontChance, word: str) -> None:

@@ -21,6 +21,7 @@ from core.library.uploaded import keep_file
 from core.objectives.base import objective
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
+from core.words import within_sentence
 from core.workflows.make_kit import Request
 from pages.ui import checked, resources, state
 from pages.ui.forms import field_number
@@ -225,7 +226,7 @@ def _tell(key: str) -> None:
         st.success(for_markdown(told.sentence, 1200), icon=":material/check:")
         first = objective(told.objective).label
         st.button(
-            f"Show {first[0].lower()}{first[1:]}",
+            f"Show {within_sentence(first)}",
             key=f"{key}-show",
             on_click=_show,
             args=(told.objective,),

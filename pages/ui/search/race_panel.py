@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library import supernets
+from core.library.chance import called
 from core.library.csv_tables import csv_bytes
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives
@@ -18,7 +19,6 @@ from core.plots.finished import finished
 from core.plots.over_seeds import in_words
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
-from core.views.chance import called
 from core.views.race import Race, race, search_labels, seed_rows
 from core.views.race_chance import by_samples
 from core.views.seed_groups import SeedGroup, seed_groups, seeds_of
