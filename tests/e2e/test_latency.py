@@ -61,27 +61,25 @@ def test_time_this_machine_and_choose_by_it(page: Any, supernet_id: str) -> None
     page.locator(".st-key-latency button").click()
     start = page.locator(".st-key-latency-start button")
     start.wait_for()
-    assert "subnets are timed" in page.locator("[data-testid='stPopoverBody']").inner_text()
+    panel = page.locator("[data-testid='stPopoverBody']")
+    panel.get_by_text("subnets are timed").wait_for()
     start.click()
-    progress = page.locator(".st-key-latency-progress")
-    progress.wait_for()
-    assert "Latency of Small" in progress.inner_text()
+    page.locator(".st-key-latency-progress").get_by_text("Latency of Small").wait_for()
 
     show = page.locator(".st-key-latency-show button").first
     show.click()
     page.wait_for_function(
         "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullLayout?.xaxis?.title?.text?.startsWith('Latency on')"
     )
-    assert "x=latency_ms." in page.url
+    page.wait_for_function("() => location.search.includes('x=latency_ms.')")
     click_point(page, "front", 0)
     card = page.locator(".st-key-subnet-card")
     row = card.locator(".ps-metrics tr", has_text="Latency on")
-    assert "timed" in row.inner_text()
+    row.get_by_text("timed", exact=True).wait_for()
 
     page.locator(".st-key-latency button").click()
-    told = page.locator("[data-testid='stPopoverBody']")
-    told.get_by_text("Rank correlation").wait_for()
-    assert "(this machine)" in told.inner_text()
+    panel.get_by_text("Rank correlation").wait_for()
+    panel.get_by_text("(this machine)").wait_for()
     page.keyboard.press("Escape")
     with page.expect_download() as download:
         page.locator(".st-key-download-bundle button").click()
