@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from core.cache import kept
-from core.errors import CoreError
+from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
 from core.evaluation.latency.campaign import Quality, Settled
 from core.evaluation.latency.model import CrossValidation, LatencyModel, fit_latency
@@ -209,7 +210,7 @@ def attach(records: Sequence[LatencyRecord], costs: CostTable, table: pd.DataFra
     columns: dict[str, Any] = {}
     for record in records:
         name, timings = record.objective, record.profile.timings
-        values = record.model.predict(costs, rows)
+        values = _predicted(record, costs, rows)
         sources = np.full(len(ids), str(Obtained(Source.PREDICTED)), object)
         timed = dict(zip(timings.arch_ids, timings.ms, strict=True))
         for at, arch_id in enumerate(ids):
@@ -217,3 +218,13 @@ def attach(records: Sequence[LatencyRecord], costs: CostTable, table: pd.DataFra
                 values[at], sources[at] = timed[arch_id], str(Obtained(Source.MEASURED))
         columns |= {name: values, source_column(name): sources}
     return table.assign(**columns)
+
+
+def _predicted(record: LatencyRecord, costs: CostTable, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Predictions of a record; one whose columns another release chose is fitted anew to its profile."""
+    try:
+        return record.model.predict(costs, rows)
+    except InvalidInput:
+        timings = record.profile.timings
+        timed = costs.space.from_ids(timings.arch_ids)
+        return fit_latency(costs, timed, timings.ms, like=record.model)[0].predict(costs, rows)

@@ -78,6 +78,16 @@ def test_timed_where_timed_and_predicted_elsewhere(
     assert record.objective not in table, "the shared table is not written into"
 
 
+def test_a_record_of_an_earlier_release_is_fitted_anew(
+    digits_entry: SupernetEntry, record: LatencyRecord
+) -> None:
+    table, costs = supernets.table(digits_entry), supernets.costs(digits_entry)
+    assert table is not None
+    old = record.model_copy(update={"model": record.model.model_copy(update={"columns": "f" * 64})})
+    found, expected = attach([old], costs, table), attach([record], costs, table)
+    np.testing.assert_allclose(found[record.objective], expected[record.objective])
+
+
 def test_a_prediction_never_stands_on_a_front(digits_entry: SupernetEntry, record: LatencyRecord) -> None:
     table = supernets.table(digits_entry)
     assert table is not None
@@ -90,7 +100,7 @@ def test_a_prediction_never_stands_on_a_front(digits_entry: SupernetEntry, recor
     assert len(view.members)
     assert set(view.members["arch_id"]) <= set(record.profile.timings.arch_ids)
     assert f"{int(guessed.sum()):,} subnets are left out" in view.left_out
-    assert "latency on toy machine" in view.left_out
+    assert "latency on Toy machine" in view.left_out
 
 
 def test_one_latency_per_device_and_the_newest_counts(

@@ -105,7 +105,7 @@ class LatencyModel(BaseModel):
 
     def _sum(self, columns: Columns, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
         weights = np.array(self.weights)
-        keys = columns.one_hot(rows)
+        keys = columns.known(rows)
         n = keys.shape[1]
         return np.asarray(
             self.intercept + keys.astype(np.float32) @ weights[:n] + columns.work(rows) @ weights[n:]
@@ -145,7 +145,7 @@ def fit_latency(
     if len(times) < 8:
         raise InvalidInput("A predictor of latency needs at least eight timed subnets.")
     columns = columns_of(costs)
-    keys, work = columns.one_hot(rows).astype(np.float64), columns.work(rows)
+    keys, work = columns.known(rows).astype(np.float64), columns.work(rows)
     fold = stream(seed, "latency", "folds").permutation(np.arange(len(times)) % FOLDS)
     counted = np.ones(len(times), bool) if validated is None else validated
     best: tuple[float, Form, float, NDArray[np.float64]] | None = None

@@ -17,7 +17,8 @@ _POOL = 8
 
 def default_size(costs: CostTable) -> int:
     """Subnets that a sample needs: about one and a half per thing the model has to learn."""
-    wanted = int(1.5 * sum(len(group) for group in columns_of(costs).groups))
+    columns = columns_of(costs)
+    wanted = int(1.5 * sum(len(group) for group in columns.groups)) + 10 * len(columns.pairs)
     return min(max(wanted, FEWEST), MOST, costs.space.size)
 
 

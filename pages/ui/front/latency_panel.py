@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.jobs.forecast import busy
 from core.library.latency_kinds import CHECKS, TIMED_HERE
 from core.library.supernets import SupernetEntry
 from core.text import for_markdown
@@ -16,6 +17,7 @@ from pages.ui.progress import active
 from pages.ui.tables import html_table
 
 _MOST_SHOWN = 4
+_BUSY = 1.5
 
 
 def draw(entry: SupernetEntry) -> None:
@@ -66,7 +68,8 @@ def _explain(entry: SupernetEntry, what: Offer) -> None:
         f"About {format_count(what.sample)} of {format_count(entry.space.size)} subnets are timed, interleaved, until two "
         "halves of the rounds agree; a predictor over stages is fitted to them and cross-validated; then everything that "
         "could be on the front of latency and accuracy is timed as well, so that the front consists of timed subnets. "
-        f"Takes {format_about(what.seconds)} in the background; the page stays usable."
+        f"Takes {format_about(what.seconds * busy())} in the background{' on a machine as busy as now' * (busy() > _BUSY)}; "
+        "the page stays usable."
     )
 
 

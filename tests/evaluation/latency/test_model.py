@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
+from core.evaluation.latency.design import columns_of
 from core.evaluation.latency.model import LatencyModel, fit_latency
 from core.evaluation.latency.plan import plan_sample
+from core.objectives.timing import rank_correlation
+from core.supernets.families import FAMILIES
 from tests.helpers.latency_world import World, small_costs
 from tests.helpers.nets import small_cnn
 
@@ -83,3 +87,20 @@ def test_it_is_kept_as_json_and_refused_where_it_lies() -> None:
     assert (again.predict(world.costs, rows) == model.predict(world.costs, rows)).all()
     with pytest.raises(ValueError, match="less than no time"):
         LatencyModel(form="linear", strength=1, intercept=1.0, weights=(-1e-9,), columns="0" * 64)
+
+
+def test_what_two_options_do_to_each_other_is_learned_where_keys_are_too_many() -> None:
+    family = FAMILIES.get("nas_bench_201")
+    costs = CostTable.of(family(family.example((1, 8, 8))))
+    columns = columns_of(costs)
+    assert len(columns.pairs) == 15, "cells that are all alike have their pairs in common"
+    everything = costs.space.sample_array(1000, np.random.default_rng(1))
+    drawn = np.random.default_rng(0).random((5, 5, 5, 5))
+
+    def true(rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+        a, b, c, d = rows[:, :4].T
+        return np.asarray(1 + drawn[a, b, 0, 0] + drawn[0, 0, c, d])
+
+    rows = plan_sample(costs, 300)
+    model, _ = fit_latency(costs, rows, true(rows))
+    assert rank_correlation(model.predict(costs, everything), true(everything)) > 0.95
