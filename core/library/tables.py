@@ -34,7 +34,7 @@ def parse_table(data: bytes, space: SearchSpace) -> pd.DataFrame:
         if not (rows == indices).all():
             raise ValueError("no option indices")
         raw = _by_objective(raw)
-        names = known_names(map(str, raw.columns))
+        names = sorted(known_names(map(str, raw.columns)))
         values = {name: raw[name].to_numpy(np.float64) for name in names}
     except Exception as error:  # pyarrow raises many kinds, all mean the same here
         raise InvalidInput("This table cannot be read, or it belongs to another search space.") from error

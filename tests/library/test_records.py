@@ -16,9 +16,14 @@ from hypothesis import strategies as st
 
 import core.library
 from core.errors import DamagedArtifact, InvalidInput, NotFound
+from core.evaluation.latency.profile import SupernetIdentity
 from core.library.alone import AloneRecord
+from core.library.chance import FrontChance
+from core.library.closer import CloserRecord
+from core.library.device_tables import DeviceTableRecord
 from core.library.evaluated import EvaluatedRecord
 from core.library.experiments import ExperimentRecord
+from core.library.latency import LatencyCheck, LatencyRecord
 from core.library.maps import MapRecord
 from core.library.matrices import MatrixRecord
 from core.library.mixing import MixedCurve, MixingRecord
@@ -28,6 +33,7 @@ from core.library.results import Record, result, results
 from core.library.searches import SearchRecord
 from core.records import RunState
 from core.store import MemoryLedger, RunStore
+from tests.helpers.latency_world import World, profile_of, small_costs
 
 for module in pkgutil.iter_modules(core.library.__path__):
     importlib.import_module(f"core.library.{module.name}")
@@ -54,6 +60,12 @@ NET = st.fixed_dictionaries(
         "sha256": TEXT,
     }
 )
+PROFILE = profile_of(
+    World(small_costs()),
+    SupernetIdentity(title="Toy", family="elastic_cnn", layout="a" * 64, space="b" * 64),
+    n=16,
+)
+SHARE = st.floats(0, 1)
 FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
     AloneRecord: st.fixed_dictionaries(
         {
@@ -107,6 +119,89 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             ),
             "left_out": st.dictionaries(TEXT, TEXT, max_size=2),
             "samples": TEXT,
+        }
+    ),
+    CloserRecord: st.fixed_dictionaries(
+        {
+            "quality": TEXT,
+            "before": st.integers(),
+            "n": st.integers(),
+            "correct": st.dictionaries(TEXT, st.integers(), max_size=3),
+        }
+    ),
+    DeviceTableRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("supernet", "title", "chosen"), TEXT),
+            "found": st.fixed_dictionaries(
+                {
+                    "data": st.lists(TEXT, max_size=2),
+                    "columns": st.lists(
+                        st.fixed_dictionaries({"objective": TEXT, "column": TEXT, "missing": st.integers()}),
+                        max_size=2,
+                    ),
+                    "ignored": st.lists(TEXT, max_size=2),
+                    "cells": st.integers(),
+                }
+            ),
+        }
+    ),
+    FrontChance: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("table_sha256", "quality", "cost", "word"), TEXT),
+            **dict.fromkeys(("n_samples", "resamples", "n_new"), st.integers()),
+            **dict.fromkeys(("members", "steps"), st.lists(TEXT, max_size=3)),
+            **dict.fromkeys(("share", "stays"), st.dictionaries(TEXT, NUMBER, max_size=3)),
+            "cheaper": st.dictionaries(
+                TEXT,
+                st.fixed_dictionaries(
+                    {"arch_id": TEXT, **dict.fromkeys(("difference", "low", "high", "p"), NUMBER)}
+                ),
+                max_size=2,
+            ),
+            "knees": st.dictionaries(
+                TEXT,
+                st.fixed_dictionaries(dict.fromkeys(("low", "high", "same", "found"), NUMBER)),
+                max_size=2,
+            ),
+            "promises": st.dictionaries(
+                TEXT,
+                st.fixed_dictionaries(dict.fromkeys(("optimism", "value", "low", "high"), NUMBER)),
+                max_size=2,
+            ),
+            "shift": st.one_of(
+                st.none(), st.fixed_dictionaries(dict.fromkeys(("difference", "low", "high"), NUMBER))
+            ),
+        }
+    ),
+    LatencyCheck: st.fixed_dictionaries(
+        {**dict.fromkeys(("objective", "of", "date"), TEXT), "drift": NUMBER, "agreed": st.booleans()}
+    ),
+    LatencyRecord: st.fixed_dictionaries(
+        {
+            "profile": st.just(PROFILE.model_dump()),
+            "model": st.fixed_dictionaries(
+                {
+                    "form": st.sampled_from(("log", "linear")),
+                    "strength": st.floats(0.001, 10),
+                    "intercept": SHARE,
+                    "weights": st.lists(SHARE, max_size=4),
+                    "columns": st.just("c" * 64),
+                }
+            ),
+            "validation": st.fixed_dictionaries(
+                {
+                    "n": st.integers(1, 99),
+                    "tail": st.floats(1, 9),
+                    **dict.fromkeys(("rank_correlation", "median_error", "p95_error", "deviation"), SHARE),
+                }
+            ),
+            "sampled": st.integers(1, 16),
+            "settled": st.one_of(
+                st.none(),
+                st.fixed_dictionaries(
+                    {"objective": TEXT, "confidence": st.just(0.95), "chance": SHARE, "table": TEXT}
+                ),
+            ),
         }
     ),
     MixingRecord: st.fixed_dictionaries(
