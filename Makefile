@@ -12,7 +12,7 @@ run: setup $(VENV)/.packed
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
 
 test: setup-dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=50
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=50
 
 test-long: setup-dev
 	$(BIN)/python -m pytest -q -m long

@@ -15,6 +15,14 @@ settings.load_profile("any machine")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
+SLOWEST = ("tests/e2e/", "tests/reliability/", "tests/test_one_file.py", "tests/cli/")
+"""First, so that in the end no process waits for one long file of the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOWEST))
+
+
 @pytest.fixture
 def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Uploaded supernets are checked in this process: a confined one takes seconds to load torch."""

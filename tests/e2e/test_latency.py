@@ -38,13 +38,19 @@ def supernet_id(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def page(supernet_id: str, tmp_path: Path) -> Iterator[Any]:
+def browse(tmp_path: Path) -> Iterator[Any]:
+    """Opens the Front page of a supernet."""
     with running_server(tmp_path) as address, sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        found = chromium.new_page(viewport={"width": 1440, "height": 1000})
-        found.set_default_timeout(PATIENCE_MS)
-        found.goto(f"{address}/front?supernet={supernet_id}")
-        yield found
+        page = chromium.new_page(viewport={"width": 1440, "height": 1000})
+        page.set_default_timeout(PATIENCE_MS)
+
+        def opened(supernet_id: str) -> Any:
+            page.goto(f"{address}/front?supernet={supernet_id}")
+            page.wait_for_selector(".st-key-front-chart .scatterlayer path.point", state="attached")
+            return page
+
+        yield opened
         chromium.close()
 
 
@@ -56,22 +62,32 @@ def click_point(page: Any, trace: str, index: int) -> str:
     return str(spot["id"])
 
 
-def test_time_this_machine_and_choose_by_it(page: Any, supernet_id: str) -> None:
-    page.wait_for_selector(".st-key-front-chart .scatterlayer path.point", state="attached")
+def time_this_machine(page: Any, title: str, patience_ms: float = PATIENCE_MS) -> Any:
+    """Press the button, wait for the axis, switch the chart to it; returns the panel."""
     page.locator(".st-key-latency button").click()
     start = page.locator(".st-key-latency-start button")
     start.wait_for()
     panel = page.locator("[data-testid='stPopoverBody']")
     panel.get_by_text("subnets are timed").wait_for()
     start.click()
-    page.locator(".st-key-latency-progress").get_by_text("Latency of Small").wait_for()
-
-    show = page.locator(".st-key-latency-show button").first
-    show.click()
+    page.locator(".st-key-latency-progress").get_by_text(f"Latency of {title}").wait_for()
+    page.locator(".st-key-latency-show button").first.click(timeout=patience_ms)
     page.wait_for_function(
         "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullLayout?.xaxis?.title?.text?.startsWith('Latency on')"
     )
     page.wait_for_function("() => location.search.includes('x=latency_ms.')")
+    return panel
+
+
+def download(page: Any) -> str:
+    with page.expect_download() as found:
+        page.locator(".st-key-download-bundle button").click()
+    return str(found.value.suggested_filename)
+
+
+def test_time_this_machine_and_choose_by_it(browse: Any, supernet_id: str) -> None:
+    page = browse(supernet_id)
+    panel = time_this_machine(page, "Small")
     click_point(page, "front", 0)
     card = page.locator(".st-key-subnet-card")
     row = card.locator(".ps-metrics tr", has_text="Latency on")
@@ -81,6 +97,33 @@ def test_time_this_machine_and_choose_by_it(page: Any, supernet_id: str) -> None
     panel.get_by_text("Rank correlation").wait_for()
     panel.get_by_text("(this machine)").wait_for()
     page.keyboard.press("Escape")
-    with page.expect_download() as download:
-        page.locator(".st-key-download-bundle button").click()
-    assert download.value.suggested_filename.endswith(".zip")
+    assert download(page).endswith(".zip")
+
+
+SHOWN = """() => Object.fromEntries(document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData
+  .filter(t => t.x?.length).map(t => [t.name, {n: t.x.length, symbol: t.marker?.symbol}]))"""
+
+
+@pytest.mark.long
+def test_the_whole_way_to_what_is_as_good_and_cheaper(browse: Any) -> None:
+    """On the shipped supernet: half a minute of timing, so it is not in the suite."""
+    page = browse("digits-cnn")
+    time_this_machine(page, "digits-cnn", 180_000)
+    page.wait_for_timeout(3000)
+    page.keyboard.press("Escape")
+    shown = page.evaluate(SHOWN)
+    assert shown["predicted"]["n"] > 10 * shown["front"]["n"]
+    assert shown["predicted"]["symbol"].endswith("-open")
+    assert not str(shown["front"]["symbol"]).endswith("-open")
+    card = page.locator(".st-key-subnet-card")
+    cheaper = page.get_by_role("button", name="As good and cheaper")
+    for index in range(-1, -1 - shown["front"]["n"], -1):
+        member = click_point(page, "front", index)
+        card.locator(".ps-metrics tr", has_text="Latency on").get_by_text("timed", exact=True).wait_for()
+        assert " to " in card.locator(".ps-metrics tr", has_text="Validation accuracy").inner_text()
+        page.wait_for_timeout(1500)
+        if cheaper.count():
+            break
+    cheaper.click()
+    page.wait_for_function(f"() => !location.search.includes('sid={member}')")
+    assert download(page).endswith(".zip")

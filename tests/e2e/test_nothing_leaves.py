@@ -49,11 +49,11 @@ def test_no_page_asks_another_host_and_none_is_refused_anything(server: str) -> 
         for path in PAGES:
             page.goto(f"{server}/{path}")
             page.wait_for_selector("h1")
-            page.wait_for_timeout(1500)
+            page.wait_for_timeout(700)
             for tab in page.get_by_role("tab").all():
                 if tab.is_visible():
                     tab.click()
-                    page.wait_for_timeout(700)
+                    page.wait_for_timeout(250)
             refused += page.evaluate("window.refused")
             icon = page.locator("link[rel~='icon']").first.get_attribute("href") or ""
             assert icon.startswith("data:") or urlsplit(icon).netloc in ("", own), icon

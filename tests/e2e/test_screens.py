@@ -54,6 +54,7 @@ STREAMLITS_OWN: Mapping[str, str] = {}
 class Seen:
     """What was found, as sentences by kind; each begins with the page, the size and the theme."""
 
+    themes: Mapping[str, tuple[str, ...]]
     found: dict[str, list[str]] = field(default_factory=dict)
     shifts: dict[str, float] = field(default_factory=dict)
     looked: int = 0
@@ -99,15 +100,17 @@ def be_still(page: Any) -> None:
     page.wait_for_timeout(300)
 
 
-@pytest.fixture(scope="module")
-def seen(server: str, chromium: Any) -> Seen:
-    """All pages in both sizes and both themes, looked at once."""
-    found = Seen()
+@pytest.fixture(scope="module", params=["a theme each", pytest.param("both", marks=pytest.mark.long)])
+def seen(request: pytest.FixtureRequest, server: str, chromium: Any) -> Seen:
+    """All pages in both sizes, looked at once; every look at a page takes seconds, so both themes of each are long."""
+    found = Seen(
+        themes={size: THEMES if request.param == "both" else (THEMES[k],) for k, size in enumerate(SIZES)}
+    )
     for name in pages():
         for size, pixels in SIZES.items():
             page = open_page(chromium, f"{server}/{name}{ASKED.get(name, '')}", pixels)
             found.shifts[f"{name}, {size}"] = page.evaluate("window.shifted")
-            for theme in THEMES:
+            for theme in found.themes[size]:
                 page.emulate_media(color_scheme=theme)
                 page.wait_for_timeout(500)
                 look(page, found, f"{name}, {size}, {theme}")
@@ -142,7 +145,7 @@ WHAT = {
 
 @pytest.mark.parametrize("kind", WHAT)
 def test_every_page_in_both_sizes_and_themes(seen: Seen, kind: str) -> None:
-    assert seen.looked == 4 * len(pages())
+    assert seen.looked == sum(map(len, seen.themes.values())) * len(pages())
     assert not seen.found[kind], listed(WHAT[kind], seen.found[kind])
 
 

@@ -234,7 +234,8 @@ def test_every_objective_has_one_noun_one_unit_and_a_direction(name: str) -> Non
     assert title == f"{label}  ·  {'more' if one.maximize else 'less'} is better"
     form = words.table_format(one)
     if form != "localized":
-        assert len((form % 1.23456789).partition(".")[2]) == one.shown.digits + 1
+        digits = max(one.shown.digits + 1, one.shown.fine_digits or 0)
+        assert len((form % 1.23456789).partition(".")[2]) == digits
     scale = style.scale(one)
     assert scale.factor == one.shown.factor
     # "12 kB": after a prefix the unit follows at once.

@@ -254,6 +254,7 @@ def test_a_map_holds_the_chosen_the_front_and_a_sample() -> None:
     assert set(model_map.colors(None, entry, found, "depth1")) <= {"1", "2"}
 
 
+@pytest.mark.long
 def test_the_umap_job_is_kept_resumed_and_repeats(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path))
     choice = MapChoice(supernet="digits-cnn", sample=3, probe=ProbeChoice(n=40))
