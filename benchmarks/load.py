@@ -16,9 +16,12 @@ import asyncio
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +178,23 @@ def main() -> None:
             one_class(options.sessions, options.seconds, training == "with")
 
 
+@contextmanager
+def packed(home: Path) -> Iterator[None]:
+    """Scripts packed as `make run` does at setup: else the server does it once while the class clicks."""
+    environment = {**os.environ, "PARETOSCOPE_HOME": str(home)}
+    subprocess.run(
+        [sys.executable, "-m", "pages.ui.packed"], env=environment, check=True, capture_output=True
+    )
+    yield
+
+
 def one_class(sessions: int, seconds: float, training: bool) -> None:
     """A fresh server and its visitors."""
-    with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as address:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        packed(Path(folder)),
+        running_server(Path(folder)) as address,
+    ):
         manager = start_training(Path(folder)) if training else None
         try:
             asyncio.run(measure(address, int((Path(folder) / "server.pid").read_text()), sessions, seconds))
