@@ -28,6 +28,7 @@ LAYERS = [
         "confined",
         "quiet",
         "over_seeds",
+        "rank_correlation",
     },
     {"spaces", "records", "ledger", "words"},
     {"pareto", "chance"},

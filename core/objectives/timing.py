@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.rank_correlation import spearman
 from core.seeding import stream
 
 RUNS = 4
@@ -104,12 +105,7 @@ def halves(minima: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Spearman's, with mean ranks where values are equal; 0 where one of them does not vary."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(a), rankdata(b)
-    if min(np.ptp(ranks[0]), np.ptp(ranks[1])) == 0:
-        return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return spearman(a, b) or 0.0
 
 
 def _fastest(each: Any, feed: dict[str, NDArray[Any]], runs: int) -> float:

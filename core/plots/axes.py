@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,11 @@ def lay_out_axes(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log
             ticks="outside",
             ticklen=4,
         )
+
+
+LAYOUT: Mapping[str, Any] = {
+    "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
+    "hovermode": "closest",
+    "dragmode": "pan",
+}
+"""Of every chart of two objectives, beside its height and margins."""

@@ -17,7 +17,7 @@ from core import words
 from core.library.evaluations import standing
 from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
-from core.plots.axes import drawable, drawn, hover, lay_out_axes, thin
+from core.plots.axes import LAYOUT, drawable, drawn, hover, lay_out_axes, thin
 from core.plots.front_chance import ChanceMarks, add_sure_steps, dress_members
 from core.records import Objective
 from core.text import for_figure
@@ -243,9 +243,7 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
     figure.update_layout(
         height=600,
         margin={"l": 8, "r": 12, "t": 36, "b": 116},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
-        hovermode="closest",
-        dragmode="pan",
+        **LAYOUT,
     )
     if caption:
         figure.add_annotation(

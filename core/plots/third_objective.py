@@ -17,7 +17,7 @@ from plotly.colors import sample_colorscale
 from core.library.evaluations import standing
 from core.objectives.base import objectives
 from core.plots import style
-from core.plots.axes import drawable, drawn, hover, lay_out_axes, thin
+from core.plots.axes import LAYOUT, drawable, drawn, hover, lay_out_axes, thin
 from core.plots.finished import unchecked
 from core.records import Objective
 from core.text import for_figure
@@ -110,9 +110,7 @@ def third_figure(
     figure.update_layout(
         height=560,
         margin={"l": 8, "r": 12, "t": 36, "b": 132},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
-        hovermode="closest",
-        dragmode="pan",
+        **LAYOUT,
         coloraxis=look.axis(fronts, at),
         sliders=[_slider(table, fronts, look, at)],
     )

@@ -16,9 +16,9 @@ from core.library.pruned import PrunedModel, objective_values
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective, objectives
 from core.pareto import non_dominated
+from core.rank_correlation import kendall, spearman
 from core.records import Objective
 from core.text import display_name
-from core.views.rank_correlation import kendall, spearman
 from core.words import format_count, format_value, within_sentence
 
 if TYPE_CHECKING:

@@ -91,10 +91,10 @@ FAULTS = [
     ),
     Fault(
         "pairs tied in both are counted twice",
-        "core/views/rank_correlation.py",
+        "core/rank_correlation.py",
         "same = pairs - tied_a - tied_b + tied_both - opposite",
         "same = pairs - tied_a - tied_b - opposite",
-        ("tests/views/test_rank_correlation.py",),
+        ("tests/test_rank_correlation.py",),
     ),
     Fault(
         "the slider keeps numbers of selected points",

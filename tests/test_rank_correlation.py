@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.views.rank_correlation import kendall, spearman
+from core.rank_correlation import kendall, spearman
 
 values = st.integers(0, 6).map(float)
 
