@@ -60,7 +60,7 @@ def choose_models(entry: SupernetEntry, asked: Asked) -> tuple[ModelInfo, ...]:
         ]
     st.session_state["sim-models"] = [m for m in st.session_state["sim-models"] if m in known]
     chosen = st.multiselect(
-        "Models",
+        "Networks",
         list(known),
         format_func=lambda i: display_name(known[i].title),
         key="sim-models",
