@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.evaluator import Evaluator
-from pymoo.core.problem import Problem
+from pymoo.core.problem import Problem as PymooProblem
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
 from pymoo.operators.repair.rounding import RoundingRepair
@@ -31,7 +31,7 @@ from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.problems.static import StaticProblem
 
 from core.records import Measurement, Objective, Source
-from core.search import ALGORITHMS
+from core.search import ALGORITHMS, Problem
 from core.spaces import Choice, SearchSpace
 
 CHOICES, OPTIONS, POPULATION = 45, 3, 50
@@ -60,7 +60,7 @@ def ours(name: str, budget: int, seed: int) -> float:
     """CPU seconds in ask and tell."""
     config = {"population": POPULATION} if name == "nsga2" else {}
     start = time.process_time()
-    algorithm = ALGORITHMS.create(name, config, space=SPACE, objectives=OBJECTIVES, seed=seed)
+    algorithm = ALGORITHMS.create(name, config, problem=Problem(SPACE, OBJECTIVES), seed=seed)
     spent, done = time.process_time() - start, 0
     while done < budget:
         start = time.process_time()
@@ -80,7 +80,7 @@ def ours(name: str, budget: int, seed: int) -> float:
 def pymoo_nsga2(budget: int, seed: int) -> float:
     """CPU seconds in pymoo's ask and tell, with the operators its users take for integers."""
     start = time.process_time()
-    problem = Problem(n_var=CHOICES, n_obj=2, xl=0, xu=OPTIONS - 1, vtype=int)
+    problem = PymooProblem(n_var=CHOICES, n_obj=2, xl=0, xu=OPTIONS - 1, vtype=int)
     algorithm = NSGA2(
         pop_size=POPULATION,
         sampling=IntegerRandomSampling(),

@@ -10,6 +10,7 @@ import pytest
 from core.config import BaseConfig
 from core.errors import InvalidInput, NotFound
 from core.registry import ALL_REGISTRIES
+from core.search import Problem
 from core.search.base import ALGORITHMS
 from core.similarity.base import MEASURES
 from tests.helpers.planted import COST, QUALITY, small_space
@@ -32,7 +33,7 @@ for module in (
 # A block is built from its sizes; a pruner that is a criterion is made by the criterion's class.
 EVERY = [(r, n) for r in ALL_REGISTRIES.values() for n in r.names() if r.kind != "block"]
 GIVEN: dict[str, dict[str, Any]] = {
-    "algorithm": {"space": small_space(), "objectives": (QUALITY, COST), "seed": 0}
+    "algorithm": {"problem": Problem(small_space(), (QUALITY, COST)), "seed": 0}
 }
 
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from core.search.base import ALGORITHMS, SearchAlgorithm
+from core.search.problem import Problem
 
-__all__ = ["ALGORITHMS", "SearchAlgorithm"]
+__all__ = ["ALGORITHMS", "Problem", "SearchAlgorithm"]

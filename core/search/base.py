@@ -4,7 +4,7 @@ An algorithm never evaluates anything, so the same one serves a worker process, 
 demo that presses "next" by hand. The life of a search:
 
 1. Whoever runs it (`core.workflows.search_front`, a test, a lesson) builds the algorithm from the
-   space, the objectives, a seed and its settings. Nothing else goes in: no supernet, no data.
+   problem (see `core.search.problem`), a seed and its settings. Nothing else goes in: no supernet, no data.
 2. `ask(n)` returns at most n architectures, best n = `batch_size`; an empty answer means that the
    algorithm is finished. The caller measures them wherever it likes.
 3. `tell(measurements)` hands over what was measured, in the order asked. A measurement may lack an
@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import BaseConfig, Plugin
-from core.errors import InvalidInput
 from core.records import Measurement, Objective
 from core.registry import Registry
-from core.spaces import Arch, SearchSpace
+from core.search.problem import Problem
+from core.spaces import Arch
 
 ALGORITHMS: Registry[SearchAlgorithm] = Registry("algorithm", "core.search", "ALGORITHMS")
 
@@ -40,31 +40,18 @@ class SearchAlgorithm(Plugin, ABC):
 
     Args:
         config: the algorithm's settings; None for the defaults.
-        space: where to search.
-        objectives: at least one; the order is the order of columns.
+        problem: where to search, and for what.
         seed: decides every draw.
-
-    Raises:
-        InvalidInput: there is no objective, or one is named twice.
     """
 
     adapts: ClassVar[bool] = True
     """Whether measurements change what is asked next."""
 
-    def __init__(
-        self,
-        config: BaseConfig | None = None,
-        *,
-        space: SearchSpace,
-        objectives: Sequence[Objective],
-        seed: int,
-    ) -> None:
+    def __init__(self, config: BaseConfig | None = None, *, problem: Problem, seed: int) -> None:
         super().__init__(config)
-        names = [objective.name for objective in objectives]
-        if not names or len(set(names)) != len(names):
-            raise InvalidInput("A search needs at least one objective, and each only once.")
-        self.space = space
-        self.objectives = tuple(objectives)
+        self.problem = problem
+        self.space = problem.space
+        self.objectives = problem.objectives
         self.seed = int(seed)
 
     @property

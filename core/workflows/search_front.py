@@ -35,7 +35,7 @@ from core.objectives.base import OBJECTIVES, require_choosable, usual_pair
 from core.objectives.base import objectives as described
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement, Objective, Progress
-from core.search import ALGORITHMS, SearchAlgorithm
+from core.search import ALGORITHMS, Problem, SearchAlgorithm
 from core.search.base import cost_array
 from core.spaces import Arch
 
@@ -105,8 +105,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     algorithm = ALGORITHMS.create(
         request.algorithm,
         request.config,
-        space=entry.space,
-        objectives=described(request.objectives),
+        problem=Problem(entry.space, described(request.objectives)),
         seed=request.seed,
     )
     yield Progress(0.0, f"Preparing {entry.title}.")

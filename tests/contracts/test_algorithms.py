@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from core.errors import InvalidInput
 from core.records import Measurement, Objective
-from core.search import ALGORITHMS, SearchAlgorithm
+from core.search import ALGORITHMS, Problem, SearchAlgorithm
 from core.spaces import Arch, SearchSpace
 from tests.helpers.planted import COST, QUALITY, Planted, flat_space, large_space, small_space
 
@@ -27,7 +27,7 @@ every_algorithm = pytest.mark.parametrize("name", NAMES)
 def build(
     name: str, space: SearchSpace, seed: int = 0, objectives: Sequence[Objective] = BOTH
 ) -> SearchAlgorithm:
-    return ALGORITHMS.create(name, space=space, objectives=objectives, seed=seed)
+    return ALGORITHMS.create(name, problem=Problem(space, objectives), seed=seed)
 
 
 def drive(algorithm: SearchAlgorithm, planted: Planted, budget: int, batch: int | None = None) -> list[Arch]:
@@ -190,9 +190,9 @@ def test_settings_are_described_and_unknown_ones_refused(name: str) -> None:
     assert info.source
     assert info.summary.endswith(".")
     with pytest.raises(InvalidInput, match="no_such_setting"):
-        ALGORITHMS.create(name, {"no_such_setting": 1}, space=small_space(), objectives=BOTH, seed=0)
+        ALGORITHMS.create(name, {"no_such_setting": 1}, problem=Problem(small_space(), BOTH), seed=0)
     with pytest.raises(InvalidInput, match="only once"):
-        ALGORITHMS.create(name, space=small_space(), objectives=(COST, COST), seed=0)
+        ALGORITHMS.create(name, problem=Problem(small_space(), (COST, COST)), seed=0)
 
 
 @pytest.mark.parametrize("name", ADAPTIVE)

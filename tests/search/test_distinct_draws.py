@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.search import ALGORITHMS
+from core.search import ALGORITHMS, Problem
 from core.search.distinct import DistinctDraws
 from core.spaces import Choice, SearchSpace
 from tests.helpers.planted import COST, large_space, small_space
@@ -43,7 +43,7 @@ def test_what_was_taken_is_not_drawn() -> None:
 def test_each_option_of_each_choice_is_equally_likely() -> None:
     space = large_space(3)
     first = [
-        ALGORITHMS.create("random_search", space=space, objectives=(COST,), seed=seed).ask(1)[0][
+        ALGORITHMS.create("random_search", problem=Problem(space, (COST,)), seed=seed).ask(1)[0][
             space.position["kernel0"]
         ]
         for seed in range(600)
@@ -55,8 +55,8 @@ def test_each_option_of_each_choice_is_equally_likely() -> None:
 
 def test_exhaustive_goes_in_prefix_order_through_spaces_of_any_size() -> None:
     space = small_space()
-    assert ALGORITHMS.create("exhaustive", space=space, objectives=(COST,), seed=0).ask(space.size) == list(
+    assert ALGORITHMS.create("exhaustive", problem=Problem(space, (COST,)), seed=0).ask(space.size) == list(
         map(tuple, space.array().tolist())
     )
     huge = large_space(35)  # about 10^33
-    assert ALGORITHMS.create("exhaustive", space=huge, objectives=(COST,), seed=0).ask(3)[0] == huge.smallest
+    assert ALGORITHMS.create("exhaustive", problem=Problem(huge, (COST,)), seed=0).ask(3)[0] == huge.smallest

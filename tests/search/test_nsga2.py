@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement
-from core.search import ALGORITHMS
+from core.search import ALGORITHMS, Problem
 from core.search.base import cost_array
 from core.search.nsga2 import NSGA2, _finite
 from core.spaces import Arch, Choice, SearchSpace
@@ -27,7 +27,7 @@ BOTH = (QUALITY, COST)
 
 def searched(name: str, planted: Planted, seed: int, budget: int, **config: object) -> np.ndarray:
     """(budget, 2) quality and cost of everything a search measured."""
-    algorithm = ALGORITHMS.create(name, config, space=planted.space, objectives=BOTH, seed=seed)
+    algorithm = ALGORITHMS.create(name, config, problem=Problem(planted.space, BOTH), seed=seed)
     values: list[list[float]] = []
     while len(values) < budget:
         measured = planted.measure(algorithm.ask(min(50, budget - len(values))))
@@ -86,17 +86,17 @@ def test_one_cut_and_free_mixing_are_about_equally_good() -> None:
 
 def test_the_first_generation_has_both_ends_of_the_space() -> None:
     space = large_space()
-    assert ALGORITHMS.create("nsga2", space=space, objectives=BOTH, seed=0).ask(50)[:2] == [
+    assert ALGORITHMS.create("nsga2", problem=Problem(space, BOTH), seed=0).ask(50)[:2] == [
         space.smallest,
         space.largest,
     ]
-    drawn = ALGORITHMS.create("nsga2", {"initial": "random"}, space=space, objectives=BOTH, seed=0).ask(50)
+    drawn = ALGORITHMS.create("nsga2", {"initial": "random"}, problem=Problem(space, BOTH), seed=0).ask(50)
     assert not {space.smallest, space.largest} & set(drawn)
 
 
 def test_starts_from_no_cell_that_computes_nothing() -> None:
     cells = cell_space()
-    first = ALGORITHMS.create("nsga2", space=cells, objectives=BOTH, seed=0).ask(2)
+    first = ALGORITHMS.create("nsga2", problem=Problem(cells, BOTH), seed=0).ask(2)
     assert first == [cells.smallest, cells.largest]
     assert all(cells.computes(arch) for arch in first)
     assert not cells.computes((0,) * 6)
@@ -104,13 +104,13 @@ def test_starts_from_no_cell_that_computes_nothing() -> None:
 
 def test_starts_at_random_where_nothing_is_smallest() -> None:
     space = SearchSpace([Choice(f"edge{i}", ("none", "skip", "conv"), ordinal=False) for i in range(4)])
-    assert len(set(ALGORITHMS.create("nsga2", space=space, objectives=BOTH, seed=0).ask(10))) == 10
+    assert len(set(ALGORITHMS.create("nsga2", problem=Problem(space, BOTH), seed=0).ask(10))) == 10
 
 
 def test_a_generation_is_the_population() -> None:
     assert (
         ALGORITHMS.create(
-            "nsga2", {"population": 12}, space=large_space(), objectives=BOTH, seed=0
+            "nsga2", {"population": 12}, problem=Problem(large_space(), BOTH), seed=0
         ).batch_size
         == 12
     )
@@ -124,7 +124,7 @@ def test_a_generation_is_the_population() -> None:
 def test_survivors_are_the_least_dominated(costs: np.ndarray, size: int) -> None:
     space = large_space()
     archs = _distinct(space.sample_array(200, np.random.default_rng(0)), len(costs))
-    algorithm = NSGA2(NSGA2.Config(**{"population": size}), space=space, objectives=BOTH, seed=0)
+    algorithm = NSGA2(NSGA2.Config(**{"population": size}), problem=Problem(space, BOTH), seed=0)
     algorithm.tell(
         [
             Measurement(arch, {"quality": -c[0], "cost": c[1]})
@@ -145,7 +145,7 @@ def test_survivors_are_the_least_dominated(costs: np.ndarray, size: int) -> None
 
 
 def test_the_crowded_comparison_prefers_low_rank_then_room() -> None:
-    algorithm = NSGA2(space=small_space(), objectives=BOTH, seed=0)
+    algorithm = NSGA2(problem=Problem(small_space(), BOTH), seed=0)
     algorithm._ranks = np.array([0, 1, 0, 0])
     algorithm._crowding = np.array([1.0, np.inf, np.inf, np.inf])
     pairs = np.array([[0, 1], [1, 0], [0, 2], [2, 0]] + [[2, 3]] * 200)
@@ -179,7 +179,7 @@ def test_costs_are_smaller_for_better_values_and_unknown_where_nothing_was_measu
 
 def test_a_failed_measurement_is_no_parent_while_there_are_good_ones() -> None:
     planted = Planted(large_space())
-    algorithm = NSGA2(NSGA2.Config(**{"population": 10}), space=planted.space, objectives=BOTH, seed=0)
+    algorithm = NSGA2(NSGA2.Config(**{"population": 10}), problem=Problem(planted.space, BOTH), seed=0)
     first = planted.measure(algorithm.ask(10))
     second = [Measurement(arch, {"quality": float("nan"), "cost": -1e9}) for arch in algorithm.ask(10)]
     algorithm.tell(second)
@@ -190,7 +190,7 @@ def test_a_failed_measurement_is_no_parent_while_there_are_good_ones() -> None:
 
 def test_costs_less_than_a_fifth_of_a_millisecond_per_evaluation() -> None:
     planted = Planted(large_space(22))  # 45 choices
-    algorithm = ALGORITHMS.create("nsga2", space=planted.space, objectives=BOTH, seed=0)
+    algorithm = ALGORITHMS.create("nsga2", problem=Problem(planted.space, BOTH), seed=0)
     measured = planted.measure(algorithm.ask(50))
     spent = []
     for _ in range(12):

@@ -16,7 +16,7 @@ from core.errors import InvalidInput, NotFound
 from core.library.searches import EVALUATIONS_FILE, SearchRecord
 from core.pareto import hypervolume, non_dominated
 from core.records import Measurement, Obtained, Progress, Source
-from core.search import ALGORITHMS, SearchAlgorithm
+from core.search import ALGORITHMS, Problem, SearchAlgorithm
 from core.spaces import Arch, SearchSpace
 from core.store import MemoryLedger
 from core.workflows.search_front import Request, search
@@ -44,7 +44,7 @@ def start(
 ) -> tuple[Iterator[Progress], Evaluator]:
     evaluator = Evaluator(Planted(space))
     config = {"population": 6} if name == "nsga2" else {}
-    algorithm = ALGORITHMS.create(name, config, space=space, objectives=BOTH, seed=seed)
+    algorithm = ALGORITHMS.create(name, config, problem=Problem(space, BOTH), seed=seed)
     request = Request(supernet="planted", budget=budget)
     return search(request, algorithm, evaluator, {"quality": 0.0}, ledger), evaluator
 
@@ -122,7 +122,7 @@ def test_resuming_a_finished_search_measures_nothing() -> None:
 def test_the_record_is_in_the_order_asked_whatever_order_the_evaluator_has() -> None:
     ledger = MemoryLedger()
     list(start(large_space(), ledger)[0])
-    asked = ALGORITHMS.create("nsga2", {"population": 6}, space=large_space(), objectives=BOTH, seed=0).ask(6)
+    asked = ALGORITHMS.create("nsga2", {"population": 6}, problem=Problem(large_space(), BOTH), seed=0).ask(6)
     assert [m.arch for _, m in ledger.measurements()[:6]] == asked
     assert [step for step, _ in ledger.measurements()] == [i // 6 for i in range(30)]
 
@@ -156,7 +156,7 @@ class Repeating(SearchAlgorithm):
 def test_a_repeated_question_is_answered_from_memory_and_a_stuck_algorithm_ends() -> None:
     planted = Planted(flat_space(7))
     evaluator, ledger = Evaluator(planted), MemoryLedger()
-    algorithm = Repeating(space=planted.space, objectives=BOTH, seed=0)
+    algorithm = Repeating(problem=Problem(planted.space, BOTH), seed=0)
     list(search(Request(supernet="x", budget=1000), algorithm, evaluator, {}, ledger))
     assert len(evaluator.calls) == 6
     assert max(evaluator.calls.values()) == 1
@@ -212,7 +212,7 @@ def test_a_failed_measurement_is_kept_but_never_on_the_front() -> None:
         for index, m in enumerate(planted.measure(archs)):
             yield m if index % 2 else Measurement(m.arch, {"quality": float("nan"), "cost": -1e9})
 
-    algorithm = ALGORITHMS.create("nsga2", {"population": 10}, space=planted.space, objectives=BOTH, seed=0)
+    algorithm = ALGORITHMS.create("nsga2", {"population": 10}, problem=Problem(planted.space, BOTH), seed=0)
     list(search(Request(supernet="x", budget=40), algorithm, broken, {}, ledger))
     rows = list(csv.DictReader(io.StringIO(ledger.artifact(EVALUATIONS_FILE).decode())))
     assert len(rows) == 40
@@ -252,7 +252,7 @@ def test_what_is_only_predicted_is_recorded_and_stays_off_the_front() -> None:
         for index, m in enumerate(planted.measure(archs)):
             yield m if index % 2 else Measurement(m.arch, {"quality": 1e6, "cost": -1e6}, predicted)
 
-    algorithm = ALGORITHMS.create("nsga2", {"population": 10}, space=planted.space, objectives=BOTH, seed=0)
+    algorithm = ALGORITHMS.create("nsga2", {"population": 10}, problem=Problem(planted.space, BOTH), seed=0)
     *_, last = search(Request(supernet="x", budget=40), algorithm, guessing, {}, ledger)
     rows = list(csv.DictReader(io.StringIO(ledger.artifact(EVALUATIONS_FILE).decode())))
     guesses = [r for r in rows if r["source"].startswith("predicted")]
