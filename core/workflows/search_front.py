@@ -105,7 +105,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     algorithm = ALGORITHMS.create(
         request.algorithm,
         request.config,
-        problem=Problem(entry.space, described(request.objectives)),
+        problem=Problem(entry.space, tuple(described(request.objectives))),
         seed=request.seed,
     )
     yield Progress(0.0, f"Preparing {entry.title}.")
