@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.library.foreign_tables.base import (
     MOST_COLUMNS,
@@ -48,7 +49,7 @@ class JsonLines(TableReader):
         return ForeignTable(pd.DataFrame(rows, columns=list(names), dtype=object))
 
 
-def objects(data: bytes) -> Iterator[Mapping[str, Any]]:
+def objects(data: bytes) -> Iterator[JsonObject]:
     """The objects of the lines, or of one array.
 
     Raises:

@@ -52,7 +52,7 @@ class OptunaJournal(TableReader):
 
 
 class _Log:
-    """The studies and trials as the lines so far left them."""
+    """Searches and trials as the lines so far left them."""
 
     def __init__(self) -> None:
         self.studies: dict[int, Study] = {}

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import JsonValue
+
 from core.errors import InvalidInput
 from core.library.foreign_tables.base import MOST_COLUMNS, MOST_ROWS, ForeignTable, Hint
 
@@ -22,7 +24,7 @@ _MOST_OBJECTIVES = 50
 
 @dataclass
 class Study:
-    """What is kept of one study.
+    """What is kept of one of Optuna's searches.
 
     Attributes:
         name: its name.
@@ -51,9 +53,9 @@ class Trial:
     study: int
     number: int
     state: str = "RUNNING"
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, JsonValue] = field(default_factory=dict)
     values: list[float | None] = field(default_factory=list)
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, JsonValue] = field(default_factory=dict)
 
 
 def parameter(value: Any, distribution: str) -> Any:
