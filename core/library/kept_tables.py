@@ -102,18 +102,21 @@ def add(
         mapping=mapping, format=found.label, rows=found.rows, columns=found.names, notes=found.notes
     )
     key = columns_key(found.names)
-    return store.tables.add(
-        name, data, about=about.encode(), columns_key=key, source_sha256=source_sha256
-    )
+    return store.tables.add(name, data, about=about.encode(), columns_key=key, source_sha256=source_sha256)
 
 
-def checked(mapping: TableMapping, columns: Sequence[str]) -> TableMapping:
+def checked(mapping: TableMapping, columns: Sequence[str], *, least: int = 2) -> TableMapping:
     """A mapping that a table can be browsed with.
 
+    Args:
+        mapping: what the columns mean.
+        columns: of the table.
+        least: objectives it must have; a file that adds to a table needs none.
+
     Raises:
-        InvalidInput: it is of another table, or has fewer than two objectives.
+        InvalidInput: it is of another table, or has too few objectives.
     """
-    if len(mapping.objectives) < 2:
+    if len(mapping.objectives) < least:
         raise InvalidInput("A front needs two objectives: choose at least two columns of numbers.")
     return mapping.checked(columns)
 
@@ -176,22 +179,38 @@ def join(
         raise InvalidInput("Choose the column by which the rows of both belong together.")
     other = pd.read_parquet(io.BytesIO(data))
     if other[there].dropna().duplicated().any():
-        raise InvalidInput(f"Column {there[:60]!r} of the file has a value twice, so its rows belong to no single one.")
-    names = {name: name if name not in about.columns else _unlike(name, about.columns) for name in found.names}
+        raise InvalidInput(
+            f"Column {there[:60]!r} of the file has a value twice, so its rows belong to no single one."
+        )
+    names = {
+        name: name if name not in about.columns else _unlike(name, about.columns) for name in found.names
+    }
     # What both have and mean the same is not there twice.
-    same = [name for name in found.names if name in about.columns and name != there and _equal(rows.frame, other, name, here, there)]
+    same = [
+        name
+        for name in found.names
+        if name in about.columns and name != there and _equal(rows.frame, other, name, here, there)
+    ]
     kept = other.drop(columns=same).rename(columns={n: m for n, m in names.items() if n != there})
     left = rows.frame.assign(**{_KEY: rows.frame[here].astype("str")})
     right = kept.assign(**{_KEY: kept[there].astype("str")}).drop(columns=[there])
     right = right[right[_KEY].notna()]
     matched = int(left[_KEY].isin(right[_KEY]).sum())
     if not matched:
-        raise InvalidInput(f"No row of the file belongs to a row of the table: {here[:40]!r} and {there[:40]!r} share no value.")
+        raise InvalidInput(
+            f"No row of the file belongs to a row of the table: {here[:40]!r} and {there[:40]!r} share no value."
+        )
     whole = left.merge(right, on=_KEY, how="left").drop(columns=[_KEY])
-    meaning = _merged(about.mapping, mapping, {n: m for n, m in names.items() if n not in same and n != there})
+    meaning = _merged(
+        about.mapping, mapping, {n: m for n, m in names.items() if n not in same and n != there}
+    )
     columns = tuple(str(name) for name in whole.columns)
     new = about.model_copy(
-        update={"mapping": meaning.checked(columns), "columns": columns, "notes": (*about.notes, *found.notes)}
+        update={
+            "mapping": meaning.checked(columns),
+            "columns": columns,
+            "notes": (*about.notes, *found.notes),
+        }
     )
     store.tables.replace(table.table_id, written(whole), about=new.encode(), columns_key=columns_key(columns))
     return (
@@ -224,9 +243,15 @@ def _equal(frame: pd.DataFrame, other: pd.DataFrame, name: str, here: str, there
 
 def _merged(mapping: TableMapping, added: TableMapping, names: dict[str, str]) -> TableMapping:
     objectives = tuple(
-        each.model_copy(update={"column": names[each.column]}) for each in added.objectives if each.column in names
+        each.model_copy(update={"column": names[each.column]})
+        for each in added.objectives
+        if each.column in names
     )
-    others = [names[name] for name in (added.identity, added.group, added.source, *added.configuration) if name in names]
+    others = [
+        names[name]
+        for name in (added.identity, added.group, added.source, *added.configuration)
+        if name in names
+    ]
     return mapping.model_copy(
         update={
             "objectives": (*mapping.objectives, *objectives),

@@ -75,7 +75,9 @@ class ImportedTables:
         fields = {"table_id": table_id, "name": shown, "sha256": sha256, "source_sha256": source_sha256}
         fields |= {"columns_key": columns_key, "about": about}
         with self._database.write("saving a table") as connection:
-            there = select(func.count()).select_from(ImportedTableRow).where(ImportedTableRow.deleted.is_(None))
+            there = (
+                select(func.count()).select_from(ImportedTableRow).where(ImportedTableRow.deleted.is_(None))
+            )
             if (connection.execute(there).scalar() or 0) >= MOST_TABLES:
                 raise InvalidInput("There are too many tables; remove one that is no longer needed.")
             self._files.secure(sha256, data)
@@ -181,7 +183,9 @@ class ImportedTables:
                 raise NotFound("This table is gone for good; import its file again.")
         self._files.put_back()
 
-    def _change(self, table_id: str, values: Mapping[str, str], doing: str, data: bytes | None = None) -> None:
+    def _change(
+        self, table_id: str, values: Mapping[str, str], doing: str, data: bytes | None = None
+    ) -> None:
         row = ImportedTableRow
         this = (row.table_id == table_id) & row.deleted.is_(None)
         with self._database.write(doing) as connection:
@@ -198,9 +202,15 @@ class ImportedTables:
 
 
 def _read(row: Mapping[str, Any]) -> ImportedTable:
-    shown = {key: row[key] for key in ("table_id", "name", "sha256", "source_sha256", "about", "size", "created")}
+    shown = {
+        key: row[key] for key in ("table_id", "name", "sha256", "source_sha256", "about", "size", "created")
+    }
     whole = row_hash(*(row[key] for key in _HASHED)) == row["row_hash"]
-    said = "" if whole else f"What is kept of table {row['name']!s:.60} has changed since it was saved. Remove it."
+    said = (
+        ""
+        if whole
+        else f"What is kept of table {row['name']!s:.60} has changed since it was saved. Remove it."
+    )
     return ImportedTable(**shown, damaged=said)
 
 
@@ -220,7 +230,9 @@ def checked_name(name: str) -> str:
     if not shown:
         raise InvalidInput("Give the table a name.")
     if len(shown) > LONGEST_NAME:
-        raise InvalidInput(f"A table's name has at most {LONGEST_NAME} characters; this one has {len(shown)}.")
+        raise InvalidInput(
+            f"A table's name has at most {LONGEST_NAME} characters; this one has {len(shown)}."
+        )
     return shown
 
 

@@ -67,12 +67,14 @@ class SeveralFronts:
         normalized: whether each front is drawn in shares of its own largest values, across and up.
         matched: whether equal ids in two series are the same subnet or network.
         told: what somebody who compares them must know, a sentence each.
+        across: what the objectives across have in common, "" where their labels say it.
     """
 
     series: tuple[FrontSeries, ...]
     normalized: tuple[bool, bool]
     matched: bool
     told: tuple[str, ...] = ()
+    across: str = ""
 
 
 def by_objectives(table: pd.DataFrame, costs: Sequence[str], quality: str) -> SeveralFronts:

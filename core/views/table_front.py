@@ -6,6 +6,8 @@ others, as the kind of table that every figure of this project takes, so that no
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +29,7 @@ from core.pareto import (
     satisfies,
 )
 from core.records import Objective, Obtained, Source
+from core.text import display_name
 from core.words import format_count, format_value
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 MOST_DRAWN = 8_000
 """Rows beside the front that a chart draws."""
 _STEPS = 40
+_LONGEST_LITERAL = 4_000
+_DEEPEST = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,16 +242,38 @@ def standing_of(rows: TableRows, found: TableFront, x: Objective, y: Objective, 
 
 def row_of(rows: TableRows, number: str) -> int | None:
     """The position of a row by its number in the file, as links and charts have it; None where there is none."""
-    return int(number) - 1 if number.isdecimal() and len(number) < 10 and 0 < int(number) <= len(rows) else None
+    return (
+        int(number) - 1 if number.isdecimal() and len(number) < 10 and 0 < int(number) <= len(rows) else None
+    )
 
 
 def cells(rows: TableRows, row: int, columns: Sequence[str]) -> dict[str, str]:
     """Other columns of a row as text; a column without a value is left out."""
-    import pandas as pd
-
     found = {}
     for name in columns:
-        value = rows.frame[name].iat[row]
-        if not pd.isna(value):
+        one = rows.frame[name].iloc[row : row + 1]
+        if one.notna().all():
+            value = one.iat[0]
             found[name] = f"{value:.6g}" if isinstance(value, float) else str(value)
     return found
+
+
+def choices(text: str) -> Mapping[str, str]:
+    """The choices in a text that is a JSON object or a dictionary as Python writes it; empty for any other text."""
+    bare = text.strip()
+    if (
+        not bare.startswith("{")
+        or len(bare) > _LONGEST_LITERAL
+        or bare.count("[") + bare.count("{") > _DEEPEST
+    ):
+        return {}
+    try:
+        found = json.loads(bare)
+    except ValueError:
+        try:
+            found = ast.literal_eval(bare)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, SystemError):
+            return {}
+    if not isinstance(found, dict):
+        return {}
+    return {display_name(name, 60): display_name(value, 120) for name, value in found.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,13 +33,22 @@ def by_columns(rows: TableRows, across: Sequence[str], y: Objective) -> SeveralF
     """
     goals = [rows.goal(name) for name in dict.fromkeys(across) if name != y.name]
     if not goals or len(goals) > MOST_FRONTS or len({goal.maximize for goal in goals}) > 1:
-        raise InvalidInput(f"Choose one to {MOST_FRONTS} objectives of which all are better small, or all large.")
+        raise InvalidInput(
+            f"Choose one to {MOST_FRONTS} objectives of which all are better small, or all large."
+        )
     ids = _numbers(len(rows))
     series = tuple(_series(goal.name, goal.label, goal, y, ids, rows) for goal in goals)
     one_kind = len({(goal.unit, goal.shown) for goal in goals}) == 1
     alike = one_kind and _alike(series)
     said = () if alike else ("Each is drawn as a share of its largest value: units or sizes differ.",)
-    return SeveralFronts(series, (not alike, False), True, said)
+    return SeveralFronts(series, (not alike, False), True, said, _common(goals) if len(goals) > 1 else "")
+
+
+def _common(goals: Sequence[Objective]) -> str:
+    """The words that the names of all of them share: "cifar10 latency"."""
+    words = [re.findall(r"[^\W_]+", goal.name) for goal in goals]
+    shared = [word for word in words[0] if all(word in each for each in words)]
+    return " ".join(dict.fromkeys(shared)) or "Cost"
 
 
 def _alike(series: Sequence[FrontSeries]) -> bool:
@@ -72,11 +82,17 @@ def by_group(rows: TableRows, groups: Sequence[str], x: Objective, y: Objective)
             raise InvalidInput(f"No row belongs to {group[:60]!r}.")
         series.append(_series(group, display_name(group, 60), x, y, ids[at], rows, at))
     unique = all(len(np.unique(each.ids.astype(str))) == len(each.ids) for each in series)
-    said = () if unique else ("A name stands more than once in a group, so rows of different groups are not matched.",)
+    said = (
+        ()
+        if unique
+        else ("A name stands more than once in a group, so rows of different groups are not matched.",)
+    )
     return SeveralFronts(tuple(series), (False, False), unique and bool(rows.mapping.identity), said)
 
 
-def by_tables(tables: Sequence[tuple[str, str, TableRows]], x: str, y: str, *, normalized: bool = False) -> SeveralFronts:
+def by_tables(
+    tables: Sequence[tuple[str, str, TableRows]], x: str, y: str, *, normalized: bool = False
+) -> SeveralFronts:
     """The fronts of several tables by the same two columns.
 
     Args:
@@ -97,7 +113,11 @@ def by_tables(tables: Sequence[tuple[str, str, TableRows]], x: str, y: str, *, n
         series.append(_series(key, display_name(name), rows.goal(x), rows.goal(y), _identities(rows), rows))
     named = all(rows.mapping.identity for _, _, rows in tables)
     unique = named and all(len(np.unique(each.ids.astype(str))) == len(each.ids) for each in series)
-    said = () if unique else ("The rows of these tables have no names that tell them apart, so they are not matched.",)
+    said = (
+        ()
+        if unique
+        else ("The rows of these tables have no names that tell them apart, so they are not matched.",)
+    )
     return SeveralFronts(tuple(series), (normalized, normalized), unique, said)
 
 
@@ -111,7 +131,7 @@ def _series(
     at: NDArray[np.int64] | None = None,
 ) -> FrontSeries:
     values = np.stack([rows.values[x.name], rows.values[y.name]], axis=1)
-    stands = np.isfinite(rows.standing((x.name, y.name))).all(axis=1)
+    stands = ~np.isnan(rows.standing((x.name, y.name))[:, 0])
     if at is not None:
         values, stands = values[at], stands[at]
     return series_of(key, label, x, y, ids, values, stands)
