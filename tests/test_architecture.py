@@ -177,6 +177,7 @@ HEAVY = {
     "core.networks.heads",
     "core.networks.trees",
     "core.networks.units",
+    "core.proxies.copies",
     "core.pruning.feature_merging",
     "core.pruning.pruners.by_criterion",
     "core.pruning.retraining",
