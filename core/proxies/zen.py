@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,7 +47,7 @@ class ZenScore(Proxy):
         return float(moved.log() + sum(each.log() for each in taken))
 
 
-def _keep_deviation(taken: list[Tensor]) -> object:
+def _keep_deviation(taken: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     def keep(norm: nn.Module, entered: tuple[Tensor, ...]) -> None:
         var = torch.var(entered[0], dim=[0, *range(2, entered[0].ndim)], correction=0)
         taken.append(var.mean().sqrt())

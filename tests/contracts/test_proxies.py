@@ -197,7 +197,9 @@ def _size(net: nn.Sequential) -> tuple[int, int]:
 def test_synflow_survives_sixty_layers_of_width_64() -> None:
     from core.networks.blocks.residual_block import ResidualBlock
 
-    net = nn.Sequential(Stem(1, 64, 3, 1), *(ResidualBlock(64, 64, 3, 1) for _ in range(30)), PoolingHead(64, 10))
+    net = nn.Sequential(
+        Stem(1, 64, 3, 1), *(ResidualBlock(64, 64, 3, 1) for _ in range(30)), PoolingHead(64, 10)
+    )
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.Conv2d):
@@ -249,7 +251,9 @@ def test_jacobian_covariance_prefers_samples_that_pull_apart() -> None:
     made, batch = prepared(net, some())
     rows = input_gradients(made, batch).numpy()
     values = np.linalg.eigvalsh(np.corrcoef(rows)) + 1e-5
-    assert score("jacob_cov", net, some()) == pytest.approx(-float((np.log(values) + 1 / values).sum()), rel=1e-3)
+    assert score("jacob_cov", net, some()) == pytest.approx(
+        -float((np.log(values) + 1 / values).sum()), rel=1e-3
+    )
 
 
 def test_zen_measures_in_the_body_and_adds_what_batch_norm_took_out() -> None:

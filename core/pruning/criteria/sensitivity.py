@@ -16,7 +16,13 @@ from core.errors import InvalidInput
 from core.networks.chain import one_batch
 from core.networks.trees import map_leaves, rows_of
 from core.pruning.criteria.base import CRITERIA, WeightCriterion, require_batch
-from core.pruning.criteria.gradients import doubled, hessian_gradients, loss_gradients, trainable_copy, weights_of
+from core.pruning.criteria.gradients import (
+    doubled,
+    hessian_gradients,
+    loss_gradients,
+    trainable_copy,
+    weights_of,
+)
 from core.tasks.base import Batch
 
 
