@@ -35,6 +35,7 @@ _REGISTRIES = (
     "core.supernets.families",
     "core.training.strategies",
     "core.training.losses",
+    "core.predictors.base",
     "core.search.base",
     "core.objectives.base",
     "core.export.base",
