@@ -48,6 +48,7 @@ _REGISTRIES = (
     "core.datasets.corruptions.base",
     "core.attacks.base",
     "core.library.origins.base",
+    "core.library.foreign_tables.base",
 )
 _NEEDED = (
     "torch",
