@@ -45,8 +45,13 @@ def csv_bytes(table: pd.DataFrame | Sequence[Mapping[str, Any]]) -> bytes:
     import pandas as pd
 
     frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
+    return plain_cells(frame).to_csv(index=False, lineterminator="\n").encode(errors="replace")
+
+
+def plain_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table without a text or a name that a spreadsheet would take for a formula; not the frame itself."""
     texts = {str(name): frame[name].map(_cell) for name in frame if frame[name].dtype.kind not in "biuf"}
-    return frame.assign(**texts).to_csv(index=False, lineterminator="\n").encode()
+    return frame.assign(**texts).rename(columns=lambda name: for_cell(name))
 
 
 def _cell(value: object) -> object:
