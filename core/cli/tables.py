@@ -35,6 +35,7 @@ _REGISTRIES = (
     "core.supernets.families",
     "core.training.strategies",
     "core.training.losses",
+    "core.predictors.base",
     "core.search.base",
     "core.objectives.base",
     "core.export.base",
@@ -47,6 +48,7 @@ _REGISTRIES = (
     "core.datasets.corruptions.base",
     "core.attacks.base",
     "core.library.origins.base",
+    "core.library.foreign_tables.base",
 )
 _NEEDED = (
     "torch",
