@@ -38,16 +38,21 @@ def tau_figure(rows: Sequence[PredictorRow]) -> go.Figure:
     names = [for_figure(row.label) for row in good]
     figure = go.Figure()
     figure.add_scatter(
-        name="one fold", mode="markers", x=[tau for row in good for tau in row.taus],
+        name="one fold",
+        mode="markers",
+        x=[tau for row in good for tau in row.taus],
         y=[name for name, row in zip(names, good, strict=True) for _ in row.taus],
         marker={"symbol": "line-ns-open", "size": 12, "color": style.DOMINATED, "line": {"width": 1.6}},
         hovertemplate="τ %{x:.3f}<extra>one fold</extra>",
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        name="mean over folds", mode="markers", x=[row.over_folds.mean for row in good], y=names,
+        name="mean over folds",
+        mode="markers",
+        x=[row.over_folds.mean for row in good],
+        y=names,
         marker={"symbol": "circle", "size": 10, "color": style.FRONT},
         hovertemplate="<b>%{y}</b><br>mean τ %{x:.3f}<extra></extra>",
-    )  # fmt: skip
+    )
     _by_line(figure, len(good), "Kendall's τ of unseen architectures · more is better")
     return figure
 
@@ -72,16 +77,22 @@ def correlation_figure(rows: Sequence[ProxyRow]) -> go.Figure:
         taus = [row.tau or 0.0 for row in mine]
         figure.add_scatter(
             name={"proxy": "zero-cost proxy", "learned": "learned from layers"}.get(kind, kind),
-            mode="markers", x=taus, y=[for_figure(row.label) for row in mine],
+            mode="markers",
+            x=taus,
+            y=[for_figure(row.label) for row in mine],
             marker={"symbol": symbol, "size": 10, "color": color},
             error_x={
-                "type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "color": color,
+                "type": "data",
+                "symmetric": False,
+                "thickness": 1.5,
+                "width": 4,
+                "color": color,
                 "array": [_gap(row.high, tau) for row, tau in zip(mine, taus, strict=True)],
                 "arrayminus": [_gap(tau, row.low) for row, tau in zip(mine, taus, strict=True)],
             },
             customdata=[[f"{row.low:+.2f} to {row.high:+.2f}"] for row in mine],
             hovertemplate="<b>%{y}</b><br>τ %{x:+.3f} (%{customdata[0]})<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_vline(0, line={"color": style.DOMINATED, "width": 1.2, "dash": "dot"})
     _by_line(figure, len(good), "Kendall's τ with what was measured, 95 % interval")
     figure.update_yaxes(categoryarray=[for_figure(row.label) for row in good])
@@ -103,27 +114,41 @@ def guessed_figure(found: Guessed, objective: Objective) -> go.Figure:
     low, high = (float(f(np.concatenate([x, y]))) for f in (np.min, np.max))
     figure = go.Figure()
     figure.add_scatter(
-        name="equal", x=[low, high], y=[low, high], mode="lines", hoverinfo="skip",
+        name="equal",
+        x=[low, high],
+        y=[low, high],
+        mode="lines",
+        hoverinfo="skip",
         line={"color": style.DOMINATED, "dash": "dot", "width": 1.4},
-    )  # fmt: skip
+    )
     bars = None
     if found.deviations is not None:
         bars = {
-            "type": "data", "array": (1.96 * found.deviations * scale.factor).tolist(), "thickness": 0.8,
-            "width": 0, "color": "rgba(138,144,155,0.35)",
-        }  # fmt: skip
+            "type": "data",
+            "array": (1.96 * found.deviations * scale.factor).tolist(),
+            "thickness": 0.8,
+            "width": 0,
+            "color": "rgba(138,144,155,0.35)",
+        }
     figure.add_scatter(
-        name="guessed, 95 % interval" if bars else "guessed", x=x.tolist(), y=y.tolist(), mode="markers",
+        name="guessed, 95 % interval" if bars else "guessed",
+        x=x.tolist(),
+        y=y.tolist(),
+        mode="markers",
         marker={"symbol": "circle-open", "size": 7, "color": style.FRONT, "line": {"width": 1.4}},
-        error_y=bars, customdata=[[arch_id] for arch_id in found.arch_ids],
+        error_y=bars,
+        customdata=[[arch_id] for arch_id in found.arch_ids],
         hovertemplate=f"measured %{{x:{scale.hover}}}{scale.suffix}<br>guessed %{{y:{scale.hover}}}{scale.suffix}<extra>%{{customdata[0]}}</extra>",
-    )  # fmt: skip
+    )
     label = for_figure(words.within_sentence(objective.label))
     for update, what in ((figure.update_xaxes, "Measured"), (figure.update_yaxes, "Guessed")):
         update(
-            title={"text": f"{what} {label}"}, tickformat=scale.tick, ticksuffix=scale.suffix, zeroline=False,
+            title={"text": f"{what} {label}"},
+            tickformat=scale.tick,
+            ticksuffix=scale.suffix,
+            zeroline=False,
             automargin=True,
-        )  # fmt: skip
+        )
     _lay_out(figure, 380)
     return figure
 

@@ -14,7 +14,7 @@ from core.tasks.base import Batch
 
 @PROXIES.register("snip")
 class SNIP(LayerProxy):
-    """Sum over weights of |w g|, the first-order change of the loss if a connection were cut."""
+    """Sum over weights of the size of w times g, the first-order change of the loss if a connection were cut."""
 
     label = "SNIP"
     source = "Lee, Ajanthan, Torr, 'SNIP', ICLR 2019; as a proxy: Abdelfattah et al., ICLR 2021"

@@ -17,7 +17,7 @@ from core.tasks.base import Batch
 
 @PROXIES.register("synflow")
 class SynFlow(LayerProxy):
-    """Logarithm of the sum over weights of |w| times the flow's gradient, without BatchNorm and without data.
+    """Logarithm of the sum over weights of their size times the flow's gradient, without BatchNorm and without data.
 
     In float64: at sixty layers the sum itself is beyond float32. What each layer contributes is not in logarithms.
     """

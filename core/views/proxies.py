@@ -41,11 +41,11 @@ class ProxyRow:
     name: str
     label: str
     kind: str
-    tau: float | None
-    low: float
-    high: float
-    spearman: float | None
-    n: int
+    tau: float | None = None
+    low: float = math.nan
+    high: float = math.nan
+    spearman: float | None = None
+    n: int = 0
     last: int = 0
     refused: str = ""
 
@@ -69,8 +69,7 @@ def rows(record: ProxiesRecord) -> list[ProxyRow]:
         guesses = sign * np.array(record.guesses)
         found.append(_row(record.learned, label, "learned", guesses, measured, seed=record.seed))
     refused = [
-        ProxyRow(name, PROXIES.info(name).label, "proxy", None, math.nan, math.nan, None, 0, 0, why)
-        for name, why in record.refused.items()
+        ProxyRow(name, PROXIES.info(name).label, "proxy", refused=why) for name, why in record.refused.items()
     ]
     return sorted(found, key=lambda row: -(row.tau if row.tau is not None else -2.0)) + refused
 
@@ -81,7 +80,17 @@ def _row(
     low, high = kendall_interval(scores, measured, draws=DRAWS, seed=seed)
     ranks = np.unique(scores, return_inverse=True)[1]
     tau = kendall(ranks, measured)
-    return ProxyRow(name, label, kind, tau, low, high, spearman(ranks, measured), len(scores), last)
+    return ProxyRow(
+        name,
+        label,
+        kind,
+        tau=tau,
+        low=low,
+        high=high,
+        spearman=spearman(ranks, measured),
+        n=len(scores),
+        last=last,
+    )
 
 
 def sentence(found: Sequence[ProxyRow]) -> str:

@@ -60,33 +60,50 @@ def _form(entry: SupernetEntry, searches: Sequence[Run]) -> None:
                 help="A random sample of the supernet (looked up where the whole space was measured), or what a search has measured.",
             )
             goal = st.selectbox(
-                "Learn", goals, index=goals.index("accuracy") if "accuracy" in goals else 0,
-                format_func=lambda n: objective(n).label, key="predictors-objective",
+                "Learn",
+                goals,
+                index=goals.index("accuracy") if "accuracy" in goals else 0,
+                format_func=lambda n: objective(n).label,
+                key="predictors-objective",
                 help="Counted objectives are known exactly and not learned.",
-            )  # fmt: skip
+            )
         with second, st.container(horizontal=True):
             rows = field_number(Request, "rows", "Architectures", key="predictors-rows", step=50)
             folds = field_number(Request, "folds", "Folds", key="predictors-folds")
             seed = field_number(Request, "seed", "Seed", key="predictors-seed")
         with second:
             beside = st.toggle(
-                "Told MACs and parameters", value=True, key="predictors-beside",
+                "Told MACs and parameters",
+                value=True,
+                key="predictors-beside",
                 help="As in a search, where both are known before anything is measured.",
-            )  # fmt: skip
+            )
         names = st.multiselect(
-            "Predictors", list(infos), default=list(infos), format_func=lambda n: infos[n].label,
+            "Predictors",
+            list(infos),
+            default=list(infos),
+            format_func=lambda n: infos[n].label,
             key="predictors-names",
             help="\n\n".join(f"**{i.label}**: {i.summary} *{i.source}*" for i in infos.values()),
-        )  # fmt: skip
+        )
         pressed = form.start(
-            "Judge them", key="predictors-start", type="primary", icon=":material/play_arrow:",
+            "Judge them",
+            key="predictors-start",
+            type="primary",
+            icon=":material/play_arrow:",
             disabled=not names,
-        )  # fmt: skip
+        )
     if pressed:
         params: dict[str, Any] = {
-            "supernet": entry.supernet_id, "run": source, "rows": int(rows), "predictors": list(names),
-            "objective": goal, "folds": int(folds), "beside": bool(beside), "seed": int(seed),
-        }  # fmt: skip
+            "supernet": entry.supernet_id,
+            "run": source,
+            "rows": int(rows),
+            "predictors": list(names),
+            "objective": goal,
+            "folds": int(folds),
+            "beside": bool(beside),
+            "seed": int(seed),
+        }
         where = display_name(titles[source]) if source else "a random sample"
         title = f"{len(names)} predictors on {int(rows)} of {where}"
         if submit(KIND, params, title=title, seed=int(seed)):
@@ -108,9 +125,12 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
     key = f"{run_id}-{len(record.predictors)}"
     with left:
         st.plotly_chart(
-            _taus(key, found), key="predictors-taus", width="stretch", config={"displaylogo": False},
+            _taus(key, found),
+            key="predictors-taus",
+            width="stretch",
+            config={"displaylogo": False},
             alt="Kendall's tau of every predictor: a mark per fold, a dot for the mean.",
-        )  # fmt: skip
+        )
     with right:
         _guesses(record, found, key)
     html_table(view.table(found, record.objective), "Predictors on architectures they had not seen")
@@ -141,15 +161,21 @@ def _guesses(record: JudgedRecord, rows: Sequence[view.PredictorRow], key: str) 
     if not labels:
         return
     name = st.selectbox(
-        "Guesses of", list(labels), format_func=labels.__getitem__, key="predictors-shown",
+        "Guesses of",
+        list(labels),
+        format_func=labels.__getitem__,
+        key="predictors-shown",
         help="Each dot is an architecture that this predictor had not seen when it guessed.",
-    )  # fmt: skip
+    )
     found = view.guessed(record, name)
     if found is not None:
         st.plotly_chart(
-            _scatter(f"{key}-{name}", found, record.objective), key="predictors-guesses", width="stretch",
-            config={"displaylogo": False}, alt="Scatter chart of measured against guessed values, with the line where both are equal.",
-        )  # fmt: skip
+            _scatter(f"{key}-{name}", found, record.objective),
+            key="predictors-guesses",
+            width="stretch",
+            config={"displaylogo": False},
+            alt="Scatter chart of measured against guessed values, with the line where both are equal.",
+        )
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -67,9 +67,12 @@ def _form(entry: SupernetEntry) -> None:
         pressed = form.start("Score them", key="proxies-start", type="primary", icon=":material/play_arrow:")
     if pressed:
         params: dict[str, Any] = {
-            "supernet": entry.supernet_id, "subnets": int(subnets), "samples": int(samples), "weights": weights,
+            "supernet": entry.supernet_id,
+            "subnets": int(subnets),
+            "samples": int(samples),
+            "weights": weights,
             "seed": int(seed),
-        }  # fmt: skip
+        }
         title = f"Proxies of {int(subnets)} subnets, {_WEIGHTS[weights].partition(' (')[0].lower()}"
         if submit(KIND, params, title=title, seed=int(seed)):
             st.rerun()
@@ -87,9 +90,12 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
     found = _rows(f"{run_id}-{done}-{record.learned}", record)
     st.markdown(for_markdown(view.sentence(found), 1000))
     st.plotly_chart(
-        _figure(f"{run_id}-{done}-{record.learned}", found), key="proxies-correlations", width="stretch",
-        config={"displaylogo": False}, alt="Rank correlation of every proxy and baseline with what was measured, with intervals.",
-    )  # fmt: skip
+        _figure(f"{run_id}-{done}-{record.learned}", found),
+        key="proxies-correlations",
+        width="stretch",
+        config={"displaylogo": False},
+        alt="Rank correlation of every proxy and baseline with what was measured, with intervals.",
+    )
     html_table(view.table(found), "Rank correlation of scores with what was measured")
     note(view.how_measured(record))
     with st.container(horizontal=True):
@@ -98,9 +104,14 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
             ("Correlations as CSV", lambda: view.correlations_csv(record), "correlations"),
         ):
             st.download_button(
-                label, make, f"proxies-{name}-{entry.supernet_id}.csv", "text/csv", key=f"proxies-{name}-csv",
-                on_click="ignore", icon=":material/table:",
-            )  # fmt: skip
+                label,
+                make,
+                f"proxies-{name}-{entry.supernet_id}.csv",
+                "text/csv",
+                key=f"proxies-{name}-csv",
+                on_click="ignore",
+                icon=":material/table:",
+            )
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
