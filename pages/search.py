@@ -49,6 +49,8 @@ with left:
         """The chosen searches as they are now."""
         return [run for run in searches() if run.run_id in ids]
 
+    latest: list[race_panel.Raced | None] = [None]
+
     def show() -> None:
         """Progress and figures of the chosen searches."""
         now = shown()
@@ -58,6 +60,7 @@ with left:
         if chosen.drawn is None:
             return
         raced = race_panel.raced(entry, current)
+        latest[:] = [raced]
         if raced is not None:
             decide.headline(raced)
         panels.growing_front(entry, next(r for r in now if r.run_id == chosen.drawn.run_id))
@@ -68,4 +71,4 @@ with left:
     watch(show, lambda: active(shown()))
     if chosen.drawn is not None:
         panels.take_home(entry, chosen.drawn)
-        closer.draw(closer.Scene(entry, chosen, race_panel.raced(entry, chosen)))
+        closer.draw(closer.Scene(entry, chosen, latest[0]))

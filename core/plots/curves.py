@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,23 @@ def hypervolume_figure(
     across = "Evaluations" if seconds is None else "Measured seconds"
     _lay_out(figure, across, "Hypervolume (% of the exact front)" if ceiling else "Hypervolume")
     figure.update_yaxes(ticksuffix=unit)
+    if ceiling and (least := _where_it_is_decided(curves.values(), factor)) is not None:
+        figure.update_yaxes(range=[least, 101.5])
     return figure
+
+
+def _where_it_is_decided(curves: Iterable[ArrayLike], factor: float) -> float | None:
+    """The lower end of the axis: what the slowest search had after a twentieth of its way, where the curves part.
+
+    The first few evaluations, which rise from nothing, would press all the rest against the ceiling.
+    """
+    early = []
+    for given in curves:
+        values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
+        column = values[:, min(max(values.shape[1] // 20, 2), values.shape[1] - 1)]
+        early += column[np.isfinite(column)].tolist()
+    least = 5.0 * np.floor(min(early, default=0.0) / 5.0)
+    return least if 0 < least < 100 else None
 
 
 def _thinned(
@@ -114,8 +130,9 @@ def _lay_out(figure: go.Figure, x: str, y: str) -> None:
     figure.update_xaxes(title={"text": x}, zeroline=False, automargin=True)
     figure.update_yaxes(title={"text": y}, zeroline=False, automargin=True)
     figure.update_layout(
-        height=340,
-        margin={"l": 8, "r": 12, "t": 32, "b": 8},
+        height=360,
+        # The legend stands below the chart's buttons, which would lie upon it in a narrow window.
+        margin={"l": 8, "r": 12, "t": 60, "b": 8},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         hovermode="closest",
         showlegend=True,

@@ -15,6 +15,8 @@ from core.text import for_figure
 from core.views.race_attainment import Attained
 from core.views.race_replay import Bounds, Frame
 
+# The legend stands below the chart's buttons, which would lie upon it in a narrow window.
+_MARGIN = {"l": 8, "r": 12, "t": 60, "b": 60}
 _KINDS = (("best", "dot", 1.2), ("median", "solid", 2.4), ("worst", "dash", 1.2))
 
 
@@ -66,7 +68,7 @@ def attainment_figure(
                 symbol=index if middle else None,
             )
     lay_out_axes(figure, x, y, log_x, False)
-    figure.update_layout(height=480, margin={"l": 8, "r": 12, "t": 36, "b": 60}, showlegend=True, **LAYOUT)
+    figure.update_layout(height=500, margin=_MARGIN, showlegend=True, **LAYOUT)
     return figure
 
 
@@ -125,7 +127,7 @@ def replay_figure(
     )
     figure.update_xaxes(range=spans[0])
     figure.update_yaxes(range=spans[1])
-    figure.update_layout(height=460, margin={"l": 8, "r": 12, "t": 36, "b": 60}, showlegend=True, **LAYOUT)
+    figure.update_layout(height=480, margin=_MARGIN, showlegend=True, **LAYOUT)
     return figure
 
 

@@ -97,8 +97,8 @@ def seed_rows(race: Race) -> list[Metrics]:
             row["seconds"] = "" if seconds is None else float(seconds[-1])
             for share, found in firsts.items():
                 at = found[index]
-                row[f"evaluations_to_{share:.0%}"] = "" if at is None else at
-                row[f"seconds_to_{share:.0%}"] = (
+                row[f"evaluations_to_{round(100 * share)}_percent"] = "" if at is None else at
+                row[f"seconds_to_{round(100 * share)}_percent"] = (
                     "" if at is None or seconds is None else float(seconds[at - 1])
                 )
             rows.append(row)

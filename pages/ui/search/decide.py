@@ -47,7 +47,7 @@ def headline(given: Raced) -> None:
         return
     with st.container(key="race-verdict"):
         for each in sentences:
-            icon = ":material/trophy:" if each.winner else ":material/balance:"
+            icon = ":material/star:" if each.winner else ":material/compare:"
             st.markdown(f"{icon} {for_markdown(each.sentence, 900)}")
 
 
@@ -99,7 +99,8 @@ def _table(found: Race) -> None:
         for reached in row.reached:
             cells[f"seconds to {format_share(reached.share)}"] = _when(reached)
         rows.append(cells)
-    html_table(rows, "Searches by hypervolume, over their seeds")
+    with st.container(key="race-numbers"):
+        html_table(rows, "Searches by hypervolume, over their seeds")
     if share:
         marks = " and ".join(format_share(s) for s in SHARES)
         st.caption(

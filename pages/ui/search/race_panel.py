@@ -70,7 +70,8 @@ def choose(runs: Sequence[Run], started: Sequence[str], asked: str = "") -> Chos
     wanted = list(started) or st.session_state.get(_PICK, [])
     kept = list(dict.fromkeys(of_run[run_id] for run_id in wanted if run_id in of_run))
     st.session_state[_PICK] = kept or _at_first(newest, of_run[asked if asked in of_run else runs[0].run_id])
-    chosen = st.multiselect(
+    wide, narrow = st.columns([1.6, 1], gap="small")
+    chosen = wide.multiselect(
         "Searches shown",
         list(newest),
         format_func=lambda i: f"{display_name(labels[i])} · {_seeds(newest[i])}",
@@ -90,7 +91,7 @@ def choose(runs: Sequence[Run], started: Sequence[str], asked: str = "") -> Chos
         st.session_state[_DRAWN] = next(run_id for run_id in started if run_id in one)
     drawn = st.session_state[_DRAWN]
     if len(one) > 1:
-        drawn = st.selectbox(
+        drawn = narrow.selectbox(
             "Front drawn",
             list(one),
             format_func=lambda i: f"{display_name(one[i][0])}, seed {seeds_of(one[i][1])[0]}",

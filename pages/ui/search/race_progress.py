@@ -60,7 +60,7 @@ def _buttons(active: Sequence[Run], stopped: Sequence[Run]) -> None:
                 key="race-pause",
                 on_click=_all,
                 args=("cancel", [run.run_id for run in reversed(active)]),
-                icon=":material/pause:",
+                icon=":material/stop:",
                 help="Cancels what runs and waits. What was measured is kept, and Go on continues each search with the "
                 "proposals of an undisturbed one. Single searches are cancelled below.",
             )

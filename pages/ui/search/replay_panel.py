@@ -83,19 +83,21 @@ def _chart(scene: Scene, race: Race, found: Sequence[Frame]) -> None:
 
 
 def _numbers(race: Race, found: Sequence[Frame]) -> None:
+    with st.container(key="replay-numbers"):
+        html_table(_rows(race, found), "The race at this step")
+
+
+def _rows(race: Race, found: Sequence[Frame]) -> list[dict[str, str]]:
     share = race.ceiling is not None
     what = "share of the exact hypervolume" if share else "hypervolume"
     factor, unit, digits = (100.0, " %", 2) if share else (1.0, "", 4)
-    html_table(
-        [
-            {
-                "search": display_name(frame.label, 200),
-                "evaluations": f"{frame.made:,}{' (its end)' if frame.ended else ''}",
-                "on its front": f"{len(frame.front):,}",
-                what: f"{frame.volume * factor:.{digits}f}{unit}",
-                "over the seeds": in_words(frame.over_seeds, factor=factor, unit=unit, digits=digits),
-            }
-            for frame in found
-        ],
-        "The race at this step",
-    )
+    return [
+        {
+            "search": display_name(frame.label, 200),
+            "evaluations": f"{frame.made:,}{' (its end)' if frame.ended else ''}",
+            "on its front": f"{len(frame.front):,}",
+            what: f"{frame.volume * factor:.{digits}f}{unit}",
+            "over the seeds": in_words(frame.over_seeds, factor=factor, unit=unit, digits=digits),
+        }
+        for frame in found
+    ]

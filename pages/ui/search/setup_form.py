@@ -40,13 +40,12 @@ def search_form(entry: SupernetEntry, runs: Sequence[Run]) -> list[str]:
     """
     infos = {info.name: info for info in ALGORITHMS.describe()}
     with checked.form() as form:
-        params = wanted.ask(entry, runs)
+        params = wanted.ask(entry)
         name = _algorithm(infos)
-        with st.expander("Settings of the algorithm", key="search-settings"):
-            params |= {
-                "algorithm": name,
-                "config": config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1),
-            }
+        with st.expander("More settings", key="search-settings"):
+            config = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
+            params |= {"algorithm": name, "config": config}
+            params |= wanted.sources(entry, runs, params["objectives"])
         seed, repeats = _seeds()
         if not form.complaints:
             _forecast([params], repeats, key="search-forecast")
@@ -144,7 +143,7 @@ def _race(
             "Start the race",
             key="race-start",
             disabled=not against or bool(form.complaints),
-            icon=":material/sports_score:",
+            icon=":material/speed:",
             width="stretch",
         )
     if not pressed:

@@ -24,28 +24,31 @@ _SUBNETS, _SECONDS = "Subnets", "Seconds"
 _TIME = "Of proposing and measuring; the search ends with the batch in which they are over."
 
 
-def ask(entry: SupernetEntry, runs: Sequence[Run]) -> dict[str, Any]:
-    """The request without algorithm and seed.
+def ask(entry: SupernetEntry) -> dict[str, Any]:
+    """Objectives, limits and budget, as the request names them."""
+    found = searchable(entry)
+    goals = _objectives(found)
+    limits = _limits(entry, found, goals)
+    wanted = {"supernet": entry.supernet_id, "objectives": goals, **_budget(entry)}
+    if len(goals) < 2:
+        checked.complain("Choose at least two objectives: one alone has no front.")
+    if limits:
+        wanted["constraints"] = [_bound(limit) for limit in limits]
+    return wanted
+
+
+def sources(entry: SupernetEntry, runs: Sequence[Run], goals: Sequence[str]) -> dict[str, Any]:
+    """Where numbers come from: the complete table, and what an earlier search has measured.
 
     Args:
         entry: the supernet.
         runs: earlier searches of it, newest first.
+        goals: the objectives.
     """
-    found = searchable(entry)
-    goals = _objectives(found)
-    limits = _limits(entry, found, goals)
-    budget = _budget(entry)
-    with st.expander("Where numbers come from", key="search-sources"):
-        use_table = _use_table(entry)
-        earlier = _earlier(runs, goals)
-    if len(goals) < 2:
-        checked.complain("Choose at least two objectives: one alone has no front.")
-    if why := refusal(found, tuple(goals), use_table=use_table):
+    use_table = _use_table(entry)
+    if why := refusal(searchable(entry), tuple(goals), use_table=use_table):
         checked.complain(why)
-    wanted = {"supernet": entry.supernet_id, "objectives": goals, "use_table": use_table, **budget}
-    if limits:
-        wanted["constraints"] = [_bound(limit) for limit in limits]
-    return wanted | earlier
+    return {"use_table": use_table, **_earlier(runs, goals)}
 
 
 def _objectives(found: Searchable) -> list[str]:
