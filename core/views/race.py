@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InvalidInput
 from core.library.evaluations import standing
+from core.library.searches import TOLD, bounds_of
 from core.objectives.base import objective
 from core.over_seeds import Comparison, Spread, comparisons, spread
 from core.pareto import Constraint, hypervolume_over_time, reference_point, satisfies
@@ -204,8 +206,10 @@ def names_of(group: SeedGroup) -> tuple[str, ...]:
 
 def limits_of(group: SeedGroup) -> tuple[Constraint, ...]:
     """The limits that a group of searches keeps."""
-    found = group.settings.get("constraints") or []
-    return tuple(Constraint(**each) for each in found) if isinstance(found, list) else ()  # type: ignore[arg-type]
+    try:
+        return bounds_of(group.settings)
+    except InvalidInput:
+        return ()
 
 
 def _problem(group: SeedGroup) -> str:
@@ -215,8 +219,8 @@ def _problem(group: SeedGroup) -> str:
 
 
 def _told(table: pd.DataFrame | None) -> int:
-    """How many rows an earlier search measured: those of the step before the first."""
-    return 0 if table is None or "step" not in table else int((table["step"] < 0).sum())
+    """How many rows an earlier search measured."""
+    return 0 if table is None or "step" not in table else int((table["step"] == TOLD).sum())
 
 
 def _counting(table: pd.DataFrame, names: Sequence[str], limits: Sequence[Constraint]) -> NDArray[np.float64]:
@@ -241,8 +245,8 @@ def _setting(name: str, value: Any) -> str:
     if name == "from_runs":
         return "after an earlier search" if value else "from nothing"
     if name == "constraints":
-        bounds = [Constraint(**each) for each in value]
-        return f"limits on {' and '.join(b.objective for b in bounds)}" if bounds else "no limits"
+        named = [str(each.get("objective")) for each in value if isinstance(each, Mapping)]
+        return f"limits on {' and '.join(named)}" if named else "no limits"
     if name in _BUDGETS and value is None:
         return "any time"
     return f"{name.rpartition('.')[2].replace('_', ' ')} {_text(value)}"

@@ -50,7 +50,7 @@ def test_a_race_is_started_watched_decided_and_replayed(page: Any) -> None:
     verdict.get_by_text("equal seeds").first.wait_for()
     page.get_by_text("Replay", exact=True).click()
     page.wait_for_function(f"() => ({DRAWN})()?.join() === '60,60'")
-    slider = page.locator(".st-key-replay-step-evaluations [role='slider']")
+    slider = page.locator(".st-key-replay-step-evaluations input")
     slider.focus()
     for _ in range(10):
         slider.press("ArrowLeft")

@@ -188,7 +188,7 @@ def test_only_searches_for_the_same_thing_race() -> None:
     ]
     found = raced(searches)
     assert [r.label for r in found.racers] == ["NSGA-II"]
-    assert found.left_out == ("Random search", "Exhaustive search")
+    assert found.left_out == ("Random search", "Exhaustive")
     groups = seed_groups(
         [run for run, _ in [*planted(2, 0.1), searches[1], search("nsga2", 5, [0.6], budget=9)]]
     )
@@ -225,7 +225,11 @@ def test_the_table_says_what_was_reached_and_by_how_many() -> None:
         assert (reached.evaluations.mean, reached.seconds.mean) == (41.0, 41.0)
     rows = {row["seed"]: row for row in seed_rows(found)}
     assert set(rows) == {0, 1}, "a search that was cancelled has no row"
-    assert (rows[0]["seconds_to_95_percent"], rows[1]["seconds_to_95_percent"], rows[1]["seconds"]) == (41.0, "", 60.0)
+    assert (rows[0]["seconds_to_95_percent"], rows[1]["seconds_to_95_percent"], rows[1]["seconds"]) == (
+        41.0,
+        "",
+        60.0,
+    )
     assert rows[0]["hypervolume_share_of_exact_after_50"] == pytest.approx(nsga2.after[0].high)
 
 
