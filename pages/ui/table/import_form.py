@@ -32,6 +32,7 @@ _READ = "table-file"
 _SAID = "table-imported"
 _CLOSE = "table-import-close"
 _NEW = ""
+_MOST_SAID = 6
 
 
 @dataclass(frozen=True)
@@ -183,13 +184,21 @@ def _import(
         if target is None or by is None:
             table_id = kept_tables.add(store, name, found, file.data, mapping, file.sha256)
             _open(table_id)
-            return f"**{for_markdown(name)}** was imported: {format_count(found.rows)} rows."
+            return f"**{for_markdown(name)}** was imported: {format_count(found.rows)} rows.{_left_off(store, table_id)}"
         here, there = by
         said = kept_tables.join(store, target, found, file.data, mapping, here=here, there=there)
         _open(target.table_id)
-        return f"**{for_markdown(name)}**: {for_markdown(said, 600)}"
+        return f"**{for_markdown(name)}**: {for_markdown(said, 600)}{_left_off(store, target.table_id)}"
 
     attempt(made)
+
+
+def _left_off(store: RunStore, table_id: str) -> str:
+    """What of a table is on no front and why, a line per objective."""
+    _, rows = kept_tables.opened(store, store.tables.get(table_id))
+    told = rows.told([goal.name for goal in rows.goals])
+    more = [f"{len(told) - _MOST_SAID} more objectives have such rows."] if len(told) > _MOST_SAID else []
+    return "".join(f"\n\n{for_markdown(sentence, 400)}" for sentence in [*told[:_MOST_SAID], *more])
 
 
 def sample(store: RunStore) -> None:
