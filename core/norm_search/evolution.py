@@ -57,5 +57,3 @@ class Evolution:
                 break
         self._seen.add(tree := tree or drawn(self._rng))
         return tree
-
-

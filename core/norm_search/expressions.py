@@ -99,7 +99,9 @@ def from_json(data: Sequence[Any]) -> Tree:
         if not isinstance(part, list | tuple) or not part or left[0] < 0:
             raise InvalidInput(f"This is no expression of at most {MOST_NODES} operations.")
         if not isinstance(part[0], str) or ARGUMENTS.get(part[0]) != len(part) - 1:
-            raise InvalidInput("An operation of this expression is unknown or has another number of arguments.")
+            raise InvalidInput(
+                "An operation of this expression is unknown or has another number of arguments."
+            )
         return (part[0], *(read(argument) for argument in part[1:]))
 
     return read(data)

@@ -146,7 +146,9 @@ class ScoreNetwork:
             noised = clean + noise * rng.standard_normal(clean.shape, np.float32)
             layers = self._net.forward(self._seen(noised, noise))
             wanted = (clean + 1) / 2
-            self._net.step(layers, (self._shares(layers[-1]) - wanted) / len(clean), _RATE * (1 - step / steps))
+            self._net.step(
+                layers, (self._shares(layers[-1]) - wanted) / len(clean), _RATE * (1 - step / steps)
+            )
             for kept, weight in zip(slow, self._net.weights(), strict=True):
                 kept += (1 - _MEMORY) * (weight - kept)
         self._net.load(slow)

@@ -79,19 +79,26 @@ class DiffusionNAG(SearchAlgorithm):
     source = "An et al., 'DiffusionNAG: Predictor-guided Neural Architecture Generation with Diffusion Models', ICLR 2024"
 
     class Config(BaseConfig):
-        startup: int = Field(50, ge=2, le=10_000, description="Random architectures before the first guided ones")
+        startup: int = Field(
+            50, ge=2, le=10_000, description="Random architectures before the first guided ones"
+        )
         batch: int = Field(50, ge=1, le=10_000, description="Architectures measured between two trainings")
-        drawn: int = Field(128, ge=1, le=10_000, description="Architectures generated, the best of which are measured")
+        drawn: int = Field(
+            128, ge=1, le=10_000, description="Architectures generated, the best of which are measured"
+        )
         guidance: float = Field(1.0, ge=0, le=100, description="Strength of the push; 0 draws without one")
         scales: int = Field(20, ge=2, le=2000, description="Noise levels from pure noise to an architecture")
         score_steps: int = Field(1000, ge=1, le=100_000, description="Training steps of the score network")
-        guide_steps: int = Field(150, ge=1, le=100_000, description="Training steps of the predictor each time")
+        guide_steps: int = Field(
+            150, ge=1, le=100_000, description="Training steps of the predictor each time"
+        )
 
     def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
         super().__init__(config, **given)
         self._rng = stream(self.seed, "search", "diffusion_nag")
-        self._draws = DistinctDraws(self.space, self._rng)
-        self._known: dict[Arch, NDArray[np.float64]] = {}
+        self._draws = DistinctDraws(self.problem, self._rng)
+        # Finite costs, and how far the bounds are broken.
+        self._known: dict[Arch, tuple[NDArray[np.float64], float]] = {}
         self._queue: list[Arch] = []
         self._guide: Guide | None = None
 
@@ -110,12 +117,12 @@ class DiffusionNAG(SearchAlgorithm):
         return found
 
     def tell(self, measurements: Sequence[Measurement]) -> None:
-        costs = cost_array(measurements, self.objectives)
+        costs, broken = cost_array(measurements, self.objectives), self.problem.violations(measurements)
         told = {tuple(m.arch) for m in measurements}
-        for measurement, row in zip(measurements, costs, strict=True):
+        for measurement, row, excess in zip(measurements, costs, broken.tolist(), strict=True):
             self._draws.take(tuple(measurement.arch))
-            if np.isfinite(row).all():
-                self._known[tuple(measurement.arch)] = row
+            if np.isfinite([*row, excess]).all():
+                self._known[tuple(measurement.arch)] = row, excess
         self._queue = [arch for arch in self._queue if arch not in told]
 
     def _generation(self) -> list[Arch]:
@@ -130,7 +137,7 @@ class DiffusionNAG(SearchAlgorithm):
 
     def _neighbors(self, n: int) -> list[Arch]:
         """Up to n new architectures beside the best ones, where the draws were known or no architectures."""
-        places = ranks(np.array(list(self._known.values())), maximize=[False] * len(self.objectives))
+        places = ranks(self._learned(), maximize=[False] * len(self.objectives))
         archs = list(self._known)
         best = [archs[row] for row in np.argsort(places, kind="stable")[: self.config.batch]]
         found: list[Arch] = []
@@ -141,8 +148,15 @@ class DiffusionNAG(SearchAlgorithm):
                 found.append(near)
         return found
 
+    def _learned(self) -> NDArray[np.float64]:
+        """(n, m) costs of what is known; what breaks a bound is worse in each than all that break none."""
+        costs = np.array([row for row, _ in self._known.values()])
+        excess = np.array([left for _, left in self._known.values()])[:, None]
+        low, high = costs.min(axis=0), costs.max(axis=0)
+        return np.where(excess > 0, high + np.where(high > low, high - low, 1) * np.minimum(excess, 1), costs)
+
     def _take(self, arch: Arch) -> bool:
-        return bool(self.problem.feasible(np.array([arch], np.uint8))[0]) and self._draws.take(arch)
+        return bool(self._draws.admit([arch]))
 
     def _guided(self) -> list[Arch]:
         """The most promising new ones of a draw, most promising first."""
@@ -150,7 +164,7 @@ class DiffusionNAG(SearchAlgorithm):
         if self._guide is None:
             self._guide = Guide(network, len(self.objectives), self._rng)
         guide = self._guide
-        guide.train(list(self._known), np.array(list(self._known.values())), config.guide_steps)
+        guide.train(list(self._known), self._learned(), config.guide_steps)
         mixes = self._rng.dirichlet(np.ones(len(self.objectives)), config.drawn).astype(np.float32)
 
         def push(points: Floats, noise: Floats) -> Floats:

@@ -29,6 +29,8 @@ from core.spaces import Arch, SearchSpace
 _FREE_STEPS = 32
 # A reward beyond this counts as better or worse, not as the same.
 _SAME = 1e-9
+# Loss of what breaks a bound, besides how far it does: more than of anything that breaks none.
+_BROKEN = 10.0
 _LOWEST, _HIGHEST = 0.05, 0.95
 _SMALL, _LARGE = 0, 1
 _WORSE, _LIKE, _BETTER = 0, 1, 2
@@ -60,15 +62,15 @@ class AdaptiveMutation(SearchAlgorithm):
     """Walkers that learn by Q-learning which choices to change, and whether a little or a lot."""
 
     label = "Adaptive mutation (after HHNAS-AM)"
-    source = (
-        "after 'Hierarchical Hybrid Neural Architecture Search using Adaptive Mutation Policies' (HHNAS-AM), 2025"
-    )
+    source = "after 'Hierarchical Hybrid Neural Architecture Search using Adaptive Mutation Policies' (HHNAS-AM), 2025"
 
     class Config(BaseConfig):
         walkers: int = Field(8, ge=1, le=1000, description="Architectures that are improved side by side")
         learning_rate: float = Field(0.1, ge=0, le=1, description="Of the values; 0 learns nothing")
         discount: float = Field(0.9, ge=0, lt=1, description="What the next step's value counts")
-        temperature: float = Field(0.05, gt=0, le=10, description="Of the choice by value; larger is more even")
+        temperature: float = Field(
+            0.05, gt=0, le=10, description="Of the choice by value; larger is more even"
+        )
         explore_first: float = Field(0.3, ge=0, le=1, description="Chance at first to change any group")
         explore_last: float = Field(0.05, ge=0, le=1, description="Chance in the end to change any group")
         explore_steps: int = Field(200, ge=1, le=10**6, description="Steps until the chance is the last one")
@@ -78,7 +80,7 @@ class AdaptiveMutation(SearchAlgorithm):
     def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
         super().__init__(config, **given)
         self._rng = stream(self.seed, "search", "hhnas_am")
-        self._draws = DistinctDraws(self.space, self._rng)
+        self._draws = DistinctDraws(self.problem, self._rng)
         self._groups = choice_groups(self.space)
         asked_by = {c.requires[0] for c in self.space.choices if c.requires}
         self._template = [i for i, name in enumerate(self.space.names) if name in asked_by]
@@ -86,7 +88,8 @@ class AdaptiveMutation(SearchAlgorithm):
         self._parents: list[Arch | None] = [None] * self.config.walkers
         self._mood = [_LIKE] * self.config.walkers
         self._values: dict[State, NDArray[np.float64]] = {}
-        self._known: dict[Arch, NDArray[np.float64]] = {}
+        # Costs, and how far the bounds are broken.
+        self._known: dict[Arch, tuple[NDArray[np.float64], float]] = {}
         self._coming: dict[Arch, _Step] = {}
         self._low = np.full(len(self.objectives), np.inf)
         self._high = np.full(len(self.objectives), -np.inf)
@@ -108,11 +111,11 @@ class AdaptiveMutation(SearchAlgorithm):
         return found
 
     def tell(self, measurements: Sequence[Measurement]) -> None:
-        costs = cost_array(measurements, self.objectives)
-        for measurement, row in zip(measurements, costs, strict=True):
+        costs, broken = cost_array(measurements, self.objectives), self.problem.violations(measurements)
+        for measurement, row, excess in zip(measurements, costs, broken.tolist(), strict=True):
             arch = tuple(measurement.arch)
             self._draws.take(arch)
-            self._known[arch] = row
+            self._known[arch] = row, excess
             if np.isfinite(row).all():
                 self._low, self._high = np.minimum(self._low, row), np.maximum(self._high, row)
         for measurement in measurements:
@@ -149,7 +152,7 @@ class AdaptiveMutation(SearchAlgorithm):
         return (drawn[0] if drawn else None), _Step(walker)
 
     def _open(self, arch: Arch) -> bool:
-        return bool(self.problem.feasible(np.array([arch], np.uint8))[0]) and self._draws.take(arch)
+        return bool(self._draws.admit([arch]))
 
     def _action(self, state: State, parent: Arch) -> tuple[int, int]:
         config, rng = self.config, self._rng
@@ -229,9 +232,11 @@ class AdaptiveMutation(SearchAlgorithm):
 
     def _loss(self, arch: Arch, walker: int) -> float:
         """What a walker minimizes: the largest of its weighted objectives, each scaled to what was seen of it."""
-        costs = self._known[arch]
+        costs, excess = self._known[arch]
         if not np.isfinite(costs).all():
             return np.inf
+        if excess:
+            return _BROKEN + excess
         wide = np.where(self._high > self._low, self._high - self._low, 1.0)
         scaled = self._weights[walker] * (costs - self._low) / wide
         return float(scaled.max() + 0.05 * scaled.sum())

@@ -23,7 +23,6 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
-from core.pareto import satisfies
 from core.records import Measurement
 from core.search.base import ALGORITHMS, SearchAlgorithm
 from core.search.distinct import DistinctDraws
@@ -32,7 +31,7 @@ from core.seeding import stream
 from core.spaces import Arch, SearchSpace
 
 _INVALID = -1.0
-_SOFT_ITERATIONS = 15  # after which a student that breaks a bound has the reward -1
+_SOFT_ITERATIONS = 15  # after which a student that breaks a bound has a reward of -1 or less
 # Rollouts to students that are known, before a neighbor of the best one is measured.
 _FREE_ROLLOUTS = 5
 _NEIGHBORS = 24
@@ -96,7 +95,7 @@ class N2N(SearchAlgorithm):
                 "N2N removes and shrinks layers; the options of this space's choices do not go from small to large."
             )
         self._rng = stream(self.seed, "search", "n2n")
-        self._draws = DistinctDraws(space, self._rng)
+        self._draws = DistinctDraws(self.problem, self._rng)
         self._layers = removable(space)
         self._policies = (
             Heads([2] * len(self._layers), 1, self.config.removal_rate),
@@ -156,10 +155,11 @@ class N2N(SearchAlgorithm):
             (accuracies if objective.maximize else saved).append(share if objective.maximize else 1 - share)
         counted = self._counted_saving(arch, tuple(teacher.arch))
         found = reward(float(np.prod(accuracies)), saved if counted is None else [counted])
-        if self._keeps_bounds(mine):
+        excess = float(self.problem.violations([mine])[0])
+        if not excess:
             return found
-        soft = float(np.clip((1 - self._updates / _SOFT_ITERATIONS) ** 4, 0, 1))
-        return (soft - 1) + soft * found
+        soft = float(np.clip(1 - self._updates / _SOFT_ITERATIONS, 0, 1)) ** 4
+        return (soft - 1) + soft * found - min(excess, 1.0)
 
     # --- rolling out ----------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class N2N(SearchAlgorithm):
         return _Rollout(drawn[0]) if drawn else None
 
     def _take(self, arch: Arch) -> bool:
-        return bool(self.problem.feasible(np.array([arch], np.uint8))[0]) and self._draws.take(arch)
+        return bool(self._draws.admit([arch]))
 
     def _removed(self) -> _Rollout:
         student, decisions = list(self.teacher), []
@@ -224,7 +224,9 @@ class N2N(SearchAlgorithm):
             return
         rewards = np.array([self.reward(r.arch) for r in self._finished])
         baseline = float(rewards.mean()) if self._mean is None else self._mean
-        self._policies[self._stage].learn([r.decisions for r in self._finished], (rewards - baseline).tolist())
+        self._policies[self._stage].learn(
+            [r.decisions for r in self._finished], (rewards - baseline).tolist()
+        )
         memory = self.config.baseline
         self._mean = memory * baseline + (1 - memory) * float(rewards.mean())
         self._finished = []
@@ -249,11 +251,6 @@ class N2N(SearchAlgorithm):
             return None
         params = self.problem.counted(np.array([arch, teacher], np.uint8)).get("params")
         return None if params is None or not params[1] else float(1 - params[0] / params[1])
-
-    def _keeps_bounds(self, measurement: Measurement) -> bool:
-        bounds = [c for c in self.problem.constraints if c.objective in measurement.values]
-        values = {c.objective: np.array([measurement.values[c.objective]]) for c in bounds}
-        return not bounds or bool(satisfies(values, bounds)[0])
 
 
 def largest(space: SearchSpace) -> Arch:

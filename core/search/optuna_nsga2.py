@@ -21,12 +21,16 @@ class OptunaNSGA2(OptunaSampler):
     """Optuna's NSGA-II: a random first generation, uniform crossover, and no look at the order of the network."""
 
     label = "NSGA-II (Optuna)"
-    source = "Deb et al., 'A fast and elitist multiobjective genetic algorithm: NSGA-II', IEEE TEC 2002 (Optuna 5)"
+    source = (
+        "Deb et al., 'A fast and elitist multiobjective genetic algorithm: NSGA-II', IEEE TEC 2002 (Optuna 5)"
+    )
 
     class Config(BaseConfig):
         population: int = Field(50, ge=2, le=10_000, description="Architectures per generation")
         crossover_rate: float = Field(0.9, ge=0, le=1, description="Chance that a child has two parents")
-        swapping_rate: float = Field(0.5, ge=0, le=1, description="Chance of each choice to come from the second parent")
+        swapping_rate: float = Field(
+            0.5, ge=0, le=1, description="Chance of each choice to come from the second parent"
+        )
         mutation_rate: float | None = Field(
             None, gt=0, le=1, description="Chance of each choice to change; empty: one choice on average"
         )

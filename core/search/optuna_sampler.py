@@ -32,6 +32,7 @@ _PATIENCE = 1
 # Draws for a neighbor before a random architecture is taken.
 _NEIGHBORS = 24
 _MOST_SEED = 2**31
+_WORST = 1e30  # of a bound that nothing is known of: Optuna takes no infinity
 
 
 class OptunaSampler(SearchAlgorithm):
@@ -40,7 +41,7 @@ class OptunaSampler(SearchAlgorithm):
     def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
         super().__init__(config, **given)
         self._rng = stream(self.seed, "search", type(self).name)
-        self._draws = DistinctDraws(self.space, self._rng)
+        self._draws = DistinctDraws(self.problem, self._rng)
         self._open: dict[Arch, Trial] = {}
         self._begun: Study | None = None
 
@@ -60,7 +61,8 @@ class OptunaSampler(SearchAlgorithm):
     def tell(self, measurements: Sequence[Measurement]) -> None:
         from optuna.trial import TrialState
 
-        for measurement in measurements:
+        broken = self.problem.violations(measurements).tolist()
+        for measurement, excess in zip(measurements, broken, strict=True):
             arch = tuple(measurement.arch)
             trial = self._open.pop(arch, None)
             if trial is None:
@@ -68,9 +70,9 @@ class OptunaSampler(SearchAlgorithm):
                     continue  # told before
                 trial = self._opened(arch)
             values = [float(measurement.values.get(o.name, np.nan)) for o in self.objectives]
-            with quiet():
-                for name, beyond in self._violations(measurement).items():
-                    trial.set_constraint(name, beyond)
+            if self.problem.constraints:
+                with quiet():
+                    trial.set_constraint("bounds", min(excess, _WORST))
             # Optuna knows no missing values; a failed trial teaches its samplers nothing.
             if np.isfinite(values).all():
                 self._study.tell(trial, values)
@@ -96,13 +98,13 @@ class OptunaSampler(SearchAlgorithm):
         for _ in range(_PATIENCE):
             trial = self._study.ask()
             arch = self._suggested(trial)
-            if self.problem.feasible(np.array([arch], np.uint8))[0] and self._draws.take(arch):
+            if self._draws.admit([arch]):
                 self._open[arch] = trial
                 return arch
             self._study.tell(trial, state=TrialState.FAIL)
         for _ in range(_NEIGHBORS):
             near = self.space.mutate(arch, self._rng, 1 / len(self.space))
-            if self.problem.feasible(np.array([near], np.uint8))[0] and self._draws.take(near):
+            if self._draws.admit([near]):
                 return self._kept(near)
         drawn = self._draws.draw(1)
         return self._kept(drawn[0]) if drawn else None
@@ -136,14 +138,3 @@ class OptunaSampler(SearchAlgorithm):
             else:
                 arch[index] = trial.suggest_categorical(choice.name, range(options))
         return tuple(arch)
-
-    def _violations(self, measurement: Measurement) -> dict[str, float]:
-        """Bound -> how far a measured value is beyond it; at most 0 where it is kept."""
-        found: dict[str, float] = {}
-        for bound in self.problem.constraints:
-            value = float(measurement.values.get(bound.objective, np.nan))
-            if np.isfinite(value):
-                below = bound.lower - value if bound.lower is not None else -np.inf
-                above = value - bound.upper if bound.upper is not None else -np.inf
-                found[bound.objective] = max(found.get(bound.objective, -np.inf), below, above)
-        return found

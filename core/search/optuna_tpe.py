@@ -23,11 +23,15 @@ class OptunaTPE(OptunaSampler):
 
     class Config(BaseConfig):
         startup: int = Field(20, ge=1, le=10_000, description="Random architectures before the first model")
-        candidates: int = Field(24, ge=1, le=1000, description="Draws from the good ones, best of which is proposed")
+        candidates: int = Field(
+            24, ge=1, le=1000, description="Draws from the good ones, best of which is proposed"
+        )
         multivariate: bool = Field(
             True, description="One density over the choices that every architecture has, not one per choice"
         )
-        batch: int = Field(10, ge=1, le=1000, description="Architectures between two looks at what was measured")
+        batch: int = Field(
+            10, ge=1, le=1000, description="Architectures between two looks at what was measured"
+        )
 
     @property
     def batch_size(self) -> int:

@@ -38,12 +38,16 @@ _LONGER = 2
 class Request(BaseConfig):
     """How many expressions to try, and how long to train with each."""
 
-    population: int = Field(10, ge=2, le=500, description="Expressions that may be parents; the first generation")
+    population: int = Field(
+        10, ge=2, le=500, description="Expressions that may be parents; the first generation"
+    )
     children: int = Field(6, ge=1, le=500, description="Expressions of each later generation")
     generations: int = Field(8, ge=1, le=1000, description="Generations, the first one included")
     tournament: int = Field(3, ge=1, le=100, description="Contestants for each parent")
     steps: int = Field(80, ge=4, le=100_000, description="Training steps for each expression and network")
-    seeds: int = Field(6, ge=1, le=50, description="Seeds of the comparison with the usual layers; 6 can be tested")
+    seeds: int = Field(
+        6, ge=1, le=50, description="Seeds of the comparison with the usual layers; 6 can be tested"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Decides every draw")
 
     @model_validator(mode="after")
@@ -169,4 +173,6 @@ def _sentence(candidates: list[Candidate]) -> str:
     tried = f"{len(candidates)} expressions tried, {rejected} rejected before training."
     if best is None:
         return f"{tried} None can be trained yet."
-    return f"{tried} Best so far: {best.formula}, validation accuracy {format_share(best.accuracy or 0.0, 1)}."
+    return (
+        f"{tried} Best so far: {best.formula}, validation accuracy {format_share(best.accuracy or 0.0, 1)}."
+    )
