@@ -37,7 +37,7 @@ LAYERS = [
     {"similarity", "attacks"},
     {"supernets"},
     {"training", "evaluation", "export", "geometry", "predictors"},
-    {"pruning", "search", "proxies"},
+    {"pruning", "search", "proxies", "norm_search"},
     {"store"},
     {"library"},
     {"workflows"},

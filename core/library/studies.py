@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from core.config import JsonObject
 from core.errors import InvalidInput
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives
@@ -58,7 +60,7 @@ def search_study(entry: SupernetEntry, run: Run, ledger: Ledger, form: Form = "s
         form: "sqlite" or "journal".
     """
     names: Any = run.params["objectives"]
-    told = {
+    told: JsonObject = {
         "run": run.run_id,
         "algorithm": run.params.get("algorithm"),
         "settings": run.params.get("config"),
@@ -80,7 +82,7 @@ def study_file(
     title: str,
     goals: Sequence[Objective],
     trials: Iterable[FrozenTrial],
-    told: Mapping[str, Any],
+    told: JsonObject,
     form: Form,
 ) -> bytes:
     """The bytes of a file with one study.
@@ -122,7 +124,7 @@ def _storage(path: Path, form: Form) -> BaseStorage:
 
 
 def _trial(
-    space: SearchSpace, goals: Sequence[Objective], measurement: Measurement, told: Mapping[str, Any]
+    space: SearchSpace, goals: Sequence[Objective], measurement: Measurement, told: JsonObject
 ) -> FrozenTrial:
     from optuna.trial import TrialState, create_trial
 
@@ -151,7 +153,7 @@ def distribution(choice: Choice) -> BaseDistribution:
 
     options = choice.options
     if choice.ordinal and len(options) > 1 and all(isinstance(option, int) for option in options):
-        steps = {int(b) - int(a) for a, b in zip(options, options[1:], strict=False)}
+        steps = {int(b) - int(a) for a, b in pairwise(options)}
         if len(steps) == 1 and (step := steps.pop()) > 0:
             return IntDistribution(int(options[0]), int(options[-1]), step=step)
     return CategoricalDistribution(options)

@@ -1,4 +1,4 @@
-"""Evolution of expressions: tournaments, one changed node per child, the oldest leave.
+"""Evolution of expressions: tournaments, one changed node per child, the oldest leave; it starts from simple ones.
 
 An algorithm without a clock and without files, as those of `core.search`: asked for a generation, told what each was
 worth; built again with its seed and told the same, it goes on the same way.
@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-
-from core.norm_search.expressions import Tree, drawn, mutated
+from core.norm_search.expressions import STARTS, Tree, mutated
 from core.seeding import stream
 
 _TRIES = 60
+_FEWEST_PARENTS = 2  # below that, children are those of simple expressions
 
 
 class Evolution:
     """Proposes expressions, none twice.
 
     Args:
-        population: expressions that may be parents; the first generation has so many.
+        population: expressions that may be parents; until two can be trained, simple ones are changed.
+
         children: of each later generation.
         tournament: contestants for a parent.
         seed: decides every draw.
@@ -36,8 +37,8 @@ class Evolution:
     def ask(self) -> list[Tree]:
         """The next generation."""
         population, children, _ = self._sizes
-        if not self._living:
-            return [self._new(None) for _ in range(population)]
+        if len(self._living) < _FEWEST_PARENTS:
+            return [self._new(None) for _ in range(population - len(self._living))]
         return [self._new(self._parent()) for _ in range(children)]
 
     def tell(self, told: Sequence[tuple[Tree, float | None]]) -> None:
@@ -52,8 +53,10 @@ class Evolution:
     def _new(self, parent: Tree | None) -> Tree:
         tree = parent
         for _ in range(_TRIES):
-            tree = drawn(self._rng) if parent is None else mutated(tree or parent, self._rng)
+            # One that was tried is changed once more.
+            tree = mutated(tree or STARTS[int(self._rng.integers(len(STARTS)))], self._rng)
             if tree not in self._seen:
                 break
-        self._seen.add(tree := tree or drawn(self._rng))
+        assert tree is not None
+        self._seen.add(tree)
         return tree

@@ -30,6 +30,12 @@ MOST_NODES = 14
 """A tree has at most so many nodes."""
 
 _X: Tree = ("x",)
+STARTS: tuple[Tree, ...] = (
+    ("max", _X, ("zero",)),
+    ("div", _X, ("std_batch", _X)),
+    ("div", _X, ("std_group", _X)),
+)
+"""What the first expressions are changed from: a rectifier, and two ways to divide by a deviation."""
 EVONORM_B0: Tree = ("div", _X, ("max", ("std_batch", _X), ("add", ("vx",), ("std_sample", _X))))
 EVONORM_S0: Tree = ("div", ("mul", _X, ("sigmoid", ("vx",))), ("std_group", _X))
 
@@ -107,15 +113,6 @@ def from_json(data: Sequence[Any]) -> Tree:
     return read(data)
 
 
-def drawn(rng: np.random.Generator, nodes: int = 7) -> Tree:
-    """A random expression of about so many nodes that contains the input."""
-    for _ in range(1000):
-        tree = _grown(rng, nodes)
-        if uses_input(tree) and size(tree) <= MOST_NODES:
-            return tree
-    return EVONORM_S0
-
-
 def mutated(tree: Tree, rng: np.random.Generator) -> Tree:
     """One node changed: another operation with as many arguments, a new subtree, a wrap around it, or it taken out."""
     for _ in range(1000):
@@ -133,7 +130,7 @@ def mutated(tree: Tree, rng: np.random.Generator) -> Tree:
         changed = replaced(tree, place, new)
         if changed != tree and uses_input(changed) and size(changed) <= MOST_NODES:
             return changed
-    return drawn(rng)
+    return STARTS[0]
 
 
 def replaced(tree: Tree, place: tuple[int, ...], new: Tree) -> Tree:

@@ -75,9 +75,9 @@ class ExpressionLayer(nn.Module):
     def _moment(self, operation: str, buffer: str, value: Tensor) -> Tensor:
         statistic, _, over = operation.partition("_")
         if over == "group":
-            n, c, h, w = value.shape
-            grouped = value.reshape(n, self.groups, -1).var(dim=2, unbiased=False)
-            return (grouped + EPS).sqrt().repeat_interleave(c // self.groups, dim=1)[:, :, None, None]
+            channels = value.shape[1] // self.groups
+            grouped = value.reshape(len(value), self.groups, -1).var(dim=2, unbiased=False)
+            return (grouped + EPS).sqrt().repeat_interleave(channels, dim=1)[:, :, None, None]
         if over == "batch" and not self.training:
             found = getattr(self, buffer)
         elif statistic == "mean":

@@ -15,7 +15,7 @@ from core.norm_search.layers import MakeLayer
 from core.seeding import torch_seed
 
 _BATCH = 64
-_RATE, _DECAY, _CLIP = 0.05, 1e-4, 5.0
+_RATE, _DECAY, _CLIP = 0.1, 1e-4, 5.0
 _WIDTH = 12
 _CLASSES_LEAST = 0.2
 """A layer with which a short training stays below this accuracy is rejected, as in the paper."""
@@ -34,7 +34,7 @@ class Sizes:
         steps: steps of a training.
     """
 
-    look: int = 15
+    look: int = 40
     uphill: int = 10
     steps: int = 80
 
@@ -114,7 +114,7 @@ def rejected(make: MakeLayer, digits: Digits, seed: int, sizes: Sizes) -> str:
     x, y = (part[:_BATCH] for part in digits.train)
     if not torch.isfinite(net(x)).all():
         return "not finite"
-    for loss in _training(net, digits, seed, sizes.look):
+    for loss in _training(net, digits, seed, sizes.look, even=True):
         if not math.isfinite(loss):
             return "diverges"
     if accuracy(net, digits.train, 4 * _BATCH) < _CLASSES_LEAST:
@@ -148,12 +148,15 @@ def _net(name: str, make: MakeLayer, digits: Digits, seed: int) -> nn.Module:
     return net.train()
 
 
-def _training(net: nn.Module, digits: Digits, seed: int, steps: int) -> Iterator[float]:
-    """Losses of a training, step by step; ends after one that is not finite."""
+def _training(
+    net: nn.Module, digits: Digits, seed: int, steps: int, *, even: bool = False
+) -> Iterator[float]:
+    """Losses of a training, step by step, at an even rate or in one cycle; ends after one that is not finite."""
     x, y = digits.train
     chance = torch.Generator().manual_seed(torch_seed(seed, "norm", "batches"))
     optimizer = torch.optim.SGD(net.parameters(), lr=_RATE, momentum=0.9, weight_decay=_DECAY, nesterov=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=max(steps, 4))
+    if not even:
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=max(steps, 4))
     for _ in range(steps):
         rows = torch.randint(len(x), (_BATCH,), generator=chance)
         loss = F.cross_entropy(net(x[rows]), y[rows])
@@ -161,7 +164,8 @@ def _training(net: nn.Module, digits: Digits, seed: int, steps: int) -> Iterator
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), _CLIP)
         optimizer.step()
-        schedule.step()
+        if not even:
+            schedule.step()
         yield float(loss.detach())
         if not math.isfinite(float(loss.detach())):
             return
@@ -179,5 +183,5 @@ def _uphill(net: nn.Module, x: Tensor, y: Tensor, steps: int) -> str:
         with torch.no_grad():
             for weight, step in zip(weights, uphill, strict=True):
                 if step is not None:
-                    weight += _UPHILL_RATE * step
+                    weight.add_(step, alpha=_UPHILL_RATE)
     return ""

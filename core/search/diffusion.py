@@ -137,18 +137,16 @@ class ScoreNetwork:
         return points
 
     def _train(self, steps: int, rng: np.random.Generator, rows: Archs | None) -> None:
-        given = rows is not None
         slow = self._net.weights()
         for step in range(steps):
-            drawn = rows[rng.integers(len(rows), size=_BATCH)] if given else self._drawn(rng)
+            drawn = self._drawn(rng) if rows is None else rows[rng.integers(len(rows), size=_BATCH)]
             clean = self.code.points(drawn)
             noise = noise_levels(len(clean), rng)
             noised = clean + noise * rng.standard_normal(clean.shape, np.float32)
             layers = self._net.forward(self._seen(noised, noise))
             wanted = (clean + 1) / 2
-            self._net.step(
-                layers, (self._shares(layers[-1]) - wanted) / len(clean), _RATE * (1 - step / steps)
-            )
+            back = (self._shares(layers[-1]) - wanted) / np.float32(len(clean))
+            self._net.step(layers, back, _RATE * (1 - step / steps))
             for kept, weight in zip(slow, self._net.weights(), strict=True):
                 kept += (1 - _MEMORY) * (weight - kept)
         self._net.load(slow)

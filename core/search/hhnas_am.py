@@ -3,7 +3,9 @@
 Several walkers improve an architecture each, toward a mix of the objectives of its own. A step changes one group of
 choices: a choice that others depend on, the choices of a block that a depth switches on, or any other choice. How much
 better the child is rewards the group in the walker's state, which is what the choices that others depend on say (the
-template), and whether the last step helped. A better child is kept, a worse one now and then.
+template), and whether the last step helped. A better child is kept, a worse one now and then; one that is not kept
+rewards nothing, for punished by every child that is worse, what matters most would be left alone. Rewards are in
+parts of the usual gain, so that the temperature means the same on every problem.
 
 No code of the paper is public, so the constants are ours.
 """
@@ -25,9 +27,10 @@ from core.search.distinct import DistinctDraws
 from core.seeding import stream
 from core.spaces import Arch, SearchSpace
 
-# Steps to architectures that are known, and cost nothing, before one is drawn at random.
-_FREE_STEPS = 32
-# A reward beyond this counts as better or worse, not as the same.
+# Steps to architectures that are known, and cost nothing, before one farther away is taken.
+_FREE_STEPS = 16
+_TRIES = 32
+# A gain beyond this counts as better or worse, not as the same.
 _SAME = 1e-9
 # Loss of what breaks a bound, besides how far it does: more than of anything that breaks none.
 _BROKEN = 10.0
@@ -67,7 +70,7 @@ class AdaptiveMutation(SearchAlgorithm):
     class Config(BaseConfig):
         walkers: int = Field(8, ge=1, le=1000, description="Architectures that are improved side by side")
         learning_rate: float = Field(0.1, ge=0, le=1, description="Of the values; 0 learns nothing")
-        discount: float = Field(0.9, ge=0, lt=1, description="What the next step's value counts")
+        discount: float = Field(0.5, ge=0, lt=1, description="What the next step's value counts")
         temperature: float = Field(
             0.05, gt=0, le=10, description="Of the choice by value; larger is more even"
         )
@@ -93,7 +96,8 @@ class AdaptiveMutation(SearchAlgorithm):
         self._coming: dict[Arch, _Step] = {}
         self._low = np.full(len(self.objectives), np.inf)
         self._high = np.full(len(self.objectives), -np.inf)
-        self._turn = self._steps = 0
+        self._turn = self._steps = self._gains = 0
+        self._usual = 0.0  # mean of the gains so far: rewards are in parts of it
 
     @property
     def batch_size(self) -> int:
@@ -148,8 +152,19 @@ class AdaptiveMutation(SearchAlgorithm):
                 return child, step
             if child in self._known and child != parent:
                 self._arrive(child, step)
+        if (near := self._around(walker)) is not None:
+            return near, _Step(walker)
         drawn = self._draws.draw(1)
         return (drawn[0] if drawn else None), _Step(walker)
+
+    def _around(self, walker: int) -> Arch | None:
+        """A new architecture a few choices from a walker's, farther with each try: its neighbors are known."""
+        parent = self._parents[walker]
+        for tried in range(_TRIES if parent is not None else 0):
+            near = self.space.mutate(parent or (), self._rng, min((2 + tried / 8) / len(self.space), 1.0))
+            if self._open(near):
+                return near
+        return None
 
     def _open(self, arch: Arch) -> bool:
         return bool(self._draws.admit([arch]))
@@ -211,15 +226,23 @@ class AdaptiveMutation(SearchAlgorithm):
                 self._parents[walker] = child
             return
         before, after = self._loss(parent, walker), self._loss(child, walker)
-        reward = float(np.clip(before - after, -1, 1)) if np.isfinite([before, after]).all() else -1.0
+        gain = float(np.clip(before - after, -1, 1)) if np.isfinite([before, after]).all() else -1.0
         if np.isfinite(after) and not np.isfinite(before):
-            reward = 1.0
-        worse = self._rng.random() < self.config.accept_worse and np.isfinite(after)
-        if reward > 0 or worse:
+            gain = 1.0
+        kept = gain > 0 or (self._rng.random() < self.config.accept_worse and bool(np.isfinite(after)))
+        if kept:
             self._parents[walker] = child
-        self._mood[walker] = _BETTER if reward > _SAME else _WORSE if reward < -_SAME else _LIKE
+        self._mood[walker] = _BETTER if gain > _SAME else _WORSE if gain < -_SAME else _LIKE
         self._steps += 1
-        self._learn(step.state, step.action, reward, self._state(walker, self._parents[walker] or parent))
+        if gain > 0:
+            self._gains += 1
+            self._usual += (gain - self._usual) / self._gains
+        self._learn(
+            step.state,
+            step.action,
+            gain / (self._usual or 1.0) if kept else 0.0,
+            self._state(walker, self._parents[walker] or parent),
+        )
 
     def _learn(self, state: State, action: tuple[int, int], reward: float, following: State) -> None:
         ahead = self._values.get(following)

@@ -146,7 +146,8 @@ class N2N(SearchAlgorithm):
         mine, teacher = self._known.get(arch), self._reference()
         if mine is None or teacher is None:
             return _INVALID
-        accuracies, saved = [], []
+        accuracies: list[float] = []
+        saved: list[float] = []
         for objective in self.objectives:
             value, of = (float(m.values.get(objective.name, np.nan)) for m in (mine, teacher))
             share = value / of if of > 0 else 1 + value - of

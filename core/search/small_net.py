@@ -6,6 +6,7 @@ No torch here: a search is listed, built and resumed in processes that never loa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class SmallNet:
 
     def __init__(self, sizes: Sequence[int], rng: np.random.Generator) -> None:
         self._weights: list[Floats] = []
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(sizes):
             drawn = rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)
             self._weights += [drawn.astype(np.float32), np.zeros(fan_out, np.float32)]
         self._moments = [(np.zeros_like(w), np.zeros_like(w)) for w in self._weights]

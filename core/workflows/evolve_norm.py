@@ -19,6 +19,7 @@ from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.library.csv_tables import csv_bytes
 from core.library.norm_search import EVOLVED, TABLE_FILE, Candidate, NormSearch
+from core.norm_search.evolution import Evolution
 from core.records import Metrics, Progress
 from core.words import format_share
 
@@ -85,8 +86,6 @@ def _evolved(
     request: Request, digits: Digits, sizes: Sizes, logged: dict[int, Metrics]
 ) -> Iterator[Candidate]:
     """Every expression with what it is worth, in order; logged ones are not tried again."""
-    from core.norm_search.evolution import Evolution
-
     evolution = Evolution(
         population=request.population,
         children=request.children,
@@ -140,7 +139,7 @@ def _compare(
         for name, make in layers.items():
             if step not in logged:
                 tests = [fitness(net, make, digits, seed, sizes)[1] for net in NETS]
-                row = {"layer": name, "seed": seed, "test_accuracy": math.fsum(tests) / len(tests)}
+                row: Metrics = {"layer": name, "seed": seed, "test_accuracy": math.fsum(tests) / len(tests)}
                 ledger.log_metrics(step, row)
             step += 1
             done = _done(request, len(candidates), step - len(candidates))
@@ -162,9 +161,8 @@ def _done(request: Request, tried: int, compared: int) -> float:
 def _numbers(candidates: list[Candidate]) -> Metrics:
     best = NormSearch(tuple(candidates), ()).best
     rejected = sum(bool(c.rejected) for c in candidates)
-    return {"expressions": len(candidates), "rejected": rejected} | (
-        {"best_accuracy": best.accuracy or 0.0} if best else {}
-    )
+    told: Metrics = {"expressions": len(candidates), "rejected": rejected}
+    return told | {"best_accuracy": best.accuracy or 0.0} if best else told
 
 
 def _sentence(candidates: list[Candidate]) -> str:

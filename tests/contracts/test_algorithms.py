@@ -25,10 +25,11 @@ ADAPTIVE = [name for name in NAMES if ALGORITHMS.get(name).adapts]
 
 # Asking some algorithms takes milliseconds: they are checked with lighter settings, or on fewer evaluations.
 QUICK: dict[str, Settings] = {
-    "diffusion_nag": {"scales": 12, "drawn": 64, "score_steps": 300, "guide_steps": 60},
-    "optuna_tpe": {"startup": 20, "candidates": 12},
+    "diffusion_nag": {"scales": 12, "drawn": 64, "score_steps": 250, "guide_steps": 50},
+    "optuna_nsga2": {"population": 20},
+    "optuna_tpe": {"startup": 10, "candidates": 12},
 }
-FEWER = {"diffusion_nag": 2, "n2n": 2, "optuna_nsga2": 3, "optuna_tpe": 8}
+FEWER = {"diffusion_nag": 3, "n2n": 3, "optuna_nsga2": 4, "optuna_tpe": 8}
 
 every_algorithm = pytest.mark.parametrize("name", NAMES)
 
@@ -75,7 +76,7 @@ def drive(
 def test_asks_for_different_canonical_architectures_at_most_n(name: str, space: SearchSpace, n: int) -> None:
     algorithm, planted = build(name, space), Planted(space)
     seen: list[Arch] = []
-    for _ in range(evaluations(name, 6)):
+    for _ in range(max(evaluations(name, 6), 2)):
         archs = algorithm.ask(n)
         assert len(archs) <= n
         for arch in archs:
@@ -115,7 +116,7 @@ def test_replaying_the_log_continues_identically_at_every_cut(name: str, batch: 
     algorithm = build(name, planted.space, seed=5)
     size = batch or algorithm.batch_size
     log: list[tuple[int, list[Arch]]] = []
-    for _ in range(6):
+    for _ in range(max(evaluations(name, 6), 3)):
         archs = algorithm.ask(size)
         log.append((size, archs))
         algorithm.tell(planted.measure(archs))
@@ -284,8 +285,9 @@ def test_few_architectures_of_a_huge_space_within_the_bounds_are_found(name: str
     else:  # one draw in thousands
         low, high = 50.0, 50.03
     problem = Problem(planted.space, BOTH, (Constraint("cost", low, high),), planted.counted)
-    asked = drive(ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=0), planted, 40, 8)
-    assert len(set(asked)) == 40
+    budget = 40 if name not in FEWER else 16
+    asked = drive(ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=0), planted, budget, 8)
+    assert len(set(asked)) == budget
     assert problem.feasible(np.array(asked, np.uint8)).all()
 
 
@@ -309,12 +311,12 @@ def test_replaying_the_log_continues_identically_under_bounds(name: str) -> None
         algorithm = ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=5)
         runs.append([])
         for step in range(4):
-            runs[-1].append(algorithm.ask(20))
+            runs[-1].append(algorithm.ask(20 if name not in FEWER else 6))
             algorithm.tell(planted.measure(runs[-1][-1]))
             if step + 1 == cut < 4:
                 algorithm = ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=5)
                 for archs in runs[-1]:
-                    algorithm.ask(20)
+                    algorithm.ask(len(archs))
                     algorithm.tell(planted.measure(archs))
     assert runs[0] == runs[1]
 
@@ -333,7 +335,7 @@ def test_a_bound_that_only_measuring_shows_is_kept_more_and_more(name: str) -> N
     keep = [planted.values(arch)["quality"] >= limit for arch in asked]
     assert np.mean(keep[-len(keep) // 3 :]) > 0.2  # 0.05 by chance
     kept = [planted.values(arch)["cost"] for arch, fits in zip(asked, keep, strict=True) if fits]
-    assert min(kept[len(kept) // 2 :]) <= min(kept[: len(kept) // 2])
+    assert np.mean(kept[len(kept) // 2 :]) < np.mean(kept[: len(kept) // 2])
 
 
 def test_listing_the_algorithms_imports_none() -> None:
