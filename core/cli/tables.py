@@ -36,6 +36,7 @@ _REGISTRIES = (
     "core.training.strategies",
     "core.training.losses",
     "core.predictors.base",
+    "core.proxies.base",
     "core.search.base",
     "core.objectives.base",
     "core.export.base",
@@ -268,12 +269,11 @@ def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     else:
         entry = find_supernet(supernet)
         family, config = entry.family, entry.header["config"]
-    import torch
-
     from core.evaluation.costs import CostTable
+    from core.networks.outline import outline
     from core.supernets.files import build
 
-    with torch.device("meta"):
+    with outline():
         net = build(family, dict(config))
     return net.space, CostTable.of(net), getattr(net, "arch_string", None)
 

