@@ -178,6 +178,8 @@ HEAVY = {
     "core.networks.outline",
     "core.networks.trees",
     "core.networks.units",
+    "core.norm_search.layers",
+    "core.norm_search.trial",
     "core.proxies.copies",
     "core.pruning.feature_merging",
     "core.pruning.pruners.by_criterion",

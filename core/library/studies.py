@@ -44,9 +44,7 @@ def form_of(path: Path) -> Form:
     """
     found = ENDINGS.get(path.suffix.lower())
     if found is None:
-        raise InvalidInput(
-            f"An Optuna study is written as {', '.join(ENDINGS)}; {path.name!r} has another ending."
-        )
+        raise InvalidInput(f"An Optuna file is one of {', '.join(ENDINGS)}; {path.name!r} ends differently.")
     return found
 
 

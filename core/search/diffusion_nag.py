@@ -68,12 +68,12 @@ class Guide:
         """(n, width) toward lower costs, mixed as (n, m) says; as long as a score typically is."""
         found = -self._net.gradient(seen(points, noise), mixes)[:, : points.shape[1]]
         length = np.linalg.norm(found, axis=1, keepdims=True) + 1e-12
-        return found / length * np.sqrt(points.shape[1]) / noise
+        return found / length * np.float32(np.sqrt(points.shape[1])) / noise
 
 
 @ALGORITHMS.register("diffusion_nag")
 class DiffusionNAG(SearchAlgorithm):
-    """Draws architectures with a diffusion model of the space, guided by a predictor of the objectives."""
+    """Draws architectures by diffusion from noise, guided by a predictor of the objectives."""
 
     label = "Guided diffusion (DiffusionNAG)"
     source = "An et al., 'DiffusionNAG: Predictor-guided Neural Architecture Generation with Diffusion Models', ICLR 2024"

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 @ALGORITHMS.register("optuna_tpe")
 class OptunaTPE(OptunaSampler):
-    """Optuna's TPE: models good and other architectures by two densities and proposes where their ratio is largest."""
+    """Optuna's TPE: proposes where the density of good architectures is largest against that of the others."""
 
     label = "TPE (Optuna)"
     source = "Bergstra et al., 'Algorithms for Hyper-Parameter Optimization', NeurIPS 2011 (Optuna 5)"
 
     class Config(BaseConfig):
-        startup: int = Field(20, ge=1, le=10_000, description="Random architectures before the first model")
+        startup: int = Field(
+            20, ge=1, le=10_000, description="Random architectures before the first estimate"
+        )
         candidates: int = Field(
             24, ge=1, le=1000, description="Draws from the good ones, best of which is proposed"
         )

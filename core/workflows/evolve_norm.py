@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from core.config import BaseConfig
+from core.datasets.loading import load_dataset
 from core.errors import InvalidInput
 from core.library.csv_tables import csv_bytes
 from core.library.norm_search import EVOLVED, TABLE_FILE, Candidate, NormSearch
@@ -64,7 +65,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     Raises:
         InvalidInput: what the run has logged belongs to other settings.
     """
-    from core.datasets.loading import load_dataset
     from core.norm_search.trial import Digits, Sizes
 
     yield Progress(0.0, "Reading the digits.")
