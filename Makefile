@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test test-long bench lint setup setup-dev clean
+.PHONY: run test test-slow test-long bench lint setup setup-dev clean
 
 run: setup $(VENV)/.packed
 	@echo "Paretoscope is at http://127.0.0.1:$(PORT)"
@@ -13,6 +13,10 @@ run: setup $(VENV)/.packed
 
 test: setup-dev
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=50
+
+# Browser tests of whole tasks and other slow ones; .ci/run runs them after make test.
+test-slow: setup-dev
+	$(BIN)/python -m pytest -q -m 'slow and not long' -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 test-long: setup-dev
 	$(BIN)/python -m pytest -q -m long

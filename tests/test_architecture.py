@@ -175,6 +175,7 @@ HEAVY = {
     "core.networks.cut",
     "core.networks.file",
     "core.networks.heads",
+    "core.networks.outline",
     "core.networks.trees",
     "core.networks.units",
     "core.pruning.feature_merging",

@@ -9,9 +9,8 @@ import typer
 
 from core.cli import tables
 from core.cli.driving import find_supernet, run_workflow
-from core.cli.output import write
+from core.cli.output import read_file, write
 from core.config import Settings
-from core.errors import InvalidInput, NotFound
 from core.library import device_tables, profiles
 from core.library.device_tables import DeviceTableRecord
 from core.library.latency import LatencyRecord
@@ -67,7 +66,7 @@ def add_profile(
     """Make a kit's profile an objective: the latency of every subnet on that device, with its error."""
     params: Settings = {
         "supernet": tables.absolute(supernet),
-        "file": keep_file(_bytes(profile, profiles.MOST_BYTES)),
+        "file": keep_file(read_file(profile, profiles.MOST_BYTES)),
     }
     ledger = run_workflow("add_profile", params, title=f"profile of {supernet}")
     record = LatencyRecord.decode(ledger.artifact(LatencyRecord.FILE))
@@ -86,7 +85,7 @@ def device_table(
     device_tables.require_cells(find_supernet(supernet))
     params: Settings = {
         "supernet": tables.absolute(supernet),
-        "file": keep_file(_bytes(file, device_tables.MOST_BYTES)),
+        "file": keep_file(read_file(file, device_tables.MOST_BYTES)),
         "title": title or file.stem[:60],
         "data": data,
     }
@@ -96,17 +95,3 @@ def device_table(
     for column in found.columns:
         missing = f"  ({column.missing:,} of {size:,} cells were never measured)" if column.missing else ""
         print(f"{column.objective}{missing}")
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    """A file of a person.
-
-    Raises:
-        NotFound: there is none.
-        InvalidInput: it is too large.
-    """
-    if not path.is_file():
-        raise NotFound(f"There is no file {str(path)!r}.")
-    if path.stat().st_size > most:
-        raise InvalidInput(f"{path.name} is larger than {most >> 20} MB.")
-    return path.read_bytes()

@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from core.cli import devices, flags, latency, own_data, reports, tables
+from core.cli import devices, importing, latency, own_data, reports, searching, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import JsonObject, Settings
@@ -107,34 +107,7 @@ def train(
     print(json.dumps({"run": ledger.run_id, "out": str(out) if out else None, "final": last}))
 
 
-@app.command(context_settings=_EXTRA)
-def search(
-    context: typer.Context,
-    supernet: SupernetName,
-    algorithm: Annotated[str, typer.Option(help="nsga2, random_search, exhaustive, ...")] = "nsga2",
-    objectives: Annotated[str, typer.Option(help="Comma-separated.")] = "accuracy,macs",
-    budget: Annotated[int, typer.Option(help="Distinct architectures to measure.")] = 400,
-    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
-    use_table: Annotated[bool, typer.Option(help="Look numbers up where a complete table has them.")] = True,
-    csv: Csv = None,
-) -> None:
-    """Search a supernet for its front. Further flags are settings of the algorithm."""
-    from core.library.searches import EVALUATIONS_FILE
-    from core.search import ALGORITHMS
-
-    name = ALGORITHMS.info(algorithm.replace("-", "_")).name
-    config = flags.parse(context.args, ALGORITHMS.get(name).Config, f"algorithm {name}")
-    params: Settings = {
-        "supernet": tables.absolute(supernet),
-        "algorithm": name,
-        "config": config,
-        "objectives": [*tables.names(objectives)],
-        "budget": budget,
-        "seed": seed,
-        "use_table": use_table,
-    }
-    ledger = run_workflow("search_front", params, title=f"{name} on {supernet}", seed=seed)
-    write_table(csv, ledger.artifact(EVALUATIONS_FILE), tables.about(supernet, ledger))
+app.command(context_settings=_EXTRA)(searching.search)
 
 
 @app.command()
@@ -394,3 +367,4 @@ app.command("measuring-kit")(devices.measuring_kit)
 app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)
 app.command("device-table")(devices.device_table)
+app.command("import-table")(importing.import_table)

@@ -7,7 +7,28 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.errors import StorageFailed
+from core.errors import InvalidInput, NotFound, StorageFailed
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """A file of a person.
+
+    Args:
+        path: of the file.
+        most: bytes it may have.
+
+    Raises:
+        NotFound: there is none, or it cannot be read.
+        InvalidInput: it is too large.
+    """
+    if not path.is_file():
+        raise NotFound(f"There is no file {str(path)!r}.")
+    if path.stat().st_size > most:
+        raise InvalidInput(f"{path.name} is larger than {most >> 20} MB.")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def write(path: Path, content: bytes) -> None:

@@ -48,6 +48,7 @@ _REGISTRIES = (
     "core.datasets.corruptions.base",
     "core.attacks.base",
     "core.library.origins.base",
+    "core.library.foreign_tables.base",
 )
 _NEEDED = (
     "torch",
@@ -267,12 +268,11 @@ def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     else:
         entry = find_supernet(supernet)
         family, config = entry.family, entry.header["config"]
-    import torch
-
     from core.evaluation.costs import CostTable
+    from core.networks.outline import outline
     from core.supernets.files import build
 
-    with torch.device("meta"):
+    with outline():
         net = build(family, dict(config))
     return net.space, CostTable.of(net), getattr(net, "arch_string", None)
 

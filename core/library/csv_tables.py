@@ -18,9 +18,12 @@ from core.config import JsonObject
 from core.library.chance_columns import meaning
 from core.library.evaluations import architectures, evaluations, measurements_of
 from core.library.network_id import NetworkId
+from core.library.searches import bounds_of
 from core.library.supernets import SupernetEntry
 from core.objectives.base import is_objective, objective, objectives
-from core.records import Obtained, Run
+from core.pareto import Constraint
+from core.records import Measurement, Objective, Obtained, Run
+from core.spaces import SearchSpace
 from core.text import for_cell
 
 if TYPE_CHECKING:
@@ -42,8 +45,13 @@ def csv_bytes(table: pd.DataFrame | Sequence[Mapping[str, Any]]) -> bytes:
     import pandas as pd
 
     frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
+    return plain_cells(frame).to_csv(index=False, lineterminator="\n").encode(errors="replace")
+
+
+def plain_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table without a text or a name that a spreadsheet would take for a formula; not the frame itself."""
     texts = {str(name): frame[name].map(_cell) for name in frame if frame[name].dtype.kind not in "biuf"}
-    return frame.assign(**texts).to_csv(index=False, lineterminator="\n").encode()
+    return frame.assign(**texts).rename(columns=lambda name: for_cell(name))
 
 
 def _cell(value: object) -> object:
@@ -85,9 +93,22 @@ def _named(entry: SupernetEntry, found: pd.DataFrame) -> pd.DataFrame:
 def search_csv(entry: SupernetEntry, run: Run, ledger: Ledger) -> bytes:
     """What a search has measured so far, in its order: the file that the run itself keeps at its end."""
     names: Any = run.params["objectives"]
-    goals = objectives(names)
     measured = [found for _, found in ledger.measurements()]
-    return csv_bytes(architectures(entry.space, evaluations(entry.space, goals, measured)))
+    return search_bytes(entry.space, objectives(names), bounds_of(run.params), measured)
+
+
+def search_bytes(
+    space: SearchSpace,
+    goals: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    measurements: Sequence[Measurement],
+) -> bytes:
+    """A search's measurements in their order; objectives that are only bounded are columns, too."""
+    named = {goal.name for goal in goals}
+    bounded = dict.fromkeys(c.objective for c in constraints if c.objective not in named)
+    columns = [*goals, *objectives(list(bounded))]
+    found = evaluations(space, columns, measurements, [goal.name for goal in goals], constraints)
+    return csv_bytes(architectures(space, found))
 
 
 def about_table(
@@ -129,7 +150,9 @@ def _algorithm(search: JsonObject | None, run_id: str) -> dict[str, Any]:
     if search is None:
         return {"name": "exhaustive", "seed": None}
     told = {name: search.get(name) for name in ("seed", "config", "objectives", "budget", "use_table")}
-    return {"name": search.get("algorithm"), **told, "run": run_id}
+    # Said only where there are some: files of searches without read as they always did.
+    more = {name: search[name] for name in ("constraints", "seconds", "from_runs") if search.get(name)}
+    return {"name": search.get("algorithm"), **told, **more, "run": run_id}
 
 
 def _column(name: str) -> dict[str, Any]:

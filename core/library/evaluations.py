@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.objectives.base import FromCosts, names_of
-from core.pareto import non_dominated
+from core.pareto import Constraint, non_dominated, satisfies
 from core.records import Measurement, Objective, Obtained, Source
 from core.spaces import SearchSpace
 from core.words import within_sentence
@@ -67,6 +67,7 @@ def evaluations(
     objectives: Sequence[Objective],
     measurements: Sequence[Measurement],
     front_of: Sequence[str] = (),
+    constraints: Sequence[Constraint] = (),
 ) -> pd.DataFrame:
     """One row per measurement, in the given order.
 
@@ -75,9 +76,10 @@ def evaluations(
         objectives: a column each.
         measurements: the rows.
         front_of: names of those that the front is of; all of them if left out.
+        constraints: bounds on objectives among the columns.
 
-    Columns: `arch_id`, the objectives, `on_front` (among all rows, by the objectives that may be chosen by; never
-    true where a value is predicted or a proxy, and such a row keeps no other one off), `source`.
+    Columns: `arch_id`, the objectives, `on_front` (among the rows within the bounds, by the objectives that may be
+    chosen by; never true where a value is predicted or a proxy, and such a row keeps no other one off), `source`.
     """
     import pandas as pd
 
@@ -88,6 +90,7 @@ def evaluations(
     points = np.array(values, dtype=float).reshape(-1, len(objectives))
     columns = {name: points[:, index] for index, name in enumerate(names)}
     stands = np.array([m.may_stand(names[index] for index in judged) for m in measurements], bool)
+    stands &= satisfies(columns, constraints)
     on_front = non_dominated(
         np.where(stands[:, None], points[:, judged], np.nan),
         maximize=[objectives[index].maximize for index in judged],

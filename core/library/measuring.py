@@ -8,6 +8,8 @@ forward pass loads torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from pydantic import Field
 
 from core.config import BaseConfig, Settings
 from core.datasets import load_dataset
+from core.errors import InvalidInput
 from core.library import supernets
 from core.library.evaluations import obtained_by_row
 from core.library.measure_files import measure_files
@@ -23,6 +26,7 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import FromCosts, FromFiles, names_of
 from core.records import Measurement, Obtained, Source
 from core.runtime import heavy_imports
+from core.search.problem import Counted
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -124,3 +128,38 @@ def counted_columns(
 ) -> Mapping[str, NDArray[np.float64]]:
     """Those of the objectives that are counted rather than measured: name -> (n,) values."""
     return {name: supernets.counted(entry, rows, name).astype(float) for name in names_of(FromCosts, names)}
+
+
+def counted_beforehand(entry: SupernetEntry) -> Counted:
+    """A function that counts every objective of this supernet that can be counted, each only when it is read."""
+    one = np.array([entry.reference], np.uint8)
+    names = []
+    for name in names_of(FromCosts):
+        with suppress(InvalidInput):  # this family does not count it
+            supernets.counted(entry, one, name)
+            names.append(name)
+
+    def count(rows: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float64]]:
+        return _WhenRead({name: partial(_column, entry, rows, name) for name in names})
+
+    return count
+
+
+def _column(entry: SupernetEntry, rows: NDArray[np.uint8], name: str) -> NDArray[np.float64]:
+    return supernets.counted(entry, rows, name).astype(float)
+
+
+class _WhenRead(Mapping[str, NDArray[np.float64]]):
+    """Columns that are computed when somebody looks at them."""
+
+    def __init__(self, columns: Mapping[str, Callable[[], NDArray[np.float64]]]) -> None:
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        return self._columns[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)

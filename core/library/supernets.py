@@ -352,11 +352,10 @@ def counted(entry: SupernetEntry, rows: np.ndarray, name: str) -> np.ndarray:
 
 @kept(8, key=lambda entry: entry.sha256)
 def _built_costs(entry: SupernetEntry) -> CostTable:
-    import torch
-
+    from core.networks.outline import outline
     from core.supernets.files import build
 
-    with torch.device("meta"):
+    with outline():
         return CostTable.of(build(entry.family, entry.header["config"]))
 
 

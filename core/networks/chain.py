@@ -17,6 +17,7 @@ from core.config import JsonObject
 from core.errors import InvalidInput
 from core.networks.blocks.base import BlockKind, kind_of, known_kind, named_kind
 from core.networks.calibration import BatchNorm
+from core.networks.outline import outline
 from core.seeding import torch_seed
 
 _MOST_BLOCKS = 256
@@ -74,7 +75,7 @@ def require_sound(blocks: Any) -> None:
         if kind is None:
             raise InvalidInput("This network has a block that is not one of the plain blocks.")
         kind.require_arguments(block["arguments"])
-        with torch.device("meta"):
+        with outline():
             size += sum(p.numel() for p in kind.module(**block["arguments"]).parameters())
         if size > _MOST_PARAMETERS:
             raise InvalidInput(f"This network would have more than {_MOST_PARAMETERS:,} parameters.")

@@ -18,6 +18,7 @@ from torch import nn
 from core.errors import InvalidInput
 from core.networks.blocks.base import Count, named_kind
 from core.networks.chain import assemble, blocks_of, declared, example_inputs, require_sound
+from core.networks.outline import outline
 from core.networks.trees import leaves
 from core.networks.untrusted_files import METADATA, load_tensors, read_header
 
@@ -65,7 +66,7 @@ def load_net(data: bytes) -> tuple[nn.Sequential, About]:
         InvalidInput: the file is damaged, hostile, or its weights do not fit its description.
     """
     header = _header(data)
-    with torch.device("meta"):
+    with outline():
         _rehearse(assemble(header["blocks"]), header["input_shape"])
     tensors = {name: torch.from_numpy(array) for name, array in load_tensors(data).items()}
     net = assemble(header["blocks"])

@@ -13,7 +13,7 @@ is one treatment of NaN, infinity, duplicates and single objectives that holds e
 from __future__ import annotations
 
 from core.pareto.attainment import AttainmentSurfaces, attainment_surface, attainment_surfaces
-from core.pareto.constraints import Constraint, satisfies
+from core.pareto.constraints import Constraint, satisfies, violations
 from core.pareto.dominance import non_dominated, ranks
 from core.pareto.knee import knee_by_distance, knee_by_utility
 from core.pareto.volume import (
@@ -37,4 +37,5 @@ __all__ = [
     "ranks",
     "reference_point",
     "satisfies",
+    "violations",
 ]

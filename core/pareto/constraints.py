@@ -83,3 +83,35 @@ def satisfies(table: Mapping[str, ArrayLike], constraints: Iterable[Constraint])
         if constraint.upper is not None:
             allowed &= values <= constraint.upper
     return allowed
+
+
+def violations(table: Mapping[str, ArrayLike], constraints: Iterable[Constraint]) -> NDArray[np.float64]:
+    """How far each row is from meeting the constraints.
+
+    Args:
+        table: as in `satisfies`; a column that it lacks counts as unknown everywhere.
+        constraints: what must hold together.
+
+    Returns:
+        (n,) sums over the constraints of the distance to the allowed interval, in parts of the violated bound's
+        magnitude (of 1 where the bound is 0). 0 exactly where `satisfies` marks the row; infinite where a value is
+        missing.
+
+    Source:
+        The order of infeasible solutions in constrained dominance: Deb et al., "A fast and elitist multiobjective
+        genetic algorithm: NSGA-II", 2002, section VI.
+    """
+    names = list(table)
+    total = np.zeros(len(np.asarray(table[names[0]])) if names else 0)
+    for constraint in constraints:
+        known = constraint.objective in names
+        values = np.asarray(
+            table[constraint.objective] if known else np.full(len(total), np.nan), dtype=float
+        )
+        for bound, sign in ((constraint.lower, 1.0), (constraint.upper, -1.0)):
+            if bound is not None:
+                missing = np.maximum(sign * (bound - values), 0.0) / (abs(bound) or 1.0)
+                # A distance too small for a float is a distance.
+                total += np.where(sign * (bound - values) > 0, np.maximum(missing, np.finfo(float).tiny), 0.0)
+        total[np.isnan(values)] = np.inf
+    return total

@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.pareto.points import as_costs, widened
 
+_MANY = 20_000
+_SAMPLE = 4_000
+
 
 def non_dominated(points: ArrayLike, *, maximize: Sequence[bool]) -> NDArray[np.bool_]:
     """Mark the points that no other point dominates.
@@ -46,8 +49,29 @@ def non_dominated(points: ArrayLike, *, maximize: Sequence[bool]) -> NDArray[np.
     costs = as_costs(points, maximize)
     mask = _complete_rows(costs)
     if mask.any():
-        mask[mask] = moocore.is_nondominated(_comparable(costs[mask]), keep_weakly=True)
+        mask[mask] = _first_layer(_comparable(costs[mask]))
     return mask
+
+
+def _first_layer(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark the (n,) costs that no other dominates; of many in two objectives most are ruled out without sorting them.
+
+    The front of every k-th point is a staircase; what lies behind it is dominated. A point of the staircase stays, so
+    whatever it rules out is still beaten by a point that is looked at.
+    """
+    if len(costs) < _MANY or costs.shape[1] != 2:
+        found: NDArray[np.bool_] = moocore.is_nondominated(costs, keep_weakly=True)
+        return found
+    some = costs[:: len(costs) // _SAMPLE]
+    stairs = some[moocore.is_nondominated(some)]
+    stairs = stairs[np.argsort(stairs[:, 0], kind="stable")]
+    across, up = np.ascontiguousarray(costs[:, 0]), np.ascontiguousarray(costs[:, 1])
+    before = np.searchsorted(stairs[:, 0], across, side="right")
+    highest = np.concatenate([[np.inf], stairs[:, 1]])[before]
+    left = np.flatnonzero(up <= highest)
+    marked = np.zeros(len(costs), bool)
+    marked[left] = moocore.is_nondominated(costs[left], keep_weakly=True)
+    return marked
 
 
 def ranks(points: ArrayLike, *, maximize: Sequence[bool]) -> NDArray[np.int64]:

@@ -6,9 +6,11 @@ demo that presses "next" by hand. The life of a search:
 1. Whoever runs it (`core.workflows.search_front`, a test, a lesson) builds the algorithm from the
    problem (see `core.search.problem`), a seed and its settings. Nothing else goes in: no supernet, no data.
 2. `ask(n)` returns at most n architectures, best n = `batch_size`; an empty answer means that the
-   algorithm is finished. The caller measures them wherever it likes.
+   algorithm is finished. The caller measures them wherever it likes. What breaks a bound that is known
+   beforehand (`Problem.feasible`) is never asked for: whoever draws or breeds does it through `DistinctDraws`.
 3. `tell(measurements)` hands over what was measured, in the order asked. A measurement may lack an
-   objective or be NaN: that architecture counts as worse than every measured one. Architectures the
+   objective or be NaN: that architecture counts as worse than every measured one. One that breaks a bound
+   (`Problem.violations`) is worse than every one that keeps them all. Architectures the
    algorithm never asked for are welcome (results of an earlier run) and are not asked for afterwards.
 4. Back to 2. Several `ask` may come before a `tell`; the answers then know less, nothing else.
 
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 from core.config import BaseConfig, Plugin
 from core.records import Measurement, Objective
 from core.registry import Registry
+from core.search.feasible import require_feasible
 from core.search.problem import Problem
 from core.spaces import Arch
 
@@ -42,6 +45,9 @@ class SearchAlgorithm(Plugin, ABC):
         config: the algorithm's settings; None for the defaults.
         problem: where to search, and for what.
         seed: decides every draw.
+
+    Raises:
+        InvalidInput: no architecture keeps the bounds that are known beforehand.
     """
 
     adapts: ClassVar[bool] = True
@@ -49,6 +55,7 @@ class SearchAlgorithm(Plugin, ABC):
 
     def __init__(self, config: BaseConfig | None = None, *, problem: Problem, seed: int) -> None:
         super().__init__(config)
+        require_feasible(problem)
         self.problem = problem
         self.space = problem.space
         self.objectives = problem.objectives
@@ -61,7 +68,7 @@ class SearchAlgorithm(Plugin, ABC):
 
     @abstractmethod
     def ask(self, n: int) -> list[Arch]:
-        """At most n architectures to measure next, in canonical form, all different; empty when finished."""
+        """At most n architectures to measure next, canonical, all different, within the bounds; empty when finished."""
 
     @abstractmethod
     def tell(self, measurements: Sequence[Measurement]) -> None:

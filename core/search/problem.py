@@ -7,16 +7,17 @@ what an evaluation would cost after those that were made, for searches that plan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.pareto import Constraint, satisfies
-from core.records import Objective, Source
+from core.pareto import Constraint, violations
+from core.records import Measurement, Objective, Source
 from core.spaces import Archs, SearchSpace
 
 Counted = Callable[[Archs], Mapping[str, NDArray[np.float64]]]
@@ -80,13 +81,34 @@ class Problem:
             return {}
         wanted = {o.name for o in self.objectives if o.how is Source.COUNTED}
         wanted |= {constraint.objective for constraint in self.constraints}
-        return {name: values for name, values in self.counted(rows).items() if name in wanted}
+        table = self.counted(rows)
+        return {name: table[name] for name in table if name in wanted}
+
+    @cached_property
+    def bounds_known(self) -> tuple[Constraint, ...]:
+        """Those of the constraints that can be judged before measuring."""
+        if not self.constraints or self.counted is None:
+            return ()
+        known = self.known(np.zeros((1, len(self.space)), np.uint8))
+        return tuple(c for c in self.constraints if c.objective in known)
+
+    def excess(self, rows: Archs) -> NDArray[np.float64]:
+        """(n,) how far what is known before measuring breaks the bounds (see `violations`); 0 where it does not."""
+        if not self.bounds_known or not len(rows):
+            return np.zeros(len(rows))
+        return violations(self.known(rows), self.bounds_known)
 
     def feasible(self, rows: Archs) -> NDArray[np.bool_]:
         """(n,) whether nothing that is known before measuring breaks a bound."""
-        if not self.constraints or self.counted is None:
-            return np.ones(len(rows), bool)
-        known = self.known(rows)
-        return satisfies(
-            known or {"": np.zeros(len(rows))}, [c for c in self.constraints if c.objective in known]
-        )
+        return np.asarray(self.excess(rows) == 0)
+
+    def violations(self, measurements: Sequence[Measurement]) -> NDArray[np.float64]:
+        """(n,) how far measured architectures break the bounds; infinite where a bounded objective is unknown."""
+        if not self.constraints or not measurements:
+            return np.zeros(len(measurements))
+        names = dict.fromkeys(constraint.objective for constraint in self.constraints)
+        table = {n: np.array([m.values.get(n, np.nan) for m in measurements], float) for n in names}
+        if any(np.isnan(column).any() for column in table.values()):
+            known = self.known(np.array([m.arch for m in measurements], np.uint8))
+            table = {n: np.where(np.isnan(v), known[n], v) if n in known else v for n, v in table.items()}
+        return violations(table, self.constraints)

@@ -23,7 +23,7 @@ class RandomSearch(SearchAlgorithm):
 
     def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
         super().__init__(config, **given)
-        self._draws = DistinctDraws(self.space, stream(self.seed, "search", "random_search"))
+        self._draws = DistinctDraws(self.problem, stream(self.seed, "search", "random_search"))
 
     def ask(self, n: int) -> list[Arch]:
         return self._draws.draw(max(n, 0))

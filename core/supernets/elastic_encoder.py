@@ -101,7 +101,7 @@ class EmbeddingStage(Stage):
         self.vocabulary, self.length = config.vocabulary, config.input_shape[0]
         self.token = nn.Embedding(config.vocabulary, config.widths[-1])
         nn.init.normal_(self.token.weight, std=0.5)
-        self.position = nn.Parameter(torch.randn(1, self.length, config.widths[-1]) * 0.1)
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(1, self.length, config.widths[-1]), std=0.1))
 
     def forward(self, x: Texts, arch: Sequence[int], statistics: Statistics | None = None) -> Texts:
         tokens, mask = x

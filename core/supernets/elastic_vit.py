@@ -142,7 +142,7 @@ class EmbeddingStage(Stage):
         self.register_buffer("mean", torch.tensor(config.pixel_mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.pixel_std).view(1, -1, 1, 1), persistent=False)
         self.conv = nn.Conv2d(self.in_channels, widest, self.patch, self.patch)
-        self.position = nn.Parameter(torch.randn(1, grid * grid, widest) * 0.02)
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(1, grid * grid, widest), std=0.02))
 
     def _width(self, arch: Sequence[int]) -> int:
         return int(self.option(arch, "width1"))
@@ -272,7 +272,7 @@ class ReductionStage(Stage):
         most_in, most = config.groups[group - 2].widths[-1], config.groups[group - 1].widths[-1]
         self.norm = nn.LayerNorm(most_in)
         self.conv = nn.Conv2d(most_in, most, 3, 2, 1)
-        self.position = nn.Parameter(torch.randn(1, ((grid + 1) // 2) ** 2, most) * 0.02)
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(1, ((grid + 1) // 2) ** 2, most), std=0.02))
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         in_width, width = x.shape[2], int(self.option(arch, self._out_choice))

@@ -16,6 +16,7 @@ from safetensors.torch import save
 
 from core.config import JsonObject, Settings
 from core.errors import InvalidInput, plain
+from core.networks.outline import outline
 from core.networks.untrusted_files import METADATA, load_tensors, read_header
 from core.spaces import SearchSpace
 from core.supernets.base import Supernet
@@ -44,19 +45,19 @@ def _outline(family: str, config: JsonObject) -> Supernet:
     cls = FAMILIES.get(family)
     try:
         settings = cls.Config.model_validate(config)
-        with torch.device("meta"):
-            outline: Supernet = cls(settings)
+        with outline():
+            empty: Supernet = cls(settings)
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(
             f"The {family} configuration is wrong at {'.'.join(map(str, first['loc'])) or 'top'}: {plain(first['msg'])}."
         ) from error
-    size = sum(p.numel() for p in outline.parameters())
+    size = sum(p.numel() for p in empty.parameters())
     if size > _MOST_PARAMETERS:
         raise InvalidInput(
             f"This supernet would have {size:,} parameters; at most {_MOST_PARAMETERS:,} are accepted."
         )
-    return outline
+    return empty
 
 
 def dump_supernet(supernet: Supernet, card: JsonObject) -> bytes:

@@ -1,17 +1,20 @@
 """Search a supernet for its front: ask an algorithm, measure, tell it, until the budget is spent.
 
-The run's record holds every measurement with the number of the batch it belongs to, and nothing else
-is needed to go on: a resumed run builds the algorithm again, repeats the stored batches and continues
-where they end, so that it asks for exactly what an uninterrupted run would have asked for. A batch is
-stored as a whole; one that was interrupted is measured again.
+The run's record holds every measurement with the number of the batch it belongs to, what earlier searches told it
+(step `TOLD`), and the seconds of each batch; nothing else is needed to go on: a resumed run builds the algorithm
+again, repeats the stored batches and continues where they end, so that it asks for exactly what an uninterrupted run
+would have asked for. A batch is stored as a whole; one that was interrupted is measured again.
 
-An architecture is measured once per run however often it is asked for, and the budget counts distinct
-ones. Only validation objectives may steer: a search that looks at test data would report its luck.
+An architecture is measured once per run however often it is asked for, and the budget counts distinct ones. A budget
+in seconds is held against the stored seconds, so a resumed run neither pays for the repetition nor gains by the
+interruption. Only validation objectives may steer: a search that looks at test data would report its luck.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -20,23 +23,23 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
-from core.library.csv_tables import csv_bytes
-from core.library.evaluations import architectures, evaluations, left_out
+from core.library.csv_tables import search_bytes
+from core.library.front_so_far import MARGIN, FrontSoFar
 from core.library.measuring import (
     DataChoice,
     Measure,
     by_forward_pass,
+    counted_beforehand,
     counted_columns,
     from_table,
 )
-from core.library.searches import EVALUATIONS_FILE, SearchRecord
+from core.library.searches import EVALUATIONS_FILE, TOLD, Bound, SearchRecord
 from core.library.supernets import SupernetEntry
+from core.library.warm_start import earlier_measurements
 from core.objectives.base import OBJECTIVES, require_choosable, usual_pair
 from core.objectives.base import objectives as described
-from core.pareto import hypervolume, non_dominated
-from core.records import Measurement, Objective, Progress
+from core.records import Measurement, Metrics, Progress
 from core.search import ALGORITHMS, Problem, SearchAlgorithm
-from core.search.base import cost_array
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -47,8 +50,6 @@ LABEL = "Search"
 WEIGHT_CLASS = "measuring"
 # Batches in a row without one new architecture, after which an algorithm is taken to be done.
 _MOST_IDLE_BATCHES = 20
-# How far beyond the worst value the reference point stands, so that extreme subnets count.
-_MARGIN = 0.1
 
 
 class Request(BaseConfig):
@@ -63,11 +64,18 @@ class Request(BaseConfig):
         max_length=6,
         description="What to trade off",
     )
-    budget: int = Field(400, ge=1, le=10_000_000, description="Distinct architectures to measure")
+    constraints: list[Bound] = Field(default_factory=list, max_length=12, description="Bounds to keep")
+    budget: int = Field(400, ge=1, le=10_000_000, description="Distinct architectures to measure at most")
+    seconds: float | None = Field(
+        None, gt=0, le=10_000_000, description="End with the batch in which this much time was spent"
+    )
     seed: int = Field(0, ge=0, description="Decides every draw")
     data: DataChoice | None = Field(None, description="Measure on other data than the supernet's own")
     reference: dict[str, FiniteFloat] = Field(
         default_factory=dict, description="Hypervolume reference per objective; the others are chosen"
+    )
+    from_runs: list[str] = Field(
+        default_factory=list, max_length=50, description="Earlier searches of the same supernet to start from"
     )
     use_table: bool = Field(True, description="Look numbers up where the supernet's complete table has them")
 
@@ -79,6 +87,11 @@ class Request(BaseConfig):
         if len(set(names)) != len(names):
             raise InvalidInput("Each objective can be searched on only once.")
         return names
+
+    @property
+    def measured(self) -> list[str]:
+        """Every objective that is searched for or bounded, each once."""
+        return list(dict.fromkeys([*self.objectives, *(bound.objective for bound in self.constraints)]))
 
 
 def settled(request: Request) -> Request:
@@ -97,29 +110,47 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     Artifacts: `evaluations.csv` (every measurement, with `on_front`) and `summary.json`.
 
     Raises:
-        NotFound: the supernet, the algorithm or an objective does not exist.
-        InvalidInput: a setting does not fit, or the stored measurements belong to another request.
+        NotFound: the supernet, the algorithm, an objective or an earlier search does not exist.
+        InvalidInput: a setting does not fit, nothing keeps the bounds, an earlier search is of no use here, or the
+            stored measurements belong to another request.
         DataUnavailable: the data set is neither here nor reachable.
     """
     entry = library.supernet(request.supernet)
-    algorithm = ALGORITHMS.create(
-        request.algorithm,
-        request.config,
-        problem=Problem(entry.space, tuple(described(request.objectives))),
-        seed=request.seed,
-    )
     yield Progress(0.0, f"Preparing {entry.title}.")
-    measure = from_table(entry, request.objectives) if request.use_table and request.data is None else None
+    problem = Problem(
+        entry.space,
+        tuple(described(request.objectives)),
+        constraints=tuple(bound.constraint for bound in request.constraints),
+        counted=counted_beforehand(entry),
+    )
+    algorithm = ALGORITHMS.create(request.algorithm, request.config, problem=problem, seed=request.seed)
+    names = request.measured
+    measure = from_table(entry, names) if request.use_table and request.data is None else None
     if measure is None:
-        measure = by_forward_pass(entry, request.data, request.objectives)
+        measure = by_forward_pass(entry, request.data, names)
     yield Progress(0.0, f"Searching {entry.title}.")
-    yield from search(request, algorithm, measure, _fixed_reference(request, entry), ledger)
+
+    def earlier() -> list[Measurement]:
+        return earlier_measurements(library, entry, request.from_runs, names, request.data)
+
+    fixed = _fixed_reference(request, entry)
+    yield from search(request, algorithm, measure, fixed, ledger, earlier=earlier)
 
 
 def search(
-    request: Request, algorithm: SearchAlgorithm, measure: Measure, fixed: Mapping[str, float], ledger: Ledger
+    request: Request,
+    algorithm: SearchAlgorithm,
+    measure: Measure,
+    fixed: Mapping[str, float],
+    ledger: Ledger,
+    *,
+    earlier: Callable[[], list[Measurement]] = list,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Progress]:
     """The loop itself, with everything it needs handed in.
+
+    Every step's metrics say, besides the front, `seconds` spent so far on asking, measuring and telling, and
+    `proposing_seconds`, the algorithm's own part of it.
 
     Args:
         request: budget and objectives.
@@ -127,34 +158,119 @@ def search(
         measure: yields one measurement per architecture it is given.
         fixed: objective -> reference value; what is missing is set by the first batch.
         ledger: the run's record; what it holds is repeated first.
+        earlier: what the searches of `from_runs` measured; called if that is not in the record yet.
+        clock: seconds that only grow.
     """
-    stored = _by_step(ledger)
-    logged = {row["step"] for row in ledger.metrics()}
-    known: dict[Arch, Measurement] = {}
-    budget = min(request.budget, algorithm.space.size)
-    front = FrontSoFar(algorithm.objectives, fixed)
-    idle = 0
+    stored, logged = _by_step(ledger), {int(row["step"]): row for row in ledger.metrics()}
+    front = FrontSoFar(algorithm.problem, fixed)
+    told = _told(request, stored, earlier, ledger)
+    algorithm.tell(told)
+    front.add(told, evaluated=False)
+    known = {m.arch: m for m in told}
+    budget = min(request.budget, algorithm.space.size - len(told))
+    spent, idle = _Spent(clock), 0
     for step in count():
-        asked = algorithm.ask(min(algorithm.batch_size, budget - len(known))) if len(known) < budget else []
-        if not asked or idle == _MOST_IDLE_BATCHES:
+        done = len(known) - len(told)
+        if done >= budget or idle == _MOST_IDLE_BATCHES or spent.seconds >= (request.seconds or np.inf):
+            break
+        with spent.proposing():
+            asked = algorithm.ask(min(algorithm.batch_size, budget - done))
+        if not asked:
             break
         fresh = [arch for arch in dict.fromkeys(asked) if arch not in known]
-        if step in stored:
+        if repeated := step in stored:
             batch = _in_order(fresh, stored.pop(step))
         else:
-            batch = yield from _measured(fresh, measure, len(known), budget, front)
+            batch = yield from _measured(fresh, measure, spent, request, (done, budget), front)
             ledger.add_measurements(step, batch)
         idle = 0 if batch else idle + 1
         known.update((m.arch, m) for m in batch)
-        algorithm.tell([known[arch] for arch in asked])
+        with spent.proposing():
+            algorithm.tell([known[arch] for arch in asked])
         front.add(batch)
+        if repeated:
+            spent.as_stored(logged.get(step), done, len(batch))
         if step not in logged:
-            ledger.log_metrics(step, front.metrics)
-        yield Progress(len(known) / budget, front.sentence(budget), front.metrics)
+            ledger.log_metrics(step, front.metrics | spent.metrics)
+        now = _fraction(request, len(known) - len(told), budget, spent.seconds)
+        yield Progress(now, front.sentence(budget), front.metrics | spent.metrics)
     if stored:
         raise InvalidInput(_OTHER_REQUEST)
-    _save(algorithm, list(known.values()), front, ledger)
-    yield Progress(1.0, f"Done: {front.sentence(budget)}", front.metrics)
+    _save(algorithm.problem, list(known.values()), len(told), front, ledger)
+    yield Progress(1.0, f"Done: {front.sentence(budget)}", front.metrics | spent.metrics)
+
+
+class _Spent:
+    """Seconds that a search took, without what whoever drives it does between two steps.
+
+    Attributes:
+        seconds: so far.
+        proposing_seconds: of them, in the algorithm.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.seconds = self.proposing_seconds = 0.0
+        self._before = (0.0, 0.0)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return {"seconds": self.seconds, "proposing_seconds": self.proposing_seconds}
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        began = self._clock()
+        yield
+        self.seconds += self._clock() - began
+
+    @contextmanager
+    def proposing(self) -> Iterator[None]:
+        began = self._clock()
+        yield
+        took = self._clock() - began
+        self.seconds += took
+        self.proposing_seconds += took
+
+    def as_stored(self, row: Metrics | None, done: int, more: int) -> None:
+        """Go back to what was written down after a batch, whatever its repetition took.
+
+        Args:
+            row: the metrics of the batch. A kill may have come before them, and earlier releases wrote no seconds:
+                then the batch counts as much per architecture as those before it.
+            done: architectures measured before it.
+            more: architectures of the batch.
+        """
+        if row is not None and "seconds" in row:
+            now = float(row["seconds"]), float(row["proposing_seconds"])
+        else:
+            now = tuple(s * (done + more) / max(done, 1) for s in self._before)  # type: ignore[assignment]
+        self.seconds, self.proposing_seconds = self._before = now
+
+
+def _fraction(request: Request, done: int, budget: int, seconds: float) -> float:
+    """0-1, by whichever end is nearer."""
+    return min(1.0, max(done / max(budget, 1), seconds / (request.seconds or np.inf)))
+
+
+def _told(
+    request: Request,
+    stored: dict[int, list[Measurement]],
+    earlier: Callable[[], list[Measurement]],
+    ledger: Ledger,
+) -> list[Measurement]:
+    """What the search is told before its first question; written down, so that a resumed run is told the same."""
+    if TOLD in stored:
+        told = stored.pop(TOLD)
+        if not request.from_runs:
+            raise InvalidInput(_OTHER_REQUEST)
+        return told
+    if not request.from_runs:
+        return []
+    if stored:
+        raise InvalidInput(_OTHER_REQUEST)
+    told = earlier()
+    ledger.add_measurements(TOLD, told)
+    return told
 
 
 _OTHER_REQUEST = (
@@ -164,15 +280,28 @@ _OTHER_REQUEST = (
 
 
 def _measured(
-    fresh: Sequence[Arch], measure: Measure, before: int, budget: int, front: FrontSoFar
+    fresh: Sequence[Arch],
+    measure: Measure,
+    spent: _Spent,
+    request: Request,
+    so_far: tuple[int, int],
+    front: FrontSoFar,
 ) -> Generator[Progress, None, list[Measurement]]:
     """Measure new architectures; returns them in the order asked, whatever order they came in."""
+    before, budget = so_far
     found: dict[Arch, Measurement] = {}
-    for measurement in measure(fresh) if fresh else ():
+    with spent.measuring():
+        coming = iter(measure(fresh) if fresh else ())
+    while True:
+        with spent.measuring():
+            measurement = next(coming, None)
+        if measurement is None:
+            break
         found[measurement.arch] = measurement
         if len(found) < len(fresh):
             done = before + len(found)
-            yield Progress(done / budget, f"{done:,} of {budget:,} architectures measured.", front.metrics)
+            message = f"{done:,} of {budget:,} architectures measured."
+            yield Progress(_fraction(request, done, budget, spent.seconds), message, front.metrics)
     return [found[arch] for arch in fresh]
 
 
@@ -190,14 +319,19 @@ def _in_order(fresh: Sequence[Arch], stored: Sequence[Measurement]) -> list[Meas
 
 
 def _save(
-    algorithm: SearchAlgorithm, measurements: list[Measurement], front: FrontSoFar, ledger: Ledger
+    problem: Problem,
+    measurements: list[Measurement],
+    told: int,
+    front: FrontSoFar,
+    ledger: Ledger,
 ) -> None:
-    table = evaluations(algorithm.space, algorithm.objectives, measurements)
-    ledger.save_artifact(EVALUATIONS_FILE, csv_bytes(architectures(algorithm.space, table)), "text/csv")
+    table = search_bytes(problem.space, problem.objectives, problem.constraints, measurements)
+    ledger.save_artifact(EVALUATIONS_FILE, table, "text/csv")
     SearchRecord(
         **front.metrics,  # type: ignore[arg-type]
         reference=front.reference,
-        sources=tuple(sorted({str(m.how(o.name)) for m in measurements for o in algorithm.objectives})),
+        sources=tuple(sorted({str(m.how(o.name)) for m in measurements for o in problem.objectives})),
+        told=told,
     ).save(ledger)
 
 
@@ -209,69 +343,6 @@ def _fixed_reference(request: Request, entry: SupernetEntry) -> dict[str, float]
         )
     largest = np.array([entry.reference], np.uint8)
     costs = counted_columns(entry, largest, request.objectives)
-    worst = {name: float(column[0]) * (1 + _MARGIN) for name, column in costs.items()}
+    worst = {name: float(column[0]) * (1 + MARGIN) for name, column in costs.items()}
     known = {name: OBJECTIVES.get(name).reference for name in request.objectives}
     return {n: v for n, v in known.items() if v is not None} | worst | request.reference
-
-
-class FrontSoFar:
-    """The front of everything measured, and its hypervolume.
-
-    Args:
-        objectives: in the order of the columns.
-        fixed: objective -> reference value. The others get the first batch's worst value and a tenth
-            of its range, so that a resumed run, which sees the same first batch, has the same reference.
-    """
-
-    def __init__(self, objectives: Sequence[Objective], fixed: Mapping[str, float]) -> None:
-        self._objectives = tuple(objectives)
-        self._maximize = [o.maximize for o in objectives]
-        self._fixed = dict(fixed)
-        self._points = np.zeros((0, len(objectives)))
-        self._evaluations = 0
-        self._volume = 0.0
-        self._left_out = 0
-        self.reference: dict[str, float] | None = None
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Evaluations, members of the front, hypervolume (product of the objectives' units)."""
-        return {
-            "evaluations": self._evaluations,
-            "front_size": len(self._points),
-            "hypervolume": self._volume,
-        }
-
-    def add(self, batch: Sequence[Measurement]) -> None:
-        """Take a batch in; what is only predicted or a proxy is counted as evaluated and stays off the front."""
-        if not batch:
-            return
-        names = [o.name for o in self._objectives]
-        stands = np.array([m.may_stand(names) for m in batch])
-        costs = np.where(stands[:, None], cost_array(batch, self._objectives), np.nan)
-        self._left_out += int((~stands).sum())
-        signs = np.where(self._maximize, -1.0, 1.0)
-        if self.reference is None:
-            self.reference = self._chosen_reference(costs, signs)
-        points = np.concatenate([self._points, costs * signs])
-        self._points = points[non_dominated(points, maximize=self._maximize)]
-        self._evaluations += len(batch)
-        corner = [self.reference[o.name] for o in self._objectives]
-        self._volume = hypervolume(self._points, corner, maximize=self._maximize)
-
-    def sentence(self, budget: int) -> str:
-        """The numbers in words."""
-        found = (
-            f"{self._evaluations:,} of {budget:,} architectures measured, {len(self._points):,} on the front."
-        )
-        return f"{found} {left_out(self._left_out, self._objectives)}".rstrip()
-
-    def _chosen_reference(self, costs: np.ndarray, signs: np.ndarray) -> dict[str, float]:
-        chosen: dict[str, float] = {}
-        for index, objective in enumerate(self._objectives):
-            finite = costs[np.isfinite(costs[:, index]), index]
-            worst = float(finite.max()) if len(finite) else 0.0
-            spread = (worst - float(finite.min()) if len(finite) else 0.0) or abs(worst) or 1.0
-            moved = float((worst + _MARGIN * spread) * signs[index])
-            chosen[objective.name] = self._fixed.get(objective.name, moved)
-        return chosen

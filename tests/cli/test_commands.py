@@ -103,6 +103,25 @@ def test_search_is_reproducible_and_stays_within_its_budget(run) -> None:
     assert found["on_front"].any()
 
 
+def test_a_search_keeps_its_bounds_and_starts_from_an_earlier_one(call: Call, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    assert call("search", "digits-cnn", "--budget", "40", "--csv", str(first))[0] == 0
+    told = json.loads(first.with_name("first.about.json").read_text())["algorithm"]
+    assert "constraints" not in told
+    bounds = ("--constraint", "macs:..200000", "--constraint", "accuracy:0.85..")
+    more = ("search", "digits-cnn", "--budget", "30", "--from-run", told["run"], *bounds)
+    assert call(*more, "--csv", str(second))[0] == 0
+    rows = pd.read_csv(second)
+    assert (rows["source"] == "measured (table)").all()
+    assert len(rows) == rows["architecture"].nunique() == 70
+    assert (rows["macs"][40:] <= 200_000).all()
+    kept = rows[rows["on_front"]]
+    assert len(kept)
+    assert ((kept["macs"] <= 200_000) & (kept["accuracy"] >= 0.85)).all()
+    told = json.loads(second.with_name("second.about.json").read_text())["algorithm"]
+    assert told["constraints"][0] == {"objective": "macs", "upper": 200_000.0}
+
+
 def test_measuring_again_equals_the_table(run) -> None:
     arguments = (
         "search",
@@ -185,7 +204,14 @@ def test_check_and_doctor_find_a_healthy_machine(run) -> None:
     ("arguments", "words"),
     [
         (("search", "nonsense"), "no supernet called"),
-        (("search", "digits-cnn", "--algorithm", "nsga3"), "Did you mean 'nsga2'"),
+        (("search", "digits-cnn", "--algorithm", "nsga22"), "Did you mean 'nsga2'"),
+        (("search", "digits-cnn", "--constraint", "macs:5"), "--constraint 'macs:5' says no bound"),
+        (("search", "digits-cnn", "--constraint", "macs:..many"), "says no bound"),
+        (("search", "digits-cnn", "--constraint", "beauty:..5"), "no objective called"),
+        (("search", "digits-cnn", "--constraint", "macs:..1"), "the closest one has macs 3,240"),
+        (("search", "digits-cnn", "--constraint", "macs:2..1"), "at least 2 and at most 1"),
+        (("search", "digits-cnn", "--seconds", "-1"), "--seconds: "),
+        (("search", "digits-cnn", "--from-run", "gone"), "no run 'gone'"),
         (("search", "digits-cnn", "--objectives", "test_accuracy,macs"), "cannot steer a search"),
         (("search", "digits-cnn", "--objectives", "beauty"), "no objective called"),
         (

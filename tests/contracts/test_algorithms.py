@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from core.errors import InvalidInput
+from core.pareto import Constraint
 from core.records import Measurement, Objective
 from core.search import ALGORITHMS, Problem, SearchAlgorithm
 from core.spaces import Arch, SearchSpace
@@ -28,6 +29,13 @@ def build(
     name: str, space: SearchSpace, seed: int = 0, objectives: Sequence[Objective] = BOTH
 ) -> SearchAlgorithm:
     return ALGORITHMS.create(name, problem=Problem(space, objectives), seed=seed)
+
+
+def bounded(planted: Planted, share: float, least: float = 0.0) -> Problem:
+    """A problem whose cost, known beforehand, must lie between two shares of what random architectures cost."""
+    costs = planted.counted(planted.space.sample_array(4096, np.random.default_rng(0)))["cost"]
+    low, high = np.quantile(costs, [least, share])
+    return Problem(planted.space, BOTH, (Constraint("cost", float(low), float(high)),), planted.counted)
 
 
 def drive(algorithm: SearchAlgorithm, planted: Planted, budget: int, batch: int | None = None) -> list[Arch]:
@@ -216,6 +224,94 @@ def test_an_adaptive_algorithm_finds_a_planted_optimum(name: str) -> None:
     found = [best in drive(build(name, space, seed, (QUALITY,)), planted, 240) for seed in range(8)]
     # By chance each run has it with probability 240 / 729, all eight together with 0.01 %.
     assert sum(found) == 8
+
+
+# --- bounds -----------------------------------------------------------------------------------------
+
+
+@every_algorithm
+@pytest.mark.parametrize("batch", [7, None], ids=["odd batches", "its own batches"])
+def test_what_breaks_a_known_bound_is_never_asked_for(name: str, batch: int | None) -> None:
+    planted = Planted(large_space())
+    problem = bounded(planted, 0.3)
+    algorithm = ALGORITHMS.create(name, problem=problem, seed=2)
+    # Told of what breaks it: results of an earlier search without bounds.
+    rows = planted.space.sample_array(40, np.random.default_rng(1))
+    assert not problem.feasible(rows).all()
+    algorithm.tell(planted.measure([tuple(row) for row in rows.tolist()]))
+    asked = drive(algorithm, planted, 250, batch)
+    assert len(set(asked)) == 250
+    assert problem.feasible(np.array(asked, np.uint8)).all()
+
+
+@every_algorithm
+def test_a_small_space_with_a_bound_is_finished_exactly(name: str) -> None:
+    planted = Planted(small_space())
+    problem = bounded(planted, 0.5, 0.1)
+    asked = drive(ALGORITHMS.create(name, problem=problem, seed=0), planted, 1000)
+    every = planted.space.array()
+    assert sorted(asked) == [tuple(row) for row in every[problem.feasible(every)].tolist()]
+    assert 0 < len(asked) < len(every)
+
+
+@every_algorithm
+@pytest.mark.parametrize("where", ["cheapest", "between"])
+def test_few_architectures_of_a_huge_space_within_the_bounds_are_found(name: str, where: str) -> None:
+    planted = Planted(large_space(30))
+    smallest = planted.values(planted.space.smallest)["cost"]
+    if where == "cheapest":  # one in 10^30 or fewer
+        low, high = 0.0, smallest * 2
+    else:  # one draw in thousands
+        low, high = 50.0, 50.03
+    problem = Problem(planted.space, BOTH, (Constraint("cost", low, high),), planted.counted)
+    asked = drive(ALGORITHMS.create(name, {}, problem=problem, seed=0), planted, 40, 8)
+    assert len(set(asked)) == 40
+    assert problem.feasible(np.array(asked, np.uint8)).all()
+
+
+@every_algorithm
+@pytest.mark.parametrize("space", [small_space(), large_space(30)], ids=["listed", "huge"])
+def test_bounds_that_nothing_keeps_are_one_plain_sentence(name: str, space: SearchSpace) -> None:
+    planted = Planted(space)
+    problem = Problem(space, BOTH, (Constraint("cost", upper=1e-3),), planted.counted)
+    with pytest.raises(InvalidInput, match=r"has cost at most 0.001; the closest one has cost \d.*Widen"):
+        ALGORITHMS.create(name, problem=problem, seed=0)
+
+
+@every_algorithm
+def test_replaying_the_log_continues_identically_under_bounds(name: str) -> None:
+    planted = Planted(large_space(30))
+    smallest = planted.values(planted.space.smallest)["cost"]
+    limits = (Constraint("cost", upper=smallest * 1.6), Constraint("quality", lower=8.0))
+    problem = Problem(planted.space, BOTH, limits, planted.counted)
+    runs: list[list[list[Arch]]] = []
+    for cut in (4, 2):
+        algorithm = ALGORITHMS.create(name, problem=problem, seed=5)
+        runs.append([])
+        for step in range(4):
+            runs[-1].append(algorithm.ask(20))
+            algorithm.tell(planted.measure(runs[-1][-1]))
+            if step + 1 == cut < 4:
+                algorithm = ALGORITHMS.create(name, problem=problem, seed=5)
+                for archs in runs[-1]:
+                    algorithm.ask(20)
+                    algorithm.tell(planted.measure(archs))
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_a_bound_that_only_measuring_shows_is_kept_more_and_more(name: str) -> None:
+    planted = Planted(flat_space())
+    draws = planted.space.sample_array(2000, np.random.default_rng(0)).tolist()
+    by_chance = [planted.values(tuple(row))["quality"] for row in draws]
+    limit = float(np.quantile(by_chance, 0.95))
+    # The objective alone leads away from the bound.
+    problem = Problem(planted.space, (COST,), (Constraint("quality", lower=limit),))
+    asked = drive(ALGORITHMS.create(name, problem=problem, seed=1), planted, 600)
+    keep = [planted.values(arch)["quality"] >= limit for arch in asked]
+    assert np.mean(keep[-200:]) > 0.2  # 0.05 by chance
+    kept = [planted.values(arch)["cost"] for arch, fits in zip(asked, keep, strict=True) if fits]
+    assert min(kept[len(kept) // 2 :]) <= min(kept[: len(kept) // 2])
 
 
 def test_listing_the_algorithms_imports_none() -> None:

@@ -117,6 +117,7 @@ def test_click_read_and_download(page: Any, server: str) -> None:
     no_exception(page)
 
 
+@pytest.mark.slow
 def test_a_click_keeps_the_zoom_and_moves_the_highlight(page: Any, server: str) -> None:
     page.goto(server)
     wait_for_chart(page)
@@ -186,6 +187,7 @@ requestAnimationFrame(look);
 """
 
 
+@pytest.mark.slow
 def test_what_stands_below_the_chart_does_not_jump_when_it_comes(page: Any, server: str) -> None:
     page.add_init_script(PLACES)
     page.goto(server)
@@ -231,6 +233,7 @@ def pick(page: Any, index: int) -> str:
     return picked
 
 
+@pytest.mark.slow
 def test_back_undoes_a_pick_and_forward_does_it_again(page: Any, server: str) -> None:
     page.goto("about:blank")
     page.goto(server)
@@ -269,6 +272,7 @@ def test_back_undoes_a_pick_and_forward_does_it_again(page: Any, server: str) ->
 SECOND = "document.querySelector('.st-key-sim-b input')"
 
 
+@pytest.mark.slow
 def test_back_undoes_the_choice_of_a_network(page: Any, server: str) -> None:
     def settled() -> None:
         page.wait_for_selector("[data-testid='stStatusWidget']", state="detached")
@@ -327,6 +331,7 @@ def middle(page: Any, selector: str) -> tuple[float, float, float]:
     return box["x"], box["y"] + box["height"] / 2, box["width"]
 
 
+@pytest.mark.slow
 def test_the_slider_moves_the_front_while_it_is_dragged_and_a_box_fills_the_basket(
     page: Any, server: str
 ) -> None:

@@ -129,6 +129,7 @@ def test_layers_without_a_map_say_so() -> None:
         sample_maps(np.eye(10), np.eye(9))
 
 
+@pytest.mark.slow
 def test_umap_keeps_clusters_and_repeats() -> None:
     rng = np.random.default_rng(6)
     groups = np.repeat([0, 1, 2], 15)

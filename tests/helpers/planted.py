@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.records import Measurement, Objective, Source
-from core.spaces import Arch, Choice, SearchSpace
+from core.spaces import Arch, Archs, Choice, SearchSpace
 
 QUALITY = Objective("quality", "Quality", "", True, Source.MEASURED, "Larger is better.")
 COST = Objective("cost", "Cost", "", False, Source.COUNTED, "Smaller is better.")
@@ -66,6 +66,11 @@ class Planted:
             "quality": float(self._quality[matters, picked].sum()),
             "cost": float(self._cost[matters, picked].sum()),
         }
+
+    def counted(self, rows: Archs) -> dict[str, np.ndarray]:
+        """The cost of (n, d) architectures, as it is known before anything is measured."""
+        picked = self._cost[np.arange(len(self.space)), rows]
+        return {"cost": (picked * self.space.active(rows)).sum(axis=1)}
 
     def measure(self, archs: Sequence[Arch]) -> list[Measurement]:
         return [Measurement(arch, self.values(arch)) for arch in archs]

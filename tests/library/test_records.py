@@ -239,6 +239,7 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             "hypervolume": NUMBER,
             "reference": st.one_of(st.none(), st.dictionaries(TEXT, NUMBER, max_size=3)),
             "sources": st.lists(TEXT, max_size=3),
+            "told": st.integers(),
         }
     ),
 }

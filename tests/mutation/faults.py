@@ -17,6 +17,7 @@ _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_col
 _SYNFLOW = "core/pruning/criteria/synflow.py"
 _SPACE, _IN_SPACE = "core/spaces/space.py", ("tests/spaces",)
 _DOMINANCE, _IN_PARETO = "core/pareto/dominance.py", ("tests/pareto",)
+_EVOLUTION = "core/search/evolution.py"
 _NSGA, _IN_NSGA = "core/search/nsga2.py", ("tests/search/test_nsga2.py",)
 _STATISTICS, _FAMILIES = "core/supernets/statistics.py", ("tests/contracts/test_families.py",)
 _CNN = "core/supernets/elastic_cnn.py"
@@ -201,14 +202,14 @@ FAULTS = [
     ),
     Fault(
         "an unknown cost is good",
-        _NSGA,
+        _EVOLUTION,
         "column[unknown] = high + 2 * step",
         "column[unknown] = low - step",
         _IN_NSGA,
     ),
     Fault(
         "the number of cuts is ignored",
-        _NSGA,
+        _EVOLUTION,
         "points=config.crossover_points or None",
         "points=None",
         _IN_NSGA,

@@ -21,7 +21,7 @@ def nested(depth: int) -> SearchSpace:
 @pytest.mark.parametrize("space", [small_space(), nested(18)], ids=["small", "nested"])
 @pytest.mark.parametrize("n", [1, 7, 1000])
 def test_every_architecture_comes_exactly_once(space: SearchSpace, n: int) -> None:
-    draws, drawn = DistinctDraws(space, np.random.default_rng(0)), []
+    draws, drawn = DistinctDraws(Problem(space, (COST,)), np.random.default_rng(0)), []
     while found := draws.draw(n):
         assert len(found) == min(n, space.size - len(drawn))
         drawn += found
@@ -33,7 +33,7 @@ def test_every_architecture_comes_exactly_once(space: SearchSpace, n: int) -> No
 def test_what_was_taken_is_not_drawn() -> None:
     space = small_space()
     first = space.canonical([0] * len(space))
-    draws = DistinctDraws(space, np.random.default_rng(0))
+    draws = DistinctDraws(Problem(space, (COST,)), np.random.default_rng(0))
     assert draws.take(first)
     assert not draws.take(first)
     assert first in draws

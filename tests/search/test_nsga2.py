@@ -17,7 +17,8 @@ from core.pareto import hypervolume, non_dominated
 from core.records import Measurement
 from core.search import ALGORITHMS, Problem
 from core.search.base import cost_array
-from core.search.nsga2 import NSGA2, _finite
+from core.search.evolution import finite as made_finite
+from core.search.nsga2 import NSGA2
 from core.spaces import Arch, Choice, SearchSpace
 from core.spaces.cell_string import cell_space
 from tests.helpers.planted import COST, QUALITY, Planted, large_space, small_space
@@ -161,7 +162,7 @@ odd = st.sampled_from([0.0, 1.0, 2.5, -1e300, 1e300, np.inf, -np.inf, np.nan])
 @given(arrays(float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=odd))
 def test_odd_costs_become_finite_in_the_same_order(costs: np.ndarray) -> None:
     before = costs.copy()
-    result = _finite(costs)
+    result = made_finite(costs)
     np.testing.assert_array_equal(costs, before)
     assert np.isfinite(result).all()
     unknown = np.isnan(costs).any(axis=1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 
 from core.errors import InvalidInput, NotFound
 from core.library.searches import EVALUATIONS_FILE, SearchRecord
-from core.pareto import hypervolume, non_dominated
+from core.pareto import Constraint, hypervolume, non_dominated
 from core.records import Measurement, Obtained, Progress, Source
 from core.search import ALGORITHMS, Problem, SearchAlgorithm
 from core.spaces import Arch, SearchSpace
@@ -50,7 +52,9 @@ def start(
 
 
 def record(ledger: MemoryLedger) -> tuple[Any, ...]:
-    return ledger.measurements(), ledger.metrics(), [(a.name, a.sha256) for a in ledger.artifacts()]
+    """What a run wrote down, without what the clock decides."""
+    rows = [{n: v for n, v in row.items() if not n.endswith("seconds")} for row in ledger.metrics()]
+    return ledger.measurements(), rows, [(a.name, a.sha256) for a in ledger.artifacts()]
 
 
 @pytest.mark.parametrize("name", ["nsga2", "random_search", "exhaustive"])
@@ -262,3 +266,116 @@ def test_what_is_only_predicted_is_recorded_and_stays_off_the_front() -> None:
     honest = [[float(r["quality"]), float(r["cost"])] for r in rows if r not in guesses]
     assert ledger.metrics()[-1]["front_size"] == non_dominated(honest, maximize=MAXIMIZE).sum()
     assert "20 subnets are left out" in last.message
+
+
+# --- bounds, seconds, and what earlier searches measured --------------------------------------------
+
+
+def limited(
+    ledger: MemoryLedger,
+    *,
+    constraints: Sequence[Constraint] = (),
+    earlier: Sequence[Measurement] = (),
+    clock: Callable[[], float] = time.perf_counter,
+    **fields: Any,
+) -> Iterator[Progress]:
+    planted = Planted(large_space())
+    problem = Problem(planted.space, BOTH, tuple(constraints), planted.counted)
+    algorithm = ALGORITHMS.create("nsga2", {"population": 6}, problem=problem, seed=0)
+    request = Request(supernet="planted", **fields)
+    given = {"earlier": lambda: list(earlier), "clock": clock}
+    return search(request, algorithm, lambda archs: iter(planted.measure(archs)), {}, ledger, **given)
+
+
+def ticking(step: float = 1.0) -> Callable[[], float]:
+    """A clock that is one step later at every look."""
+    return (n * step for n in count()).__next__
+
+
+def test_the_front_and_the_table_keep_the_bounds() -> None:
+    ledger = MemoryLedger()
+    bounds = [Constraint("cost", upper=20.0), Constraint("quality", lower=7.0)]
+    *_, last = limited(ledger, constraints=bounds, budget=60)
+    rows = list(csv.DictReader(io.StringIO(ledger.artifact(EVALUATIONS_FILE).decode())))
+    points = np.array([[float(r["quality"]), float(r["cost"])] for r in rows])
+    assert (points[:, 1] <= 20).all()  # known beforehand: never proposed
+    within = points[:, 0] >= 7  # shown by measuring only
+    assert 0 < within.sum() < 60
+    expected = np.zeros(60, bool)
+    expected[within] = non_dominated(points[within], maximize=MAXIMIZE)
+    assert [r["on_front"] == "True" for r in rows] == expected.tolist()
+    assert non_dominated(points, maximize=MAXIMIZE).tolist() != expected.tolist()
+    assert ledger.metrics()[-1]["front_size"] == expected.sum()
+    assert f"{60 - within.sum()} of them break a bound" in last.message
+
+
+def test_seconds_end_a_search_with_the_batch_in_which_they_are_spent() -> None:
+    whole = MemoryLedger()
+    list(limited(whole, budget=60, clock=ticking()))
+    per_batch = [row["seconds"] for row in whole.metrics()]
+    assert per_batch == sorted(per_batch)
+    assert all(0 < row["proposing_seconds"] < row["seconds"] for row in whole.metrics())
+    for seconds in (1, per_batch[2], per_batch[2] + 1):
+        ledger = MemoryLedger()
+        fractions = [p.fraction for p in limited(ledger, budget=60, seconds=seconds, clock=ticking())]
+        steps = 1 + sum(s < seconds for s in per_batch)
+        assert ledger.measurements() == whole.measurements()[: 6 * steps]
+        assert fractions == sorted(fractions)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["all stored", "the last batch's seconds lost"])
+def test_a_resumed_run_counts_the_seconds_that_were_stored(lost: bool) -> None:
+    ledger = MemoryLedger()
+    steps = limited(ledger, budget=60, seconds=40, clock=ticking())
+    while len(ledger.metrics()) < 3:
+        next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    if lost:
+        before = ledger._metrics.pop(2)
+    # A clock so slow that only what was stored can end the search, then one that ends it at once.
+    list(limited(ledger, budget=60, seconds=40, clock=ticking(1e-9)))
+    rows = ledger.metrics()
+    assert len(ledger.measurements()) == 60
+    if lost:
+        assert rows[2]["seconds"] == pytest.approx(rows[1]["seconds"] * 3 / 2)
+        assert rows[2]["seconds"] == pytest.approx(before["seconds"], rel=0.3)
+    assert rows[-1]["seconds"] == pytest.approx(rows[2]["seconds"], abs=1e-6)
+
+
+def test_what_earlier_searches_measured_is_told_first_and_never_measured_again() -> None:
+    planted = Planted(large_space())
+    first = MemoryLedger()
+    list(limited(first, budget=40))
+    known = [m for _, m in first.measurements()]
+    ledger = MemoryLedger()
+    progress = list(limited(ledger, earlier=known, from_runs=["a"], budget=30))
+    steps = [step for step, _ in ledger.measurements()]
+    assert steps == [-1] * 40 + [i // 6 for i in range(30)]
+    assert len({m.arch for _, m in ledger.measurements()}) == 70
+    assert [row["evaluations"] for row in ledger.metrics()] == [6, 12, 18, 24, 30]
+    assert progress[-1].metrics["evaluations"] == 30
+    points = [[m.values["quality"], m.values["cost"]] for _, m in ledger.measurements()]
+    assert progress[-1].metrics["front_size"] == non_dominated(points, maximize=MAXIMIZE).sum()
+    # It breeds from what it was told: better than as many evaluations from nothing.
+    reference = planted.reference
+    own = hypervolume(points[40:], reference, maximize=MAXIMIZE)
+    alone = [[m.values["quality"], m.values["cost"]] for m in known[:30]]
+    assert own > hypervolume(alone, reference, maximize=MAXIMIZE)
+    # Resumed without the earlier searches, from the record alone.
+    again = record(ledger)
+    list(limited(ledger, from_runs=["a"], budget=30))
+    assert record(ledger) == again
+    with pytest.raises(InvalidInput, match="new run"):
+        list(limited(ledger, budget=30))
+
+
+def test_bounds_of_a_request_are_checked() -> None:
+    for wrong in ({"objective": "test_accuracy", "lower": 0.5}, {"objective": "macs"}):
+        with pytest.raises(InvalidInput, match=r"cannot steer|needs a smallest or a largest"):
+            Request(supernet="x", constraints=[wrong])
+    with pytest.raises(InvalidInput, match="at least 2 and at most 1"):
+        Request(supernet="x", constraints=[{"objective": "macs", "lower": 2, "upper": 1}])
+    bounded = Request(
+        supernet="x", constraints=[{"objective": "params", "upper": 9}, {"objective": "macs", "lower": 1}]
+    )
+    assert bounded.measured == ["accuracy", "macs", "params"]

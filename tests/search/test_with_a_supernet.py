@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from core.errors import InvalidInput, NotFound
 from core.evaluation import evaluator
 from core.library import measuring, supernets
 from core.library.library import Library
-from core.library.searches import SearchRecord
+from core.library.searches import EVALUATIONS_FILE, SearchRecord
 from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.library.tables import parse_table
 from core.objectives.base import quick_names
@@ -185,9 +187,61 @@ def test_a_search_in_the_store_on_a_stored_supernet_resumes_to_the_same_record(
                 steps.close()  # type: ignore[attr-defined]
             list(search_front.run(request, store.ledger(run_id), Library(store)))
             ledger = store.ledger(run_id)
-            records.append((ledger.measurements(), ledger.metrics(), [a.sha256 for a in ledger.artifacts()]))
+            rows = [{n: v for n, v in row.items() if "seconds" not in n} for row in ledger.metrics()]
+            records.append((ledger.measurements(), rows, [a.sha256 for a in ledger.artifacts()]))
     assert len(records[0][0]) == 20
     assert records[0] == records[1] == records[2]
+
+
+def test_a_search_starts_from_an_earlier_one_and_keeps_its_bounds(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path))
+    monkeypatch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
+    with RunStore(settings().database_url, settings().home) as store:
+        library = Library(store)
+        supernet_id = store.add_supernet("Tiny", file.read_bytes(), {})
+
+        def started(**fields: Any) -> tuple[str, list[tuple[int, Measurement]]]:
+            request = search_front.Request(supernet=supernet_id, config=CONFIG, **fields)
+            run_id = store.create_run("search_front", request.model_dump(mode="json"), title="search")
+            list(search_front.run(request, store.ledger(run_id), library))
+            return run_id, store.ledger(run_id).measurements()
+
+        first, before = started(objectives=OBJECTIVES, budget=12, use_table=False)
+        macs = [m.values["macs"] for _, m in before]
+        bound = {"objective": "macs", "upper": float(np.median(macs))}
+        second, found = started(
+            objectives=["accuracy", "params"], constraints=[bound], budget=10, from_runs=[first]
+        )
+        told, own = ([m for s, m in found if (s == -1) is wanted] for wanted in (True, False))
+        assert [m.arch for m in told] == [m.arch for _, m in before]
+        assert {str(m.how("accuracy")) for m in told} == {"measured (earlier run)"}
+        assert {str(m.how("params")) for m in told} == {"counted"}  # the earlier search did not ask for it
+        assert len(own) == 10
+        assert not {m.arch for m in own} & {m.arch for m in told}
+        assert all(m.values["macs"] <= bound["upper"] for m in own)
+        rows = list(csv.DictReader(io.StringIO(store.ledger(second).artifact(EVALUATIONS_FILE).decode())))
+        assert list(rows[0]) == ["architecture", "accuracy", "params", "macs", "on_front", "source"]
+        assert len(rows) == 22
+        kept = [r for r in rows if r["on_front"] == "True"]
+        assert kept
+        assert all(float(r["macs"]) <= bound["upper"] for r in kept)
+        assert json.loads(store.ledger(second).artifact(SearchRecord.FILE))["evaluations"] == 10
+        # What it was told is in its record: it resumes the same whatever has become of the earlier run.
+        with monkeypatch.context() as patch:
+            patch.setattr(search_front, "earlier_measurements", lambda *_: pytest.fail("read again"))
+            request = search_front.Request.model_validate(store.get_run(second).params)
+            list(search_front.run(request, store.ledger(second), library))
+        assert store.ledger(second).measurements() == found
+        with pytest.raises(NotFound):
+            started(from_runs=["gone"])
+        with pytest.raises(InvalidInput, match="not measured any architecture in all objectives"):
+            started(objectives=["accuracy", "loss"], from_runs=[second])
+        other = store.add_supernet("Other", dump_supernet(small_cnn(), {"data": {"name": "digits"}}), {})
+        request = search_front.Request(supernet=other, from_runs=[second])
+        with pytest.raises(InvalidInput, match="another supernet"):
+            list(search_front.run(request, MemoryLedger(), library))
 
 
 def test_a_space_too_large_to_measure_is_refused(tmp_path: Path) -> None:

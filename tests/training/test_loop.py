@@ -137,6 +137,7 @@ def accuracy_after(labels_shuffled: bool) -> float:
     )
 
 
+@pytest.mark.slow
 def test_shuffled_labels_teach_nothing() -> None:
     """Guards against validation images or labels that leak into training."""
     assert accuracy_after(labels_shuffled=True) < 0.2
