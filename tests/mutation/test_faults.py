@@ -68,7 +68,7 @@ def test_a_fault_is_caught(fault: Fault, copy: Path) -> None:
 
 def _run(folder: Path, tests: tuple[str, ...]) -> int:
     """Exit status of the tests in the changed copy; a run that never ends has noticed, too."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not long", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
