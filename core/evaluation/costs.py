@@ -165,7 +165,9 @@ class Entries:
     @property
     def group(self) -> str:
         """Blocks of equal resolution share it; "" where none of the architectures has this stage."""
-        return next((cost.group for cost in self._costed.costs if cost is not None), "")
+        here = np.flatnonzero(self.present)[:1]
+        cost = self._costed.costs[self._index[here[0]]] if len(here) else None
+        return "" if cost is None else cost.group
 
     @property
     def output_size(self) -> NDArray[np.int64]:

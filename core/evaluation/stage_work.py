@@ -45,7 +45,7 @@ class CountedWork:
             if not len(there):
                 continue
             keys = np.concatenate(
-                [before[there].view(np.uint8).reshape(-1, 8), rows[np.ix_(there, columns)]], axis=1
+                [before[there].view(np.uint8).reshape(-1, 8), rows[there][:, columns]], axis=1
             )
             packed = np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").ravel()
             different, inverse = np.unique(packed, return_inverse=True)

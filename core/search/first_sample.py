@@ -39,8 +39,9 @@ def trie_sample(space: SearchSpace, draws: DistinctDraws, n: int, rng: np.random
 
 
 def with_endings(space: SearchSpace, rows: Archs, endings: int, rng: np.random.Generator) -> Archs:
-    """(n, d) architectures -> (n * endings, d): each with its last third of choices drawn anew, so many times."""
-    cut = min(round(CUT * len(space)), len(space) - 1)
+    """(n, d) architectures -> (n * endings, d): each with the last third of the choices it has drawn anew, so often."""
     many = np.repeat(rows, endings, axis=0)
-    many[:, cut:] = rng.integers(0, space.cardinalities, size=many.shape)[:, cut:]
-    return space.canonicalize(many)
+    active = space.active(many).cumsum(axis=1)
+    last = active > np.minimum(np.round(CUT * active[:, -1:]), active[:, -1:] - 1)
+    drawn = rng.integers(0, space.cardinalities, size=many.shape)
+    return space.canonicalize(np.where(last, drawn, many))

@@ -42,6 +42,7 @@ class Improvement:
         self._mean, self._deviation, self._reference = mean, deviation, reference
         inside = front[(front < reference).all(axis=1)]
         self._front = inside[non_dominated(inside, maximize=[False] * len(reference))]
+        self._open = np.zeros(0, np.int64)
         self._sampled = len(reference) > 2
         if self._sampled:
             self._sample(rng)

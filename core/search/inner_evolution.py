@@ -147,7 +147,7 @@ def crowding(costs: NDArray[np.float64], rank: NDArray[np.int64]) -> NDArray[np.
     """
     n = len(costs)
     total = np.zeros(n)
-    for column in costs.T:
+    for column in costs.T if n else ():
         order = np.lexsort((column, rank))
         values, layer = column[order], rank[order]
         inner = np.zeros(n, bool)

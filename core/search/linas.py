@@ -20,9 +20,9 @@ from core.predictors import PREDICTORS
 from core.records import Measurement
 from core.search.base import ALGORITHMS, SearchAlgorithm
 from core.search.distinct import DistinctDraws
-from core.search.inner_evolution import Evolved, crowding, evolve
 from core.search.first_sample import trie_sample
 from core.search.guesses import Guesses
+from core.search.inner_evolution import Evolved, crowding, evolve
 from core.seeding import stream
 from core.spaces import Arch, Archs
 
@@ -42,10 +42,10 @@ class LINASConfig(BaseConfig):
     predictor: str = Field("ridge", description="What learns the measured objectives")
     predictor_config: Settings = Field(default_factory=dict, description="Settings of the predictor")
     inner_evaluations: int = Field(
-        4000, ge=100, le=1_000_000, description="Guessed architectures of each evolution on predictors"
+        2000, ge=100, le=1_000_000, description="Guessed architectures of each evolution on predictors"
     )
     inner_population: int = Field(
-        80, ge=4, le=10_000, description="Architectures per generation of that evolution"
+        100, ge=4, le=10_000, description="Architectures per generation of that evolution"
     )
 
     @field_validator("predictor")

@@ -21,9 +21,9 @@ from core.config import BaseConfig
 from core.evaluation.kept_bytes import KeptBytes
 from core.records import Measurement
 from core.search.base import ALGORITHMS
-from core.search.inner_evolution import Evolved
 from core.search.first_sample import with_endings
 from core.search.improvement import Improvement
+from core.search.inner_evolution import Evolved
 from core.search.linas import LINAS, LINASConfig
 from core.spaces import Arch, Archs
 
@@ -44,6 +44,12 @@ class Planned(LINAS):
     source = "this project; expected hypervolume improvement after Emmerich et al., IEEE TEC 2006"
 
     class Config(LINASConfig):
+        batch: int = Field(
+            10, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
+        )
+        first: int = Field(
+            22, ge=4, le=10_000, description="Architectures measured before predictors learn at all"
+        )
         planning: bool = Field(
             True, description="Pick every other batch by marginal cost; without it this is LINAS"
         )
@@ -74,12 +80,14 @@ class Planned(LINAS):
         return bool(self.config.planning) and self._round % 2 == 1
 
     def tell(self, measurements: Sequence[Measurement]) -> None:
+        # Results of an earlier search were not computed just now.
+        asked = [tuple(m.arch) for m in measurements if tuple(m.arch) in self._draws]
         super().tell(measurements)
         work = self.problem.work
-        if self._kept is None or work is None or not measurements:
+        if self._kept is None or work is None or not asked:
             return
         # What the evaluator will still have, in the order of its walk.
-        rows = np.unique(np.array([m.arch for m in measurements], np.uint8), axis=0)
+        rows = np.unique(np.array(asked, np.uint8), axis=0)
         for ids, sizes in zip(work.prefixes(rows).tolist(), work.bytes(rows).tolist(), strict=True):
             stages = [(i, size) for i, size in zip(ids[:-1], sizes[:-1], strict=True) if i >= 0]
             for prefix, size in stages:
@@ -131,8 +139,11 @@ class Planned(LINAS):
         paid = self._paid(stages)
         _, stages = np.unique(stages, return_inverse=True)
         stages = stages.reshape(seconds.shape)
-        spent, found, open_ = 0.0, [], np.ones(len(left), bool)
-        while len(found) < min(n, self.config.most) and spent < self.config.seconds * lone and open_.any():
+        # Where no work is known there are no seconds to end by.
+        most = self.config.seconds * lone if self.problem.work is not None else np.inf
+        found: list[Arch] = []
+        spent, open_ = 0.0, np.ones(len(left), bool)
+        while len(found) < min(n, self.config.most) and spent < most and open_.any():
             marginal = np.where(paid[stages], 0.0, seconds).sum(axis=1) + _LEAST * lone
             worth = np.where(open_, improvement.of(left) / marginal, -1.0)
             best = int(np.argmax(worth))

@@ -77,7 +77,9 @@ def test_what_is_kept_is_not_computed_again(net, data, monkeypatch) -> None:
     for stage in net.stages:
         original = stage.branch
         monkeypatch.setattr(
-            stage, "branch", lambda x, archs, c, original=original: calls.append(len(archs)) or original(x, archs, c)
+            stage,
+            "branch",
+            lambda x, archs, c, original=original: calls.append(len(archs)) or original(x, archs, c),
         )
     kept, rows = KeptActivations(PLENTY), net.space.array()[::5][:40]
     list(evaluate(net, rows, NAMES, data, kept))

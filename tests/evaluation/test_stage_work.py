@@ -32,7 +32,9 @@ def test_prefixes_are_equal_exactly_where_the_evaluator_computes_once(family) ->
         codes = np.empty((len(rows), len(trie.codes)), np.int64)
         codes[trie.order] = trie.codes.T
         assert ((found < 0) == (codes < 0)).all()
-        prefixes = [[tuple(c for c in row[: level + 1] if c >= 0) for level in range(len(row))] for row in codes]
+        prefixes = [
+            [tuple(c for c in row[: level + 1] if c >= 0) for level in range(len(row))] for row in codes
+        ]
         for level in range(codes.shape[1]):
             told: dict[object, int] = {}
             for at in np.flatnonzero(codes[:, level] >= 0):
@@ -48,7 +50,9 @@ def test_numbers_stay_the_same_over_calls() -> None:
     for part in np.array_split(np.random.default_rng(1).permutation(len(rows)), 5):
         assert (work.prefixes(rows[part]) == whole[part]).all()
     # Stages of different depth in the chain never share a number.
-    assert all(len(set(whole[:, i]) & set(whole[:, j]) - {-1}) == 0 for i in range(3) for j in range(i + 1, 3))
+    assert all(
+        len(set(whole[:, i]) & set(whole[:, j]) - {-1}) == 0 for i in range(3) for j in range(i + 1, 3)
+    )
 
 
 def test_seconds_and_bytes_are_those_of_the_stored_rates() -> None:
