@@ -147,6 +147,12 @@ def comparisons(values: Mapping[str, Mapping[int, float]]) -> list[Comparison]:
     return [replace(each, p=p) for each, p in zip(found, corrected, strict=True)]
 
 
+def fewest_seeds(settings: int) -> int:
+    """How many shared seeds the exact test needs at least to tell so many settings apart, every pair compared."""
+    pairs = settings * (settings - 1) // 2
+    return max(FEWEST_PAIRS, math.ceil(math.log2(2 * max(pairs, 1) / LEVEL)))
+
+
 def exact_p(differences: ArrayLike) -> float:
     """Two-sided p of the mean of paired differences, by changing their signs in every way.
 

@@ -1,4 +1,4 @@
-"""Search: find good subnets without measuring them all, and see how quickly it went."""
+"""Search: find good subnets without measuring them all, race algorithms, and see who found more."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from core.records import Run
 from pages.ui import choosers, resources
 from pages.ui.front import state
 from pages.ui.progress import active, all_runs, watch
-from pages.ui.search import PAGE, race_panel
-from pages.ui.search import panels as search_views
+from pages.ui.search import PAGE, closer, decide, panels, race_panel, race_progress
+from pages.ui.search.setup_form import KIND, search_form
 from pages.ui.setup import setup, unseen_heading
 
 setup(PAGE)
@@ -23,21 +23,22 @@ if store is None:
 
 def searches() -> list[Run]:
     """Searches of this supernet, newest first."""
-    return [run for run in all_runs(["search_front"]) if run.params.get("supernet") == entry.supernet_id]
+    return [run for run in all_runs([KIND]) if run.params.get("supernet") == entry.supernet_id]
 
 
 with st.container(key="hero"):
     right, left = st.columns([1, 2.2], gap="medium")
 with right:
     unseen_heading("A new search")
-    started = search_views.search_form(entry)
+    started = search_form(entry, searches())
 
 runs = searches()
 with left:
     unseen_heading("What was found")
     if not runs:
         st.info(
-            "No search of this supernet yet. Press **Start the search**; how long it takes is said above the button.",
+            "No search of this supernet yet. Press **Start the search**, or **Start the race** to see which algorithm "
+            "finds more; how long it takes is said above the buttons.",
             icon=":material/travel_explore:",
         )
         st.stop()
@@ -48,15 +49,26 @@ with left:
         """The chosen searches as they are now."""
         return [run for run in searches() if run.run_id in ids]
 
+    latest: list[race_panel.Raced | None] = [None]
+
     def show() -> None:
         """Progress and figures of the chosen searches."""
         now = shown()
+        current = race_panel.as_they_are(chosen, now)
         with st.container(key="job-progress"):
-            race_panel.progress(now)
-        if chosen.drawn is not None:
-            search_views.growing_front(entry, next(r for r in now if r.run_id == chosen.drawn.run_id))
-            race_panel.hypervolume_race(entry, race_panel.as_they_are(chosen, now))
+            race_progress.draw(current.settings)
+        if chosen.drawn is None:
+            return
+        raced = race_panel.raced(entry, current)
+        latest[:] = [raced]
+        if raced is not None:
+            decide.headline(raced)
+        panels.growing_front(entry, next(r for r in now if r.run_id == chosen.drawn.run_id))
+        if raced is not None:
+            race_panel.hypervolume_race(entry, raced)
+            decide.in_numbers(entry, current, raced)
 
     watch(show, lambda: active(shown()))
     if chosen.drawn is not None:
-        search_views.take_home(entry, chosen.drawn)
+        panels.take_home(entry, chosen.drawn)
+        closer.draw(closer.Scene(entry, chosen, latest[0]))

@@ -7,7 +7,7 @@ forecast for any number of epochs, so that changing that number asks for no new 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -100,6 +100,17 @@ def of_work(trial: Trial, times: int = 1) -> Forecast:
         Part(what="work", seconds=times * trial.work),
     )
     return Forecast(parts=parts, tried=trial.tried)
+
+
+def of_race(trials: Sequence[Trial], seeds: int) -> Forecast:
+    """The forecast for work of several settings, each with so many seeds, one after another."""
+    each = [of_work(trial, seeds) for trial in trials]
+    names = [part.what for part in each[0].parts] if each else []
+    parts = tuple(
+        Part(what=name, seconds=sum(found.parts[index].seconds for found in each))
+        for index, name in enumerate(names)
+    )
+    return Forecast(parts=parts, tried=" and ".join(dict.fromkeys(trial.tried for trial in trials)))
 
 
 def trial_params(kind: str, params: JsonObject) -> JsonObject:

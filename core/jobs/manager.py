@@ -21,10 +21,10 @@ from core.records import COMMAND_LINE, Run, RunState
 from core.store import RunStore
 from core.store.leases import Lease, Owner, Waiting
 
-MAX_QUEUED = 20
-"""Waiting jobs one session may have."""
+MAX_QUEUED = 60
+"""Waiting jobs one session may have: a race of five settings over twelve seeds; sessions take turns whatever waits."""
 
-MAX_WAITING = 100
+MAX_WAITING = 200
 """Waiting jobs of all sessions together: a new tab is a new session, so their own limit is not enough."""
 
 LEASE_SECONDS = 20.0

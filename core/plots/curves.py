@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from core.plots import style
 from core.plots.over_seeds import add_mean_and_band, add_seeds
 from core.text import for_figure
 
+_MOST_PLACES = 500
 _ORDER = ("smallest", "random", "largest")
 _COLORS = {"smallest": style.CATEGORICAL[1], "random": style.CATEGORICAL[2], "largest": style.CATEGORICAL[0]}
 
@@ -50,54 +51,88 @@ def training_figure(curves: Mapping[str, pd.Series]) -> go.Figure:
 
 
 def hypervolume_figure(
-    curves: Mapping[str, ArrayLike], *, ceiling: float | None = None, apart: bool = False
+    curves: Mapping[str, ArrayLike],
+    *,
+    ceiling: float | None = None,
+    apart: bool = False,
+    seconds: Sequence[float] | None = None,
 ) -> go.Figure:
-    """Hypervolume after each evaluation.
+    """Hypervolume after each evaluation, or after so many seconds.
 
     Args:
         curves: name -> hypervolume after 1, 2, ... evaluations, one seed, or (seeds, evaluations) with NaN where a
-            seed has not come so far.
+            seed has not come so far. Long curves are drawn at some of their places.
         ceiling: hypervolume of the exact front, against the same reference point. Where it is given,
             everything is drawn in percent of it, and 100 % is a line no search can pass.
         apart: a line per seed instead of their mean and band.
+        seconds: of the curves' columns, where they are by seconds and not by evaluations.
 
     Returns:
         Per name a band (two seeds and more), thin lines of the single seeds (two to four) and the mean; or a line
         per seed. Then "exact front" where a ceiling is given.
     """
     figure = go.Figure()
-    longest, factor = 1, 100 / ceiling if ceiling else 1.0
+    longest, factor = 1.0, 100 / ceiling if ceiling else 1.0
     unit = " %" if ceiling else ""
+    what = "evaluations" if seconds is None else "s"
     for index, (name, given) in enumerate(curves.items()):
         values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
-        longest = max(longest, values.shape[1])
+        places, values = _thinned(values, seconds)
+        longest = max(longest, places[-1] if places else 1.0)
         line = style.line(index)
         title = for_figure(f"{name} · n = {len(values)}" if len(values) > 1 else name)
-        hover = "%{x} evaluations<br>%{y:.4g}" + unit
-        if apart or len(values) == 1:
-            add_seeds(figure, values, line=line, shape="hv", name=title, hover=hover)
-        else:
-            add_mean_and_band(figure, values, line=line, shape="hv", name=title, hover=hover)
+        hover = f"%{{x{'' if seconds is None else ':.3g'}}} {what}<br>%{{y:.4g}}{unit}"
+        add = add_seeds if apart or len(values) == 1 else add_mean_and_band
+        add(figure, values, line=line, shape="hv", name=title, hover=hover, x=places)
     if ceiling:
         figure.add_scatter(
             name="exact front",
-            x=[1, longest],
+            x=[1 if seconds is None else 0, longest],
             y=[100, 100],
             mode="lines",
             line={"color": style.DOMINATED, "width": 1.6, "dash": "dash"},
             hovertemplate="exact front<extra></extra>",
         )
-    _lay_out(figure, "Evaluations", "Hypervolume (% of the exact front)" if ceiling else "Hypervolume")
+    across = "Evaluations" if seconds is None else "Measured seconds"
+    _lay_out(figure, across, "Hypervolume (% of the exact front)" if ceiling else "Hypervolume")
     figure.update_yaxes(ticksuffix=unit)
+    if ceiling and (least := _where_it_is_decided(curves.values(), factor)) is not None:
+        figure.update_yaxes(range=[least, 101.5])
     return figure
+
+
+def _where_it_is_decided(curves: Iterable[ArrayLike], factor: float) -> float | None:
+    """The lower end of the axis: what the slowest search had after a twentieth of its way, where the curves part.
+
+    The first few evaluations, which rise from nothing, would press all the rest against the ceiling.
+    """
+    early = []
+    for given in curves:
+        values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
+        column = values[:, min(max(values.shape[1] // 20, 2), values.shape[1] - 1)]
+        early += column[np.isfinite(column)].tolist()
+    least = 5.0 * np.floor(min(early, default=0.0) / 5.0)
+    return least if 0 < least < 100 else None
+
+
+def _thinned(
+    values: NDArray[np.float64], seconds: Sequence[float] | None
+) -> tuple[list[float], NDArray[np.float64]]:
+    """Places and values of (seeds, places), at most as many as a screen has room for; the first and last are kept."""
+    places = np.arange(1, values.shape[1] + 1) if seconds is None else np.asarray(seconds, dtype=np.float64)
+    if len(places) > _MOST_PLACES:
+        kept = np.linspace(0, len(places) - 1, _MOST_PLACES).round().astype(int)
+        places, values = places[kept], values[:, kept]
+    return places.tolist(), values
 
 
 def _lay_out(figure: go.Figure, x: str, y: str) -> None:
     figure.update_xaxes(title={"text": x}, zeroline=False, automargin=True)
     figure.update_yaxes(title={"text": y}, zeroline=False, automargin=True)
     figure.update_layout(
-        height=340,
-        margin={"l": 8, "r": 12, "t": 32, "b": 8},
+        height=360,
+        # The legend stands below the chart's buttons, which would lie upon it in a narrow window.
+        margin={"l": 8, "r": 12, "t": 60, "b": 8},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         hovermode="closest",
         showlegend=True,

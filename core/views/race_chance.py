@@ -62,7 +62,7 @@ def _volumes(
         table = tables.get(run_id)
         if seed not in racer.ended or table is None:
             continue
-        given = competing(entry, table.iloc[: race.at], pair)
+        given = competing(entry, table.iloc[: race.at], pair, race.limits)
         weights = sample_weights(given.right.shape[1], RESAMPLES)
         reference = (at[pair[0]], at[pair[1]])
         found.append(resampled_volumes(given.right, given.costs, weights, reference=reference))

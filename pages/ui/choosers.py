@@ -100,9 +100,14 @@ def choose_log(label: str, axis: str, current: bool | None, goal: Objective, tab
 
 
 def choose_limits(
-    revision: str, table: pd.DataFrame, available: Sequence[Objective], current: Sequence[Constraint]
+    revision: str,
+    table: pd.DataFrame,
+    available: Sequence[Objective],
+    current: Sequence[Constraint],
+    *,
+    key: str = "limit-",
 ) -> tuple[Constraint, ...]:
-    """One slider per objective; its loose end means no limit."""
+    """One slider per objective; its loose end means no limit. `key` begins the widgets' keys."""
     asked = {c.objective: c.lower if c.lower is not None else c.upper for c in current}
     found = []
     for goal in available:
@@ -110,15 +115,15 @@ def choose_limits(
         if len(stops) < 2:
             continue
         loose = stops[0] if goal.maximize else stops[-1]
-        key = f"limit-{goal.name}"
-        if st.session_state.get(key) not in stops:
+        own = f"{key}{goal.name}"
+        if st.session_state.get(own) not in stops:
             wanted = asked.get(goal.name)
-            st.session_state[key] = loose if wanted is None else min(stops, key=lambda s: abs(s - wanted))
+            st.session_state[own] = loose if wanted is None else min(stops, key=lambda s: abs(s - wanted))
         word = "at least" if goal.maximize else "at most"
         value = st.select_slider(
             f"{goal.label}, {word}",
             stops,
-            key=key,
+            key=own,
             format_func=lambda s, g=goal, edge=loose: "any" if s == edge else format_value(s, g),
             help=goal.summary,
         )

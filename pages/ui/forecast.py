@@ -26,9 +26,30 @@ def forecast(kind: str, params: dict[str, Any], of: Callable[[Trial], Forecast],
         of: what follows from the trial.
         key: of the container.
     """
+    forecast_all(kind, [params], lambda trials: of(trials[0]), key=key)
 
-    def now() -> Trial | str | None:
-        return resources.trials().ask(kind, params, state.session_id())
+
+def forecast_all(
+    kind: str, requests: Sequence[dict[str, Any]], of: Callable[[Sequence[Trial]], Forecast], *, key: str
+) -> None:
+    """A line that says how long several requests will take together; they are tried one after the other.
+
+    Args:
+        kind: name of the workflow.
+        requests: at least one.
+        of: what follows from their trials.
+        key: of the container.
+    """
+
+    def now() -> list[Trial] | str | None:
+        found: list[Trial] = []
+        for params in requests:
+            answer = resources.trials().ask(kind, params, state.session_id())
+            # A visitor has one question at a time: the next one is asked when this is answered.
+            if answer is None or isinstance(answer, str):
+                return answer
+            found.append(answer)
+        return found
 
     # Drawn with the page as it was known then: a rerun in the midst of a page would swallow the click it answers.
     first = [now()]
@@ -50,9 +71,9 @@ def forecast(kind: str, params: dict[str, Any], of: Callable[[Trial], Forecast],
     line()
 
 
-def _told(of: Callable[[Trial], Forecast], trial: Trial) -> None:
+def _told(of: Callable[[Sequence[Trial]], Forecast], trials: Sequence[Trial]) -> None:
     try:
-        found = of(trial)
+        found = of(trials)
     except CoreError as error:
         st.caption(for_markdown(error, 300))
         return

@@ -103,7 +103,7 @@ def columns(revision: str, names: tuple[str, ...], _table: pd.DataFrame) -> dict
     return {name: _table[name].astype(float).tolist() for name in names}
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+@st.cache_resource(show_spinner=False, max_entries=96)
 def search_table(run_id: str, n_measurements: int, _entry: SupernetEntry) -> pd.DataFrame:
     """The measurements of a run as a table like the library's; grows with `n_measurements`."""
     return as_table(_entry.space, store().ledger(run_id).measurements())

@@ -16,8 +16,9 @@ from core.chance.resampling import resampled_volumes, sample_weights
 from core.library import supernets
 from core.pareto import hypervolume
 from core.records import Measurement, RunState
-from core.views.race import race, search_labels, seed_rows
+from core.views.race import race, search_labels
 from core.views.race_chance import by_samples
+from core.views.race_table import seed_rows
 from core.views.seed_groups import seed_groups
 from pages.ui import resources
 from tests.pages.test_similarity_page import said

@@ -24,7 +24,7 @@ from core.words import format_value
 from pages.ui import baskets, resources, state
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import all_runs
-from pages.ui.search.panels import measured
+from pages.ui.search import measured
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Asked
 
@@ -141,7 +141,7 @@ def add_from_search(entry: SupernetEntry) -> None:
     run_id = st.selectbox(
         "Search", list(runs), format_func=lambda i: display_name(runs[i].title), key="sim-search"
     )
-    table = measured(entry, runs[run_id])
+    table = measured.table(entry, runs[run_id])
     goals = [n for n in runs[run_id].params.get("objectives", []) if table is not None and n in table][:2]
     if table is None or len(goals) < 2:
         st.caption("This search has measured nothing yet that makes a front.")
