@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import JsonValue
 
 from core.config import JsonObject
 from core.errors import InvalidInput
@@ -68,7 +69,7 @@ def search_study(entry: SupernetEntry, run: Run, ledger: Ledger, form: Form = "s
         "supernet_sha256": entry.sha256,
     }
     title = f"{run.params.get('algorithm')} on {entry.supernet_id}, seed {run.seed}"
-    everywhere = {"seed": run.seed, "supernet_sha256": entry.sha256}
+    everywhere: dict[str, JsonValue] = {"seed": run.seed, "supernet_sha256": entry.sha256}
     trials = (
         _trial(entry.space, objectives(names), measurement, {**everywhere, "batch": step})
         for step, measurement in ledger.measurements()

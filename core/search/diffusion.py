@@ -145,7 +145,7 @@ class ScoreNetwork:
             noised = clean + noise * rng.standard_normal(clean.shape, np.float32)
             layers = self._net.forward(self._seen(noised, noise))
             wanted = (clean + 1) / 2
-            back = (self._shares(layers[-1]) - wanted) / np.float32(len(clean))
+            back = ((self._shares(layers[-1]) - wanted) / len(clean)).astype(np.float32)
             self._net.step(layers, back, _RATE * (1 - step / steps))
             for kept, weight in zip(slow, self._net.weights(), strict=True):
                 kept += (1 - _MEMORY) * (weight - kept)
