@@ -89,7 +89,11 @@ TERMS = (
     Term("test data", "Samples that are looked at and never chosen by."),
     Term("measured", "Obtained by running that very network."),
     Term("predicted", "Computed by a predictor that was fitted to measured networks.", (r"surrogates?",)),
-    Term("proxy", "A number from an untrained network that goes along with what one wants.", (r"zero-cost",)),
+    Term(
+        "proxy",
+        "A number from an untrained network that may go along with what one wants; zero-cost, as nothing is trained.",
+        (r"zero-cost (scores?|estimators?)", r"training-free (scores?|estimators?)"),
+    ),
     Term("layer", "One operation with its weights."),
     Term("block", "Layers that are repeated as one."),
     Term("stage", "Blocks of one resolution, in order."),

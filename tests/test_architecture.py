@@ -178,6 +178,7 @@ HEAVY = {
     "core.networks.outline",
     "core.networks.trees",
     "core.networks.units",
+    "core.proxies.copies",
     "core.pruning.feature_merging",
     "core.pruning.pruners.by_criterion",
     "core.pruning.retraining",

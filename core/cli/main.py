@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from core.cli import devices, importing, latency, own_data, reports, searching, tables
+from core.cli import devices, importing, judging, latency, own_data, reports, searching, tables
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import JsonObject, Settings
@@ -363,6 +363,8 @@ def doctor() -> None:
 
 for command in (latency.latency, reports.report, reports.baskets, own_data.data):
     app.command()(command)
+app.command()(judging.predictors)
+app.command()(judging.proxies)
 app.command("measuring-kit")(devices.measuring_kit)
 app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)

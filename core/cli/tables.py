@@ -36,6 +36,7 @@ _REGISTRIES = (
     "core.training.strategies",
     "core.training.losses",
     "core.predictors.base",
+    "core.proxies.base",
     "core.search.base",
     "core.objectives.base",
     "core.export.base",

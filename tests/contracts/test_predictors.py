@@ -22,7 +22,14 @@ NAMES = PREDICTORS.names()
 SPACE = large_space(8)
 PLANTED = Planted(SPACE)
 
+# Promises do not hang on how long a network is trained; it is trained for less here than by default.
+QUICK = {"mlp": {"steps": 80}, "parzc": {"steps": 60}, "gradient_boosting": {"trees": 60}}
+
 every_predictor = pytest.mark.parametrize("name", NAMES)
+
+
+def made(name: str, **given: object) -> Predictor:
+    return PREDICTORS.create(name, QUICK.get(name), **given)
 
 
 def distinct(n: int, seed: int) -> Archs:
@@ -44,7 +51,7 @@ def truth(rows: Archs, objective: Objective, noise: float = 0.0, seed: int = 0) 
 def fitted(
     name: str, objective: Objective = QUALITY, n: int = 150, noise: float = 0.0, seed: int = 0
 ) -> Predictor:
-    predictor = PREDICTORS.create(name, space=SPACE, objective=objective, seed=seed)
+    predictor = made(name, space=SPACE, objective=objective, seed=seed)
     rows = distinct(n, 1)
     predictor.fit(rows, truth(rows, objective, noise), beside(rows))
     return predictor
@@ -80,7 +87,7 @@ def test_says_how_far_off_it_may_be(name: str) -> None:
 @every_predictor
 def test_a_share_is_never_guessed_outside_0_and_1(name: str) -> None:
     rows = SPACE.sample_array(400, np.random.default_rng(4))
-    predictor = PREDICTORS.create(name, space=SPACE, objective=ACCURACY, seed=0)
+    predictor = made(name, space=SPACE, objective=ACCURACY, seed=0)
     few = distinct(12, 5)
     predictor.fit(few, np.array([1.0, 0.0] * 6), beside(few))
     said = predictor.predict(rows, beside(rows))
@@ -91,7 +98,7 @@ def test_a_share_is_never_guessed_outside_0_and_1(name: str) -> None:
 @pytest.mark.parametrize("n", [1, 2, 5])
 @pytest.mark.parametrize("same", [True, False], ids=["all equal", "different"])
 def test_what_it_says_is_finite_however_little_it_knows(name: str, n: int, same: bool) -> None:
-    predictor = PREDICTORS.create(name, space=SPACE, objective=SECONDS, seed=0)
+    predictor = made(name, space=SPACE, objective=SECONDS, seed=0)
     rows = distinct(n, 6)
     predictor.fit(rows, np.ones(n) if same else truth(rows, SECONDS))
     said = predictor.predict(distinct(50, 7))
@@ -102,7 +109,7 @@ def test_what_it_says_is_finite_however_little_it_knows(name: str, n: int, same:
 @every_predictor
 def test_a_space_of_one_architecture(name: str) -> None:
     space = SearchSpace(small_space().choices[-1:])
-    predictor = PREDICTORS.create(name, space=space, objective=QUALITY, seed=0)
+    predictor = made(name, space=space, objective=QUALITY, seed=0)
     one = np.zeros((1, 1), np.uint8)
     predictor.fit(one, np.array([3.0]))
     assert predictor.predict(one).mean == pytest.approx([3.0], abs=1e-6)
@@ -137,7 +144,7 @@ def test_fitting_again_forgets_what_was_learned_before(name: str) -> None:
     predictor = fitted(name, COST, n=60)
     few = distinct(50, 10)
     predictor.fit(few, truth(few, QUALITY), beside(few))
-    fresh = PREDICTORS.create(name, space=SPACE, objective=COST, seed=0)
+    fresh = made(name, space=SPACE, objective=COST, seed=0)
     fresh.fit(few, truth(few, QUALITY), beside(few))
     assert predictor.predict(rows, beside(rows)).mean == pytest.approx(fresh.predict(rows, beside(rows)).mean)
 
@@ -156,7 +163,7 @@ def test_touches_no_global_random_state_and_none_of_its_inputs(name: str) -> Non
     rows = distinct(60, 12)
     values, known = truth(rows, QUALITY), beside(rows)
     copies = rows.copy(), values.copy(), known.copy()
-    predictor = PREDICTORS.create(name, space=SPACE, objective=QUALITY, seed=0)
+    predictor = made(name, space=SPACE, objective=QUALITY, seed=0)
     predictor.fit(rows, values, known)
     predictor.predict(rows, known)
     assert all(np.array_equal(a, b) for a, b in zip((rows, values, known), copies, strict=True))

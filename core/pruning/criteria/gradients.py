@@ -31,14 +31,38 @@ def doubled(inputs: Any) -> Any:
 
 
 def loss_gradients(net: nn.Sequential, names: Sequence[str], batch: Batch) -> dict[str, Tensor]:
-    """Parameter name -> gradient of the mean loss."""
-    made = trainable_copy(net)
+    """Parameter name -> gradient of the mean loss, statistics of BatchNorm as they are."""
+    return gradients_of(trainable_copy(net), names, batch)
+
+
+def gradients_of(made: nn.Module, names: Sequence[str], batch: Batch) -> dict[str, Tensor]:
+    """Parameter name -> gradient of the mean loss of a float64 network that wants gradients, in the mode it is in."""
     parameters = dict(made.named_parameters())
     wanted = [parameters[name] for name in names]
     found = torch.autograd.grad(loss_of(made, batch), wanted, allow_unused=True)
     return {
         name: torch.zeros_like(p) if g is None else g.detach()
         for name, p, g in zip(names, wanted, found, strict=True)
+    }
+
+
+def hessian_gradients(
+    made: nn.Module, names: Sequence[str], batch: Batch, temperature: float = 1.0
+) -> dict[str, Tensor]:
+    """Parameter name -> Hessian of the mean loss times its gradient, of a network as in `gradients_of`.
+
+    The gradient of half the squared gradient norm; zero for weights that the loss does not reach.
+    """
+    parameters = dict(made.named_parameters())
+    wanted = [parameters[name] for name in names]
+    loss = loss_of(made, batch, temperature)
+    first = torch.autograd.grad(loss, wanted, create_graph=True, allow_unused=True)
+    # d/dw of (g . stopped g) is the Hessian times the gradient.
+    product = torch.stack([(g * g.detach()).sum() for g in first if g is not None]).sum()
+    second = torch.autograd.grad(product, wanted, allow_unused=True)
+    return {
+        name: torch.zeros_like(p) if h is None else h.detach()
+        for name, p, h in zip(names, wanted, second, strict=True)
     }
 
 

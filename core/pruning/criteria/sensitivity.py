@@ -16,7 +16,13 @@ from core.errors import InvalidInput
 from core.networks.chain import one_batch
 from core.networks.trees import map_leaves, rows_of
 from core.pruning.criteria.base import CRITERIA, WeightCriterion, require_batch
-from core.pruning.criteria.gradients import doubled, loss_gradients, loss_of, trainable_copy, weights_of
+from core.pruning.criteria.gradients import (
+    doubled,
+    hessian_gradients,
+    loss_gradients,
+    trainable_copy,
+    weights_of,
+)
 from core.tasks.base import Batch
 
 
@@ -53,14 +59,9 @@ class GraSP(WeightCriterion):
     def scores(
         self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
     ) -> Mapping[str, Tensor]:
-        made = trainable_copy(net)
-        parameters = [dict(made.named_parameters())[name] for name in names]
-        loss = loss_of(made, require_batch(self, batch), self.config.temperature)
-        first = torch.autograd.grad(loss, parameters, create_graph=True)
-        # d/dw of (g . stopped g) is the Hessian times the gradient.
-        product = torch.stack([(g * g.detach()).sum() for g in first]).sum()
-        second = torch.autograd.grad(product, parameters)
-        return {n: (p.detach() * h).detach() for n, p, h in zip(names, parameters, second, strict=True)}
+        data = require_batch(self, batch)
+        found = hessian_gradients(trainable_copy(net), names, data, self.config.temperature)
+        return {name: w * found[name] for name, w in weights_of(net, names).items()}
 
 
 @CRITERIA.register("fisher")

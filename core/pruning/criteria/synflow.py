@@ -28,14 +28,18 @@ class SynFlow(WeightCriterion):
     def scores(
         self, net: nn.Sequential, names: Sequence[str], batch: Batch | None, seed: int
     ) -> Mapping[str, Tensor]:
-        made = linearized(net)
-        parameters = [dict(made.named_parameters())[name] for name in names]
-        total = made(_ones(made)).sum()
-        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-        return {
-            name: torch.zeros_like(p) if g is None else (p * g).detach()
-            for name, p, g in zip(names, parameters, gradients, strict=True)
-        }
+        return {name: w * g for name, (w, g) in flow_gradients(linearized(net), names).items()}
+
+
+def flow_gradients(made: nn.Sequential, names: Sequence[str]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Parameter name -> its values in a `linearized` network, and the gradient of the flow of ones by it."""
+    parameters = dict(made.named_parameters())
+    wanted = [parameters[name] for name in names]
+    found = torch.autograd.grad(made(_ones(made)).sum(), wanted, allow_unused=True)
+    return {
+        name: (p.detach(), torch.zeros_like(p) if g is None else g.detach())
+        for name, p, g in zip(names, wanted, found, strict=True)
+    }
 
 
 def linearized(net: nn.Sequential) -> nn.Sequential:
