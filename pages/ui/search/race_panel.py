@@ -107,7 +107,9 @@ def _at_first(newest: Mapping[str, SeedGroup], first: str) -> list[str]:
     """Who races against one setting, that one included."""
     same = competitors(list(newest.values()), newest[first])
     others = [run_id for run_id, group in newest.items() if group in same and run_id != first]
-    return [first, *others][:_MOST_AT_FIRST]
+    kept = [first, *others][:_MOST_AT_FIRST]
+    # Newest come first in the list; who was started first stands first in a race.
+    return [run_id for run_id in reversed(newest) if run_id in kept]
 
 
 def _seeds(group: SeedGroup) -> str:
