@@ -278,21 +278,20 @@ def test_a_small_space_with_a_bound_is_finished_exactly(name: str) -> None:
 @every_algorithm
 @pytest.mark.parametrize("where", ["cheapest", "between"])
 def test_few_architectures_of_a_huge_space_within_the_bounds_are_found(name: str, where: str) -> None:
-    planted = Planted(large_space(30))
+    planted = Planted(flat_space(30))
     smallest = planted.values(planted.space.smallest)["cost"]
-    if where == "cheapest":  # one in 10^30 or fewer
-        low, high = 0.0, smallest * 2
-    else:  # one draw in thousands
-        low, high = 50.0, 50.03
+    if where == "cheapest":  # no draw among millions
+        low, high = 0.0, smallest * 1.1
+    else:  # about one draw in a thousand
+        low, high = 36.0, 36.005
     problem = Problem(planted.space, BOTH, (Constraint("cost", low, high),), planted.counted)
-    budget = 40 if name not in FEWER else 16
-    asked = drive(ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=0), planted, budget, 8)
-    assert len(set(asked)) == budget
+    asked = drive(ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=0), planted, 16, 8)
+    assert len(set(asked)) == 16
     assert problem.feasible(np.array(asked, np.uint8)).all()
 
 
 @every_algorithm
-@pytest.mark.parametrize("space", [small_space(), large_space(30)], ids=["listed", "huge"])
+@pytest.mark.parametrize("space", [small_space(), large_space(12)], ids=["listed", "huge"])
 def test_bounds_that_nothing_keeps_are_one_plain_sentence(name: str, space: SearchSpace) -> None:
     planted = Planted(space)
     problem = Problem(space, BOTH, (Constraint("cost", upper=1e-3),), planted.counted)
@@ -302,9 +301,9 @@ def test_bounds_that_nothing_keeps_are_one_plain_sentence(name: str, space: Sear
 
 @every_algorithm
 def test_replaying_the_log_continues_identically_under_bounds(name: str) -> None:
-    planted = Planted(large_space(30))
+    planted = Planted(large_space(12))
     smallest = planted.values(planted.space.smallest)["cost"]
-    limits = (Constraint("cost", upper=smallest * 1.6), Constraint("quality", lower=8.0))
+    limits = (Constraint("cost", upper=smallest * 1.6), Constraint("quality", lower=3.0))
     problem = Problem(planted.space, BOTH, limits, planted.counted)
     runs: list[list[list[Arch]]] = []
     for cut in (4, 2):
