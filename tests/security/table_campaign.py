@@ -94,7 +94,13 @@ def carried(format_name: str, content: bytes) -> str:
     text = content.decode()
     if format_name == "csv":
         return next(
-            (cell for line in csv.reader(io.StringIO(text)) for cell in line if starts_formula(cell)), ""
+            (
+                cell
+                for line in csv.reader(io.StringIO(text, newline=""))
+                for cell in line
+                if starts_formula(cell)
+            ),
+            "",
         )
     if format_name == "json":
         json.loads(text)
