@@ -63,7 +63,9 @@ def _of_two(each: Comparison, leader: str, winner: str, when: str, share: bool) 
     test = f"(exact sign-flip test, two-sided, {_p(each)})"
     if winner:
         return f"{winner} won {when}: {_signed(_lead(each, winner), share)} on average, {counts} {test}."
-    return f"A tie {when}: {leader} is {_signed(_lead(each, leader), share)} ahead on average, {ahead} has {counts} {test}."
+    who = "" if ahead == leader else f"{ahead} "
+    lead = f"{leader} is {_signed(_lead(each, leader), share)} ahead on average"
+    return f"A tie {when}: {lead}, {who}{'has ' if who else ''}{counts} {test}."
 
 
 def _of_many(
