@@ -21,6 +21,10 @@ test-slow: setup-dev
 test-long: setup-dev
 	$(BIN)/python -m pytest -q -m long
 
+# Other packages' searches beside ours, in an environment of their own in the cache folder.
+test-peers: setup
+	$(BIN)/python benchmarks/search_peers.py
+
 lint: setup-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
