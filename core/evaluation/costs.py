@@ -47,6 +47,7 @@ class _StageTable:
         self._width = len(space)
         self._price = price
         self._known: dict[tuple[int, ...], StageCost | None] = {}
+        self._all: _Costed | None = None
 
     def cost(self, options: Sequence[int]) -> StageCost | None:
         """The stage's cost for these options of its choices, None where the stage is absent."""
@@ -60,19 +61,37 @@ class _StageTable:
     def entries_of(self, archs: NDArray[np.uint8]) -> Entries:
         """Which entry each of n architectures has."""
         options = np.ascontiguousarray(archs[:, self.columns])
-        if not self.columns:
-            return Entries([self.cost(())], np.zeros(len(archs), np.int64))
         if self.entries <= _LARGEST_CODE:
             codes = options.astype(np.int64) @ self.weights
-            if self.entries <= min(_DENSE, len(archs)):
-                return Entries([self.cost(self._options(code)) for code in range(self.entries)], codes)
+            if self._all is None and self.entries <= min(_DENSE, len(archs)):
+                self._all = _Costed([self.cost(self._options(code)) for code in range(self.entries)])
+            if self._all is not None:
+                return Entries(self._all, codes)
         else:
             codes = options.view(f"V{len(self.columns)}").ravel()
         _, first, index = np.unique(codes, return_index=True, return_inverse=True)
-        return Entries([self.cost(options[at].tolist()) for at in first], index)
+        return Entries(_Costed([self.cost(options[at].tolist()) for at in first]), index)
 
     def _options(self, code: int) -> list[int]:
         return [code // w % c for w, c in zip(self.weights.tolist(), self.cardinalities, strict=True)]
+
+    def telling(self, switches: frozenset[int]) -> list[int]:
+        """Which of its columns tell computations apart where the stage is there.
+
+        Args:
+            switches: columns that may do nothing but decide which stages there are.
+        """
+        if self.entries > _DENSE:
+            return self.columns
+        options = np.array([self._options(code) for code in range(self.entries)]).reshape(self.entries, -1)
+        costs = [self.cost(row) for row in options.tolist()]
+        kinds: dict[str, int] = {}
+        kind = np.array([-1 if c is None else kinds.setdefault(repr(c), len(kinds)) for c in costs])
+        return [
+            column
+            for at, column in enumerate(self.columns)
+            if column not in switches or _differs(options, kind, at)
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Different rows once each, and which of them every entry has."""
@@ -103,32 +122,58 @@ class _StageTable:
         self._known = {tuple(self._options(code)): rows[at] for code, at in enumerate(index)}
 
 
+def _differs(options: NDArray[np.int64], kind: NDArray[np.int64], at: int) -> bool:
+    """Whether an option decides what the stage costs where it is there, and not only if it is there."""
+    _, group = np.unique(np.delete(options, at, axis=1), axis=0, return_inverse=True)
+    there = kind >= 0
+    pairs = set(zip(group.reshape(-1)[there].tolist(), kind[there].tolist(), strict=True))
+    return len(pairs) > len({g for g, _ in pairs})
+
+
 def _unpacked(text: str, entries: int) -> list[int]:
     # No more than is asked for, whatever the text would unpack to.
     found = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), 2 * entries + 2)
     return [int(at) for at in np.frombuffer(found, "<u2")]
 
 
+class _Costed:
+    """Entries of one stage, and the columns that were asked of them."""
+
+    def __init__(self, costs: Sequence[StageCost | None]) -> None:
+        self.costs = costs
+        self.present = np.array([cost is not None for cost in costs])
+        self._columns: dict[str, NDArray[np.int64]] = {}
+
+    def column(self, name: str, value: Callable[[StageCost], int]) -> NDArray[np.int64]:
+        if name not in self._columns:
+            found = [0 if cost is None else value(cost) for cost in self.costs]
+            self._columns[name] = np.array(found, np.int64)
+        return self._columns[name]
+
+
 class Entries:
     """One stage of n architectures: a few entries, and which of them each architecture has."""
 
-    def __init__(self, costs: Sequence[StageCost | None], index: NDArray[np.int64]) -> None:
-        self._costs, self._index = costs, index
+    def __init__(self, costed: _Costed, index: NDArray[np.int64]) -> None:
+        self._costed, self._index = costed, index
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """(n,) whether the architecture has this stage."""
-        return np.array([cost is not None for cost in self._costs])[self._index]
+        return np.asarray(self._costed.present[self._index])
 
     @property
     def group(self) -> str:
         """Blocks of equal resolution share it; "" where none of the architectures has this stage."""
-        return next((cost.group for cost in self._costs if cost is not None), "")
+        here = np.flatnonzero(self.present)[:1]
+        cost = self._costed.costs[self._index[here[0]]] if len(here) else None
+        return "" if cost is None else cost.group
 
     @property
     def output_size(self) -> NDArray[np.int64]:
         """(n,) numbers in one sample's output of the stage; 0 where it is absent."""
-        return self._column(lambda cost: cost.output_size)
+        # No quantity has this name: it is no identifier.
+        return np.asarray(self._costed.column("output size", lambda cost: cost.output_size)[self._index])
 
     def counted(self, quantity: str) -> NDArray[np.int64]:
         """(n,) a counted quantity; 0 where the stage is absent."""
@@ -138,10 +183,7 @@ class Entries:
                 raise NotCounted(f"This supernet's stages do not count {quantity.replace('_', ' ')}.")
             return int(cost.counted[quantity])
 
-        return self._column(value)
-
-    def _column(self, value: Callable[[StageCost], int]) -> NDArray[np.int64]:
-        return np.array([0 if cost is None else value(cost) for cost in self._costs], np.int64)[self._index]
+        return np.asarray(self._costed.column(quantity, value)[self._index])
 
 
 class StageKeys:
@@ -234,6 +276,20 @@ class CostTable:
     def keys(self) -> list[StageKeys]:
         """Of each stage in order, what it depends on."""
         return [StageKeys(table) for table in self._stages]
+
+    def telling(self) -> list[list[int]]:
+        """Of each stage in order, the positions of choices that make it another computation where it is there.
+
+        A depth only decides which blocks there are: a block that two depths have is the same in both.
+        """
+        required = {choice.requires[0] for choice in self.space.choices if choice.requires}
+        # Descriptions from before choices had a kind do not say which is a depth.
+        switches = frozenset(
+            at
+            for at, c in enumerate(self.space.choices)
+            if c.kind == "depth" or (not c.kind and c.ordinal and c.name in required)
+        )
+        return [table.telling(switches) for table in self._stages]
 
     def stages(self, arch: Sequence[int]) -> list[StageCost]:
         """Cost, shape and label of each stage this architecture has, in order."""

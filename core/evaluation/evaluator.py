@@ -10,7 +10,8 @@ every BatchNorm layer come from the calibration rows alone (training samples), e
 subnet had been recalibrated by itself. A result therefore does not depend on which other
 architectures are asked for, nor on their order.
 
-Called from worker processes and, for one subnet, from a page; holds no state between calls.
+Called from worker processes and, for one subnet, from a page; holds no state between calls, but for what a caller
+lets it keep (`core.evaluation.kept_activations`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from core.chance.bits import bits_column
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
+from core.evaluation.kept_activations import KeptActivations
 from core.networks.trees import joined, map_leaves, rows_of
 from core.objectives.base import (
     OBJECTIVES,
@@ -59,6 +61,7 @@ def evaluate(
     archs: Sequence[Arch] | NDArray[np.uint8],
     objectives: Sequence[str],
     data: EvaluationData,
+    kept: KeptActivations | None = None,
 ) -> Iterator[Measurement]:
     """Measure architectures, one `Measurement` each, as soon as it is known.
 
@@ -67,6 +70,7 @@ def evaluate(
         archs: architectures, as tuples or (n, d) indices; repeats are measured once.
         objectives: names; those measured from outputs and counted ones.
         data: samples with every split the objectives need.
+        kept: outputs of prefixes from earlier calls with this supernet and these samples; changes no value.
 
     Yields:
         One measurement per distinct architecture, in the order of the walk, with which samples were right.
@@ -79,7 +83,7 @@ def evaluate(
     wanted = names_of(FromOutputs, objectives)
     counted = dict.fromkeys(costs, Obtained(Source.COUNTED))
     told = names_of(ShareOfSamples, wanted)
-    for indices, values in walk(supernet, rows, wanted, data, keep_bits=True):
+    for indices, values in walk(supernet, rows, wanted, data, keep_bits=True, kept=kept):
         for at, index in enumerate(indices):
             measured = {n: float(values[n][at]) for n in wanted} | {
                 n: float(c[index]) for n, c in costs.items()
@@ -204,11 +208,13 @@ def walk(
     data: EvaluationData,
     *,
     keep_bits: bool = False,
+    kept: KeptActivations | None = None,
 ) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
     """Run all rows through the trie; yield (row indices, objective -> (k,) values) in small batches.
 
     With `keep_bits` there is a column `bits_column(objective)` for each share of samples: (k, bytes), the packed bits
-    of which samples were right.
+    of which samples were right. What is `kept` from earlier walks with this supernet and these samples is not computed
+    again.
     """
     if not len(rows):
         return
@@ -224,7 +230,7 @@ def walk(
         return _reduce(supernet.task, outputs, measured, data, keep_bits)
 
     with torch.inference_mode():
-        for position, outputs in _outputs(supernet, rows, data):
+        for position, outputs in _outputs(supernet, rows, data, kept):
             leaves.append((position, outputs))
             if len(leaves) == _REDUCE_TOGETHER:
                 yield [i for i, _ in leaves], reduce([x for _, x in leaves])
@@ -233,13 +239,17 @@ def walk(
             yield [i for i, _ in leaves], reduce([x for _, x in leaves])
 
 
-def _outputs(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) -> Iterator[tuple[int, Any]]:
+def _outputs(
+    supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData, kept: KeptActivations | None = None
+) -> Iterator[tuple[int, Any]]:
     """Depth-first through the trie; yields (row index, what the last stage returns) per architecture."""
     trie = Trie.of(supernet, rows)
     archs = rows[trie.order].tolist()
     context = BranchContext(data.calibration_rows)
     stages = supernet.chain
-    # An explicit stack: (level, activations, low, high). One path of activations is alive.
+    plan = None if kept is None else kept.plan(stages, trie.codes, archs)
+    # An explicit stack: (level, activations, low, high). One path of activations is alive; None stands for what is kept,
+    # or is not needed because all that follows is kept.
     stack: list[tuple[int, Any, int, int]] = [(0, data.inputs, 0, len(rows))]
     while stack:
         level, x, low, high = stack.pop()
@@ -247,11 +257,19 @@ def _outputs(supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData) 
             for position in range(low, high):
                 yield int(trie.order[position]), x
             continue
+        if x is None and kept is not None and plan is not None:
+            x = kept.output(level, (low, high), plan)
         groups = trie.groups(level, low, high)
-        computed = [g for g in groups if trie.codes[level, g[0]] >= 0]
+        alike = [g for g in groups if trie.codes[level, g[0]] < 0]
+        others = [g for g in groups if trie.codes[level, g[0]] >= 0]
+        computed = others if plan is None else [g for g in others if not plan.has(level + 1, g)]
         outputs = stages[level].branch(x, [archs[g[0]] for g in computed], context) if computed else []
         following = [(level + 1, y, *g) for y, g in zip(outputs, computed, strict=True)]
-        following += [(level + 1, x, *g) for g in groups if trie.codes[level, g[0]] < 0]
+        if kept is not None and plan is not None and level + 1 < len(stages):
+            for y, g in zip(outputs, computed, strict=True):
+                kept.keep(level + 1, g, y, plan)
+            following += [(level + 1, None, *g) for g in others if plan.has(level + 1, g)]
+        following += [(level + 1, x, *g) for g in alike]
         stack.extend(reversed(following))
         del x, outputs, following
 

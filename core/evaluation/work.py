@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import Trie
+from core.evaluation.stage_work import ORDINARY
 from core.supernets.base import Supernet
 
-ORDINARY = np.array([4e-4, 1e-10, 1.5e-8])
-"""Seconds per call, per multiply-accumulate and per number written, of one core of an ordinary laptop."""
+__all__ = ["ORDINARY", "fitted", "parts_of", "walk_parts"]
 
 
 def parts_of(table: CostTable, archs: NDArray[np.uint8], samples: int) -> NDArray[np.float64]:

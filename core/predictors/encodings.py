@@ -64,11 +64,12 @@ class GroupSummaries:
             if columns and (len(columns) <= MOST_SUMMARIES or parts == 1):
                 self.weights = np.stack(columns, axis=1)[:, : 2 * MOST_SUMMARIES]
                 break
+        self._pairs = np.triu_indices(self.weights.shape[1])
 
     def products(self, one_hot: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, one-hot width) -> (n, pairs): every product of two summaries, squares among them."""
         summaries = one_hot @ self.weights
-        first, second = np.triu_indices(summaries.shape[1])
+        first, second = self._pairs
         return np.asarray(summaries[:, first] * summaries[:, second])
 
 

@@ -1,6 +1,6 @@
 """What evolutionary searches share: a population that is bred from, and a history that nothing is asked from twice.
 
-Each algorithm says who survives and who is paired; crossover and mutation are the search space's own, because they
+Each algorithm says who survives, and may say who is paired; tournaments are pymoo's, crossover and mutation are the search space's own, because they
 must return canonical architectures. The front of what was measured is never lost where survival keeps it: every
 architecture measured competes for survival exactly once.
 
@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from pymoo.operators.selection.tournament import TournamentSelection
 
 from core.config import BaseConfig
 from core.records import Measurement
@@ -30,7 +31,7 @@ from core.seeding import stream
 from core.spaces import Arch
 
 # Rounds of breeding for one generation before random architectures fill what is missing.
-_BREEDING_ROUNDS = 6
+BREEDING_ROUNDS = 6
 
 
 class EvolutionConfig(BaseConfig):
@@ -75,25 +76,16 @@ class Evolution(SearchAlgorithm):
         self._broken = np.zeros(0)
         self._ranks = np.zeros(0)
         self._crowding = np.zeros(0)
+        self._tournament = TournamentSelection(func_comp=self._winners)
 
     @property
     def batch_size(self) -> int:
         return int(self.config.population)
 
-    @abstractmethod
-    def _select(self, costs: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-        """Rows of at most n survivors.
-
-        Args:
-            costs: (k, m) finite costs of what breaks no bound, k at least 1.
-            n: how many survive.
-
-        Sets `self._ranks` of the survivors, and `self._crowding` if their layer does not say everything.
-        """
-
-    @abstractmethod
-    def _pairs(self, n: int) -> NDArray[np.int64]:
-        """(n, 2) numbers of parents for n children."""
+    @property
+    def _size(self) -> int:
+        """Architectures that survive, and children of a generation."""
+        return int(self.config.population)
 
     def ask(self, n: int) -> list[Arch]:
         found: list[Arch] = []
@@ -115,13 +107,74 @@ class Evolution(SearchAlgorithm):
 
     def _next_generation(self) -> list[Arch]:
         self._survive()
-        size = self.config.population
+        size = self._size
         if not self._parents:
             ends = (self.space.ends or ()) if self.config.initial == "extremes" else ()
             children = self._draws.admit(ends)
         else:
             children = self._breed(size)
         return children + self._draws.draw(size - len(children))
+
+    @abstractmethod
+    def _survive(self) -> None:
+        """Make a population of the one before and of what was told since."""
+
+    def _breed(self, size: int) -> list[Arch]:
+        """Up to `size` children that were never asked for and break no bound that is known."""
+        children: list[Arch] = []
+        for _ in range(BREEDING_ROUNDS):
+            missing = size - len(children)
+            if not missing or self._draws.exhausted:
+                break
+            pairs = self._pairs(missing).tolist()
+            crossed = (self._rng.random(missing) < self.config.crossover_rate).tolist()
+            born = [
+                self._child(a, b if cross else None) for (a, b), cross in zip(pairs, crossed, strict=True)
+            ]
+            children += self._draws.admit(born)
+        return children
+
+    def _child(self, first: int, second: int | None) -> Arch:
+        """Of one parent or two, by their numbers."""
+        config, space, rng = self.config, self.space, self._rng
+        child = self._parents[first]
+        if second is not None:
+            child = space.crossover(child, self._parents[second], rng, points=config.crossover_points or None)
+        return space.mutate(child, rng, config.mutation_rate or 1 / len(space))
+
+    def _pairs(self, n: int) -> NDArray[np.int64]:
+        """(n, 2) numbers of parents for n children: winners of tournaments of two."""
+        chosen = self._tournament.do(None, self._parents, n, 2, to_pop=False, random_state=self._rng)
+        return np.asarray(chosen)
+
+    def _winners(
+        self, pop: Any, pairs: NDArray[np.int64], random_state: np.random.Generator, **_: Any
+    ) -> NDArray[np.int64]:
+        """The crowded-comparison operator (section III-B of the paper on NSGA-II) for (k, 2) pairs of parents."""
+        a, b = pairs[:, 0], pairs[:, 1]
+        better = np.sign(self._ranks[b] - self._ranks[a])
+        # Infinite crowding distances are equal to each other, so compare instead of subtracting.
+        more_room = (self._crowding[a] > self._crowding[b]).astype(int) - (
+            self._crowding[a] < self._crowding[b]
+        )
+        verdict = np.where(better != 0, better, more_room)
+        chance = np.where(random_state.random(len(pairs)) < 0.5, 1, -1)
+        return np.where(np.where(verdict != 0, verdict, chance) > 0, a, b)[:, None]
+
+
+class SelectingEvolution(Evolution):
+    """An evolution whose survivors are chosen from parents and children together, each competing once."""
+
+    @abstractmethod
+    def _select(self, costs: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+        """Rows of at most n survivors.
+
+        Args:
+            costs: (k, m) finite costs of what breaks no bound, k at least 1.
+            n: how many survive.
+
+        Sets `self._ranks` of the survivors, and `self._crowding` if their layer does not say everything.
+        """
 
     def _survive(self) -> None:
         if not self._told:
@@ -131,7 +184,7 @@ class Evolution(SearchAlgorithm):
         self._told = {}
         archs, costs = list(told), np.array([row for row, _ in told.values()])
         broken = np.array([left for _, left in told.values()])
-        sound, size = np.flatnonzero(broken == 0), self.config.population
+        sound, size = np.flatnonzero(broken == 0), self._size
         self._ranks, self._crowding, rows = np.zeros(0), np.zeros(0), sound
         if len(sound):
             rows = sound[self._select(finite(costs[sound]), size)]
@@ -144,28 +197,6 @@ class Evolution(SearchAlgorithm):
         self._crowding = np.pad(self._crowding, (0, len(rows) - len(self._crowding)))
         self._parents = [archs[row] for row in rows]
         self._costs, self._broken = costs[rows], broken[rows]
-
-    def _breed(self, size: int) -> list[Arch]:
-        """Up to `size` children that were never asked for and break no bound that is known."""
-        config, space, rng = self.config, self.space, self._rng
-        rate = config.mutation_rate or 1 / len(space)
-        children: list[Arch] = []
-        for _ in range(_BREEDING_ROUNDS):
-            missing = size - len(children)
-            if not missing or self._draws.exhausted:
-                break
-            born, pairs = [], self._pairs(missing).tolist()
-            for (first, second), cross in zip(
-                pairs, rng.random(missing) < config.crossover_rate, strict=True
-            ):
-                child = self._parents[first]
-                if cross:
-                    child = space.crossover(
-                        child, self._parents[second], rng, points=config.crossover_points or None
-                    )
-                born.append(space.mutate(child, rng, rate))
-            children += self._draws.admit(born)
-        return children
 
 
 def finite(costs: NDArray[np.float64]) -> NDArray[np.float64]:

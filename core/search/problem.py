@@ -25,7 +25,13 @@ Counted = Callable[[Archs], Mapping[str, NDArray[np.float64]]]
 
 
 class StageWork(Protocol):
-    """What evaluating an architecture takes, stage by stage; a function of the architectures alone, without a clock."""
+    """What evaluating an architecture takes, stage by stage; a function of the architectures alone, without a clock.
+
+    Attributes:
+        memory: bytes of stages' outputs that the evaluator keeps from one batch to the next; 0 where it keeps none.
+    """
+
+    memory: int
 
     def prefixes(self, rows: Archs) -> NDArray[np.int64]:
         """(n, stages) numbers, equal exactly where everything up to and including that stage is the same computation.
@@ -36,6 +42,9 @@ class StageWork(Protocol):
 
     def seconds(self, rows: Archs) -> NDArray[np.float64]:
         """(n, stages) modelled seconds of each stage alone, from its counted work and stored rates."""
+
+    def bytes(self, rows: Archs) -> NDArray[np.int64]:
+        """(n, stages) bytes of each stage's output; 0 where it is the identity."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,6 +45,7 @@ class SearchSpace:
         self._parents: list[tuple[int, NDArray[np.bool_]] | None] = []
         for index, choice in enumerate(self.choices):
             self._parents.append(self._parent_of(index, choice))
+        self._conditional = [index for index, parent in enumerate(self._parents) if parent is not None]
 
     def _parent_of(self, index: int, choice: Choice) -> tuple[int, NDArray[np.bool_]] | None:
         if choice.requires is None:
@@ -135,7 +136,10 @@ class SearchSpace:
 
     def active(self, rows: Archs) -> NDArray[np.bool_]:
         """(n, d) whether each choice can change what each of n canonical architectures computes."""
-        return np.stack([self._active(rows, index) for index in range(len(self))], axis=1)
+        found = np.ones((len(rows), len(self)), bool)
+        for index in self._conditional:
+            found[:, index] = self._active(rows, index)
+        return found
 
     # --- canonical form -------------------------------------------------------------------------
 
@@ -153,7 +157,7 @@ class SearchSpace:
         if len(values) and (values.min() < 0 or (values >= np.array(self.cardinalities)).any()):
             raise InvalidInput("An option index lies outside its choice.")
         result = values.astype(np.uint8)
-        for index in range(len(self)):
+        for index in self._conditional:
             result[~self._active(result, index), index] = 0
         return result
 

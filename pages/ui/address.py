@@ -202,6 +202,13 @@ class PageAddress(Generic[V]):
         kept: V = st.session_state.setdefault(self._key, self._view())
         return kept
 
+    def also_missing(self, sentence: str) -> None:
+        """Say of the link that brought the visitor here what only the page itself could find out."""
+        _, sentences = st.session_state.get(_ABSENT, ("", ()))
+        if sentence not in sentences:
+            st.session_state[_ABSENT] = (self._key, [*sentences, sentence])
+            st.warning(for_markdown(sentence, 600), icon=":material/link_off:")
+
     def kept(self) -> V:
         """The session's own view, whatever stands in the address."""
         found: V = st.session_state.get(self._key, self._view())

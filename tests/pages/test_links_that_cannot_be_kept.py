@@ -49,6 +49,12 @@ def said(app: AppTest) -> str:
         ),
         ("similarity", {"models": f"{FIRST},{LAST},nonsense"}, ("network nonsense",)),
         ("similarity", {"models": f"{FIRST},{LAST}", "measure": "taste"}, ("measure taste", "cka")),
+        ("similarity", {"models": f"{FIRST},{LAST}", "tab": "Gossip"}, ("tab Gossip", "Matrix")),
+        (
+            "similarity",
+            {"models": f"{FIRST},{LAST}", "a": FIRST, "b": LAST, "la": "cellar", "lb": "stem"},
+            ("layer cellar", "stem"),
+        ),
         ("pruning", {"parent": "subnet:no-such-net:000"}, ("network subnet:no-such-net:000", "digits-cnn")),
         ("pruning", {"parent": FIRST, "model": f"pruned:{'0' * 32}:1"}, ("pruned network pruned:0000",)),
         ("pruning", {"parent": FIRST, "severity": "9"}, ("severity 9", "1 to 5")),

@@ -10,9 +10,10 @@ import streamlit as st
 from core.library.networks import Model
 from core.views.compare_models import ModelComparison
 from pages.ui import state
+from pages.ui.address import missing
 from pages.ui.similarity import numbers_panel
 from pages.ui.similarity.selection import MATRIX, Compared
-from pages.ui.similarity.view_state import TABS
+from pages.ui.similarity.view_state import TABS, address
 
 _PANELS = {
     "Units": "units_panel",
@@ -40,6 +41,8 @@ def start_tab(label: str) -> None:
     """Open the tab that a link names, before the tabs are drawn for the first time."""
     if label in (*_PANELS, _NUMBERS):
         state.start(TABS, label)
+    elif label:
+        address.also_missing(missing("tab", label, [*_PANELS, _NUMBERS]))
 
 
 def draw(view: Compared, a: Model, b: Model, comparison: ModelComparison) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from core.library.matrices import MOST_NETWORKS
 from core.library.networks import MOST_MODELS, describe
 from pages.ui import resources, state
-from pages.ui.address import PageAddress, present
+from pages.ui.address import PageAddress, missing, present
 from pages.ui.selection import SelectedSamples, Selection
 from pages.ui.similarity.selection import MATRIX, Asked
 
@@ -20,9 +20,11 @@ _PICK_PAIR, _NETWORKS, _MANY, TABS = "sim-pick-pair", "sim-matrix", "sim-many", 
 selection: Selection[tuple[str, str]] = Selection("sim-cell", "sim-cell-seed", ("", ""))
 """The selected pair of layers."""
 samples = SelectedSamples("sim-samples")
+_LINKED = "sim-linked-layers"
 
 
 def _select(asked: Asked) -> None:
+    st.session_state[_LINKED] = (asked.layer_a, asked.layer_b)
     if asked.layer_a and asked.layer_b:
         selection.select((asked.layer_a, asked.layer_b))
     named = asked.matrix or (asked.models if len(asked.models) > MOST_MODELS else ())
@@ -134,6 +136,9 @@ def clicked(picked: str) -> None:
 
 def cell(layers_a: Sequence[str], layers_b: Sequence[str]) -> tuple[str, str]:
     """The selected pair; the last layers before the answer where none of these nets is selected."""
+    for linked, layers in zip(st.session_state.pop(_LINKED, ()), (layers_a, layers_b), strict=False):
+        if linked and linked not in layers:
+            address.also_missing(missing("layer", linked, layers))
     layer_a, layer_b = selection.now()
     if layer_a not in layers_a or layer_b not in layers_b:
         layer_a = layer_a if layer_a in layers_a else _last(layers_a)

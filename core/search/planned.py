@@ -1,0 +1,169 @@
+"""Search planned by marginal cost: measure what improves the front most per second that it adds.
+
+The evaluator computes what architectures share from the beginning of the network once, so a sibling of an architecture
+in the same batch (or, where activations are kept, of an earlier one) costs only its own ending. Batches alternate: one
+is what LINAS proposes, the next is picked from everything that was guessed, one architecture after another, by expected
+improvement of the front's hypervolume per second that the evaluator would not spend anyway.
+
+Seconds are modelled from counted work and stored rates, never measured, so a resumed search asks for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from core.config import BaseConfig
+from core.evaluation.kept_bytes import KeptBytes
+from core.records import Measurement
+from core.search.base import ALGORITHMS
+from core.search.first_sample import with_endings
+from core.search.improvement import Improvement
+from core.search.inner_evolution import Evolved
+from core.search.linas import LINAS, LINASConfig
+from core.spaces import Arch, Archs
+
+# The pool: so many members of the front are varied, by every neighbor and so many new endings.
+_VARIED = 15
+_ENDINGS = 5
+# The reference of improvements lies so far beyond the worst measured value, as a share of the range.
+_MARGIN = 0.1
+# Of a lone architecture's seconds: what measuring one takes even if it shares everything.
+_LEAST = 0.02
+
+
+@ALGORITHMS.register("planned")
+class Planned(LINAS):
+    """LINAS batches, alternating with batches picked by expected improvement per marginal second of the evaluator."""
+
+    label = "Planned by marginal cost"
+    source = "this project; expected hypervolume improvement after Emmerich et al., IEEE TEC 2006"
+
+    class Config(LINASConfig):
+        batch: int = Field(
+            10, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
+        )
+        first: int = Field(
+            22, ge=4, le=10_000, description="Architectures measured before predictors learn at all"
+        )
+        planning: bool = Field(
+            True, description="Pick every other batch by marginal cost; without it this is LINAS"
+        )
+        seconds: float = Field(
+            15.0,
+            gt=0,
+            le=10_000,
+            description="A picked batch ends after the work of so many lone architectures",
+        )
+        most: int = Field(
+            150, ge=1, le=10_000, description="A picked batch has at most so many architectures"
+        )
+        shortlist: int = Field(400, ge=10, le=100_000, description="Candidates that a batch is picked from")
+
+    def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
+        super().__init__(config, **given)
+        self._round = 0
+        work = self.problem.work
+        self._kept = KeptBytes(work.memory) if work is not None and work.memory else None
+
+    @property
+    def _next_size(self) -> int:
+        return int(self.config.most if self._plans else self.config.batch)
+
+    @property
+    def _plans(self) -> bool:
+        """Whether the next batch is picked by cost."""
+        return bool(self.config.planning) and self._round % 2 == 1
+
+    def tell(self, measurements: Sequence[Measurement]) -> None:
+        # Results of an earlier search were not computed just now.
+        asked = [tuple(m.arch) for m in measurements if tuple(m.arch) in self._draws]
+        super().tell(measurements)
+        work = self.problem.work
+        if self._kept is None or work is None or not asked:
+            return
+        # What the evaluator will still have, in the order of its walk.
+        rows = np.unique(np.array(asked, np.uint8), axis=0)
+        for ids, sizes in zip(work.prefixes(rows).tolist(), work.bytes(rows).tolist(), strict=True):
+            stages = [(i, size) for i, size in zip(ids[:-1], sizes[:-1], strict=True) if i >= 0]
+            for prefix, size in stages:
+                self._kept.touch(prefix, size)
+            for prefix, _ in reversed(stages):
+                self._kept.renew(prefix)
+
+    def _proposed(self, n: int) -> list[Arch]:
+        plans = self._plans
+        self._round += 1
+        if not plans or self._draws.exhausted or not self._guesses.fit():
+            return super()._proposed(n)
+        evolved = self._evolved()
+        pool = self._pool(evolved)
+        picked = self._picked(pool, n)
+        return picked or self._draws.draw(n)
+
+    def _pool(self, evolved: Evolved) -> Archs:
+        """What the evolution saw, and variants of its last population and of the front; nothing asked for before."""
+        space, rng = self.space, self._rng
+        front, _ = self._guesses.front()
+        if len(front) > _VARIED:
+            front = rng.permutation(front)[:_VARIED]
+        near = [arch for member in front.tolist() for arch in space.neighbors(member)]
+        parts = [
+            evolved.rows,
+            with_endings(space, evolved.rows[evolved.last], _ENDINGS, rng),
+            with_endings(space, front, _ENDINGS, rng),
+            np.array(near, np.uint8).reshape(len(near), len(space)),
+        ]
+        pool = np.unique(np.concatenate(parts), axis=0)
+        new = np.array([tuple(row) not in self._draws for row in pool.tolist()], bool)
+        return pool[new & self.problem.feasible(pool)]
+
+    def _picked(self, pool: Archs, n: int) -> list[Arch]:
+        """Greedily the best improvement per second that is not spent anyway, until the batch is full."""
+        pool = pool[self._guesses.sound(pool)]
+        costs = self._guesses.measured()[1]
+        if not len(pool) or not len(costs):
+            return []
+        mean, deviation = self._guesses.distributions(pool)
+        low, high = costs.min(axis=0), costs.max(axis=0)
+        reference = high + _MARGIN * np.where(high > low, high - low, 1.0)
+        improvement = Improvement(costs, mean, deviation, reference=reference, rng=self._rng)
+        hopes = improvement.of(np.arange(len(pool)))
+        left = np.argsort(-hopes, kind="stable")[: self.config.shortlist]
+        seconds, stages = self._work(pool[left])
+        lone = float(seconds.sum(axis=1).mean())
+        paid = self._paid(stages)
+        _, stages = np.unique(stages, return_inverse=True)
+        stages = stages.reshape(seconds.shape)
+        # Where no work is known there are no seconds to end by.
+        most = self.config.seconds * lone if self.problem.work is not None else np.inf
+        found: list[Arch] = []
+        spent, open_ = 0.0, np.ones(len(left), bool)
+        while len(found) < min(n, self.config.most) and spent < most and open_.any():
+            marginal = np.where(paid[stages], 0.0, seconds).sum(axis=1) + _LEAST * lone
+            worth = np.where(open_, improvement.of(left) / marginal, -1.0)
+            best = int(np.argmax(worth))
+            open_[best] = False
+            found += self._draws.admit([tuple(pool[left[best]].tolist())])
+            spent += float(marginal[best])
+            paid[stages[best]] = True
+            improvement.believe(int(left[best]))
+        return found
+
+    def _work(self, rows: Archs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(n, stages) seconds and prefix numbers; where no work is known, every architecture costs the same."""
+        work = self.problem.work
+        if work is None:
+            return np.ones((len(rows), 1)), np.arange(len(rows))[:, None]
+        return work.seconds(rows), work.prefixes(rows)
+
+    def _paid(self, stages: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """For each different prefix number, in order: whether the evaluator still has it, or it is no work."""
+        numbers = np.unique(stages)
+        if self._kept is None:
+            return numbers < 0
+        return np.array([number < 0 or number in self._kept for number in numbers.tolist()], bool)
