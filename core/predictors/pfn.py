@@ -27,6 +27,12 @@ class PriorFittedNetwork(Predictor):
 
     class Config(BaseConfig):
         parts: int = Field(8, ge=1, le=64, description="Contexts that many rows are divided into, at most")
+        orders: int = Field(
+            4,
+            ge=1,
+            le=64,
+            description="Orders of the columns that answers are averaged over: none means anything",
+        )
 
     def fit(
         self, rows: Archs, values: NDArray[np.float64], beside: NDArray[np.float64] | None = None
@@ -41,19 +47,25 @@ class PriorFittedNetwork(Predictor):
         most = self._weights.most
         order = stream(self.seed, "pfn", "parts").permutation(len(y))[: self.config.parts * most]
         self._contexts = [(x[part], y[part]) for part in np.array_split(order, -(-len(order) // most))]
+        drawn = stream(self.seed, "pfn", "columns")
+        self._orders = [drawn.permutation(x.shape[1]) for _ in range(self.config.orders)]
 
     def _columns(self, rows: Archs, beside: NDArray[np.float64] | None) -> NDArray[np.float64]:
         x = encoded(self.space, rows)
         if beside is not None and self._low is not None:
             x = np.concatenate([x, np.clip((beside - self._low) / self._range, -0.5, 1.5)], axis=1)
-        features = self._weights.features
-        return spread_out(fitting(x, features), features)
+        return fitting(x, self._weights.features)
 
     def predict(self, rows: Archs, beside: NDArray[np.float64] | None = None) -> Predicted:
         x = self._columns(rows, beside)
-        said = [predict(self._weights, known, values, x) for known, values in self._contexts]
+        width = self._weights.features
+        said = [
+            predict(self._weights, spread_out(known[:, by], width), values, spread_out(x[:, by], width))
+            for known, values in self._contexts
+            for by in self._orders
+        ]
         means = np.stack([mean for mean, _ in said])
         variances = np.stack([variance for _, variance in said])
-        # A mixture: its variance holds what the parts disagree by.
+        # A mixture: its variance holds what the answers disagree by.
         variance = np.maximum(variances.mean(axis=0) + means.var(axis=0), 0.0)
         return self._scale.said(means.mean(axis=0), np.sqrt(variance))

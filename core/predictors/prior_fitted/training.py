@@ -107,7 +107,7 @@ def _borders(recipe: Recipe, prior: Prior) -> np.ndarray:
         _, y = prior(rng, n + recipe.asked)
         center, scale = standard(y[:n])
         values.append((y[n:] - center) / scale)
-    return borders_of(np.clip(np.concatenate(values), -6, 6), recipe.bars)
+    return borders_of(np.concatenate(values), recipe.bars)
 
 
 def packed(net: PriorFitted, borders: Tensor, recipe: Recipe, seconds: float) -> bytes:
