@@ -53,13 +53,13 @@ class Planned(LINAS):
         planning: bool = Field(
             True, description="Pick every other batch by marginal cost; without it this is LINAS"
         )
-        seconds: float = Field(
+        batch_work: float = Field(
             15.0,
             gt=0,
             le=10_000,
             description="A picked batch ends after the work of so many lone architectures",
         )
-        most: int = Field(
+        batch_most: int = Field(
             150, ge=1, le=10_000, description="A picked batch has at most so many architectures"
         )
         shortlist: int = Field(400, ge=10, le=100_000, description="Candidates that a batch is picked from")
@@ -72,7 +72,7 @@ class Planned(LINAS):
 
     @property
     def _next_size(self) -> int:
-        return int(self.config.most if self._plans else self.config.batch)
+        return int(self.config.batch_most if self._plans else self.config.batch)
 
     @property
     def _plans(self) -> bool:
@@ -140,10 +140,10 @@ class Planned(LINAS):
         _, stages = np.unique(stages, return_inverse=True)
         stages = stages.reshape(seconds.shape)
         # Where no work is known there are no seconds to end by.
-        most = self.config.seconds * lone if self.problem.work is not None else np.inf
+        most = self.config.batch_work * lone if self.problem.work is not None else np.inf
         found: list[Arch] = []
         spent, open_ = 0.0, np.ones(len(left), bool)
-        while len(found) < min(n, self.config.most) and spent < most and open_.any():
+        while len(found) < min(n, self.config.batch_most) and spent < most and open_.any():
             marginal = np.where(paid[stages], 0.0, seconds).sum(axis=1) + _LEAST * lone
             worth = np.where(open_, improvement.of(left) / marginal, -1.0)
             best = int(np.argmax(worth))

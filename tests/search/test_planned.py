@@ -60,12 +60,12 @@ def batches(work, rounds: int = 4, seed: int = 0, **config) -> list[list]:
 def test_batches_alternate_and_a_picked_one_ends_by_seconds_or_number() -> None:
     work = Chain(SPACE)
     lone = float(work.seconds(SPACE.sample_array(1, np.random.default_rng(0))).sum())
-    first, proposed, picked, again = batches(work, first=22, batch=10, seconds=6)
+    first, proposed, picked, again = batches(work, first=22, batch=10, batch_work=6)
     assert [len(first), len(proposed), len(again)] == [22, 10, 10]
     # The last one may go over; each takes no more than a lone one.
     assert 5 * lone < marginal(work, picked) < 7.1 * lone
     assert len(picked) > 10
-    assert len(batches(work, rounds=3, most=7)[2]) == 7
+    assert len(batches(work, rounds=3, batch_most=7)[2]) == 7
 
 
 def test_picks_share_more_than_what_linas_proposes() -> None:
