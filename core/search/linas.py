@@ -40,7 +40,9 @@ class LINASConfig(BaseConfig):
         "trie", description="Draw the first as few beginnings with several endings each, or each on its own"
     )
     predictor: str = Field(
-        "ridge", description="What learns the measured objectives", json_schema_extra={"registry": "predictor"}
+        "ridge",
+        description="What learns the measured objectives",
+        json_schema_extra={"registry": "predictor"},
     )
     predictor_config: Settings = Field(
         default_factory=dict, description="Settings of the predictor", json_schema_extra={"form": False}

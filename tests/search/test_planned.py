@@ -8,6 +8,8 @@ import pytest
 from core.evaluation.costs import CostTable
 from core.evaluation.stage_work import CountedWork
 from core.search import ALGORITHMS, Problem
+from core.search.improvement import Improvement
+from core.search.planned import _worthiest
 from core.spaces import Archs
 from tests.helpers.nets import small_cnn
 from tests.helpers.planted import COST, QUALITY, Planted, flat_space
@@ -144,3 +146,27 @@ def test_results_of_an_earlier_run_are_not_taken_for_kept() -> None:
     archs = algorithm.ask(5)
     algorithm.tell(planted.measure(archs))
     assert len(algorithm._kept) > 0
+
+
+def test_looking_at_the_most_promising_alone_picks_what_looking_at_all_would() -> None:
+    rng = np.random.default_rng(0)
+    front, mean, deviation = (
+        rng.uniform(0.3, 1, (9, 2)),
+        rng.uniform(0, 1, (200, 2)),
+        rng.uniform(0, 0.1, (200, 2)),
+    )
+    seconds = rng.uniform(0.2, 1, 200)
+
+    def picks(lazily: bool) -> list[int]:
+        improvement = Improvement(front, mean, deviation, reference=np.full(2, 1.1), rng=rng)
+        hopes, found = improvement.of(np.arange(200)), []
+        for _ in range(30):
+            if not lazily:
+                hopes = np.where(hopes < 0, -1.0, improvement.of(np.arange(200)))
+            found.append(_worthiest(hopes, seconds, improvement.of))
+            hopes[found[-1]] = -1.0
+            improvement.believe(found[-1])
+        return found
+
+    assert picks(True) == picks(False)
+    assert len(set(picks(True))) == 30
