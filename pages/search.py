@@ -8,7 +8,7 @@ from core.records import Run
 from pages.ui import choosers, resources
 from pages.ui.front import state
 from pages.ui.progress import active, all_runs, watch
-from pages.ui.search import PAGE, closer, decide, panels, race_panel, race_progress
+from pages.ui.search import PAGE, closer, decide, guessing, panels, race_panel, race_progress
 from pages.ui.search.setup_form import KIND, search_form
 from pages.ui.setup import setup, unseen_heading
 
@@ -32,16 +32,9 @@ with right:
     unseen_heading("A new search")
     started = search_form(entry, searches())
 
-runs = searches()
-with left:
-    unseen_heading("What was found")
-    if not runs:
-        st.info(
-            "No search of this supernet yet. Press **Start the search**, or **Start the race** to see which algorithm "
-            "finds more; how long it takes is said above the buttons.",
-            icon=":material/travel_explore:",
-        )
-        st.stop()
+
+def show_found(runs: list[Run]) -> None:
+    """The searches there are: progress and figures of the chosen ones, and what to do with them."""
     chosen = race_panel.choose(runs, started, view.run)
     ids = [run.run_id for group in chosen.groups for run in (*group.runs, *group.again)]
 
@@ -72,3 +65,17 @@ with left:
     if chosen.drawn is not None:
         panels.take_home(entry, chosen.drawn)
         closer.draw(closer.Scene(entry, chosen, latest[0]))
+
+
+runs = searches()
+with left:
+    unseen_heading("What was found")
+    if runs:
+        show_found(runs)
+    else:
+        st.info(
+            "No search of this supernet yet. Press **Start the search**, or **Start the race** to see which algorithm "
+            "finds more; how long it takes is said above the buttons.",
+            icon=":material/travel_explore:",
+        )
+guessing.draw(entry, runs)

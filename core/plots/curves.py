@@ -72,13 +72,13 @@ def hypervolume_figure(
         per seed. Then "exact front" where a ceiling is given.
     """
     figure = go.Figure()
-    longest, factor = 1.0, 100 / ceiling if ceiling else 1.0
+    longest, factor = 0.0 if seconds is not None else 1.0, 100 / ceiling if ceiling else 1.0
     unit = " %" if ceiling else ""
     what = "evaluations" if seconds is None else "s"
     for index, (name, given) in enumerate(curves.items()):
         values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
         places, values = _thinned(values, seconds)
-        longest = max(longest, places[-1] if places else 1.0)
+        longest = max(longest, places[-1] if places else 0.0)
         line = style.line(index)
         title = for_figure(f"{name} · n = {len(values)}" if len(values) > 1 else name)
         hover = f"%{{x{'' if seconds is None else ':.3g'}}} {what}<br>%{{y:.4g}}{unit}"
@@ -108,11 +108,12 @@ def _where_it_is_decided(curves: Iterable[ArrayLike], factor: float) -> float | 
     """
     early = []
     for given in curves:
-        values = factor * np.atleast_2d(np.asarray(given, dtype=np.float64))
-        column = values[:, min(max(values.shape[1] // 20, 2), values.shape[1] - 1)]
-        early += column[np.isfinite(column)].tolist()
+        values = np.asarray(given, dtype=np.float64)
+        values = values[values > 0]
+        if len(values):
+            early.append(factor * float(np.quantile(values, 0.05)))
     least = 5.0 * np.floor(min(early, default=0.0) / 5.0)
-    return least if 0 < least < 100 else None
+    return float(least) if 0 < least < 100 else None
 
 
 def _thinned(

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.library.evaluations import standing
+from core.library.evaluations import source_column, standing
+from core.library.measuring import FROM_TABLE
 from core.library.searches import TOLD, bounds_of
 from core.objectives.base import objective
 from core.over_seeds import Comparison, Spread, comparisons, spread
@@ -93,6 +94,7 @@ class Race:
         at: evaluations after which the settings are compared; 0 before any search is done.
         verdicts: every pair of settings.
         left_out: labels of settings that search for something else.
+        looked_up: whether numbers stood in a complete table: seconds are then those of proposing alone.
     """
 
     racers: tuple[Racer, ...]
@@ -103,6 +105,7 @@ class Race:
     at: int
     verdicts: tuple[Comparison, ...]
     left_out: tuple[str, ...]
+    looked_up: bool = False
 
     @property
     def maximize(self) -> list[bool]:
@@ -186,6 +189,7 @@ def race(
         left_out=tuple(
             label for g, label in zip(groups, labels, strict=True) if _problem(g) != _problem(groups[0])
         ),
+        looked_up=any(_looked_up(tables[run_id], names) for run_id in points),
     )
 
 
@@ -221,6 +225,12 @@ def _problem(group: SeedGroup) -> str:
 def _told(table: pd.DataFrame | None) -> int:
     """How many rows an earlier search measured."""
     return 0 if table is None or "step" not in table else int((table["step"] == TOLD).sum())
+
+
+def _looked_up(table: pd.DataFrame | None, names: Sequence[str]) -> bool:
+    """Whether any number of a search stood in a complete table."""
+    columns = [] if table is None else [c for c in map(source_column, names) if c in table]
+    return table is not None and any(bool((table[c] == str(FROM_TABLE)).any()) for c in columns)
 
 
 def _counting(table: pd.DataFrame, names: Sequence[str], limits: Sequence[Constraint]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.over_seeds import FEWEST_PAIRS, Comparison, fewest_seeds, spread, verdict
+from core.over_seeds import FEWEST_PAIRS, Comparison, fewest_seeds, spread
 from core.words import MINUS
 
 
@@ -52,14 +52,18 @@ def who_won(
 
 
 def _of_two(each: Comparison, leader: str, winner: str, when: str, share: bool) -> str:
+    if not each.n:
+        return f"Not decided {when}: {each.a} and {each.b} share no seed."
+    more = max(each.above, each.below)
+    ahead = winner or (each.a if each.above >= each.below else each.b)
+    equal = f", {each.equal} equal" if each.equal else ""
+    counts = f"more in {more} of {each.n} equal seeds{equal}"
+    if not math.isfinite(each.p):
+        return f"Not decided {when}: {ahead} has {counts}, and below {FEWEST_PAIRS} equal seeds no test can decide."
+    test = f"(exact sign-flip test, two-sided, {_p(each)})"
     if winner:
-        lead = _signed(_lead(each, leader), share)
-        head = f"{winner} won {when}, by {lead} on average. "
-    elif not each.n:
-        head = f"Not decided {when}. "
-    else:
-        head = f"{'A tie' if math.isfinite(each.p) else 'Not decided'} {when}. "
-    return head + verdict(each, "hypervolume")
+        return f"{winner} won {when}: {_signed(_lead(each, winner), share)} on average, {counts} {test}."
+    return f"A tie {when}: {leader} is {_signed(_lead(each, leader), share)} ahead on average, {ahead} has {counts} {test}."
 
 
 def _of_many(

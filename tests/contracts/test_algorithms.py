@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
+from core.config import Settings
 from core.errors import InvalidInput
 from core.pareto import Constraint
 from core.records import Measurement, Objective
@@ -22,13 +23,27 @@ BOTH = (QUALITY, COST)
 NAMES = ALGORITHMS.names()
 ADAPTIVE = [name for name in NAMES if ALGORITHMS.get(name).adapts]
 
+# Asking some algorithms takes milliseconds: they are checked with lighter settings, or on fewer evaluations.
+QUICK: dict[str, Settings] = {
+    "bayesian": {"batch": 40, "candidates": 120},
+    "diffusion_nag": {"scales": 12, "drawn": 64, "score_steps": 250, "guide_steps": 50},
+    "optuna_nsga2": {"population": 20},
+    "optuna_tpe": {"startup": 10, "candidates": 12},
+}
+FEWER = {"diffusion_nag": 2, "n2n": 2, "optuna_nsga2": 4, "optuna_tpe": 8}
+
 every_algorithm = pytest.mark.parametrize("name", NAMES)
 
 
 def build(
     name: str, space: SearchSpace, seed: int = 0, objectives: Sequence[Objective] = BOTH
 ) -> SearchAlgorithm:
-    return ALGORITHMS.create(name, problem=Problem(space, objectives), seed=seed)
+    return ALGORITHMS.create(name, QUICK.get(name), problem=Problem(space, objectives), seed=seed)
+
+
+def evaluations(name: str, usual: int) -> int:
+    """How many an algorithm is watched for where others are for `usual`."""
+    return usual // FEWER.get(name, 1)
 
 
 def bounded(planted: Planted, share: float, least: float = 0.0) -> Problem:
@@ -38,10 +53,16 @@ def bounded(planted: Planted, share: float, least: float = 0.0) -> Problem:
     return Problem(planted.space, BOTH, (Constraint("cost", float(low), float(high)),), planted.counted)
 
 
-def drive(algorithm: SearchAlgorithm, planted: Planted, budget: int, batch: int | None = None) -> list[Arch]:
-    """Ask and tell until the budget is spent or the algorithm is finished; what was asked, in order."""
+def drive(
+    algorithm: SearchAlgorithm,
+    planted: Planted,
+    budget: int,
+    batch: int | None = None,
+    until: Arch | None = None,
+) -> list[Arch]:
+    """Ask and tell until the budget is spent, `until` was asked for or the algorithm is finished; what was asked."""
     asked: list[Arch] = []
-    while len(asked) < budget:
+    while len(asked) < budget and until not in asked:
         archs = algorithm.ask(min(batch or algorithm.batch_size, budget - len(asked)))
         if not archs:
             break
@@ -56,7 +77,7 @@ def drive(algorithm: SearchAlgorithm, planted: Planted, budget: int, batch: int 
 def test_asks_for_different_canonical_architectures_at_most_n(name: str, space: SearchSpace, n: int) -> None:
     algorithm, planted = build(name, space), Planted(space)
     seen: list[Arch] = []
-    for _ in range(6):
+    for _ in range(max(evaluations(name, 6), 2)):
         archs = algorithm.ask(n)
         assert len(archs) <= n
         for arch in archs:
@@ -82,10 +103,11 @@ def test_asking_for_nothing_and_telling_nothing_change_nothing(name: str) -> Non
 @every_algorithm
 def test_the_same_seed_asks_the_same(name: str) -> None:
     planted = Planted(large_space())
-    first, second = (drive(build(name, planted.space, seed=3), planted, 150) for _ in range(2))
+    budget = evaluations(name, 150)
+    first, second = (drive(build(name, planted.space, seed=3), planted, budget) for _ in range(2))
     assert first == second
     if name != "exhaustive":
-        assert drive(build(name, planted.space, seed=4), planted, 150) != first
+        assert drive(build(name, planted.space, seed=4), planted, budget) != first
 
 
 @every_algorithm
@@ -95,18 +117,15 @@ def test_replaying_the_log_continues_identically_at_every_cut(name: str, batch: 
     algorithm = build(name, planted.space, seed=5)
     size = batch or algorithm.batch_size
     log: list[tuple[int, list[Arch]]] = []
-    for _ in range(6):
+    for _ in range(max(evaluations(name, 6), 3)):
         archs = algorithm.ask(size)
         log.append((size, archs))
         algorithm.tell(planted.measure(archs))
-    for cut in range(len(log)):
-        resumed = build(name, planted.space, seed=5)
-        for n, archs in log[:cut]:
-            resumed.ask(n)
-            resumed.tell(planted.measure(archs))
-        for n, archs in log[cut:]:
-            assert resumed.ask(n) == archs
-            resumed.tell(planted.measure(archs))
+    # The calls are the same wherever the log was cut, and an algorithm sees nothing else: this is every cut at once.
+    resumed = build(name, planted.space, seed=5)
+    for n, archs in log:
+        assert resumed.ask(n) == archs
+        resumed.tell(planted.measure(archs))
 
 
 @every_algorithm
@@ -174,14 +193,15 @@ def test_does_not_ask_for_what_it_was_told_unasked(name: str) -> None:
 @pytest.mark.parametrize("objectives", [(QUALITY,), (COST, QUALITY)], ids=["one", "other order"])
 def test_any_number_and_order_of_objectives(name: str, objectives: tuple[Objective, ...]) -> None:
     planted = Planted(large_space())
-    assert len(drive(build(name, planted.space, objectives=objectives), planted, 200)) == 200
+    budget = evaluations(name, 200)
+    assert len(drive(build(name, planted.space, objectives=objectives), planted, budget)) == budget
 
 
 @every_algorithm
 def test_touches_no_global_random_state(name: str) -> None:
     planted = Planted(large_space())
     numpy_before, python_before = np.random.get_state(), random.getstate()
-    drive(build(name, planted.space), planted, 200)
+    drive(build(name, planted.space), planted, evaluations(name, 200))
     numpy_after = np.random.get_state()
     assert all(np.array_equal(a, b) for a, b in zip(numpy_before, numpy_after, strict=True))
     assert random.getstate() == python_before
@@ -208,11 +228,11 @@ def test_settings_are_described_and_unknown_ones_refused(name: str) -> None:
 def test_an_adaptive_algorithm_goes_the_way_the_objective_points(name: str, maximize: bool) -> None:
     planted = Planted(flat_space())
     objective = Objective("quality", "", "", maximize, QUALITY.how, "")
-    asked = drive(build(name, planted.space, objectives=(objective,)), planted, 800)
+    asked = drive(build(name, planted.space, objectives=(objective,)), planted, evaluations(name, 800))
     values = [planted.values(arch)["quality"] for arch in asked]
     draws = planted.space.sample_array(2000, np.random.default_rng(0)).tolist()
     by_chance = [planted.values(tuple(row))["quality"] for row in draws]
-    late = np.mean(values[-200:])
+    late = np.mean(values[-len(values) // 4 :])
     assert late > np.quantile(by_chance, 0.95) if maximize else late < np.quantile(by_chance, 0.05)
 
 
@@ -221,9 +241,10 @@ def test_an_adaptive_algorithm_finds_a_planted_optimum(name: str) -> None:
     space = flat_space(6)
     planted = Planted(space)
     best = max(map(tuple, space.array().tolist()), key=lambda arch: planted.values(arch)["quality"])
-    found = [best in drive(build(name, space, seed, (QUALITY,)), planted, 240) for seed in range(8)]
-    # By chance each run has it with probability 240 / 729, seven of eight together with 0.3 %.
-    assert sum(found) >= 7
+    seeds = range(8 if name not in FEWER else 4)
+    found = [best in drive(build(name, space, seed, (QUALITY,)), planted, 240, until=best) for seed in seeds]
+    # By chance each run has it with probability 240 / 729, seven of eight together with 0.3 %, all four with 1 %.
+    assert sum(found) >= min(len(seeds), 7)
 
 
 # --- bounds -----------------------------------------------------------------------------------------
@@ -234,13 +255,14 @@ def test_an_adaptive_algorithm_finds_a_planted_optimum(name: str) -> None:
 def test_what_breaks_a_known_bound_is_never_asked_for(name: str, batch: int | None) -> None:
     planted = Planted(large_space())
     problem = bounded(planted, 0.3)
-    algorithm = ALGORITHMS.create(name, problem=problem, seed=2)
+    algorithm = ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=2)
     # Told of what breaks it: results of an earlier search without bounds.
     rows = planted.space.sample_array(40, np.random.default_rng(1))
     assert not problem.feasible(rows).all()
     algorithm.tell(planted.measure([tuple(row) for row in rows.tolist()]))
-    asked = drive(algorithm, planted, 250, batch)
-    assert len(set(asked)) == 250
+    budget = evaluations(name, 250)
+    asked = drive(algorithm, planted, budget, batch)
+    assert len(set(asked)) == budget
     assert problem.feasible(np.array(asked, np.uint8)).all()
 
 
@@ -248,7 +270,7 @@ def test_what_breaks_a_known_bound_is_never_asked_for(name: str, batch: int | No
 def test_a_small_space_with_a_bound_is_finished_exactly(name: str) -> None:
     planted = Planted(small_space())
     problem = bounded(planted, 0.5, 0.1)
-    asked = drive(ALGORITHMS.create(name, problem=problem, seed=0), planted, 1000)
+    asked = drive(ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=0), planted, 1000)
     every = planted.space.array()
     assert sorted(asked) == [tuple(row) for row in every[problem.feasible(every)].tolist()]
     assert 0 < len(asked) < len(every)
@@ -257,20 +279,20 @@ def test_a_small_space_with_a_bound_is_finished_exactly(name: str) -> None:
 @every_algorithm
 @pytest.mark.parametrize("where", ["cheapest", "between"])
 def test_few_architectures_of_a_huge_space_within_the_bounds_are_found(name: str, where: str) -> None:
-    planted = Planted(large_space(30))
+    planted = Planted(flat_space(30))
     smallest = planted.values(planted.space.smallest)["cost"]
-    if where == "cheapest":  # one in 10^30 or fewer
-        low, high = 0.0, smallest * 2
-    else:  # one draw in thousands
-        low, high = 50.0, 50.03
+    if where == "cheapest":  # no draw among millions
+        low, high = 0.0, smallest * 1.1
+    else:  # about one draw in a thousand
+        low, high = 36.0, 36.005
     problem = Problem(planted.space, BOTH, (Constraint("cost", low, high),), planted.counted)
-    asked = drive(ALGORITHMS.create(name, {}, problem=problem, seed=0), planted, 40, 8)
-    assert len(set(asked)) == 40
+    asked = drive(ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=0), planted, 16, 8)
+    assert len(set(asked)) == 16
     assert problem.feasible(np.array(asked, np.uint8)).all()
 
 
 @every_algorithm
-@pytest.mark.parametrize("space", [small_space(), large_space(30)], ids=["listed", "huge"])
+@pytest.mark.parametrize("space", [small_space(), large_space(12)], ids=["listed", "huge"])
 def test_bounds_that_nothing_keeps_are_one_plain_sentence(name: str, space: SearchSpace) -> None:
     planted = Planted(space)
     problem = Problem(space, BOTH, (Constraint("cost", upper=1e-3),), planted.counted)
@@ -280,21 +302,21 @@ def test_bounds_that_nothing_keeps_are_one_plain_sentence(name: str, space: Sear
 
 @every_algorithm
 def test_replaying_the_log_continues_identically_under_bounds(name: str) -> None:
-    planted = Planted(large_space(30))
+    planted = Planted(large_space(12))
     smallest = planted.values(planted.space.smallest)["cost"]
-    limits = (Constraint("cost", upper=smallest * 1.6), Constraint("quality", lower=8.0))
+    limits = (Constraint("cost", upper=smallest * 1.6), Constraint("quality", lower=3.0))
     problem = Problem(planted.space, BOTH, limits, planted.counted)
     runs: list[list[list[Arch]]] = []
     for cut in (4, 2):
-        algorithm = ALGORITHMS.create(name, problem=problem, seed=5)
+        algorithm = ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=5)
         runs.append([])
         for step in range(4):
-            runs[-1].append(algorithm.ask(8))
+            runs[-1].append(algorithm.ask(8 if name not in FEWER else 6))
             algorithm.tell(planted.measure(runs[-1][-1]))
             if step + 1 == cut < 4:
-                algorithm = ALGORITHMS.create(name, problem=problem, seed=5)
+                algorithm = ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=5)
                 for archs in runs[-1]:
-                    algorithm.ask(8)
+                    algorithm.ask(len(archs))
                     algorithm.tell(planted.measure(archs))
     assert runs[0] == runs[1]
 
@@ -307,12 +329,15 @@ def test_a_bound_that_only_measuring_shows_is_kept_more_and_more(name: str) -> N
     limit = float(np.quantile(by_chance, 0.95))
     # The objective alone leads away from the bound.
     problem = Problem(planted.space, (COST,), (Constraint("quality", lower=limit),))
-    asked = drive(ALGORITHMS.create(name, problem=problem, seed=1), planted, 600)
+    asked = drive(
+        ALGORITHMS.create(name, QUICK.get(name), problem=problem, seed=1), planted, evaluations(name, 600)
+    )
     keep = [planted.values(arch)["quality"] >= limit for arch in asked]
-    assert np.mean(keep[-200:]) > 0.2  # 0.05 by chance
+    assert np.mean(keep[-len(keep) // 3 :]) > 0.2  # 0.05 by chance
     kept = [planted.values(arch)["cost"] for arch, fits in zip(asked, keep, strict=True) if fits]
     # Who finds the cheapest early goes on with dearer ones: both halves are held to what drawing brings.
-    drawn = [v["cost"] for v in map(planted.values, map(tuple, draws)) if v["quality"] >= limit]
+    as_many = [planted.values(tuple(row)) for row in draws[: len(asked)]]
+    drawn = [values["cost"] for values in as_many if values["quality"] >= limit]
     assert np.mean(kept[len(kept) // 2 :]) < np.mean(drawn)
     assert min(kept) < min(drawn)
 

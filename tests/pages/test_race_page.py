@@ -108,8 +108,8 @@ def test_a_finished_race_is_decided_and_replayed(open_page: Open) -> None:
         planted("random_search", seed, 0.0)
     app = open_page("search", supernet="digits-cnn")
     words = said(app).replace("\\", "")
-    assert "NSGA-II won after 60 evaluations, by +" in words
-    assert "NSGA-II won after 1.5 measured seconds, by +" in words
+    assert "NSGA-II won after 60 evaluations: +" in words
+    assert "NSGA-II won after 1.5 measured seconds: +" in words
     assert "6 of 6 equal seeds" in words
     assert "after 50" in words
     assert "0 of 6" in words, "nobody came to 99 % of the exact hypervolume"

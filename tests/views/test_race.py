@@ -77,16 +77,16 @@ def planted(seeds: int, lead: float, noise: float = 0.01) -> list[Search]:
 def test_a_planted_winner_wins_and_a_planted_tie_is_one() -> None:
     verdict = won(raced(planted(6, 0.1)))
     assert verdict.winner == "NSGA-II"
-    assert verdict.sentence.startswith("NSGA-II won then, by +")
+    assert verdict.sentence.startswith("NSGA-II won then: +")
     assert "6 of 6 equal seeds" in verdict.sentence
     assert "exact sign-flip test, two-sided, p = 0.031" in verdict.sentence
     assert won(raced(planted(6, -0.1))).winner == "Random search"
     tie = won(raced(planted(6, 0.0)))
     assert tie.winner == ""
-    assert tie.sentence.startswith("A tie then.")
+    assert tie.sentence.startswith("A tie then: ")
     few = won(raced(planted(3, 0.1)))
     assert few.winner == ""
-    assert few.sentence.startswith("Not decided then.")
+    assert few.sentence.startswith("Not decided then: NSGA-II has more in")
     assert "3 of 3 equal seeds" in few.sentence
 
 

@@ -21,7 +21,7 @@ from core.views.race_verdict import who_won
 from core.words import format_share, format_value
 from pages.ui.progress import active
 from pages.ui.search import measured
-from pages.ui.search.race_panel import Chosen, Raced
+from pages.ui.search.race_panel import PROPOSING, Chosen, Raced
 from pages.ui.setup import note
 from pages.ui.tables import html_table
 
@@ -37,11 +37,9 @@ def headline(given: Raced) -> None:
     if found.at:
         ended = {racer.label: racer.ended for racer in found.racers}
         told.append(who_won(ended, found.verdicts, when=f"after {found.at:,} evaluations", share=share))
-    if timed is not None and timed.at:
+    if timed is not None and timed.at and not found.looked_up:
         ended = {racer.label: racer.ended for racer in timed.racers}
-        told.append(
-            who_won(ended, timed.verdicts, when=f"after {timed.at:.3g} measured seconds", share=share)
-        )
+        told.append(who_won(ended, timed.verdicts, when=f"after {_seconds(timed.at)}", share=share))
     sentences = [each for each in told if each is not None]
     if not sentences:
         return
@@ -84,32 +82,34 @@ def in_numbers(entry: SupernetEntry, chosen: Chosen, given: Raced) -> None:
 def _table(found: Race) -> None:
     share = found.ceiling is not None
     said: dict[str, Any] = {"factor": 100.0, "unit": " %", "digits": 2} if share else {"digits": 4}
-    what = "share of the exact hypervolume" if share else "hypervolume"
-    band = " or ".join(dict.fromkeys(r.spread.band for r in found.racers if r.spread.band))
-    mean = f"{what} after {found.at:,} evaluations: mean{f' ({band}, n)' if band else ''}"
     numbers = standings(found)
     rows = []
     for racer, row in zip(found.racers, numbers.rows, strict=True):
         if not racer.ended:
             continue
-        cells = {"search": display_name(racer.label, 200), mean: in_words(racer.spread, **said)}
-        for n, after in zip(numbers.evaluations, row.after, strict=True):
-            if n != found.at:
-                cells[f"after {n:,}"] = _reads(after, said)
-        for reached in row.reached:
-            cells[f"seconds to {format_share(reached.share)}"] = _when(reached)
+        after = dict(zip(numbers.evaluations, row.after, strict=True)) | {found.at: racer.spread}
+        cells = {"search": display_name(racer.label, 200)}
+        cells |= {f"after {n:,}": _reads(after[n], said) for n in sorted(after)}
+        cells |= {f"seconds to {format_share(r.share)}": _when(r) for r in row.reached}
         rows.append(cells)
     with st.container(key="race-numbers"):
         html_table(rows, "Searches by hypervolume, over their seeds")
+    band = " or ".join(dict.fromkeys(r.spread.band for r in found.racers if r.spread.band))
+    what = "Share of the exact hypervolume" if share else "Hypervolume"
+    told = f"{what} after so many evaluations: mean over the seeds ({f'{band}, ' if band else ''}n)."
     if share:
         marks = " and ".join(format_share(s) for s in SHARES)
-        st.caption(
-            f"Seconds to {marks} of the exact hypervolume: mean over the seeds that came so far, and how many did."
-        )
+        told += f" Seconds to {marks} of it: mean over the seeds that came so far, and how many did."
+        told += f" {PROPOSING}" if found.looked_up else ""
+    st.caption(told)
 
 
 def _reads(after: Spread, said: dict[str, Any]) -> str:
     return in_words(after, **said) if after.n else "not reached"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3g} measured seconds"
 
 
 def _when(reached: Reached) -> str:
@@ -130,7 +130,7 @@ def _grounds(entry: SupernetEntry, chosen: Chosen, given: Raced) -> None:
                 f"- {for_markdown(verdict(each, f'hypervolume after {found.at:,} evaluations'), 600)}"
             )
         for each in timed.verdicts if timed is not None and timed.at else ():
-            st.markdown(f"- {for_markdown(verdict(each, f'hypervolume after {timed.at:.3g} seconds'), 600)}")
+            st.markdown(f"- {for_markdown(verdict(each, f'hypervolume after {_seconds(timed.at)}'), 600)}")
         for sentence in _by_samples(entry, chosen, found):
             st.markdown(f"- {for_markdown(sentence, 600)}")
         if any(each.n >= FEWEST_PAIRS for each in found.verdicts):

@@ -21,6 +21,10 @@ from pages.ui.search import files, measured
 
 _PICK, _DRAWN = "pick-search", "search-drawn"
 _MOST_AT_FIRST = 8
+PROPOSING = (
+    "Numbers were looked up in the complete table, so these seconds are those of proposing alone. To race by the clock, "
+    "switch the table off under More settings."
+)
 _EVALUATIONS, _SECONDS = "Evaluations", "Seconds"
 
 
@@ -79,11 +83,9 @@ def choose(runs: Sequence[Run], started: Sequence[str], asked: str = "") -> Chos
         help="Searches of equal settings are one entry, whatever their seeds. Those for the same objectives race below.",
     )
     shown = [newest[run_id] for run_id in chosen]
-    one = {
-        run.run_id: (label, run)
-        for g, label in zip(shown, (labels[i] for i in chosen), strict=True)
-        for run in g.runs
-    }
+    # Among those that race a name needs to say less than among all.
+    names = search_labels(shown)
+    one = {run.run_id: (name, run) for g, name in zip(shown, names, strict=True) for run in g.runs}
     if not one:
         return Chosen((), (), None)
     state.keep(_DRAWN, one, asked if asked in one else next(iter(one)))
@@ -98,14 +100,16 @@ def choose(runs: Sequence[Run], started: Sequence[str], asked: str = "") -> Chos
             key=_DRAWN,
             help="One search at a time: the chart, the CSV and the link to the Front page are of this one.",
         )
-    return Chosen(tuple(shown), tuple(labels[i] for i in chosen), one[drawn][1])
+    return Chosen(tuple(shown), tuple(names), one[drawn][1])
 
 
 def _at_first(newest: Mapping[str, SeedGroup], first: str) -> list[str]:
     """Who races against one setting, that one included."""
     same = competitors(list(newest.values()), newest[first])
     others = [run_id for run_id, group in newest.items() if group in same and run_id != first]
-    return [first, *others][:_MOST_AT_FIRST]
+    kept = [first, *others][:_MOST_AT_FIRST]
+    # Newest come first in the list; who was started first stands first in a race.
+    return [run_id for run_id in reversed(newest) if run_id in kept]
 
 
 def _seeds(group: SeedGroup) -> str:
@@ -186,6 +190,8 @@ def _captions(given: Raced, clock: TimedRace | None, *, apart: bool) -> None:
     if bands and not apart:
         thin = ", single seeds as thin lines" if "min to max" in bands else ""
         said.append(f"Line: mean over the seeds; band: {' or '.join(bands)}{thin}.")
+    if clock is not None and found.looked_up:
+        said.append(PROPOSING)
     if clock is not None and clock.unknown:
         said.append(
             f"Seconds were not written down for {for_markdown(', '.join(clock.unknown), 300)}, searched by an earlier release."

@@ -31,7 +31,7 @@ def draw(settings: Mapping[str, Sequence[Run]]) -> None:
     stopped = [run for run in open_runs if run.state.is_resumable]
     _head(settings, active, len(runs))
     _buttons(active, stopped)
-    with st.expander(f"Each search that is not done ({len(open_runs)})", key="race-each"):
+    with st.expander("Each search that is not done", key="race-each"):
         for run in open_runs:
             job_row(run)
 
