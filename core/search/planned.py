@@ -47,16 +47,19 @@ class Planned(LINAS):
 
     class Config(LINASConfig):
         batch: int = Field(
-            10, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
+            5, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
         )
         first: int = Field(
             22, ge=4, le=10_000, description="Architectures measured before predictors learn at all"
+        )
+        inner_evaluations: int = Field(
+            1000, ge=100, le=1_000_000, description="Guessed architectures of each evolution on predictors"
         )
         planning: bool = Field(
             True, description="Pick every other batch by marginal cost; without it this is LINAS"
         )
         batch_work: float = Field(
-            15.0,
+            2.0,
             gt=0,
             le=10_000,
             description="A picked batch ends after the work of so many lone architectures",

@@ -51,7 +51,8 @@ def marginal(work: Chain, archs, paid: set[int] = frozenset()) -> float:
 def batches(work, rounds: int = 4, seed: int = 0, **config) -> list[list]:
     planted = Planted(SPACE)
     problem = Problem(SPACE, BOTH, counted=planted.counted, work=work)
-    algorithm = ALGORITHMS.create("planned", config, problem=problem, seed=seed)
+    settings = {"batch": 10, "batch_work": 6} | config
+    algorithm = ALGORITHMS.create("planned", settings, problem=problem, seed=seed)
     found = []
     for _ in range(rounds):
         found.append(algorithm.ask(algorithm.batch_size))
