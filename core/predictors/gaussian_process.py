@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
@@ -21,6 +23,7 @@ from core.seeding import stream
 from core.spaces import Archs
 
 _JITTER = 1e-8
+_STEPS = 20
 
 
 @PREDICTORS.register("gp")
@@ -56,7 +59,9 @@ class GaussianProcess(Predictor):
         with warnings.catch_warnings():
             # A bound that is reached is an answer: no trend, or no noise.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            chosen = GaussianProcessRegressor(_kernel(), alpha=_JITTER).fit(x[few], y[few])
+            chosen = GaussianProcessRegressor(_kernel(), alpha=_JITTER, optimizer=_few_steps).fit(
+                x[few], y[few]
+            )
         self._process = GaussianProcessRegressor(chosen.kernel_, alpha=_JITTER, optimizer=None)
         self._process.fit(x[kept], y[kept])
 
@@ -72,3 +77,11 @@ def _kernel() -> Any:
     trend = ConstantKernel(1.0, (1e-4, 1e3)) * DotProduct(1.0, "fixed")
     smooth = ConstantKernel(0.5, (1e-4, 1e3)) * RBF(1.0, (0.1, 20.0))
     return trend + smooth + WhiteKernel(0.1, (1e-5, 2.0))
+
+
+def _few_steps(
+    cost: Callable[[NDArray[np.float64]], Any], start: NDArray[np.float64], bounds: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """The kernel's numbers after so many steps: the last digits of a likelihood are not worth their seconds."""
+    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+    return found.x, float(found.fun)

@@ -25,6 +25,7 @@ ADAPTIVE = [name for name in NAMES if ALGORITHMS.get(name).adapts]
 
 # Asking some algorithms takes milliseconds: they are checked with lighter settings, or on fewer evaluations.
 QUICK: dict[str, Settings] = {
+    "bayesian": {"batch": 40, "candidates": 120},
     "diffusion_nag": {"scales": 12, "drawn": 64, "score_steps": 250, "guide_steps": 50},
     "optuna_nsga2": {"population": 20},
     "optuna_tpe": {"startup": 10, "candidates": 12},

@@ -154,7 +154,8 @@ def test_one_guess_does_not_depend_on_the_others(name: str) -> None:
     predictor, rows = fitted(name, n=60), distinct(40, 11)
     together = predictor.predict(rows, beside(rows)).mean
     alone = np.concatenate([predictor.predict(rows[[i]], beside(rows[[i]])).mean for i in range(5)])
-    assert alone == pytest.approx(together[:5], rel=1e-6)
+    # Some compute in single precision.
+    assert alone == pytest.approx(together[:5], rel=1e-5, abs=1e-6)
 
 
 @every_predictor

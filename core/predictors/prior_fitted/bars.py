@@ -15,9 +15,11 @@ _MEDIAN = 0.6744897501960817
 
 
 def borders_of(values: NDArray[np.float64], bars: int) -> NDArray[np.float64]:
-    """(bars + 1,) borders between which the values lie equally often."""
-    inner: NDArray[np.float64] = np.quantile(values, np.linspace(0, 1, bars + 1))
-    return inner
+    """(bars + 1,) borders between which the values lie equally often; the outer ones halve what lies in each tail."""
+    shares = np.linspace(0, 1, bars + 1)
+    shares[[0, -1]] = 0.5 / bars, 1 - 0.5 / bars
+    borders: NDArray[np.float64] = np.quantile(values, shares)
+    return borders
 
 
 def tail_scales(borders: NDArray[np.float64]) -> tuple[float, float]:

@@ -56,7 +56,7 @@ def shipped(path: Path = FILE) -> Weights:
     """The weights that the project ships."""
     with safe_open(path, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        most = int(json.loads(file.metadata()["recipe"])["most"])
+        most = int(json.loads(file.metadata()["about"])["recipe"]["most"])
     return Weights.of(tensors, most)
 
 

@@ -107,14 +107,15 @@ def _borders(recipe: Recipe, prior: Prior) -> np.ndarray:
         _, y = prior(rng, n + recipe.asked)
         center, scale = standard(y[:n])
         values.append((y[n:] - center) / scale)
-    return borders_of(np.clip(np.concatenate(values), -6, 6), recipe.bars)
+    return borders_of(np.concatenate(values), recipe.bars)
 
 
 def packed(net: PriorFitted, borders: Tensor, recipe: Recipe, seconds: float) -> bytes:
     """The file: weights in half precision, the borders, and how they came about."""
     tensors = {name: tensor.numpy().astype(np.float16) for name, tensor in net.state_dict().items()}
-    about = {"recipe": json.dumps(asdict(recipe)), "torch": torch.__version__, "seconds": f"{seconds:.0f}"}
-    return bytes(save({**tensors, "borders": borders.numpy()}, about))
+    about = {"recipe": asdict(recipe), "torch": torch.__version__, "seconds": round(seconds)}
+    # One entry: several would stand in another order every time.
+    return bytes(save({**tensors, "borders": borders.numpy()}, {"about": json.dumps(about)}))
 
 
 def main() -> None:
