@@ -124,9 +124,8 @@ def _insert(path: Path, trials: Iterable[FrozenTrial]) -> None:
 
     with closing(sqlite3.connect(path)) as file, file:
         for number, trial in enumerate(trials):
-            times = [
-                f"{when:%Y-%m-%d %H:%M:%S.%f}" for when in (trial.datetime_start, trial.datetime_complete)
-            ]
+            begun, done = trial.datetime_start, trial.datetime_complete
+            times = [str(when) if when else None for when in (begun, done)]
             key = file.execute(
                 "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, 1, ?, ?, ?)",
                 (number, trial.state.name, *times),
