@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import Cache
 from core.errors import DamagedArtifact, InvalidInput
 from core.library.table_mapping import LeftOff, TableMapping, counted, described, may_stand
 from core.pareto import non_dominated
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ON_FRONT, SOURCE = "on_front", "source"
-_MOST_CACHED_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +120,6 @@ def rows_of(data: bytes, mapping: TableMapping, revision: str = "") -> TableRows
     return TableRows(frame, mapping, goals, values, guessed, left, revision)
 
 
-_ROWS: Cache[TableRows] = Cache(_MOST_CACHED_BYTES, size=lambda rows: rows.memory)
-
-
 def front_table(rows: TableRows, names: Sequence[str], *, members_only: bool = False) -> pd.DataFrame:
     """The rows that count in all these objectives, with a column `on_front`; as every export and the command line have it.
 
@@ -145,7 +140,23 @@ def front_table(rows: TableRows, names: Sequence[str], *, members_only: bool = F
     on_front = non_dominated(points, maximize=[rows.goal(name).maximize for name in names])
     values = np.stack([rows.values[name] for name in names], axis=1)
     kept = on_front if members_only else np.isfinite(values).all(axis=1)
-    return as_written(rows, np.flatnonzero(kept), on_front, names)
+    return _as_written(rows, np.flatnonzero(kept), on_front, names)
+
+
+def rows_written(
+    rows: TableRows, at: Sequence[int] | NDArray[np.int64], on_front: Sequence[int], names: Sequence[str]
+) -> pd.DataFrame:
+    """Some rows, in this order, as `front_table` has them.
+
+    Args:
+        rows: the table.
+        at: positions of the rows.
+        on_front: positions of the front's rows.
+        names: objectives of the front.
+    """
+    marked = np.zeros(len(rows), bool)
+    marked[list(on_front)] = True
+    return _as_written(rows, np.asarray(at, np.int64), marked, names)
 
 
 def require_numbers(rows: TableRows, names: Sequence[str]) -> None:
@@ -162,17 +173,9 @@ def require_numbers(rows: TableRows, names: Sequence[str]) -> None:
         raise InvalidInput("No row has values of all these objectives; choose other ones.")
 
 
-def as_written(
+def _as_written(
     rows: TableRows, at: NDArray[np.int64], on_front: NDArray[np.bool_], names: Sequence[str]
 ) -> pd.DataFrame:
-    """Rows as files have them.
-
-    Args:
-        rows: the table.
-        at: positions of the rows, in the order of the file to be.
-        on_front: (n,) of the whole table.
-        names: the objectives of the front.
-    """
     import pandas as pd
 
     frame, mapping = rows.frame, rows.mapping

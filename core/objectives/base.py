@@ -291,8 +291,13 @@ def objective(name: str) -> Objective:
     return cls.described()
 
 
-def objectives(names: Iterable[str]) -> list[Objective]:
-    return [objective(name) for name in names]
+def objectives(names: Iterable[str | Objective]) -> list[Objective]:
+    """Objectives by name; a record is itself, such as a column of an imported table, which no registry knows.
+
+    Raises:
+        NotFound: there is none of a name.
+    """
+    return [each if isinstance(each, Objective) else objective(each) for each in names]
 
 
 def method(name: str, kind: type[K]) -> K:

@@ -31,6 +31,7 @@ def front_paper(
     log_x: bool = False,
     log_y: bool = False,
     marked: Mapping[str, str] | None = None,
+    one: str = "subnet",
 ) -> PaperFigure:
     """Draw the front.
 
@@ -42,6 +43,7 @@ def front_paper(
         title: of the file.
         log_x, log_y: logarithmic axes.
         marked: arch_id -> name of subnets with a mark of their own.
+        one: what a row is.
     """
 
     def paint(axes: Axes) -> str:
@@ -64,18 +66,18 @@ def front_paper(
             marker="o",
             markersize=2.4,
             drawstyle="steps-pre" if x.maximize else "steps-post",
-            label=f"front ({int(front.sum()):,} subnets)",
+            label=f"front ({int(front.sum()):,} {one}s)",
         )
         _mark(axes, table, across, up, marked or {})
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, columnspacing=1.0)
         pale = (
-            f"Pale dots are predicted ({int(guessed.sum()):,} subnets) and stand on no front."
+            f"Pale dots are predicted ({int(guessed.sum()):,} {one}s) and stand on no front."
             if guessed.any()
             else ""
         )
         if there == drawn:
             return pale
-        once = f"Dots that would lie on each other are drawn once ({drawn:,} dots for {there:,} subnets)."
+        once = f"Dots that would lie on each other are drawn once ({drawn:,} dots for {there:,} {one}s)."
         return f"{once} {pale}".strip()
 
     return draw(layout, _HEIGHT[layout.columns], title, caption, paint)

@@ -114,12 +114,16 @@ def _lay_out(figure: go.Figure, view: SeveralFronts, log_x: bool, log_y: bool) -
         better = "more is better" if goal.maximize else "less is better"
         shared: dict[str, Any] = {}
         if normalized:
-            what = goal.label if one else "Cost"
+            what = goal.label if one else view.across or "Cost"
             shared = {"title": {"text": f"{for_figure(what)}, share of its largest (%)  ·  {better}"}}
             shared |= {"tickformat": "~g", "ticksuffix": ""}
         elif not one:
             unit = f" ({goal.unit})" if goal.unit else ""
-            shared = {"title": {"text": f"{for_figure(goal.label.partition(' on ')[0])}{unit}  ·  {better}"}}
+            shared = {
+                "title": {
+                    "text": f"{for_figure(view.across or goal.label.partition(' on ')[0])}{unit}  ·  {better}"
+                }
+            }
         update(**shared)
     figure.update_layout(
         height=520,

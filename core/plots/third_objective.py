@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from core.library.evaluations import standing
-from core.objectives.base import objectives
 from core.plots import style
 from core.plots.axes import LAYOUT, drawable, drawn, hover, lay_out_axes, thin
 from core.plots.finished import unchecked
@@ -52,6 +51,7 @@ def third_figure(
     log_x: bool = False,
     log_y: bool = False,
     start: int | None = None,
+    one: str = "subnet",
 ) -> go.Figure:
     """Scatter of all subnets with their third objective, and the front within a limit.
 
@@ -61,12 +61,13 @@ def third_figure(
         as_size: draw the third objective as size instead of color.
         log_x, log_y: logarithmic axes.
         start: which limit the slider stands at; the loosest if left out.
+        one: what a row is.
 
     Returns:
         Traces "all subnets", "front without a limit", "front within the limit"; customdata is the id, on the last
         one the id, a bar and the number of the limit. One slider, whose steps change that trace alone.
     """
-    x, y, third = objectives(fronts.names)
+    x, y, third = fronts.goals
     at = fronts.loosest if start is None else start
     look = _Look(third, table[third.name].to_numpy(float), as_size)
     rows = drawable(table, x, y, log_x, log_y)
@@ -74,7 +75,7 @@ def third_figure(
     stands = standing(rows, fronts.names)
     figure = go.Figure()
     figure.add_scatter(
-        name="all subnets",
+        name=f"all {one}s",
         x=drawn(rows, x),
         y=drawn(rows, y),
         customdata=rows["arch_id"].to_numpy(object),
@@ -82,7 +83,7 @@ def third_figure(
         # What is only predicted is hollow.
         marker=look.marker(rows) | ({} if stands.all() else {"symbol": _symbols(stands)}),
         text=look.texts(rows),
-        hovertemplate=_hover(x, y, third, "subnet"),
+        hovertemplate=_hover(x, y, third, one),
         showlegend=False,
         **_HIGHLIGHT,
     )
@@ -223,7 +224,7 @@ def _slider(table: pd.DataFrame, fronts: LimitedFronts, look: _Look, at: int) ->
 
 
 def _member_arrays(rows: pd.DataFrame, fronts: LimitedFronts, look: _Look, number: int) -> dict[str, Any]:
-    x, y, _ = objectives(fronts.names)
+    x, y, _ = fronts.goals
     ids = [f"{arch_id}{SEPARATOR}{number}" for arch_id in rows["arch_id"]]
     return {"x": drawn(rows, x), "y": drawn(rows, y), "customdata": ids, "text": look.texts(rows)}
 

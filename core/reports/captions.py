@@ -37,15 +37,22 @@ def front_caption(entry: SupernetEntry, goals: Sequence[Objective], n: int, *, s
     return f"{'; '.join(part for part in about if part)}. {' '.join(measured_how(goal) for goal in goals)}"
 
 
-def limits_text(limits: Sequence[Constraint]) -> str:
-    """What the subnets of a front must meet, as a sentence; "" where nothing is asked."""
+def limits_text(limits: Sequence[Constraint], goals: Sequence[Objective] = (), of: str = "subnets") -> str:
+    """What the rows of a front must meet, as a sentence; "" where nothing is asked.
+
+    Args:
+        limits: bounds.
+        goals: what they are on, where no registry knows it.
+        of: what the rows are.
+    """
     said = []
+    known = {goal.name: goal for goal in goals}
     for limit in limits:
-        goal = objective(limit.objective)
+        goal = known.get(limit.objective) or objective(limit.objective)
         for word, value in (("at least", limit.lower), ("at most", limit.upper)):
             if value is not None:
                 said.append(f"{goal.label} {word} {format_value(value, goal)}")
-    return f"Only subnets with {' and '.join(said)}." if said else ""
+    return f"Only {of} with {' and '.join(said)}." if said else ""
 
 
 def data_of(card: Card) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, text
 
 from core.errors import CoreError, DamagedArtifact
 from core.store.files import Files
+from core.store.imported import damaged_tables
 from core.store.ledger import measurement_hash
 from core.store.rows import damaged_rows, read_run, runs_query
 from core.store.schema import (
@@ -20,6 +21,7 @@ from core.store.schema import (
     BasketItemRow,
     BasketRow,
     CheckpointRow,
+    ImportedTableRow,
     MeasurementRow,
     MetricRow,
     ParamRow,
@@ -37,6 +39,7 @@ def find_damage(files: Files) -> list[str]:
     (a page of the database that is gone) does not stop the others.
     """
     parts: list[Callable[[Connection], Iterator[str]]] = [_runs, _index, _measurements, _metrics, _baskets]
+    parts.append(lambda connection: iter(damaged_tables(connection)))
     parts.append(lambda connection: _files(connection, files))
     if files.database.is_sqlite:
         parts.insert(0, _integrity)
@@ -120,6 +123,9 @@ def _files(connection: Connection, files: Files) -> Iterator[str]:
     named += [(f"{name} of run {run_id}", sha256) for name, run_id, sha256 in connection.execute(artifacts)]
     supernets = select(SupernetRow.name, SupernetRow.sha256)
     named += [(f"The weights of supernet {name}", sha256) for name, sha256 in connection.execute(supernets)]
+    table = ImportedTableRow
+    tables = select(table.name, table.sha256).where(table.deleted.is_(None))
+    named += [(f"The imported table {name}", sha256) for name, sha256 in connection.execute(tables)]
     for what, sha256 in named:
         try:
             files.blobs.get(sha256)

@@ -47,6 +47,14 @@ class Files:
             for sha256 in wanted - named_files(connection, wanted):
                 self.blobs.remove(sha256)
 
+    def put_away(self, sha256s: Iterable[str]) -> None:
+        """Move those files to the trash that no row names any more; what fails is left for `sweep`."""
+        wanted = set(sha256s)
+        with suppress(CoreError), self.database.write("moving files to the trash") as connection:
+            unnamed = wanted - named_files(connection, wanted)
+            if not self.blobs.is_elsewhere:
+                self.blobs.to_trash([path for each in unnamed if (path := self.blobs.path(each)).exists()])
+
     def put_back(self) -> None:
         """Take out of the trash what rows name."""
         with self.database.write("putting files back") as connection:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select, union
 
-from core.store.schema import ArtifactRow, CheckpointRow, SupernetRow
+from core.store.schema import ArtifactRow, CheckpointRow, ImportedTableRow, SupernetRow
 
 _NAMING = (CheckpointRow.sha256, ArtifactRow.sha256, SupernetRow.sha256)
 
@@ -16,4 +16,7 @@ def named_files(connection: Connection, among: Collection[str] | None = None) ->
     queries = [
         select(column) if among is None else select(column).where(column.in_(among)) for column in _NAMING
     ]
+    # A removed table's file lies in the trash, from where it can come back.
+    tables = select(ImportedTableRow.sha256).where(ImportedTableRow.deleted.is_(None))
+    queries.append(tables if among is None else tables.where(ImportedTableRow.sha256.in_(among)))
     return set(connection.execute(union(*queries)).scalars())

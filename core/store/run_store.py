@@ -28,6 +28,7 @@ from core.store.database import Database, absolute_url, reading_damaged_text
 from core.store.failures import plain_failures
 from core.store.files import Files
 from core.store.home import FOLDER, TRASH, folders, own_folder
+from core.store.imported import ImportedTables
 from core.store.kept import KeptFiles
 from core.store.leases import Leases, Owner
 from core.store.ledger import RunLedger, plain_json, require_name
@@ -59,7 +60,7 @@ MAX_PARAMS_BYTES = 4_000_000
 
 
 class RunStore:
-    """Runs, their records and files, and the trained supernets."""
+    """Runs, their records and files, the trained supernets, baskets and imported tables."""
 
     def __init__(self, url: str, home: Path) -> None:
         """Open the store, creating or upgrading what is needed.
@@ -89,8 +90,8 @@ class RunStore:
         self._blobs = BlobStore(folder, others=lambda: folders(self.home), trash=self.home / TRASH)
         owns_home = folder == self.home / FOLDER and not self._blobs.is_elsewhere
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
-        self.leases = Leases(self._database)
-        self.kept, self.baskets = KeptFiles(self._files), Baskets(self._database)
+        self.leases, self.baskets = Leases(self._database), Baskets(self._database)
+        self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
 
     def close(self) -> None:
         self._database.close()
@@ -168,8 +169,7 @@ class RunStore:
         Args:
             state: only runs in this state.
             kind: only runs of this workflow.
-            where: only runs whose request has these values, nested fields as "outer.inner"; found through
-                an index, whatever else the store holds.
+            where: only runs whose request has these values, nested fields as "outer.inner"; through an index.
         """
         conditions = [] if state is None else [RunRow.state == state]
         if kind is not None:

@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file, basket and log line.
+"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file, basket, imported table and log line.
 
 JSON is kept as text so that a row's hash covers exactly what is stored. Times are for display only;
 order comes from counters, because clocks jump. A change here needs a new file in
@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.config import JsonObject
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -148,6 +148,23 @@ class BasketItemRow(Base):
     network_id: Mapped[str] = mapped_column(String(300), primary_key=True)
     place: Mapped[int] = mapped_column(Integer)
     title: Mapped[str] = mapped_column(String(200))
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class ImportedTableRow(Base):
+    """A table that somebody imported; its columns are a file."""
+
+    __tablename__ = "imported_tables"
+    table_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    source_sha256: Mapped[str] = mapped_column(String(64))
+    columns_key: Mapped[str] = mapped_column(String(64), index=True)
+    about: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(Integer)
+    created: Mapped[float] = mapped_column(Double)
+    changed: Mapped[int] = mapped_column(Integer)
+    deleted: Mapped[float | None] = mapped_column(Double)
     row_hash: Mapped[str] = mapped_column(String(64))
 
 

@@ -67,12 +67,14 @@ class SeveralFronts:
         normalized: whether each front is drawn in shares of its own largest values, across and up.
         matched: whether equal ids in two series are the same subnet or network.
         told: what somebody who compares them must know, a sentence each.
+        across: what the objectives across have in common, "" where their labels say it.
     """
 
     series: tuple[FrontSeries, ...]
     normalized: tuple[bool, bool]
     matched: bool
     told: tuple[str, ...] = ()
+    across: str = ""
 
 
 def by_objectives(table: pd.DataFrame, costs: Sequence[str], quality: str) -> SeveralFronts:
@@ -169,8 +171,8 @@ def by_tuning(
         )
     series = (
         _of_table("supernet", "Subnets, not tuned", table, x, y),
-        _series("before", "Pruned, before fine-tuning", x, y, ids, np.stack([across, before], axis=1)),
-        _series("after", "Pruned, after fine-tuning", x, y, ids, np.stack([across, after], axis=1)),
+        series_of("before", "Pruned, before fine-tuning", x, y, ids, np.stack([across, before], axis=1)),
+        series_of("after", "Pruned, after fine-tuning", x, y, ids, np.stack([across, after], axis=1)),
     )
     said = (
         "Pruned networks were fine-tuned one by one; the subnets of the supernet were not, so the distance between "
@@ -186,10 +188,10 @@ def _column(values: Sequence[float | None]) -> NDArray[np.float64]:
 def _of_table(key: str, label: str, table: pd.DataFrame, x: Objective, y: Objective) -> FrontSeries:
     values = table[[x.name, y.name]].to_numpy(float)
     stands = standing(table, (x.name, y.name))
-    return _series(key, label, x, y, table["arch_id"].to_numpy(object), values, stands)
+    return series_of(key, label, x, y, table["arch_id"].to_numpy(object), values, stands)
 
 
-def _series(
+def series_of(
     key: str,
     label: str,
     x: Objective,
@@ -198,6 +200,12 @@ def _series(
     values: NDArray[np.float64],
     stands: NDArray[np.bool_] | None = None,
 ) -> FrontSeries:
+    """A series with its front; for the arguments see `FrontSeries`.
+
+    Args:
+        key, label, x, y, ids, values: of the series.
+        stands: (n,) which rows may be on the front; all if left out.
+    """
     standing_values = values if stands is None else np.where(stands[:, None], values, np.nan)
     members = np.flatnonzero(non_dominated(standing_values, maximize=[x.maximize, y.maximize]))
     order = np.lexsort((values[members, 1], values[members, 0]))
@@ -298,8 +306,13 @@ class Agreement:
     members: int
 
 
-def agreements(view: SeveralFronts) -> list[Agreement]:
-    """Rank correlations of every two series, by the axis in which they differ; none where ids are not matched."""
+def agreements(view: SeveralFronts, *, most: int | None = None) -> list[Agreement]:
+    """Rank correlations of every two series, by the axis in which they differ; none where ids are not matched.
+
+    Args:
+        view: the fronts.
+        most: rows that are ordered; of more, evenly chosen ones.
+    """
     if not view.matched:
         return []
     found = []
@@ -310,7 +323,9 @@ def agreements(view: SeveralFronts) -> list[Agreement]:
         # Across where the objectives differ there, else up: the values that are not the same anyway.
         axis = 0 if one.x.name != other.x.name else 1
         a, b = one.values[here, axis], other.values[there, axis]
-        known = np.isfinite(a) & np.isfinite(b)
+        known = np.flatnonzero(np.isfinite(a) & np.isfinite(b))
+        if most is not None and len(known) > most:
+            known = known[np.linspace(0, len(known) - 1, most).astype(int)]
         shared = len(set(one.ids[one.members]) & set(other.ids[other.members]))
         what = "cost" if axis == 0 else within_sentence(one.y.label)
         found.append(
@@ -318,7 +333,7 @@ def agreements(view: SeveralFronts) -> list[Agreement]:
                 one=one.label,
                 other=other.label,
                 what=what,
-                n=int(known.sum()),
+                n=len(known),
                 spearman=spearman(a[known], b[known]),
                 kendall=kendall(a[known], b[known]),
                 shared=shared,

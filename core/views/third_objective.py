@@ -13,6 +13,7 @@ from core.errors import InvalidInput
 from core.library.evaluations import standing
 from core.objectives.base import objectives
 from core.pareto import non_dominated
+from core.records import Objective
 from core.views.regions import Region, inside
 from core.words import format_count, format_value, within_sentence
 
@@ -27,18 +28,24 @@ class LimitedFronts:
     """The front of two objectives under each of several limits on a third.
 
     Attributes:
-        names: the two objectives, then the third.
+        goals: the two objectives, then the third.
         limits: ascending, in the third's unit; values the third must not exceed (reach, where larger is better).
         members: for each limit, (k,) positions in the table of the front's rows, in order of the first objective.
         loosest: which limit leaves the whole front.
         on_all: subnets on the front of all three objectives.
     """
 
-    names: tuple[str, str, str]
+    goals: tuple[Objective, Objective, Objective]
     limits: tuple[float, ...]
     members: tuple[NDArray[np.int64], ...]
     loosest: int
     on_all: int
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Of the objectives."""
+        x, y, third = self.goals
+        return x.name, y.name, third.name
 
     def nearest(self, limit: float | None) -> int:
         """Which limit is nearest to a value; the loosest for None."""
@@ -47,7 +54,9 @@ class LimitedFronts:
         return int(np.abs(np.array(self.limits) - limit).argmin())
 
 
-def limited_fronts(table: pd.DataFrame, names: Sequence[str], *, most: int = MOST_LIMITS) -> LimitedFronts:
+def limited_fronts(
+    table: pd.DataFrame, wanted: Sequence[str | Objective], *, most: int = MOST_LIMITS
+) -> LimitedFronts:
     """The fronts of the first two objectives under limits on the third.
 
     A subnet that is on any of them is on the front of all three objectives, or ties on the first two with one that
@@ -56,15 +65,16 @@ def limited_fronts(table: pd.DataFrame, names: Sequence[str], *, most: int = MOS
     Args:
         table: rows with a column per objective (see `library.table`); values that are predicted or a proxy are on
             no front.
-        names: three different objectives.
+        wanted: three different objectives.
         most: limits at most; where more of them change something, evenly chosen ones.
 
     Raises:
         InvalidInput: not three different objectives, or no row has values of all three.
     """
+    goals = objectives(wanted)
+    names = [goal.name for goal in goals]
     if len(names) != 3 or len(set(names)) != 3:
         raise InvalidInput("A third objective is another one than those of the axes.")
-    goals = objectives(names)
     values = table[list(names)].to_numpy(float)
     values = np.where(standing(table, names)[:, None], values, np.nan)
     maximize = [goal.maximize for goal in goals]
@@ -83,7 +93,7 @@ def limited_fronts(table: pd.DataFrame, names: Sequence[str], *, most: int = MOS
         members.append(front[np.lexsort((values[front, 1], values[front, 0]))])
     loosest = 0 if goals[2].maximize else len(stops) - 1
     return LimitedFronts(
-        (names[0], names[1], names[2]), tuple(stops.tolist()), tuple(members), loosest, int(on_all.sum())
+        (goals[0], goals[1], goals[2]), tuple(stops.tolist()), tuple(members), loosest, int(on_all.sum())
     )
 
 
@@ -104,9 +114,11 @@ def _stops(third: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     return distinct[np.unique(np.linspace(0, len(distinct) - 1, most).round().astype(int))]
 
 
-def limits_told(table: pd.DataFrame, fronts: LimitedFronts, *, most: int = 6) -> list[dict[str, str]]:
+def limits_told(
+    table: pd.DataFrame, fronts: LimitedFronts, *, most: int = 6, one: str = "subnet"
+) -> list[dict[str, str]]:
     """What some of the limits cost, as a table: how many stay on the front, and the best of the second objective."""
-    _, quality, third = objectives(fronts.names)
+    _, quality, third = fronts.goals
     chosen = np.unique(np.linspace(0, len(fronts.limits) - 1, most).round().astype(int)).tolist()
     word = "at least" if third.maximize else "at most"
     rows = []
@@ -117,7 +129,7 @@ def limits_told(table: pd.DataFrame, fronts: LimitedFronts, *, most: int = 6) ->
         rows.append(
             {
                 f"{third.label} {word}": limit,
-                "subnets on the front": format_count(len(values)),
+                f"{one}s on the front": format_count(len(values)),
                 f"best {within_sentence(quality.label)}": format_value(float(best), quality),
             }
         )
@@ -148,7 +160,7 @@ def selected_within(
         limit: number of the limit; subnets beyond it are not selected.
         regions: in drawn units.
     """
-    x, y, third = objectives(fronts.names)
+    x, y, third = fronts.goals
     across, up = (table[goal.name].to_numpy(float) * goal.shown.factor for goal in (x, y))
     value = table[third.name].to_numpy(float)
     within = np.zeros(len(table), bool)

@@ -12,7 +12,7 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.pareto import Constraint
 from core.records import Objective
-from core.text import display_name
+from core.text import display_name, for_markdown
 from core.words import format_value
 from pages.ui import state
 from pages.ui.front import state as front_state
@@ -77,7 +77,7 @@ def choose_axis(
     name = st.selectbox(
         label,
         list(by_name),
-        format_func=lambda n: by_name[n].label,
+        format_func=lambda n: display_name(by_name[n].label),
         key=key,
         help=_meaning(available),
         width=230,
@@ -85,8 +85,13 @@ def choose_axis(
     return by_name[name]
 
 
+def shown(goal: Objective) -> str:
+    """An objective's label inside Markdown: a column of somebody's file may be called anything."""
+    return for_markdown(goal.label)
+
+
 def _meaning(available: Sequence[Objective]) -> str:
-    return "\n\n".join(f"**{o.label}**: {o.summary}" for o in available)
+    return "\n\n".join(f"**{shown(o)}**: {o.summary}" for o in available)
 
 
 def choose_log(label: str, axis: str, current: bool | None, goal: Objective, table: pd.DataFrame) -> bool:
