@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test test-slow test-long bench lint setup setup-dev clean
+.PHONY: run test test-slow test-long test-peers bench lint setup setup-dev clean
 
 run: setup $(VENV)/.packed
 	@echo "Paretoscope is at http://127.0.0.1:$(PORT)"
@@ -20,6 +20,10 @@ test-slow: setup-dev
 
 test-long: setup-dev
 	$(BIN)/python -m pytest -q -m long
+
+# Other packages' searches beside ours, in an environment of their own in the cache folder.
+test-peers: setup
+	$(BIN)/python benchmarks/search_peers.py
 
 lint: setup-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

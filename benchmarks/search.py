@@ -199,7 +199,11 @@ class Scale:
 
     def curve(self, cell: Cell) -> NDArray[np.float64]:
         """(n,) share after each evaluation."""
-        volumes = hypervolume_over_time(cell.values, self.reference, maximize=self.maximize)
+        return self.curve_of(cell.values)
+
+    def curve_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) share after each of (n, 2) values."""
+        volumes = hypervolume_over_time(values, self.reference, maximize=self.maximize)
         return np.asarray(volumes) / self._ceiling
 
 
