@@ -11,6 +11,7 @@ from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
+from tests.mutation.tables import FAULTS as TABLES
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
@@ -471,6 +472,8 @@ FAULTS = [
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
     *LATENCY,
+    # --- imported tables --------------------------------------------------------------------------
+    *TABLES,
     # --- chance --------------------------------------------------------------------------------------
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------
