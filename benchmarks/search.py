@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.search_spaces import NAMES, Bench, bench, walked_seconds
+from benchmarks.search_spaces import NAMES, Bench, Measure, bench, walked_seconds
 from core.pareto import hypervolume, hypervolume_over_time, non_dominated, reference_point
 from core.search import ALGORITHMS
 
@@ -75,8 +75,11 @@ class Ends:
 # --- searching ------------------------------------------------------------------------------------
 
 
-def created(spec: str, space: Bench, seed: int) -> Any:
-    """An algorithm from "name" or "name:setting=value:setting=value"."""
+def created(spec: str, space: Bench, seed: int) -> tuple[Any, Measure]:
+    """An algorithm from "name" or "name:setting=value:setting=value", and what measures for it.
+
+    The setting keep_mb is the evaluator's: megabytes of activations that it keeps from one batch to the next.
+    """
     name, *settings = spec.split(":")
     config = {}
     for setting in settings:
@@ -85,14 +88,14 @@ def created(spec: str, space: Bench, seed: int) -> Any:
             config[key] = json.loads(value)
         except ValueError:
             config[key] = value
-    return ALGORITHMS.create(name, config, problem=space.problem, seed=seed)
+    problem, measure = space.fresh(int(config.pop("keep_mb", 0) * 1e6))
+    return ALGORITHMS.create(name, config, problem=problem, seed=seed), measure
 
 
 def searched(spec: str, space: Bench, seed: int, ends: Ends, scale: Scale | None) -> Cell:
     """Search until the ends are reached or the algorithm is finished."""
-    began = time.process_time()
-    algorithm = created(spec, space, seed)
-    proposing = spent = time.process_time() - began
+    algorithm, measure = created(spec, space, seed)
+    proposing = spent = 0.0
     names = [o.name for o in space.problem.objectives]
     values: list[list[float]] = []
     evaluations, seconds = [], []
@@ -105,7 +108,7 @@ def searched(spec: str, space: Bench, seed: int, ends: Ends, scale: Scale | None
         asked = time.process_time()
         if not archs:
             break
-        measured = space.measure(archs)
+        measured = measure(archs)
         took = time.process_time() - asked
         if space.modelled:
             took = walked_seconds(space.problem.work, np.array(archs, np.uint8))

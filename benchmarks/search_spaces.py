@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from core.evaluation.stage_work import ORDINARY
 from core.library import supernets
-from core.library.measuring import by_forward_pass, counted_beforehand
+from core.library.measuring import by_forward_pass, counted_beforehand, work_of_stages
 from core.objectives.base import objective
 from core.records import Measurement, Objective, Source
 from core.search import Problem
@@ -52,6 +52,8 @@ class Bench:
         measure: a batch of architectures.
         whole: (n, 2) values of every architecture; None where nobody knows them.
         modelled: whether seconds are modelled by `problem.work` rather than measured while measuring.
+        keeping: bytes of activations to keep from one batch to the next -> the problem and a measure of its own that
+            starts with nothing kept; None where nothing can be kept.
     """
 
     name: str
@@ -59,6 +61,11 @@ class Bench:
     measure: Measure
     whole: NDArray[np.float64] | None
     modelled: bool
+    keeping: Callable[[int], tuple[Problem, Measure]] | None = None
+
+    def fresh(self, keep: int) -> tuple[Problem, Measure]:
+        """Problem and measure of one search that may keep so many bytes."""
+        return self.keeping(keep) if keep and self.keeping is not None else (self.problem, self.measure)
 
     def exhaustive_seconds(self) -> float | None:
         """What measuring the whole space takes: modelled, or measured now; None for a space without end."""
@@ -111,17 +118,20 @@ def bench(name: str, *, tables: Path | None, cache: Path) -> Bench:
 GOALS = ("accuracy", "macs")
 
 
-def _problem(entry: supernets.SupernetEntry) -> Problem:
-    goals = tuple(objective(name) for name in GOALS)
-    return Problem(entry.space, goals, counted=counted_beforehand(entry))
+def _of_supernet(name: str, entry: supernets.SupernetEntry, whole: NDArray[np.float64] | None) -> Bench:
+    def keeping(keep: int) -> tuple[Problem, Measure]:
+        goals, work = tuple(objective(name) for name in GOALS), work_of_stages(entry, keep=keep)
+        problem = Problem(entry.space, goals, counted=counted_beforehand(entry), work=work)
+        return problem, partial(_all, by_forward_pass(entry, None, GOALS, keep=keep))
+
+    return Bench(name, *keeping(0), whole, False, keeping)
 
 
 def _shipped(name: str) -> Bench:
     entry = supernets.find(None, name)
     table = supernets.table_with_counts(entry)
     assert table is not None
-    measure = by_forward_pass(entry, None, GOALS)
-    return Bench(name, _problem(entry), partial(_all, measure), table[list(GOALS)].to_numpy(float), False)
+    return _of_supernet(name, entry, table[list(GOALS)].to_numpy(float))
 
 
 def _all(measure: Callable[..., object], archs: Sequence[Arch]) -> list[Measurement]:
@@ -151,10 +161,7 @@ def _synthetic(cache: Path) -> Bench:
         for _ in train_supernet.run(train_supernet.Request.model_validate(request), ledger, Library()):
             pass
         path.write_bytes(ledger.artifact("supernet.safetensors"))
-    entry = supernets.resolve(None, str(path))
-    return Bench(
-        "synthetic", _problem(entry), partial(_all, by_forward_pass(entry, None, GOALS)), None, False
-    )
+    return _of_supernet("synthetic", supernets.resolve(None, str(path)), None)
 
 
 # --- published tables -----------------------------------------------------------------------------

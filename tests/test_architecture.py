@@ -159,6 +159,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 # What loads torch or umap when it is imported, and is therefore imported inside functions by code that pages use.
 HEAVY = {
     "core.evaluation.evaluator",
+    "core.evaluation.kept_activations",
     "core.evaluation.split_walk",
     "core.evaluation.work",
     "core.export.exporting",

@@ -42,6 +42,9 @@ def search(
         typer.Option(help="Start from what this earlier search measured. Repeat for more."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+    keep_mb: Annotated[
+        int, typer.Option(help="Megabytes of activations kept between batches; changes no number.")
+    ] = 1000,
     use_table: Annotated[bool, typer.Option(help="Look numbers up where a complete table has them.")] = True,
     csv: Annotated[Path | None, typer.Option(help="Write the table here as CSV.")] = None,
 ) -> None:
@@ -59,6 +62,7 @@ def search(
         "from_runs": [*(from_run or ())],
         "seconds": seconds,
         "seed": seed,
+        "keep_mb": keep_mb,
         "use_table": use_table,
     }
     if budget is not None or seconds is not None:

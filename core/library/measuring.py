@@ -19,6 +19,7 @@ from pydantic import Field
 from core.config import BaseConfig, Settings
 from core.datasets import load_dataset
 from core.errors import InvalidInput
+from core.evaluation.stage_work import CountedWork
 from core.library import supernets
 from core.library.evaluations import obtained_by_row
 from core.library.measure_files import measure_files
@@ -26,7 +27,8 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import FromCosts, FromFiles, names_of
 from core.records import Measurement, Obtained, Source
 from core.runtime import heavy_imports
-from core.search.problem import Counted
+from core.search.problem import Counted, StageWork
+from core.settings import settings
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -72,16 +74,32 @@ def evaluation_data(entry: SupernetEntry, choice: DataChoice | None, names: Sequ
     return data_of(dataset, splits)
 
 
-def by_forward_pass(entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str]) -> Measure:
-    """A function that measures with the supernet's weights; see `evaluation_data` for what it raises."""
+def by_forward_pass(
+    entry: SupernetEntry, choice: DataChoice | None, names: Sequence[str], *, keep: int = 0
+) -> Measure:
+    """A function that measures with the supernet's weights.
+
+    Args:
+        entry: the supernet.
+        choice: data to measure on; the supernet's own if None.
+        names: objectives.
+        keep: most bytes of activations that stay from one batch to the next; values do not depend on it. No more
+            than a quarter of what this process may use.
+
+    Raises:
+        see `evaluation_data`.
+    """
     on_files = names_of(FromFiles, names)
     passes = [name for name in names if name not in on_files]
     data = evaluation_data(entry, choice, passes)
     supernet = supernets.load(entry)
     from core.evaluation import evaluator
+    from core.evaluation.kept_activations import KeptActivations
+
+    kept = KeptActivations(min(keep, settings().worker_memory // 4)) if keep else None
 
     def measure(archs: Sequence[Arch]) -> Iterator[Measurement]:
-        return evaluator.evaluate(supernet, archs, passes, data)
+        return evaluator.evaluate(supernet, archs, passes, data, kept)
 
     return _with_readings(entry, names, on_files, measure) if on_files else measure
 
@@ -128,6 +146,11 @@ def counted_columns(
 ) -> Mapping[str, NDArray[np.float64]]:
     """Those of the objectives that are counted rather than measured: name -> (n,) values."""
     return {name: supernets.counted(entry, rows, name).astype(float) for name in names_of(FromCosts, names)}
+
+
+def work_of_stages(entry: SupernetEntry, *, keep: int = 0) -> StageWork:
+    """What measuring this supernet's subnets takes, stage by stage, when so many bytes of activations are kept."""
+    return CountedWork(supernets.costs(entry), memory=keep)
 
 
 def counted_beforehand(entry: SupernetEntry) -> Counted:

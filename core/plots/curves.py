@@ -102,7 +102,7 @@ def hypervolume_figure(
 
 
 def _where_it_is_decided(curves: Iterable[ArrayLike], factor: float) -> float | None:
-    """The lower end of the axis: what the slowest search had after a twentieth of its way, where the curves part.
+    """The lower end of the axis: what the slowest search had after a tenth of its way, where the curves part.
 
     The first few evaluations, which rise from nothing, would press all the rest against the ceiling.
     """
@@ -111,7 +111,7 @@ def _where_it_is_decided(curves: Iterable[ArrayLike], factor: float) -> float | 
         values = np.asarray(given, dtype=np.float64)
         values = values[values > 0]
         if len(values):
-            early.append(factor * float(np.quantile(values, 0.05)))
+            early.append(factor * float(np.quantile(values, 0.1)))
     least = 5.0 * np.floor(min(early, default=0.0) / 5.0)
     return float(least) if 0 < least < 100 else None
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.config import BaseConfig, Settings
 from core.pareto import ranks
@@ -39,8 +39,14 @@ class LINASConfig(BaseConfig):
     first_sample: Literal["trie", "uniform"] = Field(
         "trie", description="Draw the first as few beginnings with several endings each, or each on its own"
     )
-    predictor: str = Field("ridge", description="What learns the measured objectives")
-    predictor_config: Settings = Field(default_factory=dict, description="Settings of the predictor")
+    predictor: str = Field(
+        "ridge",
+        description="What learns the measured objectives",
+        json_schema_extra={"registry": "predictor"},
+    )
+    predictor_config: Settings = Field(
+        default_factory=dict, description="Settings of the predictor", json_schema_extra={"form": False}
+    )
     inner_evaluations: int = Field(
         2000, ge=100, le=1_000_000, description="Guessed architectures of each evolution on predictors"
     )
@@ -53,6 +59,11 @@ class LINASConfig(BaseConfig):
     def _exists(cls, name: str) -> str:
         PREDICTORS.info(name)
         return name
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> LINASConfig:
+        PREDICTORS.config(self.predictor, self.predictor_config)
+        return self
 
 
 @ALGORITHMS.register("linas")

@@ -10,7 +10,7 @@ Seconds are modelled from counted work and stored rates, never measured, so a re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +32,10 @@ _VARIED = 15
 _ENDINGS = 5
 # The reference of improvements lies so far beyond the worst measured value, as a share of the range.
 _MARGIN = 0.1
+# Candidates whose improvement is brought up to date at once.
+_TOGETHER = 16
 # Of a lone architecture's seconds: what measuring one takes even if it shares everything.
-_LEAST = 0.02
+_LEAST = 0.05
 
 
 @ALGORITHMS.register("planned")
@@ -45,21 +47,24 @@ class Planned(LINAS):
 
     class Config(LINASConfig):
         batch: int = Field(
-            10, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
+            5, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
         )
         first: int = Field(
             22, ge=4, le=10_000, description="Architectures measured before predictors learn at all"
         )
+        inner_evaluations: int = Field(
+            1000, ge=100, le=1_000_000, description="Guessed architectures of each evolution on predictors"
+        )
         planning: bool = Field(
             True, description="Pick every other batch by marginal cost; without it this is LINAS"
         )
-        seconds: float = Field(
-            15.0,
+        batch_work: float = Field(
+            2.0,
             gt=0,
             le=10_000,
             description="A picked batch ends after the work of so many lone architectures",
         )
-        most: int = Field(
+        batch_most: int = Field(
             150, ge=1, le=10_000, description="A picked batch has at most so many architectures"
         )
         shortlist: int = Field(400, ge=10, le=100_000, description="Candidates that a batch is picked from")
@@ -72,7 +77,7 @@ class Planned(LINAS):
 
     @property
     def _next_size(self) -> int:
-        return int(self.config.most if self._plans else self.config.batch)
+        return int(self.config.batch_most if self._plans else self.config.batch)
 
     @property
     def _plans(self) -> bool:
@@ -140,14 +145,13 @@ class Planned(LINAS):
         _, stages = np.unique(stages, return_inverse=True)
         stages = stages.reshape(seconds.shape)
         # Where no work is known there are no seconds to end by.
-        most = self.config.seconds * lone if self.problem.work is not None else np.inf
+        most = self.config.batch_work * lone if self.problem.work is not None else np.inf
         found: list[Arch] = []
-        spent, open_ = 0.0, np.ones(len(left), bool)
-        while len(found) < min(n, self.config.most) and spent < most and open_.any():
+        spent, hopes = 0.0, hopes[left]
+        while len(found) < min(n, self.config.batch_most) and spent < most and hopes.max() >= 0:
             marginal = np.where(paid[stages], 0.0, seconds).sum(axis=1) + _LEAST * lone
-            worth = np.where(open_, improvement.of(left) / marginal, -1.0)
-            best = int(np.argmax(worth))
-            open_[best] = False
+            best = _worthiest(hopes, marginal, lambda some: improvement.of(left[some]))
+            hopes[best] = -1.0
             found += self._draws.admit([tuple(pool[left[best]].tolist())])
             spent += float(marginal[best])
             paid[stages[best]] = True
@@ -167,3 +171,28 @@ class Planned(LINAS):
         if self._kept is None:
             return numbers < 0
         return np.array([number < 0 or number in self._kept for number in numbers.tolist()], bool)
+
+
+def _worthiest(
+    hopes: NDArray[np.float64],
+    seconds: NDArray[np.float64],
+    improvement: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+) -> int:
+    """Position of the most improvement per second.
+
+    Args:
+        hopes: (n,) what each improved the front by when it was last looked at, or -1 for one that is gone. A front that
+            grew leaves less to improve, so nothing improves it by more now; brought up to date for what is looked at.
+        seconds: (n,) of each.
+        improvement: of some positions, now.
+    """
+    known = np.zeros(len(hopes), bool)
+    while True:
+        worth = hopes / seconds
+        best = int(np.argmax(worth))
+        if known[best] or hopes[best] < 0:
+            return best
+        some = np.argpartition(-worth, min(_TOGETHER, len(worth) - 1))[:_TOGETHER]
+        some = some[(hopes[some] >= 0) & ~known[some]]
+        hopes[some] = np.maximum(improvement(some), 0.0)
+        known[some] = True

@@ -257,6 +257,8 @@ def _setting(name: str, value: Any) -> str:
     if name == "constraints":
         named = [str(each.get("objective")) for each in value if isinstance(each, Mapping)]
         return f"limits on {' and '.join(named)}" if named else "no limits"
+    if name == "use_table":
+        return "looked up" if value else "measured anew"
     if name in _BUDGETS and value is None:
         return "any time"
     return f"{name.rpartition('.')[2].replace('_', ' ')} {_text(value)}"

@@ -54,8 +54,8 @@ def who_won(
 def _of_two(each: Comparison, leader: str, winner: str, when: str, share: bool) -> str:
     if not each.n:
         return f"Not decided {when}: {each.a} and {each.b} share no seed."
-    more = max(each.above, each.below)
     ahead = winner or (each.a if each.above >= each.below else each.b)
+    more = each.above if ahead == each.a else each.below
     equal = f", {each.equal} equal" if each.equal else ""
     counts = f"more in {more} of {each.n} equal seeds{equal}"
     if not math.isfinite(each.p):
@@ -63,7 +63,9 @@ def _of_two(each: Comparison, leader: str, winner: str, when: str, share: bool) 
     test = f"(exact sign-flip test, two-sided, {_p(each)})"
     if winner:
         return f"{winner} won {when}: {_signed(_lead(each, winner), share)} on average, {counts} {test}."
-    return f"A tie {when}: {leader} is {_signed(_lead(each, leader), share)} ahead on average, {ahead} has {counts} {test}."
+    who = "" if ahead == leader else f"{ahead} "
+    lead = f"{leader} is {_signed(_lead(each, leader), share)} ahead on average"
+    return f"A tie {when}: {lead}, {who}{'has ' if who else ''}{counts} {test}."
 
 
 def _of_many(
@@ -106,4 +108,4 @@ def _p(each: Comparison) -> str:
 def _signed(value: float, share: bool) -> str:
     size = abs(value) * (100.0 if share else 1.0)
     number = f"{size:.2f} points of the exact hypervolume" if share else f"{size:.4g} of hypervolume"
-    return f"{'+' if value > 0 else MINUS}{number}"
+    return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{number}"

@@ -32,6 +32,7 @@ from core.library.measuring import (
     counted_beforehand,
     counted_columns,
     from_table,
+    work_of_stages,
 )
 from core.library.searches import EVALUATIONS_FILE, TOLD, Bound, SearchRecord
 from core.library.supernets import SupernetEntry
@@ -77,6 +78,12 @@ class Request(BaseConfig):
     from_runs: list[str] = Field(
         default_factory=list, max_length=50, description="Earlier searches of the same supernet to start from"
     )
+    keep_mb: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Megabytes of activations kept between batches, which changes no number; 0 keeps none",
+    )
     use_table: bool = Field(True, description="Look numbers up where the supernet's complete table has them")
 
     @field_validator("objectives")
@@ -117,17 +124,19 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     """
     entry = library.supernet(request.supernet)
     yield Progress(0.0, f"Preparing {entry.title}.")
+    keep = request.keep_mb * 10**6
     problem = Problem(
         entry.space,
         tuple(described(request.objectives)),
         constraints=tuple(bound.constraint for bound in request.constraints),
         counted=counted_beforehand(entry),
+        work=work_of_stages(entry, keep=keep),
     )
     algorithm = ALGORITHMS.create(request.algorithm, request.config, problem=problem, seed=request.seed)
     names = request.measured
     measure = from_table(entry, names) if request.use_table and request.data is None else None
     if measure is None:
-        measure = by_forward_pass(entry, request.data, names)
+        measure = by_forward_pass(entry, request.data, names, keep=keep)
     yield Progress(0.0, f"Searching {entry.title}.")
 
     def earlier() -> list[Measurement]:

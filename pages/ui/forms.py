@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from core.registry import ALL_REGISTRIES, Registry
 from pages.ui import checked
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -115,6 +116,13 @@ def _hidden(field: FieldInfo) -> bool:
     return isinstance(extra, dict) and extra.get("form") is False
 
 
+def _registry(field: FieldInfo) -> Registry[Any] | None:
+    """Where the names that a field may hold are registered: `json_schema_extra={"registry": KIND}`."""
+    extra = field.json_schema_extra
+    kind = extra.get("registry") if isinstance(extra, dict) else None
+    return ALL_REGISTRIES[str(kind)] if kind else None
+
+
 def _default(field: FieldInfo) -> Any:
     if field.default_factory is not None:
         return field.default_factory()  # type: ignore[call-arg]
@@ -132,6 +140,11 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str) -> tuple[bool, 
     label, text = _words(name), field.description
     if kind is bool:
         return True, st.toggle(label, value=bool(default), key=key, help=text)
+    if registry := _registry(field):
+        names = registry.names()
+        at = names.index(default) if default in names else 0
+        shown = {name: registry.info(name).label for name in names}
+        return True, st.selectbox(label, names, index=at, format_func=shown.__getitem__, key=key, help=text)
     if options := _options(kind):
         at = options.index(default) if default in options else 0
         return True, st.selectbox(label, options, index=at, format_func=_option_text, key=key, help=text)

@@ -18,10 +18,8 @@ PAGES = ("supernets", "front", "search", "similarity", "pruning", "runs")
 
 
 def make_something_to_see(page: Any, address: str) -> None:
-    """Run the default search, and a short training until its curves have a shape."""
-    page.goto(f"{address}/search")
-    page.locator(".st-key-search-start button").click()
-    page.wait_for_selector(".st-key-job-progress >> text=done")
+    """Run the default race, and a short training until its curves have a shape."""
+    race(page, address)
     page.goto(f"{address}/supernets")
     page.locator(".st-key-train-start button").click()
     page.wait_for_selector("text=/Epoch (2[5-9]|[3-9][0-9]) of/", timeout=4 * PATIENCE_MS)
@@ -29,6 +27,16 @@ def make_something_to_see(page: Any, address: str) -> None:
     page.locator(".st-key-prune-start button").click()
     page.wait_for_selector(".st-key-pruning-table", timeout=10 * PATIENCE_MS)
     page.wait_for_selector(".st-key-job-progress", state="detached", timeout=10 * PATIENCE_MS)
+
+
+def race(page: Any, address: str) -> None:
+    """NSGA-II against random search, six seeds each."""
+    page.goto(f"{address}/search")
+    page.locator(".st-key-race-start button").click()
+    page.wait_for_function(
+        "() => /done\\s*12 searches/.test(document.querySelector('.st-key-job-progress')?.innerText)",
+        timeout=10 * PATIENCE_MS,
+    )
 
 
 def take(page: Any, address: str, name: str, file: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from core.evaluation.costs import CostTable
 from core.evaluation.stage_work import CountedWork
 from core.search import ALGORITHMS, Problem
+from core.search.improvement import Improvement
+from core.search.planned import _worthiest
 from core.spaces import Archs
 from tests.helpers.nets import small_cnn
 from tests.helpers.planted import COST, QUALITY, Planted, flat_space
@@ -49,7 +51,8 @@ def marginal(work: Chain, archs, paid: set[int] = frozenset()) -> float:
 def batches(work, rounds: int = 4, seed: int = 0, **config) -> list[list]:
     planted = Planted(SPACE)
     problem = Problem(SPACE, BOTH, counted=planted.counted, work=work)
-    algorithm = ALGORITHMS.create("planned", config, problem=problem, seed=seed)
+    settings = {"batch": 10, "batch_work": 6} | config
+    algorithm = ALGORITHMS.create("planned", settings, problem=problem, seed=seed)
     found = []
     for _ in range(rounds):
         found.append(algorithm.ask(algorithm.batch_size))
@@ -60,12 +63,12 @@ def batches(work, rounds: int = 4, seed: int = 0, **config) -> list[list]:
 def test_batches_alternate_and_a_picked_one_ends_by_seconds_or_number() -> None:
     work = Chain(SPACE)
     lone = float(work.seconds(SPACE.sample_array(1, np.random.default_rng(0))).sum())
-    first, proposed, picked, again = batches(work, first=22, batch=10, seconds=6)
+    first, proposed, picked, again = batches(work, first=22, batch=10, batch_work=6)
     assert [len(first), len(proposed), len(again)] == [22, 10, 10]
     # The last one may go over; each takes no more than a lone one.
     assert 5 * lone < marginal(work, picked) < 7.1 * lone
     assert len(picked) > 10
-    assert len(batches(work, rounds=3, most=7)[2]) == 7
+    assert len(batches(work, rounds=3, batch_most=7)[2]) == 7
 
 
 def test_picks_share_more_than_what_linas_proposes() -> None:
@@ -144,3 +147,27 @@ def test_results_of_an_earlier_run_are_not_taken_for_kept() -> None:
     archs = algorithm.ask(5)
     algorithm.tell(planted.measure(archs))
     assert len(algorithm._kept) > 0
+
+
+def test_looking_at_the_most_promising_alone_picks_what_looking_at_all_would() -> None:
+    rng = np.random.default_rng(0)
+    front, mean, deviation = (
+        rng.uniform(0.3, 1, (9, 2)),
+        rng.uniform(0, 1, (200, 2)),
+        rng.uniform(0, 0.1, (200, 2)),
+    )
+    seconds = rng.uniform(0.2, 1, 200)
+
+    def picks(lazily: bool) -> list[int]:
+        improvement = Improvement(front, mean, deviation, reference=np.full(2, 1.1), rng=rng)
+        hopes, found = improvement.of(np.arange(200)), []
+        for _ in range(30):
+            if not lazily:
+                hopes = np.where(hopes < 0, -1.0, improvement.of(np.arange(200)))
+            found.append(_worthiest(hopes, seconds, improvement.of))
+            hopes[found[-1]] = -1.0
+            improvement.believe(found[-1])
+        return found
+
+    assert picks(True) == picks(False)
+    assert len(set(picks(True))) == 30
