@@ -13,7 +13,18 @@ from typing import Annotated, cast
 
 import typer
 
-from core.cli import devices, importing, judging, latency, own_data, reports, searching, tables
+from core.cli import (
+    devices,
+    importing,
+    judging,
+    latency,
+    norms,
+    own_data,
+    reports,
+    searching,
+    studies,
+    tables,
+)
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import JsonObject, Settings
@@ -370,3 +381,5 @@ app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)
 app.command("device-table")(devices.device_table)
 app.command("import-table")(importing.import_table)
+app.command("export-study")(studies.export_study)
+app.command("evolve-norm")(norms.evolve_norm)

@@ -7,9 +7,12 @@ batch. One that lacks a value is a failed trial. The study's attributes say wher
 
 from __future__ import annotations
 
+import json
 import math
+import sqlite3
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,10 +110,41 @@ def study_file(
         study.set_metric_names([goal.name for goal in goals])
         for name, value in told.items():
             study.set_user_attr(name, value)
-        study.add_trials(trials)
         if isinstance(storage, optuna.storages.RDBStorage):
             storage.engine.dispose()
+            _insert(path, trials)
+        else:
+            study.add_trials(trials)
         return path.read_bytes()
+
+
+def _insert(path: Path, trials: Iterable[FrozenTrial]) -> None:
+    """Write trials into the tables that Optuna has made: as one transaction, which is hundreds of times as fast."""
+    from optuna.distributions import distribution_to_json
+
+    with closing(sqlite3.connect(path)) as file, file:
+        for number, trial in enumerate(trials):
+            begun, done = trial.datetime_start, trial.datetime_complete
+            times = [str(when) if when else None for when in (begun, done)]
+            key = file.execute(
+                "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, 1, ?, ?, ?)",
+                (number, trial.state.name, *times),
+            ).lastrowid
+            file.executemany(
+                "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)",
+                [
+                    (key, name, of.to_internal_repr(trial.params[name]), distribution_to_json(of))
+                    for name, of in trial.distributions.items()
+                ],
+            )
+            file.executemany(
+                "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, 'FINITE')",
+                [(key, index, value) for index, value in enumerate(trial.values or ())],
+            )
+            file.executemany(
+                "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?)",
+                [(key, name, json.dumps(value)) for name, value in trial.user_attrs.items()],
+            )
 
 
 def _storage(path: Path, form: Form) -> BaseStorage:

@@ -66,6 +66,11 @@ class SearchAlgorithm(Plugin, ABC):
         """How many architectures the algorithm would like to be asked for at a time."""
         return 64
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of how it went, a sentence each; besides what was found."""
+        return ()
+
     @abstractmethod
     def ask(self, n: int) -> list[Arch]:
         """At most n architectures to measure next, canonical, all different, within the bounds; empty when finished."""

@@ -206,7 +206,8 @@ def search(
     if stored:
         raise InvalidInput(_OTHER_REQUEST)
     _save(algorithm.problem, list(known.values()), len(told), front, ledger)
-    yield Progress(1.0, f"Done: {front.sentence(budget)}", front.metrics | spent.metrics)
+    told_last = " ".join([f"Done: {front.sentence(budget)}", *algorithm.remarks])
+    yield Progress(1.0, told_last, front.metrics | spent.metrics)
 
 
 class _Spent:
