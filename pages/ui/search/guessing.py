@@ -1,4 +1,7 @@
-"""Beside searching: how well architectures can be judged without measuring them. One panel at a time, loaded when opened."""
+"""Beside searching: how well architectures can be judged without measuring them, and layers that are searched for.
+
+One panel at a time, loaded when opened.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from core.library.supernets import SupernetEntry
 from core.records import Run
 from pages.ui.setup import unseen_heading
 
-_TITLES = {"predictors": "Predictors", "proxies": "Zero-cost proxies"}
+_LAYERS = "norm"
+_TITLES = {"predictors": "Predictors", "proxies": "Zero-cost proxies", _LAYERS: "Evolved layers"}
 
 
 class Panel(Protocol):
@@ -30,16 +34,21 @@ def draw(entry: SupernetEntry, searches: Sequence[Run]) -> None:
         searches: of this supernet, newest first; there may be none.
     """
     name = st.segmented_control(
-        "Judging without measuring",
+        "Beside searching",
         list(_TITLES),
         format_func=_TITLES.__getitem__,
         key="search-guessing",
         help="Predictors learn from measured architectures and guess the others; zero-cost proxies score untrained "
-        "networks. How well either orders architectures, held against what was measured. Press the open one again to close it.",
+        "networks. How well either orders architectures, held against what was measured. And a "
+        "search for a layer instead of a network. Press the open one again to close it.",
     )
     if name is None:
         return
-    panel = cast(Panel, import_module(f"pages.ui.search.{name}_panel"))
     with st.container(key=f"guessing-{name}"):
         unseen_heading(_TITLES[name])
-        panel.panel(entry, searches)
+        if name == _LAYERS:
+            from pages.ui.search import norm_panel
+
+            norm_panel.panel()
+        else:
+            cast(Panel, import_module(f"pages.ui.search.{name}_panel")).panel(entry, searches)

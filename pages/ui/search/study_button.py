@@ -48,6 +48,6 @@ def buttons(entry: SupernetEntry, run: Run) -> None:
             media,
             key=f"search-optuna-{ending}",
             on_click="ignore",
-            icon=":material/schema:",
+            icon=":material/hub:",
             help=_HELP.format(command=command),
         )
