@@ -5,7 +5,7 @@ in the same batch (or, where activations are kept, of an earlier one) costs only
 is what LINAS proposes, the next is picked from everything that was guessed, one architecture after another, by expected
 improvement of the front's hypervolume per second that the evaluator would not spend anyway.
 
-Seconds are modelled from counted work and stored rates, never measured, so a resumed search asks for the same.
+Seconds are modeled from counted work and stored rates, never measured, so a resumed search asks for the same.
 """
 
 from __future__ import annotations
