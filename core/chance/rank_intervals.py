@@ -34,13 +34,10 @@ def resampled_kendall(a: ArrayLike, b: ArrayLike, *, draws: int = 1000, seed: in
     return np.concatenate(found)
 
 
-def kendall_interval(
-    a: ArrayLike, b: ArrayLike, *, level: float = 0.95, draws: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Where a rank correlation may lie: the percentiles of `resampled_kendall`; NaN where there is no order."""
-    found = resampled_kendall(a, b, draws=draws, seed=seed)
-    found = found[np.isfinite(found)]
-    if not len(found):
+def middle(draws: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """Where that share of (n,) draws lies, as much left out below as above; NaN where there is none."""
+    known = draws[np.isfinite(draws)]
+    if not len(known):
         return float("nan"), float("nan")
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -53,7 +53,7 @@ def tau_figure(rows: Sequence[PredictorRow]) -> go.Figure:
         marker={"symbol": "circle", "size": 10, "color": style.FRONT},
         hovertemplate="<b>%{y}</b><br>mean τ %{x:.3f}<extra></extra>",
     )
-    _by_line(figure, len(good), "Kendall's τ of unseen architectures · more is better")
+    _by_line(figure, len(good), "Kendall's τ · more is better")
     return figure
 
 
@@ -94,7 +94,7 @@ def correlation_figure(rows: Sequence[ProxyRow]) -> go.Figure:
             hovertemplate="<b>%{y}</b><br>τ %{x:+.3f} (%{customdata[0]})<extra></extra>",
         )
     figure.add_vline(0, line={"color": style.DOMINATED, "width": 1.2, "dash": "dot"})
-    _by_line(figure, len(good), "Kendall's τ with what was measured, 95 % interval")
+    _by_line(figure, len(good), "Kendall's τ, 95 % interval")
     figure.update_yaxes(categoryarray=[for_figure(row.label) for row in good])
     return figure
 

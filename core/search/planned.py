@@ -5,7 +5,7 @@ in the same batch (or, where activations are kept, of an earlier one) costs only
 is what LINAS proposes, the next is picked from everything that was guessed, one architecture after another, by expected
 improvement of the front's hypervolume per second that the evaluator would not spend anyway.
 
-Seconds are modelled from counted work and stored rates, never measured, so a resumed search asks for the same.
+Seconds are modeled from counted work and stored rates, never measured, so a resumed search asks for the same.
 """
 
 from __future__ import annotations
@@ -190,9 +190,10 @@ def _worthiest(
     while True:
         worth = hopes / seconds
         best = int(np.argmax(worth))
-        if known[best] or hopes[best] < 0:
+        if known[best] or hopes[best] <= 0:
             return best
-        some = np.argpartition(-worth, min(_TOGETHER, len(worth) - 1))[:_TOGETHER]
-        some = some[(hopes[some] >= 0) & ~known[some]]
+        # Of equals those that were looked at come last, so that every round looks at some that were not.
+        order = np.lexsort((known, -worth))[:_TOGETHER]
+        some = order[(hopes[order] >= 0) & ~known[order]]
         hopes[some] = np.maximum(improvement(some), 0.0)
         known[some] = True

@@ -137,7 +137,9 @@ def table(found: Sequence[PredictorRow], goal: str) -> list[dict[str, str]]:
         {
             "Predictor": row.label,
             "Kendall's τ": _tau(row),
-            "Mean error": format_value(row.error, objective(goal), signed=False) if row.taus else "",
+            "Mean error": format_value(row.error, objective(goal), signed=True).lstrip("+")
+            if row.taus
+            else "",
             **{
                 f"{format_share(level)} interval holds": format_share(row.coverage.get(level))
                 if row.coverage

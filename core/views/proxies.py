@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.chance.rank_intervals import kendall_interval
+from core.chance.rank_intervals import middle, resampled_kendall
 from core.library.csv_tables import csv_bytes
 from core.library.proxies import ProxiesRecord
 from core.objectives.base import objective
@@ -18,7 +19,7 @@ from core.proxies.base import PROXIES
 from core.rank_correlation import kendall, spearman
 from core.records import Source
 from core.spaces import SearchSpace
-from core.words import format_count, within_sentence
+from core.words import MINUS, format_count, within_sentence
 
 DRAWS = 1000
 
@@ -32,6 +33,7 @@ class ProxyRow:
         kind: "proxy", "baseline" or "learned".
         tau: Kendall's tau-b with what was measured, so that larger scores go with better values; None without an order.
         low, high: 95 % interval, subnets drawn anew.
+        gain: 95 % interval of how much more τ it has than the better baseline, on the same subnets drawn anew.
         spearman: the other rank correlation.
         n: subnets with a score.
         last: of them, those that were put last for want of a number.
@@ -44,6 +46,7 @@ class ProxyRow:
     tau: float | None = None
     low: float = math.nan
     high: float = math.nan
+    gain: tuple[float, float] = (math.nan, math.nan)
     spearman: float | None = None
     n: int = 0
     last: int = 0
@@ -55,19 +58,19 @@ def rows(record: ProxiesRecord) -> list[ProxyRow]:
     done = [row for row in record.rows if row.scores]
     sign = 1.0 if objective(record.objective).maximize else -1.0
     measured = sign * np.array([row.measured for row in done])
-    found = []
-    for name in dict.fromkeys(name for row in done for name in row.scores):
-        scores = [row.scores.get(name) for row in done]
-        kind = "baseline" if PROXIES.get(name).baseline else "proxy"
-        values = np.array([-np.inf if s is None else s for s in scores])
-        last = sum(s is None for s in scores)
-        found.append(
-            _row(name, PROXIES.info(name).label, kind, values, measured, last=last, seed=record.seed)
-        )
+    scores = {
+        name: np.array([-np.inf if (s := row.scores.get(name)) is None else s for row in done])
+        for name in dict.fromkeys(name for row in done for name in row.scores)
+    }
     if record.guesses:
-        label = f"{PREDICTORS.info(record.learned).label} ({PROXIES.info(record.by_layer).label} by layer)"
-        guesses = sign * np.array(record.guesses)
-        found.append(_row(record.learned, label, "learned", guesses, measured, seed=record.seed))
+        scores[record.learned] = sign * np.array(record.guesses)
+    # Equal seeds draw equal subnets, so differences are paired.
+    draws = {n: resampled_kendall(s, measured, draws=DRAWS, seed=record.seed) for n, s in scores.items()}
+    found = [_row(record, name, values, measured, draws[name]) for name, values in scores.items()]
+    baselines = [row for row in found if row.kind == "baseline" and row.tau is not None]
+    if baselines:
+        best = max(baselines, key=lambda row: row.tau or 0.0).name
+        found = [replace(row, gain=middle(draws[row.name] - draws[best])) for row in found]
     refused = [
         ProxyRow(name, PROXIES.info(name).label, "proxy", refused=why) for name, why in record.refused.items()
     ]
@@ -75,41 +78,49 @@ def rows(record: ProxiesRecord) -> list[ProxyRow]:
 
 
 def _row(
-    name: str, label: str, kind: str, scores: np.ndarray, measured: np.ndarray, *, last: int = 0, seed: int
+    record: ProxiesRecord,
+    name: str,
+    scores: NDArray[np.float64],
+    measured: NDArray[np.float64],
+    draws: NDArray[np.float64],
 ) -> ProxyRow:
-    low, high = kendall_interval(scores, measured, draws=DRAWS, seed=seed)
-    ranks = np.unique(scores, return_inverse=True)[1]
-    tau = kendall(ranks, measured)
+    if name == record.learned:
+        kind = "learned"
+        label = f"{PREDICTORS.info(name).label} ({PROXIES.info(record.by_layer).label} by layer)"
+    else:
+        kind = "baseline" if PROXIES.get(name).baseline else "proxy"
+        label = PROXIES.info(name).label
+    low, high = middle(draws)
+    # Ranks of infinities can be subtracted.
+    ranks = np.unique(scores, return_inverse=True)[1].reshape(-1)
     return ProxyRow(
         name,
         label,
         kind,
-        tau=tau,
+        tau=kendall(ranks, measured),
         low=low,
         high=high,
         spearman=spearman(ranks, measured),
         n=len(scores),
-        last=last,
+        last=int(np.isneginf(scores).sum()),
     )
 
 
 def sentence(found: Sequence[ProxyRow]) -> str:
-    """Whether any proxy does better than counting, by intervals: what overlaps is a tie."""
+    """Whether any proxy does better than counting: by differences on the same resamples; what is not clear is a tie."""
     baselines = [row for row in found if row.kind == "baseline" and row.tau is not None]
     proxies = [row for row in found if row.kind == "proxy" and row.tau is not None]
     if not baselines or not proxies:
         return ""
     best = max(baselines, key=lambda row: row.tau or 0.0)
-    above = [row.label for row in proxies if row.low > best.high]
-    below = [row.label for row in proxies if row.high < best.low]
-    said = f"The better baseline is {best.label} with τ {best.tau:.2f}."
-    if above:
-        said += f" Clearly above it: {', '.join(above)}."
-    else:
-        said += " No proxy is clearly above it: just counting orders these subnets as well or better."
-    if below:
-        said += f" Clearly below it: {', '.join(below)}."
-    return said
+    above = [row.label for row in proxies if row.gain[0] > 0]
+    below = [row.label for row in proxies if row.gain[1] < 0]
+    ties = [row.label for row in proxies if row.label not in (*above, *below)]
+    parts = [f"The better baseline is {best.label} with τ {best.tau:.2f}."]
+    parts.append(f"Clearly above it: {', '.join(above)}." if above else "No proxy is clearly above it.")
+    parts += [f"Ties with it: {', '.join(ties)}."] if ties else []
+    parts += [f"Clearly below it: {', '.join(below)}."] if below else []
+    return " ".join(parts)
 
 
 def how_measured(record: ProxiesRecord) -> str:
@@ -128,14 +139,14 @@ def how_measured(record: ProxiesRecord) -> str:
     return (
         f"{format_count(done)} random subnets, scored as {weights} on {format_count(record.samples)} training samples, against "
         f"{within_sentence(objective(record.objective).label)} ({record.source}). τ: Kendall's tau-b, with a 95 % interval "
-        f"({format_count(DRAWS)} resamples of the subnets).{learned} At this scale correlations are weak and may be "
-        "turned around; a proxy stands on no front."
+        f"({format_count(DRAWS)} resamples of the subnets); clearly above or below: the difference on the same resamples is.{learned} How they turn out, signs included, hangs on the "
+        "space, the data and the training; a proxy stands on no front."
     )
 
 
 def table(found: Sequence[ProxyRow]) -> list[dict[str, str]]:
-    """Cells for people."""
-    return [
+    """Cells for people; notes only where there are any."""
+    told = [
         {
             "Score": row.label,
             "Kind": row.kind,
@@ -148,6 +159,12 @@ def table(found: Sequence[ProxyRow]) -> list[dict[str, str]]:
         }
         for row in found
     ]
+    noted = any(cells["Notes"] for cells in told)
+    return [{name: cell for name, cell in cells.items() if noted or name != "Notes"} for cells in told]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", MINUS)
 
 
 def csv(record: ProxiesRecord, space: SearchSpace) -> bytes:
@@ -187,6 +204,8 @@ def correlations_csv(record: ProxiesRecord) -> bytes:
                 "kendall_tau": math.nan if row.tau is None else row.tau,
                 "tau_low": row.low,
                 "tau_high": row.high,
+                "gain_low": row.gain[0],
+                "gain_high": row.gain[1],
                 "spearman": math.nan if row.spearman is None else row.spearman,
                 "subnets": row.n,
                 "without_number": row.last,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
 from core.library import supernets
 from core.library.measuring import by_forward_pass, from_table
@@ -34,6 +34,8 @@ LABEL = "Zero-cost proxies"
 WEIGHT_CLASS = "measuring"
 LEARNED = "parzc"
 """The predictor that learns how to weigh the layers of a proxy."""
+LEARNING: Settings = {"encoding": False}
+"""Only from the layers: what it knows of an architecture is what the proxy says."""
 _EVERY = 5
 _SCORING = 0.9
 
@@ -209,7 +211,7 @@ def _with_guesses(request: Request, entry: SupernetEntry, record: ProxiesRecord)
             rows=entry.space.from_ids([row.arch_id for row in record.rows]),
             values=np.array([row.measured for row in record.rows]),
             beside=layers,
-            settings={"encoding": False},
+            settings=LEARNING,
             seed=request.seed,
         )
         said = {"guesses": tuple(found.guesses.tolist()), "folds": FOLDS}

@@ -55,6 +55,8 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
         searched=view.table[~view.table["on_front"]],
         caption=display_name(run.title),
     )
+    # In a narrow window the legend would lie under the chart's buttons.
+    figure.update_layout(margin={"t": 76})
     st.plotly_chart(
         figure,
         key=f"search-front-{run.run_id}",

@@ -128,7 +128,7 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
             _taus(key, found),
             key="predictors-taus",
             width="stretch",
-            config={"displaylogo": False},
+            config={"displayModeBar": False},
             alt="Kendall's tau of every predictor: a mark per fold, a dot for the mean.",
         )
     with right:

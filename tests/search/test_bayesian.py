@@ -1,0 +1,77 @@
+"""Bayesian optimization: it finds more than chance does, knows what is counted, and does not ask twice for one gain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.pareto import hypervolume
+from core.records import Measurement
+from core.search import ALGORITHMS, Problem
+from core.search.bayesian import BayesianOptimization, _reference
+from core.spaces import Arch
+from tests.helpers.planted import COST, QUALITY, Planted, large_space
+
+SPACE = large_space(6)
+PLANTED = Planted(SPACE)
+BOTH = (QUALITY, COST)
+
+
+def volume(asked: list[Arch]) -> float:
+    values = [PLANTED.values(arch) for arch in asked]
+    points = np.array([[v["quality"], v["cost"]] for v in values])
+    return hypervolume(points, PLANTED.reference, maximize=[True, False])
+
+
+def searched(name: str, budget: int, seed: int, settings: dict[str, object] | None = None) -> list[Arch]:
+    problem = Problem(SPACE, BOTH, counted=PLANTED.counted)
+    algorithm = ALGORITHMS.create(name, settings, problem=problem, seed=seed)
+    asked: list[Arch] = []
+    while len(asked) < budget:
+        archs = algorithm.ask(min(algorithm.batch_size, budget - len(asked)))
+        asked += archs
+        algorithm.tell(PLANTED.measure(archs))
+    return asked
+
+
+@pytest.mark.parametrize(("predictor", "times"), [("gp", 4), ("pfn", 1)])
+def test_it_finds_more_than_so_many_times_as_many_draws(predictor: str, times: int) -> None:
+    settings = {"predictor": predictor, "candidates": 150}
+    found = [volume(searched("bayesian", 60, seed, settings)) for seed in range(3)]
+    by_chance = [volume(searched("random_search", 60 * times, seed)) for seed in range(3)]
+    assert np.mean(found) > np.mean(by_chance)
+
+
+def test_what_is_counted_needs_no_measurement() -> None:
+    """Costs that measuring got wrong change nothing: they are known."""
+    problem = Problem(SPACE, BOTH, counted=PLANTED.counted)
+    asked = []
+    for wrong in (False, True):
+        algorithm = ALGORITHMS.create("bayesian", {"candidates": 60}, problem=problem, seed=1)
+        for _ in range(4):
+            archs = algorithm.ask(15)
+            measured = PLANTED.measure(archs)
+            if wrong:
+                measured = [Measurement(m.arch, {**m.values, "cost": float("nan")}) for m in measured]
+            algorithm.tell(measured)
+        asked.append(archs)
+    assert asked[0] == asked[1]
+
+
+def test_a_batch_spreads_over_the_front() -> None:
+    """Each is believed before the next is chosen: ten of a batch are not ten times the same gain."""
+    problem = Problem(SPACE, BOTH, counted=PLANTED.counted)
+    algorithm = ALGORITHMS.create("bayesian", {"batch": 10, "candidates": 300}, problem=problem, seed=2)
+    assert isinstance(algorithm, BayesianOptimization)
+    for _ in range(4):
+        algorithm.tell(PLANTED.measure(algorithm.ask(20)))
+    together = algorithm.ask(10)
+    costs = np.array([PLANTED.values(arch)["cost"] for arch in together])
+    front = algorithm._guesses.front()[1][:, 1]
+    assert np.ptp(costs) > 0.3 * np.ptp(front)
+
+
+def test_the_reference_is_a_little_worse_than_everything_measured() -> None:
+    costs = np.array([[0.0, 10.0], [1.0, 30.0]])
+    assert _reference(costs, costs + 100).tolist() == [1.1, 32.0]
+    assert _reference(costs[:0], costs).tolist() == [1.1, 32.0]
