@@ -1,6 +1,6 @@
-"""Beside searching: how well architectures can be judged without measuring them, and layers that are searched for.
+"""Beside searching: judging architectures without measuring them, and a search for layers instead of networks.
 
-One panel at a time, loaded when opened.
+One panel at a time, loaded when it is opened.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from core.library.supernets import SupernetEntry
 from core.records import Run
 from pages.ui.setup import unseen_heading
 
-_LAYERS = "norm"
-_TITLES = {"predictors": "Predictors", "proxies": "Zero-cost proxies", _LAYERS: "Evolved layers"}
+_TITLES = {"predictors": "Predictors", "proxies": "Zero-cost proxies", "norm": "Evolved layers"}
 
 
 class Panel(Protocol):
@@ -39,16 +38,12 @@ def draw(entry: SupernetEntry, searches: Sequence[Run]) -> None:
         format_func=_TITLES.__getitem__,
         key="search-guessing",
         help="Predictors learn from measured architectures and guess the others; zero-cost proxies score untrained "
-        "networks. How well either orders architectures, held against what was measured. And a "
-        "search for a layer instead of a network. Press the open one again to close it.",
+        "networks. How well either orders architectures, held against what was measured. Evolved layers: a search for what normalizes "
+        "and activates. Press the open one again to close it.",
     )
     if name is None:
         return
+    panel = cast(Panel, import_module(f"pages.ui.search.{name}_panel"))
     with st.container(key=f"guessing-{name}"):
         unseen_heading(_TITLES[name])
-        if name == _LAYERS:
-            from pages.ui.search import norm_panel
-
-            norm_panel.panel()
-        else:
-            cast(Panel, import_module(f"pages.ui.search.{name}_panel")).panel(entry, searches)
+        panel.panel(entry, searches)
