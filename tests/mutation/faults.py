@@ -11,6 +11,7 @@ from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
+from tests.mutation.learned import FAULTS as LEARNED
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
@@ -475,5 +476,7 @@ FAULTS = [
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------
     *DEVICES,
+    # --- predictors, proxies, Bayesian optimization -----------------------------------------------------
+    *LEARNED,
 ]
 """Every fault, in the order of the chapters above."""
