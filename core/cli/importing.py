@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from core.cli import saving
 from core.cli.output import read_file, write_or_print, write_table
 from core.library.csv_tables import csv_bytes
 from core.library.foreign_tables.base import MOST_BYTES
@@ -18,6 +19,7 @@ from core.library.foreign_tables.decoding import read_foreign
 from core.library.imported_tables import TableRows, front_table, rows_of
 from core.library.table_guessing import guessed, objective_of
 from core.library.table_mapping import LEAST, ObjectiveColumn, TableMapping, asked
+from core.text import display_name
 
 
 def import_table(
@@ -34,8 +36,10 @@ def import_table(
         ),
     ] = "",
     csv: Annotated[Path | None, typer.Option(help="Write the table here as CSV.")] = None,
+    save: saving.Save = None,
 ) -> None:
     """The front of a table that another program wrote: all rows that count, with a column on_front."""
+    files = saving.checked(save)
     found, data = read_foreign(read_file(file, MOST_BYTES))
     mapping = _mapping(found, objectives)
     rows = rows_of(data, mapping)
@@ -44,10 +48,19 @@ def import_table(
     for sentence in (*found.notes, *rows.told(names)):
         print(sentence, file=sys.stderr)
     content = csv_bytes(table)
-    if csv is None:
+    if csv is not None:
+        write_table(csv, content, lambda columns: _about(file, found, rows, columns))
+    elif not files:
         write_or_print(None, content)
-        return
-    write_table(csv, content, lambda columns: _about(file, found, rows, columns))
+    what = saving.Saved(
+        table=table,
+        goals=[rows.goal(name) for name in names],
+        caption=_caption(file, found, rows, names),
+        label=f"front-{file.stem}",
+        title=f"Front of {display_name(file.name)}",
+        one="row",
+    )
+    saving.save(files, what)
 
 
 def _mapping(found: Peek, objectives: str) -> TableMapping:
@@ -70,6 +83,12 @@ def _usual(guess: TableMapping) -> list[ObjectiveColumn]:
     large = [each for each in guess.objectives if each.maximize][:1]
     small = [each for each in guess.objectives if not each.maximize][:1]
     return [*large, *small] if large and small else list(guess.objectives[:2])
+
+
+def _caption(file: Path, found: Peek, rows: TableRows, names: list[str]) -> str:
+    how = " ".join(f"{display_name(name)}: {rows.goal(name).how}." for name in names)
+    about = f"{display_name(file.name)}: an imported table of {found.rows:,} rows ({found.label})."
+    return " ".join([about, how, *rows.told(names)])
 
 
 def _about(file: Path, found: Peek, rows: TableRows, columns: list[str]) -> bytes:

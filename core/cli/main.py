@@ -21,6 +21,7 @@ from core.cli import (
     norms,
     own_data,
     reports,
+    saving,
     searching,
     studies,
     tables,
@@ -138,19 +139,26 @@ def front(
         int, typer.Option(help="Measure the whole space anew with this many processes.")
     ] = 1,
     csv: Csv = None,
+    save: saving.Save = None,
 ) -> None:
     """Measure every architecture (--exact) or a sample, and mark the front."""
     if exact == (sample > 0):
         raise InvalidInput("Say either --exact (the whole space) or --sample N (N random architectures).")
     if intervals and not exact:
         raise InvalidInput("--intervals goes with --exact: a front_share needs the whole space.")
+    if save and not exact:
+        raise InvalidInput("--save goes with --exact: a sample has no front of its space.")
+    files = saving.checked(save)
+    from core.library.csv_tables import csv_bytes
     from core.library.searches import EVALUATIONS_FILE
 
     wanted = tables.names(objectives)
     if exact:
         further = tables.names(also) if also else []
-        table = tables.exact_table(supernet, wanted, further, use_table, processes, intervals)
-        write_table(csv, table, tables.about(supernet))
+        entry, table = tables.exact_table(supernet, wanted, further, use_table, processes, intervals)
+        if csv is not None or not files:
+            write_table(csv, csv_bytes(table), tables.about(supernet))
+        saving.save(files, tables.saved(entry, table, wanted))
         return
     params: Settings = {
         "supernet": tables.absolute(supernet),

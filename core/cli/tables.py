@@ -16,6 +16,7 @@ import numpy as np
 
 from core.cli import flags
 from core.cli.driving import find_supernet, open_store, run_workflow
+from core.cli.saving import Saved
 from core.config import Settings
 from core.errors import CoreError, DataUnavailable, InvalidInput, NotFound
 from core.ledger import Ledger
@@ -26,8 +27,12 @@ from core.registry import ALL_REGISTRIES, Registry
 from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
+from core.text import display_name
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.library.supernets import SupernetEntry
     from core.workflows.train_supernet import Asked
 
 _REGISTRIES = (
@@ -155,8 +160,8 @@ def exact_table(
     use_table: bool,
     processes: int,
     intervals: bool = False,
-) -> bytes:
-    """CSV of the whole space with `on_front` and `source`; interrupted, it is resumed.
+) -> tuple[SupernetEntry, pd.DataFrame]:
+    """The supernet and a table of its whole space with `on_front` and `source`; interrupted, it is resumed.
 
     Test values are written and decide nothing: `on_front` looks at the other objectives. With `intervals` a table
     of which it is not known which samples were right is measured again.
@@ -167,7 +172,7 @@ def exact_table(
     from core.library import supernets
     from core.library.chance_columns import chance_columns
     from core.library.correct import known_bits, measured_by
-    from core.library.csv_tables import front_csv
+    from core.library.csv_tables import front_rows
     from core.library.latency import with_latencies
     from core.library.measuring import FROM_TABLE
 
@@ -189,7 +194,26 @@ def exact_table(
         table, usual = supernets.table(entry), Obtained(Source.MEASURED)
     assert table is not None
     beside = chance_columns(entry, table, wanted, also) if intervals else None
-    return front_csv(entry, table, wanted, usual, also, beside)
+    return entry, front_rows(entry, table, wanted, usual, also, beside)
+
+
+def saved(entry: SupernetEntry, table: pd.DataFrame, wanted: Sequence[str]) -> Saved:
+    """What `--save` writes of a front of a whole space.
+
+    Raises:
+        InvalidInput: a front of fewer than two objectives.
+    """
+    from core.reports.captions import front_caption
+
+    goals = described(wanted)
+    return Saved(
+        table=table,
+        goals=goals,
+        caption=front_caption(entry, goals, len(table)),
+        label=f"front-{entry.supernet_id}",
+        title=f"Front of {display_name(entry.title)}",
+        one="subnet",
+    )
 
 
 def package(supernet: str, out: Path) -> Path:

@@ -20,7 +20,7 @@ _BYTES_PER_NUMBER = 4
 
 
 class CountedWork:
-    """Stages, their modelled seconds and their outputs' bytes, from the cost table of a supernet.
+    """Stages, their modeled seconds and their outputs' bytes, from the cost table of a supernet.
 
     Args:
         table: of the supernet.
@@ -56,7 +56,7 @@ class CountedWork:
         return found
 
     def seconds(self, rows: Archs) -> NDArray[np.float64]:
-        """(n, stages) modelled seconds of each stage alone; 0 where it is the identity."""
+        """(n, stages) modeled seconds of each stage alone; 0 where it is the identity."""
         calls, macs, written = ORDINARY
         return np.stack(
             [

@@ -51,11 +51,14 @@ def csv_bytes(table: pd.DataFrame | Sequence[Mapping[str, Any]]) -> bytes:
 def plain_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The same table without a text or a name that a spreadsheet would take for a formula; not the frame itself."""
     texts = {str(name): frame[name].map(_cell) for name in frame if frame[name].dtype.kind not in "biuf"}
-    return frame.assign(**texts).rename(columns=lambda name: for_cell(name))
+    return frame.assign(**texts).rename(columns=_cell)
 
 
 def _cell(value: object) -> object:
-    return for_cell(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    # A lone carriage return is not quoted by pandas, and a new line to a spreadsheet.
+    return for_cell(value.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def front_csv(
@@ -66,7 +69,19 @@ def front_csv(
     also: Sequence[str] = (),
     beside: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> bytes:
-    """Subnets of a table, in its order.
+    """`front_rows` as CSV."""
+    return csv_bytes(front_rows(entry, rows, front_of, usual, also, beside))
+
+
+def front_rows(
+    entry: SupernetEntry,
+    rows: pd.DataFrame,
+    front_of: Sequence[str],
+    usual: Obtained,
+    also: Sequence[str] = (),
+    beside: Mapping[str, NDArray[np.float64]] | None = None,
+) -> pd.DataFrame:
+    """Subnets of a table, in its order, as every file has them.
 
     Args:
         entry: their supernet.
@@ -82,7 +97,7 @@ def front_csv(
     if "on_front" in rows:
         found["on_front"] = rows["on_front"].to_numpy(bool)
     written = _named(entry, found) if also else architectures(entry.space, found)
-    return csv_bytes(written.assign(**(beside or {})))
+    return written.assign(**(beside or {}))
 
 
 def _named(entry: SupernetEntry, found: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from core import words
 from core.plots import style
 from core.records import Objective
 from core.text import for_figure
+
+# Width of a chart in a window of 800 pixels: legends have one row where they are wider.
+_NARROW = 540
 
 
 def drawn(rows: pd.DataFrame, objective: Objective) -> np.ndarray[Any, Any]:
@@ -62,6 +66,14 @@ def lay_out_axes(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log
             ticks="outside",
             ticklen=4,
         )
+
+
+def room_above(figure: go.Figure) -> int:
+    """Pixels above a chart for its buttons and, below them, its legend, which takes several rows where names are long."""
+    names = {str(t.legendgroup or t.name): len(str(t.name)) for t in figure.data if t.showlegend is not False}
+    widest = 46 + 6.5 * max(names.values(), default=0)
+    rows = math.ceil(len(names) / max(1, int(_NARROW / widest)))
+    return 44 + 20 * max(rows, 1)
 
 
 LAYOUT: Mapping[str, Any] = {

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from core.plots import style
+from core.plots.axes import room_above
 from core.plots.over_seeds import add_mean_and_band, add_seeds
 from core.text import for_figure
 
@@ -128,12 +129,12 @@ def _thinned(
 
 
 def _lay_out(figure: go.Figure, x: str, y: str) -> None:
+    above = room_above(figure)
     figure.update_xaxes(title={"text": x}, zeroline=False, automargin=True)
     figure.update_yaxes(title={"text": y}, zeroline=False, automargin=True)
     figure.update_layout(
-        height=360,
-        # The legend stands below the chart's buttons, which would lie upon it in a narrow window.
-        margin={"l": 8, "r": 12, "t": 60, "b": 8},
+        height=300 + above,
+        margin={"l": 8, "r": 12, "t": above, "b": 8},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         hovermode="closest",
         showlegend=True,

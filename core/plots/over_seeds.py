@@ -50,7 +50,6 @@ def add_seeds(
             y=row.tolist(),
             mode="lines",
             line={**line, "shape": shape, **({"width": 0.8} if thin else {})},
-            opacity=0.85 if thin else 1.0,
             hoverinfo="skip" if thin else None,
             hovertemplate=None if thin else f"{hover}<extra>{name}</extra>",
         )

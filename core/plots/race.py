@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import style
-from core.plots.axes import LAYOUT, hover, lay_out_axes
+from core.plots.axes import LAYOUT, hover, lay_out_axes, room_above
 from core.records import Objective
 from core.text import for_figure
 from core.views.race_attainment import Attained
 from core.views.race_replay import Bounds, Frame
 
-# The legend stands below the chart's buttons, which would lie upon it in a narrow window.
-_MARGIN = {"l": 8, "r": 12, "t": 60, "b": 60}
 _KINDS = (("best", "dot", 1.2), ("median", "solid", 2.4), ("worst", "dash", 1.2))
 
 
@@ -68,7 +67,7 @@ def attainment_figure(
                 symbol=index if middle else None,
             )
     lay_out_axes(figure, x, y, log_x, False)
-    figure.update_layout(height=500, margin=_MARGIN, showlegend=True, **LAYOUT)
+    figure.update_layout(**_room(figure), showlegend=True, **LAYOUT)
     return figure
 
 
@@ -127,8 +126,13 @@ def replay_figure(
     )
     figure.update_xaxes(range=spans[0])
     figure.update_yaxes(range=spans[1])
-    figure.update_layout(height=480, margin=_MARGIN, showlegend=True, **LAYOUT)
+    figure.update_layout(**_room(figure), showlegend=True, **LAYOUT)
     return figure
+
+
+def _room(figure: go.Figure) -> dict[str, Any]:
+    above = room_above(figure)
+    return {"height": 420 + above, "margin": {"l": 8, "r": 12, "t": above, "b": 60}}
 
 
 def _edge(surfaces: Sequence[NDArray[np.float64]], x_at: int, maximize: bool) -> float:

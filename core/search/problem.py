@@ -41,7 +41,7 @@ class StageWork(Protocol):
         """
 
     def seconds(self, rows: Archs) -> NDArray[np.float64]:
-        """(n, stages) modelled seconds of each stage alone, from its counted work and stored rates."""
+        """(n, stages) modeled seconds of each stage alone, from its counted work and stored rates."""
 
     def bytes(self, rows: Archs) -> NDArray[np.int64]:
         """(n, stages) bytes of each stage's output; 0 where it is the identity."""

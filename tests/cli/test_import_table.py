@@ -67,3 +67,33 @@ def test_what_cannot_be_done_is_one_line(call: Call, tmp_path: Path, arguments: 
     assert said == ""
     assert len(beside.strip().splitlines()) == 1
     assert says in beside
+
+
+@pytest.mark.usefixtures("here")
+def test_the_front_in_further_formats(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_bytes(as_csv())
+    endings = ("csv", "parquet", "json", "tex", "svg", "pdf")
+    saves = [part for ending in endings for part in ("--save", str(tmp_path / f"f.{ending}"))]
+    wanted = ("--objectives", "accuracy:max,latency_ms:min")
+    status, said, _ = call("import-table", str(file), *wanted, *saves)
+    assert status == 0
+    assert said.split() == saves[1::2]
+    first = pd.read_csv(tmp_path / "f.csv")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "f.parquet"), first, check_dtype=False)
+    assert [row["on_front"] for row in json.loads((tmp_path / "f.json").read_text())] == first[
+        "on_front"
+    ].tolist()
+    assert (tmp_path / "f.tex").read_text().count(r"\\") == 1 + 3
+    assert b"imported table of 6 rows" in (tmp_path / "f.svg").read_bytes()
+    assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
+    status, _, beside = call("import-table", str(file), *wanted, "--save", str(tmp_path / "f.docx"))
+    assert (status, "the ending is one of" in beside) == (2, True)
+
+
+def test_a_supernets_front_in_further_formats(call: Call, tmp_path: Path) -> None:
+    saves = [part for ending in ("parquet", "svg") for part in ("--save", str(tmp_path / f"f.{ending}"))]
+    status, _, beside = call("front", "digits-cnn", "--exact", *saves)
+    assert status == 0, beside
+    assert len(pd.read_parquet(tmp_path / "f.parquet")) == 13_824
+    assert b"digits" in (tmp_path / "f.svg").read_bytes()

@@ -15,8 +15,13 @@ from typing import Any
 import pytest
 
 from benchmarks.first_load import SHIFTS
+from core.library import kept_tables
+from core.library.foreign_tables.decoding import decoded
+from core.library.table_guessing import guessed
+from core.store import RunStore
 from pages.ui.menu import pages
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
+from tests.helpers.foreign_tables import ROWS, as_csv
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = [
@@ -32,6 +37,7 @@ PRUNED = "subnet%3A71fac58e90ef4ea59a58c5210a3ff320%3A11111111"
 # Pages that show more where a link says what.
 ASKED = {
     "pruning": f"?parent={PRUNED}",
+    "table": "?closer=several&rows=1,3",
     "front": f"?supernet=71fac58e90ef4ea59a58c5210a3ff320&pruned={PRUNED}",
 }
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
@@ -68,6 +74,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("home")
     with tarfile.open(HOME) as archive:
         archive.extractall(home, filter="data")
+    found, columns = decoded(
+        as_csv(ROWS.assign(latency_ms=[1.0, 2.0, 3.0, 2.0, 0.0, 6.0], energy_mj=[3.0, 2, 1, 3, 2, 1]))
+    )
+    with RunStore(f"sqlite:///{home / 'paretoscope.db'}", home) as store:
+        kept_tables.add(store, "Results of others", found, columns, guessed(found), "0" * 64)
     with running_server(home) as address:
         yield address
 

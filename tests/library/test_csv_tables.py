@@ -132,3 +132,22 @@ def test_nobody_else_writes_csv() -> None:
                 owner = node.value
                 assert node.attr != "to_csv", f"{path}:{node.lineno}"
                 assert not (isinstance(owner, ast.Name) and owner.id == "csv"), f"{path}:{node.lineno}"
+
+
+def test_intervals_and_the_share_of_resamples_are_in_every_file_of_a_front_whose_samples_are_known(
+    home: Path,
+) -> None:
+    files = of_the_page()
+    members = files.front.members
+    first = pd.read_csv(io.BytesIO(files.written(members)))
+    assert {"accuracy_low", "accuracy_high", "front_share"} <= set(first)
+    assert (first["accuracy_low"] < first["accuracy"]).all()
+    parquet = pd.read_parquet(io.BytesIO(files.written(members, "parquet")))
+    pd.testing.assert_frame_equal(parquet, first, check_dtype=False)
+    assert [row["front_share"] for row in json.loads(files.written(members, "json"))] == first[
+        "front_share"
+    ].tolist()
+    latex = files.latex().decode()
+    assert "95 \\% interval" in latex
+    assert "On the front in resamples" in latex
+    assert "--intervals" in files.command()

@@ -160,6 +160,14 @@ def test_several_fronts_by_groups_columns_and_tables() -> None:
     assert {t["name"] for t in charts(app)[1]["data"]} >= {"Mine", "Other"}
 
 
+def test_a_front_of_one_row_has_no_neighbors() -> None:
+    table_id = kept(ROWS.assign(latency_ms=[6.0, 5.0, 1.0, 4.0, 3.0, 2.0]))
+    app = at(table=table_id)
+    assert "**1** on the front of **6** rows" in said(app)
+    assert app.button(key="tb-left").disabled
+    assert app.button(key="tb-right").disabled
+
+
 def test_a_third_objective() -> None:
     table_id = kept(
         ROWS.assign(latency_ms=[1.0, 2.0, 3.0, 2.0, 5.0, 6.0], energy_mj=[3.0, 2.0, 1.0, 3.0, 2.0, 1.0])

@@ -39,4 +39,6 @@ class ParquetFile(TableReader):
             raise InvalidInput(
                 "This Parquet file is damaged, or it uses a feature that is not known here."
             ) from error
-        return ForeignTable(frame)
+        # Row numbers that pandas has written along; no column of the table.
+        numbers = [name for name in frame.columns if str(name).startswith("__index_level_")]
+        return ForeignTable(frame.drop(columns=numbers))

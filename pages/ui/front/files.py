@@ -12,17 +12,20 @@ import streamlit as st
 from core.library.fronts import Front
 from core.library.measuring import FROM_TABLE
 from core.library.supernets import SupernetEntry
+from core.objectives.base import choosable_names, objective
 from core.records import Objective, Obtained, Source
 from core.reports.captions import front_caption, limits_text
 from core.reports.document import Table
 from core.reports.latex import latex_table
 from core.text import display_name
-from core.words import format_count, format_value
+from core.words import format_count, format_interval, format_share, format_value
 from pages.ui import baskets, paper_figure, resources
 from pages.ui.front.state import View
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from core.papers.base import Layout, PaperFigure
 
@@ -59,17 +62,51 @@ class Files:
     def usual(self) -> Obtained:
         return Obtained(Source.MEASURED) if self.view.run else FROM_TABLE
 
-    def csv(self, rows: pd.DataFrame) -> bytes:
-        """These rows, with all objectives; the same bytes as from the command line."""
-        from core.library.csv_tables import front_csv
+    @property
+    def knows_share(self) -> bool:
+        """Whether it is known how often each row is on the front when the samples are drawn anew."""
+        from core.library.chance import quality_and_cost
+        from core.library.correct import known_bits
 
-        return front_csv(self.entry, rows, self.pair, self.usual, self.also)
+        pair = quality_and_cost(choosable_names(self.pair))
+        if pair is None or self.view.run:
+            return False
+        return known_bits(self.entry).by_split.get(objective(pair[0]).split) is not None
+
+    def beside(self, rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+        """Intervals of accuracies, and `front_share` where it is known; see `core.library.chance_columns`."""
+        from core.library.chance_columns import chance_columns, interval_columns
+
+        table, names = self.front.table, [*self.pair, *self.also]
+        if self.knows_share:
+            found = chance_columns(self.entry, table, self.pair, self.also)
+        else:
+            found = interval_columns(table, names)
+        at = table.index.get_indexer(rows.index)
+        return {name: values[at] for name, values in found.items()}
+
+    def written(self, rows: pd.DataFrame, format_name: str = "csv") -> bytes:
+        """These rows, with all objectives; as CSV the same bytes as from the command line."""
+        from core.library.csv_tables import front_rows
+        from core.reports.front_files import table_file
+
+        table = front_rows(self.entry, rows, self.pair, self.usual, self.also, self.beside(rows))
+        goals = {goal.name: goal for goal in self.goals}
+        label = f"front-{self.entry.supernet_id}"
+        return table_file(table, format_name, goals=goals, caption=self.caption(), label=label)
+
+    def csv(self, rows: pd.DataFrame) -> bytes:
+        """These rows as CSV."""
+        return self.written(rows)
 
     def about(self) -> bytes:
         """What the columns are, and where the rows come from."""
+        from core.library.chance_columns import SHARE, interval_columns
         from core.library.csv_tables import about_table
 
         columns = ["architecture", *self.pair, *self.also, "on_front", "source", "network"]
+        columns += interval_columns(self.front.members, [*self.pair, *self.also])
+        columns += [SHARE] * self.knows_share
         if not self.view.run:
             return about_table(self.entry, columns, command=self.command())
         run = resources.store().get_run(self.view.run)
@@ -77,10 +114,25 @@ class Files:
 
     def command(self) -> str:
         """The command line that writes all rows, "" where the page's limits leave some out."""
-        if self.view.constraints or self.entry.origin == "file":
+        from core.library.chance_columns import interval_columns
+
+        sure = self.knows_share
+        told = interval_columns(self.front.members, [*self.pair, *self.also])
+        if self.view.constraints or self.entry.origin == "file" or (told and not sure):
             return ""
         asked = ["--objectives", ",".join(self.pair), "--also", ",".join(self.also)]
-        return shlex.join(["python", "-m", "core", "front", self.entry.supernet_id, "--exact", *asked])
+        return shlex.join(
+            [
+                "python",
+                "-m",
+                "core",
+                "front",
+                self.entry.supernet_id,
+                "--exact",
+                *["--intervals"] * sure,
+                *asked,
+            ]
+        )
 
     def caption(self) -> str:
         """What the front was measured with."""
@@ -90,12 +142,26 @@ class Files:
 
     def latex(self) -> bytes:
         """The front's rows as a table."""
-        columns = ("Subnet", *(g.label for g in self.goals))
-        rows = [
-            (str(row["arch_id"]), *(format_value(float(row[g.name]), g) for g in self.goals))
-            for row in self.front.members.to_dict("records")
-        ]
-        table = Table("", columns, rows, frozenset(range(1, len(columns))))
+        from core.library.chance_columns import SHARE
+
+        members, beside = self.front.members, self.beside(self.front.members)
+        sure = [g for g in self.goals if f"{g.name}_low" in beside]
+        columns = ["Subnet"]
+        cells = [[str(arch_id) for arch_id in members["arch_id"]]]
+        for goal in self.goals:
+            columns.append(goal.label)
+            cells.append([format_value(value, goal) for value in members[goal.name].astype(float).tolist()])
+            if goal in sure:
+                columns.append("95 % interval")
+                ends = zip(
+                    beside[f"{goal.name}_low"].tolist(), beside[f"{goal.name}_high"].tolist(), strict=True
+                )
+                cells.append([format_interval(low, high, goal) for low, high in ends])
+        if SHARE in beside:
+            columns.append("On the front in resamples")
+            cells.append([format_share(share) for share in beside[SHARE].tolist()])
+        rows = list(zip(*cells, strict=True))
+        table = Table("", tuple(columns), rows, frozenset(range(1, len(columns))))
         return latex_table(table, caption=self.caption(), label=f"front-{self.entry.supernet_id}").encode()
 
     def figure(self, layout: Layout, marked: dict[str, str], log: tuple[bool, bool]) -> PaperFigure:
@@ -117,21 +183,34 @@ class Files:
 
 def buttons(files: Files) -> None:
     """CSV of what is shown, CSV of everything, their description, LaTeX."""
+    from core.reports.front_files import FORMATS
+
     shown, everything = len(files.front.members), len(files.front.table)
     name = f"front-{files.entry.supernet_id}"
-    with st.container(horizontal=True, key="front-files"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="front-files"):
+        chosen = str(
+            st.selectbox(
+                "Format",
+                ["csv", "parquet", "json"],
+                format_func=lambda each: FORMATS[each].label,
+                key="front-format",
+                width=120,
+                help="The same rows and columns; intervals of accuracies and the share of resamples are among them where they are known.",
+            )
+        )
+        label, suffix = FORMATS[chosen].label, FORMATS[chosen].suffix
         _button(
-            f"CSV of these {format_count(shown)}",
-            f"{name}.csv",
+            f"{label} of these {format_count(shown)}",
+            f"{name}.{suffix}",
             "front-csv",
-            lambda: files.csv(files.front.members),
+            lambda: files.written(files.front.members, chosen),
         )
         _button(
-            f"CSV of all {format_count(everything)}",
-            f"{name}-all.csv",
+            f"{label} of all {format_count(everything)}",
+            f"{name}-all.{suffix}",
             "front-csv-all",
-            lambda: files.csv(files.front.table),
-            help=f"The same as: {files.command()}" if files.command() else None,
+            lambda: files.written(files.front.table, chosen),
+            help=f"The same as: {files.command()}" if files.command() and chosen == "csv" else None,
         )
         _button(
             "About the columns",

@@ -125,17 +125,18 @@ def _number_table(
 
 def _neighbors(scene: Scene, at: int, standing: Standing) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="tb-neighbors"):
-        for word, icon, row in (
-            ("Next on the front, left", ":material/arrow_back:", standing.below),
-            ("Next on the front, right", ":material/arrow_forward:", standing.above),
+        for word, side, icon, row in (
+            ("Left neighbor", "left", ":material/arrow_back:", standing.below),
+            ("Right neighbor", "right", ":material/arrow_forward:", standing.above),
         ):
             st.button(
                 word,
-                key=f"tb-{'left' if row is standing.below else 'right'}",
+                key=f"tb-{side}",
                 icon=icon,
                 on_click=state.select,
                 args=(row,),
                 disabled=not row,
+                help="The front's row next to it along the horizontal axis.",
             )
         kept = str(at + 1) in state.kept_rows()
         st.button(
