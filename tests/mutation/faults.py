@@ -11,6 +11,8 @@ from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
+from tests.mutation.learned import FAULTS as LEARNED
+from tests.mutation.searching import FAULTS as SEARCHING
 from tests.mutation.tables import FAULTS as TABLES
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
@@ -135,7 +137,18 @@ FAULTS = [
         _IN_PARETO,
     ),
     Fault(
-        "copies of a front point are dropped", _DOMINANCE, "keep_weakly=True", "keep_weakly=False", _IN_PARETO
+        "copies of a front point are dropped",
+        _DOMINANCE,
+        "moocore.is_nondominated(costs, keep_weakly=True)",
+        "moocore.is_nondominated(costs, keep_weakly=False)",
+        _IN_PARETO,
+    ),
+    Fault(
+        "copies of a front point are dropped where there are many",
+        _DOMINANCE,
+        "moocore.is_nondominated(costs[left], keep_weakly=True)",
+        "moocore.is_nondominated(costs[left], keep_weakly=False)",
+        _IN_PARETO,
     ),
     Fault(
         "ranks start at 0",
@@ -478,5 +491,9 @@ FAULTS = [
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------
     *DEVICES,
+    # --- predictors, proxies, Bayesian optimization -----------------------------------------------------
+    *LEARNED,
+    # --- searches -------------------------------------------------------------------------------------
+    *SEARCHING,
 ]
 """Every fault, in the order of the chapters above."""

@@ -178,3 +178,15 @@ def test_there_is_no_default_direction():
         non_dominated([[1.0, 2.0]])
     with pytest.raises(TypeError):
         non_dominated([[1.0, 2.0]], [True, True])
+
+
+def test_copies_share_their_fate_where_there_are_many() -> None:
+    rng = np.random.default_rng(5)
+    # A grid so coarse that points have copies, along a front that falls.
+    x = rng.integers(0, 300, 60_000)
+    points = np.stack([x, 300 - x + rng.integers(0, 50, 60_000)], axis=1).astype(float)
+    marked = non_dominated(points, maximize=[False, False])
+    different, of = np.unique(points, axis=0, return_inverse=True)
+    lowest_before = np.concatenate([[np.inf], np.minimum.accumulate(different[:, 1])[:-1]])
+    np.testing.assert_array_equal(marked, (different[:, 1] < lowest_before)[of.ravel()])
+    assert marked.sum() > len(np.unique(points[marked], axis=0))

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.pareto import Constraint
 from core.records import Measurement
-from core.search import ALGORITHMS, Problem
+from core.search import ALGORITHMS, Problem, SearchAlgorithm
 from core.spaces import Arch
 from core.store import RunStore
 from core.workflows.search_front import Request, search
@@ -32,6 +32,20 @@ BOUNDS = (Constraint("cost", upper=22.0), Constraint("quality", lower=5.0))
 def config_of(name: str) -> dict[str, Any]:
     """Small populations, so that a short search has several generations."""
     return {"population": 8} if "population" in ALGORITHMS.get(name).Config.model_fields else {}
+
+
+class InSmallBatches:
+    """An algorithm that is asked for a few at a time, so that something is stored before a search is at its end."""
+
+    def __init__(self, algorithm: SearchAlgorithm) -> None:
+        self._algorithm = algorithm
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._algorithm, name)
+
+    @property
+    def batch_size(self) -> int:
+        return min(8, self._algorithm.batch_size)
 
 
 def work(home: Path, budget: int, names: Sequence[str]) -> None:
@@ -52,7 +66,9 @@ def work(home: Path, budget: int, names: Sequence[str]) -> None:
                     _note(home, name)
                     yield measurement
 
-            algorithm = ALGORITHMS.create(name, config_of(name), problem=problem, seed=11)
+            algorithm: Any = InSmallBatches(
+                ALGORITHMS.create(name, config_of(name), problem=problem, seed=11)
+            )
             for _ in search(Request(supernet="planted", budget=budget), algorithm, measure, {}, ledger):
                 pass
 
