@@ -84,9 +84,9 @@ def norm_figure(tried: Sequence[Tried], *, best: str) -> go.Figure:
     )
     figure.update_layout(
         title={"text": f"Best so far: {for_figure(best, 90)}", "font": {"size": 15}} if best else None,
-        height=380,
-        margin={"l": 8, "r": 12, "t": 64 if best else 32, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        height=440,
+        margin={"l": 8, "r": 12, "t": 48 if best else 32, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
         hovermode="closest",
     )
     return figure
