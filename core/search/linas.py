@@ -123,7 +123,7 @@ class LINAS(SearchAlgorithm):
         if not self._guesses.fit():
             return self._draws.draw(n)
         evolved = self._evolved()
-        found = self._taken(_best_first(evolved), evolved.rows, n)
+        found = self._taken(best_first(evolved), evolved.rows, n)
         return found + self._draws.draw(n - len(found))
 
     def _evolved(self) -> Evolved:
@@ -149,7 +149,7 @@ class LINAS(SearchAlgorithm):
         return self._draws.admit(new[:n])
 
 
-def _best_first(evolved: Evolved) -> NDArray[np.int64]:
+def best_first(evolved: Evolved) -> NDArray[np.int64]:
     """The last population, best first, then everything else that was seen, by rank and room around it."""
     rest = np.setdiff1d(np.arange(len(evolved.rows)), evolved.last)
     rank = ranks(evolved.costs[rest], maximize=[False] * evolved.costs.shape[1])

@@ -24,7 +24,7 @@ from core.search.base import ALGORITHMS
 from core.search.first_sample import with_endings
 from core.search.improvement import Improvement
 from core.search.inner_evolution import Evolved
-from core.search.linas import LINAS, LINASConfig
+from core.search.linas import LINAS, LINASConfig, best_first
 from core.spaces import Arch, Archs
 
 # The pool: so many members of the front are varied, by every neighbor and so many new endings.
@@ -32,6 +32,7 @@ _VARIED = 15
 _ENDINGS = 5
 # The reference of improvements lies so far beyond the worst measured value, as a share of the range.
 _MARGIN = 0.1
+_WITHOUT_WORK = 20
 # Candidates whose improvement is brought up to date at once.
 _TOGETHER = 16
 # Of a lone architecture's seconds: what measuring one takes even if it shares everything.
@@ -77,6 +78,9 @@ class Planned(LINAS):
 
     @property
     def _next_size(self) -> int:
+        if self.problem.work is None:
+            # Nothing is cheaper than the rest, and there are no seconds to save: as many as LINAS takes.
+            return max(int(self.config.batch), _WITHOUT_WORK)
         return int(self.config.batch_most if self._plans else self.config.batch)
 
     @property
@@ -106,9 +110,11 @@ class Planned(LINAS):
         if not plans or self._draws.exhausted or not self._guesses.fit():
             return super()._proposed(n)
         evolved = self._evolved()
-        pool = self._pool(evolved)
-        picked = self._picked(pool, n)
-        return picked or self._draws.draw(n)
+        found = self._picked(self._pool(evolved), n)
+        if self.problem.work is not None and found:
+            return found
+        found += self._taken(best_first(evolved), evolved.rows, n - len(found))
+        return found + self._draws.draw(n - len(found))
 
     def _pool(self, evolved: Evolved) -> Archs:
         """What the evolution saw, and variants of its last population and of the front; nothing asked for before."""
@@ -148,7 +154,7 @@ class Planned(LINAS):
         most = self.config.batch_work * lone if self.problem.work is not None else np.inf
         found: list[Arch] = []
         spent, hopes = 0.0, hopes[left]
-        while len(found) < min(n, self.config.batch_most) and spent < most and hopes.max() >= 0:
+        while len(found) < min(n, self.config.batch_most) and spent < most and hopes.max() > 0:
             marginal = np.where(paid[stages], 0.0, seconds).sum(axis=1) + _LEAST * lone
             best = _worthiest(hopes, marginal, lambda some: improvement.of(left[some]))
             hopes[best] = -1.0

@@ -32,7 +32,7 @@ def buttons(entry: SupernetEntry, run: Run) -> None:
         return search_study(entry, run, store.ledger(run.run_id), "journal")
 
     name = f"{display_name(run.params.get('algorithm', 'search'))}-seed-{run.seed}"
-    with st.popover("For Optuna", icon=":material/schema:"):
+    with st.popover("For Optuna", icon=":material/hub:"):
         st.caption(
             "Every measured subnet is a trial, with its choices as parameters and how each value was obtained. "
             f"See it with `optuna-dashboard sqlite:///{name}.db` or `optuna-dashboard {name}.log`."
