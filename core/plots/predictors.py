@@ -53,7 +53,7 @@ def tau_figure(rows: Sequence[PredictorRow]) -> go.Figure:
         marker={"symbol": "circle", "size": 10, "color": style.FRONT},
         hovertemplate="<b>%{y}</b><br>mean τ %{x:.3f}<extra></extra>",
     )
-    _by_line(figure, len(good), "Kendall's τ · more is better")
+    _by_line(figure, len(good), "Kendall's τ")
     return figure
 
 

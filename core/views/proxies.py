@@ -152,8 +152,8 @@ def table(found: Sequence[ProxyRow]) -> list[dict[str, str]]:
             "Kind": row.kind,
             "Kendall's τ": "none"
             if row.tau is None
-            else f"{row.tau:+.2f} ({row.low:+.2f} to {row.high:+.2f})",
-            "Spearman's ρ": "none" if row.spearman is None else f"{row.spearman:+.2f}",
+            else f"{_signed(row.tau)} ({_signed(row.low)} to {_signed(row.high)})",
+            "Spearman's ρ": "none" if row.spearman is None else _signed(row.spearman),
             "Notes": row.refused
             or (f"{row.last} of {row.n} subnets say nothing of their input" if row.last else ""),
         }

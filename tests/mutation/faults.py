@@ -11,6 +11,7 @@ from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
+from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.searching import FAULTS as SEARCHING
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
@@ -487,6 +488,8 @@ FAULTS = [
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------
     *DEVICES,
+    # --- predictors, proxies, Bayesian optimization -----------------------------------------------------
+    *LEARNED,
     # --- searches -------------------------------------------------------------------------------------
     *SEARCHING,
 ]

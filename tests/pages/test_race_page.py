@@ -171,3 +171,13 @@ def test_a_search_by_seconds_begins_with_an_earlier_one(open_page: Open, idle: N
     asked = search_front.Request.model_validate(run.params)
     assert (asked.seconds, asked.from_runs) == (5.0, [earlier])
     assert asked.budget == supernets.find(None, "digits-cnn").space.size
+
+
+def test_what_stands_beside_searches_comes_when_it_is_opened(open_page: Open, idle: None) -> None:
+    planted("nsga2", 0, 0.3)
+    app = open_page("search", supernet="digits-cnn")
+    assert {"SQLite file", "Journal file"} <= {b.label for b in app.get("download_button")}
+    assert not [b for b in app.button if b.key == "norm-start"]
+    app.segmented_control(key="search-guessing").set_value("norm").run()
+    assert not app.exception
+    assert not app.button(key="norm-start").disabled

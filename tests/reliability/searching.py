@@ -38,9 +38,14 @@ class InSmallBatches:
     """An algorithm that is asked for a few at a time, so that something is stored before a search is at its end."""
 
     def __init__(self, algorithm: SearchAlgorithm) -> None:
-        self.problem, self.space = algorithm.problem, algorithm.space
-        self.batch_size = min(8, algorithm.batch_size)
-        self.ask, self.tell = algorithm.ask, algorithm.tell
+        self._algorithm = algorithm
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._algorithm, name)
+
+    @property
+    def batch_size(self) -> int:
+        return min(8, self._algorithm.batch_size)
 
 
 def work(home: Path, budget: int, names: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 import time
@@ -187,6 +189,25 @@ def test_a_failed_measurement_is_no_parent_while_there_are_good_ones() -> None:
     algorithm.tell(first)
     algorithm.ask(1)
     assert set(algorithm._parents) == {m.arch for m in first}
+
+
+@pytest.mark.parametrize(
+    ("space", "config", "seed", "proposals"),
+    [
+        (large_space(), {}, 3, "2e398ff7dec6a5ca"),
+        (small_space(), {"population": 6}, 1, "66ce9b78a0802c79"),
+    ],
+    ids=["large", "small"],
+)
+def test_a_search_that_an_earlier_release_began_goes_on(
+    space: SearchSpace, config: dict[str, Any], seed: int, proposals: str
+) -> None:
+    planted, asked = Planted(space), list[Arch]()
+    algorithm = ALGORITHMS.create("nsga2", config, problem=Problem(space, BOTH), seed=seed)
+    while len(asked) < 400 and (archs := algorithm.ask(min(algorithm.batch_size, 400 - len(asked)))):
+        algorithm.tell(planted.measure(archs))
+        asked += archs
+    assert hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16] == proposals
 
 
 def test_costs_less_than_a_fifth_of_a_millisecond_per_evaluation() -> None:

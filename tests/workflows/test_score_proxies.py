@@ -184,6 +184,15 @@ def test_correlations_are_kendalls_with_intervals_that_hold_them() -> None:
     assert "Clearly below it: GraSP" in view.sentence(list(rows.values()))
 
 
+def test_cells_have_real_minus_signs_and_notes_only_where_there_are_any() -> None:
+    rows = view.rows(planted())
+    cells = {row.name: row for row in rows}, view.table(rows)
+    grasp = next(each for each in cells[1] if each["Score"] == "GraSP")
+    assert grasp["Kendall's τ"].startswith("\N{MINUS SIGN}0.")
+    assert next(each for each in cells[1] if each["Score"] == "NASWOT")["Notes"].startswith("5 of 60")
+    assert "Notes" not in view.table([cells[0]["snip"]])[0]
+
+
 def test_what_should_be_small_is_turned_around() -> None:
     [loss] = [row for row in view.rows(planted(objective="loss")) if row.name == "snip"]
     assert loss.tau is not None

@@ -1,4 +1,7 @@
-"""Beside searching: how well architectures can be judged without measuring them. One panel at a time, loaded when opened."""
+"""Beside searching: judging architectures without measuring them, and a search for layers instead of networks.
+
+One panel at a time, loaded when it is opened.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from core.library.supernets import SupernetEntry
 from core.records import Run
 from pages.ui.setup import unseen_heading
 
-_TITLES = {"predictors": "Predictors", "proxies": "Zero-cost proxies"}
+_TITLES = {"predictors": "Predictors", "proxies": "Zero-cost proxies", "norm": "Evolved layers"}
 
 
 class Panel(Protocol):
@@ -30,12 +33,13 @@ def draw(entry: SupernetEntry, searches: Sequence[Run]) -> None:
         searches: of this supernet, newest first; there may be none.
     """
     name = st.segmented_control(
-        "Judging without measuring",
+        "Beside searching",
         list(_TITLES),
         format_func=_TITLES.__getitem__,
         key="search-guessing",
         help="Predictors learn from measured architectures and guess the others; zero-cost proxies score untrained "
-        "networks. How well either orders architectures, held against what was measured. Press the open one again to close it.",
+        "networks. How well either orders architectures, held against what was measured. Evolved layers: a search for what normalizes "
+        "and activates. Press the open one again to close it.",
     )
     if name is None:
         return

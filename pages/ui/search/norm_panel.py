@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ from core.errors import CoreError
 from core.jobs.forecast import of_work
 from core.library.csv_tables import csv_bytes
 from core.library.norm_search import KIND, TABLE_FILE
+from core.library.supernets import SupernetEntry
 from core.over_seeds import ASSUMES
 from core.plots.norm_search import Tried, norm_figure
 from core.plots.over_seeds import in_words
@@ -37,8 +39,12 @@ _SOURCE = (
 )
 
 
-def panel() -> None:
-    """Start a search, watch it, see which layer it found and whether that is better than the usual ones."""
+def panel(entry: SupernetEntry | None = None, searches: Sequence[Run] = ()) -> None:
+    """Start a search, watch it, see which layer it found and whether that is better than the usual ones.
+
+    Args:
+        entry, searches: as every panel here gets them; no supernet takes part.
+    """
     st.markdown(_WHAT)
     runs = all_runs([KIND])
     with st.expander("Settings and start", expanded=not runs), checked.form() as form:

@@ -19,7 +19,7 @@ from core.views.race import limits_of
 from core.views.seed_groups import seed_groups
 from pages.ui import resources
 from pages.ui.front.chance import FrontSure
-from pages.ui.search import files, measured
+from pages.ui.search import files, measured, study_button
 from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def take_home(entry: SupernetEntry, run: Run) -> None:
             query_params={"supernet": entry.supernet_id, "run": run.run_id},
         )
         files.buttons(entry, run)
+        study_button.buttons(entry, run)
 
 
 def found_front(entry: SupernetEntry, run: Run) -> None:

@@ -9,11 +9,6 @@ from core.records import Run
 from core.text import display_name
 from pages.ui import resources
 
-_HELP = (
-    "Every measured subnet is a trial, with its choices as parameters and how each value was obtained. "
-    "Open it with: optuna-dashboard {command}"
-)
-
 
 def buttons(entry: SupernetEntry, run: Run) -> None:
     """Download buttons for Optuna's two kinds of files, written when they are pressed; none before the first value.
@@ -37,17 +32,21 @@ def buttons(entry: SupernetEntry, run: Run) -> None:
         return search_study(entry, run, store.ledger(run.run_id), "journal")
 
     name = f"{display_name(run.params.get('algorithm', 'search'))}-seed-{run.seed}"
-    for label, made, ending, media, command in (
-        ("For Optuna (SQLite)", sqlite, "db", "application/vnd.sqlite3", "sqlite:///FILE"),
-        ("For Optuna (journal)", journal, "log", "application/x-ndjson", "FILE"),
-    ):
-        st.download_button(
-            label,
-            made,
-            f"{name}.{ending}",
-            media,
-            key=f"search-optuna-{ending}",
-            on_click="ignore",
-            icon=":material/schema:",
-            help=_HELP.format(command=command),
+    with st.popover("For Optuna", icon=":material/hub:"):
+        st.caption(
+            "Every measured subnet is a trial, with its choices as parameters and how each value was obtained. "
+            f"See it with `optuna-dashboard sqlite:///{name}.db` or `optuna-dashboard {name}.log`."
         )
+        for label, made, ending, media in (
+            ("SQLite file", sqlite, "db", "application/vnd.sqlite3"),
+            ("Journal file", journal, "log", "application/x-ndjson"),
+        ):
+            st.download_button(
+                label,
+                made,
+                f"{name}.{ending}",
+                media,
+                key=f"search-optuna-{ending}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
