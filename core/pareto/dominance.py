@@ -54,24 +54,26 @@ def non_dominated(points: ArrayLike, *, maximize: Sequence[bool]) -> NDArray[np.
 
 
 def _first_layer(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mark the (n,) costs that no other dominates; of many in two objectives most are ruled out without sorting them.
+    """Mark the (n,) costs that no other dominates."""
+    left = _not_ruled_out(costs) if len(costs) >= _MANY and costs.shape[1] == 2 else slice(None)
+    marked = np.zeros(len(costs), bool)
+    marked[left] = moocore.is_nondominated(costs[left], keep_weakly=True)
+    return marked
+
+
+def _not_ruled_out(costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Positions of those of many (n, 2) costs that may be on the front, found without sorting all of them.
 
     The front of every k-th point is a staircase; what lies behind it is dominated. A point of the staircase stays, so
     whatever it rules out is still beaten by a point that is looked at.
     """
-    if len(costs) < _MANY or costs.shape[1] != 2:
-        found: NDArray[np.bool_] = moocore.is_nondominated(costs, keep_weakly=True)
-        return found
     some = costs[:: len(costs) // _SAMPLE]
     stairs = some[moocore.is_nondominated(some)]
     stairs = stairs[np.argsort(stairs[:, 0], kind="stable")]
     across, up = np.ascontiguousarray(costs[:, 0]), np.ascontiguousarray(costs[:, 1])
     before = np.searchsorted(stairs[:, 0], across, side="right")
     highest = np.concatenate([[np.inf], stairs[:, 1]])[before]
-    left = np.flatnonzero(up <= highest)
-    marked = np.zeros(len(costs), bool)
-    marked[left] = moocore.is_nondominated(costs[left], keep_weakly=True)
-    return marked
+    return np.flatnonzero(up <= highest)
 
 
 def ranks(points: ArrayLike, *, maximize: Sequence[bool]) -> NDArray[np.int64]:

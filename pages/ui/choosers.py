@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _STEPS = 40
 _WIDE = 20
+_HARMLESS = re.compile(r"(?<=\w)\\([_\-])(?=\w)")
 
 
 def choose_supernet(
@@ -86,8 +88,11 @@ def choose_axis(
 
 
 def shown(goal: Objective) -> str:
-    """An objective's label inside Markdown: a column of somebody's file may be called anything."""
-    return for_markdown(goal.label)
+    """An objective's label inside Markdown: a column of somebody's file may be called anything.
+
+    What is harmless within a word stays as it is: a screen reader reads the label as it is written.
+    """
+    return _HARMLESS.sub(r"\1", for_markdown(goal.label))
 
 
 def _meaning(available: Sequence[Objective]) -> str:

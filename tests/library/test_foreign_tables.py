@@ -196,3 +196,36 @@ def test_optuna_itself_agrees(tmp_path: Path) -> None:
             np.testing.assert_equal([row["gain"], row["cost"]], expected)
             for parameter, value in trial.params.items():
                 assert row[parameter] == value or (value is None and row[parameter] is None)
+
+
+def test_a_text_that_is_none_in_a_parquet_file_is_damage() -> None:
+    data = as_parquet(ROWS.assign(arch=[f"neighbor-{n}" for n in range(6)]))
+    for broken in (
+        data.replace(b"neighbor-3", b"neighbo\xff-3"),
+        data.replace(b"neighbor-0", b"\xc3eighbor-0"),
+    ):
+        if broken != data:
+            with pytest.raises(InvalidInput, match="damaged"):
+                decoded(broken)
+
+
+def test_a_search_that_this_project_exports_as_a_study_imports() -> None:
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    from optuna.distributions import IntDistribution
+    from optuna.trial import create_trial
+
+    from core.library.studies import study_file
+    from core.objectives.base import objectives as described
+
+    trials = [
+        create_trial(
+            params={"depth": n}, distributions={"depth": IntDistribution(0, 9)}, values=[n / 10, 100.0 * n]
+        )
+        for n in range(1, 5)
+    ]
+    for form in ("sqlite", "journal"):
+        found, columns = decoded(study_file("mine", described(["accuracy", "macs"]), trials, {}, form))  # type: ignore[arg-type]
+        known = objectives(found)
+        assert (known["accuracy"].maximize, known["macs"].maximize) == (True, False)
+        assert frame_of(columns)["macs"].tolist() == [100.0, 200.0, 300.0, 400.0]
+        assert frame_of(columns)["depth"].tolist() == [1, 2, 3, 4]

@@ -13,6 +13,7 @@ from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.searching import FAULTS as SEARCHING
+from tests.mutation.tables import FAULTS as TABLES
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
@@ -136,18 +137,7 @@ FAULTS = [
         _IN_PARETO,
     ),
     Fault(
-        "copies of a front point are dropped",
-        _DOMINANCE,
-        "moocore.is_nondominated(costs, keep_weakly=True)",
-        "moocore.is_nondominated(costs, keep_weakly=False)",
-        _IN_PARETO,
-    ),
-    Fault(
-        "copies of a front point are dropped where there are many",
-        _DOMINANCE,
-        "moocore.is_nondominated(costs[left], keep_weakly=True)",
-        "moocore.is_nondominated(costs[left], keep_weakly=False)",
-        _IN_PARETO,
+        "copies of a front point are dropped", _DOMINANCE, "keep_weakly=True", "keep_weakly=False", _IN_PARETO
     ),
     Fault(
         "ranks start at 0",
@@ -484,6 +474,8 @@ FAULTS = [
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
     *LATENCY,
+    # --- imported tables --------------------------------------------------------------------------
+    *TABLES,
     # --- chance --------------------------------------------------------------------------------------
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------

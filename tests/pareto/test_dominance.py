@@ -55,6 +55,30 @@ def test_front_matches_the_definition(table):
     np.testing.assert_array_equal(non_dominated(points, maximize=maximize), definition(points, maximize))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_many_points_in_two_objectives_are_ruled_out_rightly(seed):
+    """Beyond the number from which a staircase of some points rules out most: ties, copies, infinities."""
+    rng = np.random.default_rng(seed)
+    points = rng.integers(0, (8, 60, 900, 10**6)[seed], (30_011, 2)).astype(float)
+    points[rng.integers(0, len(points), 9)] = points[:9]
+    points[rng.integers(0, len(points), 5), 1] = (INF, -INF, NAN, 0.0, 3.0)
+    for maximize in ([False, True], [True, True]):
+        gain = points * np.where(maximize, 1, -1)
+        order = np.lexsort((-gain[:, 1], -gain[:, 0]))
+        order = order[~np.isnan(gain[order]).any(axis=1)]
+        best, expected, start = -INF, np.zeros(len(points), bool), 0
+        while start < len(order):  # rows of equal first value together: the best of them, if above all before
+            stop = start
+            while stop < len(order) and gain[order[stop], 0] == gain[order[start], 0]:
+                stop += 1
+            top = gain[order[start], 1]
+            if top > best or start == 0:
+                expected[[k for k in order[start:stop] if gain[k, 1] == top]] = True
+                best = top
+            start = stop
+        np.testing.assert_array_equal(non_dominated(points, maximize=maximize), expected)
+
+
 @given(table=with_specials)
 def test_front_matches_the_definition_with_nan_and_infinity(table):
     points, maximize = table

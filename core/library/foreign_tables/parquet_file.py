@@ -32,7 +32,9 @@ class ParquetFile(TableReader):
             if unfolded > MOST_BYTES:
                 raise InvalidInput(f"This table unfolds to more than {MOST_BYTES >> 20} MB.")
             # What another program has written beside the columns (pandas' own types) is not acted upon.
-            frame = file.read(use_threads=False).replace_schema_metadata(None).to_pandas(ignore_metadata=True)
+            table = file.read(use_threads=False).replace_schema_metadata(None)
+            table.validate(full=True)  # texts that are none, offsets that point nowhere
+            frame = table.to_pandas(ignore_metadata=True)
         except (InvalidInput, MemoryError):
             raise
         except Exception as error:  # pyarrow raises many kinds over a damaged file; all mean the same

@@ -187,7 +187,7 @@ def _last_word(name: str) -> str:
     return name.replace("-", "_").rpartition("_")[2].lower()
 
 
-@st.cache_resource(show_spinner="Comparing rows...", max_entries=16)
+@st.cache_resource(show_spinner="Comparing rows...", max_entries=4)
 def _fronts(key: str, chosen: _Chosen, _scene: Scene) -> SeveralFronts:
     if chosen.beside == "columns":
         return by_columns(_scene.rows, chosen.fronts, _scene.y)

@@ -71,7 +71,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     return replace(view, closer="third", third=str(third), third_as=str(shown_as), third_limit=limit)
 
 
-@st.cache_resource(show_spinner="Comparing rows...", max_entries=16)
+@st.cache_resource(show_spinner="Comparing rows...", max_entries=4)
 def _fronts(key: str, third: str, _scene: Scene) -> ThirdFronts:
     return third_fronts(_scene.rows, _scene.x, _scene.y, _scene.rows.goal(third), _scene.view.limits)
 
