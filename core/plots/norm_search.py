@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from core.plots import style
 from core.text import for_figure
 
+_MOST_LISTED = 8
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -36,8 +38,8 @@ def norm_figure(tried: Sequence[Tried], *, best: str) -> go.Figure:
         best: formula of the most accurate one, for the title; "" while there is none.
 
     Returns:
-        Traces: "expression" (a point each), "rejected" (a cross each below the axis's lowest value), "mean of the
-        generation" and "range of the generation" where there are any, "best so far".
+        Traces: "expression" (a point each), "rejected before training" (a cross per generation, with how many, below
+        the lowest value), "mean of the generation", "range of the generation" and "best so far" where there are any.
     """
     figure = go.Figure()
     alive = [t for t in tried if t.accuracy is not None]
@@ -81,10 +83,10 @@ def norm_figure(tried: Sequence[Tried], *, best: str) -> go.Figure:
         title={"text": "Validation accuracy (%)"}, ticksuffix=" %", zeroline=False, automargin=True
     )
     figure.update_layout(
-        title={"text": for_figure(best, 90), "font": {"size": 15}} if best else None,
-        height=380,
-        margin={"l": 8, "r": 12, "t": 64 if best else 32, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        title={"text": f"Best so far: {for_figure(best, 90)}", "font": {"size": 15}} if best else None,
+        height=440,
+        margin={"l": 8, "r": 12, "t": 48 if best else 32, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
         hovermode="closest",
     )
     return figure
@@ -100,13 +102,26 @@ def _points(figure: go.Figure, alive: Sequence[Tried], gone: Sequence[Tried], *,
         customdata=[[for_figure(t.formula, 90)] for t in alive],
         hovertemplate="%{customdata[0]}<br>%{y:.1f} %<extra>generation %{x}</extra>",
     )
-    if gone:
+    by: dict[int, list[Tried]] = {}
+    for each in gone:
+        by.setdefault(each.generation, []).append(each)
+    if by:
         figure.add_scatter(
             name="rejected before training",
-            x=[t.generation for t in gone],
-            y=[floor - 4.0] * len(gone),
-            mode="markers",
+            x=list(by),
+            y=[floor - 4.0] * len(by),
+            mode="markers+text",
             marker={"color": style.DOMINATED, "size": 7, "symbol": "x-thin-open"},
-            customdata=[[for_figure(t.formula, 90), for_figure(t.rejected)] for t in gone],
-            hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra>generation %{x}</extra>",
+            text=[str(len(of)) for of in by.values()],
+            textposition="bottom center",
+            textfont={"color": style.DOMINATED, "size": 11},
+            customdata=[[_listed(of)] for of in by.values()],
+            hovertemplate="%{customdata[0]}<extra>generation %{x}</extra>",
         )
+
+
+def _listed(rejected: Sequence[Tried]) -> str:
+    """The first few of a generation, a line each."""
+    lines = [f"{for_figure(t.formula, 60)}: {for_figure(t.rejected)}" for t in rejected[:_MOST_LISTED]]
+    more = len(rejected) - len(lines)
+    return "<br>".join([*lines, f"and {more} more"] if more else lines)

@@ -73,7 +73,7 @@ def test_it_shows_every_expression_the_best_formula_and_who_is_better() -> None:
     drawn = json.loads(chart.proto.spec)
     names = {trace["name"] for trace in drawn["data"]}
     assert {"expression", "best so far", "rejected before training"} <= names
-    assert drawn["layout"]["title"]["text"] == "(x · σ(v·x)) / std_group(x)"
+    assert drawn["layout"]["title"]["text"] == "Best so far: (x · σ(v·x)) / std_group(x)"
     said = " ".join(m.value for m in [*app.markdown, *app.caption])
     assert "3 expressions, 1 rejected before training" in said
     assert "90.0 % on validation images" in said
