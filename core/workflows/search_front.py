@@ -206,7 +206,9 @@ def search(
     if stored:
         raise InvalidInput(_OTHER_REQUEST)
     _save(algorithm.problem, list(known.values()), len(told), front, ledger)
-    told_last = " ".join([f"Done: {front.sentence(budget)}", *algorithm.remarks])
+    over = spent.seconds >= (request.seconds or np.inf)
+    why = [f"Its {request.seconds:,g} seconds are spent."] if over else []
+    told_last = " ".join([f"Done: {front.sentence(budget)}", *why, *algorithm.remarks])
     yield Progress(1.0, told_last, front.metrics | spent.metrics)
 
 

@@ -25,12 +25,12 @@ ADAPTIVE = [name for name in NAMES if ALGORITHMS.get(name).adapts]
 
 # Asking some algorithms takes milliseconds: they are checked with lighter settings, or on fewer evaluations.
 QUICK: dict[str, Settings] = {
-    "bayesian": {"batch": 40, "candidates": 120},
+    "bayesian": {"batch": 50, "candidates": 80},
     "diffusion_nag": {"scales": 12, "drawn": 64, "score_steps": 250, "guide_steps": 50},
     "optuna_nsga2": {"population": 20},
     "optuna_tpe": {"startup": 25, "candidates": 12},
 }
-FEWER = {"diffusion_nag": 2, "n2n": 2, "optuna_nsga2": 4, "optuna_tpe": 10}
+FEWER = {"bayesian": 2, "diffusion_nag": 2, "n2n": 2, "optuna_nsga2": 4, "optuna_tpe": 10}
 
 every_algorithm = pytest.mark.parametrize("name", NAMES)
 

@@ -23,7 +23,14 @@ SPACE = large_space(8)
 PLANTED = Planted(SPACE)
 
 # Promises do not hang on how long a network is trained; it is trained for less here than by default.
-QUICK = {"mlp": {"steps": 80}, "parzc": {"steps": 60}, "gradient_boosting": {"trees": 60}}
+QUICK = {
+    "gp": {"chosen_by": 48},
+    "gradient_boosting": {"trees": 40},
+    "mlp": {"steps": 40},
+    "parzc": {"steps": 25, "width": 8},
+    "pfn": {"orders": 2},
+    "random_forest": {"trees": 30},
+}
 
 every_predictor = pytest.mark.parametrize("name", NAMES)
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from core.errors import InvalidInput
 from core.networks.blocks.pooling_head import PoolingHead
 from core.networks.blocks.stem import Stem
+from core.networks.calibration import batch_norms
 from core.networks.chain import fresh_like
 from core.proxies import PROXIES, LayerProxy
 from core.proxies.copies import input_gradients, prepared
@@ -70,6 +71,16 @@ def test_every_network_gets_a_number_and_stays_as_it_was(name: str, family: str,
     assert all(p.grad is None for p in net.parameters() if p is not first)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
     assert torch.equal(torch.random.get_rng_state(), chance)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_norms_go_by_the_batch_whatever_statistics_are_kept(name: str, batch: Batch) -> None:
+    net = fresh_like(extracted(), seed=1)
+    before = score(name, net, batch)
+    for norm in batch_norms(net):
+        norm.running_mean.fill_(0.7)  # type: ignore[union-attr]
+        norm.running_var.fill_(9.0)  # type: ignore[union-attr]
+    assert score(name, net, batch) == before
 
 
 @pytest.mark.parametrize("name", NAMES)

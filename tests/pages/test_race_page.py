@@ -15,6 +15,7 @@ from core.library import supernets
 from core.records import Measurement, RunState
 from core.workflows import search_front
 from pages.ui import choosers, resources
+from pages.ui.search import measured
 from tests.pages.test_similarity_page import said
 
 Open = Callable[..., AppTest]
@@ -181,3 +182,24 @@ def test_what_stands_beside_searches_comes_when_it_is_opened(open_page: Open, id
     app.segmented_control(key="search-guessing").set_value("norm").run()
     assert not app.exception
     assert not app.button(key="norm-start").disabled
+
+
+def test_seconds_that_were_read_too_early_are_read_again() -> None:
+    """A batch is stored before its seconds are."""
+    run_id = planted("nsga2", 0, 0.3, RunState.RUNNING)
+    store = resources.store()
+    row = {"evaluations": 80, "seconds": 2.0}
+    [run] = store.list_runs()
+    entry = supernets.find(store, "digits-cnn")
+    rows = entry.space.sample_array(80, np.random.default_rng(99))[60:].tolist()
+    store.ledger(run_id).add_measurements(
+        3, [Measurement(tuple(arch), {"accuracy": 0.5, "macs": 1.0}) for arch in rows]
+    )
+    early = measured.seconds(run, 80)
+    assert early is not None
+    assert len(early) == 60
+    store.ledger(run_id).log_metrics(3, row)
+    store.set_state(run_id, RunState.DONE)
+    late = measured.seconds(store.get_run(run_id), 80)
+    assert late is not None
+    assert late[-1] == 2.0

@@ -317,7 +317,9 @@ def test_seconds_end_a_search_with_the_batch_in_which_they_are_spent() -> None:
     assert all(0 < row["proposing_seconds"] < row["seconds"] for row in whole.metrics())
     for seconds in (1, per_batch[2], per_batch[2] + 1):
         ledger = MemoryLedger()
-        fractions = [p.fraction for p in limited(ledger, budget=60, seconds=seconds, clock=ticking())]
+        progress = list(limited(ledger, budget=60, seconds=seconds, clock=ticking()))
+        fractions = [p.fraction for p in progress]
+        assert f"Its {seconds:g} seconds are spent." in progress[-1].message
         steps = 1 + sum(s < seconds for s in per_batch)
         assert ledger.measurements() == whole.measurements()[: 6 * steps]
         assert fractions == sorted(fractions)

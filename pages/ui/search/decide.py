@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import objectives
 from core.over_seeds import ASSUMES, FEWEST_PAIRS, Spread, verdict
 from core.plots.over_seeds import in_words
+from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.race import Race
 from core.views.race_chance import by_samples
@@ -24,9 +25,6 @@ from pages.ui.search import measured
 from pages.ui.search.race_panel import PROPOSING, Chosen, Raced
 from pages.ui.setup import note
 from pages.ui.tables import html_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def headline(given: Raced) -> None:
@@ -142,14 +140,11 @@ def _by_samples(entry: SupernetEntry, chosen: Chosen, found: Race) -> list[str]:
     runs = [run for group in chosen.groups for run in group.runs]
     if len(found.racers) < 2 or active(runs):
         return []
-    tables = {run.run_id: measured.table(entry, run) for run in runs}
-    return _told_by_samples(
-        f"{entry.revision}{found.at}{sorted(tables)}{chosen.labels}", entry, found, tables
-    )
+    ids = sorted(run.run_id for run in runs)
+    return _told_by_samples(f"{entry.revision}{found.at}{ids}{chosen.labels}", entry, found, runs)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _told_by_samples(
-    key: str, _entry: SupernetEntry, _found: Race, _tables: dict[str, pd.DataFrame | None]
-) -> Sequence[str]:
-    return by_samples(_entry, _found, _tables, called(_entry.task))
+def _told_by_samples(key: str, _entry: SupernetEntry, _found: Race, _runs: Sequence[Run]) -> Sequence[str]:
+    tables = {run.run_id: measured.table(_entry, run) for run in _runs}
+    return by_samples(_entry, _found, tables, called(_entry.task))

@@ -127,21 +127,27 @@ def as_they_are(chosen: Chosen, now: Sequence[Run]) -> Chosen:
 
 def raced(entry: SupernetEntry, chosen: Chosen) -> Raced | None:
     """The race of the searches shown, as far as it has come; None where nothing that counts was measured."""
-    if not chosen.groups:
-        return None
-    limits, names = limits_of(chosen.groups[0]), names_of(chosen.groups[0])
     runs = [run for group in chosen.groups for run in group.runs]
-    tables = {run.run_id: measured.table(entry, run) for run in runs}
-    exact = supernets.table_with_counts(entry)
+    made = {run.run_id: measured.count(run) for run in runs}
+    so_far = [(run.run_id, run.state.value, made[run.run_id]) for run in runs]
+    return _raced(f"{entry.revision}{chosen.labels}{so_far}", entry, chosen, made) if runs else None
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _raced(key: str, _entry: SupernetEntry, _chosen: Chosen, _made: Mapping[str, int]) -> Raced | None:
+    limits, names = limits_of(_chosen.groups[0]), names_of(_chosen.groups[0])
+    runs = [run for group in _chosen.groups for run in group.runs]
+    tables = {run.run_id: measured.table(_entry, run, _made[run.run_id]) for run in runs}
+    exact = supernets.table_with_counts(_entry)
     front = None
     if (
         exact is not None
         and len(names) > 1
         and {*names, *(c.objective for c in limits)} <= set(exact.columns)
     ):
-        front = resources.front(entry.revision, names, limits, exact)
-    seconds = {run.run_id: measured.seconds(run) for run in runs}
-    found = race(chosen.groups, chosen.labels, tables, front, seconds)
+        front = resources.front(_entry.revision, names, limits, exact)
+    seconds = {run.run_id: measured.seconds(run, _made[run.run_id]) for run in runs}
+    found = race(_chosen.groups, _chosen.labels, tables, front, seconds)
     return None if found is None else Raced(found, by_seconds(found))
 
 
