@@ -148,11 +148,11 @@ def test_rows_of_any_space_fit() -> None:
 
 @pytest.mark.long
 def test_on_a_line_it_is_nearly_the_exact_gaussian_process() -> None:
-    """The card's check of a prior whose posterior is known; about four minutes on one core."""
+    """The card's check of a prior whose posterior is known; under a minute of one core."""
     recipe = Recipe(
         standardized=False,
         prior="smooth_line",
-        steps=2000,
+        steps=1000,
         batch=32,
         fewest=3,
         most=16,
