@@ -79,7 +79,7 @@ def evaluate(
         InvalidInput: an architecture is outside the space, or an objective cannot be measured here.
     """
     rows = np.unique(supernet.space.canonicalize(np.asarray(archs).reshape(-1, len(supernet.space))), axis=0)
-    costs = _counted(supernet, rows, objectives)
+    costs = _counted(supernet, rows, objectives, kept)
     wanted = names_of(FromOutputs, objectives)
     counted = dict.fromkeys(costs, Obtained(Source.COUNTED))
     told = names_of(ShareOfSamples, wanted)
@@ -127,11 +127,14 @@ def evaluate_table(
 
 
 def _counted(
-    supernet: Supernet, rows: NDArray[np.uint8], objectives: Sequence[str]
+    supernet: Supernet,
+    rows: NDArray[np.uint8],
+    objectives: Sequence[str],
+    kept: KeptActivations | None = None,
 ) -> dict[str, NDArray[np.int64]]:
     if elsewhere := names_of(FromFiles, objectives) + names_of(FromProfile, objectives):
         raise InvalidInput(f"{objective(elsewhere[0]).label} is not measured by this evaluator.")
-    costs = CostTable.of(supernet)
+    costs = CostTable.of(supernet) if kept is None else kept.costs(supernet)
     return {name: costs.counted(method(name, FromCosts), rows) for name in names_of(FromCosts, objectives)}
 
 
@@ -245,7 +248,7 @@ def _outputs(
     """Depth-first through the trie; yields (row index, what the last stage returns) per architecture."""
     trie = Trie.of(supernet, rows)
     archs = rows[trie.order].tolist()
-    context = BranchContext(data.calibration_rows)
+    context = BranchContext(data.calibration_rows) if kept is None else kept.context(data.calibration_rows)
     stages = supernet.chain
     plan = None if kept is None else kept.plan(stages, trie.codes, archs)
     # An explicit stack: (level, activations, low, high). One path of activations is alive; None stands for what is kept,

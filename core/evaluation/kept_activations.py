@@ -14,20 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.evaluation.costs import CostTable
 from core.evaluation.kept_bytes import KeptBytes
 from core.networks.trees import leaves, map_leaves
-from core.supernets.base import Stage
+from core.supernets.base import BranchContext, Stage, Supernet
+
+# One of so many bytes may be of derived weights.
+_DERIVED_SHARE = 10
 
 
 class KeptActivations:
     """Belongs to one supernet's weights and one set of samples; whoever has it sees to that.
 
     Args:
-        limit: most bytes that are kept at once; what one walk holds besides is not counted.
+        limit: most bytes that are kept at once, a tenth of them for weights in the form that walks use; what one walk
+            holds besides is not counted.
     """
 
     def __init__(self, limit: int) -> None:
-        self._bytes = KeptBytes(limit)
+        self._bytes = KeptBytes(limit - limit // _DERIVED_SHARE)
+        self._most_derived = limit // _DERIVED_SHARE
+        self._derived: dict[Hashable, Any] = {}
+        self._costs: CostTable | None = None
         self._outputs: dict[Hashable, Any] = {}
         # (number of the prefix before, stage, its key) -> number of the prefix that ends with it.
         self._numbers: dict[tuple[int, int, Hashable], int] = {}
@@ -36,11 +44,26 @@ class KeptActivations:
 
     @property
     def used(self) -> int:
-        """Bytes that are kept now."""
+        """Bytes of outputs that are kept now."""
         return self._bytes.used
 
     def __len__(self) -> int:
         return len(self._outputs)
+
+    def costs(self, supernet: Supernet) -> CostTable:
+        """The cost table of the one supernet, built once."""
+        if self._costs is None:
+            self._costs = CostTable.of(supernet)
+        return self._costs
+
+    def context(self, calibration_rows: int) -> BranchContext:
+        """For one walk, with the derived weights of earlier ones; those are forgotten when they become too many."""
+        if (
+            sum(leaf.nbytes for leaf in leaves(self._derived) if isinstance(leaf, Tensor))
+            > self._most_derived
+        ):
+            self._derived = {}
+        return BranchContext(calibration_rows, self._derived)
 
     def plan(self, stages: Sequence[Stage], codes: NDArray[np.int32], archs: Sequence[Sequence[int]]) -> Plan:
         """What a walk over these architectures finds here.

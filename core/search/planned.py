@@ -48,7 +48,7 @@ class Planned(LINAS):
 
     class Config(LINASConfig):
         batch: int = Field(
-            5, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
+            10, ge=1, le=10_000, description="Architectures of a batch that is not picked by cost"
         )
         first: int = Field(
             22, ge=4, le=10_000, description="Architectures measured before predictors learn at all"
@@ -60,7 +60,7 @@ class Planned(LINAS):
             True, description="Pick every other batch by marginal cost; without it this is LINAS"
         )
         batch_work: float = Field(
-            2.0,
+            5.0,
             gt=0,
             le=10_000,
             description="A picked batch ends after the work of so many lone architectures",

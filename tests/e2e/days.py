@@ -234,7 +234,7 @@ def _races(me: Visitor) -> None:
     me.choose("pick-supernet", "digits-cnn") if me.menu_is_open() else None
     me.fill("search-repeats", "2")
     me.press("search-start")
-    me.until("() => document.body.innerText.includes('2 searches')", seconds=LONG)
+    me.until("() => /done\\s*2 searches/.test(document.body.innerText)", seconds=LONG)
     me.until("() => !!document.querySelector('.st-key-search-hypervolume .main-svg')")
     me.look_at_all("races two seeds")
 
@@ -251,7 +251,7 @@ def _searches_with_seeds(me: Visitor) -> None:
     me.fill("search-budget", "100")
     me.fill("search-repeats", "3")
     me.press("search-start")
-    me.until("() => document.body.innerText.includes('3 searches')", seconds=LONG)
+    me.until("() => /done\\s*3 searches/.test(document.body.innerText)", seconds=LONG)
     me.until("() => /n = 3|, 3\\)/.test(document.body.innerText)")
     me.look_at_all("searches with three seeds")
     _, data = me.download("race-csv")

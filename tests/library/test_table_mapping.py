@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -109,22 +108,6 @@ def test_a_mapping_of_another_table_or_a_damaged_one_is_refused() -> None:
         rows_of(data, TableMapping(objectives=(ObjectiveColumn(column="nope", maximize=True),)))
     with pytest.raises(DamagedArtifact, match="import its file again"):
         rows_of(data[:-9], TableMapping(objectives=()))
-
-
-def test_our_own_files_come_back_with_the_same_front() -> None:
-    from core.library import supernets
-    from core.library.csv_tables import front_csv
-    from core.library.measuring import FROM_TABLE
-
-    entry = supernets.find(None, "digits-cnn")
-    table = supernets.table(entry)
-    assert table is not None
-    file = front_csv(entry, table, ("accuracy", "macs"), FROM_TABLE)
-    found, data = decoded(file)
-    again = front_table(rows_of(data, guessed(found)), ["accuracy", "macs"])
-    first = pd.read_csv(io.BytesIO(file))
-    assert len(again) == len(first)
-    assert again["on_front"].tolist() == first["on_front"].tolist()
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the published tables are not on this machine")

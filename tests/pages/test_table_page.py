@@ -19,6 +19,7 @@ from pages.ui.table.files import Files
 from pages.ui.table.view import View
 from tests.helpers.foreign_tables import ROWS, as_csv
 from tests.pages.conftest import ROOT
+from tests.security.table_campaign import EVIL
 
 
 @pytest.fixture(autouse=True)
@@ -249,3 +250,14 @@ def test_the_address_reads_back_what_it_wrote() -> None:
     assert parse(View, format_view(view)) == view
     for text in ("{}", "[1]", '[["a"]]', '[["a","<=",NaN]]', "[[1,2,3]]", "null", "[" * 2000):
         assert parse(View, {"limits": text, "fronts": text}).limits == ()
+
+
+def test_names_and_cells_of_any_kind_are_plain_text() -> None:
+    table_id = kept(EVIL, name="<script>alert(1)</script> **bold** :material/add:")
+    app = at(table=table_id, rows="1,2", closer="several")
+    for spec in charts(app):
+        assert "<script" not in json.dumps(spec)
+    told = html_of(app)
+    assert "<script>alert" not in told
+    assert "<img src=x" not in told
+    assert "=HYPERLINK" in told or "HYPERLINK" in told  # it is shown, as text

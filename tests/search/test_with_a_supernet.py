@@ -24,6 +24,7 @@ from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.library.tables import parse_table
 from core.objectives.base import quick_names
 from core.records import Measurement
+from core.search import Problem as problem_type
 from core.settings import settings
 from core.store import MemoryLedger, RunStore
 from core.supernets.elastic_cnn import GroupConfig
@@ -275,3 +276,56 @@ def test_two_processes_give_the_same_table_and_resume_like_one(
     assert TABLE_FILE not in {artifact.name for artifact in ledger.artifacts()}
     list(evaluate_table.run(request, ledger, Library()))
     assert ledger.artifact(TABLE_FILE) == table
+
+
+def test_what_is_kept_between_batches_changes_no_measurement(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.evaluation.kept_activations import KeptActivations
+
+    made: list[KeptActivations] = []
+    original = KeptActivations.__init__
+
+    def seen(self: KeptActivations, limit: int) -> None:
+        original(self, limit)
+        made.append(self)
+
+    monkeypatch.setattr(KeptActivations, "__init__", seen)
+    asked = {
+        "supernet": str(file),
+        "algorithm": "nsga2",
+        "config": CONFIG,
+        "objectives": OBJECTIVES,
+        "budget": 24,
+    }
+    found = [searched(search_front.Request.model_validate(asked | {"keep_mb": mb})) for mb in (0, 1000)]
+    assert found[0] == found[1]
+    [kept] = made
+    assert kept.reused > 0
+    monkeypatch.setenv("PARETOSCOPE_WORKER_MEMORY", "0.5G")
+    measuring.by_forward_pass(supernets.resolve(None, str(file)), None, OBJECTIVES, keep=10**9)
+    allowed = settings().worker_memory // 4
+    assert made[-1]._bytes.limit == allowed - allowed // 10 < 10**9
+
+
+def test_a_search_is_told_what_stages_cost_and_what_is_kept(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[search_front.Problem] = []
+    monkeypatch.setattr(
+        search_front, "Problem", lambda *a, **k: told.append(problem_type(*a, **k)) or told[-1]
+    )
+    searched(
+        search_front.Request(
+            supernet=str(file),
+            algorithm="planned",
+            config={"first": 8},
+            objectives=OBJECTIVES,
+            budget=20,
+            keep_mb=7,
+        )
+    )
+    work = told[0].work
+    assert work is not None
+    assert work.memory == 7_000_000
+    assert (work.seconds(told[0].space.array()).sum(axis=1) > 0).all()

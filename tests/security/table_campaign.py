@@ -82,7 +82,7 @@ def judge(number: int) -> str:
         content = table_file(table[:20], name, goals=goals, caption=str(mapping.identity), label="front")
         if wrong := carried(name, content):
             return f"{name}: {wrong}"
-    return drawn(rows, names) if number % 10 == 0 else "table"
+    return drawn(rows, names) if number % 20 == 0 else "table"
 
 
 def carried(format_name: str, content: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -75,15 +76,16 @@ class Files:
 
     def beside(self, rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         """Intervals of accuracies, and `front_share` where it is known; see `core.library.chance_columns`."""
+        at = self.front.table.index.get_indexer(rows.index)
+        return {name: values[at] for name, values in self._of_all.items()}
+
+    @cached_property
+    def _of_all(self) -> dict[str, NDArray[np.float64]]:
         from core.library.chance_columns import chance_columns, interval_columns
 
-        table, names = self.front.table, [*self.pair, *self.also]
         if self.knows_share:
-            found = chance_columns(self.entry, table, self.pair, self.also)
-        else:
-            found = interval_columns(table, names)
-        at = table.index.get_indexer(rows.index)
-        return {name: values[at] for name, values in found.items()}
+            return chance_columns(self.entry, self.front.table, self.pair, self.also)
+        return interval_columns(self.front.table, [*self.pair, *self.also])
 
     def written(self, rows: pd.DataFrame, format_name: str = "csv") -> bytes:
         """These rows, with all objectives; as CSV the same bytes as from the command line."""
