@@ -136,13 +136,15 @@ def band(curves: ArrayLike) -> Band:
     return Band(len(values), mean, low, high, band_name(len(values)))
 
 
-def comparisons(values: Mapping[str, Mapping[int, float]]) -> list[Comparison]:
+def comparisons(values: Mapping[str, Mapping[int, float]], *, of: str | None = None) -> list[Comparison]:
     """Every pair of settings over the seeds they share, p values corrected for the number of pairs.
 
     Args:
         values: setting -> seed -> value.
+        of: only the pairs with this setting, if that alone is in question.
     """
-    found = [_compared(a, b, values[a], values[b]) for a, b in combinations(values, 2)]
+    pairs = [pair for pair in combinations(values, 2) if of is None or of in pair]
+    found = [_compared(a, b, values[a], values[b]) for a, b in pairs]
     corrected = _holm([each.p for each in found])
     return [replace(each, p=p) for each, p in zip(found, corrected, strict=True)]
 

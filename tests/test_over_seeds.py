@@ -110,3 +110,15 @@ def test_a_tie_is_called_one() -> None:
 def test_curves_have_two_dimensions() -> None:
     with pytest.raises(ValueError, match="seeds, places"):
         band([1.0, 2.0])
+
+
+def test_pairs_with_one_setting_alone_are_corrected_for_their_own_number() -> None:
+    values = {
+        name: {seed: base + seed / 1000 for seed in range(8)}
+        for name, base in zip("abcd", (4, 3, 2, 1), strict=True)
+    }
+    everything, alone = comparisons(values), comparisons(values, of="a")
+    assert [(pair.a, pair.b) for pair in alone] == [("a", "b"), ("a", "c"), ("a", "d")]
+    single = 2 / 2**8
+    assert {pair.p for pair in alone} == {3 * single}
+    assert {pair.p for pair in everything} == {6 * single}

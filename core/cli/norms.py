@@ -18,7 +18,7 @@ def evolve_norm(
     population: Annotated[int, typer.Option(help="Expressions that may be parents.")] = 10,
     children: Annotated[int, typer.Option(help="Expressions of each later generation.")] = 6,
     steps: Annotated[int, typer.Option(help="Training steps for each expression and network.")] = 80,
-    seeds: Annotated[int, typer.Option(help="Seeds of the comparison with the usual layers.")] = 6,
+    seeds: Annotated[int, typer.Option(help="Seeds of the comparison with the usual layers.")] = 8,
     seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Write all expressions here as CSV.")] = None,
 ) -> None:

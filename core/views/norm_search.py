@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.library.norm_search import EVOLVED, NormSearch
-from core.over_seeds import Comparison, Spread, comparisons, spread, verdict
+from core.over_seeds import Spread, comparisons, spread, verdict
 from core.records import Metrics
 
 _COMPARED = "test accuracy"
@@ -51,14 +51,10 @@ class NormView:
         found = NormSearch.of(logged)
         rows = [LayerRow(layer.name, spread(list(layer.tests.values()))) for layer in found.layers]
         rows.sort(key=lambda row: -row.accuracy.mean)
-        pairs = comparisons({layer.name: dict(layer.tests) for layer in found.layers})
+        pairs = comparisons({layer.name: dict(layer.tests) for layer in found.layers}, of=EVOLVED)
         return cls(
             found,
             sum(bool(candidate.rejected) for candidate in found.candidates),
             tuple(rows),
-            tuple(verdict(pair, _COMPARED) for pair in pairs if _with_evolved(pair)),
+            tuple(verdict(pair, _COMPARED) for pair in pairs),
         )
-
-
-def _with_evolved(pair: Comparison) -> bool:
-    return EVOLVED in (pair.a, pair.b)

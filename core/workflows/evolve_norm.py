@@ -48,7 +48,10 @@ class Request(BaseConfig):
     tournament: int = Field(3, ge=1, le=100, description="Contestants for each parent")
     steps: int = Field(80, ge=4, le=100_000, description="Training steps for each expression and network")
     seeds: int = Field(
-        6, ge=1, le=50, description="Seeds of the comparison with the usual layers; 6 can be tested"
+        8,
+        ge=1,
+        le=50,
+        description="Seeds of the comparison with the usual layers; 8 and more can be told apart",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Decides every draw")
 

@@ -12,6 +12,7 @@ from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
+from tests.mutation.methods import FAULTS as METHODS
 from tests.mutation.searching import FAULTS as SEARCHING
 from tests.mutation.tables import FAULTS as TABLES
 
@@ -482,6 +483,8 @@ FAULTS = [
     *DEVICES,
     # --- predictors, proxies, Bayesian optimization -----------------------------------------------------
     *LEARNED,
+    # --- Optuna, learned mutation, removal, diffusion, evolved layers ---------------------------------------
+    *METHODS,
     # --- searches -------------------------------------------------------------------------------------
     *SEARCHING,
 ]
