@@ -109,7 +109,7 @@ listed, navigation = [], st.navigation
 st.navigation = lambda pages, **given: (listed.append(pages), navigation(pages, **given))[1]
 app = AppTest.from_file("app.py", default_timeout=60).run()
 assert not app.exception, app.exception
-print([(p.title, p.icon, p.url_path) for p in listed[-1] if p.visibility != "hidden"][3:6])
+print([(p.title, p.icon, p.url_path) for p in listed[-1] if p.visibility != "hidden"][4:7])
 app.switch_page("pages/glossary.py").run()
 assert not app.exception, app.exception
 print(app.title[0].value, "Confidence" in app.table[0].value["name"].tolist())
