@@ -70,6 +70,7 @@ def make_it_0_1(home: Path) -> None:
     (home / RECORD).unlink()
     with sqlite3.connect(home / "paretoscope.db") as connection:
         for statement in (
+            "DROP TABLE imported_tables",
             "DROP TABLE basket_items",
             "DROP TABLE baskets",
             "ALTER TABLE runs DROP COLUMN begun",

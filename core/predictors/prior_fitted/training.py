@@ -19,9 +19,9 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from core.predictors.prior_fitted.bars import borders_of
-from core.predictors.prior_fitted.encoding import prepare, standard
+from core.predictors.prior_fitted.encoding import prepare, spread_out, standard
 from core.predictors.prior_fitted.network import PriorFitted, log_density
-from core.predictors.prior_fitted.prior import FEATURES, Prior, nas_shaped, smooth_line
+from core.predictors.prior_fitted.prior import FEATURES, Drawn, Prior, nas_shaped, smooth_line
 from core.seeding import stream, torch_seed
 
 PRIORS: dict[str, tuple[Prior, int]] = {"nas_shaped": (nas_shaped, FEATURES), "smooth_line": (smooth_line, 1)}
@@ -40,6 +40,7 @@ class Recipe:
         asked: further rows of each data set, whose values are to be guessed.
         bars, width, depth: of the network.
         rate: highest learning rate.
+        standardized: whether values are seen in units of their context; not where the prior's own scale is the truth.
         seed: of all chance.
     """
 
@@ -53,6 +54,7 @@ class Recipe:
     width: int = 64
     depth: int = 6
     rate: float = 1e-3
+    standardized: bool = True
     seed: int = 0
 
 
@@ -92,10 +94,16 @@ def draw(recipe: Recipe, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     prior, features = PRIORS[recipe.prior]
     rng = stream(recipe.seed, "prior fitted", "data", step)
     n = int(np.exp(rng.uniform(np.log(recipe.fewest), np.log(recipe.most + 1))))
-    found = [prepare(*prior(rng, n + recipe.asked), n, features) for _ in range(recipe.batch)]
+    found = [_prepared(recipe, prior(rng, n + recipe.asked), n, features) for _ in range(recipe.batch)]
     x = torch.from_numpy(np.stack([each[0] for each in found])).float()
     y = torch.from_numpy(np.stack([each[1] for each in found])).float()
     return x[:, :n], y[:, :n], x[:, n:], y[:, n:]
+
+
+def _prepared(recipe: Recipe, drawn: Drawn, n: int, features: int) -> Drawn:
+    if recipe.standardized:
+        return prepare(*drawn, n, features)
+    return spread_out(drawn[0], features), drawn[1]
 
 
 def _borders(recipe: Recipe, prior: Prior) -> np.ndarray:
@@ -105,7 +113,7 @@ def _borders(recipe: Recipe, prior: Prior) -> np.ndarray:
         rng = stream(recipe.seed, "prior fitted", "borders", index)
         n = int(rng.integers(recipe.fewest, recipe.most))
         _, y = prior(rng, n + recipe.asked)
-        center, scale = standard(y[:n])
+        center, scale = standard(y[:n]) if recipe.standardized else (0.0, 1.0)
         values.append((y[n:] - center) / scale)
     return borders_of(np.concatenate(values), recipe.bars)
 
