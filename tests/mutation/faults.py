@@ -13,6 +13,7 @@ from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.methods import FAULTS as METHODS
+from tests.mutation.planned import FAULTS as PLANNED
 from tests.mutation.searching import FAULTS as SEARCHING
 from tests.mutation.tables import FAULTS as TABLES
 
@@ -487,5 +488,7 @@ FAULTS = [
     *METHODS,
     # --- searches -------------------------------------------------------------------------------------
     *SEARCHING,
+    # --- searches that learn and plan -------------------------------------------------------------------
+    *PLANNED,
 ]
 """Every fault, in the order of the chapters above."""
