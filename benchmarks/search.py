@@ -7,7 +7,7 @@ Every cell (space, algorithm, seed) is searched once and kept in the cache folde
 a further algorithm costs its own cells alone. A cell ends after `--budget` evaluations and a fifth of the exhaustive
 time, whichever comes later; with `--until` it goes on until that share of the exact hypervolume is reached, or for
 eight budgets. Seconds are computing time of one thread, asking and telling included: measured on the real evaluator
-for supernets, modelled from the work of stages for published tables.
+for supernets, modeled from the work of stages for published tables.
 
 Printed and written as Markdown: per space the share of the exact front's hypervolume (of the best known front's, where
 nobody knows the exact one) after 50, 100, 250 and 500 evaluations and after 5, 10 and 20 % of the exhaustive time: the
@@ -110,7 +110,7 @@ def searched(spec: str, space: Bench, seed: int, ends: Ends, scale: Scale | None
             break
         measured = measure(archs)
         took = time.process_time() - asked
-        if space.modelled:
+        if space.modeled:
             took = walked_seconds(space.problem.work, np.array(archs, np.uint8))
         told = time.process_time()
         algorithm.tell(measured)
@@ -242,7 +242,7 @@ def table(
     scale = Scale(
         [o.maximize for o in space.problem.objectives], every if space.whole is None else space.whole
     )
-    kind = "modelled" if space.modelled else "measured"
+    kind = "modeled" if space.modeled else "measured"
     known = "exact" if space.whole is not None else "best known"
     whole = f"; all of it takes {exhaustive:,.1f} s ({kind})" if exhaustive else ""
     goals = " and ".join(o.label for o in space.problem.objectives)
@@ -345,7 +345,7 @@ def cells_of(space: Bench, asked: argparse.Namespace, exhaustive: float | None) 
     ends = Ends(asked.budget, TIME_SHARES[-1] * (exhaustive or 0.0), asked.until)
     known = space.whole
     scale = None if known is None else Scale([o.maximize for o in space.problem.objectives], known)
-    kind = "modelled" if space.modelled else "measured"
+    kind = "modeled" if space.modeled else "measured"
     found: dict[str, list[Cell]] = {}
     # Seed by seed, so that whatever stops it leaves every algorithm with about as many.
     for seed in range(asked.seeds):

@@ -4,7 +4,7 @@
 - macro: NAS-Bench-Macro's 6,561 paths (Su et al., ICLR 2021): test accuracy from the table; MACs and seconds counted
   from the skeleton as the paper describes it, for the table has none.
 - nb201: NAS-Bench-201's cells: CIFAR-10 test accuracy (NATS-Bench) and latency on an edge GPU (HW-NAS-Bench); seconds
-  modelled by MACs, of which all but the stem's are every cell's own.
+  modeled by MACs, of which all but the stem's are every cell's own.
 - synthetic: an elastic CNN of 5e10 subnets on digits, trained for a few seconds here, once; no exact front is known.
 """
 
@@ -37,7 +37,7 @@ TABLES = {
 }
 NAMES = (*SHIPPED, *TABLES, "synthetic")
 SAMPLES = 1000
-"""Samples that modelled seconds are for."""
+"""Samples that modeled seconds are for."""
 
 Measure = Callable[[Sequence[Arch]], list[Measurement]]
 
@@ -51,7 +51,7 @@ class Bench:
         problem: with two objectives.
         measure: a batch of architectures.
         whole: (n, 2) values of every architecture; None where nobody knows them.
-        modelled: whether seconds are modelled by `problem.work` rather than measured while measuring.
+        modeled: whether seconds are modeled by `problem.work` rather than measured while measuring.
         keeping: bytes of activations to keep from one batch to the next -> the problem and a measure of its own that
             starts with nothing kept; None where nothing can be kept.
     """
@@ -60,7 +60,7 @@ class Bench:
     problem: Problem
     measure: Measure
     whole: NDArray[np.float64] | None
-    modelled: bool
+    modeled: bool
     keeping: Callable[[int], tuple[Problem, Measure]] | None = None
 
     def fresh(self, keep: int) -> tuple[Problem, Measure]:
@@ -68,11 +68,11 @@ class Bench:
         return self.keeping(keep) if keep and self.keeping is not None else (self.problem, self.measure)
 
     def exhaustive_seconds(self) -> float | None:
-        """What measuring the whole space takes: modelled, or measured now; None for a space without end."""
+        """What measuring the whole space takes: modeled, or measured now; None for a space without end."""
         if self.whole is None:
             return None
         rows = self.problem.space.array()
-        if self.modelled:
+        if self.modeled:
             return walked_seconds(self.problem.work, rows)
         began = time.process_time()
         self.measure([tuple(row) for row in rows.tolist()])
@@ -80,7 +80,7 @@ class Bench:
 
 
 def walked_seconds(work: StageWork | None, rows: Archs) -> float:
-    """Modelled seconds of one batch: every distinct prefix once, and nothing is kept from one batch to the next."""
+    """Modeled seconds of one batch: every distinct prefix once, and nothing is kept from one batch to the next."""
     assert work is not None
     total, prefixes, seconds = 0.0, work.prefixes(rows), work.seconds(rows)
     for numbers, each in zip(prefixes.T, seconds.T, strict=True):
@@ -293,4 +293,4 @@ def _tabulated(name: str, problem: Problem, rows: Archs, values: NDArray[np.floa
     def measure(archs: Sequence[Arch]) -> list[Measurement]:
         return [Measurement(arch, dict(zip(names, of[arch], strict=True))) for arch in archs]
 
-    return Bench(name, problem, measure, values, modelled=True)
+    return Bench(name, problem, measure, values, modeled=True)

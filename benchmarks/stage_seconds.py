@@ -1,8 +1,8 @@
-"""How well modelled seconds agree with measured ones, batch by batch of a search planned by them.
+"""How well modeled seconds agree with measured ones, batch by batch of a search planned by them.
 
     python benchmarks/stage_seconds.py [--spaces digits-cnn,fashion-cnn] [--batches 16]
 
-Batches differ a hundredfold in what they share. Modelled: what every prefix that is not kept would take by counted work and
+Batches differ a hundredfold in what they share. Modeled: what every prefix that is not kept would take by counted work and
 stored rates. Measured: computing time of the real evaluator, one thread. Only ratios matter to a plan, so what counts
 is that both rise and fall together: the correlation, and how far the ratio differs from batch to batch. Printed without
 kept activations and with a gigabyte of them.
@@ -31,7 +31,7 @@ from core.spaces import Archs
 GIGABYTE = 10**9
 
 
-def modelled(work: StageWork, rows: Archs, kept: KeptBytes) -> float:
+def modeled(work: StageWork, rows: Archs, kept: KeptBytes) -> float:
     """Seconds of a batch in the order of the walk; what it computes is kept."""
     numbers, seconds, sizes = work.prefixes(rows), work.seconds(rows), work.bytes(rows)
     paid = {-1, *(n for n in np.unique(numbers).tolist() if n in kept)}
@@ -56,7 +56,7 @@ def compared(space: str, keep: int, batches: int) -> str:
     kept, found = KeptBytes(keep), []
     for _ in range(batches):
         archs = algorithm.ask(algorithm.batch_size)
-        expected = modelled(problem.work, np.unique(np.array(archs, np.uint8), axis=0), kept)
+        expected = modeled(problem.work, np.unique(np.array(archs, np.uint8), axis=0), kept)
         began = time.process_time()
         measured = measure(archs)
         found.append((expected, time.process_time() - began))
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=16)
     asked = parser.parse_args()
     print(
-        "| space | MB kept | modelled ms of a batch | measured / modelled, median (10 to 90 %) | r | rank r |"
+        "| space | MB kept | modeled ms of a batch | measured / modeled, median (10 to 90 %) | r | rank r |"
     )
     print("|---|---|---|---|---|---|")
     for space in asked.spaces.split(","):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from core.predictors.base import PREDICTORS, Predicted, Predictor
 from core.predictors.encodings import Encoding, Standardized
 from core.predictors.regressors import some
 from core.predictors.scales import Scale
+from core.quiet import quiet
 from core.seeding import stream
 from core.spaces import Archs
 
@@ -56,9 +56,7 @@ class GaussianProcess(Predictor):
         x, y = self._standardized(columns) / self._size, self._scale.learned(values)
         order = stream(self.seed, "gp", "rows").permutation(len(y))
         few, kept = np.sort(order[: self.config.chosen_by]), np.sort(order[: self.config.most])
-        with warnings.catch_warnings():
-            # A bound that is reached is an answer: no trend, or no noise.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with quiet(ConvergenceWarning):  # a bound that is reached is an answer: no trend, or no noise
             chosen = GaussianProcessRegressor(_kernel(), alpha=_JITTER, optimizer=_few_steps).fit(
                 x[few], y[few]
             )

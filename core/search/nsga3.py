@@ -8,7 +8,6 @@ the better parent; others are worth the same.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from pymoo.algorithms.moo.nsga3 import ReferenceDirectionSurvival
 from pymoo.core.population import Population
 
 from core.config import BaseConfig
+from core.quiet import quiet
 from core.search.base import ALGORITHMS
 from core.search.directions import directions
 from core.search.evolution import SelectingEvolution
@@ -43,7 +43,7 @@ class NSGA3(SelectingEvolution):
             self._scale = low, np.where(span > 0, span, 1.0)
         low, span = self._scale
         # pymoo turns warnings off for the whole process, and means its own division by zero.
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with quiet(), np.errstate(all="ignore"):
             pool = Population.new(F=(costs - low) / span, row=np.arange(len(costs)))
             kept = self._survival.do(None, pool, n_survive=n, random_state=self._rng)
         rows, self._ranks, self._niche, far = kept.get("row", "rank", "niche", "dist_to_niche")

@@ -1,4 +1,4 @@
-"""Modelled work of stages, against the evaluator's own trie."""
+"""Modeled work of stages, against the evaluator's own trie."""
 
 from __future__ import annotations
 

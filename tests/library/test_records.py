@@ -23,11 +23,13 @@ from core.library.closer import CloserRecord
 from core.library.device_tables import DeviceTableRecord
 from core.library.evaluated import EvaluatedRecord
 from core.library.experiments import ExperimentRecord
+from core.library.judged import JudgedRecord
 from core.library.latency import LatencyCheck, LatencyRecord
 from core.library.maps import MapRecord
 from core.library.matrices import MatrixRecord
 from core.library.mixing import MixedCurve, MixingRecord
 from core.library.model_map import Distances
+from core.library.proxies import ProxiesRecord
 from core.library.pruned import PruningRecord
 from core.library.results import Record, result, results
 from core.library.searches import SearchRecord
@@ -94,6 +96,49 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
                 max_size=2,
             ),
             "verdict": st.lists(TEXT, max_size=2),
+        }
+    ),
+    JudgedRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("supernet", "sha256", "run", "objective", "source"), TEXT),
+            "beside": st.lists(TEXT, max_size=2),
+            "arch_ids": st.lists(TEXT, max_size=3),
+            "values": LINE,
+            "folds": st.lists(st.integers(), max_size=3),
+            "seed": st.integers(),
+            "asked": st.integers(),
+            "predictors": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        **dict.fromkeys(("name", "label", "refused"), TEXT),
+                        "guesses": LINE,
+                        "deviations": LINE,
+                        "seconds": NUMBER,
+                    }
+                ),
+                max_size=2,
+            ),
+        }
+    ),
+    ProxiesRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("supernet", "sha256", "objective", "source", "weights", "by_layer"), TEXT),
+            **dict.fromkeys(("learned", "no_guess"), TEXT),
+            **dict.fromkeys(("samples", "seed", "asked", "folds"), st.integers()),
+            "data": st.dictionaries(st.text("abc", min_size=1), TEXT, max_size=2),
+            "rows": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        "arch_id": TEXT,
+                        "measured": NUMBER,
+                        "scores": st.dictionaries(TEXT, st.one_of(st.none(), NUMBER), max_size=2),
+                        "layers": LINE,
+                    }
+                ),
+                max_size=2,
+            ),
+            "refused": st.dictionaries(TEXT, TEXT, max_size=2),
+            "guesses": LINE,
         }
     ),
     MapRecord: st.fixed_dictionaries(

@@ -32,10 +32,10 @@ def planted_bench() -> Bench:
     problem = Problem(PLANTED.space, (QUALITY, COST), counted=PLANTED.counted, work=WORK)
     values = [PLANTED.values(tuple(row)) for row in ROWS.tolist()]
     whole = np.array([[v["quality"], v["cost"]] for v in values])
-    return Bench("planted", problem, PLANTED.measure, whole, modelled=True)
+    return Bench("planted", problem, PLANTED.measure, whole, modeled=True)
 
 
-def test_modelled_seconds_count_every_prefix_once() -> None:
+def test_modeled_seconds_count_every_prefix_once() -> None:
     assert walked_seconds(WORK, ROWS[:1]) == 6
     assert walked_seconds(WORK, ROWS[:3]) == 5 + 3  # three endings of one beginning
     assert walked_seconds(WORK, ROWS) == sum(3**level for level in range(1, 7))

@@ -69,6 +69,7 @@ def test_every_other_field_of_a_search_parts_runs(field: str) -> None:
         "budget": 7,
         "seconds": 9.0,
         "from_runs": ["a"],
+        "keep_mb": 5,
         "data": {"name": "digits"},
         "reference": {"macs": 1.0},
         "use_table": False,
