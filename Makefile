@@ -14,7 +14,7 @@ run: setup $(VENV)/.packed
 test: setup-dev
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=50
 
-# Browser tests of whole tasks and other slow ones; .ci/run runs them after make test.
+# What conftest.py calls slow: browsers, whole runs and downloads; .ci/run runs them after make test.
 test-slow: setup-dev
 	$(BIN)/python -m pytest -q -m 'slow and not long' -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 

@@ -19,7 +19,36 @@ SLOWEST = ("tests/e2e/", "tests/reliability/", "tests/test_one_file.py", "tests/
 """First, so that in the end no process waits for one long file of the other."""
 
 
+SLOW = (
+    "tests/e2e/",
+    "tests/migration/",
+    "tests/reliability/test_every_crash_point.py",
+    "tests/reliability/test_real_runs.py",
+    "tests/test_one_file.py",
+    "tests/cli/test_prune_command.py",
+    "tests/cli/test_train_alone_command.py",
+    "tests/contracts/test_exporters.py",
+    "tests/export/test_export_bundle.py",
+    "tests/export/test_export_source.py",
+    "tests/jobs/test_manager.py",
+    "tests/jobs/test_servers.py",
+    "tests/library/test_extract_pruned.py",
+    "tests/networks/test_a_block_is_one_file.py",
+    "tests/pages/test_alone_panel.py",
+    "tests/pages/test_jobs_on_pages.py",
+    "tests/pages/test_other_data.py",
+    "tests/workflows/test_map_models.py",
+)
+"""Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""
+QUICK = ("tests/e2e/test_main_job.py",)
+"""Of those what `make test` runs nevertheless: the one thing that must never break."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(SLOW) and not item.nodeid.startswith(QUICK):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith(SLOWEST))
 
 

@@ -46,7 +46,6 @@ def server(home: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("who", "size", "theme"), USUAL)
 def test_a_day(chromium: Any, server: str, home: Path, who: str, size: str, theme: str) -> None:
     assert [*play(chromium, server, who=who, size=size, theme=theme), *tracebacks(home)] == []

@@ -33,7 +33,6 @@ async def click_often(address: str, pid: int) -> tuple[list[int], float]:
     return visitor.received, used
 
 
-@pytest.mark.slow
 def test_a_click_costs_little(tmp_path: Path) -> None:
     with running_server(tmp_path) as address:
         sizes, used = asyncio.run(click_often(address, int((tmp_path / "server.pid").read_text())))

@@ -75,7 +75,6 @@ def predict(python: str, bundle: bytes, folder: Path, images: Path) -> dict[str,
     return result
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}")
 def test_what_the_browser_downloads(
     page: Any, server: str, outside: str, images: Path, tmp_path: Path  # noqa: F811
@@ -146,7 +145,6 @@ def settled(page: Any) -> None:  # noqa: F811
     assert page.locator("[data-testid='stException']").count() == 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}")
 def test_prune_look_at_the_samples_that_break_and_take_the_compact_network_home(
     page: Any, server: str, outside: str, images: Path, tmp_path: Path  # noqa: F811

@@ -187,7 +187,6 @@ SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('.st-key-fron
 MENU = "() => document.querySelector('[data-testid=\"stSidebar\"]').getBoundingClientRect().right > 50"
 
 
-@pytest.mark.slow
 def test_most_of_the_chart_is_seen_on_a_projector(server: str, chromium: Any) -> None:
     page = open_page(chromium, server, PROJECTOR, 1.5)
     assert page.evaluate(VISIBLE) > 0.75
@@ -201,7 +200,6 @@ def test_most_of_the_chart_is_seen_on_a_projector(server: str, chromium: Any) ->
     page.context.close()
 
 
-@pytest.mark.slow
 def test_a_link_brings_the_projector_mode_and_one_key_hides_the_menu(server: str, chromium: Any) -> None:
     page = open_page(chromium, f"{server}/?projector=1", PROJECTOR, 1.5)
     assert page.evaluate(ROOT_SIZE) == 18
@@ -223,7 +221,6 @@ def test_a_link_brings_the_projector_mode_and_one_key_hides_the_menu(server: str
     page.context.close()
 
 
-@pytest.mark.slow
 def test_what_if_reads_row_by_row(server: str, chromium: Any) -> None:
     for size in SIZES.values():
         page = open_page(chromium, server, size)
@@ -238,7 +235,6 @@ def test_what_if_reads_row_by_row(server: str, chromium: Any) -> None:
         page.context.close()
 
 
-@pytest.mark.slow
 def test_running_and_done_are_announced(server: str, chromium: Any) -> None:
     page = open_page(chromium, f"{server}/search", SIZES["wide"])
     live = page.locator("#ps-live")

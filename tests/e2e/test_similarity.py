@@ -84,7 +84,6 @@ def test_front_opens_the_comparison_of_two_subnets(page: Any, server: str) -> No
         assert word in card
 
 
-@pytest.mark.slow
 def test_a_cell_then_a_pair_of_units_then_their_images(page: Any, server: str) -> None:
     page.goto(f"{server}/similarity?{TWO}")
     heatmap(page)
@@ -107,7 +106,6 @@ def test_a_cell_then_a_pair_of_units_then_their_images(page: Any, server: str) -
     still(page)
 
 
-@pytest.mark.slow
 def test_another_measure_redraws_and_the_numbers_can_be_taken_home(page: Any, server: str) -> None:
     page.goto(f"{server}/similarity?{TWO}&measure=procrustes")
     heatmap(page)
@@ -121,7 +119,6 @@ def test_another_measure_redraws_and_the_numbers_can_be_taken_home(page: Any, se
     still(page)
 
 
-@pytest.mark.slow
 def test_every_tab_opens_without_an_error(page: Any, server: str) -> None:
     page.goto(f"{server}/similarity?{TWO}")
     heatmap(page)

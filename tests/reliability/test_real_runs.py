@@ -95,9 +95,7 @@ def undisturbed() -> Callable[[str], str]:
     return made
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[] if kind == "search_front" else pytest.mark.slow) for kind in WHAT]
-)
+@pytest.mark.parametrize("kind", list(WHAT))
 @pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.long)])
 def test_killed_workers_lose_nothing_and_go_on(
     kind: str, kills: int, tmp_path: Path, undisturbed: Callable[[str], str]
@@ -168,7 +166,6 @@ def workers_of(home: Path) -> list[int]:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for orphans in /proc")
 @pytest.mark.parametrize("kind", ["train_supernet", pytest.param("search_front", marks=pytest.mark.long)])
 @pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.long)])
