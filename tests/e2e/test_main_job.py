@@ -49,6 +49,9 @@ def wait_for_chart(page: Any) -> None:
     page.wait_for_selector(".st-key-front-chart .scatterlayer path.point", state="attached")
     # A rerun may still be replacing the chart.
     page.wait_for_selector("[data-testid='stStatusWidget']", state="detached")
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=\"stApp\"]')?.dataset.testScriptState === 'notRunning'"
+    )
 
 
 def click_point(page: Any, trace: str, index: int) -> str:
