@@ -50,6 +50,8 @@ class SearchAlgorithm(Plugin, ABC):
         InvalidInput: no architecture keeps the bounds that are known beforehand.
     """
 
+    measured: ClassVar[str] = ""
+    """What `benchmarks/search.py` found of it that a person should know before choosing it, in a sentence."""
     adapts: ClassVar[bool] = True
     """Whether measurements change what is asked next."""
 

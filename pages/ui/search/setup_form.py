@@ -63,8 +63,13 @@ def _algorithm(infos: Mapping[str, PluginInfo]) -> str:
         key="search-algorithm",
         help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in infos.values()),
     )
-    st.caption(for_markdown(infos[name].summary, 300))
+    st.caption(for_markdown(_told(infos[name]), 600))
     return str(name)
+
+
+def _told(info: PluginInfo) -> str:
+    """What an algorithm does, and what was measured of it."""
+    return " ".join(filter(None, (info.summary, info.facts.get("measured", ""))))
 
 
 def _seeds() -> tuple[int, int]:
@@ -120,7 +125,7 @@ def _race(
         settings = [params]
         for name in against:
             with st.expander(f"{infos[name].label}: settings", key=f"race-settings-{name}"):
-                st.caption(for_markdown(infos[name].summary, 300))
+                st.caption(for_markdown(_told(infos[name]), 600))
                 config = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
             settings.append({**params, "algorithm": name, "config": config})
         needed = fewest_seeds(len(settings))
