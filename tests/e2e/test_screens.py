@@ -243,7 +243,12 @@ def test_running_and_done_are_announced(server: str, chromium: Any) -> None:
         "() => { window.said = []; new MutationObserver(() => window.said.push(document.querySelector('#ps-live').textContent))"
         ".observe(document.querySelector('#ps-live'), {childList: true, characterData: true, subtree: true}); }"
     )
-    page.locator(".st-key-search-start button").click()
+    # Long enough that somebody who looks once a second sees it at work.
+    budget = page.get_by_role("spinbutton", name="Budget (subnets)")
+    budget.fill("6000")
+    budget.press("Enter")
+    be_still(page)
+    page.locator(".st-key-search-start button:visible").first.click()
     page.wait_for_function("() => window.said.some(s => /: (done|finished)/.test(s))")
     said = page.evaluate("window.said")
     assert any("queued" in s or "running" in s for s in said), said
