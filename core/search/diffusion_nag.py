@@ -21,9 +21,10 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.pareto import ranks
 from core.records import Measurement
-from core.search.base import ALGORITHMS, SearchAlgorithm, cost_array
+from core.search.base import ALGORITHMS, cost_array
 from core.search.diffusion import ScoreNetwork, noise_levels, score_network, seen
 from core.search.distinct import DistinctDraws
+from core.search.generations import ByGenerations
 from core.search.small_net import Floats, SmallNet
 from core.seeding import stream
 from core.spaces import Arch
@@ -72,7 +73,7 @@ class Guide:
 
 
 @ALGORITHMS.register("diffusion_nag")
-class DiffusionNAG(SearchAlgorithm):
+class DiffusionNAG(ByGenerations):
     """Draws architectures by diffusion from noise, guided by a predictor of the objectives."""
 
     label = "Guided diffusion (DiffusionNAG)"
@@ -99,22 +100,11 @@ class DiffusionNAG(SearchAlgorithm):
         self._draws = DistinctDraws(self.problem, self._rng)
         # Finite costs, and how far the bounds are broken.
         self._known: dict[Arch, tuple[NDArray[np.float64], float]] = {}
-        self._queue: list[Arch] = []
         self._guide: Guide | None = None
 
     @property
     def batch_size(self) -> int:
         return int(self.config.batch)
-
-    def ask(self, n: int) -> list[Arch]:
-        found: list[Arch] = []
-        while len(found) < n:
-            if not self._queue:
-                self._queue = self._generation()
-                if not self._queue:
-                    break
-            found.append(self._queue.pop(0))
-        return found
 
     def tell(self, measurements: Sequence[Measurement]) -> None:
         costs, broken = cost_array(measurements, self.objectives), self.problem.violations(measurements)
@@ -123,9 +113,9 @@ class DiffusionNAG(SearchAlgorithm):
             self._draws.take(tuple(measurement.arch))
             if np.isfinite([*row, excess]).all():
                 self._known[tuple(measurement.arch)] = row, excess
-        self._queue = [arch for arch in self._queue if arch not in told]
+        self._unqueue(told)
 
-    def _generation(self) -> list[Arch]:
+    def _next_generation(self) -> list[Arch]:
         if len(self._known) < self.config.startup or self.space.size == 1:
             missing = self.config.startup - len(self._known)
             return self._draws.draw(max(min(missing, self.config.startup), 1))

@@ -25,8 +25,9 @@ from pymoo.operators.selection.tournament import TournamentSelection
 
 from core.config import BaseConfig
 from core.records import Measurement
-from core.search.base import SearchAlgorithm, cost_array
+from core.search.base import cost_array
 from core.search.distinct import DistinctDraws
+from core.search.generations import ByGenerations
 from core.seeding import stream
 from core.spaces import Arch
 
@@ -51,7 +52,7 @@ class EvolutionConfig(BaseConfig):
     )
 
 
-class Evolution(SearchAlgorithm):
+class Evolution(ByGenerations):
     """A population, generation by generation.
 
     Attributes of a population of n, for the methods that a subclass writes:
@@ -68,7 +69,6 @@ class Evolution(SearchAlgorithm):
         super().__init__(config, **given)
         self._rng = stream(self.seed, "search", self.name)
         self._draws = DistinctDraws(self.problem, self._rng)
-        self._queue: list[Arch] = []
         # What was told since the last survival: architectures with their costs, and how far they break the bounds.
         self._told: dict[Arch, tuple[NDArray[np.float64], float]] = {}
         self._parents: list[Arch] = []
@@ -87,23 +87,13 @@ class Evolution(SearchAlgorithm):
         """Architectures that survive, and children of a generation."""
         return int(self.config.population)
 
-    def ask(self, n: int) -> list[Arch]:
-        found: list[Arch] = []
-        while len(found) < n:
-            if not self._queue:
-                self._queue = self._next_generation()
-                if not self._queue:
-                    break
-            found.append(self._queue.pop(0))
-        return found
-
     def tell(self, measurements: Sequence[Measurement]) -> None:
         costs, broken = cost_array(measurements, self.objectives), self.problem.violations(measurements)
         for measurement, row, left in zip(measurements, costs, broken.tolist(), strict=True):
             arch = tuple(measurement.arch)
             self._draws.take(arch)
             self._told[arch] = row, left
-        self._queue = [arch for arch in self._queue if arch not in self._told]
+        self._unqueue(self._told)
 
     def _next_generation(self) -> list[Arch]:
         self._survive()
