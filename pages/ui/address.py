@@ -8,6 +8,7 @@ part is bounded and checked here, what does not fit is left out, and the page sh
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -99,6 +100,15 @@ def one_of(allowed: Callable[[], Sequence[str]]) -> Callable[[str], str | None]:
 def whole_number(low: int, high: int) -> Callable[[str], int | None]:
     """Whole numbers within bounds."""
     return lambda text: int(text) if re.fullmatch(r"\d{1,10}", text) and low <= int(text) <= high else None
+
+
+def number(text: str) -> float | None:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def model_id(text: str) -> str | None:

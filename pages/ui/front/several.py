@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,30 +11,24 @@ import streamlit as st
 from core.errors import CoreError
 from core.library.networks import describe
 from core.library.pruned import list_pruned, parents
-from core.plots.finished import finished
-from core.plots.several_fronts import SEPARATOR, several_figure
+from core.plots.several_fronts import SEPARATOR
 from core.text import display_name, for_markdown
 from core.views.several_fronts import (
     MOST_FRONTS,
     SeveralFronts,
-    agreement_rows,
-    agreements,
     by_objectives,
     by_supernets,
     by_tuning,
-    place_rows,
-    places,
 )
-from pages.ui import captions, resources, state
+from pages.ui import captions, resources, several_fronts, state
 from pages.ui.front import state as front_state
 from pages.ui.front.scene import Scene
 from pages.ui.front.view import View
 from pages.ui.selection import picked_texts
-from pages.ui.setup import note
-from pages.ui.tables import html_table
+from pages.ui.several_fronts import Chosen
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    pass
 
 KEY = "several-chart"
 _PICKED = "closer-several-picked"
@@ -43,15 +37,6 @@ _WORDS = {
     "supernets": "Several supernets",
     "pruned": "Pruned networks, before and after tuning",
 }
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """What is compared: one of `BESIDE`, the ids of the fronts, shares instead of units."""
-
-    beside: str
-    fronts: tuple[str, ...]
-    normalized: bool
 
 
 def draw(scene: Scene, kept: View, view: View) -> View:
@@ -66,35 +51,24 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     except CoreError as error:
         st.info(for_markdown(error, 600), icon=":material/info:")
         return view
-    for sentence in found.told:
-        st.caption(for_markdown(sentence, 600))
-    series, identity = _picked(scene, found)
-    st.plotly_chart(
-        _figure(key, scene.chart.log_x, scene.chart.log_y, identity, series, found),
-        key=KEY,
-        on_select=lambda: _remember(scene.shown.entry.supernet_id),
-        selection_mode="points",
-        width="stretch",
+    picked = _picked(scene, found)
+    several_fronts.chart(
+        found,
+        key,
+        (scene.chart.log_x, scene.chart.log_y),
+        picked,
+        widget=KEY,
+        on_click=lambda: _remember(scene.shown.entry.supernet_id),
         alt="Several fronts as step lines in one chart; the tables below say where the picked subnet is on each, and "
         "how alike they order the subnets.",
-        config={
-            "displaylogo": False,
-            "scrollZoom": True,
-            "modeBarButtonsToRemove": ["autoScale2d", "select2d", "lasso2d"],
-        },
     )
-    _where(found, series, identity)
-    if rows := _agreements(key, found):
-        st.markdown(
-            "**How alike they order the subnets**",
-            help="Rank correlations over all subnets with both values: 1 is the same order, 0 none. Spearman's compares ranks, "
-            "Kendall's counts pairs in the same order (tau-b). Members shared: on both fronts, of those on the first.",
-        )
-        html_table(rows, "Rank correlation of every two fronts")
+    if several_fronts.where(found, picked, for_markdown(display_name(picked[1], 60)), "subnet"):
+        _open(found, *picked)
+    several_fronts.orders(found, key, "subnets")
     return view
 
 
-def _choose(scene: Scene, kept: View) -> _Chosen:
+def _choose(scene: Scene, kept: View) -> Chosen:
     offered = _offered(scene)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         state.keep(
@@ -110,28 +84,16 @@ def _choose(scene: Scene, kept: View) -> _Chosen:
             "the objectives of this page; pruned networks before and after they were fine-tuned.",
         )
         names = offered[str(beside)]
-        fronts = _choose_fronts(str(beside), names, kept, scene)
-        normalized = beside == "supernets" and _choose_scale(kept)
-    return _Chosen(str(beside), fronts, normalized)
-
-
-def _choose_fronts(beside: str, names: dict[str, str], kept: View, scene: Scene) -> tuple[str, ...]:
-    key = f"closer-fronts-{beside}"
-    if key not in st.session_state:
-        wanted = (
-            [name for name in kept.fronts if name in names] if (kept.beside or "objectives") == beside else []
+        fronts = several_fronts.choose_fronts(
+            f"closer-fronts-{beside}",
+            names,
+            kept.fronts if (kept.beside or "objectives") == beside else (),
+            lambda: _usual(str(beside), names, scene),
+            most=1 if beside == "pruned" else MOST_FRONTS,
+            about="The network that was pruned." if beside == "pruned" else "",
         )
-        st.session_state[key] = wanted or _usual(beside, names, scene)
-    st.session_state[key] = [name for name in st.session_state[key] if name in names]
-    chosen = st.multiselect(
-        "Fronts",
-        list(names),
-        format_func=names.__getitem__,
-        key=key,
-        max_selections=1 if beside == "pruned" else MOST_FRONTS,
-        help=f"At most {MOST_FRONTS}." if beside != "pruned" else "The network that was pruned.",
-    )
-    return tuple(chosen)
+        normalized = beside == "supernets" and _choose_scale(kept)
+    return Chosen(str(beside), fronts, normalized)
 
 
 def _choose_scale(kept: View) -> bool:
@@ -170,7 +132,7 @@ def _usual(beside: str, names: dict[str, str], scene: Scene) -> list[str]:
     return list(dict.fromkeys(ordered))[: 1 if beside == "pruned" else 2]
 
 
-def _fronts(scene: Scene, chosen: _Chosen) -> tuple[SeveralFronts, str]:
+def _fronts(scene: Scene, chosen: Chosen) -> tuple[SeveralFronts, str]:
     """The fronts and a key that changes whenever they do."""
     key = f"{scene.chart.key}{scene.x.name}/{scene.y.name}{chosen}"
     if chosen.beside == "objectives":
@@ -190,18 +152,6 @@ def _fronts(scene: Scene, chosen: _Chosen) -> tuple[SeveralFronts, str]:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _by_objectives(key: str, costs: tuple[str, ...], _scene: Scene) -> SeveralFronts:
     return by_objectives(_scene.front.table, costs, _scene.y.name)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _figure(
-    key: str, log_x: bool, log_y: bool, identity: str, series: str, _found: SeveralFronts
-) -> go.Figure:
-    return finished(several_figure(_found, log_x=log_x, log_y=log_y, selected=identity, key=series))
-
-
-@st.cache_resource(show_spinner="Comparing orders...", max_entries=32)
-def _agreements(key: str, _found: SeveralFronts) -> list[dict[str, str]]:
-    return agreement_rows(agreements(_found))
 
 
 def _remember(supernet_id: str) -> None:
@@ -228,16 +178,6 @@ def _picked(scene: Scene, found: SeveralFronts) -> tuple[str, str]:
     here = scene.shown.entry.supernet_id
     own = next((each.key for each in found.series if each.key in (here, "supernet")), found.series[0].key)
     return own, front_state.selected()
-
-
-def _where(found: SeveralFronts, series: str, identity: str) -> None:
-    rows = place_rows(found, places(found, identity, key=series))
-    if not rows:
-        note("Click a member of a front to see where it is in the others.")
-        return
-    st.markdown(f"**Where {for_markdown(display_name(identity, 60))} is**")
-    html_table(rows, "The picked subnet in each of the fronts")
-    _open(found, series, identity)
 
 
 def _open(found: SeveralFronts, series: str, identity: str) -> None:

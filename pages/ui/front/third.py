@@ -2,56 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.errors import CoreError
 from core.objectives.base import objective
-from core.plots.finished import finished
-from core.plots.third_objective import SEPARATOR, third_figure, with_selected
 from core.records import Objective
 from core.text import for_markdown
 from core.views.regions import Region
 from core.views.third_objective import LimitedFronts, Selected, limited_fronts, limits_told, selected_within
 from core.words import format_count
-from pages.ui import state
+from pages.ui import state, third_chart
 from pages.ui.front import basket_many
 from pages.ui.front import state as front_state
 from pages.ui.front.scene import Scene
 from pages.ui.front.view import View
-from pages.ui.selection import Selection, picked_regions, picked_texts
+from pages.ui.selection import Selection, picked_regions
 from pages.ui.setup import note
 from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
 KEY = "third-chart"
 _REGIONS = "closer-regions"
 _LIMITS = "closer-limits"
 
 _picked: Selection[str] = Selection("third-picked", "third-picked-seed", "")
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """What decides the figure, but for what is selected.
-
-    Attributes:
-        key: of the table, the limits and the objectives.
-        as_size: size instead of color.
-        log_x, log_y: of the axes.
-        start: number of the limit that the slider starts at.
-    """
-
-    key: str
-    as_size: bool
-    log_x: bool
-    log_y: bool
-    start: int
 
 
 def draw(scene: Scene, kept: View, view: View) -> View:
@@ -127,59 +106,32 @@ def _chart(scene: Scene, fronts: LimitedFronts, *, as_size: bool) -> None:
         _picked.select(selected)
         limit.select(limit.now())
         st.session_state[_REGIONS] = ()
-    drawn = _Drawn(
+    look = third_chart.Look(
         key=f"{scene.chart.key}{fronts.names}",
         as_size=as_size,
         log_x=scene.chart.log_x,
         log_y=scene.chart.log_y,
         start=fronts.nearest(limit.seed()),
+        one="subnet",
     )
     st.session_state[_LIMITS] = fronts.limits
-    with st.container(key="third-place"):
-        st.plotly_chart(
-            _selected_figure(drawn, _picked.seed(), _picked.edition(), fronts, scene.front.table),
-            key=KEY,
-            on_select=_remember,
-            selection_mode=("points", "box", "lasso"),
-            width="stretch",
-            alt="Scatter chart of the subnets with a third objective as color or size, the front within a limit on it, "
-            "and a slider that moves the limit; the table below says what limits cost.",
-            config={"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["autoScale2d"]},
-        )
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _selected_figure(
-    drawn: _Drawn, selected: str, edition: int, _fronts: LimitedFronts, _table: pd.DataFrame
-) -> go.Figure:
-    return with_selected(_figure(drawn, _fronts, _table), selected, edition)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _figure(drawn: _Drawn, _fronts: LimitedFronts, _table: pd.DataFrame) -> go.Figure:
-    return finished(
-        third_figure(
-            _table,
-            _fronts,
-            as_size=drawn.as_size,
-            log_x=drawn.log_x,
-            log_y=drawn.log_y,
-            start=drawn.start,
-        )
+    third_chart.chart(
+        scene.front.table,
+        fronts,
+        look,
+        _picked,
+        widget=KEY,
+        on_select=_remember,
+        modes=("points", "box", "lasso"),
     )
 
 
 def _remember() -> None:
     """A click selects a subnet, a box or lasso a region; both tell where the slider stands."""
     event = st.session_state.get(KEY)
-    texts, regions = picked_texts(event), picked_regions(event)
-    numbers = [int(number) for _, _, number in (t.partition(SEPARATOR) for t in texts) if number.isdecimal()]
-    limits = st.session_state.get(_LIMITS, ())
-    if numbers and numbers[0] < len(limits):
-        front_state.third_limit.clicked(limits[numbers[0]])
-    st.session_state[_REGIONS] = regions
-    if texts and not regions:
-        arch_id = texts[0].partition(SEPARATOR)[0]
+    arch_id = third_chart.told(event, st.session_state.get(_LIMITS, ()), front_state.third_limit)
+    st.session_state[_REGIONS] = regions = picked_regions(event)
+    if arch_id and not regions:
         _picked.clicked(arch_id)
         front_state.select(arch_id)
 

@@ -11,7 +11,7 @@ from core.objectives.base import choosable_names, is_objective, objective
 from core.pareto import Constraint
 from core.views.brushes import Brush, read_brushes, write_brushes
 from pages.ui import resources
-from pages.ui.address import FLAGS, NAME, matching, model_id, one_of, part, write_flag
+from pages.ui.address import FLAGS, NAME, matching, model_id, number, one_of, part, write_flag
 
 _BOUND = re.compile(r"([A-Za-z0-9_.-]{1,120})(>=|<=)([0-9.eE+-]{1,24})")
 _MOST_BOUNDS = 20
@@ -48,14 +48,6 @@ def _read_limit(bound: str) -> Constraint | None:
     if not math.isfinite(value) or at_least != objective(match[1]).maximize:
         return None
     return Constraint(match[1], lower=value if at_least else None, upper=None if at_least else value)
-
-
-def _read_number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _read_names(text: str) -> tuple[str, ...] | None:
@@ -123,7 +115,7 @@ class View:
     closer: str = part("closer", one_of(lambda: CLOSER), what="panel")
     third: str = part("third", _objective, what="third objective", offers=_choosable)
     third_as: str = part("as", one_of(lambda: ("color", "size")), default="color")
-    third_limit: float | None = part("third_limit", _read_number, default=None, write="{:.6g}".format)
+    third_limit: float | None = part("third_limit", number, default=None, write="{:.6g}".format)
     pairs_of: str = part("pairs", _objective, what="objective", offers=_choosable)
     lines: str = part("lines", one_of(lambda: ("front", "all")), default="front")
     brushes: tuple[Brush, ...] = part("brush", read_brushes, default=(), write=write_brushes, what="range")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import streamlit as st
 
 from core.library.imported_tables import rows_written
@@ -11,13 +9,13 @@ from core.plots.style import scale
 from core.text import display_name, for_markdown
 from core.views.table_front import row_of
 from core.words import column_label, format_count, format_value, table_format
-from pages.ui.setup import share, unseen_heading
+from pages.ui import closer_look
+from pages.ui.setup import share
 from pages.ui.table import card, chart, compare, files, state
 from pages.ui.table.scene import Scene
-from pages.ui.table.view import CLOSER, View
+from pages.ui.table.view import View
 
 _TABLE = "tb-front-table"
-_CLOSER = "tb-closer"
 _MOST_ROWS = 2_000
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 _TITLES = {"several": "Several fronts", "third": "Third objective"}
@@ -123,22 +121,13 @@ def _row_chosen(ids: list[str]) -> None:
 
 
 def _closer(scene: Scene) -> View:
-    kept = state.kept_view()
-    if _CLOSER not in st.session_state:
-        st.session_state[_CLOSER] = kept.closer or None
-    name = st.segmented_control(
-        "A closer look",
-        CLOSER,
-        format_func=_TITLES.__getitem__,
-        key=_CLOSER,
-        help="Fronts by several columns, groups of rows or tables in one chart, with how alike they order the rows; a third "
-        "objective as color or size. Press the open one again to close it.",
+    return closer_look.draw(
+        scene,
+        scene.view,
+        state.kept_view(),
+        folder="pages.ui.table",
+        titles=_TITLES,
+        key="tb-closer",
+        about="Fronts by several columns, groups of rows or tables in one chart, with how alike they order the rows; a third "
+        "objective as color or size.",
     )
-    view = scene.view.without_panel()
-    if name is None:
-        return view
-    panel = import_module(f"pages.ui.table.{name}")
-    with st.container(key=f"look-{name}"):
-        unseen_heading(_TITLES[name])
-        found: View = panel.draw(scene, kept if kept.closer == name else view, view)
-        return found

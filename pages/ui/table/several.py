@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.errors import CoreError
 from core.library import kept_tables
-from core.plots.finished import finished
-from core.plots.several_fronts import SEPARATOR, several_figure
+from core.plots.several_fronts import SEPARATOR
 from core.text import display_name, for_markdown
 from core.views.several_fronts import (
     MOST_FRONTS,
     SeveralFronts,
-    agreement_rows,
-    agreements,
-    place_rows,
-    places,
 )
 from core.views.table_several import MOST_ORDERED, by_columns, by_group, by_tables, sizes
-from core.words import format_count
-from pages.ui import resources, state
+from pages.ui import resources, several_fronts, state
 from pages.ui.selection import picked_texts
-from pages.ui.setup import note
+from pages.ui.several_fronts import Chosen
 from pages.ui.table import settings
 from pages.ui.table import state as table_state
 from pages.ui.table.scene import Scene
@@ -32,7 +26,7 @@ from pages.ui.table.view import View
 from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    pass
 
 KEY = "table-several-chart"
 _PICKED = "table-several-picked"
@@ -40,21 +34,10 @@ _WORDS = {"columns": "Several columns", "groups": "Groups of rows", "tables": "S
 _WIDE = 50.0
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """What is compared: one of `BESIDE`, the fronts, shares instead of units."""
-
-    beside: str
-    fronts: tuple[str, ...]
-    normalized: bool
-
-
 def draw(scene: Scene, kept: View, view: View) -> View:
     """What to compare, the chart, sizes, where the picked row is, how alike the orders are."""
     chosen = _choose(scene, kept)
-    view = replace(
-        view, closer="several", beside=chosen.beside, fronts=chosen.fronts, normalized=chosen.normalized
-    )
+    view = replace(view, beside=chosen.beside, fronts=chosen.fronts, normalized=chosen.normalized)
     if not chosen.fronts:
         st.info("Choose at least one front.", icon=":material/info:")
         return view
@@ -64,43 +47,26 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     except CoreError as error:
         st.info(for_markdown(error, 600), icon=":material/info:")
         return view
-    for sentence in found.told:
-        st.caption(for_markdown(sentence, 600))
-    series, identity = _picked(scene, found, chosen)
-    st.plotly_chart(
-        _figure(key, scene.log_x, scene.log_y, identity, series, found),
-        key=KEY,
-        on_select=lambda: _remember(scene, chosen),
-        selection_mode="points",
-        width="stretch",
+    picked = _picked(scene, found, chosen)
+    several_fronts.chart(
+        found,
+        key,
+        (scene.log_x, scene.log_y),
+        picked,
+        widget=KEY,
+        on_click=lambda: _remember(scene, chosen),
         alt="Several fronts as step lines in one chart; the tables below say how large each is, where the picked row is on "
         "each, and how alike they order the rows.",
-        config={
-            "displaylogo": False,
-            "scrollZoom": True,
-            "modeBarButtonsToRemove": ["autoScale2d", "select2d", "lasso2d"],
-        },
     )
     st.markdown("**How large each front is**")
     html_table(sizes(found), "Rows on each of the fronts")
-    title = scene.title_of(identity) if chosen.beside == "columns" else identity
-    if where := place_rows(found, places(found, identity, key=series)):
-        st.markdown(f"**Where {for_markdown(title, 60)} is**")
-        html_table(where, "The picked row in each of the fronts")
-    else:
-        note("Click a member of a front to see where it is in the others.")
-    if rows := _agreements(key, found):
-        st.markdown(
-            "**How alike they order the rows**",
-            help="Rank correlations over the rows with both values: 1 is the same order, 0 none. Spearman's compares ranks, "
-            "Kendall's counts pairs in the same order (tau-b). Members shared: on both fronts, of those on the first. Of more "
-            f"than {format_count(MOST_ORDERED)} rows, so many evenly chosen ones are compared.",
-        )
-        html_table(rows, "Rank correlation of every two fronts")
+    title = scene.title_of(picked[1]) if chosen.beside == "columns" else picked[1]
+    several_fronts.where(found, picked, for_markdown(title, 60), "row")
+    several_fronts.orders(found, key, "rows", MOST_ORDERED)
     return view
 
 
-def _choose(scene: Scene, kept: View) -> _Chosen:
+def _choose(scene: Scene, kept: View) -> Chosen:
     offered = _offered(scene)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = next(iter(offered))
@@ -117,18 +83,11 @@ def _choose(scene: Scene, kept: View) -> _Chosen:
             )
         )
         names = offered[beside]
-        key = f"tb-fronts-{beside}"
-        if key not in st.session_state:
-            wanted = [name for name in kept.fronts if name in names] if kept.beside == beside else []
-            st.session_state[key] = wanted or _usual(beside, names, scene)
-        st.session_state[key] = [name for name in st.session_state[key] if name in names]
-        chosen = st.multiselect(
-            "Fronts",
-            list(names),
-            format_func=names.__getitem__,
-            key=key,
-            max_selections=MOST_FRONTS,
-            width=560,
+        chosen = several_fronts.choose_fronts(
+            f"tb-fronts-{beside}",
+            names,
+            kept.fronts if kept.beside == beside else (),
+            lambda: _usual(beside, names, scene),
         )
         normalized = False
         if beside == "tables":
@@ -138,7 +97,7 @@ def _choose(scene: Scene, kept: View) -> _Chosen:
                 key="tb-normalized",
                 help="Each front in percent of its table's own largest values: shapes compare although units differ.",
             )
-    return _Chosen(beside, tuple(chosen), normalized)
+    return Chosen(beside, chosen, normalized)
 
 
 def _offered(scene: Scene) -> dict[str, dict[str, str]]:
@@ -188,7 +147,7 @@ def _last_word(name: str) -> str:
 
 
 @st.cache_resource(show_spinner="Comparing rows...", max_entries=4)
-def _fronts(key: str, chosen: _Chosen, _scene: Scene) -> SeveralFronts:
+def _fronts(key: str, chosen: Chosen, _scene: Scene) -> SeveralFronts:
     if chosen.beside == "columns":
         return by_columns(_scene.rows, chosen.fronts, _scene.y)
     if chosen.beside == "groups":
@@ -201,19 +160,7 @@ def _fronts(key: str, chosen: _Chosen, _scene: Scene) -> SeveralFronts:
     return by_tables(read, _scene.x.name, _scene.y.name, normalized=chosen.normalized)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _figure(
-    key: str, log_x: bool, log_y: bool, identity: str, series: str, _found: SeveralFronts
-) -> go.Figure:
-    return finished(several_figure(_found, log_x=log_x, log_y=log_y, selected=identity, key=series))
-
-
-@st.cache_resource(show_spinner="Comparing orders...", max_entries=16)
-def _agreements(key: str, _found: SeveralFronts) -> list[dict[str, str]]:
-    return agreement_rows(agreements(_found, most=MOST_ORDERED))
-
-
-def _remember(scene: Scene, chosen: _Chosen) -> None:
+def _remember(scene: Scene, chosen: Chosen) -> None:
     """A row of this table's own columns is selected on the whole page, any other only here."""
     for text in picked_texts(st.session_state.get(KEY))[:1]:
         series, _, identity = text.partition(SEPARATOR)
@@ -224,7 +171,7 @@ def _remember(scene: Scene, chosen: _Chosen) -> None:
             st.session_state[_PICKED] = (scene.key, series, identity)
 
 
-def _picked(scene: Scene, found: SeveralFronts, chosen: _Chosen) -> tuple[str, str]:
+def _picked(scene: Scene, found: SeveralFronts, chosen: Chosen) -> tuple[str, str]:
     """(series, id) of what was clicked here, else the page's row in the series that it belongs to."""
     key, series, identity = st.session_state.get(_PICKED, ("", "", ""))
     if key == scene.key and any(each.key == series for each in found.series):

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.errors import CoreError
-from core.plots.finished import finished
-from core.plots.third_objective import SEPARATOR, third_figure, with_selected
 from core.text import display_name, for_markdown
 from core.views.table_third import ThirdFronts, third_fronts
 from core.views.third_objective import limits_told
 from core.words import format_count
 from pages.ui import state as page_state
-from pages.ui.selection import Selection, picked_texts
+from pages.ui import third_chart
+from pages.ui.selection import Selection
 from pages.ui.setup import note
 from pages.ui.table import settings, state
 from pages.ui.table.scene import Scene
 from pages.ui.table.view import View
 from pages.ui.tables import html_table
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 KEY = "table-third-chart"
 _LIMITS = "table-third-limits"
@@ -68,7 +63,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     )
     html_table(limits_told(found.table, found.fronts, one="row"), "What limits on the third objective cost")
     limit = state.third_limit.now()
-    return replace(view, closer="third", third=str(third), third_as=str(shown_as), third_limit=limit)
+    return replace(view, third=str(third), third_as=str(shown_as), third_limit=limit)
 
 
 @st.cache_resource(show_spinner="Comparing rows...", max_entries=4)
@@ -82,44 +77,21 @@ def _chart(scene: Scene, found: ThirdFronts, key: str, *, as_size: bool) -> None
         _picked.select(selected)
         limit.select(limit.now())
     st.session_state[_LIMITS] = found.fronts.limits
-    look = (key, as_size, scene.log_x, scene.log_y, found.fronts.nearest(limit.seed()))
-    with st.container(key="third-place"):
-        st.plotly_chart(
-            _selected(look, _picked.seed(), _picked.edition(), found),
-            key=KEY,
-            on_select=_remember,
-            selection_mode="points",
-            width="stretch",
-            alt="Scatter chart of the rows with a third objective as color or size, the front within a limit on it, and a "
-            "slider that moves the limit; the table below says what limits cost.",
-            config={"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["autoScale2d"]},
-        )
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _selected(
-    look: tuple[str, bool, bool, bool, int], selected: str, edition: int, _found: ThirdFronts
-) -> go.Figure:
-    return with_selected(_figure(look, _found), selected, edition)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _figure(look: tuple[str, bool, bool, bool, int], _found: ThirdFronts) -> go.Figure:
-    _, as_size, log_x, log_y, start = look
-    return finished(
-        third_figure(
-            _found.table, _found.fronts, as_size=as_size, log_x=log_x, log_y=log_y, start=start, one="row"
-        )
+    look = third_chart.Look(
+        key=key,
+        as_size=as_size,
+        log_x=scene.log_x,
+        log_y=scene.log_y,
+        start=found.fronts.nearest(limit.seed()),
+        one="row",
+    )
+    third_chart.chart(
+        found.table, found.fronts, look, _picked, widget=KEY, on_select=_remember, modes=("points",)
     )
 
 
 def _remember() -> None:
-    texts = picked_texts(st.session_state.get(KEY))
-    numbers = [int(n) for _, _, n in (text.partition(SEPARATOR) for text in texts) if n.isdecimal()]
-    limits = st.session_state.get(_LIMITS, ())
-    if numbers and numbers[0] < len(limits):
-        state.third_limit.clicked(limits[numbers[0]])
-    if texts:
-        row = texts[0].partition(SEPARATOR)[0]
+    row = third_chart.told(st.session_state.get(KEY), st.session_state.get(_LIMITS, ()), state.third_limit)
+    if row:
         _picked.clicked(row)
         state.select(row)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from core.library.foreign_tables.columns import LONGEST_NAME
 from core.pareto import Constraint
-from pages.ui.address import FLAGS, matching, one_of, part, write_flag
+from pages.ui.address import FLAGS, matching, number, one_of, part, write_flag
 
 CLOSER = ("several", "third")
 """Panels below the card, of which one at a time is open."""
@@ -72,14 +72,6 @@ def _read_rows(text: str) -> tuple[str, ...] | None:
     return rows if all(_ROW(row) for row in rows) else None
 
 
-def _read_number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 @dataclass(frozen=True)
 class View:
     """What the page shows.
@@ -113,7 +105,7 @@ class View:
     closer: str = part("closer", one_of(lambda: CLOSER), what="panel")
     third: str = part("third", _column, what="third objective")
     third_as: str = part("as", one_of(lambda: ("color", "size")), default="color")
-    third_limit: float | None = part("third_limit", _read_number, default=None, write="{:.6g}".format)
+    third_limit: float | None = part("third_limit", number, default=None, write="{:.6g}".format)
     beside: str = part("beside", one_of(lambda: BESIDE))
     fronts: tuple[str, ...] = part("fronts", _read_names, default=(), write=_write_names, what="front")
     normalized: bool = part("normalized", FLAGS.get, default=False, write=write_flag, what="scale")
