@@ -15,6 +15,7 @@ from core.plots import style
 from core.records import SHARE, Objective
 
 _BAND_ALPHA = 0.18
+_NO_DECIMALS = 1000.0
 
 
 def add_seeds(
@@ -106,9 +107,15 @@ def add_mean_and_band(
 
 
 def in_words(found: Spread, *, factor: float = 1.0, unit: str = "", digits: int = 1) -> str:
-    """A mean with its band and n: `93.1 % (92.0 to 94.2, n = 3)`; one seed reads `93.1 % (n = 1)`."""
+    """A mean with its band and n: `93.1 % (92.0 to 94.2, n = 3)`; one seed reads `93.1 % (n = 1)`.
+
+    Counts that are the same for all seeds, and numbers in the thousands, have no decimals: `400 (400 to 400, n = 6)`.
+    """
     if not found.n:
         return "not measured"
+    said = [factor * value for value in (found.mean, found.low, found.high) if math.isfinite(value)]
+    if not unit and (all(value == round(value) for value in said) or min(map(abs, said)) >= _NO_DECIMALS):
+        digits = 0
     mean = f"{_signed(found.mean * factor, digits)}{unit}"
     if found.n == 1:
         return f"{mean} (n = 1)"

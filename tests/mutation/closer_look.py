@@ -112,8 +112,8 @@ FAULTS = [
     ),
     Fault(
         "a click forgets where the slider stands",
-        "pages/ui/front/third.py",
-        "front_state.third_limit.clicked(limits[numbers[0]])",
+        "pages/ui/third_chart.py",
+        "limit.clicked(limits[numbers[0]])",
         "pass",
         _PAGES,
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.objectives.base import objective
+from core.over_seeds import spread
+from core.plots.over_seeds import in_words
 from core.text import LONGEST, display_name, for_cell, for_figure, for_markdown
 from core.words import axis_title, format_bytes, format_seconds, format_value
 
@@ -90,3 +92,20 @@ def test_names_come_out_as_one_plain_short_line(name: str) -> None:
 def test_cells_are_no_formulas(text: str) -> None:
     assert for_cell(text).startswith("'")
     assert for_cell("plain") == "plain"
+
+
+@pytest.mark.parametrize(
+    ("values", "reads"),
+    [
+        ([400, 400, 400], "400 (400 to 400, n = 3)"),
+        ([21, 22, 24], "22.3 (21.0 to 24.0, n = 3)"),
+        ([682_000.25, 683_000.5, 684_000.75], "683000 (682000 to 684001, n = 3)"),
+        ([0.5], "0.5 (n = 1)"),
+    ],
+)
+def test_numbers_over_seeds_have_as_many_decimals_as_they_need(values: list[float], reads: str) -> None:
+    assert in_words(spread(values)) == reads
+
+
+def test_shares_over_seeds_keep_theirs() -> None:
+    assert in_words(spread([0.93, 0.93]), factor=100.0, unit=" %") == "93.0 % (93.0 to 93.0, n = 2)"

@@ -79,7 +79,7 @@ def in_numbers(entry: SupernetEntry, chosen: Chosen, given: Raced) -> None:
 
 def _table(found: Race) -> None:
     share = found.ceiling is not None
-    said: dict[str, Any] = {"factor": 100.0, "unit": " %", "digits": 2} if share else {"digits": 4}
+    said: dict[str, Any] = {"factor": 100.0, "unit": " %", "digits": 1} if share else {"digits": 4}
     numbers = standings(found)
     rows = []
     for racer, row in zip(found.racers, numbers.rows, strict=True):
