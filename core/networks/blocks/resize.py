@@ -27,7 +27,7 @@ class ResizeKind(BlockKind):
     """Bilinear interpolation to a fixed height and width; has no weights."""
 
     label = "Resize"
-    source = "ONNX operator Resize (linear, half_pixel)"
+    source = "ONNX operator Resize (mode linear)"
     module = Resize
     arguments = {"channels": Count(MOST_CHANNELS), "height": SIDE, "width": SIDE}
     example = Example(
