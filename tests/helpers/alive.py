@@ -23,6 +23,9 @@ _IN_PLACE = {
     "div",
     "relu",
     "gelu",
+    "hardswish",
+    "hardsigmoid",
+    "sigmoid",
     "rsqrt",
     "clamp",
     "_softmax",
@@ -31,6 +34,7 @@ _IN_PLACE = {
     "native_batch_norm",
     "_native_batch_norm_legit_no_training",
     "native_layer_norm",
+    "native_group_norm",
 }
 _LAYOUT = {"clone"}
 
