@@ -43,7 +43,9 @@ class OsaBlock(nn.Module):
             y = F.relu(norm(conv(y)))
             total = total + source(y)
         joined = F.relu(self.norm(total))
-        joined = joined * F.hardsigmoid(self.gate(joined.mean((2, 3), keepdim=True)))
+        gate = self.gate(joined.mean((2, 3), keepdim=True))
+        # Written out: the derivative of hardsigmoid has none of its own in torch.
+        joined = joined * ((gate + 3).clamp(0, 6) / 6)
         return joined + x if self.shortcut else joined
 
 

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.config import BaseConfig
-from core.networks.blocks.inverted_residual import InvertedResidual
+from core.networks.blocks.inverted_bottleneck import InvertedBottleneck
 from core.supernets.counting import Count, Value
 from core.supernets.options.base import Option, Place
 from core.supernets.options.fields import Expand, Kernel, share
 from core.supernets.options.registry import OPTIONS
 from core.supernets.sliced_conv import convolved, copy_conv, fresh_conv
-from core.supernets.statistics import ElasticBatchNorm, Statistics
+from core.supernets.statistics import EPSILON, ElasticBatchNorm, Statistics
 
 
 class InvertedResidualConfig(BaseConfig):
@@ -51,9 +51,18 @@ class InvertedResidualOption(Option):
 
     def extract(self, in_width: int, width: int, statistics: Statistics | None) -> nn.Module:
         hidden = share(in_width, self.config.expand)
-        block = InvertedResidual(in_width, width, hidden, self.config.kernel, self.place.stride)
-        for name in ("conv1", "depthwise", "conv2"):
-            copy_conv(getattr(self, name), getattr(block, name))
+        block = InvertedBottleneck(
+            in_channels=in_width,
+            hidden=hidden,
+            out_channels=width,
+            kernel=self.config.kernel,
+            stride=self.place.stride,
+            activation="relu",
+            shortcut="identity" if self.keeps(in_width, width) else "none",
+            epsilon=EPSILON,
+        )
+        for source, target in (("conv1", "expand"), ("depthwise", "depthwise"), ("conv2", "project")):
+            copy_conv(getattr(self, source), getattr(block, target))
         for name, channels in (("norm1", hidden), ("norm2", hidden), ("norm3", width)):
             setattr(block, name, getattr(self, name).extract(channels, statistics))
         return block

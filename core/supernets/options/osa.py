@@ -54,7 +54,7 @@ class OsaOption(Option):
             total = total + convolved(source, y, width)
         joined = F.relu(self.norm(total, statistics))
         gate = convolved(self.gate, joined.mean((2, 3), keepdim=True), width)
-        joined = joined * F.hardsigmoid(gate)
+        joined = joined * ((gate + 3).clamp(0, 6) / 6)
         return joined + x if self.keeps(x.shape[1], width) else joined
 
     def extract(self, in_width: int, width: int, statistics: Statistics | None) -> nn.Module:
