@@ -20,6 +20,7 @@ from core.cli import (
     latency,
     norms,
     own_data,
+    pricing,
     reports,
     saving,
     searching,
@@ -85,7 +86,12 @@ def list_methods(
 @app.command(context_settings=_EXTRA)
 def train(
     context: typer.Context,
-    preset: Annotated[str, typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...")],
+    preset: Annotated[
+        str, typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...; left out with --space.")
+    ] = "",
+    space: Annotated[
+        Path | None, typer.Option(help="A search space of your own, written in YAML; see the README.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
     data: Annotated[
         str | None,
@@ -103,10 +109,20 @@ def train(
 
     own = own_data.choice(data) if data else None
     name = own["name"] if own else None
-    params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
+    further = list(context.args)
+    if space is not None and preset.startswith("-"):
+        # Without a preset the first unknown flag stands where it would.
+        further, preset = [preset, *further], ""
+    if (space is None) == (not preset):
+        raise InvalidInput("Say either what to train (digits-cnn, ...) or --space FILE.")
+    if space is not None:
+        text = pricing.written_text(space)
+        params = train_supernet.written_request(str(space), text, data=name, method=method, seed=seed)
+    else:
+        params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
     if own and own["config"]:
         params["data"] = {"name": own["name"], "config": own["config"], "seed": 0}
-    params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
+    params = train_supernet.with_settings(params, tables.split_training_flags(further, params))
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):
             print(line)
@@ -171,20 +187,6 @@ def front(
     flags_of = {"budget": "sample"}
     ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
     write_table(csv, ledger.artifact(EVALUATIONS_FILE), tables.about(supernet, ledger))
-
-
-@app.command()
-def costs(
-    supernet: SupernetName,
-    sample: Annotated[int, typer.Option(min=0, help="Only this many random architectures.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
-    csv: Csv = None,
-) -> None:
-    """Parameters and MACs of every architecture, counted; no weights needed.
-
-    SUPERNET may be a preset, or a published space: nas-bench-201, nas-bench-macro."""
-    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)))
 
 
 @app.command()
@@ -382,7 +384,7 @@ def doctor() -> None:
     raise typer.Exit(1 if problems else 0)
 
 
-for command in (latency.latency, reports.report, reports.baskets, own_data.data):
+for command in (latency.latency, pricing.costs, reports.report, reports.baskets, own_data.data):
     app.command()(command)
 app.command()(judging.predictors)
 app.command()(judging.proxies)

@@ -35,13 +35,13 @@ def build(family: str, config: JsonObject) -> Supernet:
         NotFound: there is no such family.
         InvalidInput: the configuration does not fit the family, or asks for too large a network.
     """
-    settings = _outline(family, config).config
+    settings = outlined(family, config).config
     supernet: Supernet = FAMILIES.get(family)(settings)
     return supernet
 
 
-def _outline(family: str, config: JsonObject) -> Supernet:
-    """The supernet without memory for its weights; raises as `build` does."""
+def outlined(family: str, config: JsonObject) -> Supernet:
+    """A supernet without memory for its weights, to ask sizes and costs of; raises as `build` does."""
     cls = FAMILIES.get(family)
     try:
         settings = cls.Config.model_validate(config)
@@ -100,7 +100,7 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, Settings]:
         InvalidInput: the file is damaged, hostile, or its weights do not fit its configuration.
     """
     header = peek_supernet(file)
-    outline = _outline(header["family"], header["config"])
+    outline = outlined(header["family"], header["config"])
     if not _describes(header["space"], outline.space):
         raise InvalidInput("The search space this file describes is not the one its configuration builds.")
     # The first release stored a shared tensor under each of its names.

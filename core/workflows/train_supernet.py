@@ -33,6 +33,8 @@ LABEL = "Training"
 WEIGHT_CLASS = "training"
 APART = ("training.seed", "title", "command")
 """What does not make another setting: the seed, and what only names the run."""
+WRITTEN_LIKE = "digits-simplenet"
+"""The preset whose data and training a written space starts from."""
 _VERSIONS = ("torch", "numpy", "scikit-learn")
 
 
@@ -89,6 +91,29 @@ def preset_request(
         "training": training,
         "command": command,
     }
+
+
+def written_request(
+    file: str, text: bytes, *, data: str | None = None, method: str | None = None, seed: int = 0
+) -> Asked:
+    """The request of a space that a person wrote.
+
+    Args:
+        file: what the text is called, for the command on the card.
+        text: the YAML, see `core.supernets.written`.
+        data, method, seed: as in `preset_request`; digits and the sandwich rule where left out.
+
+    Raises:
+        NotFound: there is no such data set or strategy.
+        InvalidInput: the text is no space; one sentence with line and field.
+    """
+    from core.supernets.written import read
+
+    written = read(text)
+    request = preset_request(WRITTEN_LIKE, data=data, method=method, seed=seed)
+    command = request["command"].replace(f"train {WRITTEN_LIKE}", f"train --space {shlex.quote(file)}")
+    title = written.title or "My space"
+    return {**request, "title": title, "config": written.config, "command": command}
 
 
 def with_settings(request: Asked, settings: JsonObject) -> Asked:
