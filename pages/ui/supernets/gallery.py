@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
-from core.jobs.forecast import of_work
 from core.library import supernets
 from core.library.adding import add_supernet
 from core.library.supernets import DamagedSupernet, SupernetEntry
-from core.records import Run
 from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
 from core.words import format_bytes, format_count
 from pages.ui import checked, resources
-from pages.ui.forecast import forecast
 from pages.ui.front.subnet_card import diagram
-from pages.ui.progress import active, all_runs, job_row, submit, watch
-from pages.ui.setup import empty
+from pages.ui.supernets import measuring
 from pages.ui.tables import html_table, settings_table
 
 if TYPE_CHECKING:
@@ -105,7 +101,7 @@ def _details(entry: SupernetEntry) -> None:
         st.button(
             "Measure every subnet",
             key=f"evaluate-{entry.supernet_id}",
-            on_click=evaluate,
+            on_click=measuring.evaluate,
             args=(entry,),
             icon=":material/calculate:",
             help="Runs in the background; afterwards the Front page shows the exact front.",
@@ -133,51 +129,6 @@ def _details(entry: SupernetEntry) -> None:
 def data_name(entry: SupernetEntry) -> str:
     """The data set a supernet's card names, "" if none."""
     return display_name(entry.card.data.name if entry.card.data else "")
-
-
-def evaluate(entry: SupernetEntry) -> None:
-    """Start measuring every subnet of a supernet."""
-    if submit(
-        "evaluate_table",
-        {"supernet": entry.supernet_id},
-        title=f"All subnets of {display_name(entry.title)}",
-        seed=0,
-    ):
-        st.toast("The evaluation has started; the Runs page shows it.", icon=":material/calculate:")
-
-
-def unmeasured(entry: SupernetEntry) -> None:
-    """The Front page of a supernet nobody has measured: one button, then its progress."""
-
-    def evaluations() -> list[Run]:
-        return [
-            run for run in all_runs(["evaluate_table"]) if run.params.get("supernet") == entry.supernet_id
-        ]
-
-    empty(
-        f"**{for_markdown(entry.title)}** has not been measured yet. Its {format_count(entry.space.size)} subnets can be measured one and all, "
-        "which gives the exact front, or a search can look for good ones.",
-        page="pages/search.py",
-        label="Search it",
-    )
-    if not active(evaluations()):
-        forecast("evaluate_table", {"supernet": entry.supernet_id}, of_work, key="evaluate-forecast")
-    st.button(
-        "Measure every subnet",
-        key="evaluate-all",
-        type="primary",
-        on_click=evaluate,
-        args=(entry,),
-        icon=":material/calculate:",
-        disabled=active(evaluations()),
-    )
-
-    def show() -> None:
-        with st.container(key="job-progress"):
-            for run in evaluations()[:1]:
-                job_row(run)
-
-    watch(show, lambda: active(evaluations()))
 
 
 def _delete(entry: SupernetEntry | DamagedSupernet) -> None:
