@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import supernets
-from core.library.adding import add_supernet
+from core.library.loading import add_supernet
 from core.library.supernets import DamagedSupernet, SupernetEntry
 from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
