@@ -14,6 +14,7 @@ _WIDTH, _HEIGHT, _EDGE = 240.0, 110.0, 7.0
 _WIDE = 20.0
 """Costs that span more than this factor are drawn on a logarithmic scale."""
 
+
 def thumbnail_html(thumbnail: Thumbnail) -> str:
     """The picture as an image for `st.html`, which lets no SVG element through; as wide as its place."""
     data = base64.b64encode(thumbnail_svg(thumbnail).encode()).decode()

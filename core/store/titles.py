@@ -58,7 +58,7 @@ class Titles:
             RunRow.kind.in_(kinds), RunRow.n_measurements > 0
         )
         with self._database.read() as connection:
-            return {run_id: n for run_id, n in connection.execute(query)}
+            return {str(run_id): int(n) for run_id, n in connection.execute(query)}
 
 
 def _shown(title: str) -> str:

@@ -113,7 +113,12 @@ def _card(
     covered = Coverage(n, size)
     state = "every subnet measured" if covered.complete else f"{n:,} measured" if n else "not measured yet"
     return GalleryCard(
-        entry, tasks.get(entry.task, entry.task), families.get(entry.family, entry.family), covered, state, thumbnail
+        entry,
+        tasks.get(entry.task, entry.task),
+        families.get(entry.family, entry.family),
+        covered,
+        state,
+        thumbnail,
     )
 
 

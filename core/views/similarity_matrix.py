@@ -47,9 +47,7 @@ def _data_of(entry: SupernetEntry) -> tuple[Any, ...]:
     return (data.fingerprint,) if data.fingerprint else (data.name, repr(data.config), data.seed)
 
 
-def on_the_front(
-    entry: SupernetEntry, most: int = MOST_NETWORKS, store: RunStore | None = None
-) -> list[str]:
+def on_the_front(entry: SupernetEntry, most: int = MOST_NETWORKS, store: RunStore | None = None) -> list[str]:
     """Ids of the members of the front, from the cheapest to the dearest; evenly thinned where there are more.
 
     The exact front where the whole space was measured, else that of what searches and samples measured.

@@ -11,8 +11,8 @@ from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
-from core.library.judged import JudgedPredictor, JudgedRecord
 from core.library.gathered import MEASURING
+from core.library.judged import JudgedPredictor, JudgedRecord
 from core.library.measuring import by_forward_pass, from_table
 from core.library.supernets import SupernetEntry, counted
 from core.objectives.base import objective, require_choosable

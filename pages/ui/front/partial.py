@@ -50,9 +50,7 @@ def unmeasured(entry: SupernetEntry) -> None:
     if every is not None:
         with every:
             if not working:
-                forecast(
-                    measuring.WHOLE, {"supernet": entry.supernet_id}, of_work, key="evaluate-forecast"
-                )
+                forecast(measuring.WHOLE, {"supernet": entry.supernet_id}, of_work, key="evaluate-forecast")
             st.button(
                 "Measure every subnet",
                 key="evaluate-all",
@@ -140,7 +138,9 @@ def next_steps(
             if of_run:
                 st.page_link(
                     "pages/front.py",
-                    label="See the exact front" if entry.read_table is not None else "See all that was measured",
+                    label="See the exact front"
+                    if entry.read_table is not None
+                    else "See all that was measured",
                     icon=":material/show_chart:",
                     query_params={"supernet": entry.supernet_id},
                 )

@@ -34,7 +34,11 @@ _MOST_ROWS = 30
 def draw(entry: SupernetEntry) -> None:
     """Everything there is to say about a supernet."""
     st.button(
-        "All supernets", key="details-back", on_click=page_state.show, args=("",), icon=":material/arrow_back:"
+        "All supernets",
+        key="details-back",
+        on_click=page_state.show,
+        args=("",),
+        icon=":material/arrow_back:",
     )
     st.header(f"{for_markdown(entry.title)} :gray-badge[{entry.origin}]", anchor=False)
     _actions(entry)
@@ -177,9 +181,7 @@ def _what(entry: SupernetEntry) -> None:
         if data
         else "Its card names no data, so its subnets can be measured on images of your own alone."
     )
-    st.markdown(
-        f"**{format_count(entry.space.size)} subnets**, from {len(entry.space)} choices. {needs}"
-    )
+    st.markdown(f"**{format_count(entry.space.size)} subnets**, from {len(entry.space)} choices. {needs}")
     try:
         ends = entry.space.ends
         names = ("Smallest", "Largest") if ends else ("The dearest of a fixed draw",)

@@ -39,9 +39,7 @@ def gallery(entries: Sequence[SupernetEntry], view: View) -> View:
     if not fitting:
         st.info("No supernet fits. Loosen a filter.", icon=":material/filter_alt_off:")
     for row in range(0, len(fitting), _ACROSS):
-        for card, column in zip(
-            fitting[row : row + _ACROSS], st.columns(_ACROSS, gap="small"), strict=False
-        ):
+        for card, column in zip(fitting[row : row + _ACROSS], st.columns(_ACROSS, gap="small"), strict=False):
             with column, st.container(border=True, key=f"supernet-{card.entry.supernet_id}"):
                 _card(card)
     return view

@@ -100,7 +100,9 @@ def _as_one(files: Sequence[UploadedFile]) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(files, key=lambda each: each.name):
-            archive.writestr(zipfile.ZipInfo(file.name.replace("\\", "/").rpartition("/")[2]), file.getvalue())
+            archive.writestr(
+                zipfile.ZipInfo(file.name.replace("\\", "/").rpartition("/")[2]), file.getvalue()
+            )
     return "folder.zip", buffer.getvalue()
 
 

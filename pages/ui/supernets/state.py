@@ -18,9 +18,7 @@ def _keep(view: View) -> tuple[View, list[str]]:
     return replace(view, supernet=""), [missing("supernet", view.supernet, list(titles.values()))]
 
 
-_ADDRESS = PageAddress(
-    View, key="supernets-view", widgets=WIDGETS, on_arrival=lambda view: None, keep=_keep
-)
+_ADDRESS = PageAddress(View, key="supernets-view", widgets=WIDGETS, on_arrival=lambda view: None, keep=_keep)
 
 
 def current_view() -> View:

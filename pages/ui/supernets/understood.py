@@ -73,7 +73,9 @@ def _fixed(found: Understood) -> None:
     if not found.fixed:
         return
     one = len(found.fixed) == 1
-    with st.expander(f"{len(found.fixed)} part{'' if one else 's'} that every subnet has as {'it is' if one else 'they are'}"):
+    with st.expander(
+        f"{len(found.fixed)} part{'' if one else 's'} that every subnet has as {'it is' if one else 'they are'}"
+    ):
         rows = [{"part": each.part, "why": each.why} for each in found.fixed[:_MOST_FIXED]]
         html_table(rows, "What stays fixed, and why")
         if len(found.fixed) > _MOST_FIXED:
