@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ def paretoscope() -> tuple[str, bytes]:
     return "tiny.safetensors", dump_supernet(small_cnn(), {"title": "Tiny", "data": {"name": "digits"}})
 
 
+@cache
 def measured_bundle(title: str = "Tiny, measured", seed: int = 0) -> tuple[str, bytes]:
     """An exported supernet with a complete table of planted accuracies, and which of 20 samples were right."""
     net = small_cnn(
