@@ -216,8 +216,7 @@ def _front(entry: SupernetEntry) -> None:
 def _came_from(found: CameFrom, entry: SupernetEntry) -> None:
     st.subheader("Where it came from", anchor=False)
     st.markdown(for_markdown(found.sentence, 300))
-    for sentence in found.told:
-        st.markdown(f"- {for_markdown(sentence, 400)}")
+    st.markdown("\n".join(f"- {for_markdown(sentence, 400)}" for sentence in found.told))
     if found.facts:
         html_table([{"what": what, "value": value} for what, value in found.facts], "Where it came from")
     if found.fixed:

@@ -83,7 +83,8 @@ def _fits(card: GalleryCard, view: View) -> bool:
 def _card(card: GalleryCard) -> None:
     entry = card.entry
     data = data_name(entry) or "data not named"
-    facts = [card.task, card.family, f"{format_count(card.covered.size)} subnets", data]
+    lines = ((card.task, card.family), (f"{format_count(card.covered.size)} subnets", data))
+    facts = "<br>".join(" · ".join(html.escape(display_name(f)) for f in line if f) for line in lines)
     picture = (
         thumbnail_html(card.thumbnail)
         if card.thumbnail is not None
@@ -91,7 +92,7 @@ def _card(card: GalleryCard) -> None:
     )
     st.html(
         f'<div class="ps-supernet">{picture}<h3>{html.escape(display_name(entry.title))}</h3>'
-        f"<p>{' · '.join(html.escape(display_name(fact)) for fact in facts if fact)}</p>"
+        f"<p>{facts}</p>"
         f'<p class="ps-state">{html.escape(card.state)} · {entry.origin}</p></div>'
     )
     with st.container(horizontal=True, vertical_alignment="center"):

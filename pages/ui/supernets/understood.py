@@ -36,8 +36,7 @@ def draw(found: Understood) -> None:
             for (name, end), column in zip(ends, st.columns(len(ends), gap="medium"), strict=True):
                 with column:
                     _end(name, end, found)
-        for fact in found.facts:
-            st.markdown(f"- {for_markdown(fact, 400)}")
+        st.markdown("\n".join(f"- {for_markdown(fact, 400)}" for fact in found.facts))
         _fixed(found)
         st.markdown(_data(found))
 
