@@ -189,6 +189,8 @@ HEAVY = {
     "core.tasks.base",
     "core.training.alone",
     "core.training.checkpoint",
+    "core.supernets.resnet_stages",
+    "core.supernets.resnet_stems",
     "core.training.loop",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
