@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidInput
 from core.networks.untrusted_files import MAX_RANK, MAX_TENSORS, METADATA, load_tensors, read_header
+from core.quiet import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,25 +82,21 @@ def read_state(data: bytes) -> dict[str, Tensor]:
 
 
 def _opened(data: bytes) -> Any:
-    import pickle
-
     import torch
 
     if data[:2] == b"PK":
         _require_plain_archive(data)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except MemoryError:
         raise
-    except pickle.UnpicklingError as error:
-        refused = "Unsupported" in str(error) or "not an allowed" in str(error)
-        raise InvalidInput(_MORE_THAN_WEIGHTS if refused else _DAMAGED) from error
     except Exception as error:  # a stranger's pickle may raise anything
-        if "out of memory" in str(error) or "can't allocate" in str(error):
+        said = str(error)
+        if "not enough memory" in said or "can't allocate" in said:
             raise MemoryError from error
-        raise InvalidInput(_DAMAGED) from error
+        refused = re.search(r"(?i)\bglobal\b|unsupported class|unrecognized function", said)
+        raise InvalidInput(_MORE_THAN_WEIGHTS if refused else _DAMAGED) from error
 
 
 def _require_plain_archive(data: bytes) -> None:
