@@ -59,7 +59,7 @@ class OFAResNet50Config(ImageConfig):
     @model_validator(mode="after")
     def _sound(self) -> OFAResNet50Config:
         options = {
-            "resolutions": (self.resolutions, 8, MOST_SIDE),
+            "resolutions": (self.resolutions, 1, MOST_SIDE),
             "stem_depths": (self.stem_depths, 0, 1),
             "extra_depths": (self.extra_depths, 0, 16),
             "expand_ratios": (self.expand_ratios, 0.01, 4),
@@ -139,8 +139,7 @@ class OFAResNet50(Supernet):
             input_shape=input_shape,
             pixel_mean=(0.3,) * channels,
             pixel_std=(0.4,) * channels,
-            # An odd side: its maps halve to 5 and 3.
-            resolutions=(9, height) if height > 9 else (height, 9),
+            resolutions=(5, height),  # an odd side: its maps halve to 3
             stem_channels=8,
             stem_pool=2,
             channels=(6, 12),

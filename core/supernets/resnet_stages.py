@@ -143,7 +143,7 @@ class BottleneckStage(ResNetStage):
     def key(self, arch: Sequence[int]) -> Hashable:
         if int(self.option(arch, self.place.depth)) < self.place.index:
             return None
-        return self._widths(arch)
+        return self.option(arch, self.place.width.choice), self.option(arch, self.place.expand)
 
     def _widths(self, arch: Sequence[int]) -> tuple[int, int]:
         """Channels of the output and of the inner convolutions."""
