@@ -34,7 +34,7 @@ class OFAResNet50Config(ImageConfig):
     """Widths and depths of the groups; the defaults are an eighth of ResNet-50, for small images."""
 
     resolutions: tuple[int, ...] = Field(
-        (), max_length=16, description="Sides that images are resized to; none: as they are."
+        (), max_length=36, description="Sides that images are resized to; none: as they are."
     )
     stem_channels: int = Field(16, ge=1, le=1024, description="Channels of the stem before multiplying.")
     stem_stride: int = Field(1, ge=1, le=4, description="Stride of the first convolution.")
@@ -69,7 +69,7 @@ class OFAResNet50Config(ImageConfig):
             known = not values and name == "resolutions"
             if not known and not (values and all(a < b for a, b in pairwise(values))):
                 raise ValueError(f"{name} must ascend")
-            if values and (values[0] < least or values[-1] > most or len(values) > 16):
+            if values and (values[0] < least or values[-1] > most or len(values) > 36):
                 raise ValueError(f"{name} must lie between {least} and {most}")
         if len(self.base_depths) != len(self.channels):
             raise ValueError("base_depths must name every group's fewest blocks")

@@ -81,6 +81,9 @@ class Epsilon(Argument):
 
 
 KERNEL, STRIDE, SIDE = Count(31), Count(16), Count(MOST_SIDE)
+ACTIVATION = Name(("relu", "relu6", "hardswish"))
+"""As torch.nn.functional calls them."""
+SHORTCUT = Name(("none", "identity"))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from core.supernets.base import Supernet
 
 Shapes = Mapping[str, tuple[int, ...]]
-RESOLUTIONS = (128, 160, 192, 224)
-"""Images of every side from 128 to 224 were trained on; these are the ones the authors report."""
+RESOLUTIONS = tuple(range(128, 225, 4))
+"""Sides of images that the authors trained on."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -136,10 +136,14 @@ class Assumed:
         return found
 
 
+def first_fit(fits: Callable[[float], bool], candidates: Sequence[float]) -> float | None:
+    """The first candidate that fits."""
+    return next((candidate for candidate in candidates if fits(candidate)), None)
+
+
 def pixel_facts(resolutions: Sequence[int]) -> list[str]:
     """What a checkpoint never says of its images."""
-    sides = ", ".join(map(str, resolutions))
     return [
-        f"Images are taken at {resolutions[-1]} pixels and normalized by ImageNet's mean and deviation; resolutions {sides} "
-        "are a choice. A checkpoint does not say so, the authors' code does."
+        f"Images are taken at {resolutions[-1]} pixels and normalized by ImageNet's mean and deviation, and resized to sides from "
+        f"{resolutions[0]} up. A checkpoint does not say so; the authors' code does."
     ]

@@ -16,6 +16,7 @@ from core.supernets.loaders.ofa_layout import (
     Layout,
     Reading,
     Shapes,
+    first_fit,
     pixel_facts,
 )
 from core.supernets.widths import make_divisible
@@ -137,7 +138,7 @@ def _groups(shapes: Shapes) -> list[list[int]]:
 
 
 def _first(fits: Callable[[float], bool], candidates: Sequence[float], what: str) -> float:
-    for candidate in candidates:
-        if fits(candidate):
-            return candidate
-    raise InvalidInput(f"This checkpoint has {what}, which are no multiple of ResNet-50's.")
+    found = first_fit(fits, candidates)
+    if found is None:
+        raise InvalidInput(f"This checkpoint has {what}, which are no multiple of ResNet-50's.")
+    return found

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from core.errors import InvalidInput
 from core.supernets.loaders.base import LOADERS, Loaded, Loader
 from core.supernets.loaders.ofa_layout import Layout, Reading, hints_of, plain_name
+from core.supernets.loaders.ofa_mobile import MobileNetV3Layout, ProxylessLayout
 from core.supernets.loaders.ofa_resnet import ResNetLayout
 from core.supernets.loaders.state_dicts import TORCH_SUFFIXES, is_torch_file, read_state, tensor_names
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.supernets.base import Supernet
 
-LAYOUTS: tuple[Layout, ...] = (ResNetLayout(),)
+LAYOUTS: tuple[Layout, ...] = (ResNetLayout(), MobileNetV3Layout(), ProxylessLayout())
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _NAMED = 3
 """Names of tensors in one sentence."""

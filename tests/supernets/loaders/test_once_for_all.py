@@ -8,9 +8,10 @@ from safetensors.torch import save
 
 from core.errors import InvalidInput
 from core.supernets.loaders.ofa_layout import hints_of, plain_name
+from core.supernets.loaders.ofa_mobile import MobileNetV3Layout, ProxylessLayout
 from core.supernets.loaders.ofa_resnet import ResNetLayout
 from core.supernets.loaders.once_for_all import OnceForAll
-from tests.helpers.ofa_checkpoints import RESNET_NAME, resnet, saved, state_of
+from tests.helpers.ofa_checkpoints import RESNET_NAME, mobile, mobile_file, resnet, saved, state_of
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,31 @@ def test_settings_come_from_shapes_and_from_the_name(state) -> None:
     assert (config.extra_depths, config.expand_ratios) == ((0, 1), (0.2, 0.25))
     assert config.width_multipliers == (0.04,), "none of the published ones is smaller"
     assert any("Taken as published" in fact for fact in unnamed.facts)
+
+
+@pytest.mark.parametrize(
+    ("layout", "family", "blocks"),
+    [(MobileNetV3Layout(), "ofa_mobilenet_v3", 10), (ProxylessLayout(), "ofa_proxyless", 11)],
+)
+def test_mobile_networks_are_read_off_their_shapes(layout, family: str, blocks: int) -> None:
+    net, (name, data) = mobile(family), mobile_file(layout, family)
+    found = OnceForAll().load(name, data)
+    assert found.supernet.config == net.config
+    expected = net.state_dict()
+    assert all(torch.equal(t, expected[n]) for n, t in found.supernet.state_dict().items())
+    assert any("names of the first release" in fact for fact in found.facts)
+    assert {each.part for each in found.fixed} >= {"first_conv", "blocks.0", "classifier"}
+    state = state_of(layout, net)
+    kernel = next(n for n in state if "depth_conv.conv.conv" in n and n.startswith("blocks.3."))
+    with pytest.raises(InvalidInput, match="different kernels: it is one network"):
+        loaded({**state, kernel: state[kernel][..., 1:-1, 1:-1]})
+    last = f"blocks.{blocks}."
+    with pytest.raises(InvalidInput, match=f"has {blocks} blocks"):
+        loaded({n: t for n, t in state.items() if not n.startswith(last)})
+    cropped = {n: t for n, t in state.items() if not n.endswith("matrix")}
+    without = loaded(cropped, name)
+    assert not without.supernet.config.kernel_transform
+    assert without.supernet.config.kernels == (3, 5, 7)
 
 
 def test_names_as_the_authors_give_them() -> None:
