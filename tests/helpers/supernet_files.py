@@ -17,6 +17,7 @@ from core.library.tables import dump_table
 from core.supernets.elastic_cnn import GroupConfig
 from core.supernets.files import dump_supernet
 from tests.helpers.nets import small_cnn
+from tests.helpers.ofa_checkpoints import resnet_file
 
 
 def paretoscope() -> tuple[str, bytes]:
@@ -44,4 +45,8 @@ def measured_bundle(title: str = "Tiny, measured", seed: int = 0) -> tuple[str, 
     return "tiny.zip", export_supernet(entry)
 
 
-FILES: dict[str, Callable[[], tuple[str, bytes]]] = {"paretoscope": paretoscope, "bundle": measured_bundle}
+FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
+    "paretoscope": paretoscope,
+    "bundle": measured_bundle,
+    "once_for_all": resnet_file,
+}
