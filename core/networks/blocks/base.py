@@ -63,7 +63,7 @@ class Names(Argument):
         return listed and all(isinstance(each, str) and each in self.known for each in value)
 
 
-KERNEL, STRIDE, SIDE = Count(31), Count(16), Count(MOST_SIDE)
+KERNEL, STRIDE, SIDE, DILATION = Count(31), Count(16), Count(MOST_SIDE), Count(64)
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class BlockKind(Plugin, ABC):
         input_limits: where it can stand first, the most of each number of an input's shape.
         one_batch: where it can stand first, whether the rows of an input belong together (the nodes of one
             graph), so that an input is never cut into batches.
+        over_time: whether its output, or the first of its outputs, are channels over time (n, c, t).
         example: a small network with this block in it.
     """
 
@@ -106,6 +107,7 @@ class BlockKind(Plugin, ABC):
     positive: ClassVar[tuple[str, ...]] = ()
     input_limits: ClassVar[tuple[int, ...]] = (MOST_CHANNELS, MOST_SIDE, MOST_SIDE)
     one_batch: ClassVar[bool] = False
+    over_time: ClassVar[bool] = False
     example: ClassVar[Example]
 
     @abstractmethod
