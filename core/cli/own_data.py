@@ -94,7 +94,7 @@ def choice(
     if any(value is not None for value in wrong.values()):
         flags, kind = " and ".join(f"--{field}" for field in wrong), "sounds" if sounds else "images"
         raise InvalidInput(f"{name} holds {kind}, which have no {flags}.")
-    asked = {field: value for field, value in given.items() if value is not None}
+    asked: Settings = {field: value for field, value in given.items() if value is not None}
     return _kept_sounds(data, asked) if sounds else _kept_images(data, asked)
 
 

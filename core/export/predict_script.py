@@ -9,7 +9,7 @@ from core.datasets import waves
 from core.export import predicting
 from core.export.script_text import script_text
 
-_BESIDE = {"series": [Path(waves.__file__)]}
+_BESIDE: dict[str, list[str | Path]] = {"series": [Path(waves.__file__)]}
 """How a task's files are read, where data sets are read in the same way."""
 
 
@@ -20,7 +20,7 @@ def predict_script(task: str) -> bytes:
     Args:
         task: registry name of the task; its script is `predicting/predict_TASK.py`.
     """
-    shared = ["common", *_BESIDE.get(task, [])]
+    shared: list[str | Path] = ["common", *_BESIDE.get(task, [])]
     return script_text(
         Path(predicting.__file__).parent, f"predict_{task}", {"core", "numpy", "torch"}, shared
     )

@@ -214,6 +214,8 @@ class BlockStage(Stage):
         for vector in (self.norm1.weight, self.norm1.bias):
             reorder((vector, 0), everywhere)
         for conv, norm in zip(self.convs, self.norms, strict=True):
+            assert isinstance(conv, ElasticConv1d)
+            assert isinstance(norm, ElasticBatchNorm)
             for place in ((conv.weight, 0), (conv.weight, 1), (norm.weight, 0), (norm.bias, 0)):
                 reorder(place, order)
 
@@ -223,10 +225,14 @@ class BlockStage(Stage):
         block = SeRes2Block(width, inner, self.scale, kernel, self.dilation, self._hidden(width))
         self.first.copy_to(block.first, outputs=kept)
         self.norm1.copy_to(block.norm1, statistics, kept)
-        for source, target in zip(self.convs, block.convs, strict=True):
-            source.copy_to(target)
-        for source, target in zip(self.norms, block.norms, strict=True):
-            source.copy_to(target, statistics, slice(part))
+        for source, layer in zip(self.convs, block.convs, strict=True):
+            assert isinstance(source, ElasticConv1d)
+            assert isinstance(layer, nn.Conv1d)
+            source.copy_to(layer)
+        for own, norm in zip(self.norms, block.norms, strict=True):
+            assert isinstance(own, ElasticBatchNorm)
+            assert isinstance(norm, nn.BatchNorm1d)
+            own.copy_to(norm, statistics, slice(part))
         self.last.copy_to(block.last, inputs=kept)
         self.norm2.copy_to(block.norm2, statistics, slice(width))
         copy_linear(self.reduce, block.reduce)
