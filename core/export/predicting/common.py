@@ -108,10 +108,9 @@ def load_subnet() -> nn.Module:
     return net
 
 
-def read_about() -> dict[str, Any]:
+def read_about() -> Any:
     """What `architecture.json` says of this subnet."""
-    about: dict[str, Any] = json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))
-    return about
+    return json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))
 
 
 def started(
