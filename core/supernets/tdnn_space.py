@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
+from core.supernets.mobile import make_divisible
 from core.tasks.series import SeriesConfig
 
 _DIVISOR = 8
@@ -93,13 +94,7 @@ class ElasticTDNNConfig(SeriesConfig):
 
     def widths(self, most: int) -> tuple[int, ...]:
         """The options of a layer of so many channels."""
-        return tuple(sorted({rounded(ratio * most) for ratio in self.width_ratios}))
-
-
-def rounded(width: float) -> int:
-    """The nearest multiple of 8, never below 90 % of the width."""
-    found = max(_DIVISOR, int(width + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
-    return found if found >= 0.9 * width else found + _DIVISOR
+        return tuple(sorted({make_divisible(ratio * most, _DIVISOR) for ratio in self.width_ratios}))
 
 
 def tdnn_space(config: ElasticTDNNConfig) -> SearchSpace:

@@ -23,6 +23,9 @@ _IN_PLACE = {
     "div",
     "pow",
     "relu",
+    "hardtanh",
+    "hardswish",
+    "hardsigmoid",
     "gelu",
     "sigmoid",
     "tanh",
@@ -36,6 +39,7 @@ _IN_PLACE = {
     "native_batch_norm",
     "_native_batch_norm_legit_no_training",
     "native_layer_norm",
+    "native_group_norm",
 }
 _LAYOUT = {"clone"}
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from core.supernets.elastic_conv1d import ElasticConv1d, in_parts
 from core.supernets.elastic_tdnn import ElasticTDNN
-from core.supernets.tdnn_space import ElasticTDNNConfig, rounded, tdnn_space
+from core.supernets.tdnn_space import ElasticTDNNConfig, tdnn_space
 from core.supernets.tdnn_stages import BlockStage
 from core.supernets.tdnn_tail import ConcatStage, HeadStage, PoolStage
 from tests.helpers.nets import disturb
@@ -118,11 +117,11 @@ def test_sorting_changes_no_output_of_the_largest_and_puts_the_important_first(n
     assert (inner.diff() <= 0).all()
 
 
-def test_widths_are_multiples_of_eight_and_never_below_nine_tenths() -> None:
-    assert [rounded(512 * ratio) for ratio in (0.25, 0.35, 0.5, 0.75, 1)] == [128, 176, 256, 384, 512]
-    for width in np.linspace(1, 600, 200):
-        assert rounded(width) % 8 == 0
-        assert rounded(width) >= 0.9 * width
+def test_widths_are_those_of_the_papers_ratios() -> None:
+    config = ElasticTDNNConfig(width_ratios=(0.25, 0.35, 0.5, 0.75, 1.0))
+    assert config.widths(512) == (128, 176, 256, 384, 512)
+    assert config.widths(1536) == (384, 536, 768, 1152, 1536)
+    assert config.widths(16) == (8, 16), "equal ones are one option"
 
 
 def test_the_paper_s_space_has_so_many_architectures() -> None:

@@ -63,7 +63,39 @@ class Names(Argument):
         return listed and all(isinstance(each, str) and each in self.known for each in value)
 
 
+@dataclass(frozen=True)
+class Name(Argument):
+    """One of some known names."""
+
+    known: tuple[str, ...]
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.known
+
+
+class Epsilon(Argument):
+    """What a normalization adds to a variance before it divides by its root."""
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is float and 1e-8 <= value <= 0.1
+
+
+@dataclass(frozen=True)
+class Counts(Argument):
+    """A list of whole numbers from 1, at least one of them and at most `length`."""
+
+    length: int
+    most: int = 16_384
+
+    def accepts(self, value: Any) -> bool:
+        listed = isinstance(value, list | tuple) and 1 <= len(value) <= self.length
+        return listed and all(Count(self.most).accepts(each) for each in value)
+
+
 KERNEL, STRIDE, SIDE, DILATION = Count(31), Count(16), Count(MOST_SIDE), Count(64)
+ACTIVATION = Name(("relu", "relu6", "hardswish"))
+"""As torch.nn.functional calls them."""
+SHORTCUT = Name(("none", "identity"))
 
 
 @dataclass(frozen=True)
