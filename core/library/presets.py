@@ -63,6 +63,22 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
+    "digits-resnet": {
+        "summary": "Once-for-all's ResNet-50, small, on 8x8 digits: bottlenecks, stem and resolution elastic.",
+        "family": "ofa_resnet50",
+        "config": {
+            "resolutions": [6, 8],
+            "stem_channels": 8,
+            "channels": [16, 32],
+            "base_depths": [1, 1],
+            "extra_depths": [0, 1],
+            "expand_ratios": [0.25, 0.5],
+            "width_multipliers": [0.25, 0.5, 1.0],
+            "divisor": 2,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
     "digits-macro": {
         "summary": "NAS-Bench-Macro chain on 8x8 digits: 6,561 subnets of eight layers.",
         "family": "nas_bench_macro",
