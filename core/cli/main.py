@@ -18,6 +18,7 @@ from core.cli import (
     importing,
     judging,
     latency,
+    loading,
     norms,
     own_data,
     pricing,
@@ -105,24 +106,9 @@ def train(
 ) -> None:
     """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
     then of the strategy; `list strategy NAME` shows the latter."""
-    from core.workflows import train_supernet
+    from core.cli.training import asked
 
-    own = own_data.choice(data) if data else None
-    name = own["name"] if own else None
-    further = list(context.args)
-    if space is not None and preset.startswith("-"):
-        # Without a preset the first unknown flag stands where it would.
-        further, preset = [preset, *further], ""
-    if (space is None) == (not preset):
-        raise InvalidInput("Say either what to train (digits-cnn, ...) or --space FILE.")
-    if space is not None:
-        text = pricing.written_text(space)
-        params = train_supernet.written_request(str(space), text, data=name, method=method, seed=seed)
-    else:
-        params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
-    if own and own["config"]:
-        params["data"] = {"name": own["name"], "config": own["config"], "seed": 0}
-    params = train_supernet.with_settings(params, tables.split_training_flags(further, params))
+    params = asked(preset, space, context.args, data=data, method=method, seed=seed)
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):
             print(line)
@@ -393,5 +379,6 @@ app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)
 app.command("device-table")(devices.device_table)
 app.command("import-table")(importing.import_table)
+app.command("load-supernet")(loading.load_supernet)
 app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)

@@ -12,7 +12,7 @@ from core.spaces import SearchSpace
 from core.supernets.chain import Chain
 from core.supernets.chain_config import labels
 from core.supernets.chain_stages import LayerStage
-from core.supernets.files import outlined
+from core.supernets.files import outline_of
 from core.supernets.stage_cost import StageCost
 from core.supernets.written import Written, judged, read
 
@@ -84,7 +84,7 @@ def planned(text: str | bytes | Written, inputs: JsonObject) -> Planned:
     """
     written = text if isinstance(text, Written) else read(text)
     config = judged(written, inputs)
-    net = outlined(Chain.name, config.model_dump(mode="json"))
+    net = outline_of(Chain.name, config.model_dump(mode="json"))
     smallest, largest = (tuple(net.costs(arch)) for arch in (net.smallest, net.largest))
     blocks = []
     stages = [stage for stage in net.chain if isinstance(stage, LayerStage)]

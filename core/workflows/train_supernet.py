@@ -94,26 +94,27 @@ def preset_request(
 
 
 def written_request(
-    file: str, text: bytes, *, data: str | None = None, method: str | None = None, seed: int = 0
+    file: str,
+    title: str,
+    config: Settings,
+    *,
+    data: str | None = None,
+    method: str | None = None,
+    seed: int = 0,
 ) -> Asked:
-    """The request of a space that a person wrote.
+    """The request of a space that a person wrote; see `core.supernets.written`.
 
     Args:
         file: what the text is called, for the command on the card.
-        text: the YAML, see `core.supernets.written`.
+        title, config: as they were read.
         data, method, seed: as in `preset_request`; digits and the sandwich rule where left out.
 
     Raises:
         NotFound: there is no such data set or strategy.
-        InvalidInput: the text is no space; one sentence with line and field.
     """
-    from core.supernets.written import read
-
-    written = read(text)
     request = preset_request(WRITTEN_LIKE, data=data, method=method, seed=seed)
     command = request["command"].replace(f"train {WRITTEN_LIKE}", f"train --space {shlex.quote(file)}")
-    title = written.title or "My space"
-    return {**request, "title": title, "config": written.config, "command": command}
+    return {**request, "title": title or "My space", "config": config, "command": command}
 
 
 def with_settings(request: Asked, settings: JsonObject) -> Asked:
