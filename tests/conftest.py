@@ -55,11 +55,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Uploaded supernets are checked in this process: a confined one takes seconds to load torch."""
-    from core.supernets import check_worker
+    from core.supernets.loaders import worker
+
+    def here(module: str, data: bytes, options: Any, package: Path, limits: Any) -> Any:
+        package.parent.mkdir(parents=True, exist_ok=True)
+        return worker.work(data, options, package)
 
     monkeypatch.setattr(
-        "core.library.adding.run_confined",
-        lambda module, data, options, **limits: check_worker.work(data, options, Path()),
+        "core.library.loading.run_confined",
+        here,
     )
 
 

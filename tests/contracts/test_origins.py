@@ -22,8 +22,8 @@ from torch import nn
 from core.datasets import load_dataset
 from core.errors import CoreError, DamagedArtifact, InvalidInput, NotFound
 from core.library import alone, networks, pruned, supernets
-from core.library.adding import add_supernet
 from core.library.library import Library
+from core.library.loading import add_supernet
 from core.library.network_id import NetworkId
 from core.library.origins.base import ORIGINS, ModelInfo
 from core.networks.chain import blocks_of
@@ -180,7 +180,8 @@ def loaded(store: RunStore | None, made: Made, entry: supernets.SupernetEntry) -
 
 
 def blob(store: RunStore, sha256: str) -> Path:
-    [path] = [p for p in store.home.rglob("*") if p.is_file() and sha256 in p.name]
+    found = [p for p in store.home.rglob("*") if p.is_file() and sha256 in p.name]
+    [path] = [p for p in found if p.parent.name != "loaded"]  # copies of what was read from files
     return path
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.library import supernets
-from core.library.adding import UNNAMED, add_supernet
+from core.library.loading import UNNAMED, add_supernet
 from core.library.presets import PRESETS
 from core.library.suggestions import suggestions
 from core.library.tables import dump_table
@@ -203,13 +203,13 @@ def test_an_upload_is_checked_in_a_process_of_its_own_and_nothing_of_it_is_built
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core import confined
-    from core.library import adding
+    from core.library import loading
     from core.supernets import files
 
     def never(*_: object) -> None:
         raise AssertionError("built in the server's process")
 
-    monkeypatch.setattr(adding, "run_confined", confined.run_confined)
+    monkeypatch.setattr(loading, "run_confined", confined.run_confined)
     monkeypatch.setattr(files, "_outline", never)
     monkeypatch.setattr(files, "load_tensors", never)
     data = file_of(3)

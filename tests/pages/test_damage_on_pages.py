@@ -140,7 +140,7 @@ def test_a_damaged_row_says_so_and_can_be_removed(
 
 
 def test_adding_a_damaged_supernet_again_repairs_it(store: RunStore) -> None:
-    from core.library.adding import add_supernet
+    from core.library.loading import add_supernet
 
     change_blobs(store)
     forget_everything_read()

@@ -17,7 +17,7 @@ from core.datasets.foreign import foreign_settings
 from core.datasets.images import keep_upload
 from core.errors import CoreError, InvalidInput
 from core.library import networks, supernets
-from core.library.adding import add_supernet
+from core.library.loading import add_supernet
 from core.library.supernets import SupernetEntry
 from core.library.trainings import training_of
 from core.store import RunStore

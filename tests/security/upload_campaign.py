@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.datasets.images import keep_upload
 from core.errors import InvalidInput
-from core.library.adding import add_supernet
+from core.library.loading import add_supernet
 from core.settings import settings
 from core.store import RunStore
 

@@ -63,6 +63,23 @@ class Names(Argument):
         return listed and all(isinstance(each, str) and each in self.known for each in value)
 
 
+@dataclass(frozen=True)
+class Name(Argument):
+    """One of some known names."""
+
+    known: tuple[str, ...]
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.known
+
+
+class Epsilon(Argument):
+    """What a normalization adds to a variance before it divides by its root."""
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is float and 1e-8 <= value <= 0.1
+
+
 KERNEL, STRIDE, SIDE = Count(31), Count(16), Count(MOST_SIDE)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.jobs.forecast import of_work
 from core.library import supernets
-from core.library.adding import add_supernet
+from core.library.loading import add_supernet
 from core.library.supernets import DamagedSupernet, SupernetEntry
 from core.records import Run
 from core.supernets.cards import shown_card

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
 down_revision = "0004"
 
-_COLUMNS = (
+_COLUMNS: tuple[sa.Column[Any], ...] = (
     sa.Column("table_id", sa.String(32), primary_key=True),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),

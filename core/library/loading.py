@@ -1,0 +1,172 @@
+"""A supernet from a person's file: understood in a confined process, shown, and kept when the person says so.
+
+What was made of a file lies as one package under the file's SHA-256, so nothing is decoded twice and a page may ask
+again at every rerun. Packages are only copies: the ones used longest ago are deleted when there are many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.cache import Cache
+from core.confined import Limits, run_confined
+from core.datasets.loading import write_whole
+from core.errors import InvalidInput, NotFound
+from core.settings import settings
+from core.supernets.headers import peek_supernet
+from core.supernets.loaders.understood import Understood
+
+if TYPE_CHECKING:
+    from core.store import RunStore
+
+UNNAMED = "supernet"
+LOADER = "core.supernets.loaders.worker"
+SUPERNET = "supernet.safetensors"
+MOST_FILE_BYTES = 256 * 2**20
+MOST_KEPT_BYTES = 2 * 2**30
+_CPU_SECONDS = 120
+_MEMORY_BYTES = 3 * 2**30
+"""Torch's own, and a network as large as the smallest files carry; larger files may take more."""
+_OURS = re.compile(r"[0-9a-f]{64}\.(zip|json)")
+_MOST_ANSWER = 2**24
+
+_refused: Cache[str] = Cache(512)
+
+
+@dataclass(frozen=True)
+class Added:
+    """Where a loaded supernet is now.
+
+    Attributes:
+        supernet_id: its id in the store.
+        title: what it is called there.
+        was_there: whether the same file had been added before; then nothing was stored.
+    """
+
+    supernet_id: str
+    title: str
+    was_there: bool
+
+
+def understand(name: str, data: bytes) -> Understood:
+    """What a file is; decoded once, in a confined process.
+
+    Args:
+        name: of the file.
+        data: its bytes.
+
+    Raises:
+        InvalidInput: it is nothing that can be loaded, is damaged, or is hostile.
+        Busy: the machine has no time to read it now.
+        StorageFailed: the disk refused what was made of it.
+    """
+    if len(data) > MOST_FILE_BYTES:
+        raise InvalidInput(f"The file has {len(data):,} bytes; at most {MOST_FILE_BYTES:,} are accepted.")
+    sha256 = hashlib.sha256(data).hexdigest()
+    known = _known(sha256)
+    if known is not None:
+        return known
+    if (said := _refused.find(sha256)) is not None:
+        raise InvalidInput(said)
+    limits = Limits(
+        memory_bytes=_MEMORY_BYTES + 6 * len(data), cpu_seconds=_CPU_SECONDS, file_bytes=2 * 2**30
+    )
+    package, told = _paths(sha256)
+    try:
+        answer = run_confined(LOADER, data, {"name": name[:200]}, package, limits)
+    except InvalidInput as error:
+        _refused.put(sha256, str(error))
+        raise
+    found = Understood.model_validate(answer | {"sha256": sha256})
+    write_whole(told, lambda file: file.write(found.model_dump_json().encode()), private=True)
+    _make_room(package)
+    return found
+
+
+def keep(store: RunStore, understood: Understood, title: str) -> Added:
+    """Keep a supernet that was understood, unless the same one is there already.
+
+    Args:
+        store: where it is kept.
+        understood: what `understand` answered.
+        title: what a person calls it.
+
+    Raises:
+        NotFound: what was made of the file is gone; it must be loaded again.
+        InvalidInput: the title cannot be shown.
+        StorageFailed: the disk refused it; nothing was stored.
+    """
+    data = converted(understood)
+    for kept in store.list_supernets():
+        if kept.sha256 == understood.file_sha256:
+            store.repair(data)  # its file may have been damaged since
+            return Added(kept.supernet_id, kept.name, was_there=True)
+    # Whole: what the card names of this machine's uploads counts as used.
+    described = {**peek_supernet(data)["card"], "family": understood.family}
+    named = title.strip() or UNNAMED
+    return Added(store.add_supernet(named, data, described), named, was_there=False)
+
+
+def converted(understood: Understood, name: str = SUPERNET) -> bytes:
+    """A file of the package that was made: the supernet's own, or one that came beside it.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    package, _ = _paths(understood.sha256)
+    try:
+        with zipfile.ZipFile(package) as opened:
+            data = opened.read(name)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise NotFound("What was read of that file is no longer kept here; load it again.") from error
+    if name == SUPERNET and hashlib.sha256(data).hexdigest() != understood.file_sha256:
+        raise NotFound("What was read of that file was damaged on the disk; load it again.")
+    return data
+
+
+def add_supernet(store: RunStore, title: str, data: bytes, name: str = "") -> Added:
+    """Understand a file and keep it; raises as both do."""
+    return keep(store, understand(name, data), title)
+
+
+def _known(sha256: str) -> Understood | None:
+    package, told = _paths(sha256)
+    try:
+        if told.stat().st_size > _MOST_ANSWER or not package.is_file():
+            return None
+        found = Understood.model_validate(json.loads(told.read_bytes()))
+    except (OSError, ValueError):
+        return None
+    with suppress(OSError):
+        os.utime(package)
+    return found
+
+
+def _paths(sha256: str) -> tuple[Path, Path]:
+    """Where the package lies, and what was understood of it."""
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise NotFound("What was read of that file is no longer kept here; load it again.")
+    folder = settings().home / "loaded"
+    return folder / f"{sha256}.zip", folder / f"{sha256}.json"
+
+
+def _make_room(newest: Path) -> None:
+    """Delete packages used longest ago, beyond `MOST_KEPT_BYTES`; never the one just made."""
+    with suppress(OSError):
+        ours = [path for path in newest.parent.iterdir() if _OURS.fullmatch(path.name)]
+        packages = [path for path in ours if path.suffix == ".zip" and path != newest]
+        stats = sorted(((path.stat(), path) for path in packages), key=lambda pair: -pair[0].st_mtime)
+        total = newest.stat().st_size
+        for stat, path in stats:
+            total += stat.st_size
+            if total > MOST_KEPT_BYTES:
+                path.unlink(missing_ok=True)
+                path.with_suffix(".json").unlink(missing_ok=True)
