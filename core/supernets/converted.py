@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
@@ -192,17 +193,26 @@ class Converted(Supernet):
         normalized = {"pixel_mean": (0.3,) * input_shape[0], "pixel_std": (0.4,) * input_shape[0]}
         return ConvertedConfig.model_validate({**said, **normalized, "input_shape": input_shape})
 
-    @torch.no_grad()
     def sort_channels(self) -> None:
         """The units of each group by importance: what the layers behind them read of each (L1), the most first."""
-        stages = [stage for stage in self.chain if isinstance(stage, SegmentStage)]
-        orders = {}
-        for group in {group for stage in stages for group in stage.plan.groups}:
+        orders = self.by_importance()
+        for stage in self.segments:
+            stage.reorder(orders)
+
+    @property
+    def segments(self) -> list[SegmentStage]:
+        """The stages that hold operations."""
+        return [stage for stage in self.chain if isinstance(stage, SegmentStage)]
+
+    @torch.no_grad()
+    def by_importance(self) -> dict[int, Tensor]:
+        """Group -> its units, the most important first."""
+        orders, stages = {}, self.segments
+        for group in sorted({group for stage in stages for group in stage.plan.groups}):
             read = [found for stage in stages if (found := stage.importance(group)) is not None]
             if read:
                 orders[group] = torch.stack(read).sum(0).argsort(descending=True, stable=True)
-        for stage in stages:
-            stage.reorder(orders)
+        return orders
 
 
 def planned(config: ConvertedConfig, found: Structure) -> tuple[SearchSpace, list[Plan]]:

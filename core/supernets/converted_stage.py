@@ -283,14 +283,20 @@ class SegmentStage(Stage):
             known = dict(self.layers[str(at)].named_parameters(recurse=False))
             if tensor not in known or not any(piece.group in orders for piece in layout):
                 continue
-            index, offset = torch.arange(entries(layout)), 0
-            for piece in layout:
-                length = piece.units * piece.repeat
-                if piece.group in orders:
-                    own = index[offset : offset + length].view(piece.units, piece.repeat)
-                    index[offset : offset + length] = own[orders[piece.group]].flatten()
-                offset += length
+            index = moved(layout, orders)
             known[tensor].copy_(known[tensor].index_select(axis, index))
+
+
+def moved(layout: Layout, orders: Mapping[int, Tensor]) -> Tensor:
+    """(entries,) where each entry of an axis comes from when groups are put into other orders."""
+    index, offset = torch.arange(entries(layout)), 0
+    for piece in layout:
+        length = piece.units * piece.repeat
+        if piece.group is not None and piece.group in orders:
+            own = index[offset : offset + length].view(piece.units, piece.repeat)
+            index[offset : offset + length] = own[orders[piece.group]].flatten()
+        offset += length
+    return index
 
 
 class NormalizeStage(Stage):

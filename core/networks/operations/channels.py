@@ -134,11 +134,18 @@ def trace(steps: Sequence[Mapping[str, Any]], entering: Flow, ties: Ties) -> tup
     """
     flows, uses = [entering], list[Use]()
     for at, step in enumerate(steps, 1):
-        given = [flows[value] for value in step["of"]]
-        flows.append(_Walk(at, step, ties, uses).after(given))
-        if math.prod(flows[-1].shape) > _MOST_NUMBERS or min(flows[-1].shape) < 1:
-            raise InvalidInput(f"A {step['op']} of this network makes an output of an impossible size.")
+        flows.append(after(at, step, [flows[value] for value in step["of"]], ties, uses))
     return flows, uses
+
+
+def after(
+    at: int, step: Mapping[str, Any], given: Sequence[Flow], ties: Ties, uses: list[Use] | None = None
+) -> Flow:
+    """What one step makes of what it reads; its uses are put behind the others. Raises as `trace`."""
+    flow = _Walk(at, step, ties, [] if uses is None else uses).after(list(given))
+    if math.prod(flow.shape) > _MOST_NUMBERS or min(flow.shape) < 1:
+        raise InvalidInput(f"A {step['op']} of this network makes an output of an impossible size.")
+    return flow
 
 
 @dataclass(frozen=True)
