@@ -127,7 +127,8 @@ def pages(clock: Clock, turn: int) -> None:
     clock.add("measure of similarity", began)
     table = "() => !!document.querySelector('.st-key-pruning-table .main-svg')"
     clock.time("menu to Pruning", menu.filter(has_text="Pruning").click, table)
-    severity = me.key("pr-severity").get_by_text(str(1 + turn % 2), exact=True)
+    # Severity 3 alone was measured; the page remembers what was chosen last.
+    severity = me.key("pr-severity").get_by_text(("1", "3")[turn % 2], exact=True)
     numbers = (
         "[...document.querySelectorAll('.st-key-pruning-table .main-svg')].map(s => s.textContent).join()"
     )

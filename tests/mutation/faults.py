@@ -323,10 +323,10 @@ FAULTS = [
         ("tests/contracts/test_criteria.py",),
     ),
     Fault(
-        "a level of a ticket forgets the levels before",
+        "every level of a ticket is cut by the weights of the dense network",
         "core/pruning/tickets.py",
         "masks = smallest_go(trained, sparsity, masks)",
-        "masks = smallest_go(trained, sparsity, {})",
+        "masks = smallest_go(net, sparsity, masks)",
         ("tests/pruning/test_lottery_ticket.py",),
     ),
     Fault(

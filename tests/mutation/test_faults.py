@@ -76,4 +76,5 @@ def _run(folder: Path, tests: tuple[str, ...]) -> int:
         )
     except subprocess.TimeoutExpired:
         return 1
-    return done.returncode
+    # A test that presses Ctrl-C, and nobody catches it where somebody should, ends pytest itself.
+    return 1 if "KeyboardInterrupt" in done.stdout else done.returncode

@@ -65,6 +65,12 @@ def test_masks_are_nested_and_rewound_weights_are_those_of_the_rewinding_point()
             assert torch.equal(ticket.start[name], early_weights[name])
             assert not weights[name][~mask].any()
             assert (weights[name][mask] != ticket.start[name][mask]).float().mean() > 0.9
+        # The same by hand: cut by the magnitudes of the level before, set back, trained with the masks held.
+        by_hand = smallest_go(before.net, ticket.sparsity, before.masks)
+        assert all(torch.equal(mask, ticket.masks[name]) for name, mask in by_hand.items())
+        again = copy.deepcopy(early)
+        list(train_masked(again, dataset, config, by_hand, first_epoch=1))
+        assert all(torch.equal(p, weights[name]) for name, p in again.named_parameters())
 
 
 def test_what_is_gone_stays_gone_even_where_weights_that_are_left_are_zero() -> None:

@@ -207,3 +207,14 @@ def test_a_million_architectures_are_arrays() -> None:
     space = SearchSpace([Choice(f"c{i}", tuple(range(4))) for i in range(10)])
     assert space.array().shape == (4**10, 10)
     assert space.array().nbytes == 4**10 * 10
+
+
+def test_choices_that_a_mutant_has_to_make_anew_are_drawn() -> None:
+    space = SearchSpace(
+        [Choice("depth", (1, 2), "depth"), Choice("kernel", (3, 5, 7), "kernel", requires=("depth", (1,)))]
+    )
+    rng = np.random.default_rng(0)
+    grown = [space.mutate((0, 0), rng, 0.5) for _ in range(300)]
+    assert {child[0] for child in grown} == {1}
+    counts = np.bincount([child[1] for child in grown], minlength=3)
+    assert counts.min() > 70, "each kernel of the new block as often as another"
