@@ -82,7 +82,9 @@ class _Span:
     repeat: int = 1
 
     def member(self, low: int) -> Member:
-        return Member(self.tensor, self.axis, self.offset + (low - self.low) * self.repeat, self.repeat, self.role)
+        return Member(
+            self.tensor, self.axis, self.offset + (low - self.low) * self.repeat, self.repeat, self.role
+        )
 
 
 @dataclass

@@ -171,6 +171,7 @@ class Converted(Supernet):
     Config = ConvertedConfig
     task_name = "image"
     made_from = "a network"
+    config: ConvertedConfig
 
     def __init__(self, config: ConvertedConfig) -> None:
         found = structure(config)
@@ -204,6 +205,15 @@ class Converted(Supernet):
         """The stages that hold operations."""
         return [stage for stage in self.chain if isinstance(stage, SegmentStage)]
 
+    def prepared(self, inputs: Tensor) -> Supernet:
+        """With a BatchNorm behind every convolution that has none, so that narrow subnets can be recalibrated.
+
+        The largest subnet, recalibrated on the same inputs, computes what it did.
+        """
+        from core.supernets.norms_back import with_norms
+
+        return with_norms(self, inputs)
+
     @torch.no_grad()
     def by_importance(self) -> dict[int, Tensor]:
         """Group -> its units, the most important first."""
@@ -220,12 +230,15 @@ def planned(config: ConvertedConfig, found: Structure) -> tuple[SearchSpace, lis
     whole, values = found.grouping, len(found.flows)
     layouts = dict(zip(range(len(found.uses)), whole.layouts, strict=True))
     axes = [
-        ((use.step, use.tensor, use.axis), layouts[at]) for at, use in enumerate(found.uses[: -values or None])
+        ((use.step, use.tensor, use.axis), layouts[at])
+        for at, use in enumerate(found.uses[: -values or None])
     ]
     flowing = [
         (layouts[len(found.uses) - values + v], tuple(flow.shape[1:])) for v, flow in enumerate(found.flows)
     ]
-    kept = {group: ("", (size,)) for group, size in enumerate(whole.sizes)}
+    kept: dict[int, tuple[str, tuple[int, ...]]] = {
+        group: ("", (size,)) for group, size in enumerate(whole.sizes)
+    }
     for number, width in enumerate(config.widths, 1):
         for group in width.groups:
             counts = tuple(units_kept(whole.sizes[group], ratio) for ratio in width.ratios)

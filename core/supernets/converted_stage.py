@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ class SegmentStage(Stage):
             if step["op"] in ("conv", "linear"):
                 self.layers[str(at)] = _Weights(_shape(step), _outputs(step), bool(step["bias"]))
             elif step["op"] == "norm":
-                self.layers[str(at)] = _Norm(int(step["channels"]), float(step["eps"]))  # type: ignore[arg-type]
+                self.layers[str(at)] = _Norm(int(step["channels"]), float(step["eps"]))
 
     def key(self, arch: Sequence[int]) -> Hashable:
         if self.plan.depth is not None:
@@ -144,17 +144,29 @@ class SegmentStage(Stage):
         return found
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
+        return self.run(x, arch, statistics)
+
+    def run(
+        self,
+        x: Tensor,
+        arch: Sequence[int],
+        statistics: Statistics | None,
+        before: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """`forward`; `before` is told the number of each layer and what enters it, just before it works."""
         steps, kept = self.plan.steps, self.kept(arch)
         last, values = last_reads(steps), {0: x}
         for at, step in enumerate(steps, 1):
-            given = [values[value] for value in step["of"]]  # type: ignore[union-attr, index]
+            given = [values[value] for value in step["of"]]
             if str(at) in self.layers:
+                if before is not None:
+                    before(at, given[0])
                 values[at] = self._layer(at, step, given[0], kept, statistics)
             else:
                 values[at] = OperationsBlock.plain(step, *given)
-            for value in set(step["of"]):  # type: ignore[arg-type]
-                if last[value] == at:  # type: ignore[index]
-                    del values[value]  # type: ignore[arg-type]
+            for value in set(step["of"]):
+                if last[value] == at:
+                    del values[value]
         return values[len(steps)]
 
     def _tensors(self, at: int, kept: Kept) -> dict[str, Tensor]:
@@ -182,7 +194,7 @@ class SegmentStage(Stage):
             return norm.normalize(x, weight, bias, statistics)
         stride, padding, dilation = (step[name] for name in ("stride", "padding", "dilation"))
         groups = x.shape[1] // weight.shape[1]
-        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)  # type: ignore[arg-type]
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     def sized(self, arch: Sequence[int]) -> list[dict[str, Any]]:
         """The steps with the channels of a subnet."""
@@ -192,10 +204,14 @@ class SegmentStage(Stage):
             if step["op"] == "norm":
                 changed["channels"] = self._count(at, "weight", 0, kept)
             elif step["op"] in ("conv", "linear"):
-                names = ("out_channels", "in_channels") if step["op"] == "conv" else ("out_features", "in_features")
-                ins = self._channels(int(step["of"][0]), kept)  # type: ignore[index, arg-type]
+                names = (
+                    ("out_channels", "in_channels")
+                    if step["op"] == "conv"
+                    else ("out_features", "in_features")
+                )
+                ins = self._channels(int(step["of"][0]), kept)
                 changed[names[0]], changed[names[1]] = self._count(at, "weight", 0, kept), ins
-                if step["op"] == "conv" and int(step["groups"]) == int(step["in_channels"]) > 1:  # type: ignore[arg-type]
+                if step["op"] == "conv" and int(step["groups"]) == int(step["in_channels"]) > 1:
                     changed["groups"] = ins
             found.append(changed)
         return found
@@ -216,8 +232,8 @@ class SegmentStage(Stage):
             norm = self.layers[at]
             if isinstance(norm, _Norm):
                 mean, var = (statistics or Statistics())[norm.label]
-                target.running_mean.copy_(mean)
-                target.running_var.copy_(var)
+                target.get_buffer("running_mean").copy_(mean)
+                target.get_buffer("running_var").copy_(var)
         return block
 
     def cost(self, arch: Sequence[int]) -> StageCost:
@@ -251,7 +267,7 @@ class SegmentStage(Stage):
         return "stem" if self.plan.group == "stem" else "block"
 
     def _detail(self) -> str:
-        kernels = [max(step["kernel"]) for step in self.plan.steps if step["op"] == "conv"]  # type: ignore[type-var, arg-type]
+        kernels = [max(step["kernel"]) for step in self.plan.steps if step["op"] == "conv"]
         return f"k{max(kernels)}" if kernels else ""
 
     @torch.no_grad()
@@ -345,7 +361,7 @@ def held(sizes: Sequence[int], steps: Sequence[Step]) -> int:
     last = last_reads(steps)
     same = {0: 0}  # value -> the value whose memory it lies in
     for at, step in enumerate(steps, 1):
-        same[at] = same[int(step["of"][0])] if step["op"] in VIEWS else at  # type: ignore[index, arg-type]
+        same[at] = same[int(step["of"][0])] if step["op"] in VIEWS else at
     until: dict[int, int] = {}
     for value, root in same.items():
         until[root] = max(until.get(root, 0), last.get(value, 0))
@@ -354,7 +370,7 @@ def held(sizes: Sequence[int], steps: Sequence[Step]) -> int:
     for at, step in enumerate(steps, 1):
         if step["op"] in VIEWS:
             continue
-        read = dict.fromkeys(same[int(value)] for value in step["of"])  # type: ignore[union-attr, arg-type]
+        read = dict.fromkeys(same[int(value)] for value in step["of"])
         ends = [value for value in read if value not in kept and until[value] == at]
         if OPERATIONS[str(step["op"])].elementwise:
             taken = next((value for value in ends if alive.get(value) == sizes[at]), None)

@@ -6,7 +6,6 @@ which nothing could change is refused.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +94,11 @@ def _counts(size: int, ratios: Sequence[float]) -> tuple[list[float], list[int]]
 
 
 def _built(
-    common: Mapping[str, Any], found: Structure, elastic: Sequence[int], ratios: Sequence[float], choose: Choose
+    common: Mapping[str, Any],
+    found: Structure,
+    elastic: Sequence[int],
+    ratios: Sequence[float],
+    choose: Choose,
 ) -> Converted:
     own = [([group], _counts(found.grouping.sizes[group], ratios)[0]) for group in elastic]
     by_size = [
@@ -150,16 +153,25 @@ def _labels(given: GivenNetwork, cut: Sequence[tuple[int, int]]) -> list[str]:
     """What a person calls each segment: what the names of its layers share."""
     labels: list[str] = []
     for number, (start, end) in enumerate(cut, 1):
-        named = [
-            given.names[at] for at in range(start, end) if given.steps[at]["op"] in ("conv", "linear")
-        ]
-        shared = os.path.commonprefix(named) if len(named) > 1 else "".join(named)
-        if len(named) > 1 and shared not in named:
-            shared = shared[: max(shared.rfind("."), shared.rfind("/"), 0)]
+        named = [given.names[at] for at in range(start, end) if given.steps[at]["op"] in ("conv", "linear")]
+        shared = _shared(named)
         cleaned = re.sub(r"[^A-Za-z0-9_.:/ -]+", "_", shared).strip("._/ -:")[:40]
         label = cleaned if cleaned and not cleaned.startswith("node_") else f"segment {number}"
-        labels.append(label if label not in labels else f"{label} ({number})".replace("(", "").replace(")", ""))
+        labels.append(
+            label if label not in labels else f"{label} ({number})".replace("(", "").replace(")", "")
+        )
     return labels
+
+
+def _shared(names: Sequence[str]) -> str:
+    """The first parts that dotted (or slashed) names have in common; all of a single one."""
+    parts = [re.split(r"[./]", name) for name in names]
+    common = []
+    for each in zip(*parts, strict=False):
+        if len(set(each)) > 1:
+            break
+        common.append(each[0])
+    return ".".join(common)
 
 
 def _fixed(given: GivenNetwork, found: Structure, elastic: set[int]) -> list[tuple[str, str]]:
@@ -198,8 +210,10 @@ def _filled(supernet: Converted, given: GivenNetwork) -> Statistics:
             at = start + int(name)
             for tensor, parameter in layer.named_parameters(recurse=False):
                 parameter.copy_(torch.from_numpy(given.tensors[at, tensor]))
-            if (at, "running_mean") in given.tensors:
-                mean, var = (torch.from_numpy(given.tensors[at, t].copy()) for t in ("running_mean", "running_var"))
+            if isinstance(layer, ElasticBatchNorm):
+                mean, var = (
+                    torch.from_numpy(given.tensors[at, t].copy()) for t in ("running_mean", "running_var")
+                )
                 statistics[layer.label] = (mean, var)
         start += len(stage.plan.steps)
     orders = supernet.by_importance()
@@ -231,7 +245,9 @@ def _facts(
         facts.append("Groups on maps of the same size share a choice, so that every subnet can be measured.")
     if depths:
         blocks = sum(options[-1] for _, options in depths)
-        facts.append(f"{blocks} blocks beside a shortcut can be left out, in {len(depths)} runs; the first ones stay.")
+        facts.append(
+            f"{blocks} blocks beside a shortcut can be left out, in {len(depths)} runs; the first ones stay."
+        )
     else:
         facts.append("No block can be left out: none has a shortcut that changes nothing.")
     if any(given.mean) or any(value != 1 for value in given.std):

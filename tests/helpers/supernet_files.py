@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.supernets.files import dump_supernet
+from tests.helpers.given_networks import EXPORTED, residual_onnx
 from tests.helpers.nets import small_cnn
 
 
@@ -12,4 +13,16 @@ def paretoscope() -> tuple[str, bytes]:
     return "tiny.safetensors", dump_supernet(small_cnn(), {"title": "Tiny", "data": {"name": "digits"}})
 
 
-FILES: dict[str, Callable[[], tuple[str, bytes]]] = {"paretoscope": paretoscope}
+def onnx_network() -> tuple[str, bytes]:
+    return "tiny.onnx", residual_onnx()
+
+
+def exported_network() -> tuple[str, bytes]:
+    return "tiny.pt2", EXPORTED.read_bytes()
+
+
+FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
+    "paretoscope": paretoscope,
+    "onnx_network": onnx_network,
+    "exported_network": exported_network,
+}

@@ -31,8 +31,9 @@ class OperationsBlock(nn.Module):
 
     def __init__(self, channels: int, size: list[int], steps: list[dict[str, Any]]) -> None:
         super().__init__()
-        self.arguments = {"channels": channels, "size": list(size), "steps": [dict(s) for s in steps]}
-        self.steps, flat = self.arguments["steps"], not size
+        self.steps: list[dict[str, Any]] = [dict(step) for step in steps]
+        self.arguments: dict[str, Any] = {"channels": channels, "size": list(size), "steps": self.steps}
+        flat = not size
         self.layers = nn.ModuleDict()
         for at, step in enumerate(self.steps, 1):
             if step["op"] == "flatten" or step["op"] == "to_map":
@@ -87,9 +88,7 @@ class OperationsBlock(nn.Module):
         if op == "pad":
             return F.pad(x, step["sides"], value=step["value"])
         if op == "max_pool":
-            return F.max_pool2d(
-                x, step["kernel"], step["stride"], step["padding"], ceil_mode=step["ceil"]
-            )
+            return F.max_pool2d(x, step["kernel"], step["stride"], step["padding"], ceil_mode=step["ceil"])
         if op == "avg_pool":
             return F.avg_pool2d(
                 x, step["kernel"], step["stride"], step["padding"], step["ceil"], step["count_padding"]
@@ -241,12 +240,14 @@ class OperationsBlockKind(BlockKind):
 
     def fitting(self, block: OperationsBlock, shapes: Shapes) -> Settings:
         """Channels of every step from the tensors; of the input from a tensor with one entry for each of them."""
-        steps = []
+        steps: list[Any] = []
         for at, step in enumerate(block.arguments["steps"], 1):
             weight, changed = shapes.get(f"layers.{at}.weight", ()), dict(step)
             if step["op"] == "conv":
                 alone = step["groups"] == step["in_channels"] > 1
-                changed["groups"] = int(weight[0]) * step["groups"] // step["out_channels"] if alone else step["groups"]
+                changed["groups"] = (
+                    int(weight[0]) * step["groups"] // step["out_channels"] if alone else step["groups"]
+                )
                 changed["out_channels"] = int(weight[0])
                 changed["in_channels"] = int(weight[1]) * changed["groups"]
             elif step["op"] == "linear":
@@ -254,7 +255,7 @@ class OperationsBlockKind(BlockKind):
             elif step["op"] == "norm":
                 changed["channels"] = int(weight[0])
             steps.append(changed)
-        uses, _, whole = _trace(block.arguments)
+        uses, whole = _trace(block.arguments)
         tensor, axis, repeat = _source(uses, whole)
         found = int(shapes[tensor][axis]) // repeat
         return {"channels": found, "size": list(block.arguments["size"]), "steps": steps}
@@ -265,7 +266,7 @@ class OperationsBlockKind(BlockKind):
 
     def units(self, block: OperationsBlock, walk: UnitWalk) -> None:
         first = walk.at_input
-        uses, ties, whole = _trace(block.arguments, pin_input=first)
+        uses, whole = _trace(block.arguments, pin_input=first)
         own = uses[2:]
         entering, leaving = whole.layouts[0], whole.layouts[1]
         goes_on = not first and leaving[: len(entering)] == entering
@@ -290,7 +291,11 @@ class OperationsBlockKind(BlockKind):
             made = next(m for m in members if m.axis == 0)
             shown = made.tensor.rsplit(".", 1)[0]
             walk.inner_units(
-                shown.split(".", 1)[1], size, members, (shown, made.offset, made.repeat), group not in whole.stuck
+                shown.split(".", 1)[1],
+                size,
+                members,
+                (shown, made.offset, made.repeat),
+                group not in whole.stuck,
             )
 
     def _flowing(
@@ -324,7 +329,7 @@ def _flows(arguments: Any, *, pin_input: bool = False) -> tuple[list[Flow], list
     return flows, uses, ties
 
 
-def _trace(arguments: Any, *, pin_input: bool = False) -> tuple[list[Use], Ties, Grouping]:
+def _trace(arguments: Any, *, pin_input: bool = False) -> tuple[list[Use], Grouping]:
     """Uses of a block, the first two being its input and its output, and its groups.
 
     Raises:
@@ -335,7 +340,7 @@ def _trace(arguments: Any, *, pin_input: bool = False) -> tuple[list[Use], Ties,
     found = [*ends, *uses]
     whole = grouping(found, ties)
     _source(found, whole)
-    return found, ties, whole
+    return found, whole
 
 
 def _source(uses: list[Use], whole: Grouping) -> tuple[str, int, int]:

@@ -44,7 +44,7 @@ class GivenNetwork:
 
     @property
     def classes(self) -> int:
-        return int(self.steps[-1]["out_features"]) if self.steps[-1]["op"] == "linear" else 0  # type: ignore[arg-type]
+        return int(self.steps[-1]["out_features"]) if self.steps[-1]["op"] == "linear" else 0
 
 
 def unknown(what: str, name: str) -> InvalidInput:
@@ -101,7 +101,7 @@ class Builder:
         self.steps.append(step)
         self.names.append(name)
         for tensor, numbers in (tensors or {}).items():
-            array = np.asarray(numbers, np.float32)
+            array = np.array(numbers, np.float32)
             if not np.isfinite(array).all():
                 raise InvalidInput(f"A weight of this network ({name[:60] or op}) is no finite number.")
             self.tensors[at, tensor] = array
@@ -247,7 +247,7 @@ class Builder:
             raise unknown("an average pooling with uneven padding", name)
         lowest = -1e30 if op == "max_pool" else 0.0
         of, padding = self.padded(of, sides, name, lowest)
-        more = {"count_padding": bool(count_padding)} if op == "avg_pool" else {}
+        more: dict[str, Any] = {"count_padding": bool(count_padding)} if op == "avg_pool" else {}
         return self.add(
             op,
             [of],
@@ -313,21 +313,22 @@ class Builder:
         needed, order = {output}, list[int]()
         for at in range(len(self.steps), 0, -1):
             if at in needed:
-                needed |= set(self.steps[at - 1]["of"])  # type: ignore[arg-type]
+                needed |= set(self.steps[at - 1]["of"])
                 order.insert(0, at)
         if 0 not in needed or not any(self.steps[at - 1]["op"] in ("conv", "linear") for at in order):
-            raise InvalidInput("This network has no convolution or linear layer between its input and its output.")
+            raise InvalidInput(
+                "This network has no convolution or linear layer between its input and its output."
+            )
         new = {0: 0} | {at: number for number, at in enumerate(order, 1)}
         steps = [
-            {**self.steps[at - 1], "of": [new[value] for value in self.steps[at - 1]["of"]]}  # type: ignore[union-attr, index]
-            for at in order
+            {**self.steps[at - 1], "of": [new[value] for value in self.steps[at - 1]["of"]]} for at in order
         ]
         return GivenNetwork(
             self.input_shape,
             tuple(steps),
             tuple(self.names[at - 1] for at in order),
             {(new[at], tensor): array for (at, tensor), array in self.tensors.items() if at in new},
-            tuple((-self._shift / self._scale).tolist()),
+            tuple((0 - self._shift / self._scale).tolist()),
             tuple((1 / self._scale).tolist()),
             tuple(dict.fromkeys(self.facts)),
         )

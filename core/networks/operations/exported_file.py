@@ -8,7 +8,6 @@ Source: torch/_export/serde/schema.py, and the core ATen operators.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput
 from core.networks.operations.builder import Builder, GivenNetwork, unknown
 from core.networks.operations.exported_archive import read_archive
+from core.networks.operations.exported_call import Call, names
 
 Array = NDArray[Any]
 _MOST_NODES = 20_000
@@ -46,7 +46,15 @@ def read_exported(data: bytes) -> GivenNetwork:
     archive = read_archive(data)
     try:
         return _Reader(archive.graph, archive.tensors).network()
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError) as error:
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise InvalidInput(_BROKEN) from error
 
 
@@ -62,7 +70,9 @@ class _Reader:
             elif kind in ("parameter", "buffer", "tensor_constant"):
                 self.constants[said["arg"]["name"]] = tensors[said[f"{kind}_name"]]
         outputs = [
-            spec["user_output"]["arg"] for spec in module["signature"]["output_specs"] if "user_output" in spec
+            spec["user_output"]["arg"]
+            for spec in module["signature"]["output_specs"]
+            if "user_output" in spec
         ]
         if len(images) != 1 or len(outputs) != 1:
             raise InvalidInput(
@@ -76,21 +86,26 @@ class _Reader:
         nodes = self.graph["nodes"]
         if len(nodes) > _MOST_NODES:
             raise InvalidInput(f"The torch.export file has more than {_MOST_NODES:,} operations.")
-        self.reads = Counter(name for node in nodes for each in node["inputs"] for name in _names(each["arg"]))
+        self.reads = Counter(name for node in nodes for each in node["inputs"] for name in names(each["arg"]))
         self.reads[self.output] += 1
 
     def network(self) -> GivenNetwork:
         for node in self.graph["nodes"]:
-            call = _Call(node, self)
-            if self.ended & {name for each in node["inputs"] for name in _names(each["arg"])}:
+            call = Call(node, self.values, self.constants, self.sizes, self.reads)
+            if self.ended & {name for each in node["inputs"] for name in names(each["arg"])}:
                 raise unknown("softmax before its end", call.name)
             self._node(call)
         if self.output not in self.values:
             raise InvalidInput("The output of this network does not depend on its input.")
         return self.builder.finished(self.values[self.output])
 
-    def _node(self, call: _Call) -> None:
-        if call.op in ("sym_size", "_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size"):
+    def _node(self, call: Call) -> None:
+        if call.op in (
+            "sym_size",
+            "_assert_tensor_metadata",
+            "_assert_scalar",
+            "sym_constrain_range_for_size",
+        ):
             if call.op == "sym_size":
                 at = call.get("dim", 0)
                 shape = (-1, *self.builder.shape(call.flow("self")))
@@ -107,7 +122,7 @@ class _Reader:
             raise unknown(f"aten.{call.op}", call.name)
         self.values[call.out] = special(call)
 
-    def _constant(self, call: _Call) -> Array:
+    def _constant(self, call: Call) -> Array:
         """Weights in another layout."""
         given = call.constant(call.first)
         if call.op == "t":
@@ -124,7 +139,7 @@ class _Reader:
 
     # --- layers ---------------------------------------------------------------------------------
 
-    def _conv2d(self, call: _Call) -> int:
+    def _conv2d(self, call: Call) -> int:
         weight = call.constant("weight")
         stride, dilation = call.two("stride", 1), call.two("dilation", 1)
         padding = call.get("padding", [0, 0])
@@ -145,12 +160,12 @@ class _Reader:
             name=call.name,
         )
 
-    def _convolution(self, call: _Call) -> int:
+    def _convolution(self, call: Call) -> int:
         if call.get("transposed", False):
             raise unknown("aten.convolution, transposed", call.name)
         return self._conv2d(call)
 
-    def _batch_norm(self, call: _Call) -> int:
+    def _batch_norm(self, call: Call) -> int:
         return self.builder.norm(
             call.flow("input"),
             call.maybe("weight"),
@@ -163,13 +178,15 @@ class _Reader:
 
     _native_batch_norm_legit_no_training = native_batch_norm_legit_no_training = _batch_norm
 
-    def _linear(self, call: _Call) -> int:
+    def _linear(self, call: Call) -> int:
         return self.builder.linear(call.flow("input"), call.constant("weight"), call.maybe("bias"), call.name)
 
-    def _addmm(self, call: _Call) -> int:
-        return self.builder.linear(call.flow("mat1"), call.constant("mat2").T, call.constant("self"), call.name)
+    def _addmm(self, call: Call) -> int:
+        return self.builder.linear(
+            call.flow("mat1"), call.constant("mat2").T, call.constant("self"), call.name
+        )
 
-    def _mm(self, call: _Call) -> int:
+    def _mm(self, call: Call) -> int:
         other = "mat2" if call.has("mat2") else "other"
         return self.builder.linear(call.flow("self"), call.constant(other).T, None, call.name)
 
@@ -177,60 +194,60 @@ class _Reader:
 
     # --- numbers --------------------------------------------------------------------------------
 
-    def _each(self, call: _Call, op: str, **settings: Any) -> int:
+    def _each(self, call: Call, op: str, **settings: Any) -> int:
         return self.builder.add(op, [call.flow(call.first)], call.name, **settings)
 
-    def _relu(self, call: _Call) -> int:
+    def _relu(self, call: Call) -> int:
         return self._each(call, "relu")
 
-    def _relu6(self, call: _Call) -> int:
+    def _relu6(self, call: Call) -> int:
         return self._each(call, "relu6")
 
-    def _sigmoid(self, call: _Call) -> int:
+    def _sigmoid(self, call: Call) -> int:
         return self._each(call, "sigmoid")
 
-    def _tanh(self, call: _Call) -> int:
+    def _tanh(self, call: Call) -> int:
         return self._each(call, "tanh")
 
-    def _erf(self, call: _Call) -> int:
+    def _erf(self, call: Call) -> int:
         return self._each(call, "erf")
 
-    def _silu(self, call: _Call) -> int:
+    def _silu(self, call: Call) -> int:
         return self._each(call, "silu")
 
-    def _mish(self, call: _Call) -> int:
+    def _mish(self, call: Call) -> int:
         return self._each(call, "mish")
 
-    def _hardswish(self, call: _Call) -> int:
+    def _hardswish(self, call: Call) -> int:
         return self._each(call, "hard_swish")
 
-    def _hardsigmoid(self, call: _Call) -> int:
+    def _hardsigmoid(self, call: Call) -> int:
         return self._each(call, "hard_sigmoid")
 
-    def _gelu(self, call: _Call) -> int:
+    def _gelu(self, call: Call) -> int:
         return self._each(call, "gelu", tanh=call.get("approximate", "none") == "tanh")
 
-    def _leaky_relu(self, call: _Call) -> int:
+    def _leaky_relu(self, call: Call) -> int:
         return self._each(call, "leaky_relu", slope=call.number("negative_slope", 0.01))
 
-    def _elu(self, call: _Call) -> int:
+    def _elu(self, call: Call) -> int:
         return self._each(call, "elu", alpha=call.number("alpha", 1.0))
 
-    def _hardtanh(self, call: _Call) -> int:
+    def _hardtanh(self, call: Call) -> int:
         return self._between(call, call.number("min_val", -1.0), call.number("max_val", 1.0))
 
-    def _clamp(self, call: _Call) -> int:
+    def _clamp(self, call: Call) -> int:
         return self._between(call, call.number("min", -1e30), call.number("max", 1e30))
 
-    def _clamp_min(self, call: _Call) -> int:
+    def _clamp_min(self, call: Call) -> int:
         return self._between(call, call.number("min", 0.0), 1e30)
 
-    def _between(self, call: _Call, low: float, high: float) -> int:
+    def _between(self, call: Call, low: float, high: float) -> int:
         if (low, high) == (0.0, 6.0):
             return self._each(call, "relu6")
         return self._each(call, "clip", low=low, high=high)
 
-    def _add(self, call: _Call) -> int:
+    def _add(self, call: Call) -> int:
         if call.number("alpha", 1.0) != 1:
             raise unknown("aten.add with a factor", call.name)
         if call.flows("self") and call.flows("other"):
@@ -238,7 +255,7 @@ class _Reader:
         of, by = call.one_flows()
         return self.builder.affine(call.flow(of), 1.0, call.value(by), call.name, alone=call.read_once(of))
 
-    def _sub(self, call: _Call) -> int:
+    def _sub(self, call: Call) -> int:
         if call.flows("self") and call.flows("other"):
             minus = self.builder.add("scale", [call.flow("other")], call.name, value=-1.0)
             return self.builder.add("add", [call.flow("self"), minus], call.name)
@@ -246,19 +263,19 @@ class _Reader:
         sign = 1.0 if of == "self" else -1.0
         return self.builder.affine(call.flow(of), sign, -sign * call.value(by), call.name)
 
-    def _mul(self, call: _Call) -> int:
+    def _mul(self, call: Call) -> int:
         if call.flows("self") and call.flows("other"):
             return self.builder.add("mul", [call.flow("self"), call.flow("other")], call.name)
         of, by = call.one_flows()
         return self.builder.affine(call.flow(of), call.value(by), 0.0, call.name)
 
-    def _div(self, call: _Call) -> int:
+    def _div(self, call: Call) -> int:
         of, by = call.one_flows()
         if of != "self" or (call.value(by) == 0).any():
             raise unknown("aten.div by what flows, or by zero", call.name)
         return self.builder.affine(call.flow(of), 1 / call.value(by), 0.0, call.name)
 
-    def _cat(self, call: _Call) -> int:
+    def _cat(self, call: Call) -> int:
         given = [self.values[name] for name in call.tensors("tensors")]
         if call.get("dim", 0) % (len(self.builder.shape(given[0])) + 1) != 1:
             raise unknown("aten.cat along another axis than channels", call.name)
@@ -266,7 +283,7 @@ class _Reader:
 
     # --- shapes ---------------------------------------------------------------------------------
 
-    def _pool(self, call: _Call, op: str) -> int:
+    def _pool(self, call: Call, op: str) -> int:
         kernel = call.two("kernel_size", 1)
         stride = call.two("stride", 0)
         height, width = call.two("padding", 0)
@@ -283,56 +300,64 @@ class _Reader:
             count_padding=bool(call.get("count_include_pad", True)),
         )
 
-    def _max_pool2d(self, call: _Call) -> int:
+    def _max_pool2d(self, call: Call) -> int:
         return self._pool(call, "max_pool")
 
     _max_pool2d_with_indices = _max_pool2d
 
-    def _avg_pool2d(self, call: _Call) -> int:
+    def _avg_pool2d(self, call: Call) -> int:
         return self._pool(call, "avg_pool")
 
-    def _adaptive_avg_pool2d(self, call: _Call) -> int:
+    def _adaptive_avg_pool2d(self, call: Call) -> int:
         return self.builder.pooled_to("avg_pool", call.flow("self"), call.two("output_size", 1), call.name)
 
-    def _adaptive_max_pool2d(self, call: _Call) -> int:
+    def _adaptive_max_pool2d(self, call: Call) -> int:
         return self.builder.pooled_to("max_pool", call.flow("self"), call.two("output_size", 1), call.name)
 
-    def _mean(self, call: _Call, op: str = "mean") -> int:
+    def _mean(self, call: Call, op: str = "mean") -> int:
         axes = call.get("dim", [])
         return self.builder.over_area(op, call.flow("self"), axes, call.get("keepdim", False), call.name)
 
-    def _amax(self, call: _Call) -> int:
+    def _amax(self, call: Call) -> int:
         return self._mean(call, "max")
 
-    def _flatten(self, call: _Call) -> int:
+    def _flatten(self, call: Call) -> int:
         of, end = call.flow("self"), call.get("end_dim", -1)
-        if call.get("start_dim", 0) != 1 or end % (len(self.builder.shape(of)) + 1) != len(self.builder.shape(of)):
+        if call.get("start_dim", 0) != 1 or end % (len(self.builder.shape(of)) + 1) != len(
+            self.builder.shape(of)
+        ):
             raise unknown("aten.flatten of the batch", call.name)
         return self.builder.reshaped(of, [-1], call.name)
 
-    def _view(self, call: _Call) -> int:
-        return self.builder.reshaped(call.flow("self"), call.sizes("size" if call.has("size") else "shape")[1:], call.name)
+    def _view(self, call: Call) -> int:
+        return self.builder.reshaped(
+            call.flow("self"), call.sizes("size" if call.has("size") else "shape")[1:], call.name
+        )
 
     _reshape = _unsafe_view = _view
 
-    def _squeeze(self, call: _Call) -> int:
+    def _squeeze(self, call: Call) -> int:
         shape = self.builder.shape(call.flow("self"))
         axes = call.get("dim", [])
         gone = {axis % (len(shape) + 1) for axis in (axes if isinstance(axes, list) else [axes])}
         kept = [side for at, side in enumerate(shape, 1) if at not in gone or side != 1]
         return self.builder.reshaped(call.flow("self"), kept, call.name)
 
-    def _pad(self, call: _Call) -> int:
+    def _pad(self, call: Call) -> int:
         if call.get("mode", "constant") != "constant":
             raise unknown("aten.pad by copies of the border", call.name)
         sides = [*call.get("pad", []), 0, 0, 0, 0][:4]
         if any(call.get("pad", [])[4:]) or min(sides) < 0:
             raise unknown("aten.pad of other axes than height and width", call.name)
-        return self._each(call, "pad", sides=sides, value=call.number("value", 0.0)) if any(sides) else call.flow("self")
+        return (
+            self._each(call, "pad", sides=sides, value=call.number("value", 0.0))
+            if any(sides)
+            else call.flow("self")
+        )
 
     _constant_pad_nd = _pad
 
-    def _softmax(self, call: _Call) -> int:
+    def _softmax(self, call: Call) -> int:
         self.ended.add(call.out)
         self.builder.facts.append("The softmax at the end is left out: subnets answer with logits.")
         return call.flow("self")
@@ -340,118 +365,11 @@ class _Reader:
     _log_softmax = _softmax
 
 
-class _Call:
-    """One node: an operator with its arguments by name."""
-
-    def __init__(self, node: Mapping[str, Any], reader: _Reader) -> None:
-        target = str(node["target"])
-        parts = target.split(".")
-        if not target.startswith("torch.ops.aten.") or len(parts) != 5:
-            raise unknown(target[:80], "")
-        self.op = parts[3].removesuffix("_") if not parts[3].endswith("__") else parts[3]
-        self._given = {str(each["name"]): each["arg"] for each in node["inputs"]}
-        self.first = next(iter(self._given), "")
-        outputs = node["outputs"]
-        self.out = made(outputs[0]) if outputs else ""
-        self._reader = reader
-        stack = str((node.get("metadata") or {}).get("nn_module_stack") or "")
-        self.name = stack.split(";")[-1].split(",")[1] if stack.count(",") > 1 else self.out
-
-    def has(self, name: str) -> bool:
-        return name in self._given and "as_none" not in self._given[name]
-
-    def get(self, name: str, default: Any) -> Any:
-        """A plain argument; the file's own default where it says none."""
-        if not self.has(name):
-            return default
-        kind, value = next(iter(self._given[name].items()))
-        if kind in ("as_int", "as_float", "as_bool", "as_string", "as_ints", "as_floats", "as_bools"):
-            return value
-        if kind in ("as_sym_int", "as_sym_ints"):
-            return self.sizes(name)
-        raise unknown(f"aten.{self.op} with a computed {name[:40]}", self.name)
-
-    def number(self, name: str, default: float) -> float:
-        return float(self.get(name, default))
-
-    def two(self, name: str, default: int) -> list[int]:
-        found = self.get(name, [])
-        found = [found] if isinstance(found, int) else list(found)
-        found = found or [default]
-        return [found[0], found[-1]]
-
-    def sizes(self, name: str) -> list[int]:
-        """A shape, sizes that only the batch decides being -1."""
-        kind, value = next(iter(self._given[name].items()))
-        if kind == "as_ints":
-            return [int(each) for each in value]
-        return [
-            int(each["as_int"]) if "as_int" in each else self._reader.sizes.get(each["as_name"], -1)
-            for each in value
-        ]
-
-    def tensors(self, name: str) -> list[str]:
-        return [str(each["name"]) for each in self._given[name]["as_tensors"]]
-
-    def reads_flow(self) -> bool:
-        return any(name in self._reader.values for arg in self._given.values() for name in _names(arg))
-
-    def flows(self, name: str) -> bool:
-        return self.has(name) and any(each in self._reader.values for each in _names(self._given[name]))
-
-    def flow(self, name: str) -> int:
-        if not self.flows(name):
-            raise unknown(f"aten.{self.op} of constants alone", self.name)
-        return self._reader.values[next(iter(_names(self._given[name])))]
-
-    def one_flows(self) -> tuple[str, str]:
-        """Names of the argument that flows, and of the one that does not."""
-        return ("self", "other") if self.flows("self") else ("other", "self")
-
-    def read_once(self, name: str) -> bool:
-        return self._reader.reads[next(iter(_names(self._given[name])))] == 1
-
-    def constant(self, name: str) -> Array:
-        found = self.maybe(name)
-        if found is None:
-            raise unknown(f"aten.{self.op} with weights that are computed from its input", self.name)
-        return found
-
-    def maybe(self, name: str) -> Array | None:
-        if not self.has(name):
-            return None
-        return self._reader.constants.get(next(iter(_names(self._given[name])), ""))
-
-    def value(self, name: str) -> Array:
-        """A constant, or a number."""
-        found = self.maybe(name)
-        return np.asarray(self.number(name, math.nan) if found is None else found, np.float64)
-
-
-def _names(arg: Mapping[str, Any]) -> Sequence[str]:
-    """Tensors that an argument names."""
-    kind, value = next(iter(arg.items()))
-    if kind == "as_tensor":
-        return [str(value["name"])]
-    if kind == "as_tensors":
-        return [str(each["name"]) for each in value]
-    if kind == "as_optional_tensor":
-        return [str(value["as_tensor"]["name"])] if "as_tensor" in value else []
-    return []
-
-
-def made(output: Mapping[str, Any]) -> str:
-    """Name of what a node makes."""
-    tensors = _names(output)
-    value = next(iter(output.values()))
-    return tensors[0] if tensors else str(value.get("as_name", "")) if isinstance(value, dict) else ""
-
-
 def _image(sizes: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
-    sides = [each.get("as_int") for each in sizes]
+    sides: list[Any] = [each.get("as_int") for each in sizes]
     if len(sides) != 4 or not all(type(side) is int and 1 <= side <= 4096 for side in sides[1:]):
         known = ", ".join(str(side or "?") for side in sides)
         raise InvalidInput(
             f"The input of this network is ({known}); it must be (batch, channels, height, width) with known sizes."
         )
-    return int(sides[1]), int(sides[2]), int(sides[3])  # type: ignore[arg-type]
+    return int(sides[1]), int(sides[2]), int(sides[3])

@@ -14,16 +14,78 @@ from torch import Tensor
 from core.errors import InvalidInput
 from core.networks.operations.builder import unknown
 from core.networks.operations.exported_archive import read_archive
-from core.networks.operations.exported_file import made as made_by
+from core.networks.operations.exported_call import made as made_by
 
 _KNOWN = frozenset(
-    "conv2d convolution batch_norm _native_batch_norm_legit_no_training linear addmm mm matmul t permute transpose relu "
-    "relu6 hardtanh clamp clamp_min hardswish hardsigmoid silu mish gelu elu leaky_relu sigmoid tanh erf add sub mul div "
-    "cat max_pool2d max_pool2d_with_indices avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d mean amax flatten view "
-    "reshape _unsafe_view squeeze dropout feature_dropout alias detach clone contiguous sym_size pad constant_pad_nd".split()
+    [
+        "conv2d",
+        "convolution",
+        "batch_norm",
+        "_native_batch_norm_legit_no_training",
+        "linear",
+        "addmm",
+        "mm",
+        "matmul",
+        "t",
+        "permute",
+        "transpose",
+        "relu",
+        "relu6",
+        "hardtanh",
+        "clamp",
+        "clamp_min",
+        "hardswish",
+        "hardsigmoid",
+        "silu",
+        "mish",
+        "gelu",
+        "elu",
+        "leaky_relu",
+        "sigmoid",
+        "tanh",
+        "erf",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "cat",
+        "max_pool2d",
+        "max_pool2d_with_indices",
+        "avg_pool2d",
+        "adaptive_avg_pool2d",
+        "adaptive_max_pool2d",
+        "mean",
+        "amax",
+        "flatten",
+        "view",
+        "reshape",
+        "_unsafe_view",
+        "squeeze",
+        "dropout",
+        "feature_dropout",
+        "alias",
+        "detach",
+        "clone",
+        "contiguous",
+        "sym_size",
+        "pad",
+        "constant_pad_nd",
+    ]
 )
 _OVERLOADS = frozenset(
-    "default Tensor Scalar int dim dims padding using_ints input correction Tensor_Scalar".split()
+    [
+        "default",
+        "Tensor",
+        "Scalar",
+        "int",
+        "dim",
+        "dims",
+        "padding",
+        "using_ints",
+        "input",
+        "correction",
+        "Tensor_Scalar",
+    ]
 )
 _LAST = frozenset(("softmax", "log_softmax", "_softmax", "_log_softmax"))
 
@@ -57,7 +119,9 @@ def run_exported(data: bytes, images: Tensor) -> Tensor:
         made = getattr(getattr(torch.ops.aten, name), overload)(**given)
         for out, value in zip(outputs, made if isinstance(made, tuple) else (made,), strict=False):
             known[out] = value
-    last = next(spec["user_output"]["arg"] for spec in module["signature"]["output_specs"] if "user_output" in spec)
+    last = next(
+        spec["user_output"]["arg"] for spec in module["signature"]["output_specs"] if "user_output" in spec
+    )
     found = known[last["as_tensor"]["name"]]
     if not isinstance(found, Tensor):
         raise InvalidInput("This network answers with other things than numbers.")

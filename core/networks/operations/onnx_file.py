@@ -32,11 +32,12 @@ def read_onnx(data: bytes) -> GivenNetwork:
         InvalidInput: it is damaged, too large, no image classifier, or has an operation that cannot be converted.
     """
     import onnx
+    from onnx import inliner
 
     try:
         model = onnx.load_model_from_string(data)
         if len(model.functions):
-            model = onnx.inliner.inline_local_functions(model)
+            model = inliner.inline_local_functions(model)
     except Exception as error:  # protobuf's errors have no common base of their own
         raise InvalidInput("The ONNX file is damaged, or it is no ONNX file.") from error
     opsets = {each.domain: each.version for each in model.opset_import}

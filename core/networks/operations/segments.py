@@ -51,9 +51,9 @@ def passes(steps: Sequence[Step], flows: Sequence[Flow]) -> bool:
     while value:
         step = steps[value - 1]
         if step["op"] == "add":
-            value, adds = min(step["of"]), True  # type: ignore[type-var, assignment, arg-type]
+            value, adds = min(step["of"]), True
         elif step["op"] in ("relu", "relu6"):
-            value = step["of"][0]  # type: ignore[index, assignment]
+            value = step["of"][0]
         else:
             return False
     return adds
@@ -86,7 +86,7 @@ def _weighs(steps: Sequence[Step], flows: Sequence[Flow], span: Span) -> bool:
     entering = flows[start].ids
     for step in inside:
         if step["op"] in LAYERS:
-            read = flows[step["of"][0]].ids  # type: ignore[index]
+            read = flows[step["of"][0]].ids
             repeat = len(read) // len(entering)
             if len(read) == repeat * len(entering) and np.array_equal(read, np.repeat(entering, repeat)):
                 return True

@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.config import Settings
 from core.errors import InvalidInput
 from core.networks.blocks.base import Argument, Count
 
-Step = Settings
+Step = dict[str, Any]
 """One operation: `op`, `of` and its settings, as JSON."""
 MOST_STEPS = 4096
 _MOST_INPUTS = 64
@@ -142,8 +141,11 @@ def require_steps(steps: Any) -> None:
         if known is None:
             raise InvalidInput("This network has an operation that is not known here.")
         of, (least, most) = step.get("of"), known.inputs
-        sound = isinstance(of, list | tuple) and least <= len(of) <= most
-        if not sound or not all(type(each) is int and 0 <= each <= at for each in of):
+        if (
+            not isinstance(of, list | tuple)
+            or not least <= len(of) <= most
+            or not all(type(each) is int and 0 <= each <= at for each in of)
+        ):
             raise InvalidInput(f"Operation {at + 1} of this network reads what is not there.")
         if set(step) != {"op", "of", *known.settings}:
             raise InvalidInput(f"A {step['op']} of this network has other settings than it takes.")
