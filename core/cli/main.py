@@ -148,7 +148,9 @@ def costs(
     objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
     csv: Csv = None,
 ) -> None:
-    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, no weights needed."""
+    """Parameters and MACs of every architecture, counted; no weights needed.
+
+    SUPERNET may be a preset, or a published space: nas-bench-201, nas-bench-macro."""
     write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)))
 
 

@@ -54,7 +54,7 @@ def agreement(net: nn.Sequential, batch: Batch) -> Tensor:
 class _Rectifiers(TorchFunctionMode):
     """Keeps what every ReLU gives while it is entered, be it a module or a function."""
 
-    KINDS = (F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
+    KINDS = (F.relu, F.relu6, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
 
     def __init__(self) -> None:
         super().__init__()

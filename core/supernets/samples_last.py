@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.supernets.statistics import EPSILON, ElasticBatchNorm
+from core.supernets.statistics import ElasticBatchNorm
 
 if TYPE_CHECKING:
     from core.supernets.base import BranchContext
@@ -95,7 +95,7 @@ def normalize(x: Tensor, norm: ElasticBatchNorm, channels: slice | Tensor, rows:
     x.sub_(mean.view(c, 1, 1, 1))
     # One pixel at a time: half a million float32 squares summed in one go keep three to four digits.
     variance = torch.linalg.vector_norm(head, dim=2).square_().mean(1).div_(rows)
-    scale = norm.weight[channels] * torch.rsqrt(variance + EPSILON)
+    scale = norm.weight[channels] * torch.rsqrt(variance + norm.epsilon)
     return torch.addcmul(norm.bias[channels].view(c, 1, 1, 1), x, scale.view(c, 1, 1, 1), out=x)
 
 

@@ -37,10 +37,12 @@ class ElasticBatchNorm(nn.Module):
 
     Args:
         channels: the most channels it will see.
+        epsilon: added to variances.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, epsilon: float = EPSILON) -> None:
         super().__init__()
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.label = ""  # set once by the supernet that owns the layer
@@ -50,13 +52,13 @@ class ElasticBatchNorm(nn.Module):
         c = x.shape[1]
         weight, bias = self.weight[:c], self.bias[:c]
         if statistics is None:
-            return F.batch_norm(x, None, None, weight, bias, training=True, eps=EPSILON)
+            return F.batch_norm(x, None, None, weight, bias, training=True, eps=self.epsilon)
         if statistics.recording:
             axes = [0, *range(2, x.ndim)]
             var, mean = torch.var_mean(x[: statistics.rows], dim=axes, correction=0)
             statistics[self.label] = (mean, var)
         mean, var = statistics[self.label]
-        return F.batch_norm(x, mean, var, weight, bias, training=False, eps=EPSILON)
+        return F.batch_norm(x, mean, var, weight, bias, training=False, eps=self.epsilon)
 
     def extract(self, channels: int, statistics: Statistics | None) -> nn.BatchNorm2d:
         """A stock layer of `channels` channels that computes the same in eval mode.
@@ -64,7 +66,7 @@ class ElasticBatchNorm(nn.Module):
         Raises:
             KeyError: there are no statistics for this layer.
         """
-        layer = nn.BatchNorm2d(channels, eps=EPSILON)
+        layer = nn.BatchNorm2d(channels, eps=self.epsilon)
         mean, var = (statistics or Statistics())[self.label]
         with torch.no_grad():
             layer.weight.copy_(self.weight[:channels])

@@ -22,7 +22,11 @@ _IN_PLACE = {
     "mul",
     "div",
     "relu",
+    "hardtanh",
+    "hardswish",
+    "hardsigmoid",
     "gelu",
+    "sigmoid",
     "rsqrt",
     "clamp",
     "hardswish",
@@ -39,6 +43,7 @@ _IN_PLACE = {
     "native_batch_norm",
     "_native_batch_norm_legit_no_training",
     "native_layer_norm",
+    "native_group_norm",
 }
 _LAYOUT = {"clone"}
 
