@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 def train(
     context: typer.Context,
-    preset: Annotated[
-        str | None,
-        typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...; left out with --from."),
-    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
     data: Annotated[
         str | None,
@@ -42,13 +38,18 @@ def train(
         bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
     ] = False,
 ) -> None:
-    """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
-    then of the strategy; `list strategy NAME` shows the latter."""
+    """Train a supernet: `train PRESET` (digits-cnn, fashion-cnn, ...), or one there is further: `train --from SUPERNET`.
+
+    Further flags (--epochs 30, --learning-rate 0.1) are settings of the training, then of the strategy;
+    `list strategy NAME` shows the latter."""
     from core.workflows import train_supernet
 
     own = own_data.choice(data) if data else None
+    arguments = list(context.args)
+    named = bool(arguments) and not arguments[0].startswith("--")
+    preset = arguments.pop(0) if named else None
     params = asked(preset, start, own, method=method, seed=seed)
-    params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
+    params = train_supernet.with_settings(params, tables.split_training_flags(arguments, params))
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):
             print(line)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from core.networks.operations.steps import Step
+from core.supernets.base import Stage
 from core.supernets.converted_stage import SegmentStage
 from core.supernets.statistics import Statistics
 
@@ -65,17 +66,18 @@ def _fill(
 ) -> None:
     statistics = Statistics(recording=True)
     offsets: dict[tuple[int, int], Tensor | None] = {}
-    for number, ((new, added), old, stage) in enumerate(
+    for number, ((new, added), old, longer) in enumerate(
         zip(places, net.segments, made.segments, strict=True)
     ):
         for name, layer in old.layers.items():
-            target = dict(stage.layers[str(new[int(name)])].named_parameters(recurse=False))
+            target = dict(longer.layers[str(new[int(name)])].named_parameters(recurse=False))
             for tensor, parameter in layer.named_parameters(recurse=False):
                 if tensor in target:
                     target[tensor].copy_(parameter)
         for norm, conv in added.items():
             offsets[number, norm] = dict(old.layers[str(conv)].named_parameters()).get("bias")
     x, number = inputs, 0
+    stage: Stage
     for stage in made.chain:
         if not isinstance(stage, SegmentStage):
             x = stage(x, made.largest)
