@@ -6,6 +6,7 @@ network that was given. How one is made from a file is in `core.supernets.conver
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from core.spaces.choice import require_ascending
 from core.supernets.base import Stage, Supernet
 from core.supernets.converted_stage import NormalizeStage, Plan, SegmentStage
 from core.supernets.families import FAMILIES
+from core.supernets.norms_back import fill, with_norms
 from core.supernets.small_residual import small_residual
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig
@@ -210,9 +212,16 @@ class Converted(Supernet):
 
         The largest subnet, recalibrated on the same inputs, computes what it did.
         """
-        from core.supernets.norms_back import with_norms
-
-        return with_norms(self, inputs)
+        segments, places = [], []
+        for segment, stage in zip(self.config.segments, self.segments, strict=True):
+            steps, place = with_norms(segment.steps, [math.prod(size) for _, size in stage.plan.values])
+            segments.append(Segment(label=segment.label, steps=tuple(steps)))
+            places.append(place)
+        if not any(added for _, added in places):
+            return self
+        made = Converted(self.config.model_copy(update={"segments": tuple(segments)}))
+        fill(made, self, places, inputs)
+        return made.requires_grad_(False)
 
     @torch.no_grad()
     def by_importance(self) -> dict[int, Tensor]:

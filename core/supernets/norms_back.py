@@ -6,47 +6,30 @@ them know. The norm's scale and offset are set to what enters it, so the largest
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from core.networks.operations.steps import Step
-from core.supernets.base import Stage
+from core.supernets.base import Stage, Supernet
 from core.supernets.converted_stage import SegmentStage
 from core.supernets.statistics import Statistics
-
-if TYPE_CHECKING:
-    from core.supernets.converted import Converted
 
 _EPS = 1e-5
 
 
-def with_norms(net: Converted, inputs: Tensor) -> Converted:
-    """The network itself if no convolution of maps lacks a norm, else another one that has them.
+Places = tuple[dict[int, int], dict[int, int]]
+"""New number of each old step, and number of each new norm -> old number of its convolution."""
+
+
+def with_norms(steps: Sequence[Step], areas: Sequence[int]) -> tuple[list[Step], Places]:
+    """Steps of a segment with a norm behind every convolution of maps that has none, and where everything is now.
 
     Args:
-        net: not changed.
-        inputs: samples that the norms are set by.
+        steps: of the segment.
+        areas: positions of each value; one for vectors and gates.
     """
-    from core.supernets.converted import Converted, Segment
-
-    segments, places = [], []
-    for segment, stage in zip(net.config.segments, net.segments, strict=True):
-        areas = [math.prod(size) for _, size in stage.plan.values]
-        steps, new, added = _longer(segment.steps, areas)
-        segments.append(Segment(label=segment.label, steps=tuple(steps)))
-        places.append((new, added))
-    if not any(added for _, added in places):
-        return net
-    made = Converted(net.config.model_copy(update={"segments": tuple(segments)}))
-    _fill(made, net, places, inputs)
-    return made.requires_grad_(False)
-
-
-def _longer(steps: tuple[Step, ...], areas: list[int]) -> tuple[list[Step], dict[int, int], dict[int, int]]:
-    """Steps with norms, the new number of each old one, and (number of a norm -> old number of its convolution)."""
     normed = {int(step["of"][0]) for step in steps if step["op"] == "norm"}
     new, value, added, found = {}, {0: 0}, dict[int, int](), list[Step]()
     for at, step in enumerate(steps, 1):
@@ -57,25 +40,31 @@ def _longer(steps: tuple[Step, ...], areas: list[int]) -> tuple[list[Step], dict
             found.append({"op": "norm", "of": [len(found)], "channels": step["out_channels"], "eps": _EPS})
             value[at] = len(found)
             added[len(found)] = at
-    return found, new, added
+    return found, (new, added)
 
 
 @torch.no_grad()
-def _fill(
-    made: Converted, net: Converted, places: list[tuple[dict[int, int], dict[int, int]]], inputs: Tensor
-) -> None:
+def fill(made: Supernet, old: Supernet, places: Sequence[Places], inputs: Tensor) -> None:
+    """Take the weights over, and set the new norms by what enters them.
+
+    Args:
+        made: with the norms.
+        old: without them.
+        places: of each of its segments.
+        inputs: samples of calibration.
+    """
     statistics = Statistics(recording=True)
     offsets: dict[tuple[int, int], Tensor | None] = {}
-    for number, ((new, added), old, longer) in enumerate(
-        zip(places, net.segments, made.segments, strict=True)
+    for number, ((new, added), before, after) in enumerate(
+        zip(places, _segments(old), _segments(made), strict=True)
     ):
-        for name, layer in old.layers.items():
-            target = dict(longer.layers[str(new[int(name)])].named_parameters(recurse=False))
+        for name, layer in before.layers.items():
+            target = dict(after.layers[str(new[int(name)])].named_parameters(recurse=False))
             for tensor, parameter in layer.named_parameters(recurse=False):
                 if tensor in target:
                     target[tensor].copy_(parameter)
         for norm, conv in added.items():
-            offsets[number, norm] = dict(old.layers[str(conv)].named_parameters()).get("bias")
+            offsets[number, norm] = dict(before.layers[str(conv)].named_parameters()).get("bias")
     x, number = inputs, 0
     stage: Stage
     for stage in made.chain:
@@ -94,3 +83,7 @@ def _fill(
 
         x = stage.run(x, made.largest, statistics, set_norm)
         number += 1
+
+
+def _segments(net: Supernet) -> list[SegmentStage]:
+    return [stage for stage in net.chain if isinstance(stage, SegmentStage)]
