@@ -189,6 +189,11 @@ HEAVY = {
     "core.tasks.base",
     "core.training.alone",
     "core.training.checkpoint",
+    "core.supernets.mobile_stages",
+    "core.supernets.ofa_mobilenet_v3",
+    "core.supernets.ofa_proxyless",
+    "core.supernets.resnet_stages",
+    "core.supernets.resnet_stems",
     "core.training.loop",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
@@ -312,6 +317,7 @@ UNTYPED = {
     "datasets.base:Raw.inputs",
     "datasets.base:RawImages.inputs",
     "datasets.graphs:RawGraph.inputs",
+    "datasets.series:RawSeries.inputs",
     "datasets.tokens:RawTokens.inputs",
     "export.predicting.common:read_arrays",
     "export.tracing:feed",

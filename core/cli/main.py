@@ -19,6 +19,7 @@ from core.cli import (
     importing,
     judging,
     latency,
+    loading,
     norms,
     own_data,
     reports,
@@ -358,5 +359,6 @@ app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)
 app.command("device-table")(devices.device_table)
 app.command("import-table")(importing.import_table)
+app.command("load-supernet")(loading.load_supernet)
 app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)

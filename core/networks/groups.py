@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+Place = str | tuple[str, int]
+"""A tensor, and the entry where the first unit lies if it is not the first one."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -140,18 +143,18 @@ class UnitWalk:
         """Go on with the block of this name in the network."""
         self._at, self._leaving = at, 0
 
-    def reads(self, tensor: str, width: int, *, axis: int = 1) -> None:
-        """A weight that reads the stream."""
-        self._add(tensor, axis, "input", width)
+    def reads(self, tensor: str, width: int, *, axis: int = 1, start: int = 0) -> None:
+        """A weight that reads the stream, its first unit at entry `start` (where several maps lie side by side)."""
+        self._add(tensor, axis, "input", width, start)
 
     def makes(self, tensor: str, width: int, *, axis: int = 0) -> None:
         """A weight that adds to the stream."""
         self._add(tensor, axis, "output", width)
 
-    def scales(self, tensors: Sequence[str], width: int, *, axis: int = 0) -> None:
+    def scales(self, tensors: Sequence[str], width: int, *, axis: int = 0, start: int = 0) -> None:
         """Tensors that scale or shift the stream's units, each by itself: BatchNorms, biases, positions."""
         for tensor in tensors:
-            self._add(tensor, axis, "elementwise", width)
+            self._add(tensor, axis, "elementwise", width, start)
 
     def averages(self, norm: str, width: int) -> None:
         """A LayerNorm over the stream: its units can change places, but none can be cut out."""
@@ -165,7 +168,7 @@ class UnitWalk:
     def shows_all(self) -> None:
         """The block's output holds the activations of every unit of the stream: it has no weights that say how many."""
         stream = self._streams[-1]
-        stream.reads.append((self._at, max((width for *_, width in stream.members), default=0)))
+        stream.reads.append((self._at, max((span.high for span in stream.members), default=0)))
 
     def new_stream(self) -> None:
         """What follows belongs to another stream: no shortcut leads past here unchanged."""
@@ -176,13 +179,13 @@ class UnitWalk:
         name: str,
         size: int,
         *,
-        made: Sequence[str],
-        scaled: Sequence[str],
-        read: Sequence[str],
+        made: Sequence[Place],
+        scaled: Sequence[Place],
+        read: Sequence[Place],
         shown: str,
         repeat: int = 1,
     ) -> None:
-        """Units that live inside the block.
+        """Units that live inside the block; a tensor that holds them more than once is named with each first entry.
 
         Args:
             name: of the group, within the block.
@@ -194,9 +197,9 @@ class UnitWalk:
             repeat: consecutive entries of one unit.
         """
         members = [
-            *(Member(f"{self._at}.{t}", 0, 0, repeat, "output") for t in made),
-            *(Member(f"{self._at}.{t}", 0, 0, repeat, "elementwise") for t in scaled),
-            *(Member(f"{self._at}.{t}", 1, 0, repeat, "input") for t in read),
+            Member(f"{self._at}.{tensor}", axis, first, repeat, role)
+            for places, axis, role in ((made, 0, "output"), (scaled, 0, "elementwise"), (read, 1, "input"))
+            for tensor, first in ((each, 0) if isinstance(each, str) else each for each in places)
         ]
         reads = ((f"{self._at}.{shown}", 0, repeat),)
         self._inner.append(UnitGroup(f"{self._at}.{name}", size, tuple(members), reads, free=True))
@@ -272,5 +275,5 @@ class UnitWalk:
             self.keep(0, self._leaving)
         return self._inner + [g for stream in self._streams for g in stream.groups() if g.size]
 
-    def _add(self, tensor: str, axis: int, role: str, width: int) -> None:
-        self._streams[-1].members.append(_Span(f"{self._at}.{tensor}", axis, role, 0, width))
+    def _add(self, tensor: str, axis: int, role: str, width: int, start: int = 0) -> None:
+        self._streams[-1].members.append(_Span(f"{self._at}.{tensor}", axis, role, 0, width, start))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from core.supernets.files import dump_supernet
 from tests.helpers.given_networks import EXPORTED, residual_onnx
 from tests.helpers.nets import small_cnn
+from tests.helpers.ofa_checkpoints import resnet_file
 
 
 def paretoscope() -> tuple[str, bytes]:
@@ -25,4 +26,5 @@ FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
     "paretoscope": paretoscope,
     "onnx_network": onnx_network,
     "exported_network": exported_network,
+    "once_for_all": resnet_file,
 }
