@@ -189,6 +189,11 @@ HEAVY = {
     "core.tasks.base",
     "core.training.alone",
     "core.training.checkpoint",
+    "core.supernets.mobile_stages",
+    "core.supernets.ofa_mobilenet_v3",
+    "core.supernets.ofa_proxyless",
+    "core.supernets.resnet_stages",
+    "core.supernets.resnet_stems",
     "core.training.loop",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.

@@ -18,6 +18,7 @@ from core.cli import (
     importing,
     judging,
     latency,
+    loading,
     norms,
     own_data,
     reports,
@@ -181,7 +182,9 @@ def costs(
     objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
     csv: Csv = None,
 ) -> None:
-    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, no weights needed."""
+    """Parameters and MACs of every architecture, counted; no weights needed.
+
+    SUPERNET may be a preset, or a published space: nas-bench-201, nas-bench-macro."""
     write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)))
 
 
@@ -389,5 +392,6 @@ app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)
 app.command("device-table")(devices.device_table)
 app.command("import-table")(importing.import_table)
+app.command("load-supernet")(loading.load_supernet)
 app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _REGISTRIES = (
     "core.datasets.base",
     "core.supernets.families",
+    "core.supernets.options.registry",
     "core.training.strategies",
     "core.training.losses",
     "core.predictors.base",
@@ -286,9 +287,11 @@ def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("p
 def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
     """Space, cost table and, for cell spaces, the function that writes a cell's string."""
     from core.library import supernets
-    from core.library.presets import PRESETS
+    from core.library.presets import PRESETS, PUBLISHED
 
-    if supernet in PRESETS and not any(e.supernet_id == supernet for e in supernets.entries()):
+    if supernet in PUBLISHED:
+        family, config = PUBLISHED[supernet]
+    elif supernet in PRESETS and not any(e.supernet_id == supernet for e in supernets.entries()):
         family, config = PRESETS[supernet]["family"], PRESETS[supernet]["config"] | _from_data(supernet)
     else:
         entry = find_supernet(supernet)

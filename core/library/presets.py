@@ -63,6 +63,29 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
+    "digits-resnet": {
+        "summary": "Once-for-all's ResNet-50, small, on 8x8 digits: bottlenecks, stem and resolution elastic.",
+        "family": "ofa_resnet50",
+        "config": {
+            "resolutions": [6, 8],
+            "stem_channels": 8,
+            "channels": [16, 32],
+            "base_depths": [1, 1],
+            "extra_depths": [0, 1],
+            "expand_ratios": [0.25, 0.5],
+            "width_multipliers": [0.25, 0.5, 1.0],
+            "divisor": 2,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-macro": {
+        "summary": "NAS-Bench-Macro chain on 8x8 digits: 6,561 subnets of eight layers.",
+        "family": "nas_bench_macro",
+        "config": {"channels": 4, "hidden": 32},
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
+    },
     "commands-encoder": {
         "summary": "Transformer encoder on generated commands (text): 1,032 subnets.",
         "family": "elastic_encoder",
@@ -99,3 +122,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
     },
 }
+
+PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
+    "nas-bench-201": ("nas_bench_201", {"input_shape": [3, 32, 32]}),
+    "nas-bench-macro": ("nas_bench_macro", {"input_shape": [3, 32, 32]}),
+}
+"""Spaces as their benchmarks have them on CIFAR-10: family and configuration, to count costs of without weights."""

@@ -129,6 +129,11 @@ class UnitWalk:
         """The block's output holds the activations of the stream's first units."""
         self._streams[-1].reads.append((self._at, width))
 
+    def shows_all(self) -> None:
+        """The block's output holds the activations of every unit of the stream: it has no weights that say how many."""
+        stream = self._streams[-1]
+        stream.reads.append((self._at, max((width for *_, width in stream.members), default=0)))
+
     def new_stream(self) -> None:
         """What follows belongs to another stream: no shortcut leads past here unchanged."""
         self._streams.append(_Stream(f"stream {len(self._streams)}"))

@@ -35,13 +35,13 @@ def build(family: str, config: JsonObject) -> Supernet:
         NotFound: there is no such family.
         InvalidInput: the configuration does not fit the family, or asks for too large a network.
     """
-    settings = _outline(family, config).config
+    settings = outline_of(family, config).config
     supernet: Supernet = FAMILIES.get(family)(settings)
     return supernet
 
 
-def _outline(family: str, config: JsonObject) -> Supernet:
-    """The supernet without memory for its weights; raises as `build` does."""
+def outline_of(family: str, config: JsonObject) -> Supernet:
+    """A supernet without memory for its weights; raises as `build` does."""
     cls = FAMILIES.get(family)
     try:
         settings = cls.Config.model_validate(config)
@@ -100,18 +100,18 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, Settings]:
         InvalidInput: the file is damaged, hostile, or its weights do not fit its configuration.
     """
     header = peek_supernet(file)
-    outline = _outline(header["family"], header["config"])
-    if not _describes(header["space"], outline.space):
+    empty = outline_of(header["family"], header["config"])
+    if not _describes(header["space"], empty.space):
         raise InvalidInput("The search space this file describes is not the one its configuration builds.")
     # The first release stored a shared tensor under each of its names.
-    shared = _shared(outline)
+    shared = _shared(empty)
 
     def with_shared(found: dict[str, Any]) -> dict[str, Any]:
         return found | {name: found[of] for name, of in shared.items() if of in found and name not in found}
 
     # A configuration may ask for a network far larger than the file that carries it.
     shapes = {name: tuple(entry["shape"]) for name, entry in read_header(file).items() if name != METADATA}
-    if with_shared(shapes) != {name: tuple(t.shape) for name, t in outline.state_dict().items()}:
+    if with_shared(shapes) != {name: tuple(t.shape) for name, t in empty.state_dict().items()}:
         raise InvalidInput("The weights in this file do not fit the supernet it describes.")
     supernet = build(header["family"], header["config"])
     tensors = with_shared({name: torch.from_numpy(array) for name, array in load_tensors(file).items()})

@@ -15,17 +15,12 @@ from core.supernets.mobile_ends import MobileHeadStage, MobileStemStage, Separab
 from core.supernets.mobile_layer import Layer
 from core.supernets.mobile_stages import BottleneckStage
 from core.supernets.resizing import ResizeStage, resolution_choice
+from core.supernets.widths import make_divisible
 from core.tasks.image import ImageConfig
 
 IMAGENET = {"pixel_mean": (0.485, 0.456, 0.406), "pixel_std": (0.229, 0.224, 0.225)}
 RESOLUTIONS = tuple(range(128, 225, 4))
 """Sides of images that once-for-all was trained for."""
-
-
-def make_divisible(channels: float, divisor: int) -> int:
-    """The nearest multiple of a divisor, at least one, and at least 90 % of what was asked for."""
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
 class MobileGroupConfig(BaseConfig):

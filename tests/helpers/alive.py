@@ -26,6 +26,7 @@ _IN_PLACE = {
     "hardswish",
     "hardsigmoid",
     "gelu",
+    "sigmoid",
     "rsqrt",
     "clamp",
     "_softmax",
@@ -34,6 +35,7 @@ _IN_PLACE = {
     "native_batch_norm",
     "_native_batch_norm_legit_no_training",
     "native_layer_norm",
+    "native_group_norm",
 }
 _LAYOUT = {"clone"}
 

@@ -80,6 +80,18 @@ class Epsilon(Argument):
         return type(value) is float and 1e-8 <= value <= 0.1
 
 
+@dataclass(frozen=True)
+class Counts(Argument):
+    """A list of whole numbers from 1, at least one of them and at most `length`."""
+
+    length: int
+    most: int = 16_384
+
+    def accepts(self, value: Any) -> bool:
+        listed = isinstance(value, list | tuple) and 1 <= len(value) <= self.length
+        return listed and all(Count(self.most).accepts(each) for each in value)
+
+
 KERNEL, STRIDE, SIDE = Count(31), Count(16), Count(MOST_SIDE)
 ACTIVATION = Name(("relu", "relu6", "hardswish"))
 """As torch.nn.functional calls them."""

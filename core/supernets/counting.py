@@ -1,0 +1,146 @@
+"""Counting a stage by writing down what it does: layers by name, values that are read and made. No torch.
+
+A stage says its operations in the order of its code, and out come its multiply-accumulates, its parameters, the bytes
+it stores and the most bytes alive at once (see `core.supernets.stage_cost.counts` for what these mean). So no stage
+works out by hand which of its maps overlap in time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.supernets.stage_cost import counts
+from core.supernets.statistics import stored_bytes
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor of one sample.
+
+    Attributes:
+        channels: units of it.
+        size: height and width; empty for a vector.
+    """
+
+    channels: int
+    size: tuple[int, ...]
+
+    @property
+    def numbers(self) -> int:
+        return self.channels * math.prod(self.size)
+
+
+@dataclass
+class Count:
+    """What a stage does, operation by operation; each returns what it makes."""
+
+    macs: int = 0
+    params: int = 0
+    buffer_bytes: int = 0
+    _given: list[Value] = field(default_factory=list)
+    _steps: list[tuple[bool, tuple[Value, ...], Value]] = field(default_factory=list)
+
+    # --- values -----------------------------------------------------------------------------------------
+
+    def given(self, channels: int, size: Sequence[int] = ()) -> Value:
+        """What flows into the stage; alive until the stage has ended."""
+        value = Value(channels, tuple(size))
+        self._given.append(value)
+        return value
+
+    def made(self, reads: Sequence[Value], channels: int, size: Sequence[int] = ()) -> Value:
+        """A new tensor, made of others."""
+        value = Value(channels, tuple(size))
+        self._steps.append((False, tuple(reads), value))
+        return value
+
+    def over(self, *reads: Value) -> Value:
+        """An operation on single numbers: works in place of an operand that nobody reads later, if one has its size.
+
+        The first operand has the size of the result.
+        """
+        value = Value(reads[0].channels, reads[0].size)
+        self._steps.append((True, reads, value))
+        return value
+
+    # --- layers -----------------------------------------------------------------------------------------
+
+    def conv(
+        self,
+        x: Value,
+        channels: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        groups: int = 1,
+        bias: bool = False,
+        held: bool = True,
+    ) -> Value:
+        """A convolution that keeps a map's size, but for its stride.
+
+        Args:
+            x: what it reads.
+            channels: it makes.
+            kernel, stride, groups, bias: of the layer.
+            held: whether its parameters are counted (not where two places share one layer).
+        """
+        size = tuple(-(-side // stride) for side in x.size)
+        weights = kernel * kernel * (x.channels // groups) * channels
+        self.macs += weights * math.prod(size)
+        self.params += (weights + (channels if bias else 0)) if held else 0
+        return self.made([x], channels, size)
+
+    def linear(self, x: Value, channels: int) -> Value:
+        """A linear layer with a bias, on a vector."""
+        self.macs += x.channels * channels
+        self.params += (x.channels + 1) * channels
+        return self.made([x], channels)
+
+    def batch_norm(self, x: Value) -> Value:
+        self.params += 2 * x.channels
+        self.buffer_bytes += stored_bytes(x.channels)
+        return self.over(x)
+
+    def scaled(self, x: Value) -> Value:
+        """A normalization by the sample itself (LayerNorm, GroupNorm), with scale and offset per channel."""
+        self.params += 2 * x.channels
+        return self.over(x)
+
+    def pooled(self, x: Value, stride: int) -> Value:
+        """The mean or the maximum over windows."""
+        return self.made([x], x.channels, [-(-side // stride) for side in x.size])
+
+    def mean(self, x: Value) -> Value:
+        """The mean over all positions."""
+        return self.made([x], x.channels)
+
+    # --- what comes out ---------------------------------------------------------------------------------
+
+    def held_bytes(self, results: Sequence[Value]) -> int:
+        """Most bytes alive at once: a value lives from its making to its last reader, the stage's results to the end."""
+        kept = {*self._given, *results}
+        last = {value: at for at, (_, reads, _) in enumerate(self._steps) for value in reads}
+        alive, most = set(self._given), sum(v.numbers for v in self._given)
+        for at, (in_place, reads, made) in enumerate(self._steps):
+            ends = [v for v in dict.fromkeys(reads) if v not in kept and last[v] == at]
+            taken = next((v for v in ends if in_place and v.numbers == made.numbers), None)
+            if taken is not None:
+                alive.discard(taken)
+                ends.remove(taken)
+            alive.add(made)
+            most = max(most, sum(v.numbers for v in alive))
+            alive.difference_update(ends)
+            if made not in kept and made not in last:
+                alive.discard(made)
+        return 4 * most
+
+    def counted(self, *results: Value) -> dict[str, int]:
+        """The quantities of the stage, which returns these values."""
+        return counts(
+            macs=self.macs,
+            params=self.params,
+            held_bytes=self.held_bytes(results),
+            buffer_bytes=self.buffer_bytes,
+        )
