@@ -5,8 +5,8 @@
 Their class `OFAMobileNetV3` (width 0.25, 32x32 images), its weights, 1,024 subnets: one block per stage,
 kernel 3 or 5, expansion 3 or 6. Both sides recalibrate BatchNorm on 2,000 images and classify 1,000. Theirs, per
 subnet: set_active_subnet, get_active_subnet, set_running_statistics (batches of 200), evaluation (batches of
-100). Ours: the family `ofa_mobilenet_v3` with the same weights, walked once by the evaluator. Weights and images are random; neither changes
-the speed. Process CPU time of one thread; their subnets are measured before and after our walk.
+100). Ours: the family `ofa_mobilenet_v3` with the same weights, walked once by the evaluator. Weights and images
+are random; neither changes the speed. Process CPU time of one thread; their subnets are measured before and after our walk.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def their_loop(net: Any, kernels: Sequence[int], expansions: Sequence[int], data
 # --- our side: the same weights in the family ----------------------------------------------------
 
 
+@torch.no_grad()
 def our_network(net: Any) -> OfaMobileNetV3:
     """The family's network of their sizes with their weights; pixels go in as they are."""
     config = OfaMobileNetV3Config.published(
