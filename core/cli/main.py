@@ -15,6 +15,7 @@ import typer
 
 from core.cli import (
     converting,
+    costing,
     devices,
     importing,
     judging,
@@ -147,12 +148,12 @@ def costs(
     sample: Annotated[int, typer.Option(min=0, help="Only this many random architectures.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
+    arch: Annotated[str, typer.Option(help="This one alone: JSON, a short id, or a file of them.")] = "",
     csv: Csv = None,
 ) -> None:
-    """Parameters and MACs of every architecture, counted; no weights needed.
-
-    SUPERNET may be a preset, or a published space: nas-bench-201, nas-bench-macro."""
-    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)))
+    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset or nas-bench-201, nas-bench-macro,
+    ofa-mobilenet-v3, ofa-mobilenet-v3-w1.2, ofa-proxyless-w1.3. --arch may be a folder with once-for-all's net.config."""
+    write_or_print(csv, costing.costs_csv(supernet, sample, seed, tables.names(objectives), arch))
 
 
 @app.command()

@@ -38,10 +38,12 @@ class BranchContext:
     Attributes:
         calibration_rows: the first rows of the batch; BatchNorm statistics come from them alone
             and normalize all rows.
+        answers_from: nobody reads the last stage's outputs for rows before this one: it may leave them zero.
         cache: derived weights (unfolded kernels, say), by stage; lives as long as the walk.
     """
 
     calibration_rows: int
+    answers_from: int = 0
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
 
