@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from core.cli import (
+    converting,
+    costing,
     devices,
     importing,
     judging,
@@ -21,16 +23,16 @@ from core.cli import (
     loading,
     norms,
     own_data,
-    pricing,
     reports,
     saving,
     searching,
     studies,
     tables,
+    training,
 )
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
-from core.config import JsonObject, Settings
+from core.config import Settings
 from core.errors import CoreError, InvalidInput
 from core.words import format_share
 
@@ -84,43 +86,8 @@ def list_methods(
         print(line)
 
 
-@app.command(context_settings=_EXTRA)
-def train(
-    context: typer.Context,
-    preset: Annotated[
-        str, typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...; left out with --space.")
-    ] = "",
-    space: Annotated[
-        Path | None, typer.Option(help="A search space of your own, written in YAML; see the README.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Data set, or a .zip or .npz of your own; the preset's own if left out."),
-    ] = None,
-    method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
-    ] = False,
-) -> None:
-    """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
-    then of the strategy; `list strategy NAME` shows the latter."""
-    from core.cli.training import asked
-
-    params = asked(preset, space, context.args, data=data, method=method, seed=seed)
-    if dry_run:
-        for line in own_data.rehearsed(cast(JsonObject, params)):
-            print(line)
-        return
-    ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
-    file = ledger.artifact("supernet.safetensors")
-    if out is not None:
-        write(out, file)
-    last = ledger.metrics()[-1] if ledger.metrics() else {}
-    print(json.dumps({"run": ledger.run_id, "out": str(out) if out else None, "final": last}))
-
-
+app.command(context_settings=_EXTRA)(training.train)
+app.command()(converting.convert)
 app.command(context_settings=_EXTRA)(searching.search)
 
 
@@ -173,6 +140,20 @@ def front(
     flags_of = {"budget": "sample"}
     ledger = run_workflow("search_front", params, title=f"sample of {supernet}", seed=seed, flags=flags_of)
     write_table(csv, ledger.artifact(EVALUATIONS_FILE), tables.about(supernet, ledger))
+
+
+@app.command()
+def costs(
+    supernet: SupernetName,
+    sample: Annotated[int, typer.Option(min=0, help="Only this many random architectures.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
+    arch: Annotated[str, typer.Option(help="This one alone: JSON, a short id, or a file of them.")] = "",
+    csv: Csv = None,
+) -> None:
+    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, a FILE.yaml or nas-bench-201, nas-bench-macro,
+    ofa-mobilenet-v3, ofa-mobilenet-v3-w1.2, ofa-proxyless-w1.3. --arch may be a folder with once-for-all's net.config."""
+    write_or_print(csv, costing.costs_csv(supernet, sample, seed, tables.names(objectives), arch))
 
 
 @app.command()
@@ -370,7 +351,7 @@ def doctor() -> None:
     raise typer.Exit(1 if problems else 0)
 
 
-for command in (latency.latency, pricing.costs, reports.report, reports.baskets, own_data.data):
+for command in (latency.latency, reports.report, reports.baskets, own_data.data):
     app.command()(command)
 app.command()(judging.predictors)
 app.command()(judging.proxies)
