@@ -143,8 +143,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-OFA_RESOLUTIONS = (*range(128, 225, 4), 236, 260)
-"""Once-for-all was trained for every fourth side up to 224; two of its specialized networks take larger images."""
+OFA_RESOLUTIONS = (*range(128, 225, 4), 228, 236, 240, 260)
+"""Once-for-all was trained for every fourth side up to 224; some of its specialized networks take larger images."""
 
 PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
     "nas-bench-201": ("nas_bench_201", {"input_shape": [3, 32, 32]}),
