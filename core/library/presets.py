@@ -42,6 +42,26 @@ PRESETS: dict[str, dict[str, Any]] = {
             "augmentation": {"flip": True},
         },
     },
+    "digits-ofa": {
+        "summary": "Once-for-all's MobileNetV3 on 8x8 digits: elastic resolution, kernel, depth and expansion.",
+        "family": "ofa_mobilenet_v3",
+        "config": {
+            "groups": [
+                {"width": 4, "stride": 1, "depths": [1, 2, 3]},
+                {"width": 8, "activation": "hardswish", "squeeze": True, "depths": [1, 2, 3]},
+            ],
+            "kernels": [3, 5],
+            "expands": [1, 2, 4],
+            "resolutions": [6, 8],
+            "divisor": 1,
+            "stem_width": 4,
+            "first_width": 4,
+            "head_width": 16,
+            "features": 16,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
         "family": "elastic_vit",
