@@ -317,6 +317,7 @@ UNTYPED = {
     "datasets.base:Raw.inputs",
     "datasets.base:RawImages.inputs",
     "datasets.graphs:RawGraph.inputs",
+    "datasets.series:RawSeries.inputs",
     "datasets.tokens:RawTokens.inputs",
     "export.predicting.common:read_arrays",
     "export.tracing:feed",

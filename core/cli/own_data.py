@@ -29,7 +29,10 @@ class Chosen(TypedDict):
 
 def data(
     name: Annotated[
-        str, typer.Argument(help="digits, fashion_mnist, commands, ..., or a file of your own: .zip or .npz.")
+        str,
+        typer.Argument(
+            help="digits, fashion_mnist, commands, tones, ..., or a file of your own: .zip or .npz."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="The .npz file to write; left out, what the data hold is told.")
@@ -39,41 +42,80 @@ def data(
     seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
     size: Annotated[int | None, typer.Option(help="Side in pixels, of a file; proposed if left out.")] = None,
     channels: Annotated[int | None, typer.Option(help="1 or 3, of a file; proposed if left out.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Samples per second, of a zip of sounds; proposed if left out.")
+    ] = None,
+    milliseconds: Annotated[
+        int | None, typer.Option(help="Length of a clip, of a zip of sounds; proposed if left out.")
+    ] = None,
 ) -> None:
     """What a data set or a file of your own holds; with --out, write a split as arrays (images: x in [0, 1], y)."""
-    chosen = choice(name, size=size, channels=channels)
+    chosen = choice(name, size=size, channels=channels, rate=rate, milliseconds=milliseconds)
     telling = out is None and supernet is None
     for line in told(chosen, seed) if telling else written(chosen, out, split, supernet, seed):
         print(line)
 
 
-def choice(name: str, *, size: int | None = None, channels: int | None = None) -> Chosen:
+def choice(
+    name: str,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    rate: int | None = None,
+    milliseconds: int | None = None,
+) -> Chosen:
     """The data a person names, as a request has it; a file is read, checked and kept, as the page does.
 
     Args:
-        name: a data set's registry name, or a file.
-        size: side in pixels; what is proposed if left out.
-        channels: 1 or 3; what is proposed if left out.
+        name: a data set's registry name, or a file: images, or a zip of sounds.
+        size: of images, side in pixels.
+        channels: of images, 1 or 3.
+        rate: of sounds, samples per second.
+        milliseconds: of sounds, length of a clip.
+            What is left out is proposed.
 
     Raises:
         NotFound: there is no such data set or file.
-        InvalidInput: the file is refused, or the settings are no file's.
+        InvalidInput: the file is refused, or the settings are not its own.
     """
+    of_images = {"size": size, "channels": channels}
+    of_sounds = {"rate": rate, "milliseconds": milliseconds}
     if not name.lower().endswith(ENDINGS):
-        if size is not None or channels is not None:
-            raise InvalidInput("--size and --channels are settings of a file of your own.")
+        if any(value is not None for value in (*of_images.values(), *of_sounds.values())):
+            flags = "--size, --channels, --rate and --milliseconds"
+            raise InvalidInput(f"{flags} are settings of a file of your own.")
         return {"name": DATASETS.info(name.replace("-", "_")).name, "config": {}}
-    from core.datasets.images import keep_upload, read_file
+    from core.datasets.images import read_file
+    from core.datasets.sound_archive import holds_sounds
 
     data = read_file(Path(name))
+    sounds = name.lower().endswith(".zip") and holds_sounds(data)
+    wrong, given = (of_images, of_sounds) if sounds else (of_sounds, of_images)
+    if any(value is not None for value in wrong.values()):
+        flags, kind = " and ".join(f"--{field}" for field in wrong), "sounds" if sounds else "images"
+        raise InvalidInput(f"{name} holds {kind}, which have no {flags}.")
+    asked: Settings = {field: value for field, value in given.items() if value is not None}
+    return _kept_sounds(data, asked) if sounds else _kept_images(data, asked)
+
+
+def _kept_images(data: bytes, asked: Settings) -> Chosen:
+    from core.datasets.images import keep_upload
+
     kept = keep_upload(data)
-    asked = {
-        "size": kept.size if size is None else size,
-        "channels": kept.channels if channels is None else channels,
-    }
-    if asked != {"size": kept.size, "channels": kept.channels}:
-        kept = keep_upload(data, **asked)
-    return {"name": "images", "config": {"upload": kept.upload_id, **asked}}
+    wanted = {"size": kept.size, "channels": kept.channels} | asked
+    if wanted != {"size": kept.size, "channels": kept.channels}:
+        kept = keep_upload(data, **wanted)
+    return {"name": "images", "config": {"upload": kept.upload_id, **wanted}}
+
+
+def _kept_sounds(data: bytes, asked: Settings) -> Chosen:
+    from core.datasets.sounds import keep_sounds
+
+    kept = keep_sounds(data)
+    wanted = {"rate": kept.rate, "milliseconds": kept.milliseconds} | asked
+    if wanted != {"rate": kept.rate, "milliseconds": kept.milliseconds}:
+        kept = keep_sounds(data, **wanted)
+    return {"name": "sounds", "config": {"upload": kept.upload_id, **wanted}}
 
 
 def told(chosen: Chosen, seed: int = 0) -> Iterator[str]:
@@ -151,10 +193,13 @@ def _found(chosen: Chosen, seed: int) -> Found:
     from core.datasets import load_dataset
     from core.datasets.found import of_dataset
     from core.datasets.images import found_in, keep_upload
+    from core.datasets.sounds import keep_sounds, sounds_found
     from core.datasets.uploads import read_upload
 
     config: dict[str, Any] = dict(chosen["config"])
     if "upload" not in config:
         return of_dataset(load_dataset(chosen["name"], seed=seed, **config))
     upload = read_upload(config.pop("upload"))
+    if chosen["name"] == "sounds":
+        return sounds_found(keep_sounds(upload, **config), seed=seed, **config)
     return found_in(keep_upload(upload, **config), seed=seed, **config)

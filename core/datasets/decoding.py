@@ -205,7 +205,7 @@ def read_beside(path: Path) -> tuple[NDArray[np.int64], Sheet]:
         InvalidInput: the file is damaged or of another version.
         FileNotFoundError: there is none.
     """
-    with _ours(path) as arrays:
+    with own_arrays(path) as arrays:
         names = tuple(map(str, arrays["classes"]))
         scale = float(json.loads(str(arrays["about"]))["scale"])
         images = arrays["sheet"].astype(np.float32) / np.float32(scale)
@@ -214,7 +214,7 @@ def read_beside(path: Path) -> tuple[NDArray[np.int64], Sheet]:
 
 
 def _read_decoded(path: Path, *, with_images: bool) -> tuple[RawImages, Summary]:
-    with _ours(path) as arrays:
+    with own_arrays(path) as arrays:
         about = json.loads(str(arrays["about"]))
         summary = Summary.model_validate(about["summary"])
         x = arrays["x"] if with_images else np.empty((0, *summary.shape), np.uint8)
@@ -229,7 +229,7 @@ def _read_decoded(path: Path, *, with_images: bool) -> tuple[RawImages, Summary]
 
 
 @contextmanager
-def _ours(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+def own_arrays(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """The arrays of a file of our own; whatever is wrong with it is one refusal."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -237,4 +237,4 @@ def _ours(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     except FileNotFoundError:
         raise
     except Exception as error:  # damaged: zipfile, zlib and numpy have many words for it
-        raise InvalidInput("The decoded images were damaged on the disk.") from error
+        raise InvalidInput("The decoded copy of the upload was damaged on the disk.") from error

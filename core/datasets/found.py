@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.datasets.base import Dataset
 from core.words import format_share
 
-PLURAL = {"image": "images", "tokens": "texts", "graph": "nodes"}
+PLURAL = {"image": "images", "tokens": "texts", "graph": "nodes", "series": "clips"}
 """What the samples of a task are called here."""
 
 _FEW_STEPS, _FEW_PER_CLASS = 200, 10
@@ -22,11 +22,13 @@ _USUAL_ACCURACY = 0.9
 _EXAMPLES = 3
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """Something found, that goes from one process to another as JSON."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Skipped(_Record):
+class Skipped(Record):
     """Files of an upload that were left out for one reason."""
 
     reason: str = Field(description='Goes on after "3 files left out: ..."')
@@ -34,14 +36,14 @@ class Skipped(_Record):
     examples: tuple[str, ...] = Field(description="Some of their names, with harmless characters only.")
 
 
-class Proposal(_Record):
+class Proposal(Record):
     """Settings of the data set "images" that fit what was found."""
 
     size: int = Field(description="Side in pixels; 0: as they are.")
     channels: Literal[0, 1, 3] = Field(description="1: gray, 3: RGB; 0: as they are.")
 
 
-class Summary(_Record):
+class Summary(Record):
     """What was found in an archive of images, and what it became."""
 
     kind: Literal["pictures", "arrays"] = Field(description="A zip of picture files, or a .npz.")
@@ -62,7 +64,7 @@ class Summary(_Record):
         return sum(self.counts.values())
 
 
-class ClassFound(_Record):
+class ClassFound(Record):
     """One class: how many samples it has, and how many go where."""
 
     name: str
@@ -72,7 +74,7 @@ class ClassFound(_Record):
     test: int
 
 
-class Found(_Record):
+class Found(Record):
     """What data hold once they are divided.
 
     Attributes:
@@ -144,7 +146,7 @@ def of_images(
     across = int(np.isin(same[held_out], same[ids["train"]]).sum())
     return Found(
         samples=PLURAL["image"],
-        classes=_classes(tuple(summary.counts), {name: y[at] for name, at in ids.items()}, y),
+        classes=classes_found(tuple(summary.counts), {name: y[at] for name, at in ids.items()}, y),
         facts=tuple(_image_facts(summary)),
         skipped=summary.skipped,
         across=across,
@@ -161,14 +163,15 @@ def of_dataset(dataset: Dataset) -> Found:
     facts += [f"{name.replace('_', ' ').capitalize()}: {value:,}." for name, value in others.items()]
     return Found(
         samples=PLURAL.get(dataset.task, "samples"),
-        classes=_classes(dataset.classes, parts, y),
+        classes=classes_found(dataset.classes, parts, y),
         facts=tuple(facts),
     )
 
 
-def _classes(
+def classes_found(
     names: Sequence[str], parts: Mapping[str, NDArray[np.int64]], every: NDArray[np.int64]
 ) -> tuple[ClassFound, ...]:
+    """How many samples of each class there are, in all and in each part."""
     counts = {name: np.bincount(y, minlength=len(names)) for name, y in (*parts.items(), ("samples", every))}
     wanted = ("samples", "train", "validation", "test")
     return tuple(

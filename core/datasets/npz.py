@@ -202,8 +202,10 @@ def _class_names(names: NDArray[Any] | None, y: NDArray[np.int64]) -> tuple[str,
     return checked_classes(result, counts)
 
 
-def checked_classes(names: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[str, ...]:
-    """Class names fit for a screen, of classes with enough images to divide.
+def checked_classes(
+    names: tuple[str, ...], counts: NDArray[np.int64], samples: str = "images"
+) -> tuple[str, ...]:
+    """Class names fit for a screen, of classes with enough images (or other samples, as they are called) to divide.
 
     Raises:
         InvalidInput: fewer than two classes, too few images, or a name with control characters.
@@ -216,5 +218,5 @@ def checked_classes(names: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[
         if not name.strip() or len(name) > 80 or not name.isprintable():
             raise InvalidInput("A class name is empty, longer than 80 characters, or not printable.")
         if count < MIN_PER_CLASS:
-            raise InvalidInput(f"Class {shown(name)} has fewer than {MIN_PER_CLASS} images ({count}).")
+            raise InvalidInput(f"Class {shown(name)} has fewer than {MIN_PER_CLASS} {samples} ({count}).")
     return names

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import Cache
+from core.config import JsonObject, Settings
 from core.confined import Limits, run_confined
 from core.datasets.base import RawImages
 from core.datasets.decoding import Sheet, read_beside, read_decoded, read_labels
@@ -31,7 +32,7 @@ DECODER = "core.datasets.decode_worker"
 LIMITS = Limits()
 MOST_DECODED_BYTES = 4 * 2**30
 _MOST_REFUSALS = 512
-_OURS = re.compile(r"[0-9a-f]{64}-(\d+-\d|proposed)\.npz")
+_OURS = re.compile(r"[0-9a-f]{64}-(\d+-\d+|proposed)(-sounds)?\.npz")
 
 _refused: Cache[str] = Cache(_MOST_REFUSALS)
 
@@ -75,7 +76,7 @@ def keep(data: bytes, *, size: int | None = None, channels: int | None = None) -
         _, summary = read_labels(decoded)
     except (FileNotFoundError, InvalidInput):
         summary = _decode(data, upload_id, size, channels)
-    kept = _bytes_path(upload_id)
+    kept = bytes_path(upload_id)
     if not kept.exists():
         write_whole(kept, lambda file: file.write(data), private=True)
     return Upload(upload_id, summary, size, channels)
@@ -90,7 +91,7 @@ def decoded_images(upload_id: str, *, size: int, channels: int) -> RawImages:
         Busy: many others are being decoded.
     """
     decoded = _decoded_path(upload_id, size, channels)
-    if not _bytes_path(upload_id).is_file():
+    if not bytes_path(upload_id).is_file():
         raise _gone()
     for _ in range(2):
         try:
@@ -135,7 +136,7 @@ def read_upload(upload_id: str) -> bytes:
         NotFound: nothing is kept under that id.
         InvalidInput: what is kept no longer has that SHA-256.
     """
-    path = _bytes_path(upload_id)
+    path = bytes_path(upload_id)
     if not path.is_file():
         raise _gone()
     data = path.read_bytes()
@@ -147,7 +148,7 @@ def read_upload(upload_id: str) -> bytes:
 def _decode(data: bytes, upload_id: str, size: int, channels: int) -> Summary:
     target = _decoded_path(upload_id, size, channels)
     summary = _confined(data, {"size": size, "channels": channels}, target)
-    _make_room(target)
+    make_room(target)
     return summary
 
 
@@ -156,12 +157,21 @@ def _propose(data: bytes, upload_id: str) -> Proposal:
     target = _decoded_path(upload_id, 0, 0).with_name(f"{upload_id}-proposed.npz")
     proposed = _confined(data, {"size": None, "channels": None}, target).proposed
     decoded = _decoded_path(upload_id, proposed.size, proposed.channels)
+    renamed(target, decoded)
+    return proposed
+
+
+def renamed(proposed: Path, decoded: Path) -> None:
+    """Give a decoded copy the name of what it was decoded to.
+
+    Raises:
+        StorageFailed: the disk refused it.
+    """
     try:
-        target.replace(decoded)
+        proposed.replace(decoded)
     except OSError as error:
         raise StorageFailed(f"The upload could not be kept: {error.strerror or error}.") from error
-    _make_room(decoded)
-    return proposed
+    make_room(decoded)
 
 
 def _proposed(upload_id: str) -> Proposal | None:
@@ -173,19 +183,33 @@ def _proposed(upload_id: str) -> Proposal | None:
 
 
 def _confined(data: bytes, options: Mapping[str, int | None], target: Path) -> Summary:
-    """Decode in a confined process; a refusal is remembered."""
+    return Summary.model_validate(confined(DECODER, data, options, target))
+
+
+def confined(module: str, data: bytes, options: JsonObject, target: Path) -> Settings:
+    """Let a decoder make a copy in a confined process; a refusal is remembered.
+
+    Args:
+        module: see `core.confined.run_confined`.
+        data: the upload.
+        options: what it becomes.
+        target: where the copy will lie.
+
+    Raises:
+        InvalidInput: the upload is refused, now or before.
+        Busy: many others are being decoded.
+    """
     known = _refused.find(target.name)
     if known is not None:
         raise InvalidInput(known)
     try:
-        answer = run_confined(DECODER, data, options, target, LIMITS)
+        return run_confined(module, data, options, target, LIMITS)
     except InvalidInput as error:
         _refused.put(target.name, str(error))
         raise
-    return Summary.model_validate(answer)
 
 
-def _make_room(newest: Path) -> None:
+def make_room(newest: Path) -> None:
     """Delete decoded copies used longest ago, beyond `MOST_DECODED_BYTES`; never the one just made."""
     with suppress(OSError):
         ours = [path for path in newest.parent.iterdir() if _OURS.fullmatch(path.name) and path != newest]
@@ -201,12 +225,17 @@ def _gone() -> NotFound:
     return NotFound("Those images are no longer kept here; upload them again.")
 
 
-def _bytes_path(upload_id: str) -> Path:
+def bytes_path(upload_id: str) -> Path:
+    """Where the bytes of an upload lie.
+
+    Raises:
+        NotFound: that is no id.
+    """
     if not re.fullmatch(r"[0-9a-f]{64}", upload_id):
         raise _gone()
     return settings().home / "datasets" / "uploads" / f"{upload_id}.bin"
 
 
 def _decoded_path(upload_id: str, size: int, channels: int) -> Path:
-    _bytes_path(upload_id)
+    bytes_path(upload_id)
     return settings().home / "datasets" / "decoded" / f"{upload_id}-{size}-{channels}.npz"

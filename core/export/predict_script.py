@@ -5,8 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from core.datasets import waves
 from core.export import predicting
 from core.export.script_text import script_text
+
+_BESIDE: dict[str, list[str | Path]] = {"series": [Path(waves.__file__)]}
+"""How a task's files are read, where data sets are read in the same way."""
 
 
 @lru_cache
@@ -16,4 +20,7 @@ def predict_script(task: str) -> bytes:
     Args:
         task: registry name of the task; its script is `predicting/predict_TASK.py`.
     """
-    return script_text(Path(predicting.__file__).parent, f"predict_{task}", {"core", "numpy", "torch"})
+    shared: list[str | Path] = ["common", *_BESIDE.get(task, [])]
+    return script_text(
+        Path(predicting.__file__).parent, f"predict_{task}", {"core", "numpy", "torch"}, shared
+    )

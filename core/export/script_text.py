@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def script_text(
-    folder: Path, name: str, later: Collection[str], shared: Sequence[str] = ("common",)
+    folder: Path, name: str, later: Collection[str], shared: Sequence[str | Path] = ("common",)
 ) -> bytes:
     """The text of one script.
 
@@ -17,10 +17,11 @@ def script_text(
         name: of the script's own file, without the ending.
         later: packages that are not imported at the top: the shared part imports them itself, and says in one
             sentence if they are missing.
-        shared: files of the folder that all its scripts begin with, in this order.
+        shared: what the script begins with, in this order: files of the folder, or paths of others.
     """
     about, imports, code = _parts((folder / f"{name}.py").read_text(encoding="utf-8"))
-    before = [_parts((folder / f"{each}.py").read_text(encoding="utf-8")) for each in shared]
+    files = [each if isinstance(each, Path) else folder / f"{each}.py" for each in shared]
+    before = [_parts(file.read_text(encoding="utf-8")) for file in files]
     every = [line for _, lines, _ in before for line in lines] + imports
     lines = sorted({line for line in every if line.split()[1].split(".")[0] not in later})
     lines.sort(key=lambda line: (line.split()[0] == "from", line))

@@ -76,7 +76,7 @@ class ExtractedSubnet:
         input_shape: of one sample.
         classes: class names, in the order of the outputs.
         card: numbers by objective name.
-        data: title, source and licence of the data, and its fingerprint.
+        data: title, source and licence of the data, its fingerprint, and the rate of sounds.
         variant: what distinguishes it from the subnet of this architecture, part of the file name; "" for nothing.
         history: sentences on what was done to it after it was cut out.
     """
@@ -156,13 +156,19 @@ def extract_subnet(
         input_shape=dataset.input_shape,
         classes=dataset.classes,
         card=card,
-        data={
-            "title": dataset.title,
-            "source": dataset.source,
-            "licence": dataset.licence,
-            "fingerprint": dataset.fingerprint,
-        },
+        data=about_data(dataset),
     )
+
+
+def about_data(dataset: Dataset) -> dict[str, str]:
+    """What a download says of its data; of sounds also their samples per second, for files of any rate."""
+    told = {
+        "title": dataset.title,
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "fingerprint": dataset.fingerprint,
+    }
+    return told | ({"rate": str(dataset.inputs["rate"])} if "rate" in dataset.inputs else {})
 
 
 def macs_entry(total: int, passes: str) -> CardEntry:

@@ -68,7 +68,14 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
     Raises:
         NotFound, DamagedArtifact, DataUnavailable: it or its data are not here.
     """
-    from core.export.subnet import MEASURED_SPLITS, ExtractedSubnet, accuracy_entry, macs_entry, params_entry
+    from core.export.subnet import (
+        MEASURED_SPLITS,
+        ExtractedSubnet,
+        about_data,
+        accuracy_entry,
+        macs_entry,
+        params_entry,
+    )
     from core.networks.costs import count_macs
 
     describe_pruned(store, model.run_id, model.index)
@@ -87,7 +94,6 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
         card["accuracy" if split == "validation" else f"{split}_accuracy"] = accuracy_entry(
             net, dataset, split
         )
-    data = {"title": dataset.title, "source": dataset.source, "licence": dataset.licence}
     return ExtractedSubnet(
         net=net,
         arch=entry.space.to_dict(entry.space.from_id(model.arch_id)),
@@ -98,7 +104,7 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
         input_shape=dataset.input_shape,
         classes=dataset.classes,
         card=card,
-        data=data | {"fingerprint": dataset.fingerprint},
+        data=about_data(dataset),
         variant=f"{model.method}-{round(100 * model.asked)}{'-masked' * (form == 'masked' and model.surgery)}",
         history=_history(model, form),
     )

@@ -105,6 +105,26 @@ PRESETS: dict[str, dict[str, Any]] = {
             "weight_decay": 0.05,
         },
     },
+    "tones-tdnn": {
+        "summary": "EfficientTDNN on generated sounds: kernels, depth and widths over log-mel frames.",
+        "family": "elastic_tdnn",
+        "config": {
+            "channels": 32,
+            "concat_channels": 32,
+            "width_ratios": [0.25, 0.5, 1.0],
+            "kernels": [1, 3, 5],
+            "depths": [1, 2],
+            "dilations": [2, 3],
+        },
+        "data": {"name": "tones", "seed": 0, "config": {}},
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 20,
+            "optimizer": "adamw",
+            "learning_rate": 0.003,
+            "weight_decay": 0.05,
+        },
+    },
     "communities-gcn": {
         "summary": "Graph network on a generated graph of communities: 336 subnets.",
         "family": "elastic_gcn",

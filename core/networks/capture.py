@@ -3,7 +3,7 @@
 A subnet is first extracted, so one path serves subnets, networks trained alone and pruned ones: each is an
 `nn.Sequential` whose children are the stages. Nothing of the network is changed: hooks are removed and
 the training flag is put back even if a forward pass fails. Of a stage that hands on several tensors (a graph's
-edges, a mask) the first is its activations.
+edges, a mask) the first is its activations; series of channels (n, c, t) are maps of height 1.
 
 How a map of positions becomes one number per unit changes what is compared, so it is always chosen by
 name: "pooled" (mean over positions), "flattened" (every position a unit of its own), or "positions"
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from core.errors import InvalidInput
 from core.networks import answers
+from core.networks.blocks.base import known_kind
 from core.networks.chain import one_batch
 from core.networks.poolings import POOLINGS
 from core.networks.trees import leaves, n_rows, rows_of
@@ -155,7 +156,7 @@ def _outputs(net: nn.Module, batch: Any, layers: Sequence[str]) -> dict[str, Ten
         def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
             first = leaves(output)[0]
             if isinstance(first, Tensor):
-                found[name] = first.detach()
+                found[name] = _as_map(_module, first.detach())
 
         return keep
 
@@ -168,6 +169,15 @@ def _outputs(net: nn.Module, batch: Any, layers: Sequence[str]) -> dict[str, Ten
             for hook in hooks:
                 hook.remove()
     return found
+
+
+def _as_map(module: nn.Module, output: Tensor) -> Tensor:
+    """Channels over time (n, c, t) as a map of height 1; vectors of tokens (n, t, d) stay as they are."""
+    if output.ndim != 3:
+        return output
+    kind = known_kind(module)
+    over_time = isinstance(module, nn.Conv1d | nn.BatchNorm1d) if kind is None else kind.over_time
+    return output.unsqueeze(2) if over_time else output
 
 
 def _modules(net: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:

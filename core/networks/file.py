@@ -104,7 +104,7 @@ def _rehearse(net: nn.Sequential, input_shape: Sequence[int]) -> None:
     try:
         with torch.no_grad():
             outputs = net.eval()(example_inputs(net, input_shape))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise InvalidInput("The blocks of this network do not fit each other.") from error
     if not all(output.ndim == 2 for output in leaves(outputs)):
         raise InvalidInput("This network does not end with one number per class.")

@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+Place = str | tuple[str, int]
+"""A tensor, and the entry where the first unit lies if it is not the first one."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -74,7 +77,7 @@ class _Stream:
     """A residual stream while the network is walked: who makes, reads or scales its first `width` units."""
 
     name: str
-    members: list[tuple[str, int, str, int]] = field(default_factory=list)
+    members: list[tuple[str, int, str, int, int]] = field(default_factory=list)
     reads: list[tuple[str, int]] = field(default_factory=list)
     averaged: bool = False
 
@@ -83,7 +86,9 @@ class _Stream:
         edges = sorted({0, *(width for *_, width in self.members)})
         found = []
         for low, high in pairwise(edges):
-            members = tuple(Member(t, a, low, 1, r) for t, a, r, width in self.members if width >= high)
+            members = tuple(
+                Member(t, a, start + low, 1, r) for t, a, r, start, width in self.members if width >= high
+            )
             reads = tuple((module, low, 1) for module, width in self.reads if width >= high)
             label = f"{self.name}, units {low} to {high - 1}"
             found.append(
@@ -107,18 +112,18 @@ class UnitWalk:
         """Go on with the block of this name in the network."""
         self._at = at
 
-    def reads(self, tensor: str, width: int, *, axis: int = 1) -> None:
-        """A weight that reads the stream."""
-        self._add(tensor, axis, "input", width)
+    def reads(self, tensor: str, width: int, *, axis: int = 1, start: int = 0) -> None:
+        """A weight that reads the stream, its first unit at entry `start` (where several maps lie side by side)."""
+        self._add(tensor, axis, "input", width, start)
 
     def makes(self, tensor: str, width: int, *, axis: int = 0) -> None:
         """A weight that adds to the stream."""
         self._add(tensor, axis, "output", width)
 
-    def scales(self, tensors: Sequence[str], width: int, *, axis: int = 0) -> None:
+    def scales(self, tensors: Sequence[str], width: int, *, axis: int = 0, start: int = 0) -> None:
         """Tensors that scale or shift the stream's units, each by itself: BatchNorms, biases, positions."""
         for tensor in tensors:
-            self._add(tensor, axis, "elementwise", width)
+            self._add(tensor, axis, "elementwise", width, start)
 
     def averages(self, norm: str, width: int) -> None:
         """A LayerNorm over the stream: its units can change places, but none can be cut out."""
@@ -143,13 +148,13 @@ class UnitWalk:
         name: str,
         size: int,
         *,
-        made: Sequence[str],
-        scaled: Sequence[str],
-        read: Sequence[str],
+        made: Sequence[Place],
+        scaled: Sequence[Place],
+        read: Sequence[Place],
         shown: str,
         repeat: int = 1,
     ) -> None:
-        """Units that live inside the block.
+        """Units that live inside the block; a tensor that holds them more than once is named with each first entry.
 
         Args:
             name: of the group, within the block.
@@ -161,9 +166,9 @@ class UnitWalk:
             repeat: consecutive entries of one unit.
         """
         members = [
-            *(Member(f"{self._at}.{t}", 0, 0, repeat, "output") for t in made),
-            *(Member(f"{self._at}.{t}", 0, 0, repeat, "elementwise") for t in scaled),
-            *(Member(f"{self._at}.{t}", 1, 0, repeat, "input") for t in read),
+            Member(f"{self._at}.{tensor}", axis, first, repeat, role)
+            for places, axis, role in ((made, 0, "output"), (scaled, 0, "elementwise"), (read, 1, "input"))
+            for tensor, first in ((each, 0) if isinstance(each, str) else each for each in places)
         ]
         reads = ((f"{self._at}.{shown}", 0, repeat),)
         self._inner.append(UnitGroup(f"{self._at}.{name}", size, tuple(members), reads, free=True))
@@ -201,5 +206,5 @@ class UnitWalk:
         """Every group found, inner groups first."""
         return self._inner + [g for stream in self._streams for g in stream.groups() if g.size]
 
-    def _add(self, tensor: str, axis: int, role: str, width: int) -> None:
-        self._streams[-1].members.append((f"{self._at}.{tensor}", axis, role, width))
+    def _add(self, tensor: str, axis: int, role: str, width: int, start: int = 0) -> None:
+        self._streams[-1].members.append((f"{self._at}.{tensor}", axis, role, start, width))

@@ -32,20 +32,29 @@ class Fisher(LayerProxy):
         def keep(name: str, _: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
             made[name] = output
 
-        layers = {f"{n}.weight": m for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+        layers = {
+            f"{n}.weight": m
+            for n, m in net.named_modules()
+            if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)
+        }
         for name, module in layers.items():
             module.register_forward_hook(partial(keep, name))
         loss = loss_of(net, batch)
         found = torch.autograd.grad(loss, list(made.values()), allow_unused=True)
         gradients = dict(zip(made, found, strict=True))
-        return {name: _saliency(made.get(name), gradients.get(name)) for name in layers}
+        return {
+            name: _saliency(
+                made.get(name), gradients.get(name), second=isinstance(layer, nn.Conv1d | nn.Conv2d)
+            )
+            for name, layer in layers.items()
+        }
 
 
-def _saliency(z: Tensor | None, gradient: Tensor | None) -> float:
+def _saliency(z: Tensor | None, gradient: Tensor | None, *, second: bool) -> float:
     """Of a layer's output, channels second in maps and last in tokens and vectors; 0 where the loss does not see it."""
     if z is None or gradient is None:
         return 0.0
     product = (z * gradient).detach()
-    over = list(range(2, z.ndim)) if z.ndim == 4 else list(range(1, z.ndim - 1))
+    over = list(range(2, z.ndim)) if second else list(range(1, z.ndim - 1))
     by_sample = product.sum(over) if over else product
     return float(0.5 * by_sample.square().mean(0).sum())

@@ -47,10 +47,16 @@ class ElasticBatchNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.label = ""  # set once by the supernet that owns the layer
 
-    def forward(self, x: Tensor, statistics: Statistics | None) -> Tensor:
-        """Normalize (n, c, ...) by its own statistics (None) or by the given ones."""
-        c = x.shape[1]
-        weight, bias = self.weight[:c], self.bias[:c]
+    def forward(self, x: Tensor, statistics: Statistics | None, channels: Tensor | None = None) -> Tensor:
+        """Normalize (n, c, ...) by its own statistics (None) or by the given ones.
+
+        Args:
+            x: activations.
+            statistics: of this layer among others.
+            channels: (c,) which of the layer's channels they are; the first ones if left out.
+        """
+        at = slice(x.shape[1]) if channels is None else channels
+        weight, bias = self.weight[at], self.bias[at]
         if statistics is None:
             return F.batch_norm(x, None, None, weight, bias, training=True, eps=self.epsilon)
         if statistics.recording:
@@ -67,12 +73,25 @@ class ElasticBatchNorm(nn.Module):
             KeyError: there are no statistics for this layer.
         """
         layer = nn.BatchNorm2d(channels, eps=self.epsilon)
-        mean, var = (statistics or Statistics())[self.label]
-        with torch.no_grad():
-            layer.weight.copy_(self.weight[:channels])
-            layer.bias.copy_(self.bias[:channels])
-            assert layer.running_mean is not None
-            assert layer.running_var is not None
-            layer.running_mean.copy_(mean)
-            layer.running_var.copy_(var)
+        self.copy_to(layer, statistics, slice(channels))
         return layer
+
+    @torch.no_grad()
+    def copy_to(
+        self,
+        layer: nn.BatchNorm1d | nn.BatchNorm2d,
+        statistics: Statistics | None,
+        channels: slice | Tensor,
+    ) -> None:
+        """Write scale, offset and statistics of some channels into a stock layer.
+
+        Raises:
+            KeyError: there are no statistics for this layer.
+        """
+        mean, var = (statistics or Statistics())[self.label]
+        assert layer.running_mean is not None
+        assert layer.running_var is not None
+        layer.weight.copy_(self.weight[channels])
+        layer.bias.copy_(self.bias[channels])
+        layer.running_mean.copy_(mean)
+        layer.running_var.copy_(var)

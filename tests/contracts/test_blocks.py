@@ -91,7 +91,11 @@ def test_what_it_names_is_there(name: str) -> None:
         block, it = net[index], kind(name)
         parameters, buffers = dict(block.named_parameters()), dict(block.named_buffers())
         assert set(it.embeddings) <= set(parameters)
-        layers = {f"{n}.weight" for n, m in block.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+        layers = {
+            f"{n}.weight"
+            for n, m in block.named_modules()
+            if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)
+        }
         tables = {n for n, p in parameters.items() if sum(size > 1 for size in p.shape) > 1}
         assert tables - layers <= set(it.embeddings), "zeros would hide places or tokens from each other"
         assert set(it.offsets) | set(it.positive) <= set(buffers)
@@ -186,7 +190,9 @@ def test_every_axis_of_its_weights_belongs_to_units(name: str) -> None:
     for index in places(net, name):
         if index == len(net) - 1 and index == 0:
             continue
-        weights = [n for n, m in net[index].named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        weights = [
+            n for n, m in net[index].named_modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)
+        ]
         # The channels of the input and the classes keep their places.
         free = {1} if index == 0 else {0} if index == len(net) - 1 else set()
         for layer in weights:
@@ -305,14 +311,15 @@ def test_answers_come_in_batches_and_layers_are_seen(name: str) -> None:
 @kinds
 def test_counted_macs_are_those_of_its_layers(name: str) -> None:
     net, shape = example_net(name), kind(name).example.input_shape
-    counted, attention = 0, any(hasattr(block, "heads") for block in net)
+    # Attention multiplies activations with each other, log-mel frames with constants.
+    counted, others = 0, any(hasattr(block, "heads") or hasattr(block, "basis") for block in net)
 
     def count(layer: nn.Module, _: Any, output: Tensor) -> None:
         nonlocal counted
         per_output = layer.weight[0].numel()
         counted += per_output * output.numel()
 
-    layers = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [m for m in net.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     with torch.no_grad():
         net(example_inputs(net, shape))
@@ -320,7 +327,7 @@ def test_counted_macs_are_those_of_its_layers(name: str) -> None:
         hook.remove()
     macs = count_macs(net, shape)
     assert macs >= counted > 0
-    assert attention or one_batch(net) or macs == counted
+    assert others or one_batch(net) or macs == counted
     assert count_parameters(net) == sum(t.numel() for t in net.parameters()) > 0
 
 

@@ -22,6 +22,7 @@ from PIL import Image
 from core.cache import Cache
 from core.datasets import DATASETS, SPLITS, Dataset, load_dataset
 from core.errors import DataUnavailable, InvalidInput, NotFound
+from tests.helpers.sounds import wav
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -101,6 +102,18 @@ def make_citation(folder: Path) -> dict[str, object]:
     return {"division": "random", "calibration": 32}
 
 
+def make_sounds(folder: Path) -> dict[str, object]:
+    rng = np.random.default_rng(3)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, n in (("clap", 40), ("knock", 20)):
+            for number in range(n):
+                sound = (rng.standard_normal(900) * 3000).astype(np.int16)[:, None]
+                archive.writestr(f"{name}/{number}.wav", wav(sound, rate=4000))
+    (folder / "sounds.zip").write_bytes(buffer.getvalue())
+    return {"path": str(folder / "sounds.zip"), "rate": 2000, "milliseconds": 200, "calibration": 16}
+
+
 MAKERS = {
     "digits": lambda folder: {},
     "fashion_mnist": fashion_folder,
@@ -110,6 +123,8 @@ MAKERS = {
     "commands": lambda folder: {"texts": 600},
     "generated_graph": lambda folder: {"nodes": 400, "calibration": 32},
     "citation": make_citation,
+    "tones": lambda folder: {"clips": 400, "calibration": 32},
+    "sounds": make_sounds,
 }
 
 

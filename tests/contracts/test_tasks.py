@@ -25,13 +25,20 @@ DATA: dict[str, tuple[str, dict[str, Any]]] = {
     "image": ("digits", {"limit_train": 150, "limit_validation": 40, "limit_test": 30, "calibration": 24}),
     "tokens": ("commands", {"texts": 300, "calibration": 24}),
     "graph": ("generated_graph", {"nodes": 300, "calibration": 24}),
+    "series": ("tones", {"clips": 240, "calibration": 24}),
 }
 STRONG: dict[str, dict[str, Any]] = {
     "image": {"shift": 2, "flip": True},
     "tokens": {"drop": 0.4},
     "graph": {"drop_edges": 0.4, "drop_features": 0.4},
+    "series": {"shift": 0.3, "gain": 20, "noise": 0.5, "mask": 0.4},
 }
-NONE: dict[str, dict[str, Any]] = {"image": {"shift": 0}, "tokens": {}, "graph": {}}
+NONE: dict[str, dict[str, Any]] = {
+    "image": {"shift": 0},
+    "tokens": {},
+    "graph": {},
+    "series": {"shift": 0, "gain": 0},
+}
 
 
 @pytest.fixture(params=TASKS.names(), scope="module")

@@ -25,6 +25,7 @@ _DATA: dict[str, tuple[str, dict[str, Any]]] = {
     "image": ("digits", {}),
     "tokens": ("commands", {"texts": 400}),
     "graph": ("generated_graph", {"nodes": 300}),
+    "series": ("tones", {"clips": 240, "calibration": 64}),
 }
 """A small data set of each task that no network is needed for."""
 

@@ -21,12 +21,16 @@ _IN_PLACE = {
     "sub",
     "mul",
     "div",
+    "pow",
     "relu",
     "hardtanh",
     "hardswish",
     "hardsigmoid",
     "gelu",
     "sigmoid",
+    "tanh",
+    "log",
+    "sqrt",
     "rsqrt",
     "clamp",
     "_softmax",
@@ -71,7 +75,7 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
-        first = made[0] if isinstance(made, tuple) else made
+        first = made[0] if isinstance(made, tuple | list) else made
         name = func.overloadpacket.__name__
         given = [each for each in _tensors(args) if each.numel()]
         if name in _LAYOUT:

@@ -108,6 +108,11 @@ def load_subnet() -> nn.Module:
     return net
 
 
+def read_about() -> Any:
+    """What `architecture.json` says of this subnet."""
+    return json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))
+
+
 def started(
     parser: argparse.ArgumentParser, arguments: list[str] | None
 ) -> tuple[Any, tuple[int, ...], list[str]]:
@@ -120,7 +125,7 @@ def started(
         if not (path.is_file() or (several and path.is_dir())):
             fail(f"there is no file {path}.")
     try:
-        about = json.loads((HERE / "architecture.json").read_text(encoding="utf-8"))
+        about = read_about()
         return options, tuple(about["input_shape"]), list(about["classes"])
     except (OSError, ValueError, KeyError, TypeError):
         fail(f"architecture.json is missing or damaged; keep the files of the download together in {HERE}.")

@@ -92,7 +92,7 @@ class Counts(Argument):
         return listed and all(Count(self.most).accepts(each) for each in value)
 
 
-KERNEL, STRIDE, SIDE = Count(31), Count(16), Count(MOST_SIDE)
+KERNEL, STRIDE, SIDE, DILATION = Count(31), Count(16), Count(MOST_SIDE), Count(64)
 ACTIVATION = Name(("relu", "relu6", "hardswish"))
 """As torch.nn.functional calls them."""
 SHORTCUT = Name(("none", "identity"))
@@ -126,6 +126,7 @@ class BlockKind(Plugin, ABC):
         input_limits: where it can stand first, the most of each number of an input's shape.
         one_batch: where it can stand first, whether the rows of an input belong together (the nodes of one
             graph), so that an input is never cut into batches.
+        over_time: whether its output, or the first of its outputs, are channels over time (n, c, t).
         example: a small network with this block in it.
     """
 
@@ -138,6 +139,7 @@ class BlockKind(Plugin, ABC):
     positive: ClassVar[tuple[str, ...]] = ()
     input_limits: ClassVar[tuple[int, ...]] = (MOST_CHANNELS, MOST_SIDE, MOST_SIDE)
     one_batch: ClassVar[bool] = False
+    over_time: ClassVar[bool] = False
     example: ClassVar[Example]
 
     @abstractmethod

@@ -87,6 +87,8 @@ def prunable_weights(net: nn.Module, *, head: bool = True) -> list[str]:
     from torch import nn
 
     names = [
-        f"{name}.weight" for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
+        f"{name}.weight"
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear)
     ]
     return names if head else names[:-1]

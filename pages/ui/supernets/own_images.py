@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.datasets import DATASETS
-from core.datasets.found import skipped_sentence
 from core.errors import Busy, CoreError
 from core.text import for_markdown
 from pages.ui.forms import config_form
-from pages.ui.tables import html_table
+from pages.ui.supernets.data_found import show_found
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from core.datasets.found import Found
     from core.datasets.uploads import Upload
 
 NAME = "images"
 MOST_IMAGES_MB = 16
 _READ = "train-images-read"
-_MOST_CLASSES, _MOST_PICTURES, _SIDE = 12, 48, 40
+_MOST_PICTURES, _SIDE = 48, 40
 
 
 def own_images() -> dict[str, Any] | None:
@@ -96,32 +94,8 @@ def _show(read: Upload, config: dict[str, Any]) -> None:
         st.error(for_markdown(error, 600), icon=":material/block:")
         return
     with st.container(border=True, key="data-found"):
-        st.markdown(
-            f"**{found.total('samples'):,} {found.samples} in {len(found.classes):,} classes.** {' '.join(found.facts)}"
-        )
-        for sentence in found.warnings():
-            st.warning(for_markdown(sentence, 600), icon=":material/warning:")
-        _classes(found)
-        for skipped in found.skipped:
-            st.caption(for_markdown(skipped_sentence(skipped), 600))
+        show_found(found)
         each = max(1, _MOST_PICTURES // len(set(sheet.labels)))
         rows = [at for at, label in enumerate(sheet.labels) if sheet.labels[:at].count(label) < each]
         st.html(image_strip(sheet.images[rows], [sheet.labels[at] for at in rows], size=_SIDE))
         st.caption("Some images of each class, as networks get them.")
-
-
-def _classes(found: Found) -> None:
-    """How many samples each class has, and how many go where."""
-    rows = [
-        {
-            "class": each.name,
-            found.samples: f"{each.samples:,}",
-            "training": f"{each.train:,}",
-            "validation": f"{each.validation:,}",
-            "test": f"{each.test:,}",
-        }
-        for each in found.classes
-    ]
-    html_table(rows[:_MOST_CLASSES], "Samples of each class")
-    if len(rows) > _MOST_CLASSES:
-        st.caption(f"{len(rows) - _MOST_CLASSES:,} more classes are not listed.")
