@@ -201,6 +201,14 @@ class Supernet(nn.Module):
         Families whose channels are not free leave this as it is.
         """
 
+    def prepared(self, inputs: Any) -> Supernet:
+        """The supernet that is trained further in the place of this one; itself unless the family says otherwise.
+
+        Args:
+            inputs: calibration samples; the same ones give the same supernet.
+        """
+        return self
+
     @property
     def smallest(self) -> Arch:
         return self.space.smallest

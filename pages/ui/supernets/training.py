@@ -126,7 +126,11 @@ def _forecast(params: dict[str, Any]) -> None:
 
 def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
     kind = DATASETS.get(preset["name"]).task
-    sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == kind}
+    sets = {
+        info.name: info
+        for info in DATASETS.describe()
+        if DATASETS.get(info.name).task == kind and DATASETS.get(info.name).for_training
+    }
     name = st.selectbox(
         "Data",
         list(sets),
@@ -143,7 +147,12 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
     task = FAMILIES.get(family).task
-    families = {info.name: info for info in FAMILIES.describe() if info.facts.get("task_name") == task.name}
+    # What is made from a given network has no settings to start from.
+    families = {
+        info.name: info
+        for info in FAMILIES.describe()
+        if info.facts.get("task_name") == task.name and "made_from" not in info.facts
+    }
     chosen = st.selectbox(
         "Family",
         list(families),
