@@ -127,7 +127,11 @@ def show_forecast(params: dict[str, Any], key: str = "train-forecast") -> None:
 def data_choice(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
     """The data set to train on; None while a set of one's own is not chosen."""
     kind = DATASETS.get(preset["name"]).task
-    sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == kind}
+    sets = {
+        info.name: info
+        for info in DATASETS.describe()
+        if DATASETS.get(info.name).task == kind and DATASETS.get(info.name).for_training
+    }
     name = st.selectbox(
         "Data",
         list(sets),
