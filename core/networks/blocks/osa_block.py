@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.config import Settings
-from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Counts, Example, Shapes
+from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Example, Listed, Shapes
 from core.networks.groups import UnitWalk, batch_norm
 
 
@@ -56,7 +56,12 @@ class OsaBlockKind(BlockKind):
     label = "One-shot aggregation"
     source = "Lee et al., VoVNet, CVPRW 2019; Lee and Park, CenterMask (VoVNetV2), CVPR 2020"
     module = OsaBlock
-    arguments = {"in_channels": Count(), "out_channels": Count(), "inner": Counts(16), "stride": STRIDE}
+    arguments = {
+        "in_channels": Count(),
+        "out_channels": Count(),
+        "inner": Listed(Count(), 16),
+        "stride": STRIDE,
+    }
     sizes = {"in_channels": ("sources.0.weight", 1), "out_channels": ("sources.0.weight", 0)}
     example = Example(
         (1, 6, 6),
