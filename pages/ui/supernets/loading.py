@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_UPLOAD_MB = 250
 _READ, _ADDED = "supernet-read", "supernet-added"
 _FILES, _FOLDER = "Files", "A folder"
+_OURS = "paretoscope"
 
 
 def draw() -> None:
@@ -107,11 +108,13 @@ def _as_one(files: Sequence[UploadedFile]) -> tuple[str, bytes]:
 
 
 def _add(key: str, found: Understood, file_name: str) -> None:
+    # Whoever named one of our files has named the supernet; other files are called what their loader proposes.
+    proposed = "" if found.loader == _OURS else found.title
     # A key of each file's own: the name offered is that of the file just chosen.
     with checked.form() as form:
         name = checked.name_field(
             "Name",
-            value=display_name(found.title or file_name.rsplit(".", 1)[0]),
+            value=display_name(proposed or file_name.rsplit(".", 1)[0]),
             key=f"supernet-upload-name-{key[:200]}",
         )
     if form.start("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):

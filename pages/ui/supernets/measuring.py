@@ -38,14 +38,14 @@ def sample(entry: SupernetEntry, n: int) -> None:
     request = sample_request(entry, n)
     title = f"A sample of {n:,} subnets of {display_name(entry.title)}"
     if submit(SAMPLE, request, title=title, seed=request["seed"]):
-        st.toast("The sample has started.", icon=":material/scatter_plot:")
+        st.toast("The sample has started.", icon=":material/insights:")
 
 
 def around(entry: SupernetEntry, arch_ids: Sequence[str], what: str) -> None:
     """Start measuring what differs in one choice from given subnets; `what` they are goes into the title."""
     request = {"supernet": entry.supernet_id, "around": list(arch_ids)}
     if submit(SAMPLE, request, title=f"Neighbors of {what} of {display_name(entry.title)}", seed=0):
-        st.toast("Measuring has started.", icon=":material/scatter_plot:")
+        st.toast("Measuring has started.", icon=":material/insights:")
 
 
 def runs(entry: SupernetEntry, kinds: Sequence[str] = (WHOLE, SAMPLE, SEARCH)) -> list[Run]:
