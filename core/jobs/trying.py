@@ -66,20 +66,20 @@ def try_work(
         CoreError: whatever the work itself would raise.
     """
     if kind == TRAINING:
-        return _try_training(train_supernet.Request.model_validate(params), start, clock)
+        return _try_training(train_supernet.Request.model_validate(params), library, start, clock)
     if kind == TABLE:
         return _try_table(evaluate_table.Request.model_validate(params), library, start, clock)
     return _try_other(kind, params, library, start, clock)
 
 
-def _try_training(request: train_supernet.Request, start: float, clock: Clock) -> Trial:
+def _try_training(request: train_supernet.Request, library: Library, start: float, clock: Clock) -> Trial:
     source = DATASETS.create(request.data.name, request.data.config)
     if not source.is_here():
         raise DataUnavailable(
             f"{source.label} is not on this machine yet; the time is known once it was fetched."
         )
     began = clock()
-    supernet, dataset = train_supernet.untrained(request)
+    supernet, dataset = train_supernet.untrained(request, library)
     # As many epochs as any strategy has phases; how many there will be is no matter of the trial.
     config = request.training.model_copy(update={"epochs": 2000})
     run = SupernetRun(supernet, dataset, config, MemoryLedger())

@@ -143,8 +143,18 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
+OFA_RESOLUTIONS = (*range(128, 225, 4), 236, 260)
+"""Once-for-all was trained for every fourth side up to 224; two of its specialized networks take larger images."""
+
 PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
     "nas-bench-201": ("nas_bench_201", {"input_shape": [3, 32, 32]}),
     "nas-bench-macro": ("nas_bench_macro", {"input_shape": [3, 32, 32]}),
 }
 """Spaces as their benchmarks have them on CIFAR-10: family and configuration, to count costs of without weights."""
+
+AUTHORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ofa-mobilenet-v3": ("ofa_mobilenet_v3", {"resolutions": OFA_RESOLUTIONS}),
+    "ofa-mobilenet-v3-w1.2": ("ofa_mobilenet_v3", {"width_mult": 1.2, "resolutions": OFA_RESOLUTIONS}),
+    "ofa-proxyless-w1.3": ("ofa_proxyless", {"width_mult": 1.3, "resolutions": OFA_RESOLUTIONS}),
+}
+"""Spaces of published networks for ImageNet: family, and what its `Config.published` is told."""

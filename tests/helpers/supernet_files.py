@@ -16,12 +16,21 @@ from core.library.supernets import from_bytes
 from core.library.tables import dump_table
 from core.supernets.elastic_cnn import GroupConfig
 from core.supernets.files import dump_supernet
+from tests.helpers.given_networks import EXPORTED, residual_onnx
 from tests.helpers.nets import small_cnn
 from tests.helpers.ofa_checkpoints import resnet_file
 
 
 def paretoscope() -> tuple[str, bytes]:
     return "tiny.safetensors", dump_supernet(small_cnn(), {"title": "Tiny", "data": {"name": "digits"}})
+
+
+def onnx_network() -> tuple[str, bytes]:
+    return "tiny.onnx", residual_onnx()
+
+
+def exported_network() -> tuple[str, bytes]:
+    return "tiny.pt2", EXPORTED.read_bytes()
 
 
 @cache
@@ -47,6 +56,8 @@ def measured_bundle(title: str = "Tiny, measured", seed: int = 0) -> tuple[str, 
 
 FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
     "paretoscope": paretoscope,
+    "onnx_network": onnx_network,
+    "exported_network": exported_network,
     "bundle": measured_bundle,
     "once_for_all": resnet_file,
 }

@@ -143,7 +143,12 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
     task = FAMILIES.get(family).task
-    families = {info.name: info for info in FAMILIES.describe() if info.facts.get("task_name") == task.name}
+    # What is made from a given network has no settings to start from.
+    families = {
+        info.name: info
+        for info in FAMILIES.describe()
+        if info.facts.get("task_name") == task.name and "made_from" not in info.facts
+    }
     chosen = st.selectbox(
         "Family",
         list(families),
