@@ -51,7 +51,11 @@ def sampled(entry: SupernetEntry, n: int = 60) -> None:
         Measurement(tuple(row), {"accuracy": float(a), "macs": float(m)}, {"accuracy": SAMPLED})
         for row, a, m in zip(rows.tolist(), accuracy, macs, strict=True)
     ]
-    run_id = store.create_run("measure_sample", {"supernet": entry.supernet_id, "n": n}, title="A sample")
+    run_id = store.create_run(
+        "measure_sample",
+        {"supernet": entry.supernet_id, "n": n, "objectives": ["accuracy", "macs"]},
+        title="A sample",
+    )
     store.ledger(run_id).add_measurements(0, made)
     store.set_state(run_id, RunState.DONE)
 
@@ -123,3 +127,12 @@ def test_every_page_opens(open_page: Open, huge: SupernetEntry, page: str) -> No
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception, app.exception[0].message
     assert not app.error
+
+
+def test_a_search_may_begin_with_the_sample(open_page: Open, huge: SupernetEntry) -> None:
+    sampled(huge)
+    [run] = resources.store().list_runs(kind="measure_sample")
+    app = open_page("search", supernet=huge.supernet_id)
+    assert "too large for one" in said(app)
+    begin = next(box for box in app.selectbox if box.key == "search-warm")
+    assert begin.options == ["nothing", run.title]
