@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+_DIGITS = {"name": "digits", "seed": 0, "config": {}}
+
+
+def _chosen(block: str, name: str = "", **settings: Any) -> dict[str, Any]:
+    """An option of a chain's block."""
+    return {"block": block} | ({"name": name} if name else {}) | settings
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "digits-cnn": {
         "summary": "Elastic CNN on 8x8 digits: 13,824 subnets.",
@@ -85,6 +93,110 @@ PRESETS: dict[str, dict[str, Any]] = {
         "config": {"channels": 4, "hidden": 32},
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-resnet-rs": {
+        "summary": "ResNet-RS blocks, basic or bottleneck, on 8x8 digits: 336 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"kind": "deep", "channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12],
+                    "depths": [1, 2],
+                    "options": ["resnet_rs", _chosen("resnet_rs", bottleneck=2)],
+                },
+                {
+                    "widths": [12, 24],
+                    "depths": [1, 2, 3],
+                    "stride": 2,
+                    "options": ["resnet_rs", _chosen("resnet_rs", bottleneck=4)],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-lowformer": {
+        "summary": "LowFormer blocks or convolutions on 8x8 digits: 864 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12],
+                    "depths": [1, 2],
+                    "options": [_chosen("fused_conv", expand=2), _chosen("fused_conv", expand=4)],
+                },
+                {
+                    "widths": [16, 24],
+                    "depths": [2, 3],
+                    "stride": 2,
+                    "options": [
+                        _chosen("lowformer", name="attention", expand=2, kernel=3, mlp=2),
+                        _chosen("fused_conv", name="convolution", expand=2),
+                        _chosen("pool"),
+                    ],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 60,
+            "optimizer": "adamw",
+            "learning_rate": 0.003,
+            "weight_decay": 0.05,
+            "warmup_epochs": 5,
+        },
+    },
+    "digits-vovnet": {
+        "summary": "VoVNet's one-shot aggregation on 8x8 digits: 864 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"kind": "deep", "channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12, 16],
+                    "depths": [1, 2],
+                    "options": [_chosen("osa", layers=n) for n in (1, 2, 3)],
+                },
+                {
+                    "widths": [12, 24],
+                    "depths": [1, 2],
+                    "stride": 2,
+                    "options": [_chosen("osa", layers=n) for n in (1, 2, 3)],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-simplenet": {
+        "summary": "SimpleNet's convolutions, shift, pooling or nothing on 8x8 digits: 2,160 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"channels": 8},
+            "stages": [
+                {
+                    "widths": [4, 8, 16],
+                    "depths": [1, 2],
+                    "options": [
+                        _chosen("plain_conv", kernel=1),
+                        _chosen("plain_conv", kernel=3),
+                        "shift",
+                        "identity",
+                    ],
+                },
+                {
+                    "widths": [8, 16, 32],
+                    "depths": [1, 2],
+                    "stride": 2,
+                    "options": [_chosen("plain_conv", kernel=1), _chosen("plain_conv", kernel=3), "pool"],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
     },
     "commands-encoder": {
         "summary": "Transformer encoder on generated commands (text): 1,032 subnets.",

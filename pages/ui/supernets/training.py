@@ -126,7 +126,11 @@ def _forecast(params: dict[str, Any]) -> None:
 
 def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
     kind = DATASETS.get(preset["name"]).task
-    sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == kind}
+    sets = {
+        info.name: info
+        for info in DATASETS.describe()
+        if DATASETS.get(info.name).task == kind and DATASETS.get(info.name).for_training
+    }
     name = st.selectbox(
         "Data",
         list(sets),
