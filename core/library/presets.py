@@ -50,6 +50,26 @@ PRESETS: dict[str, dict[str, Any]] = {
             "augmentation": {"flip": True},
         },
     },
+    "digits-ofa": {
+        "summary": "Once-for-all's MobileNetV3 on 8x8 digits: elastic resolution, kernel, depth and expansion.",
+        "family": "ofa_mobilenet_v3",
+        "config": {
+            "groups": [
+                {"width": 4, "stride": 1, "depths": [1, 2, 3]},
+                {"width": 8, "activation": "hardswish", "squeeze": True, "depths": [1, 2, 3]},
+            ],
+            "kernels": [3, 5],
+            "expands": [1, 2, 4],
+            "resolutions": [6, 8],
+            "divisor": 1,
+            "stem_width": 4,
+            "first_width": 4,
+            "head_width": 16,
+            "features": 16,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
         "family": "elastic_vit",
@@ -255,8 +275,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-OFA_RESOLUTIONS = (*range(128, 225, 4), 236, 260)
-"""Once-for-all was trained for every fourth side up to 224; two of its specialized networks take larger images."""
+OFA_RESOLUTIONS = (*range(128, 225, 4), 228, 236, 240, 260)
+"""Once-for-all was trained for every fourth side up to 224; some of its specialized networks take larger images."""
 
 PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
     "nas-bench-201": ("nas_bench_201", {"input_shape": [3, 32, 32]}),
