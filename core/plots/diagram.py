@@ -44,8 +44,12 @@ def diagram_parts(
         dashed frames; the kernel is written under each stage, the resolution where it changes, the channels above.
     """
     frames = list(whole) or list(stages)
-    known = {row.label for row in frames}
-    frames += [row for row in stages if row.label not in known]
+    # What the largest does not have (a resizing that it does not need) stands before what follows it.
+    for index, row in reversed(list(enumerate(stages))):
+        known = {frame.label: at for at, frame in enumerate(frames)}
+        if row.label not in known:
+            following = (known[later.label] for later in stages[index + 1 :] if later.label in known)
+            frames.insert(next(following, len(frames)), row)
     place = {row.label: index for index, row in enumerate(frames)}
     tallest = max((_height(row) for row in [*frames, *stages]), default=1.0)
     bars = {
