@@ -124,7 +124,7 @@ def _measure(entry: SupernetEntry, *, working: bool) -> None:
         key=f"sample-{entry.supernet_id}",
         on_click=measuring.sample,
         args=(entry, min(measuring.USUAL_SAMPLE, entry.space.size)),
-        icon=":material/scatter_plot:",
+        icon=":material/insights:",
         disabled=working or entry.space.size < 2,
         help=f"{measuring.USUAL_SAMPLE} subnets, spread evenly over MACs; the front is then of these.",
     )

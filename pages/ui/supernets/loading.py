@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MOST_UPLOAD_MB = 250
 _READ, _ADDED = "supernet-read", "supernet-added"
 _FILES, _FOLDER = "Files", "A folder"
+_OURS = "paretoscope"
 
 
 def draw() -> None:
@@ -116,16 +117,18 @@ def _images(found: Understood) -> OwnImages | None:
 
 
 def _add(key: str, found: Understood, file_name: str, images: OwnImages | None) -> None:
+    # Whoever named one of our files has named the supernet; other files are called what their loader proposes.
+    proposed = "" if found.loader == _OURS else found.title
     # A key of each file's own: the name offered is that of the file just chosen.
     with checked.form() as form:
         name = checked.name_field(
             "Name",
-            value=display_name(found.title or file_name.rsplit(".", 1)[0]),
+            value=display_name(proposed or file_name.rsplit(".", 1)[0]),
             key=f"supernet-upload-name-{key[:200]}",
         )
     label, icon = ("Add to the library", ":material/add:")
     if images is not None:
-        label, icon = (f"Add it and measure {fitting_images.FIRST_SAMPLE} subnets", ":material/scatter_plot:")
+        label, icon = (f"Add it and measure {fitting_images.FIRST_SAMPLE} subnets", ":material/insights:")
     if form.start(label, key="supernet-add", type="primary", icon=icon):
         _keep(key, found, name, images)
         if images is not None and (entry := _entry(st.session_state[_ADDED][1])) is not None:
