@@ -43,13 +43,7 @@ def diagram_parts(
         A figure's `data` and `layout`: one bar trace "subnet" (a bar per stage, its numbers on hover) over
         dashed frames; the kernel is written under each stage, the resolution where it changes, the channels above.
     """
-    frames = list(whole) or list(stages)
-    # What the largest does not have (a resizing that it does not need) stands before what follows it.
-    for index, row in reversed(list(enumerate(stages))):
-        known = {frame.label: at for at, frame in enumerate(frames)}
-        if row.label not in known:
-            following = (known[later.label] for later in stages[index + 1 :] if later.label in known)
-            frames.insert(next(following, len(frames)), row)
+    frames = _joined(whole, stages)
     place = {row.label: index for index, row in enumerate(frames)}
     tallest = max((_height(row) for row in [*frames, *stages]), default=1.0)
     bars = {
@@ -79,6 +73,19 @@ def diagram_parts(
     if title:
         layout["title"] = {"text": for_figure(title), "font": {"size": 13}}
     return {"data": [bars], "layout": layout}
+
+
+def _joined(whole: Sequence[StageCost], stages: Sequence[StageCost]) -> list[StageCost]:
+    """The largest subnet's stages, and those that it lacks where they stand: before what follows them."""
+    frames, at = list(whole), len(whole)
+    place = {row.label: index for index, row in enumerate(frames)}
+    for row in reversed(stages):
+        if row.label in place:
+            at = place[row.label]
+        else:
+            # Only what comes later moves, and that has been looked at.
+            frames.insert(at, row)
+    return frames
 
 
 def _frame(row: StageCost, at: int, tallest: float) -> dict[str, Any]:

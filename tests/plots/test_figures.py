@@ -162,13 +162,12 @@ def test_the_diagram_has_a_bar_per_stage_and_a_frame_per_stage_of_the_whole() ->
     assert bars.y[0] == pytest.approx(0.5)  # a quarter of the channels is half as tall
 
 
-def test_a_stage_that_the_largest_lacks_stands_where_it_works() -> None:
-    def stage(label: str) -> StageCost:
-        return StageCost(label, label, "block", (2, 4, 4), 2, counts(macs=1, params=1))
-
-    small = [stage(label) for label in ("resize", "stem", "block", "exit", "head")]
-    bars = diagram_parts(small, [stage(label) for label in ("stem", "block", "more", "head")])["data"][0]
-    assert bars["x"] == [0, 1, 2, 4, 5]
+def test_a_stage_that_the_largest_subnet_lacks_stands_where_it_works() -> None:
+    """An image that is resized first, while the largest subnet takes it as it is."""
+    resized = StageCost("resize", "input", "resize", (1, 6, 6), 1, counts(macs=0, params=0))
+    extra = replace(STAGES[1], label="adapter")
+    (bars,) = diagram_figure([resized, STAGES[0], extra, STAGES[2]], STAGES).data
+    assert list(bars.x) == [0, 1, 3, 4]
 
 
 def test_a_diagram_works_for_any_family() -> None:
