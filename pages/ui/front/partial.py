@@ -73,6 +73,7 @@ def _sample_form(entry: SupernetEntry, *, primary: bool, working: bool, told: bo
             (2, most),
             value=min(measuring.USUAL_SAMPLE, most),
             step=100,
+            width=230,
             key="sample-size",
             help="The smallest and the largest, and others spread evenly over MACs between them.",
         )
@@ -83,7 +84,7 @@ def _sample_form(entry: SupernetEntry, *, primary: bool, working: bool, told: bo
             "Measure a sample",
             key="sample-start",
             type="primary" if primary else "secondary",
-            icon=":material/scatter_plot:",
+            icon=":material/insights:",
             disabled=working,
         ):
             measuring.sample(entry, int(n))
@@ -176,7 +177,7 @@ def _buttons(entry: SupernetEntry, front: Front, known: Collection[str], working
             disabled=working,
             help="Every subnet that differs from the knee in one choice and was not measured yet.",
         )
-    with st.popover("Measure more", icon=":material/scatter_plot:", key="measure-more"):
+    with st.popover("Measure more", icon=":material/insights:", key="measure-more"):
         _sample_form(entry, primary=False, working=working, told=False)
         if can_be_whole(space):
             st.button(
