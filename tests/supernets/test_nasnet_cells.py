@@ -112,7 +112,9 @@ def test_the_share_of_dropped_paths_grows_with_the_steps(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(NasnetCells, "in_training", noted)
     dataset = digits()
-    training = SupernetRun(NasnetCells(config), dataset, settings(strategy="uniform", epochs=3), MemoryLedger())
+    training = SupernetRun(
+        NasnetCells(config), dataset, settings(strategy="uniform", epochs=3), MemoryLedger()
+    )
     batch = training.supernet.task.batch(dataset, dataset.calibration)
     for training.epoch in range(3):
         training.begin_epoch()
