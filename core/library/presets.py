@@ -118,11 +118,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "data": {"name": "tones", "seed": 0, "config": {}},
         "training": {
-            "strategy": "sandwich",
-            "epochs": 20,
+            "strategy": "progressive_shrinking",
+            "epochs": 60,
             "optimizer": "adamw",
-            "learning_rate": 0.003,
+            "learning_rate": 0.005,
             "weight_decay": 0.05,
+            "warmup_epochs": 3,
         },
     },
     "communities-gcn": {
