@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import Field, model_validator
 
 from core.config import BaseConfig
@@ -13,35 +15,31 @@ from core.tasks.image import ImageConfig
 _MOST_GRID = 32
 
 
-class ConvStageConfig(BaseConfig):
-    """Options of one stage of convolution blocks; all its blocks have one width, kernel and expansion."""
+class StageConfig(BaseConfig):
+    """Options of one stage, whose blocks have one width and one setting."""
 
-    widths: tuple[int, ...] = Field(description="Channels.")
+    widths: tuple[int, ...] = Field(
+        description="Channels; with attention, as many heads as the head size divides them into."
+    )
     depths: tuple[int, ...] = Field((1, 2), description="Number of blocks.")
-    stride: int = Field(2, ge=1, le=4, description="Stride of the first block.")
+    stride: int = Field(2, ge=1, le=4, description="Stride at the stage's beginning.")
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        require_ascending({"widths": self.widths, "depths": self.depths})
+        if self.widths[-1] > 1024 or self.depths[-1] > 16:
+            raise ValueError("a stage may have at most 1,024 channels and 16 blocks")
+        return self
+
+
+class ConvStageConfig(StageConfig):
+    """Options of one stage of convolution blocks."""
+
     squeeze: bool = Field(False, description="Weigh channels by squeeze-and-excite.")
 
-    @model_validator(mode="after")
-    def _ascending(self) -> ConvStageConfig:
-        require_ascending({"widths": self.widths, "depths": self.depths})
-        if self.widths[-1] > 1024 or self.depths[-1] > 16:
-            raise ValueError("a stage may have at most 1,024 channels and 16 blocks")
-        return self
 
-
-class AttentionStageConfig(BaseConfig):
-    """Options of one stage of transformer blocks; all have one width, MLP ratio and size of values."""
-
-    widths: tuple[int, ...] = Field(description="Channels; as many heads as the head size divides them into.")
-    depths: tuple[int, ...] = Field((1, 2), description="Number of blocks.")
-    stride: int = Field(2, ge=1, le=4, description="Stride of the block before them.")
-
-    @model_validator(mode="after")
-    def _ascending(self) -> AttentionStageConfig:
-        require_ascending({"widths": self.widths, "depths": self.depths})
-        if self.widths[-1] > 1024 or self.depths[-1] > 16:
-            raise ValueError("a stage may have at most 1,024 channels and 16 blocks")
-        return self
+class AttentionStageConfig(StageConfig):
+    """Options of one stage of transformer blocks; a convolution block leads to them."""
 
 
 class ElasticConvViTConfig(ImageConfig):
@@ -166,7 +164,7 @@ def conv_vit_space(config: ElasticConvViTConfig) -> SearchSpace:
         Choice("depth0", config.stem_depths, "depth", unit="blocks"),
         Choice("kernel0", config.kernels, "kernel", unit="pixels"),
     ]
-    stages = (*config.conv_stages, *config.attention_stages)
+    stages: tuple[StageConfig, ...] = (*config.conv_stages, *config.attention_stages)
     for s, stage in enumerate(stages, start=1):
         choices.append(Choice(f"width{s}", stage.widths, "width", unit="channels"))
         choices.append(Choice(f"depth{s}", stage.depths, "depth", unit="blocks"))

@@ -15,6 +15,7 @@ from core.supernets.conv_vit_attention import AttentionStage, HeadStage
 from core.supernets.conv_vit_space import (
     ConvStageConfig,
     ElasticConvViTConfig,
+    StageConfig,
     conv_vit_space,
 )
 from core.supernets.conv_vit_stages import BottleneckStage, Place, SeparableStage, StemStage
@@ -46,7 +47,8 @@ class ElasticConvViT(Supernet):
             stages.append(
                 SeparableStage(space, Place(0, b, reduction, reduction, wide, wide), config.kernels)
             )
-        for s, stage in enumerate((*config.conv_stages, *config.attention_stages), start=1):
+        every: tuple[StageConfig, ...] = (*config.conv_stages, *config.attention_stages)
+        for s, stage in enumerate(every, start=1):
             after, most = reduction * stage.stride, stage.widths[-1]
             within = [Place(s, b, after, after, most, most) for b in range(1, stage.depths[-1] + 1)]
             if isinstance(stage, ConvStageConfig):
