@@ -125,6 +125,8 @@ REFUSED_SPELLINGS = (
 )
 
 MINUS = "\N{MINUS SIGN}"
+_LONGEST_COUNT = 10**10
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -198,8 +200,17 @@ def format_interval(low: float, high: float, objective: Objective, *, signed: bo
 
 
 def format_count(value: int) -> str:
-    """A whole number with thousands separated: `8,100`."""
-    return f"{int(value):,}"
+    """A whole number with thousands separated: `8,100`; one that nobody reads digit by digit as a power: `2.1 × 10¹⁹`."""
+    whole = int(value)
+    if abs(whole) < _LONGEST_COUNT:
+        return f"{whole:,}"
+    # Of the digits, not through a float: a space may be larger than any of them.
+    digits = str(abs(whole))
+    mantissa, exponent = round(int(digits[:3]) / 10), len(digits) - 1
+    if mantissa == 100:
+        mantissa, exponent = 10, exponent + 1
+    sign = MINUS if whole < 0 else ""
+    return f"{sign}{mantissa // 10}.{mantissa % 10} × 10{str(exponent).translate(_RAISED)}"
 
 
 def format_seconds(seconds: float | None) -> str:

@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.objectives.base import usual_pair
 from pages.ui import choosers, resources
-from pages.ui.captions import caption, measured_objectives, table_of
-from pages.ui.front import PAGE, devices, latency, state
+from pages.ui.captions import caption, coverage, measured_objectives, table_of
+from pages.ui.front import PAGE, devices, latency, partial, state
 from pages.ui.front import settings as front_settings
 from pages.ui.front.chance import FrontSure
 from pages.ui.front.chart import ChartView
@@ -17,7 +17,6 @@ from pages.ui.front.hero import hero
 from pages.ui.front.scene import Scene
 from pages.ui.front.what_if import Shown
 from pages.ui.setup import setup
-from pages.ui.supernets.gallery import unmeasured
 
 setup(PAGE)
 
@@ -25,7 +24,7 @@ view = state.current_view()
 entry = choosers.choose_supernet(resources.entries(), view.supernet)
 run_id, revision, table = table_of(entry, view.run)
 if table is None or table.empty:
-    unmeasured(entry)
+    partial.unmeasured(entry)
     st.stop()
 
 goals = measured_objectives(table)
@@ -74,11 +73,15 @@ chart = ChartView(
     log_y=more.log_y,
     line=more.line,
     mark_knees=more.mark_knees,
-    caption=caption(entry, front, run_id),
+    caption=caption(entry, front),
     picture=more.picture,
     name=f"front-{entry.supernet_id}",
     whiskers=more.whiskers,
     sure=sure.key,
 )
+covered = coverage(entry, table)
+if not covered.complete:
+    known = resources.rows(revision, table)
+    partial.next_steps(entry, covered, front, known, of_run=bool(run_id))
 hero(Scene(Shown.of(entry, revision, table, goals), front, x, y, sure, chart, now))
 devices.panel(entry)

@@ -1,4 +1,4 @@
-"""Supernets: what is here, and how to train or load another."""
+"""Supernets: what is here, one of them closely, and how to train or load another."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.setup import setup
-from pages.ui.supernets import PAGE
-from pages.ui.supernets import gallery as supernet_views
+from pages.ui.supernets import PAGE, details, gallery, loading, state, written_space
 from pages.ui.supernets import training as train_views
 
 setup(PAGE)
 
+view = state.current_view()
 entries = resources.entries()
+chosen = next((entry for entry in entries if entry.supernet_id == view.supernet), None)
+if chosen is not None:
+    details.draw(chosen)
+    state.publish(view)
+    st.stop()
 with st.container(key="gallery"):
-    supernet_views.gallery(entries)
-    supernet_views.damaged()
-train, load = st.tabs(["Train a supernet", "Load a file"])
+    view = gallery.gallery(entries, view)
+    gallery.damaged()
+train, write, load = st.tabs(
+    ["Train a supernet", "Write a space", "Load a file"], key="supernets-tabs", on_change="rerun"
+)
 with train, st.container(key="hero"):
     form, curves = st.columns([1, 2], gap="medium")
     with form:
         train_views.training_form()
     with curves:
         train_views.training_progress()
+with write:
+    if write.open:
+        written_space.draw()
 with load:
-    supernet_views.upload()
+    loading.draw()
+state.publish(view)

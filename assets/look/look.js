@@ -56,7 +56,6 @@
   let waiting = false;
   const look = () => {
     waiting = false;
-    followMode();
     followJobs();
     followPage();
   };
@@ -105,20 +104,32 @@
   const followMode = () => {
     const head = document.querySelector('[class*="st-key-page-head"]');
     if (!head) return;
-    const now = head.classList.contains('st-key-page-head-projector');
+    const now = projectors.length > 0;
     mode ??= now;
     if (now === mode || now !== /[?&]projector=1/.test(location.search)) return;
     mode = now;
     location.reload();
   };
 
+  // What styles ask of the whole page, as classes of its root: set before the change that asks for them is painted.
+  const projectors = document.getElementsByClassName('st-key-page-head-projector');
+  const followRoot = () => {
+    const root = document.documentElement.classList;
+    root.toggle('ps-projector', projectors.length > 0);
+    root.toggle('ps-folded', !!document.querySelector('[data-testid="stExpandSidebarButton"]'));
+  };
+
+  const changed = () => {
+    followRoot();
+    followMode();
+    soon();
+  };
   const begin = () => {
     document.body.append(live);
-    new MutationObserver(followMode).observe(document.body, {subtree: true, childList: true});
-    new MutationObserver(soon).observe(document.body, {
+    new MutationObserver(changed).observe(document.body, {
       subtree: true, childList: true, attributes: true, attributeFilter: ['data-test-script-state', 'aria-hidden'],
     });
-    soon();
+    changed();
   };
   if (document.body) begin(); else document.addEventListener('DOMContentLoaded', begin);
 })();

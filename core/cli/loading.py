@@ -1,4 +1,4 @@
-"""`load-supernet`: a file that another program wrote, as a supernet's file of our own."""
+"""`load-supernet`: a file that another program wrote, as a supernet's file of our own; `export-supernet`: a whole one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.cli.devices import SupernetName
+from core.cli.driving import find_supernet, open_store
 from core.cli.output import read_file, write
 from core.words import format_count
 
@@ -22,9 +24,14 @@ def load_supernet(
     out: Annotated[
         Path | None, typer.Option(help="Write the supernet here (.safetensors); left out, it is only told.")
     ] = None,
+    add: Annotated[
+        bool,
+        typer.Option("--add", help="Add it to the library, with the table that came with it; prints its id."),
+    ] = False,
+    title: Annotated[str, typer.Option(help="With --add: what it is called.")] = "",
 ) -> None:
-    """What a file of another program holds, and the supernet in it as a file of our own."""
-    from core.library.loading import MOST_FILE_BYTES, converted, understand
+    """What a file of another program holds, and the supernet in it as a file of our own or in the library."""
+    from core.library.loading import MOST_FILE_BYTES, converted, keep, understand
 
     found = understand(path.name, read_file(path, MOST_FILE_BYTES))
     for line in told(found):
@@ -32,6 +39,21 @@ def load_supernet(
     if out is not None:
         write(out, converted(found))
         print(out)
+    if add:
+        with open_store() as store:
+            kept = keep(store, found, title or found.title or path.stem)
+        print(kept.supernet_id)
+
+
+def export_supernet(
+    supernet: SupernetName,
+    out: Annotated[Path, typer.Option(help="Write the zip here.")],
+) -> None:
+    """A whole supernet as one file: weights, card, its complete table where it has one; `load-supernet --add` reads it."""
+    from core.library.package_supernet import export_supernet as exported
+
+    write(out, exported(find_supernet(supernet)))
+    print(out)
 
 
 def told(found: Understood) -> Iterator[str]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from core.cli import (
+    converting,
+    costing,
     devices,
     importing,
     judging,
@@ -26,10 +28,11 @@ from core.cli import (
     searching,
     studies,
     tables,
+    training,
 )
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
-from core.config import JsonObject, Settings
+from core.config import Settings
 from core.errors import CoreError, InvalidInput
 from core.words import format_share
 
@@ -83,43 +86,8 @@ def list_methods(
         print(line)
 
 
-@app.command(context_settings=_EXTRA)
-def train(
-    context: typer.Context,
-    preset: Annotated[str, typer.Argument(help="What to train: digits-cnn, fashion-cnn, ...")],
-    out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Data set, or a .zip or .npz of your own; the preset's own if left out."),
-    ] = None,
-    method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
-    ] = False,
-) -> None:
-    """Train a supernet. Further flags (--epochs 30, --learning-rate 0.1) are settings of the training,
-    then of the strategy; `list strategy NAME` shows the latter."""
-    from core.workflows import train_supernet
-
-    own = own_data.choice(data) if data else None
-    name = own["name"] if own else None
-    params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
-    if own and own["config"]:
-        params["data"] = {"name": own["name"], "config": own["config"], "seed": 0}
-    params = train_supernet.with_settings(params, tables.split_training_flags(context.args, params))
-    if dry_run:
-        for line in own_data.rehearsed(cast(JsonObject, params)):
-            print(line)
-        return
-    ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
-    file = ledger.artifact("supernet.safetensors")
-    if out is not None:
-        write(out, file)
-    last = ledger.metrics()[-1] if ledger.metrics() else {}
-    print(json.dumps({"run": ledger.run_id, "out": str(out) if out else None, "final": last}))
-
-
+app.command(context_settings=_EXTRA)(training.train)
+app.command()(converting.convert)
 app.command(context_settings=_EXTRA)(searching.search)
 
 
@@ -180,12 +148,12 @@ def costs(
     sample: Annotated[int, typer.Option(min=0, help="Only this many random architectures.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     objectives: Annotated[str, typer.Option(help="Counted objectives, comma-separated.")] = "params,macs",
+    arch: Annotated[str, typer.Option(help="This one alone: JSON, a short id, or a file of them.")] = "",
     csv: Csv = None,
 ) -> None:
-    """Parameters and MACs of every architecture, counted; no weights needed.
-
-    SUPERNET may be a preset, or a published space: nas-bench-201, nas-bench-macro."""
-    write_or_print(csv, tables.costs_csv(supernet, sample, seed, tables.names(objectives)))
+    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, a FILE.yaml or nas-bench-201, nas-bench-macro,
+    ofa-mobilenet-v3, ofa-mobilenet-v3-w1.2, ofa-proxyless-w1.3. --arch may be a folder with once-for-all's net.config."""
+    write_or_print(csv, costing.costs_csv(supernet, sample, seed, tables.names(objectives), arch))
 
 
 @app.command()
@@ -393,5 +361,6 @@ app.command("add-profile")(devices.add_profile)
 app.command("device-table")(devices.device_table)
 app.command("import-table")(importing.import_table)
 app.command("load-supernet")(loading.load_supernet)
+app.command("export-supernet")(loading.export_supernet)
 app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)

@@ -12,19 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from core.cli import flags
 from core.cli.driving import find_supernet, open_store, run_workflow
 from core.cli.saving import Saved
 from core.config import Settings
-from core.errors import CoreError, DataUnavailable, InvalidInput, NotFound
+from core.errors import CoreError, InvalidInput, NotFound
 from core.ledger import Ledger
-from core.objectives.base import FromCosts, FromProfile, method, names_of
+from core.objectives.base import FromProfile, names_of
 from core.objectives.base import objectives as described
 from core.records import Obtained, Source
 from core.registry import ALL_REGISTRIES, Registry
-from core.seeding import stream
 from core.settings import settings
 from core.spaces import Arch, SearchSpace
 from core.text import display_name
@@ -255,68 +252,6 @@ def _say_what_decides(wanted: Sequence[str]) -> None:
             f"{' and '.join(chosen)} alone.",
             file=sys.stderr,
         )
-
-
-def costs_csv(supernet: str, sample: int, seed: int, wanted: Sequence[str] = ("params", "macs")) -> bytes:
-    """CSV of counted costs: `architecture`, `arch_str` for cell spaces, the counted objectives.
-
-    Raises:
-        InvalidInput: the space is too large to list and no sample was asked for, or an objective is not counted.
-    """
-    import pandas as pd
-
-    from core.library.csv_tables import csv_bytes
-
-    if others := [name for name in wanted if name not in names_of(FromCosts, wanted)]:
-        raise InvalidInput(f"{described(others)[0].label} is not counted; `front` and `search` measure it.")
-    space, table, arch_string = _priced(supernet)
-    rows = (
-        space.array(limit=2_000_000)
-        if not sample
-        else np.unique(space.sample_array(sample, stream(seed, "costs")), axis=0)
-    )
-    archs = [tuple(row) for row in rows.tolist()]
-    columns: dict[str, Any] = {"architecture": [json.dumps(space.to_dict(arch)) for arch in archs]}
-    if arch_string is not None:
-        columns["arch_str"] = [arch_string(arch) for arch in archs]
-    columns |= {name: table.counted(method(name, FromCosts), rows) for name in wanted}
-    columns["source"] = [str(Source.COUNTED)] * len(rows)
-    return csv_bytes(pd.DataFrame(columns))
-
-
-def _priced(supernet: str) -> tuple[SearchSpace, Any, Any]:
-    """Space, cost table and, for cell spaces, the function that writes a cell's string."""
-    from core.library import supernets
-    from core.library.presets import PRESETS, PUBLISHED
-
-    if supernet in PUBLISHED:
-        family, config = PUBLISHED[supernet]
-    elif supernet in PRESETS and not any(e.supernet_id == supernet for e in supernets.entries()):
-        family, config = PRESETS[supernet]["family"], PRESETS[supernet]["config"] | _from_data(supernet)
-    else:
-        entry = find_supernet(supernet)
-        family, config = entry.family, entry.header["config"]
-    from core.evaluation.costs import CostTable
-    from core.networks.outline import outline
-    from core.supernets.files import build
-
-    with outline():
-        net = build(family, dict(config))
-    return net.space, CostTable.of(net), getattr(net, "arch_string", None)
-
-
-def _from_data(preset: str) -> Settings:
-    """What a preset's data decide of its configuration; nothing where they are not on this machine."""
-    from core.datasets import load_dataset
-    from core.library.presets import PRESETS
-    from core.tasks.base import task_of
-
-    data = PRESETS[preset]["data"]
-    try:
-        dataset = load_dataset(data["name"], seed=data["seed"], **data["config"])
-    except DataUnavailable:
-        return {}
-    return task_of(dataset).settings_from(dataset)
 
 
 def split_training_flags(arguments: Sequence[str], params: Asked) -> Settings:

@@ -249,6 +249,7 @@ def _outputs(
     trie = Trie.of(supernet, rows)
     archs = rows[trie.order].tolist()
     context = BranchContext(data.calibration_rows) if kept is None else kept.context(data.calibration_rows)
+    context.answers_from = min((span.start for span in data.spans.values()), default=0)
     stages = supernet.chain
     plan = None if kept is None else kept.plan(stages, trie.codes, archs)
     # An explicit stack: (level, activations, low, high). One path of activations is alive; None stands for what is kept,

@@ -63,7 +63,7 @@ class KeptActivations:
             > self._most_derived
         ):
             self._derived = {}
-        return BranchContext(calibration_rows, self._derived)
+        return BranchContext(calibration_rows, cache=self._derived)
 
     def plan(self, stages: Sequence[Stage], codes: NDArray[np.int32], archs: Sequence[Sequence[int]]) -> Plan:
         """What a walk over these architectures finds here.

@@ -31,7 +31,7 @@ from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, evaluation_data, task_of
 from core.training.loop import SupernetRun
-from core.words import format_share
+from core.words import format_count, format_share
 from core.workflows import evaluate_table, train_supernet
 
 Clock = Callable[[], float]
@@ -66,20 +66,20 @@ def try_work(
         CoreError: whatever the work itself would raise.
     """
     if kind == TRAINING:
-        return _try_training(train_supernet.Request.model_validate(params), start, clock)
+        return _try_training(train_supernet.Request.model_validate(params), library, start, clock)
     if kind == TABLE:
         return _try_table(evaluate_table.Request.model_validate(params), library, start, clock)
     return _try_other(kind, params, library, start, clock)
 
 
-def _try_training(request: train_supernet.Request, start: float, clock: Clock) -> Trial:
+def _try_training(request: train_supernet.Request, library: Library, start: float, clock: Clock) -> Trial:
     source = DATASETS.create(request.data.name, request.data.config)
     if not source.is_here():
         raise DataUnavailable(
             f"{source.label} is not on this machine yet; the time is known once it was fetched."
         )
     began = clock()
-    supernet, dataset = train_supernet.untrained(request)
+    supernet, dataset = train_supernet.untrained(request, library)
     # As many epochs as any strategy has phases; how many there will be is no matter of the trial.
     config = request.training.model_copy(update={"epochs": 2000})
     run = SupernetRun(supernet, dataset, config, MemoryLedger())
@@ -191,7 +191,7 @@ def _try_table(request: evaluate_table.Request, library: Library, start: float, 
     prepare = clock() - began
     measuring, walked = _whole_space(supernet, dataset, clock)
     if measuring is None:
-        raise InvalidInput(f"With {entry.space.size:,} subnets a trial would take long itself.")
+        raise InvalidInput(f"With {format_count(entry.space.size)} subnets a trial would take long itself.")
     return Trial(
         kind="other",
         start=start,

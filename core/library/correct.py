@@ -33,6 +33,12 @@ NOT_KEPT = (
 )
 
 
+OF_SOME = (
+    "Searches and samples do not keep which samples each subnet got right, so nothing is said about differences between "
+    "these subnets, nor how often each would stay on the front; every accuracy has its interval."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class KnownBits:
     """Which samples the subnets of a table got right.
@@ -51,7 +57,7 @@ def known_bits(entry: SupernetEntry) -> KnownBits:
     """The bits beside a supernet's table; a damaged or foreign file is a sentence."""
     table = supernets.table(entry)
     if table is None or entry.read_bits is None:
-        return KnownBits({}, NOT_KEPT)
+        return KnownBits({}, OF_SOME if table is None else NOT_KEPT)
     try:
         found = parse_bits(entry.read_bits(), n_subnets=len(table), table_sha256=entry.table_sha256)
     except (InvalidInput, OSError) as error:

@@ -133,6 +133,7 @@ def about_table(
     search: JsonObject | None = None,
     run_id: str = "",
     command: str = "",
+    runs: Sequence[Run] = (),
 ) -> bytes:
     """The description beside a table of subnets, as JSON.
 
@@ -142,8 +143,10 @@ def about_table(
         search: request of the search that chose the rows, None for the whole space.
         run_id: of that search.
         command: the command line that writes the same table, "" if there is none.
+        runs: searches and samples whose subnets the table holds together.
     """
     card = entry.card
+    several = [{"kind": run.kind, **_algorithm({**run.params, "seed": run.seed}, run.run_id)} for run in runs]
     content = {
         "supernet": {
             "id": entry.supernet_id,
@@ -154,7 +157,8 @@ def about_table(
             "seed": card.seed,
         },
         "data": card.data.model_dump(mode="json") if card.data else None,
-        "algorithm": _algorithm(search, run_id),
+        "algorithm": several or _algorithm(search, run_id),
+        "subnets_of_the_space": entry.space.size,
         "command": command or None,
         "columns": {name: _column(name) for name in columns},
     }

@@ -17,17 +17,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cache import Cache
+from core.config import JsonObject
 from core.confined import Limits, run_confined
 from core.datasets.loading import write_whole
 from core.errors import InvalidInput, NotFound
+from core.library import supernets
+from core.library.supernets import TABLE_FILE
+from core.records import RunState
 from core.settings import settings
-from core.supernets.headers import peek_supernet
+from core.supernets.headers import peek_supernet, with_data
 from core.supernets.loaders.understood import Understood
 
 if TYPE_CHECKING:
     from core.store import RunStore
 
 UNNAMED = "supernet"
+LOADED = "loaded"
+"""Under this name a stored supernet's card says what file it was made of; `TOLD` is what of it."""
+TOLD = ("loader", "label", "facts", "fixed", "sha256", "beside")
 LOADER = "core.supernets.loaders.worker"
 SUPERNET = "supernet.safetensors"
 MOST_FILE_BYTES = 256 * 2**20
@@ -91,28 +98,53 @@ def understand(name: str, data: bytes) -> Understood:
     return found
 
 
-def keep(store: RunStore, understood: Understood, title: str) -> Added:
+def keep(store: RunStore, understood: Understood, title: str, data: JsonObject | None = None) -> Added:
     """Keep a supernet that was understood, unless the same one is there already.
 
     Args:
         store: where it is kept.
         understood: what `understand` answered.
         title: what a person calls it.
+        data: what its card is to say of the data it is measured on, where the file names none.
 
     Raises:
         NotFound: what was made of the file is gone; it must be loaded again.
         InvalidInput: the title cannot be shown.
         StorageFailed: the disk refused it; nothing was stored.
     """
-    data = converted(understood)
+    file = converted(understood)
+    if data is not None:
+        file = with_data(file, data)
+    sha256 = understood.file_sha256 if data is None else hashlib.sha256(file).hexdigest()
     for kept in store.list_supernets():
-        if kept.sha256 == understood.file_sha256:
-            store.repair(data)  # its file may have been damaged since
+        if kept.sha256 == sha256:
+            store.repair(file)  # its file may have been damaged since
+            _keep_table(store, understood, kept.supernet_id, kept.name)
             return Added(kept.supernet_id, kept.name, was_there=True)
     # Whole: what the card names of this machine's uploads counts as used.
-    described = {**peek_supernet(data)["card"], "family": understood.family}
+    told = understood.model_dump(mode="json", include=set(TOLD))
+    described = {**peek_supernet(file)["card"], "family": understood.family, LOADED: told}
     named = title.strip() or UNNAMED
-    return Added(store.add_supernet(named, data, described), named, was_there=False)
+    supernet_id = store.add_supernet(named, file, described)
+    _keep_table(store, understood, supernet_id, named)
+    return Added(supernet_id, named, was_there=False)
+
+
+def _keep_table(store: RunStore, understood: Understood, supernet_id: str, title: str) -> None:
+    """Keep a complete table that came beside a supernet, as if it had been measured here; unless there is one."""
+    if TABLE_FILE not in understood.beside or supernets.find(store, supernet_id).read_table is not None:
+        return
+    run_id = store.create_run(
+        "evaluate_table",
+        {"supernet": supernet_id},
+        title=f"All subnets of {title}, as they came with it",
+        state=RunState.RUNNING,
+    )
+    ledger = store.ledger(run_id)
+    # The table last: without it there is none, whatever else was written.
+    for name in sorted(understood.beside, key=lambda each: each == TABLE_FILE):
+        ledger.save_artifact(name, converted(understood, name), "application/octet-stream")
+    store.set_state(run_id, RunState.DONE, "Came with the supernet's file.")
 
 
 def converted(understood: Understood, name: str = SUPERNET) -> bytes:

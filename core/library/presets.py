@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+_DIGITS = {"name": "digits", "seed": 0, "config": {}}
+
+
+def _chosen(block: str, name: str = "", **settings: Any) -> dict[str, Any]:
+    """An option of a chain's block."""
+    return {"block": block} | ({"name": name} if name else {}) | settings
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "digits-cnn": {
         "summary": "Elastic CNN on 8x8 digits: 13,824 subnets.",
@@ -41,6 +49,26 @@ PRESETS: dict[str, dict[str, Any]] = {
             "learning_rate": 0.1,
             "augmentation": {"flip": True},
         },
+    },
+    "digits-ofa": {
+        "summary": "Once-for-all's MobileNetV3 on 8x8 digits: elastic resolution, kernel, depth and expansion.",
+        "family": "ofa_mobilenet_v3",
+        "config": {
+            "groups": [
+                {"width": 4, "stride": 1, "depths": [1, 2, 3]},
+                {"width": 8, "activation": "hardswish", "squeeze": True, "depths": [1, 2, 3]},
+            ],
+            "kernels": [3, 5],
+            "expands": [1, 2, 4],
+            "resolutions": [6, 8],
+            "divisor": 1,
+            "stem_width": 4,
+            "first_width": 4,
+            "head_width": 16,
+            "features": 16,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
     },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
@@ -110,6 +138,110 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
+    "digits-resnet-rs": {
+        "summary": "ResNet-RS blocks, basic or bottleneck, on 8x8 digits: 336 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"kind": "deep", "channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12],
+                    "depths": [1, 2],
+                    "options": ["resnet_rs", _chosen("resnet_rs", bottleneck=2)],
+                },
+                {
+                    "widths": [12, 24],
+                    "depths": [1, 2, 3],
+                    "stride": 2,
+                    "options": ["resnet_rs", _chosen("resnet_rs", bottleneck=4)],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-lowformer": {
+        "summary": "LowFormer blocks or convolutions on 8x8 digits: 864 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12],
+                    "depths": [1, 2],
+                    "options": [_chosen("fused_conv", expand=2), _chosen("fused_conv", expand=4)],
+                },
+                {
+                    "widths": [16, 24],
+                    "depths": [2, 3],
+                    "stride": 2,
+                    "options": [
+                        _chosen("lowformer", name="attention", expand=2, kernel=3, mlp=2),
+                        _chosen("fused_conv", name="convolution", expand=2),
+                        _chosen("pool"),
+                    ],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 60,
+            "optimizer": "adamw",
+            "learning_rate": 0.003,
+            "weight_decay": 0.05,
+            "warmup_epochs": 5,
+        },
+    },
+    "digits-vovnet": {
+        "summary": "VoVNet's one-shot aggregation on 8x8 digits: 864 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"kind": "deep", "channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12, 16],
+                    "depths": [1, 2],
+                    "options": [_chosen("osa", layers=n) for n in (1, 2, 3)],
+                },
+                {
+                    "widths": [12, 24],
+                    "depths": [1, 2],
+                    "stride": 2,
+                    "options": [_chosen("osa", layers=n) for n in (1, 2, 3)],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-simplenet": {
+        "summary": "SimpleNet's convolutions, shift, pooling or nothing on 8x8 digits: 2,160 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"channels": 8},
+            "stages": [
+                {
+                    "widths": [4, 8, 16],
+                    "depths": [1, 2],
+                    "options": [
+                        _chosen("plain_conv", kernel=1),
+                        _chosen("plain_conv", kernel=3),
+                        "shift",
+                        "identity",
+                    ],
+                },
+                {
+                    "widths": [8, 16, 32],
+                    "depths": [1, 2],
+                    "stride": 2,
+                    "options": [_chosen("plain_conv", kernel=1), _chosen("plain_conv", kernel=3), "pool"],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
     "commands-encoder": {
         "summary": "Transformer encoder on generated commands (text): 1,032 subnets.",
         "family": "elastic_encoder",
@@ -168,8 +300,18 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
+OFA_RESOLUTIONS = (*range(128, 225, 4), 228, 236, 240, 260)
+"""Once-for-all was trained for every fourth side up to 224; some of its specialized networks take larger images."""
+
 PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
     "nas-bench-201": ("nas_bench_201", {"input_shape": [3, 32, 32]}),
     "nas-bench-macro": ("nas_bench_macro", {"input_shape": [3, 32, 32]}),
 }
 """Spaces as their benchmarks have them on CIFAR-10: family and configuration, to count costs of without weights."""
+
+AUTHORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ofa-mobilenet-v3": ("ofa_mobilenet_v3", {"resolutions": OFA_RESOLUTIONS}),
+    "ofa-mobilenet-v3-w1.2": ("ofa_mobilenet_v3", {"width_mult": 1.2, "resolutions": OFA_RESOLUTIONS}),
+    "ofa-proxyless-w1.3": ("ofa_proxyless", {"width_mult": 1.3, "resolutions": OFA_RESOLUTIONS}),
+}
+"""Spaces of published networks for ImageNet: family, and what its `Config.published` is told."""

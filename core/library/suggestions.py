@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.library import supernets
 from core.library.alone import list_alone
 from core.library.fronts import front
+from core.library.gathered import best_known
 from core.library.origins.alone import alone_info
 from core.library.origins.base import ModelInfo
 from core.library.origins.subnet import subnet_info
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]:
     """Models of a supernet worth a first look: its ends, its best, its knee, and what was trained alone.
 
-    Reads the complete table where there is one; never loads torch.
+    Reads the complete table where there is one, else what was searched and sampled; never loads torch.
     """
     space = entry.space
     notable: dict[str, list[str]] = {}
@@ -29,7 +29,7 @@ def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]
         notable[space.arch_id(end)] = [word]
     if not notable:
         notable[space.arch_id(entry.reference)] = []
-    table = supernets.table(entry)
+    table = best_known(store, entry)[1]
     pair = None if table is None else usual_pair(table.columns)
     if table is not None and pair is not None:
         quality, cost = objectives(pair)

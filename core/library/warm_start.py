@@ -9,7 +9,7 @@ import numpy as np
 
 from core.config import JsonObject
 from core.errors import InvalidInput, NotFound
-from core.library import searches
+from core.library.gathered import MEASURING
 from core.library.measuring import DataChoice, counted_columns
 from core.library.supernets import SupernetEntry
 from core.records import Measurement, Obtained, Source
@@ -67,7 +67,7 @@ def _require_same(
     run_id: str,
     data: DataChoice | None,
 ) -> None:
-    if kind != searches.KIND:
+    if kind not in MEASURING:
         raise InvalidInput(f"Run {run_id[:8]} is not a search; start from a search of this supernet.")
     try:
         other = library.supernet(str(params.get("supernet")))

@@ -72,23 +72,43 @@ def layer_norm(module: str) -> list[str]:
     return [f"{module}.{name}" for name in ("weight", "bias")]
 
 
+@dataclass(frozen=True)
+class _Span:
+    """Units `low` to `high` of a stream in a tensor: where the first one starts, and entries of each."""
+
+    tensor: str
+    axis: int
+    role: str
+    low: int
+    high: int
+    offset: int = 0
+    repeat: int = 1
+
+    def member(self, low: int) -> Member:
+        return Member(
+            self.tensor, self.axis, self.offset + (low - self.low) * self.repeat, self.repeat, self.role
+        )
+
+
 @dataclass
 class _Stream:
-    """A residual stream while the network is walked: who makes, reads or scales its first `width` units."""
+    """A residual stream while the network is walked: who makes, reads or scales its units."""
 
     name: str
-    members: list[tuple[str, int, str, int, int]] = field(default_factory=list)
+    members: list[_Span] = field(default_factory=list)
     reads: list[tuple[str, int]] = field(default_factory=list)
+    kept: list[tuple[int, int]] = field(default_factory=list)
     averaged: bool = False
 
     def groups(self) -> list[UnitGroup]:
-        """One group per band between the widths that occur."""
-        edges = sorted({0, *(width for *_, width in self.members)})
+        """One group per band between the widths that occur, without what keeps its place."""
+        edges = {0} | {edge for span in self.members for edge in (span.low, span.high)}
+        edges |= {edge for span in self.kept for edge in span}
         found = []
-        for low, high in pairwise(edges):
-            members = tuple(
-                Member(t, a, start + low, 1, r) for t, a, r, start, width in self.members if width >= high
-            )
+        for low, high in pairwise(sorted(edges)):
+            members = tuple(s.member(low) for s in self.members if s.low <= low and s.high >= high)
+            if not members or any(a <= low and high <= b for a, b in self.kept):
+                continue
             reads = tuple((module, low, 1) for module, width in self.reads if width >= high)
             label = f"{self.name}, units {low} to {high - 1}"
             found.append(
@@ -107,10 +127,21 @@ class UnitWalk:
         self._at = ""
         self._streams = [_Stream("stream 0")]
         self._inner: list[UnitGroup] = []
+        self._leaving = 0
+
+    @property
+    def at(self) -> str:
+        """Name of the current block in the network."""
+        return self._at
+
+    @property
+    def at_input(self) -> bool:
+        """Whether what flows is still the network's input, whose channels keep their places."""
+        return len(self._streams) == 1 and not self._streams[0].members and not self._inner
 
     def enter(self, at: str) -> None:
         """Go on with the block of this name in the network."""
-        self._at = at
+        self._at, self._leaving = at, 0
 
     def reads(self, tensor: str, width: int, *, axis: int = 1, start: int = 0) -> None:
         """A weight that reads the stream, its first unit at entry `start` (where several maps lie side by side)."""
@@ -137,7 +168,7 @@ class UnitWalk:
     def shows_all(self) -> None:
         """The block's output holds the activations of every unit of the stream: it has no weights that say how many."""
         stream = self._streams[-1]
-        stream.reads.append((self._at, max((width for *_, width in stream.members), default=0)))
+        stream.reads.append((self._at, max((span.high for span in stream.members), default=0)))
 
     def new_stream(self) -> None:
         """What follows belongs to another stream: no shortcut leads past here unchanged."""
@@ -173,6 +204,42 @@ class UnitWalk:
         reads = ((f"{self._at}.{shown}", 0, repeat),)
         self._inner.append(UnitGroup(f"{self._at}.{name}", size, tuple(members), reads, free=True))
 
+    def span(
+        self, tensor: str, axis: int, role: str, units: tuple[int, int], offset: int, repeat: int
+    ) -> None:
+        """A tensor that holds some units of the stream, whatever it does with them.
+
+        Args:
+            tensor, axis, role: see `Member`.
+            units: the first one, and the one behind the last.
+            offset: where the first one starts.
+            repeat: consecutive entries of one unit.
+        """
+        span = _Span(f"{self._at}.{tensor}", axis, role, *units, offset, repeat)
+        self._streams[-1].members.append(span)
+
+    def keep(self, low: int, high: int) -> None:
+        """Units of the stream from `low` to below `high` neither change places nor go."""
+        self._streams[-1].kept.append((low, high))
+
+    def hands_on(self, width: int) -> None:
+        """The block's output is the stream; should no block follow, it is the network's output and stays."""
+        self.shows(width)
+        self._leaving = width
+
+    def inner_units(
+        self,
+        name: str,
+        size: int,
+        members: Sequence[Member],
+        shown: tuple[str, int, int],
+        removable: bool,
+    ) -> None:
+        """Units inside the block, by entries of tensors named as in the network; see `UnitGroup`."""
+        self._inner.append(
+            UnitGroup(f"{self._at}.{name}", size, tuple(members), (shown,), free=True, removable=removable)
+        )
+
     def attention_and_mlp(self, *, width: int, heads: int, head_size: int, hidden: int) -> None:
         """Pre-norm attention and MLP beside their shortcuts, by the names that transformer blocks give their parts."""
         self.averages("norm1", width)
@@ -204,7 +271,9 @@ class UnitWalk:
 
     def groups(self) -> list[UnitGroup]:
         """Every group found, inner groups first."""
+        if self._leaving:
+            self.keep(0, self._leaving)
         return self._inner + [g for stream in self._streams for g in stream.groups() if g.size]
 
     def _add(self, tensor: str, axis: int, role: str, width: int, start: int = 0) -> None:
-        self._streams[-1].members.append((f"{self._at}.{tensor}", axis, role, start, width))
+        self._streams[-1].members.append(_Span(f"{self._at}.{tensor}", axis, role, 0, width, start))

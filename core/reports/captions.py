@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.library.coverage import Coverage
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.pareto import Constraint
@@ -28,10 +29,11 @@ def front_caption(entry: SupernetEntry, goals: Sequence[Objective], n: int, *, s
         entry: the supernet.
         goals: objectives that are shown.
         n: subnets that were evaluated.
-        search: title of the search that chose them, "" for the whole space.
+        search: title of the search that chose them, "" for the whole space or everything measured.
     """
-    whole = f"found by {display_name(search)}" if search else "the whole space"
-    about = [display_name(entry.title), data_of(entry.card), f"{n:,} subnets, {whole}"]
+    covered = Coverage(n, entry.space.size)
+    found = f"{covered.short}, found by {display_name(search)}" if search else covered.short
+    about = [display_name(entry.title), data_of(entry.card), found]
     if entry.card.seed is not None:
         about.append(f"seed {entry.card.seed}")
     return f"{'; '.join(part for part in about if part)}. {' '.join(measured_how(goal) for goal in goals)}"

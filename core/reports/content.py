@@ -21,7 +21,7 @@ from core.reports.drawing import network_drawing
 from core.text import display_name
 from core.views.basket import BasketNetwork, BasketSupernet, BasketView, stages_of
 from core.views.chance import front_sentence
-from core.words import format_interval, format_value
+from core.words import format_count, format_interval, format_value
 
 _PACKAGES = ("torch", "numpy", "onnxruntime", "scikit-learn")
 _WIDE = 20
@@ -230,7 +230,7 @@ def supernet_facts(entry: SupernetEntry) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = [
         ("Id", entry.supernet_id),
         ("Family", entry.family),
-        ("Subnets", f"{entry.space.size:,}"),
+        ("Subnets", format_count(entry.space.size)),
         ("Data", data_of(card).removeprefix("data ")),
         ("Trained by", _training(card.training)),
         ("Seed", "" if card.seed is None else str(card.seed)),

@@ -98,7 +98,9 @@ class SearchSpace:
             InvalidInput: the space has more than `limit` architectures; use `iter_arrays`.
         """
         if self.size > limit:
-            raise InvalidInput(f"The space has {self.size:,} architectures, too many to list at once.")
+            raise InvalidInput(
+                f"This space has more than {limit:,} architectures, too many to list at once; ask for a sample."
+            )
         return self._expand(np.zeros((1, 0), np.uint8), 0)
 
     def iter_arrays(self, max_rows: int = 65_536) -> Iterator[Archs]:

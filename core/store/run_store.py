@@ -55,6 +55,7 @@ from core.store.schema import (
     row_hash,
 )
 from core.store.storage import UPLOADS, StorageUse, empty_trash, prepare_places, storage_use
+from core.store.titles import Titles
 
 MAX_PARAMS_BYTES = 4_000_000
 
@@ -92,6 +93,7 @@ class RunStore:
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
+        self.titles = Titles(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -249,9 +251,8 @@ class RunStore:
 
     def count_measurements(self, run_id: str) -> int:
         """How many measurements a run has: a cheap way to see whether a table has grown."""
-        query = select(RunRow.n_measurements).where(RunRow.run_id == run_id)
         with self._database.read() as connection:
-            return connection.execute(query).scalar() or 0
+            return connection.scalar(select(RunRow.n_measurements).where(RunRow.run_id == run_id)) or 0
 
     def _require_run(self, run_id: str) -> None:
         with self._database.read() as connection:
@@ -365,8 +366,7 @@ class RunStore:
                 if all(found.key != row.key for found in damaged_rows(connection, row.table)):
                     return False
             table = RunRow if row.table == "runs" else SupernetRow
-            key = row_key(connection, row.table)
-            this = cast(key, String) == row.key
+            this = cast(row_key(connection, row.table), String) == row.key
             return connection.execute(delete(table).where(this)).rowcount == 1
 
     def check(self) -> list[str]:

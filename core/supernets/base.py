@@ -38,10 +38,12 @@ class BranchContext:
     Attributes:
         calibration_rows: the first rows of the batch; BatchNorm statistics come from them alone
             and normalize all rows.
+        answers_from: nobody reads the last stage's outputs for rows before this one: it may leave them zero.
         cache: derived weights (unfolded kernels, say), by stage; lives as long as the walk.
     """
 
     calibration_rows: int
+    answers_from: int = 0
     cache: dict[Hashable, Any] = field(default_factory=dict)
 
 
@@ -198,6 +200,14 @@ class Supernet(nn.Module):
 
         Families whose channels are not free leave this as it is.
         """
+
+    def prepared(self, inputs: Any) -> Supernet:
+        """The supernet that is trained further in the place of this one; itself unless the family says otherwise.
+
+        Args:
+            inputs: calibration samples; the same ones give the same supernet.
+        """
+        return self
 
     @property
     def smallest(self) -> Arch:

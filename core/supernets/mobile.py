@@ -113,6 +113,7 @@ class Style:
 class MobileSupernet(Supernet):
     """Stem, a fixed block, groups of inverted bottlenecks, head."""
 
+    config: MobileConfig
     style: ClassVar[Style]
     task_name = "image"
 

@@ -118,18 +118,23 @@ def separable(stage: Separable, x: Tensor, context: BranchContext) -> Tensor:
 
 
 def head(stage: Head, x: Tensor, context: BranchContext) -> Tensor:
-    """(c, h, w, n) -> logits (n, classes)."""
+    """(c, h, w, n) -> logits (n, classes); zero for rows that nobody reads."""
     layer, rows, (c, height, width, n) = stage.layer, context.calibration_rows, x.shape
-    pooled = x.new_empty((layer.out_channels, n))
+    wanted = context.answers_from
+    pooled = x.new_empty((layer.out_channels, n - wanted))
+    affine = (x.new_empty(layer.out_channels), x.new_empty(layer.out_channels))
     step = max(1, _MOST_NUMBERS // (4 * x[0].numel()))
     for start in range(0, layer.out_channels, step):
         span = slice(start, start + step)
         matrix = stage.expand.weight[span].flatten(1)
         y = (matrix @ x.view(c, -1)).view(len(matrix), height, width, n)
-        pooled[span] = activate(normalize(y, stage.norm, span, rows), layer).mean((1, 2))
+        _measure(y[..., :rows], stage.norm, span, affine)
+        pooled[span] = activate(_applied(y[..., wanted:], span, affine), layer).mean((1, 2))
     if stage.mix is not None:
         pooled = activate(stage.mix.weight @ pooled, layer)
-    return torch.addmm(stage.classifier.bias[:, None], stage.classifier.weight, pooled).T
+    logits = x.new_zeros((n, len(stage.classifier.weight)))
+    logits[wanted:] = torch.addmm(stage.classifier.bias[:, None], stage.classifier.weight, pooled).T
+    return logits
 
 
 # --- depthwise convolution ----------------------------------------------------------------------
@@ -329,7 +334,7 @@ def _affine(
 
 def _measure(x: Tensor, norm: ElasticBatchNorm, span: slice, into: Affine) -> None:
     """Write what normalizes channels (c, h, w, m) by their own statistics."""
-    flat = x.view(len(x), -1, x.shape[-1])
+    flat = x.flatten(1, 2)
     mean = flat.mean((1, 2))
     # As `normalize` does it: one pixel at a time keeps digits that one long sum would lose.
     deviation = torch.linalg.vector_norm(flat - mean.view(-1, 1, 1), dim=2)

@@ -19,6 +19,7 @@ from core.geometry.rashomon import (
     rashomon_set,
 )
 from core.library import supernets
+from core.library.coverage import MOST_WHOLE, require_whole
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective, quality_of, usual_pair
 from core.records import Objective
@@ -143,6 +144,7 @@ def _measured(entry: SupernetEntry) -> _Measured:
     table = supernets.table(entry)
     name = None if table is None else quality_of(table.columns)
     if table is None or name is None:
+        require_whole(entry.space, "This", MOST_WHOLE)
         raise InvalidInput(
             "This needs the accuracy of every subnet: evaluate the whole space on the Supernets page first."
         )

@@ -13,6 +13,7 @@ import numpy as np
 from core.library import supernets
 from core.library.alone import list_alone
 from core.library.fronts import front
+from core.library.gathered import best_known
 from core.library.matrices import MOST_NETWORKS, Matrix, MatrixChoice
 from core.library.network_id import NetworkId
 from core.library.networks import describe, subnet_id
@@ -46,9 +47,12 @@ def _data_of(entry: SupernetEntry) -> tuple[Any, ...]:
     return (data.fingerprint,) if data.fingerprint else (data.name, repr(data.config), data.seed)
 
 
-def on_the_front(entry: SupernetEntry, most: int = MOST_NETWORKS) -> list[str]:
-    """Ids of the members of the exact front, from the cheapest to the dearest; evenly thinned where there are more."""
-    table = supernets.table(entry)
+def on_the_front(entry: SupernetEntry, most: int = MOST_NETWORKS, store: RunStore | None = None) -> list[str]:
+    """Ids of the members of the front, from the cheapest to the dearest; evenly thinned where there are more.
+
+    The exact front where the whole space was measured, else that of what searches and samples measured.
+    """
+    table = best_known(store, entry)[1]
     pair = None if table is None else usual_pair(table.columns)
     if table is None or pair is None:
         return []

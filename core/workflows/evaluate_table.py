@@ -24,6 +24,7 @@ from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
 from core.library import supernets
+from core.library.coverage import require_whole
 from core.library.measuring import DataChoice, counted_columns, evaluation_data
 from core.library.supernets import BITS_FILE, TABLE_FILE, SupernetEntry
 from core.library.tables import dump_table
@@ -97,11 +98,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     """
     entry = library.supernet(request.supernet)
     space = entry.space
-    if space.size > MOST_ARCHITECTURES:
-        raise InvalidInput(
-            f"This space has {space.size:,} architectures; at most {MOST_ARCHITECTURES:,} are measured one and all. "
-            "Search it instead."
-        )
+    require_whole(space, "The exact front", MOST_ARCHITECTURES)
     yield Progress(0.0, f"Preparing {entry.title}.")
     rows = space.array()
     columns: dict[str, NDArray[Any]] = dict(counted_columns(entry, rows, request.objectives))

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
+from core.library.gathered import MEASURING
 from core.library.judged import JudgedPredictor, JudgedRecord
 from core.library.measuring import by_forward_pass, from_table
 from core.library.supernets import SupernetEntry, counted
@@ -134,7 +135,7 @@ def _begun(request: Request, entry: SupernetEntry, asked: int, library: Library)
 def _of_search(request: Request, entry: SupernetEntry, library: Library) -> list[Measurement]:
     store = library.require_store()
     search = store.get_run(request.run)
-    if search.kind != "search_front" or search.params.get("supernet") != entry.supernet_id:
+    if search.kind not in MEASURING or search.params.get("supernet") != entry.supernet_id:
         raise InvalidInput("This run is no search of this supernet; choose one that is.")
     first: dict[tuple[int, ...], Measurement] = {}
     for _, measurement in store.ledger(request.run).measurements():

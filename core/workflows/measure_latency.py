@@ -29,7 +29,7 @@ from core.objectives.base import objective
 from core.objectives.timing import RUNS, Race
 from core.records import Progress
 from core.spaces import Arch
-from core.words import format_share
+from core.words import format_count, format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -178,7 +178,7 @@ def _record(
 def _summary(record: LatencyRecord, entry: SupernetEntry) -> str:
     n, size = len(record.profile.timings.ms), entry.space.size
     found = (
-        f"{n:,} of {size:,} subnets timed; the others are predicted with a median error of "
+        f"{n:,} of {format_count(size)} subnets timed; the others are predicted with a median error of "
         f"{format_share(record.validation.median_error, 1)}"
     )
     settled = record.settled

@@ -7,7 +7,7 @@ import json
 import platform
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from pydantic import Field
 
@@ -27,12 +27,17 @@ if TYPE_CHECKING:
     from core.datasets.base import Dataset
     from core.ledger import Ledger
     from core.library.library import Library
+    from core.library.supernets import SupernetEntry
     from core.supernets.base import Supernet
 
 LABEL = "Training"
 WEIGHT_CLASS = "training"
 APART = ("training.seed", "title", "command")
 """What does not make another setting: the seed, and what only names the run."""
+WRITTEN_LIKE = "digits-simplenet"
+"""The preset whose data and training a written space starts from."""
+TUNING: dict[str, Any] = {"epochs": 5, "learning_rate": 0.02, "warmup_epochs": 0.5, "batch_size": 128}
+"""How a supernet that has weights already is trained further: few epochs at a low rate."""
 _VERSIONS = ("torch", "numpy", "scikit-learn")
 
 
@@ -47,6 +52,10 @@ class Request(BaseConfig):
     data: DataChoice = Field(description="Data set to train on.")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How to train.")
     command: str = Field("", description="Command that starts this training, for the card.")
+    start: str = Field(
+        "",
+        description="Supernet whose weights the training starts from; its configuration is taken over. Empty: fresh ones.",
+    )
 
 
 class Asked(TypedDict):
@@ -58,6 +67,7 @@ class Asked(TypedDict):
     data: Settings
     training: Settings
     command: str
+    start: NotRequired[str]
 
 
 def preset_request(
@@ -88,6 +98,69 @@ def preset_request(
         "data": choice,
         "training": training,
         "command": command,
+    }
+
+
+def written_request(
+    file: str,
+    title: str,
+    config: Settings,
+    *,
+    data: str | None = None,
+    method: str | None = None,
+    seed: int = 0,
+) -> Asked:
+    """The request of a space that a person wrote; see `core.supernets.written`.
+
+    Args:
+        file: what the text is called, for the command on the card.
+        title, config: as they were read.
+        data, method, seed: as in `preset_request`; digits and the sandwich rule where left out.
+
+    Raises:
+        NotFound: there is no such data set or strategy.
+    """
+    request = preset_request(WRITTEN_LIKE, data=data, method=method, seed=seed)
+    command = request["command"].replace(f"train {WRITTEN_LIKE}", f"train --space {shlex.quote(file)}")
+    return {**request, "title": title or "My space", "config": config, "command": command}
+
+
+def tune_request(
+    entry: SupernetEntry,
+    start: str,
+    data: Settings | None = None,
+    *,
+    epochs: int = TUNING["epochs"],
+    method: str | None = None,
+    seed: int = 0,
+) -> Asked:
+    """The request of a training that starts from a supernet there is.
+
+    Args:
+        entry: that supernet.
+        start: its id, or the path of its file.
+        data: what to train on; what its card names if left out.
+        epochs: passes over the training data.
+        method: strategy; the sandwich rule if left out.
+        seed: of all chance.
+
+    Raises:
+        InvalidInput: nothing says which data to train on.
+        NotFound: there is no such strategy.
+    """
+    named = entry.card.data
+    if data is None and named is None:
+        raise InvalidInput("Nothing says which data this supernet is for: choose the data to tune it on.")
+    chosen = data or {"name": named.name, "seed": named.seed, "config": named.config}  # type: ignore[union-attr]
+    strategy = STRATEGIES.info((method or "sandwich").replace("-", "_")).name
+    return {
+        "title": f"{entry.title}, tuned"[:80],
+        "family": entry.family,
+        "config": {},
+        "data": chosen,
+        "training": {**TUNING, "strategy": strategy, "epochs": epochs, "seed": seed},
+        "command": f"python -m core train --from {shlex.quote(start)} --data {chosen['name']} --epochs {epochs} --seed {seed}",
+        "start": start,
     }
 
 
@@ -127,9 +200,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     from core.training.loop import in_words, train
 
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
-    supernet, dataset = untrained(request)
+    supernet, dataset = untrained(request, library)
     yield from train(supernet, dataset, request.training, ledger)
-    card = _card(request, dataset, ledger)
+    card = _card(request, dataset, ledger, library)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
     last = card["final"]
     yield Progress(
@@ -139,8 +212,12 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     )
 
 
-def untrained(request: Request) -> tuple[Supernet, Dataset]:
+def untrained(request: Request, library: Library | None = None) -> tuple[Supernet, Dataset]:
     """The supernet of a request before its first step, and its data.
+
+    Args:
+        request: what is trained.
+        library: where a supernet to start from is looked for.
 
     Raises:
         NotFound, InvalidInput: family, data or settings do not exist or do not fit.
@@ -157,26 +234,57 @@ def untrained(request: Request) -> tuple[Supernet, Dataset]:
     wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
     own: dict[str, Any] = request.data.config
     dataset = load_dataset(request.data.name, seed=request.data.seed, **own)
+    if request.start:
+        return _started(request, library, dataset), dataset
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
         supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
     return supernet, dataset
 
 
-def _card(request: Request, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:
+def data_card(choice: DataChoice, dataset: Dataset) -> dict[str, Any]:
+    """What a card says of the data a supernet is for."""
+    return {
+        "name": choice.name,
+        "config": choice.config,
+        "seed": choice.seed,
+        "fingerprint": dataset.fingerprint,
+        "title": dataset.title,
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "classes": list(dataset.classes),
+    }
+
+
+def _started(request: Request, library: Library | None, dataset: Dataset) -> Supernet:
+    """A copy of the supernet to start from, ready for these data."""
+    import copy
+
+    from core.library import supernets
+
+    entry = _entry(request, library)
+    if entry.family != request.family or request.config:
+        raise InvalidInput(
+            "A training that starts from a supernet takes its family and its settings as they are."
+        )
+    net = copy.deepcopy(supernets.load(entry))
+    net.task.require_fit(net.config, dataset)
+    return net.prepared(net.task.batch(dataset, dataset.calibration).inputs)
+
+
+def _entry(request: Request, library: Library | None) -> SupernetEntry:
+    from core.library import supernets
+
+    return library.supernet(request.start) if library else supernets.resolve(None, request.start)
+
+
+def _card(request: Request, dataset: Dataset, ledger: Ledger, library: Library) -> dict[str, Any]:
     epochs = ledger.metrics()
+    start = _entry(request, library) if request.start else None
     return {
         "title": request.title,
-        "data": {
-            "name": request.data.name,
-            "config": request.data.config,
-            "seed": request.data.seed,
-            "fingerprint": dataset.fingerprint,
-            "title": dataset.title,
-            "source": dataset.source,
-            "licence": dataset.licence,
-            "classes": list(dataset.classes),
-        },
+        "data": data_card(request.data, dataset),
+        **({"tuned_from": {"title": start.title, "sha256": start.sha256}} if start else {}),
         "training": request.training.model_dump(mode="json"),
         "seed": request.training.seed,
         "command": request.command or "started on the Supernets page with the settings given here",

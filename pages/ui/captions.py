@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import supernets
+from core.library.coverage import Coverage
 from core.library.evaluations import source_column
 from core.library.fronts import Front
 from core.library.latency_kinds import KINDS
@@ -16,7 +17,6 @@ from core.objectives.base import known_names, objective, objectives
 from core.plots.style import usually_obtained
 from core.records import Objective, RunState
 from core.text import for_figure, for_markdown
-from core.words import format_count
 from pages.ui import resources
 
 if TYPE_CHECKING:
@@ -33,20 +33,22 @@ def table_of(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame 
 
 
 def read_table(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFrame | None]:
-    """The table to show: a search's evaluations where one is asked for, else the complete table.
+    """The table to show: a run's evaluations where one is asked for, else the complete table; where there is none,
+    everything that searches and samples measured.
 
     Returns:
-        The run's id ("" for the complete table), a revision that changes with the table, the table.
+        The run's id ("" for other tables), a revision that changes with the table, the table.
 
     Raises:
         CoreError: the complete table is damaged.
     """
-    runs = searches(entry)
-    if run_id in runs or (entry.read_table is None and runs):
-        if run_id not in runs:
-            run_id = next(iter(runs))
+    if run_id and run_id in searches(entry):
         count = resources.store().count_measurements(run_id)
         revision, table = f"{run_id}-{count}", resources.search_table(run_id, count, entry)
+    elif entry.read_table is None:
+        from core.library.gathered import everything  # most visits need none of it
+
+        run_id, (revision, table) = "", everything(resources.store_or_none(), entry)
     else:
         run_id, revision, table = "", entry.revision, supernets.table_with_counts(entry)
     if table is None or table.empty:
@@ -60,10 +62,16 @@ def read_table(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFram
 
 
 def searches(entry: SupernetEntry) -> dict[str, str]:
-    """Searches of this supernet, newest first: id -> title."""
-    store = resources.store_or_none()
-    found = store.list_runs(kind="search_front") if store else []
-    return {run.run_id: run.title for run in found if run.params.get("supernet") == entry.supernet_id}
+    """Searches and samples of this supernet, newest first: id -> title."""
+    from core.library.gathered import measuring_runs
+
+    runs = measuring_runs(resources.store_or_none(), entry.supernet_id)
+    return {run.run_id: run.title for run in runs}
+
+
+def coverage(entry: SupernetEntry, table: pd.DataFrame) -> Coverage:
+    """How much of the space a table holds."""
+    return Coverage(len(table), entry.space.size)
 
 
 def measured_objectives(table: pd.DataFrame) -> list[Objective]:
@@ -71,14 +79,14 @@ def measured_objectives(table: pd.DataFrame) -> list[Objective]:
     return [objective(n) for n in known_names(table.columns) if table[n].notna().any()]
 
 
-def caption(entry: SupernetEntry, front: Front, run_id: str) -> str:
+def caption(entry: SupernetEntry, front: Front) -> str:
     """Supernet, data, how measured, seed; goes below the chart and into its exported picture."""
     data_name = entry.card.data.name if entry.card.data else ""
     seed = entry.card.seed
     parts = [
         for_figure(entry.title),
         f"data {for_figure(data_name)}" if data_name else "",
-        f"{format_count(front.n_total)} subnets {'found by a search' if run_id else 'evaluated, the whole space'}",
+        Coverage(front.n_total, entry.space.size).short,
         f"seed {for_figure(seed)}" if seed is not None else "",
     ]
     hollow = {name for name in front.names if front.left_out and source_column(name) in front.table}

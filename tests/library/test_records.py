@@ -32,6 +32,7 @@ from core.library.model_map import Distances
 from core.library.proxies import ProxiesRecord
 from core.library.pruned import PruningRecord
 from core.library.results import Record, result, results
+from core.library.samples import SampleRecord
 from core.library.searches import SearchRecord
 from core.records import RunState
 from core.store import MemoryLedger, RunStore
@@ -286,6 +287,9 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             "sources": st.lists(TEXT, max_size=3),
             "told": st.integers(),
         }
+    ),
+    SampleRecord: st.fixed_dictionaries(
+        {name: st.integers() for name in ("evaluations", "front_size", "least", "most")}
     ),
 }
 

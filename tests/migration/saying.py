@@ -436,11 +436,9 @@ def _row_of_0_1(label: str) -> str:
 
 
 def _supernets(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "supernets": sorted(
-            b.key.removeprefix("evaluate-") for b in app.button if str(b.key).startswith("evaluate-")
-        )
-    }
+    # Each has a page of its own now; a shipped one is called by its name.
+    found = [str(b.key).removeprefix("gallery-open-") for b in app.button]
+    return {"supernets": sorted(each for each in found if re.fullmatch(r"[0-9a-f]{32}", each))}
 
 
 def _runs(app: AppTest, published: Mapping[str, str]) -> dict[str, Any]:

@@ -56,11 +56,15 @@ def test_each_group_alone_changes_weights_and_not_the_function(family: str) -> N
 def test_every_axis_of_every_weight_is_in_some_group(family: str) -> None:
     net = extracted(family)
     covered = {(m.tensor, m.axis) for g in unit_groups(net) for m in g.members}
+    layers = {n: m for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
     for name, parameter in net.named_parameters():
-        if "linear" in name:
+        layer = name.rpartition(".")[0]
+        if layer == list(layers)[-1]:
             wanted = {1} if parameter.ndim == 2 else set()  # classes keep their places
-        elif name == "0.conv.weight":
+        elif layer == next(iter(layers)) and parameter.ndim > 1:
             wanted = {0}  # so do the channels of the image
+        elif getattr(layers.get(layer), "groups", 1) > 1:
+            wanted = {0}  # each channel has a kernel of its own
         elif name.endswith("position"):
             wanted = {2}
         else:

@@ -8,7 +8,7 @@ import io
 import pandas as pd
 import pytest
 
-from core.cli.tables import costs_csv
+from core.cli.costing import costs_csv
 
 # SHA-256 of the lines "architecture params flops" of data/nas-bench-macro_cifar10.json, in order of the names
 # (xiusu/NAS-Bench-Macro, Apache-2.0). Its FLOPs are multiply-accumulates of convolutions and the linear layer.

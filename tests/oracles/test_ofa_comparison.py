@@ -1,4 +1,4 @@
-"""Once-for-all's own network, evaluated by its own code and by our stages: the same logits."""
+"""Once-for-all's own network, evaluated by its own code and by our family: the same logits."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ import ofa_comparison as comparison
 from core.tasks.base import EvaluationData
 net = comparison.their_network(comparison.import_ofa(Path(sys.argv[1]) if sys.argv[1] else None))
 single = comparison.random_data()
-rows = comparison.Chain(net).space.array()
+ours = comparison.our_network(net)
+rows = comparison.one_block_per_stage(ours.space)
+assert len(rows) == 1024
 for index in (0, 1023):
-    difference, _ = comparison.agreement(comparison.Chain(net), net, rows[index], single)
+    difference, _ = comparison.agreement(ours, net, rows[index], single)
     assert difference < 3e-5, (index, difference)  # float32: rounding of both sides
 net = net.double()
 torch.set_default_dtype(torch.float64)
 data = EvaluationData(single.inputs.double(), single.targets, single.calibration_rows, single.spans)
-chain = comparison.Chain(net)
-rows = chain.space.array()
-assert len(rows) == 1024
+ours = ours.double()
 for index in (0, 511, 1023):
-    difference, same = comparison.agreement(chain, net, rows[index], data)
+    difference, same = comparison.agreement(ours, net, rows[index], data)
     assert difference < 1e-9 and same == 1.0, (index, difference, same)
 """
 

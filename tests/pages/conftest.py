@@ -48,6 +48,10 @@ def open_page() -> Callable[..., AppTest]:
             app.query_params[key] = value
         app.run()
         if name != "front":
+            # A browser drops what the page before wrote into the address.
+            app.query_params.clear()
+            for key, value in query.items():
+                app.query_params[key] = value
             app.switch_page(f"pages/{name}.py").run()
         assert not app.exception, app.exception[0].message
         return app

@@ -152,7 +152,7 @@ def test_a_table_of_an_earlier_release_says_so_and_can_be_measured_again(
     assert "Measure every subnet again to know it." in html_of(app)
     assert "92.2 to 96.8 %" in html_of(app), "a single accuracy has its interval all the same"
     asked: list[Any] = []
-    monkeypatch.setattr("pages.ui.supernets.gallery.submit", lambda *args, **kwargs: asked.append(args))
+    monkeypatch.setattr("pages.ui.supernets.measuring.submit", lambda *args, **kwargs: asked.append(args))
     app.button(key="measure-again").click().run()
     assert asked == [("evaluate_table", {"supernet": ENTRY})]
 

@@ -210,7 +210,7 @@ def views(found: SupernetEntry, store: RunStore) -> Iterator[Callable[[], object
     table = {"arch_id": [arch_id], "macs": [1.0], "accuracy": [0.5]}
     import pandas as pd
 
-    yield lambda: caption(found, front(pd.DataFrame(table), ("macs", "accuracy")), "").encode()
+    yield lambda: caption(found, front(pd.DataFrame(table), ("macs", "accuracy"))).encode()
 
 
 def assert_views_survive(data: bytes, store: RunStore) -> None:

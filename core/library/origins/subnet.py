@@ -11,9 +11,9 @@ from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import NotCounted
 from core.library import supernets
 from core.library.evaluations import obtained_at
+from core.library.gathered import measuring_runs, on_own_data
 from core.library.network_id import NetworkId
 from core.library.origins.base import ORIGINS, Known, ModelInfo, Origin
-from core.library.searches import KIND as SEARCH
 from core.library.supernets import SupernetEntry
 from core.objectives.base import FromCosts, all_names, method, names_of
 from core.records import Measurement, Obtained, Source
@@ -94,9 +94,8 @@ def _from_table(entry: SupernetEntry, arch_id: str) -> _Found:
 
 
 def _from_searches(store: RunStore | None, entry: SupernetEntry, arch_id: str) -> _Found:
-    """What the searches of this supernet measured; the newest one that did counts."""
-    runs = [] if store is None else store.list_runs(kind=SEARCH, where={"supernet": entry.supernet_id})
-    for run in runs:
+    """What searches and samples of this supernet measured; the newest one that did counts."""
+    for run in on_own_data(measuring_runs(store, entry.supernet_id)):
         assert store is not None
         for _, found in store.ledger(run.run_id).measurements():
             if entry.space.arch_id(found.arch) == arch_id:

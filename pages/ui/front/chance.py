@@ -28,7 +28,7 @@ from core.views.chance import Samples
 from core.words import format_share
 from pages.ui.front import closer_measured, state
 from pages.ui.setup import note
-from pages.ui.supernets.gallery import evaluate
+from pages.ui.supernets.measuring import evaluate
 from pages.ui.tables import html_table
 
 if TYPE_CHECKING:

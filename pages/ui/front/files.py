@@ -60,8 +60,13 @@ class Files:
         return [g.name for g in self.goals if g.name not in self.pair]
 
     @property
+    def partial(self) -> bool:
+        """Whether these are some subnets of a space, from searches and samples."""
+        return bool(self.view.run) or self.entry.read_table is None
+
+    @property
     def usual(self) -> Obtained:
-        return Obtained(Source.MEASURED) if self.view.run else FROM_TABLE
+        return Obtained(Source.MEASURED) if self.partial else FROM_TABLE
 
     @property
     def knows_share(self) -> bool:
@@ -70,7 +75,7 @@ class Files:
         from core.library.correct import known_bits
 
         pair = quality_and_cost(choosable_names(self.pair))
-        if pair is None or self.view.run:
+        if pair is None or self.partial:
             return False
         return known_bits(self.entry).by_split.get(objective(pair[0]).split) is not None
 
@@ -105,12 +110,16 @@ class Files:
         """What the columns are, and where the rows come from."""
         from core.library.chance_columns import SHARE, interval_columns
         from core.library.csv_tables import about_table
+        from core.library.gathered import measuring_runs, on_own_data
 
         columns = ["architecture", *self.pair, *self.also, "on_front", "source", "network"]
         columns += interval_columns(self.front.members, [*self.pair, *self.also])
         columns += [SHARE] * self.knows_share
-        if not self.view.run:
+        if not self.partial:
             return about_table(self.entry, columns, command=self.command())
+        if not self.view.run:
+            runs = on_own_data(measuring_runs(resources.store(), self.entry.supernet_id))
+            return about_table(self.entry, columns, runs=runs)
         run = resources.store().get_run(self.view.run)
         return about_table(self.entry, columns, search={**run.params, "seed": run.seed}, run_id=run.run_id)
 
@@ -120,7 +129,7 @@ class Files:
 
         sure = self.knows_share
         told = interval_columns(self.front.members, [*self.pair, *self.also])
-        if self.view.constraints or self.entry.origin == "file" or (told and not sure):
+        if self.partial or self.view.constraints or self.entry.origin == "file" or (told and not sure):
             return ""
         asked = ["--objectives", ",".join(self.pair), "--also", ",".join(self.also)]
         return shlex.join(

@@ -71,12 +71,12 @@ def _card(scene: Scene, arch_id: str) -> None:
 
 def _facts(scene: Scene, arch_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="front-facts"):
-        what_if.knee_buttons(scene.front)
+        what_if.knee_buttons(scene.front, scene.covered)
         subnet_card.basket_button(scene.shown.entry, arch_id)
         subnet_card.representations_button(scene.shown.entry, arch_id)
         subnet_card.prune_button(scene.shown.entry, arch_id)
         files.figure(_files(scene), arch_id, (scene.chart.log_x, scene.chart.log_y))
-        what_if.facts(scene.front, scene.x, scene.y)
+        what_if.facts(scene.front, scene.x, scene.y, scene.covered)
 
 
 def _files(scene: Scene) -> files.Files:

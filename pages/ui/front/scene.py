@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.library.coverage import Coverage
 from core.library.fronts import Front
 from core.records import Objective
 from pages.ui.front.chance import FrontSure
@@ -32,3 +33,8 @@ class Scene:
     sure: FrontSure
     chart: ChartView
     view: View
+
+    @property
+    def covered(self) -> Coverage:
+        """How much of the space the table holds."""
+        return Coverage(len(self.shown.table), self.shown.entry.space.size)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library import fronts as front_view
+from core.library.coverage import Coverage
 from core.library.evaluate_subnet import evaluate_subnet
 from core.library.evaluations import obtained_at
 from core.library.fronts import Front
@@ -172,8 +173,9 @@ def ghost(
     return (tried[1][x.name], tried[1][y.name]), (float(values[x.name]), float(values[y.name]))
 
 
-def knee_buttons(front: Front) -> None:
+def knee_buttons(front: Front, covered: Coverage) -> None:
     """One button per knee of the front, that selects it."""
+    of = "" if covered.complete else f" Of the {format_count(covered.measured)} measured subnets alone."
     meanings = {
         "distance": "The subnet farthest from the straight line between the front's ends: beyond it, gains get dear.",
         "utility": "The subnet whose loss would hurt most people, whatever weight they give the objectives.",
@@ -185,7 +187,7 @@ def knee_buttons(front: Front) -> None:
             on_click=state.select,
             args=(member,),
             icon=":material/diamond:",
-            help=meanings.get(name),
+            help=meanings.get(name, "") + of,
         )
 
 
@@ -314,11 +316,13 @@ def choices_line(entry: SupernetEntry, arch: Arch) -> None:
     st.html(f'<div class="ps-facts">{"".join(f"<span>{p}</span>" for p in parts)}</div>')
 
 
-def facts(front: Front, x: Objective, y: Objective) -> None:
+def facts(front: Front, x: Objective, y: Objective, covered: Coverage) -> None:
     """How many subnets are on the front, and its hypervolume."""
+    of = "subnets" if covered.complete else f"measured subnets of {format_count(covered.size)}"
+    alone = "" if covered.complete else " of what was measured; the exact front's is at least as large"
     st.markdown(
-        f"**{format_count(len(front.members))}** on the front of **{format_count(len(front.table))}** subnets",
-        help=f"Hypervolume {front.hypervolume:.4g}, against the reference point "
+        f"**{format_count(len(front.members))}** on the front of **{format_count(len(front.table))}** {of}",
+        help=f"Hypervolume {front.hypervolume:.4g}{alone}, against the reference point "
         f"{format_value(front.reference[0], x)}, {format_value(front.reference[1], y)}.",
     )
     if front.left_out:

@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from core.errors import CoreError
 from core.library.activations import ProbeChoice
+from core.library.gathered import MEASURING
 from core.library.matrices import MOST_NETWORKS
 from core.library.networks import MOST_MODELS, ModelInfo, describe, subnet_id
+from core.library.searches import KIND as SEARCH
 from core.library.supernets import SupernetEntry
 from core.networks.poolings import MEANINGS, POOLINGS
-from core.objectives.base import objective
+from core.objectives.base import objective, usual_pair
 from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
@@ -132,8 +134,8 @@ def add_by_hand(entry: SupernetEntry) -> None:
 
 
 def add_from_search(entry: SupernetEntry) -> None:
-    """A subnet of the front that a search of this supernet found."""
-    runs = {r.run_id: r for r in all_runs(["search_front"]) if r.params.get("supernet") == entry.supernet_id}
+    """A subnet of the front that a search or a sample of this supernet found."""
+    runs = {r.run_id: r for r in all_runs(MEASURING) if r.params.get("supernet") == entry.supernet_id}
     if not runs:
         st.caption("Or from a search: there is none of this supernet yet.")
         return
@@ -142,7 +144,8 @@ def add_from_search(entry: SupernetEntry) -> None:
         "Search", list(runs), format_func=lambda i: display_name(runs[i].title), key="sim-search"
     )
     table = measured.table(entry, runs[run_id])
-    goals = [n for n in runs[run_id].params.get("objectives", []) if table is not None and n in table][:2]
+    asked = [n for n in runs[run_id].params.get("objectives", []) if table is not None and n in table]
+    goals = asked[:2] if runs[run_id].kind == SEARCH else list(usual_pair(asked) or ())
     if table is None or len(goals) < 2:
         st.caption("This search has measured nothing yet that makes a front.")
         return

@@ -89,7 +89,7 @@ def _add(entry: SupernetEntry, view: Compared) -> None:
             )
         ]
     basket = baskets.current()
-    front = views.on_the_front(source)
+    front = views.on_the_front(source, store=resources.store_or_none())
     ways = [
         ("Those chosen above", [m.model_id for m in view.models]),
         ("The front", front),

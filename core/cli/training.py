@@ -1,0 +1,108 @@
+"""Training a supernet, from fresh weights or from those of one there is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from core.cli import own_data, tables
+from core.cli.driving import find_supernet, run_workflow
+from core.cli.output import write
+from core.config import JsonObject
+from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from core.cli.own_data import Chosen
+    from core.workflows.train_supernet import Asked
+
+
+def train(
+    context: typer.Context,
+    out: Annotated[Path | None, typer.Option(help="Write the supernet here (.safetensors).")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Data set, or a .zip or .npz of your own; the preset's own if left out."),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
+    space: Annotated[
+        Path | None, typer.Option(help="A search space of your own, written in YAML; see the README.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Train this supernet further, from its weights: a name, an id or a file."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
+    ] = False,
+) -> None:
+    """Train a supernet: `train PRESET` (digits-cnn, fashion-cnn, ...), a space of your own: `train --space FILE.yaml`,
+    or a supernet there is further: `train --from SUPERNET`.
+
+    Further flags (--epochs 30, --learning-rate 0.1) are settings of the training, then of the strategy;
+    `list strategy NAME` shows the latter."""
+    from core.workflows import train_supernet
+
+    own = own_data.choice(data) if data else None
+    arguments = list(context.args)
+    named = bool(arguments) and not arguments[0].startswith("--")
+    preset = arguments.pop(0) if named else None
+    params = asked(preset, space, start, own, method=method, seed=seed)
+    params = train_supernet.with_settings(params, tables.split_training_flags(arguments, params))
+    if dry_run:
+        for line in own_data.rehearsed(cast(JsonObject, params)):
+            print(line)
+        return
+    ledger = run_workflow("train_supernet", cast(JsonObject, params), title=params["title"], seed=seed)
+    file = ledger.artifact("supernet.safetensors")
+    if out is not None:
+        write(out, file)
+    last = ledger.metrics()[-1] if ledger.metrics() else {}
+    print(json.dumps({"run": ledger.run_id, "out": str(out) if out else None, "final": last}))
+
+
+def asked(
+    preset: str | None,
+    space: Path | None,
+    start: str | None,
+    own: Chosen | None,
+    *,
+    method: str | None,
+    seed: int,
+) -> Asked:
+    """The request of `train`: of a preset, of a written space, or from a supernet there is.
+
+    Raises:
+        InvalidInput: several are named, or none; the space cannot be read.
+        NotFound: there is no such preset, supernet, data set or strategy.
+    """
+    from core.workflows import train_supernet
+
+    if [preset, space, start].count(None) != 2:
+        raise InvalidInput(
+            "Say either what to train (digits-cnn, ...), with --space which written space, or with --from which "
+            "supernet to go on from."
+        )
+    data: Any = None if own is None else {"name": own["name"], "config": own["config"], "seed": 0}
+    if start is not None:
+        place = tables.absolute(start)
+        return train_supernet.tune_request(find_supernet(place), place, data, method=method, seed=seed)
+    name = own["name"] if own else None
+    if space is not None:
+        from core.cli.given import written_space
+
+        found = written_space(space)
+        params = train_supernet.written_request(
+            str(space), found.title, found.config, data=name, method=method, seed=seed
+        )
+    else:
+        assert preset is not None
+        params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
+    if own and own["config"]:
+        params["data"] = data
+    return params
