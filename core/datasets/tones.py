@@ -85,10 +85,7 @@ class Tones(FractionSource):
 
         clips: int = Field(2400, ge=200, le=20_000, description="How many clips to generate.")
         noise: float = Field(
-            1.0,
-            ge=0,
-            le=10,
-            description="Deviation of the noise, as a multiple of the tone's at its softest.",
+            0.3, ge=0, le=10, description="Deviation of the noise; a tone's amplitude is 0.5 to 1."
         )
 
     def read(self, on_progress: OnProgress) -> RawSeries:

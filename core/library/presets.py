@@ -262,7 +262,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
     },
     "tones-tdnn": {
-        "summary": "EfficientTDNN on generated sounds: kernels, depth and widths over log-mel frames.",
+        "summary": "EfficientTDNN on generated sounds: kernels, depth and widths over log-mel frames, 2,430 subnets.",
         "family": "elastic_tdnn",
         "config": {
             "channels": 32,
@@ -274,8 +274,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "data": {"name": "tones", "seed": 0, "config": {}},
         "training": {
-            "strategy": "progressive_shrinking",
-            "epochs": 60,
+            "strategy": "sandwich",
+            "epochs": 40,
             "optimizer": "adamw",
             "learning_rate": 0.005,
             "weight_decay": 0.05,
