@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.setup import setup
-from pages.ui.supernets import PAGE, details, gallery, loading, state
+from pages.ui.supernets import PAGE, details, gallery, loading, state, written_space
 from pages.ui.supernets import training as train_views
 
 setup(PAGE)
@@ -21,13 +21,18 @@ if chosen is not None:
 with st.container(key="gallery"):
     view = gallery.gallery(entries, view)
     gallery.damaged()
-train, load = st.tabs(["Train a supernet", "Load a file"])
+train, write, load = st.tabs(
+    ["Train a supernet", "Write a space", "Load a file"], key="supernets-tabs", on_change="rerun"
+)
 with train, st.container(key="hero"):
     form, curves = st.columns([1, 2], gap="medium")
     with form:
         train_views.training_form()
     with curves:
         train_views.training_progress()
+with write:
+    if write.open:
+        written_space.draw()
 with load:
     loading.draw()
 state.publish(view)

@@ -88,14 +88,24 @@ def told(problem: Any) -> str:
     return sentence.format(**limit) if sentence else plain(problem["msg"]).rstrip(".")
 
 
-def labels(options: Sequence[OptionConfig]) -> list[str]:
-    """What each option of a block is called: its name, or its kind with the settings in which its like differ."""
+def labels(options: Sequence[OptionConfig], *, short: bool = False) -> list[str]:
+    """What each option of a block is called: its name, or its kind with the settings in which its like differ.
+
+    Args:
+        options: of one block.
+        short: as few letters as a drawing has room for ("conv k3").
+    """
     found = []
     settings = [option.validated().model_dump() for option in options]
     for option, own in zip(options, settings, strict=True):
         like = [s for other, s in zip(options, settings, strict=True) if other.block == option.block]
         differing = [key for key in own if any(other[key] != own[key] for other in like)]
         parts = [option.block, *(f"{key}={plain_number(own[key])}" for key in differing)]
+        if short:
+            parts = [
+                OPTIONS.get(option.block).drawn,
+                *(f"{key[0]}{plain_number(own[key])}" for key in differing),
+            ]
         found.append(option.name or " ".join(parts))
     return found
 

@@ -21,6 +21,7 @@ class ShiftOption(Option):
 
     label = "Shift"
     source = "Wu et al., Shift, CVPR 2018"
+    drawn = "shift"
     moves: Tensor
 
     def __init__(self, config: BaseConfig, place: Place) -> None:
