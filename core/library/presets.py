@@ -124,7 +124,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "channels": [16, 32],
             "base_depths": [1, 1],
             "extra_depths": [0, 1],
-            "expand_ratios": [0.25, 0.5],
+            "expand_ratios": [0.5, 1.0],
             "width_multipliers": [0.25, 0.5, 1.0],
             "divisor": 2,
         },
