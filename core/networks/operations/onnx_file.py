@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.networks.operations.builder import Builder, GivenNetwork, unknown
+from core.networks.operations.builder import Builder, GivenNetwork, image_shape, unknown
 from core.networks.operations.onnx_node import Node
 from core.networks.operations.onnx_shapes import FOLDED, folded
 
@@ -48,7 +48,10 @@ def read_onnx(data: bytes) -> GivenNetwork:
         )
     if len(model.graph.node) > _MOST_NODES:
         raise InvalidInput(f"The ONNX file has more than {_MOST_NODES:,} operations.")
-    return _Reader(model.graph).network()
+    try:
+        return _Reader(model.graph).network()
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError) as error:
+        raise InvalidInput("The graph in the ONNX file is not as exporters write it.") from error
 
 
 class _Reader:
@@ -65,7 +68,7 @@ class _Reader:
             raise InvalidInput(
                 f"This network has {len(given)} inputs and {len(graph.output)} outputs; an image classifier has one of each."
             )
-        self.builder = Builder(_image(given[0]))
+        self.builder = Builder(image_shape([dim.dim_value for dim in given[0].type.tensor_type.shape.dim]))
         self.values: dict[str, int] = {given[0].name: 0}
         self.ended: set[str] = set()
         self.reads = Counter(name for node in graph.node for name in node.input)
@@ -344,13 +347,3 @@ class _Reader:
         return node.flow(0)
 
     _logsoftmax = _softmax
-
-
-def _image(given: Any) -> tuple[int, int, int]:
-    sides = [dim.dim_value for dim in given.type.tensor_type.shape.dim]
-    if len(sides) != 4 or not all(1 <= side <= 4096 for side in sides[1:]):
-        known = ", ".join(str(side or "?") for side in sides)
-        raise InvalidInput(
-            f"The input of this network is ({known}); it must be (batch, channels, height, width) with known sizes."
-        )
-    return int(sides[1]), int(sides[2]), int(sides[3])
