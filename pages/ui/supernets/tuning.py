@@ -17,12 +17,13 @@ from core.training.config import TrainingConfig
 from core.workflows import train_supernet
 from pages.ui import checked
 from pages.ui.forecast import forecast
-from pages.ui.forms import complaint, field_number
+from pages.ui.forms import complaint, config_form
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import own_images, own_sounds
 from pages.ui.supernets.training import curves
 
 _KIND = "train_supernet"
+_ASKED = ("epochs", "learning_rate")
 _OWN = {own_images.NAME: own_images.own_images, own_sounds.NAME: own_sounds.own_sounds}
 
 
@@ -48,26 +49,15 @@ def _form(entry: SupernetEntry, form: checked.Form) -> None:
     key = entry.supernet_id
     title = checked.name_field("Name", value=f"{display_name(entry.title)}, tuned", key=f"tune-title-{key}")
     data = _data(entry)
-    with st.container(horizontal=True):
-        epochs = field_number(
-            TrainingConfig,
-            "epochs",
-            "Epochs",
-            value=train_supernet.TUNING["epochs"],
-            key=f"tune-epochs-{key}",
-            help="Passes over the training data.",
-        )
-        rate = field_number(
-            TrainingConfig,
-            "learning_rate",
-            "Learning rate",
-            value=train_supernet.TUNING["learning_rate"],
-            key=f"tune-rate-{key}",
-            help="Peak of the curve; weights that are good already are changed slowly.",
-        )
-    params = None if data is None else _params(entry, title, data, {"epochs": epochs, "learning_rate": rate})
+    asked = config_form(
+        TrainingConfig,
+        f"tune-set-{key}",
+        skip=tuple(name for name in TrainingConfig.model_fields if name not in _ASKED),
+        start=train_supernet.TUNING,
+    )
+    params = None if data is None else _params(entry, title, data, asked)
     if params is not None:
-        forecast(_KIND, params, lambda trial: of_training(trial, int(epochs)), key="tune-forecast")
+        forecast(_KIND, params, lambda trial: of_training(trial, int(asked["epochs"])), key="tune-forecast")
     if (
         form.start(
             "Start tuning",
@@ -96,9 +86,10 @@ def _progress(entry: SupernetEntry) -> None:
 
     def show() -> None:
         for run in newest():
-            with st.container(key="job-progress"):
+            with st.container(key="tune-progress"):
                 job_row(run)
-            curves(run.run_id)
+            if run.state in (RunState.RUNNING, RunState.DONE):
+                curves(run.run_id)
 
     watch(show, lambda: active(newest()))
     for run in newest():
@@ -114,7 +105,7 @@ def _progress(entry: SupernetEntry) -> None:
 def _data(entry: SupernetEntry) -> dict[str, Any] | None:
     """What to train on: what its card names first."""
     named = entry.card.data
-    sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == entry.task}
+    sets = {info.name: info for info in DATASETS.describe() if _fits(entry, info.name)}
     known = named is not None and named.name in sets
     names = [named.name, *(name for name in sets if name != named.name)] if known and named else list(sets)
     chosen = st.selectbox(
@@ -127,6 +118,14 @@ def _data(entry: SupernetEntry) -> dict[str, Any] | None:
     if known and named is not None and chosen == named.name:
         return {"name": named.name, "seed": named.seed, "config": named.config}
     return _OWN[chosen]() if chosen in _OWN else {"name": chosen, "seed": 0, "config": {}}
+
+
+def _fits(entry: SupernetEntry, name: str) -> bool:
+    """Whether a data set may fit: of the supernet's kind and, where its images have one size, of that size."""
+    kind = DATASETS.get(name)
+    shape = getattr(kind, "shape", None)
+    wanted = entry.header["config"].get("input_shape")
+    return kind.task == entry.task and (shape is None or not wanted or list(shape) == list(wanted))  # type: ignore[arg-type]
 
 
 def _params(
