@@ -216,8 +216,8 @@ class _Reader:
         return self.builder.add("clip", [scaled], node.name, low=0.0, high=1.0)
 
     def _clip(self, node: Node) -> int:
-        low = float(node.const(1)) if node.has(1) else node.get("min", -1e30)
-        high = float(node.const(2)) if node.has(2) else node.get("max", 1e30)
+        low = node.number(1) if node.has(1) else node.get("min", -1e30)
+        high = node.number(2) if node.has(2) else node.get("max", 1e30)
         if (low, high) == (0.0, 6.0):
             return self._each(node, "relu6")
         if low == 0 and high >= 1e30:
@@ -328,7 +328,7 @@ class _Reader:
         if node.get("mode", "constant") != "constant" or node.has(3):
             raise unknown("Pad by copies of the border", node.name)
         pads = node.const(1).astype(int).tolist() if node.has(1) else node.get("pads", [])
-        value = float(np.ravel(node.const(2))[0]) if node.has(2) else node.get("value", 0.0)
+        value = node.number(2) if node.has(2) else node.get("value", 0.0)
         if len(pads) != 8 or any(pads[i] for i in (0, 1, 4, 5)) or min(pads) < 0:
             raise unknown("Pad of other axes than height and width", node.name)
         sides = [pads[3], pads[7], pads[2], pads[6]]
