@@ -21,8 +21,10 @@ test-slow: setup-dev
 test-long: setup-dev
 	$(BIN)/python -m pytest -q -m long
 
-# Other packages' searches beside ours, in an environment of their own in the cache folder.
-test-peers: setup
+# Other packages beside ours, in environments of their own in the cache folder: once-for-all's networks, then searches.
+test-peers: setup-dev
+	$(BIN)/python benchmarks/ofa_peers.py
+	$(BIN)/python -m pytest -q -s -m long tests/peers
 	$(BIN)/python benchmarks/search_peers.py
 
 lint: setup-dev

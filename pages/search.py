@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.library.samples import KIND as SAMPLE
 from core.records import Run
 from pages.ui import choosers, resources
 from pages.ui.front import state
@@ -26,11 +27,16 @@ def searches() -> list[Run]:
     return [run for run in all_runs([KIND]) if run.params.get("supernet") == entry.supernet_id]
 
 
+def samples() -> list[Run]:
+    """What was measured of this supernet without a search, newest first."""
+    return [run for run in all_runs([SAMPLE]) if run.params.get("supernet") == entry.supernet_id]
+
+
 with st.container(key="hero"):
     right, left = st.columns([1, 2.2], gap="medium")
 with right:
     unseen_heading("A new search")
-    started = search_form(entry, searches())
+    started = search_form(entry, [*searches(), *samples()])
 
 
 def show_found(runs: list[Run]) -> None:

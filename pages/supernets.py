@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.setup import setup
-from pages.ui.supernets import PAGE, details, gallery, loading, state
+from pages.ui.supernets import PAGE, details, gallery, loading, state, written_space
 from pages.ui.supernets import training as train_views
 
 setup(PAGE)
@@ -15,19 +15,24 @@ view = state.current_view()
 entries = resources.entries()
 chosen = next((entry for entry in entries if entry.supernet_id == view.supernet), None)
 if chosen is not None:
+    state.publish(view)  # at once: Back leads here, although drawing may take a while
     details.draw(chosen)
-    state.publish(view)
     st.stop()
 with st.container(key="gallery"):
     view = gallery.gallery(entries, view)
     gallery.damaged()
-train, load = st.tabs(["Train a supernet", "Load a file"])
+train, write, load = st.tabs(
+    ["Train a supernet", "Write a space", "Load a file"], key="supernets-tabs", on_change="rerun"
+)
 with train, st.container(key="hero"):
     form, curves = st.columns([1, 2], gap="medium")
     with form:
         train_views.training_form()
     with curves:
         train_views.training_progress()
+with write:
+    if write.open:
+        written_space.draw()
 with load:
     loading.draw()
 state.publish(view)

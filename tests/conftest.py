@@ -26,6 +26,7 @@ SLOW = (
     "tests/reliability/test_real_runs.py",
     "tests/test_one_file.py",
     "tests/cli/test_convert_command.py",
+    "tests/cli/test_large_spaces.py",
     "tests/cli/test_prune_command.py",
     "tests/cli/test_train_alone_command.py",
     "tests/contracts/test_exporters.py",
@@ -38,6 +39,8 @@ SLOW = (
     "tests/pages/test_alone_panel.py",
     "tests/pages/test_jobs_on_pages.py",
     "tests/pages/test_other_data.py",
+    "tests/pages/test_huge_space.py",
+    "tests/pages/test_supernets_page.py",
     "tests/workflows/test_map_models.py",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def costs_csv(
     """CSV of counted costs: `architecture`, `arch_str` for cell spaces, the counted objectives.
 
     Args:
-        supernet: its name, a preset's or a published space's.
+        supernet: its name, a preset's or a published space's, or a file with a written space, counted for digits.
         sample: so many random architectures; 0 for all.
         seed: of the sample.
         wanted: counted objectives.
@@ -74,6 +75,11 @@ def _priced(supernet: str) -> tuple[Supernet, CostTable]:
 
         family, told = AUTHORS[supernet]
         config = FAMILIES.get(family).Config.published(**told).model_dump(mode="json")
+    elif supernet.endswith((".yaml", ".yml")):
+        from core.cli.given import written_space
+        from core.workflows.train_supernet import WRITTEN_LIKE
+
+        family, config = "chain", written_space(Path(supernet)).config | _from_data(WRITTEN_LIKE)
     elif supernet in PRESETS and not any(e.supernet_id == supernet for e in supernets.entries()):
         family, config = PRESETS[supernet]["family"], PRESETS[supernet]["config"] | _from_data(supernet)
     else:

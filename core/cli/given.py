@@ -1,15 +1,18 @@
-"""Architectures that a command is given: as text, in a file, or as a folder that once-for-all's authors published."""
+"""What a command is given: architectures as text, in a file or as once-for-all's folder; a space that a person wrote."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.cli.tables import architecture
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.spaces import Arch
 from core.supernets.base import Supernet
+
+if TYPE_CHECKING:
+    from core.supernets.written import Written
 
 _MOST_BYTES = 64 << 20
 
@@ -39,6 +42,24 @@ def architectures(net: Supernet, given: str) -> list[Arch]:
     if not listed:
         raise InvalidInput("The list of architectures is empty.")
     return [_one(net, each) for each in listed]
+
+
+def written_space(file: Path) -> Written:
+    """A search space that a person wrote; see `core.supernets.written`.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidInput: it cannot be read, or is no space.
+    """
+    from core.supernets.written import MOST_BYTES, read
+
+    if not file.is_file():
+        raise NotFound(f"There is no file {file}.")
+    try:
+        with file.open("rb") as opened:
+            return read(opened.read(MOST_BYTES + 1))
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _one(net: Supernet, given: Any) -> Arch:

@@ -151,7 +151,7 @@ def costs(
     arch: Annotated[str, typer.Option(help="This one alone: JSON, a short id, or a file of them.")] = "",
     csv: Csv = None,
 ) -> None:
-    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset or nas-bench-201, nas-bench-macro,
+    """Parameters and MACs of every architecture, counted; SUPERNET may be a preset, a FILE.yaml or nas-bench-201, nas-bench-macro,
     ofa-mobilenet-v3, ofa-mobilenet-v3-w1.2, ofa-proxyless-w1.3. --arch may be a folder with once-for-all's net.config."""
     write_or_print(csv, costing.costs_csv(supernet, sample, seed, tables.names(objectives), arch))
 
@@ -361,5 +361,6 @@ app.command("add-profile")(devices.add_profile)
 app.command("device-table")(devices.device_table)
 app.command("import-table")(importing.import_table)
 app.command("load-supernet")(loading.load_supernet)
+app.command("export-supernet")(loading.export_supernet)
 app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)

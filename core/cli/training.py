@@ -27,6 +27,9 @@ def train(
         typer.Option(help="Data set, or a .zip or .npz of your own; the preset's own if left out."),
     ] = None,
     method: Annotated[str | None, typer.Option(help="Training strategy: sandwich, uniform, ...")] = None,
+    space: Annotated[
+        Path | None, typer.Option(help="A search space of your own, written in YAML; see the README.")
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -38,7 +41,8 @@ def train(
         bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
     ] = False,
 ) -> None:
-    """Train a supernet: `train PRESET` (digits-cnn, fashion-cnn, ...), or one there is further: `train --from SUPERNET`.
+    """Train a supernet: `train PRESET` (digits-cnn, fashion-cnn, ...), a space of your own: `train --space FILE.yaml`,
+    or a supernet there is further: `train --from SUPERNET`.
 
     Further flags (--epochs 30, --learning-rate 0.1) are settings of the training, then of the strategy;
     `list strategy NAME` shows the latter."""
@@ -48,7 +52,7 @@ def train(
     arguments = list(context.args)
     named = bool(arguments) and not arguments[0].startswith("--")
     preset = arguments.pop(0) if named else None
-    params = asked(preset, start, own, method=method, seed=seed)
+    params = asked(preset, space, start, own, method=method, seed=seed)
     params = train_supernet.with_settings(params, tables.split_training_flags(arguments, params))
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):
@@ -63,28 +67,42 @@ def train(
 
 
 def asked(
-    preset: str | None, start: str | None, own: Chosen | None, *, method: str | None, seed: int
+    preset: str | None,
+    space: Path | None,
+    start: str | None,
+    own: Chosen | None,
+    *,
+    method: str | None,
+    seed: int,
 ) -> Asked:
-    """The request of `train`: of a preset, or from a supernet there is.
+    """The request of `train`: of a preset, of a written space, or from a supernet there is.
 
     Raises:
-        InvalidInput: both are named, or neither.
+        InvalidInput: several are named, or none; the space cannot be read.
         NotFound: there is no such preset, supernet, data set or strategy.
     """
     from core.workflows import train_supernet
 
-    if (preset is None) == (start is None):
+    if [preset, space, start].count(None) != 2:
         raise InvalidInput(
-            "Say either what to train (digits-cnn, ...) or with --from which supernet to go on from."
+            "Say either what to train (digits-cnn, ...), with --space which written space, or with --from which "
+            "supernet to go on from."
         )
     data: Any = None if own is None else {"name": own["name"], "config": own["config"], "seed": 0}
     if start is not None:
         place = tables.absolute(start)
         return train_supernet.tune_request(find_supernet(place), place, data, method=method, seed=seed)
-    assert preset is not None
-    params = train_supernet.preset_request(
-        preset, data=own["name"] if own else None, method=method, seed=seed
-    )
+    name = own["name"] if own else None
+    if space is not None:
+        from core.cli.given import written_space
+
+        found = written_space(space)
+        params = train_supernet.written_request(
+            str(space), found.title, found.config, data=name, method=method, seed=seed
+        )
+    else:
+        assert preset is not None
+        params = train_supernet.preset_request(preset, data=name, method=method, seed=seed)
     if own and own["config"]:
         params["data"] = data
     return params

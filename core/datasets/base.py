@@ -230,10 +230,12 @@ class DataSource(Plugin, ABC):
     Attributes:
         licence: of the data.
         task: registry name of the kind of samples.
+        for_training: whether it is offered where a supernet is trained.
     """
 
     licence: ClassVar[str]
     task: ClassVar[str] = "image"
+    for_training: ClassVar[bool] = True
     Config: ClassVar[type[BaseConfig]] = SplitConfig
 
     @abstractmethod

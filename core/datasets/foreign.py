@@ -61,4 +61,6 @@ def _harmless(info: FieldInfo) -> bool:
 def _no_text(annotation: Any) -> bool:
     if get_origin(annotation) in (Union, UnionType):
         return all(_no_text(part) for part in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return all(part is Ellipsis or _no_text(part) for part in get_args(annotation))
     return annotation in (int, float, bool, NoneType) or get_origin(annotation) is Literal

@@ -28,7 +28,8 @@ from core.chance.bits import bits_column
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
 from core.evaluation.kept_activations import KeptActivations
-from core.networks.trees import joined, map_leaves, rows_of
+from core.networks.trees import joined, map_leaves, n_rows, rows_of
+from core.networks.trees import leaves as tensors_of
 from core.objectives.base import (
     OBJECTIVES,
     FromCosts,
@@ -48,6 +49,10 @@ from core.tasks.base import EvaluationData, Task
 
 # Outputs of this many subnets are reduced together: enough to hide the overhead, small in memory.
 _REDUCE_TOGETHER = 16
+_SIBLING_BYTES = 1 << 30
+"""Outputs of siblings that are computed together and then wait for their turn."""
+_SMALL_BYTES = 1 << 25
+"""With inputs of so few bytes, all siblings together, they are not counted."""
 
 
 def splits_for(objectives: Iterable[str]) -> tuple[str, ...]:
@@ -250,7 +255,7 @@ def _outputs(
     archs = rows[trie.order].tolist()
     context = BranchContext(data.calibration_rows) if kept is None else kept.context(data.calibration_rows)
     context.answers_from = min((span.start for span in data.spans.values()), default=0)
-    stages = supernet.chain
+    stages, samples = supernet.chain, n_rows(data.inputs)
     plan = None if kept is None else kept.plan(stages, trie.codes, archs)
     # An explicit stack: (level, activations, low, high). One path of activations is alive; None stands for what is kept,
     # or is not needed because all that follows is kept.
@@ -264,6 +269,12 @@ def _outputs(
         if x is None and kept is not None and plan is not None:
             x = kept.output(level, (low, high), plan)
         groups = trie.groups(level, low, high)
+        most = (
+            len(groups) if x is None else _together(stages[level], x, [archs[g[0]] for g in groups], samples)
+        )
+        if most < len(groups):
+            stack.append((level, x, groups[most][0], high))
+            groups = groups[:most]
         alike = [g for g in groups if trie.codes[level, g[0]] < 0]
         others = [g for g in groups if trie.codes[level, g[0]] >= 0]
         computed = others if plan is None else [g for g in others if not plan.has(level + 1, g)]
@@ -276,6 +287,17 @@ def _outputs(
         following += [(level + 1, x, *g) for g in alike]
         stack.extend(reversed(following))
         del x, outputs, following
+
+
+def _together(stage: Stage, x: Any, archs: Sequence[Sequence[int]], samples: int) -> int:
+    """How many siblings of one input are computed at once: as many as there is room for their outputs.
+
+    No result depends on it: a stage computes the same whichever siblings are asked for together.
+    """
+    if sum(leaf.nbytes for leaf in tensors_of(x)) * len(archs) < _SMALL_BYTES:
+        return len(archs)
+    sizes = [stage.cost(arch).output_size for arch in archs if stage.key(arch) is not None]
+    return max(1, _SIBLING_BYTES // (4 * samples * max(sizes, default=1)))
 
 
 def _reduce(

@@ -6,7 +6,7 @@ Of a space that was never measured whole this is all there is: a front of it is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,18 @@ def measuring_runs(store: RunStore | None, supernet_id: str, kinds: Sequence[str
 def on_own_data(runs: Sequence[Run]) -> list[Run]:
     """Those that measured on the supernet's own data: their numbers compare."""
     return [run for run in runs if not run.params.get("data")]
+
+
+def counts_by_supernet(store: RunStore | None) -> Mapping[str, Mapping[str, int]]:
+    """Supernet -> run -> measurements on its own data, of all supernets in a few queries."""
+    made = {} if store is None else store.titles.measured(MEASURING)
+    found: dict[str, dict[str, int]] = {}
+    if store is not None and made:
+        for kind in MEASURING:
+            for run in on_own_data(store.list_runs(kind=kind)):
+                if run.run_id in made:
+                    found.setdefault(str(run.params.get("supernet")), {})[run.run_id] = made[run.run_id]
+    return found
 
 
 def everything(store: RunStore | None, entry: SupernetEntry) -> tuple[str, pd.DataFrame | None]:

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cache import Cache
+from core.config import JsonObject, Settings
 from core.confined import Limits, run_confined
 from core.datasets.loading import write_whole
 from core.errors import InvalidInput, NotFound
 from core.library import supernets
-from core.library.supernets import TABLE_FILE
+from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.records import RunState
 from core.settings import settings
-from core.supernets.headers import peek_supernet
+from core.supernets.headers import peek_supernet, with_data
 from core.supernets.loaders.understood import Understood
 
 if TYPE_CHECKING:
@@ -97,32 +98,59 @@ def understand(name: str, data: bytes) -> Understood:
     return found
 
 
-def keep(store: RunStore, understood: Understood, title: str) -> Added:
+def keep(store: RunStore, understood: Understood, title: str, data: JsonObject | None = None) -> Added:
     """Keep a supernet that was understood, unless the same one is there already.
 
     Args:
         store: where it is kept.
         understood: what `understand` answered.
         title: what a person calls it.
+        data: what its card is to say of the data it is measured on, where the file names none.
 
     Raises:
         NotFound: what was made of the file is gone; it must be loaded again.
         InvalidInput: the title cannot be shown.
         StorageFailed: the disk refused it; nothing was stored.
     """
-    data = converted(understood)
+    file = converted(understood)
+    if data is not None:
+        file = with_data(file, data)
+    sha256 = understood.file_sha256 if data is None else hashlib.sha256(file).hexdigest()
     for kept in store.list_supernets():
-        if kept.sha256 == understood.file_sha256:
-            store.repair(data)  # its file may have been damaged since
+        if kept.sha256 == sha256:
+            store.repair(file)  # its file may have been damaged since
             _keep_table(store, understood, kept.supernet_id, kept.name)
             return Added(kept.supernet_id, kept.name, was_there=True)
     # Whole: what the card names of this machine's uploads counts as used.
     told = understood.model_dump(mode="json", include=set(TOLD))
-    described = {**peek_supernet(data)["card"], "family": understood.family, LOADED: told}
+    described = {**peek_supernet(file)["card"], "family": understood.family, LOADED: told}
     named = title.strip() or UNNAMED
-    supernet_id = store.add_supernet(named, data, described)
+    supernet_id = store.add_supernet(named, file, described)
     _keep_table(store, understood, supernet_id, named)
     return Added(supernet_id, named, was_there=False)
+
+
+def keep_with_data(store: RunStore, entry: SupernetEntry, data: JsonObject) -> Added:
+    """A supernet once more, with data that it is measured on: the same weights, another card.
+
+    Args:
+        store: where it is kept.
+        entry: that names no data.
+        data: what the new one's card will say of them.
+
+    Raises:
+        StorageFailed: the disk refused it; nothing was stored.
+    """
+    file = with_data(entry.read(), data)
+    sha256 = hashlib.sha256(file).hexdigest()
+    for kept in store.list_supernets():
+        if kept.sha256 == sha256:
+            return Added(kept.supernet_id, kept.name, was_there=True)
+    described: Settings = {**peek_supernet(file)["card"], "family": entry.family}
+    if entry.origin == "uploaded" and LOADED in (before := store.get_supernet(entry.supernet_id).card):
+        described[LOADED] = before[LOADED]
+    named = f"{entry.title[:160]} on own images"
+    return Added(store.add_supernet(named, file, described), named, was_there=False)
 
 
 def _keep_table(store: RunStore, understood: Understood, supernet_id: str, title: str) -> None:

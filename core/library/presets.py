@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+_DIGITS = {"name": "digits", "seed": 0, "config": {}}
+
+
+def _chosen(block: str, name: str = "", **settings: Any) -> dict[str, Any]:
+    """An option of a chain's block."""
+    return {"block": block} | ({"name": name} if name else {}) | settings
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "digits-cnn": {
         "summary": "Elastic CNN on 8x8 digits: 13,824 subnets.",
@@ -42,6 +50,26 @@ PRESETS: dict[str, dict[str, Any]] = {
             "augmentation": {"flip": True},
         },
     },
+    "digits-ofa": {
+        "summary": "Once-for-all's MobileNetV3 on 8x8 digits: elastic resolution, kernel, depth and expansion.",
+        "family": "ofa_mobilenet_v3",
+        "config": {
+            "groups": [
+                {"width": 4, "stride": 1, "depths": [1, 2, 3]},
+                {"width": 8, "activation": "hardswish", "squeeze": True, "depths": [1, 2, 3]},
+            ],
+            "kernels": [3, 5],
+            "expands": [1, 2, 4],
+            "resolutions": [6, 8],
+            "divisor": 1,
+            "stem_width": 4,
+            "first_width": 4,
+            "head_width": 16,
+            "features": 16,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
         "family": "elastic_vit",
@@ -54,6 +82,30 @@ PRESETS: dict[str, dict[str, Any]] = {
             "learning_rate": 0.002,
             "weight_decay": 0.05,
             "warmup_epochs": 5,
+        },
+    },
+    "digits-conv-vit": {
+        "summary": "ElasticViT on 8x8 digits: a convolution stage, then two attention stages, and two resolutions.",
+        "family": "elastic_conv_vit",
+        "config": {
+            "resolutions": [6, 8],
+            "stem_widths": [4, 8],
+            "stem_depths": [1],
+            "conv_stages": [{"widths": [8, 16], "depths": [1, 2], "stride": 1}],
+            "attention_stages": [
+                {"widths": [8, 16], "depths": [1, 2], "stride": 2},
+                {"widths": [16, 32], "depths": [1], "stride": 2},
+            ],
+            "features": 32,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 40,
+            "optimizer": "adamw",
+            "learning_rate": 0.005,
+            "weight_decay": 0.05,
+            "warmup_epochs": 3,
         },
     },
     "digits-nb201": {
@@ -72,7 +124,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "channels": [16, 32],
             "base_depths": [1, 1],
             "extra_depths": [0, 1],
-            "expand_ratios": [0.25, 0.5],
+            "expand_ratios": [0.5, 1.0],
             "width_multipliers": [0.25, 0.5, 1.0],
             "divisor": 2,
         },
@@ -85,6 +137,110 @@ PRESETS: dict[str, dict[str, Any]] = {
         "config": {"channels": 4, "hidden": 32},
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-resnet-rs": {
+        "summary": "ResNet-RS blocks, basic or bottleneck, on 8x8 digits: 336 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"kind": "deep", "channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12],
+                    "depths": [1, 2],
+                    "options": ["resnet_rs", _chosen("resnet_rs", bottleneck=2)],
+                },
+                {
+                    "widths": [12, 24],
+                    "depths": [1, 2, 3],
+                    "stride": 2,
+                    "options": ["resnet_rs", _chosen("resnet_rs", bottleneck=4)],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-lowformer": {
+        "summary": "LowFormer blocks or convolutions on 8x8 digits: 864 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12],
+                    "depths": [1, 2],
+                    "options": [_chosen("fused_conv", expand=2), _chosen("fused_conv", expand=4)],
+                },
+                {
+                    "widths": [16, 24],
+                    "depths": [2, 3],
+                    "stride": 2,
+                    "options": [
+                        _chosen("lowformer", name="attention", expand=2, kernel=3, mlp=2),
+                        _chosen("fused_conv", name="convolution", expand=2),
+                        _chosen("pool"),
+                    ],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 60,
+            "optimizer": "adamw",
+            "learning_rate": 0.003,
+            "weight_decay": 0.05,
+            "warmup_epochs": 5,
+        },
+    },
+    "digits-vovnet": {
+        "summary": "VoVNet's one-shot aggregation on 8x8 digits: 864 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"kind": "deep", "channels": 8},
+            "stages": [
+                {
+                    "widths": [8, 12, 16],
+                    "depths": [1, 2],
+                    "options": [_chosen("osa", layers=n) for n in (1, 2, 3)],
+                },
+                {
+                    "widths": [12, 24],
+                    "depths": [1, 2],
+                    "stride": 2,
+                    "options": [_chosen("osa", layers=n) for n in (1, 2, 3)],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
+    },
+    "digits-simplenet": {
+        "summary": "SimpleNet's convolutions, shift, pooling or nothing on 8x8 digits: 2,160 subnets.",
+        "family": "chain",
+        "config": {
+            "stem": {"channels": 8},
+            "stages": [
+                {
+                    "widths": [4, 8, 16],
+                    "depths": [1, 2],
+                    "options": [
+                        _chosen("plain_conv", kernel=1),
+                        _chosen("plain_conv", kernel=3),
+                        "shift",
+                        "identity",
+                    ],
+                },
+                {
+                    "widths": [8, 16, 32],
+                    "depths": [1, 2],
+                    "stride": 2,
+                    "options": [_chosen("plain_conv", kernel=1), _chosen("plain_conv", kernel=3), "pool"],
+                },
+            ],
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
     },
     "commands-encoder": {
         "summary": "Transformer encoder on generated commands (text): 1,032 subnets.",
@@ -106,7 +262,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
     },
     "tones-tdnn": {
-        "summary": "EfficientTDNN on generated sounds: kernels, depth and widths over log-mel frames.",
+        "summary": "EfficientTDNN on generated sounds: kernels, depth and widths over log-mel frames, 2,430 subnets.",
         "family": "elastic_tdnn",
         "config": {
             "channels": 32,
@@ -119,10 +275,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "tones", "seed": 0, "config": {}},
         "training": {
             "strategy": "sandwich",
-            "epochs": 20,
+            "epochs": 40,
             "optimizer": "adamw",
-            "learning_rate": 0.003,
+            "learning_rate": 0.005,
             "weight_decay": 0.05,
+            "warmup_epochs": 3,
         },
     },
     "communities-gcn": {
@@ -143,8 +300,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-OFA_RESOLUTIONS = (*range(128, 225, 4), 236, 260)
-"""Once-for-all was trained for every fourth side up to 224; two of its specialized networks take larger images."""
+OFA_RESOLUTIONS = (*range(128, 225, 4), 228, 236, 240, 260)
+"""Once-for-all was trained for every fourth side up to 224; some of its specialized networks take larger images."""
 
 PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
     "nas-bench-201": ("nas_bench_201", {"input_shape": [3, 32, 32]}),

@@ -43,9 +43,7 @@ def diagram_parts(
         A figure's `data` and `layout`: one bar trace "subnet" (a bar per stage, its numbers on hover) over
         dashed frames; the kernel is written under each stage, the resolution where it changes, the channels above.
     """
-    frames = list(whole) or list(stages)
-    known = {row.label for row in frames}
-    frames += [row for row in stages if row.label not in known]
+    frames = _joined(whole, stages)
     place = {row.label: index for index, row in enumerate(frames)}
     tallest = max((_height(row) for row in [*frames, *stages]), default=1.0)
     bars = {
@@ -75,6 +73,19 @@ def diagram_parts(
     if title:
         layout["title"] = {"text": for_figure(title), "font": {"size": 13}}
     return {"data": [bars], "layout": layout}
+
+
+def _joined(whole: Sequence[StageCost], stages: Sequence[StageCost]) -> list[StageCost]:
+    """The largest subnet's stages, and those that it lacks where they stand: before what follows them."""
+    frames, at = list(whole), len(whole)
+    place = {row.label: index for index, row in enumerate(frames)}
+    for row in reversed(stages):
+        if row.label in place:
+            at = place[row.label]
+        else:
+            # Only what comes later moves, and that has been looked at.
+            frames.insert(at, row)
+    return frames
 
 
 def _frame(row: StageCost, at: int, tallest: float) -> dict[str, Any]:

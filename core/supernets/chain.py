@@ -41,6 +41,7 @@ class Chain(Supernet):
     source = "Guo et al., Single path one-shot NAS, ECCV 2020 (a bank of options per block)"
     Config = ChainConfig
     task_name = "image"
+    written = "in YAML, see core.supernets.written"
 
     def __init__(self, config: ChainConfig) -> None:
         size = halved((config.input_shape[1], config.input_shape[2]), config.stem.stride)
@@ -56,7 +57,9 @@ class Chain(Supernet):
                 keeps = stride == 1 and (not first or before.values == after.values == (after.most,))
                 place = Place(before.most, after.most, stride, size, keeps)
                 bank: list[Option] = [OPTIONS.create(o.block, o.settings, place=place) for o in options]
-                layer = Layer(group, index, before, after, depth, Picked((0,)), tuple(labels(options)))
+                layer = Layer(
+                    group, index, before, after, depth, Picked((0,)), tuple(labels(options, short=True))
+                )
                 choice = _choice(options, bank, layer, within_depth(f"depth{group}", stage.depths, index))
                 if choice is not None:
                     choices.append(choice)
@@ -169,7 +172,9 @@ def _choice(
         unit = {"kernel": "pixels", "depth": "layers"}.get(kind, "")
         name = f"{number}{place}"
         return Choice(name, values, kind, ordinal=False, unit=unit, requires=requires, ends=ends)
-    return Choice(f"block{place}", layer.labels, "operation", ordinal=False, requires=requires, ends=ends)
+    return Choice(
+        f"block{place}", tuple(labels(options)), "operation", ordinal=False, requires=requires, ends=ends
+    )
 
 
 def _ends(bank: Sequence[Option], layer: Layer) -> tuple[int, int]:

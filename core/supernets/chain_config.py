@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.config import BaseConfig, Settings
-from core.errors import CoreError
+from core.errors import CoreError, plain
 from core.spaces.choice import require_ascending
 from core.supernets.options.registry import OPTIONS
 from core.tasks.image import ImageConfig
 
 MOST_STAGES, MOST_BLOCKS, MOST_OPTIONS, MOST_WIDTH = 8, 16, 12, 1024
-_MOST_BANKS = 400
+_MOST_BANKS = 200
 """Options of all blocks together: each has weights and layers of its own."""
 
 
@@ -44,9 +44,15 @@ class OptionConfig(BaseConfig):
     @model_validator(mode="after")
     def _known(self) -> OptionConfig:
         try:
-            OPTIONS.config(self.block, self.settings)
+            OPTIONS.get(self.block).Config.model_validate(self.settings)
         except CoreError as error:
-            raise ValueError(str(error).rstrip(".")) from error
+            raise PydanticCustomError(
+                "option", "{said}", {"said": str(error).rstrip("."), "field": "block"}
+            ) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = str(first["loc"][0]) if first["loc"] else "settings"
+            raise PydanticCustomError("option", "{said}", {"said": told(first), "field": field}) from error
         return self
 
     def validated(self) -> BaseConfig:
@@ -55,14 +61,51 @@ class OptionConfig(BaseConfig):
         return found
 
 
-def labels(options: Sequence[OptionConfig]) -> list[str]:
-    """What each option of a block is called: its name, or its kind with the settings in which its like differ."""
+def told(problem: Any) -> str:
+    """What pydantic complains of, as a person would say it, without a full stop."""
+    limit = problem.get("ctx", {})
+    sentences = {
+        "extra_forbidden": "there is no such field",
+        "missing": "this field is missing",
+        "less_than_equal": "at most {le} is possible",
+        "greater_than_equal": "at least {ge} is possible",
+        "greater_than": "more than {gt} is asked for",
+        "too_short": "at least {min_length} must be there",
+        "too_long": "at most {max_length} are possible",
+        "literal_error": "it is one of {expected}",
+        "int_type": "a whole number is asked for",
+        "int_parsing": "a whole number is asked for",
+        "int_from_float": "a whole number is asked for",
+        "float_type": "a number is asked for",
+        "float_parsing": "a number is asked for",
+        "string_type": "a text is asked for",
+        "tuple_type": "a list is asked for",
+        "model_type": "a mapping is asked for",
+        "model_attributes_type": "a mapping is asked for",
+        "dict_type": "a mapping is asked for",
+    }
+    sentence = sentences.get(problem["type"])
+    return sentence.format(**limit) if sentence else plain(problem["msg"]).rstrip(".")
+
+
+def labels(options: Sequence[OptionConfig], *, short: bool = False) -> list[str]:
+    """What each option of a block is called: its name, or its kind with the settings in which its like differ.
+
+    Args:
+        options: of one block.
+        short: as few letters as a drawing has room for ("conv k3").
+    """
     found = []
     settings = [option.validated().model_dump() for option in options]
     for option, own in zip(options, settings, strict=True):
         like = [s for other, s in zip(options, settings, strict=True) if other.block == option.block]
         differing = [key for key in own if any(other[key] != own[key] for other in like)]
         parts = [option.block, *(f"{key}={plain_number(own[key])}" for key in differing)]
+        if short:
+            parts = [
+                OPTIONS.get(option.block).drawn,
+                *(f"{key[0]}{plain_number(own[key])}" for key in differing),
+            ]
         found.append(option.name or " ".join(parts))
     return found
 
@@ -183,21 +226,14 @@ class ChainConfig(ImageConfig):
                 {"at": ["stages"], "total": total, "most": _MOST_BANKS},
             )
         sides = list(self.input_shape[1:])
-        for at, (where, stride) in enumerate(
-            [(["stem", "stride"], self.stem.stride)]
-            + [(["stages", n, "stride"], stage.stride) for n, stage in enumerate(self.stages)]
-        ):
+        strides: list[tuple[list[str | int], int]] = [(["stem", "stride"], self.stem.stride)]
+        strides += [(["stages", n, "stride"], stage.stride) for n, stage in enumerate(self.stages)]
+        for where, stride in strides:
             if stride > max(sides):
                 raise PydanticCustomError(
                     "resolution",
-                    "{who} divides a map of {height} x {width} by {stride}, and nothing would be left to divide",
-                    {
-                        "at": where,
-                        "who": "the stem" if at == 0 else f"stage {at}",
-                        "height": sides[0],
-                        "width": sides[1],
-                        "stride": stride,
-                    },
+                    "the map is {height} x {width} here, and cannot be divided by {stride}",
+                    {"at": where, "height": sides[0], "width": sides[1], "stride": stride},
                 )
             sides = [-(-side // stride) for side in sides]
         return self

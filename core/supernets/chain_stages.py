@@ -20,7 +20,7 @@ from core.networks.blocks.stem import Stem
 from core.spaces import SearchSpace
 from core.supernets.base import Stage
 from core.supernets.counting import Count
-from core.supernets.options.base import Option
+from core.supernets.options.base import Option, Place
 from core.supernets.sliced_conv import copy_conv, fresh_conv
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
@@ -155,10 +155,19 @@ class LayerStage(ChosenStage):
         asked = [each for each in chosen if each is not layer.depth or each.values[0] < layer.index]
         self.depends_on = tuple(dict.fromkeys(name for each in asked for name in each.names))
 
-    def _option(self, arch: Sequence[int]) -> Option:
-        option = self.bank[self.pick(arch, self.layer.option)]
+    @property
+    def place(self) -> Place:
+        """Where in the chain it stands."""
+        return self.option_at(0).place
+
+    def option_at(self, index: int) -> Option:
+        """One option of the bank."""
+        option = self.bank[index]
         assert isinstance(option, Option)
         return option
+
+    def _option(self, arch: Sequence[int]) -> Option:
+        return self.option_at(self.pick(arch, self.layer.option))
 
     def _widths(self, arch: Sequence[int]) -> tuple[int, int]:
         return self.pick(arch, self.layer.width_in), self.pick(arch, self.layer.width)

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from core.config import JsonObject, Settings
 from core.errors import InvalidInput
-from core.networks.untrusted_files import read_header
+from core.networks.untrusted_files import METADATA, read_header
 from core.spaces import SearchSpace
 from core.spaces.cell_string import cell_space
 
@@ -73,6 +73,25 @@ def peek_supernet(file: Path | bytes) -> Header:
         )
     checked: Header = header
     return checked
+
+
+def with_data(file: bytes, data: JsonObject) -> bytes:
+    """A supernet file whose card names other data; the weights are the same bytes.
+
+    Args:
+        file: a supernet file.
+        data: what the card will say of its data, see `core.supernets.cards.CardData`.
+
+    Raises:
+        InvalidInput: the file is not a supernet of this project.
+    """
+    described, header = peek_supernet(file), read_header(file)
+    described["card"] = {**described["card"], "data": dict(data)}
+    header[METADATA] = {**header[METADATA], KEY: json.dumps(described)}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors stay aligned
+    end = 8 + int.from_bytes(file[:8], "little")
+    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(file)[end:]))
 
 
 def _depth(value: Any) -> int:

@@ -73,7 +73,7 @@ class NASBenchMacro(Supernet):
                     width=Picked((width,)),
                     depth=Picked((layers,)),
                     option=Picked((0, 1, 2), f"layer{len(stages)}"),
-                    labels=OPERATIONS,
+                    labels=("skip", "mb3 k3", "mb6 k5"),
                 )
                 bank: list[Option] = [OPTIONS.create(name, given, place=place) for name, given in _BLOCKS]
                 stages.append(LayerStage(space, layer, bank))

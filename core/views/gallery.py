@@ -18,7 +18,6 @@ from core.cache import kept
 from core.errors import CoreError
 from core.library import gathered
 from core.library.coverage import Coverage
-from core.library.gathered import MEASURING
 from core.library.supernets import SupernetEntry
 from core.objectives.base import OBJECTIVES, objectives, usual_pair
 from core.pareto import non_dominated
@@ -72,26 +71,12 @@ def gallery(store: RunStore | None, entries: Sequence[SupernetEntry]) -> list[Ga
     """A card per supernet, newest first, shipped ones last."""
     own = [entry for entry in entries if entry.origin != "shipped"]
     shipped = [entry for entry in entries if entry.origin == "shipped"]
-    counts = _counts(store)
+    counts = gathered.counts_by_supernet(store)
     tasks = {info.name: info.label for info in TASKS.describe()}
     families = {info.name: info.label for info in FAMILIES.describe()}
     return [
         _card(store, entry, counts.get(entry.supernet_id, {}), tasks, families) for entry in [*own, *shipped]
     ]
-
-
-def _counts(store: RunStore | None) -> Mapping[str, Mapping[str, int]]:
-    """Supernet -> run -> measurements on its own data, of all supernets in a few queries."""
-    if store is None:
-        return {}
-    made = store.titles.measured(MEASURING)
-    found: dict[str, dict[str, int]] = {}
-    if made:
-        for kind in MEASURING:
-            for run in gathered.on_own_data(store.list_runs(kind=kind)):
-                if run.run_id in made:
-                    found.setdefault(str(run.params.get("supernet")), {})[run.run_id] = made[run.run_id]
-    return found
 
 
 def _card(

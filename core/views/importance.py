@@ -135,8 +135,14 @@ def shared_options(space: SearchSpace, table: pd.DataFrame, members: pd.DataFram
     ]
 
 
-def told(shared: Sequence[SharedOption], members: int) -> str:
-    """In a sentence or two, what the members of a front have in common and not all subnets have."""
+def told(shared: Sequence[SharedOption], members: int, everyone: str = "all subnets") -> str:
+    """In a sentence or two, what the members of a front have in common and not all subnets have.
+
+    Args:
+        shared: how often each option occurs.
+        members: of the front.
+        everyone: what a person calls those they are held against.
+    """
     if not members:
         return ""
     all_of_them = [
@@ -151,7 +157,7 @@ def told(shared: Sequence[SharedOption], members: int) -> str:
     most = sorted(most, key=lambda each: each.everywhere - each.front)[:3]
     if most:
         parts = [
-            f"{each.choice} {each.option} ({format_share(each.front)}; {format_share(each.everywhere)} of all subnets)"
+            f"{each.choice} {each.option} ({format_share(each.front)}; {format_share(each.everywhere)} of {everyone})"
             for each in most
         ]
         said += f" Most of them have {_listed(parts)}."

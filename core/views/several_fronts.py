@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
+from core.library.coverage import Coverage
 from core.library.evaluations import standing
 from core.library.pruned import PrunedModel, objective_values
 from core.library.supernets import SupernetEntry
@@ -139,6 +140,9 @@ def by_supernets(
             f"The supernets were trained and measured on different data ({named}): {within_sentence(y.label)} does not compare "
             "between them; costs and the shapes of the fronts do.",
         )
+    for entry, table in tables:
+        covered = Coverage(len(table), entry.space.size)
+        said += () if covered.complete else (f"{display_name(entry.title)}: {covered.short}.",)
     matched = len({e.space.fingerprint for e, _ in tables}) == 1
     if not matched:
         said += ("Their search spaces differ, so a subnet of one is not in another.",)

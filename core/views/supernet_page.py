@@ -18,6 +18,7 @@ from core.words import format_count
 if TYPE_CHECKING:
     from core.store import RunStore
 
+_MOST_OPTIONS = 9
 _LISTED = 14
 """Choices up to which each has a row of its own."""
 _KINDS = {
@@ -41,22 +42,41 @@ def choice_rows(space: SearchSpace) -> list[dict[str, str]]:
         parent = choice.requires[0] if choice.requires else ""
         key = (choice.name,) if alone else (choice.kind, choice.unit, choice.options, parent)
         groups.setdefault(key, []).append(choice)
-    # The blocks of a depth of which some are always there belong to it, too: they are one stage.
-    return [_choice_row(group) for group in groups.values()]
-
-
-def _choice_row(group: Sequence[Choice]) -> dict[str, str]:
-    first, last = group[0], group[-1]
-    names = first.name if len(group) == 1 else f"{first.name} to {last.name}"
-    options = ", ".join(map(str, first.options))
-    needs = first.requires
-    return {
-        "choice": names,
-        "how many": format_count(len(group)),
-        "what": first.kind or "not said",
-        "options": f"{options} {first.unit}".strip(),
-        "matters": f"where {needs[0]} is large enough" if needs else "always",
+    rows = [_choice_row(space, group) for group in groups.values()]
+    # A column that says nothing is left out: of older files the kinds are not known.
+    idle = {
+        name for name, same in (("how many", "1"), ("what", "")) if all(row[name] == same for row in rows)
     }
+    return [{name: text for name, text in row.items() if name not in idle} for row in rows]
+
+
+def _choice_row(space: SearchSpace, group: Sequence[Choice]) -> dict[str, str]:
+    first, last = group[0], group[-1]
+    return {
+        "choice": first.name if len(group) == 1 else f"{first.name} to {last.name}",
+        "how many": format_count(len(group)),
+        "what": first.kind,
+        "options": _options(first),
+        "matters": _condition(space, group),
+    }
+
+
+def _options(choice: Choice) -> str:
+    """All options, or of many that stand in order the first and the last."""
+    options = choice.options
+    if choice.ordinal and len(options) > _MOST_OPTIONS:
+        return f"{options[0]} to {options[-1]} {choice.unit}, {len(options)} options".replace(" ,", ",")
+    return f"{', '.join(map(str, options))} {choice.unit}".strip()
+
+
+def _condition(space: SearchSpace, group: Sequence[Choice]) -> str:
+    needs = group[0].requires
+    if needs is None:
+        return "always"
+    if any(choice.requires != needs for choice in group):
+        return f"depending on {needs[0]}"
+    options = space.choices[space.position[needs[0]]].options
+    return f"where {needs[0]} is {' or '.join(str(options[at]) for at in needs[1])}"
 
 
 @dataclass(frozen=True)
@@ -94,11 +114,11 @@ def came_from(store: RunStore | None, entry: SupernetEntry) -> CameFrom:
 
 
 def _loaded(loaded: dict[str, Any]) -> CameFrom:
-    label = str(loaded.get("label") or "a file")
+    label = str(loaded.get("label") or "")
     fixed = loaded.get("fixed") or []
     facts = (("SHA-256 of that file", str(loaded["sha256"])),) if loaded.get("sha256") else ()
     return CameFrom(
-        f"It was loaded from: {label}.",
+        f"It was loaded from a file ({label})." if label else "It was loaded from a file.",
         facts,
         tuple(str(fact) for fact in loaded.get("facts") or []),
         tuple(FixedPart.model_validate(each) for each in fixed),

@@ -34,6 +34,8 @@ LABEL = "Training"
 WEIGHT_CLASS = "training"
 APART = ("training.seed", "title", "command")
 """What does not make another setting: the seed, and what only names the run."""
+WRITTEN_LIKE = "digits-simplenet"
+"""The preset whose data and training a written space starts from."""
 TUNING: dict[str, Any] = {"epochs": 5, "learning_rate": 0.02, "warmup_epochs": 0.5, "batch_size": 128}
 """How a supernet that has weights already is trained further: few epochs at a low rate."""
 _VERSIONS = ("torch", "numpy", "scikit-learn")
@@ -97,6 +99,30 @@ def preset_request(
         "training": training,
         "command": command,
     }
+
+
+def written_request(
+    file: str,
+    title: str,
+    config: Settings,
+    *,
+    data: str | None = None,
+    method: str | None = None,
+    seed: int = 0,
+) -> Asked:
+    """The request of a space that a person wrote; see `core.supernets.written`.
+
+    Args:
+        file: what the text is called, for the command on the card.
+        title, config: as they were read.
+        data, method, seed: as in `preset_request`; digits and the sandwich rule where left out.
+
+    Raises:
+        NotFound: there is no such data set or strategy.
+    """
+    request = preset_request(WRITTEN_LIKE, data=data, method=method, seed=seed)
+    command = request["command"].replace(f"train {WRITTEN_LIKE}", f"train --space {shlex.quote(file)}")
+    return {**request, "title": title or "My space", "config": config, "command": command}
 
 
 def tune_request(

@@ -125,8 +125,11 @@ def choose_limits(
         if len(stops) < 2:
             continue
         loose = stops[0] if goal.maximize else stops[-1]
-        own = f"{key}{goal.name}"
-        if st.session_state.get(own) not in stops:
+        own, ends = f"{key}{goal.name}", f"{key}{goal.name}-loose"
+        # A table grows while it is measured: where the slider stood at its loose end, it stays there.
+        moved = st.session_state.get(own) == st.session_state.get(ends, loose) != loose
+        st.session_state[ends] = loose
+        if st.session_state.get(own) not in stops or moved:
             wanted = asked.get(goal.name)
             st.session_state[own] = loose if wanted is None else min(stops, key=lambda s: abs(s - wanted))
         word = "at least" if goal.maximize else "at most"

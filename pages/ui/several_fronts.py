@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.library.csv_tables import csv_bytes
 from core.plots.finished import finished
 from core.plots.several_fronts import several_figure
 from core.text import for_markdown
+from core.views.fronts_in_numbers import member_rows, volume_rows, volumes
 from core.views.several_fronts import (
     MOST_FRONTS,
     SeveralFronts,
@@ -131,6 +133,39 @@ def where(found: SeveralFronts, picked: tuple[str, str], title: str, what: str) 
     st.markdown(f"**Where {title} is**")
     html_table(rows, f"The picked {what} in each of the fronts")
     return True
+
+
+def in_numbers(found: SeveralFronts, key: str, what: str, name: str) -> None:
+    """How much each front dominates, against one reference point, and the members of all of them as a file.
+
+    Args:
+        found: the fronts.
+        key: changes whenever they do.
+        what: "subnet" or "row".
+        name: of the file, without its ending.
+    """
+    rows = _volumes(key, found)
+    if rows:
+        st.markdown(
+            "**How much each front dominates**",
+            help="Hypervolumes against one reference point, a tenth of the range beyond the worst member of all of them. "
+            "Only in these numbers do fronts of different sizes compare.",
+        )
+        html_table(rows, "Hypervolume of each front")
+    st.download_button(
+        "CSV of these fronts",
+        data=lambda: csv_bytes(member_rows(found, what)),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key="several-csv",
+        on_click="ignore",
+        icon=":material/table:",
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _volumes(key: str, _found: SeveralFronts) -> list[dict[str, str]]:
+    return volume_rows(volumes(_found))
 
 
 def orders(found: SeveralFronts, key: str, what: str, most: int | None = None) -> None:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from core.cache import Cache
 from core.datasets import DATASETS, SPLITS, Dataset, load_dataset
+from core.datasets.class_images import fitting_images
 from core.errors import DataUnavailable, InvalidInput, NotFound
 from tests.helpers.sounds import wav
 
@@ -73,6 +74,12 @@ def make_images(folder: Path) -> dict[str, object]:
     return {"path": str(folder / "pets.zip"), "size": 10, "calibration": 16}
 
 
+def make_class_images(folder: Path) -> dict[str, object]:
+    make_images(folder)
+    data = (folder / "pets.zip").read_bytes().replace(b"cat/", b"004/").replace(b"dog/", b"001/")
+    return dict(fitting_images(data, input_shape=(3, 10, 10), classes=6, calibration=16).data["config"])
+
+
 def fashion_folder(folder: Path) -> dict[str, object]:
     if not (SHARED / "fashion-mnist").is_dir():
         pytest.skip("the real Fashion-MNIST files are not beside this checkout")
@@ -120,6 +127,7 @@ MAKERS = {
     "mnist": make_mnist,
     "cifar10": make_cifar10,
     "images": make_images,
+    "class_images": make_class_images,
     "commands": lambda folder: {"texts": 600},
     "generated_graph": lambda folder: {"nodes": 400, "calibration": 32},
     "citation": make_citation,

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 
 from core.chance.bits import bits_column
 from core.errors import InvalidInput
+from core.evaluation import evaluator
 from core.evaluation.evaluator import Trie, evaluate, evaluate_table, walk
+from core.evaluation.kept_activations import KeptActivations
 from core.evaluation.split_walk import walk_split
 from core.tasks.base import EvaluationData, evaluation_data
 from tests.helpers.nets import random_dataset, small_cnn
@@ -52,6 +54,35 @@ def test_equals_the_slow_way_for_every_architecture_of_a_sample(net, data) -> No
         expected = one_by_one(net, tuple(row.tolist()), data)
         for name in ALL:
             assert table[name][index] == pytest.approx(expected[name], abs=1e-5), (name, row)
+
+
+def test_siblings_that_have_no_room_together_wait_and_give_the_same_bits(net, data, monkeypatch) -> None:
+    rows = net.space.array()[::7]
+    whole = evaluate_table(net, rows, ALL, data)
+    most: list[int] = []
+    for stage in net.chain:
+
+        def counted(x, archs, context, branch=stage.branch):
+            most.append(len(archs))
+            return branch(x, archs, context)
+
+        monkeypatch.setattr(stage, "branch", counted)
+    monkeypatch.setattr(evaluator, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(evaluator, "_SIBLING_BYTES", 2 * 4 * 64 * len(data.inputs))
+    again = evaluate_table(net, rows, ALL, data)
+    assert all(again[name].tobytes() == whole[name].tobytes() for name in ALL)
+    kept = KeptActivations(1 << 30)
+    for _ in range(2):
+        found = list(evaluate(net, rows, ALL, data, kept))
+        assert {m.arch: m.values["loss"] for m in found} == {
+            tuple(row): loss for row, loss in zip(rows.tolist(), whole["loss"].tolist(), strict=True)
+        }
+    # Eight siblings of a block with 4 channels of 8x8 have no room; two of those with the fewest numbers do.
+    few = max(most)
+    monkeypatch.setattr(evaluator, "_SIBLING_BYTES", 1 << 30)
+    most.clear()
+    evaluate_table(net, rows, ALL, data)
+    assert few < max(most)
 
 
 def test_any_order_and_any_grouping_give_the_same_bits(net, data) -> None:

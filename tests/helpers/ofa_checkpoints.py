@@ -42,11 +42,11 @@ def resnet() -> Supernet:
 
 
 @cache
-def mobile(family: str) -> Supernet:
+def mobile(family: str, classes: int = 7) -> Supernet:
     """A narrow one of the two mobile families with random weights."""
     torch.manual_seed(0)
     published = FAMILIES.get(family).Config.published(
-        classes=7, width_mult=0.1, depths=(1, 2), expands=(2, 3), kernels=(3, 5, 7)
+        classes=classes, width_mult=0.1, depths=(1, 2), expands=(2, 3), kernels=(3, 5, 7)
     )
     net = disturb(build(family, published.model_dump(mode="json")))
     with torch.no_grad():
@@ -93,8 +93,8 @@ def saved(content: Any, *, legacy: bool = False) -> bytes:
 MOBILE_NAME = "ofa_d12_e23_k357_w0.1.pth"
 
 
-def mobile_file(layout: Layout, family: str) -> tuple[str, bytes]:
-    return MOBILE_NAME, saved({"state_dict": state_of(layout, mobile(family))}, legacy=True)
+def mobile_file(layout: Layout, family: str, classes: int = 7) -> tuple[str, bytes]:
+    return MOBILE_NAME, saved({"state_dict": state_of(layout, mobile(family, classes))}, legacy=True)
 
 
 def resnet_file() -> tuple[str, bytes]:

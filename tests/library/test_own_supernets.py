@@ -210,7 +210,7 @@ def test_an_upload_is_checked_in_a_process_of_its_own_and_nothing_of_it_is_built
         raise AssertionError("built in the server's process")
 
     monkeypatch.setattr(loading, "run_confined", confined.run_confined)
-    monkeypatch.setattr(files, "_outline", never)
+    monkeypatch.setattr(files, "outline_of", never)
     monkeypatch.setattr(files, "load_tensors", never)
     data = file_of(3)
     added = add_supernet(store, "Mine", data)

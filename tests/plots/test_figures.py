@@ -162,6 +162,14 @@ def test_the_diagram_has_a_bar_per_stage_and_a_frame_per_stage_of_the_whole() ->
     assert bars.y[0] == pytest.approx(0.5)  # a quarter of the channels is half as tall
 
 
+def test_a_stage_that_the_largest_subnet_lacks_stands_where_it_works() -> None:
+    """An image that is resized first, while the largest subnet takes it as it is."""
+    resized = StageCost("resize", "input", "resize", (1, 6, 6), 1, counts(macs=0, params=0))
+    extra = replace(STAGES[1], label="adapter")
+    (bars,) = diagram_figure([resized, STAGES[0], extra, STAGES[2]], STAGES).data
+    assert list(bars.x) == [0, 1, 3, 4]
+
+
 def test_a_diagram_works_for_any_family() -> None:
     assert len(diagram_figure([]).data[0].x) == 0
     tokens = replace(STAGES[1], kind="attention", output_shape=(17, 32), detail="4 heads, MLP 2x")

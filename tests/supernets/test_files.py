@@ -25,7 +25,7 @@ def with_config(config: dict[str, Any]) -> bytes:
     plain = dump_supernet(build("elastic_cnn", SMALL), {})
     length = int.from_bytes(plain[:8], "little")
     header = json.loads(json.loads(plain[8 : 8 + length])["__metadata__"][KEY])
-    outline = files._outline("elastic_cnn", config)
+    outline = files.outline_of("elastic_cnn", config)
     header |= {"config": outline.config.model_dump(mode="json"), "space": outline.space.to_json()}
     return save(load(plain), metadata={KEY: json.dumps(header)})
 

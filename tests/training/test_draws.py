@@ -90,6 +90,16 @@ def test_progressive_shrinking_unlocks_kernels_then_depths_then_widths() -> None
     assert all(d.losses == taught for d in strategy.draws(space, phases[4], rng))
 
 
+def test_progressive_shrinking_leaves_the_resolution_free_from_the_start() -> None:
+    space = SearchSpace([Choice("side", (6, 8), "resolution"), Choice("ratio", (3, 4), "ratio")])
+    strategy = STRATEGIES.create("progressive_shrinking")
+    phases = strategy.phases(space)
+    assert [dict(p.unlocked) for p in phases] == [{"ratio": (1,)}, {"ratio": (0, 1)}]
+    assert phases[1].actions == ("sort_channels", "freeze_teacher")
+    drawn = [strategy.draws(space, phases[0], np.random.default_rng(seed))[0].arch for seed in range(12)]
+    assert set(drawn) == {(0, 1), (1, 1)}
+
+
 def test_fewer_epochs_than_phases_are_refused_in_one_sentence() -> None:
     phases = [Phase("a", 0.1), Phase("b", 0.9)]
     assert epochs_of(phases, 2) == [1, 1]

@@ -120,10 +120,10 @@ def test_directions_are_not_mixed() -> None:
         by_objectives(table(), [], "accuracy")
 
 
-def entry(name: str, data: str, fingerprint: str) -> Any:
+def entry(name: str, data: str, fingerprint: str, size: int = 60) -> Any:
     card = SimpleNamespace(data=SimpleNamespace(name=data))
     return SimpleNamespace(
-        supernet_id=name, title=name, card=card, space=SimpleNamespace(fingerprint=fingerprint)
+        supernet_id=name, title=name, card=card, space=SimpleNamespace(fingerprint=fingerprint, size=size)
     )
 
 
@@ -142,6 +142,8 @@ def test_supernets_on_different_data_say_so_and_match_only_in_one_space() -> Non
     assert not other.matched
     assert agreements(other) == []
     assert [place.key for place in places(other, "004", key="two")] == ["two"]
+    tables[1] = (entry("two", "digits", "a", size=10**12), table(seed=1))
+    assert by_supernets(tables, *goals).told == ("two: the best of 60 measured subnets of 1.0 × 10¹².",)
     with pytest.raises(InvalidInput, match="was not measured for one"):
         by_supernets(tables, objective("loss"), objective("accuracy"))
 

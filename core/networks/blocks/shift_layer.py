@@ -27,7 +27,8 @@ class ShiftLayer(nn.Module):
         if self.projects:
             self.conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
             self.norm = nn.BatchNorm2d(out_channels)
-        self.register_buffer("moves", torch.eye(5).repeat(-(-out_channels // 5), 1)[:out_channels])
+        moves = [[float(way == channel % 5) for way in range(5)] for channel in range(out_channels)]
+        self.register_buffer("moves", torch.tensor(moves))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.projects:

@@ -40,6 +40,7 @@ class Option(nn.Module):
     """One option of a block.
 
     Attributes:
+        drawn: a few letters for a drawing.
         kinds: numbers in its settings -> what a choice among options that differ in nothing else decides,
             as `core.spaces.choice.Choice.kind` has it.
     """
@@ -47,6 +48,7 @@ class Option(nn.Module):
     name: ClassVar[str]
     label: ClassVar[str]
     source: ClassVar[str]
+    drawn: ClassVar[str]
     Config: ClassVar[type[BaseConfig]] = BaseConfig
     kinds: ClassVar[Mapping[str, str]] = {}
 

@@ -29,6 +29,7 @@ class FusedConvOption(Option):
 
     label = "Fused convolution"
     source = "Nottebaum et al., LowFormer, WACV 2025; Tan and Le, EfficientNetV2, ICML 2021"
+    drawn = "fused"
     Config = FusedConvConfig
     kinds = {"kernel": "kernel", "expand": "ratio"}
 

@@ -19,6 +19,7 @@ class IdentityOption(Option):
 
     label = "Identity"
     source = "Su et al., NAS-Bench-Macro, CVPR 2021"
+    drawn = "skip"
 
     def __init__(self, config: BaseConfig, place: Place) -> None:
         super().__init__(config, place)

@@ -29,6 +29,7 @@ class InvertedResidualOption(Option):
 
     label = "Inverted residual"
     source = "Sandler et al., MobileNetV2, CVPR 2018 (ReLU)"
+    drawn = "mb"
     Config = InvertedResidualConfig
     kinds = {"kernel": "kernel", "expand": "ratio"}
 

@@ -35,6 +35,7 @@ class LowformerOption(Option):
 
     label = "LowFormer block"
     source = "Nottebaum et al., LowFormer, WACV 2025"
+    drawn = "attn"
     Config = LowformerConfig
     kinds = {"reduction": "ratio", "expand": "ratio", "mlp": "ratio", "kernel": "kernel"}
 

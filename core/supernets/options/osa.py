@@ -29,6 +29,7 @@ class OsaOption(Option):
 
     label = "One-shot aggregation"
     source = "Lee et al., VoVNet, CVPRW 2019; Lee and Park, VoVNetV2, CVPR 2020"
+    drawn = "osa"
     Config = OsaConfig
     kinds = {"layers": "depth", "inner": "ratio"}
 

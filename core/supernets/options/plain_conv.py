@@ -27,6 +27,7 @@ class PlainConvOption(Option):
 
     label = "Plain convolution"
     source = "Hasanpour et al., SimpleNet, 2016"
+    drawn = "conv"
     Config = PlainConvConfig
     kinds = {"kernel": "kernel"}
 

@@ -37,6 +37,7 @@ class PoolOption(Option):
 
     label = "Pooling"
     source = "Zoph et al., NASNet, CVPR 2018"
+    drawn = "pool"
     Config = PoolConfig
     kinds = {"kernel": "kernel"}
 

@@ -27,6 +27,7 @@ class ResidualOption(Option):
 
     label = "Residual block"
     source = "He et al., ResNet, CVPR 2016 (option A, pooled)"
+    drawn = "res"
     Config = ResidualConfig
     kinds = {"kernel": "kernel"}
 

@@ -36,6 +36,7 @@ class ResnetRsOption(Option):
 
     label = "ResNet-RS block"
     source = "Bello et al., 'Revisiting ResNets', NeurIPS 2021"
+    drawn = "rs"
     Config = ResnetRsConfig
     kinds = {"bottleneck": "ratio", "squeeze": "ratio"}
 

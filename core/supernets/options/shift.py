@@ -21,6 +21,7 @@ class ShiftOption(Option):
 
     label = "Shift"
     source = "Wu et al., Shift, CVPR 2018"
+    drawn = "shift"
     moves: Tensor
 
     def __init__(self, config: BaseConfig, place: Place) -> None:
@@ -28,8 +29,8 @@ class ShiftOption(Option):
         if not place.keeps:
             self.conv = fresh_conv(place.most_in, place.most_out, 1, place.stride)
             self.norm = ElasticBatchNorm(place.most_out)
-        moves = torch.eye(5).repeat(-(-place.most_out // 5), 1)[: place.most_out]
-        self.register_buffer("moves", moves, persistent=False)
+        moves = [[float(way == channel % 5) for way in range(5)] for channel in range(place.most_out)]
+        self.register_buffer("moves", torch.tensor(moves), persistent=False)
 
     def forward(self, x: Tensor, width: int, statistics: Statistics | None = None) -> Tensor:
         if not self.keeps(x.shape[1], width):

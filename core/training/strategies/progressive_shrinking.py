@@ -30,6 +30,8 @@ class Config(BaseConfig):
 _TAUGHT = (Term("labels"), Term("distill_teacher"))
 _FIRST = ("kernel", "depth")
 """Kinds in the order they are unlocked; what is neither comes last, in the order of the network."""
+_FREE = "resolution"
+"""Drawn anew at every step from the first on, as once-for-all does."""
 
 
 @STRATEGIES.register("progressive_shrinking")
@@ -44,14 +46,15 @@ class ProgressiveShrinking(Strategy):
     family_settings: ClassVar[Settings] = {"kernel_transform": True}
 
     def phases(self, space: SearchSpace) -> list[Phase]:
-        kinds = list(dict.fromkeys(choice.kind for choice in space.choices))
+        choices = [choice for choice in space.choices if choice.kind != _FREE]
+        kinds = list(dict.fromkeys(choice.kind for choice in choices))
         order = [k for k in _FIRST if k in kinds] + [k for k in kinds if k not in _FIRST]
         steps = [(kind, half) for kind in order for half in self._halves(space, kind)]
-        locked: dict[str, tuple[int, ...]] = {c.name: (len(c.options) - 1,) for c in space.choices}
+        locked: dict[str, tuple[int, ...]] = {c.name: (len(c.options) - 1,) for c in choices}
         phases = [Phase("full network", self.config.full_share, unlocked=dict(locked))]
         draws = {"kernel": self.config.kernel_draws, "depth": self.config.depth_draws}
         for index, (kind, half) in enumerate(steps):
-            for choice in space.choices:
+            for choice in choices:
                 if choice.kind == kind:
                     n = len(choice.options)
                     locked[choice.name] = tuple(range(n // 2 if half else 0, n))

@@ -92,20 +92,21 @@ def _shared(scene: Scene) -> None:
         help="How often each option occurs on the front, against all subnets that meet the limits.",
     )
     key = f"{scene.chart.key}{scene.front.names}"
-    said, chart = _shared_chart(key, scene.shown.entry.space, scene.front)
+    everyone = "all subnets" if scene.covered.complete else "all measured subnets"
+    said, chart = _shared_chart(key, everyone, scene.shown.entry.space, scene.front)
     st.caption(for_markdown(said, 1200))
-    alt = f"Bars: how often each option occurs on the front, marks: among all subnets. {said}"
+    alt = f"Bars: how often each option occurs on the front, marks: among {everyone}. {said}"
     _still(chart, "importance-shared", alt)
     note(
-        "The mark on each bar is the share among all subnets: a bar far beyond it is what the front prefers."
+        f"The mark on each bar is the share among {everyone}: a bar far beyond it is what the front prefers."
     )
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _shared_chart(key: str, _space: SearchSpace, _front: Front) -> tuple[str, go.Figure]:
+def _shared_chart(key: str, everyone: str, _space: SearchSpace, _front: Front) -> tuple[str, go.Figure]:
     """What is said of the options, and the chart of them."""
     shared = shared_options(_space, _front.table, _front.members)
-    return told(shared, len(_front.members)), finished(shared_figure(shared))
+    return told(shared, len(_front.members), everyone), finished(shared_figure(shared))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -28,6 +28,14 @@ _GROWN = 1.1
 
 def unmeasured(entry: SupernetEntry) -> None:
     """What can be done with a supernet of which nothing is measured yet, then its progress."""
+    if entry.card.data is None:
+        empty(
+            f"**{for_markdown(entry.title)}** has {format_count(entry.space.size)} subnets, and its card names no data to measure "
+            "them on. Load its file again with images of your own.",
+            page="pages/supernets.py",
+            label="To the Supernets page",
+        )
+        return
     whole = can_be_whole(entry.space)
     size = f"{format_count(entry.space.size)} subnets"
     if whole:
@@ -73,6 +81,7 @@ def _sample_form(entry: SupernetEntry, *, primary: bool, working: bool, told: bo
             (2, most),
             value=min(measuring.USUAL_SAMPLE, most),
             step=100,
+            width=230,
             key="sample-size",
             help="The smallest and the largest, and others spread evenly over MACs between them.",
         )
@@ -83,7 +92,7 @@ def _sample_form(entry: SupernetEntry, *, primary: bool, working: bool, told: bo
             "Measure a sample",
             key="sample-start",
             type="primary" if primary else "secondary",
-            icon=":material/scatter_plot:",
+            icon=":material/insights:",
             disabled=working,
         ):
             measuring.sample(entry, int(n))
@@ -176,7 +185,7 @@ def _buttons(entry: SupernetEntry, front: Front, known: Collection[str], working
             disabled=working,
             help="Every subnet that differs from the knee in one choice and was not measured yet.",
         )
-    with st.popover("Measure more", icon=":material/scatter_plot:", key="measure-more"):
+    with st.popover("Measure more", icon=":material/insights:", key="measure-more"):
         _sample_form(entry, primary=False, working=working, told=False)
         if can_be_whole(space):
             st.button(

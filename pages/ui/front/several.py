@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.gathered import counts_by_supernet
 from core.library.networks import describe
 from core.library.pruned import list_pruned, parents
 from core.plots.several_fronts import SEPARATOR
@@ -64,6 +65,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     )
     if several_fronts.where(found, picked, for_markdown(display_name(picked[1], 60)), "subnet"):
         _open(found, *picked)
+    several_fronts.in_numbers(found, key, "subnet", f"fronts-{chosen.beside}")
     several_fronts.orders(found, key, "subnets")
     return view
 
@@ -111,10 +113,15 @@ def _offered(scene: Scene) -> dict[str, dict[str, str]]:
     """What can be compared: id -> what a person reads, by kind; objectives always, the others where there are any."""
     goals = [g for g in scene.shown.goals if g.for_choosing and g.maximize == scene.x.maximize]
     found = {"objectives": {g.name: g.label for g in goals if g.name != scene.y.name}}
-    others = {e.supernet_id: display_name(e.title) for e in resources.entries() if e.read_table is not None}
+    store, here = resources.store_or_none(), scene.shown.entry
+    made = counts_by_supernet(store)
+    others = {
+        e.supernet_id: display_name(e.title)
+        for e in resources.entries()
+        if e.task == here.task and (e.read_table is not None or e.supernet_id in made)
+    }
     if len(others) > 1:
         found["supernets"] = others
-    store = resources.store_or_none()
     pruned = {p.parent_id: _title(p.parent_id) for p in parents(store, scene.shown.entry.supernet_id)}
     return found | ({"pruned": pruned} if pruned else {})
 

@@ -242,6 +242,11 @@ def _results(run: Run) -> None:
     """The way to the page that shows what a run found, where there is one."""
     params = run.params
     where: dict[str, tuple[str, dict[str, str]]] = {
+        "evaluate_table": ("pages/front.py", {"supernet": str(params.get("supernet"))}),
+        "measure_sample": (
+            "pages/front.py",
+            {"supernet": str(params.get("supernet")), "run": run.run_id},
+        ),
         "search_front": ("pages/front.py", {"supernet": str(params.get("supernet")), "run": run.run_id}),
         "prune_models": ("pages/pruning.py", {"parent": str(params.get("model"))}),
         "evaluate_pruned": ("pages/pruning.py", {"parent": str(params.get("parent"))}),

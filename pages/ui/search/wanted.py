@@ -8,13 +8,14 @@ from typing import Any
 import streamlit as st
 
 from core.library import supernets
+from core.library.coverage import can_be_whole
 from core.library.searchable import Searchable, refusal, searchable
 from core.library.supernets import SupernetEntry
 from core.objectives.base import FromCosts, names_of, objective, objectives, usual_pair
 from core.pareto import Constraint
 from core.records import Objective, Run, RunState
 from core.text import display_name, for_markdown
-from core.words import column_label, within_sentence
+from core.words import column_label, format_count, within_sentence
 from core.workflows import search_front
 from pages.ui import checked, choosers, state
 from pages.ui.forms import field_number, number
@@ -42,7 +43,7 @@ def sources(entry: SupernetEntry, runs: Sequence[Run], goals: Sequence[str]) -> 
 
     Args:
         entry: the supernet.
-        runs: earlier searches of it, newest first.
+        runs: earlier searches and samples of it, newest first.
         goals: the objectives.
     """
     use_table = _use_table(entry)
@@ -152,9 +153,13 @@ def _largest_budget(entry: SupernetEntry) -> int:
 
 def _use_table(entry: SupernetEntry) -> bool:
     if entry.read_table is None:
+        hint = (
+            "The Front page makes one."
+            if can_be_whole(entry.space)
+            else f"With {format_count(entry.space.size)} subnets it is too large for one."
+        )
         st.caption(
-            f"{for_markdown(display_name(entry.title))} has no complete table, so every subnet is measured. "
-            "The Front page makes one where the space is small enough."
+            f"{for_markdown(display_name(entry.title))} has no complete table, so every subnet that is proposed is measured. {hint}"
         )
         return True
     return st.toggle(
@@ -175,7 +180,7 @@ def _earlier(runs: Sequence[Run], goals: Sequence[str]) -> dict[str, Any]:
     }
     if not fitting:
         st.caption(
-            "A search may begin with what an earlier one of this supernet measured; there is none yet."
+            "A search may begin with what an earlier one, or a sample, of this supernet measured; there is none yet."
         )
         return {}
     state.keep("search-warm", ["", *fitting], "")

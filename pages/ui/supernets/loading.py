@@ -16,14 +16,17 @@ from core.supernets.loaders.understood import Understood
 from core.text import display_name, for_markdown
 from core.words import format_bytes
 from pages.ui import checked, resources
-from pages.ui.supernets import understood
+from pages.ui.supernets import fitting_images, understood
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+    from core.datasets.class_images import OwnImages
+
 MOST_UPLOAD_MB = 250
 _READ, _ADDED = "supernet-read", "supernet-added"
 _FILES, _FOLDER = "Files", "A folder"
+_OURS = "paretoscope"
 
 
 def draw() -> None:
@@ -45,7 +48,8 @@ def draw() -> None:
             st.error(for_markdown(found, 600), icon=":material/block:")
             return
         understood.draw(found)
-        _add(key, found, files[0].name)
+        images = _images(found) if found.needs_data and found.task == "image" else None
+        _add(key, found, files[0].name, images)
 
 
 def _choose() -> list[UploadedFile]:
@@ -106,16 +110,27 @@ def _as_one(files: Sequence[UploadedFile]) -> tuple[str, bytes]:
     return "folder.zip", buffer.getvalue()
 
 
-def _add(key: str, found: Understood, file_name: str) -> None:
+def _images(found: Understood) -> OwnImages | None:
+    return fitting_images.choose(found.file_sha256, input_shape=found.input_shape, classes=found.classes)
+
+
+def _add(key: str, found: Understood, file_name: str, images: OwnImages | None) -> None:
+    # Whoever named one of our files has named the supernet; other files are called what their loader proposes.
+    proposed = "" if found.loader == _OURS else found.title
     # A key of each file's own: the name offered is that of the file just chosen.
     with checked.form() as form:
         name = checked.name_field(
             "Name",
-            value=display_name(found.title or file_name.rsplit(".", 1)[0]),
+            value=display_name(proposed or file_name.rsplit(".", 1)[0]),
             key=f"supernet-upload-name-{key[:200]}",
         )
-    if form.start("Add to the library", key="supernet-add", type="primary", icon=":material/add:"):
-        _keep(key, found, name)
+    label, icon = ("Add to the library", ":material/add:")
+    if images is not None:
+        label, icon = (f"Add it and measure {fitting_images.FIRST_SAMPLE} subnets", ":material/insights:")
+    if form.start(label, key="supernet-add", type="primary", icon=icon):
+        _keep(key, found, name, images)
+        if images is not None and st.session_state[_ADDED][1]:
+            fitting_images.measure(st.session_state[_ADDED][1])
         st.rerun()  # so that the gallery above shows it
     if st.session_state.get(_ADDED, ("",))[0] == key:
         _, supernet_id, tell, icon, sentence = st.session_state[_ADDED]
@@ -129,10 +144,10 @@ def _add(key: str, found: Understood, file_name: str) -> None:
             )
 
 
-def _keep(key: str, found: Understood, name: str) -> None:
+def _keep(key: str, found: Understood, name: str, images: OwnImages | None) -> None:
     """Keep it; what came of it is said below the button, also after the page was drawn anew."""
     try:
-        added = loading.keep(resources.store(), found, name)
+        added = loading.keep(resources.store(), found, name, images.data if images else None)
     except CoreError as error:
         told = ("", "error", ":material/block:", for_markdown(error, 600))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.library.supernets import SupernetEntry
+from core.objectives.base import quick_names
 from core.records import Run
 from core.text import display_name
 from pages.ui.progress import all_runs, submit
@@ -30,7 +31,7 @@ def evaluate(entry: SupernetEntry) -> None:
 def sample_request(entry: SupernetEntry, n: int) -> dict[str, Any]:
     """The next sample of a supernet: each one draws other subnets."""
     earlier = [run for run in runs(entry, [SAMPLE]) if not run.params.get("around")]
-    return {"supernet": entry.supernet_id, "n": n, "seed": len(earlier)}
+    return {"supernet": entry.supernet_id, "n": n, "seed": len(earlier), "objectives": quick_names()}
 
 
 def sample(entry: SupernetEntry, n: int) -> None:
@@ -38,14 +39,15 @@ def sample(entry: SupernetEntry, n: int) -> None:
     request = sample_request(entry, n)
     title = f"A sample of {n:,} subnets of {display_name(entry.title)}"
     if submit(SAMPLE, request, title=title, seed=request["seed"]):
-        st.toast("The sample has started.", icon=":material/scatter_plot:")
+        st.toast("The sample has started.", icon=":material/insights:")
 
 
 def around(entry: SupernetEntry, arch_ids: Sequence[str], what: str) -> None:
     """Start measuring what differs in one choice from given subnets; `what` they are goes into the title."""
-    request = {"supernet": entry.supernet_id, "around": list(arch_ids)}
+    # What a search may begin with must have been measured in its objectives, so they are named.
+    request = {"supernet": entry.supernet_id, "around": list(arch_ids), "objectives": quick_names()}
     if submit(SAMPLE, request, title=f"Neighbors of {what} of {display_name(entry.title)}", seed=0):
-        st.toast("Measuring has started.", icon=":material/scatter_plot:")
+        st.toast("Measuring has started.", icon=":material/insights:")
 
 
 def runs(entry: SupernetEntry, kinds: Sequence[str] = (WHOLE, SAMPLE, SEARCH)) -> list[Run]:

@@ -46,7 +46,7 @@ def _training_form(form: checked.Form) -> None:
     )
     preset = presets[name]
     title = checked.name_field("Name", value=f"my {name}", key=f"train-title-{name}")
-    data = _data(preset["data"], f"train-data-{name}")
+    data = data_choice(preset["data"], f"train-data-{name}")
     strategies = {info.name: info for info in STRATEGIES.describe()}
     start = preset["training"]
     strategy = st.selectbox(
@@ -86,7 +86,9 @@ def _training_form(form: checked.Form) -> None:
             STRATEGIES.get(strategy).Config, f"train-strategy-set-{strategy}", columns=1
         )
     family, config = preset["family"], dict(preset["config"])
-    if st.toggle(
+    if "written" in FAMILIES.info(family).facts:
+        st.caption("Its space is a text, which the tab Write a space shows and lets you change.")
+    elif st.toggle(
         "Change the search space",
         key="train-space",
         help="Which widths, depths and kernels the supernet offers.",
@@ -100,7 +102,7 @@ def _training_form(form: checked.Form) -> None:
         "training": training,
     }
     if data is not None:
-        _forecast(params)
+        show_forecast(params)
     if form.start(
         "Start the training",
         key="train-start",
@@ -109,24 +111,27 @@ def _training_form(form: checked.Form) -> None:
         width="stretch",
         disabled=data is None,
     ):
-        _start(params)
+        begin(params)
 
 
-def _forecast(params: dict[str, Any]) -> None:
+def show_forecast(params: dict[str, Any], key: str = "train-forecast") -> None:
     """How long the training will take; nothing where the form is not complete, which Start will say."""
     try:
         request = train_supernet.Request.model_validate(params)
     except (ValidationError, CoreError):
         return
     epochs = request.training.epochs
-    forecast(
-        KIND, request.model_dump(mode="json"), lambda trial: of_training(trial, epochs), key="train-forecast"
-    )
+    forecast(KIND, request.model_dump(mode="json"), lambda trial: of_training(trial, epochs), key=key)
 
 
-def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
+def data_choice(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
+    """The data set to train on; None while a set of one's own is not chosen."""
     kind = DATASETS.get(preset["name"]).task
-    sets = {info.name: info for info in DATASETS.describe() if DATASETS.get(info.name).task == kind}
+    sets = {
+        info.name: info
+        for info in DATASETS.describe()
+        if DATASETS.get(info.name).task == kind and DATASETS.get(info.name).for_training
+    }
     name = st.selectbox(
         "Data",
         list(sets),
@@ -143,11 +148,11 @@ def _data(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
     task = FAMILIES.get(family).task
-    # What is made from a given network has no settings to start from.
+    # What is made from a given network has no settings to start from, and what is written has no form.
     families = {
         info.name: info
         for info in FAMILIES.describe()
-        if info.facts.get("task_name") == task.name and "made_from" not in info.facts
+        if info.facts.get("task_name") == task.name and not {"made_from", "written"} & set(info.facts)
     }
     chosen = st.selectbox(
         "Family",
@@ -167,7 +172,8 @@ def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[
     )
 
 
-def _start(params: dict[str, Any]) -> None:
+def begin(params: dict[str, Any]) -> None:
+    """Start the training, or say why it cannot be started."""
     try:
         request = train_supernet.Request.model_validate(params)
     except ValidationError as error:

@@ -85,5 +85,6 @@ def _data(found: Understood) -> str:
     if found.data:
         return f"Its subnets are measured on the data set **{for_markdown(found.data)}**."
     if found.needs_data:
-        return "It names no data: its subnets can be measured on images of your own, once it is added."
+        where = ", given below" if found.task == "image" else ", once it is added"
+        return f"It names no data: its subnets can be measured on data of your own{where}."
     return "It needs no further data."

@@ -62,6 +62,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     html_table(sizes(found), "Rows on each of the fronts")
     title = scene.title_of(picked[1]) if chosen.beside == "columns" else picked[1]
     several_fronts.where(found, picked, for_markdown(title, 60), "row")
+    several_fronts.in_numbers(found, key, "row", f"fronts-{chosen.beside}")
     several_fronts.orders(found, key, "rows", MOST_ORDERED)
     return view
 
