@@ -50,9 +50,9 @@ def judged(name: str, first: int, last: int, canary: Path) -> dict[str, Any]:
 
 def test_a_batch_of_mutants_is_loaded_or_refused(tmp_path: Path) -> None:
     canary = tmp_path / "canary"
-    found = judged("once_for_all", 0, 60, canary)
-    assert found["outcomes"]["refused"] > 12, "the accidents must do damage"
-    assert sum(found["outcomes"].values()) == 60
+    found = judged("once_for_all", 0, 40, canary)
+    assert found["outcomes"]["refused"] > 8, "the accidents must do damage"
+    assert sum(found["outcomes"].values()) == 40
     assert not found["wrong"]
 
 
