@@ -34,7 +34,7 @@ from tests.security.hostile_files import plain_sentence
 
 MUTANTS = int(os.environ.get("PARETOSCOPE_HOSTILE_CHECKPOINTS", "20000"))
 BATCH = 250
-WHOLE_WAY = 40
+WHOLE_WAY = 30
 """Of each format."""
 LIMITS = Limits(memory_bytes=4 * 2**30, cpu_seconds=900)
 
