@@ -26,7 +26,12 @@ from tests.export.subnets import TITLE, digits, subnet, supernet
 REPOSITORY = Path(__file__).resolve().parents[2]
 formats = pytest.mark.parametrize("name", EXPORTERS.names())
 # Tracing a network of cells takes ten seconds.
-SLOW = {("torch_export", "nas_bench_201")}
+SLOW = {
+    ("torch_export", "nas_bench_201"),
+    ("torch_export", "chain"),
+    ("torch_export", "nas_bench_macro"),
+    ("torch_export", "nasnet_cells"),
+}
 pairs = pytest.mark.parametrize(
     ("name", "family"),
     [
