@@ -15,8 +15,8 @@ view = state.current_view()
 entries = resources.entries()
 chosen = next((entry for entry in entries if entry.supernet_id == view.supernet), None)
 if chosen is not None:
+    state.publish(view)  # at once: Back leads here, although drawing may take a while
     details.draw(chosen)
-    state.publish(view)
     st.stop()
 with st.container(key="gallery"):
     view = gallery.gallery(entries, view)

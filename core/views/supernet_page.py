@@ -18,6 +18,7 @@ from core.words import format_count
 if TYPE_CHECKING:
     from core.store import RunStore
 
+_MOST_OPTIONS = 9
 _LISTED = 14
 """Choices up to which each has a row of its own."""
 _KINDS = {
@@ -55,9 +56,17 @@ def _choice_row(space: SearchSpace, group: Sequence[Choice]) -> dict[str, str]:
         "choice": first.name if len(group) == 1 else f"{first.name} to {last.name}",
         "how many": format_count(len(group)),
         "what": first.kind,
-        "options": f"{', '.join(map(str, first.options))} {first.unit}".strip(),
+        "options": _options(first),
         "matters": _condition(space, group),
     }
+
+
+def _options(choice: Choice) -> str:
+    """All options, or of many that stand in order the first and the last."""
+    options = choice.options
+    if choice.ordinal and len(options) > _MOST_OPTIONS:
+        return f"{options[0]} to {options[-1]} {choice.unit}, {len(options)} options".replace(" ,", ",")
+    return f"{', '.join(map(str, options))} {choice.unit}".strip()
 
 
 def _condition(space: SearchSpace, group: Sequence[Choice]) -> str:

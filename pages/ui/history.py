@@ -27,7 +27,9 @@ _HERE, _WRITTEN, _OPENING = "address-here", "address-written", "address-opening"
 def arrived() -> dict[str, str] | None:
     """The parameters that a link, Back or Forward brought the visitor to; None where the address is our own."""
     params = {key: text for key, text in st.query_params.to_dict().items() if key not in (*MARK, STAYS)}
-    if not params or params == st.session_state.get(_HERE):
+    here = st.session_state.get(_HERE)
+    # Back to where a page's address says nothing is back to the page as it opens.
+    if params == here or (not params and not (here and _went_through_history())):
         return None
     # A quick second click still carries the address from before the first: it is ours, and no way back.
     if params in _written() and not _went_through_history():

@@ -28,6 +28,14 @@ _GROWN = 1.1
 
 def unmeasured(entry: SupernetEntry) -> None:
     """What can be done with a supernet of which nothing is measured yet, then its progress."""
+    if entry.card.data is None:
+        empty(
+            f"**{for_markdown(entry.title)}** has {format_count(entry.space.size)} subnets, and its card names no data to measure "
+            "them on. Load its file again with images of your own.",
+            page="pages/supernets.py",
+            label="To the Supernets page",
+        )
+        return
     whole = can_be_whole(entry.space)
     size = f"{format_count(entry.space.size)} subnets"
     if whole:

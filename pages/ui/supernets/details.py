@@ -22,7 +22,7 @@ from pages.ui import checked, resources
 from pages.ui.front import state as front_state
 from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, job_row, watch
-from pages.ui.supernets import measuring
+from pages.ui.supernets import fitting_images, measuring
 from pages.ui.supernets import state as page_state
 from pages.ui.supernets.gallery import data_name, delete
 from pages.ui.supernets.understood import costs_text
@@ -43,10 +43,13 @@ def draw(entry: SupernetEntry) -> None:
     st.header(f"{for_markdown(entry.title)} :gray-badge[{entry.origin}]", anchor=False)
     _actions(entry)
     _progress(entry)
+    if entry.card.data is None and entry.task == "image" and entry.origin != "shipped":
+        fitting_images.panel(entry)
     with st.container(key="hero"):
         left, right = st.columns([2, 1], gap="medium")
     with left:
         _what(entry)
+        ends = st.container()
         _space(entry)
     with right:
         _front(entry)
@@ -57,6 +60,8 @@ def draw(entry: SupernetEntry) -> None:
             st.caption(for_markdown(entry.card.note, 600))
         card = {"family": entry.family, "sha256": entry.sha256, **shown_card(entry.header["card"])}
         settings_table(card, "Card of the supernet")
+    with ends:  # last: counting the costs of a supernet for the first time builds it
+        _ends(entry)
 
 
 def _actions(entry: SupernetEntry) -> None:
@@ -68,7 +73,7 @@ def _actions(entry: SupernetEntry) -> None:
         if entry.task == "image":
             _other_page(entry, "Similarity", "pages/similarity.py", ":material/compare:")
             _other_page(entry, "Prune", "pages/pruning.py", ":material/content_cut:")
-        if entry.read_table is None:
+        if entry.read_table is None and entry.card.data is not None:
             _measure(entry, working=working)
         st.download_button(
             "Export",
@@ -179,9 +184,13 @@ def _what(entry: SupernetEntry) -> None:
     needs = (
         f"Its subnets are measured on the data set **{for_markdown(data)}**."
         if data
-        else "Its card names no data, so its subnets can be measured on images of your own alone."
+        else "Its card names no data: load its file again with images of your own to measure its subnets."
     )
     st.markdown(f"**{format_count(entry.space.size)} subnets**, from {len(entry.space)} choices. {needs}")
+
+
+def _ends(entry: SupernetEntry) -> None:
+    """The smallest and the largest subnet with their costs and diagrams."""
     try:
         ends = entry.space.ends
         names = ("Smallest", "Largest") if ends else ("The dearest of a fixed draw",)
@@ -217,8 +226,8 @@ def _came_from(found: CameFrom, entry: SupernetEntry) -> None:
     st.subheader("Where it came from", anchor=False)
     st.markdown(for_markdown(found.sentence, 300))
     st.markdown("\n".join(f"- {for_markdown(sentence, 400)}" for sentence in found.told))
-    if found.facts:
-        html_table([{"what": what, "value": value} for what, value in found.facts], "Where it came from")
+    for what, value in found.facts:
+        st.caption(f"{what}: {for_markdown(value)}")
     if found.fixed:
         with st.expander(f"{len(found.fixed)} parts that stay as they are"):
             html_table([{"part": each.part, "why": each.why} for each in found.fixed], "What stays fixed")
