@@ -11,6 +11,8 @@ import typer
 from core.cli.devices import SupernetName
 from core.cli.driving import find_supernet, open_store
 from core.cli.output import read_file, write
+from core.config import Settings
+from core.errors import InvalidInput
 from core.words import format_count
 
 if TYPE_CHECKING:
@@ -29,20 +31,44 @@ def load_supernet(
         typer.Option("--add", help="Add it to the library, with the table that came with it; prints its id."),
     ] = False,
     title: Annotated[str, typer.Option(help="With --add: what it is called.")] = "",
+    images: Annotated[
+        Path | None,
+        typer.Option(help="A .zip with one folder per class to measure it on, where the file names no data."),
+    ] = None,
 ) -> None:
     """What a file of another program holds, and the supernet in it as a file of our own or in the library."""
     from core.library.loading import MOST_FILE_BYTES, converted, keep, understand
+    from core.supernets.headers import with_data
 
     found = understand(path.name, read_file(path, MOST_FILE_BYTES))
     for line in told(found):
         print(line)
+    data = None if images is None else _data_of(images, found)
     if out is not None:
-        write(out, converted(found))
+        file = converted(found)
+        write(out, file if data is None else with_data(file, data))
         print(out)
     if add:
         with open_store() as store:
-            kept = keep(store, found, title or found.title or path.stem)
+            kept = keep(store, found, title or found.title or path.stem, data)
         print(kept.supernet_id)
+
+
+def _data_of(images: Path, found: Understood) -> Settings:
+    """What the supernet's card will say of a person's images; how they were matched is told.
+
+    Raises:
+        InvalidInput: they do not fit, or the supernet names its data already.
+    """
+    from core.datasets.class_images import fitting_images
+    from core.datasets.images import read_file as read_images
+
+    if not found.needs_data or found.task != "image":
+        raise InvalidInput("--images is for a supernet of images that names no data; this one needs none.")
+    own = fitting_images(read_images(images), input_shape=found.input_shape, classes=found.classes)
+    for sentence in own.sentences:
+        print(sentence)
+    return own.data
 
 
 def export_supernet(
@@ -70,7 +96,7 @@ def told(found: Understood) -> Iterator[str]:
     yield from found.facts
     yield from (f"Fixed: {each.part}: {each.why}" for each in found.fixed)
     if found.needs_data:
-        yield "The file names no data: bring images of your own to measure its subnets."
+        yield "The file names no data: bring images of your own with --images to measure its subnets."
 
 
 def _costs(end: End) -> str:

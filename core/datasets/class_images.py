@@ -24,6 +24,8 @@ from core.errors import InvalidInput
 
 NAME = "class_images"
 MOST_SIDE = 224
+MOST_PIXELS = 256 * 224 * 224
+"""Pixels of a split that is measured: all its images pass a network at once, and maps are many times larger."""
 _MOST_CLASSES = 10_000
 
 
@@ -115,7 +117,10 @@ def fitting_images(data: bytes, *, input_shape: Sequence[int], classes: int, **c
     upload = uploads.keep(data, size=height, channels=channels)
     folders = tuple(upload.summary.counts)
     matched = match_folders(folders, classes)
+    most = max(8, MOST_PIXELS // (height * width))
     settings: dict[str, Any] = {
+        "limit_validation": most,
+        "limit_test": most,
         **config,
         "upload": upload.upload_id,
         "size": height,

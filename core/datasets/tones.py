@@ -14,7 +14,8 @@ from core.seeding import stream
 
 RATE, LENGTH = 2000, 2048
 """Samples per second, and samples of a clip: about a second."""
-_LOWEST, _HIGHEST = 160.0, 640.0
+_LOWEST, _HIGHEST = 280.0, 640.0
+"""Hz."""
 _DRAWN = 200
 """How often progress is told."""
 
@@ -84,10 +85,7 @@ class Tones(FractionSource):
 
         clips: int = Field(2400, ge=200, le=20_000, description="How many clips to generate.")
         noise: float = Field(
-            1.0,
-            ge=0,
-            le=10,
-            description="Deviation of the noise, as a multiple of the tone's at its softest.",
+            0.3, ge=0, le=10, description="Deviation of the noise; a tone's amplitude is 0.5 to 1."
         )
 
     def read(self, on_progress: OnProgress) -> RawSeries:
@@ -109,7 +107,7 @@ def _clip(kind: str, noise: float, rng: np.random.Generator) -> NDArray[np.float
     pitch = float(np.exp(rng.uniform(np.log(_LOWEST), np.log(_HIGHEST))))
     tone = _KINDS[kind](t, pitch, rng)
     fade = np.minimum(1, np.minimum(np.arange(length), np.arange(length)[::-1]) / (0.03 * RATE))
-    made = rng.standard_normal(LENGTH) * noise * 0.5
+    made = rng.standard_normal(LENGTH) * noise
     made[start : start + length] += fade * tone * rng.uniform(0.5, 1.0)
     loud = 10 ** rng.uniform(-1.5, 0)
     return (0.9 * loud * made / np.abs(made).max()).astype(np.float32)

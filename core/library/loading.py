@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cache import Cache
-from core.config import JsonObject
+from core.config import JsonObject, Settings
 from core.confined import Limits, run_confined
 from core.datasets.loading import write_whole
 from core.errors import InvalidInput, NotFound
 from core.library import supernets
-from core.library.supernets import TABLE_FILE
+from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.records import RunState
 from core.settings import settings
 from core.supernets.headers import peek_supernet, with_data
@@ -128,6 +128,29 @@ def keep(store: RunStore, understood: Understood, title: str, data: JsonObject |
     supernet_id = store.add_supernet(named, file, described)
     _keep_table(store, understood, supernet_id, named)
     return Added(supernet_id, named, was_there=False)
+
+
+def keep_with_data(store: RunStore, entry: SupernetEntry, data: JsonObject) -> Added:
+    """A supernet once more, with data that it is measured on: the same weights, another card.
+
+    Args:
+        store: where it is kept.
+        entry: that names no data.
+        data: what the new one's card will say of them.
+
+    Raises:
+        StorageFailed: the disk refused it; nothing was stored.
+    """
+    file = with_data(entry.read(), data)
+    sha256 = hashlib.sha256(file).hexdigest()
+    for kept in store.list_supernets():
+        if kept.sha256 == sha256:
+            return Added(kept.supernet_id, kept.name, was_there=True)
+    described: Settings = {**peek_supernet(file)["card"], "family": entry.family}
+    if entry.origin == "uploaded" and LOADED in (before := store.get_supernet(entry.supernet_id).card):
+        described[LOADED] = before[LOADED]
+    named = f"{entry.title[:160]} on own images"
+    return Added(store.add_supernet(named, file, described), named, was_there=False)
 
 
 def _keep_table(store: RunStore, understood: Understood, supernet_id: str, title: str) -> None:

@@ -84,6 +84,30 @@ PRESETS: dict[str, dict[str, Any]] = {
             "warmup_epochs": 5,
         },
     },
+    "digits-conv-vit": {
+        "summary": "ElasticViT on 8x8 digits: a convolution stage, then two attention stages, and two resolutions.",
+        "family": "elastic_conv_vit",
+        "config": {
+            "resolutions": [6, 8],
+            "stem_widths": [4, 8],
+            "stem_depths": [1],
+            "conv_stages": [{"widths": [8, 16], "depths": [1, 2], "stride": 1}],
+            "attention_stages": [
+                {"widths": [8, 16], "depths": [1, 2], "stride": 2},
+                {"widths": [16, 32], "depths": [1], "stride": 2},
+            ],
+            "features": 32,
+        },
+        "data": {"name": "digits", "seed": 0, "config": {}},
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 40,
+            "optimizer": "adamw",
+            "learning_rate": 0.005,
+            "weight_decay": 0.05,
+            "warmup_epochs": 3,
+        },
+    },
     "digits-nb201": {
         "summary": "NAS-Bench-201 cell space on 8x8 digits: 15,625 cells sharing their operations' weights.",
         "family": "nas_bench_201",
@@ -100,7 +124,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "channels": [16, 32],
             "base_depths": [1, 1],
             "extra_depths": [0, 1],
-            "expand_ratios": [0.25, 0.5],
+            "expand_ratios": [0.5, 1.0],
             "width_multipliers": [0.25, 0.5, 1.0],
             "divisor": 2,
         },
@@ -238,7 +262,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
     },
     "tones-tdnn": {
-        "summary": "EfficientTDNN on generated sounds: kernels, depth and widths over log-mel frames.",
+        "summary": "EfficientTDNN on generated sounds: kernels, depth and widths over log-mel frames, 2,430 subnets.",
         "family": "elastic_tdnn",
         "config": {
             "channels": 32,
@@ -251,10 +275,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "tones", "seed": 0, "config": {}},
         "training": {
             "strategy": "sandwich",
-            "epochs": 20,
+            "epochs": 40,
             "optimizer": "adamw",
-            "learning_rate": 0.003,
+            "learning_rate": 0.005,
             "weight_decay": 0.05,
+            "warmup_epochs": 3,
         },
     },
     "communities-gcn": {

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-Place = str | tuple[str, int]
-"""A tensor, and the entry where the first unit lies if it is not the first one."""
+Place = str | tuple[str, int] | tuple[str, int, int]
+"""A tensor; the entry where the first unit lies, and the entries of a unit, where they are not those of the group."""
 
 
 @dataclass(frozen=True)
@@ -196,11 +196,11 @@ class UnitWalk:
             shown: module whose output holds their activations.
             repeat: consecutive entries of one unit.
         """
-        members = [
-            Member(f"{self._at}.{tensor}", axis, first, repeat, role)
-            for places, axis, role in ((made, 0, "output"), (scaled, 0, "elementwise"), (read, 1, "input"))
-            for tensor, first in ((each, 0) if isinstance(each, str) else each for each in places)
-        ]
+        members = []
+        for places, axis, role in ((made, 0, "output"), (scaled, 0, "elementwise"), (read, 1, "input")):
+            for place in places:
+                tensor, first, each = (place, 0, repeat) if isinstance(place, str) else (*place, repeat)[:3]
+                members.append(Member(f"{self._at}.{tensor}", axis, first, each, role))
         reads = ((f"{self._at}.{shown}", 0, repeat),)
         self._inner.append(UnitGroup(f"{self._at}.{name}", size, tuple(members), reads, free=True))
 

@@ -1,4 +1,4 @@
-"""Every page with a supernet for texts or for a graph: it works, or says in one sentence why not."""
+"""Every page with a supernet for texts, for a graph or for sounds: it works, or says in one sentence why not."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ SMALL: dict[str, dict[str, Any]] = {
     "communities-gcn": {
         "config": {"widths": [4, 8], "depths": [1, 2], "hops": [1, 2], "mlp_ratios": [1]},
         "data": {"name": "generated_graph", "seed": 0, "config": {"nodes": 300}},
+    },
+    "tones-tdnn": {
+        "config": {
+            "channels": 16,
+            "concat_channels": 16,
+            "width_ratios": [0.5, 1],
+            "kernels": [1, 3],
+            "depths": [1],
+            "dilations": [2],
+        },
+        "data": {"name": "tones", "seed": 0, "config": {"clips": 240, "calibration": 32}},
     },
 }
 FOR_IMAGES = ("similarity", "pruning")

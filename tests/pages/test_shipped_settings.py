@@ -18,7 +18,7 @@ HEAVY = {"numpy", "torch", "plotly", "sklearn", "sqlalchemy", "scipy", "umap"}
     ("section", "name", "value"),
     [
         ("server", "address", "127.0.0.1"),
-        ("server", "maxUploadSize", 200),
+        ("server", "maxUploadSize", 256),
         ("server", "enableXsrfProtection", True),
         ("server", "enableCORS", True),
         ("server", "enableAgentApi", False),

@@ -141,9 +141,9 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(out)
 
 
-def plain_sentence(text: str) -> bool:
+def plain_sentence(text: str, longest: int = 300) -> bool:
     """Whether a refusal is one readable line that gives no dangerous advice."""
     dangerous = any(
         word in text.lower() for word in ("weights_only", "traceback", "allow_pickle", "<", "\\x")
     )
-    return 15 <= len(text) <= 300 and text.endswith(".") and text.isprintable() and not dangerous
+    return 15 <= len(text) <= longest and text.endswith(".") and text.isprintable() and not dangerous

@@ -50,7 +50,7 @@ class OnceForAll(Loader):
         named, unused = _plain_state(state)
         layout = _layout(set(named))
         if layout is None:
-            some = ", ".join(sorted(state)[:_NAMED])
+            some = ", ".join(name[:40] for name in sorted(state)[:_NAMED])
             raise InvalidInput(
                 f"This checkpoint is of no supernet that is known here (its tensors are called {some}, ...); known "
                 "are once-for-all's MobileNetV3, ProxylessNAS and ResNet-50. A whole network can be brought as ONNX."
@@ -128,4 +128,6 @@ def _filled(layout: Layout, reading: Reading, named: Mapping[str, Tensor]) -> Su
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} other tensors" if more > 0 else "")
+    return ", ".join(name[:60] for name in names[:_NAMED]) + (
+        f" and {more:,} other tensors" if more > 0 else ""
+    )

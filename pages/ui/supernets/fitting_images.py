@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import Busy, CoreError
+from core.library import loading
 from core.text import for_markdown
+from pages.ui import resources
+from pages.ui.front import state as front_state
+from pages.ui.supernets import measuring
 from pages.ui.supernets.data_found import show_found
 
 if TYPE_CHECKING:
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from core.datasets.class_images import OwnImages
+    from core.library.supernets import SupernetEntry
 
 MOST_IMAGES_MB = 200
 FIRST_SAMPLE = 24
@@ -52,6 +57,40 @@ def choose(key: str, *, input_shape: Sequence[int], classes: int) -> OwnImages |
         return None
     _show(read)
     return read
+
+
+def panel(entry: SupernetEntry) -> None:
+    """On the page of a supernet that names no data: bring images, and measure a first sample on them."""
+    config = entry.header["config"]
+    with st.container(border=True, key="details-images"):
+        read = choose(
+            entry.sha256,
+            input_shape=config.get("input_shape", ()),  # type: ignore[arg-type]
+            classes=int(config.get("classes", 0)),  # type: ignore[arg-type]
+        )
+        if read is None:
+            return
+        label = f"Measure {FIRST_SAMPLE} subnets on them"
+        if st.button(label, key="details-images-start", type="primary", icon=":material/insights:"):
+            _start(entry, read)
+
+
+def _start(entry: SupernetEntry, read: OwnImages) -> None:
+    try:
+        added = loading.keep_with_data(resources.store(), entry, read.data)
+    except CoreError as error:
+        st.error(for_markdown(error, 600), icon=":material/block:")
+        return
+    measure(added.supernet_id)
+
+
+def measure(supernet_id: str) -> None:
+    """Start the first sample of a supernet, and show its front."""
+    entry = next((each for each in resources.entries() if each.supernet_id == supernet_id), None)
+    if entry is not None:
+        measuring.sample(entry, min(FIRST_SAMPLE, entry.space.size))
+        front_state.show_supernet(entry.supernet_id)
+        st.switch_page("pages/front.py")
 
 
 def _read_once(file: UploadedFile, key: str, input_shape: Sequence[int], classes: int) -> OwnImages | str:

@@ -16,14 +16,12 @@ from core.supernets.loaders.understood import Understood
 from core.text import display_name, for_markdown
 from core.words import format_bytes
 from pages.ui import checked, resources
-from pages.ui.front import state as front_state
-from pages.ui.supernets import fitting_images, measuring, understood
+from pages.ui.supernets import fitting_images, understood
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from core.datasets.class_images import OwnImages
-    from core.library.supernets import SupernetEntry
 
 MOST_UPLOAD_MB = 250
 _READ, _ADDED = "supernet-read", "supernet-added"
@@ -131,10 +129,8 @@ def _add(key: str, found: Understood, file_name: str, images: OwnImages | None) 
         label, icon = (f"Add it and measure {fitting_images.FIRST_SAMPLE} subnets", ":material/insights:")
     if form.start(label, key="supernet-add", type="primary", icon=icon):
         _keep(key, found, name, images)
-        if images is not None and (entry := _entry(st.session_state[_ADDED][1])) is not None:
-            measuring.sample(entry, min(fitting_images.FIRST_SAMPLE, entry.space.size))
-            front_state.show_supernet(entry.supernet_id)
-            st.switch_page("pages/front.py")
+        if images is not None and st.session_state[_ADDED][1]:
+            fitting_images.measure(st.session_state[_ADDED][1])
         st.rerun()  # so that the gallery above shows it
     if st.session_state.get(_ADDED, ("",))[0] == key:
         _, supernet_id, tell, icon, sentence = st.session_state[_ADDED]
@@ -146,10 +142,6 @@ def _add(key: str, found: Understood, file_name: str, images: OwnImages | None) 
                 icon=":material/show_chart:",
                 query_params={"supernet": supernet_id},
             )
-
-
-def _entry(supernet_id: str) -> SupernetEntry | None:
-    return next((entry for entry in resources.entries() if entry.supernet_id == supernet_id), None)
 
 
 def _keep(key: str, found: Understood, name: str, images: OwnImages | None) -> None:
