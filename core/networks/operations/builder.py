@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
+from core.networks.limits import MOST_CHANNELS, MOST_SIDE
 from core.networks.operations.channels import Flow, Ties, after
 from core.networks.operations.steps import MOST_STEPS, Step, require_steps
 
@@ -58,6 +59,35 @@ def unknown(what: str, name: str) -> InvalidInput:
     told = _harmless(what)
     where = f" ({_harmless(name)})" if name else ""
     return InvalidInput(f"This network has the operation {told}{where}, which cannot be converted: {CAN}.")
+
+
+def image_shape(sides: Sequence[Any]) -> tuple[int, int, int]:
+    """Channels, height and width of an input (batch, channels, height, width), as a file gives them.
+
+    Raises:
+        InvalidInput: there are others, unknown or too large ones.
+    """
+    most = (MOST_CHANNELS, MOST_SIDE, MOST_SIDE)
+    known = [
+        side for side, limit in zip(sides[1:], most, strict=False) if type(side) is int and 1 <= side <= limit
+    ]
+    if len(sides) != 4 or len(known) != 3:
+        shown = ", ".join(str(side or "?")[:20] for side in sides[:8])
+        raise InvalidInput(
+            f"The input of this network is ({shown}); it must be (batch, channels, height, width) with known sizes, at "
+            f"most {MOST_CHANNELS} channels and {MOST_SIDE:,} pixels a side."
+        )
+    return known[0], known[1], known[2]
+
+
+def _shapes(step: Step) -> dict[str, tuple[int, ...]]:
+    """Of the tensors of a step."""
+    if step["op"] == "norm":
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (step["channels"],))
+    if step["op"] == "linear":
+        return {"weight": (step["out_features"], step["in_features"]), "bias": (step["out_features"],)}
+    ins = step["in_channels"] // step["groups"]
+    return {"weight": (step["out_channels"], ins, *step["kernel"]), "bias": (step["out_channels"],)}
 
 
 @dataclass
@@ -109,6 +139,10 @@ class Builder:
         self.names.append(name)
         for tensor, numbers in (tensors or {}).items():
             array = np.array(numbers, np.float32)
+            if array.shape != _shapes(step)[tensor]:
+                raise InvalidInput(
+                    f"A weight of this network ({name[:60] or op}) has another shape than it should."
+                )
             if not np.isfinite(array).all():
                 raise InvalidInput(f"A weight of this network ({_harmless(name) or op}) is no finite number.")
             self.tensors[at, tensor] = array
