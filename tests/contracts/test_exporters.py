@@ -25,13 +25,16 @@ from tests.export.subnets import TITLE, digits, subnet, supernet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 formats = pytest.mark.parametrize("name", EXPORTERS.names())
-# Tracing a network of cells takes ten seconds.
-SLOW = {
-    ("torch_export", "nas_bench_201"),
-    ("torch_export", "chain"),
-    ("torch_export", "nas_bench_macro"),
-    ("torch_export", "nasnet_cells"),
-}
+# Tracing a network of cells, or of many small layers, takes ten seconds.
+_MANY_LAYERS = (
+    "nas_bench_201",
+    "nas_bench_macro",
+    "nasnet_cells",
+    "chain",
+    "elastic_conv_vit",
+    "elastic_tdnn",
+)
+SLOW = {("torch_export", name) for name in _MANY_LAYERS}
 pairs = pytest.mark.parametrize(
     ("name", "family"),
     [
