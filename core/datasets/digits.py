@@ -15,6 +15,7 @@ class Digits(FractionSource):
     label = "Digits (8x8)"
     source = "Alpaydin & Kaynak, UCI Optical Recognition of Handwritten Digits, 1998; as in scikit-learn"
     licence = "CC BY 4.0 (UCI)"
+    shape = (1, 8, 8)
 
     class Config(FractionConfig):
         """Shares of the 1,797 images."""

@@ -22,7 +22,7 @@ def onnx_file(nodes: list[Any], tensors: dict[str, np.ndarray], *, opset: int = 
         "net",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info(graph.get("output", "y"), TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(np.asarray(a), name) for name, a in tensors.items()],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in tensors.items()],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
     model.producer_name = "tests"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
+from core.networks.limits import MOST_CHANNELS, MOST_SIDE
 from core.networks.operations.channels import Flow, Ties, after
 from core.networks.operations.steps import MOST_STEPS, Step, require_steps
 
@@ -47,10 +49,45 @@ class GivenNetwork:
         return int(self.steps[-1]["out_features"]) if self.steps[-1]["op"] == "linear" else 0
 
 
+def _harmless(name: str) -> str:
+    """A stranger's name as it may stand in a sentence; one that is no text at all comes as its bytes."""
+    return re.sub(r"[^\w.:/ -]", "?", name)[:60]
+
+
 def unknown(what: str, name: str) -> InvalidInput:
     """The refusal of an operation that cannot be converted."""
-    where = f" ({name[:60]})" if name else ""
-    return InvalidInput(f"This network has the operation {what}{where}, which cannot be converted: {CAN}.")
+    told = _harmless(what)
+    where = f" ({_harmless(name)})" if name else ""
+    return InvalidInput(f"This network has the operation {told}{where}, which cannot be converted: {CAN}.")
+
+
+def image_shape(sides: Sequence[Any]) -> tuple[int, int, int]:
+    """Channels, height and width of an input (batch, channels, height, width), as a file gives them.
+
+    Raises:
+        InvalidInput: there are others, unknown or too large ones.
+    """
+    most = (MOST_CHANNELS, MOST_SIDE, MOST_SIDE)
+    known = [
+        side for side, limit in zip(sides[1:], most, strict=False) if type(side) is int and 1 <= side <= limit
+    ]
+    if len(sides) != 4 or len(known) != 3:
+        shown = ", ".join(str(side or "?")[:20] for side in sides[:8])
+        raise InvalidInput(
+            f"The input of this network is ({shown}); it must be (batch, channels, height, width) with known sizes, at "
+            f"most {MOST_CHANNELS} channels and {MOST_SIDE:,} pixels a side."
+        )
+    return known[0], known[1], known[2]
+
+
+def _shapes(step: Step) -> dict[str, tuple[int, ...]]:
+    """Of the tensors of a step."""
+    if step["op"] == "norm":
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (step["channels"],))
+    if step["op"] == "linear":
+        return {"weight": (step["out_features"], step["in_features"]), "bias": (step["out_features"],)}
+    ins = step["in_channels"] // step["groups"]
+    return {"weight": (step["out_channels"], ins, *step["kernel"]), "bias": (step["out_channels"],)}
 
 
 @dataclass
@@ -102,8 +139,12 @@ class Builder:
         self.names.append(name)
         for tensor, numbers in (tensors or {}).items():
             array = np.array(numbers, np.float32)
+            if array.shape != _shapes(step)[tensor]:
+                raise InvalidInput(
+                    f"A weight of this network ({name[:60] or op}) has another shape than it should."
+                )
             if not np.isfinite(array).all():
-                raise InvalidInput(f"A weight of this network ({name[:60] or op}) is no finite number.")
+                raise InvalidInput(f"A weight of this network ({_harmless(name) or op}) is no finite number.")
             self.tensors[at, tensor] = array
         return at
 

@@ -83,7 +83,7 @@ def read_archive(data: bytes) -> Archive:
             return Archive(program["graph_module"], tensors, int(program["opset_version"]["aten"]))
     except (zipfile.BadZipFile, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(_DAMAGED) from error
-    except (RecursionError, NotImplementedError, EOFError) as error:
+    except (RuntimeError, EOFError) as error:
         raise InvalidInput(_DAMAGED) from error
 
 

@@ -9,14 +9,14 @@ Source: torch/_export/serde/schema.py, and the core ATen operators.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.networks.operations.builder import Builder, GivenNetwork, unknown
+from core.networks.operations.builder import Builder, GivenNetwork, image_shape, unknown
 from core.networks.operations.exported_archive import read_archive
 from core.networks.operations.exported_call import Call, names
 
@@ -33,6 +33,16 @@ _SAME = (
     "to",
     "lift_fresh_copy",
     "view_as_real",
+)
+_WRONG = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    ValueError,
+    OverflowError,
+    RuntimeError,
+    StopIteration,
 )
 _BROKEN = "The graph in the torch.export file is not as torch writes it."
 
@@ -79,7 +89,9 @@ class _Reader:
                 f"This network has {len(images)} inputs and {len(outputs)} outputs; an image classifier has one of each."
             )
         self.output = str(outputs[0]["as_tensor"]["name"])
-        self.builder = Builder(_image(self.graph["tensor_values"][images[0]]["sizes"]))
+        self.builder = Builder(
+            image_shape([each.get("as_int") for each in self.graph["tensor_values"][images[0]]["sizes"]])
+        )
         self.values = {str(images[0]): 0}
         self.sizes: dict[str, int] = {}
         self.ended: set[str] = set()
@@ -363,13 +375,3 @@ class _Reader:
         return call.flow("self")
 
     _log_softmax = _softmax
-
-
-def _image(sizes: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
-    sides: list[Any] = [each.get("as_int") for each in sizes]
-    if len(sides) != 4 or not all(type(side) is int and 1 <= side <= 4096 for side in sides[1:]):
-        known = ", ".join(str(side or "?") for side in sides)
-        raise InvalidInput(
-            f"The input of this network is ({known}); it must be (batch, channels, height, width) with known sizes."
-        )
-    return int(sides[1]), int(sides[2]), int(sides[3])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.networks.operations.builder import Builder, GivenNetwork, unknown
+from core.networks.operations.builder import Builder, GivenNetwork, image_shape, unknown
 from core.networks.operations.onnx_node import Node
 from core.networks.operations.onnx_shapes import FOLDED, folded
 
@@ -48,7 +48,10 @@ def read_onnx(data: bytes) -> GivenNetwork:
         )
     if len(model.graph.node) > _MOST_NODES:
         raise InvalidInput(f"The ONNX file has more than {_MOST_NODES:,} operations.")
-    return _Reader(model.graph).network()
+    try:
+        return _Reader(model.graph).network()
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError) as error:
+        raise InvalidInput("The graph in the ONNX file is not as exporters write it.") from error
 
 
 class _Reader:
@@ -65,7 +68,7 @@ class _Reader:
             raise InvalidInput(
                 f"This network has {len(given)} inputs and {len(graph.output)} outputs; an image classifier has one of each."
             )
-        self.builder = Builder(_image(given[0]))
+        self.builder = Builder(image_shape([dim.dim_value for dim in given[0].type.tensor_type.shape.dim]))
         self.values: dict[str, int] = {given[0].name: 0}
         self.ended: set[str] = set()
         self.reads = Counter(name for node in graph.node for name in node.input)
@@ -119,7 +122,7 @@ class _Reader:
             return self.constants[node.out]
         try:
             return folded(node.op, [node.const(i) for i in range(len(node.inputs))], node.attributes)
-        except (ValueError, IndexError, TypeError, KeyError, MemoryError) as error:
+        except (ValueError, IndexError, TypeError, KeyError, ArithmeticError, MemoryError) as error:
             raise unknown(node.op, node.name) from error
 
     # --- layers ---------------------------------------------------------------------------------
@@ -213,8 +216,8 @@ class _Reader:
         return self.builder.add("clip", [scaled], node.name, low=0.0, high=1.0)
 
     def _clip(self, node: Node) -> int:
-        low = float(node.const(1)) if node.has(1) else node.get("min", -1e30)
-        high = float(node.const(2)) if node.has(2) else node.get("max", 1e30)
+        low = node.number(1) if node.has(1) else node.get("min", -1e30)
+        high = node.number(2) if node.has(2) else node.get("max", 1e30)
         if (low, high) == (0.0, 6.0):
             return self._each(node, "relu6")
         if low == 0 and high >= 1e30:
@@ -325,7 +328,7 @@ class _Reader:
         if node.get("mode", "constant") != "constant" or node.has(3):
             raise unknown("Pad by copies of the border", node.name)
         pads = node.const(1).astype(int).tolist() if node.has(1) else node.get("pads", [])
-        value = float(np.ravel(node.const(2))[0]) if node.has(2) else node.get("value", 0.0)
+        value = node.number(2) if node.has(2) else node.get("value", 0.0)
         if len(pads) != 8 or any(pads[i] for i in (0, 1, 4, 5)) or min(pads) < 0:
             raise unknown("Pad of other axes than height and width", node.name)
         sides = [pads[3], pads[7], pads[2], pads[6]]
@@ -344,13 +347,3 @@ class _Reader:
         return node.flow(0)
 
     _logsoftmax = _softmax
-
-
-def _image(given: Any) -> tuple[int, int, int]:
-    sides = [dim.dim_value for dim in given.type.tensor_type.shape.dim]
-    if len(sides) != 4 or not all(1 <= side <= 4096 for side in sides[1:]):
-        known = ", ".join(str(side or "?") for side in sides)
-        raise InvalidInput(
-            f"The input of this network is ({known}); it must be (batch, channels, height, width) with known sizes."
-        )
-    return int(sides[1]), int(sides[2]), int(sides[3])

@@ -61,6 +61,9 @@ class Node:
             raise unknown(f"{self.op} with weights that are computed from its input", self.name)
         return self._constants[self.inputs[at]]
 
+    def number(self, at: int) -> float:
+        return float(self.const(at).ravel()[0])
+
     def tensor(self, onnx: Any) -> Any:
         """The tensor of a Constant, however it is written."""
         for name, value in self.attributes.items():

@@ -151,7 +151,7 @@ def require_steps(steps: Any) -> None:
             raise InvalidInput(f"A {step['op']} of this network has other settings than it takes.")
         for name, argument in known.settings.items():
             if not argument.accepts(step[name]):
-                raise InvalidInput(f"A {step['op']} of this network has an impossible {name}.")
+                raise InvalidInput(f"A {step['op']} of this network has an impossible setting: {name}.")
 
 
 def keeps_zero(step: Mapping[str, Any]) -> bool:

@@ -32,7 +32,15 @@ def loaded(
     images = net.task.random_inputs(net.config, rows, torch.Generator().manual_seed(0))
     try:
         expected = answers(images)
-    except (RuntimeError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (
+        RuntimeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        StopIteration,
+    ) as error:
         raise InvalidInput("This network cannot be run, so it cannot be compared.") from error
     said = require_equal(conversion, images[: len(expected)], expected, tolerance)
     return Loaded(
