@@ -138,9 +138,10 @@ def _ask(module: str, data: bytes, request: Mapping[str, Any], limits: Limits) -
         answer = answered.read(_MOST_ANSWER)
         said.seek(0)
         complaint = said.read(_MOST_ANSWER).decode(errors="replace")
-    if code == 0:
-        result: dict[str, Any] = json.loads(answer)
-        return result
+    with suppress(ValueError):
+        if code == 0:
+            result: dict[str, Any] = json.loads(answer)
+            return result
     if code == _REFUSED:
         raise InvalidInput(answer.decode())
     if sys.platform != "win32" and code == -signal.SIGXCPU:
@@ -176,6 +177,9 @@ def serve(work: Callable[[bytes, JsonObject, Path], JsonObject]) -> NoReturn:
             A `CoreError` of it is a refusal with its sentence.
     """
     request = json.loads(sys.argv[1])
+    # Libraries print where they like; the answer goes where nothing else is written.
+    answer_to = os.dup(1)
+    os.dup2(2, 1)
     _confine(Limits(**request["limits"]))
     try:
         result = work(sys.stdin.buffer.read(), request["options"], Path(request["target"]))
@@ -184,8 +188,8 @@ def serve(work: Callable[[bytes, JsonObject, Path], JsonObject]) -> NoReturn:
         answer, code = str(error), _REFUSED
     except MemoryError:
         answer, code = _TOO_MUCH, _REFUSED
-    sys.stdout.write(answer)
-    sys.stdout.flush()
+    with os.fdopen(answer_to, "w", encoding="utf-8", errors="replace") as out:
+        out.write(answer)
     # Without tidying up: nothing is left that this process owns.
     os._exit(code)
 

@@ -30,6 +30,10 @@ def test_bytes_go_in_and_an_answer_and_a_file_come_out(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "file").read_bytes() == data[::-1]
 
 
+def test_what_libraries_print_is_no_part_of_the_answer(tmp_path: Path) -> None:
+    assert ask("chatter", tmp_path / "file") == {"said": "only this"}
+
+
 def test_the_limits_are_in_force(tmp_path: Path) -> None:
     assert ask("limits", tmp_path / "file") == {
         "AS": SMALL.memory_bytes,

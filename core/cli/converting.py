@@ -75,7 +75,9 @@ def convert(
         print(line)
     for layer, why in conversion.fixed:
         print(f"{layer}: {why}")
-    print(f"{net.space.size:,} subnets of {format_count(smallest)} to {format_count(largest)} MACs.")
+    print(
+        f"{format_count(net.space.size)} subnets of {format_count(smallest)} to {format_count(largest)} MACs."
+    )
     print(out)
 
 

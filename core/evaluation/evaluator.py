@@ -49,6 +49,10 @@ from core.tasks.base import EvaluationData, Task
 
 # Outputs of this many subnets are reduced together: enough to hide the overhead, small in memory.
 _REDUCE_TOGETHER = 16
+_MAP_BYTES = 2 << 30
+"""Three maps of all samples that are alive together; where they take more, samples go through in pieces."""
+_BLOCK = 64
+"""Architectures whose outputs are collected from pieces at once."""
 _SIBLING_BYTES = 1 << 30
 """Outputs of siblings that are computed together and then wait for their turn."""
 _SMALL_BYTES = 1 << 25
@@ -248,6 +252,44 @@ def walk(
 
 
 def _outputs(
+    supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData, kept: KeptActivations | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Yields (row index, what the last stage returns) per architecture; where that takes less memory, in pieces."""
+    size = _piece(supernet, data)
+    if size >= n_rows(data.inputs) - data.calibration_rows:
+        yield from _walked(supernet, rows, data, kept)
+        return
+    order, calibration = Trie.of(supernet, rows).order, data.calibration_rows
+    for start in range(0, len(rows), _BLOCK):
+        block = order[start : start + _BLOCK]
+        found: dict[int, list[Any]] = {}
+        for low in range(calibration, n_rows(data.inputs), size):
+            picked = [slice(0, calibration), slice(low, low + size)]
+            inputs = joined([rows_of(data.inputs, each) for each in picked])
+            spans = {"piece": slice(calibration, n_rows(inputs))}
+            part = EvaluationData(inputs, data.targets, calibration, spans)
+            for at, outputs in _walked(supernet, rows[block], part):
+                # The first piece brings its calibration rows, which nobody reads, so that all rows keep their places.
+                new = slice(calibration if at in found else 0, None)
+                found.setdefault(at, []).append(rows_of(outputs, new))
+        for at, outputs in found.items():
+            yield int(block[at]), joined(outputs)
+
+
+def _piece(supernet: Supernet, data: EvaluationData) -> int:
+    """How many samples go through the network beside those for calibration, so that three of its widest maps fit.
+
+    It depends on the network and the samples alone: results do not depend on how work was cut.
+    """
+    rows = n_rows(data.inputs)
+    if supernet.task.whole or supernet.space.ends is None:
+        return rows
+    widest = max(cost.output_size for cost in supernet.costs(supernet.largest))
+    fitting = _MAP_BYTES // (3 * 4 * widest) - data.calibration_rows
+    return max(fitting, data.calibration_rows, 1)
+
+
+def _walked(
     supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData, kept: KeptActivations | None = None
 ) -> Iterator[tuple[int, Any]]:
     """Depth-first through the trie; yields (row index, what the last stage returns) per architecture."""

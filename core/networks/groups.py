@@ -96,7 +96,7 @@ class _Stream:
 
     name: str
     members: list[_Span] = field(default_factory=list)
-    reads: list[tuple[str, int]] = field(default_factory=list)
+    reads: list[tuple[str, int, int]] = field(default_factory=list)
     kept: list[tuple[int, int]] = field(default_factory=list)
     averaged: bool = False
 
@@ -109,7 +109,7 @@ class _Stream:
             members = tuple(s.member(low) for s in self.members if s.low <= low and s.high >= high)
             if not members or any(a <= low and high <= b for a, b in self.kept):
                 continue
-            reads = tuple((module, low, 1) for module, width in self.reads if width >= high)
+            reads = tuple((module, start + low, 1) for module, width, start in self.reads if width >= high)
             label = f"{self.name}, units {low} to {high - 1}"
             found.append(
                 UnitGroup(label, high - low, members, reads, free=False, removable=not self.averaged)
@@ -143,9 +143,18 @@ class UnitWalk:
         """Go on with the block of this name in the network."""
         self._at, self._leaving = at, 0
 
-    def reads(self, tensor: str, width: int, *, axis: int = 1, start: int = 0) -> None:
-        """A weight that reads the stream, its first unit at entry `start` (where several maps lie side by side)."""
-        self._add(tensor, axis, "input", width, start)
+    def reads(self, tensor: str, width: int, *, axis: int = 1, start: int = 0, back: int = 0) -> None:
+        """A weight that reads the stream, its first unit at entry `start` (where several maps lie side by side).
+
+        With `back`, the stream that so many came after, or the first one: blocks may hand on more than one map.
+        """
+        stream = self._streams[max(-1 - back, -len(self._streams))]
+        stream.members.append(_Span(f"{self._at}.{tensor}", axis, "input", 0, width, start))
+
+    def width(self, back: int = 0) -> int:
+        """Units of the stream, or of the one that so many came after."""
+        stream = self._streams[max(-1 - back, -len(self._streams))]
+        return max((span.high for span in stream.members), default=0)
 
     def makes(self, tensor: str, width: int, *, axis: int = 0) -> None:
         """A weight that adds to the stream."""
@@ -161,14 +170,13 @@ class UnitWalk:
         self._streams[-1].averaged = True
         self.scales(layer_norm(norm), width)
 
-    def shows(self, width: int) -> None:
-        """The block's output holds the activations of the stream's first units."""
-        self._streams[-1].reads.append((self._at, width))
+    def shows(self, width: int, start: int = 0) -> None:
+        """The block's output holds the activations of the stream's first units, the first of them at entry `start`."""
+        self._streams[-1].reads.append((self._at, width, start))
 
     def shows_all(self) -> None:
         """The block's output holds the activations of every unit of the stream: it has no weights that say how many."""
-        stream = self._streams[-1]
-        stream.reads.append((self._at, max((span.high for span in stream.members), default=0)))
+        self.shows(self.width())
 
     def new_stream(self) -> None:
         """What follows belongs to another stream: no shortcut leads past here unchanged."""

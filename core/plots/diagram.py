@@ -19,6 +19,9 @@ from core.text import for_figure
 _COLORS = (style.CATEGORICAL[k] for k in (0, 2, 3, 4, 5))
 _FILLS = dict(zip(("block", "head", "attention", "cell", "stem"), _COLORS, strict=True))
 _FRAME = "rgba(128,134,146,0.75)"
+_MANY = 14
+"""Stages beside each other above which texts are set narrower, on a card of some 290 pixels."""
+_CARD, _LETTER = 290, 5.5
 
 
 def diagram_figure(
@@ -132,19 +135,28 @@ def _text(x: float, y: float, text: str, anchor: str, size: int) -> dict[str, An
 
 
 def _texts(stages: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
-    found, before = [], ""
+    found, before, many = [], "", len(place) > _MANY
     for row in stages:
         at = place[row.label]
         short, size = for_figure(row.detail), _resolution(row)
         # A size is written where it changes: "14×14" is wider than a stage on a narrow card.
-        under = "<br>".join(part for part in (short, size if size != before else "") if part)
+        changed = size if size != before else ""
+        under = _narrow(short, changed) if many else "<br>".join(part for part in (short, changed) if part)
         under = under or ("" if size else for_figure(row.kind))
         before = size
         found += [
-            _text(at, 0.53, str(row.channels), "bottom", 11),
-            _text(at, -0.54, under, "top", 10),
+            _text(at, 0.53, str(row.channels), "bottom", 9 if many else 11),
+            _text(at, -0.54, under, "top", 8 if many else 10),
         ]
     return found
+
+
+def _narrow(detail: str, size: str) -> str:
+    """A word to a line, sizes on the third, where they have their neighbors' room."""
+    words = detail.split()[:2]
+    if not size:
+        return "<br>".join(words)
+    return "<br>".join([*words, *[""] * (2 - len(words)), size])
 
 
 def _groups(frames: Sequence[StageCost], place: Mapping[str, int]) -> dict[str, tuple[int, int]]:
@@ -167,6 +179,7 @@ def _group_names(frames: Sequence[StageCost], place: Mapping[str, int]) -> list[
     return [
         _text((first + last) / 2, -0.93, for_figure(group), "top", 10)
         for group, (first, last) in _groups(frames, place).items()
+        if len(frames) <= _MANY or len(group) * _LETTER <= (last - first + 1) * _CARD / len(frames)
     ]
 
 

@@ -17,12 +17,14 @@ from core.plots import style
 from core.plots.experiments import empty_figure
 from core.text import for_figure
 from core.views.brushes import Brush
-from core.views.parallel import ABSENT, Parallel
+from core.views.parallel import ABSENT, Axis, Parallel
 
 MOST_LINES = 300
 """Lines of subnets off the front drawn at most."""
 _SHIFTS = 9
 _SHIFT = 0.022
+_MANY = 24
+"""Axes above which there is less room between them than their ticks take."""
 
 
 def parallel_figure(
@@ -101,7 +103,12 @@ def _shifted(heights: NDArray[np.float64], is_choice: bool, rows: NDArray[np.int
 
 
 def _add_ticks(figure: go.Figure, view: Parallel) -> None:
-    places = [(k, height, text) for k, axis in enumerate(view.axes) for height, text in axis.ticks]
+    crowded = len(view.axes) > _MANY
+    places = [
+        (k, height, text)
+        for k, axis in enumerate(view.axes)
+        for height, text in (_few(axis, k) if crowded else axis.ticks)
+    ]
     figure.add_scatter(
         name="ticks",
         x=[k for k, _, _ in places],
@@ -109,11 +116,20 @@ def _add_ticks(figure: go.Figure, view: Parallel) -> None:
         text=[for_figure(text, 14) + "\u2002" for _, _, text in places],
         mode="text",
         textposition="middle left",
-        textfont={"size": 11},
+        textfont={"size": 9 if crowded else 11},
         unselected={"textfont": {"color": style.DOMINATED}},
         hoverinfo="skip",
         showlegend=False,
     )
+
+
+def _few(axis: Axis, place: int) -> list[tuple[float, str]]:
+    """The ticks of an axis whose neighbors are close: of an objective the ends, on one of three lines; dashes for
+    options that are not there."""
+    if axis.objective is None:
+        return [(height, text if height >= 0 else "–") for height, text in axis.ticks]
+    ends = (min(axis.ticks), max(axis.ticks)) if axis.ticks else ()
+    return [(height + 0.035 * (place % 3) * (1 if height < 0.5 else -1), text) for height, text in ends]
 
 
 def _lay_out(figure: go.Figure, view: Parallel, brushes: Sequence[Brush]) -> None:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from core.networks.blocks.residual_block import ResidualBlock
 from core.networks.calibration import BatchNorm, batch_norms
+from core.networks.trees import leaves
 from core.proxies.base import PROXIES, WORST, Proxy
 from core.proxies.copies import differentiable
 from core.seeding import torch_seed
@@ -38,10 +39,10 @@ class ZenScore(Proxy):
             x, change = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
             taken: list[Tensor] = []
             hooks = [norm.register_forward_pre_hook(_keep_deviation(taken)) for norm in batch_norms(body)]
-            before = body(x)
+            before = leaves(body(x))[0]
             for hook in hooks:
                 hook.remove()
-            moved = (before - body(x + _STEP * change)).abs().flatten(1).sum(1).mean()
+            moved = (before - leaves(body(x + _STEP * change))[0]).abs().flatten(1).sum(1).mean()
         if not bool(moved > 0) or not all(bool(each > 0) for each in taken):
             return WORST
         return float(moved.log() + sum(each.log() for each in taken))

@@ -18,6 +18,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -194,6 +195,16 @@ class Supernet(nn.Module):
     def costs(self, arch: Sequence[int]) -> list[StageCost]:
         """Costs of the stages that this architecture has, in order."""
         return [s.cost(arch) for s in self.chain if s.key(arch) is not None]
+
+    def in_training(self, arch: Sequence[int], progress: float, rng: np.random.Generator) -> Sequence[int]:
+        """The architecture as a training step runs it; families that train with noise of their own add it here.
+
+        Args:
+            arch: what was drawn.
+            progress: share of the training's steps that lies behind, 0 to 1.
+            rng: a function of seed, epoch, step and architecture.
+        """
+        return arch
 
     def sort_channels(self) -> None:
         """Order channels that are free to change places by importance; no output of the largest subnet changes.

@@ -71,25 +71,25 @@ class Count:
         self,
         x: Value,
         channels: int,
-        kernel: int,
+        kernel: int | tuple[int, int],
         stride: int = 1,
         *,
         groups: int = 1,
         bias: bool = False,
-        held: bool = True,
     ) -> Value:
         """A convolution that keeps a map's size, but for its stride.
 
         Args:
             x: what it reads.
             channels: it makes.
-            kernel, stride, groups, bias: of the layer.
-            held: whether its parameters are counted (not where two places share one layer).
+            kernel: its side, or height and width.
+            stride, groups, bias: of the layer.
         """
         size = tuple(-(-side // stride) for side in x.size)
-        weights = kernel * kernel * (x.channels // groups) * channels
+        area = kernel * kernel if isinstance(kernel, int) else math.prod(kernel)
+        weights = area * (x.channels // groups) * channels
         self.macs += weights * math.prod(size)
-        self.params += (weights + (channels if bias else 0)) if held else 0
+        self.params += weights + (channels if bias else 0)
         return self.made([x], channels, size)
 
     def linear(self, x: Value, channels: int) -> Value:

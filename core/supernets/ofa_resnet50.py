@@ -142,10 +142,10 @@ class OFAResNet50(Supernet):
             resolutions=(5, height),  # an odd side: its maps halve to 3
             stem_channels=8,
             stem_pool=2,
-            channels=(6, 12),
+            channels=(4, 8),
             base_depths=(1, 1),
             extra_depths=(0, 1),
-            expand_ratios=(0.25, 0.5),
+            expand_ratios=(0.5, 1.0),
             width_multipliers=(0.5, 1.0),
             divisor=2,
         )

@@ -105,6 +105,7 @@ class SupernetRun(Run):
 
     def take_step(self, step: int, batch: Batch, rate: float) -> float:
         self.session.step, self.session.rate = step, rate
+        self.session.progress = (self.epoch + step / self.steps) / self.config.epochs
         try:
             return self.session.strategy.step(self.session, batch)
         except NotANumber:

@@ -39,6 +39,7 @@ class Session(ABC):
         phase: the current one.
         epoch, step: where the training stands, both from 0; a step is one of its epoch.
         rate: learning rate of the current step.
+        progress: share of all steps that lies behind.
     """
 
     net: Supernet
@@ -50,6 +51,7 @@ class Session(ABC):
     epoch: int
     step: int
     rate: float
+    progress: float
 
     @property
     def space(self) -> SearchSpace:

@@ -43,7 +43,7 @@ class SupernetSession(Session):
         self.optimizers: dict[str, torch.optim.Optimizer] = {WEIGHTS: make_optimizer(net, config)}
         self.teacher: Supernet | None = None
         self.phase, self.epoch, self.step, self.rate = phase, 0, 0, config.learning_rate
-        self.seed = config.seed
+        self.seed, self.progress = config.seed, 0.0
         self._losses: dict[str, Loss] = {}
         strategy.start(self)
 
@@ -62,7 +62,8 @@ class SupernetSession(Session):
     # --- forward and backward -------------------------------------------------------------------
 
     def forward(self, arch: Any, batch: Batch) -> Tensor:
-        outputs: Tensor = batch.counted(self.net(batch.inputs, arch))
+        run = self.net.in_training(arch, self.progress, self.rng("paths", *map(str, arch)))
+        outputs: Tensor = batch.counted(self.net(batch.inputs, run))
         return outputs
 
     def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:

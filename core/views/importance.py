@@ -68,6 +68,7 @@ def importance_view(entry: SupernetEntry, table: pd.DataFrame, names: Sequence[s
     rows = space.from_ids(table["arch_id"].tolist()) if len(table) else np.zeros((0, len(space)), np.uint8)
     complete = len(rows) == space.size
     everything = None
+    incomplete: dict[int, list[str]] = {}
     for goal in (objective(name) for name in names):
         values = table[goal.name].to_numpy(float) if goal.name in table else np.full(len(rows), np.nan)
         known = int(np.isfinite(values).sum())
@@ -85,14 +86,17 @@ def importance_view(entry: SupernetEntry, table: pd.DataFrame, names: Sequence[s
             found.append(importance(space, everything, counted))
             goals.append(goal)
         else:
-            told.append(_incomplete(goal, known, space))
+            incomplete.setdefault(known, []).append(goal.label)
+    told += [_incomplete(labels, known, space) for known, labels in incomplete.items()]
     return ImportanceView(tuple(goals), tuple(found), tuple(told))
 
 
-def _incomplete(goal: Objective, known: int, space: SearchSpace) -> str:
+def _incomplete(labels: Sequence[str], known: int, space: SearchSpace) -> str:
+    one = len(labels) == 1
     return (
-        f"{goal.label} is known of {format_count(known)} of {format_count(space.size)} subnets. They were not drawn "
-        "evenly, so what they say about the whole space would mislead: no importance is shown for it."
+        f"{_listed(labels)} {'is' if one else 'are'} known of {format_count(known)} of {format_count(space.size)} "
+        "subnets. They were not drawn evenly, so what they say about the whole space would mislead: no importance is "
+        f"shown for {'it' if one else 'them'}."
     )
 
 

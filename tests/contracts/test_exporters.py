@@ -25,8 +25,8 @@ from tests.export.subnets import TITLE, digits, subnet, supernet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 formats = pytest.mark.parametrize("name", EXPORTERS.names())
-# Tracing a network of cells takes ten seconds.
-SLOW = {("torch_export", "nas_bench_201")}
+# Tracing a network of cells, or of many small layers, takes ten seconds.
+SLOW = {("torch_export", name) for name in ("nas_bench_201", "elastic_conv_vit", "elastic_tdnn")}
 pairs = pytest.mark.parametrize(
     ("name", "family"),
     [

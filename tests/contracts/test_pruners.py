@@ -32,10 +32,12 @@ NAMES = [info.name for info in METHODS.describe()]
 TINY = {"epochs": 1, "rounds": 2, "rewind_epochs": 0}
 REFUSED = {
     ("bn_scale", "elastic_vit"): "no BatchNorm",
+    ("bn_scale", "chain"): "no BatchNorm",  # its attention heads
     ("bn_scale", "ofa_mobilenet_v3"): "no BatchNorm",  # its squeezed units
     ("synflow", "elastic_vit"): "attention",
     ("feature_merging", "elastic_vit"): "ReLU",
     ("layer_ticket", "nas_bench_201"): "shortcut",
+    ("layer_ticket", "nasnet_cells"): "shortcut",
 }
 CASES = [case for case in itertools.product(NAMES, IMAGE_FAMILIES) if case not in REFUSED]
 

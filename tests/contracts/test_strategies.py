@@ -43,10 +43,11 @@ def spaces() -> dict[str, SearchSpace]:
 
 
 SPACES = spaces()
+UNORDERED = {"chain", "nas_bench_201", "nas_bench_macro", "nasnet_cells", "only operations"}
 REFUSED = {
     "sandwich": {"only operations"},
-    "sorted_net": {"nas_bench_201", "only operations"},
-    "progressive_shrinking": {"nas_bench_201", "only operations"},
+    "sorted_net": UNORDERED,
+    "progressive_shrinking": UNORDERED,
 }
 """Spaces without the order or the ends that a strategy needs."""
 DRAWING = [name for name in NAMES if STRATEGIES.get(name).step is Strategy.step]

@@ -85,6 +85,21 @@ def test_siblings_that_have_no_room_together_wait_and_give_the_same_bits(net, da
     assert few < max(most)
 
 
+def test_samples_that_have_no_room_together_go_through_in_pieces(net, data, monkeypatch) -> None:
+    rows = net.space.array()[::101]
+    whole = evaluate_table(net, rows, ALL, data)
+    monkeypatch.setattr(evaluator, "_MAP_BYTES", 0)
+    monkeypatch.setattr(evaluator, "_BLOCK", 5)
+    size = evaluator._piece(net, data)
+    assert size == data.calibration_rows < len(data.inputs) - data.calibration_rows
+    again = evaluate_table(net, rows, ALL, data)
+    for name in ALL:
+        np.testing.assert_allclose(again[name], whole[name], atol=1e-5)
+    order = np.random.default_rng(0).permutation(len(rows))
+    shuffled = evaluate_table(net, rows[order], ALL, data)
+    assert all(shuffled[name].tobytes() == again[name][order].tobytes() for name in ALL)
+
+
 def test_any_order_and_any_grouping_give_the_same_bits(net, data) -> None:
     rng = np.random.default_rng(0)
     rows = net.space.array()

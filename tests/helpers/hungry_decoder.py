@@ -20,6 +20,10 @@ def work(data: bytes, options: Mapping[str, Any], target: Path) -> Mapping[str, 
     match options["do"]:
         case "answer":
             return {"bytes": len(data), "nice": os.nice(0), "options": dict(options)}
+        case "chatter":
+            print("*** a library is talking ***", flush=True)
+            os.write(1, b"and its C code, too")
+            return {"said": "only this"}
         case "refuse":
             raise InvalidInput("This is not what was asked for.")
         case "spin":

@@ -154,3 +154,26 @@ def test_each_front_has_marks_of_its_own_and_the_subnet_is_on_all(table: pd.Data
     assert selected.x[0] == pytest.approx(100 * row["macs"] / table["macs"].max())
     assert selected.x[1] == pytest.approx(100 * row["params"] / table["params"].max())
     assert len(several_figure(view, selected="nothing").data) == 2
+
+
+def test_ticks_of_many_axes_do_not_write_over_each_other() -> None:
+    """Of an objective the ends, on three lines in turn; a dash for what is not there."""
+    choices = [Choice("depth", (1, 2), "depth")]
+    choices += [Choice(f"k{n}", (3, 5), "kernel", requires=("depth", (1,))) for n in range(30)]
+    space = SearchSpace(choices)
+    rows = space.sample_array(40, np.random.default_rng(0))
+    values = np.arange(len(rows), dtype=float)
+    frame = pd.DataFrame({"arch_id": space.arch_ids(rows)})
+    names = ("macs", "params", "size_bytes", "accuracy")
+    frame = frame.assign(**{name: values / len(rows) + 1 for name in names}).drop_duplicates("arch_id")
+    shown = front(frame, ("macs", "accuracy"))
+    view = parallel(space, shown.table, objectives(list(names)))
+    ticks = next(trace for trace in parallel_figure(view).data if trace.name == "ticks")
+    at = list(zip(ticks.x, ticks.y, strict=True))
+    assert len(view.axes) > 24
+    for k in range(4):
+        assert sum(x == k for x, _ in at) == 2
+    tops = [max(y for x, y in at if x == k) for k in range(3)]
+    assert len(set(tops)) == 3
+    assert not any("not" in text for text in ticks.text)
+    assert "–" in {text.strip() for text in ticks.text}

@@ -170,6 +170,21 @@ def test_a_stage_that_the_largest_subnet_lacks_stands_where_it_works() -> None:
     assert list(bars.x) == [0, 1, 3, 4]
 
 
+def test_many_stages_are_written_narrower() -> None:
+    """Twenty blocks of three groups on a card: a word to a line, and no name wider than its bracket."""
+    blocks = [
+        replace(STAGES[1], label=f"b{n}", group="group 1" if n else "alone", detail="k3 e6")
+        for n in range(20)
+    ]
+    texts = [a.text for a in diagram_figure(blocks).layout.annotations]
+    assert texts.count("k3<br>e6") == 19
+    assert texts.count("k3<br>e6<br>8×8") == 1
+    assert "group 1" in texts
+    assert "alone" not in texts
+    few = [a.text for a in diagram_figure(blocks[:5]).layout.annotations]
+    assert {"k3 e6", "alone", "group 1"} <= set(few)
+
+
 def test_a_diagram_works_for_any_family() -> None:
     assert len(diagram_figure([]).data[0].x) == 0
     tokens = replace(STAGES[1], kind="attention", output_shape=(17, 32), detail="4 heads, MLP 2x")

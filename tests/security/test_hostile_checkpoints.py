@@ -34,7 +34,7 @@ from tests.security.hostile_files import plain_sentence
 
 MUTANTS = int(os.environ.get("PARETOSCOPE_HOSTILE_CHECKPOINTS", "20000"))
 BATCH = 250
-WHOLE_WAY = 40
+WHOLE_WAY = 30
 """Of each format."""
 LIMITS = Limits(memory_bytes=4 * 2**30, cpu_seconds=900)
 
@@ -42,7 +42,7 @@ LIMITS = Limits(memory_bytes=4 * 2**30, cpu_seconds=900)
 def judged(name: str, first: int, last: int, canary: Path) -> dict[str, Any]:
     request = {"format": name, "range": [first, last], "canary": str(canary)}
     found = run_confined("tests.security.checkpoint_batch", json.dumps(request).encode(), {}, limits=LIMITS)
-    assert not found["wrong"], found["wrong"]
+    found["wrong"] = [f"{name} {each}" for each in found["wrong"]]
     assert not found["ran"], found["ran"]
     assert not canary.exists(), "something of a file ran"
     return found
@@ -50,9 +50,10 @@ def judged(name: str, first: int, last: int, canary: Path) -> dict[str, Any]:
 
 def test_a_batch_of_mutants_is_loaded_or_refused(tmp_path: Path) -> None:
     canary = tmp_path / "canary"
-    found = judged("once_for_all", 0, 60, canary)
-    assert found["outcomes"]["refused"] > 12, "the accidents must do damage"
-    assert sum(found["outcomes"].values()) == 60
+    found = judged("once_for_all", 0, 40, canary)
+    assert found["outcomes"]["refused"] > 8, "the accidents must do damage"
+    assert sum(found["outcomes"].values()) == 40
+    assert not found["wrong"]
 
 
 def test_the_payloads_are_live(tmp_path: Path) -> None:
@@ -97,10 +98,12 @@ def test_twenty_thousand_mutants(tmp_path: Path) -> None:
     each = -(-MUTANTS // len(names))
     outcomes: dict[str, Counter[str]] = {name: Counter() for name in names}
     slowest, began = 0.0, time.monotonic()
+    wrong: list[str] = []
     for name in names:
         for first in range(0, each, BATCH):
             found = judged(name, first, min(first + BATCH, each), canary)
             outcomes[name].update(found["outcomes"])
+            wrong += found["wrong"]
             slowest = max(slowest, found["slowest"])
             print(
                 f"{name} to {first + BATCH}: {dict(outcomes[name])}, {time.monotonic() - began:.0f} s",
@@ -108,8 +111,8 @@ def test_twenty_thousand_mutants(tmp_path: Path) -> None:
             )
     for name, counts in outcomes.items():
         print(f"{name}: {dict(counts)}")
-        assert sum(counts.values()) == each
         assert counts["refused"] > each // 20, "the accidents must do damage"
+    assert wrong == []
     print(f"{each * len(names):,} in {time.monotonic() - began:.0f} s, slowest {slowest:.2f} s of CPU")
 
 

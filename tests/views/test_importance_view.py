@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.library import supernets
+from core.views import importance as view_module
 from core.views.importance import SharedOption, importance_view, summary, told
 
 
@@ -39,6 +40,15 @@ def test_a_search_is_no_sample_but_what_is_counted_is_known_everywhere(entry: An
     assert "300 of 13,824" in sentence
     whole = importance_view(entry, table, ["macs"])
     np.testing.assert_allclose(view.found[0].main, whole.found[0].main)
+
+
+def test_objectives_of_a_sample_of_a_huge_space_share_one_sentence(entry: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(view_module, "MOST_COUNTED", 1000)
+    some = supernets.table(entry).sample(300, random_state=0)
+    view = importance_view(entry, some, ["accuracy", "macs", "params"])
+    assert view.goals == ()
+    [sentence] = view.told
+    assert sentence.startswith("Validation accuracy, MACs and Parameters are known of 300 of 13,824")
 
 
 def test_a_value_that_is_missing_leaves_its_objective_out(entry: Any) -> None:

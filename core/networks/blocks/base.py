@@ -81,15 +81,15 @@ class Epsilon(Argument):
 
 
 @dataclass(frozen=True)
-class Counts(Argument):
-    """A list of whole numbers from 1, at least one of them and at most `length`."""
+class Listed(Argument):
+    """A list of at least one and at most `length` of the same."""
 
+    item: Argument
     length: int
-    most: int = 16_384
 
     def accepts(self, value: Any) -> bool:
         listed = isinstance(value, list | tuple) and 1 <= len(value) <= self.length
-        return listed and all(Count(self.most).accepts(each) for each in value)
+        return listed and all(self.item.accepts(each) for each in value)
 
 
 KERNEL, STRIDE, SIDE, DILATION = Count(31), Count(16), Count(MOST_SIDE), Count(64)

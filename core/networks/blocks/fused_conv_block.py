@@ -5,14 +5,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.networks.blocks.base import BLOCKS, KERNEL, STRIDE, BlockKind, Count, Example
+from core.networks.blocks.base import BLOCKS, KERNEL, SHORTCUT, STRIDE, BlockKind, Count, Example
 from core.networks.groups import UnitWalk, batch_norm
 
 
 class FusedConvBlock(nn.Module):
-    """Dense convolution to more channels, 1x1 convolution back; a shortcut where sizes agree."""
+    """Dense convolution to more channels, 1x1 convolution back; the shortcut is "identity" or "none"."""
 
-    def __init__(self, in_channels: int, out_channels: int, hidden: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, hidden: int, kernel: int, stride: int, shortcut: str
+    ) -> None:
         super().__init__()
         self.arguments = {
             "in_channels": in_channels,
@@ -20,8 +22,9 @@ class FusedConvBlock(nn.Module):
             "hidden": hidden,
             "kernel": kernel,
             "stride": stride,
+            "shortcut": shortcut,
         }
-        self.shortcut = stride == 1 and in_channels == out_channels
+        self.shortcut = shortcut == "identity"
         self.conv1 = nn.Conv2d(in_channels, hidden, kernel, stride, kernel // 2, bias=False)
         self.norm1 = nn.BatchNorm2d(hidden)
         self.conv2 = nn.Conv2d(hidden, out_channels, 1, bias=False)
@@ -45,6 +48,7 @@ class FusedConvBlockKind(BlockKind):
         "hidden": Count(),
         "kernel": KERNEL,
         "stride": STRIDE,
+        "shortcut": SHORTCUT,
     }
     sizes = {
         "in_channels": ("conv1.weight", 1),
@@ -56,8 +60,28 @@ class FusedConvBlockKind(BlockKind):
         (1, 6, 6),
         (
             ("Stem", {"in_channels": 1, "out_channels": 4, "kernel": 3, "stride": 1}),
-            ("FusedConvBlock", {"in_channels": 4, "out_channels": 4, "hidden": 6, "kernel": 3, "stride": 1}),
-            ("FusedConvBlock", {"in_channels": 4, "out_channels": 6, "hidden": 8, "kernel": 3, "stride": 2}),
+            (
+                "FusedConvBlock",
+                {
+                    "in_channels": 4,
+                    "out_channels": 4,
+                    "hidden": 6,
+                    "kernel": 3,
+                    "stride": 1,
+                    "shortcut": "identity",
+                },
+            ),
+            (
+                "FusedConvBlock",
+                {
+                    "in_channels": 4,
+                    "out_channels": 6,
+                    "hidden": 8,
+                    "kernel": 3,
+                    "stride": 2,
+                    "shortcut": "none",
+                },
+            ),
             ("PoolingHead", {"in_channels": 6, "classes": 3}),
         ),
     )

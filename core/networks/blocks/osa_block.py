@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.config import Settings
-from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Counts, Example, Shapes
+from core.networks.blocks.base import BLOCKS, SHORTCUT, STRIDE, BlockKind, Count, Example, Listed, Shapes
 from core.networks.groups import UnitWalk, batch_norm
 
 
@@ -14,19 +14,21 @@ class OsaBlock(nn.Module):
     """A row of 3x3 convolutions, all of whose outputs and the input are joined once, by a 1x1 convolution.
 
     The 1x1 convolution of what would be joined is written as a sum of one per source, which is the same. Then
-    each channel is gated by the means of all; a shortcut where sizes agree. Pooling comes before it all.
+    each channel is gated by the means of all; the shortcut is "identity" or "none". Pooling comes before it all.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, inner: list[int], stride: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, inner: list[int], stride: int, shortcut: str
+    ) -> None:
         super().__init__()
         self.arguments: dict = {
             "in_channels": in_channels,
             "out_channels": out_channels,
             "inner": inner,
             "stride": stride,
+            "shortcut": shortcut,
         }
-        self.stride = stride
-        self.shortcut = stride == 1 and in_channels == out_channels
+        self.stride, self.shortcut = stride, shortcut == "identity"
         widths = [in_channels, *inner]
         pairs = zip(widths[:-1], inner, strict=True)
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, 1, 1, bias=False) for a, b in pairs)
@@ -56,14 +58,26 @@ class OsaBlockKind(BlockKind):
     label = "One-shot aggregation"
     source = "Lee et al., VoVNet, CVPRW 2019; Lee and Park, CenterMask (VoVNetV2), CVPR 2020"
     module = OsaBlock
-    arguments = {"in_channels": Count(), "out_channels": Count(), "inner": Counts(16), "stride": STRIDE}
+    arguments = {
+        "in_channels": Count(),
+        "out_channels": Count(),
+        "inner": Listed(Count(), 16),
+        "stride": STRIDE,
+        "shortcut": SHORTCUT,
+    }
     sizes = {"in_channels": ("sources.0.weight", 1), "out_channels": ("sources.0.weight", 0)}
     example = Example(
         (1, 6, 6),
         (
             ("Stem", {"in_channels": 1, "out_channels": 4, "kernel": 3, "stride": 1}),
-            ("OsaBlock", {"in_channels": 4, "out_channels": 4, "inner": [3, 2], "stride": 1}),
-            ("OsaBlock", {"in_channels": 4, "out_channels": 6, "inner": [4], "stride": 2}),
+            (
+                "OsaBlock",
+                {"in_channels": 4, "out_channels": 4, "inner": [3, 2], "stride": 1, "shortcut": "identity"},
+            ),
+            (
+                "OsaBlock",
+                {"in_channels": 4, "out_channels": 6, "inner": [4], "stride": 2, "shortcut": "none"},
+            ),
             ("PoolingHead", {"in_channels": 6, "classes": 3}),
         ),
     )

@@ -6,31 +6,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.config import Settings
-from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Example, Shapes
+from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Example, Name, Shapes
 from core.networks.groups import UnitWalk, batch_norm
 
 
 class ResnetRsBlock(nn.Module):
     """Residual block with squeeze-and-excite; `reduced` above 0 makes it a bottleneck.
 
-    Where the resolution changes, the shortcut is pooled before its 1x1 convolution.
+    The shortcut is "identity", or "projection": a 1x1 convolution, pooled before it where the resolution changes.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, inner: int, squeezed: int, stride: int, reduced: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        inner: int,
+        squeezed: int,
+        stride: int,
+        shortcut: str,
+        reduced: int = 0,
     ) -> None:
         super().__init__()
-        self.arguments = {
+        self.arguments: dict = {
             "in_channels": in_channels,
             "out_channels": out_channels,
             "inner": inner,
             "squeezed": squeezed,
             "stride": stride,
+            "shortcut": shortcut,
         }
         if reduced:
             self.arguments["reduced"] = reduced  # channels of the bottleneck's first convolution
         self.reduced, self.stride = reduced, stride
-        self.projects = stride > 1 or in_channels != out_channels
+        self.projects = shortcut == "projection"
         if reduced:
             self.reduce = nn.Conv2d(in_channels, reduced, 1, bias=False)
             self.reduce_norm = nn.BatchNorm2d(reduced)
@@ -70,6 +78,7 @@ class ResnetRsBlockKind(BlockKind):
         "inner": Count(),
         "squeezed": Count(),
         "stride": STRIDE,
+        "shortcut": Name(("identity", "projection")),
         "reduced": Count(),
     }
     sizes = {
@@ -84,7 +93,14 @@ class ResnetRsBlockKind(BlockKind):
             ("Stem", {"in_channels": 1, "out_channels": 4, "kernel": 3, "stride": 1}),
             (
                 "ResnetRsBlock",
-                {"in_channels": 4, "out_channels": 4, "inner": 6, "squeezed": 2, "stride": 1},
+                {
+                    "in_channels": 4,
+                    "out_channels": 4,
+                    "inner": 6,
+                    "squeezed": 2,
+                    "stride": 1,
+                    "shortcut": "identity",
+                },
             ),
             (
                 "ResnetRsBlock",
@@ -94,6 +110,7 @@ class ResnetRsBlockKind(BlockKind):
                     "inner": 3,
                     "squeezed": 2,
                     "stride": 2,
+                    "shortcut": "projection",
                     "reduced": 4,
                 },
             ),

@@ -14,17 +14,18 @@ from core.networks.groups import UnitWalk, batch_norm
 class ShiftLayer(nn.Module):
     """Each channel stays or moves by one place, in one of four directions; zeros come in at the border.
 
-    Where width or resolution change, a 1x1 convolution with the stride and BatchNorm come first. Which way a
+    With `in_channels`, a 1x1 convolution with the stride and BatchNorm come first. Which way a
     channel moves lies in a buffer, so that channels can change places.
     """
 
     moves: Tensor
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+    def __init__(self, out_channels: int, stride: int, in_channels: int = 0) -> None:
         super().__init__()
-        self.arguments = {"in_channels": in_channels, "out_channels": out_channels, "stride": stride}
-        self.projects = stride > 1 or in_channels != out_channels
+        self.arguments = {"out_channels": out_channels, "stride": stride}
+        self.projects = in_channels > 0
         if self.projects:
+            self.arguments["in_channels"] = in_channels
             self.conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
             self.norm = nn.BatchNorm2d(out_channels)
         moves = [[float(way == channel % 5) for way in range(5)] for channel in range(out_channels)]
@@ -48,13 +49,13 @@ class ShiftLayerKind(BlockKind):
     label = "Shift layer"
     source = "Wu et al., 'Shift: a zero FLOP, zero parameter alternative to spatial convolutions', CVPR 2018"
     module = ShiftLayer
-    arguments = {"in_channels": Count(), "out_channels": Count(), "stride": STRIDE}
+    arguments = {"out_channels": Count(), "stride": STRIDE, "in_channels": Count()}
     example = Example(
         (1, 6, 6),
         (
             ("Stem", {"in_channels": 1, "out_channels": 6, "kernel": 3, "stride": 1}),
-            ("ShiftLayer", {"in_channels": 6, "out_channels": 6, "stride": 1}),
-            ("ShiftLayer", {"in_channels": 6, "out_channels": 5, "stride": 2}),
+            ("ShiftLayer", {"out_channels": 6, "stride": 1}),
+            ("ShiftLayer", {"out_channels": 5, "stride": 2, "in_channels": 6}),
             ("PoolingHead", {"in_channels": 5, "classes": 3}),
         ),
     )
@@ -70,9 +71,9 @@ class ShiftLayerKind(BlockKind):
         walk.shows(width)
 
     def fitting(self, block: ShiftLayer, shapes: Shapes) -> Settings:
-        found, width = super().fitting(block, shapes), int(shapes["moves"][0])
-        before = int(shapes["conv.weight"][1]) if block.projects else width
-        return found | {"in_channels": before, "out_channels": width}
+        found = super().fitting(block, shapes)
+        found["out_channels"] = int(shapes["moves"][0])
+        return found | ({"in_channels": int(shapes["conv.weight"][1])} if block.projects else {})
 
     def droppable(self, block: ShiftLayer) -> bool:
         return not block.projects

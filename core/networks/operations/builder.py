@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,10 +49,16 @@ class GivenNetwork:
         return int(self.steps[-1]["out_features"]) if self.steps[-1]["op"] == "linear" else 0
 
 
+def _harmless(name: str) -> str:
+    """A stranger's name as it may stand in a sentence; one that is no text at all comes as its bytes."""
+    return re.sub(r"[^\w.:/ -]", "?", name)[:60]
+
+
 def unknown(what: str, name: str) -> InvalidInput:
     """The refusal of an operation that cannot be converted."""
-    where = f" ({name[:60]})" if name else ""
-    return InvalidInput(f"This network has the operation {what}{where}, which cannot be converted: {CAN}.")
+    told = _harmless(what)
+    where = f" ({_harmless(name)})" if name else ""
+    return InvalidInput(f"This network has the operation {told}{where}, which cannot be converted: {CAN}.")
 
 
 def image_shape(sides: Sequence[Any]) -> tuple[int, int, int]:
@@ -137,7 +144,7 @@ class Builder:
                     f"A weight of this network ({name[:60] or op}) has another shape than it should."
                 )
             if not np.isfinite(array).all():
-                raise InvalidInput(f"A weight of this network ({name[:60] or op}) is no finite number.")
+                raise InvalidInput(f"A weight of this network ({_harmless(name) or op}) is no finite number.")
             self.tensors[at, tensor] = array
         return at
 

@@ -122,7 +122,7 @@ class _Reader:
             return self.constants[node.out]
         try:
             return folded(node.op, [node.const(i) for i in range(len(node.inputs))], node.attributes)
-        except (ValueError, IndexError, TypeError, KeyError, MemoryError) as error:
+        except (ValueError, IndexError, TypeError, KeyError, ArithmeticError, MemoryError) as error:
             raise unknown(node.op, node.name) from error
 
     # --- layers ---------------------------------------------------------------------------------

@@ -49,7 +49,14 @@ class FusedConvOption(Option):
 
     def extract(self, in_width: int, width: int, statistics: Statistics | None) -> nn.Module:
         hidden = share(in_width, self.config.expand)
-        block = FusedConvBlock(in_width, width, hidden, self.config.kernel, self.place.stride)
+        block = FusedConvBlock(
+            in_channels=in_width,
+            out_channels=width,
+            hidden=hidden,
+            kernel=self.config.kernel,
+            stride=self.place.stride,
+            shortcut="identity" if self.keeps(in_width, width) else "none",
+        )
         copy_conv(self.conv1, block.conv1)
         copy_conv(self.conv2, block.conv2)
         block.norm1 = self.norm1.extract(hidden, statistics)

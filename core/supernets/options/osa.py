@@ -60,7 +60,8 @@ class OsaOption(Option):
 
     def extract(self, in_width: int, width: int, statistics: Statistics | None) -> nn.Module:
         inner = share(width, self.config.inner)
-        block = OsaBlock(in_width, width, [inner] * self.config.layers, self.place.stride)
+        shortcut = "identity" if self.keeps(in_width, width) else "none"
+        block = OsaBlock(in_width, width, [inner] * self.config.layers, self.place.stride, shortcut)
         pairs = [*zip(self.convs, block.convs, strict=True), *zip(self.sources, block.sources, strict=True)]
         for source, target in [*pairs, (self.gate, block.gate)]:
             assert isinstance(source, nn.Conv2d)

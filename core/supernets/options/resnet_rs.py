@@ -77,8 +77,15 @@ class ResnetRsOption(Option):
 
     def extract(self, in_width: int, width: int, statistics: Statistics | None) -> nn.Module:
         inner, squeezed = self._sizes(width)
-        reduced = inner if self.narrow else 0
-        block = ResnetRsBlock(in_width, width, inner, squeezed, self.place.stride, reduced)
+        block = ResnetRsBlock(
+            in_channels=in_width,
+            out_channels=width,
+            inner=inner,
+            squeezed=squeezed,
+            stride=self.place.stride,
+            shortcut="identity" if self.keeps(in_width, width) else "projection",
+            reduced=inner if self.narrow else 0,
+        )
         convs = ["conv1", "conv2", "squeeze", "excite"]
         norms = {"norm1": inner, "norm2": width}
         if self.narrow:

@@ -43,8 +43,9 @@ class ShiftOption(Option):
         return y + right * moves[..., 3] + left * moves[..., 4]
 
     def extract(self, in_width: int, width: int, statistics: Statistics | None) -> nn.Module:
-        block = ShiftLayer(in_width, width, self.place.stride)
-        if not self.keeps(in_width, width):
+        projects = not self.keeps(in_width, width)
+        block = ShiftLayer(width, self.place.stride, in_width if projects else 0)
+        if projects:
             copy_conv(self.conv, block.conv)
             block.norm = self.norm.extract(width, statistics)
         return block

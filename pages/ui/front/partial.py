@@ -161,7 +161,7 @@ def next_steps(
 
 def _advice(entry: SupernetEntry) -> str:
     if entry.read_table is not None:
-        return "These were chosen by a search."
+        return "These are the subnets of one run alone."
     return "Knee, hypervolume and what stands below are of these alone. To look further:"
 
 

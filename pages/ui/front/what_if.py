@@ -227,11 +227,12 @@ def neighbors(shown: Shown, front: Front, arch_id: str, as_good: tuple[str, str]
 
 def choice_costs(shown: Shown, arch: Arch, goals: Sequence[Objective]) -> None:
     """What changing each single choice would do, as a table."""
+    rows = _effects(shown.revision, arch, tuple(g.name for g in goals), shown)
+    if not rows:
+        st.caption("No subnet that differs from this one in a single choice was measured yet.")
+        return
     st.caption("Each row changes one choice and leaves the others.")
-    html_table(
-        _effects(shown.revision, arch, tuple(g.name for g in goals), shown),
-        "What changing each choice would do",
-    )
+    html_table(rows, "What changing each choice would do")
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)

@@ -1,0 +1,48 @@
+"""Dropping paths while a network is trained: an architecture that says with which probability.
+
+Nothing is remembered by the network: what is dropped travels with the architecture, so that a click that looks at the
+same weights in the same moment drops nothing.
+
+Source: Larsson et al., FractalNet, ICLR 2017; linear schedule: Zoph et al., NASNet, CVPR 2018 (ScheduledDropPath).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class DroppingArch(tuple[int, ...]):
+    """An architecture in training, some of whose paths are dropped.
+
+    Attributes:
+        drop: probability that a path is dropped, per sample; below 1.
+        generator: source of chance.
+    """
+
+    drop: float
+    generator: torch.Generator
+
+    @classmethod
+    def of(cls, arch: Sequence[int], drop: float, generator: torch.Generator) -> DroppingArch:
+        """The architecture with a probability; raises ValueError where that is none."""
+        if not 0 <= drop < 1:
+            raise ValueError("the probability of dropping a path is at least 0 and less than 1")
+        made = cls(arch)
+        made.drop, made.generator = drop, generator
+        return made
+
+
+def thinned(x: Tensor, arch: Sequence[int]) -> Tensor:
+    """A path's output with whole samples dropped and the others scaled up, so that its expectation stays.
+
+    Outside training, where the architecture is a plain one, nothing happens.
+    """
+    if not isinstance(arch, DroppingArch) or arch.drop == 0:
+        return x
+    keep = 1 - arch.drop
+    drawn = torch.rand(len(x), generator=arch.generator) < keep
+    mask = drawn.to(x.device, x.dtype).div_(keep)
+    return x * mask.view(-1, *[1] * (x.ndim - 1))
