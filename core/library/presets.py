@@ -136,14 +136,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "family": "nas_bench_macro",
         "config": {"channels": 4, "hidden": 32},
         "data": {"name": "digits", "seed": 0, "config": {}},
-        "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.1},
     },
     "digits-nasnet": {
         "summary": "NASNet cells of two blocks on 8x8 digits, with scheduled drop path: 506 million pairs of cells.",
         "family": "nasnet_cells",
         "config": {"channels": 8, "blocks": 2, "drop_path": 0.2},
         "data": _DIGITS,
-        "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
+        "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
     },
     "digits-resnet-rs": {
         "summary": "ResNet-RS blocks, basic or bottleneck, on 8x8 digits: 336 subnets.",
