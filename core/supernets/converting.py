@@ -237,14 +237,18 @@ def _reorder_statistics(stage: SegmentStage, orders: Mapping[int, Tensor], stati
             statistics[layer.label] = (mean[index], var[index])
 
 
+def _several(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
 def _facts(
     given: GivenNetwork, supernet: Converted, found: Structure, depths: Sequence[tuple[int, list[int]]]
 ) -> tuple[str, ...]:
     config = supernet.config
     groups = sum(len(width.groups) for width in config.widths)
     facts = [
-        f"{len(given.steps)} operations in {len(config.segments)} segments; {groups} of {len(found.grouping.sizes)} groups "
-        f"of channels can keep fewer, by {len(config.widths)} choices.",
+        f"{_several(len(given.steps), 'operation')} in {_several(len(config.segments), 'segment')}; {groups} of "
+        f"{_several(len(found.grouping.sizes), 'group')} of channels can keep fewer, by {_several(len(config.widths), 'choice')}.",
     ]
     if groups > len(config.widths):
         facts.append("Groups on maps of the same size share a choice, which keeps the space small.")

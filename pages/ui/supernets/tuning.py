@@ -107,7 +107,8 @@ def _data(entry: SupernetEntry) -> dict[str, Any] | None:
     named = entry.card.data
     sets = {info.name: info for info in DATASETS.describe() if _fits(entry, info.name)}
     known = named is not None and named.name in sets
-    names = [named.name, *(name for name in sets if name != named.name)] if known and named else list(sets)
+    # What the card names, then sets of the right size, then files of one's own.
+    names = sorted(sets, key=lambda name: (named is None or name != named.name, name in _OWN, name))
     chosen = st.selectbox(
         "Data",
         names,
@@ -123,9 +124,9 @@ def _data(entry: SupernetEntry) -> dict[str, Any] | None:
 def _fits(entry: SupernetEntry, name: str) -> bool:
     """Whether a data set may fit: of the supernet's kind and, where its images have one size, of that size."""
     kind = DATASETS.get(name)
-    shape = getattr(kind, "shape", None)
-    wanted = entry.header["config"].get("input_shape")
-    return kind.task == entry.task and (shape is None or not wanted or list(shape) == list(wanted))  # type: ignore[arg-type]
+    shape, wanted = getattr(kind, "shape", None), entry.header["config"].get("input_shape")
+    alike = shape is None or not isinstance(wanted, list) or list(shape) == wanted
+    return kind.task == entry.task and alike and kind.for_training
 
 
 def _params(
