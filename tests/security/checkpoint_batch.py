@@ -136,6 +136,11 @@ def _spaces(data: bytes, rng: np.random.Generator, canary: str) -> bytes:
     return "\n".join([*lines[:at], hostile, *lines[at:]]).encode()
 
 
+def plain(refusal: str) -> bool:
+    """Whether a refusal is one readable line; it may end by asking what was meant."""
+    return plain_sentence(f"{refusal[:-1]}." if refusal.endswith("?") else refusal, LONGEST)
+
+
 def read(name: str, data: bytes) -> None:
     """Load a file as the app does: a written space in the server's own process, everything else by its loader.
 
@@ -222,7 +227,7 @@ def work(data: bytes, options: JsonObject, target: Path) -> JsonObject:
             outcomes["loaded"] += 1
         except InvalidInput as error:
             outcomes["refused"] += 1
-            if not plain_sentence(str(error), LONGEST):
+            if not plain(str(error)):
                 wrong.append(f"{number}: not a plain sentence: {error}")
         except MemoryError:
             outcomes["too much memory"] += 1
