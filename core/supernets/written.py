@@ -157,7 +157,8 @@ def _values(text: str) -> tuple[Any, dict[Place, int]]:
                 _take(event, line, stack, root, lines)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or "it cannot be read"
+        # Its parser names what it found like <block end>.
+        said = re.sub(r"[<>]", "", getattr(error, "problem", None) or "it cannot be read")
         raise InvalidInput(f"Line {mark.line + 1 if mark else 1}: this is not YAML: {said}.") from error
     return (root[0] if root else None), lines
 

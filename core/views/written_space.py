@@ -10,6 +10,8 @@ from core.confined import Limits, run_confined
 from core.datasets import load_dataset
 from core.errors import InvalidInput
 from core.library.presets import PRESETS
+from core.supernets.chain_config import plain_number
+from core.supernets.options.registry import OPTIONS
 from core.supernets.planned import Planned, planned
 from core.supernets.written import MOST_BYTES, write
 from core.tasks.base import task_of
@@ -96,3 +98,13 @@ def block_rows(found: Planned) -> list[dict[str, str]]:
         }
         for block in found.blocks
     ]
+
+
+def option_rows() -> list[dict[str, str]]:
+    """A row per kind of block that can be written: what it is, and its settings with their defaults."""
+    rows = []
+    for info in OPTIONS.describe():
+        fields = OPTIONS.get(info.name).Config.model_fields
+        settings = ", ".join(f"{name}: {plain_number(field.default)}" for name, field in fields.items())
+        rows.append({"block": info.name, "settings": settings or "none", "what it is": info.summary})
+    return rows

@@ -26,7 +26,15 @@ from tests.export.subnets import TITLE, digits, subnet, supernet
 REPOSITORY = Path(__file__).resolve().parents[2]
 formats = pytest.mark.parametrize("name", EXPORTERS.names())
 # Tracing a network of cells, or of many small layers, takes ten seconds.
-SLOW = {("torch_export", name) for name in ("nas_bench_201", "elastic_conv_vit", "elastic_tdnn")}
+_MANY_LAYERS = (
+    "nas_bench_201",
+    "nas_bench_macro",
+    "nasnet_cells",
+    "chain",
+    "elastic_conv_vit",
+    "elastic_tdnn",
+)
+SLOW = {("torch_export", name) for name in _MANY_LAYERS}
 pairs = pytest.mark.parametrize(
     ("name", "family"),
     [

@@ -37,7 +37,7 @@ def page(tmp_path: Path) -> Iterator[Any]:
 def test_accuracy_on_own_images_in_three_clicks(page: Any, tmp_path: Path) -> None:
     name, data = mobile_file(MobileNetV3Layout(), "ofa_mobilenet_v3", classes=1000)
     (tmp_path / name).write_bytes(data)
-    (tmp_path / "fish.zip").write_bytes(pictures({"tench": 12, "goldfish": 12, "n01484850": 12}))
+    (tmp_path / "fish.zip").write_bytes(pictures({"tench": 8, "goldfish": 8, "n01484850": 8}))
     page.get_by_role("tab", name="Load a file").click()
 
     # 1: the checkpoint. What it is is said before anything starts.

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.confined import Limits
 from core.supernets import written_worker
+from core.supernets.options.registry import OPTIONS
 
 TAB, OTHER = "Write a space", "Train a supernet"
 GOOD = "title: Mine\nstages:\n  - widths: [4, 8]\n    options: [residual, identity]\n"
@@ -32,6 +33,8 @@ def test_a_text_is_judged_beside_it_and_trained_as_it_stands(
 ) -> None:
     assert not app.exception
     assert metrics(app)["Subnets"] == "2,160"
+    shown = " ".join(html.proto.body for html in app.get("html"))
+    assert all(f">{name}<" in shown for name in OPTIONS.names()), "every kind of block is listed"
     app.selectbox(key="space-start").set_value("digits-vovnet").run()
     assert "osa" in app.text_area(key="space-text").value
     assert metrics(app)["Subnets"] == "864"

@@ -25,6 +25,7 @@ from safetensors.torch import save
 from core.config import JsonObject
 from core.confined import serve
 from core.errors import InvalidInput
+from core.supernets import written
 from core.supernets.loaders.base import loader_of
 from core.supernets.loaders.ofa_resnet import ResNetLayout
 from tests.helpers.ofa_checkpoints import resnet, resnet_file, saved, state_of
@@ -66,6 +67,32 @@ def resnet_safetensors() -> bytes:
     return save(state)
 
 
+SPACE = """title: A small chain
+stem: {channels: 8}
+stages:
+  - widths: [8, 16]
+    depths: [1, 2]
+    options: [residual, {block: inverted_residual, expand: 3}, identity]
+  - widths: [16]
+    depths: [1]
+    options: [residual]
+head: {hidden: 0}
+"""
+_IN_YAML = (
+    "a: !!python/object/apply:os.system ['touch CANARY']",
+    "b: !!python/object/new:builtins.eval [\"open('CANARY', 'w')\"]",
+    "c: !!python/name:os.system",
+    "d: &d [x, x, x, x, x, x, x, x, x]\ne: &e [*d, *d, *d, *d, *d, *d, *d]\nf: [*e, *e, *e, *e, *e, *e]",
+    "g: " + "[" * 5000,
+    "h: " + "{a: " * 2000,
+    "---\nstages: []",
+    "<<: *d",
+    "i: " + "9" * 20_000,
+    "? [j, k]\n: l",
+    "m: 0x7fffffffffffffff\nn: .inf\no: 1:30:00",
+)
+
+
 OWN: dict[str, Callable[[], tuple[str, bytes]]] = {
     "once_for_all": resnet_file,
     "legacy torch file": lambda: (
@@ -73,6 +100,7 @@ OWN: dict[str, Callable[[], tuple[str, bytes]]] = {
         saved({"state_dict": state_of(ResNetLayout(), resnet())}, legacy=True),
     ),
     "safetensors of tensors": lambda: ("resnet.safetensors", resnet_safetensors()),
+    "space in YAML": lambda: ("space.yaml", SPACE.encode()),
 }
 
 
@@ -86,6 +114,8 @@ def formats() -> dict[str, Callable[[], tuple[str, bytes]]]:
 def mutant(data: bytes, rng: np.random.Generator, canary: str) -> bytes:
     """One hostile variant of a sound file: bytes, members of an archive, a header, or code among the weights."""
     way = int(rng.integers(4))
+    if data.startswith(b"title:"):
+        return _spaces(data, rng, canary) if way == 0 else mutate(data, rng)
     if way == 0:
         return mutate(data, rng)
     if data[:2] == b"PK":
@@ -96,6 +126,31 @@ def mutant(data: bytes, rng: np.random.Generator, canary: str) -> bytes:
         )  # the pickle with the tensors' names, behind magic number and version
         return _code_inside(data, max(cut, 0), rng, canary) if way == 1 else _head(data, rng, 20_000)
     return _head(data, rng, 8 + min(int.from_bytes(data[:8], "little"), len(data)))
+
+
+def _spaces(data: bytes, rng: np.random.Generator, canary: str) -> bytes:
+    """A text with a hostile line somewhere."""
+    lines = data.decode().splitlines()
+    hostile = _IN_YAML[int(rng.integers(len(_IN_YAML)))].replace("CANARY", canary)
+    at = int(rng.integers(len(lines) + 1))
+    return "\n".join([*lines[:at], hostile, *lines[at:]]).encode()
+
+
+def plain(refusal: str) -> bool:
+    """Whether a refusal is one readable line; it may end by asking what was meant."""
+    return plain_sentence(f"{refusal[:-1]}." if refusal.endswith("?") else refusal, LONGEST)
+
+
+def read(name: str, data: bytes) -> None:
+    """Load a file as the app does: a written space in the server's own process, everything else by its loader.
+
+    Raises:
+        InvalidInput: it is refused.
+    """
+    if name.endswith(".yaml"):
+        written.read(data)
+    else:
+        loader_of(name, data).load(name, data)
 
 
 def _head(data: bytes, rng: np.random.Generator, end: int) -> bytes:
@@ -159,7 +214,7 @@ def work(data: bytes, options: JsonObject, target: Path) -> JsonObject:
     sys.addaudithook(lambda event, _: _ran.append(event) if event in _RUNS else None)
     known = OWN if request["format"] in OWN else formats()
     name, sound = known[request["format"]]()
-    loader_of(name, sound).load(name, sound)
+    read(name, sound)
     outcomes: Counter[str] = Counter()
     wrong: list[str] = []
     slowest = 0.0
@@ -168,11 +223,11 @@ def work(data: bytes, options: JsonObject, target: Path) -> JsonObject:
         hostile = mutant(sound, np.random.default_rng(number), canary)
         began = time.process_time()
         try:
-            loader_of(name, hostile).load(name, hostile)
+            read(name, hostile)
             outcomes["loaded"] += 1
         except InvalidInput as error:
             outcomes["refused"] += 1
-            if not plain_sentence(str(error), LONGEST):
+            if not plain(str(error)):
                 wrong.append(f"{number}: not a plain sentence: {error}")
         except MemoryError:
             outcomes["too much memory"] += 1

@@ -185,7 +185,9 @@ def _what(entry: SupernetEntry) -> None:
     needs = (
         f"Its subnets are measured on the data set **{for_markdown(data)}**."
         if data
-        else "Its card names no data: load its file again with images of your own to measure its subnets."
+        else "Its card names no data: bring images of your own, above, to measure its subnets."
+        if entry.task == "image"
+        else "Its card names no data."
     )
     st.markdown(f"**{format_count(entry.space.size)} subnets**, from {len(entry.space)} choices. {needs}")
 

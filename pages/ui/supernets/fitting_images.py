@@ -29,13 +29,14 @@ _READ = "fitting-images-read"
 _MOST_PICTURES, _SIDE = 24, 40
 
 
-def choose(key: str, *, input_shape: Sequence[int], classes: int) -> OwnImages | None:
+def choose(key: str, *, input_shape: Sequence[int], classes: int, otherwise: str = "") -> OwnImages | None:
     """Images that fit a supernet; None until there are some.
 
     Args:
         key: of the supernet, for the widget.
         input_shape: of what it takes.
         classes: that it tells apart.
+        otherwise: what can be done without them, in words that follow "measured on them".
     """
     file = st.file_uploader(
         "Images to measure it on",
@@ -48,7 +49,7 @@ def choose(key: str, *, input_shape: Sequence[int], classes: int) -> OwnImages |
     if file is None:
         st.caption(
             f"It names no data. Bring a zip with a folder of pictures for some of its {classes:,} classes, and its subnets are "
-            "measured on them; or add it without, for its costs alone."
+            f"measured on them{otherwise}."
         )
         return None
     read = _read_once(file, key, input_shape, classes)

@@ -111,7 +111,12 @@ def _as_one(files: Sequence[UploadedFile]) -> tuple[str, bytes]:
 
 
 def _images(found: Understood) -> OwnImages | None:
-    return fitting_images.choose(found.file_sha256, input_shape=found.input_shape, classes=found.classes)
+    return fitting_images.choose(
+        found.file_sha256,
+        input_shape=found.input_shape,
+        classes=found.classes,
+        otherwise="; or add it without, for its costs alone",
+    )
 
 
 def _add(key: str, found: Understood, file_name: str, images: OwnImages | None) -> None:

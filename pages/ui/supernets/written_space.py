@@ -73,6 +73,8 @@ def draw() -> None:
             on_click="ignore",
             icon=":material/download:",
         )
+        with st.expander("Blocks to choose from", key="space-blocks"):
+            html_table(view.option_rows(), "Kinds of blocks and their settings with defaults")
     with read, st.container(border=True, key="space-read"):
         found = _plan(text, json.dumps(inputs, sort_keys=True))
         if isinstance(found, str):

@@ -16,7 +16,7 @@ from core.chance.bits import parse_bits
 from core.errors import InvalidInput
 from core.library.tables import parse_table
 from core.supernets.loaders.base import loader_of
-from core.supernets.loaders.bundle import BITS, CARD, SUPERNET, TABLE, Bundle
+from core.supernets.loaders.bundle import BITS, CARD, CHANCE, SUPERNET, TABLE, Bundle
 from core.supernets.loaders.bundle_table import check_table
 from tests.helpers.supernet_files import measured_bundle, paretoscope
 
@@ -39,6 +39,8 @@ def packed(content: Files, compression: int = zipfile.ZIP_STORED) -> bytes:
 def signed(content: Files, **changed: bytes) -> Files:
     """With other files, and a card that names their hashes."""
     new = content | {{"table": TABLE, "bits": BITS, "supernet": SUPERNET}[k]: v for k, v in changed.items()}
+    if "table" in changed:  # whose rows the bits are not; the table itself must be refused
+        new = {name: data for name, data in new.items() if name in (SUPERNET, TABLE, CARD)}
     card = json.loads(new[CARD])
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in new.items() if name != CARD}
     card |= {"files": hashes, "sha256": hashes[SUPERNET], "table_sha256": hashes.get(TABLE, "")}
@@ -84,6 +86,7 @@ LIES: dict[str, Callable[[], bytes]] = {
     "an absolute path": lambda: packed(files() | {"/tmp/x": b"x"}),
     "a stranger": lambda: packed(files() | {"model.pkl": b"\x80\x04."}),
     "another table under its hash": lambda: packed(files() | {TABLE: other_rows(lambda t: t)}),
+    "chances under another hash": lambda: packed(files() | {CHANCE: b"{}"}),
     "weights under another hash": lambda: packed(files() | {SUPERNET: paretoscope()[1]}),
     "a row less": lambda: packed(signed(files(), table=other_rows(lambda t: t.iloc[1:]))),
     "a row twice": lambda: packed(
@@ -92,7 +95,9 @@ LIES: dict[str, Callable[[], bytes]] = {
     "an option that is none": lambda: packed(
         signed(files(), table=other_rows(lambda t: t.assign(width1=np.uint8(9))))
     ),
-    "half an option": lambda: packed(signed(files(), table=other_rows(lambda t: t.assign(width1=0.5)))),
+    "half an option": lambda: packed(
+        signed(files(), table=other_rows(lambda t: t.assign(width1=t.width1 + 0.5)))
+    ),
     "a choice less": lambda: packed(signed(files(), table=other_rows(lambda t: t.drop(columns="width1")))),
     "no objective": lambda: packed(
         signed(files(), table=other_rows(lambda t: t.drop(columns=["macs", *[c for c in t if "acc" in c]])))
@@ -117,6 +122,15 @@ def test_an_archive_that_lies_is_one_sentence(lie: str) -> None:
     assert said.endswith(".")
     assert "\n" not in said
     assert len(said) < 300
+
+
+def test_one_packed_entry_is_refused_even_where_nothing_shrank() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files().items():
+            archive.writestr(name, data, zipfile.ZIP_DEFLATED if name == BITS else zipfile.ZIP_STORED)
+    with pytest.raises(InvalidInput, match="damaged"):
+        load(buffer.getvalue())
 
 
 def test_a_directory_that_lies_about_sizes() -> None:
