@@ -138,6 +138,7 @@ def ours(
         subnet = net.extract(arch, net.calibrate_on(arch, dataset)).requires_grad_(True)
         row = plain.tuned(subnet, data, epochs)
         rows.append({"method": "ours", "budget": budget, "search": converted + tuned + searched, **row})
+        _say(f"  ours {budget:.0%}: {row}")
         alone, start = fresh_like(subnet, 0).requires_grad_(True), time.process_time()
         plain.train(alone, data, scratch, rate=0.1, seed=0)
         rows.append(
@@ -149,6 +150,7 @@ def ours(
                 "search": time.process_time() - start,
             }
         )
+        _say(f"  from scratch {budget:.0%}: {rows[-1]['0']:.4f}")
     return rows
 
 

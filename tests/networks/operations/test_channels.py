@@ -159,6 +159,14 @@ def test_a_network_is_cut_between_its_blocks() -> None:
     assert [droppable(steps, flows, span) for span in cut] == [False, True, True] + [False] * 6
 
 
+def test_a_block_is_not_cut_before_the_sum_that_ends_it() -> None:
+    steps = [conv(0, 3, 3), conv(1, 3, 3), {"op": "add", "of": [2, 1]}, conv(3, 3, 2)]
+    ties = Ties()
+    flows, _ = trace(steps, Flow((3, 4, 4), ties.new(3)), ties)
+    assert segments(steps, flows) == [(0, 1), (1, 3), (3, 4)]
+    assert [droppable(steps, flows, span) for span in segments(steps, flows)] == [False, True, False]
+
+
 def test_no_group_of_two_units_or_more_is_without_a_choice() -> None:
     for units in range(2, 300):
         counts = [units_kept(units, ratio) for ratio in (0.25, 0.5, 0.75, 1)]
