@@ -67,6 +67,8 @@ def test_every_axis_of_every_weight_is_in_some_group(family: str) -> None:
             wanted = {0}  # each channel has a kernel of its own
         elif name.endswith("position"):
             wanted = {2}
+        elif name.endswith("distance"):
+            wanted = {0}  # an offset for each head and each distance
         else:
             wanted = set(range(min(parameter.ndim, 2)))
         assert {axis for n, axis in covered if n == name} == wanted, name
