@@ -36,7 +36,7 @@ APART = ("training.seed", "title", "command")
 """What does not make another setting: the seed, and what only names the run."""
 WRITTEN_LIKE = "digits-simplenet"
 """The preset whose data and training a written space starts from."""
-TUNING: dict[str, Any] = {"epochs": 5, "learning_rate": 0.02, "warmup_epochs": 0.5, "batch_size": 128}
+TUNING: dict[str, Any] = {"epochs": 5, "learning_rate": 0.05, "warmup_epochs": 0.5, "batch_size": 64}
 """How a supernet that has weights already is trained further: few epochs at a low rate."""
 _VERSIONS = ("torch", "numpy", "scikit-learn")
 

@@ -49,4 +49,4 @@ def test_a_supernet_without_data_is_tuned_on_data_that_fit(
     assert (params["start"], params["family"], params["config"]) == (supernet_id, "converted", {})
     assert params["data"]["name"] == "digits"
     assert params["training"]["epochs"] == 7
-    assert params["training"]["learning_rate"] == 0.02
+    assert params["training"]["learning_rate"] == 0.05
