@@ -38,10 +38,10 @@ from core.datasets.base import Dataset
 from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import evaluate_table
 from core.networks.chain import fresh_like
-from core.networks.operations.exported_file import read_exported
 from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.supernets.converting import convert
+from core.supernets.reading.exported_file import read_exported
 from core.tasks.base import evaluation_data
 from core.training.config import TrainingConfig
 from core.training.loop import train

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from core.cli.output import write
+from core.config import Settings
 from core.errors import InvalidInput, NotFound
 from core.words import format_count
 
@@ -85,13 +86,13 @@ def converted(
     network: str,
     *,
     weights: Path | None,
-    arguments: dict[str, Any],
+    arguments: Settings,
     chosen: Chosen | None,
     image: tuple[int, int, int] | None,
     pixels: tuple[list[float] | None, list[float] | None],
     ratios: list[float],
     choices: str,
-) -> tuple[Conversion, dict[str, Any]]:
+) -> tuple[Conversion, Settings]:
     """The supernet of a network on this machine, compared with it, and what its card says.
 
     Raises:
@@ -104,9 +105,9 @@ def converted(
 
     from core.datasets import load_dataset
     from core.library.measuring import DataChoice
-    from core.networks.operations.exported_file import read_exported
     from core.supernets.converting import Choose, require_equal
     from core.supernets.converting import convert as convert_given
+    from core.supernets.reading.exported_file import read_exported
     from core.workflows.train_supernet import data_card
 
     if choices not in ("auto", "group", "size"):
@@ -122,7 +123,7 @@ def converted(
         if shape is None:
             raise InvalidInput("Say with --image 3,32,32 what the class takes, or with --data which data.")
         exported = export(own_class(network, arguments, weights), cast(tuple[int, int, int], tuple(shape)))
-        from core.networks.operations.exported_run import run_exported
+        from core.supernets.reading.exported_run import run_exported
 
         given, answers = read_exported(exported), lambda images: run_exported(exported, images)
     conversion = convert_given(given, ratios=ratios, choose=cast(Choose, choices))
@@ -149,12 +150,12 @@ def _of_file(path: Path) -> tuple[Any, Any]:
         raise NotFound(f"There is no file {path}.")
     data = path.read_bytes()
     if path.suffix == ".onnx":
-        from core.networks.operations.onnx_file import read_onnx
-        from core.networks.operations.onnx_run import run_onnx
+        from core.supernets.reading.onnx_file import read_onnx
+        from core.supernets.reading.onnx_run import run_onnx
 
         return read_onnx(data), lambda images: run_onnx(data, images)
-    from core.networks.operations.exported_file import read_exported
-    from core.networks.operations.exported_run import run_exported
+    from core.supernets.reading.exported_file import read_exported
+    from core.supernets.reading.exported_run import run_exported
 
     return read_exported(data), lambda images: run_exported(data, images)
 
@@ -169,7 +170,7 @@ def _normalizing(net: Any, mean: list[float] | None, std: list[float] | None) ->
     return made
 
 
-def own_class(named: str, arguments: dict[str, Any], weights: Path | None) -> nn.Module:
+def own_class(named: str, arguments: Settings, weights: Path | None) -> nn.Module:
     """The network of a class (or function) of the person's own, with its weights, in eval mode.
 
     Raises:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.networks.blocks.image_normalization import ImageNormalization
 from core.networks.blocks.operations_block import OperationsBlock
-from core.networks.blocks.pixel_normalization import PixelNormalization
 from core.networks.operations.grouping import Layout, entries, spans
 from core.networks.operations.steps import OPERATIONS, VIEWS, Step, last_reads
 from core.spaces import SearchSpace
@@ -196,7 +196,7 @@ class SegmentStage(Stage):
         groups = x.shape[1] // weight.shape[1]
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
-    def sized(self, arch: Sequence[int]) -> list[dict[str, Any]]:
+    def sized(self, arch: Sequence[int]) -> list[Step]:
         """The steps with the channels of a subnet."""
         kept, found = self.kept(arch), []
         for at, step in enumerate(self.plan.steps, 1):
@@ -333,7 +333,7 @@ class NormalizeStage(Stage):
         return (x - self.mean) / self.std
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        block = PixelNormalization(self.shape[0])
+        block = ImageNormalization(self.shape[0])
         block.mean.copy_(self.mean)
         block.std.copy_(self.std)
         return block
@@ -386,12 +386,12 @@ def held(sizes: Sequence[int], steps: Sequence[Step]) -> int:
     return most
 
 
-def _shape(step: Mapping[str, Any]) -> tuple[int, ...]:
+def _shape(step: Step) -> tuple[int, ...]:
     """Of the weight of a convolution or linear layer."""
     if step["op"] == "linear":
         return (int(step["out_features"]), int(step["in_features"]))
     return (int(step["out_channels"]), int(step["in_channels"]) // int(step["groups"]), *step["kernel"])
 
 
-def _outputs(step: Mapping[str, Any]) -> int:
+def _outputs(step: Step) -> int:
     return int(step["out_features"] if step["op"] == "linear" else step["out_channels"])

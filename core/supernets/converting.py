@@ -17,13 +17,13 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from core.errors import InvalidInput, plain
-from core.networks.operations.builder import GivenNetwork
 from core.networks.operations.channels import Flow, Ties, trace
 from core.networks.operations.segments import droppable, segments
 from core.networks.operations.steps import Step, renumbered
 from core.networks.operations.widths import units_kept
 from core.supernets.converted import Converted, ConvertedConfig, Structure, looked_through
 from core.supernets.converted_stage import SegmentStage, moved
+from core.supernets.reading.builder import GivenNetwork
 from core.supernets.statistics import ElasticBatchNorm, Statistics
 
 RATIOS = (0.25, 0.5, 0.75, 1.0)

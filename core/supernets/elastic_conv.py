@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+def kernel_matrices(sizes: Mapping[int, int]) -> nn.ParameterDict:
+    """A matrix to each kernel from the next larger one, the identity at first.
+
+    Args:
+        sizes: kernel -> numbers of one filter.
+    """
+    # Not torch.eye: asked for it without memory, torch loads its compiler (see core.networks.outline).
+    return nn.ParameterDict({str(k): nn.Parameter(nn.init.eye_(torch.empty(n, n))) for k, n in sizes.items()})
 
 
 class ElasticConv(nn.Module):
@@ -40,9 +50,7 @@ class ElasticConv(nn.Module):
         largest = self.kernels[-1]
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, largest, largest))
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
-        self.transforms = nn.ParameterDict(
-            {str(k): nn.Parameter(torch.eye(k * k)) for k in self.kernels[:-1]} if transform else {}
-        )
+        self.transforms = kernel_matrices({k: k * k for k in self.kernels[:-1]} if transform else {})
 
     def kernel_weight(self, in_channels: int, out_channels: int, kernel: int) -> Tensor:
         """The (out, in, k, k) weight of one setting, differentiable."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.supernets.elastic_conv import kernel_matrices
+
 Channels = int | Tensor
 """The first so many channels, or which ones."""
 
@@ -42,9 +44,7 @@ class ElasticConv1d(nn.Module):
         self.kernels, self.stride, self.dilation = tuple(kernels), stride, dilation
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, self.kernels[-1]))
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
-        self.transforms = nn.ParameterDict(
-            {str(k): nn.Parameter(torch.eye(k)) for k in self.kernels[:-1]} if transform else {}
-        )
+        self.transforms = kernel_matrices({k: k for k in self.kernels[:-1]} if transform else {})
 
     def kernel_weight(self, inputs: Channels, outputs: Channels, kernel: int) -> Tensor:
         """The (out, in, k) weight of one setting, differentiable."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.supernets.elastic_conv import kernel_matrices
+
 
 class ElasticDepthwise(nn.Module):
     """One filter per channel, without bias; smaller kernels are made of the largest.
@@ -30,9 +32,7 @@ class ElasticDepthwise(nn.Module):
         largest = self.kernels[-1]
         self.weight = nn.Parameter(torch.empty(channels, 1, largest, largest))
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
-        self.transforms = nn.ParameterDict(
-            {str(k): nn.Parameter(torch.eye(k * k)) for k in self.kernels[:-1]} if transform else {}
-        )
+        self.transforms = kernel_matrices({k: k * k for k in self.kernels[:-1]} if transform else {})
         """Kernel size -> the (k², k²) matrix that makes it of the next larger kernel's center."""
 
     def kernel_weight(self, channels: int, kernel: int) -> Tensor:

@@ -9,7 +9,7 @@ from core.networks.operations.steps import Step
 _CONV = {"stride": [1, 1], "dilation": [1, 1], "groups": 1, "bias": False}
 
 
-def small_residual(input_shape: tuple[int, int, int], classes: int) -> dict[str, Any]:
+def small_residual(input_shape: tuple[int, int, int], classes: int) -> dict[str, list[Any]]:
     """Segments, widths and depths of a network with every kind of tie: sums, a depthwise convolution, gates, a concatenation.
 
     Args:

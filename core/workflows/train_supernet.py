@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import json
 import platform
@@ -14,6 +15,7 @@ from pydantic import Field
 from core.config import BaseConfig, JsonObject, Settings
 from core.datasets import DATASETS, load_dataset
 from core.errors import InvalidInput, NotFound
+from core.library import supernets
 from core.library.measuring import DataChoice
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
@@ -242,7 +244,7 @@ def untrained(request: Request, library: Library | None = None) -> tuple[Superne
     return supernet, dataset
 
 
-def data_card(choice: DataChoice, dataset: Dataset) -> dict[str, Any]:
+def data_card(choice: DataChoice, dataset: Dataset) -> Settings:
     """What a card says of the data a supernet is for."""
     return {
         "name": choice.name,
@@ -258,10 +260,6 @@ def data_card(choice: DataChoice, dataset: Dataset) -> dict[str, Any]:
 
 def _started(request: Request, library: Library | None, dataset: Dataset) -> Supernet:
     """A copy of the supernet to start from, ready for these data."""
-    import copy
-
-    from core.library import supernets
-
     entry = _entry(request, library)
     if entry.family != request.family or request.config:
         raise InvalidInput(
@@ -273,8 +271,6 @@ def _started(request: Request, library: Library | None, dataset: Dataset) -> Sup
 
 
 def _entry(request: Request, library: Library | None) -> SupernetEntry:
-    from core.library import supernets
-
     return library.supernet(request.start) if library else supernets.resolve(None, request.start)
 
 

@@ -67,8 +67,11 @@ def test_a_class_of_ones_own_becomes_a_supernet_that_is_tuned(own: Path, call: C
     sys.path.pop(0)
     torch.save(net.state_dict(), own / "net.pt")
     status, out, err = call(
-        "convert", "my_own_net:Net", "--weights", "net.pt", "--arguments", '{"width": 6}', "--data", "digits", "--out", "a.safetensors",
-    )  # fmt: skip
+        "convert",
+        "my_own_net:Net",
+        *("--weights", "net.pt", "--arguments", '{"width": 6}'),
+        *("--data", "digits", "--out", "a.safetensors"),
+    )
     assert (status, err) == (0, ""), err
     assert "It normalizes pixels itself" in out
     assert "answers as the given network does" in out

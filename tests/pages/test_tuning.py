@@ -16,9 +16,9 @@ Open = Callable[..., AppTest]
 @pytest.fixture
 def given(open_page: Open) -> tuple[AppTest, str]:
     """The page of an uploaded supernet for 8x8 images that names no data."""
-    from core.networks.operations.onnx_file import read_onnx
     from core.supernets.converting import convert
     from core.supernets.files import dump_supernet
+    from core.supernets.reading.onnx_file import read_onnx
     from tests.helpers.given_networks import residual_onnx
 
     data = dump_supernet(convert(read_onnx(residual_onnx())).supernet, {})

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from core.errors import InvalidInput
-from core.networks.operations.exported_file import read_exported
-from core.networks.operations.exported_run import run_exported
-from core.networks.operations.onnx_file import read_onnx
 from core.supernets.converted import Converted
 from core.supernets.converting import convert, difference, require_equal
 from core.supernets.files import build
+from core.supernets.reading.exported_file import read_exported
+from core.supernets.reading.exported_run import run_exported
+from core.supernets.reading.onnx_file import read_onnx
 from tests.helpers.given_networks import EXPORTED, onnx_file, residual_onnx
 from tests.helpers.nets import disturb
 
@@ -43,7 +43,7 @@ def test_units_stand_by_importance_and_another_order_would_be_noticed() -> None:
             assert isinstance(total, torch.Tensor)
             assert (total.diff() <= 1e-5).all()
     data = residual_onnx()
-    from core.networks.operations.onnx_run import run_onnx
+    from core.supernets.reading.onnx_run import run_onnx
 
     expected = run_onnx(data, IMAGES)
     assert difference(made, IMAGES, expected) < 1e-5

@@ -11,12 +11,12 @@ import torch
 from core.errors import InvalidInput
 from core.library.library import Library
 from core.library.supernets import SUPERNET_FILE, from_bytes
-from core.networks.operations.onnx_file import read_onnx
 from core.records import Progress
 from core.store import MemoryLedger
 from core.supernets.converted import Converted
 from core.supernets.converting import convert
 from core.supernets.files import dump_supernet, load_supernet
+from core.supernets.reading.onnx_file import read_onnx
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, tune_request
 from tests.helpers.given_networks import onnx_file, residual_onnx

@@ -28,6 +28,16 @@ class LogMel(nn.Module):
         super().__init__()
         self.arguments = {"rate": rate, "window": window, "hop": hop, "bands": bands}
         self.hop = hop
+        # On the processor, also where a network is built without memory.
+        here = torch.empty(0).device
+        with torch.device("cpu"):
+            basis, filters = self._matrices(rate, window, bands)
+        self.register_buffer("basis", basis.float().unsqueeze(1).to(here), persistent=False)
+        self.register_buffer("filters", filters.float().unsqueeze(2).to(here), persistent=False)
+
+    @staticmethod
+    def _matrices(rate: int, window: int, bands: int) -> tuple[Tensor, Tensor]:
+        """The Fourier transform of a window, cosines above sines, and the mel filters."""
         bins = window // 2 + 1
         t = torch.arange(window, dtype=torch.float64)
         hann = 0.5 - 0.5 * torch.cos(2 * math.pi * (t + 0.5) / window)
@@ -45,8 +55,7 @@ class LogMel(nn.Module):
             torch.maximum(high, middle + reach) - middle
         )
         filters = torch.minimum(up, down).clamp(min=0)
-        self.register_buffer("basis", basis.float().unsqueeze(1), persistent=False)
-        self.register_buffer("filters", filters.float().unsqueeze(2), persistent=False)
+        return basis, filters
 
     def forward(self, x: Tensor) -> Tensor:
         real, imaginary = F.conv1d(x, self.basis, stride=self.hop).square().chunk(2, 1)

@@ -43,11 +43,11 @@ class OperationsBlock(nn.Module):
                     step["in_channels"],
                     step["out_channels"],
                     tuple(step["kernel"]),
-                    tuple(step["stride"]),
-                    tuple(step["padding"]),
-                    tuple(step["dilation"]),
-                    step["groups"],
-                    step["bias"],
+                    stride=tuple(step["stride"]),
+                    padding=tuple(step["padding"]),
+                    dilation=tuple(step["dilation"]),
+                    groups=step["groups"],
+                    bias=step["bias"],
                 )
             elif step["op"] == "linear":
                 self.layers[str(at)] = nn.Linear(step["in_features"], step["out_features"], step["bias"])

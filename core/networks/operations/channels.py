@@ -11,15 +11,14 @@ channel; the groups are ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.networks.operations.steps import keeps_zero
+from core.networks.operations.steps import Step, keeps_zero
 
 Ids = NDArray[np.int64]
 _MOST_NUMBERS = 2**26
@@ -121,7 +120,7 @@ class Use:
     role: str
 
 
-def trace(steps: Sequence[Mapping[str, Any]], entering: Flow, ties: Ties) -> tuple[list[Flow], list[Use]]:
+def trace(steps: Sequence[Step], entering: Flow, ties: Ties) -> tuple[list[Flow], list[Use]]:
     """Every value of a list of steps and every axis of their tensors; ties what belongs together.
 
     Args:
@@ -138,9 +137,7 @@ def trace(steps: Sequence[Mapping[str, Any]], entering: Flow, ties: Ties) -> tup
     return flows, uses
 
 
-def after(
-    at: int, step: Mapping[str, Any], given: Sequence[Flow], ties: Ties, uses: list[Use] | None = None
-) -> Flow:
+def after(at: int, step: Step, given: Sequence[Flow], ties: Ties, uses: list[Use] | None = None) -> Flow:
     """What one step makes of what it reads; its uses are put behind the others. Raises as `trace`."""
     flow = _Walk(at, step, ties, [] if uses is None else uses).after(list(given))
     if math.prod(flow.shape) > _MOST_NUMBERS or min(flow.shape) < 1:
@@ -151,7 +148,7 @@ def after(
 @dataclass(frozen=True)
 class _Walk:
     at: int
-    step: Mapping[str, Any]
+    step: Step
     ties: Ties
     uses: list[Use]
 

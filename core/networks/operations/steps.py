@@ -154,7 +154,7 @@ def require_steps(steps: Any) -> None:
                 raise InvalidInput(f"A {step['op']} of this network has an impossible setting: {name}.")
 
 
-def keeps_zero(step: Mapping[str, Any]) -> bool:
+def keeps_zero(step: Step) -> bool:
     """Whether a channel that is zero stays zero through an operation."""
     if step["op"] == "clip":
         return bool(step["low"] <= 0 <= step["high"])
@@ -163,13 +163,13 @@ def keeps_zero(step: Mapping[str, Any]) -> bool:
     return OPERATIONS[step["op"]].keeps_zero
 
 
-def last_reads(steps: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+def last_reads(steps: Sequence[Step]) -> dict[int, int]:
     """Value -> number of the last step (from 1) that reads it; the output is never read for the last time."""
     last = {value: at for at, step in enumerate(steps, 1) for value in step["of"]}
     last[len(steps)] = len(steps) + 1
     return last
 
 
-def renumbered(steps: Sequence[Mapping[str, Any]], first: int) -> list[Step]:
+def renumbered(steps: Sequence[Step], first: int) -> list[Step]:
     """Steps of a longer list as a list of their own, whose input is value `first`."""
     return [{**step, "of": [value - first for value in step["of"]]} for step in steps]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.networks.operations.exported_archive import is_archive
 from core.supernets.loaders.base import LOADERS, Loaded, Loader
+from core.supernets.reading.exported_archive import is_archive
+from core.supernets.reading.exported_file import read_exported
 
 _ROWS = 4
 _TOLERANCE = 1e-5
@@ -25,11 +26,9 @@ class ExportedNetwork(Loader):
         return is_archive(data)
 
     def load(self, name: str, data: bytes) -> Loaded:
-        from core.networks.operations.exported_file import read_exported
-
         given = read_exported(data)
-        from core.networks.operations.exported_run import run_exported
         from core.supernets.converting import convert
         from core.supernets.loaders.converted_card import loaded
+        from core.supernets.reading.exported_run import run_exported
 
         return loaded(convert(given), lambda images: run_exported(data, images), _ROWS, _TOLERANCE)

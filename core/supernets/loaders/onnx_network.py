@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from core.supernets.loaders.base import LOADERS, Loaded, Loader
+from core.supernets.reading.onnx_file import read_onnx
 
 _ROWS = 4
 _TOLERANCE = 1e-4
@@ -28,11 +29,9 @@ class OnnxNetwork(Loader):
         return len(data) > 8 and data[0] == 8 and 1 <= data[1] <= _NEWEST_FORMAT and data[2] in _FIELDS
 
     def load(self, name: str, data: bytes) -> Loaded:
-        from core.networks.operations.onnx_file import read_onnx
-
         given = read_onnx(data)
-        from core.networks.operations.onnx_run import run_onnx
         from core.supernets.converting import convert
         from core.supernets.loaders.converted_card import loaded
+        from core.supernets.reading.onnx_run import run_onnx
 
         return loaded(convert(given), lambda images: run_onnx(data, images), _ROWS, _TOLERANCE)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.networks.operations.builder import unknown
+from core.supernets.reading.builder import unknown
 
 Array = NDArray[Any]
 

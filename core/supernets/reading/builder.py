@@ -121,7 +121,7 @@ class Builder:
         op: str,
         of: Sequence[int],
         name: str = "",
-        tensors: Mapping[str, Any] | None = None,
+        tensors: Mapping[str, NDArray[Any]] | None = None,
         **settings: Any,
     ) -> int:
         """One more operation; returns the number of its output.

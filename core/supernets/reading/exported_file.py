@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.networks.operations.builder import Builder, GivenNetwork, image_shape, unknown
-from core.networks.operations.exported_archive import read_archive
-from core.networks.operations.exported_call import Call, names
+from core.supernets.reading.builder import Builder, GivenNetwork, image_shape, unknown
+from core.supernets.reading.exported_archive import read_archive
+from core.supernets.reading.exported_call import Call, names
 
 Array = NDArray[Any]
 _MOST_NODES = 20_000

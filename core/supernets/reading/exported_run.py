@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from core.errors import InvalidInput
-from core.networks.operations.builder import unknown
-from core.networks.operations.exported_archive import read_archive
-from core.networks.operations.exported_call import made as made_by
+from core.supernets.reading.builder import unknown
+from core.supernets.reading.exported_archive import read_archive
+from core.supernets.reading.exported_call import made as made_by
 
 _KNOWN = frozenset(
     [

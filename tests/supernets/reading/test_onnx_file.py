@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from core.errors import InvalidInput
-from core.networks.operations.onnx_file import read_onnx
-from core.networks.operations.onnx_run import run_onnx
 from core.supernets.converting import convert, difference
+from core.supernets.reading.onnx_file import read_onnx
+from core.supernets.reading.onnx_run import run_onnx
 from tests.helpers.given_networks import onnx_file, residual_onnx
 
 onnx = pytest.importorskip("onnx")

@@ -9,7 +9,7 @@ from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example
 from core.networks.groups import UnitWalk
 
 
-class PixelNormalization(nn.Module):
+class ImageNormalization(nn.Module):
     """Subtracts a mean and divides by a spread, each channel by itself."""
 
     mean: Tensor
@@ -25,26 +25,26 @@ class PixelNormalization(nn.Module):
         return (x - self.mean) / self.std
 
 
-@BLOCKS.register("pixel_normalization")
-class PixelNormalizationKind(BlockKind):
+@BLOCKS.register("image_normalization")
+class ImageNormalizationKind(BlockKind):
     """Constants for normalization, alone."""
 
     label = "Pixel normalization"
     source = "common practice; constants of the data a network was trained on"
-    module = PixelNormalization
+    module = ImageNormalization
     arguments = {"channels": Count(64)}
     offsets, positive = ("mean",), ("std",)
     example = Example(
         (2, 8, 8),
         (
-            ("PixelNormalization", {"channels": 2}),
+            ("ImageNormalization", {"channels": 2}),
             ("Stem", {"in_channels": 2, "out_channels": 5, "kernel": 3, "stride": 2}),
             ("PoolingHead", {"in_channels": 5, "classes": 3}),
         ),
     )
 
-    def units(self, block: PixelNormalization, walk: UnitWalk) -> None:
+    def units(self, block: ImageNormalization, walk: UnitWalk) -> None:
         """None: the channels of the input keep their places."""
 
-    def input_shape(self, block: PixelNormalization) -> tuple[int, ...]:
+    def input_shape(self, block: ImageNormalization) -> tuple[int, ...]:
         return (block.mean.shape[1], 32, 32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.networks.operations.builder import unknown
+from core.supernets.reading.builder import unknown
 
 
 class Node:

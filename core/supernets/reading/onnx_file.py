@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput
-from core.networks.operations.builder import Builder, GivenNetwork, image_shape, unknown
-from core.networks.operations.onnx_node import Node
-from core.networks.operations.onnx_shapes import FOLDED, folded
+from core.supernets.reading.builder import Builder, GivenNetwork, image_shape, unknown
+from core.supernets.reading.onnx_node import Node
+from core.supernets.reading.onnx_shapes import FOLDED, folded
 
 _OLDEST, _NEWEST = 7, 26
 _MOST_NODES = 20_000
