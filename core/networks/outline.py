@@ -20,6 +20,8 @@ class _DrawsNothing(TorchFunctionMode):
         given = kwargs or {}
         if func in _DRAWS or getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else given["tensor"]
+        if func is torch.eye and len(args) == 1:
+            return torch.empty(args[0], args[0], **given)
         return func(*args, **given)
 
 

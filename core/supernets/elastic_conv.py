@@ -15,8 +15,7 @@ def kernel_matrices(sizes: Mapping[int, int]) -> nn.ParameterDict:
     Args:
         sizes: kernel -> numbers of one filter.
     """
-    # Not torch.eye: asked for it without memory, torch loads its compiler (see core.networks.outline).
-    return nn.ParameterDict({str(k): nn.Parameter(nn.init.eye_(torch.empty(n, n))) for k, n in sizes.items()})
+    return nn.ParameterDict({str(k): nn.Parameter(torch.eye(n)) for k, n in sizes.items()})
 
 
 class ElasticConv(nn.Module):
