@@ -30,8 +30,8 @@ for module in (
 ):
     importlib.import_module(module)
 
-# A block is built from its sizes; a pruner that is a criterion is made by the criterion's class.
-EVERY = [(r, n) for r in ALL_REGISTRIES.values() for n in r.names() if r.kind != "block"]
+# A block is built from its sizes, an option from its place in a chain; a pruner that is a criterion is made by the criterion's class.
+EVERY = [(r, n) for r in ALL_REGISTRIES.values() for n in r.names() if r.kind not in ("block", "option")]
 GIVEN: dict[str, dict[str, Any]] = {
     "algorithm": {"problem": Problem(small_space(), (QUALITY, COST)), "seed": 0},
     "predictor": {"space": small_space(), "objective": QUALITY, "seed": 0},

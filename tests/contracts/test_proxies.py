@@ -28,7 +28,14 @@ from tests.helpers.nets import random_dataset
 from tests.helpers.plain_nets import example_net, example_samples, extracted
 
 NAMES = PROXIES.names()
-NOT_DEFINED = {("synflow", "elastic_vit"): "attention", ("naswot", "elastic_vit"): "has none"}
+NOT_DEFINED = {
+    ("synflow", "elastic_vit"): "attention",
+    ("synflow", "elastic_conv_vit"): "attention",
+    ("synflow", "chain"): "attention",
+    ("naswot", "elastic_vit"): "has none",
+}
+# Its only ReLUs are the few of squeeze-and-excite: many samples switch them alike.
+WORST_OF_ALL = {("naswot", "elastic_conv_vit")}
 
 
 def some(n: int = 16, seed: int = 2) -> Batch:
@@ -62,7 +69,7 @@ def test_every_network_gets_a_number_and_stays_as_it_was(name: str, family: str,
             score(name, net, batch)
     else:
         found = score(name, net, batch)
-        assert math.isfinite(found)
+        assert math.isfinite(found) != ((name, family) in WORST_OF_ALL)
         assert found == score(name, net, batch), "the same network, batch and seed give the same number"
     assert all(torch.equal(t, before[n]) for n, t in net.state_dict().items())
     assert [m.training for m in net.modules()] == modes

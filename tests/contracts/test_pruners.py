@@ -35,7 +35,10 @@ REFUSED = {
     ("bn_scale", "chain"): "no BatchNorm",  # its attention heads
     ("bn_scale", "ofa_mobilenet_v3"): "no BatchNorm",  # its squeezed units
     ("bn_scale", "converted"): "no BatchNorm",  # its squeezed units
+    ("bn_scale", "elastic_conv_vit"): "no BatchNorm",  # its squeezed units
     ("synflow", "elastic_vit"): "attention",
+    ("synflow", "elastic_conv_vit"): "attention",
+    ("synflow", "chain"): "attention",
     ("feature_merging", "elastic_vit"): "ReLU",
     ("feature_merging", "converted"): "ReLU",  # its blocks name no convolution with its BatchNorm
     ("layer_ticket", "nas_bench_201"): "shortcut",

@@ -237,7 +237,7 @@ FAULTS = [
     Fault(
         "an extracted norm forgets its offset",
         _STATISTICS,
-        "            layer.bias.copy_(self.bias[:channels])\n",
+        "        layer.bias.copy_(self.bias[channels])\n",
         "",
         _FAMILIES,
     ),

@@ -207,7 +207,9 @@ def test_a_caption_says_what_was_measured_and_how() -> None:
 
     entry = supernets.find(None, "digits-cnn")
     text = front_caption(entry, [objective("accuracy"), objective("macs")], 13824)
-    assert "digits-cnn; data digits, split by seed 0; 13,824 subnets, the whole space; seed 0." in text
+    assert (
+        "digits-cnn; data digits, split by seed 0; 13,824 subnets evaluated, the whole space; seed 0." in text
+    )
     assert "Validation accuracy: measured on validation data" in text
     assert "MACs: counted." in text
     assert "found by NSGA-II" in front_caption(entry, [], 10, search="NSGA-II")

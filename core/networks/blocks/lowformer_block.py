@@ -76,6 +76,7 @@ class LowformerBlockKind(BlockKind):
     label = "LowFormer block"
     source = "Nottebaum et al., LowFormer, WACV 2025 (up-sampling by repeating, then a 3x3 convolution)"
     module = LowformerBlock
+    attends = True
     arguments = {
         "channels": Count(),
         "heads": Count(),

@@ -69,6 +69,7 @@ class MapTransformerBlockKind(BlockKind):
     label = "Map transformer block"
     source = "Tang et al., ElasticViT, ICCV 2023; offsets by distance: Graham et al., LeViT, ICCV 2021"
     module = MapTransformerBlock
+    attends = True
     arguments = {
         "width": Count(),
         "heads": Count(),

@@ -46,6 +46,7 @@ class MaskedTransformerBlockKind(BlockKind):
     label = "Masked transformer block"
     source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017; pre-norm: Xiong et al., ICML 2020"
     module = MaskedTransformerBlock
+    attends = True
     arguments = {"width": Count(), "heads": Count(), "head_size": Count(), "hidden": Count()}
     sizes = {"width": ("query.weight", 1), "hidden": ("expand.weight", 0)}
     example = Example(

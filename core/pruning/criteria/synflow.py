@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+from core.networks.blocks.base import known_kind
 from core.networks.calibration import batch_norms
 from core.networks.chain import declared, example_inputs
 from core.networks.trees import map_leaves
@@ -48,7 +49,8 @@ def linearized(net: nn.Sequential) -> nn.Sequential:
     Raises:
         InvalidInput: the network has attention or LayerNorm, for which positive flow is not defined.
     """
-    if any(isinstance(m, nn.LayerNorm) for m in net.modules()):
+    attends = any((kind := known_kind(block)) is not None and kind.attends for block in net)
+    if attends or any(isinstance(m, nn.LayerNorm) for m in net.modules()):
         raise InvalidInput(
             "SynFlow follows positive flow through layers, which attention and LayerNorm do not have."
         )
