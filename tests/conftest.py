@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from core.supernets.families import FAMILIES
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
@@ -49,10 +51,44 @@ SLOW = (
 QUICK = ("tests/e2e/test_main_job.py",)
 """Of those what `make test` runs nevertheless: the one thing that must never break."""
 
+OFTEN = {
+    "elastic_cnn",
+    "elastic_encoder",
+    "elastic_gcn",
+    "elastic_tdnn",
+    "elastic_vit",
+    "nas_bench_201",
+    "ofa_mobilenet_v3",
+}
+PRODUCTS = (
+    "tests/contracts/test_criteria.py",
+    "tests/contracts/test_exporters.py",
+    "tests/contracts/test_proxies.py",
+    "tests/contracts/test_pruners.py",
+    "tests/export/",
+    "tests/geometry/",
+    "tests/pruning/",
+)
+"""Where every method meets every family: families that are not in `OFTEN` do it in `make test-long`; what a family itself
+promises (tests/contracts/test_families.py, its blocks, its units, its costs) is asked of all in `make test`."""
+
+
+def _meets_a_rare_family(item: pytest.Item) -> bool:
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    values = {
+        each
+        for value in given
+        for each in (value if isinstance(value, tuple) else (value,))
+        if isinstance(each, str)
+    }
+    return bool(values & (set(FAMILIES.names()) - OFTEN))
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.nodeid.startswith(PRODUCTS) and _meets_a_rare_family(item):
+            item.add_marker(pytest.mark.long)
         if item.nodeid.startswith(SLOW) and not item.nodeid.startswith(QUICK):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith(SLOWEST))
