@@ -91,7 +91,7 @@ def _card(card: GalleryCard) -> None:
         else '<p class="ps-thumbnail ps-none">No front yet. Open it to measure its subnets.</p>'
     )
     st.html(
-        f'<div class="ps-supernet">{picture}<h3>{html.escape(display_name(entry.title))}</h3>'
+        f'<div class="ps-supernet">{picture}<h2>{html.escape(display_name(entry.title))}</h2>'
         f"<p>{facts}</p>"
         f'<p class="ps-state">{html.escape(card.state)} · {entry.origin}</p></div>'
     )
