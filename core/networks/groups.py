@@ -212,6 +212,47 @@ class UnitWalk:
         reads = ((f"{self._at}.{shown}", 0, repeat),)
         self._inner.append(UnitGroup(f"{self._at}.{name}", size, tuple(members), reads, free=True))
 
+    def between(self, name: str, size: int, first: str, norm: str, then: str) -> None:
+        """Units inside the block, from one convolution by its BatchNorm to the next.
+
+        Args:
+            name, size: see `inner`.
+            first, norm, then: the layers.
+        """
+        read = [f"{then}.weight"]
+        self.inner(name, size, made=[f"{first}.weight"], scaled=batch_norm(norm), read=read, shown=norm)
+
+    def ends(self, layer: str, norm: str, width: int) -> None:
+        """The block's last layer and its BatchNorm add to the stream, which is what the block hands on."""
+        self.makes(f"{layer}.weight", width)
+        self.scales(batch_norm(norm), width)
+        self.shows(width)
+
+    def squeezed(self, size: int) -> None:
+        """Units of squeeze-and-excite, by the names that blocks give its two layers."""
+        self.inner(
+            "squeezed",
+            size,
+            made=["squeeze.weight"],
+            scaled=["squeeze.bias"],
+            read=["excite.weight"],
+            shown="squeeze",
+        )
+
+    def widened(self, hidden: int, squeezed: int) -> None:
+        """Hidden units of an inverted bottleneck, by the names that such blocks give their parts.
+
+        Args:
+            hidden: their number.
+            squeezed: units of squeeze-and-excite; 0 without it.
+        """
+        scaled, read = [*batch_norm("norm1"), "depthwise.weight", *batch_norm("norm2")], ["project.weight"]
+        if squeezed:
+            self.squeezed(squeezed)
+            scaled += ["excite.weight", "excite.bias"]
+            read.append("squeeze.weight")
+        self.inner("hidden", hidden, made=["expand.weight"], scaled=scaled, read=read, shown="norm2")
+
     def span(
         self, tensor: str, axis: int, role: str, units: tuple[int, int], offset: int, repeat: int
     ) -> None:

@@ -241,14 +241,7 @@ class HeadStage(ChosenStage):
         if self.hidden:
             y = count.over(count.batch_norm(count.conv(y, self.hidden, 1)))
         y = count.linear(count.mean(y), self.classes)
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=count.counted(y),
-        )
+        return StageCost.head(self.classes, count.counted(y))
 
 
 def halved(size: tuple[int, int], stride: int) -> tuple[int, int]:

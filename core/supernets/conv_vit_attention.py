@@ -172,11 +172,4 @@ class HeadStage(MapStage):
         count.macs += wide * self.features
         count.params += wide * self.features
         y = count.linear(count.over(count.made([y], self.features)), self.classes)
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=count.counted(y),
-        )
+        return StageCost.head(self.classes, count.counted(y))

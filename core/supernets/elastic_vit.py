@@ -343,13 +343,9 @@ class HeadStage(Stage):
 
     def cost(self, arch: Sequence[int]) -> StageCost:
         width = int(self.option(arch, self._width_choice))
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=counts(
+        return StageCost.head(
+            self.classes,
+            counts(
                 macs=width * self.classes,
                 params=(width + 1) * self.classes + 2 * width,
                 held_bytes=4 * (self.tokens * width + width + max(self.tokens * width, self.classes)),

@@ -192,13 +192,9 @@ class MobileHeadStage(MobileStage):
         last = (features or layer.out_channels) * self.classes
         expand = layer.in_channels * layer.out_channels
         pooled = (layer.in_channels + layer.out_channels) * area
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=counts(
+        return StageCost.head(
+            self.classes,
+            counts(
                 macs=expand * area + mixed + last,
                 params=expand + 2 * layer.out_channels + mixed + last + self.classes,
                 held_bytes=4 * max(pooled + layer.out_channels, self._held_behind(area)),

@@ -333,13 +333,9 @@ class HeadStage(Stage):
 
     def cost(self, arch: Sequence[int]) -> StageCost:
         weights, before = self.channels * self.classes, self.channels * math.prod(self.size)
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=counts(
+        return StageCost.head(
+            self.classes,
+            counts(
                 macs=weights,
                 params=weights + self.classes + 2 * self.channels,
                 held_bytes=4 * (before + self.channels + max(before, self.classes)),

@@ -341,14 +341,7 @@ class HeadStage(CellsStage):
             for each in (self.source, self.before)
         )
         y = count.linear(count.mean(count.over(y)), self.classes)
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=count.counted(y),
-        )
+        return StageCost.head(self.classes, count.counted(y))
 
 
 def _path(operation: str, channels: int) -> nn.ModuleList:

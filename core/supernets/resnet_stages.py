@@ -266,13 +266,9 @@ class HeadStage(ResNetStage):
 
     def cost(self, arch: Sequence[int]) -> StageCost:
         width, (before, _) = self.width.of(self.space, arch), self.areas(arch)
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=counts(
+        return StageCost.head(
+            self.classes,
+            counts(
                 macs=width * self.classes,
                 params=(width + 1) * self.classes,
                 held_bytes=4 * (width * before + width + self.classes),

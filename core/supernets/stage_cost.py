@@ -33,6 +33,11 @@ class StageCost:
     counted: Mapping[str, int]
     detail: str = ""
 
+    @classmethod
+    def head(cls, classes: int, counted: Mapping[str, int]) -> StageCost:
+        """Of a last stage with one output per class."""
+        return cls("head", "head", "head", (classes,), classes, counted)
+
     @property
     def macs(self) -> int:
         return self.counted["macs"]

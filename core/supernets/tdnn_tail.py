@@ -168,13 +168,9 @@ class HeadStage(Stage):
     def cost(self, arch: Sequence[int]) -> StageCost:
         pooled = 2 * int(self.option(arch, "concat"))
         weights = (pooled + self.classes) * self.embedding
-        return StageCost(
-            label="head",
-            group="head",
-            kind="head",
-            output_shape=(self.classes,),
-            channels=self.classes,
-            counted=counts(
+        return StageCost.head(
+            self.classes,
+            counts(
                 macs=weights,
                 params=weights + 3 * self.embedding + self.classes,
                 held_bytes=4 * (pooled + self.embedding + self.classes),

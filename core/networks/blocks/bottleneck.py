@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class Bottleneck(nn.Module):
@@ -55,17 +55,8 @@ class BottleneckKind(BlockKind):
         width = block.conv1.in_channels
         walk.reads("conv1.weight", width)
         for at, conv in ((1, block.conv1), (2, block.conv2)):
-            walk.inner(
-                f"inner{at}",
-                conv.out_channels,
-                made=[f"conv{at}.weight"],
-                scaled=batch_norm(f"norm{at}"),
-                read=[f"conv{at + 1}.weight"],
-                shown=f"norm{at}",
-            )
-        walk.makes("conv3.weight", width)
-        walk.scales(batch_norm("norm3"), width)
-        walk.shows(width)
+            walk.between(f"inner{at}", conv.out_channels, f"conv{at}", f"norm{at}", f"conv{at + 1}")
+        walk.ends("conv3", "norm3", width)
 
     def droppable(self, block: Bottleneck) -> bool:
         return True

@@ -90,14 +90,7 @@ class BottleneckReductionKind(BlockKind):
         walk.reads("conv1.weight", before)
         walk.reads("shortcut.weight", before)
         for at, conv in ((1, block.conv1), (2, block.conv2)):
-            walk.inner(
-                f"inner{at}",
-                conv.out_channels,
-                made=[f"conv{at}.weight"],
-                scaled=batch_norm(f"norm{at}"),
-                read=[f"conv{at + 1}.weight"],
-                shown=f"norm{at}",
-            )
+            walk.between(f"inner{at}", conv.out_channels, f"conv{at}", f"norm{at}", f"conv{at + 1}")
         walk.new_stream()
         walk.makes("conv3.weight", width)
         walk.makes("shortcut.weight", width)

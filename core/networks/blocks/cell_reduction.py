@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from core.config import Settings
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example, Shapes
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class CellReduction(nn.Module):
@@ -57,19 +57,10 @@ class CellReductionKind(BlockKind):
         before, width = block.conv1.in_channels, block.conv2.out_channels
         walk.reads("conv1.weight", before)
         walk.reads("shortcut.weight", before)
-        walk.inner(
-            "inner",
-            block.conv1.out_channels,
-            made=["conv1.weight"],
-            scaled=batch_norm("norm1"),
-            read=["conv2.weight"],
-            shown="norm1",
-        )
+        walk.between("inner", block.conv1.out_channels, "conv1", "norm1", "conv2")
         walk.new_stream()
-        walk.makes("conv2.weight", width)
         walk.makes("shortcut.weight", width)
-        walk.scales(batch_norm("norm2"), width)
-        walk.shows(width)
+        walk.ends("conv2", "norm2", width)
 
     def fitting(self, block: CellReduction, shapes: Shapes) -> Settings:
         found = super().fitting(block, shapes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class CellStem(nn.Module):
@@ -33,7 +35,7 @@ class CellStemKind(BlockKind):
 
     label = "Cell stem"
     source = "Dong and Yang, 'NAS-Bench-201', ICLR 2020"
-    module = CellStem
+    module: ClassVar[type[nn.Module]] = CellStem
     arguments = {"in_channels": Count(), "channels": Count()}
     sizes = {"channels": ("conv.weight", 0)}
     foldable = (("conv", "norm"),)
@@ -48,9 +50,7 @@ class CellStemKind(BlockKind):
 
     def units(self, block: CellStem, walk: UnitWalk) -> None:
         width = block.conv.out_channels
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)
 
     def input_shape(self, block: CellStem) -> tuple[int, ...]:
         return (block.conv.in_channels, 32, 32)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, KERNEL, STRIDE, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class ConvBlock(nn.Module):
@@ -55,6 +55,4 @@ class ConvBlockKind(BlockKind):
         width = block.conv.out_channels
         walk.reads("conv.weight", block.conv.in_channels)
         walk.new_stream()
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)

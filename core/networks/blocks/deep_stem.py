@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class DeepStem(nn.Module):
@@ -71,25 +71,9 @@ class DeepStemKind(BlockKind):
 
     def units(self, block: DeepStem, walk: UnitWalk) -> None:
         width = block.conv3.out_channels
-        walk.inner(
-            "first",
-            block.conv1.out_channels,
-            made=["conv1.weight"],
-            scaled=batch_norm("norm1"),
-            read=["conv2.weight"],
-            shown="norm1",
-        )
-        walk.inner(
-            "second",
-            block.conv2.out_channels,
-            made=["conv2.weight"],
-            scaled=batch_norm("norm2"),
-            read=["conv3.weight"],
-            shown="norm2",
-        )
-        walk.makes("conv3.weight", width)
-        walk.scales(batch_norm("norm3"), width)
-        walk.shows(width)
+        walk.between("first", block.conv1.out_channels, "conv1", "norm1", "conv2")
+        walk.between("second", block.conv2.out_channels, "conv2", "norm2", "conv3")
+        walk.ends("conv3", "norm3", width)
 
     def input_shape(self, block: DeepStem) -> tuple[int, ...]:
         return (block.conv1.in_channels, 32, 32)

@@ -117,9 +117,7 @@ class DepthwiseSeparableKind(BlockKind):
         walk.reads("project.weight", in_width)
         if block.shortcut == "none":
             walk.new_stream()
-        walk.makes("project.weight", width)
-        walk.scales(batch_norm("norm2"), width)
-        walk.shows(width)
+        walk.ends("project", "norm2", width)
 
     def droppable(self, block: DepthwiseSeparable) -> bool:
         return block.shortcut == "identity"

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, KERNEL, SHORTCUT, STRIDE, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class FusedConvBlock(nn.Module):
@@ -89,19 +89,10 @@ class FusedConvBlockKind(BlockKind):
     def units(self, block: FusedConvBlock, walk: UnitWalk) -> None:
         width = block.conv2.out_channels
         walk.reads("conv1.weight", block.conv1.in_channels)
-        walk.inner(
-            "hidden",
-            block.conv1.out_channels,
-            made=["conv1.weight"],
-            scaled=batch_norm("norm1"),
-            read=["conv2.weight"],
-            shown="norm1",
-        )
+        walk.between("hidden", block.conv1.out_channels, "conv1", "norm1", "conv2")
         if not block.shortcut:
             walk.new_stream()
-        walk.makes("conv2.weight", width)
-        walk.scales(batch_norm("norm2"), width)
-        walk.shows(width)
+        walk.ends("conv2", "norm2", width)
 
     def droppable(self, block: FusedConvBlock) -> bool:
         return block.shortcut

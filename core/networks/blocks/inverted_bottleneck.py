@@ -18,7 +18,7 @@ from core.networks.blocks.base import (
     Example,
     Shapes,
 )
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class InvertedBottleneck(nn.Module):
@@ -135,25 +135,12 @@ class InvertedBottleneckKind(BlockKind):
 
     def units(self, block: InvertedBottleneck, walk: UnitWalk) -> None:
         hidden, width = block.expand.out_channels, block.project.out_channels
-        scaled, read = [*batch_norm("norm1"), "depthwise.weight", *batch_norm("norm2")], ["project.weight"]
+        squeezed = 0 if block.squeeze is None else block.squeeze.out_features
         walk.reads("expand.weight", block.expand.in_channels)
-        if block.squeeze is not None:
-            walk.inner(
-                "squeezed",
-                block.squeeze.out_features,
-                made=["squeeze.weight"],
-                scaled=["squeeze.bias"],
-                read=["excite.weight"],
-                shown="squeeze",
-            )
-            scaled += ["excite.weight", "excite.bias"]
-            read.append("squeeze.weight")
-        walk.inner("hidden", hidden, made=["expand.weight"], scaled=scaled, read=read, shown="norm2")
+        walk.widened(hidden, squeezed)
         if block.shortcut == "none":
             walk.new_stream()
-        walk.makes("project.weight", width)
-        walk.scales(batch_norm("norm3"), width)
-        walk.shows(width)
+        walk.ends("project", "norm3", width)
 
     def fitting(self, block: InvertedBottleneck, shapes: Shapes) -> Settings:
         found = super().fitting(block, shapes)

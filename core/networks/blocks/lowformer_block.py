@@ -140,14 +140,7 @@ class LowformerBlockKind(BlockKind):
             read=["contract.weight"],
             shown="expand",
         )
-        walk.inner(
-            "hidden",
-            block.conv1.out_channels,
-            made=["conv1.weight"],
-            scaled=batch_norm("conv_norm1"),
-            read=["conv2.weight"],
-            shown="conv_norm1",
-        )
+        walk.between("hidden", block.conv1.out_channels, "conv1", "conv_norm1", "conv2")
 
     def fitting(self, block: LowformerBlock, shapes: Shapes) -> Settings:
         heads = int(shapes["query.weight"][0]) // block.head_size

@@ -16,7 +16,7 @@ from core.networks.blocks.base import (
     Epsilon,
     Example,
 )
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class MobileStem(nn.Module):
@@ -85,9 +85,7 @@ class MobileStemKind(BlockKind):
 
     def units(self, block: MobileStem, walk: UnitWalk) -> None:
         width = block.conv.out_channels
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)
 
     def input_shape(self, block: MobileStem) -> tuple[int, ...]:
         return (block.conv.in_channels, 32, 32)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.blocks.base import BLOCKS, Example
+from core.networks.blocks.cell_stem import CellStemKind
 
 
 class NasnetStem(nn.Module):
@@ -29,16 +29,12 @@ class NasnetStem(nn.Module):
 
 
 @BLOCKS.register("nasnet_stem")
-class NasnetStemKind(BlockKind):
+class NasnetStemKind(CellStemKind):
     """Constants for normalization, 3x3 convolution, BatchNorm; stands for the outputs of two cells."""
 
     label = "NASNet stem"
     source = "Zoph et al., NASNet, CVPR 2018"
     module = NasnetStem
-    arguments = {"in_channels": Count(), "channels": Count()}
-    sizes = {"channels": ("conv.weight", 0)}
-    foldable = (("conv", "norm"),)
-    offsets, positive = ("mean",), ("std",)
     example = Example(
         (2, 6, 6),
         (
@@ -46,12 +42,3 @@ class NasnetStemKind(BlockKind):
             ("NasnetHead", {"in_channels": 4, "classes": 3}),
         ),
     )
-
-    def units(self, block: NasnetStem, walk: UnitWalk) -> None:
-        width = block.conv.out_channels
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
-
-    def input_shape(self, block: NasnetStem) -> tuple[int, ...]:
-        return (block.conv.in_channels, 32, 32)

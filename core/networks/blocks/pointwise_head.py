@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class PointwiseHead(nn.Module):
@@ -43,11 +43,4 @@ class PointwiseHeadKind(BlockKind):
 
     def units(self, block: PointwiseHead, walk: UnitWalk) -> None:
         walk.reads("conv.weight", block.conv.in_channels)
-        walk.inner(
-            "hidden",
-            block.conv.out_channels,
-            made=["conv.weight"],
-            scaled=batch_norm("norm"),
-            read=["linear.weight"],
-            shown="norm",
-        )
+        walk.between("hidden", block.conv.out_channels, "conv", "norm", "linear")

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from core.config import Settings
 from core.networks.blocks.base import BLOCKS, KERNEL, STRIDE, BlockKind, Count, Example, Name, Shapes
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class PoolLayer(nn.Module):
@@ -63,9 +63,7 @@ class PoolLayerKind(BlockKind):
             return
         walk.reads("conv.weight", block.conv.in_channels)
         walk.new_stream()
-        walk.makes("conv.weight", block.conv.out_channels)
-        walk.scales(batch_norm("norm"), block.conv.out_channels)
-        walk.shows(block.conv.out_channels)
+        walk.ends("conv", "norm", block.conv.out_channels)
 
     def fitting(self, block: PoolLayer, shapes: Shapes) -> Settings:
         found = super().fitting(block, shapes)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from core.config import Settings
 from core.networks.blocks.base import BLOCKS, KERNEL, STRIDE, BlockKind, Count, Example, Name, Shapes
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class PooledBottleneck(nn.Module):
@@ -131,27 +131,14 @@ class PooledBottleneckKind(BlockKind):
 
     def units(self, block: PooledBottleneck, walk: UnitWalk) -> None:
         hidden, width = block.expand.out_channels, block.project.out_channels
-        scaled, read = [*batch_norm("norm1"), "depthwise.weight", *batch_norm("norm2")], ["project.weight"]
+        squeezed = 0 if block.squeeze is None else block.squeeze.out_features
         walk.reads("expand.weight", block.expand.in_channels)
-        if block.squeeze is not None:
-            walk.inner(
-                "squeezed",
-                block.squeeze.out_features,
-                made=["squeeze.weight"],
-                scaled=["squeeze.bias"],
-                read=["excite.weight"],
-                shown="squeeze",
-            )
-            scaled += ["excite.weight", "excite.bias"]
-            read.append("squeeze.weight")
-        walk.inner("hidden", hidden, made=["expand.weight"], scaled=scaled, read=read, shown="norm2")
+        walk.widened(hidden, squeezed)
         if block.bypass is not None:
             walk.reads("bypass.weight", block.expand.in_channels)
             walk.new_stream()
             walk.makes("bypass.weight", width)
-        walk.makes("project.weight", width)
-        walk.scales(batch_norm("norm3"), width)
-        walk.shows(width)
+        walk.ends("project", "norm3", width)
 
     def fitting(self, block: PooledBottleneck, shapes: Shapes) -> Settings:
         found = super().fitting(block, shapes)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class PooledConvolution(nn.Module):
@@ -48,6 +48,4 @@ class PooledConvolutionKind(BlockKind):
         before, width = block.conv.in_channels, block.conv.out_channels
         walk.reads("conv.weight", before)
         walk.new_stream()
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from core.networks.blocks.base import BLOCKS, STRIDE, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class Projection(nn.Module):
@@ -44,6 +44,4 @@ class ProjectionKind(BlockKind):
         width = block.conv.out_channels
         walk.reads("conv.weight", block.conv.in_channels)
         walk.new_stream()
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from core.config import Settings
 from core.networks.blocks.base import BLOCKS, KERNEL, STRIDE, BlockKind, Count, Example, Shapes
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class ResidualBlock(nn.Module):
@@ -75,17 +75,8 @@ class ResidualBlockKind(BlockKind):
     def units(self, block: ResidualBlock, walk: UnitWalk) -> None:
         width = block.out_channels
         walk.reads("conv1.weight", block.in_channels)
-        walk.inner(
-            "inner",
-            block.conv1.out_channels,
-            made=["conv1.weight"],
-            scaled=batch_norm("norm1"),
-            read=["conv2.weight"],
-            shown="norm1",
-        )
-        walk.makes("conv2.weight", width)
-        walk.scales(batch_norm("norm2"), width)
-        walk.shows(width)
+        walk.between("inner", block.conv1.out_channels, "conv1", "norm1", "conv2")
+        walk.ends("conv2", "norm2", width)
 
     def fitting(self, block: ResidualBlock, shapes: Shapes) -> Settings:
         found = super().fitting(block, shapes)

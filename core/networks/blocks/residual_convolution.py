@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class ResidualConvolution(nn.Module):
@@ -44,9 +44,7 @@ class ResidualConvolutionKind(BlockKind):
     def units(self, block: ResidualConvolution, walk: UnitWalk) -> None:
         width = block.conv.out_channels
         walk.reads("conv.weight", width)
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)
 
     def droppable(self, block: ResidualConvolution) -> bool:
         return True

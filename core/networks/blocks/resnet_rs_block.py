@@ -122,32 +122,11 @@ class ResnetRsBlockKind(BlockKind):
         before, width = block.arguments["in_channels"], block.conv2.out_channels
         if block.reduced:
             walk.reads("reduce.weight", before)
-            walk.inner(
-                "reduced",
-                block.reduced,
-                made=["reduce.weight"],
-                scaled=batch_norm("reduce_norm"),
-                read=["conv1.weight"],
-                shown="reduce_norm",
-            )
+            walk.between("reduced", block.reduced, "reduce", "reduce_norm", "conv1")
         else:
             walk.reads("conv1.weight", before)
-        walk.inner(
-            "inner",
-            block.conv1.out_channels,
-            made=["conv1.weight"],
-            scaled=batch_norm("norm1"),
-            read=["conv2.weight"],
-            shown="norm1",
-        )
-        walk.inner(
-            "squeezed",
-            block.squeeze.out_channels,
-            made=["squeeze.weight"],
-            scaled=["squeeze.bias"],
-            read=["excite.weight"],
-            shown="squeeze",
-        )
+        walk.between("inner", block.conv1.out_channels, "conv1", "norm1", "conv2")
+        walk.squeezed(block.squeeze.out_channels)
         if block.projects:
             walk.reads("shortcut.weight", before)
             walk.new_stream()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, KERNEL, STRIDE, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 
 
 class Stem(nn.Module):
@@ -54,9 +54,7 @@ class StemKind(BlockKind):
 
     def units(self, block: Stem, walk: UnitWalk) -> None:
         width = block.conv.out_channels
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)
 
     def input_shape(self, block: Stem) -> tuple[int, ...]:
         return (block.conv.in_channels, 32, 32)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.networks.blocks.base import BLOCKS, KERNEL, STRIDE, BlockKind, Count, Example
-from core.networks.groups import UnitWalk, batch_norm
+from core.networks.groups import UnitWalk
 from core.networks.limits import MOST_BANDS, MOST_LENGTH
 
 
@@ -57,9 +57,7 @@ class TdnnStemKind(BlockKind):
 
     def units(self, block: TdnnStem, walk: UnitWalk) -> None:
         width = block.conv.out_channels
-        walk.makes("conv.weight", width)
-        walk.scales(batch_norm("norm"), width)
-        walk.shows(width)
+        walk.ends("conv", "norm", width)
 
     def input_shape(self, block: TdnnStem) -> tuple[int, ...]:
         return (block.conv.in_channels, 32 * block.conv.stride[0])

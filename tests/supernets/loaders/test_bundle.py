@@ -83,7 +83,7 @@ LIES: dict[str, Callable[[], bytes]] = {
     "a packed file": lambda: packed(files(), zipfile.ZIP_DEFLATED),
     "a bomb": lambda: packed(files() | {TABLE: bytes(50_000_000)}, zipfile.ZIP_DEFLATED),
     "a path": lambda: packed(files() | {"../../etc/passwd": b"x"}),
-    "an absolute path": lambda: packed(files() | {"/tmp/x": b"x"}),
+    "an absolute path": lambda: packed(files() | {"/absolute": b"x"}),
     "a stranger": lambda: packed(files() | {"model.pkl": b"\x80\x04."}),
     "another table under its hash": lambda: packed(files() | {TABLE: other_rows(lambda t: t)}),
     "chances under another hash": lambda: packed(files() | {CHANCE: b"{}"}),
