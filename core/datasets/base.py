@@ -220,6 +220,16 @@ class FractionConfig(SplitConfig):
     test_fraction: float = Field(0.2, ge=0.05, le=0.4, description="Share of all samples kept for the test.")
 
 
+def upload_field() -> Any:
+    """The setting that names a kept upload by its SHA-256; a file from elsewhere may name it, too."""
+    return Field(
+        "",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Id of a kept upload.",
+        json_schema_extra={"form": False, "by_content": True},
+    )
+
+
 class DataSource(Plugin, ABC):
     """One data set as a plug-in: reads samples and labels, says how many to hold out.
 

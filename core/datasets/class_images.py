@@ -15,7 +15,7 @@ from pydantic import Field
 
 from core.config import Settings
 from core.datasets import uploads
-from core.datasets.base import DATASETS, FractionConfig, FractionSource, OnProgress, RawImages
+from core.datasets.base import DATASETS, FractionConfig, FractionSource, OnProgress, RawImages, upload_field
 from core.datasets.found import Found, of_images
 from core.datasets.imagenet_classes import class_names, match_folders
 from core.datasets.splitting import split_ids
@@ -47,12 +47,7 @@ class ClassImages(FractionSource):
         validation_fraction: float = Field(
             0.4, ge=0.05, le=0.6, description="Share of all samples kept for validation."
         )
-        upload: str = Field(
-            "",
-            pattern=r"^([0-9a-f]{64})?$",
-            description="Id of a kept upload.",
-            json_schema_extra={"form": False, "by_content": True},
-        )
+        upload: str = upload_field()
         size: int = Field(0, ge=0, le=MOST_SIDE, description="Side in pixels.")
         channels: int = Field(3, ge=1, le=3, description="1: gray, 3: RGB.")
         classes: int = Field(2, ge=1, le=_MOST_CLASSES, description="Classes of the supernet.")

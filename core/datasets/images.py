@@ -15,7 +15,16 @@ from pydantic import Field
 
 from core.datasets import uploads
 from core.datasets.archives import ZipLimits
-from core.datasets.base import DATASETS, Dataset, FractionConfig, FractionSource, OnProgress, Raw, RawImages
+from core.datasets.base import (
+    DATASETS,
+    Dataset,
+    FractionConfig,
+    FractionSource,
+    OnProgress,
+    Raw,
+    RawImages,
+    upload_field,
+)
 from core.datasets.decoding import decode
 from core.datasets.found import Found, of_images
 from core.datasets.loading import assemble
@@ -36,12 +45,7 @@ class Images(FractionSource):
     class Config(FractionConfig):
         """Which images, at which size."""
 
-        upload: str = Field(
-            "",
-            pattern=r"^([0-9a-f]{64})?$",
-            description="Id of a kept upload.",
-            json_schema_extra={"form": False, "by_content": True},
-        )
+        upload: str = upload_field()
         path: str = Field(
             "", max_length=4096, description="A .zip or .npz file.", json_schema_extra={"form": False}
         )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.datasets import uploads
-from core.datasets.base import DATASETS, FractionConfig, FractionSource, OnProgress
+from core.datasets.base import DATASETS, FractionConfig, FractionSource, OnProgress, upload_field
 from core.datasets.found import Found
 from core.datasets.found_sounds import SoundProposal, SoundSummary, of_sounds
 from core.datasets.images import read_file
@@ -51,12 +51,7 @@ class Sounds(FractionSource):
     class Config(FractionConfig):
         """Which sounds, at which rate and length."""
 
-        upload: str = Field(
-            "",
-            pattern=r"^([0-9a-f]{64})?$",
-            description="Id of a kept upload.",
-            json_schema_extra={"form": False, "by_content": True},
-        )
+        upload: str = upload_field()
         path: str = Field("", max_length=4096, description="A .zip file.", json_schema_extra={"form": False})
         rate: int = Field(8000, ge=RATES[0], le=RATES[1], description="Samples per second that networks get.")
         milliseconds: int = Field(

@@ -1,16 +1,15 @@
-"""The predict.py of a download: the script for its kind of data and what all such scripts share, in one text."""
+"""The predict.py of a download: the script for its kind of data and what it imports of ours, in one text."""
 
 from __future__ import annotations
 
+import ast
 from functools import lru_cache
 from pathlib import Path
 
-from core.datasets import waves
 from core.export import predicting
 from core.export.script_text import script_text
 
-_BESIDE: dict[str, list[str | Path]] = {"series": [Path(waves.__file__)]}
-"""How a task's files are read, where data sets are read in the same way."""
+_FOLDER = Path(predicting.__file__).parent
 
 
 @lru_cache
@@ -20,7 +19,15 @@ def predict_script(task: str) -> bytes:
     Args:
         task: registry name of the task; its script is `predicting/predict_TASK.py`.
     """
-    shared: list[str | Path] = ["common", *_BESIDE.get(task, [])]
-    return script_text(
-        Path(predicting.__file__).parent, f"predict_{task}", {"core", "numpy", "torch"}, shared
-    )
+    name = f"predict_{task}"
+    return script_text(_FOLDER, name, {"core", "numpy", "torch"}, _imported(_FOLDER / f"{name}.py"))
+
+
+def _imported(script: Path) -> list[str | Path]:
+    """Our files that a script imports from, and those that they do, each behind what it needs itself."""
+    found: dict[str | Path, None] = {}
+    for node in ast.parse(script.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("core."):
+            file = _FOLDER.parents[2].joinpath(*node.module.split(".")).with_suffix(".py")
+            found |= dict.fromkeys([*_imported(file), file])
+    return list(found)

@@ -12,9 +12,6 @@ from 0 to 255; and y, (n,): class indices. The other files of the download lie b
 from __future__ import annotations
 
 import argparse
-import csv
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +20,15 @@ import torch
 from torch import Tensor
 
 from core.export.predicting.common import (
-    BATCH,
     count_correct,
     fail,
     load_subnet,
-    logits,
     print_accuracy,
     read_arrays,
     started,
     to_labels,
 )
+from core.export.predicting.files import files_in, print_classes, print_table
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 # Pillow knows sixty formats; some start other programs or take minutes over a kilobyte.
@@ -80,55 +76,6 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)[None]
 
 
-def pictures_in(paths: Sequence[Path]) -> list[Path]:
-    """The pictures named, and those in the folders named, each once, in order."""
-    found: dict[Path, None] = {}
-    for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found.update(
-            (each, None)
-            for each in inside
-            if not path.is_dir() or (each.suffix.lower() in PICTURES and each.is_file())
-        )
-    if others := [path for path in found if path.suffix.lower() not in PICTURES]:
-        fail(
-            f"{others[0].name} is no picture; give one .npz file alone, or pictures ({', '.join(PICTURES)})."
-        )
-    if not found:
-        fail(f"there is no picture in {paths[0]} ({', '.join(PICTURES)}).")
-    return list(found)
-
-
-def print_table(
-    load: Any, paths: Sequence[Path], shape: tuple[int, ...], classes: list[str], invert: bool
-) -> int:
-    """A line per picture; returns how many could not be read, each with its sentence on standard error."""
-    net, failed = load(), 0
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["file", "class", "probability", *map(as_text, classes)])
-    for start in range(0, len(paths), BATCH):
-        read: list[tuple[Path, Any]] = []
-        for path in paths[start : start + BATCH]:
-            try:
-                read.append((path, read_picture(path, shape)))
-            except SystemExit:  # said; the others are wanted all the same
-                failed += 1
-        if not read:
-            continue
-        pixels = np.concatenate([each for _, each in read])
-        shares = torch.softmax(logits(net, to_images(255 - pixels if invert else pixels, shape)).double(), 1)
-        for (path, _), row in zip(read, shares.tolist(), strict=True):
-            best = max(range(len(row)), key=row.__getitem__)
-            told = [f"{share:.4f}" for share in row]
-            table.writerow([as_text(str(path)), as_text(classes[best]), told[best], *told])
-    return failed
-
-
-def as_text(name: str) -> str:
-    """A name in a table: no spreadsheet takes it for a formula."""
-    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Run this subnet on images.")
     parser.add_argument(
@@ -140,16 +87,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--invert", action="store_true", help="picture: swap dark and bright first")
     options, shape, classes = started(parser, arguments)
     path: Path = options.file[0]
+
+    def read(path: Path) -> Any:
+        return read_picture(path, shape)
+
+    def ready(pixels: Any) -> Tensor:
+        return to_images(255 - pixels if options.invert else pixels, shape)
+
     if len(options.file) > 1 or path.is_dir():
-        if failed := print_table(load_subnet, pictures_in(options.file), shape, classes, options.invert):
+        pictures = files_in(options.file, PICTURES, "picture", f" ({', '.join(PICTURES)})")
+        if failed := print_table(load_subnet, pictures, read, ready, classes):
             fail(f"{failed} of the pictures could not be read; the lines above name them.")
         return
     if path.suffix.lower() in PICTURES:
-        pixels = read_picture(path, shape)
-        x = to_images(255 - pixels if options.invert else pixels, shape)
-        shares = torch.softmax(logits(load_subnet(), x)[0].double(), 0).tolist()
-        for index in sorted(range(len(classes)), key=lambda i: -shares[i]):
-            print(f"{shares[index]:.4f}  {classes[index]}")
+        x = ready(read(path))
+        print_classes(load_subnet(), x, classes)
         return
     hint = " (pictures end in .png, .jpg, .bmp, .gif or .webp)"
     arrays = read_arrays(path, {"x": "images", "y": "labels"}, hint=hint)

@@ -14,9 +14,6 @@ silence. The other files of the download lie beside this one.
 from __future__ import annotations
 
 import argparse
-import csv
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +23,16 @@ from torch import Tensor
 
 from core.datasets.waves import fitted, read_wave, resampled
 from core.export.predicting.common import (
-    BATCH,
     count_correct,
     fail,
     load_subnet,
-    logits,
     print_accuracy,
     read_about,
     read_arrays,
     started,
     to_labels,
 )
+from core.export.predicting.files import files_in, print_classes, print_table
 
 ENDING = ".wav"
 MOST_FILE_BYTES = 256 * 2**20
@@ -77,51 +73,6 @@ def read_sound(path: Path, shape: tuple[int, ...], rate: int) -> Any:
     return fitted(resampled(samples, own, rate), shape[1])[None, None]
 
 
-def sounds_in(paths: Sequence[Path]) -> list[Path]:
-    """The sound files named, and those in the folders named, each once, in order."""
-    found: dict[Path, None] = {}
-    for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found.update(
-            (each, None)
-            for each in inside
-            if not path.is_dir() or (each.suffix.lower() == ENDING and each.is_file())
-        )
-    if others := [path for path in found if path.suffix.lower() != ENDING]:
-        fail(f"{others[0].name} is no .wav file; give one .npz file alone, or .wav files.")
-    if not found:
-        fail(f"there is no .wav file in {paths[0]}.")
-    return list(found)
-
-
-def print_table(load: Any, paths: Sequence[Path], shape: tuple[int, ...], classes: list[str]) -> int:
-    """A line per sound; returns how many could not be read, each with its sentence on standard error."""
-    net, rate, failed = load(), trained_rate(), 0
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["file", "class", "probability", *map(as_text, classes)])
-    for start in range(0, len(paths), BATCH):
-        read: list[tuple[Path, Any]] = []
-        for path in paths[start : start + BATCH]:
-            try:
-                read.append((path, read_sound(path, shape, rate)))
-            except SystemExit:  # said; the others are wanted all the same
-                failed += 1
-        if not read:
-            continue
-        sounds = to_series(np.concatenate([each for _, each in read]), shape)
-        shares = torch.softmax(logits(net, sounds).double(), 1)
-        for (path, _), row in zip(read, shares.tolist(), strict=True):
-            best = max(range(len(row)), key=row.__getitem__)
-            told = [f"{share:.4f}" for share in row]
-            table.writerow([as_text(str(path)), as_text(classes[best]), told[best], *told])
-    return failed
-
-
-def as_text(name: str) -> str:
-    """A name in a table: no spreadsheet takes it for a formula."""
-    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Run this subnet on sounds or other series.")
     parser.add_argument(
@@ -132,15 +83,22 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options, shape, classes = started(parser, arguments)
     path: Path = options.file[0]
+    rate = trained_rate()
+
+    def read(path: Path) -> Any:
+        return read_sound(path, shape, rate)
+
+    def ready(x: Any) -> Tensor:
+        return to_series(x, shape)
+
     if len(options.file) > 1 or path.is_dir():
-        if failed := print_table(load_subnet, sounds_in(options.file), shape, classes):
+        sounds = files_in(options.file, (ENDING,), ".wav file")
+        if failed := print_table(load_subnet, sounds, read, ready, classes):
             fail(f"{failed} of the sounds could not be read; the lines above name them.")
         return
     if path.suffix.lower() == ENDING:
-        x = to_series(read_sound(path, shape, trained_rate()), shape)
-        shares = torch.softmax(logits(load_subnet(), x)[0].double(), 0).tolist()
-        for index in sorted(range(len(classes)), key=lambda i: -shares[i]):
-            print(f"{shares[index]:.4f}  {classes[index]}")
+        x = ready(read(path))
+        print_classes(load_subnet(), x, classes)
         return
     arrays = read_arrays(path, {"x": "series", "y": "labels"}, hint=" (sounds end in .wav)")
     x = to_series(arrays["x"], shape)

@@ -212,7 +212,8 @@ def _end(entry: SupernetEntry, name: str, arch: Arch) -> None:
 
 def _space(entry: SupernetEntry) -> None:
     st.subheader("Search space", anchor=False)
-    html_table(choice_rows(entry.space), "Choices of the search space")
+    with st.container(key="supernet-space"):
+        html_table(choice_rows(entry.space), "Choices of the search space")
 
 
 def _front(entry: SupernetEntry) -> None:

@@ -166,7 +166,9 @@ def _show(found: Planned) -> None:
             st.metric(name, told.pop(name), width="content")
     st.caption(". ".join(f"{name}: {value}" for name, value in told.items()) + ".")
     html_table(view.block_rows(found), "Blocks of the space, the map each makes, and what there is to choose")
-    st.caption(f"Images are {' x '.join(map(str, found.inputs[1:]))} with {found.inputs[0]} channels.")
+    channels, *sides = found.inputs
+    s = "" if channels == 1 else "s"
+    st.caption(f"Images are {' x '.join(map(str, sides))} with {channels} channel{s}.")
     for name, stages in (("smallest", found.smallest), ("largest", found.largest)):
         st.caption(f"The {name} subnet by counted cost")
         st.plotly_chart(
