@@ -16,7 +16,7 @@ from core.datasets import load_dataset, uploads
 from core.datasets.decoding import read_decoded
 from core.datasets.images import keep_upload, load_images
 from core.errors import InvalidInput, NotFound
-from tests.security.hostile_files import npz, picture, picture_zip, with_member
+from tests.security.hostile_files import Undated, npz, picture, picture_zip, with_member
 
 
 @pytest.fixture(autouse=True)
@@ -135,19 +135,19 @@ def test_too_few_images_to_divide_are_refused_at_the_form() -> None:
 def gray_zip(mode: str = "L", side: int = 28, n: tuple[int, int] = (6, 8)) -> bytes:
     """Gray pictures, stored as they are or as RGB; one of them is wider, and some files are no pictures."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with Undated(buffer) as archive:
         for name, count in zip(("cat", "dog"), n, strict=True):
             for number in range(count):
                 made = io.BytesIO()
                 size = (side + 12 if number == 0 else side, side)
                 Image.new("L", size, 9 * number % 256).convert(mode).save(made, "PNG")
-                archive.writestr(f"{name}/{number}.png", made.getvalue())
-        archive.writestr("__MACOSX/cat/._1.png", b"x")
-        archive.writestr("cat/.DS_Store", b"x")
-        archive.writestr("cat/notes.txt", b"x")
-        archive.writestr("lonely.png", picture())
-        archive.writestr("dog/broken.png", picture()[:-40])
-        archive.writestr("dog/text.png", b"hello")
+                archive.add(f"{name}/{number}.png", made.getvalue())
+        archive.add("__MACOSX/cat/._1.png", b"x")
+        archive.add("cat/.DS_Store", b"x")
+        archive.add("cat/notes.txt", b"x")
+        archive.add("lonely.png", picture())
+        archive.add("dog/broken.png", picture()[:-40])
+        archive.add("dog/text.png", b"hello")
     return buffer.getvalue()
 
 

@@ -176,9 +176,12 @@ class Campaign:
         else:
             yield from self._time(self.sample, "the sample", (0.02, _SAMPLED))
         yield self._said(self.fraction, "Fitting the predictor to the sample.")
-        # Form and strength are those that fit the sample best, whatever is timed later.
+        # Form and strength are those that fit the first batch best, whatever is timed later: a run that was cut after
+        # some of it were timed again would else choose others than it had.
+        first = self.state.batches[0]
+        at = dict(zip(first.arch_ids, first.ms, strict=True))
         rows = self.costs.space.from_ids(self.sample)
-        self.model, _ = fit_latency(self.costs, rows, self._timed(self.sample))
+        self.model, _ = fit_latency(self.costs, rows, [at[i] for i in self.sample])
         return None if self.quality is None else (yield from self._settle(self.quality))
 
     def _settle(self, of: Quality) -> Generator[Progress, None, Settled]:

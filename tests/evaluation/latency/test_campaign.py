@@ -39,6 +39,23 @@ def test_cut_anywhere_it_ends_as_if_it_had_not_been() -> None:
         assert repeated <= 1, "at most the batch that was cut is timed again"
 
 
+def test_finished_work_that_is_started_again_fits_the_model_it_had() -> None:
+    """Those near the front were timed again since: what is fitted to the sample must not follow them."""
+    for seed in range(3):
+        world = World(tiny_costs(), pairs=0.012, noise=0.05, seed=seed)
+        whole = campaign(world)
+        settled, _ = finished(whole)
+        again = campaign(world)
+        again.state, before = whole.state, world.batches
+        assert finished(again)[0] == settled
+        assert world.batches == before
+        assert whole.model is not None
+        assert again.model is not None
+        rows = world.costs.space.from_ids(list(whole.state.known))
+        predicted = [work.model.predict(world.costs, rows) for work in (whole, again)]
+        np.testing.assert_array_equal(*predicted)
+
+
 def test_batches_are_on_the_scale_of_the_first() -> None:
     world = World(tiny_costs(), pairs=0.012)
     world.speed = lambda batch: 1.0 if batch == 1 else 1.3
