@@ -40,6 +40,7 @@ LAYERS = [
     {"pruning", "search", "proxies", "norm_search"},
     {"store"},
     {"library"},
+    {"lessons"},
     {"workflows"},
     {"views", "jobs"},
     {"plots"},

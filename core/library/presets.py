@@ -26,6 +26,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "sandwich", "epochs": 150, "learning_rate": 0.05},
     },
+    "digits-lesson": {
+        "summary": "Elastic CNN on 8x8 digits, small enough for a lesson: 512 subnets, trained in seconds.",
+        "family": "elastic_cnn",
+        "config": {
+            "groups": [
+                {"widths": [2, 4, 6, 8], "depths": [1], "kernels": [3, 5]},
+                {"widths": [2, 4, 8, 16], "depths": [1], "kernels": [3, 5]},
+                {"widths": [4, 8, 16, 24], "depths": [1], "kernels": [3, 5]},
+            ]
+        },
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 20, "learning_rate": 0.05},
+    },
     "fashion-cnn": {
         "summary": "Elastic CNN on Fashion-MNIST: 5,832 subnets.",
         "family": "elastic_cnn",

@@ -149,7 +149,7 @@ def test_networks_are_chosen_quickly() -> None:
     assert len(set(many)) == 30
     assert views.at_random(entry, 5, 2) != few
     same = views.of_one_data_set(None, entry)
-    assert [e.supernet_id for e in same] == ["digits-cnn"], "fashion-cnn has other data"
+    assert [e.supernet_id for e in same] == ["digits-cnn", "digits-lesson"], "fashion-cnn has other data"
     assert views.revision_of(None, [SHALLOW]) != views.revision_of(None, ["subnet:fashion-cnn:000000000000"])
 
 
