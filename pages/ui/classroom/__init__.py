@@ -1,0 +1,1 @@
+"""Who this visitor is in a class."""
