@@ -24,6 +24,7 @@ from core.records import Run, RunState
 from core.store.baskets import Baskets
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
+from core.store.classes import Classes
 from core.store.database import Database, absolute_url, reading_damaged_text
 from core.store.failures import plain_failures
 from core.store.files import Files
@@ -61,7 +62,7 @@ MAX_PARAMS_BYTES = 4_000_000
 
 
 class RunStore:
-    """Runs, their records and files, the trained supernets, baskets and imported tables."""
+    """Runs, their records and files, the trained supernets, baskets, imported tables and classes."""
 
     def __init__(self, url: str, home: Path) -> None:
         """Open the store, creating or upgrading what is needed.
@@ -93,7 +94,7 @@ class RunStore:
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
-        self.titles = Titles(self._database)
+        self.titles, self.classes = Titles(self._database), Classes(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -224,8 +225,8 @@ class RunStore:
         if attempt is not None:
             this &= RunRow.attempt == attempt
         values = {"fraction": min(max(float(fraction), 0.0), 1.0), "message": message[:2000]}
+        changed = update(RunRow).where(this).values(**values, eta_seconds=eta, updated=time.time())
         with self._database.write("saving progress") as connection:
-            changed = update(RunRow).where(this).values(**values, eta_seconds=eta, updated=time.time())
             connection.execute(changed)
 
     def append_log(self, run_id: str, *lines: str, keep: int = 500) -> None:
@@ -290,10 +291,9 @@ class RunStore:
         supernet_id, sha256 = uuid.uuid4().hex, self._blobs.put(data)
         values = {"supernet_id": supernet_id, "sha256": sha256, "card": text}
         shown = {key: str(card.get(key) or "")[:100] for key in ("family", "data")}
-        hashed = row_hash(supernet_id, sha256, text)
         with self._database.write("saving a supernet") as connection:
             self._files.secure(sha256, data)
-            values |= {"name": name, "row_hash": hashed, **shown}
+            values |= {"name": name, "row_hash": row_hash(*values.values()), **shown}
             connection.execute(insert(SupernetRow).values(**values, size=len(data), created=time.time()))
         return supernet_id
 

@@ -20,9 +20,9 @@ from core.library.suggestions import suggestions
 from core.library.supernets import SupernetEntry
 from core.pareto import Constraint
 from core.records import RunState
-from core.settings import settings
 from core.spaces import Arch
 from core.text import for_markdown
+from pages.ui.home_store import home_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,17 +32,13 @@ if TYPE_CHECKING:
     from core.store import RunStore
 
 
-@st.cache_resource(show_spinner=False)
 def store() -> RunStore:
     """The store of this installation.
 
     Raises:
         CoreError: the disk or the database cannot be used.
     """
-    from core.store import RunStore
-
-    place = settings()
-    return RunStore(place.database_url, place.home)
+    return home_store()
 
 
 @st.cache_resource(show_spinner=False)
