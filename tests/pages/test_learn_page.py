@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from typing import Any
@@ -79,7 +80,7 @@ def to_step(app: AppTest, step: str) -> None:
 
 def texts(app: AppTest) -> str:
     parts = [*app.markdown, *app.caption, *app.success, *app.warning, *app.get("html")]
-    return "\n".join(str(getattr(each, "value", "") or each.proto.body) for each in parts)
+    return html.unescape("\n".join(str(getattr(each, "value", "") or each.proto.body) for each in parts))
 
 
 def asked(app: AppTest) -> dict[str, str]:
