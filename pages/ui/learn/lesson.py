@@ -40,6 +40,7 @@ def draw(view: View) -> None:
         place = st.container(key="lesson-shown")
         waiting = taken.prediction is not None and not taken.revealed
         now = figure.controls(opened, view.hidden, disabled=waiting)
+        figure.about(opened)
     with left, st.container(key="lesson-text"):
         panes.strip(order, step, taken)
         scene = panes.Scene(opened, view, taken, now, embedded)
