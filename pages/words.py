@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.glossary import slug
 from core.words import TERMS
-from pages.ui.setup import setup
+from pages.ui.setup import setup, show_around
 from pages.ui.words import PAGE
 
 setup(PAGE)
@@ -19,3 +19,4 @@ entries = "".join(
     f'<dt id="{slug(t)}">{html.escape(t.word)}</dt><dd>{html.escape(t.meaning)}</dd>' for t in TERMS
 )
 st.html(f'<dl class="ps-words">{entries}</dl>')
+show_around()

@@ -104,6 +104,11 @@ def copyable(address: str, what: str = "Copy the link") -> None:
     )
 
 
+def show_around() -> None:
+    """A button that begins the guided first visit of the Front page (assets/look/later.js)."""
+    st.html('<button type="button" class="ps-visit-again">Show me around the Front page</button>')
+
+
 def unseen_heading(text: str, level: int = 2) -> None:
     """A heading for those who jump from heading to heading with a screen reader; the eye sees the parts anyway."""
     st.html(f'<h{level} class="ps-unseen">{html.escape(text)}</h{level}>')
