@@ -24,6 +24,7 @@ from core.records import Run, RunState
 from core.store.baskets import Baskets
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
+from core.store.class_work import ClassWork
 from core.store.classes import Classes
 from core.store.database import Database, absolute_url, reading_damaged_text
 from core.store.failures import plain_failures
@@ -95,6 +96,7 @@ class RunStore:
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
         self.titles, self.classes = Titles(self._database), Classes(self._database)
+        self.class_work = ClassWork(self._database, self.classes)
 
     def close(self) -> None:
         self._database.close()
