@@ -307,7 +307,8 @@ def prune_experiment(
 @app.command()
 def check() -> None:
     """Look for silent damage: hashes of every row and file. Exit status 1 if there is any."""
-    findings = open_store().check()
+    store = open_store()
+    findings = store.check() + store.sandboxes.check()
     for finding in findings:
         print(finding)
     print(f"{len(findings)} problems found." if findings else "Everything stored is intact.")
@@ -321,7 +322,11 @@ def empty_trash(
     ] = 0,
 ) -> None:
     """Delete what the trash of the home holds: files that no run or supernet named any more."""
-    n_files, n_bytes = open_store().empty_trash(older_than)
+    store = open_store()
+    n_files, n_bytes = (
+        sum(each)
+        for each in zip(*(part.empty_trash(older_than) for part in (store, store.sandboxes)), strict=True)
+    )
     print(f"{n_files} files deleted, {n_bytes / 1e6:.1f} MB freed.")
 
 
