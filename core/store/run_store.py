@@ -100,6 +100,10 @@ class RunStore(SupernetsPart):
         self.titles = Titles(self._database)
         self._files.used_elsewhere = lambda: self.sandboxes.named_uploads()
 
+    def environment(self) -> dict[str, str]:
+        """What a process must find in its environment to work for this store (`core.store.sandboxes.store_here`)."""
+        return {"PARETOSCOPE_HOME": str(self.home), "PARETOSCOPE_DATABASE_URL": self.url}
+
     @cached_property
     def sandboxes(self) -> Sandboxes:
         """The stores of students in this home."""

@@ -14,13 +14,16 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sqlalchemy import text
+
 from core.errors import CoreError, InvalidInput, StorageFailed
 from core.records import RunState
+from core.settings import settings
 from core.store.blobs import fsync_folder
 from core.store.failures import plain_failures
 from core.store.home import FOLDER as FILES
@@ -28,45 +31,53 @@ from core.store.home import SANDBOXES, TRASH
 from core.store.private import private_folder
 from core.store.run_store import RunStore
 
-MOST_BYTES = 50_000_000
-"""What a sandbox may hold."""
-
 DATABASE = "paretoscope.db"
 PAUSED = "paused"
 _ID = re.compile(r"[0-9a-f]{32}")
 _UPLOAD = re.compile(r"[0-9a-f]{64}")
 _MOST_OPEN = 96
+_IN_USE = (
+    "SELECT (page_count - freelist_count) * page_size "
+    "FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+)
 
 
 class Room:
     """What a sandbox holds and may hold; what lies in its trash counts only beyond as much again."""
 
-    def __init__(self, folder: Path, most: int) -> None:
-        self.folder, self.most = folder, most
+    def __init__(self, folder: Path, most: int, database: Callable[[], int]) -> None:
+        """Nothing is read yet.
+
+        Args:
+            folder: of the sandbox.
+            most: bytes it may hold.
+            database: bytes in use in its database; its file does not shrink when runs are deleted.
+        """
+        self.folder, self.most, self._database = folder, most, database
 
     def used(self) -> int:
         """Bytes of the database and of files, as they are now."""
-        database = sum(_size(self.folder / f"{DATABASE}{end}") for end in ("", "-wal", "-journal"))
         trash = sum(_size(path) for path in (self.folder / TRASH).rglob("*"))
         files = sum(_size(path) for path in (self.folder / FILES).glob("*"))
-        return database + files + max(0, trash - self.most)
+        return self._database() + files + max(0, trash - self.most)
 
     def require(self, n_bytes: int) -> None:
         """Raise `StorageFailed` where so much more does not fit; nothing that is there changes."""
         used = self.used()
-        if used + n_bytes > self.most:
+        if used + n_bytes >= self.most:
             raise StorageFailed(
-                f"Your {self.most / 1e6:.0f} MB in this class are full ({used / 1e6:.1f} MB used). Nothing was lost: "
-                "delete runs you no longer need on the Runs page, then start or resume this one."
+                f"This needs more room than is left of your {self.most / 1e6:.0f} MB in this class ({used / 1e6:.1f} MB "
+                "used). Nothing was lost: delete runs you no longer need on the Runs page, then try again."
             )
 
 
 class SandboxStore(RunStore):
     """The store of one sandbox; refuses what does not fit into it."""
 
+    sandbox_id: str
     _connections: ClassVar[int] = 1  # kept open; thirty are open in a class
 
-    def __init__(self, sandbox_id: str, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, sandbox_id: str, folder: Path) -> None:
         """Open or create it.
 
         Raises:
@@ -74,8 +85,20 @@ class SandboxStore(RunStore):
         """
         super().__init__(f"sqlite:///{folder / DATABASE}", folder)
         self.sandbox_id = sandbox_id
-        self.room = Room(folder, most_bytes)
+        self.room = Room(folder, settings().sandbox_bytes, self._database_bytes)
         self._blobs.require_room = self.room.require
+
+    def _database_bytes(self) -> int:
+        with self._database.read("measuring the sandbox") as connection:
+            return int(connection.execute(text(_IN_USE)).scalar_one())
+
+    def environment(self) -> dict[str, str]:
+        home = self.home.parent.parent
+        return {
+            **super().environment(),
+            "PARETOSCOPE_HOME": str(home),
+            "PARETOSCOPE_SANDBOX": self.sandbox_id,
+        }
 
     def create_run(self, *args: Any, **kwargs: Any) -> str:
         """As `RunStore.create_run`.
@@ -90,16 +113,10 @@ class SandboxStore(RunStore):
 class Sandboxes:
     """The sandboxes of a home; opened once each, threads may share it."""
 
-    def __init__(self, home: Path, most_bytes: int = MOST_BYTES) -> None:
-        """Nothing is read or made yet.
-
-        Args:
-            home: of the main store.
-            most_bytes: what each may hold.
-        """
+    def __init__(self, home: Path) -> None:
+        """Nothing is read or made yet; `home` is the main store's."""
         self.home = home.absolute()
         self.folder = self.home / SANDBOXES
-        self._most_bytes = most_bytes
         self._lock = threading.RLock()
         self._open: OrderedDict[str, SandboxStore] = OrderedDict()
         self._last_use = float("-inf")
@@ -120,7 +137,7 @@ class Sandboxes:
             if sandbox_id not in self._open:
                 with plain_failures(f"opening {self.folder}"):
                     private_folder(self.folder)
-                self._open[sandbox_id] = SandboxStore(sandbox_id, folder, self._most_bytes)
+                self._open[sandbox_id] = SandboxStore(sandbox_id, folder)
                 if len(self._open) > _MOST_OPEN:  # its connections close; whoever holds it may go on using it
                     self._open.popitem(last=False)[1].close()
             return self._open[sandbox_id]
@@ -142,7 +159,8 @@ class Sandboxes:
 
     def used_bytes(self, sandbox_id: str) -> int:
         """What a sandbox holds; 0 where nothing was ever kept."""
-        return Room(self._place(sandbox_id), self._most_bytes).used()
+        in_use = lambda: sum(row[0] for row in self._rows(sandbox_id, _IN_USE))  # noqa: E731
+        return Room(self._place(sandbox_id), settings().sandbox_bytes, in_use).used()
 
     def unfinished(self) -> list[str]:
         """Sandboxes with runs that wait, run, or were interrupted: what a server that starts has to look at.
@@ -156,8 +174,8 @@ class Sandboxes:
     def named_uploads(self) -> set[str]:
         """What runs and supernets of all sandboxes name and that could be an upload of the home."""
         query = "SELECT params FROM runs UNION ALL SELECT card FROM supernets"
-        texts = (row[0] for sandbox_id in self.ids() for row in self._rows(sandbox_id, query))
-        return {name for text in texts if isinstance(text, str) for name in _UPLOAD.findall(text)}
+        found = (row[0] for sandbox_id in self.ids() for row in self._rows(sandbox_id, query))
+        return {name for each in found if isinstance(each, str) for name in _UPLOAD.findall(each)}
 
     def pause(self, sandbox_id: str, paused: bool) -> None:
         """Keep in the sandbox that none of its jobs may start, or that they may.
@@ -246,3 +264,15 @@ def _size(path: Path) -> int:
         return path.lstat().st_size
     except OSError:  # gone meanwhile
         return 0
+
+
+def store_here() -> RunStore:
+    """The store this process works for, as its environment says: the home's own, or a student's.
+
+    Raises:
+        StorageFailed, DamagedArtifact, InvalidInput: as `RunStore`.
+    """
+    where = settings()
+    if where.sandbox:
+        return Sandboxes(where.home).open(where.sandbox)
+    return RunStore(where.database_url, where.home)
