@@ -34,6 +34,7 @@ from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import Settings
 from core.errors import CoreError, InvalidInput
+from core.store.sandboxes import Sandboxes
 from core.words import format_share
 
 app = typer.Typer(
@@ -308,7 +309,7 @@ def prune_experiment(
 def check() -> None:
     """Look for silent damage: hashes of every row and file. Exit status 1 if there is any."""
     store = open_store()
-    findings = store.check() + store.sandboxes.check()
+    findings = store.check() + Sandboxes(store.home).check()
     for finding in findings:
         print(finding)
     print(f"{len(findings)} problems found." if findings else "Everything stored is intact.")
@@ -325,7 +326,9 @@ def empty_trash(
     store = open_store()
     n_files, n_bytes = (
         sum(each)
-        for each in zip(*(part.empty_trash(older_than) for part in (store, store.sandboxes)), strict=True)
+        for each in zip(
+            *(part.empty_trash(older_than) for part in (store, Sandboxes(store.home))), strict=True
+        )
     )
     print(f"{n_files} files deleted, {n_bytes / 1e6:.1f} MB freed.")
 

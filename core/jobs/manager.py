@@ -5,8 +5,7 @@ leases of its runs, and passes on cancellations; each running job has a supervis
 page shows comes from the store, so a page in another process sees the same.
 
 The manager's own interface is that of the main store's jobs; `within` gives the same held to a student's sandbox. Both
-share one queue. While a class works, one heavy worker runs instead of one of each class: two would leave the pages
-nothing of a machine with two cores.
+share one queue. While a class works, one heavy worker runs, not one of each sort: two cores have pages to serve as well.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from core.config import JsonObject
 from core.errors import CoreError, InvalidInput, NotFound
@@ -28,6 +28,7 @@ from core.jobs.within import SandboxJobs
 from core.records import Run, RunState
 from core.store import RunStore
 from core.store.leases import Lease, Owner
+from core.store.sandboxes import Sandboxes
 
 MAX_QUEUED = 60
 """Waiting jobs one session may have: a race of five settings over twelve seeds; sessions take turns whatever waits."""
@@ -54,15 +55,19 @@ _CLOSED = "The server was stopped. What was saved is kept: the run goes on when 
 class JobManager:
     """The jobs of one server: of its main store, and of the sandboxes beside it (`within`)."""
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, sandboxes: Sandboxes | None = None) -> None:
         """Mark the runs of dead servers as interrupted, put away what killed processes left, and start.
+
+        Args:
+            store: the main one.
+            sandboxes: those of its home.
 
         Raises:
             InvalidInput: the store is in memory, where a worker cannot reach it.
         """
         if store.in_memory:
             raise InvalidInput("Jobs need a store on the disk: choose a database file.")
-        self.store = store
+        self.store, self.sandboxes = store, sandboxes or Sandboxes(store.home)
         self.owner = Owner()
         self._lock = threading.Lock()
         self._admission = threading.Lock()
@@ -133,14 +138,10 @@ class JobManager:
 
     @contextmanager
     def admission(self, session: str | None, also: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Queue a run inside the block; one at a time, so that quotas hold.
-
-        Args:
-            session: who asks, None to resume.
-            also: raises where something else is against it.
+        """Queue a run inside the block, one at a time, so that quotas hold; `session` asks, None to resume.
 
         Raises:
-            InvalidInput: the server is being stopped, or too many jobs are waiting.
+            InvalidInput: the server is being stopped, too many jobs are waiting, or `also` says what is against it.
         """
         if self._closing.is_set():
             raise InvalidInput("The server is being stopped and takes no more jobs.")
@@ -156,13 +157,13 @@ class JobManager:
         Raises:
             InvalidInput, StorageFailed, DamagedArtifact: the sandbox cannot be opened.
         """
-        store = self.store.sandboxes.open(sandbox_id)
+        store = self.sandboxes.open(sandbox_id)
         found = self._within.get(sandbox_id)
         if found is None:
             with self._admission:
                 if sandbox_id not in self._within:
                     self._within[sandbox_id] = SandboxJobs(self, store)
-                    if self.store.sandboxes.paused(sandbox_id):
+                    if self.sandboxes.paused(sandbox_id):
                         self._paused.add(sandbox_id)
                 found = self._within[sandbox_id]
         return found
@@ -177,7 +178,7 @@ class JobManager:
             StorageFailed: the disk refused it.
         """
         for sandbox_id in sandbox_ids:
-            self.store.sandboxes.pause(sandbox_id, True)
+            self.sandboxes.pause(sandbox_id, True)
             self._paused.add(sandbox_id)
 
     def go_on(self, sandbox_ids: Iterable[str]) -> None:
@@ -187,7 +188,7 @@ class JobManager:
             StorageFailed: the disk refused it.
         """
         for sandbox_id in sandbox_ids:
-            self.store.sandboxes.pause(sandbox_id, False)
+            self.sandboxes.pause(sandbox_id, False)
             self._paused.discard(sandbox_id)
         self._wake.set()
 
@@ -206,7 +207,7 @@ class JobManager:
         with self._admission:
             self._within.pop(sandbox_id, None)
             self._paused.discard(sandbox_id)
-            self.store.sandboxes.put_away(sandbox_id)
+            self.sandboxes.put_away(sandbox_id)
 
     def is_busy(self, sandbox_id: str) -> bool:
         """Whether a job of a sandbox runs now."""
@@ -221,7 +222,7 @@ class JobManager:
         stopped at a terminal. A store that cannot be used for the moment leaves everything as it is, and is in no
         other's way.
         """
-        take_up(self)
+        take_up([lambda: self, *(partial(self.within, each) for each in self.sandboxes.unfinished())])
         self._wake.set()
 
     def queue_again(self, run: Run) -> None:
@@ -248,7 +249,7 @@ class JobManager:
         """Place of a waiting job among all of its sort, whoever's they are; None if it does not wait."""
         weight = weight_class(job.kind)
         sort = next(weights for weights in self._sorts() if weight in weights)
-        order = [each.run_id for each in self._order(self._queue(), sort)]
+        order = [each.run_id for each in self._order([*self._main_queue(), *self.sandboxed.all()], sort)]
         return order.index(job.run_id) + 1 if job.run_id in order else None
 
     def wait(self, run_id: str, timeout: float) -> Run:
@@ -278,12 +279,12 @@ class JobManager:
         for supervisor in supervisors:
             supervisor.join(0.5)
         with suppress(CoreError):
-            for job in self._queue():
+            for job in [*self._main_queue(), *self.sandboxed.all()]:
                 with suppress(NotFound):
                     job.store.set_state(job.run_id, RunState.INTERRUPTED, _CLOSED)
 
     def _require_room(self, session: str | None) -> None:
-        waiting = self._queue()
+        waiting = [*self._main_queue(), *self.sandboxed.all()]
         if len(waiting) >= MAX_WAITING:
             raise InvalidInput(
                 f"{MAX_WAITING} jobs are waiting on this server already, from all visitors together; let some "
@@ -335,12 +336,9 @@ class JobManager:
         waiting = self.store.leases.queued(self.owner.owner_id)
         return [Queued(job.run_id, job.kind, job.session, self.store) for job in waiting]
 
-    def _queue(self) -> list[Queued]:
-        return self._main_queue() + self.sandboxed.all()
-
     def _sorts(self) -> tuple[tuple[str, ...], ...]:
         """Weight classes of which one job together runs at a time."""
-        return _IN_CLASS if self.store.sandboxes.in_use(IN_CLASS_SECONDS) else _APART
+        return _IN_CLASS if self.sandboxes.in_use(IN_CLASS_SECONDS) else _APART
 
     def _order(self, queue: Sequence[Queued], sort: Sequence[str]) -> list[Queued]:
         with self._lock:
@@ -366,15 +364,15 @@ class JobManager:
 
     def _claim(self, job: Queued) -> int | None:
         """The number of this start; None where it was cancelled in this moment, or its sandbox cannot be used."""
-        if job.sandbox_id is None:
-            return job.store.leases.claim(job.run_id, self.owner)
+        attempt = None
         try:
             attempt = job.store.leases.claim(job.run_id, self.owner)
-        except NotFound:
-            attempt = None
-        except CoreError as error:  # a class does not wait for one damaged file
-            logging.getLogger(__name__).warning("a student's job waits: %s", error)
-            return None
+        except CoreError as error:
+            if job.sandbox_id is None:
+                raise
+            if not isinstance(error, NotFound):  # a class does not wait for one damaged file
+                logging.getLogger(__name__).warning("a student's job waits: %s", error)
+                return None
         self.sandboxed.remove(job.run_id)
         return attempt
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -47,7 +47,7 @@ class Trials:
         self._known: Cache[Trial] = Cache(_MOST_KNOWN)
         self._refused: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
-        self._waiting: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._waiting: dict[str, tuple[str, JsonObject]] = {}
         self._busy = False
 
     def ask(
@@ -99,7 +99,7 @@ class Trials:
                     self._refused[key] = (time.monotonic(), answer)
 
 
-def _tried(key: str, request: Mapping[str, Any]) -> Answer:
+def _tried(key: str, request: JsonObject) -> Answer:
     answer = spawn(request)
     if isinstance(answer, Trial):
         with suppress(CoreError):  # a full disk: it is tried again by the next server
@@ -107,13 +107,14 @@ def _tried(key: str, request: Mapping[str, Any]) -> Answer:
     return answer
 
 
-def spawn(request: Mapping[str, Any]) -> Answer:
+def spawn(request: JsonObject) -> Answer:
     """Try a request in a process of its own, with its environment if it has one, and wait for it."""
+    environment = cast(Mapping[str, str], request.get("environment", {}))
     try:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "core.jobs.trial_worker"],
             cwd=_ROOT,
-            env={**os.environ, **request.get("environment", {}), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **environment, "OMP_NUM_THREADS": "1"},
             input=json.dumps({"kind": request["kind"], "params": request["params"]}).encode(),
             capture_output=True,
             timeout=_PATIENCE_SECONDS,

@@ -6,18 +6,19 @@ Every question goes to the sandbox's own store first, so an id of another store 
 from __future__ import annotations
 
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, Protocol
 
 from core.config import JsonObject
 from core.errors import CoreError, InvalidInput
 from core.jobs.kinds import require_kind
-from core.jobs.queue import Queued
+from core.jobs.queue import Queued, SandboxQueue
 from core.jobs.waiting import wait_for
 from core.records import Run, RunState
 
 if TYPE_CHECKING:
-    from core.jobs.manager import JobManager
+    from core.store.leases import Owner
     from core.store.sandboxes import SandboxStore
 
 MOST_WAITING = 2
@@ -27,10 +28,29 @@ _STOP_SECONDS = 4.0
 _DIED = "The server that ran this has gone. What was saved is kept: the run goes on when a server starts."
 
 
+class Manager(Protocol):
+    """What a sandbox's jobs need of the manager (`core.jobs.manager`)."""
+
+    owner: Owner
+    sandboxed: SandboxQueue
+
+    def admission(self, session: str | None, also: Callable[[], None]) -> AbstractContextManager[None]: ...
+
+    def stop_running(self, run_id: str) -> None: ...
+
+    def is_paused(self, sandbox_id: str) -> bool: ...
+
+    def is_busy(self, sandbox_id: str) -> bool: ...
+
+    def place_of(self, job: Queued) -> int | None: ...
+
+    def worker_pid(self, run_id: str) -> int | None: ...
+
+
 class SandboxJobs:
     """The jobs of one sandbox, in the queue they share with everybody's."""
 
-    def __init__(self, manager: JobManager, store: SandboxStore) -> None:
+    def __init__(self, manager: Manager, store: SandboxStore) -> None:
         """Mark the runs of dead servers as interrupted and put away what killed processes left.
 
         Sandboxes lie on this machine: who signed a run here and cannot be seen to live is dead.
@@ -69,7 +89,7 @@ class SandboxJobs:
             StorageFailed: the sandbox is full.
         """
         require_kind(kind)
-        with self._manager.admission(self.session, also=self._require_room):
+        with self._manager.admission(self.session, self._require_room):
             run_id = self.store.create_run(
                 kind, params, title=title, seed=seed, session=self.session, owner=self._manager.owner
             )
@@ -83,7 +103,7 @@ class SandboxJobs:
             NotFound, InvalidInput: as there, or too many of this student's jobs are waiting.
             StorageFailed: the sandbox is full.
         """
-        with self._manager.admission(None, also=self._require_room):
+        with self._manager.admission(None, self._require_room):
             kind = self.run(run_id).kind
             self.store.room.require(0)
             self.store.leases.enqueue(run_id, self._manager.owner)

@@ -11,9 +11,8 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import make_url
@@ -25,6 +24,7 @@ from core.records import Run, RunState
 from core.store.baskets import Baskets
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
+from core.store.classes import Classes
 from core.store.database import Database, absolute_url
 from core.store.failures import plain_failures
 from core.store.files import Files
@@ -42,6 +42,7 @@ from core.store.rows import (
     remove_damaged_row,
     runs_query,
 )
+from core.store.sandbox_folders import named_uploads
 from core.store.schema import (
     ArtifactRow,
     CheckpointRow,
@@ -55,14 +56,11 @@ from core.store.storage import UPLOADS, StorageUse, empty_trash, prepare_places,
 from core.store.stored_supernets import SupernetsPart
 from core.store.titles import Titles
 
-if TYPE_CHECKING:
-    from core.store.sandboxes import Sandboxes
-
 MAX_PARAMS_BYTES = 4_000_000
 
 
 class RunStore(SupernetsPart):
-    """Runs, their records and files, the trained supernets, baskets and imported tables."""
+    """Runs, their records and files, the trained supernets, baskets, imported tables and classes."""
 
     _connections: ClassVar[int] = 5
     sandbox_id: str | None = None
@@ -97,24 +95,15 @@ class RunStore(SupernetsPart):
         self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
-        self.titles = Titles(self._database)
-        self._files.used_elsewhere = lambda: self.sandboxes.named_uploads()
+        self.titles, self.classes = Titles(self._database), Classes(self._database)
+        self._files.used_elsewhere = lambda: named_uploads(self.home)
 
     def environment(self) -> dict[str, str]:
         """What a process must find in its environment to work for this store (`core.store.sandboxes.store_here`)."""
         return {"PARETOSCOPE_HOME": str(self.home), "PARETOSCOPE_DATABASE_URL": self.url}
 
-    @cached_property
-    def sandboxes(self) -> Sandboxes:
-        """The stores of students in this home."""
-        from core.store.sandboxes import Sandboxes
-
-        return Sandboxes(self.home)
-
     def close(self) -> None:
         self._database.close()
-        if "sandboxes" in self.__dict__:
-            self.sandboxes.close()
 
     def __enter__(self) -> Self:
         return self
@@ -242,8 +231,8 @@ class RunStore(SupernetsPart):
         if attempt is not None:
             this &= RunRow.attempt == attempt
         values = {"fraction": min(max(float(fraction), 0.0), 1.0), "message": message[:2000]}
+        changed = update(RunRow).where(this).values(**values, eta_seconds=eta, updated=time.time())
         with self._database.write("saving progress") as connection:
-            changed = update(RunRow).where(this).values(**values, eta_seconds=eta, updated=time.time())
             connection.execute(changed)
 
     def append_log(self, run_id: str, *lines: str, keep: int = 500) -> None:

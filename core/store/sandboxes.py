@@ -7,34 +7,28 @@ their content's hash alone, lie with the home's. Who has which sandbox is the cl
 
 from __future__ import annotations
 
-import os
-import re
-import sqlite3
 import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import text
 
-from core.errors import CoreError, InvalidInput, StorageFailed
-from core.records import RunState
+from core.errors import CoreError, StorageFailed
 from core.settings import settings
+from core.store import sandbox_folders
 from core.store.blobs import fsync_folder
 from core.store.failures import plain_failures
 from core.store.home import FOLDER as FILES
 from core.store.home import SANDBOXES, TRASH
 from core.store.private import private_folder
 from core.store.run_store import RunStore
+from core.store.sandbox_folders import DATABASE
 
-DATABASE = "paretoscope.db"
 PAUSED = "paused"
-_ID = re.compile(r"[0-9a-f]{32}")
-_UPLOAD = re.compile(r"[0-9a-f]{64}")
 _MOST_OPEN = 96
 _IN_USE = (
     "SELECT (page_count - freelist_count) * page_size "
@@ -148,10 +142,7 @@ class Sandboxes:
 
     def ids(self) -> list[str]:
         """Every sandbox of this home."""
-        try:
-            return sorted(e.name for e in os.scandir(self.folder) if _ID.fullmatch(e.name) and e.is_dir())
-        except FileNotFoundError:
-            return []
+        return sandbox_folders.ids(self.home)
 
     def in_use(self, seconds: float) -> bool:
         """Whether any sandbox was asked for in the last so many seconds."""
@@ -159,23 +150,12 @@ class Sandboxes:
 
     def used_bytes(self, sandbox_id: str) -> int:
         """What a sandbox holds; 0 where nothing was ever kept."""
-        in_use = lambda: sum(row[0] for row in self._rows(sandbox_id, _IN_USE))  # noqa: E731
+        in_use = lambda: sum(row[0] for row in sandbox_folders.rows(self.home, sandbox_id, _IN_USE))  # noqa: E731
         return Room(self._place(sandbox_id), settings().sandbox_bytes, in_use).used()
 
     def unfinished(self) -> list[str]:
-        """Sandboxes with runs that wait, run, or were interrupted: what a server that starts has to look at.
-
-        None of them is opened for it: a year of classes leaves hundreds.
-        """
-        states = ", ".join(f"'{s}'" for s in (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED))
-        query = f"SELECT 1 FROM runs WHERE state IN ({states}) LIMIT 1"
-        return [sandbox_id for sandbox_id in self.ids() if any(self._rows(sandbox_id, query))]
-
-    def named_uploads(self) -> set[str]:
-        """What runs and supernets of all sandboxes name and that could be an upload of the home."""
-        query = "SELECT params FROM runs UNION ALL SELECT card FROM supernets"
-        found = (row[0] for sandbox_id in self.ids() for row in self._rows(sandbox_id, query))
-        return {name for each in found if isinstance(each, str) for name in _UPLOAD.findall(each)}
+        """Those with runs that wait, run, or were interrupted; none is opened for it."""
+        return sandbox_folders.unfinished(self.home)
 
     def pause(self, sandbox_id: str, paused: bool) -> None:
         """Keep in the sandbox that none of its jobs may start, or that they may.
@@ -247,16 +227,7 @@ class Sandboxes:
                 self._open.popitem()[1].close()
 
     def _place(self, sandbox_id: str) -> Path:
-        if not _ID.fullmatch(sandbox_id):
-            raise InvalidInput("That is no sandbox's id.")
-        return self.folder / sandbox_id
-
-    def _rows(self, sandbox_id: str, query: str) -> Iterator[Any]:
-        """Rows of a quick question to a sandbox's database; none where it is missing or damaged (`check` says so)."""
-        file = self._place(sandbox_id) / DATABASE
-        if file.is_file():
-            with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=5.0)) as connection:
-                yield from connection.execute(query)
+        return sandbox_folders.folder_of(self.home, sandbox_id)
 
 
 def _size(path: Path) -> int:

@@ -22,10 +22,10 @@ from core.library.suggestions import suggestions
 from core.library.supernets import SupernetEntry
 from core.pareto import Constraint
 from core.records import RunState
-from core.settings import settings
 from core.spaces import Arch
 from core.text import for_markdown
 from pages.ui.classroom import member
+from pages.ui.home_store import home_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from core.jobs.trials import Trials
     from core.jobs.within import SandboxJobs
     from core.store import RunStore
+    from core.store.sandboxes import Sandboxes
 
 
 def store() -> RunStore:
@@ -43,7 +44,7 @@ def store() -> RunStore:
         CoreError: the disk or the database cannot be used.
     """
     which = member.sandbox()
-    return main_store() if which is None else main_store().sandboxes.open(which)
+    return home_store() if which is None else sandboxes().open(which)
 
 
 def jobs() -> JobManager | SandboxJobs:
@@ -62,16 +63,15 @@ def place() -> str:
 
 
 @st.cache_resource(show_spinner=False)
-def main_store() -> RunStore:
-    """The store of this installation, whoever asks: for what a class keeps, never for what a visitor made.
+def sandboxes() -> Sandboxes:
+    """The stores of all students of this installation, for what a teacher sees.
 
     Raises:
-        CoreError: the disk or the database cannot be used.
+        CoreError: as `home_store`.
     """
-    from core.store import RunStore
+    from core.store.sandboxes import Sandboxes
 
-    here = settings()
-    return RunStore(here.database_url, here.home)
+    return Sandboxes(home_store().home)
 
 
 @st.cache_resource(show_spinner=False)
@@ -79,11 +79,11 @@ def manager() -> JobManager:
     """The job manager of this server, whoever asks: for a teacher who pauses a class's jobs.
 
     Raises:
-        CoreError: as `main_store`.
+        CoreError: as `home_store`.
     """
     from core.jobs import JobManager
 
-    made = JobManager(main_store())
+    made = JobManager(home_store(), sandboxes())
     made.take_up()
     return made
 
@@ -91,9 +91,9 @@ def manager() -> JobManager:
 def take_up_runs() -> None:
     """At the start of a server: go on with what the end of the last one interrupted, before anybody asks."""
     with suppress(CoreError):  # the pages say what is wrong with the disk
-        kept = main_store()
+        kept = home_store()
         unfinished = (not run.state.is_final or run.state is RunState.INTERRUPTED for run in kept.list_runs())
-        if any(unfinished) or kept.sandboxes.unfinished():
+        if any(unfinished) or sandboxes().unfinished():
             manager()
 
 

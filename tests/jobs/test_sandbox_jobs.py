@@ -181,9 +181,7 @@ def test_a_killed_servers_class_goes_on(open_manager: Opener) -> None:
     first = open_manager()
     gone = Owner(pid=2**22 + 1, started="1")  # a process of this machine that is no more
     ids = {
-        name: first.store.sandboxes.open(name).create_run(
-            "train_toy", SHORT, title=name, owner=gone, state=state
-        )
+        name: first.sandboxes.open(name).create_run("train_toy", SHORT, title=name, owner=gone, state=state)
         for name, state in ((A, RunState.RUNNING), (B, RunState.QUEUED))
     }
     first.close()
@@ -221,7 +219,7 @@ def test_a_removed_student_leaves_nothing_running(manager: JobManager, until: Un
     jobs.submit("train_toy", LONG, title="waits")
     until(lambda: jobs.run(running).state is RunState.RUNNING)
     manager.put_away(A)
-    assert (manager.store.sandboxes.ids(), manager._running, manager.sandboxed.all()) == ([], {}, [])
+    assert (manager.sandboxes.ids(), manager._running, manager.sandboxed.all()) == ([], {}, [])
     [thrown] = (manager.store.home / "trash").glob(f"*/sandbox-{A}")
     assert thrown.is_dir()
     assert manager.within(A).runs() == []  # the same id would begin anew

@@ -25,6 +25,13 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
 
 
 @pytest.fixture
+def sandboxes(store: RunStore) -> Iterator[Sandboxes]:
+    opened = Sandboxes(store.home)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARETOSCOPE_SANDBOX_MB", "1")
 
@@ -37,8 +44,8 @@ def run_in(store: RunStore, data: bytes = b"file") -> str:
     return run_id
 
 
-def test_each_sees_its_own_and_nothing_else(store: RunStore) -> None:
-    places = [store, store.sandboxes.open(A), store.sandboxes.open(B)]
+def test_each_sees_its_own_and_nothing_else(store: RunStore, sandboxes: Sandboxes) -> None:
+    places = [store, sandboxes.open(A), sandboxes.open(B)]
     runs = [run_in(place, f"of {n}".encode()) for n, place in enumerate(places)]
     nets = [place.add_supernet("net", b"weights %d" % n, {}) for n, place in enumerate(places)]
     for n, place in enumerate(places):
@@ -61,30 +68,30 @@ def test_each_sees_its_own_and_nothing_else(store: RunStore) -> None:
     assert [place.get_run(run).title for place, run in zip(places, runs, strict=True)] == ["mine"] * 3
 
 
-def test_it_is_opened_once_and_only_by_an_id(store: RunStore) -> None:
-    assert store.sandboxes.open(A) is store.sandboxes.open(A)
-    assert store.sandboxes.find(B) is None
-    assert store.sandboxes.ids() == [A]
+def test_it_is_opened_once_and_only_by_an_id(store: RunStore, sandboxes: Sandboxes) -> None:
+    assert sandboxes.open(A) is sandboxes.open(A)
+    assert sandboxes.find(B) is None
+    assert sandboxes.ids() == [A]
     for name in ("", "../main", "A" * 32, "a" * 31, "a" * 31 + "\n"):
         with pytest.raises(InvalidInput):
-            store.sandboxes.open(name)
+            sandboxes.open(name)
     assert oct((store.home / "sandboxes" / A).stat().st_mode)[-3:] == "700"
 
 
 def test_many_stay_usable_after_their_connections_were_closed(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
+    store: RunStore, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.store.sandboxes._MOST_OPEN", 2)
-    first = store.sandboxes.open(A)
+    first = sandboxes.open(A)
     for name in "bc":
-        store.sandboxes.open(name * 32)
+        sandboxes.open(name * 32)
     run_id = run_in(first)
-    assert store.sandboxes.open(A).get_run(run_id).title == "mine"
+    assert sandboxes.open(A).get_run(run_id).title == "mine"
 
 
 @pytest.mark.usefixtures("small")
-def test_a_full_one_says_what_to_do_and_loses_nothing(store: RunStore) -> None:
-    own = store.sandboxes.open(A)
+def test_a_full_one_says_what_to_do_and_loses_nothing(store: RunStore, sandboxes: Sandboxes) -> None:
+    own = sandboxes.open(A)
     run_id = run_in(own, os.urandom(600_000))
     ledger = own.ledger(run_id)
     with pytest.raises(StorageFailed, match="delete runs you no longer need on the Runs page"):
@@ -102,63 +109,64 @@ def test_a_full_one_says_what_to_do_and_loses_nothing(store: RunStore) -> None:
         ledger.add_measurements(1, [Measurement((1,), {"accuracy": 0.5})])
     assert ledger.save_artifact("same.bin", ledger.artifact("a.bin"), "")  # it is there already
     assert (own.check(), len(ledger.artifacts()), own.count_measurements(run_id)) == ([], 3, 1)
-    store.sandboxes.open(B).add_supernet("net", os.urandom(600_000), {})  # another has room
+    sandboxes.open(B).add_supernet("net", os.urandom(600_000), {})  # another has room
     own.set_state(run_id, RunState.DONE)
     own.delete_run(run_id)
     assert own.create_run("train_toy", {}, title="one more")
 
 
-def test_the_trash_holds_what_was_removed_until_it_is_emptied(store: RunStore) -> None:
-    own = store.sandboxes.open(A)
+def test_the_trash_holds_what_was_removed_until_it_is_emptied(store: RunStore, sandboxes: Sandboxes) -> None:
+    own = sandboxes.open(A)
     run_id = run_in(own)
-    place = store.sandboxes.put_away(A)
+    place = sandboxes.put_away(A)
     assert place == store.home / "trash" / time.strftime("%Y-%m-%d") / f"sandbox-{A}"
-    assert store.sandboxes.ids() == []
-    assert store.sandboxes.put_away(A) is None
+    assert sandboxes.ids() == []
+    assert sandboxes.put_away(A) is None
     place.rename(store.home / "sandboxes" / A)  # by hand
-    assert store.sandboxes.open(A).get_run(run_id).title == "mine"
-    store.sandboxes.put_away(A)
-    store.sandboxes.open(A)  # the same id once more, and away again
-    store.sandboxes.put_away(A)
+    assert sandboxes.open(A).get_run(run_id).title == "mine"
+    sandboxes.put_away(A)
+    sandboxes.open(A)  # the same id once more, and away again
+    sandboxes.put_away(A)
     assert len(list(place.parent.iterdir())) == 2
     n_files, n_bytes = store.empty_trash(0)
+    assert sandboxes.empty_trash(0) == (0, 0)
     assert n_files > 2
     assert n_bytes > 1000
     assert not place.parent.exists()
 
 
-def test_the_home_knows_the_folder(store: RunStore) -> None:
-    own = store.sandboxes.open(A)
+def test_the_home_knows_the_folder(store: RunStore, sandboxes: Sandboxes) -> None:
+    own = sandboxes.open(A)
     run_id = run_in(own)
     [part] = [part for part in store.storage() if part.name == "sandboxes of classes"]
     assert part.files >= 3
-    assert store.check() == store.sandboxes.check() == []
-    assert store.sandboxes.used_bytes(A) == own.room.used() > 1000
-    assert store.sandboxes.used_bytes(B) == 0
+    assert store.check() == sandboxes.check() == []
+    assert sandboxes.used_bytes(A) == own.room.used() > 1000
+    assert sandboxes.used_bytes(B) == 0
     store.sweep()
     own.sweep()
     assert own.ledger(run_id).artifact("a.bin") == b"file"
     [blob] = [path for path in (own.home / "blobs").iterdir() if path.read_bytes() == b"file"]
     blob.write_bytes(b"filf")
-    [said] = store.sandboxes.check()
+    [said] = sandboxes.check()
     assert said.startswith(f"Sandbox {A}: a.bin of run {run_id} is damaged")
 
 
-def test_an_upload_that_only_a_student_names_is_kept(store: RunStore) -> None:
+def test_an_upload_that_only_a_student_names_is_kept(store: RunStore, sandboxes: Sandboxes) -> None:
     folder = store.home / "datasets" / "uploads"
     folder.mkdir(parents=True)
     named, unnamed = (hashlib.sha256(name).hexdigest() for name in (b"a", b"b"))
     for name in (named, unnamed):
         (folder / f"{name}.bin").write_bytes(b"picture")
         os.utime(folder / f"{name}.bin", (0, 0))
-    store.sandboxes.open(A).create_run("train_toy", {"upload": named}, title="mine")
+    sandboxes.open(A).create_run("train_toy", {"upload": named}, title="mine")
     assert store.sweep() == 1
     assert [path.name for path in folder.iterdir()] == [f"{named}.bin"]
 
 
-def test_a_server_finds_what_is_unfinished_without_opening_all(store: RunStore) -> None:
+def test_a_server_finds_what_is_unfinished_without_opening_all(store: RunStore, sandboxes: Sandboxes) -> None:
     for name, state in ((A, RunState.INTERRUPTED), (B, RunState.DONE)):
-        own = store.sandboxes.open(name)
+        own = sandboxes.open(name)
         own.set_state(run_in(own), state)
     (store.home / "sandboxes" / ("c" * 32)).mkdir()
     damaged = store.home / "sandboxes" / ("d" * 32)
@@ -172,10 +180,10 @@ def test_a_server_finds_what_is_unfinished_without_opening_all(store: RunStore) 
 
 
 def test_a_worker_opens_the_store_its_environment_names(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
+    store: RunStore, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = run_in(store.sandboxes.open(A))
-    for place, expected in ((store.sandboxes.open(A), [run_id]), (store, [])):
+    run_id = run_in(sandboxes.open(A))
+    for place, expected in ((sandboxes.open(A), [run_id]), (store, [])):
         for name in ("PARETOSCOPE_SANDBOX", "PARETOSCOPE_HOME", "PARETOSCOPE_DATABASE_URL"):
             monkeypatch.delenv(name, raising=False)
         for name, value in place.environment().items():
