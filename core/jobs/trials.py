@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -67,9 +67,11 @@ class Trials:
         known = self._answer(key)
         if known is not None:
             return known
-        where = {"environment": own.environment()} if own else {}
+        asked: dict[str, Any] = {"kind": kind, "params": params}
+        if own:
+            asked["environment"] = own.environment()
         with self._lock:
-            self._waiting[session] = (key, {"kind": kind, "params": params, **where})
+            self._waiting[session] = (key, asked)
             if not self._busy:
                 self._busy = True
                 threading.Thread(target=self._work, name="trials", daemon=True).start()
