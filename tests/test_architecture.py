@@ -191,6 +191,7 @@ HEAVY = {
     "core.geometry.alignment",
     "core.geometry.connectivity",
     "core.networks.answers",
+    "core.networks.calibration",
     "core.networks.capture",
     "core.networks.chain",
     "core.networks.costs",
@@ -220,6 +221,7 @@ HEAVY = {
     "core.supernets.resnet_stages",
     "core.supernets.resnet_stems",
     "core.training.loop",
+    "core.training.plain",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
 AT_ONCE = ("core/cli/", "core/jobs/worker.py", "core/jobs/__init__.py")

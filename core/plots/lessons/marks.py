@@ -43,7 +43,7 @@ MARKS: dict[Role, Mark] = {
     "mine": Mark(style.SELECTED, ("diamond", "square"), 13, "dash", 2.6),
     "right": Mark(style.KNEE, ("star",), 15, "solid", 2.6),
     "wrong": Mark(style.SELECTED, ("x",), 12, "dash", 2.6),
-    "missed": Mark(style.FRONT, ("circle-open",), 14, "longdash", 2.6),
+    "missed": Mark(style.FRONT, ("circle-open", "square-open"), 14, "longdash", 2.6),
 }
 
 
