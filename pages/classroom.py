@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError, NotFound
+from core.store.classes import REMOVED
 from core.text import for_markdown
 from pages.ui import resources
 from pages.ui.classroom import PAGE, arriving, member, student, teacher, who_sees
@@ -45,5 +46,7 @@ elif view.teacher:
 elif member.choose(room.code) and (mine := member.member()) is not None:
     student.draw(view, mine)
 else:
+    if member.choose(room.code):
+        st.warning(REMOVED, icon=":material/info:")
     arriving.nickname(room)
     who_sees.draw()

@@ -9,7 +9,6 @@ import streamlit as st
 from core.classes import board, contest
 from core.errors import CoreError
 from core.lessons.base import SUPERNET
-from core.library import supernets
 from core.store.class_rows import TRIES, Contest, Entry, Room
 from core.text import display_name, for_markdown
 from core.words import format_count, format_share
@@ -124,9 +123,7 @@ def _enter_form(member: Member, held: Contest, used: int) -> None:
             autocomplete="off",
             help="Open the Front page with this supernet, pick a subnet under the budget, and copy its id from its card.",
         )
-        if st.form_submit_button(
-            f"Enter (try {used + 1} of {TRIES})", key="class-enter-it", type="primary"
-        ):
+        if st.form_submit_button(f"Enter (try {used + 1} of {TRIES})", key="class-enter-it", type="primary"):
             _enter(member, supernet, arch_id.strip())
             st.rerun()
     st.page_link(

@@ -25,9 +25,7 @@ _SAID = "class-experiment-said"
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _found(code: str, version: int, seed: int) -> Experiment:
-    return experiment.experiment(
-        supernets.find(None, SUPERNET), home_store().class_work.deals(code), seed
-    )
+    return experiment.experiment(supernets.find(None, SUPERNET), home_store().class_work.deals(code), seed)
 
 
 def draw(room: Room, *, teacher: bool, member: Member | None = None) -> None:

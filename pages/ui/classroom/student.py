@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.classes import contest
 from core.text import for_markdown
-from pages.ui import state
+from pages.ui import resources, state
 from pages.ui.classroom import (
     board_view,
     collecting,
@@ -17,7 +17,7 @@ from pages.ui.classroom import (
     who_sees,
 )
 from pages.ui.classroom.member import Member
-from pages.ui.classroom.state import View, change
+from pages.ui.classroom.state import View, change, show
 from pages.ui.home_store import home_store
 
 _PANES = {"join": "Now", "board": "Board", "experiment": "Shared experiment", "contest": "Contest"}
@@ -33,9 +33,11 @@ def draw(view: View, mine: Member) -> None:
     else:
         follow.everything(
             code,
-            lambda: collecting.fetch(home_store(), code, mine.student.student_id)
-            if pane == "experiment"
-            else None,
+            lambda: (
+                collecting.fetch(home_store(), resources.sandboxes(), code, mine.student.student_id)
+                if pane == "experiment"
+                else None
+            ),
         )
     with st.container(horizontal=True, vertical_alignment="center", key="class-panes"):
         state.keep(_PANE, _PANES, pane)
@@ -92,13 +94,12 @@ def _now(mine: Member) -> None:
     if rules.paused:
         st.caption("Jobs are paused by the teacher; what you start waits.")
     st.page_link("pages/learn.py", label="All lessons", icon=":material/school:")
-    with st.container(horizontal=True, key="class-leave-row"):
-        with st.popover("Leave the class", key="class-leave"):
-            st.markdown(
-                "This browser forgets that you are in the class. Your runs stay on the server, but nobody can open them any "
-                "more, you neither."
-            )
-            st.button("Leave", key="class-leave-it", type="primary", on_click=_leave, args=(mine.student.code,))
+    with st.popover("Leave the class", key="class-leave"):
+        st.markdown(
+            "This browser forgets that you are in the class. Your runs stay on the server, but nobody can open them any "
+            "more, you neither."
+        )
+        st.button("Leave", key="class-leave-it", type="primary", on_click=_leave, args=(mine.student.code,))
     who_sees.draw()
 
 
@@ -117,8 +118,6 @@ def _offer(title: str, text: str, pane: str) -> None:
 
 def _leave(code: str) -> None:
     member.leave(code)
-    from pages.ui.classroom.state import show
-
     show(View())
 
 

@@ -32,7 +32,7 @@ _PANE, _LESSON, _SAID, _REMOVED = "cl-pane", "cl-lesson", "class-failed", "class
 
 def draw(view: View, room: Room) -> None:
     """One part of the class at a time: a projector shows it."""
-    follow.everything(room.code, lambda: collecting.fetch(home_store(), room.code))
+    follow.everything(room.code, lambda: collecting.fetch(home_store(), resources.sandboxes(), room.code))
     pane = view.show or "board"
     with st.container(horizontal=True, vertical_alignment="center", key="class-panes"):
         state.keep(_PANE, PANES, pane)
@@ -184,8 +184,16 @@ def _removed(code: str, student_id: str, removed: bool) -> None:
 def _rules(room: Room, students: list[Student]) -> None:
     rules = room.rules
     switches = (
-        ("waits", "Answers wait for my reveal", "Students see the truth of a lesson only after you reveal it."),
-        ("anonymous", "Anonymous board", "Numbers instead of nicknames, on the board and in what you take home."),
+        (
+            "waits",
+            "Answers wait for my reveal",
+            "Students see the truth of a lesson only after you reveal it.",
+        ),
+        (
+            "anonymous",
+            "Anonymous board",
+            "Numbers instead of nicknames, on the board and in what you take home.",
+        ),
     )
     for name, label, text in switches:
         _switch(room, name, label, text, getattr(rules, name))
@@ -202,12 +210,23 @@ def _rules(room: Room, students: list[Student]) -> None:
     _hidden(room)
     st.divider()
     if rules.ended:
-        st.button("Open the class again", key="class-again", on_click=_set, args=(room.code,), kwargs={"ended": False})
+        st.button(
+            "Open the class again",
+            key="class-again",
+            on_click=_set,
+            args=(room.code,),
+            kwargs={"ended": False},
+        )
         return
     with st.popover("End the class", key="class-end"):
         st.markdown("Everything can still be looked at and taken home; nothing changes any more.")
         st.button(
-            "End it", key="class-end-it", type="primary", on_click=_set, args=(room.code,), kwargs={"ended": True}
+            "End it",
+            key="class-end-it",
+            type="primary",
+            on_click=_set,
+            args=(room.code,),
+            kwargs={"ended": True},
         )
 
 
@@ -215,7 +234,15 @@ def _switch(room: Room, name: str, label: str, text: str, now: bool) -> None:
     key = f"cl-{name}-{room.rules_version}"
     st.session_state.setdefault(key, now)
     disabled = room.rules.ended and name != "anonymous"
-    st.toggle(label, key=key, help=text, on_change=_set, args=(room.code,), kwargs={name: not now}, disabled=disabled)
+    st.toggle(
+        label,
+        key=key,
+        help=text,
+        on_change=_set,
+        args=(room.code,),
+        kwargs={name: not now},
+        disabled=disabled,
+    )
 
 
 def _pause(code: str, student_ids: list[str], paused: bool) -> None:
