@@ -53,7 +53,7 @@ def _qr(link: str) -> str:
     import segno
 
     # Dark on white in either theme: not every reader takes the inverse.
-    svg: str = segno.make(link, error="m", micro=False).svg_inline(
-        scale=8, border=3, dark="#000000", light="#ffffff", omitsize=True
+    picture: str = segno.make(link, error="m", micro=False).svg_data_uri(
+        scale=8, border=3, dark="#000000", light="#ffffff"
     )
-    return svg
+    return picture
