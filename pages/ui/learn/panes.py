@@ -105,7 +105,7 @@ def _predict(scene: Scene) -> Answer | None:
         st.html(f'<p class="ps-mine">Your prediction: <b>{html.escape(_short(ask, given))}</b></p>')
     else:
         given = asks.draw(ask, figure.PREDICT, ask.read(_json(scene.view.draft)), label="Your prediction")
-    why = state.record().why_not_reveal(lesson.name)
+    why = state.record().why_not_reveal(lesson.name) if settled else "Lock your prediction first."
     with st.container(horizontal=True):
         st.button(
             "Lock my prediction",
@@ -147,8 +147,12 @@ def _lock(scene: Scene, given: Answer) -> None:
 
 
 def _reveal(lesson: str) -> None:
-    state.record().reveal(lesson)
-    state.change(step="result")
+    try:
+        state.record().reveal(lesson)
+    except CoreError as error:
+        st.toast(for_markdown(error, 300), icon=":material/lock:")
+    else:
+        state.change(step="result")
 
 
 def _short(ask: Ask, answer: Answer) -> str:
