@@ -119,8 +119,19 @@
     root.toggle('ps-folded', !!document.querySelector('[data-testid="stExpandSidebarButton"]'));
   };
 
+  // A student's passes, which the page marks: kept by this browser, so that a reload finds the sandbox again.
+  let kept = null;
+  const followCookie = () => {
+    const text = document.querySelector('.ps-cookie')?.dataset.cookie;
+    if (text === undefined || text === kept || !/^[A-Z0-9a-f.~]*$/.test(text)) return;
+    kept = text;
+    const secure = location.protocol === 'https:' ? '; Secure' : '';
+    document.cookie = `paretoscope-class=${text}; Path=/; SameSite=Lax; Max-Age=${text ? 30 * 86400 : 0}${secure}`;
+  };
+
   const changed = () => {
     followRoot();
+    followCookie();
     followMode();
     soon();
   };

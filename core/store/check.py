@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection, select, text
 
 from core.errors import CoreError, DamagedArtifact
+from core.store.class_check import damaged_class_rows
 from core.store.files import Files
 from core.store.imported import damaged_tables
 from core.store.ledger import measurement_hash
@@ -40,6 +41,7 @@ def find_damage(files: Files) -> list[str]:
     """
     parts: list[Callable[[Connection], Iterator[str]]] = [_runs, _index, _measurements, _metrics, _baskets]
     parts.append(lambda connection: iter(damaged_tables(connection)))
+    parts.append(damaged_class_rows)
     parts.append(lambda connection: _files(connection, files))
     if files.database.is_sqlite:
         parts.insert(0, _integrity)

@@ -1,4 +1,5 @@
-"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file, basket, imported table and log line.
+"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file, basket, imported table and
+log line; and those of classes.
 
 JSON is kept as text so that a row's hash covers exactly what is stored. Times are for display only;
 order comes from counters, because clocks jump. A change here needs a new file in
@@ -17,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.config import JsonObject
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -165,6 +166,87 @@ class ImportedTableRow(Base):
     created: Mapped[float] = mapped_column(Double)
     changed: Mapped[int] = mapped_column(Integer)
     deleted: Mapped[float | None] = mapped_column(Double)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class ClassRow(Base):
+    """A class: who may lead it, what its students may do now, and two counters of changes."""
+
+    __tablename__ = "classes"
+    code: Mapped[str] = mapped_column(String(6), primary_key=True)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    seed: Mapped[int] = mapped_column(Integer)
+    created: Mapped[float] = mapped_column(Double)
+    version: Mapped[int] = mapped_column(Integer)
+    rules_version: Mapped[int] = mapped_column(Integer)
+    rules: Mapped[str] = mapped_column(Text)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class StudentRow(Base):
+    """A student of a class; the id is that of the sandbox."""
+
+    __tablename__ = "class_students"
+    __table_args__ = (Index("ix_class_students_code_name", "code", "name_key", unique=True),)
+    student_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    code: Mapped[str] = mapped_column(ForeignKey("classes.code", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    nickname: Mapped[str] = mapped_column(String(24))
+    name_key: Mapped[str] = mapped_column(String(64))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    joined: Mapped[float] = mapped_column(Double)
+    seen: Mapped[float] = mapped_column(Double)
+    lesson: Mapped[str] = mapped_column(String(64))
+    removed: Mapped[bool] = mapped_column(Boolean)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class TakingRow(Base):
+    """What a student has done in a lesson at one moment; rows are only ever added, the last one counts."""
+
+    __tablename__ = "class_takings"
+    code: Mapped[str] = mapped_column(ForeignKey("classes.code", ondelete="CASCADE"), primary_key=True)
+    ordinal: Mapped[int] = mapped_column(Integer, primary_key=True)
+    student_id: Mapped[str] = mapped_column(String(32), index=True)
+    lesson: Mapped[str] = mapped_column(String(64))
+    taken: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[str] = mapped_column(String(200))
+    reset: Mapped[bool] = mapped_column(Boolean)
+    created: Mapped[float] = mapped_column(Double)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class DealRow(Base):
+    """A subnet that a student trains alone for the class's shared experiment, and what came out."""
+
+    __tablename__ = "class_deals"
+    code: Mapped[str] = mapped_column(ForeignKey("classes.code", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    student_id: Mapped[str] = mapped_column(String(32))
+    arch_id: Mapped[str] = mapped_column(String(64))
+    seed: Mapped[int] = mapped_column(Integer)
+    run_id: Mapped[str] = mapped_column(String(32))
+    finished: Mapped[int | None] = mapped_column(Integer)
+    test_accuracy: Mapped[float | None] = mapped_column(Double)
+    created: Mapped[float] = mapped_column(Double)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class EntryRow(Base):
+    """One try of a student in a contest of the class; `correct` is empty until the server has judged it."""
+
+    __tablename__ = "class_entries"
+    code: Mapped[str] = mapped_column(ForeignKey("classes.code", ondelete="CASCADE"), primary_key=True)
+    contest: Mapped[int] = mapped_column(Integer, primary_key=True)
+    student_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
+    supernet: Mapped[str] = mapped_column(String(64))
+    arch_id: Mapped[str] = mapped_column(String(64))
+    macs: Mapped[int] = mapped_column(Integer)
+    correct: Mapped[int | None] = mapped_column(Integer)
+    of: Mapped[int] = mapped_column(Integer)
+    ordinal: Mapped[int] = mapped_column(Integer)
+    created: Mapped[float] = mapped_column(Double)
     row_hash: Mapped[str] = mapped_column(String(64))
 
 

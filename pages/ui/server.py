@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from streamlit import config
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.file_util import get_static_dir
 
 from core.settings import ASSETS, settings
@@ -44,6 +45,7 @@ _REFUSED = (
 
 def middleware() -> list[Middleware]:
     """What every request passes before Streamlit sees it, outermost first."""
+    _no_components_of_others()
     own = settings()
     _PACKED.folder = own.home / "packed"
     address = config.get_option("server.address")
@@ -54,6 +56,16 @@ def middleware() -> list[Middleware]:
         Middleware(PackedFiles, folder=Path(get_static_dir()), packed=_PACKED),
         Middleware(Look),
     ]
+
+
+def _no_components_of_others() -> None:
+    """Streamlit reads the metadata of all that is installed, in search of components, before it listens: a quarter of a
+    second of every start, and these pages use none."""
+    BidiComponentManager.discover_and_register_components = _nothing  # type: ignore[method-assign]
+
+
+def _nothing(self: BidiComponentManager, *, start_file_watching: bool = True) -> None:
+    pass
 
 
 class OwnNamesOnly:

@@ -90,13 +90,17 @@ def share(
 ) -> None:
     """The address of a view, to copy."""
     with st.expander("Link to this view"):
-        # Streamlit's own element for code would bring 0.5 MB of scripts to every first visit.
-        address = html.escape(link_to(link))
-        st.html(
-            f'<div class="ps-link"><code>{address}</code>'
-            '<button type="button" class="ps-copy" aria-label="Copy the link">Copy</button></div>'
-        )
+        copyable(link_to(link))
         note(meaning)
+
+
+def copyable(address: str, what: str = "Copy the link") -> None:
+    """An address with a button that copies it; `what` the button is for."""
+    # Streamlit's own element for code would bring 0.5 MB of scripts to every first visit.
+    st.html(
+        f'<div class="ps-link"><code>{html.escape(address)}</code>'
+        f'<button type="button" class="ps-copy" aria-label="{html.escape(what)}">Copy</button></div>'
+    )
 
 
 def unseen_heading(text: str, level: int = 2) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from core.pareto import non_dominated
 from tests.cli.conftest import Call
 
 ROOT = Path(__file__).resolve().parents[2]
+Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
@@ -25,35 +27,36 @@ def home(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-@pytest.fixture(scope="module")
-def run(home):
-    """Call `python -m core ...` in an empty home; returns the finished process."""
+@pytest.fixture
+def run(home: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Call a command in this process, in the home that this file's tests share."""
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(home))
 
-    def call(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {
-            "PARETOSCOPE_HOME": str(home),
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(ROOT),
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "core", *arguments],
-            cwd=cwd,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+    def done(*arguments: str) -> Done:
+        return subprocess.CompletedProcess(arguments, *call(*arguments))
 
-    return call
+    return done
 
 
-def table(done: subprocess.CompletedProcess[str]) -> pd.DataFrame:
+@pytest.fixture
+def process(home: Path) -> Callable[..., Done]:
+    """Call `python -m core ...` as a script does, in that home."""
+
+    def done(*arguments: str) -> Done:
+        environment = os.environ | {"PARETOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "core", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+    return done
+
+
+def table(done: Done) -> pd.DataFrame:
     assert done.returncode == 0, done.stderr
     return pd.read_csv(io.StringIO(done.stdout))
 
 
-def test_exact_front_of_a_shipped_supernet(run) -> None:
-    found = table(run("front", "digits-cnn", "--exact", "--objectives", "accuracy,macs"))
+def test_exact_front_of_a_shipped_supernet(process) -> None:
+    found = table(process("front", "digits-cnn", "--exact", "--objectives", "accuracy,macs"))
     assert list(found) == ["architecture", "accuracy", "macs", "on_front", "source"]
     assert len(found) == 13_824
     assert set(json.loads(found["architecture"].iloc[0])) <= {*json.loads(found["architecture"].iloc[-1])}
@@ -173,9 +176,9 @@ def test_costs_need_no_weights(run) -> None:
     assert cells["arch_str"].str.fullmatch(r"\|\w+~0\|\+\|\w+~0\|\w+~1\|\+\|\w+~0\|\w+~1\|\w+~2\|").all()
 
 
-def test_trains_keeps_the_run_and_writes_the_file(run, home) -> None:
+def test_trains_keeps_the_run_and_writes_the_file(run, process, home) -> None:
     out = home / "mine.safetensors"
-    done = run("train", "digits-cnn", "--epochs", "1", "--n-random", "0", "--out", str(out))
+    done = process("train", "digits-lesson", "--epochs", "1", "--n-random", "0", "--out", str(out))
     assert done.returncode == 0, done.stderr
     final = json.loads(done.stdout)
     assert final["final"]["epoch"] == 1
@@ -193,9 +196,9 @@ def test_lists_every_kind_and_one_methods_settings(run) -> None:
     assert "--population" in run("list", "algorithm", "nsga2").stdout
 
 
-def test_check_and_doctor_find_a_healthy_machine(run) -> None:
+def test_check_and_doctor_find_a_healthy_machine(run, process) -> None:
     assert "intact" in run("check").stdout
-    done = run("doctor")
+    done = process("doctor")
     assert done.returncode == 0, done.stdout
     assert "digits-cnn: 13,824" in done.stdout
 
@@ -245,8 +248,8 @@ def test_bad_arguments_give_one_plain_line_and_status_2(
     assert said == ""
 
 
-def test_a_bad_argument_ends_a_process_with_status_2(run) -> None:
-    done = run("search", "nonsense")
+def test_a_bad_argument_ends_a_process_with_status_2(process) -> None:
+    done = process("search", "nonsense")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no supernet called" in done.stderr
 

@@ -83,13 +83,17 @@ def differences(found: Any, expected: Any, *, within: float = 0.0, at: str = "")
     if numbers and not isinstance(expected, bool):
         same = found == pytest.approx(expected, rel=1e-9, abs=max(within, 1e-12))
     else:
-        same = _without_space(found) == _without_space(expected)
+        same = _as_then(found) == _as_then(expected)
     return [] if same else [f"{at}: {str(found)[:120]} instead of {str(expected)[:120]}"]
 
 
-def _without_space(value: Any) -> Any:
-    """Percent has a space since."""
-    return re.sub(r"(\d) %", r"\1%", value) if isinstance(value, str) else value
+def _as_then(value: Any) -> Any:
+    """Percent has a space since, and a further supernet is shipped."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(\d) %", r"\1%", value).replace(
+        "digits-cnn, digits-lesson, fashion", "digits-cnn, fashion"
+    )
 
 
 def test_nothing_is_damaged(store: RunStore) -> None:
@@ -101,7 +105,8 @@ def test_every_run_is_there_with_all_that_it_kept(store: RunStore) -> None:
 
 
 def test_the_library_is_the_same(store: RunStore) -> None:
-    assert differences(saying.supernets(store), EXPECTED["supernets"]) == []
+    then = [each for each in saying.supernets(store) if each["id"] != "digits-lesson"]
+    assert differences(then, EXPECTED["supernets"]) == []
 
 
 @pytest.mark.parametrize("supernet_id", list(EXPECTED["tables"]))

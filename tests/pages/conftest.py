@@ -22,6 +22,8 @@ def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.delenv("PARETOSCOPE_DATABASE_URL", raising=False)
     monkeypatch.setattr("core.runtime.heavy_imports_in_background", lambda: None)
     monkeypatch.setattr("core.runtime.freeze", lambda: None)
+    # Every AppTest looks through all that is installed for components of others: a quarter of a second, for nothing.
+    monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda *_: [])
     monkeypatch.setattr("core.jobs.trials.spawn", lambda request: "Nothing is tried in these tests.")
     st.cache_resource.clear()
     managers = []
@@ -29,12 +31,13 @@ def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
     start = manager.JobManager.__init__
     monkeypatch.setattr(
-        manager.JobManager, "__init__", lambda self, store: (start(self, store), managers.append(self))[0]
+        manager.JobManager, "__init__", lambda self, *args: (start(self, *args), managers.append(self))[0]
     )
     yield
     for one in managers:
         one.close()
         one.store.close()
+        one.sandboxes.close()
     st.cache_resource.clear()
 
 
@@ -46,13 +49,9 @@ def open_page() -> Callable[..., AppTest]:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         for key, value in query.items():
             app.query_params[key] = value
-        app.run()
         if name != "front":
-            # A browser drops what the page before wrote into the address.
-            app.query_params.clear()
-            for key, value in query.items():
-                app.query_params[key] = value
-            app.switch_page(f"pages/{name}.py").run()
+            app.switch_page(f"pages/{name}.py")
+        app.run()
         assert not app.exception, app.exception[0].message
         return app
 

@@ -228,7 +228,7 @@ def test_a_front_of_another_objective_shows_where_the_subnet_is(open_page: Open)
 
 
 def test_a_subnet_of_another_supernet_is_shown_and_can_be_opened(open_page: Open) -> None:
-    app = open_page("front", closer="several", beside="supernets")
+    app = open_page("front", closer="several", beside="supernets", fronts="digits-cnn,fashion-cnn")
     assert "different data" in said(app)
     before = app.session_state["sel_id"]
     picked = traces(app, "several-chart")["fashion-cnn"]["customdata"][2]

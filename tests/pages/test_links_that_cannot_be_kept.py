@@ -31,9 +31,9 @@ def said(app: AppTest) -> str:
         (
             "front",
             {"supernet": "no-such-net"},
-            ("supernet no-such-net", "There are digits-cnn and fashion-cnn."),
+            ("supernet no-such-net", "There are digits-cnn, digits-lesson and fashion-cnn."),
         ),
-        ("search", {"supernet": "no-such-net"}, ("supernet no-such-net", "digits-cnn and fashion-cnn")),
+        ("search", {"supernet": "no-such-net"}, ("supernet no-such-net", "digits-lesson and fashion-cnn")),
         ("front", {"supernet": "../etc"}, ("supernet ../etc", "digits-cnn")),
         ("front", {"supernet": "digits-cnn", "run": "0" * 32}, ("search 0000",)),
         ("search", {"supernet": "digits-cnn", "run": "0" * 32}, ("search 0000",)),

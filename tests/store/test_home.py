@@ -70,6 +70,11 @@ def make_it_0_1(home: Path) -> None:
     (home / RECORD).unlink()
     with sqlite3.connect(home / "paretoscope.db") as connection:
         for statement in (
+            "DROP TABLE class_entries",
+            "DROP TABLE class_deals",
+            "DROP TABLE class_takings",
+            "DROP TABLE class_students",
+            "DROP TABLE classes",
             "DROP TABLE imported_tables",
             "DROP TABLE basket_items",
             "DROP TABLE baskets",
