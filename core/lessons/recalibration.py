@@ -265,13 +265,11 @@ def _by_images(net: Supernet, dataset: Dataset, arch: Arch, order: np.ndarray) -
 
 def _with_those_of_the_largest(net: Supernet, dataset: Dataset, archs: tuple[Arch, ...]) -> list[float]:
     """Accuracy of subnets whose channels keep the statistics that they have in the largest."""
-    from core.supernets.statistics import Statistics
-
     largest = net.calibrate_on(net.space.largest, dataset)
     found = []
     for arch in archs:
-        cut = Statistics()
-        for name, (mean, _) in net.calibrate_on(arch, dataset).items():
+        cut = net.calibrate_on(arch, dataset)
+        for name, (mean, _) in list(cut.items()):
             cut[name] = (largest[name][0][: len(mean)], largest[name][1][: len(mean)])
         found.append(_accuracy(net, dataset, arch, cut))
     return found
