@@ -38,6 +38,7 @@ SLOW = (
     "tests/jobs/test_manager.py",
     "tests/jobs/test_sandbox_jobs.py",
     "tests/jobs/test_servers.py",
+    "tests/lessons/test_sandwich.py::test_it_goes_on",
     "tests/library/test_extract_pruned.py",
     "tests/networks/test_a_block_is_one_file.py",
     "tests/pages/test_alone_panel.py",
