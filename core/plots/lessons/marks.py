@@ -83,16 +83,23 @@ def lay_out(figure: go.Figure, *, x_title: str = "", y_title: str = "", bottom: 
     )
 
 
-def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]]) -> None:
-    """Straight lines across all panels, each with its name beside it."""
+def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]], *, named: bool = False) -> None:
+    """Straight lines across all panels, with their names beside them, or in the legend where there is no room."""
     for index, (name, axis, at) in enumerate(bounds):
         line = {
             "color": style.SEARCHED,
             "width": 1.8,
             "dash": ("dash", "dot", "dashdot", "longdash")[index % 4],
         }
-        says = {"annotation_text": label(name), "annotation_font_size": 12}
+        says = {} if named else {"annotation_text": label(name), "annotation_font_size": 12}
+        if named:
+            figure.add_scatter(name=label(name), x=[None], y=[None], mode="lines", line=line)
         if axis == "x":
-            figure.add_vline(x=at, line=line, annotation_position="top right", **says)
+            # The names of several lines that are close together stand below each other.
+            place = (
+                {} if named else {"annotation_position": "top right", "annotation_yshift": -14 * (index % 4)}
+            )
+            figure.add_vline(x=at, line=line, **place, **says)
         else:
-            figure.add_hline(y=at, line=line, annotation_position="bottom right", **says)
+            place = {} if named else {"annotation_position": "bottom right"}
+            figure.add_hline(y=at, line=line, **place, **says)
