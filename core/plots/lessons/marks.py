@@ -36,7 +36,7 @@ class Mark:
 
 
 MARKS: dict[Role, Mark] = {
-    "plain": Mark(style.DOMINATED, ("circle", "square", "diamond", "cross"), 7, "dot"),
+    "plain": Mark(style.DOMINATED, ("circle", "square", "diamond", "cross", "triangle-up"), 7, "dot"),
     "faint": Mark(style.DOMINATED, ("circle",), 5, "dot", 1.2),
     "front": Mark(style.FRONT, ("circle", "square"), 11, "solid"),
     "reference": Mark(style.SEARCHED, ("star-square", "cross"), 13, "dashdot"),
