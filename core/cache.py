@@ -11,9 +11,21 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, Protocol, TypeVar
 
 V = TypeVar("V")
+
+
+class _Kept(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
+def place_of(store: _Kept | None) -> str:
+    """Which store, as a part of a key: wherever a value says what is called how, or was found by a run's id."""
+    return "" if store is None else store.url
+
+
 P = ParamSpec("P")
 
 

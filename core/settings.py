@@ -30,6 +30,8 @@ class Settings:
             that a job which needs more ends with a sentence instead of taking the server down.
         allowed_hosts: names under which the web server may be asked for, besides this machine's own.
         frame_ancestors: origins whose pages may show the app in a frame, separated by spaces; "" for none.
+        sandbox: whose work this process does, the id of a student's sandbox; "" for the home's own.
+        sandbox_bytes: what a student's sandbox may hold.
     """
 
     home: Path
@@ -39,14 +41,16 @@ class Settings:
     worker_memory: int = 1 << 62
     allowed_hosts: tuple[str, ...] = ()
     frame_ancestors: str = ""
+    sandbox: str = ""
+    sandbox_bytes: int = 50_000_000
 
 
 def settings() -> Settings:
     """The settings in force.
 
     Raises:
-        InvalidInput: PARETOSCOPE_THREADS is not a positive whole number, PARETOSCOPE_WORKER_MEMORY no size,
-            or PARETOSCOPE_FRAME_ANCESTORS no list of origins.
+        InvalidInput: PARETOSCOPE_THREADS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
+            PARETOSCOPE_WORKER_MEMORY no size, or PARETOSCOPE_FRAME_ANCESTORS no list of origins.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -56,18 +60,24 @@ def settings() -> Settings:
 
         folder = user_data_path("paretoscope", appauthor=False)
     data = os.environ.get("PARETOSCOPE_DATA")
-    threads = os.environ.get("PARETOSCOPE_THREADS", "1")
-    if not re.fullmatch(r"[0-9]{1,6}", threads) or int(threads) < 1:
-        raise InvalidInput(f"PARETOSCOPE_THREADS must be a positive whole number, not {threads!r}.")
     return Settings(
         home=folder,
         database_url=os.environ.get("PARETOSCOPE_DATABASE_URL", f"sqlite:///{folder / 'paretoscope.db'}"),
         data_folder=Path(data).expanduser().resolve() if data else None,
-        threads=int(threads),
+        threads=_whole("PARETOSCOPE_THREADS", "1"),
         worker_memory=_bytes(os.environ.get("PARETOSCOPE_WORKER_MEMORY", "75%")),
         allowed_hosts=_names(os.environ.get("PARETOSCOPE_ALLOWED_HOSTS", "")),
         frame_ancestors=_origins(os.environ.get("PARETOSCOPE_FRAME_ANCESTORS", "")),
+        sandbox=os.environ.get("PARETOSCOPE_SANDBOX", ""),
+        sandbox_bytes=1_000_000 * _whole("PARETOSCOPE_SANDBOX_MB", "50"),
     )
+
+
+def _whole(name: str, default: str) -> int:
+    text = os.environ.get(name, default)
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) < 1:
+        raise InvalidInput(f"{name} must be a positive whole number, not {text!r}.")
+    return int(text)
 
 
 def _bytes(text: str) -> int:

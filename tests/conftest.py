@@ -36,6 +36,7 @@ SLOW = (
     "tests/export/test_export_source.py",
     "tests/export/test_predict_series.py",
     "tests/jobs/test_manager.py",
+    "tests/jobs/test_sandbox_jobs.py",
     "tests/jobs/test_servers.py",
     "tests/library/test_extract_pruned.py",
     "tests/networks/test_a_block_is_one_file.py",

@@ -34,6 +34,7 @@ from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import Settings
 from core.errors import CoreError, InvalidInput
+from core.store.sandboxes import Sandboxes
 from core.words import format_share
 
 app = typer.Typer(
@@ -307,7 +308,8 @@ def prune_experiment(
 @app.command()
 def check() -> None:
     """Look for silent damage: hashes of every row and file. Exit status 1 if there is any."""
-    findings = open_store().check()
+    store = open_store()
+    findings = store.check() + Sandboxes(store.home).check()
     for finding in findings:
         print(finding)
     print(f"{len(findings)} problems found." if findings else "Everything stored is intact.")
@@ -321,7 +323,13 @@ def empty_trash(
     ] = 0,
 ) -> None:
     """Delete what the trash of the home holds: files that no run or supernet named any more."""
-    n_files, n_bytes = open_store().empty_trash(older_than)
+    store = open_store()
+    n_files, n_bytes = (
+        sum(each)
+        for each in zip(
+            *(part.empty_trash(older_than) for part in (store, Sandboxes(store.home))), strict=True
+        )
+    )
     print(f"{n_files} files deleted, {n_bytes / 1e6:.1f} MB freed.")
 
 

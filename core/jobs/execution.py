@@ -17,6 +17,7 @@ from core.library.library import Library
 from core.records import Progress, RunState
 from core.settings import settings
 from core.store import RunStore
+from core.store.sandboxes import store_here
 
 _PROGRESS_SECONDS = 0.2
 _RESUME = "What was saved is kept: resume the run to go on."
@@ -104,7 +105,7 @@ def execute_run(run_id: str, attempt: int, stop: StopSignal) -> int:
     try:
         where = settings()
         limit_memory(where.worker_memory)
-        store = RunStore(where.database_url, where.home)
+        store = store_here()
         state = RunState.INTERRUPTED
 
         def give_up() -> None:

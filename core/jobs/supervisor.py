@@ -47,6 +47,7 @@ class Supervisor:
         """
         self.run_id = run_id
         self.weight_class = weight_class(kind)
+        self.sandbox_id = store.sandbox_id
         self._store = store
         self._attempt = attempt
         self._on_end = on_end
@@ -150,8 +151,7 @@ class Supervisor:
         return {
             **os.environ,
             "OMP_NUM_THREADS": "1",
-            "PARETOSCOPE_HOME": str(self._store.home),
-            "PARETOSCOPE_DATABASE_URL": self._store.url,
+            **self._store.environment(),
             "PARETOSCOPE_ATTEMPT": str(self._attempt),
         }
 

@@ -18,7 +18,7 @@ from core.jobs.trying import try_work
 from core.library.library import Library
 from core.runtime import heavy_imports
 from core.settings import settings
-from core.store import RunStore
+from core.store.sandboxes import store_here
 
 _NICE = 4
 
@@ -33,7 +33,7 @@ def main() -> int:
     heavy_imports()
     answer: dict[str, Any]
     try:
-        library = Library(RunStore(place.database_url, place.home))
+        library = Library(store_here())
         # What a worker computes before it can begin, this process has computed by now.
         trial = try_work(asked["kind"], asked["params"], library, start=time.process_time())
         answer = {"trial": trial.model_dump(mode="json")}

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -29,6 +29,7 @@ from core.datasets.loading import write_whole
 from core.errors import CoreError
 from core.jobs.forecast import Trial, trial_params
 from core.settings import settings
+from core.store import RunStore
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE_SECONDS = 300.0
@@ -46,24 +47,31 @@ class Trials:
         self._known: Cache[Trial] = Cache(_MOST_KNOWN)
         self._refused: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
-        self._waiting: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._waiting: dict[str, tuple[str, JsonObject]] = {}
         self._busy = False
 
-    def ask(self, kind: str, params: JsonObject, session: str) -> Answer | None:
+    def ask(
+        self, kind: str, params: JsonObject, session: str, *, store: RunStore | None = None
+    ) -> Answer | None:
         """What is known of a request; None while it is being tried, for which this call has asked.
 
         Args:
             kind: name of the workflow.
             params: its request.
             session: who asks; a new question replaces one of theirs that still waits.
+            store: where what the request names is looked up, if it is a student's: nobody else is told the answer.
         """
         decisive = trial_params(kind, params)
-        key = _key(kind, decisive)
+        own = store if store is not None and store.sandbox_id else None
+        key = _key(kind, decisive, own.sandbox_id if own else None)
         known = self._answer(key)
         if known is not None:
             return known
+        asked: dict[str, Any] = {"kind": kind, "params": params}
+        if own:
+            asked["environment"] = own.environment()
         with self._lock:
-            self._waiting[session] = (key, {"kind": kind, "params": params})
+            self._waiting[session] = (key, asked)
             if not self._busy:
                 self._busy = True
                 threading.Thread(target=self._work, name="trials", daemon=True).start()
@@ -102,13 +110,14 @@ def _tried(key: str, request: JsonObject) -> Answer:
 
 
 def spawn(request: JsonObject) -> Answer:
-    """Try a request in a process of its own, and wait for it."""
+    """Try a request in a process of its own, with its environment if it has one, and wait for it."""
+    environment = cast(Mapping[str, str], request.get("environment", {}))
     try:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "core.jobs.trial_worker"],
             cwd=_ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            input=json.dumps(request).encode(),
+            env={**os.environ, **environment, "OMP_NUM_THREADS": "1"},
+            input=json.dumps({"kind": request["kind"], "params": request["params"]}).encode(),
             capture_output=True,
             timeout=_PATIENCE_SECONDS,
             check=False,
@@ -132,7 +141,8 @@ def _path(key: str) -> Path:
     return settings().home / "forecasts" / f"{key}.json"
 
 
-def _key(kind: str, params: JsonObject) -> str:
+def _key(kind: str, params: JsonObject, sandbox_id: str | None) -> str:
     machine = [platform.node(), platform.machine(), os.cpu_count(), version("torch"), sys.version_info[:2]]
-    text = json.dumps([kind, params, machine], sort_keys=True)
+    of = [sandbox_id] if sandbox_id else []  # what was tried before there were sandboxes stays known
+    text = json.dumps([kind, params, machine, *of], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

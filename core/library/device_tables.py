@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import kept
+from core.cache import kept, place_of
 from core.confined import Limits, run_confined
 from core.errors import CoreError, InvalidInput
 from core.library.evaluations import source_column
@@ -272,7 +272,9 @@ def with_devices(
     return revision, _attached(revision, found, store, entry, table)
 
 
-@kept(8, key=lambda revision, found, store, entry, table: (entry.sha256, revision, len(table)))
+@kept(
+    8, key=lambda revision, found, store, entry, table: (entry.sha256, place_of(store), revision, len(table))
+)
 def _attached(
     revision: str,
     found: Sequence[Result[DeviceTableRecord]],
@@ -294,7 +296,7 @@ def _attached(
     return table.assign(**columns)
 
 
-@kept(8, key=lambda sha256, store: sha256)
+@kept(8, key=lambda sha256, store: (place_of(store), sha256))
 def _kept_values(sha256: str, store: RunStore) -> dict[str, NDArray[np.float64]]:
     with np.load(io.BytesIO(store.kept.content(sha256)), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -34,7 +34,7 @@ def download(entry: SupernetEntry, arch: Arch, format_name: str = "bundle") -> E
         DataUnavailable: the supernet's data set, which calibration needs, is not here.
         CoreError: the file read back did not compute the same.
     """
-    key = (entry.sha256, tuple(arch), format_name)
+    key = (entry.sha256, entry.title, tuple(arch), format_name)  # the title stands in its card
     return _files.get(key, lambda: _make(entry, arch, format_name))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.cache import kept
+from core.cache import kept, place_of
 from core.library import supernets
 from core.library.evaluations import as_table, standing
 from core.library.samples import KIND as SAMPLE
@@ -72,12 +72,12 @@ def everything(store: RunStore | None, entry: SupernetEntry) -> tuple[str, pd.Da
     return revision, _of_runs(revision, made, store, entry)
 
 
-@kept(32, key=lambda run_id, n, store, entry: (run_id, n))
+@kept(32, key=lambda run_id, n, store, entry: (place_of(store), run_id, n))
 def _of_run(run_id: str, n: int, store: RunStore, entry: SupernetEntry) -> pd.DataFrame:
     return as_table(entry.space, store.ledger(run_id).measurements())
 
 
-@kept(8, key=lambda revision, made, store, entry: revision)
+@kept(8, key=lambda revision, made, store, entry: (place_of(store), revision))
 def _of_runs(
     revision: str, made: Sequence[tuple[str, int]], store: RunStore, entry: SupernetEntry
 ) -> pd.DataFrame:

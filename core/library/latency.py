@@ -190,7 +190,7 @@ def with_latencies(
     return revision, _attached(revision, [each.record for each in found], entry, table)
 
 
-@kept(8, key=lambda revision, records, entry, table: (entry.sha256, revision, len(table)))
+@kept(8, key=lambda revision, records, entry, table: (entry.revision, revision, len(table)))
 def _attached(
     revision: str, records: Sequence[LatencyRecord], entry: SupernetEntry, table: pd.DataFrame
 ) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from core.cache import kept
+from core.cache import kept, place_of
 from core.config import BaseConfig
 from core.errors import CoreError, InvalidInput
 from core.geometry.embedding import classical_mds
@@ -164,7 +164,7 @@ def _layer(model: Model, place: str) -> str:
     return stages[at[place]].layer_id
 
 
-@kept(16, key=lambda store, entry, choice: (entry.revision, choice))
+@kept(16, key=lambda store, entry, choice: (place_of(store), entry.revision, choice))
 def distances(store: RunStore | None, entry: SupernetEntry, choice: MapChoice) -> Distances:
     """As `measure_distances`, at once and kept a while."""
     *_, found = measure_distances(store, entry, choice)

@@ -93,7 +93,7 @@ def load_model(store: RunStore | None, model_id: str) -> Model:
     info = describe(store, model_id)
     entry = supernets.find(store, info.supernet_id)
     key = hashlib.sha256(f"{entry.sha256}/{model_id}".encode()).hexdigest()
-    return _models.get(key, lambda: _loaded(store, info, entry, key))
+    return _models.get((entry.place, key), lambda: _loaded(store, info, entry, key))
 
 
 _models: Cache[Model] = Cache(64)

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +64,7 @@ class SupernetEntry:
         costs: the stored cost table's JSON, if there is one.
         table_sha256: of the complete table.
         read_bits: bytes of `BITS_FILE`, None where they were not kept (tables of earlier releases).
+        place: the sandbox it is in; "" for all that is shipped or the home's own.
     """
 
     supernet_id: str
@@ -76,6 +77,7 @@ class SupernetEntry:
     costs: JsonObject | None = field(default=None, repr=False, compare=False)
     table_sha256: str = ""
     read_bits: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
+    place: str = ""
 
     @cached_property
     def card(self) -> Card:
@@ -109,8 +111,11 @@ class SupernetEntry:
 
     @property
     def revision(self) -> str:
-        """Changes exactly when the supernet or its table does; a key for caches."""
-        return f"{self.sha256[:16]}-{self.table_sha256[:16]}"
+        """Changes exactly when the supernet or its table does; a key for caches.
+
+        Two students whose trainings gave the same bits have two: what is drawn of one says its id and its title.
+        """
+        return f"{self.sha256[:16]}-{self.table_sha256[:16]}{self.place and '-'}{self.place}"
 
 
 @dataclass(frozen=True)
@@ -224,8 +229,8 @@ def _own(store: RunStore) -> list[SupernetEntry | DamagedSupernet]:
         if sha256 is None:
             continue
         try:
-            read = _reader(store, sha256)
-            found.append(_own_entry(supernet_id, title, origin, sha256, read, tables))
+            entry = _own_entry(supernet_id, title, origin, sha256, _reader(store, sha256), tables)
+            found.append(replace(entry, place=store.sandbox_id or ""))
         except CoreError as error:
             found.append(DamagedSupernet(supernet_id, title, origin, str(error)))
     return found

@@ -63,6 +63,8 @@ class BlobStore:
         self.folder = folder
         self.trash = trash or folder.parent / "trash"
         self._others = others
+        self.require_room: Callable[[int], None] = lambda n_bytes: None
+        """Raises where so many more bytes may not be kept."""
         with plain_failures(f"opening {folder.parent}"):
             if not folder.is_dir():
                 private_folder(folder)
@@ -95,11 +97,12 @@ class BlobStore:
         An existing good copy is kept; a damaged one is replaced.
 
         Raises:
-            StorageFailed: the disk refused; nothing that was there before has changed.
+            StorageFailed: the disk refused, or there is no room; nothing that was there before has changed.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with plain_failures(f"saving {_size(len(data))}"):
             if not self._holds(sha256):
+                self.require_room(len(data))
                 try:
                     self._write(sha256, data)
                 except FileNotFoundError:  # swept in the instant between its creation and its lock

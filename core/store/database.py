@@ -27,7 +27,13 @@ _ADVISORY_LOCK = 7_266_573  # any fixed number: the name of our lock on a shared
 class Database:
     """One engine with a reading and a writing kind of transaction."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, connections: int = 5) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            url: of the database.
+            connections: kept open between transactions; more are opened while they are needed.
+        """
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and url.database in (None, "", ":memory:")
@@ -36,6 +42,8 @@ class Database:
             options["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
         if self.in_memory:
             options["poolclass"] = StaticPool
+        else:
+            options["pool_size"], options["max_overflow"] = connections, 15 - connections
         self.engine: Engine = create_engine(url, **options)
         self._writing_engine = self.engine.execution_options(writes=True)
         # An in-memory database is one connection, which threads must take in turn.

@@ -7,9 +7,11 @@ adds a row checks under the same lock that the file is still there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from core.errors import CoreError
 from core.store.blobs import BlobStore
@@ -32,6 +34,7 @@ class Files:
         self.database = database
         self.blobs = blobs
         self.uploads = uploads
+        self.used_elsewhere: Callable[[], set[str]] = set
 
     def secure(self, sha256: str, data: bytes) -> None:
         """Called under the write lock before adding a row: writes the file again if it was swept."""
@@ -71,5 +74,10 @@ class Files:
             self.blobs.put_back(named)
             if self.blobs.is_elsewhere:
                 return 0
-            moved = put_away_uploads(self.uploads, connection, self.blobs) if self.uploads else 0
+            moved = self._put_away_uploads(connection)
             return moved + self.blobs.sweep_temporary() + self.blobs.trash_all_but(named)
+
+    def _put_away_uploads(self, connection: Connection) -> int:
+        if self.uploads is None:
+            return 0
+        return put_away_uploads(self.uploads, connection, self.blobs, self.used_elsewhere)

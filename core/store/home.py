@@ -33,6 +33,7 @@ from core.store.schema import IdentityRow
 RECORD = "store.json"
 FOLDER = "blobs"
 TRASH = "trash"
+SANDBOXES = "sandboxes"
 _HEX = re.compile(r"[0-9a-f]{32}")
 
 

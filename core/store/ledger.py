@@ -77,6 +77,7 @@ class RunLedger:
         if not measurements:
             return
         rows = [encode_measurement(step, measurement) for measurement in measurements]
+        self._files.blobs.require_room(0)
         of_this = RunRow.run_id == self.run_id
         with self._database.write("saving measurements") as connection:
             self._require_lease(connection)

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, String, cast, delete, literal_column, select
 
 from core.config import JsonObject
 from core.errors import DamagedArtifact
 from core.records import Run, RunState
+from core.store.database import reading_damaged_text
 from core.store.schema import RunRow, SupernetRow, row_hash
 
 _SHOWN = (
@@ -147,6 +148,16 @@ def damaged_rows(connection: Connection, table: str | None = None) -> list[Damag
             except DamagedArtifact as error:
                 found.append(DamagedRow(name, key, str(fields[title])[:200], str(error)))
     return found
+
+
+def remove_damaged_row(connection: Connection, row: DamagedRow) -> bool:
+    """Remove a damaged row in a writing transaction; False if it is gone, or whole again."""
+    with reading_damaged_text(connection):
+        if all(found.key != row.key for found in damaged_rows(connection, row.table)):
+            return False
+    table = _TABLES[row.table][0]
+    this = cast(row_key(connection, row.table), String) == row.key
+    return connection.execute(delete(table).where(this)).rowcount == 1
 
 
 def row_key(connection: Connection, table: str) -> ColumnElement[Any]:

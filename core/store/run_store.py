@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from sqlalchemy import String, cast, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -24,8 +24,9 @@ from core.records import Run, RunState
 from core.store.baskets import Baskets
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
+from core.store.class_work import ClassWork
 from core.store.classes import Classes
-from core.store.database import Database, absolute_url, reading_damaged_text
+from core.store.database import Database, absolute_url
 from core.store.failures import plain_failures
 from core.store.files import Files
 from core.store.home import FOLDER, TRASH, folders, own_folder
@@ -37,32 +38,33 @@ from core.store.log import append_log, log_lines
 from core.store.migrations import migrate
 from core.store.rows import (
     DamagedRow,
-    StoredSupernet,
     damaged_rows,
     read_run,
-    read_supernet,
-    row_key,
+    remove_damaged_row,
     runs_query,
-    supernets_query,
 )
+from core.store.sandbox_folders import named_uploads
 from core.store.schema import (
     ArtifactRow,
     CheckpointRow,
     ParamRow,
     RunRow,
-    SupernetRow,
     indexed_params,
     indexed_value,
     row_hash,
 )
 from core.store.storage import UPLOADS, StorageUse, empty_trash, prepare_places, storage_use
+from core.store.stored_supernets import SupernetsPart
 from core.store.titles import Titles
 
 MAX_PARAMS_BYTES = 4_000_000
 
 
-class RunStore:
+class RunStore(SupernetsPart):
     """Runs, their records and files, the trained supernets, baskets, imported tables and classes."""
+
+    _connections: ClassVar[int] = 5
+    sandbox_id: str | None = None
 
     def __init__(self, url: str, home: Path) -> None:
         """Open the store, creating or upgrading what is needed.
@@ -78,7 +80,7 @@ class RunStore:
         """
         self.home = home.absolute()
         try:
-            self._database = Database(absolute_url(make_url(url)))
+            self._database = Database(absolute_url(make_url(url)), self._connections)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise InvalidInput(
                 f"The database setting cannot be used: {error}. Check PARETOSCOPE_DATABASE_URL."
@@ -95,6 +97,12 @@ class RunStore:
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
         self.titles, self.classes = Titles(self._database), Classes(self._database)
+        self.class_work = ClassWork(self._database, self.classes)
+        self._files.used_elsewhere = lambda: named_uploads(self.home)
+
+    def environment(self) -> dict[str, str]:
+        """What a process must find in its environment to work for this store (`core.store.sandboxes.store_here`)."""
+        return {"PARETOSCOPE_HOME": str(self.home), "PARETOSCOPE_DATABASE_URL": self.url}
 
     def close(self) -> None:
         self._database.close()
@@ -278,74 +286,9 @@ class RunStore:
             connection.execute(delete(RunRow).where(RunRow.run_id == run_id))
         self._files.forget(sha256s)
 
-    def add_supernet(self, name: str, data: bytes, card: JsonObject) -> str:
-        """Keep a supernet file and return its id.
-
-        Args:
-            name: what a person calls it.
-            data: the .safetensors file.
-            card: JSON-able; "family" and "data" are shown in lists.
-        """
-        require_name(name)
-        text = plain_json(card)
-        supernet_id, sha256 = uuid.uuid4().hex, self._blobs.put(data)
-        values = {"supernet_id": supernet_id, "sha256": sha256, "card": text}
-        shown = {key: str(card.get(key) or "")[:100] for key in ("family", "data")}
-        with self._database.write("saving a supernet") as connection:
-            self._files.secure(sha256, data)
-            values |= {"name": name, "row_hash": row_hash(*values.values()), **shown}
-            connection.execute(insert(SupernetRow).values(**values, size=len(data), created=time.time()))
-        return supernet_id
-
     def repair(self, data: bytes) -> None:
         """Write a file that rows name once more: a missing or changed one is whole afterwards."""
         self._blobs.put(data)
-
-    def list_supernets(self) -> list[StoredSupernet]:
-        """All stored supernets, newest first; damaged rows are left out (see `damaged`)."""
-        found = []
-        with self._database.read(tolerant=True) as connection:
-            for row in connection.execute(supernets_query()).mappings():
-                with suppress(DamagedArtifact):
-                    found.append(read_supernet(dict(row)))
-        return found
-
-    def get_supernet(self, supernet_id: str) -> StoredSupernet:
-        """One stored supernet.
-
-        Raises:
-            NotFound: there is none with this id.
-            DamagedArtifact: its row has changed on the disk.
-        """
-        with self._database.read(tolerant=True) as connection:
-            query = supernets_query(SupernetRow.supernet_id == supernet_id)
-            row = connection.execute(query).mappings().one_or_none()
-            if row is None:
-                raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
-            return read_supernet(dict(row))
-
-    def supernet_path(self, supernet_id: str) -> Path:
-        """The verified file of a stored supernet, to read and not to change.
-
-        Raises:
-            NotFound: there is none with this id.
-            DamagedArtifact: its file is missing or has changed.
-        """
-        return self._blobs.locate(self.get_supernet(supernet_id).sha256)
-
-    def delete_supernet(self, supernet_id: str) -> None:
-        """Remove a stored supernet and its file.
-
-        Raises:
-            NotFound: there is none with this id.
-        """
-        this = SupernetRow.supernet_id == supernet_id
-        with self._database.write("deleting a supernet") as connection:
-            sha256 = connection.execute(select(SupernetRow.sha256).where(this)).scalar()
-            if sha256 is None:
-                raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
-            connection.execute(delete(SupernetRow).where(this))
-        self._files.forget([sha256])
 
     def damaged(self, table: str | None = None) -> list[DamagedRow]:
         """Runs and supernets whose rows have changed on the disk, or those of one table.
@@ -362,12 +305,7 @@ class RunStore:
         Its files, which nothing can name any more, go to the trash at the next start.
         """
         with self._database.write("removing a damaged row") as connection:
-            with reading_damaged_text(connection):
-                if all(found.key != row.key for found in damaged_rows(connection, row.table)):
-                    return False
-            table = RunRow if row.table == "runs" else SupernetRow
-            this = cast(row_key(connection, row.table), String) == row.key
-            return connection.execute(delete(table).where(this)).rowcount == 1
+            return remove_damaged_row(connection, row)
 
     def check(self) -> list[str]:
         """One plain sentence per damaged row or file; empty if all is well."""

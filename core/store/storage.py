@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.store.blobs import BlobStore
 from core.store.database import Database
-from core.store.home import FOLDER, RECORD, TRASH, folders
+from core.store.home import FOLDER, RECORD, SANDBOXES, TRASH, folders
 from core.store.private import create_private, private_files, private_folder, private_home
 from core.store.uploads import KEPT_DAYS
 
@@ -19,7 +20,7 @@ UPLOADS = Path("datasets") / "uploads"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 _OURS = re.compile(
-    rf"\.?{re.escape(RECORD)}.*|{FOLDER}(-[0-9a-f]{{12}})?|{TRASH}|datasets|forecasts|packed|lost\+found"
+    rf"\.?{re.escape(RECORD)}.*|{FOLDER}(-[0-9a-f]{{12}})?|{TRASH}|{SANDBOXES}|datasets|forecasts|loaded|packed|severities|lost\+found"
 )
 
 
@@ -83,6 +84,12 @@ def storage_use(home: Path, database: Database, blobs: BlobStore) -> list[Storag
             for folder in others
         ),
         _measured(
+            "sandboxes of classes",
+            [home / SANDBOXES],
+            _all_files(home / SANDBOXES),
+            "A folder for each student, with what the student made; removing a student moves it to the trash.",
+        ),
+        _measured(
             "trash",
             [home / TRASH],
             _all_files(home / TRASH),
@@ -99,8 +106,12 @@ def empty_trash(trash: Path, older_than_days: int) -> tuple[int, int]:
     for day in sorted(trash.iterdir()) if trash.is_dir() else []:
         if _DAY.fullmatch(day.name) and day.name <= last and not day.is_symlink():
             for file in day.iterdir():
-                n_files, n_bytes = n_files + 1, n_bytes + file.lstat().st_size
-                file.unlink()
+                for path in [file] if file.is_symlink() or file.is_file() else _all_files(file):
+                    n_files, n_bytes = n_files + 1, n_bytes + path.lstat().st_size
+                if file.is_dir() and not file.is_symlink():  # a sandbox
+                    shutil.rmtree(file)
+                else:
+                    file.unlink()
             day.rmdir()
     return n_files, n_bytes
 

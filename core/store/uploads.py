@@ -1,13 +1,15 @@
 """Uploaded images that nothing uses go to the trash, and come back if something does.
 
 An upload is kept under its SHA-256 before the run that uses it exists, so a young one is left alone
-whoever names it. Only the database that owns the home's files judges.
+whoever names it. Only the database that owns the home's files judges;
+what sandboxes name counts as used.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -22,13 +24,19 @@ _NAME = re.compile(r"([0-9a-f]{64})\..+")
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
-def put_away_uploads(folder: Path, connection: Connection, blobs: BlobStore) -> int:
+def put_away_uploads(
+    folder: Path,
+    connection: Connection,
+    blobs: BlobStore,
+    used_elsewhere: Callable[[], set[str]] = set,
+) -> int:
     """Move unused uploads to the trash, and back what is used; returns how many were moved there.
 
     Args:
         folder: where uploads are.
         connection: a writing transaction.
         blobs: whose trash it is.
+        used_elsewhere: what other databases of this home name, asked only where something would move.
     """
     thrown = {path for path in blobs.trash.glob("*/*") if _NAME.fullmatch(path.name)}
     kept = list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
@@ -36,7 +44,7 @@ def put_away_uploads(folder: Path, connection: Connection, blobs: BlobStore) -> 
     old = [path for path in kept if _NAME.fullmatch(path.name) and path.lstat().st_mtime < limit]
     if not thrown and not old:
         return 0
-    used = _used(connection)
+    used = _used(connection) | used_elsewhere()
     for path in thrown:
         if path.name[:64] in used and not (folder / path.name).exists():
             folder.mkdir(parents=True, exist_ok=True)

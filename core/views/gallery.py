@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import kept
+from core.cache import kept, place_of
 from core.errors import CoreError
 from core.library import gathered
 from core.library.coverage import Coverage
@@ -126,7 +126,7 @@ def _of_table(entry: SupernetEntry) -> Thumbnail | None:
     return thumbnail_of(pair, frame[wanted].to_numpy(float))
 
 
-@kept(512, key=lambda revision, store, entry: revision)
+@kept(512, key=lambda revision, store, entry: (place_of(store), revision))
 def _of_runs(revision: str, store: RunStore, entry: SupernetEntry) -> tuple[Thumbnail | None, int]:
     table = gathered.everything(store, entry)[1]
     if table is None:

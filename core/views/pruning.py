@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.attacks import ATTACKS
-from core.cache import Cache, kept
+from core.cache import Cache, kept, place_of
 from core.datasets.probe import Probe
 from core.errors import DamagedArtifact, InvalidInput
 from core.evaluation.corruption_error import mean_corruption_error
@@ -119,7 +119,11 @@ def pruning_view(store: RunStore | None, parent_id: str) -> PruningView | None:
     models = tuple(m for m in (parent, *rows) if m.is_parent or m.model_id in margins)
     lost = tuple(failures(store, parent_id))
     key = "/".join(
-        [*(m.sha256[:12] for m in models), *(str(len(margins.get(m.model_id, {}))) for m in models)]
+        [
+            place_of(store),
+            *(m.sha256[:12] for m in models),
+            *(str(len(margins.get(m.model_id, {}))) for m in models),
+        ]
     )
     return PruningView(entry, parent, models, probe, margins, lost, key)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import kept
+from core.cache import kept, place_of
 from core.errors import NotFound
 from core.geometry.collapse import collapse
 from core.library.benchmarks import Judge, margins_of, training_probe
@@ -50,7 +50,7 @@ def all_angles(store: RunStore | None, model_id: str, benchmark: str) -> Margins
     return _angles(store, model, benchmark)
 
 
-@kept(64, key=lambda store, model, benchmark: (model.key, benchmark))
+@kept(64, key=lambda store, model, benchmark: (place_of(store), model.key, benchmark))
 def _angles(store: RunStore | None, model: Model, benchmark: str) -> Margins:
     judge = Judge.of(store, model.entry)
     return margins_of(model.net, judge.images(model.net, benchmark), judge.probe.y)
@@ -66,7 +66,7 @@ def images_of(store: RunStore | None, model_id: str, benchmark: str) -> NDArray[
     return _images(store, model, benchmark)
 
 
-@kept(32, key=lambda store, model, benchmark: (model.key, benchmark))
+@kept(32, key=lambda store, model, benchmark: (place_of(store), model.key, benchmark))
 def _images(store: RunStore | None, model: Model, benchmark: str) -> NDArray[np.float32]:
     return Judge.of(store, model.entry).images(model.net, benchmark)
 
@@ -102,7 +102,7 @@ def sample_detail(store: RunStore | None, model_id: str, benchmark: str, sample:
     return _sample(store, model, benchmark, sample)
 
 
-@kept(256, key=lambda store, model, benchmark, sample: (model.key, benchmark, sample))
+@kept(256, key=lambda store, model, benchmark, sample: (place_of(store), model.key, benchmark, sample))
 def _sample(store: RunStore | None, model: Model, benchmark: str, sample: int) -> SampleDetail:
     judge = Judge.of(store, model.entry)
     rows = judge.probe.rows_of([sample])

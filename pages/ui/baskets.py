@@ -43,8 +43,8 @@ def current() -> Basket | None:
     if kept is None:
         return None
     basket_id = st.session_state.get(_CHOSEN)
-    # Nobody else uses this machine's pages without a list of hosts: the last one is this visitor's.
-    if basket_id is None and settings().allowed_hosts:
+    # Nobody else uses this machine's pages without a list of hosts, or a student's sandbox: the last one is this visitor's.
+    if basket_id is None and settings().allowed_hosts and not resources.place():
         return None
     try:
         found = kept.baskets.lately(basket_id)

@@ -1,6 +1,8 @@
-"""What all sessions share: the store, the jobs, the library, and what was computed for it.
+"""What sessions share: the store, the jobs, the library, and what was computed for it.
 
-One of each per process. Sessions hold ids only. Cached values are shared, so nobody writes into them.
+One of each per process, and one more for each student of a class: `store` and `jobs` are the visitor's, so that a page
+which asks here can neither show nor change what is another's. Sessions hold ids only. Cached values are shared, so nobody
+writes into them; a key that is a run's id goes with `place`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from core.pareto import Constraint
 from core.records import RunState
 from core.spaces import Arch
 from core.text import for_markdown
+from pages.ui.classroom import member
 from pages.ui.home_store import home_store
 
 if TYPE_CHECKING:
@@ -29,37 +32,69 @@ if TYPE_CHECKING:
 
     from core.jobs import JobManager
     from core.jobs.trials import Trials
+    from core.jobs.within import SandboxJobs
     from core.store import RunStore
+    from core.store.sandboxes import Sandboxes
 
 
 def store() -> RunStore:
-    """The store of this installation.
+    """This visitor's store: a student's own, or the installation's.
 
     Raises:
         CoreError: the disk or the database cannot be used.
     """
-    return home_store()
+    which = member.sandbox()
+    return home_store() if which is None else sandboxes().open(which)
 
 
-@st.cache_resource(show_spinner=False)
-def jobs() -> JobManager:
-    """The job manager of this server.
+def jobs() -> JobManager | SandboxJobs:
+    """This visitor's jobs: a student's own, or those of the installation.
 
     Raises:
         CoreError: as `store`.
     """
+    which = member.sandbox()
+    return manager() if which is None else manager().within(which)
+
+
+def place() -> str:
+    """Which store is this visitor's, as a part of the keys of caches."""
+    return member.sandbox() or ""
+
+
+@st.cache_resource(show_spinner=False)
+def sandboxes() -> Sandboxes:
+    """The stores of all students of this installation, for what a teacher sees.
+
+    Raises:
+        CoreError: as `home_store`.
+    """
+    from core.store.sandboxes import Sandboxes
+
+    return Sandboxes(home_store().home)
+
+
+@st.cache_resource(show_spinner=False)
+def manager() -> JobManager:
+    """The job manager of this server, whoever asks: for a teacher who pauses a class's jobs.
+
+    Raises:
+        CoreError: as `home_store`.
+    """
     from core.jobs import JobManager
 
-    manager = JobManager(store())
-    manager.take_up()
-    return manager
+    made = JobManager(home_store(), sandboxes())
+    made.take_up()
+    return made
 
 
 def take_up_runs() -> None:
     """At the start of a server: go on with what the end of the last one interrupted, before anybody asks."""
     with suppress(CoreError):  # the pages say what is wrong with the disk
-        if any(not run.state.is_final or run.state is RunState.INTERRUPTED for run in store().list_runs()):
-            jobs()
+        kept = home_store()
+        unfinished = (not run.state.is_final or run.state is RunState.INTERRUPTED for run in kept.list_runs())
+        if any(unfinished) or sandboxes().unfinished():
+            manager()
 
 
 @st.cache_resource(show_spinner=False)
@@ -99,9 +134,13 @@ def columns(revision: str, names: tuple[str, ...], _table: pd.DataFrame) -> dict
     return {name: _table[name].astype(float).tolist() for name in names}
 
 
-@st.cache_resource(show_spinner=False, max_entries=96)
-def search_table(run_id: str, n_measurements: int, _entry: SupernetEntry) -> pd.DataFrame:
+def search_table(run_id: str, n_measurements: int, entry: SupernetEntry) -> pd.DataFrame:
     """The measurements of a run as a table like the library's; grows with `n_measurements`."""
+    return _search_table(place(), run_id, n_measurements, entry)
+
+
+@st.cache_resource(show_spinner=False, max_entries=96)
+def _search_table(place: str, run_id: str, n_measurements: int, _entry: SupernetEntry) -> pd.DataFrame:
     return as_table(_entry.space, store().ledger(run_id).measurements())
 
 
@@ -126,9 +165,9 @@ def entries() -> list[SupernetEntry]:
 
 def suggested(entry: SupernetEntry) -> list[ModelInfo]:
     """Models of a supernet worth a first look; asked for anew every few seconds, for trainings end meanwhile."""
-    return _suggested(entry.revision, entry)
+    return _suggested(place(), entry.revision, entry)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32, ttl=5)
-def _suggested(key: str, _entry: SupernetEntry) -> list[ModelInfo]:
+def _suggested(place: str, key: str, _entry: SupernetEntry) -> list[ModelInfo]:
     return suggestions(store_or_none(), _entry)

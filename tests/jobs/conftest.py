@@ -32,6 +32,7 @@ def open_manager(tmp_path: Path) -> Iterator[Opener]:
     for manager in opened:
         manager.close()
         manager.store.close()
+        manager.sandboxes.close()
 
 
 @pytest.fixture

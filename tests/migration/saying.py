@@ -465,8 +465,8 @@ def quiet_pages(patch: pytest.MonkeyPatch) -> Iterator[None]:
     managers: list[Any] = []
     start = manager.JobManager.__init__
 
-    def started(self: Any, store: RunStore) -> None:
-        start(self, store)
+    def started(self: Any, *given: Any) -> None:
+        start(self, *given)
         managers.append(self)
 
     patch.setattr("core.runtime.heavy_imports_in_background", lambda: None)

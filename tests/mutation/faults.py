@@ -461,7 +461,7 @@ FAULTS = [
     ),
     Fault(
         "a run that ends servers is taken up for ever",
-        "core/jobs/manager.py",
+        "core/jobs/taking_up.py",
         "count(line) >= _MOST_RESTARTS",
         "count(line) < 0",
         ("tests/jobs/test_servers.py",),

@@ -31,12 +31,13 @@ def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
     start = manager.JobManager.__init__
     monkeypatch.setattr(
-        manager.JobManager, "__init__", lambda self, store: (start(self, store), managers.append(self))[0]
+        manager.JobManager, "__init__", lambda self, *args: (start(self, *args), managers.append(self))[0]
     )
     yield
     for one in managers:
         one.close()
         one.store.close()
+        one.sandboxes.close()
     st.cache_resource.clear()
 
 

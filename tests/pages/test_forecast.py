@@ -55,7 +55,7 @@ def test_a_click_on_start_is_not_lost_to_a_trial_that_ends(
     app = open_page("search")
     answers = [None, "Nothing was tried."]
     monkeypatch.setattr(
-        "core.jobs.trials.Trials.ask", lambda *_: answers.pop(0) if len(answers) > 1 else answers[0]
+        "core.jobs.trials.Trials.ask", lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0]
     )
     app.button(key="search-start").click().run()
     assert len(resources.store().list_runs()) == 1

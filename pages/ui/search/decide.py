@@ -20,6 +20,7 @@ from core.views.race_chance import by_samples
 from core.views.race_table import SHARES, Reached, seed_rows, standings
 from core.views.race_verdict import who_won
 from core.words import format_share, format_value
+from pages.ui import resources
 from pages.ui.progress import active
 from pages.ui.search import measured
 from pages.ui.search.race_panel import PROPOSING, Chosen, Raced
@@ -141,10 +142,14 @@ def _by_samples(entry: SupernetEntry, chosen: Chosen, found: Race) -> list[str]:
     if len(found.racers) < 2 or active(runs):
         return []
     ids = sorted(run.run_id for run in runs)
-    return _told_by_samples(f"{entry.revision}{found.at}{ids}{chosen.labels}", entry, found, runs)
+    return _told_by_samples(
+        resources.place(), f"{entry.revision}{found.at}{ids}{chosen.labels}", entry, found, runs
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _told_by_samples(key: str, _entry: SupernetEntry, _found: Race, _runs: Sequence[Run]) -> Sequence[str]:
+def _told_by_samples(
+    place: str, key: str, _entry: SupernetEntry, _found: Race, _runs: Sequence[Run]
+) -> Sequence[str]:
     tables = {run.run_id: measured.table(_entry, run) for run in _runs}
     return by_samples(_entry, _found, tables, called(_entry.task))

@@ -37,9 +37,9 @@ def table(entry: SupernetEntry, run: Run, made: int | None = None) -> pd.DataFra
 def seconds(run: Run, made: int) -> NDArray[float64] | None:
     """Seconds after each evaluation of a run with so many measurements; None where it did not write them down."""
     # A batch is stored before its seconds: what was read between the two is read again when the state has changed.
-    return _seconds(run.run_id, made, run.state.value)
+    return _seconds(resources.place(), run.run_id, made, run.state.value)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def _seconds(run_id: str, made: int, state: str) -> NDArray[float64] | None:
+def _seconds(place: str, run_id: str, made: int, state: str) -> NDArray[float64] | None:
     return seconds_of(resources.store().ledger(run_id).metrics())

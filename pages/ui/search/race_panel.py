@@ -130,11 +130,17 @@ def raced(entry: SupernetEntry, chosen: Chosen) -> Raced | None:
     runs = [run for group in chosen.groups for run in group.runs]
     made = {run.run_id: measured.count(run) for run in runs}
     so_far = [(run.run_id, run.state.value, made[run.run_id]) for run in runs]
-    return _raced(f"{entry.revision}{chosen.labels}{so_far}", entry, chosen, made) if runs else None
+    return (
+        _raced(resources.place(), f"{entry.revision}{chosen.labels}{so_far}", entry, chosen, made)
+        if runs
+        else None
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _raced(key: str, _entry: SupernetEntry, _chosen: Chosen, _made: Mapping[str, int]) -> Raced | None:
+def _raced(
+    place: str, key: str, _entry: SupernetEntry, _chosen: Chosen, _made: Mapping[str, int]
+) -> Raced | None:
     limits, names = limits_of(_chosen.groups[0]), names_of(_chosen.groups[0])
     runs = [run for group in _chosen.groups for run in group.runs]
     tables = {run.run_id: measured.table(_entry, run, _made[run.run_id]) for run in runs}

@@ -116,7 +116,7 @@ def _umap(entry: SupernetEntry, choice: MapChoice, column: str, view: Compared) 
     watch(lambda: _progress(request), lambda: active(_runs(request)))
     if done:
         try:
-            found, points = _stored(done[0].run_id)
+            found, points = _stored(resources.place(), done[0].run_id)
         except CoreError as error:
             st.warning(for_markdown(error, 600))
             return
@@ -139,7 +139,7 @@ def _progress(request: Request) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _stored(run_id: str) -> tuple[Distances, np.ndarray]:
+def _stored(place: str, run_id: str) -> tuple[Distances, np.ndarray]:
     record = MapRecord.decode(resources.store().ledger(run_id).artifact(MapRecord.FILE))
     return record.distances, record.placed
 
@@ -149,7 +149,7 @@ def _draw(
 ) -> None:
     named = {view.a.model_id: "A", view.b.model_id: "A = B" if view.a == view.b else "B"}
     st.plotly_chart(
-        _figure(key, column, tuple(named.items()), entry, found, points),
+        _figure(resources.place(), key, column, tuple(named.items()), entry, found, points),
         key=_KEY,
         on_select=_remember,
         selection_mode="points",
@@ -161,6 +161,7 @@ def _draw(
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _figure(
+    place: str,
     key: str,
     column: str,
     named: tuple[tuple[str, str], ...],

@@ -75,7 +75,7 @@ def _compare(request: Request, view: Compared) -> None:
         watch(lambda: _progress(request), lambda: active(_runs(request)))
         return
     try:
-        found = _stored(done[0].run_id)
+        found = _stored(resources.place(), done[0].run_id)
     except CoreError as error:
         st.warning(for_markdown(error, 600))
         return
@@ -93,7 +93,7 @@ def _progress(request: Request) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _stored(run_id: str) -> Matrix:
+def _stored(place: str, run_id: str) -> Matrix:
     return MatrixRecord.decode(resources.store().ledger(run_id).artifact(MatrixRecord.FILE)).matrix
 
 

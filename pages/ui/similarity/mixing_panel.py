@@ -91,7 +91,7 @@ def _progress(request: Request) -> None:
 
 
 def _results(run: Run, view: Compared, third: str | None) -> None:
-    found = _result(run.run_id)
+    found = _result(resources.place(), run.run_id)
     curves = found.curves
     cells = "".join(
         f"<div><b>{curves[name].barrier:.3f}</b><span>barrier, {MATCHINGS[name]}</span></div>"
@@ -132,5 +132,5 @@ def _results(run: Run, view: Compared, third: str | None) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _result(run_id: str) -> MixingRecord:
+def _result(place: str, run_id: str) -> MixingRecord:
     return MixingRecord.decode(resources.store().ledger(run_id).artifact(MixingRecord.FILE))

@@ -43,7 +43,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
         return view
     key = f"{scene.rows.revision}{scene.x.name}\n{scene.y.name}\n{chosen}"
     try:
-        found = _fronts(key, chosen, scene)
+        found = _fronts(resources.place(), key, chosen, scene)
     except CoreError as error:
         st.info(for_markdown(error, 600), icon=":material/info:")
         return view
@@ -148,7 +148,7 @@ def _last_word(name: str) -> str:
 
 
 @st.cache_resource(show_spinner="Comparing rows...", max_entries=4)
-def _fronts(key: str, chosen: Chosen, _scene: Scene) -> SeveralFronts:
+def _fronts(place: str, key: str, chosen: Chosen, _scene: Scene) -> SeveralFronts:
     if chosen.beside == "columns":
         return by_columns(_scene.rows, chosen.fronts, _scene.y)
     if chosen.beside == "groups":
