@@ -155,7 +155,8 @@ class LatencyAndMacs(ComputedLesson[Timed]):
 
     def controls(self, evidence: Timed) -> dict[str, Ask]:
         options = {
-            str(t.batch): "One sample at a time" if t.batch == 1 else f"{t.batch} samples at once" for t in evidence.timings
+            str(t.batch): "One sample at a time" if t.batch == 1 else f"{t.batch} samples at once"
+            for t in evidence.timings
         }
         return {"batch": Choose("One answer is for", options=options, start=str(evidence.timings[0].batch))}
 
@@ -164,7 +165,7 @@ class LatencyAndMacs(ComputedLesson[Timed]):
         groups = [self._group(evidence, timing, "timed", range(FIVE, n))] if n > FIVE else []
         bounds: list[tuple[str, Literal["x", "y"], float]] = []
         if shown.revealed:
-            groups += [self._group(evidence, timing, letter, [i]) for i, letter in enumerate(_LETTERS)]
+            groups.append(self._group(evidence, timing, "the five", range(FIVE)))
         else:
             bounds = [(letter, "x", float(evidence.macs[i])) for i, letter in enumerate(_LETTERS)]
         times = "revealed" if shown.revealed else "hidden"
@@ -179,9 +180,12 @@ class LatencyAndMacs(ComputedLesson[Timed]):
 
     def prediction(self, evidence: Timed, controls: Set) -> Ask:
         options = {
-            letter: f"{letter}: {evidence.names[i]}, {evidence.macs[i]:,} MACs" for i, letter in enumerate(_LETTERS)
+            letter: f"{letter}: {evidence.names[i]}, {evidence.macs[i]:,} MACs"
+            for i, letter in enumerate(_LETTERS)
         }
-        return Order("Which answers soonest? Order the five from the fastest to the slowest.", options=options)
+        return Order(
+            "Which answers soonest? Order the five from the fastest to the slowest.", options=options
+        )
 
     def truth(self, evidence: Timed, controls: Set) -> tuple[str, ...]:
         ms = self._timing(evidence, controls).ms
@@ -189,7 +193,10 @@ class LatencyAndMacs(ComputedLesson[Timed]):
 
     def found(self, evidence: Timed, controls: Set, prediction: Answer) -> str:
         timing = self._timing(evidence, controls)
-        told, place = self._told(timing), {letter: i for i, letter in enumerate(prediction if isinstance(prediction, tuple) else ())}
+        told, place = (
+            self._told(timing),
+            {letter: i for i, letter in enumerate(prediction if isinstance(prediction, tuple) else ())},
+        )
         kept = sum(
             (place[_LETTERS[i]] < place[_LETTERS[j]]) == (timing.ms[i] < timing.ms[j]) for i, j in told
         )
@@ -265,7 +272,13 @@ class LatencyAndMacs(ComputedLesson[Timed]):
             scatter = float(rng.choice([0.0, 0.0005, 0.003, 1.0]))
             spread = np.round(scatter * rng.random(n), 5)
             timings.append(
-                Timing(batch=batch, ms=tuple(ms.tolist()), spread=tuple(spread.tolist()), rounds=20, agreement=0.9)
+                Timing(
+                    batch=batch,
+                    ms=tuple(ms.tolist()),
+                    spread=tuple(spread.tolist()),
+                    rounds=20,
+                    agreement=0.9,
+                )
             )
         return Timed(
             supernet="example",
@@ -283,7 +296,9 @@ class LatencyAndMacs(ComputedLesson[Timed]):
     def _told(timing: Timing) -> list[tuple[int, int]]:
         """Pairs of the five that differ by more than either's rounds scatter."""
         ms, spread = timing.ms, timing.spread
-        return [(i, j) for i, j in combinations(range(FIVE), 2) if abs(ms[i] - ms[j]) > max(spread[i], spread[j])]
+        return [
+            (i, j) for i, j in combinations(range(FIVE), 2) if abs(ms[i] - ms[j]) > max(spread[i], spread[j])
+        ]
 
     @staticmethod
     def _inverted(evidence: Timed, timing: Timing, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -296,20 +311,19 @@ class LatencyAndMacs(ComputedLesson[Timed]):
         return kendall(evidence.macs, timing.ms) or 0.0
 
     @staticmethod
-    def _group(evidence: Timed, timing: Timing, label: str, rows: range | list[int]) -> Group:
+    def _group(evidence: Timed, timing: Timing, label: str, rows: range) -> Group:
         return Group(
             label,
-            "faint" if label == "timed" else "plain",
+            "plain" if label == "timed" else "front",
             keys=tuple(evidence.arch_ids[i] for i in rows),
             x=tuple(float(evidence.macs[i]) for i in rows),
             y=tuple(timing.ms[i] for i in rows),
             texts=tuple(evidence.names[i] for i in rows),
+            names=() if label == "timed" else tuple(_LETTERS),
         )
 
 
-def _five_first(
-    arch_ids: tuple[str, ...], macs: NDArray[np.float64], seed: int
-) -> tuple[str, ...]:
+def _five_first(arch_ids: tuple[str, ...], macs: NDArray[np.float64], seed: int) -> tuple[str, ...]:
     """Five that are near each other in MACs, in no order, before the others: every second one from a place drawn at random."""
     rng, order = stream(seed, "lesson", "latency_and_macs"), np.argsort(macs, kind="stable")
     step = 2 if len(order) >= 2 * FIVE else 1

@@ -151,7 +151,10 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
         means = [float(np.mean(taus)) for taus in evidence.taus]
         said = "the others are hidden."
         if shown.revealed:
-            parts = [f"{place} {tau:.2f}" for place, tau in zip(places[1:], [*[judged[n].tau for n in ZERO_COST], *means], strict=True)]
+            parts = [
+                f"{place} {tau:.2f}"
+                for place, tau in zip(places[1:], [*[judged[n].tau for n in ZERO_COST], *means], strict=True)
+            ]
             said = f"{', '.join(parts)}."
         return Bars(
             "",
@@ -187,7 +190,9 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
         elif len(beaten) == len(ZERO_COST):
             proxies = "Beyond chance, counting MACs beats both proxies here: a proxy without that baseline proves nothing."
         elif beaten:
-            tied = next(PROXIES.info(name).label for name in ZERO_COST if PROXIES.info(name).label not in beaten)
+            tied = next(
+                PROXIES.info(name).label for name in ZERO_COST if PROXIES.info(name).label not in beaten
+            )
             proxies = f"Counting MACs beats {beaten[0]} beyond chance; {tied} and MACs are a tie."
         else:
             proxies = "Neither proxy differs from counting MACs by more than chance: they are ties."
@@ -207,7 +212,9 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
 
     def answer(self, evidence: Judges, controls: Set) -> str:
         macs = _intervals(evidence)[BASELINE].tau
-        enough = (str(n) for n, taus in zip(evidence.labels, evidence.taus, strict=True) if np.mean(taus) > macs)
+        enough = (
+            str(n) for n, taus in zip(evidence.labels, evidence.taus, strict=True) if np.mean(taus) > macs
+        )
         return next(enough, "none")
 
     def explain(self, evidence: Judges, controls: Set, given: Answer) -> str:
@@ -215,7 +222,9 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
         of = {str(n): taus for n, taus in zip(evidence.labels, evidence.taus, strict=True)}
         if given == expected:
             if expected == "none":
-                return f"Right: MACs have tau {macs:.2f}, and no number of labels here gets there in the mean."
+                return (
+                    f"Right: MACs have tau {macs:.2f}, and no number of labels here gets there in the mean."
+                )
             return f"Right: with {expected} labels the mean tau is {np.mean(of[expected]):.2f}, and MACs have {macs:.2f}."
         if given == "none" or (expected != "none" and int(str(given)) > int(expected)):
             return f"Fewer are enough: with {expected} labels the mean is {np.mean(of[expected]):.2f}, and MACs have {macs:.2f}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from core import pareto
+from core.config import Settings
 from core.lessons import searching
 from core.lessons.asking import Answer, Ask, Choose, Number
 from core.lessons.base import LESSONS, SUPERNET, ComputedLesson, Evidence, ForTeachers, Further, Set, Shown
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SEEDS, BUDGET, EVERY = 20, 120, 10
 EPOCHS = 8
 RANDOM, EVOLUTION = "random_search", "nsga2"
-SETTINGS = {RANDOM: {}, EVOLUTION: {"population": 20}}
+SETTINGS: dict[str, Settings] = {RANDOM: {}, EVOLUTION: {"population": 20}}
 _TRAINED = 0.15
 _CHANCE = 0.05
 
@@ -77,7 +78,9 @@ class RandomOrEvolution(ComputedLesson[Races]):
     """Hypervolume against evaluations over many seeds: random search and evolution, in two search spaces."""
 
     label = "Does evolution beat chance?"
-    source = "Li and Talwalkar, 'Random Search and Reproducibility for NAS', UAI 2019; Deb et al., NSGA-II, 2002"
+    source = (
+        "Li and Talwalkar, 'Random Search and Reproducibility for NAS', UAI 2019; Deb et al., NSGA-II, 2002"
+    )
     place = 9
     teacher = ForTeachers(
         goal="Compares searches over many seeds and at one budget, and asks how large the space is.",
@@ -98,7 +101,8 @@ class RandomOrEvolution(ComputedLesson[Races]):
         yield Progress(0.0, "Searching the small space.")
         problem, measure = searching.looked_up(entry)
         looked_up = [
-            searching.found(name, SETTINGS[name], problem, measure, seed=own, budget=BUDGET) for name, own in plan
+            searching.found(name, SETTINGS[name], problem, measure, seed=own, budget=BUDGET)
+            for name, own in plan
         ]
         table = supernets.table_with_counts(entry)
         assert table is not None
@@ -111,7 +115,10 @@ class RandomOrEvolution(ComputedLesson[Races]):
         kept = ledger.latest_checkpoint()
         searches = [list(each) for each in _SoFar.decode(kept).searches] if kept else []
         for done, (name, own) in enumerate(plan[len(searches) :], len(searches)):
-            yield Progress(_TRAINED + (1 - _TRAINED) * done / len(plan), f"Search {done + 1} of {len(plan)} in the large space.")
+            yield Progress(
+                _TRAINED + (1 - _TRAINED) * done / len(plan),
+                f"Search {done + 1} of {len(plan)} in the large space.",
+            )
             searches.append(searching.found(name, SETTINGS[name], problem, measure, seed=own, budget=BUDGET))
             so_far = _SoFar(searches=tuple(map(tuple, searches)))
             ledger.checkpoint(so_far.encode(), fraction=_TRAINED + (1 - _TRAINED) * (done + 1) / len(plan))
@@ -122,7 +129,9 @@ class RandomOrEvolution(ComputedLesson[Races]):
             f"supernet trained for it in {epochs} epochs.",
             supernet=entry.supernet_id,
             small=small,
-            large=self._searched(searches, every, ("Large", supernet.space.size, "what all searches found together")),
+            large=self._searched(
+                searches, every, ("Large", supernet.space.size, "what all searches found together")
+            ),
         )
 
     @staticmethod
@@ -163,7 +172,9 @@ class RandomOrEvolution(ComputedLesson[Races]):
     def controls(self, evidence: Races) -> dict[str, Ask]:
         views = {"means": "Means and bands", "seeds": "Evolution minus random, seed by seed"}
         return {
-            "budget": Number("Budget: subnets measured", low=2 * EVERY, high=BUDGET, step=2 * EVERY, start=80),
+            "budget": Number(
+                "Budget: subnets measured", low=2 * EVERY, high=BUDGET, step=2 * EVERY, start=80
+            ),
             "view": Choose("What is drawn after the reveal", options=views, start="means"),
         }
 
@@ -180,13 +191,22 @@ class RandomOrEvolution(ComputedLesson[Races]):
             if shown.revealed:
                 lines.append(self._mean("evolution", "plain", space.evolution, panel))
         won = [self._wins(space, budget)[0] for space in (evidence.small, evidence.large)]
-        told = f"Evolution is ahead in {won[0]} and {won[1]} seeds at {budget}." if shown.revealed else "Evolution is hidden."
+        told = (
+            f"Evolution is ahead in {won[0]} and {won[1]} seeds at {budget}."
+            if shown.revealed
+            else "Evolution is hidden."
+        )
         return Curves(
             "subnets measured",
-            "evolution ahead by (points)  ·  above 0: it wins" if seeds else "share of hypervolume (%)  ·  more is better",
+            "evolution ahead by (points)  ·  above 0: it wins"
+            if seeds
+            else "share of hypervolume (%)  ·  more is better",
             f"Random search in the small and in the large space. {told}",
             lines=tuple(lines),
-            bounds=(("your budget", "x", float(budget)), ("level" if seeds else "all that is known", "y", 0.0 if seeds else 100.0)),
+            bounds=(
+                ("your budget", "x", float(budget)),
+                ("level" if seeds else "all that is known", "y", 0.0 if seeds else 100.0),
+            ),
         )
 
     def prediction(self, evidence: Races, controls: Set) -> Ask:
@@ -203,7 +223,12 @@ class RandomOrEvolution(ComputedLesson[Races]):
     def truth(self, evidence: Races, controls: Set) -> str:
         budget, half = self._budget(controls), len(evidence.small.random) / 2
         small, large = (self._wins(space, budget)[0] > half for space in (evidence.small, evidence.large))
-        return {(True, True): "both", (True, False): "small", (False, True): "large", (False, False): "neither"}[small, large]
+        return {
+            (True, True): "both",
+            (True, False): "small",
+            (False, True): "large",
+            (False, False): "neither",
+        }[small, large]
 
     def found(self, evidence: Races, controls: Set, prediction: Answer) -> str:
         budget, n = self._budget(controls), len(evidence.small.random)
@@ -311,7 +336,13 @@ class RandomOrEvolution(ComputedLesson[Races]):
         x = tuple(float(EVERY * (i + 1)) for i in range(len(low)))
         mean = 100 * np.mean(curves, axis=0)
         return Line(
-            label, x, tuple(mean.tolist()), role, low=tuple(low.tolist()), high=tuple(high.tolist()), panel=panel
+            label,
+            x,
+            tuple(mean.tolist()),
+            role,
+            low=tuple(low.tolist()),
+            high=tuple(high.tolist()),
+            panel=panel,
         )
 
     @staticmethod

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import pareto
+from core.config import Settings
 from core.evaluation.costs import CostTable
 from core.library import supernets
 from core.library.measuring import Measure, counted_beforehand, from_table
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 NAMES = ("accuracy", "macs")
 MAXIMIZE = (True, False)
-_GROUP = {"depths": [1, 2, 3], "kernels": [1, 3, 5]}
-LARGE: dict[str, Any] = {
+_GROUP: Settings = {"depths": [1, 2, 3], "kernels": [1, 3, 5]}
+LARGE: Settings = {
     "groups": [
         {"widths": [2, 4, 6, 8], **_GROUP},
         {"widths": [2, 4, 8, 16], **_GROUP},
@@ -64,7 +65,11 @@ def measured(supernet: Supernet, dataset: Dataset) -> tuple[Problem, Measure]:
     from core.evaluation.kept_activations import KeptActivations
     from core.tasks.base import evaluation_data
 
-    data, kept, costs = evaluation_data(dataset, ("validation",)), KeptActivations(_KEPT), CostTable.of(supernet)
+    data, kept, costs = (
+        evaluation_data(dataset, ("validation",)),
+        KeptActivations(_KEPT),
+        CostTable.of(supernet),
+    )
 
     def counted(rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
         return {"macs": costs.counted(method("macs", FromCosts), rows).astype(float)}
@@ -75,7 +80,7 @@ def measured(supernet: Supernet, dataset: Dataset) -> tuple[Problem, Measure]:
 
 
 def found(
-    algorithm: str, settings: dict[str, Any], problem: Problem, measure: Measure, *, seed: int, budget: int
+    algorithm: str, settings: Settings, problem: Problem, measure: Measure, *, seed: int, budget: int
 ) -> list[tuple[float, ...]]:
     """Accuracy and MACs of what a search measured, first evaluation first; the same as the Search page's, batch by batch."""
     search = ALGORITHMS.create(algorithm, settings, problem=problem, seed=seed)
@@ -98,5 +103,7 @@ def shares(
     every: int,
 ) -> tuple[tuple[float, ...], ...]:
     """Per search the share of a hypervolume that it has after every so many evaluations."""
-    curves = (pareto.hypervolume_over_time(np.array(points), reference, maximize=MAXIMIZE) for points in searches)
+    curves = (
+        pareto.hypervolume_over_time(np.array(points), reference, maximize=MAXIMIZE) for points in searches
+    )
     return tuple(tuple(np.round(curve[every - 1 :: every] / whole, 5).tolist()) for curve in curves)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from core.config import Settings
 from core.lessons.asking import Answer, Ask, Choose
 from core.lessons.base import LESSONS, SUPERNET, ComputedLesson, Evidence, ForTeachers, Further, Set, Shown
 from core.lessons.charts import Bars
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from core.library.library import Library
 
 EXPERIMENT = "lottery_tickets"
-SPARSITIES, SEEDS, EPOCHS, SHARE = (0.9, 0.97, 0.99), 5, 6, 0.5
+SPARSITIES, SEEDS, EPOCHS, SHARE = (0.9, 0.97, 0.99, 0.997), 5, 6, 0.5
 TICKET, REDRAWN, RANDOM, DENSE = "ticket", "same mask, new weights", "random mask", "dense"
 """Conditions of the experiment."""
 SPARSE = (TICKET, REDRAWN, RANDOM)
@@ -37,7 +38,7 @@ class Survivors(Evidence):
         network: id of the one whose structure was trained.
         sparsities: shares of the weights that are gone, ascending.
         dense: per seed the validation accuracy of the network with all its weights.
-        accuracy: condition -> per sparsity the validation accuracy of each seed; NaN where it is missing.
+        accuracy: condition -> per sparsity the validation accuracy of each seed.
     """
 
     network: str
@@ -55,7 +56,7 @@ class _SoFar(Record):
 
 @LESSONS.register("what_survives")
 class WhatSurvives(ComputedLesson[Survivors]):
-    """Winning tickets against their masks on new weights and against random masks, at three sparsities."""
+    """Winning tickets against their masks on new weights and against random masks, at four sparsities."""
 
     label = "What survives pruning?"
     source = "Frankle and Carbin, 'The lottery ticket hypothesis', ICLR 2019; random masks by layer: Su et al., NeurIPS 2020"
@@ -65,7 +66,7 @@ class WhatSurvives(ComputedLesson[Survivors]):
         typical_error="Takes any lead for a win. Ask: how far would it move with other seeds?",
         minutes=7,
     )
-    seconds = 70.0
+    seconds = 85.0
     Evidence: ClassVar[type[Survivors]] = Survivors
 
     def compute(self, seed: int, ledger: Ledger, library: Library) -> Generator[Progress, None, Survivors]:
@@ -81,7 +82,12 @@ class WhatSurvives(ComputedLesson[Survivors]):
         first = SEEDS * seed
         training, _ = training_of(entry, seed=first)
         task = PruningTask(model.net, model.dataset, training, first)
-        settings = {"seeds": seeds, "epochs": epochs, "sparsities": list(SPARSITIES), "share": SHARE}
+        settings: Settings = {
+            "seeds": seeds,
+            "epochs": epochs,
+            "sparsities": list(SPARSITIES),
+            "share": SHARE,
+        }
         experiment = EXPERIMENTS.create(EXPERIMENT, settings)
         kept = ledger.latest_checkpoint()
         parts = list(_SoFar.decode(kept).parts) if kept else []
@@ -122,7 +128,7 @@ class WhatSurvives(ComputedLesson[Survivors]):
         return "Choose a sparsity and predict; after the reveal, look at the differences."
 
     def controls(self, evidence: Survivors) -> dict[str, Ask]:
-        options = {f"{share:g}": format_share(share) for share in evidence.sparsities}
+        options = {f"{share:g}": _gone(share) for share in evidence.sparsities}
         views = {"accuracy": "Accuracy", "differences": "What the ticket is ahead by"}
         return {
             "sparsity": Choose("Weights that are gone", options=options, start=f"{evidence.sparsities[1]:g}"),
@@ -130,17 +136,30 @@ class WhatSurvives(ComputedLesson[Survivors]):
         }
 
     def figure(self, evidence: Survivors, shown: Shown) -> Bars:
-        names = tuple(format_share(share) for share in evidence.sparsities)
+        names = tuple(_gone(share) for share in evidence.sparsities)
         if shown.revealed and shown.controls["view"] == "differences":
-            found = {f"ahead of {name}": [self._lead(evidence, at, name) for at in range(len(names))] for name in SPARSE[1:]}
+            found = {
+                f"ahead of {name}": [self._lead(evidence, at, name) for at in range(len(names))]
+                for name in SPARSE[1:]
+            }
             return Bars(
-                "share of the weights that is gone",
-                f"ticket ahead by (points)  ·  whiskers: {SIGMAS:g} standard deviations over seeds",
-                "; ".join(f"{name}: {', '.join(f'{100 * mean:.1f}' for mean, _ in leads)} points" for name, leads in found.items()) + ".",
+                f"weights that are gone  ·  whiskers: {SIGMAS:g} standard deviations over the seeds",
+                "ticket ahead by (points)",
+                "; ".join(
+                    f"{name}: {', '.join(f'{100 * mean:.1f}' for mean, _ in leads)} points"
+                    for name, leads in found.items()
+                )
+                + ".",
                 names=names,
                 series={name: tuple(100 * mean for mean, _ in leads) for name, leads in found.items()},
-                low={name: tuple(100 * (mean - SIGMAS * dev) for mean, dev in leads) for name, leads in found.items()},
-                high={name: tuple(100 * (mean + SIGMAS * dev) for mean, dev in leads) for name, leads in found.items()},
+                low={
+                    name: tuple(100 * (mean - SIGMAS * dev) for mean, dev in leads)
+                    for name, leads in found.items()
+                },
+                high={
+                    name: tuple(100 * (mean + SIGMAS * dev) for mean, dev in leads)
+                    for name, leads in found.items()
+                },
             )
         gap = (float("nan"),) * len(names)
         dense = 100 * float(np.nanmean(evidence.dense))
@@ -148,10 +167,12 @@ class WhatSurvives(ComputedLesson[Survivors]):
         series = {"all weights": (dense,) * len(names)}
         series |= {name: tuple(map(_mean, rows)) if shown.revealed else gap for name, rows in by_name.items()}
         told = {name: rows for name, rows in by_name.items() if shown.revealed}
-        means = "; ".join(f"{name} {', '.join(f'{_mean(row):.1f}' for row in rows)} %" for name, rows in told.items())
+        means = "; ".join(
+            f"{name} {', '.join(f'{_mean(row):.1f}' for row in rows)} %" for name, rows in told.items()
+        )
         return Bars(
-            "share of the weights that is gone",
-            "Validation accuracy (%)  ·  whiskers: least and most of the seeds",
+            "weights that are gone  ·  whiskers: least and most of the seeds",
+            "Validation accuracy (%)  ·  more is better",
             f"With all weights {dense:.1f} %. {f'{means}.' if means else 'The sparse networks are hidden.'}",
             names=names,
             series=series,
@@ -162,33 +183,42 @@ class WhatSurvives(ComputedLesson[Survivors]):
 
     def prediction(self, evidence: Survivors, controls: Set) -> Ask:
         options = {TICKET: "The ticket", REDRAWN: "Its mask on new weights", RANDOM: "The random mask"}
-        gone = format_share(float(str(controls["sparsity"])))
-        return Choose(f"With {gone} of the weights gone: which is the most accurate, in the mean of the seeds?", options=options)
+        gone = _gone(float(str(controls["sparsity"])))
+        return Choose(
+            f"With {gone} of the weights gone: which is the most accurate, in the mean of the seeds?",
+            options=options,
+        )
 
     def truth(self, evidence: Survivors, controls: Set) -> str:
         at = self._at(evidence, controls)
         return max(SPARSE, key=lambda name: _mean(evidence.accuracy[name][at]))
 
     def found(self, evidence: Survivors, controls: Set, prediction: Answer) -> str:
-        at, best, ask = self._at(evidence, controls), self.truth(evidence, controls), self.prediction(evidence, controls)
+        at, best, ask = (
+            self._at(evidence, controls),
+            self.truth(evidence, controls),
+            self.prediction(evidence, controls),
+        )
         said = f"{ask.words(best)} has {format_share(_mean(evidence.accuracy[best][at]), 1)}"
         if prediction != best:
             said += f", {ask.words(prediction)[0].lower()}{ask.words(prediction)[1:]} {format_share(_mean(evidence.accuracy[str(prediction)][at]), 1)}"
         said += f"; with all weights it is {format_share(_mean(evidence.dense), 1)}. "
         weights, mask = (self._wins(evidence, name) for name in SPARSE[1:])
-        everywhere = [format_share(share) for share in evidence.sparsities]
+        everywhere = [_gone(share) for share in evidence.sparsities]
         if weights == everywhere:
             said += "The early weights count: at every sparsity the ticket beats its mask on new weights by more than the seeds scatter. "
         elif weights:
-            said += f"The early weights count beyond the scatter of the seeds at {' and '.join(weights)} only. "
+            said += f"The early weights count beyond the scatter of the seeds at {_listed(weights)} only. "
         else:
             said += "That early weights count does not show: the ticket and its mask on new weights are tied within the scatter of the seeds. "
+        if mask == everywhere:
+            return f"{said}The mask counts as well: everywhere the ticket beats the random one too."
         if mask:
-            return f"{said}The mask counts as well: the ticket beats the random one at {' and '.join(mask)}."
+            return f"{said}The mask counts as well: the ticket beats the random one at {_listed(mask)}."
         return f"{said}That the mask counts does not show either: a random one with as many weights in each layer is a tie with it."
 
     def question(self, evidence: Survivors, controls: Set) -> Ask:
-        options = {f"{share:g}": format_share(share) for share in evidence.sparsities} | {"none": "None of these"}
+        options = {f"{share:g}": _gone(share) for share in evidence.sparsities} | {"none": "None of these"}
         return Choose(
             f"What is the highest sparsity at which the ticket is ahead of its mask on new weights by more than {SIGMAS:g} standard "
             "deviations of that difference over the seeds?",
@@ -207,7 +237,7 @@ class WhatSurvives(ComputedLesson[Survivors]):
         at = [f"{share:g}" for share in evidence.sparsities].index(asked)
         mean, deviation = self._lead(evidence, at, REDRAWN)
         here = (
-            f"At {format_share(evidence.sparsities[at])} the ticket is ahead by {100 * mean:.1f} points, and {SIGMAS:g} standard deviations are "
+            f"At {_gone(evidence.sparsities[at])} the ticket is ahead by {100 * mean:.1f} points, and {SIGMAS:g} standard deviations are "
             f"{100 * SIGMAS * deviation:.1f}."
         )
         if given == expected:
@@ -224,7 +254,10 @@ class WhatSurvives(ComputedLesson[Survivors]):
                 "pruning",
                 {"parent": evidence.network},
                 f"Run the experiment 'Lottery tickets' there with {EPOCHS} epochs, or with sparsities of your own.",
-                {f"ticket at {share:g}": _mean(evidence.accuracy[TICKET][at]) for at, share in enumerate(evidence.sparsities)},
+                {
+                    f"ticket at {share:g}": _mean(evidence.accuracy[TICKET][at])
+                    for at, share in enumerate(evidence.sparsities)
+                },
             ),
         )
 
@@ -234,10 +267,12 @@ class WhatSurvives(ComputedLesson[Survivors]):
         lift = {TICKET: 0.0, REDRAWN: -0.2 * rng.random(), RANDOM: -0.3 * rng.random()}
         if rng.random() < 0.4:
             lift = dict.fromkeys(SPARSE, 0.0)
-        falls = np.array([0.0, 0.1, 0.3])
+        falls = np.array([0.0, 0.1, 0.3, 0.5])
 
         def seen(name: str) -> tuple[tuple[float, ...], ...]:
-            rows = 0.9 - falls[:, None] + lift[name] * rng.random((3, 1)) + scatter * rng.normal(size=(3, seeds))
+            rows = (
+                0.9 - falls[:, None] + lift[name] * rng.random((4, 1)) + scatter * rng.normal(size=(4, seeds))
+            )
             return tuple(map(tuple, np.round(np.clip(rows, 0, 1), int(rng.choice([2, 6]))).tolist()))
 
         return Survivors(
@@ -264,8 +299,17 @@ class WhatSurvives(ComputedLesson[Survivors]):
 
     def _wins(self, evidence: Survivors, control: str) -> list[str]:
         """Sparsities at which the ticket is ahead of a control by more than the seeds scatter."""
-        return [format_share(s) for at, s in enumerate(evidence.sparsities) if self._beyond(evidence, at, control)]
+        return [_gone(s) for at, s in enumerate(evidence.sparsities) if self._beyond(evidence, at, control)]
 
 
 def _mean(values: tuple[float, ...] | list[float]) -> float:
     return float(np.mean(values))
+
+
+def _gone(share: float) -> str:
+    """`90 %`, `99.7 %`: the digits that it has."""
+    return f"{100 * share:g} %"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

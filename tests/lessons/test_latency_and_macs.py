@@ -9,7 +9,7 @@ from core.evaluation.latency.protocol import Patience
 from core.lessons.base import LESSONS, Shown, controls_of
 from core.lessons.latency_and_macs import LatencyAndMacs, Timed, Timing
 from core.library.library import Library
-from tests.lessons.computing import CutLedger, Cut, computed
+from tests.lessons.computing import Cut, CutLedger, computed
 
 
 def _timed(ms: tuple[float, ...], spread: float) -> Timed:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from core.library.experiments import ExperimentRecord
 from core.lessons import what_survives as lesson_file
 from core.lessons.base import LESSONS
-from core.lessons.what_survives import DENSE, EXPERIMENT, REDRAWN, SHARE, SPARSE, TICKET, Survivors, WhatSurvives
+from core.lessons.what_survives import (
+    DENSE,
+    EXPERIMENT,
+    REDRAWN,
+    SHARE,
+    SPARSE,
+    TICKET,
+    Survivors,
+    WhatSurvives,
+)
+from core.library.experiments import ExperimentRecord
 from core.library.library import Library
 from core.store import MemoryLedger
 from core.workflows import prune_experiment
-from tests.lessons.computing import computed, resumed
+from tests.lessons.computing import resumed
 
 
-def test_it_is_the_experiment_of_the_page_and_goes_on_where_it_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_the_experiment_of_the_page_and_goes_on_where_it_was_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(lesson_file, "SPARSITIES", (0.9,))
     lesson = LESSONS.create("what_survives")
     assert isinstance(lesson, WhatSurvives)

@@ -17,7 +17,7 @@ def columns(evidence: Timed, controls: dict[str, Any]) -> tuple[list[Fraction], 
 
 def truth(evidence: Timed, controls: dict[str, Any]) -> tuple[str, ...]:
     ms, _ = columns(evidence, controls)
-    left, order = {letter: value for letter, value in zip("ABCDE", ms, strict=True)}, []
+    left, order = dict(zip("ABCDE", ms, strict=True)), []
     while left:
         soonest = next(letter for letter in "ABCDE" if letter in left and left[letter] == min(left.values()))
         order.append(soonest)
