@@ -17,6 +17,8 @@ PLACE = "words"
 _SKIPPED = (
     r"```.*?```|`[^`]*`|!?\[[^\]]*\]\([^)]*\)|:[\w-]+\[[^\]]*\]|<[^>]*>|https?://\S+|:material/\w+:"
     r"|(?:\S*\\\S+)+|\b(?:Front|Supernets|Search|Tables|Similarity|Pruning|Learn|Class|Basket|Runs|Words) page\b"
+    # Verbs, and another kind of network.
+    r"|\b(?:it|that|which|who|to|you|they|we|can|not|local|nothing) (?:runs?|search(?:es)?|measured|network)\b"
 )
 _PARAGRAPHS = re.compile(r"(\n\s*\n)")
 

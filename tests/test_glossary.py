@@ -68,6 +68,7 @@ def test_once_in_a_paragraph() -> None:
         "subnet.py",
         "run_id",
         "the Front page",
+        "it runs on the local network, to search",
         "forefront, runner, laying, unitary",
     ],
 )
