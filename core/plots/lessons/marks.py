@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,7 @@ class Mark:
 
 
 MARKS: dict[Role, Mark] = {
-    "plain": Mark(style.DOMINATED, ("circle", "square", "diamond", "cross"), 7, "dot"),
+    "plain": Mark(style.DOMINATED, ("circle", "square", "diamond", "cross", "triangle-up"), 7, "dot"),
     "faint": Mark(style.DOMINATED, ("circle",), 5, "dot", 1.2),
     "front": Mark(style.FRONT, ("circle", "square"), 11, "solid"),
     "reference": Mark(style.SEARCHED, ("star-square", "cross"), 13, "dashdot"),
@@ -83,23 +84,42 @@ def lay_out(figure: go.Figure, *, x_title: str = "", y_title: str = "", bottom: 
     )
 
 
-def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]], *, named: bool = False) -> None:
-    """Straight lines across all panels, with their names beside them, or in the legend where there is no room."""
+def add_bounds(
+    figure: go.Figure, bounds: Sequence[tuple[str, str, float]], *, log_x: bool = False, named: bool = False
+) -> None:
+    """Straight lines across all panels, each with its name beside it; names of neighbors stand one below the other.
+
+    Args:
+        log_x: whether the horizontal axis is logarithmic.
+        named: name them in the legend, because there is no room beside them.
+    """
+    upright = 0
     for index, (name, axis, at) in enumerate(bounds):
         line = {
             "color": style.SEARCHED,
             "width": 1.8,
             "dash": ("dash", "dot", "dashdot", "longdash")[index % 4],
         }
-        says = {} if named else {"annotation_text": label(name), "annotation_font_size": 12}
+        add = figure.add_vline if axis == "x" else figure.add_hline
+        where = {axis: at, "line": line}
         if named:
             figure.add_scatter(name=label(name), x=[None], y=[None], mode="lines", line=line)
+            add(**where)
+            continue
+        before = len(figure.layout.annotations)
+        place = (
+            {"position": "top right", "yshift": -16 * upright}
+            if axis == "x"
+            else {"position": "bottom right"}
+        )
+        add(
+            **where,
+            annotation_text=label(name),
+            annotation_font_size=12,
+            **{f"annotation_{key}": value for key, value in place.items()},
+        )
         if axis == "x":
-            # The names of several lines that are close together stand below each other.
-            place = (
-                {} if named else {"annotation_position": "top right", "annotation_yshift": -14 * (index % 4)}
-            )
-            figure.add_vline(x=at, line=line, **place, **says)
-        else:
-            place = {} if named else {"annotation_position": "bottom right"}
-            figure.add_hline(y=at, line=line, **place, **says)
+            upright += 1
+            # Annotations, unlike lines, are placed by the logarithm on a logarithmic axis.
+            for added in figure.layout.annotations[before:]:
+                added.x = math.log10(at) if log_x and at > 0 else at
