@@ -9,6 +9,7 @@ from core.plots import style
 from core.plots.lessons.marks import MARKS, label, lay_out
 
 _WHITE = "#FFFFFF"
+_LINE = 24
 
 
 def draw_blocks(chart: Blocks) -> go.Figure:
@@ -97,21 +98,21 @@ def _add_curve(figure: go.Figure, chart: Blocks) -> None:
 
 
 def _add_counters(figure: go.Figure, chart: Blocks) -> None:
-    """The numbers in a row above the columns, large."""
+    """The numbers above the columns, one below the other: side by side they would run into each other."""
     n = len(chart.counters)
     for index, (what, number) in enumerate(chart.counters):
         figure.add_annotation(
             xref="paper",
             yref="paper",
-            x=index / max(n, 1),
+            x=0,
             y=1,
-            yshift=34,
+            yshift=34 + _LINE * (n - 1 - index),
             xanchor="left",
             yanchor="bottom",
             align="left",
             showarrow=False,
             text=f"<b>{label(number)}</b> {label(what)}",
-            font={"size": 18},
+            font={"size": 17},
         )
     if n:
-        figure.update_layout(margin_t=(figure.layout.margin.t or 0) + 34)
+        figure.update_layout(margin_t=(figure.layout.margin.t or 0) + 10 + _LINE * n)
