@@ -61,6 +61,8 @@ SLOPES = Slopes(
 )
 HEAT = Heat(values=((0.1, NAN), (-0.5, 0.25)), active=((True, False), (False, False)), diverging=True)
 BLOCKS = Blocks(
+    x_title="drawn",
+    y_title="seen so far",
     names=("width", "kernel"),
     options=(("2", "4"), ("3",)),
     allowed=((True, False), (True,)),
@@ -166,8 +168,10 @@ def test_options_that_are_left_are_filled() -> None:
     assert found["not allowed"]["text"] == ["4"]
     assert found["not allowed"]["marker"]["symbol"].endswith("open")
     texts = [each["text"] for each in spec(BLOCKS)["layout"]["annotations"]]
-    assert texts == ["<b>1</b> subnets left"]
+    assert texts == ["<b>1</b><br><span style='font-size:13px'>subnets left</span>"]
     assert found["seen"]["xaxis"] == "x2"
+    layout = spec(BLOCKS)["layout"]
+    assert layout["xaxis2"]["title"]["text"] == BLOCKS.x_title
 
 
 def test_texts_of_a_lesson_are_no_markup() -> None:
