@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -103,13 +103,12 @@ class SandwichLesson(ComputedLesson[Three]):
         return "Compare the largest subnet of the three trainings."
 
     def figure(self, evidence: Three, shown: Shown) -> Curves:
-        sizes = SIZES if shown.revealed else SIZES[-1:]
+        sizes = SIZES[::-1] if shown.revealed else SIZES[-1:]
         lines = tuple(
             Line(
                 size,
                 x=tuple(float(e) for e in range(1, len(curve) + 1)),
                 y=tuple(100 * value for value in curve),
-                role={"smallest": "front", "middle": "faint", "largest": "plain"}[size],  # type: ignore[arg-type]
                 panel=_LABELS[training],
             )
             for at, training in enumerate(evidence.trainings)
@@ -121,7 +120,11 @@ class SandwichLesson(ComputedLesson[Three]):
             + ", ".join(f"{size} {format_share(getattr(evidence, size)[at][-1], 1)}" for size in sizes)
             for at, training in enumerate(evidence.trainings)
         )
-        return Curves("epoch", "validation accuracy, %", f"In the end, {ends}.", lines=lines)
+        mine = shown.prediction
+        bounds: tuple[tuple[str, Literal["x", "y"], float], ...] = ()
+        if isinstance(mine, float):
+            bounds = (("you predicted for the smallest of Largest alone", "y", mine),)
+        return Curves("epoch", "validation accuracy, %", f"In the end, {ends}.", lines=lines, bounds=bounds)
 
     def prediction(self, evidence: Three, controls: Set) -> Ask:
         largest = format_share(self._last(evidence, "largest", ALONE), 1)

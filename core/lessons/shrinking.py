@@ -99,13 +99,12 @@ class Shrinking(ComputedLesson[Phased]):
         return "Follow the largest subnet over the beginning of each phase."
 
     def figure(self, evidence: Phased, shown: Shown) -> Curves:
-        sizes = SIZES if shown.revealed else SIZES[-1:]
+        sizes = SIZES[::-1] if shown.revealed else SIZES[-1:]
         lines = tuple(
             Line(
                 _LABELS[name],
                 x=tuple(float(e) for e in range(1, len(curve) + 1)),
                 y=tuple(100 * value for value in curve),
-                role="front" if name == SHRINKING else "plain",
                 panel=size,
             )
             for size in sizes
