@@ -41,6 +41,7 @@ SLOW = (
     "tests/library/test_extract_pruned.py",
     "tests/networks/test_a_block_is_one_file.py",
     "tests/pages/test_alone_panel.py",
+    "tests/pages/test_isolation.py",
     "tests/pages/test_jobs_on_pages.py",
     "tests/pages/test_other_data.py",
     "tests/pages/test_own_sounds_form.py",
