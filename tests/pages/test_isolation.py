@@ -6,6 +6,7 @@ link is opened first by its owner, so that every cache is warm with what the nex
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
