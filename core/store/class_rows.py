@@ -46,6 +46,7 @@ class Rules(BaseConfig):
     """What the teacher has set; every change of it reaches the students' pages.
 
     Attributes:
+        now: the lesson the class is at, "" for none.
         waits: whether the truth of a lesson waits for the teacher's reveal.
         revealed: lesson -> the class's counter when the teacher revealed it.
         locked: lessons whose predictions are closed.
@@ -57,6 +58,7 @@ class Rules(BaseConfig):
         ended: whether the class is over: everything can be looked at, nothing changes.
     """
 
+    now: str = ""
     waits: bool = True
     revealed: dict[str, int] = {}
     locked: tuple[str, ...] = ()

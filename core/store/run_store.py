@@ -24,6 +24,7 @@ from core.records import Run, RunState
 from core.store.baskets import Baskets
 from core.store.blobs import BlobStore
 from core.store.check import find_damage
+from core.store.class_work import ClassWork
 from core.store.classes import Classes
 from core.store.database import Database, absolute_url
 from core.store.failures import plain_failures
@@ -96,6 +97,7 @@ class RunStore(SupernetsPart):
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
         self.titles, self.classes = Titles(self._database), Classes(self._database)
+        self.class_work = ClassWork(self._database, self.classes)
         self._files.used_elsewhere = lambda: named_uploads(self.home)
 
     def environment(self) -> dict[str, str]:

@@ -48,6 +48,12 @@ def test_sandwich_draws_the_largest_the_smallest_and_as_many_others_as_asked() -
         assert [d.losses for d in draws] == [LABELS] + [(Term("distill_largest"),)] * (n + 1)
 
 
+def test_largest_alone_draws_nothing_else() -> None:
+    strategy, rng = STRATEGIES.create("largest_alone"), np.random.default_rng(0)
+    draws = [strategy.draws(SPACE, Phase("all"), rng) for _ in range(5)]
+    assert [[(d.arch, d.losses) for d in each] for each in draws] == [[(SPACE.largest, LABELS)]] * 5
+
+
 def test_sorted_net_draws_every_nested_subnet_equally_often() -> None:
     strategy, rng = (
         STRATEGIES.create("sorted_net", {"n_nested": 4, "accumulate": 3}),
@@ -98,6 +104,14 @@ def test_progressive_shrinking_leaves_the_resolution_free_from_the_start() -> No
     assert phases[1].actions == ("sort_channels", "freeze_teacher")
     drawn = [strategy.draws(space, phases[0], np.random.default_rng(seed))[0].arch for seed in range(12)]
     assert set(drawn) == {(0, 1), (1, 1)}
+
+
+def test_progressive_shrinking_has_no_phase_that_unlocks_nothing() -> None:
+    space = SearchSpace([Choice("blocks", (1,), "depth"), Choice("channels", (4, 8), "width")])
+    phases = STRATEGIES.create("progressive_shrinking").phases(space)
+    assert [p.name for p in phases] == ["full network", "widths, all"]
+    only = STRATEGIES.create("progressive_shrinking").phases(SearchSpace([Choice("blocks", (1,), "depth")]))
+    assert [p.share for p in only] == [1.0]
 
 
 def test_fewer_epochs_than_phases_are_refused_in_one_sentence() -> None:

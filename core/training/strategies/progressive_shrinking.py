@@ -47,11 +47,13 @@ class ProgressiveShrinking(Strategy):
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         choices = [choice for choice in space.choices if choice.kind != _FREE]
-        kinds = list(dict.fromkeys(choice.kind for choice in choices))
+        # A kind without a second option has nothing to unlock.
+        kinds = list(dict.fromkeys(choice.kind for choice in choices if len(choice.options) > 1))
         order = [k for k in _FIRST if k in kinds] + [k for k in kinds if k not in _FIRST]
         steps = [(kind, half) for kind in order for half in self._halves(space, kind)]
         locked: dict[str, tuple[int, ...]] = {c.name: (len(c.options) - 1,) for c in choices}
-        phases = [Phase("full network", self.config.full_share, unlocked=dict(locked))]
+        full_share = self.config.full_share if steps else 1.0
+        phases = [Phase("full network", full_share, unlocked=dict(locked))]
         draws = {"kernel": self.config.kernel_draws, "depth": self.config.depth_draws}
         for index, (kind, half) in enumerate(steps):
             for choice in choices:
@@ -64,7 +66,7 @@ class ProgressiveShrinking(Strategy):
             phases.append(
                 Phase(
                     f"{_plural(kind)}, {'larger half' if half else 'all'}",
-                    (1 - self.config.full_share) / len(steps),
+                    (1 - full_share) / len(steps),
                     self.config.learning_rate,
                     dict(locked),
                     draws.get(kind, self.config.width_draws),

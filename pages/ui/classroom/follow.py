@@ -1,0 +1,42 @@
+"""Follow a class: every few seconds two numbers are read, and the page is drawn again only when one has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import CoreError
+from pages.ui.home_store import home_store
+
+EVERY_SECONDS = 5.0
+
+
+def everything(code: str, beside: Callable[[], None] = lambda: None) -> None:
+    """Draw the page again when anything has changed in the class.
+
+    Args:
+        beside: done each time before looking, such as fetching what students' jobs have found.
+    """
+    _watch(code, 0, beside)
+
+
+def rules(code: str) -> None:
+    """Draw the page again when the teacher has set something."""
+    _watch(code, 1, lambda: None)
+
+
+def _watch(code: str, which: int, beside: Callable[[], None]) -> None:
+    drawn = home_store().classes.versions(code)[which]
+
+    @st.fragment(run_every=EVERY_SECONDS)
+    def look() -> None:
+        try:
+            beside()
+            changed = home_store().classes.versions(code)[which] != drawn
+        except CoreError:
+            return  # the next look may succeed
+        if changed:
+            st.rerun()
+
+    look()
