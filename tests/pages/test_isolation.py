@@ -187,6 +187,10 @@ def test_no_link_shows_what_is_anothers(world: dict[str, Owned]) -> None:
         assert seen, (page, query, "the owner does not see it, so the test shows nothing")
         for who in (A, HOME):
             assert WHO[B] not in drawn(visit(who, page, query)), (page, query, WHO[who])
+    for page, query in links(world[A]):  # the same content under the same keys, but for whose it is
+        assert WHO[B] not in drawn(visit(A, page, query)), (page, query)
+    revisions = {supernets.find(store_of(who), world[who].net).revision for who in (A, B)}
+    assert len(revisions) == 2, "what is kept by a revision says a title"
     for page, query in links(world[HOME]):
         visit(HOME, page, query)
         assert WHO[HOME] not in drawn(visit(A, page, query)), (page, query)
