@@ -71,6 +71,10 @@ TERMS = (
     Term("dominated", "Beaten by another subnet: as good in every objective and better in one."),
     Term("knee", "The place of a front after which a gain in one objective costs much of the other."),
     Term("hypervolume", "How much of the plane of objectives a front dominates, up to a reference point."),
+    Term(
+        "reference point",
+        "The point up to which a hypervolume counts; another one gives another hypervolume.",
+    ),
     Term("search", "Asking for architectures and measuring them until the budget is used.", (r"searchers?",)),
     Term(
         "run",
@@ -94,6 +98,20 @@ TERMS = (
         "A number from an untrained network that may go along with what one wants; zero-cost, as nothing is trained.",
         (r"zero-cost (scores?|estimators?)", r"training-free (scores?|estimators?)"),
     ),
+    Term("predictor", "A function fitted to some measured subnets that says what others would come to."),
+    Term(
+        "Kendall's tau",
+        "How far two orders agree: the share of pairs in the same order less the share in the opposite one, 1 to -1.",
+    ),
+    Term("weight sharing", "Subnets use the same weights: a narrow one takes a slice of a wide one's."),
+    Term("sandwich rule", "Each step trains the smallest subnet, the largest one and some at random."),
+    Term("distillation", "Learning from the outputs of another network instead of the right answers alone."),
+    Term(
+        "recalibration",
+        "Computing the means and variances of batch normalization anew for one subnet; no weight changes.",
+    ),
+    Term("calibration data", "Training samples from which recalibration computes means and variances."),
+    Term("prefix", "The first stages of an architecture: subnets that agree there share what is computed."),
     Term("layer", "One operation with its weights."),
     Term("block", "Layers that are repeated as one."),
     Term("stage", "Blocks of one resolution, in order."),

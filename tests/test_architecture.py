@@ -31,7 +31,7 @@ LAYERS = [
         "over_seeds",
         "rank_correlation",
     },
-    {"spaces", "records", "ledger", "words"},
+    {"spaces", "records", "ledger", "words", "glossary"},
     {"pareto", "chance"},
     {"datasets"},
     {"networks", "objectives", "tasks"},

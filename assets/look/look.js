@@ -53,11 +53,27 @@
     if (runs) setTimeout(soon, EVERY_MS);
   };
 
+  // What no page needs to be read comes when a chart is painted, or when a page without one is still.
+  const script = document.currentScript;
+  const opened = /^\/?$/.test(location.pathname.replace(new URL('.', script.src).pathname, '')) && !location.search ? 'bare' : '';
+  let later = false;
+  const followLater = () => {
+    const still = document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning';
+    if (later || !still || document.querySelector('[data-testid="stSkeleton"]')) return;
+    if (!document.querySelector(document.querySelector('.stPlotlyChart') ? '.main-svg' : 'h1')) return;
+    later = true;
+    const added = document.createElement('script');
+    added.src = script.dataset.later;
+    added.dataset.opened = opened;
+    document.head.append(added);
+  };
+
   let waiting = false;
   const look = () => {
     waiting = false;
     followJobs();
     followPage();
+    followLater();
   };
   const soon = () => {
     if (waiting) return;

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from core.store import RunStore
 
 _MOST_BARS = 12
+_FEW = 3
 _COUNT = "Students"
+RIGHT = "✓"
+"""Stands before an option that is right in the run that the lesson came with."""
 
 
 @dataclass(frozen=True)
@@ -196,9 +199,20 @@ def _lesson(
         locked=name in room.rules.locked,
         answered=sum(bool(taken.answers) for taken in states),
         right=sum(taken.right for taken in states),
-        distribution=distribution(question.ask if question else None, counted),
-        truth=question.ask.words(question.truth) if question else "",
+        distribution=distribution(
+            question.ask if question else None,
+            counted,
+            question.truth if question and revealed is not None else None,
+        ),
+        truth=_in_words(question) if question else "",
     )
+
+
+def _in_words(question: Asked) -> str:
+    """The truth, short: of many points their number."""
+    if isinstance(question.ask, Mark) and isinstance(question.truth, tuple) and len(question.truth) > _FEW:
+        return f"{len(question.truth)} points"
+    return question.ask.words(question.truth)
 
 
 def _first_prediction(rows: Sequence[Taking]) -> tuple[int, Answer] | None:
@@ -227,27 +241,34 @@ def _asked(lesson: str) -> Asked | None:
     return Asked(made.prediction(evidence, at), made.truth(evidence, at), controls)
 
 
-def distribution(ask: Ask | None, answers: Sequence[Answer]) -> Bars:
+def distribution(ask: Ask | None, answers: Sequence[Answer], truth: Answer | None = None) -> Bars:
     """How a class answered, as bars; what does not fit the question (a run of one's own may ask of other nets) is "other".
 
     Args:
         ask: what was asked; None if that is not known.
         answers: one per student.
+        truth: options that are right get a check mark; None before the reveal.
     """
     if isinstance(ask, Choose):
-        return _bars(ask.options, Counter(str(each) for each in answers))
+        return _bars(_checked(ask.options, truth), Counter(str(each) for each in answers))
     if isinstance(ask, Number):
         return _of_numbers(ask, [float(each) for each in answers if isinstance(each, int | float)])
     sequences = [each for each in answers if isinstance(each, tuple)]
     if isinstance(ask, Mark):
         counts = Counter(key for each in sequences for key in each)
         most = [key for key, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
-        named = {key: ask.options[key] for key in most if key in ask.options}
+        options = _checked(ask.options, truth)
+        named = {key: options[key] for key in most if key in options}
         return _bars(dict(list(named.items())[:_MOST_BARS]), counts, rest="" if named else "other")
     if isinstance(ask, Order):
         return _of_orders(ask, [each for each in sequences if set(each) == set(ask.options)])
     counts = Counter(str(each) for each in answers)
     return _bars({key: key for key, _ in counts.most_common(_MOST_BARS)}, counts)
+
+
+def _checked(options: Mapping[str, str], truth: Answer | None) -> Mapping[str, str]:
+    right = truth if isinstance(truth, tuple) else (truth,)
+    return {key: f"{RIGHT} {label}" if key in right else label for key, label in options.items()}
 
 
 def _bars(options: Mapping[str, str], counts: Mapping[str, int], rest: str = "other") -> Bars:

@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 
 NETWORKS = 20
 """Different subnets of an experiment."""
-LEAST = 4
+LEAST = 6
 """Subnets that a rank correlation is said of."""
 _DRAWS = 500
-_WIDEST = 24
 
 
 def subnets(entry: SupernetEntry, seed: int) -> tuple[str, ...]:
@@ -171,9 +170,13 @@ def said(found: Experiment) -> str:
     if now.tau is None:
         return f"{nets} Kendall's tau is said from {LEAST} subnets on."
     return (
-        f"{nets} Kendall's tau is {now.tau:.2f}; drawing the subnets anew, it lies between {now.low:.2f} and "
-        f"{now.high:.2f} in 95 of 100 draws."
+        f"{nets} Kendall's tau is {_signed(now.tau)}; drawing the subnets anew, it lies between {_signed(now.low)} and "
+        f"{_signed(now.high)} in 95 of 100 draws."
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def history(found: Experiment) -> Curves:

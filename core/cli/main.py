@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from core.cli import (
+    class_,
     converting,
     costing,
     devices,
@@ -361,8 +362,10 @@ def doctor() -> None:
 
 for command in (latency.latency, reports.report, reports.baskets, own_data.data):
     app.command()(command)
+app.add_typer(class_.commands, name="class")
 app.command()(judging.predictors)
 app.command()(judging.proxies)
+app.command("teachers-guide")(reports.teachers_guide)
 app.command("measuring-kit")(devices.measuring_kit)
 app.command("kit", hidden=True)(devices.measuring_kit)
 app.command("add-profile")(devices.add_profile)

@@ -56,6 +56,19 @@ def report(
         write_or_print(None, written)
 
 
+def teachers_guide(
+    out: Annotated[Path | None, typer.Option(help="Write the page here; shown if left out.")] = None,
+) -> None:
+    """The teacher's guide as one HTML page: minute by minute, and a note for each lesson."""
+    from core.reports.teachers_guide import as_html
+
+    if out is None:
+        write_or_print(None, as_html())
+    else:
+        write(out, as_html())
+        print(out)
+
+
 def baskets() -> None:
     """The baskets kept here: id, how many networks, name."""
     with open_store() as store:

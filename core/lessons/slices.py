@@ -13,6 +13,7 @@ from core.lessons.charts import Heat
 from core.library import supernets
 from core.networks.untrusted_files import load_tensors
 from core.objectives.base import objective
+from core.words import format_share
 
 if TYPE_CHECKING:
     from core.library.library import Library
@@ -200,9 +201,9 @@ class Slices(TableLesson[Sliced]):
         layer = evidence.bytes_all * self.truth(evidence, controls) / 100
         if self.question(evidence, controls).right(given, truth):
             return (
-                f"Right: {truth / evidence.bytes_all:.0%} of the largest. The layers before and after become thinner as well; "
+                f"Right: {format_share(truth / evidence.bytes_all)} of the largest. The layers before and after become thinner as well; "
                 "all other layers stay as they are."
-            ).replace("%", " %")
+            )
         if abs(mine - layer) <= 0.05 * layer:
             return "That takes the share of this one layer for the whole network; the other layers keep more of their numbers."
         if mine > evidence.bytes_all:

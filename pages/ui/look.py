@@ -14,7 +14,8 @@ from core.settings import ASSETS
 from pages.ui.packed import ENCODINGS, FOR_GOOD, compress, taken
 
 _FOLDER = ASSETS / "look"
-_TYPES = {"look.css": b"text/css; charset=utf-8", "look.js": b"text/javascript; charset=utf-8"}
+_SCRIPT = b"text/javascript; charset=utf-8"
+_TYPES = {"look.css": b"text/css; charset=utf-8", "look.js": _SCRIPT, "later.js": _SCRIPT}
 # Under the names of Streamlit's whole fonts, which it asks for. Letters that are left out come from the system's.
 _FONTS = {
     "SourceSansVF-Upright": "sans.woff2",
@@ -30,15 +31,18 @@ class Look:
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
-        self.files = {name: (_FOLDER / name).read_bytes() for name in ("look.css", "look.js")}
+        self.files = {name: (_FOLDER / name).read_bytes() for name in _TYPES}
         self.fonts = {name: (_FOLDER / "fonts" / file).read_bytes() for name, file in _FONTS.items()}
         self._packed = {
             (name, encoding): compress(content, encoding)
             for name, content in self.files.items()
             for encoding in ENCODINGS
         }
-        styles, script = (f"./{_versioned(name, content)}" for name, content in self.files.items())
-        self.links = f'<link rel="stylesheet" href="{styles}"><script defer src="{script}"></script>'.encode()
+        styles, script, later = (f"./{_versioned(name, content)}" for name, content in self.files.items())
+        # look.js loads the third when the first chart is painted.
+        self.links = (
+            f'<link rel="stylesheet" href="{styles}"><script defer src="{script}" data-later="{later}"></script>'
+        ).encode()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         path = scope.get("path", "")

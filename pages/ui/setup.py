@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core import glossary
 from core.settings import ASSETS
 from pages.ui import first_visit, history, projector, state
 from pages.ui.menu import Page
@@ -44,7 +45,7 @@ def setup(page: Page) -> None:
     # The styles know the mode by this key. Markdown, not HTML: its part of the scripts is there at once.
     with st.container(key="page-head-projector" if on else "page-head"):
         st.title(page.title, anchor=False)
-        st.markdown(page.question)
+        st.markdown(glossary.in_markdown(page.question))
     context = get_script_run_ctx()
     if context is not None and not first_visit.is_this(context.session_id):
         first_visit.somebody_came()
@@ -73,8 +74,8 @@ def _pass_through_app() -> None:
 
 
 def note(text: str) -> None:
-    """A quiet remark below a figure; plain text."""
-    st.html(f'<p class="ps-note">{html.escape(text)}</p>')
+    """A quiet remark below a figure; plain text, whose terms are linked."""
+    st.html(f'<p class="ps-note">{glossary.in_html(text)}</p>')
 
 
 def link_to(link: Mapping[str, str]) -> str:
@@ -101,6 +102,11 @@ def copyable(address: str, what: str = "Copy the link") -> None:
         f'<div class="ps-link"><code>{html.escape(address)}</code>'
         f'<button type="button" class="ps-copy" aria-label="{html.escape(what)}">Copy</button></div>'
     )
+
+
+def show_around() -> None:
+    """A button that begins the guided first visit of the Front page (assets/look/later.js)."""
+    st.html('<button type="button" class="ps-visit-again">Show me around the Front page</button>')
 
 
 def unseen_heading(text: str, level: int = 2) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.classes import ruling
 from core.lessons.asking import Answer, Ask, Choose, Mark, Number, Order
 from core.lessons.base import LESSONS, Evidence, Lesson, controls_of, evidence_of
 from core.lessons.taken import decode
 from core.library.library import Library
 from pages.ui.address import format_view, parse
+from pages.ui.classroom.member import COOKIE, Pass
+from pages.ui.home_store import home_store
 from pages.ui.learn import asks
 from pages.ui.learn.view import View
 
@@ -80,7 +85,13 @@ def to_step(app: AppTest, step: str) -> None:
 
 def texts(app: AppTest) -> str:
     parts = [*app.markdown, *app.caption, *app.success, *app.warning, *app.get("html")]
-    return html.unescape("\n".join(str(getattr(each, "value", "") or each.proto.body) for each in parts))
+    whole = html.unescape("\n".join(str(getattr(each, "value", "") or each.proto.body) for each in parts))
+    return unlinked(whole)
+
+
+def unlinked(text: str) -> str:
+    """Without the links to the Words page."""
+    return re.sub(r"\[([^\]]*)\]\(words#[^)]*\)", r"\1", text)
 
 
 def asked(app: AppTest) -> dict[str, str]:
@@ -132,7 +143,7 @@ def test_a_lesson_is_taken_from_start_to_end(open_page: Open, name: str) -> None
         give(app, ask, "ls-answer", answer)
         press(app, "lesson-check")
         assert "not yet" in app.warning[0].value
-        assert each.explain(found, at, answer)[:20] in app.warning[0].value
+        assert each.explain(found, at, answer)[:20] in unlinked(app.warning[0].value)
     give(app, ask, "ls-answer", truth)
     press(app, "lesson-check")
     assert "right" in app.success[0].value
@@ -241,3 +252,28 @@ def test_within_another_page_there_is_neither_menu_nor_reset(
     assert {"lesson-predict", "lesson-reveal", "lesson-back"} <= keys
     assert not keys & {"lesson-reset", "lesson-all", "lesson-compute", "lesson-undo"}
     assert not app.expander
+
+
+def test_a_student_waits_for_the_class(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is locked stands in the class, not in the address; the reveal is the teacher's, and comes by itself."""
+    classes = home_store().classes
+    room, _ = classes.create()
+    ada, secret = classes.join(room.code, "Ada")
+    cookies = {COOKIE: str(Pass(room.code, ada.student_id, secret))}
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda self: cookies))
+    each, found, _ = evidence("dominance")
+    ask = each.prediction(found, {})
+    [key, *_] = ask.options  # type: ignore[attr-defined]
+    app = open_page("learn", lesson="dominance", step="predict", taken='{"prediction":["x"],"revealed":true}')
+    give(app, ask, "ls-predict", (key,))
+    press(app, "lesson-predict")
+    [taking] = classes.takings(room.code)
+    assert (taking.lesson, decode(taking.taken).prediction) == ("dominance", (key,))
+    assert app.button(key="lesson-reveal").disabled
+    assert "teacher reveals" in texts(app)
+    classes.set_rules(room.code, lambda rules, at: ruling.reveal(rules, "dominance", at))
+    classes.set_rules(room.code, lambda rules, at: rules.model_copy(update={"hidden": ("seed",)}))
+    app.run()
+    assert "This run shows" in texts(app)
+    assert app.session_state["learn-view"].step == "result"
+    assert all(expander.label != "With a seed of your own" for expander in app.expander)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 import streamlit as st
 
 from core.classes import board as boards
-from core.classes.board import Board, LessonBoard
+from core.classes.board import RIGHT, Board, LessonBoard
 from core.lessons.base import all_lessons
 from core.plots.lessons import draw as draw_chart
 from core.store.class_rows import Room
@@ -71,9 +72,11 @@ def chart(each: LessonBoard | None) -> None:
             config={"displayModeBar": False},
             alt=f"Predictions of the class in the lesson {each.label}",
         )
-        st.caption(for_markdown(each.distribution.says, 600))
+        st.html(f'<p class="ps-unseen">{html.escape(each.distribution.says)}</p>')
     if each.revealed and each.truth:
-        st.markdown(f"The run that the lesson came with shows: **{for_markdown(each.truth, 300)}**.")
+        marks = any(name.startswith(RIGHT) for name in each.distribution.names)
+        told = f" {RIGHT} stands before what is right in it." if marks else ""
+        st.markdown(f"The run that the lesson came with shows: **{for_markdown(each.truth, 300)}**.{told}")
 
 
 def seats(seen: Board) -> None:
@@ -81,19 +84,18 @@ def seats(seen: Board) -> None:
     if not seen.seats:
         st.caption("Nobody has joined yet.")
         return
-    html_table(
-        [
-            {
-                "student": seat.name,
-                "is at": seat.lesson or "no lesson yet",
-                "step": _STEPS.get(seat.step, seat.step),
-                "lessons done": str(seat.done),
-                "answers right": f"{seat.right} of {seat.tried}" if seat.tried else "",
-            }
-            for seat in seen.seats
-        ],
-        "Where everybody is",
-    )
+    rows = [
+        {
+            "student": seat.name,
+            "is at": seat.lesson or "no lesson yet",
+            "step": _STEPS.get(seat.step, seat.step),
+            "lessons done": str(seat.done),
+            "answers right": f"{seat.right} of {seat.tried}" if seat.tried else "",
+        }
+        for seat in seen.seats
+    ]
+    with st.container(key="class-seats"):
+        html_table(rows, "Where everybody is")
 
 
 def busiest(seen: Board, names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from core.store.class_work import MOST_DEALS
 from core.text import for_markdown
 from core.words import format_share
 from pages.ui import resources
+from pages.ui.classroom import collecting, follow
 from pages.ui.classroom.member import Member
 from pages.ui.home_store import home_store
 from pages.ui.progress import job_row
@@ -37,15 +38,15 @@ def draw(room: Room, *, teacher: bool, member: Member | None = None) -> None:
     )
     if teacher:
         _start_or_stop(room)
-    elif member and room.rules.experiment:
-        _my_networks(member)
-    elif not room.rules.experiment:
-        st.caption("The teacher has not opened the experiment, or has closed it.")
+    elif member:
+        # Within the part that follows the class, so that one's own job is seen to go on.
+        follow.everything(room.code, lambda: _mine(member))
     found = _found(room.code, room.version, room.seed)
     st.markdown(for_markdown(experiment.said(found), 400))
     if not found.arch_ids:
         return
-    left, right = st.columns(2, gap="medium")
+    with st.container(key="class-figures"):
+        left, right = st.columns(2, gap="medium")
     common = {"width": "stretch", "config": {"displayModeBar": False}}
     with left:
         st.subheader("Ranks", anchor=False)
@@ -68,7 +69,7 @@ def draw(room: Room, *, teacher: bool, member: Member | None = None) -> None:
             )
             st.caption(
                 "The band holds the middle 95 % of tau when the subnets are drawn anew with replacement: it tightens as "
-                "subnets come in. Differences that seeds make pull tau down, too."
+                "subnets come in, and of a few it says little. Differences that seeds make pull tau down, too."
             )
 
 
@@ -99,7 +100,9 @@ def _open(code: str, opened: bool) -> None:
         st.session_state[_SAID] = str(error)
 
 
-def _my_networks(member: Member) -> None:
+def _mine(member: Member) -> None:
+    """A student's own networks: what came of them, and the button for the next."""
+    collecting.fetch(home_store(), resources.sandboxes(), member.student.code, member.student.student_id)
     if said := st.session_state.pop(_SAID, ""):
         st.warning(for_markdown(said, 600), icon=":material/error:")
     mine = [
@@ -109,6 +112,9 @@ def _my_networks(member: Member) -> None:
     ]
     for deal in mine:
         _my_network(member, deal)
+    if not member.rules.experiment:
+        st.caption("The teacher has not opened the experiment, or has closed it.")
+        return
     waiting = any(each.finished is None for each in mine)
     if len(mine) < MOST_DEALS or any(not each.run_id for each in mine):
         st.button(

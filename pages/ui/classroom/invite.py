@@ -36,9 +36,7 @@ def draw(view: View, room: Room, students: Sequence[Student]) -> None:
         here = f"**{len(students)}** here" + ("" if room.rules.anonymous or not names else f": {names}")
         st.markdown(f"{here}.")
     with right:
-        st.html(
-            f'<div class="ps-qr" role="img" aria-label="QR code of the students\' link">{_qr(link)}</div>'
-        )
+        st.html(f'<img class="ps-qr" alt="QR code of the link for students" src="{html.escape(_qr(link))}">')
     with st.expander("Your link to lead this class: a secret", icon=":material/lock:", key="class-own-link"):
         copyable(link_to({"class": room.code, "teacher": view.teacher}), "Copy your own link")
         note(

@@ -6,10 +6,9 @@ import streamlit as st
 
 from core.classes import contest
 from core.text import for_markdown
-from pages.ui import resources, state
+from pages.ui import state
 from pages.ui.classroom import (
     board_view,
-    collecting,
     contest_pane,
     experiment_pane,
     follow,
@@ -30,15 +29,8 @@ def draw(view: View, mine: Member) -> None:
     pane = view.show if view.show in _PANES else "join"
     if pane == "join":
         follow.rules(code)
-    else:
-        follow.everything(
-            code,
-            lambda: (
-                collecting.fetch(home_store(), resources.sandboxes(), code, mine.student.student_id)
-                if pane == "experiment"
-                else None
-            ),
-        )
+    elif pane != "experiment":  # follows by itself
+        follow.everything(code)
     with st.container(horizontal=True, vertical_alignment="center", key="class-panes"):
         state.keep(_PANE, _PANES, pane)
         st.segmented_control(

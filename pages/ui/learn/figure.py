@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from core import glossary
 from core.lessons.asking import Answer
 from core.lessons.base import Shown
 from core.lessons.charts import Scatter
@@ -59,8 +60,12 @@ def draw(opened: Opened, shown: Shown, *, marking: bool) -> None:
         else:
             st.plotly_chart(figure_of(opened, shown), alt=alt, **common)
     st.html(f'<p class="ps-unseen ps-says">{html.escape(chart.says)}</p>')
+
+
+def about(opened: Opened) -> None:
+    """How what is seen was measured."""
     if opened.evidence.about:
-        st.caption(opened.evidence.about)
+        st.caption(glossary.in_markdown(opened.evidence.about))
 
 
 def _clicked() -> None:

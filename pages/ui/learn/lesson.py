@@ -7,11 +7,15 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.errors import CoreError
 from core.lessons.asking import Answer
 from core.lessons.base import Shown
 from core.lessons.taken import Taken
 from core.text import for_markdown
+from pages.ui.classroom import follow
+from pages.ui.classroom.member import member
 from pages.ui.learn import figure, links, own_run, panes, state
+from pages.ui.learn.class_record import ClassRecord
 from pages.ui.learn.link_record import LinkRecord
 from pages.ui.learn.opened import Opened, lessons, open_lesson
 from pages.ui.learn.view import View
@@ -31,7 +35,8 @@ def draw(view: View) -> None:
         view = replace(view, run="", supernet="")
     if state.just_arrived(view.lesson):
         _hold_against(opened)
-    taken = state.record().all().get(view.lesson, Taken())
+    view = replace(view, hidden=tuple(dict.fromkeys((*view.hidden, *state.class_hides()))))
+    view, taken = _with_the_class(view, state.record().all().get(view.lesson, Taken()))
     order = panes.steps(opened, view.hidden)
     step = panes.allowed(view.step, order, taken)
     with st.container(key="lesson-hero"):
@@ -40,6 +45,7 @@ def draw(view: View) -> None:
         place = st.container(key="lesson-shown")
         waiting = taken.prediction is not None and not taken.revealed
         now = figure.controls(opened, view.hidden, disabled=waiting)
+        figure.about(opened)
     with left, st.container(key="lesson-text"):
         panes.strip(order, step, taken)
         scene = panes.Scene(opened, view, taken, now, embedded)
@@ -86,6 +92,23 @@ def _head(view: View, embedded: bool) -> None:
             on_click=state.open_named,
             args=("",),
         )
+
+
+def _with_the_class(view: View, taken: Taken) -> tuple[View, Taken]:
+    """A student's lesson follows the class: the teacher sees who is where, and the reveal comes by itself."""
+    kept, found = state.record(), member()
+    if found is None or not isinstance(kept, ClassRecord):
+        return view, taken
+    follow.rules(found.student.code)
+    try:
+        kept.opened(view.lesson)
+        waits = taken.prediction is not None and not taken.revealed
+        if waits and found.rules.waits and not kept.why_not_reveal(view.lesson):
+            kept.reveal(view.lesson)
+            return replace(view, step="result"), kept.all().get(view.lesson, taken)
+    except CoreError as error:
+        st.warning(for_markdown(error, 300), icon=":material/error:")
+    return view, taken
 
 
 def _hold_against(opened: Opened) -> None:

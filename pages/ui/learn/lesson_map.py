@@ -14,7 +14,7 @@ from core.lessons.taken import Taken
 from pages.ui.learn import state
 from pages.ui.learn.opened import lessons
 from pages.ui.learn.view import View
-from pages.ui.setup import unseen_heading
+from pages.ui.setup import show_around, unseen_heading
 
 _ACROSS = 3
 _STATES = {
@@ -50,7 +50,7 @@ def draw(view: View) -> None:
             for each, column in zip(every[row : row + _ACROSS], columns, strict=False):
                 with column, st.container(border=True, key=f"lesson-card-{each.name}", height="stretch"):
                     _card(each, "done" if each.name in done else taken.get(each.name, Taken()).step)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "For teachers",
             key="lesson-guide",
@@ -59,6 +59,7 @@ def draw(view: View) -> None:
             args=(replace(view, guide=True),),
             help="45 minutes with a class, notes for each lesson, and who can see what.",
         )
+        show_around()
     state.publish(view)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core import glossary
 from core.errors import CoreError
 from core.lessons.asking import Answer, Ask, Mark, Order
 from core.lessons.base import check
@@ -85,9 +86,9 @@ def draw(scene: Scene, step: str, order: list[str]) -> Answer | None:
 def _read(scene: Scene, page: int) -> None:
     opened = scene.opened
     texts = opened.lesson.text(opened.evidence)
-    st.markdown(texts[page - 1])
+    st.markdown(glossary.in_markdown(texts[page - 1]))
     if page == len(texts):
-        st.markdown(f"**Your turn:** {opened.lesson.action(opened.evidence)}")
+        st.markdown(glossary.in_markdown(f"**Your turn:** {opened.lesson.action(opened.evidence)}"))
 
 
 def _predict(scene: Scene) -> Answer | None:
@@ -95,8 +96,8 @@ def _predict(scene: Scene) -> Answer | None:
     settled = scene.taken.prediction is not None
     ask = lesson.prediction(opened.evidence, opened.settled if settled else scene.now)
     if "text" in scene.view.hidden:
-        st.markdown(lesson.action(opened.evidence))
-    st.markdown(f"**{ask.text}**")
+        st.markdown(glossary.in_markdown(lesson.action(opened.evidence)))
+    st.markdown(glossary.in_markdown(f"**{ask.text}**"))
     given: Answer | None
     if settled:
         given = scene.taken.prediction
@@ -104,7 +105,7 @@ def _predict(scene: Scene) -> Answer | None:
         st.html(f'<p class="ps-mine">Your prediction: <b>{html.escape(_short(ask, given))}</b></p>')
     else:
         given = asks.draw(ask, figure.PREDICT, ask.read(_json(scene.view.draft)), label="Your prediction")
-    why = state.record().why_not_reveal(lesson.name)
+    why = state.record().why_not_reveal(lesson.name) if settled else "Lock your prediction first."
     with st.container(horizontal=True):
         st.button(
             "Lock my prediction",
@@ -146,8 +147,12 @@ def _lock(scene: Scene, given: Answer) -> None:
 
 
 def _reveal(lesson: str) -> None:
-    state.record().reveal(lesson)
-    state.change(step="result")
+    try:
+        state.record().reveal(lesson)
+    except CoreError as error:
+        st.toast(for_markdown(error, 300), icon=":material/lock:")
+    else:
+        state.change(step="result")
 
 
 def _short(ask: Ask, answer: Answer) -> str:
@@ -171,13 +176,13 @@ def _result(scene: Scene) -> None:
         f'<dl class="ps-versus" data-right="{str(right).lower()}">{cells}</dl>'
         f'<p class="ps-verdict">{"✓" if right else "≠"} {verdict}</p>'
     )
-    st.markdown(lesson.found(opened.evidence, opened.settled, mine))
+    st.markdown(glossary.in_markdown(lesson.found(opened.evidence, opened.settled, mine)))
 
 
 def _question(scene: Scene) -> None:
     opened, lesson = scene.opened, scene.opened.lesson
     ask = lesson.question(opened.evidence, scene.now)
-    st.markdown(f"**{ask.text}**")
+    st.markdown(glossary.in_markdown(f"**{ask.text}**"))
     answers = scene.taken.answers
     last = answers[-1] if answers else None
     start = last if last is not None and ask.read(_plain(last)) is not None else None
@@ -194,12 +199,13 @@ def _question(scene: Scene) -> None:
     if last is None or start is None:
         return
     checked = check(lesson, opened.evidence, scene.now, last)
-    said = f"**{ask.words(last) if not isinstance(ask, Mark | Order) else 'Your answer'}: {{}}.** {checked.explanation}"
+    mine = "Your answer" if isinstance(ask, Mark | Order) else ask.words(last)
+    explained = glossary.in_markdown(checked.explanation)
     with st.container(key="lesson-answer"):
         if checked.ok:
-            st.success(said.format("right"), icon=":material/check_circle:")
+            st.success(f"**{for_markdown(mine)}: right.** {explained}", icon=":material/check_circle:")
         else:
-            st.warning(said.format("not yet"), icon=":material/help:")
+            st.warning(f"**{for_markdown(mine)}: not yet.** {explained}", icon=":material/help:")
             st.caption("Try again; you have as many tries as you like.")
 
 
@@ -220,7 +226,7 @@ def _further(scene: Scene) -> None:
     st.markdown("**See it on the real pages.** The links open them with the same run and selection.")
     for link in opened.lesson.further(opened.evidence):
         with st.container(border=True):
-            st.markdown(link.text)
+            st.markdown(glossary.in_markdown(link.text))
             if link.numbers:
                 same = ", ".join(f"{name}: {value:,.6g}" for name, value in link.numbers.items())
                 st.caption(f"The same numbers stand there. {for_markdown(same, 300)}")

@@ -7,9 +7,13 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.errors import CoreError
 from core.lessons.asking import Answer
 from core.lessons.taken import Taken, decode
+from core.text import for_markdown
 from pages.ui.address import PageAddress
+from pages.ui.classroom.member import member
+from pages.ui.learn.class_record import ClassRecord
 from pages.ui.learn.link_record import LinkRecord, finished
 from pages.ui.learn.record import Record
 from pages.ui.learn.view import View, as_json
@@ -21,8 +25,15 @@ _BEFORE = "learn-before-reset"
 
 
 def record() -> Record:
-    """Who keeps what this visitor does."""
-    return LinkRecord()
+    """Who keeps what this visitor does: the class of a student, the address of everybody else."""
+    found = member()
+    return ClassRecord(found) if found else LinkRecord()
+
+
+def class_hides() -> tuple[str, ...]:
+    """What the teacher of this visitor's class has hidden."""
+    found = member()
+    return found.rules.hidden if found else ()
 
 
 def _arrived(view: View) -> None:
@@ -87,7 +98,11 @@ def begin_again(view: View) -> None:
     kept = record()
     if isinstance(kept, LinkRecord):
         st.session_state[_BEFORE] = (view, kept.of(view.lesson))
-    kept.reset(view.lesson)
+    try:
+        kept.reset(view.lesson)
+    except CoreError as error:
+        st.toast(for_markdown(error, 300), icon=":material/error:")
+        return
     st.session_state[_DONE] = set(st.session_state.get(_DONE, ())) - {view.lesson}
     show(replace(view, step="", controls="", draft="", taken="", settled=""))
 
