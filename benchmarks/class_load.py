@@ -153,10 +153,8 @@ class Student:
         await self.visitor.press("lesson-predict")
 
     async def compare(self) -> None:
-        """After the teacher's reveal: look, and answer the question wrongly, then otherwise."""
-        await self.lesson.pace.turn()
-        await self.visitor.go("learn", f"lesson={PREDICTED}&step=predict")
-        await self.visitor.press("lesson-reveal")
+        """After the teacher's reveal, which comes by itself: look, and answer the question wrongly, then otherwise."""
+        await self.visitor.until(lambda: "step=result" in self.visitor.query)
         await self.lesson.pace.turn()
         await self.visitor.go("learn", f"lesson={PREDICTED}&step=question")
         assert "ls-answer" in self.visitor.widgets, (self.visitor.query, self.visitor.texts)
@@ -276,7 +274,7 @@ def _board(store: RunStore, lesson: Lesson) -> list[str]:
     assert lesson.teacher is not None
     shown = f"**{len(first)} of {len(lesson.students)}** have predicted"
     if not any(shown in text for text in lesson.teacher.texts):
-        found.append(f"the teacher does not see {shown!r}")
+        found.append(f"the teacher does not see {shown!r}, but {lesson.teacher.texts}")
     return found
 
 

@@ -91,7 +91,7 @@ class Visitor:
                 self._enter(name.replace("__", "-"), value)
             self._states(message)
             button = message.rerun_script.widget_states.widgets.add()
-            button.id, button.trigger_value = self.widgets[key][1].id, True
+            button.id, button.trigger_value = self._widget(key)[1].id, True
             message.rerun_script.fragment_id = self.widgets[key][2]
             return await self._rerun(message, "click")
 
@@ -151,8 +151,13 @@ class Visitor:
         message.rerun_script.context_info.url = self.url.replace("ws", "http").partition("/_stcore")[0]
         return message
 
+    def _widget(self, key: str) -> tuple[str, Any, str]:
+        if key not in self.widgets:
+            raise KeyError(f"no {key} at {self.query}, but {sorted(self.widgets)}; it says {self.texts}")
+        return self.widgets[key]
+
     def _enter(self, key: str, value: Any) -> None:
-        self._values[self.widgets[key][1].id] = value
+        self._values[self._widget(key)[1].id] = value
 
     def _states(self, message: BackMsg) -> None:
         for widget_id, value in self._values.items():
