@@ -91,18 +91,18 @@ class Lesson:
     async def lead(self, show: str, press: str = "", lesson: str = PREDICTED) -> None:
         """The teacher shows a part of the class and presses a button there."""
         assert self.teacher is not None
-        query = f"class={self.code}&teacher={self.secret}&show={show}&lesson={lesson}"
-        await self.teacher.go("classroom", query)
+        await self.teacher.close()
+        self.teacher = Visitor(self.address)
+        await self.teacher.open(
+            "classroom", f"class={self.code}&teacher={self.secret}&show={show}&lesson={lesson}"
+        )
         if press:
             await self.teacher.press(press)
 
     async def come_back(self, address: str) -> None:
         """Everybody opens the class again, with the cookies they have: the server is another one."""
         self.address = address
-        self.teacher = Visitor(address)
-        await self.teacher.open(
-            "classroom", f"class={self.code}&teacher={self.secret}&show=board&lesson={PREDICTED}"
-        )
+        await self.lead("board")
         for student in self.students:
             await student.come_back()
 
