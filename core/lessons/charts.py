@@ -36,6 +36,7 @@ class Group:
         keys: of the points; what a click on one of them gives.
         x, y: where they are; NaN is not drawn.
         texts: what stands beside a point under the pointer; as many as there are points, or none.
+        names: what always stands beside a point, a letter; as many as there are points, or none.
     """
 
     label: str
@@ -44,6 +45,7 @@ class Group:
     x: tuple[float, ...]
     y: tuple[float, ...]
     texts: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -131,7 +132,11 @@ class Hypervolume(TableLesson[Front]):
             role: Role = "right" if right else "wrong" if guessed and best else "mine" if guessed else "plain"
             said = f"{letter}, adds {gains[letter]:.1f}" if shown.revealed else f"{letter}, not found yet"
             parts.append((said, role, [i]))
-        groups = [self._group(evidence, *part) for part in parts if len(part[2])]
+        groups = [
+            self._group(evidence, label, role, rows, () if label == "found" else (label[0],))
+            for label, role, rows in parts
+            if len(rows)
+        ]
         groups.append(Group("reference point", "reference", ("reference",), (corner[0],), (corner[1],)))
         areas = [("hypervolume", *_stairs(evidence, found, corner))] if found else []
         if shown.revealed:
@@ -307,22 +312,23 @@ class Hypervolume(TableLesson[Front]):
     @staticmethod
     def _knees(evidence: Front) -> dict[str, int]:
         """What is said beside a knee -> its position; one entry where both definitions agree."""
-        points = list(zip(evidence.x, evidence.y, strict=True))
-        chord = pareto.knee_by_distance(points, maximize=_MAXIMIZE)
-        missed = pareto.knee_by_utility(points, maximize=_MAXIMIZE)
+        chord, missed = _both_knees(evidence.x, evidence.y)
         if chord is not None and chord == missed:
             return {"knee by both definitions": chord}
         named = {"knee: farthest from the chord": chord, "knee: most missed": missed}
         return {name: at for name, at in named.items() if at is not None}
 
     @staticmethod
-    def _group(evidence: Front, label: str, role: Role, rows: Sequence[int]) -> Group:
+    def _group(
+        evidence: Front, label: str, role: Role, rows: Sequence[int], names: tuple[str, ...] = ()
+    ) -> Group:
         return Group(
             label,
             role,
             keys=tuple(evidence.arch_ids[i] for i in rows),
             x=tuple(evidence.x[i] for i in rows),
             y=tuple(evidence.y[i] for i in rows),
+            names=names,
         )
 
 
@@ -350,6 +356,16 @@ def _divided(points: NDArray[np.floating], rng: np.random.Generator) -> dict[str
         large = [i for i in half if new[i] >= 0.5 * max(new[j] for j in half)]
         seen += [int(rng.choice(large))] if large else []
     return {"kept_back": (0, *seen, n - 1), "found": tuple(int(i) for i in found)}
+
+
+@lru_cache(maxsize=8)
+def _both_knees(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[int | None, int | None]:
+    """Positions of the point farthest from the chord, and of the one most missed."""
+    points = list(zip(x, y, strict=True))
+    return (
+        pareto.knee_by_distance(points, maximize=_MAXIMIZE),
+        pareto.knee_by_utility(points, maximize=_MAXIMIZE),
+    )
 
 
 def _stairs(

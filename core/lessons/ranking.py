@@ -108,7 +108,7 @@ class Ranking(ComputedLesson[Ranks]):
     def text(self, evidence: Ranks) -> tuple[str, ...]:
         return (
             "A search believes the supernet: it takes the subnet that answers best **with shared weights**. But is that "
-            "the one that would be best if each were trained **alone**?",
+            "the one that would be best if each were trained **alone**? (In names, w stands for widths, k for kernels.)",
             f"At the left, {len(evidence.arch_ids)} subnets are ranked by the supernet. Each was also trained alone, twice "
             "from different weights. A pair whose lines cross is in the wrong order. **Kendall's tau** sums it up: 1 if no "
             "pair is wrong, 0 if as many are wrong as right.",

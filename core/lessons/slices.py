@@ -33,7 +33,7 @@ class Sliced(Evidence):
         supernet: its id.
         choices: names of the choices that say how many inputs, how many outputs and which kernel it takes.
         inputs, outputs, kernels: their options, ascending.
-        weights: the supernet's numbers: a row per output and row of the kernel, a column per input and column of it.
+        weights: the supernet's numbers: a row per input and row of the kernel, a column per output and column of it.
         subnet: id of the subnet that is asked about.
         asked: its inputs, outputs and kernel; all else is as large as it gets.
         bytes_all, bytes_asked: what the numbers of the largest subnet and of this one take in a file.
@@ -113,8 +113,8 @@ class Slices(TableLesson[Sliced]):
         return (
             "All subnets share one set of weights. A layer with fewer **inputs** or **outputs** takes the first ones; a smaller "
             "**kernel** is the center of the large one.",
-            f"The figure is one convolution of the supernet, number by number: {evidence.outputs[-1]} outputs from top to "
-            f"bottom, {evidence.inputs[-1]} inputs from left to right, each square a kernel of {_k(evidence.kernels[-1])}. What "
+            f"The figure is one convolution of the supernet, number by number: {evidence.inputs[-1]} inputs from top to "
+            f"bottom, {evidence.outputs[-1]} outputs from left to right, each square a kernel of {_k(evidence.kernels[-1])}. What "
             "the subnet does not use is dimmed.",
         )
 
@@ -135,18 +135,21 @@ class Slices(TableLesson[Sliced]):
             for name, values in zip(_PARTS, self._options(evidence), strict=True)
         ]
         inputs, outputs, kernel = taken
-        largest = evidence.kernels[-1]
-        row = self._kept(len(evidence.weights) // largest, outputs, largest, kernel)
-        column = self._kept(len(evidence.weights[0]) // largest, inputs, largest, kernel)
+        side = evidence.kernels[-1]
+        row = self._kept(evidence.inputs[-1], inputs, side, kernel)
+        column = self._kept(evidence.outputs[-1], outputs, side, kernel)
         active = np.outer(row, column)
+        used, all_ = (
+            n[0] * n[1] * n[2] ** 2 for n in (taken, [each[-1] for each in self._options(evidence)])
+        )
         says = f"A convolution's weights; {inputs} inputs, {outputs} outputs and a kernel of {_k(kernel)} are in use"
         if shown.revealed:
-            says += f": {active.sum():,} of {active.size:,} numbers"
+            says += f": {used:,} of {all_:,} numbers"
         return Heat(
-            x_title="inputs, each with the columns of its kernel",
-            y_title="outputs, each with the rows of its kernel",
+            x_title="outputs",
+            y_title="inputs",
             says=f"{says}.",
-            values=evidence.weights,
+            values=self._apart(evidence),
             active=tuple(map(tuple, active.tolist())),
             diverging=True,
         )
@@ -250,11 +253,25 @@ class Slices(TableLesson[Sliced]):
         return evidence.inputs, evidence.outputs, evidence.kernels
 
     @staticmethod
-    def _kept(most: int, channels: int, largest: int, kernel: int) -> np.ndarray:
-        """Which of most * largest lines belong to the first channels and to the center of their kernels."""
-        place = np.arange(largest)
-        center = np.abs(2 * place - (largest - 1)) < kernel
-        return np.outer(np.arange(most) < channels, center).ravel()
+    def _apart(evidence: Sliced) -> tuple[tuple[float, ...], ...]:
+        """The weights with an empty line between two kernels."""
+        side, values = evidence.kernels[-1], np.array(evidence.weights)
+        for axis in (0, 1):
+            values = np.insert(values, range(side, values.shape[axis], side), np.nan, axis=axis)
+        return tuple(map(tuple, values.tolist()))
+
+    @staticmethod
+    def _kept(most: int, channels: int, side: int, kernel: int) -> np.ndarray:
+        """Which of the figure's lines are in use: of the first channels, the centers of their kernels.
+
+        A kernel of full size reaches to the next one, so the line between them counts.
+        """
+        place = np.arange(side + 1)
+        center = np.abs(2 * place - (side - 1)) < kernel
+        center[-1] = kernel == side
+        lines = np.outer(np.arange(most) < channels, center).ravel()[:-1]
+        lines[channels * (side + 1) - 1 :] = False
+        return lines
 
 
 def _half(options: tuple[int, ...]) -> int:
@@ -267,9 +284,9 @@ def _k(kernel: int) -> str:
 
 
 def _flat(weight: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    """(out, in, k, k) -> rows of out and k, columns of in and k."""
+    """(out, in, k, k) -> rows of in and k, columns of out and k."""
     out, into, height, width = weight.shape
-    rows = weight.transpose(0, 2, 1, 3).reshape(out * height, into * width)
+    rows = weight.transpose(1, 2, 0, 3).reshape(into * height, out * width)
     return tuple(map(tuple, np.round(rows.astype(float), 3).tolist()))
 
 

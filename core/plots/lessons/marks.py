@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,7 @@ class Mark:
 
 
 MARKS: dict[Role, Mark] = {
-    "plain": Mark(style.DOMINATED, ("circle", "square", "diamond", "cross"), 7, "dot"),
+    "plain": Mark(style.DOMINATED, ("circle", "square", "diamond", "cross", "triangle-up"), 7, "dot"),
     "faint": Mark(style.DOMINATED, ("circle",), 5, "dot", 1.2),
     "front": Mark(style.FRONT, ("circle", "square"), 11, "solid"),
     "reference": Mark(style.SEARCHED, ("star-square", "cross"), 13, "dashdot"),
@@ -83,8 +84,9 @@ def lay_out(figure: go.Figure, *, x_title: str = "", y_title: str = "", bottom: 
     )
 
 
-def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]]) -> None:
-    """Straight lines across all panels, each with its name beside it."""
+def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]], *, log_x: bool = False) -> None:
+    """Straight lines across all panels, each with its name beside it; names of neighbors stand one below the other."""
+    upright = 0
     for index, (name, axis, at) in enumerate(bounds):
         line = {
             "color": style.SEARCHED,
@@ -93,6 +95,13 @@ def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]]) -> N
         }
         says = {"annotation_text": label(name), "annotation_font_size": 12}
         if axis == "x":
-            figure.add_vline(x=at, line=line, annotation_position="top right", **says)
+            before = len(figure.layout.annotations)
+            figure.add_vline(
+                x=at, line=line, annotation_position="top right", annotation_yshift=-16 * upright, **says
+            )
+            upright += 1
+            # Annotations, unlike lines, are placed by the logarithm on a logarithmic axis.
+            for added in figure.layout.annotations[before:]:
+                added.x = math.log10(at) if log_x and at > 0 else at
         else:
             figure.add_hline(y=at, line=line, annotation_position="bottom right", **says)

@@ -41,20 +41,23 @@ def draw_scatter(chart: Scatter) -> go.Figure:
         _add_group(figure, group, symbol(group.role, groups[group.role]), markable=chart.markable)
         groups[group.role] += 1
     _axes(figure, log_x=chart.log_x)
-    add_bounds(figure, chart.bounds)
+    add_bounds(figure, chart.bounds, log_x=chart.log_x)
     lay_out(figure, x_title=chart.x_title, y_title=chart.y_title)
     return figure
 
 
 def _add_group(figure: go.Figure, group: Group, shape: str, *, markable: bool) -> None:
     mark = MARKS[group.role]
-    told = "%{text}<br>" if group.texts else ""
+    told = "%{hovertext}<br>" if group.texts else ""
     figure.add_scatter(
         name=label(group.label),
         x=list(group.x),
         y=list(group.y),
-        mode="markers",
-        text=[label(text) for text in group.texts] or None,
+        mode="markers+text" if group.names else "markers",
+        text=[label(name) for name in group.names] or None,
+        textposition="middle right",
+        textfont={"size": 14},
+        hovertext=[label(text) for text in group.texts] or None,
         customdata=list(group.keys),
         marker={"symbol": shape, "size": mark.size, "color": mark.color, "line": {"width": _edge(shape)}},
         # What is marked gets a group of its own: the chart itself selects nothing.
@@ -161,7 +164,7 @@ def draw_curves(chart: Curves) -> go.Figure:
             where=panels.index(line.panel) if several else None,
         )
     _axes(figure, log_x=chart.log_x)
-    add_bounds(figure, chart.bounds)
+    add_bounds(figure, chart.bounds, log_x=chart.log_x)
     lay_out(figure, x_title=chart.x_title, y_title=chart.y_title)
     if several:
         _share_titles(figure, chart, len(panels))

@@ -33,7 +33,7 @@ def draw(
     if isinstance(ask, Number):
         return _number(ask, key, start, label=label, disabled=disabled)
     if isinstance(ask, Mark):
-        return _several(ask, key, start, label=label, disabled=disabled)
+        return _several(ask, key, start, label=label, disabled=disabled, control=control)
     assert isinstance(ask, Order)
     return _order(ask, key, start, label=label, disabled=disabled)
 
@@ -97,7 +97,9 @@ def _format(ask: Number, whole: bool) -> str:
     return "%d" if whole else f"%.{max(0, -math.floor(math.log10(ask.step)))}f"
 
 
-def _several(ask: Mark, key: str, start: Answer | None, *, label: str, disabled: bool) -> Answer | None:
+def _several(
+    ask: Mark, key: str, start: Answer | None, *, label: str, disabled: bool, control: bool
+) -> Answer | None:
     kept = list(start) if isinstance(start, tuple) else []
     state.start(key, [each for each in kept if each in ask.options])
     chosen = st.multiselect(
@@ -107,7 +109,7 @@ def _several(ask: Mark, key: str, start: Answer | None, *, label: str, disabled:
         format_func=ask.options.__getitem__,
         max_selections=min(ask.most, len(ask.options)),
         disabled=disabled,
-        placeholder="Choose points, or click them in the figure",
+        placeholder="Choose some" if control else "Choose points, or click them in the figure",
     )
     return tuple(chosen) if ask.least <= len(chosen) <= ask.most else None
 

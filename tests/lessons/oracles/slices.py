@@ -11,9 +11,9 @@ def truth(evidence: Sliced, controls: object) -> float:
     """Cut the slice out of the four-dimensional weight, and compare how many numbers there are."""
     inputs, outputs, kernel = evidence.asked
     side = evidence.kernels[-1]
-    weight = np.array(evidence.weights).reshape(evidence.outputs[-1], side, evidence.inputs[-1], side)
+    weight = np.array(evidence.weights).reshape(evidence.inputs[-1], side, evidence.outputs[-1], side)
     margin = (side - kernel) // 2
-    cut = weight[:outputs, margin : margin + kernel, :inputs, margin : margin + kernel]
+    cut = weight[:inputs, margin : margin + kernel, :outputs, margin : margin + kernel]
     return 100.0 * cut.size / weight.size
 
 
