@@ -27,6 +27,7 @@ SLOW = (
     "tests/reliability/test_every_crash_point.py",
     "tests/reliability/test_real_runs.py",
     "tests/test_one_file.py",
+    "tests/cli/test_class_serve.py",
     "tests/cli/test_convert_command.py",
     "tests/cli/test_large_spaces.py",
     "tests/cli/test_prune_command.py",
