@@ -203,10 +203,7 @@ class RandomOrEvolution(ComputedLesson[Races]):
             else "share of hypervolume (%)  ·  more is better",
             f"Random search in the small and in the large space. {told}",
             lines=tuple(lines),
-            bounds=(
-                ("your budget", "x", float(budget)),
-                ("level" if seeds else "all that is known", "y", 0.0 if seeds else 100.0),
-            ),
+            bounds=(("your budget", "x", float(budget)), *([("level", "y", 0.0)] if seeds else [])),
         )
 
     def prediction(self, evidence: Races, controls: Set) -> Ask:
