@@ -182,5 +182,7 @@ def test_a_letter_stands_beside_its_point_and_the_name_of_a_line_at_the_line() -
     figure = draw(chart)
     assert figure.data[0].mode == "markers+text"
     assert list(figure.data[0].text) == ["A", "B"]
-    assert figure.layout.annotations[0].x == pytest.approx(3.0), "a logarithmic axis places texts by the logarithm"
+    assert figure.layout.annotations[0].x == pytest.approx(3.0), (
+        "a logarithmic axis places texts by the logarithm"
+    )
     assert draw(replace(chart, log_x=False)).layout.annotations[0].x == 1000.0
