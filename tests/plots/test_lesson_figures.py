@@ -178,3 +178,15 @@ def test_texts_of_a_lesson_are_no_markup() -> None:
     made = draw(replace(BARS, names=("<b>1</b>", "$x$"), x_title="<i>x</i>")).to_json()
     assert "<b>" not in made.replace("\\u003c", "<")
     assert "$x$" not in made
+
+
+def test_a_letter_stands_beside_its_point_and_the_name_of_a_line_at_the_line() -> None:
+    named = replace(group("front"), names=("A", "B"))
+    chart = Scatter("MACs", "Latency", groups=(named,), bounds=(("A", "x", 1000.0),), log_x=True)
+    figure = draw(chart)
+    assert figure.data[0].mode == "markers+text"
+    assert list(figure.data[0].text) == ["A", "B"]
+    assert figure.layout.annotations[0].x == pytest.approx(3.0), (
+        "a logarithmic axis places texts by the logarithm"
+    )
+    assert draw(replace(chart, log_x=False)).layout.annotations[0].x == 1000.0
