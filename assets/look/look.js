@@ -132,6 +132,7 @@
   const followRoot = () => {
     const root = document.documentElement.classList;
     root.toggle('ps-projector', projectors.length > 0);
+    root.toggle('ps-embedded', /[?&]embed=true/.test(location.search));
     root.toggle('ps-folded', !!document.querySelector('[data-testid="stExpandSidebarButton"]'));
   };
 

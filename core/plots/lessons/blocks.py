@@ -20,7 +20,9 @@ def draw_blocks(chart: Blocks) -> go.Figure:
         for row, text in enumerate(options)
     ]
     tallest = max((len(options) for options in chart.options), default=1)
-    size = max(22, min(46, 230 // max(tallest, 1)))
+    # So that squares stay apart where the page is narrow.
+    across = (220 if chart.curve else 420) // max(len(chart.names), 1)
+    size = max(18, min(46, 230 // max(tallest, 1), across))
     for name, allowed in (("allowed", True), ("not allowed", False)):
         mine = [cell for cell in cells if cell[3] is allowed]
         if mine:
@@ -53,6 +55,9 @@ def draw_blocks(chart: Blocks) -> go.Figure:
         },
         yaxis={"visible": False, "range": [-0.7, tallest - 0.3]},
     )
+    if chart.curve:
+        titles = {"xaxis2_title_text": label(chart.x_title), "yaxis2_title_text": label(chart.y_title)}
+        figure.update_layout(**titles)
     _add_counters(figure, chart)
     return figure
 
@@ -80,15 +85,13 @@ def _add_curve(figure: go.Figure, chart: Blocks) -> None:
         )
     figure.update_layout(
         xaxis2={
-            "domain": [0.68, 1],
+            "domain": [0.72, 1],
             "anchor": "y2",
-            "title": {"text": label(chart.x_title)},
             "zeroline": False,
             "tickformat": "~s",
         },
         yaxis2={
             "anchor": "x2",
-            "title": {"text": label(chart.y_title)},
             "zeroline": False,
             "tickformat": "~s",
             "rangemode": "tozero",
@@ -110,8 +113,8 @@ def _add_counters(figure: go.Figure, chart: Blocks) -> None:
             yanchor="bottom",
             align="left",
             showarrow=False,
-            text=f"<b>{label(number)}</b> {label(what)}",
+            text=f"<b>{label(number)}</b><br><span style='font-size:13px'>{label(what)}</span>",
             font={"size": 18},
         )
     if n:
-        figure.update_layout(margin_t=(figure.layout.margin.t or 0) + 34)
+        figure.update_layout(margin_t=(figure.layout.margin.t or 0) + 52)

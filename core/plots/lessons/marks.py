@@ -84,8 +84,15 @@ def lay_out(figure: go.Figure, *, x_title: str = "", y_title: str = "", bottom: 
     )
 
 
-def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]], *, log_x: bool = False) -> None:
-    """Straight lines across all panels, each with its name beside it; names of neighbors stand one below the other."""
+def add_bounds(
+    figure: go.Figure, bounds: Sequence[tuple[str, str, float]], *, log_x: bool = False, named: bool = False
+) -> None:
+    """Straight lines across all panels, each with its name beside it; names of neighbors stand one below the other.
+
+    Args:
+        log_x: whether the horizontal axis is logarithmic.
+        named: name them in the legend, because there is no room beside them.
+    """
     upright = 0
     for index, (name, axis, at) in enumerate(bounds):
         line = {
@@ -93,15 +100,26 @@ def add_bounds(figure: go.Figure, bounds: Sequence[tuple[str, str, float]], *, l
             "width": 1.8,
             "dash": ("dash", "dot", "dashdot", "longdash")[index % 4],
         }
-        says = {"annotation_text": label(name), "annotation_font_size": 12}
+        add = figure.add_vline if axis == "x" else figure.add_hline
+        where = {axis: at, "line": line}
+        if named:
+            figure.add_scatter(name=label(name), x=[None], y=[None], mode="lines", line=line)
+            add(**where)
+            continue
+        before = len(figure.layout.annotations)
+        place = (
+            {"position": "top right", "yshift": -16 * upright}
+            if axis == "x"
+            else {"position": "bottom right"}
+        )
+        add(
+            **where,
+            annotation_text=label(name),
+            annotation_font_size=12,
+            **{f"annotation_{key}": value for key, value in place.items()},
+        )
         if axis == "x":
-            before = len(figure.layout.annotations)
-            figure.add_vline(
-                x=at, line=line, annotation_position="top right", annotation_yshift=-16 * upright, **says
-            )
             upright += 1
             # Annotations, unlike lines, are placed by the logarithm on a logarithmic axis.
             for added in figure.layout.annotations[before:]:
                 added.x = math.log10(at) if log_x and at > 0 else at
-        else:
-            figure.add_hline(y=at, line=line, annotation_position="bottom right", **says)

@@ -128,7 +128,8 @@ def _faint(color: str) -> str:
 def draw_curves(chart: Curves) -> go.Figure:
     """One panel, or one for each distinct title, with the same axes; a label keeps its color and dash in all of them.
 
-    Lines of the role "plain" are told apart by their labels; the other roles look as they do everywhere.
+    Lines of the role "plain", and several of another role, are told apart by their labels; a single one of another role
+    looks as it does everywhere.
     """
     panels = list(dict.fromkeys(line.panel for line in chart.lines)) or [""]
     across = min(len(panels), _MOST_ACROSS)
@@ -146,14 +147,17 @@ def draw_curves(chart: Curves) -> go.Figure:
         if several
         else go.Figure()
     )
-    plain = list(dict.fromkeys(line.label for line in chart.lines if line.role == "plain"))
+    labels = list(dict.fromkeys(line.label for line in chart.lines))
     roles: dict[Role, list[str]] = {}
     for line in chart.lines:
         seen = roles.setdefault(line.role, [])
         if line.label not in seen:
             seen.append(line.label)
-        mark, before = MARKS[line.role], seen.index(line.label)
-        drawn = style.line(plain.index(line.label)) if line.role == "plain" else None
+    for line in chart.lines:
+        mark, seen = MARKS[line.role], roles[line.role]
+        before = seen.index(line.label)
+        apart = line.role == "plain" or len(seen) > 1
+        drawn = style.line(labels.index(line.label)) if apart else None
         _add_line(
             figure,
             line,
@@ -164,7 +168,7 @@ def draw_curves(chart: Curves) -> go.Figure:
             where=panels.index(line.panel) if several else None,
         )
     _axes(figure, log_x=chart.log_x)
-    add_bounds(figure, chart.bounds, log_x=chart.log_x)
+    add_bounds(figure, chart.bounds, log_x=chart.log_x, named=several)
     lay_out(figure, x_title=chart.x_title, y_title=chart.y_title)
     if several:
         _share_titles(figure, chart, len(panels))
