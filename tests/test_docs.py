@@ -50,9 +50,10 @@ def test_pictures_exist_and_stay_small() -> None:
 def test_commands_of_the_readme_exist() -> None:
     known = {
         command.name or command.callback.__name__
-        for command in app.registered_commands
+        for group in (app, *(each.typer_instance for each in app.registered_groups))
+        for command in group.registered_commands
         if command.callback and not command.hidden
-    }
+    } | {str(each.name) for each in app.registered_groups}
     named = set()
     for line in re.findall(r"^ +python -m core (.+)$", README, re.MULTILINE):
         head = line.split("#")[0].split("--")[0]

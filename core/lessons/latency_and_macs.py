@@ -180,8 +180,7 @@ class LatencyAndMacs(ComputedLesson[Timed]):
 
     def prediction(self, evidence: Timed, controls: Set) -> Ask:
         options = {
-            letter: f"{letter}: {evidence.names[i]}, {evidence.macs[i]:,} MACs"
-            for i, letter in enumerate(_LETTERS)
+            letter: f"{letter} ({evidence.macs[i] / 1000:.0f} k MACs)" for i, letter in enumerate(_LETTERS)
         }
         return Order(
             "Which answers soonest? Order the five from the fastest to the slowest.", options=options
@@ -244,8 +243,8 @@ class LatencyAndMacs(ComputedLesson[Timed]):
         level = 10 - len(told)
         apart = f"{level} of the 10 pairs {'is' if level == 1 else 'are'} level"
         if given == len(here):
-            which = f": {names}" if here else ", MACs order these five rightly"
-            return f"Right{which}. {apart}: closer than the rounds scatter."
+            which = f"It is {names}" if here else "MACs order these five rightly"
+            return f"{which}. {apart}: closer than the rounds scatter."
         if given == len(self._inverted(evidence, timing, list(combinations(range(FIVE), 2)))):
             return f"That counts pairs that differ by less than the rounds scatter. {apart}."
         return "Take the pairs one by one: which has fewer MACs, and is it the lower dot? Leave out pairs that are level."

@@ -35,6 +35,7 @@ SUBNETS, SAMPLES, RESAMPLES = 100, 64, 10
 LABELS = (5, 10, 20, 50, 100)
 PREDICTOR, BASELINE, ZERO_COST = "random_forest", "macs", ("naswot", "grad_norm")
 QUALITY = "accuracy"
+_TAU = "tau with measured accuracy"
 _DRAWS = 300
 _SCORED = 0.6
 
@@ -138,33 +139,22 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
     def figure(self, evidence: Judges, shown: Shown) -> Bars:
         judged, names = _intervals(evidence), [BASELINE, *ZERO_COST]
         places = [*(PROXIES.info(name).label for name in names), *(f"{n} labels" for n in evidence.labels)]
-        gap = float("nan")
-
-        def bars(proxies: list[float], learned: list[float]) -> dict[str, tuple[float, ...]]:
-            later = [*proxies[1:], *learned] if shown.revealed else [gap] * (len(places) - 1)
-            return {
-                "counted": (proxies[0], *[gap] * (len(places) - 1)),
-                "zero-cost proxy": (gap, *later[: len(ZERO_COST)], *[gap] * len(learned)),
-                "predictor": (*[gap] * len(names), *later[len(ZERO_COST) :]),
-            }
-
         means = [float(np.mean(taus)) for taus in evidence.taus]
-        said = "the others are hidden."
+        taus = (*(judged[name].tau for name in names), *means)
+        said = "How well each orders the subnets is hidden."
         if shown.revealed:
-            parts = [
-                f"{place} {tau:.2f}"
-                for place, tau in zip(places[1:], [*[judged[n].tau for n in ZERO_COST], *means], strict=True)
-            ]
-            said = f"{', '.join(parts)}."
+            said = ", ".join(f"{place} {tau:.2f}" for place, tau in zip(places, taus, strict=True)) + "."
+        lows = (*(judged[name].low for name in names), *(min(taus) for taus in evidence.taus))
+        highs = (*(judged[name].high for name in names), *(max(taus) for taus in evidence.taus))
         return Bars(
-            "",
+            "whiskers: 95 % interval over subnets; of the predictor, least and most of its resamples",
             "Kendall's tau  ·  more is better",
-            f"{places[0]} has tau {judged[BASELINE].tau:.2f}; {said}",
+            said,
             names=tuple(places),
-            series=bars([judged[name].tau for name in names], means),
-            low=bars([judged[name].low for name in names], [min(taus) for taus in evidence.taus]),
-            high=bars([judged[name].high for name in names], [max(taus) for taus in evidence.taus]),
-            hidden=() if shown.revealed else ("zero-cost proxy", "predictor"),
+            series={_TAU: taus if shown.revealed else (float("nan"),) * len(places)},
+            low={_TAU: lows} if shown.revealed else {},
+            high={_TAU: highs} if shown.revealed else {},
+            hidden=() if shown.revealed else (_TAU,),
         )
 
     def prediction(self, evidence: Judges, controls: Set) -> Ask:
@@ -222,10 +212,8 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
         of = {str(n): taus for n, taus in zip(evidence.labels, evidence.taus, strict=True)}
         if given == expected:
             if expected == "none":
-                return (
-                    f"Right: MACs have tau {macs:.2f}, and no number of labels here gets there in the mean."
-                )
-            return f"Right: with {expected} labels the mean tau is {np.mean(of[expected]):.2f}, and MACs have {macs:.2f}."
+                return f"MACs have tau {macs:.2f}, and no number of labels here gets there in the mean."
+            return f"With {expected} labels the mean tau is {np.mean(of[expected]):.2f}, and MACs have {macs:.2f}."
         if given == "none" or (expected != "none" and int(str(given)) > int(expected)):
             return f"Fewer are enough: with {expected} labels the mean is {np.mean(of[expected]):.2f}, and MACs have {macs:.2f}."
         mean, most = float(np.mean(of[str(given)])), max(of[str(given)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from math import comb
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -181,6 +181,9 @@ class RandomOrEvolution(ComputedLesson[Races]):
     def figure(self, evidence: Races, shown: Shown) -> Curves:
         budget = self._budget(shown.controls)
         seeds = shown.revealed and shown.controls["view"] == "seeds"
+        bounds: list[tuple[str, Literal["x", "y"], float]] = [("your budget", "x", float(budget))]
+        if seeds:
+            bounds.append(("level", "y", 0.0))
         lines: list[Line] = []
         for space in (evidence.small, evidence.large):
             panel = f"{space.title}: {space.size:,} subnets"
@@ -203,10 +206,7 @@ class RandomOrEvolution(ComputedLesson[Races]):
             else "share of hypervolume (%)  ·  more is better",
             f"Random search in the small and in the large space. {told}",
             lines=tuple(lines),
-            bounds=(
-                ("your budget", "x", float(budget)),
-                ("level" if seeds else "all that is known", "y", 0.0 if seeds else 100.0),
-            ),
+            bounds=tuple(bounds),
         )
 
     def prediction(self, evidence: Races, controls: Set) -> Ask:

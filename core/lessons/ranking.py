@@ -167,7 +167,7 @@ class Ranking(ComputedLesson[Ranks]):
     def found(self, evidence: Ranks, controls: Set, prediction: Answer) -> str:
         share = self.truth(evidence, controls)
         tau, ceiling, (low, high), apart = self._taus(evidence)
-        said = f"The right share is {share:.0f} %; you said {self._ask(evidence).words(prediction)}. "
+        said = f"{share:.0f} % of the pairs are in the right order. "
         if np.isnan(tau) or np.isnan(ceiling):
             return f"{said}Too few subnets differ here for a tau."
         said += f"Against one training alone, tau is {tau:.2f} (95 % interval {low:.2f} to {high:.2f}). "
@@ -210,7 +210,7 @@ class Ranking(ComputedLesson[Ranks]):
                 if right + wrong
                 else ""
             )
-            return f"Yes: {wrong} pairs cross and {right} do not.{told}"
+            return f"{wrong} pairs cross and {right} do not.{told}"
         if given == moved:
             return f"{moved} subnets change their rank, but tau counts pairs: one that passes three others makes three."
         if given == right:
@@ -256,9 +256,6 @@ class Ranking(ComputedLesson[Ranks]):
             first=tuple(first.tolist()),
             second=tuple(second.tolist()),
         )
-
-    def _ask(self, evidence: Ranks) -> Ask:
-        return self.prediction(evidence, {})
 
     @staticmethod
     def _alone(evidence: Ranks) -> tuple[float, ...]:

@@ -207,17 +207,17 @@ class Recalibration(ComputedLesson[Recalibrated]):
     def explain(self, evidence: Recalibrated, controls: Set, given: Answer) -> str:
         by = {str(n): mean / 10 for n, mean in zip(evidence.images, self._tenths(evidence), strict=True)}
         truth, most = self.answer(evidence, controls), str(evidence.images[-1])
-        reached = f"{truth} images give {by[truth]:.1f} %, {most} give {by[most]:.1f} %"
-        if given == truth and truth == most:
-            return f"Right: here fewer do not suffice; {reached}."
-        if given == truth:
-            more = evidence.images[-1] // int(truth)
-            return (
-                f"Right: {reached}. The last {by[most] - by[truth]:+.1f} points take {more} times the images."
-            )
         if int(str(given)) > int(truth):
-            return f"That is enough, but fewer are: {reached}."
-        return f"From {given} images it has {by[str(given)]:.1f} %, more than a point below: {reached}."
+            return "That is enough, but fewer are: move the control down and compare with the bar beside it."
+        if given != truth:
+            return f"From {given} images it has {by[str(given)]:.1f} %, more than a point below the {by[most]:.1f} % of {most}."
+        reached = f"{truth} images give {by[truth]:.1f} %, {most} give {by[most]:.1f} %"
+        if truth == most:
+            return f"Right: here fewer do not suffice; {reached}."
+        if by[truth] >= by[most]:
+            return f"Right: {reached}. More images gain nothing here."
+        more = evidence.images[-1] // int(truth)
+        return f"Right: {reached}. The last {by[most] - by[truth]:.1f} points take {more} times the images."
 
     def further(self, evidence: Recalibrated) -> tuple[Further, ...]:
         return (

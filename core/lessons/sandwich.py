@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -120,11 +120,12 @@ class SandwichLesson(ComputedLesson[Three]):
             + ", ".join(f"{size} {format_share(getattr(evidence, size)[at][-1], 1)}" for size in sizes)
             for at, training in enumerate(evidence.trainings)
         )
-        mine = shown.prediction
-        bounds: tuple[tuple[str, Literal["x", "y"], float], ...] = ()
-        if isinstance(mine, float):
-            bounds = (("you predicted for the smallest of Largest alone", "y", mine),)
-        return Curves("epoch", "validation accuracy, %", f"In the end, {ends}.", lines=lines, bounds=bounds)
+        return Curves(
+            "epoch",
+            "validation accuracy, %",
+            f"In the end, {ends}.",
+            lines=(*lines, *self._mine(evidence, shown)),
+        )
 
     def prediction(self, evidence: Three, controls: Set) -> Ask:
         largest = format_share(self._last(evidence, "largest", ALONE), 1)
@@ -177,9 +178,10 @@ class SandwichLesson(ComputedLesson[Three]):
             return f"Right, though the first two are within a point, which is chance: {listed}."
         if given == truth:
             return f"Right: {listed}."
+        mine = format_share(means[str(given)], 1)
         if given == ALONE:
-            return f"Its largest subnet is good, but a subnet drawn at random is hardly ever the largest: {listed}."
-        return f"Not quite; the means are: {listed}."
+            return f"Its largest is good, but a subnet drawn at random is hardly ever the largest: their mean is {mine}."
+        return f"There their mean is {mine}; another training gives more."
 
     def further(self, evidence: Three) -> tuple[Further, ...]:
         link = Further(
@@ -191,7 +193,7 @@ class SandwichLesson(ComputedLesson[Three]):
         train = Further(
             "supernets",
             {},
-            "Train it yourself by the uniform strategy with 80 epochs, and see whether random paths catch up.",
+            "Train digits-lesson as Uniform single path with 80 epochs, and see whether random paths catch up.",
         )
         return link, train
 
@@ -213,6 +215,16 @@ class SandwichLesson(ComputedLesson[Three]):
             largest=curves(3, epochs),
             sampled=curves(3, int(rng.integers(1, 6))),
         )
+
+    @staticmethod
+    def _mine(evidence: Three, shown: Shown) -> tuple[Line, ...]:
+        """What was predicted, in the panel that it is about."""
+        if not isinstance(shown.prediction, float):
+            return ()
+        ends = (1.0, float(len(evidence.smallest[0])))
+        # Not as "mine": two of the sizes have its color and its dash.
+        label = "smallest, as you predicted"
+        return (Line(label, ends, (shown.prediction,) * 2, "reference", panel=_LABELS[ALONE]),)
 
     @staticmethod
     def _last(evidence: Three, size: str, training: str) -> float:

@@ -129,9 +129,9 @@ class SearchSpaceLesson(TableLesson[Space]):
         draws = int(str(at.get("draws", "0")))
         seen = _seen(evidence.drawn[:draws], len(left))
         if seen:
-            counters.append((f"different ones in {draws:,} draw{'s' * (draws > 1)}", f"{seen[-1]:,}"))
+            counters.append(("seen", f"{seen[-1]:,}"))
         if shown.revealed:
-            counters.append(("with one more layer", f"{len(evidence.rows) * _more(evidence):,}"))
+            counters.append(("with a layer more", f"{len(evidence.rows) * _more(evidence):,}"))
         x = tuple(float(n) for n in range(1, len(seen) + 1))
         curve = (
             Line("seen", x, tuple(map(float, seen)), steps=True),
@@ -223,7 +223,7 @@ class SearchSpaceLesson(TableLesson[Space]):
 
     @classmethod
     def example(cls, rng: np.random.Generator) -> Space:
-        sizes = [int(n) for n in rng.integers(2, 5, size=int(rng.integers(1, 5)))]
+        sizes = [int(n) for n in rng.integers(2, 5, size=int(rng.integers(1, 4)))]
         rows = ["".join(DIGITS[i] for i in at) for at in np.ndindex(*sizes)]
         if rng.random() < 0.3:  # a space in which not everything can be combined
             rows = sorted(rng.permutation(rows)[: int(rng.integers(1, len(rows) + 1))].tolist())

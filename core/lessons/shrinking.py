@@ -86,13 +86,13 @@ class Shrinking(ComputedLesson[Phased]):
         )
 
     def text(self, evidence: Phased) -> tuple[str, ...]:
-        names = list(dict.fromkeys(evidence.phases))
+        names = [f"{at}. {name}" for at, name in enumerate(dict.fromkeys(evidence.phases), 1)]
         return (
             "**Progressive shrinking** trains in phases. First the largest subnet alone; then smaller options are unlocked, one "
             "kind of choice after another, and a frozen copy of the large network teaches. The **sandwich rule** trains large "
             "and small together from the first step.",
             f"Both trained the same supernet for {len(evidence.phases)} epochs of equally many steps. The phases here: "
-            f"{'; '.join(names)}. You see the largest subnet; the vertical lines are where a phase begins.",
+            f"{'; '.join(names)}. You see the largest subnet; a vertical line with a phase's number is where it begins.",
         )
 
     def action(self, evidence: Phased) -> str:
@@ -111,7 +111,7 @@ class Shrinking(ComputedLesson[Phased]):
             for name, curves in ((SHRINKING, evidence.shrinking), (SANDWICH, evidence.sandwich))
             for curve in [curves[SIZES.index(size)]]
         )
-        bounds = tuple((evidence.phases[at], "x", at + 0.5) for at in self._starts(evidence))
+        bounds = tuple((str(n), "x", at + 0.5) for n, at in enumerate(self._starts(evidence), 2))
         ends = "; ".join(
             f"{size}: "
             + ", ".join(
@@ -171,18 +171,20 @@ class Shrinking(ComputedLesson[Phased]):
 
     def explain(self, evidence: Phased, controls: Set, given: Answer) -> str:
         drops, truth = self._drops(evidence), self.answer(evidence, controls)
-        if truth == 0:
-            told = "It never loses at the beginning of a phase: what it learned survives the smaller ones."
-        else:
-            worst = max(drops, key=drops.__getitem__)
-            told = f'It is {truth:.1f}, where "{worst}" begins: the shared weights now serve smaller subnets as well.'
         if self.question(evidence, controls).right(given, truth):
-            return f"Right. {told}"
+            if truth == 0:
+                return (
+                    "Right: it never loses where a phase begins. What it learned survives the smaller ones."
+                )
+            worst = max(drops, key=drops.__getitem__)
+            return f'Right: {truth:.1f}, where "{worst}" begins. The shared weights now serve smaller subnets as well.'
         curve = evidence.shrinking[2]
         within = 100 * max([0.0, *(a - b for a, b in pairwise(curve))])
-        if isinstance(given, float) and abs(given - within) <= 1:
-            return f"That drop lies within a phase. {told}"
-        return f"Compare the points on both sides of each vertical line. {told}"
+        if within - truth > 1 and isinstance(given, float) and abs(given - within) <= 1:
+            return "That drop lies within a phase. Look at the two points on both sides of a vertical line."
+        if truth == 0:
+            return "Compare the points on both sides of each vertical line: does the curve fall there?"
+        return "Compare the points on both sides of each vertical line, in the panel of the largest; the pointer shows values."
 
     def further(self, evidence: Phased) -> tuple[Further, ...]:
         link = Further(
@@ -196,7 +198,7 @@ class Shrinking(ComputedLesson[Phased]):
         return link, Further(
             "supernets",
             {},
-            "Train by progressive shrinking with 60 epochs, and see whether the small ones catch up.",
+            "Train digits-lesson by progressive shrinking with 60 epochs, and see whether the small ones catch up.",
         )
 
     @classmethod

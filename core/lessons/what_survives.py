@@ -233,7 +233,7 @@ class WhatSurvives(ComputedLesson[Survivors]):
         expected = self.answer(evidence, controls)
         asked = expected if given in (expected, "none") else str(given)
         if asked == "none":
-            return "Right: in the view of differences every whisker reaches 0, so no lead is safe from other seeds."
+            return "In the view of differences every whisker reaches 0, so no lead is safe from other seeds."
         at = [f"{share:g}" for share in evidence.sparsities].index(asked)
         mean, deviation = self._lead(evidence, at, REDRAWN)
         here = (
@@ -241,7 +241,7 @@ class WhatSurvives(ComputedLesson[Survivors]):
             f"{100 * SIGMAS * deviation:.1f}."
         )
         if given == expected:
-            return f"Right. {here}"
+            return here
         if given == "none":
             return f"One is enough. {here}"
         if self._beyond(evidence, at, REDRAWN):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.classes import contest
-from core.errors import CoreError, InvalidInput
+from core.errors import CoreError, InvalidInput, NotFound
 from core.lessons.base import SUPERNET
 from core.library import supernets
+from core.library.supernets import SUPERNET_FILE
+from core.settings import ASSETS
 from core.store import RunStore
 from core.store.class_rows import Entry, Rules
+from core.store.sandboxes import Sandboxes
 
 ENTRY = supernets.find(None, SUPERNET)
+CARD = json.loads((ASSETS / "supernets" / SUPERNET / "card.json").read_text(encoding="utf-8"))
 
 
 def entry(who: str, correct: int | None, macs: int, attempt: int = 1, ordinal: int = 0) -> Entry:
@@ -83,6 +89,24 @@ def test_what_a_killed_server_left_open_is_judged_later(store: RunStore) -> None
     assert replace(judged, correct=None) == tried
     assert judged.correct is not None
     assert [p.best for p in contest.leaderboard(store.class_work.entries(room.code), 1)] == [judged]
+
+
+def test_a_supernet_of_ones_own_sandbox_is_entered_and_nobody_elses(store: RunStore, tmp_path: Path) -> None:
+    room, _ = store.classes.create()
+    store.classes.set_rules(room.code, lambda rules, at: contest.opened(rules, 60_000))
+    ada, _ = store.classes.join(room.code, "Ada")
+    bob, _ = store.classes.join(room.code, "Bob")
+    arch_id = ENTRY.space.arch_id(ENTRY.space.smallest)
+    sandboxes = Sandboxes(tmp_path)
+    mine = sandboxes.open(ada.student_id)
+    own = mine.add_supernet("mine", (ASSETS / "supernets" / SUPERNET / SUPERNET_FILE).read_bytes(), CARD)
+    done = contest.entered(store, mine, ada, own, arch_id)
+    assert (done.supernet, done.correct is None) == (own, False)
+    with pytest.raises(NotFound):
+        contest.entered(store, sandboxes.open(bob.student_id), bob, own, arch_id)
+    with pytest.raises(NotFound):
+        contest.entered(store, None, bob, own, arch_id)
+    sandboxes.close()
 
 
 def test_a_supernet_that_learned_other_images_is_refused() -> None:

@@ -28,9 +28,12 @@ def test_every_epoch_has_its_phase_and_lines_stand_between_them() -> None:
         "widths, all",
     ]
     chart = LESSON.figure(evidence, Shown(revealed=True))
+    names = list(dict.fromkeys(evidence.phases))
     for label, axis, at in chart.bounds:
         assert axis == "x"
-        assert evidence.phases[int(at - 0.5)] == label != evidence.phases[int(at - 1.5)]
+        # Epochs are drawn at 1, 2, ...
+        assert evidence.phases[int(at - 0.5)] == names[int(label) - 1]
+        assert evidence.phases[int(at - 1.5)] == names[int(label) - 2]
     assert len(chart.bounds) == 3
     assert all(len(line.x) == len(evidence.phases) for line in chart.lines)
 

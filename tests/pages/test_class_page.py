@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -66,10 +67,10 @@ def test_a_teacher_makes_a_class_and_gets_code_link_and_picture(open_page: Open)
     assert f"{room.code[:3]} {room.code[3:]}" in text
     assert 'class="ps-qr"' in text
     assert "data:image/svg+xml" in text
-    students_link = (
-        text.split(f"classroom?class={room.code}")[1][:20] if f"classroom?class={room.code}" in text else ""
-    )
-    assert secret not in students_link
+    for_students, own = re.findall(r"<code>(.*?)</code>", text)
+    assert f"class={room.code}" in for_students
+    assert "teacher" not in for_students
+    assert secret in own
 
 
 def test_wrong_and_hostile_codes_get_one_sentence(open_page: Open) -> None:

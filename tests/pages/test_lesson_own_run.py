@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs.kinds import load_workflow
-from core.lessons.base import LESSONS, shipped
+from core.lessons.base import LESSONS, SUPERNET, shipped
+from core.library.library import Library
 from core.records import RunState
 from pages.ui import resources
 from tests.pages.test_learn_page import asked, press, texts
@@ -74,13 +75,15 @@ def test_what_was_predicted_of_one_run_does_not_count_for_another(open_page: Ope
 def test_a_lesson_that_reads_a_table_trains_and_then_measures(
     open_page: Open, queued: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried: list[str] = []
+    find = Library.supernet
+    monkeypatch.setattr(Library, "supernet", lambda self, name: (tried.append(name), find(self, SUPERNET))[1])
     app = open_page("learn", lesson="dominance")
     app.number_input(key="ls-own-seed").set_value(3).run()
     press(app, "lesson-compute")
     assert [kind for kind, _, _ in queued] == ["train_supernet", "evaluate_table"]
     assert load_workflow("train_supernet").Request(**queued[0][1]).training.seed == 3
     assert load_workflow("evaluate_table").Request(**queued[1][1]).supernet == queued[0][2]
-    # There is no file behind this run: the lesson tried to open on it and says so.
-    assert "shipped run is shown instead" in app.warning[0].value
+    assert tried[-1] == queued[0][2], "the lesson opens on it"
     press(app, "lesson-draw")
     assert asked(app)["seed"] == "3"

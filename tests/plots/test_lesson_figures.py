@@ -61,6 +61,8 @@ SLOPES = Slopes(
 )
 HEAT = Heat(values=((0.1, NAN), (-0.5, 0.25)), active=((True, False), (False, False)), diverging=True)
 BLOCKS = Blocks(
+    x_title="drawn",
+    y_title="seen so far",
     names=("width", "kernel"),
     options=(("2", "4"), ("3",)),
     allowed=((True, False), (True,)),
@@ -166,11 +168,25 @@ def test_options_that_are_left_are_filled() -> None:
     assert found["not allowed"]["text"] == ["4"]
     assert found["not allowed"]["marker"]["symbol"].endswith("open")
     texts = [each["text"] for each in spec(BLOCKS)["layout"]["annotations"]]
-    assert texts == ["<b>1</b> subnets left"]
+    assert texts == ["<b>1</b><br><span style='font-size:13px'>subnets left</span>"]
     assert found["seen"]["xaxis"] == "x2"
+    layout = spec(BLOCKS)["layout"]
+    assert layout["xaxis2"]["title"]["text"] == BLOCKS.x_title
 
 
 def test_texts_of_a_lesson_are_no_markup() -> None:
     made = draw(replace(BARS, names=("<b>1</b>", "$x$"), x_title="<i>x</i>")).to_json()
     assert "<b>" not in made.replace("\\u003c", "<")
     assert "$x$" not in made
+
+
+def test_a_letter_stands_beside_its_point_and_the_name_of_a_line_at_the_line() -> None:
+    named = replace(group("front"), names=("A", "B"))
+    chart = Scatter("MACs", "Latency", groups=(named,), bounds=(("A", "x", 1000.0),), log_x=True)
+    figure = draw(chart)
+    assert figure.data[0].mode == "markers+text"
+    assert list(figure.data[0].text) == ["A", "B"]
+    assert figure.layout.annotations[0].x == pytest.approx(3.0), (
+        "a logarithmic axis places texts by the logarithm"
+    )
+    assert draw(replace(chart, log_x=False)).layout.annotations[0].x == 1000.0

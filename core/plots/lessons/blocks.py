@@ -9,7 +9,6 @@ from core.plots import style
 from core.plots.lessons.marks import MARKS, label, lay_out
 
 _WHITE = "#FFFFFF"
-_LINE = 24
 
 
 def draw_blocks(chart: Blocks) -> go.Figure:
@@ -21,7 +20,9 @@ def draw_blocks(chart: Blocks) -> go.Figure:
         for row, text in enumerate(options)
     ]
     tallest = max((len(options) for options in chart.options), default=1)
-    size = max(22, min(46, 230 // max(tallest, 1)))
+    # So that squares stay apart where the page is narrow.
+    across = (220 if chart.curve else 420) // max(len(chart.names), 1)
+    size = max(18, min(46, 230 // max(tallest, 1), across))
     for name, allowed in (("allowed", True), ("not allowed", False)):
         mine = [cell for cell in cells if cell[3] is allowed]
         if mine:
@@ -54,6 +55,9 @@ def draw_blocks(chart: Blocks) -> go.Figure:
         },
         yaxis={"visible": False, "range": [-0.7, tallest - 0.3]},
     )
+    if chart.curve:
+        titles = {"xaxis2_title_text": label(chart.x_title), "yaxis2_title_text": label(chart.y_title)}
+        figure.update_layout(**titles)
     _add_counters(figure, chart)
     return figure
 
@@ -81,15 +85,13 @@ def _add_curve(figure: go.Figure, chart: Blocks) -> None:
         )
     figure.update_layout(
         xaxis2={
-            "domain": [0.68, 1],
+            "domain": [0.72, 1],
             "anchor": "y2",
-            "title": {"text": label(chart.x_title)},
             "zeroline": False,
             "tickformat": "~s",
         },
         yaxis2={
             "anchor": "x2",
-            "title": {"text": label(chart.y_title)},
             "zeroline": False,
             "tickformat": "~s",
             "rangemode": "tozero",
@@ -98,21 +100,21 @@ def _add_curve(figure: go.Figure, chart: Blocks) -> None:
 
 
 def _add_counters(figure: go.Figure, chart: Blocks) -> None:
-    """The numbers above the columns, one below the other: side by side they would run into each other."""
+    """The numbers in a row above the columns, large."""
     n = len(chart.counters)
     for index, (what, number) in enumerate(chart.counters):
         figure.add_annotation(
             xref="paper",
             yref="paper",
-            x=0,
+            x=index / max(n, 1),
             y=1,
-            yshift=34 + _LINE * (n - 1 - index),
+            yshift=34,
             xanchor="left",
             yanchor="bottom",
             align="left",
             showarrow=False,
-            text=f"<b>{label(number)}</b> {label(what)}",
-            font={"size": 17},
+            text=f"<b>{label(number)}</b><br><span style='font-size:13px'>{label(what)}</span>",
+            font={"size": 18},
         )
     if n:
-        figure.update_layout(margin_t=(figure.layout.margin.t or 0) + 10 + _LINE * n)
+        figure.update_layout(margin_t=(figure.layout.margin.t or 0) + 52)

@@ -13,7 +13,7 @@ from core.jobs.manager import JobManager
 from core.lessons.base import all_lessons
 from core.store.class_rows import Room, Rules, Student
 from core.text import for_markdown
-from pages.ui import resources, state
+from pages.ui import history, resources, state
 from pages.ui.classroom import board_view, collecting, contest_pane, experiment_pane, files, follow, invite
 from pages.ui.classroom.state import PANES, View, change
 from pages.ui.home_store import home_store
@@ -101,9 +101,10 @@ def _board(view: View, room: Room) -> None:
     )
     if look:
         board_view.chart(each)
-    st.subheader("Who is where", anchor=False)
-    board_view.seats(seen)
-    _remove(room)
+    # On a projector nobody is shown by name unless the teacher wants it.
+    with st.expander("Who is where", expanded=not history.staying(), key="class-who-is-where"):
+        board_view.seats(seen)
+        _remove(room)
 
 
 def _lesson_buttons(room: Room, name: str) -> None:
