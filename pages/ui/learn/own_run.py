@@ -135,7 +135,7 @@ def _open(view: View) -> None:
 def _train(seed: int) -> str | None:
     from core.workflows.train_supernet import preset_request
 
-    request = preset_request(SUPERNET, seed=seed).model_dump(mode="json")
+    request = preset_request(SUPERNET, seed=seed)
     title = f"{SUPERNET}, seed {seed}"
     return submit(_TRAIN, {**request, "title": title}, title=title, seed=seed)
 
