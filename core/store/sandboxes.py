@@ -104,7 +104,7 @@ class SandboxStore(RunStore):
         """
         home = self.home.parent.parent
         named = sandbox_folders.uploads_of(home, self.sandbox_id) | sandbox_folders.uploads_in(
-            json.dumps(params)
+            plain_json(params)
         )
         uploads = home / UPLOADS
         self.room.require(sum(_size(path) for path in uploads.glob("*") if path.name[:64] in named))
