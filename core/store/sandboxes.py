@@ -25,6 +25,7 @@ from core.store.blobs import fsync_folder
 from core.store.failures import plain_failures
 from core.store.home import FOLDER as FILES
 from core.store.home import SANDBOXES, TRASH
+from core.store.ledger import plain_json
 from core.store.private import private_folder
 from core.store.run_store import RunStore
 from core.store.sandbox_folders import DATABASE
