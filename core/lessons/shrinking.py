@@ -198,7 +198,7 @@ class Shrinking(ComputedLesson[Phased]):
         return link, Further(
             "supernets",
             {},
-            "Train by progressive shrinking with 60 epochs, and see whether the small ones catch up.",
+            "Train digits-lesson by progressive shrinking with 60 epochs, and see whether the small ones catch up.",
         )
 
     @classmethod
