@@ -83,7 +83,11 @@ def chart(each: LessonBoard | None) -> None:
     if each.revealed and each.truth:
         marks = any(name.startswith(RIGHT) for name in each.distribution.names)
         told = f" {RIGHT} stands before what is right in it." if marks else ""
-        st.markdown(f"The run that the lesson came with shows: **{for_markdown(each.truth, 300)}**.{told}")
+        asked = boards.asked_of(each.name)
+        at = ", with its controls where they start" if asked and asked.controls else ""
+        st.markdown(
+            f"The run that the lesson came with shows{at}: **{for_markdown(each.truth, 300)}**.{told}"
+        )
 
 
 def seats(seen: Board) -> None:
