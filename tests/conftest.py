@@ -30,6 +30,7 @@ SLOW = (
     "tests/cli/test_class_serve.py",
     "tests/cli/test_convert_command.py",
     "tests/cli/test_large_spaces.py",
+    "tests/cli/test_lesson_command.py",
     "tests/cli/test_prune_command.py",
     "tests/cli/test_train_alone_command.py",
     "tests/contracts/test_exporters.py",
