@@ -1,15 +1,18 @@
-# make run: set up, start the app, print its address.   make test: set up, run the tests.
+# make run: set up, start the app, print its address.   make class: the same for everybody in the room.   make test: set up, run the tests.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test test-slow test-long test-peers bench lint setup setup-dev clean
+.PHONY: run class test test-slow test-long test-peers bench lint setup setup-dev clean
 
 run: setup $(VENV)/.packed
 	@echo "Paretoscope is at http://127.0.0.1:$(PORT)"
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
+
+class: setup $(VENV)/.packed
+	@$(BIN)/python -m core class serve --port $(PORT)
 
 test: setup-dev
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=50

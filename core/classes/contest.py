@@ -78,11 +78,17 @@ def entered(
         InvalidInput: there is no such subnet, or it cannot be entered; no try is used then.
     """
     entry = eligible(sandbox, supernet)
+    try:
+        arch = entry.space.from_id(arch_id)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{entry.title} has no subnet {arch_id[:40]!r}: copy the id from its card. No try was used."
+        ) from error
     tried = store.class_work.enter(
         student,
         supernet=entry.supernet_id,
         arch_id=arch_id,
-        macs=macs_of(entry, entry.space.from_id(arch_id)),
+        macs=macs_of(entry, arch),
         of=COPIES * len(supernets.dataset(entry).test),
     )
     return judged(store, sandbox, student.code, tried)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -12,6 +14,7 @@ from pydantic import JsonValue
 from core import __version__
 from core.classes.board import asked_of, names
 from core.classes.contest import HIDDEN
+from core.errors import CoreError
 from core.lessons.base import SUPERNET
 from core.lessons.taken import decode
 from core.library import supernets
@@ -20,7 +23,9 @@ from core.store.class_rows import Deal, Entry, Room, Student, Taking
 
 if TYPE_CHECKING:
     from core.store import RunStore
+    from core.store.sandboxes import Sandboxes
 
+_RUN = re.compile(r"\b[0-9a-f]{32}\b")
 _COLUMNS = ("student", "lesson", "step", "prediction", "answers", "right", "evidence")
 
 
@@ -64,11 +69,14 @@ def _json(answer: object) -> JsonValue:
     return found
 
 
-def class_json(store: RunStore, code: str, *, made: str) -> bytes:
+def class_json(store: RunStore, code: str, *, made: str, sandboxes: Sandboxes | None = None) -> bytes:
     """Everything of a class but secrets: seeds, runs, versions, every step of everybody.
 
     Args:
+        store: of the classes.
+        code: of the class.
         made: date and time, as text.
+        sandboxes: where the students' runs are; what these were asked for is left out without.
 
     Raises:
         NotFound: there is no such class.
@@ -96,6 +104,7 @@ def class_json(store: RunStore, code: str, *, made: str) -> bytes:
             }
             for t in takings
         ],
+        "runs": _runs(sandboxes, takings, shown) if sandboxes else [],
         "shared_experiment": [_deal(each, shown) for each in store.class_work.deals(room.code)],
         "contests": [
             {
@@ -113,6 +122,26 @@ def class_json(store: RunStore, code: str, *, made: str) -> bytes:
         ],
     }
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(errors="replace")
+
+
+def _runs(
+    sandboxes: Sandboxes, takings: Sequence[Taking], shown: Mapping[str, str]
+) -> list[dict[str, JsonValue]]:
+    """What the runs that lessons were opened on were asked for; those that are gone are left out."""
+    named = dict.fromkeys((t.student_id, run) for t in takings for run in _RUN.findall(t.evidence))
+    found: list[dict[str, JsonValue]] = []
+    for student_id, run_id in named:
+        with suppress(CoreError):
+            sandbox = sandboxes.find(student_id)
+            run = sandbox.get_run(run_id) if sandbox else None
+            if run is not None:
+                asked: dict[str, JsonValue] = {
+                    "workflow": run.kind,
+                    "seed": run.seed,
+                    "request": dict(run.params),
+                }
+                found.append({"run": run_id, "student": shown[student_id], **asked})
+    return found
 
 
 def _deal(deal: Deal, shown: Mapping[str, str]) -> dict[str, JsonValue]:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from core.errors import InvalidInput
 from core.lessons.asking import Answer
 from core.lessons.taken import Taken, decode
-from core.store.class_rows import Rules, Student, Taking
+from core.seeding import stream
+from core.store.class_rows import Room, Rules, Student, Taking
 from core.store.classes import Classes
 
 LOCKED_ALREADY = "Your prediction is locked already; it stays as it is."
@@ -24,6 +25,11 @@ def latest(takings: list[Taking]) -> Mapping[str, Taken]:
     last = {taking.lesson: taking for taking in takings}
     found = {lesson: decode(taking.taken) for lesson, taking in last.items()}
     return {lesson: taken for lesson, taken in found.items() if taken != Taken()}
+
+
+def own_seed(room: Room, student: Student) -> int:
+    """The seed a student begins own runs with: thirty students get thirty runs, and the board no single story."""
+    return int(stream(room.seed, "seed of a student", student.student_id).integers(1, 10_000))
 
 
 def why_not_reveal(rules: Rules, lesson: str) -> str:

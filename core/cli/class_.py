@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from core.cli.class_serving import serve
 from core.cli.driving import open_store
 from core.errors import InvalidInput
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Classes: list them, replace a lost teacher's link, delete one."
+    no_args_is_help=True,
+    help="Classes: start their server, list them, replace a lost teacher's link, delete one.",
 )
+
+commands.command("serve")(serve)
 
 Code = Annotated[str, typer.Argument(help="Code of the class, as students type it.")]
 

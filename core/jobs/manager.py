@@ -55,6 +55,8 @@ _CLOSED = "The server was stopped. What was saved is kept: the run goes on when 
 class JobManager:
     """The jobs of one server: of its main store, and of the sandboxes beside it (`within`)."""
 
+    paused = False
+
     def __init__(self, store: RunStore, sandboxes: Sandboxes | None = None) -> None:
         """Mark the runs of dead servers as interrupted, put away what killed processes left, and start.
 

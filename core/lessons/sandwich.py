@@ -193,7 +193,7 @@ class SandwichLesson(ComputedLesson[Three]):
         train = Further(
             "supernets",
             {},
-            "Train it yourself by the uniform strategy with 80 epochs, and see whether random paths catch up.",
+            "Train digits-lesson as Uniform single path with 80 epochs, and see whether random paths catch up.",
         )
         return link, train
 

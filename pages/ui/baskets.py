@@ -31,10 +31,7 @@ _SAID = "basket-said"
 
 def store() -> RunStore | None:
     """The store; None, without a word, where there is none."""
-    try:
-        return resources.store()
-    except CoreError:
-        return None
+    return resources.quiet_store()
 
 
 def current() -> Basket | None:

@@ -44,7 +44,7 @@ def forecast_all(
     def now() -> list[Trial] | str | None:
         found: list[Trial] = []
         for params in requests:
-            answer = resources.trials().ask(kind, params, state.session_id(), store=resources.store_or_none())
+            answer = resources.trials().ask(kind, params, state.session_id(), store=resources.quiet_store())
             # A visitor has one question at a time: the next one is asked when this is answered.
             if answer is None or isinstance(answer, str):
                 return answer

@@ -76,8 +76,7 @@ def job_row(run: Run) -> None:
                 icon=":material/play_arrow:",
             )
     if run.state is RunState.QUEUED:
-        position = resources.jobs().queue_position(run.run_id)
-        st.progress(run.fraction, text=f"Waiting, number {position} in the queue" if position else "Waiting")
+        st.progress(run.fraction, text=_waiting(run))
     elif run.state is RunState.RUNNING:
         left = format_seconds(run.eta_seconds)
         st.progress(
@@ -86,6 +85,14 @@ def job_row(run: Run) -> None:
         )
     elif run.message:
         st.caption(for_markdown(run.message, 600))
+
+
+def _waiting(run: Run) -> str:
+    jobs = resources.jobs()
+    if jobs.paused:
+        return "Waiting: your teacher has paused the jobs of the class"
+    position = jobs.queue_position(run.run_id)
+    return f"Waiting, number {position} in the queue" if position else "Waiting"
 
 
 def attempt(action: str, run_id: str) -> None:

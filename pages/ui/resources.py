@@ -7,11 +7,13 @@ writes into them; a key that is a run's id goes with `place`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import CoreError
 from core.library import fronts as front_view
@@ -43,7 +45,7 @@ def store() -> RunStore:
     Raises:
         CoreError: the disk or the database cannot be used.
     """
-    which = member.sandbox()
+    which = _whose()
     return home_store() if which is None else sandboxes().open(which)
 
 
@@ -53,13 +55,21 @@ def jobs() -> JobManager | SandboxJobs:
     Raises:
         CoreError: as `store`.
     """
-    which = member.sandbox()
+    which = _whose()
     return manager() if which is None else manager().within(which)
 
 
 def place() -> str:
     """Which store is this visitor's, as a part of the keys of caches."""
-    return member.sandbox() or ""
+    return _whose() or ""
+
+
+def _whose() -> str | None:
+    """The sandbox of this visitor; asked only inside a page's script, for elsewhere nobody knows who the visitor is."""
+    which = member.sandbox()
+    if which is None and get_script_run_ctx(suppress_warning=True) is None and sandboxes().in_use(math.inf):
+        raise RuntimeError("pass the store along: outside a page's script it is not known whose is meant")
+    return which
 
 
 @st.cache_resource(show_spinner=False)
@@ -103,6 +113,14 @@ def trials() -> Trials:
     from core.jobs.trials import Trials
 
     return Trials()
+
+
+def quiet_store() -> RunStore | None:
+    """As `store`; None, without a word, where it cannot be used."""
+    try:
+        return store()
+    except CoreError:
+        return None
 
 
 def store_or_none() -> RunStore | None:

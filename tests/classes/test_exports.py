@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from core.classes import contest, experiment, taking
 from core.classes.board import asked_of
 from core.classes.exports import class_csv, class_json
+from core.classes.taking import own_seed
 from core.lessons.base import SUPERNET
 from core.library import supernets
 from core.reports.class_page import class_page
 from core.store import RunStore
+from core.store.sandboxes import Sandboxes
 
 HOSTILE = ('=HYPERLINK("http://x")', "<script>alert(1)", "@SUM(1+1)", '"><img src=x>', "Ada, \u202eBob")
 LESSON = "dominance"
@@ -107,6 +110,23 @@ def test_everything_can_be_run_again_from_the_json(store: RunStore, code: str) -
     assert {"paretoscope", "torch", "numpy"} <= set(found["versions"])
     assert len(found["steps"]) == 3 * len(HOSTILE)
     assert found["steps"][0]["taken"]["prediction"]
+
+
+def test_the_json_says_what_runs_of_ones_own_were_asked_for(store: RunStore, tmp_path: Path) -> None:
+    room, _ = store.classes.create()
+    ada, _ = store.classes.join(room.code, "Ada")
+    sandboxes = Sandboxes(tmp_path)
+    run = sandboxes.open(ada.student_id).create_run(
+        "compute_lesson", {"lesson": LESSON, "seed": 7}, title="t", seed=7
+    )
+    for lesson, evidence in ((LESSON, f"{run}:3"), ("ranking", "f" * 32)):
+        taking.lock(store.classes, ada, lesson, 1.0, evidence=evidence)
+    found = json.loads(class_json(store, room.code, made="now", sandboxes=sandboxes))
+    asked = {"workflow": "compute_lesson", "seed": 7, "request": {"lesson": LESSON, "seed": 7}}
+    assert found["runs"] == [{"run": run, "student": "Ada", **asked}]
+    others = [store.classes.join(room.code, f"P{n}")[0] for n in range(5)]
+    assert len({own_seed(room, each) for each in (ada, ada, *others)}) > 3
+    sandboxes.close()
 
 
 def test_a_removed_student_is_in_no_file_and_an_empty_class_has_all_three(store: RunStore, code: str) -> None:

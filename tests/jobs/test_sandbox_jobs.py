@@ -74,7 +74,7 @@ def test_one_runs_and_two_wait(held: JobManager) -> None:
     jobs, other = held.within(A), held.within(B)
     first = jobs.submit("train_toy", LONG, title="1")
     held._tick()
-    second, third = (jobs.submit(kind, LONG, title="t") for kind in ("train_toy", "search_toy"))
+    second, third = (jobs.submit(kind, LONG, title="t") for kind in ("train_toy", "fill_toy"))
     with pytest.raises(InvalidInput, match="Two of your jobs are waiting already"):
         jobs.submit("train_toy", LONG, title="4")
     other.submit("train_toy", LONG, title="another student has room")

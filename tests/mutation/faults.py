@@ -14,6 +14,7 @@ from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.methods import FAULTS as METHODS
 from tests.mutation.planned import FAULTS as PLANNED
+from tests.mutation.sandboxes import FAULTS as SANDBOXES
 from tests.mutation.searching import FAULTS as SEARCHING
 from tests.mutation.tables import FAULTS as TABLES
 
@@ -487,6 +488,7 @@ FAULTS = [
     # --- Optuna, learned mutation, removal, diffusion, evolved layers ---------------------------------------
     *METHODS,
     # --- searches -------------------------------------------------------------------------------------
+    *SANDBOXES,
     *SEARCHING,
     # --- searches that learn and plan -------------------------------------------------------------------
     *PLANNED,

@@ -28,6 +28,8 @@ RUN = Run(
 class Jobs:
     """A job manager that notes what it is asked, and refuses where it is told to."""
 
+    paused = False
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
         self.refuse = False

@@ -16,6 +16,7 @@ from core.text import for_markdown
 from pages.ui.home_store import home_store
 from pages.ui.tables import html_table
 
+_LATELY_SECONDS = 3.0
 _STEPS = {
     "": "",
     "open": "reads",
@@ -34,6 +35,12 @@ def _board(code: str, version: int) -> Board:
 def current(room: Room) -> Board:
     """The board of a class as it is now; made once for all who look at it."""
     return _board(room.code, room.version)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32, ttl=_LATELY_SECONDS)
+def lately(code: str) -> Board:
+    """The board of a class as it was some seconds ago at most: thirty students look at it while it changes."""
+    return current(home_store().classes.get(code))
 
 
 def labels() -> dict[str, str]:
@@ -76,7 +83,11 @@ def chart(each: LessonBoard | None) -> None:
     if each.revealed and each.truth:
         marks = any(name.startswith(RIGHT) for name in each.distribution.names)
         told = f" {RIGHT} stands before what is right in it." if marks else ""
-        st.markdown(f"The run that the lesson came with shows: **{for_markdown(each.truth, 300)}**.{told}")
+        asked = boards.asked_of(each.name)
+        at = ", with its controls where they start" if asked and asked.controls else ""
+        st.markdown(
+            f"The run that the lesson came with shows{at}: **{for_markdown(each.truth, 300)}**.{told}"
+        )
 
 
 def seats(seen: Board) -> None:

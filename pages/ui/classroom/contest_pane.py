@@ -176,16 +176,15 @@ def _leaderboard(room: Room, held: Contest) -> None:
     if not places:
         st.caption("No network has been entered yet.")
         return
-    html_table(
-        [
-            {
-                "place": str(each.rank),
-                "student": shown[each.best.student_id],
-                "hidden images right": _share(each.best),
-                "MACs": format_count(each.best.macs),
-                "tries": str(each.tries),
-            }
-            for each in places
-        ],
-        "Leaderboard",
-    )
+    rows = [
+        {
+            "place": str(each.rank),
+            "student": shown[each.best.student_id],
+            "hidden images right": _share(each.best),
+            "MACs": format_count(each.best.macs),
+            "tries": str(each.tries),
+        }
+        for each in places
+    ]
+    with st.container(key="class-leaders"):
+        html_table(rows, "Leaderboard")

@@ -25,8 +25,15 @@ _SAID = "class-experiment-said"
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _found(code: str, version: int, seed: int) -> Experiment:
-    return experiment.experiment(supernets.find(None, SUPERNET), home_store().class_work.deals(code), seed)
+def _found(code: str, results: tuple[tuple[int, int], ...], seed: int, _deals: list[Deal]) -> Experiment:
+    return experiment.experiment(supernets.find(None, SUPERNET), _deals, seed)
+
+
+def _now(room: Room) -> Experiment:
+    """What is found so far; made once for all who look at it."""
+    deals = home_store().class_work.deals(room.code)
+    results = tuple((deal.number, deal.finished) for deal in deals if deal.finished is not None)
+    return _found(room.code, results, room.seed, deals)
 
 
 def draw(room: Room, *, teacher: bool, member: Member | None = None) -> None:
@@ -41,7 +48,7 @@ def draw(room: Room, *, teacher: bool, member: Member | None = None) -> None:
     elif member:
         # Within the part that follows the class, so that one's own job is seen to go on.
         follow.everything(room.code, lambda: _mine(member))
-    found = _found(room.code, room.version, room.seed)
+    found = _now(room)
     st.markdown(for_markdown(experiment.said(found), 400))
     if not found.arch_ids:
         return

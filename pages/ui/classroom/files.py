@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.classes.exports import class_csv, class_json
 from core.store.class_rows import Room
+from pages.ui import resources
 from pages.ui.home_store import home_store
 
 
@@ -16,7 +17,7 @@ def draw(room: Room) -> None:
     """A button per file."""
     named = "numbers instead of nicknames" if room.rules.anonymous else "nicknames"
     st.markdown(f"Made now, with {named}. Removed students are left out.")
-    code, store = room.code, home_store()
+    code, store, sandboxes = room.code, home_store(), resources.sandboxes()
 
     def page() -> bytes:
         from core.reports.class_page import class_page
@@ -36,7 +37,7 @@ def draw(room: Room) -> None:
             "Everything, to run again",
             "json",
             "application/json",
-            lambda: class_json(store, code, made=_now()),
+            lambda: class_json(store, code, made=_now(), sandboxes=sandboxes),
             "Every step, seed, run and version. The seed of an open contest is left out.",
         ),
     )

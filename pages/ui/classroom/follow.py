@@ -12,22 +12,23 @@ from pages.ui.home_store import home_store
 EVERY_SECONDS = 5.0
 
 
-def everything(code: str, beside: Callable[[], None] = lambda: None) -> None:
+def everything(code: str, beside: Callable[[], None] = lambda: None, drawn: int | None = None) -> None:
     """Draw the page again when anything has changed in the class.
 
     Args:
         beside: done each time before looking, such as fetching what students' jobs have found.
+        drawn: the class's counter of what is shown, if that may be older than now.
     """
-    _watch(code, 0, beside)
+    _watch(code, 0, beside, drawn)
 
 
 def rules(code: str) -> None:
     """Draw the page again when the teacher has set something."""
-    _watch(code, 1, lambda: None)
+    _watch(code, 1, lambda: None, None)
 
 
-def _watch(code: str, which: int, beside: Callable[[], None]) -> None:
-    drawn = home_store().classes.versions(code)[which]
+def _watch(code: str, which: int, beside: Callable[[], None], shown: int | None) -> None:
+    drawn = home_store().classes.versions(code)[which] if shown is None else shown
 
     @st.fragment(run_every=EVERY_SECONDS)
     def look() -> None:

@@ -29,7 +29,7 @@ def draw(view: View, mine: Member) -> None:
     pane = view.show if view.show in _PANES else "join"
     if pane == "join":
         follow.rules(code)
-    elif pane != "experiment":  # follows by itself
+    elif pane == "contest":  # the others follow by themselves
         follow.everything(code)
     with st.container(horizontal=True, vertical_alignment="center", key="class-panes"):
         state.keep(_PANE, _PANES, pane)
@@ -114,8 +114,9 @@ def _leave(code: str) -> None:
 
 
 def _board(view: View, mine: Member) -> None:
-    room = home_store().classes.get(mine.student.code)
-    seen, labels = board_view.current(room), board_view.labels()
+    room = mine.room
+    seen, labels = board_view.lately(room.code), board_view.labels()
+    follow.everything(room.code, drawn=seen.version)
     begun = {each.name: labels[each.name] for each in seen.lessons if each.name in labels}
     if not begun:
         st.caption("Nobody has predicted anything yet.")

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.library.fronts import Front
+from core.library.library import Library
 from core.library.measuring import FROM_TABLE
 from core.library.supernets import SupernetEntry
 from core.objectives.base import choosable_names, objective
-from core.records import Objective, Obtained, Source
+from core.records import Objective, Obtained, Run, Source
 from core.reports.captions import front_caption, limits_text
 from core.reports.document import Table
 from core.reports.latex import latex_table
 from core.text import display_name
 from core.words import format_count, format_interval, format_share, format_value
-from pages.ui import baskets, paper_figure, resources
+from pages.ui import baskets, paper_figure
 from pages.ui.front.state import View
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.papers.base import Layout, PaperFigure
+    from core.store import RunStore
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Files:
         x, y: objectives of the axes.
         goals: all objectives of the table, the axes among them.
         view: of the page.
+        store: the visitor's, where a run is looked up; the files are made outside the page's script, where nobody knows whose.
     """
 
     entry: SupernetEntry
@@ -49,6 +52,7 @@ class Files:
     y: Objective
     goals: tuple[Objective, ...]
     view: View
+    store: RunStore | None = None
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -118,10 +122,13 @@ class Files:
         if not self.partial:
             return about_table(self.entry, columns, command=self.command())
         if not self.view.run:
-            runs = on_own_data(measuring_runs(resources.store(), self.entry.supernet_id))
+            runs = on_own_data(measuring_runs(self.store, self.entry.supernet_id))
             return about_table(self.entry, columns, runs=runs)
-        run = resources.store().get_run(self.view.run)
+        run = self._run()
         return about_table(self.entry, columns, search={**run.params, "seed": run.seed}, run_id=run.run_id)
+
+    def _run(self) -> Run:
+        return Library(self.store).require_store().get_run(self.view.run)
 
     def command(self) -> str:
         """The command line that writes all rows, "" where the page's limits leave some out."""
@@ -147,7 +154,7 @@ class Files:
 
     def caption(self) -> str:
         """What the front was measured with."""
-        title = resources.store().get_run(self.view.run).title if self.view.run else ""
+        title = self._run().title if self.view.run else ""
         told = front_caption(self.entry, (self.y, self.x), self.front.n_total, search=title)
         return f"{told} {limits_text(self.view.constraints)}".strip()
 

@@ -81,7 +81,8 @@ def _facts(scene: Scene, arch_id: str) -> None:
 
 def _files(scene: Scene) -> files.Files:
     shown = scene.shown
-    return files.Files(shown.entry, scene.front, scene.x, scene.y, shown.goals, scene.view)
+    kept = resources.quiet_store()
+    return files.Files(shown.entry, scene.front, scene.x, scene.y, shown.goals, view=scene.view, store=kept)
 
 
 def _panels(scene: Scene, arch_id: str) -> None:

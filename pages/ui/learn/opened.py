@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from core.errors import CoreError
+from core.errors import CoreError, InvalidInput
 from core.lessons.asking import Answer
 from core.lessons.base import (
     SUPERNET,
@@ -81,6 +81,8 @@ def _read(lesson: Lesson[Any], library: Library, view: View) -> tuple[Evidence, 
         entry = library.supernet(view.supernet or SUPERNET)
         key = f"{lesson.name}:{entry.supernet_id}:{entry.revision}:{view.seed}"
     else:
+        if view.run and library.require_store().get_run(view.run).params.get("lesson") != lesson.name:
+            raise InvalidInput("That run is of another lesson.")
         key = f"{lesson.name}:{view.run}"
     # Nobody sees what is kept in another one's sandbox, not even when its id is known.
     key = f"{sandbox() or ''}:{key}"

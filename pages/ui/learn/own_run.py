@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.classes.taking import own_seed
 from core.lessons.base import SUPERNET, ComputedLesson
 from core.lessons.taken import Taken
 from core.library.supernets import SupernetEntry
@@ -15,6 +16,7 @@ from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.words import format_about
 from pages.ui import resources
+from pages.ui.classroom.member import member
 from pages.ui.learn import state
 from pages.ui.learn.opened import Opened
 from pages.ui.learn.view import MOST_SEED, View
@@ -40,9 +42,21 @@ def draw(opened: Opened, view: View) -> None:
             _follow(view, following)
 
 
+def _first_seed() -> int:
+    """In a class everybody begins with another one."""
+    found = member()
+    return own_seed(found.room, found.student) if found else 1
+
+
 def _seed(text: str) -> int:
     given = st.number_input(
-        text, 0, MOST_SEED, value=1, step=1, key="ls-own-seed", help="The same seed gives the same result."
+        text,
+        0,
+        MOST_SEED,
+        value=_first_seed(),
+        step=1,
+        key="ls-own-seed",
+        help="The same seed gives the same result.",
     )
     return int(given)
 
@@ -135,7 +149,7 @@ def _open(view: View) -> None:
 def _train(seed: int) -> str | None:
     from core.workflows.train_supernet import preset_request
 
-    request = preset_request(SUPERNET, seed=seed).model_dump(mode="json")
+    request = preset_request(SUPERNET, seed=seed)
     title = f"{SUPERNET}, seed {seed}"
     return submit(_TRAIN, {**request, "title": title}, title=title, seed=seed)
 

@@ -20,6 +20,7 @@ from pages.ui.learn.opened import Opened, lessons
 from pages.ui.learn.view import View, as_json
 from pages.ui.setup import link_to
 
+_SHORT = 48
 NAMES = {"predict": "Predict", "result": "Compare", "question": "Question", "further": "Go further"}
 
 
@@ -170,7 +171,8 @@ def _result(scene: Scene) -> None:
     assert mine is not None
     right = ask.right(mine, truth)
     rows = (("You predicted", _short(ask, mine)), ("This run shows", _short(ask, truth)))
-    cells = "".join(f"<div><dt>{what}</dt><dd>{html.escape(said)}</dd></div>" for what, said in rows)
+    long = ' class="ps-long"' if max(len(said) for _, said in rows) > _SHORT else ""
+    cells = "".join(f"<div><dt>{what}</dt><dd{long}>{html.escape(said)}</dd></div>" for what, said in rows)
     verdict = "as predicted" if right else "another answer"
     st.html(
         f'<dl class="ps-versus" data-right="{str(right).lower()}">{cells}</dl>'
