@@ -44,6 +44,7 @@ SLOW = (
     "tests/lessons/test_predictors_and_proxies.py::test_scores_are_those",
     "tests/lessons/test_random_or_evolution.py::test_what_was_cut",
     "tests/lessons/test_ranking.py::test_what_was_cut",
+    "tests/lessons/test_relaxed_search.py::test_what_was_cut",
     "tests/lessons/test_sandwich.py::test_it_goes_on",
     "tests/lessons/test_what_survives.py::test_it_is_the_experiment",
     "tests/library/test_extract_pruned.py",
