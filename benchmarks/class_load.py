@@ -336,7 +336,7 @@ async def work(lesson: Lesson, home: Path, *, jobs: bool, patience: float = 1800
     readers = [asyncio.create_task(reads(student)) for student in lesson.students]
     try:
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(3.0)  # thirty databases are looked at
             states = await asyncio.to_thread(runs_of, home, lesson.code) if jobs else []
             seconds = time.monotonic() - began
             if all(state.is_final for state in states) and seconds > (0.0 if jobs else _WORKING_SECONDS):

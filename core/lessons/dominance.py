@@ -169,20 +169,22 @@ class Dominance(TableLesson[Trade]):
     def explain(self, evidence: Trade, controls: Set, given: Answer) -> str:
         truth, drawn = self.answer(evidence, controls), len(self._keys(self.truth(evidence, controls)))
         scaled = drawn * len(evidence.x) / max(len(evidence.drawn), 1)
+        mine = given if isinstance(given, float) else 0.0
         if self.question(evidence, controls).right(given, truth):
-            return (
-                f"{truth:,.0f}: of equal subnets all count, because none of them is better than the others."
-            )
-        if isinstance(given, float) and abs(given - scaled) <= 0.15 * scaled:
+            if truth < scaled:
+                return (
+                    f"Right: {truth:,.0f}. Among the drawn ones the share was larger: the more subnets there are, the more rivals "
+                    "each of them has."
+                )
+            return f"Right: {truth:,.0f}. Equal subnets all count, because none of them is better than the others."
+        if mine > truth and abs(mine - scaled) <= 0.15 * scaled:
             return (
                 "A share of the drawn ones does not carry over: the more subnets there are, the more rivals each of them has, "
                 "so the front grows far more slowly than the space."
             )
-        return (
-            "Too many."
-            if isinstance(given, float) and given > truth
-            else "Too few: subnets on the front may be close together."
-        )
+        if mine > truth:
+            return "Too many. A subnet stays only if none of all the others beats it."
+        return "Too few. Every step of the front's line is a subnet of its own, and equal ones all count."
 
     def further(self, evidence: Trade) -> tuple[Further, ...]:
         return (

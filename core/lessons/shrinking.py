@@ -91,7 +91,8 @@ class Shrinking(ComputedLesson[Phased]):
             "**Progressive shrinking** trains in phases. First the largest subnet alone; then smaller options are unlocked, one "
             "kind of choice after another, and a frozen copy of the large network teaches. The **sandwich rule** trains large "
             "and small together from the first step.",
-            f"Both trained the same supernet for {len(evidence.phases)} epochs of equally many steps. The phases here: "
+            f"Both trained the same supernet for {len(evidence.phases)} epochs of equally many steps. A step of Sandwich trains "
+            "four subnets, one of progressive shrinking one at first and four once widths are unlocked. The phases here: "
             f"{'; '.join(names)}. You see the largest subnet; a vertical line with a phase's number is where it begins.",
         )
 

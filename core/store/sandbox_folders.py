@@ -55,6 +55,16 @@ def unfinished(home: Path) -> list[str]:
 
 def named_uploads(home: Path) -> set[str]:
     """What runs and supernets of all sandboxes name and that could be an upload of the home."""
+    return set().union(*(uploads_of(home, sandbox_id) for sandbox_id in ids(home)))
+
+
+def uploads_of(home: Path, sandbox_id: str) -> set[str]:
+    """What runs and supernets of one sandbox name and that could be an upload of the home."""
     query = "SELECT params FROM runs UNION ALL SELECT card FROM supernets"
-    found = (row[0] for sandbox_id in ids(home) for row in rows(home, sandbox_id, query))
-    return {name for text in found if isinstance(text, str) for name in _UPLOAD.findall(text)}
+    texts = [row[0] for row in rows(home, sandbox_id, query)]
+    return set().union(*(uploads_in(text) for text in texts if isinstance(text, str)))
+
+
+def uploads_in(text: str) -> set[str]:
+    """What in a request or a card could be an upload."""
+    return set(_UPLOAD.findall(text))

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import text
 
+from core.config import JsonObject
 from core.errors import CoreError, StorageFailed
 from core.settings import settings
 from core.store import sandbox_folders
@@ -24,9 +25,11 @@ from core.store.blobs import fsync_folder
 from core.store.failures import plain_failures
 from core.store.home import FOLDER as FILES
 from core.store.home import SANDBOXES, TRASH
+from core.store.ledger import plain_json
 from core.store.private import private_folder
 from core.store.run_store import RunStore
 from core.store.sandbox_folders import DATABASE
+from core.store.storage import UPLOADS
 
 PAUSED = "paused"
 _MOST_OPEN = 96
@@ -94,14 +97,19 @@ class SandboxStore(RunStore):
             "PARETOSCOPE_SANDBOX": self.sandbox_id,
         }
 
-    def create_run(self, *args: Any, **kwargs: Any) -> str:
-        """As `RunStore.create_run`.
+    def create_run(self, kind: str, params: JsonObject, **more: Any) -> str:
+        """As `RunStore.create_run`; uploads that the sandbox's runs name count as its own.
 
         Raises:
             StorageFailed: the sandbox is full.
         """
-        self.room.require(0)
-        return super().create_run(*args, **kwargs)
+        home = self.home.parent.parent
+        named = sandbox_folders.uploads_of(home, self.sandbox_id) | sandbox_folders.uploads_in(
+            plain_json(params)
+        )
+        uploads = home / UPLOADS
+        self.room.require(sum(_size(path) for path in uploads.glob("*") if path.name[:64] in named))
+        return super().create_run(kind, params, **more)
 
 
 class Sandboxes:

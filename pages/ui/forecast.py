@@ -13,7 +13,6 @@ from core.text import for_markdown
 from core.words import format_about, format_seconds
 from pages.ui import resources, state
 
-_EVERY_SECONDS = 1.0
 _BUSY = 1.5
 
 
@@ -55,7 +54,7 @@ def forecast_all(
     first = [now()]
     pending = first[0] is None
 
-    @st.fragment(run_every=_EVERY_SECONDS if pending else None)
+    @st.fragment(run_every=resources.look_again_seconds() if pending else None)
     def line() -> None:
         found = first.pop() if first else now()
         with st.container(key=key):

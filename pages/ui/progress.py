@@ -1,6 +1,6 @@
 """Jobs as a person follows them: state, how far, time left, cancel and resume.
 
-A page asks the store once a second while something is active, and not at all otherwise.
+A page asks the store once a second while something is active (in a class every five), and not at all otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ _COLORS = {
     RunState.CANCELLED: "orange",
     RunState.INTERRUPTED: "orange",
 }
-_EVERY_SECONDS = 1.0
 
 
 def all_runs(kinds: Sequence[str] = ()) -> list[Run]:
@@ -39,13 +38,13 @@ def active(runs: Iterable[Run]) -> bool:
 
 
 def watch(draw: Callable[[], None], is_active: Callable[[], bool]) -> None:
-    """Draw a part of the page, again every second while something is active.
+    """Draw a part of the page, again every second or five while something is active.
 
     The whole page is drawn once more when the activity starts or ends, so that the rest of it follows.
     """
     polling = is_active()
 
-    @st.fragment(run_every=_EVERY_SECONDS if polling else None)
+    @st.fragment(run_every=resources.look_again_seconds() if polling else None)
     def part() -> None:
         draw()
         if is_active() != polling:

@@ -29,6 +29,8 @@ from core.text import for_markdown
 from pages.ui.classroom import member
 from pages.ui.home_store import home_store
 
+CLASS_SECONDS = 5.0
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -62,6 +64,11 @@ def jobs() -> JobManager | SandboxJobs:
 def place() -> str:
     """Which store is this visitor's, as a part of the keys of caches."""
     return _whose() or ""
+
+
+def look_again_seconds() -> float:
+    """How often a page that waits for something looks again: thirty students each second would be all a server can do."""
+    return CLASS_SECONDS if place() else 1.0
 
 
 def _whose() -> str | None:

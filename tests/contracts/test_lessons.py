@@ -10,6 +10,7 @@ import ast
 import inspect
 import json
 import re
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -240,3 +241,15 @@ def test_a_computed_one_is_shipped_with_seed_0(name: str) -> None:
     evidence = shipped(lesson(name))  # type: ignore[arg-type]
     assert evidence.seed == 0
     assert evidence.about
+
+
+def test_opening_them_loads_no_torch() -> None:
+    """All of them, with text and figure: a page opens at once."""
+    code = (
+        "import sys; from core.lessons.base import *; from core.library.library import Library\n"
+        "for each in all_lessons():\n"
+        "    evidence = evidence_of(each, Library()); controls = controls_of(each, evidence, {})\n"
+        "    each.text(evidence), each.figure(evidence, Shown(controls))\n"
+        "assert len(all_lessons()) > 5 and not {'torch', 'umap', 'streamlit'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ASSETS.parent, timeout=120)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.lessons.base import Shown, shipped
+from core.lessons.base import SUPERNET, Shown, shipped
 from core.lessons.shrinking import Shrinking
-from core.lessons.trainings import SIZES
+from core.lessons.trainings import SIZES, space_of
+from core.training.strategies import STRATEGIES
 from tests.lessons.small import few_images, resumed
 
 LESSON = Shrinking()
@@ -50,3 +51,14 @@ def test_both_lessons_show_the_same_sandwich() -> None:
 
     other = shipped(SandwichLesson())
     assert shipped(LESSON).sandwich == (other.smallest[2], other.middle[2], other.largest[2])
+
+
+def test_steps_train_as_many_subnets_as_the_texts_say() -> None:
+    space, rng = space_of(SUPERNET), np.random.default_rng(0)
+    said = " ".join(LESSON.text(shipped(LESSON)))
+    assert "one at first and four once widths are unlocked" in said
+    strategy = STRATEGIES.create("progressive_shrinking")
+    draws = [len(strategy.draws(space, phase, rng)) for phase in strategy.phases(space)]
+    assert draws == [1, 1, 4, 4]
+    sandwich = STRATEGIES.create("sandwich")
+    assert len(sandwich.draws(space, sandwich.phases(space)[0], rng)) == 4

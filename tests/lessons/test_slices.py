@@ -44,6 +44,9 @@ def test_what_is_bright_is_what_the_exported_layer_holds(inputs: int, kernel: in
         supernets.load(ENTRY), space.from_dict(options), supernets.dataset(ENTRY), splits=()
     )
     layer = next(t for t in subnet.net.state_dict().values() if tuple(t.shape) == (4, inputs, kernel, kernel))
+    # Full kernels touch: one rectangle is in use, not one square per kernel.
+    borders = np.count_nonzero(np.diff(np.r_[0, active.any(1), 0]))
+    assert borders == (2 if kernel == 5 else 2 * inputs)
     cut = values[active & np.isfinite(values)].reshape(inputs, kernel, 4, kernel).transpose(2, 0, 1, 3)
     np.testing.assert_allclose(cut, layer.numpy(), atol=5.1e-4)
 

@@ -333,3 +333,20 @@ def test_files_made_later_hold_what_is_the_visitors(
         assert made, key
         assert WHO[A] not in made, key
         assert WHO[HOME] not in made, key
+
+
+def test_a_student_who_waits_looks_again_every_five_seconds(world: dict[str, Owned]) -> None:
+    """A job of each of thirty is waiting: thirty looks a second would be more than the server can do."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from pages.ui import resources
+
+        st.session_state["seconds"] = resources.look_again_seconds()
+
+    for who, seconds in ((A, 5.0), (HOME, 1.0)):
+        app = AppTest.from_function(page)
+        app.session_state["as-student"] = who
+        app.run()
+        assert app.session_state["seconds"] == seconds

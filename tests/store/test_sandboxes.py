@@ -164,6 +164,21 @@ def test_an_upload_that_only_a_student_names_is_kept(store: RunStore, sandboxes:
     assert [path.name for path in folder.iterdir()] == [f"{named}.bin"]
 
 
+@pytest.mark.usefixtures("small")
+def test_uploads_that_a_students_runs_name_take_the_students_room(
+    store: RunStore, sandboxes: Sandboxes
+) -> None:
+    folder = store.home / "datasets" / "uploads"
+    folder.mkdir(parents=True)
+    for name in ("a", "b"):
+        (folder / f"{name * 64}.bin").write_bytes(os.urandom(500_000))
+    own = sandboxes.open(A)
+    own.create_run("train_toy", {"data": {"upload": "a" * 64}}, title="half of the room")
+    with pytest.raises(StorageFailed, match="is left"):
+        own.create_run("train_toy", {"data": {"upload": "b" * 64}}, title="the other half and more")
+    assert own.create_run("train_toy", {"data": {"upload": "a" * 64}}, title="the same images")
+
+
 def test_a_server_finds_what_is_unfinished_without_opening_all(store: RunStore, sandboxes: Sandboxes) -> None:
     for name, state in ((A, RunState.INTERRUPTED), (B, RunState.DONE)):
         own = sandboxes.open(name)

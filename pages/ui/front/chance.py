@@ -26,6 +26,7 @@ from core.text import for_markdown
 from core.views import chance as words_of
 from core.views.chance import Samples
 from core.words import format_share
+from pages.ui import resources
 from pages.ui.front import closer_measured, state
 from pages.ui.setup import note
 from pages.ui.supernets.measuring import evaluate
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TAB = "How sure"
-_EVERY_SECONDS = 1.0
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 _busy = threading.Lock()
 
@@ -155,7 +155,7 @@ def below_chart(sure: FrontSure) -> None:
 def _wait(sure: FrontSure) -> None:
     key = (sure.revision, sure.front.names, sure.limits)
 
-    @st.fragment(run_every=_EVERY_SECONDS)
+    @st.fragment(run_every=resources.look_again_seconds())
     def part() -> None:
         if chance_of.known_chance(sure.entry, sure.revision, sure.front.names, sure.limits) is not None:
             st.rerun()
