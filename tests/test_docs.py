@@ -47,6 +47,12 @@ def test_pictures_exist_and_stay_small() -> None:
         assert (ROOT / picture).stat().st_size < 400_000, picture
 
 
+def test_the_lesson_in_the_readme_is_the_one_that_is_tried() -> None:
+    """`tests/test_one_file.py` takes it to its end."""
+    tried = ROOT / "tests" / "additions" / "lesson" / "core" / "lessons" / "last_points.py"
+    assert section("lesson") == f"```python\n{tried.read_text(encoding='utf-8').rstrip()}\n```"
+
+
 def test_commands_of_the_readme_exist() -> None:
     known = {
         command.name or command.callback.__name__

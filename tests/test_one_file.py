@@ -27,7 +27,7 @@ def test_what_each_addition_costs(copy: Path) -> None:
     print("files per addition:", cost)
     page = additions()["page"]
     assert [p for p in page if not p.startswith("pages/ui/glossary/")] == ["pages/glossary.py"]
-    one_each = ("attack", "block", "exporter", "family", "loss", "objective", "strategy")
+    one_each = ("attack", "block", "exporter", "family", "lesson", "loss", "objective", "strategy")
     assert cost == dict.fromkeys(one_each, 1) | {"page": len(page)}
 
 
@@ -161,3 +161,36 @@ def test_an_objective_is_in_searches_tables_commands_on_axes_and_cards(copy: Pat
     table = run_in(copy, "-m", "core", "search", "digits-cnn", *flags).splitlines()
     assert table[0].split(",")[1:3] == ["confidence", "macs"]
     assert run_in(copy, "-c", OBJECTIVE).splitlines() == ["confidence True", "True", "True"]
+
+
+LESSON = """
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+import core.runtime
+core.runtime.heavy_imports_in_background = core.runtime.freeze = lambda: None
+app = AppTest.from_file("app.py", default_timeout=60).run()
+app.switch_page("pages/learn.py").run()
+def press(key):
+    app.button(key=key).click().run()
+    assert not app.exception, app.exception
+press("lesson-open-last_points")
+press("lesson-next")
+app.radio(key="ls-predict").set_value("9").run()
+press("lesson-predict")
+press("lesson-reveal")
+print(any("The last five points cost" in each.value for each in app.markdown))
+press("lesson-next")
+from core.lessons.base import LESSONS, evidence_of
+from core.library.library import Library
+lesson = LESSONS.create("last_points")
+app.number_input(key="ls-answer").set_value(int(lesson.answer(evidence_of(lesson, Library(None)), {}))).run()
+press("lesson-check")
+print("right" in app.success[0].value)
+"""
+
+
+def test_a_lesson_is_one_file(copy: Path) -> None:
+    """It is on the map, taken to its end, named by the command line and by the teacher's guide."""
+    assert run_in(copy, "-c", LESSON).splitlines() == ["True", "True"]
+    assert "What do the last points cost?" in run_in(copy, "-m", "core", "list", "lesson")
+    assert "What do the last points cost?" in run_in(copy, "-m", "core", "teachers-guide")

@@ -53,6 +53,7 @@ _REGISTRIES = (
     "core.attacks.base",
     "core.library.origins.base",
     "core.library.foreign_tables.base",
+    "core.lessons.base",
 )
 _NEEDED = (
     "torch",
