@@ -149,7 +149,8 @@ def _own_supernets() -> dict[str, str]:
 
 def _enter(member: Member, supernet: str, arch_id: str) -> None:
     try:
-        entry = contest.entered(home_store(), resources.store(), member.student, supernet, arch_id)
+        with st.spinner("The server judges your subnet…"):
+            entry = contest.entered(home_store(), resources.store(), member.student, supernet, arch_id)
     except CoreError as error:
         st.session_state[_SAID] = str(error)
         return
