@@ -190,6 +190,7 @@ HEAVY = {
     "core.export.tracing",
     "core.geometry.alignment",
     "core.geometry.connectivity",
+    "core.lessons.relaxed",
     "core.networks.answers",
     "core.networks.calibration",
     "core.networks.capture",

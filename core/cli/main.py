@@ -21,6 +21,7 @@ from core.cli import (
     importing,
     judging,
     latency,
+    lessons,
     loading,
     norms,
     own_data,
@@ -365,6 +366,7 @@ for command in (latency.latency, reports.report, reports.baskets, own_data.data)
 app.add_typer(class_.commands, name="class")
 app.command()(judging.predictors)
 app.command()(judging.proxies)
+app.command()(lessons.lesson)
 app.command("teachers-guide")(reports.teachers_guide)
 app.command("measuring-kit")(devices.measuring_kit)
 app.command("kit", hidden=True)(devices.measuring_kit)

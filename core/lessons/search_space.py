@@ -152,7 +152,7 @@ class SearchSpaceLesson(TableLesson[Space]):
         )
 
     def prediction(self, evidence: Space, controls: Set) -> Ask:
-        kinds = [f"{n} {kind}s" for kind, n in _layer(evidence).items()]
+        kinds = [f"{n} {kind.removesuffix('s')}s" for kind, n in _layer(evidence).items()]
         return Number(
             f"One more layer is added, with {' and '.join(kinds)} to choose from. How many subnets are there then?",
             high=4.0 * len(evidence.rows) * _more(evidence),

@@ -291,4 +291,8 @@ def _flat(weight: np.ndarray) -> tuple[tuple[float, ...], ...]:
 
 
 def _bytes(entry: SupernetEntry, arch: Arch) -> float:
+    """From the table where there is one: counting anew what was trained here takes torch."""
+    table = supernets.table(entry)
+    if table is not None and SIZE.name in table:
+        return float(table.loc[table["arch_id"] == entry.space.arch_id(arch), SIZE.name].iloc[0])
     return float(supernets.counted(entry, np.array([arch], np.uint8), SIZE.name)[0])

@@ -46,7 +46,7 @@ def test_the_shipped_searches_are_those_of_the_page(algorithm: str) -> None:
 
 
 def test_what_was_cut_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lesson_file, "BUDGET", 40)
+    monkeypatch.setattr(lesson_file, "BUDGET", 20)
     lesson = LESSONS.create("random_or_evolution")
     assert isinstance(lesson, RandomOrEvolution)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from safetensors.numpy import load
@@ -61,3 +63,12 @@ def test_a_supernet_that_computes_its_small_kernels_is_refused() -> None:
     )
     with pytest.raises(InvalidInput, match="choose an elastic CNN"):
         LESSON.read(Library(), foreign, 0)
+
+
+def test_sizes_come_from_the_measured_table_and_are_counted_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bare = dataclasses.replace(ENTRY, read_table=None, costs=None, sha256="bare")
+    counted = LESSON.read(Library(), bare, 0)
+    monkeypatch.delattr(supernets, "counted")
+    assert LESSON.read(Library(), ENTRY, 0) == counted

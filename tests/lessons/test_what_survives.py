@@ -26,7 +26,7 @@ from tests.lessons.computing import resumed
 def test_it_is_the_experiment_of_the_page_and_goes_on_where_it_was_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lesson_file, "SPARSITIES", (0.9,))
+    monkeypatch.setattr(lesson_file, "SPARSITIES", (0.5,))
     lesson = LESSONS.create("what_survives")
     assert isinstance(lesson, WhatSurvives)
 
@@ -35,7 +35,7 @@ def test_it_is_the_experiment_of_the_page_and_goes_on_where_it_was_cut(
 
     whole = resumed(work, after=1)
     ledger = MemoryLedger()
-    settings = {"seeds": 2, "epochs": 2, "sparsities": [0.9], "share": SHARE}
+    settings = {"seeds": 2, "epochs": 2, "sparsities": [0.5], "share": SHARE}
     request = prune_experiment.Request(experiment=EXPERIMENT, config=settings, model=whole.network, seed=0)
     for _ in prune_experiment.run(request, ledger, Library()):
         pass
