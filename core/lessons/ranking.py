@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SUBNETS, SHOWN, SEEDS = 20, 8, 2
 _SETTLED = 0.02
 """Differences of tau below this are not spoken of."""
-_DRAWS = 500
+_DRAWS = 300
 
 
 class Ranks(Evidence):
