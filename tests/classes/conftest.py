@@ -12,5 +12,5 @@ from core.store import RunStore
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[RunStore]:
-    with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as opened:
+    with RunStore("sqlite://", tmp_path) as opened:
         yield opened

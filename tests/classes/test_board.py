@@ -59,14 +59,16 @@ def test_who_is_where_and_what_was_predicted(store: RunStore) -> None:
     assert lesson.truth == "Large"
 
 
-def test_the_board_of_a_restored_database_is_the_same(store: RunStore, tmp_path: Path) -> None:
-    ada, bob = class_of(store, "Ada", "Bob", waits=False)
-    keys = sorted(asked_of(LESSON).ask.options)  # type: ignore[union-attr]
-    lock(store, ada, tuple(keys[:3]))
-    lock(store, bob, (keys[0],))
-    before = board_of(store, ada.code)
-    assert before.lessons[0].predicted == 2
-    with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as again:
+def test_the_board_of_a_restored_database_is_the_same(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'p.db'}"
+    with RunStore(url, tmp_path) as store:
+        ada, bob = class_of(store, "Ada", "Bob", waits=False)
+        keys = sorted(asked_of(LESSON).ask.options)  # type: ignore[union-attr]
+        lock(store, ada, tuple(keys[:3]))
+        lock(store, bob, (keys[0],))
+        before = board_of(store, ada.code)
+        assert before.lessons[0].predicted == 2
+    with RunStore(url, tmp_path) as again:
         assert board_of(again, ada.code) == before
 
 

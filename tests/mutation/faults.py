@@ -7,6 +7,7 @@ the same mistake into the new one.
 from __future__ import annotations
 
 from tests.mutation.chance import FAULTS as CHANCE
+from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
@@ -488,6 +489,7 @@ FAULTS = [
     # --- Optuna, learned mutation, removal, diffusion, evolved layers ---------------------------------------
     *METHODS,
     # --- searches -------------------------------------------------------------------------------------
+    *CLASSES,
     *SANDBOXES,
     *SEARCHING,
     # --- searches that learn and plan -------------------------------------------------------------------
