@@ -147,7 +147,7 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
         lows = (*(judged[name].low for name in names), *(min(taus) for taus in evidence.taus))
         highs = (*(judged[name].high for name in names), *(max(taus) for taus in evidence.taus))
         return Bars(
-            "whiskers: 95 % interval over subnets; of the predictor, least and most of its resamples",
+            "whiskers: 95 % interval; with labels, least and most of all draws",
             "Kendall's tau  ·  more is better",
             said,
             names=tuple(places),

@@ -137,7 +137,7 @@ class Ranking(ComputedLesson[Ranks]):
         if not shown.revealed:
             right = (float("nan"),) * len(left)
         crossings = self._pairs(left, right)[1]
-        first, second = ("trained alone", "trained alone again") if again else ("in the supernet", "alone")
+        first, second = ("alone", "alone again") if again else ("in the supernet", "alone")
         says = (
             f"{crossings} pairs of {len(left)} subnets cross."
             if shown.revealed
