@@ -264,6 +264,19 @@ def test_the_contest_from_opening_to_a_verdict(
     assert "closed" in words(app.run())
 
 
+def test_what_was_picked_on_the_front_page_stands_in_the_contest(
+    open_page: Open, cookie: dict[str, str]
+) -> None:
+    room, _ = made()
+    home_store().classes.set_rules(room.code, lambda rules, at: contest.opened(rules, 30_000))
+    student_of(room, "Ada", cookie)
+    app = open_page("front", supernet="digits-lesson", sid="000000000", limits="macs<=30000")
+    app.query_params.clear()
+    app.query_params["show"], app.query_params["class"] = "contest", room.code
+    app.switch_page("pages/classroom.py").run()
+    assert app.text_input(key="class-entry").value == "000000000"
+
+
 def test_the_experiment_deals_and_collects(
     open_page: Open, cookie: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

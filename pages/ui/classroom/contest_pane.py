@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 
 import streamlit as st
 
@@ -12,8 +14,9 @@ from core.lessons.base import SUPERNET
 from core.store.class_rows import TRIES, Contest, Entry, Room
 from core.text import display_name, for_markdown
 from core.words import format_count, format_share
-from pages.ui import resources
+from pages.ui import resources, state
 from pages.ui.classroom.member import Member
+from pages.ui.front import state as front
 from pages.ui.home_store import home_store
 from pages.ui.tables import html_table
 
@@ -93,6 +96,14 @@ def _say() -> None:
 
 def _open(code: str, budget: int) -> None:
     _set(code, lambda rules, at: contest.opened(rules, budget))
+    held = contest.current(home_store().classes.get(code).rules)
+    if held is not None:
+        threading.Thread(target=_prepare, args=(held.seed,), name="contest", daemon=True).start()
+
+
+def _prepare(seed: int) -> None:
+    with suppress(CoreError):  # whoever enters a subnet is told
+        contest.prepare(seed)
 
 
 def _close(code: str) -> None:
@@ -108,20 +119,23 @@ def _set(code: str, change: object) -> None:
 
 def _enter_form(member: Member, held: Contest, used: int) -> None:
     with st.form("class-enter-form", border=True):
-        own = _own_supernets()
+        offered = {SUPERNET: SUPERNET, **_own_supernets()}
         supernet = SUPERNET
-        if own:
-            offered = {SUPERNET: SUPERNET, **own}
+        if len(offered) > 1:
+            shown = front.current_supernet()
+            state.keep("class-entry-supernet", offered, shown if shown in offered else SUPERNET)
             supernet = st.selectbox(
                 "Supernet", list(offered), format_func=offered.__getitem__, key="class-entry-supernet"
             )
+        # Who comes from the Front page finds what was picked there.
+        state.start("class-entry", front.selected() if front.current_supernet() in offered else "")
         arch_id = st.text_input(
             "Id of the subnet",
             key="class-entry",
             max_chars=64,
-            placeholder="as the Front page shows it",
+            placeholder="pick one on the Front page",
             autocomplete="off",
-            help="Open the Front page with this supernet, pick a subnet under the budget, and copy its id from its card.",
+            help="Pick a subnet under the budget on the Front page: its id stands here when you come back.",
         )
         if st.form_submit_button(f"Enter (try {used + 1} of {TRIES})", key="class-enter-it", type="primary"):
             _enter(member, supernet, arch_id.strip())
@@ -130,7 +144,7 @@ def _enter_form(member: Member, held: Contest, used: int) -> None:
         "pages/front.py",
         label="Find a subnet on the Front page",
         icon=":material/arrow_forward:",
-        query_params={"supernet": SUPERNET, "x": "macs", "y": "accuracy"},
+        query_params={"supernet": SUPERNET, "x": "macs", "y": "accuracy", "limits": f"macs<={held.budget}"},
     )
 
 
@@ -145,7 +159,8 @@ def _own_supernets() -> dict[str, str]:
 
 def _enter(member: Member, supernet: str, arch_id: str) -> None:
     try:
-        entry = contest.entered(home_store(), resources.store(), member.student, supernet, arch_id)
+        with st.spinner("The server judges your subnet…"):
+            entry = contest.entered(home_store(), resources.store(), member.student, supernet, arch_id)
     except CoreError as error:
         st.session_state[_SAID] = str(error)
         return
