@@ -97,7 +97,9 @@ def test_browsing_loads_neither_torch_nor_umap(tmp_path: object) -> None:
         "import sys; from streamlit.testing.v1 import AppTest;"
         "import core.runtime; core.runtime.heavy_imports_in_background = lambda: None;"
         "app = AppTest.from_file('app.py', default_timeout=60).run(); assert not app.exception, app.exception;"
-        "[app.switch_page(f'pages/{p}.py').run() for p in ('supernets', 'search', 'runs', 'front')];"
+        "[app.switch_page(f'pages/{p}.py').run() for p in ('supernets', 'search', 'runs', 'front', 'learn')];"
+        "from core.lessons.base import LESSONS;"
+        "[app.button(key=key).click().run() for n in LESSONS.names() for key in (f'lesson-open-{n}', 'lesson-all')];"
         "assert not app.exception, app.exception;"
         "print([m for m in ('torch', 'umap', 'sklearn', 'onnxruntime') if m in sys.modules])"
     )

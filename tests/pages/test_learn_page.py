@@ -223,6 +223,23 @@ def test_strangers_links_give_a_page(open_page: Open) -> None:
         assert taken is None or not taken.right, "what is right is computed here"
 
 
+def test_a_link_shows_no_result_before_the_reveal_and_does_not_decide_what_is_right(open_page: Open) -> None:
+    each, found, at = evidence("dominance")
+    truth = each.truth(found, at)
+    for step in ("result", "question"):
+        app = open_page("learn", lesson="dominance", step=step, taken=json.dumps({"prediction": truth}))
+        assert app.session_state["learn-view"].step == "predict"
+        assert "This run shows" not in texts(app)
+        assert all(trace["name"] != "front of all" for trace in figure(app)["data"])
+    said = {"prediction": truth, "revealed": True, "right": True, "answers": [1]}
+    app = open_page("learn", lesson="dominance", step="question", taken=json.dumps(said))
+    assert "not yet" in app.warning[0].value
+    assert not app.session_state["learn-taken"]["dominance"].right
+    said["answers"] = [each.answer(found, at)]
+    app = open_page("learn", lesson="dominance", step="question", taken=json.dumps(said | {"right": False}))
+    assert "right" in app.success[0].value
+
+
 def test_a_run_that_is_not_there_is_one_sentence_and_the_shipped_one(open_page: Open) -> None:
     app = open_page("learn", lesson="dominance", supernet="0" * 32)
     assert "shipped run is shown instead" in app.warning[0].value
