@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import inspect
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import streamlit as st
 
 from core.lessons.base import Lesson
 from core.lessons.taken import Taken
+from core.text import for_markdown
 from pages.ui.learn import state
 from pages.ui.learn.opened import lessons
 from pages.ui.learn.view import View
@@ -32,7 +32,7 @@ def draw(view: View) -> None:
     main = [each for each in every if not each.optional]
     unseen_heading("The lessons")
     upcoming = next((each for each in main if each.name not in done), None)
-    with st.container(horizontal=True, vertical_alignment="center", key="lesson-start"):
+    with st.container(key="lesson-start"):
         st.markdown(_said(len(main), sum(each.name in done for each in main)))
         if upcoming is not None:
             begun = taken.get(upcoming.name, Taken()) != Taken()
@@ -77,10 +77,9 @@ def _card(each: Lesson[Any], step: str) -> None:
     symbol, said = _STATES[step]
     about = inspect.cleandoc(type(each).__doc__ or "").split("\n\n")[0]
     number = "Beyond the twelve" if each.optional else f"Lesson {each.place}"
-    st.html(
-        f'<div class="ps-lesson"><p class="ps-state">{number} · {each.teacher.minutes} min</p>'
-        f"<h3>{html.escape(each.label)}</h3><p>{html.escape(about)}</p>"
-        f'<p class="ps-state"><span aria-hidden="true">{symbol}</span> {said}</p></div>'
+    # Markdown, not HTML: its part of the scripts is there at once, and the cards keep their places.
+    st.markdown(
+        f"{number} · {each.teacher.minutes} min\n### {for_markdown(each.label)}\n{for_markdown(about, 300)}\n\n{symbol} {said}"
     )
     st.button(
         "Open" if step == "open" else "Go on" if step != "done" else "Open again",

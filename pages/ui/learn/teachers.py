@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 
 import streamlit as st
@@ -60,10 +61,11 @@ def _table(block: Table) -> None:
     """As wide as the text, its cells whole sentences."""
     head = "".join(f'<th scope="col">{glossary.in_html(name)}</th>' for name in block.columns)
     rows = "".join(
-        f'<tr><th scope="row">{glossary.in_html(first)}</th>{"".join(f"<td>{glossary.in_html(each)}</td>" for each in others)}</tr>'
+        f'<tr><th scope="row">{html.escape(first)}</th>{"".join(f"<td><p>{glossary.in_html(each)}</p></td>" for each in others)}</tr>'
         for first, *others in block.rows
     )
     st.html(
         f'<div class="ps-scroll" tabindex="0" role="group" aria-label="{block.caption}"><table class="ps-table ps-told">'
+        f'<caption class="ps-unseen">{block.caption}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
