@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.settings import settings
 from core.words import format_bytes, format_count
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.progress import active, all_runs, job_row, watch
 from pages.ui.runs import PAGE
 from pages.ui.runs import panels as run_views
@@ -48,7 +48,7 @@ if finished:
         chosen = run_views.runs_table(finished)
     with right, st.container(border=True):
         if chosen is None:
-            st.caption("Select a run to see its settings, log and files.")
+            terms.caption("Select a run to see its settings, log and files.")
         else:
             run_views.run_details(store, chosen)
             run_views.over_seeds(store, chosen, finished)

@@ -13,6 +13,7 @@ from core.export import EXPORTERS
 from core.library import supernets
 from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.selection import picked_id
+from tests.helpers.terms import unlinked
 
 Open = Callable[..., AppTest]
 
@@ -40,7 +41,7 @@ def click(app: AppTest, arch_id: str) -> AppTest:
 
 
 def html_of(app: AppTest) -> str:
-    return " ".join(e.proto.body for e in app.get("html"))
+    return unlinked(" ".join(e.proto.body for e in app.get("html")))
 
 
 def test_the_exact_front_is_drawn_with_ids(open_page: Open) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from pages.ui.classroom.member import COOKIE, Pass
 from pages.ui.home_store import home_store
 from pages.ui.learn import asks
 from pages.ui.learn.view import View
+from tests.helpers.terms import unlinked
 
 Open = Callable[..., AppTest]
 NAMES = LESSONS.names()
@@ -87,11 +87,6 @@ def texts(app: AppTest) -> str:
     parts = [*app.markdown, *app.caption, *app.success, *app.warning, *app.get("html")]
     whole = html.unescape("\n".join(str(getattr(each, "value", "") or each.proto.body) for each in parts))
     return unlinked(whole)
-
-
-def unlinked(text: str) -> str:
-    """Without the links to the Words page."""
-    return re.sub(r"\[([^\]]*)\]\(words#[^)]*\)", r"\1", text)
 
 
 def asked(app: AppTest) -> dict[str, str]:

@@ -13,6 +13,7 @@ from core.cache import Cache
 from core.similarity.base import MEASURES
 from pages.ui import resources
 from pages.ui.similarity.panels import _NUMBERS, _PANELS
+from tests.helpers.terms import unlinked
 
 Open = Callable[..., AppTest]
 LARGEST, SMALLEST = "subnet:digits-cnn:311131113111", "subnet:digits-cnn:000000000000"
@@ -31,7 +32,7 @@ def figure(app: AppTest, key: str = KEY) -> dict[str, Any]:
 
 def said(app: AppTest) -> str:
     quiet = [e.value for kind in ("warning", "info", "caption", "markdown") for e in getattr(app, kind)]
-    return " ".join([*quiet, *(e.proto.body for e in app.get("html"))])
+    return unlinked(" ".join([*quiet, *(e.proto.body for e in app.get("html"))]))
 
 
 def click(app: AppTest, key: str, customdata: str) -> AppTest:

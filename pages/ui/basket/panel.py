@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.text import for_markdown
 from core.views.basket import basket_view
-from pages.ui import baskets
+from pages.ui import baskets, terms
 from pages.ui.basket import manage, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def draw(store: RunStore | None) -> None:
     """The current basket; what to do where it is empty."""
     basket = baskets.current()
     if store is None or basket is None or not basket.items:
-        st.caption(
+        terms.caption(
             "The basket is empty. **Add to basket** puts the selected subnet aside, to compare it later."
         )
         return

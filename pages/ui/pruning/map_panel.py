@@ -12,6 +12,7 @@ from core.plots.finished import finished
 from core.plots.pruning_map import benchmark_map, redundancy
 from core.views.pruning_map import PairMap, alike_benchmarks, pair_map
 from core.words import format_share
+from pages.ui import terms
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.pruning.table_view import row_label
@@ -26,7 +27,7 @@ KEY = "pruning-map"
 
 def panel(shown: Shown) -> None:
     """Every pair of a network and a benchmark as one point; a click selects it."""
-    st.caption(
+    terms.caption(
         "Each point is one network on one kind of images. Near means: the same samples moved the same way. Lines join nearest "
         "relatives (the minimum spanning tree of the whole signatures). Click a point to select it."
     )

@@ -18,7 +18,7 @@ from core.text import display_name, for_markdown
 from core.views.pruning import PruningView
 from core.views.pruning_seeds import PrunedSeeds, group_of
 from core.words import MINUS, format_count, format_value
-from pages.ui import baskets, resources
+from pages.ui import baskets, resources, terms
 from pages.ui.front.subnet_card import SUFFIXES
 from pages.ui.pruning import view_state
 from pages.ui.pruning.table_view import row_label
@@ -115,7 +115,7 @@ def numbers(view: PruningView, model: PrunedModel) -> None:
     if model.note:
         st.caption(f":material/info: {for_markdown(model.note, 400)}")
     if model.removes == "weights":
-        st.caption("Single weights at zero save neither time nor space here: the layers keep their sizes.")
+        terms.caption("Single weights at zero save neither time nor space here: the layers keep their sizes.")
     elif model.tuning_epochs == 0 and not model.is_parent and "zero_shot" not in model.numbers:
         st.caption("Trained from scratch by the method itself.")
 
@@ -140,7 +140,7 @@ def _text(name: str, value: float | None) -> str:
 def download(model: PrunedModel) -> None:
     """The pruned network as a file: format, form, button."""
     if model.is_parent:
-        st.caption("This is the network before pruning; download it on the Front page.")
+        terms.caption("This is the network before pruning; download it on the Front page.")
         return
     formats = {info.name: info for info in extract_subnet.formats()}
     forms = extract_pruned.forms(model)

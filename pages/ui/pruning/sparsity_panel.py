@@ -9,7 +9,7 @@ import streamlit as st
 from core.plots.finished import finished
 from core.plots.pruning_collapse import PANELS, accuracy_curves, collapse_by_sparsity
 from core.views.pruning_seeds import SparsityLines, sparsity_lines
-from pages.ui import paper_figure
+from pages.ui import paper_figure, terms
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.selection import picked_on
@@ -25,7 +25,7 @@ _CURVES, _COLLAPSE = "pruning-curves", "pruning-collapse"
 
 def accuracy(shown: Shown) -> None:
     """Accuracy of every method by share of weights removed; a click selects that network."""
-    st.caption(
+    terms.caption(
         "Solid: after fine-tuning (or as the method trained it). Dotted: straight after pruning. Click a point to select that network."
     )
     found = sparsity_lines(shown.view, shown.models, ("accuracy", "zero_shot"), apart=shown.apart)
@@ -94,7 +94,7 @@ def _paper(shown: Shown, found: SparsityLines) -> None:
 
 def collapse(shown: Shown) -> None:
     """Neural collapse on training images by share of weights removed."""
-    st.caption(
+    terms.caption(
         "Trained long enough, a network pulls each class into one point and spreads the points evenly: every measure is 0 then. "
         "Does pruning undo it?"
     )

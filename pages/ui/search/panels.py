@@ -17,7 +17,7 @@ from core.text import display_name, for_markdown
 from core.views.chance import LUCK, how_intervals, table_rows
 from core.views.race import limits_of
 from core.views.seed_groups import seed_groups
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.front.chance import FrontSure
 from pages.ui.search import files, measured, study_button
 from pages.ui.tables import html_table
@@ -30,12 +30,12 @@ def growing_front(entry: SupernetEntry, run: Run) -> None:
     """What the search has found so far, over the whole space where that is known."""
     names = tuple(run.params["objectives"][:2])
     if len(names) < 2:
-        st.caption("A search for one objective has no front to draw; its best subnets are in the CSV.")
+        terms.caption("A search for one objective has no front to draw; its best subnets are in the CSV.")
         return
     y, x = objective(names[0]), objective(names[1])
     found = measured.table(entry, run)
     if found is None:
-        st.caption("Nothing has been measured yet.")
+        terms.caption("Nothing has been measured yet.")
         return
     exact = supernets.table(entry)
     view = front_view.front(found, (x.name, y.name), limits(run))

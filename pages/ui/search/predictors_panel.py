@@ -17,7 +17,7 @@ from core.records import Run, Source
 from core.text import display_name, for_markdown
 from core.views import predictors as view
 from core.workflows.judge_predictors import Request
-from pages.ui import checked, resources
+from pages.ui import checked, resources, terms
 from pages.ui.forms import field_number
 from pages.ui.progress import submit
 from pages.ui.search import kept_runs
@@ -34,7 +34,7 @@ def panel(entry: SupernetEntry, searches: Sequence[Run]) -> None:
     """Choose rows and predictors, start, and see who orders best."""
     runs = kept_runs.of(KIND, entry)
     if not runs:
-        st.caption(
+        terms.caption(
             "A predictor learns from a few measured architectures and guesses the rest; searches with one (LINAS, Bayesian "
             "optimization) are as good as it is. Here each is tested: it learns from four fifths of the measured "
             "architectures and guesses the last fifth, five times. It runs in the background for less than a minute."

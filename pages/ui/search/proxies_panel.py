@@ -16,7 +16,7 @@ from core.records import Run
 from core.text import for_markdown
 from core.views import proxies as view
 from core.workflows.score_proxies import Request
-from pages.ui import checked, resources
+from pages.ui import checked, resources, terms
 from pages.ui.forms import field_number
 from pages.ui.progress import submit
 from pages.ui.search import kept_runs
@@ -33,7 +33,7 @@ def panel(entry: SupernetEntry, searches: Sequence[Run]) -> None:
     """Choose how many subnets, start, and see which proxy orders them like their accuracy."""
     runs = kept_runs.of(KIND, entry)
     if not runs:
-        st.caption(
+        terms.caption(
             "A zero-cost proxy scores an untrained network from one batch, in milliseconds. Does its order agree with what "
             "was measured? Two baselines stand beside: counting parameters and MACs. In public benchmarks few proxies beat them."
         )

@@ -10,6 +10,7 @@ from core.records import Run, RunState
 from core.text import for_markdown
 from core.views.race_progress import going, in_turns, seconds_left
 from core.words import format_seconds
+from pages.ui import terms
 from pages.ui.progress import attempt, job_row
 
 
@@ -47,7 +48,7 @@ def _head(settings: Mapping[str, Sequence[Run]], active: Sequence[Run], total: i
     st.progress(whole, text=said)
     st.caption("  \n".join(f"{for_markdown(each.label, 120)}: {each.sentence}." for each in found))
     if len(active) > 1:
-        st.caption(
+        terms.caption(
             "They run one after another, seed by seed, so that pairs of equal seeds are complete early."
         )
 

@@ -17,7 +17,7 @@ from core.records import Objective, Run, RunState
 from core.text import display_name, for_markdown
 from core.words import column_label, format_count, within_sentence
 from core.workflows import search_front
-from pages.ui import checked, choosers, state
+from pages.ui import checked, choosers, state, terms
 from pages.ui.forms import field_number, number
 
 MOST_OBJECTIVES = 4
@@ -179,7 +179,7 @@ def _earlier(runs: Sequence[Run], goals: Sequence[str]) -> dict[str, Any]:
         if run.state is not RunState.QUEUED and set(goals) <= set(run.params.get("objectives") or ())
     }
     if not fitting:
-        st.caption(
+        terms.caption(
             "A search may begin with what an earlier one, or a sample, of this supernet measured; there is none yet."
         )
         return {}

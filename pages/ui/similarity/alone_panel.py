@@ -17,7 +17,7 @@ from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.views.seed_groups import seed_groups
 from core.workflows import train_alone
-from pages.ui import checked, resources, state
+from pages.ui import checked, resources, state, terms
 from pages.ui.forms import field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.similarity.selection import DEFAULT_MEASURE, Compared
@@ -48,7 +48,7 @@ def _panel(view: Compared) -> None:
     )
     nets = alone.list_alone(store, entry.supernet_id, arch_id)
     if not nets:
-        st.caption(
+        terms.caption(
             "The same architecture is trained from scratch with several seeds, on the same data and with the supernet's own "
             "settings. How alike two of these are to each other is the ceiling that the subnet inside the supernet is held against."
         )
@@ -194,7 +194,7 @@ def _result(view: Compared, store: RunStore, nets: Sequence[AloneNet]) -> None:
     with st.expander("What they answer, and every value"):
         st.markdown(plots.values_table(answer.outputs, "outputs"))
         st.markdown(plots.values_table(answer.stages, "stage"))
-        st.caption(
+        terms.caption(
             "Trained alone means: weights by torch's own initialization, labels as the only teacher, one cosine over all epochs, "
             "BatchNorm recalibrated as for a subnet. The supernet starts its blocks as the identity and may teach its subnets by "
             "its largest one, so sharing is not the only difference."

@@ -23,7 +23,7 @@ from core.registry import PluginInfo
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.words import format_value
-from pages.ui import baskets, resources, state
+from pages.ui import baskets, resources, state, terms
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import all_runs
 from pages.ui.search import measured
@@ -113,7 +113,7 @@ def put_aside(a: ModelInfo, b: ModelInfo) -> None:
 
 def add_by_hand(entry: SupernetEntry) -> None:
     """One chooser per choice of the space; adds that subnet."""
-    st.caption("Compose a subnet choice by choice.")
+    terms.caption("Compose a subnet choice by choice.")
     space = entry.space
     options: dict[str, object] = {}
     columns = st.columns(_ACROSS, gap="small")
@@ -137,9 +137,9 @@ def add_from_search(entry: SupernetEntry) -> None:
     """A subnet of the front that a search or a sample of this supernet found."""
     runs = {r.run_id: r for r in all_runs(MEASURING) if r.params.get("supernet") == entry.supernet_id}
     if not runs:
-        st.caption("Or from a search: there is none of this supernet yet.")
+        terms.caption("Or from a search: there is none of this supernet yet.")
         return
-    st.caption("Or from the front that a search found.")
+    terms.caption("Or from the front that a search found.")
     run_id = st.selectbox(
         "Search", list(runs), format_func=lambda i: display_name(runs[i].title), key="sim-search"
     )
@@ -147,7 +147,7 @@ def add_from_search(entry: SupernetEntry) -> None:
     asked = [n for n in runs[run_id].params.get("objectives", []) if table is not None and n in table]
     goals = asked[:2] if runs[run_id].kind == SEARCH else list(usual_pair(asked) or ())
     if table is None or len(goals) < 2:
-        st.caption("This search has measured nothing yet that makes a front.")
+        terms.caption("This search has measured nothing yet that makes a front.")
         return
     members = resources.front(f"{run_id}-{len(table)}", tuple(goals), (), table).members
     texts = {

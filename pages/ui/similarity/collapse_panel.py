@@ -10,7 +10,7 @@ from core.plots.finished import finished
 from core.plots.task_geometry import cosine_figure
 from core.text import for_markdown
 from core.views.task_geometry import CollapseView, collapse_view
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
 from pages.ui.tables import html_table
@@ -27,7 +27,7 @@ _ROWS = (
 
 def panel(view: Compared) -> None:
     """Both models side by side."""
-    st.caption(
+    terms.caption(
         "Trained far beyond zero error, networks tend to pull each class into one point and to place the points as far "
         "apart as possible. Every number below is 0 when that is complete."
     )

@@ -14,7 +14,7 @@ from core.plots.task_geometry import complexity_figure, information_figure
 from core.text import for_markdown
 from core.views.task_geometry import ComplexityView, complexity_view, remaining_widths
 from core.words import format_share
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
@@ -29,7 +29,7 @@ _PICKED = "sim-feature"
 
 def panel(view: Compared) -> None:
     """Features of A or of B."""
-    st.caption(
+    terms.caption(
         "The last layer's activations are split into features. A feature is simple when earlier layers already hold it "
         "linearly, complex when only the last ones do. Click a feature: the images in which it is strongest."
     )

@@ -12,7 +12,7 @@ from core.plots.finished import finished
 from core.plots.task_geometry import decodability_figure, depth_figure
 from core.text import for_markdown
 from core.views.task_geometry import DepthPath, depth_path
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity import view_state
@@ -27,7 +27,7 @@ _MOST = 6
 
 def panel(view: Compared) -> None:
     """Alignment of every stage of every chosen model."""
-    st.caption(
+    terms.caption(
         "A layer can be organized like the images (right) or like the classes (top). Each line is a network from its first "
         "stage (small) to its last (large). Click a point: that layer is selected."
     )

@@ -21,7 +21,7 @@ from core.records import SHARE, Run, RunState
 from core.text import display_name, for_markdown
 from core.words import format_share
 from core.workflows.map_models import Request
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.forms import field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.selection import picked_on
@@ -43,7 +43,7 @@ _PLACES = {
 
 def panel(view: Compared) -> None:
     """Choose a place, look, click."""
-    st.caption(
+    terms.caption(
         "Each dot is a subnet: those chosen above, members of the front, and random ones. Near dots hold the images "
         "in nearly the same arrangement, up to rotation and scale; a star was trained alone. Click a dot: it becomes network B."
     )

@@ -14,7 +14,7 @@ from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.views import similarity_matrix as views
 from core.words import format_share
-from pages.ui import baskets, checked, resources, state
+from pages.ui import baskets, checked, resources, state, terms
 from pages.ui.forms import number
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import ALIKE, CHOSEN, Asked, Compared, MatrixView
@@ -135,7 +135,7 @@ def _put(ids: Sequence[str]) -> None:
 def _list(chosen: Sequence[str]) -> None:
     """The networks one by one, to take some out again."""
     if not chosen:
-        st.caption("None yet. Add networks: the front, random subnets, what was pruned.")
+        terms.caption("None yet. Add networks: the front, random subnets, what was pruned.")
         return
     names = {network_id: _title(network_id) for network_id in chosen}
     st.session_state["sim-matrix-ids"] = list(chosen)

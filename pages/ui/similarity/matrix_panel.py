@@ -18,7 +18,7 @@ from core.similarity.base import MEASURES
 from core.text import display_name, for_figure, for_markdown
 from core.views import similarity_matrix as views
 from core.workflows.compare_many import Request
-from pages.ui import resources, state
+from pages.ui import resources, state, terms
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
@@ -33,7 +33,7 @@ _KEY = "similarity-matrix"
 
 def panel(view: Compared) -> None:
     """Choose networks and a stage, compare, look, click."""
-    st.caption(
+    terms.caption(
         "Many networks at once: which of them have learned the same? Every cell is one pair, by the measure, features and "
         "samples chosen above. Click a cell: its networks become A and B, and the heatmap above shows them layer by layer."
     )

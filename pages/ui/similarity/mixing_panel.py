@@ -13,7 +13,7 @@ from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.views import mixing as mixing_view
 from core.workflows.connect_models import MATCHINGS, Request
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
@@ -21,7 +21,7 @@ from pages.ui.similarity.selection import Compared
 
 def panel(view: Compared) -> None:
     """Explain, compute, show."""
-    st.caption(
+    terms.caption(
         "Walk in a straight line from A's weights to B's: does the loss rise? The same function can hide behind another "
         "order of units, so B's units are also put into A's order first. BatchNorm statistics are measured anew at every point."
     )
@@ -120,7 +120,7 @@ def _results(run: Run, view: Compared, third: str | None) -> None:
         st.plotly_chart(
             finished(figure), key="mixing-stages", width="stretch", config={"displayModeBar": False}
         )
-        st.caption("Barrier of the loss when only one stage is moved from A to B.")
+        terms.caption("Barrier of the loss when only one stage is moved from A to B.")
     if third and found.plane:
         x, y, values, corners = found.plane.arrays("accuracy" if accuracy else "loss")
         figure = plane_figure(x, y, values, corners, accuracy=accuracy)

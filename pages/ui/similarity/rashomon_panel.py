@@ -17,7 +17,7 @@ from core.text import for_markdown
 from core.views import rashomon as rashomon_view
 from core.views.rashomon import RashomonView
 from core.words import format_share, format_value
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity import view_state
@@ -33,7 +33,7 @@ _STEPS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 def panel(view: Compared) -> None:
     """The set of A's supernet."""
-    st.caption(
+    terms.caption(
         "Many subnets are as good as the best. Do they also decide alike? All subnets whose validation accuracy is "
         "within the tolerance of the best, from the complete table: a Rashomon set, known exactly."
     )

@@ -15,7 +15,7 @@ from core.text import for_markdown
 from core.views import samples as sample_view
 from core.views.samples import SampleView
 from core.words import format_share
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.selection import samples_on
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
@@ -30,7 +30,7 @@ _MOST_PICTURES = 24
 
 def panel(view: Compared) -> None:
     """Two maps and the selected images."""
-    st.caption(
+    terms.caption(
         "Each dot is an image, placed by the selected layer of A (left) and of B (right, turned to lie on A as well as it "
         "can). Draw around some dots to see those images and what both networks answer."
     )

@@ -16,7 +16,7 @@ from core.similarity.matching import matched_order
 from core.text import for_markdown
 from core.views import match_units
 from core.views.match_units import LayerPair, UnitMatch
-from pages.ui import resources
+from pages.ui import resources, terms
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
@@ -65,7 +65,7 @@ def _headline(found: UnitMatch) -> None:
 
 
 def _one_to_one(a: Model, b: Model, pair: LayerPair, found: UnitMatch) -> None:
-    st.caption(
+    terms.caption(
         "Each square is a unit of A and a unit of B. Click one: the images that excite both units most."
     )
     key = f"{a.key}-{b.key}-{pair}"
@@ -167,7 +167,7 @@ def _line(key: str, _found: UnitMatch) -> go.Figure:
 
 
 def _few_to_one(a: Model, b: Model, pair: LayerPair) -> None:
-    st.caption(
+    terms.caption(
         "Can each unit of B be written as a weighted sum of few units of A? The lasso is fitted on half of the "
         "samples and judged on the other half; stronger penalties use fewer units."
     )
@@ -186,7 +186,7 @@ def _few_to_one(a: Model, b: Model, pair: LayerPair) -> None:
 
 
 def _groups(a: Model, b: Model, pair: LayerPair, matched: UnitMatch) -> None:
-    st.caption(
+    terms.caption(
         "Groups of units of both nets that vary together, whatever unit says it: spectral clustering of all |correlations|."
     )
     wanted = st.selectbox(

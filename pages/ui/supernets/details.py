@@ -18,7 +18,7 @@ from core.text import display_name, for_markdown
 from core.views.gallery import gallery
 from core.views.supernet_page import CameFrom, came_from, choice_rows, lost_with, measured_rows
 from core.words import format_count
-from pages.ui import checked, resources
+from pages.ui import checked, resources, terms
 from pages.ui.front import state as front_state
 from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, job_row, watch
@@ -220,7 +220,7 @@ def _front(entry: SupernetEntry) -> None:
     [card] = gallery(resources.store_or_none(), [entry])
     st.subheader("Front", anchor=False)
     if card.thumbnail is None:
-        st.caption("None yet: measure some of its subnets.")
+        terms.caption("None yet: measure some of its subnets.")
         return
     st.html(f'<div class="ps-supernet">{thumbnail_html(card.thumbnail)}</div>')
     st.caption(card.covered.sentence or f"The exact front: {card.state}.")

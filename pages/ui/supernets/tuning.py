@@ -15,7 +15,7 @@ from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
 from core.workflows import train_supernet
-from pages.ui import checked
+from pages.ui import checked, terms
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form
 from pages.ui.progress import active, all_runs, job_row, submit, watch
@@ -78,7 +78,7 @@ def _progress(entry: SupernetEntry) -> None:
         return [run for run in all_runs([_KIND]) if run.params.get("start") == entry.supernet_id][:1]
 
     if not newest():
-        st.caption(
+        terms.caption(
             "Every step trains the largest subnet, the smallest and two random ones. A network without BatchNorm (exporters fold "
             "it away) gets it back first, set by the calibration samples."
         )

@@ -20,7 +20,7 @@ from core.supernets.stage_cost import StageCost
 from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
-from pages.ui import checked, state
+from pages.ui import checked, state, terms
 from pages.ui.forms import field_number
 from pages.ui.supernets import training
 from pages.ui.tables import html_table
@@ -41,7 +41,7 @@ def draw() -> None:
     starts = {name: PRESETS[name]["summary"] for name in view.STARTS}
     # A field that is not drawn, as when another tab is open, forgets what it holds.
     state.start(_TEXT, st.session_state.get(_KEPT) or view.start_text(view.STARTS[-1]))
-    st.caption(
+    terms.caption(
         "A chain of stages whose blocks are one of several options each, in a few lines of YAML. What it would become is "
         "said beside it at every change, and nothing is built until you start its training."
     )
@@ -219,4 +219,4 @@ def _train(found: Planned, data: dict[str, Any]) -> None:
             "Train this space", key="space-train-start", type="primary", icon=":material/play_arrow:"
         ):
             training.begin(params)
-            st.caption("Its curves are in the tab Train a supernet, and the Runs page follows it.")
+            terms.caption("Its curves are in the tab Train a supernet, and the Runs page follows it.")

@@ -12,6 +12,7 @@ from core.records import Objective, Obtained, Source
 from core.text import display_name
 from core.views.table_front import Standing, cells, choices, standing_of
 from core.words import format_count, format_value
+from pages.ui import terms
 from pages.ui.table import state
 from pages.ui.table.scene import Scene
 from pages.ui.tables import html_table
@@ -87,7 +88,7 @@ def _verdict(scene: Scene, standing: Standing) -> None:
             f"{format_count(n)} row{'s' * (n > 1)} beat{'s' * (n == 1)} it in both objectives of the axes."
         )
     else:
-        st.caption("No row beats it in both objectives of the axes.")
+        terms.caption("No row beats it in both objectives of the axes.")
 
 
 def _numbers(scene: Scene, at: int, standing: Standing) -> None:

@@ -13,6 +13,7 @@ from core.library.kept_tables import checked
 from core.library.table_mapping import KINDS, LEAST, ObjectiveColumn, TableMapping
 from core.records import Source
 from core.text import display_name
+from pages.ui import terms
 from pages.ui.checked import complain
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _details(key: str, objectives: Sequence[ObjectiveColumn]) -> list[ObjectiveC
             "obtained": [str(each.how) for each in objectives],
         }
     )
-    st.caption(
+    terms.caption(
         "Units, which values there can be, and how they were obtained: a value outside is left off the fronts, such as a "
         "latency of 0 or −1, which usually stands for what was never measured."
     )

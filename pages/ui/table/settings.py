@@ -13,7 +13,7 @@ from core.records import Objective
 from core.store.imported import ImportedTable
 from core.views.table_front import TableFront, stops, table_front, wide
 from core.words import format_value
-from pages.ui import choosers, state
+from pages.ui import choosers, state, terms
 from pages.ui.table.scene import Scene
 from pages.ui.table.view import View
 
@@ -106,7 +106,7 @@ def _limits(rows: TableRows, axes: list[Objective], view: View) -> tuple[Constra
     with st.popover(said, icon=":material/tune:", key="tb-limits", on_change="rerun") as box:
         if not box.open:
             return view.limits
-        st.caption(
+        terms.caption(
             "Rows beyond a limit are taken out; a row without a value of a limited objective meets no limit."
         )
         asked = {limit.objective: limit for limit in view.limits}
