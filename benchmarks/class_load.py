@@ -388,6 +388,8 @@ async def play(
     if jobs and (states := runs_of(home, lesson.code)) != [RunState.DONE] * len(states):
         wrong.append(f"not all trainings finished: {Counter(states)}")
     await lesson.close()
+    if wrong:
+        print((home / "server.log").read_text()[-6000:])
     return wrong
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.settings import settings
 from core.words import format_bytes, format_count
 from pages.ui import resources
 from pages.ui.progress import active, all_runs, job_row, watch
@@ -56,9 +57,12 @@ run_views.damaged_runs(store)
 
 st.header("Storage", anchor=False)
 parts = store.storage()
+where = (
+    f"of your {format_bytes(settings().sandbox_bytes)} in this class" if store.sandbox_id else "on the disk"
+)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.markdown(
-        f"**{format_bytes(sum(part.bytes for part in parts))}** on the disk, **{format_count(len(all_runs()))}** runs"
+        f"**{format_bytes(sum(part.bytes for part in parts))}** {where}, **{format_count(len(all_runs()))}** runs"
     )
     check = st.button(
         "Check for damage",

@@ -20,6 +20,7 @@ from core.errors import InvalidInput
 from core.lessons.base import SUPERNET
 from core.library import supernets
 from core.library.supernets import SupernetEntry
+from core.runtime import heavy_imports
 from core.seeding import stream
 from core.store.class_rows import Contest, Entry, Rules, Student
 
@@ -92,6 +93,25 @@ def entered(
         of=COPIES * len(supernets.dataset(entry).test),
     )
     return judged(store, sandbox, student.code, tried)
+
+
+def prepare(seed: int) -> None:
+    """Load what judging takes, so that the first who enters a subnet does not wait for it. Loads torch.
+
+    Args:
+        seed: of the contest.
+
+    Raises:
+        CoreError: something of it cannot be read; whoever enters a subnet is told.
+    """
+    heavy_imports()
+    entry = supernets.find(None, SUPERNET)
+    dataset, net = supernets.dataset(entry), supernets.load(entry)
+    x, y = hidden(dataset, seed)
+    from core.networks.answers import count_correct
+
+    smallest = entry.space.smallest
+    count_correct(net.extract(smallest, net.calibrate_on(smallest, dataset)), x, y)
 
 
 def macs_of(entry: SupernetEntry, arch: Sequence[int]) -> int:

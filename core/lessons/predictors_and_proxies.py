@@ -36,7 +36,7 @@ LABELS = (5, 10, 20, 50, 100)
 PREDICTOR, BASELINE, ZERO_COST = "random_forest", "macs", ("naswot", "grad_norm")
 QUALITY = "accuracy"
 _TAU = "tau with measured accuracy"
-_DRAWS = 300
+_DRAWS = 250
 _SCORED = 0.6
 
 
@@ -147,7 +147,7 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
         lows = (*(judged[name].low for name in names), *(min(taus) for taus in evidence.taus))
         highs = (*(judged[name].high for name in names), *(max(taus) for taus in evidence.taus))
         return Bars(
-            "whiskers: 95 % interval over subnets; of the predictor, least and most of its resamples",
+            "whiskers: 95 % interval; with labels, least and most of all draws",
             "Kendall's tau  ·  more is better",
             said,
             names=tuple(places),
@@ -233,7 +233,7 @@ class PredictorsAndProxies(ComputedLesson[Judges]):
 
     @classmethod
     def example(cls, rng: np.random.Generator) -> Judges:
-        n = int(rng.integers(6, 40))
+        n = int(rng.integers(6, 25))
         measured = np.round(rng.random(n), int(rng.choice([1, 6])))
         noise = dict(zip((BASELINE, *ZERO_COST), rng.choice([0.02, 0.3, 1.0, 5.0], 3), strict=True))
         scores = {name: measured + spread * rng.normal(size=n) for name, spread in noise.items()}

@@ -170,7 +170,7 @@ class RandomOrEvolution(ComputedLesson[Races]):
         return "Choose a budget and predict; after the reveal, look at the seeds one by one."
 
     def controls(self, evidence: Races) -> dict[str, Ask]:
-        views = {"means": "Means and bands", "seeds": "Evolution minus random, seed by seed"}
+        views = {"means": "Means and bands", "seeds": "Evolution minus random at the budget, seed by seed"}
         return {
             "budget": Number(
                 "Budget: subnets measured", low=2 * EVERY, high=BUDGET, step=2 * EVERY, start=80
@@ -183,12 +183,12 @@ class RandomOrEvolution(ComputedLesson[Races]):
         seeds = shown.revealed and shown.controls["view"] == "seeds"
         bounds: list[tuple[str, Literal["x", "y"], float]] = [("your budget", "x", float(budget))]
         if seeds:
-            bounds.append(("level", "y", 0.0))
+            bounds = [("level", "y", 0.0)]
         lines: list[Line] = []
         for space in (evidence.small, evidence.large):
             panel = f"{space.title}: {space.size:,} subnets"
             if seeds:
-                lines += self._differences(space, panel)
+                lines.append(self._differences(space, budget, panel))
                 continue
             lines.append(self._mean("random search", "plain", space.random, panel))
             if shown.revealed:
@@ -200,10 +200,8 @@ class RandomOrEvolution(ComputedLesson[Races]):
             else "Evolution is hidden."
         )
         return Curves(
-            "subnets measured",
-            "evolution ahead by (points)  ·  above 0: it wins"
-            if seeds
-            else "share of hypervolume (%)  ·  more is better",
+            "seeds, from the worst for evolution to the best" if seeds else "subnets measured",
+            "evolution ahead by (points)" if seeds else "share of hypervolume (%)  ·  more is better",
             f"Random search in the small and in the large space. {told}",
             lines=tuple(lines),
             bounds=tuple(bounds),
@@ -272,7 +270,7 @@ class RandomOrEvolution(ComputedLesson[Races]):
             return "All of them? The mean may be ahead while some seeds are not: the bands overlap."
         if given == behind:
             return "That is where random search is ahead."
-        return "Switch to the seeds one by one, and count the lines above 0 at your budget."
+        return "Switch to the seeds one by one, and count those above 0."
 
     def further(self, evidence: Races) -> tuple[Further, ...]:
         return (
@@ -346,7 +344,9 @@ class RandomOrEvolution(ComputedLesson[Races]):
         )
 
     @staticmethod
-    def _differences(space: Searched, panel: str) -> list[Line]:
-        found = 100 * (np.array(space.evolution) - np.array(space.random))
-        x = tuple(float(EVERY * (i + 1)) for i in range(found.shape[1]))
-        return [Line("one seed", x, tuple(each.tolist()), "faint", panel=panel) for each in found]
+    def _differences(space: Searched, budget: int, panel: str) -> Line:
+        """By how much evolution is ahead in each seed, in points, from the worst to the best."""
+        at = budget // EVERY - 1
+        found = np.sort([e[at] - r[at] for e, r in zip(space.evolution, space.random, strict=True)])
+        x = tuple(float(n) for n in range(1, len(found) + 1))
+        return Line("one seed after the other", x, tuple((100 * found).tolist()), panel=panel)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SUBNETS, SHOWN, SEEDS = 20, 8, 2
 _SETTLED = 0.02
 """Differences of tau below this are not spoken of."""
-_DRAWS = 500
+_DRAWS = 300
 
 
 class Ranks(Evidence):
@@ -137,7 +137,7 @@ class Ranking(ComputedLesson[Ranks]):
         if not shown.revealed:
             right = (float("nan"),) * len(left)
         crossings = self._pairs(left, right)[1]
-        first, second = ("trained alone", "trained alone again") if again else ("in the supernet", "alone")
+        first, second = ("alone", "alone again") if again else ("in the supernet", "alone")
         says = (
             f"{crossings} pairs of {len(left)} subnets cross."
             if shown.revealed

@@ -197,6 +197,11 @@ def test_no_link_shows_what_is_anothers(world: dict[str, Owned]) -> None:
     assert {who: snapshot(who) for who in WHO} == before
 
 
+def test_a_student_reads_how_much_room_there_is(world: dict[str, Owned]) -> None:
+    assert "of your 50 MB in this class" in drawn(visit(A, "runs", {}))
+    assert "on the disk" in drawn(visit(HOME, "runs", {}))
+
+
 def test_the_owner_of_a_lessons_run_sees_it_and_nobody_else(world: dict[str, Owned]) -> None:
     query = {"lesson": "ranking", "run": world[B].lesson, "step": "predict"}
     assert f"lesson {WHO[B]}" in drawn(visit(B, "learn", query))

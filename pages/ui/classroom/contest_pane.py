@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import streamlit as st
 
@@ -94,6 +96,14 @@ def _say() -> None:
 
 def _open(code: str, budget: int) -> None:
     _set(code, lambda rules, at: contest.opened(rules, budget))
+    held = contest.current(home_store().classes.get(code).rules)
+    if held is not None:
+        threading.Thread(target=_prepare, args=(held.seed,), name="contest", daemon=True).start()
+
+
+def _prepare(seed: int) -> None:
+    with suppress(CoreError):  # whoever enters a subnet is told
+        contest.prepare(seed)
 
 
 def _close(code: str) -> None:
