@@ -28,10 +28,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import websockets
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from benchmarks.protocol import Visitor, processor_ms
 from core.seeding import stream
 from tests.e2e.browser import running_server
 
@@ -42,66 +40,27 @@ _LONGEST_SETTLE = 120.0
 _IDLE_MS = 60.0
 
 
-class Session:
-    """One visitor of the Front page; `received` has the sizes in bytes of the messages that answered last."""
+class Session(Visitor):
+    """A visitor of the Front page who selects points of the front."""
 
     def __init__(self, address: str, number: int) -> None:
-        self.url = address.replace("http", "ws") + "/_stcore/stream"
+        super().__init__(address)
         self.rng = stream(0, "visitor", number)
-        self.chart = ""
-        self.ids: list[str] = []
-        self.page = ""
-        self.fragment = ""
-        self.kept: set[str] = set()
-        self.received: list[int] = []
-
-    async def open(self, query: str = "") -> float:
-        """Milliseconds until the page has run; `query` is what a link to it says behind the question mark."""
-        self.socket = await websockets.connect(self.url, max_size=None, ping_interval=None)
-        message = BackMsg()
-        message.rerun_script.query_string = query
-        return await self._rerun(message)
+        self.points: list[str] = []
 
     async def click(self) -> float:
-        message = BackMsg()
-        state = message.rerun_script.widget_states.widgets.add()
-        state.id = self.chart
-        arch_id = self.ids[int(self.rng.integers(len(self.ids)))]
+        """Select a random point of the front; milliseconds until the page has answered."""
+        _, chart, fragment = self.widgets["front-chart"]
+        self.points = next(
+            (trace["customdata"] for trace in json.loads(chart.spec)["data"] if trace["name"] == "front"),
+            self.points,
+        )
+        arch_id = self.points[int(self.rng.integers(len(self.points)))]
         selection = {"points": [{"customdata": arch_id}], "point_indices": [0], "box": [], "lasso": []}
-        state.string_value = json.dumps({"selection": selection})
-        message.rerun_script.page_script_hash = self.page
-        message.rerun_script.fragment_id = self.fragment
-        return await self._rerun(message)
-
-    async def _rerun(self, message: BackMsg) -> float:
-        message.rerun_script.SetInParent()
-        # As a browser does: what it has need not be sent again.
-        message.rerun_script.cached_message_hashes.extend(self.kept)
-        self.received = []
-        started = time.perf_counter()
-        await self.socket.send(message.SerializeToString())
-        while True:
-            answer = ForwardMsg()
-            data = await self.socket.recv()
-            self.received.append(len(data))
-            answer.ParseFromString(data)
-            if answer.metadata.cacheable:
-                self.kept.add(answer.hash)
-            kind = answer.WhichOneof("type")
-            if kind == "new_session":
-                self.page = answer.new_session.page_script_hash
-            elif kind == "delta" and answer.delta.new_element.WhichOneof("type") == "plotly_chart":
-                self._read(answer.delta)
-            elif kind == "script_finished":
-                return 1000 * (time.perf_counter() - started)
-
-    def _read(self, delta: Any) -> None:
-        chart = delta.new_element.plotly_chart
-        if "front-chart" in chart.id and chart.id != self.chart:
-            self.chart, self.fragment = chart.id, delta.fragment_id
-            for trace in json.loads(chart.spec)["data"]:
-                if trace["name"] == "front":
-                    self.ids = trace["customdata"]
+        message = self.message(fragment)
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id, state.string_value = chart.id, json.dumps({"selection": selection})
+        return await self.rerun(message, "click")
 
 
 async def visit(session: Session, seconds: float) -> list[float]:
@@ -112,12 +71,6 @@ async def visit(session: Session, seconds: float) -> list[float]:
         await asyncio.sleep(float(session.rng.exponential(_THINK_SECONDS)))
         found.append(await session.click())
     return found
-
-
-def processor_ms(pid: int) -> float:
-    """Processor time that a process has used so far, its threads included and its children not."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def settle(pid: int) -> None:

@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.load import Session, processor_ms, settle
+from benchmarks.load import Session, settle
+from benchmarks.protocol import processor_ms
 from core.evaluation.costs import CostTable
 from core.library import supernets
 from core.library.tables import dump_table
@@ -67,9 +68,9 @@ def make_home(home: Path) -> tuple[str, SearchSpace, np.ndarray[Any, Any]]:
 async def visit(address: str, pid: int, query: str, clicks: int) -> str:
     """One line about a page: two visits and some clicks."""
     first, second = Session(address, 0), Session(address, 1)
-    opened = [await first.open(query)]
+    opened = [await first.open("", query)]
     sent = sum(first.received)
-    opened.append(await second.open(query))
+    opened.append(await second.open("", query))
     for _ in range(3):
         await second.click()
     times, used = [], processor_ms(pid)

@@ -7,6 +7,7 @@ address, the fragments that ask to be run again by themselves, the messages that
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Callable
@@ -64,18 +65,18 @@ class Visitor:
             self.url, max_size=None, ping_interval=None, additional_headers=headers
         )
         self.page = ""
-        message = self._message()
+        message = self.message()
         message.rerun_script.page_name = path
         message.rerun_script.query_string = self.query = query
-        return await self._rerun(message, "open", fresh=True)
+        return await self.rerun(message, "open", fresh=True)
 
     async def go(self, path: str, query: str = "") -> float:
         """Milliseconds until another page has run, as by a link on the page."""
         async with self._turn:
-            message = self._message()
+            message = self.message()
             message.rerun_script.page_script_hash = self._pages[path]
             message.rerun_script.query_string = self.query = query
-            return await self._rerun(message, "open", fresh=True)
+            return await self.rerun(message, "open", fresh=True)
 
     async def press(self, key: str, **values: Any) -> float:
         """Press a button after entering values into widgets; milliseconds until the page has answered.
@@ -86,23 +87,23 @@ class Visitor:
             KeyError: there is no such widget on the page now.
         """
         async with self._turn:
-            message = self._message()
+            message = self.message()
             for name, value in values.items():
                 self._enter(name.replace("__", "-"), value)
             self._states(message)
             button = message.rerun_script.widget_states.widgets.add()
             button.id, button.trigger_value = self._widget(key)[1].id, True
             message.rerun_script.fragment_id = self.widgets[key][2]
-            return await self._rerun(message, "click")
+            return await self.rerun(message, "click")
 
     async def enter(self, key: str, value: Any) -> float:
         """Change a widget; milliseconds until the page has answered."""
         async with self._turn:
-            message = self._message()
+            message = self.message()
             self._enter(key, value)
             self._states(message)
             message.rerun_script.fragment_id = self.widgets[key][2]
-            return await self._rerun(message, "click")
+            return await self.rerun(message, "click")
 
     async def until(self, there: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Wait while the page polls, until something is so.
@@ -138,16 +139,18 @@ class Visitor:
                     due.pop(fragment)
                     async with self._turn:
                         if fragment in self._again:
-                            message = self._message()
+                            message = self.message()
                             message.rerun_script.fragment_id = fragment
                             message.rerun_script.is_auto_rerun = True
-                            await self._rerun(message, "poll")
+                            await self.rerun(message, "poll")
 
-    def _message(self) -> BackMsg:
+    def message(self, fragment: str = "") -> BackMsg:
+        """A wish to run the page again, or one fragment of it."""
         message = BackMsg()
         message.rerun_script.SetInParent()
         message.rerun_script.query_string = self.query
         message.rerun_script.page_script_hash = self.page
+        message.rerun_script.fragment_id = fragment
         message.rerun_script.context_info.url = self.url.replace("ws", "http").partition("/_stcore")[0]
         return message
 
@@ -172,7 +175,12 @@ class Visitor:
             else:
                 state.string_value = value
 
-    async def _rerun(self, message: BackMsg, kind: str, *, fresh: bool = False) -> float:
+    async def rerun(self, message: BackMsg, kind: str, *, fresh: bool = False) -> float:
+        """Send it; milliseconds until the page has answered, which are kept under `kind`.
+
+        Raises:
+            Gone: the server went away.
+        """
         message.rerun_script.SetInParent()
         # As a browser does: what it has need not be sent again.
         message.rerun_script.cached_message_hashes.extend(self._kept)
@@ -238,7 +246,5 @@ class Visitor:
 
 def processor_ms(pid: int) -> float:
     """Processor time that a process has used so far, its threads included and its children not."""
-    import os
-
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -46,6 +46,7 @@ SLOW = (
     "tests/lessons/test_ranking.py::test_what_was_cut",
     "tests/lessons/test_relaxed_search.py::test_a_mixture_of_one",
     "tests/lessons/test_relaxed_search.py::test_what_was_cut",
+    "tests/lessons/test_recalibration.py::test_it_goes_on",
     "tests/lessons/test_sandwich.py::test_it_goes_on",
     "tests/lessons/test_what_survives.py::test_it_is_the_experiment",
     "tests/library/test_extract_pruned.py",

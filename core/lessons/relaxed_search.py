@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EPOCHS, EPOCHS_ALONE, LAYERS = 30, 8, 4
 OPTIONS = ("nothing", "3×3 convolution", "5×5 convolution")
 _SEARCHED = 0.1
+_NEAR = 0.01 + 1e-9
 _GAP = 2.0
 """Points that mixture and strongest options must differ by to be spoken of as a gap."""
 
@@ -167,7 +168,11 @@ class RelaxedSearch(ComputedLesson[Relaxed]):
         at, n = self._at(controls), len(evidence.alone)
         rank, picked = int(self.truth(evidence, controls)), evidence.alone[self._picked(evidence, at)]
         best = max(evidence.alone)
-        said = f"Rank {rank} of {n}: alone it gets {format_share(picked, 1)}, the best one {format_share(best, 1)}. "
+        near = sum(abs(accuracy - picked) <= _NEAR for accuracy in evidence.alone) - 1
+        said = (
+            f"Rank {rank} of {n}: alone it gets {format_share(picked, 1)}, the best one {format_share(best, 1)}, and {near} others are within "
+            "a point of it, which one training each cannot tell apart. "
+        )
         if rank <= n / 10:
             said += "The search found one of the best tenth. "
         elif rank > n / 2:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.load import Session, processor_ms, settle
+from benchmarks.load import Session, settle
+from benchmarks.protocol import processor_ms
 from tests.e2e.browser import running_server
 
 pytestmark = [

@@ -17,6 +17,7 @@ from core.jobs.trials import Trials
 from core.jobs.trying import try_work
 from core.library.library import Library
 from core.store import MemoryLedger
+from core.store.sandboxes import Sandboxes
 from core.words import format_about
 from core.workflows import evaluate_table, train_supernet
 
@@ -180,3 +181,26 @@ def test_a_refusal_holds_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ours.ask("search_front", {}, "me") == "Busy."
     monkeypatch.setattr(trials, "_AGAIN_SECONDS", -1.0)
     assert until(lambda: ours.ask("search_front", {}, "me")) == TRIAL
+
+
+def test_what_is_shipped_is_tried_once_for_a_class_and_what_is_anothers_is_told_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path))
+    asked: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(trials, "spawn", lambda request: asked.append(request) or TRIAL)
+    sandboxes, ours = Sandboxes(tmp_path), Trials()
+    ada, bob = (sandboxes.open(name * 32) for name in "ab")
+    shipped, made = {"supernet": "digits-cnn"}, {"supernet": "c" * 32}
+    assert until(lambda: ours.ask("search_front", shipped, "a", store=ada)) == TRIAL
+    assert ours.ask("search_front", shipped, "b", store=bob) == TRIAL
+    assert len(asked) == 1
+    assert until(lambda: ours.ask("search_front", made, "a", store=ada)) == TRIAL
+    assert ours.ask("search_front", made, "b", store=bob) is None
+    assert until(lambda: ours.ask("search_front", made, "b", store=bob)) == TRIAL
+    assert [each.get("environment", {}).get("PARETOSCOPE_SANDBOX") for each in asked] == [
+        None,
+        ada.sandbox_id,
+        bob.sandbox_id,
+    ]
+    sandboxes.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import streamlit as st
@@ -11,7 +11,7 @@ import streamlit as st
 from core.classes import board, contest
 from core.errors import CoreError
 from core.lessons.base import SUPERNET
-from core.store.class_rows import TRIES, Contest, Entry, Room
+from core.store.class_rows import TRIES, Contest, Entry, Room, Rules
 from core.text import display_name, for_markdown
 from core.words import format_count, format_share
 from pages.ui import resources, state
@@ -110,9 +110,9 @@ def _close(code: str) -> None:
     _set(code, lambda rules, at: contest.closed(rules))
 
 
-def _set(code: str, change: object) -> None:
+def _set(code: str, change: Callable[[Rules, int], Rules]) -> None:
     try:
-        home_store().classes.set_rules(code, change)  # type: ignore[arg-type]
+        home_store().classes.set_rules(code, change)
     except CoreError as error:
         st.session_state[_SAID] = str(error)
 
