@@ -22,7 +22,7 @@ def draw_blocks(chart: Blocks) -> go.Figure:
     tallest = max((len(options) for options in chart.options), default=1)
     # So that squares stay apart where the page is narrow.
     across = (220 if chart.curve else 420) // max(len(chart.names), 1)
-    size = max(18, min(46, 230 // max(tallest, 1), across))
+    size = max(18, min(46, 140 // max(tallest, 1), across))
     for name, allowed in (("allowed", True), ("not allowed", False)):
         mine = [cell for cell in cells if cell[3] is allowed]
         if mine:
@@ -37,7 +37,7 @@ def draw_blocks(chart: Blocks) -> go.Figure:
                     "symbol": "square" if allowed else "square-open",
                     "size": size,
                     "color": style.FRONT if allowed else style.DOMINATED,
-                    "line": {"width": 0 if allowed else 1.5},
+                    "line": {"width": 1.5, **({"color": _WHITE} if allowed else {})},
                 },
                 hovertemplate=f"%{{text}}<extra>{name}</extra>",
             )
