@@ -122,6 +122,7 @@ class Student:
         self.visitor = Visitor(lesson.address)
         self.predicted: list[str] = []
         self.entered: list[str] = []
+        self.refused: list[str] = []
         self.seen: set[bytes] = set()
 
     async def join(self) -> None:
@@ -187,7 +188,11 @@ class Student:
             await self.visitor.go("classroom", f"class={self.lesson.code}&show=contest")
             await self.lesson.pace.turn()
             await self.visitor.press("class-enter-it", class__entry=arch_id)
-            self.entered.append(arch_id)
+            # What the page does not confirm was not promised; why not is worth knowing.
+            if any(f"{arch_id} gets" in text for text in self.visitor.texts):
+                self.entered.append(arch_id)
+            else:
+                self.refused.append(f"{arch_id}: {self.visitor.texts}")
 
 
 @dataclass
@@ -252,6 +257,7 @@ def complaints(home: Path, lesson: Lesson) -> list[str]:
         found += store.check()
     for student in lesson.students:
         found += [f"{student.name} saw an error: {each}" for each in student.visitor.errors]
+        found += [f"{student.name} could not enter {each}" for each in student.refused]
     return found
 
 

@@ -62,7 +62,7 @@ SLOW = (
     "tests/workflows/test_map_models.py",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""
-QUICK = ("tests/e2e/test_main_job.py",)
+QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)
 """Of those what `make test` runs nevertheless: the one thing that must never break."""
 
 OFTEN = {

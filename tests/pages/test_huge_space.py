@@ -84,7 +84,7 @@ def test_the_front_of_a_sample_says_everywhere_what_it_is(open_page: Open, huge:
     [facts] = [m for m in app.markdown if "on the front of" in m.value]
     assert "of what was measured; the exact front's is at least as large" in facts.help
     assert "Of the 60 measured subnets alone." in app.button(key="knee-distance").help
-    assert "Searches and samples do not keep which samples" in open_until_known(app)
+    assert "and samples do not keep which samples" in open_until_known(app)
     near = app.button(key="measure-near")
     assert "neighbors of the knee" in near.label
     assert not any(b.key == "evaluate-all" for b in app.button)

@@ -79,8 +79,8 @@ def test_a_file_that_is_nothing_is_one_sentence(open_page: Open) -> None:
 def test_the_gallery_is_filtered_by_name_task_and_family(open_page: Open) -> None:
     entry = add(open_page, measured_bundle()[1])
     app = open_page("supernets")
-    assert shown(app) == {entry.supernet_id, "digits-cnn", "fashion-cnn"}
-    assert texts(app).count('class="ps-thumbnail" src="data:image/svg+xml;base64,') == 3
+    assert shown(app) == {entry.supernet_id, "digits-cnn", "digits-lesson", "fashion-cnn"}
+    assert texts(app).count('class="ps-thumbnail" src="data:image/svg+xml;base64,') == 4
     app.text_input(key="gallery-words").set_value("TINY").run()
     assert shown(app) == {entry.supernet_id}
     assert app.query_params["named"] == "TINY"
@@ -88,10 +88,11 @@ def test_the_gallery_is_filtered_by_name_task_and_family(open_page: Open) -> Non
     assert shown(app) == set()
     assert "Loosen a filter" in " ".join(e.value for e in app.info)
     linked = open_page("supernets", named="digits", task="image")
-    assert shown(linked) == {"digits-cnn"}
+    assert shown(linked) == {"digits-cnn", "digits-lesson"}
     assert shown(open_page("supernets", family="elastic_cnn")) == {
         entry.supernet_id,
         "digits-cnn",
+        "digits-lesson",
         "fashion-cnn",
     }
 
@@ -127,7 +128,7 @@ def test_rename_and_delete(open_page: Open) -> None:
     app.button(key=delete).click().run()
     assert not app.exception
     assert resources.store().list_supernets() == []
-    assert shown(app) == {"digits-cnn", "fashion-cnn"}
+    assert shown(app) == {"digits-cnn", "digits-lesson", "fashion-cnn"}
 
 
 def test_what_was_measured_of_some_is_said_in_the_gallery_and_on_the_front(open_page: Open) -> None:
