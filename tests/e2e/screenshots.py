@@ -14,6 +14,9 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 
+LESSON = (
+    'learn?lesson=sandwich&step=result&taken={"prediction":30.0,"revealed":true,"answers":[],"right":false}'
+)
 PAGES = ("supernets", "front", "search", "similarity", "pruning", "runs")
 
 
@@ -71,6 +74,7 @@ def main(folder: Path) -> None:
         make_something_to_see(page, address)
         for name in PAGES:
             take(page, address, name, folder / f"{name}.png")
+        take(page, address, LESSON, folder / "learn.png")
         panel(page, address, "pruning", "Geometry", folder / "pruning-geometry.png")
         panel(page, address, "similarity", "Equally good", folder / "similarity-equally-good.png")
         dark = chromium.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="dark")
