@@ -174,7 +174,7 @@ class Recalibration(ComputedLesson[Recalibrated]):
 
     def found(self, evidence: Recalibrated, controls: Set, prediction: Answer) -> str:
         truth, before = self.truth(evidence, controls), evidence.before[0]
-        mine = f"{prediction:.0f} %" if isinstance(prediction, float) else str(prediction)
+        mine = self.prediction(evidence, controls).words(prediction)
         gain = truth - 100 * before
         if gain > 1:
             head = f"You said {mine}; it is {truth:.1f} %: {gain:.1f} points more, and no weight was touched."

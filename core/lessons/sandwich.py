@@ -21,7 +21,7 @@ from core.lessons.base import (
     Shown,
 )
 from core.lessons.charts import Curves, Line
-from core.lessons.trainings import SIZES, Training, drawn, space_of, train_each
+from core.lessons.trainings import SIZES, Training, about, accuracy_line, drawn, space_of, train_each
 from core.words import format_share
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class SandwichLesson(ComputedLesson[Three]):
         each = [found[t.strategy] for t in _TRAININGS]
         return Three(
             seed=seed,
-            about=f"Supernet {SUPERNET}, {self.config.epochs} epochs each, seed {seed}; accuracy on validation data.",
+            about=about(self.config.epochs, seed),
             smallest=tuple(t.accuracy["smallest"] for t in each),
             middle=tuple(t.accuracy["middle"] for t in each),
             largest=tuple(t.accuracy["largest"] for t in each),
@@ -105,12 +105,7 @@ class SandwichLesson(ComputedLesson[Three]):
     def figure(self, evidence: Three, shown: Shown) -> Curves:
         sizes = SIZES[::-1] if shown.revealed else SIZES[-1:]
         lines = tuple(
-            Line(
-                size,
-                x=tuple(float(e) for e in range(1, len(curve) + 1)),
-                y=tuple(100 * value for value in curve),
-                panel=_LABELS[training],
-            )
+            accuracy_line(size, curve, _LABELS[training])
             for at, training in enumerate(evidence.trainings)
             for size in sizes
             for curve in [getattr(evidence, size)[at]]
@@ -141,7 +136,7 @@ class SandwichLesson(ComputedLesson[Three]):
 
     def found(self, evidence: Three, controls: Set, prediction: Answer) -> str:
         alone = self._last(evidence, "smallest", ALONE)
-        mine = f"{prediction:.0f} %" if isinstance(prediction, float) else str(prediction)
+        mine = self.prediction(evidence, controls).words(prediction)
         said = f"You said {mine}; it is {format_share(alone, 1)}"
         if alone <= 1 / _CLASSES + 5 * _POINT:
             cut = f"{said}, no better than guessing: nobody trained these weights to work without the others."

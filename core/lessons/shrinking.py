@@ -21,8 +21,8 @@ from core.lessons.base import (
     Set,
     Shown,
 )
-from core.lessons.charts import Curves, Line
-from core.lessons.trainings import SIZES, Training, train_each
+from core.lessons.charts import Curves
+from core.lessons.trainings import SIZES, Training, about, accuracy_line, train_each
 from core.words import format_share
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Shrinking(ComputedLesson[Phased]):
         curves = {name: tuple(found[name].accuracy[size] for size in SIZES) for name in found}
         return Phased(
             seed=seed,
-            about=f"Supernet {SUPERNET}, {self.config.epochs} epochs each, seed {seed}; accuracy on validation data.",
+            about=about(self.config.epochs, seed),
             phases=found[SHRINKING].phases,
             shrinking=curves[SHRINKING],
             sandwich=curves[SANDWICH],
@@ -102,12 +102,7 @@ class Shrinking(ComputedLesson[Phased]):
     def figure(self, evidence: Phased, shown: Shown) -> Curves:
         sizes = SIZES[::-1] if shown.revealed else SIZES[-1:]
         lines = tuple(
-            Line(
-                _LABELS[name],
-                x=tuple(float(e) for e in range(1, len(curve) + 1)),
-                y=tuple(100 * value for value in curve),
-                panel=size,
-            )
+            accuracy_line(_LABELS[name], curve, size)
             for size in sizes
             for name, curves in ((SHRINKING, evidence.shrinking), (SANDWICH, evidence.sandwich))
             for curve in [curves[SIZES.index(size)]]

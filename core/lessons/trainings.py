@@ -17,6 +17,8 @@ import numpy as np
 
 from core.datasets import load_dataset
 from core.ledger import Artifact, Ledger
+from core.lessons.base import SUPERNET
+from core.lessons.charts import Line
 from core.library.presets import PRESETS
 from core.records import Measurement, Metric, Metrics, Progress
 from core.seeding import stream, torch_seed
@@ -82,6 +84,17 @@ def space_of(preset: str) -> SearchSpace:
     from core.supernets.files import outline_of
 
     return outline_of(PRESETS[preset]["family"], PRESETS[preset]["config"]).space
+
+
+def accuracy_line(label: str, accuracies: Sequence[float], panel: str) -> Line:
+    """Accuracies after each epoch, from the first, as a line in percent."""
+    x = tuple(float(epoch) for epoch in range(1, len(accuracies) + 1))
+    return Line(label, x, tuple(100 * value for value in accuracies), panel=panel)
+
+
+def about(epochs: int, seed: int) -> str:
+    """How `train_each` measured, for a figure's caption."""
+    return f"Supernet {SUPERNET}, {epochs} epochs each, seed {seed}; accuracy on validation data."
 
 
 def train_each(

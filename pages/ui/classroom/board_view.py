@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -13,10 +13,13 @@ from core.lessons.base import all_lessons
 from core.plots.lessons import draw as draw_chart
 from core.store.class_rows import Room
 from core.text import for_markdown
+from pages.ui import state
+from pages.ui.classroom.state import change
 from pages.ui.home_store import home_store
 from pages.ui.tables import html_table
 
 _LATELY_SECONDS = 3.0
+_LESSON = "cl-lesson"
 _STEPS = {
     "": "",
     "open": "reads",
@@ -48,6 +51,19 @@ def labels() -> dict[str, str]:
     return {
         each.name: each.label if each.optional else f"{each.place}. {each.label}" for each in all_lessons()
     }
+
+
+def choose(offered: Mapping[str, str], name: str) -> None:
+    """A chooser of the lesson that the board shows, in the view and the address; `name` is it now."""
+    state.keep(_LESSON, offered, name)
+    st.selectbox(
+        "Lesson",
+        list(offered),
+        key=_LESSON,
+        format_func=offered.__getitem__,
+        on_change=lambda: change(lesson=st.session_state[_LESSON]),
+        width=320,
+    )
 
 
 def of_lesson(seen: Board, name: str) -> LessonBoard | None:

@@ -20,7 +20,7 @@ from pages.ui.classroom.state import View, change, show
 from pages.ui.home_store import home_store
 
 _PANES = {"join": "Now", "board": "Board", "experiment": "Shared experiment", "contest": "Contest"}
-_PANE, _LESSON = "cl-pane", "cl-lesson"
+_PANE = "cl-pane"
 
 
 def draw(view: View, mine: Member) -> None:
@@ -123,15 +123,7 @@ def _board(view: View, mine: Member) -> None:
         return
     fitting = [each for each in (view.lesson, room.rules.now) if each in begun]
     name = fitting[0] if fitting else board_view.busiest(seen, list(begun))
-    state.keep(_LESSON, begun, name)
-    st.selectbox(
-        "Lesson",
-        list(begun),
-        key=_LESSON,
-        format_func=begun.__getitem__,
-        on_change=lambda: change(lesson=st.session_state[_LESSON]),
-        width=320,
-    )
+    board_view.choose(begun, name)
     each = board_view.of_lesson(seen, name)
     board_view.counts(each, len(seen.seats))
     if name in room.rules.revealed:

@@ -27,7 +27,7 @@ _LABELS = {
     "rules": "Rules",
     "files": "Take home",
 }
-_PANE, _LESSON, _SAID, _REMOVED = "cl-pane", "cl-lesson", "class-failed", "class-removed"
+_PANE, _SAID, _REMOVED = "cl-pane", "class-failed", "class-removed"
 
 
 def draw(view: View, room: Room) -> None:
@@ -81,15 +81,7 @@ def _board(view: View, room: Room) -> None:
     wanted = view.lesson if view.lesson in labels else room.rules.now
     name = wanted if wanted in labels else board_view.busiest(seen, list(labels))
     with st.container(key="settings-bar", horizontal=True, vertical_alignment="bottom"):
-        state.keep(_LESSON, labels, name)
-        st.selectbox(
-            "Lesson",
-            list(labels),
-            key=_LESSON,
-            format_func=labels.__getitem__,
-            on_change=lambda: change(lesson=st.session_state[_LESSON]),
-            width=320,
-        )
+        board_view.choose(labels, name)
         _lesson_buttons(room, name)
     each = board_view.of_lesson(seen, name)
     board_view.counts(each, len(seen.seats))
