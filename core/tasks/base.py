@@ -77,7 +77,8 @@ class Batch:
                 f"{len(self)} samples cannot be divided into {of} parts; choose larger batches or another strategy."
             )
         rows = slice(index * size, (index + 1) * size)
-        return Batch(rows_of(self.inputs, rows), self.targets[rows], self.ids[rows])
+        mixed = None if self.mixed is None else Mixed(self.mixed.targets[rows], self.mixed.share)
+        return Batch(rows_of(self.inputs, rows), self.targets[rows], self.ids[rows], mixed)
 
     def counted(self, outputs: Any) -> Any:
         """The rows of a network's outputs that belong to `targets`."""

@@ -32,11 +32,13 @@ class Restored:
     Attributes:
         about: what was said of it when it was kept.
         teacher: weights of the frozen teacher, if there was one.
+        average: averaged weights, if they were averaged.
         strategy: what the strategy's `state_dict` returned.
     """
 
     about: Settings
     teacher: dict[str, Tensor] | None
+    average: dict[str, Tensor]
     strategy: dict[str, Any]
 
 
@@ -46,6 +48,7 @@ def dump(
     about: Mapping[str, Any],
     *,
     teacher: Mapping[str, Tensor] | None = None,
+    average: Mapping[str, Tensor] | None = None,
     strategy: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Bytes of everything a run needs to go on.
@@ -55,6 +58,7 @@ def dump(
         optimizers: by name; "weights" is the network's own.
         about: where the work stands, comes back as it was.
         teacher: weights of a frozen copy.
+        average: averaged weights.
         strategy: tensors, arrays and JSON-able values, by name.
     """
     tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
@@ -64,6 +68,7 @@ def dump(
                 if value is not None:
                     tensors[f"{_prefix(key)}{index}.{name}"] = torch.as_tensor(value)
     tensors |= {f"teacher.{name}": tensor for name, tensor in (teacher or {}).items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in (average or {}).items()}
     kinds: dict[str, str] = {}
     plain: dict[str, Any] = {}
     for name, value in (strategy or {}).items():
@@ -127,7 +132,7 @@ def restore(
     for key, optimizer in optimizers.items():
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": buffers[key], "param_groups": groups})
-    return Restored(said, teacher or None, known)
+    return Restored(said, teacher or None, _part(tensors, "average."), known)
 
 
 def _said(data: bytes) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def distances(gram: Tensor) -> Tensor:
     Samples that are equal have a tiny distance instead of none, whose gradient would be infinite.
     """
     squares = gram.diagonal()[:, None] + gram.diagonal()[None, :] - 2 * gram
-    rows, columns = torch.triu_indices(*gram.shape, offset=1, device=gram.device)
+    rows, columns = torch.triu_indices(len(gram), len(gram), offset=1, device=gram.device)
     found = squares[rows, columns].clamp_min(1e-12).sqrt()
     return found / found.mean().clamp_min(1e-12)
 

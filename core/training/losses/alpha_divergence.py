@@ -22,10 +22,16 @@ class Config(BaseConfig):
         -1.0, ge=-10, lt=0, description="Negative alpha: punishes doubt where the teacher has none."
     )
     high: float = Field(
-        1.0, gt=0, le=10, description="Positive alpha: punishes certainty where the teacher has doubts (1: KL)."
+        1.0,
+        gt=0,
+        le=10,
+        description="Positive alpha: punishes certainty where the teacher has doubts (1: KL).",
     )
     clip: float = Field(
-        5.0, gt=0, le=1e6, description="Most that the ratio of two probabilities counts, to the power of alpha."
+        5.0,
+        gt=0,
+        le=1e6,
+        description="Most that the ratio of two probabilities counts, to the power of alpha.",
     )
 
 

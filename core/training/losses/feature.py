@@ -23,7 +23,8 @@ class Config(BaseConfig):
         "last", description="The activations before the head, or those after every stage before it."
     )
     relative: bool = Field(
-        True, description="Divide by the mean square of what is imitated, so that every stage weighs the same."
+        True,
+        description="Divide by the mean square of what is imitated, so that every stage weighs the same.",
     )
 
 
