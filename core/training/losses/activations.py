@@ -34,21 +34,33 @@ def products(features: Tensor) -> Tensor:
     return flat @ flat.T
 
 
-def distances(gram: Tensor) -> Tensor:
-    """(n(n-1)/2,) distances of every two samples, from their inner products, with mean 1.
-
-    Samples that are equal have a tiny distance instead of none, whose gradient would be infinite.
-    """
+def distances(features: Tensor) -> Tensor:
+    """(n(n-1)/2,) distances of every two samples of (n, ...) activations, relative to their mean; 0 of equal ones."""
+    gram = _centered(features)
     squares = gram.diagonal()[:, None] + gram.diagonal()[None, :] - 2 * gram
     rows, columns = torch.triu_indices(len(gram), len(gram), offset=1, device=gram.device)
-    found = squares[rows, columns].clamp_min(1e-12).sqrt()
+    found = _roots(squares[rows, columns])
     return found / found.mean().clamp_min(1e-12)
 
 
-def angles(gram: Tensor) -> Tensor:
-    """(n, n, n) cosines of the angle at sample j between i and k, at [j, i, k]; 0 where two of them are one."""
-    diagonal = gram.diagonal()
+def angles(features: Tensor) -> Tensor:
+    """(n, n, n) cosines of the angle at sample j between i and k, at [j, i, k]; 0 where two of them are equal."""
+    gram = _centered(features)
     # <x_i - x_j, x_k - x_j>, from inner products alone.
-    inner = gram[None, :, :] - gram[:, :, None] - gram[:, None, :] + diagonal[:, None, None]
-    lengths = inner.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
-    return inner / (lengths[:, :, None] * lengths[:, None, :])
+    inner = gram[None, :, :] - gram[:, :, None] - gram[:, None, :] + gram.diagonal()[:, None, None]
+    lengths = _roots(inner.diagonal(dim1=1, dim2=2))
+    apart = lengths > 0
+    lengths = lengths.where(apart, 1)
+    found = inner / (lengths[:, :, None] * lengths[:, None, :])
+    return found.where(apart[:, :, None] & apart[:, None, :], 0)
+
+
+def _centered(features: Tensor) -> Tensor:
+    """Inner products about the mean sample: differences of them lose fewer digits."""
+    return products(features - features.mean(0))
+
+
+def _roots(squares: Tensor) -> Tensor:
+    """Roots of squared distances; 0, without a gradient, where nothing but rounding is left."""
+    apart = squares > 1e-5 * squares.mean().clamp_min(1e-12)
+    return squares.where(apart, 1).sqrt().where(apart, 0)

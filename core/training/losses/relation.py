@@ -52,10 +52,10 @@ class Relation(Loss):
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         given, wanted = context.inside[-1], context.insides[self.config.teacher][-1].detach()
         if self.config.relation == "distance":
-            return F.smooth_l1_loss(distances(products(given)), distances(products(wanted)))
+            return F.smooth_l1_loss(distances(given), distances(wanted))
         if self.config.relation == "angle":
             few = slice(_MOST_FOR_ANGLES)
-            return F.smooth_l1_loss(angles(products(given[few])), angles(products(wanted[few])))
+            return F.smooth_l1_loss(angles(given[few]), angles(wanted[few]))
         return (_rows(given) - _rows(wanted)).square().mean()
 
 
