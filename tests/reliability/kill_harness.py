@@ -26,7 +26,7 @@ from core.store import RunStore
 from tests.reliability.witness import Continuation
 
 PARTS = ("measurements", "metrics", "artifacts", "checkpoint")
-TIMED = ("seconds", "latency", "time", "eta", "elapsed", "per_second")
+TIMED = ("seconds", "latency", "time", "eta", "elapsed", "per_second", "memory")
 """Parts of names whose values depend on the clock and are exempt from equality."""
 
 
