@@ -8,7 +8,7 @@ have the same ones, whatever their seeds. No torch.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class BySize:
     losses: NDArray[np.float64]
 
 
-def by_size(rows: Iterable[Mapping[str, Any]]) -> BySize:
+def by_size(rows: Iterable[Metrics]) -> BySize:
     """Draws and losses by size from the numbers of the epochs (`ledger.metrics()`)."""
     known = [row for row in rows if f"{_DRAWN}_1" in row]
     k = sum(f"{_MOST}_{n + 1}" in known[-1] for n in range(CLASSES)) if known else 0
