@@ -18,9 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from core.config import JsonObject
 from core.errors import DamagedArtifact
 
-_STRATEGY = "strategy"
+_STRATEGY, _SUPERNET = "strategy", "supernet"
 _UNREADABLE = "The checkpoint of this training run cannot be read; start the run anew."
 
 
@@ -31,11 +32,13 @@ class Restored:
     Attributes:
         about: what was said of it when it was kept.
         teacher: weights of the frozen teacher, if there was one.
+        average: averaged weights, if they were averaged.
         strategy: what the strategy's `state_dict` returned.
     """
 
     about: dict[str, int]
     teacher: dict[str, Tensor] | None
+    average: dict[str, Tensor]
     strategy: dict[str, Any]
 
 
@@ -45,7 +48,9 @@ def dump(
     about: Mapping[str, int],
     *,
     teacher: Mapping[str, Tensor] | None = None,
+    average: Mapping[str, Tensor] | None = None,
     strategy: Mapping[str, Any] | None = None,
+    supernet: JsonObject | None = None,
 ) -> bytes:
     """Bytes of everything a run needs to go on.
 
@@ -54,7 +59,9 @@ def dump(
         optimizers: by name; "weights" is the network's own.
         about: where the work stands, comes back as it was.
         teacher: weights of a frozen copy.
+        average: averaged weights.
         strategy: tensors, arrays and JSON-able values, by name.
+        supernet: family and settings of the network, where it is not the one the run began with.
     """
     tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
     for key, optimizer in optimizers.items():
@@ -63,6 +70,7 @@ def dump(
                 if value is not None:
                     tensors[f"{_prefix(key)}{index}.{name}"] = torch.as_tensor(value)
     tensors |= {f"teacher.{name}": tensor for name, tensor in (teacher or {}).items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in (average or {}).items()}
     kinds: dict[str, str] = {}
     plain: dict[str, Any] = {}
     for name, value in (strategy or {}).items():
@@ -73,7 +81,8 @@ def dump(
             plain[name] = value
     owned = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
     # One entry, because safetensors writes several in any order, and equal states are equal bytes.
-    said = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
+    said: dict[str, Any] = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
+    said |= {_SUPERNET: supernet} if supernet else {}
     return save(owned, metadata={"about": json.dumps(said)})
 
 
@@ -89,7 +98,17 @@ def about(data: bytes) -> dict[str, int]:
         DamagedArtifact: the bytes are not such a state.
     """
     said = _said(data)
-    return {name: value for name, value in said.items() if name != _STRATEGY}
+    return {name: value for name, value in said.items() if name not in (_STRATEGY, _SUPERNET)}
+
+
+def supernet(data: bytes) -> JsonObject | None:
+    """Family and settings of the network of a state, where it is not the one the run began with.
+
+    Raises:
+        DamagedArtifact: the bytes are not such a state.
+    """
+    found: JsonObject | None = _said(data).get(_SUPERNET)
+    return found
 
 
 def restore(
@@ -117,6 +136,7 @@ def restore(
         teacher = _part(tensors, "teacher.")
         if teacher and _shapes(teacher) != _shapes(net.state_dict()):
             raise ValueError("the teacher is another network")
+        said.pop(_SUPERNET, None)
         known = _strategy(said.pop(_STRATEGY, None), _part(tensors, "strategy."))
         if set(known) != set(strategy or {}):
             raise ValueError("the strategy is another one")
@@ -126,7 +146,7 @@ def restore(
     for key, optimizer in optimizers.items():
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": buffers[key], "param_groups": groups})
-    return Restored(said, teacher or None, known)
+    return Restored(said, teacher or None, _part(tensors, "average."), known)
 
 
 def _said(data: bytes) -> dict[str, Any]:

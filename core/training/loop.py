@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.datasets.base import Dataset
 from core.evaluation.evaluator import evaluate_table
@@ -15,27 +16,34 @@ from core.seeding import stream
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, EvaluationData
 from core.training.actions import ACTIONS
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.epochs import Run, Stretch
 from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from core.training.supernet_session import NotANumber, SupernetSession
+from core.training.watch import SizeClasses, memory_in_use
 from core.training.work import plan
 from core.words import format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
 
-_RANDOM_SHOWN = 4
+_RANDOM_SHOWN = 5
 _MOST_VALIDATION = 1000
 _ENDS = ("smallest", "largest")
 
 
-def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger) -> Iterator[Progress]:
-    """Train a supernet in place; resumes from the ledger's latest checkpoint.
+def train(
+    supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger
+) -> Generator[Progress, None, Supernet]:
+    """Train a supernet; resumes from the ledger's latest checkpoint.
 
     Yields:
         Progress several times a second; `metrics` holds the numbers of the last finished epoch.
+
+    Returns:
+        The trained supernet: the given one, trained in place, unless the strategy put another in its place.
 
     Raises:
         InvalidInput: the data do not fit the supernet, or the strategy's settings or space are wrong.
@@ -46,6 +54,7 @@ def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: 
     run = SupernetRun(supernet, dataset, config, ledger)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()
+    return run.supernet
 
 
 class SupernetRun(Run):
@@ -57,8 +66,8 @@ class SupernetRun(Run):
         strategy.check(supernet.space)
         self.phases = strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
-        self.supernet = supernet
         self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])
+        self._sizes = SizeClasses.of(supernet.space, self.session.macs)
         self._shown = _shown_archs(supernet, config.seed)
         self._validation = _validation_data(supernet, dataset)
         self._plan = plan(
@@ -76,6 +85,25 @@ class SupernetRun(Run):
         if kept is not None:
             self.session.restore(kept)
             self.epoch = self.session.epoch
+        self._passes_before = self._taken_before()
+
+    @property
+    def supernet(self) -> Supernet:
+        """What is being trained; a strategy may put another one in its place."""
+        return self.session.net
+
+    def trained(self) -> Supernet:
+        return self.supernet
+
+    def average(self) -> Average | None:
+        return self.session.average
+
+    def order(self) -> NDArray[np.int64] | None:
+        if self.supernet.task.whole:
+            return None
+        return self.session.strategy.order(
+            self.session, len(self.dataset.train), stream(self.config.seed, "data order", self.epoch)
+        )
 
     def _phase(self) -> tuple[Phase, int, int]:
         """The current phase, its epochs done and its length."""
@@ -99,6 +127,7 @@ class SupernetRun(Run):
     def begin_epoch(self) -> None:
         phase, done, _ = self._phase()
         self.session.phase, self.session.epoch, self.session.step = phase, self.epoch, 0
+        self.session.drawn.clear()
         if done == 0:
             for name in phase.actions:
                 ACTIONS[name](self.session)
@@ -122,7 +151,26 @@ class SupernetRun(Run):
             "random": float(np.mean(random)),
             "random_low": min(random),
             "random_high": max(random),
+            "median": float(np.median(random)),
+            "learning_rate": self.session.rate,
+            "passes": self._passes_before + self.session.passes,
+            "memory": memory_in_use(),
+            **self._sizes.metrics(self.session.drawn, self.session.macs),
         }
+
+    def _taken_before(self) -> float:
+        """Forward passes with a gradient of the epochs that were trained before this process took the training up.
+
+        Epochs of earlier releases did not count them: they are what the strategy says that a step costs.
+        """
+        if self.epoch == 0:
+            return 0.0
+        known = {row["step"]: row.get("passes") for row in self.ledger.metrics()}.get(self.epoch)
+        if known is not None:
+            return float(known)
+        phases = [phase for phase, n in zip(self.phases, self.lengths, strict=True) for _ in range(n)]
+        space, strategy = self.supernet.space, self.session.strategy
+        return sum(strategy.passes(space, phase) * self.steps for phase in phases[: self.epoch])
 
     def state(self) -> bytes:
         self.session.epoch = self.epoch
@@ -133,7 +181,10 @@ class SupernetRun(Run):
 
 
 def _shown_archs(net: Supernet, seed: int) -> np.ndarray:
-    """Smallest, largest (where there are such) and a few random subnets whose curves are drawn; distinct."""
+    """Smallest, largest (where there are such) and a few random subnets whose curves are drawn; distinct.
+
+    The random ones are a fixed draw: the same after every epoch, and for every training with this seed.
+    """
     rows = net.space.sample_array(_RANDOM_SHOWN, stream(seed, "shown"))
     return np.unique(np.array([*(net.space.ends or ()), *map(tuple, rows)], np.uint8), axis=0)
 
