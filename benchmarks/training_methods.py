@@ -5,8 +5,8 @@
 Digits is the preset `digits-lesson` (512 subnets) as it is, Fashion-MNIST is `fashion-cnn` on 5,000 images for 6 epochs.
 All methods start from the same weights and see the same batches. The budget is that of the sandwich rule (four forward
 passes with a gradient a step): at equal *steps* all take its epochs, at equal *passes* a method that runs fewer subnets a
-step takes more epochs, by what its strategy says it costs. Tau is Kendall's, test accuracy inside the supernet against
-that of 24 subnets trained alone (mean over seeds), mean over the supernet's seeds, with the middle 95 % of 2,000 resamples of the
+step takes more epochs, by what its strategy says it costs. Tau is Kendall's, validation accuracy inside the supernet (what a search sees) against
+test accuracy of 24 subnets trained alone (mean over seeds), mean over the supernet's seeds, with the middle 95 % of 2,000 resamples of the
 subnets; the ceiling is the mean tau between two seeds of training alone. Regret: how much worse the subnet is that the supernet likes best on
 validation images, of those 24, than the best of them, all trained alone, on test images. Results are kept in FOLDER; what is there is not run again.
 """
@@ -181,7 +181,6 @@ def run_method(task: Task) -> dict[str, Any]:
         "smallest": float(table["test_accuracy"][place[net.smallest]]),
         "largest": float(table["test_accuracy"][place[net.largest]]),
         "median": float(np.median(table["test_accuracy"])),
-        "ranked": table["test_accuracy"][at].tolist(),
         "ranked_validation": table["accuracy"][at].tolist(),
         "robust": robust(net, dataset),
     }
@@ -256,8 +255,8 @@ def alone_accuracies(found: Mapping[Task, Any], options: argparse.Namespace) -> 
 
 def numbers(runs: Sequence[Mapping[str, Any]], truth: NDArray[np.float64]) -> dict[str, Any]:
     """What is printed of a method at a budget, from its seeds."""
-    taus = [kendall(r["ranked"], truth) or 0.0 for r in runs]
-    draws = np.mean([resampled_kendall(r["ranked"], truth, draws=2000) for r in runs], axis=0)
+    taus = [kendall(r["ranked_validation"], truth) or 0.0 for r in runs]
+    draws = np.mean([resampled_kendall(r["ranked_validation"], truth, draws=2000) for r in runs], axis=0)
     low, high = middle(draws)
     regret = [float(truth.max() - truth[int(np.argmax(r["ranked_validation"]))]) for r in runs]
     columns = {
