@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from core.config import Settings
 from core.errors import DamagedArtifact
 
 _STRATEGY = "strategy"
@@ -34,7 +35,7 @@ class Restored:
         strategy: what the strategy's `state_dict` returned.
     """
 
-    about: dict[str, int]
+    about: Settings
     teacher: dict[str, Tensor] | None
     strategy: dict[str, Any]
 
@@ -42,7 +43,7 @@ class Restored:
 def dump(
     net: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
-    about: Mapping[str, int],
+    about: Mapping[str, Any],
     *,
     teacher: Mapping[str, Tensor] | None = None,
     strategy: Mapping[str, Any] | None = None,
@@ -82,7 +83,7 @@ def _prefix(optimizer: str) -> str:
     return "optimizer." if optimizer == "weights" else f"optimizers.{optimizer}."
 
 
-def about(data: bytes) -> dict[str, int]:
+def about(data: bytes) -> Settings:
     """What was said of a state when it was kept.
 
     Raises:
