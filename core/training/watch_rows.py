@@ -14,6 +14,7 @@ from core.spaces import Arch
 SIZES = ("smallest", "middle", "largest")
 PAIRS = tuple(combinations(SIZES, 2))
 PASSES, DRAWN, LOST, SUBNET, CONFLICT = "passes", "drawn_", "lost_", "subnet_", "conflict_"
+"""Passes of an epoch count in those of one subnet over one epoch."""
 _POINTS = 4
 
 

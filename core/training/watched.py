@@ -7,13 +7,14 @@ accuracy of three subnets. At five points of the training: the cosine of their g
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.evaluation.evaluator import evaluate_table
-from core.records import Metrics
+from core.records import Metrics, Progress
 from core.spaces import Arch
 from core.training.gradient_conflict import common_batch, conflict
 from core.training.loop import SupernetRun
@@ -40,6 +41,18 @@ class Watched:
     sizes: tuple[Arch, ...]
 
 
+def train_watched(
+    supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger, watched: Watched
+) -> Generator[Progress, None, Supernet]:
+    """As `core.training.loop.train`, to the last bit; the numbers of every epoch are more (core.training.watch_rows)."""
+    supernet.task.require_fit(supernet.config, dataset)
+    supernet.task.augmentation(config.augmentation)
+    run = WatchedRun(supernet, dataset, config, ledger, watched)
+    yield Progress(run.fraction(0), "starting" if run.epoch == 0 else f"going on after epoch {run.epoch}")
+    yield from run.go()
+    return run.supernet
+
+
 class WatchedRun(SupernetRun):
     """See the module."""
 
@@ -62,7 +75,7 @@ class WatchedRun(SupernetRun):
         drawn, n = self.session.drawn, self._watched.classes.n
         of = self._watched.classes.of(self.session.macs([each.arch for each in drawn])) if drawn else []
         losses = np.array([each.loss for each in drawn])
-        found: Metrics = {PASSES: self.session.passes - self._passes}
+        found: Metrics = {PASSES: (self.session.passes - self._passes) / self.steps}
         for index in range(n):
             inside = losses[np.asarray(of) == index] if drawn else losses
             found[f"{DRAWN}{index}"] = len(inside)

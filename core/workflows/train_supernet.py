@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import platform
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from pydantic import Field
@@ -19,7 +19,7 @@ from core.library import supernets
 from core.library.measuring import DataChoice
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
-from core.records import Progress
+from core.records import Metrics, Progress
 from core.seeding import torch_seed
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
@@ -204,7 +204,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     supernet, dataset = untrained(request, library)
     supernet = yield from train(supernet, dataset, request.training, ledger)
-    card = _card(request, dataset, ledger, library)
+    card = card_of(request, dataset, ledger.metrics(), library)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
     last = card["final"]
     yield Progress(
@@ -274,8 +274,17 @@ def _entry(request: Request, library: Library | None) -> SupernetEntry:
     return library.supernet(request.start) if library else supernets.resolve(None, request.start)
 
 
-def _card(request: Request, dataset: Dataset, ledger: Ledger, library: Library) -> dict[str, Any]:
-    epochs = ledger.metrics()
+def card_of(
+    request: Request, dataset: Dataset, epochs: Sequence[Metrics], library: Library
+) -> dict[str, Any]:
+    """The card of a supernet that was trained so.
+
+    Args:
+        request: what was asked for.
+        dataset: what it was trained on.
+        epochs: numbers of every epoch.
+        library: where the supernet is that it was started from.
+    """
     start = _entry(request, library) if request.start else None
     return {
         "title": request.title,
