@@ -11,7 +11,7 @@ Source: Student, "The probable error of a mean", Biometrika 1908; Holm 1979 wher
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,20 +22,31 @@ from core.over_seeds import FEWEST_PAIRS, Comparison, comparisons, exact_p, holm
 FEWEST = 3
 
 
-def compared(
-    values: Mapping[str, Mapping[int, float]], *, grain: float = 0.0, of: str | None = None
-) -> list[Comparison]:
+Values = Mapping[str, Mapping[int, float]]
+"""Setting -> seed -> value."""
+
+
+def compared(values: Values, *, grain: float = 0.0) -> list[Comparison]:
     """Every pair of settings over the seeds they share; p is NaN below three of them.
 
     Args:
-        values: setting -> seed -> value.
+        values: of each setting.
         grain: the step in which values come: differences are not known better, and equal ones not to the last bit.
-        of: only the pairs with this setting.
     """
-    # The exact p values come corrected among themselves; here all pairs are one family.
-    found = comparisons(values, of=of)
-    raw = [_p(values[each.a], values[each.b], grain) for each in found]
-    return [replace(each, p=p) for each, p in zip(found, holm(raw), strict=True)]
+    return compared_all([values], grain=grain)[0]
+
+
+def compared_all(questions: Sequence[Values], *, grain: float = 0.0) -> list[list[Comparison]]:
+    """As `compared`, for several numbers of the same settings; p is corrected for all pairs of all of them."""
+    found = [comparisons(values) for values in questions]
+    raw = [
+        _p(values[each.a], values[each.b], grain)
+        for values, pairs in zip(questions, found, strict=True)
+        for each in pairs
+    ]
+    # The exact p values come corrected within one number; here all pairs of all numbers are one family.
+    corrected = iter(holm(raw))
+    return [[replace(each, p=next(corrected)) for each in pairs] for pairs in found]
 
 
 def paired_p(differences: ArrayLike, grain: float = 0.0) -> float:

@@ -73,11 +73,11 @@ class WatchedRun(SupernetRun):
 
     def _drawn(self) -> Metrics:
         drawn, n = self.session.drawn, self._watched.classes.n
-        of = self._watched.classes.of(self.session.macs([each.arch for each in drawn])) if drawn else []
+        of = self._watched.classes.of(self.session.macs([each.arch for each in drawn]) if drawn else [])
         losses = np.array([each.loss for each in drawn])
         found: Metrics = {PASSES: (self.session.passes - self._passes) / self.steps}
         for index in range(n):
-            inside = losses[np.asarray(of) == index] if drawn else losses
+            inside = losses[of == index]
             found[f"{DRAWN}{index}"] = len(inside)
             if len(inside):
                 found[f"{LOST}{index}"] = float(inside.mean())
