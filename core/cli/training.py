@@ -40,9 +40,23 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
     ] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option(help="Train in several ways and compare: strategies, separated by commas."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="With --compare: trainings of each strategy.")] = 3,
+    budget: Annotated[
+        str, typer.Option(help="With --compare: what is equal, steps or passes (the first one's --epochs).")
+    ] = "steps",
+    subnets: Annotated[
+        int, typer.Option(help="With --compare: subnets measured of each, spread over MACs.")
+    ] = 600,
+    csv: Annotated[Path | None, typer.Option(help="With --compare: write the subnets here as CSV.")] = None,
 ) -> None:
     """Train a supernet: `train PRESET` (digits-cnn, fashion-cnn, ...), a space of your own: `train --space FILE.yaml`,
     or a supernet there is further: `train --from SUPERNET`.
+
+    `--compare sandwich,uniform --seeds 3` trains in several ways, says which is better, and keeps every supernet.
 
     Further flags (--epochs 30, --learning-rate 0.1) are settings of the training, then of the strategy;
     `list strategy NAME` shows the latter."""
@@ -52,8 +66,20 @@ def train(
     arguments = list(context.args)
     named = bool(arguments) and not arguments[0].startswith("--")
     preset = arguments.pop(0) if named else None
+    if compare is not None and (method is not None or out is not None or dry_run):
+        raise InvalidInput("--compare takes neither --method nor --out nor --dry-run.")
+    if compare is None and csv is not None:
+        raise InvalidInput("--csv goes with --compare.")
     params = asked(preset, space, start, own, method=method, seed=seed)
+    if compare is not None:
+        # A strategy of no settings, so that flags are those of the training alone.
+        params["training"] = {**params["training"], "strategy": "uniform", "strategy_config": {}}
     params = train_supernet.with_settings(params, tables.split_training_flags(arguments, params))
+    if compare is not None:
+        from core.cli.training_comparison import compare as compared
+
+        compared(params, compare, seeds=seeds, budget=budget, subnets=subnets, csv=csv)
+        return
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):
             print(line)

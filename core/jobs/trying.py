@@ -121,7 +121,10 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
             seconds.append(clock() - began)
         assert length
         taken += len(seconds) + 1
-        found.append(PhaseTime(name=phase.name, share=phase.share, step=float(np.mean(seconds))))
+        passes = run.session.strategy.passes(run.supernet.space, phase)
+        found.append(
+            PhaseTime(name=phase.name, share=phase.share, step=float(np.mean(seconds)), passes=passes)
+        )
     batch_seconds = _batch_seconds(run, clock)
     return tuple(p.model_copy(update={"step": p.step + batch_seconds}) for p in found), taken
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from core.config import Settings
 from core.errors import NotFound
 from core.library.results import Described, Part, Record
@@ -16,7 +19,7 @@ from core.library.supernets import SUPERNET_FILE
 from core.records import RunState
 from core.spaces import SearchSpace
 from core.store.part_ledger import PartLedger
-from core.training.cost_classes import CostClasses
+from core.training.watch import SizeClasses
 from core.training.watch_rows import plain
 
 if TYPE_CHECKING:
@@ -81,17 +84,20 @@ class ComparedTraining(Part):
     test_accuracy: tuple[float, ...]
 
 
-class KeptClasses(Part):
-    """See `core.training.cost_classes.CostClasses`."""
+class Classes(Part):
+    """Classes of cost, see `core.training.watch.SizeClasses`.
 
-    edges: tuple[float, ...]
+    Attributes:
+        most: MACs of the dearest subnet of each.
+        shares: of all architectures, in each: what drawing uniformly comes to.
+    """
+
+    most: tuple[int, ...]
     shares: tuple[float, ...]
-    least: float
-    most: float
 
-    @property
-    def classes(self) -> CostClasses:
-        return CostClasses(self.edges, self.shares, self.least, self.most)
+    def of(self, macs: ArrayLike) -> NDArray[np.int64]:
+        """(n,) MACs -> (n,) class of each, from 0 for the cheapest."""
+        return SizeClasses(np.array(self.most, np.int64)).of_costs(np.asarray(macs, np.int64))
 
 
 class ComparisonRecord(Record):
@@ -127,7 +133,7 @@ class ComparisonRecord(Record):
     arch_ids: tuple[str, ...]
     macs: tuple[float, ...]
     params: tuple[float, ...]
-    classes: KeptClasses
+    classes: Classes
     sizes: tuple[int, ...]
     stages: tuple[str, ...]
     batch: int

@@ -55,3 +55,38 @@ def epochs_within(phases: Sequence[Priced], passes: float) -> int:
     first = max(len(phases), int(guess) - room)
     last = max(first, min(MOST_EPOCHS, int(guess) + room + 1))
     return min(range(first, last + 1), key=lambda n: (abs(passes_in(phases, n) - passes), n))
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one strategy may use.
+
+    Attributes:
+        epochs: of its training.
+        passes: of these, counted as in `passes_in`.
+        share: passes as a part of those that were to be spent; 1 where steps are what is equal.
+    """
+
+    epochs: int
+    passes: float
+    share: float = 1.0
+
+
+def allowances(prices: Sequence[Sequence[Priced]], epochs: int, equal: str) -> tuple[Allowance, ...]:
+    """What each of several strategies may use, the first one training for these epochs.
+
+    Args:
+        prices: phases of each.
+        epochs: of the first.
+        equal: "steps": all train for as many epochs. "passes": for as many as come nearest to the passes of the first.
+
+    Raises:
+        InvalidInput: there are fewer epochs than a strategy has phases.
+    """
+    first = passes_in(prices[0], epochs)
+    found = []
+    for phases in prices:
+        own = epochs if equal == "steps" else epochs_within(phases, first)
+        passes = passes_in(phases, own)
+        found.append(Allowance(own, passes, 1.0 if equal == "steps" or not first else passes / first))
+    return tuple(found)

@@ -13,8 +13,7 @@ from core.spaces import Arch
 
 SIZES = ("smallest", "middle", "largest")
 PAIRS = tuple(combinations(SIZES, 2))
-PASSES, DRAWN, LOST, SUBNET, CONFLICT = "passes", "drawn_", "lost_", "subnet_", "conflict_"
-"""Passes of an epoch count in those of one subnet over one epoch."""
+SUBNET, CONFLICT = "subnet_", "conflict_"
 _POINTS = 4
 
 
@@ -25,18 +24,7 @@ def conflict_epochs(epochs: int) -> list[int]:
 
 def plain(row: Mapping[str, Metric]) -> Metrics:
     """An epoch's numbers as a training that is not watched writes them."""
-    mine = (DRAWN, LOST, SUBNET, CONFLICT)
-    return {n: v for n, v in row.items() if n not in (PASSES,) and not n.startswith(mine)}
-
-
-def drawn_of(row: Mapping[str, Metric], classes: int) -> list[int]:
-    """How often each class was drawn in an epoch."""
-    return [int(row.get(f"{DRAWN}{index}", 0)) for index in range(classes)]
-
-
-def lost_of(row: Mapping[str, Metric], classes: int) -> list[float]:
-    """Mean loss of what was drawn of each class in an epoch; NaN where nothing was."""
-    return [float(row.get(f"{LOST}{index}", math.nan)) for index in range(classes)]
+    return {name: value for name, value in row.items() if not name.startswith((SUBNET, CONFLICT))}
 
 
 def sizes_of(row: Mapping[str, Metric]) -> list[float]:

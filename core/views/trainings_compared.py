@@ -200,10 +200,9 @@ def _by_cost(record: ComparisonRecord) -> ByCost:
 
 
 def _classes(record: ComparisonRecord) -> tuple[CostClass, ...]:
-    classes = record.classes.classes
-    of = classes.of(record.macs)
-    members = [np.flatnonzero(of == index) for index in range(classes.n)]
-    there = [index for index in range(classes.n) if len(members[index])]
+    of = record.classes.of(record.macs)
+    members = [np.flatnonzero(of == index) for index in range(len(record.classes.most))]
+    there = [index for index, rows in enumerate(members) if len(rows)]
     values = [_means(record, members[index]) for index in there]
     grain = 1 / max(1, record.samples[1] * min(len(members[index]) for index in there))
     pairs = compared_all(values, grain=grain)
@@ -231,7 +230,7 @@ def _class(label: str, n: int, values: Values, pairs: Sequence[Comparison]) -> C
 def class_labels(record: ComparisonRecord) -> list[str]:
     """What each class of cost is called."""
     macs = objective("macs")
-    edges = [format_value(edge, macs) for edge in record.classes.edges]
+    edges = [format_value(edge, macs) for edge in record.classes.most[:-1]]
     if not edges:
         return ["all subnets"]
     between = [f"{low} to {high}" for low, high in pairwise(edges)]

@@ -12,7 +12,8 @@ from core.library.comparisons import ComparisonRecord
 from core.over_seeds import Band, band
 from core.records import Metrics
 from core.store.part_ledger import PART
-from core.training.watch_rows import PAIRS, SIZES, conflict_of, drawn_of, lost_of, sizes_of
+from core.training.watch import by_size
+from core.training.watch_rows import PAIRS, SIZES, conflict_of, sizes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +87,9 @@ def drawn(record: ComparisonRecord, rows: Sequence[Metrics]) -> list[Drawn]:
     found = []
     for label, seeds in rows_of(record, rows).items():
         n = min(len(own) for own in seeds)
-        counts = np.array([[drawn_of(row, len(uniform)) for row in own[:n]] for own in seeds], float)
-        losses = np.array([[lost_of(row, len(uniform)) for row in own[:n]] for own in seeds])
+        of_seeds = [by_size(own[:n]) for own in seeds]
+        counts = np.array([of.counts for of in of_seeds], float)
+        losses = np.array([of.losses for of in of_seeds])
         totals = counts.sum(axis=2, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = np.where(totals > 0, counts / totals, np.nan).mean(axis=0)

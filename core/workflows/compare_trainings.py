@@ -7,7 +7,8 @@ supernet is kept as soon as it is trained; a run that was stopped goes on in the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -19,23 +20,24 @@ from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
 from core.library.comparisons import (
     Budget,
+    Classes,
     ComparedMethod,
     ComparedTraining,
     ComparisonRecord,
-    KeptClasses,
 )
 from core.library.measuring import DataChoice
 from core.library.results import Described
 from core.library.supernets import SUPERNET_FILE
 from core.records import Progress
 from core.seeding import stream
+from core.spaces import Arch, SearchSpace
 from core.spaces.spread import spread_rows
 from core.store.part_ledger import PartLedger
-from core.training.budget import Priced, epochs_within, passes_in, priced
+from core.training.budget import allowances, priced
 from core.training.config import TrainingConfig
-from core.training.cost_classes import CostClasses
 from core.training.strategies import STRATEGIES, Strategy
-from core.training.watch_rows import PASSES, plain, sizes_in
+from core.training.watch import SizeClasses
+from core.training.watch_rows import plain, sizes_in
 from core.words import format_share
 from core.workflows import train_supernet
 
@@ -46,14 +48,14 @@ if TYPE_CHECKING:
     from core.ledger import Ledger
     from core.library.library import Library
     from core.supernets.base import Supernet
-    from core.training.watched import Watched
-
 LABEL = "Comparison of trainings"
 WEIGHT_CLASS = "training"
 APART = ("seed", "seeds", "title", "command")
 """What does not make another setting: which seeds, how many, and what only names the run."""
 MEASURED = ("accuracy", "test_accuracy")
 _MEDIA_TYPE = "application/octet-stream"
+_SAMPLE = 4096
+"""Architectures that stand for a larger space."""
 _MEASURING = 0.1
 """A subnet measured on one sample, as a part of a step with that sample. For progress alone."""
 
@@ -105,6 +107,50 @@ class Request(BaseConfig):
         return methods
 
 
+def asked_of(
+    training: train_supernet.Asked,
+    strategies: Sequence[str],
+    *,
+    seeds: int,
+    budget: str = "steps",
+    subnets: int = 600,
+    settings: Mapping[str, Settings] | None = None,
+    title: str = "",
+) -> Settings:
+    """The request of a comparison, as a form or a command puts it together.
+
+    Args:
+        training: the training that every method changes the strategy of; its seed is the first one.
+        strategies: names.
+        seeds: of each.
+        budget: "steps" or "passes".
+        subnets: measured of every supernet.
+        settings: strategy -> its settings, where they are not the usual ones.
+        title: what it is called.
+    """
+    methods = [{"strategy": name, "settings": (settings or {}).get(name, {})} for name in strategies]
+    return {
+        "title": title or f"{len(methods)} trainings of {training['title']}"[:80],
+        "family": training["family"],
+        "config": training["config"],
+        "data": training["data"],
+        "training": training["training"],
+        "methods": methods,  # type: ignore[dict-item]
+        "seeds": seeds,
+        "seed": training["training"].get("seed", 0),
+        "budget": budget,
+        "subnets": subnets,
+        "command": "" if settings else _command(training["command"], strategies, seeds, budget, subnets),
+    }
+
+
+def _command(training: str, strategies: Sequence[str], seeds: int, budget: str, subnets: int) -> str:
+    """The command that starts the comparison, from the one that starts a training."""
+    rest = re.sub(r" --method \S+", "", training)
+    told = f"--compare {','.join(strategies)} --seeds {seeds} --budget {budget} --subnets {subnets}"
+    return f"{rest} {told}" if rest else ""
+
+
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
     """Train and measure, or go on; the artifacts are a supernet per training and a summary.
 
@@ -130,7 +176,7 @@ class _Work:
     ledger: Ledger
     library: Library
     dataset: Dataset
-    watched: Watched
+    sizes: tuple[Arch, ...]
     rows: NDArray[np.uint8]
     record: ComparisonRecord
 
@@ -145,8 +191,6 @@ class _Work:
 
 def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
     """The data, what is watched, and the record so far; refuses beforehand what could not be trained."""
-    from core.training.watched import Watched
-
     net, dataset = train_supernet.untrained(_alone(request, 0, request.training.epochs, request.seed))
     space, table = net.space, CostTable.of(net)
 
@@ -154,10 +198,9 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
         return table.total("macs", rows).astype(float)
 
     rows = spread_rows(space, request.subnets, stream(0, "compare trainings"), macs)
-    classes = CostClasses.of_space(space, macs)
     sizes = sizes_in([tuple(row) for row in rows.tolist()], macs(rows).tolist())
-    record = ComparisonRecord.so_far(ledger) or _begun(request, net, dataset, rows, table, classes)
-    return _Work(request, ledger, library, dataset, Watched(classes, sizes), rows, record)
+    record = ComparisonRecord.so_far(ledger) or _begun(request, net, dataset, rows, table)
+    return _Work(request, ledger, library, dataset, sizes, rows, record)
 
 
 def _begun(
@@ -166,7 +209,6 @@ def _begun(
     dataset: Dataset,
     rows: NDArray[np.uint8],
     table: CostTable,
-    classes: CostClasses,
 ) -> ComparisonRecord:
     """A record without any training.
 
@@ -191,9 +233,7 @@ def _begun(
         arch_ids=tuple(net.space.arch_ids(rows)),
         macs=tuple(macs.tolist()),
         params=tuple(table.total("params", rows).astype(float).tolist()),
-        classes=KeptClasses(
-            edges=classes.edges, shares=classes.shares, least=classes.least, most=classes.most
-        ),
+        classes=_classes(net.space, table),
         sizes=sizes,
         stages=stage_labels(net, tuple(rows[sizes[-1]].tolist())),
         batch=min(BATCH, len(dataset.train)),
@@ -201,6 +241,14 @@ def _begun(
         methods=_methods(request, net),
         seeds=tuple(range(request.seed, request.seed + request.seeds)),
     )
+
+
+def _classes(space: SearchSpace, table: CostTable) -> Classes:
+    """Classes of cost as every training has them, and what of the space is in each."""
+    found = SizeClasses.of(space, lambda archs: table.total("macs", np.array(archs, np.uint8)))
+    rows = space.array() if space.size <= _SAMPLE else space.sample_array(_SAMPLE, stream(0, "classes"))
+    counts = np.bincount(found.of_costs(table.total("macs", rows)), minlength=len(found.most))
+    return Classes(most=tuple(found.most.tolist()), shares=tuple((counts / counts.sum()).tolist()))
 
 
 def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
@@ -214,35 +262,16 @@ def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
         strategy: Strategy = STRATEGIES.create(method.strategy, method.settings)
         strategy.check(net.space)
         prices.append(priced(strategy, net.space))
+    allowed = allowances(prices, request.training.epochs, request.budget)
     return tuple(
-        ComparedMethod(label=label, strategy=m.strategy, settings=dict(m.settings), budget=budget)
-        for label, m, budget in zip(
-            labels(request.methods),
-            request.methods,
-            budgets(prices, request.training.epochs, request.budget),
-            strict=True,
+        ComparedMethod(
+            label=label,
+            strategy=method.strategy,
+            settings=dict(method.settings),
+            budget=Budget(epochs=own.epochs, passes=own.passes, share=own.share),
         )
+        for label, method, own in zip(labels(request.methods), request.methods, allowed, strict=True)
     )
-
-
-def budgets(prices: Sequence[Sequence[Priced]], epochs: int, budget: str) -> tuple[Budget, ...]:
-    """What each method may use, the first one training for these epochs.
-
-    Args:
-        prices: phases of each method with the passes of their steps.
-        epochs: of the first method.
-        budget: "steps": all train for as many epochs. "passes": for as many as come nearest to the passes of the first.
-
-    Raises:
-        InvalidInput: there are fewer epochs than a method has phases.
-    """
-    first = passes_in(prices[0], epochs)
-    found = []
-    for phases in prices:
-        own = epochs if budget == "steps" else epochs_within(phases, first)
-        passes = passes_in(phases, own)
-        found.append(Budget(epochs=own, passes=passes, share=1.0 if budget == "steps" else passes / first))
-    return tuple(found)
 
 
 def labels(methods: Sequence[Method]) -> list[str]:
@@ -296,7 +325,7 @@ def _train_one(work: _Work, index: int) -> Iterator[Progress]:
             f"{chosen.label} trains another search space than {record.methods[0].label}; their subnets cannot be "
             "compared."
         )
-    steps = train_watched(net, dataset, asked.training, part, work.watched)
+    steps = train_watched(net, dataset, asked.training, part, work.sizes)
     net = yield from _scaled(steps, begins, share * training, what)
     columns = yield from _scaled(
         _measured(net, work.rows, dataset), begins + share * training, share * (1 - training), what
@@ -347,6 +376,7 @@ def _kept(
 ) -> ComparedTraining:
     """Write down the trained supernet; returns what the summary says of it."""
     from core.supernets.files import dump_supernet
+    from core.tasks.base import task_of
 
     epochs = part.metrics()
     card = train_supernet.card_of(asked, work.dataset, [plain(row) for row in epochs], work.library)
@@ -359,7 +389,8 @@ def _kept(
         method=method,
         seed=seed,
         seconds=round(sum(float(row["seconds"]) for row in epochs), 2),
-        passes=sum(float(row[PASSES]) for row in epochs),
+        passes=float(epochs[-1]["passes"])
+        / task_of(work.dataset).steps(work.dataset, asked.training.batch_size),
         bytes=len(file),
         sha256=sha256,
         accuracy=columns["accuracy"],
