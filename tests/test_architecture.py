@@ -221,8 +221,10 @@ HEAVY = {
     "core.supernets.reading.onnx_run",
     "core.supernets.resnet_stages",
     "core.supernets.resnet_stems",
+    "core.training.gradient_conflict",
     "core.training.loop",
     "core.training.plain",
+    "core.training.watched",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
 AT_ONCE = ("core/cli/", "core/jobs/worker.py", "core/jobs/__init__.py")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from core.cli.driving import run_workflow
 from core.cli.output import write
+from core.config import JsonObject
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -35,18 +36,18 @@ def compare(
     Raises:
         InvalidInput, NotFound: a strategy does not exist, or something does not fit.
     """
+    from core.library.compared_methods import asked_of
     from core.library.comparisons import KIND, ComparisonRecord
     from core.plots.trainings_numbers import class_rows, method_rows
     from core.training.strategies import STRATEGIES
     from core.views import trainings_compared as view
     from core.views.trainings_verdict import RULE
-    from core.workflows.compare_trainings import asked_of
 
     if training.get("start"):
         raise InvalidInput("--compare trains from fresh weights; leave --from away.")
     given = [name.strip().replace("-", "_") for name in strategies.split(",") if name.strip()]
     names = [STRATEGIES.info(name).name for name in given]
-    params = asked_of(training, names, seeds=seeds, budget=budget, subnets=subnets)
+    params = asked_of(cast(JsonObject, training), names, seeds=seeds, budget=budget, subnets=subnets)
     seed = cast(int, training["training"].get("seed", 0))
     ledger = run_workflow(KIND, params, title=str(params["title"]), seed=seed, flags=_FLAGS)
     record = ComparisonRecord.so_far(ledger)

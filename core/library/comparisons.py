@@ -56,7 +56,7 @@ class ComparedMethod(Part):
 
     label: str
     strategy: str
-    settings: dict[str, object]
+    settings: Settings
     budget: Budget
 
 
@@ -173,7 +173,7 @@ class ComparisonRecord(Record):
         settings: Settings = {
             **self.training,
             "strategy": method.strategy,
-            "strategy_config": method.settings,  # type: ignore[dict-item]
+            "strategy_config": method.settings,
             "epochs": method.budget.epochs,
             "seed": training.seed,
         }

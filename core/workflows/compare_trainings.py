@@ -7,8 +7,7 @@ supernet is kept as soon as it is trained; a run that was stopped goes on in the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -18,6 +17,7 @@ from pydantic import Field, field_validator
 from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
+from core.library.compared_methods import Method, labels
 from core.library.comparisons import (
     Budget,
     Classes,
@@ -28,7 +28,7 @@ from core.library.comparisons import (
 from core.library.measuring import DataChoice
 from core.library.results import Described
 from core.library.supernets import SUPERNET_FILE
-from core.records import Progress
+from core.records import Metrics, Progress
 from core.seeding import stream
 from core.spaces import Arch, SearchSpace
 from core.spaces.spread import spread_rows
@@ -58,18 +58,6 @@ _SAMPLE = 4096
 """Architectures that stand for a larger space."""
 _MEASURING = 0.1
 """A subnet measured on one sample, as a part of a step with that sample. For progress alone."""
-
-
-class Method(BaseConfig):
-    """One way to train."""
-
-    strategy: str = Field(description="Which subnets each step trains.")
-    settings: Settings = Field(default_factory=dict, description="The strategy's own settings.")
-
-    @field_validator("strategy")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        return STRATEGIES.info(name).name
 
 
 class Request(BaseConfig):
@@ -105,50 +93,6 @@ class Request(BaseConfig):
         if any(one == other for at, one in enumerate(methods) for other in methods[:at]):
             raise ValueError("two methods are the same; change a setting of one of them")
         return methods
-
-
-def asked_of(
-    training: train_supernet.Asked,
-    strategies: Sequence[str],
-    *,
-    seeds: int,
-    budget: str = "steps",
-    subnets: int = 600,
-    settings: Mapping[str, Settings] | None = None,
-    title: str = "",
-) -> Settings:
-    """The request of a comparison, as a form or a command puts it together.
-
-    Args:
-        training: the training that every method changes the strategy of; its seed is the first one.
-        strategies: names.
-        seeds: of each.
-        budget: "steps" or "passes".
-        subnets: measured of every supernet.
-        settings: strategy -> its settings, where they are not the usual ones.
-        title: what it is called.
-    """
-    methods = [{"strategy": name, "settings": (settings or {}).get(name, {})} for name in strategies]
-    return {
-        "title": title or f"{len(methods)} trainings of {training['title']}"[:80],
-        "family": training["family"],
-        "config": training["config"],
-        "data": training["data"],
-        "training": training["training"],
-        "methods": methods,  # type: ignore[dict-item]
-        "seeds": seeds,
-        "seed": training["training"].get("seed", 0),
-        "budget": budget,
-        "subnets": subnets,
-        "command": "" if settings else _command(training["command"], strategies, seeds, budget, subnets),
-    }
-
-
-def _command(training: str, strategies: Sequence[str], seeds: int, budget: str, subnets: int) -> str:
-    """The command that starts the comparison, from the one that starts a training."""
-    rest = re.sub(r" --method \S+", "", training)
-    told = f"--compare {','.join(strategies)} --seeds {seeds} --budget {budget} --subnets {subnets}"
-    return f"{rest} {told}" if rest else ""
 
 
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
@@ -274,21 +218,6 @@ def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
     )
 
 
-def labels(methods: Sequence[Method]) -> list[str]:
-    """What each method is called; settings are named where a strategy takes part twice."""
-    names = [STRATEGIES.info(m.strategy).label for m in methods]
-    return [
-        name if names.count(name) == 1 else f"{name} ({_told(method) or 'as it is'})"
-        for name, method in zip(names, methods, strict=True)
-    ]
-
-
-def _told(method: Method) -> str:
-    defaults = STRATEGIES.get(method.strategy).Config().model_dump(mode="json")
-    changed = {n: v for n, v in method.settings.items() if defaults.get(n) != v}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
-
-
 def _alone(request: Request, method: int, epochs: int, seed: int, title: str = "") -> train_supernet.Request:
     """The training that one of the comparison is."""
     chosen = request.methods[method]
@@ -365,6 +294,13 @@ def _measured(
     return {n: tuple(found[tuple(row)][n] for row in rows.tolist()) for n in MEASURED}
 
 
+class _Unwatched(PartLedger):
+    """The ledger of a training with the numbers that one by itself would have, for its card."""
+
+    def metrics(self) -> list[Metrics]:
+        return [plain(row) for row in super().metrics()]
+
+
 def _kept(
     work: _Work,
     asked: train_supernet.Request,
@@ -379,7 +315,7 @@ def _kept(
     from core.tasks.base import task_of
 
     epochs = part.metrics()
-    card = train_supernet.card_of(asked, work.dataset, [plain(row) for row in epochs], work.library)
+    card = train_supernet.card_of(asked, work.dataset, _Unwatched(work.ledger, index), work.library)
     file = dump_supernet(net, card)
     # The supernet first: the summary names only what is there.
     sha256 = part.save_artifact(SUPERNET_FILE, file, _MEDIA_TYPE)

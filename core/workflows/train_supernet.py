@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import platform
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from pydantic import Field
@@ -19,7 +19,7 @@ from core.library import supernets
 from core.library.measuring import DataChoice
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
-from core.records import Metrics, Progress
+from core.records import Progress
 from core.seeding import torch_seed
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
@@ -204,7 +204,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     supernet, dataset = untrained(request, library)
     supernet = yield from train(supernet, dataset, request.training, ledger)
-    card = card_of(request, dataset, ledger.metrics(), library)
+    card = _card(request, dataset, ledger, library)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
     last = card["final"]
     yield Progress(
@@ -258,6 +258,18 @@ def data_card(choice: DataChoice, dataset: Dataset) -> Settings:
     }
 
 
+def card_of(request: Request, dataset: Dataset, ledger: Ledger, library: Library) -> Settings:
+    """The card of a supernet that was trained so.
+
+    Args:
+        request: what was asked for.
+        dataset: what it was trained on.
+        ledger: of the training.
+        library: where the supernet is that it was started from.
+    """
+    return _card(request, dataset, ledger, library)
+
+
 def _started(request: Request, library: Library | None, dataset: Dataset) -> Supernet:
     """A copy of the supernet to start from, ready for these data."""
     entry = _entry(request, library)
@@ -274,17 +286,8 @@ def _entry(request: Request, library: Library | None) -> SupernetEntry:
     return library.supernet(request.start) if library else supernets.resolve(None, request.start)
 
 
-def card_of(
-    request: Request, dataset: Dataset, epochs: Sequence[Metrics], library: Library
-) -> dict[str, Any]:
-    """The card of a supernet that was trained so.
-
-    Args:
-        request: what was asked for.
-        dataset: what it was trained on.
-        epochs: numbers of every epoch.
-        library: where the supernet is that it was started from.
-    """
+def _card(request: Request, dataset: Dataset, ledger: Ledger, library: Library) -> dict[str, Any]:
+    epochs = ledger.metrics()
     start = _entry(request, library) if request.start else None
     return {
         "title": request.title,
