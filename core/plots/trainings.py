@@ -22,7 +22,9 @@ from core.views.trainings_compared import ByCost
 from core.views.trainings_watched import Conflict, Drawn, SizesOverTime
 
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
-_PANEL = 150
+_ABOVE = {"orientation": "h", "x": 0, "yref": "container", "y": 1, "yanchor": "top"}
+_PANEL, _BETWEEN, _BELOW = 150, 56, 44
+"""Pixels of a panel, between two of them, and below the last."""
 _SIZE_DASHES = dict(zip(SIZES, ("dot", "dash", "solid"), strict=True))
 
 
@@ -62,19 +64,22 @@ def drawn_figure(found: Sequence[Drawn], classes: Sequence[str], *, losses: bool
         Per method and class an area (shares, stacked to 100 %) or a line (losses), and, over the areas, dotted lines
         where uniform draws would lie.
     """
+    panels = max(1, len(found))
+    height = panels * _PANEL + (panels - 1) * _BETWEEN
     figure = make_subplots(
-        rows=max(1, len(found)),
+        rows=panels,
         cols=1,
-        vertical_spacing=min(0.12, 0.3 / max(1, len(found))),
+        vertical_spacing=_BETWEEN / height,
         subplot_titles=[for_figure(each.label) for each in found],
     )
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13})
     n = len(classes)
     colors = sample_colorscale("Viridis", [0.08 + 0.84 * k / max(1, n - 1) for k in range(n)])
     for row, each in enumerate(found, 1):
         for k in range(n):
             values = each.losses[:, k] if losses else 100 * each.shares[:, k]
             figure.add_scatter(
-                name=for_figure(f"{classes[k]} MACs"),
+                name=for_figure(classes[k]),
                 legendgroup=str(k),
                 showlegend=row == 1,
                 x=list(each.epochs),
@@ -93,13 +98,14 @@ def drawn_figure(found: Sequence[Drawn], classes: Sequence[str], *, losses: bool
             )
         if not losses:
             _add_uniform(figure, each, row)
-    _finish(figure, "", 40 + _PANEL * max(1, len(found)))
+    _finish(figure, "", height, title=22)
+    figure.update_layout(legend={"title": {"text": "MACs"}, "traceorder": "normal"})
     figure.update_yaxes(
         title={"text": "Loss" if losses else "Share of draws"}, ticksuffix="" if losses else " %"
     )
     if not losses:
         figure.update_yaxes(range=[0, 100])
-    figure.update_xaxes(title={"text": "Epoch"}, row=max(1, len(found)), col=1)
+    figure.update_xaxes(title={"text": "Epoch"}, row=panels, col=1)
     return finished(figure)
 
 
@@ -163,11 +169,11 @@ def _add_uniform(figure: go.Figure, each: Drawn, row: int) -> None:
     """Where the borders between classes would lie if every architecture were drawn as often."""
     edges = 100 * np.cumsum(each.uniform)[:-1]
     ends = [each.epochs[0], each.epochs[-1]] if each.epochs else []
-    for k, edge in enumerate(edges.tolist()):
+    for edge in edges.tolist():
         figure.add_scatter(
             name="borders if drawn uniformly",
             legendgroup="uniform",
-            showlegend=row == 1 and k == 0,
+            showlegend=False,
             x=ends,
             y=[edge] * len(ends),
             mode="lines",
@@ -187,14 +193,14 @@ def _gaps(values: NDArray[np.float64]) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _finish(figure: go.Figure, y: str, height: int) -> None:
-    above = room_above(figure)
+def _finish(figure: go.Figure, y: str, height: int, *, title: int = 0) -> None:
+    above = room_above(figure) + title
     figure.update_xaxes(zeroline=False, automargin=True)
     figure.update_yaxes(title={"text": y}, zeroline=False, automargin=True)
     figure.update_layout(
-        height=height + above,
-        margin={"l": 8, "r": 12, "t": above, "b": 8},
-        legend={**_LEGEND, "y": 1 + 0.0 if not y else 1.02},
+        height=height + above + _BELOW,
+        margin={"l": 8, "r": 12, "t": above, "b": _BELOW},
+        legend=_ABOVE if title else _LEGEND,
         hovermode="closest",
         showlegend=True,
     )

@@ -23,7 +23,7 @@ from core.over_seeds import Comparison, Spread, spread
 from core.pareto import non_dominated
 from core.rank_correlation import kendall
 from core.views.trainings_verdict import Verdict, verdict
-from core.words import format_value
+from core.words import MINUS, format_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,26 +259,26 @@ def _tau(one: ComparedTraining, other: ComparedTraining) -> float:
 
 
 def _order(agreements: Sequence[Agreement]) -> str:
-    """Whether methods disagree about the order of subnets more than the seeds of one of them do."""
+    """How far methods agree about the order of subnets, beside how far two seeds of one method do."""
     within = [each.tau.mean for each in agreements if each.a == each.b]
     between = [each.tau.mean for each in agreements if each.a != each.b]
     if not between:
         return ""
+    methods = (
+        f"two methods with the same seed agree on the order of the subnets by Kendall's tau {_range(between)}"
+    )
     if not within:
-        return (
-            f"The methods agree on the order of the subnets by Kendall's tau {np.mean(between):.2f}; how far two seeds of one "
-            "method agree, one seed cannot say."
-        )
-    less = float(np.mean(between)) < min(within)
-    told = (
-        "they disagree more than seeds do, so each method has its own order"
-        if less
-        else "no less than seeds do, so what differs is chance as well"
-    )
+        return f"{methods[0].upper()}{methods[1:]}; how far two seeds of one method do, one seed cannot say."
     return (
-        f"Two seeds of one method agree on the order of the subnets by Kendall's tau {min(within):.2f} to {max(within):.2f}; "
-        f"two methods with the same seed by {np.mean(between):.2f}: {told}."
+        f"Two seeds of one method agree on the order of the subnets by Kendall's tau {_range(within)}; two methods with the "
+        f"same seed by {_range(between)}. Only where the second is well below the first do the methods put the subnets "
+        "into another order than chance does."
     )
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return (low if low == high else f"{low} to {high}").replace("-", MINUS)
 
 
 # --- a file ---------------------------------------------------------------------------------------

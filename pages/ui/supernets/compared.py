@@ -85,7 +85,7 @@ def _by_cost(key: str, found: view.TrainingsCompared) -> None:
     )
     st.caption(
         f"Each point is the mean of {format_count(found.by_cost.per_place)} or more measured subnets that lie next to each other "
-        "by MACs. Methods share their seeds: equal first weights and equal order of the data."
+        "by MACs."
     )
 
 

@@ -98,7 +98,7 @@ def _form(form: checked.Form) -> None:
             "Compare them",
             key="compare-start",
             type="primary",
-            icon=":material/balance:",
+            icon=":material/compare:",
             width="stretch",
             disabled=params is None,
         )
@@ -228,7 +228,7 @@ def _results(asked: str) -> str:
     if not runs:
         st.info(
             "No comparison yet. Choose ways to train and start one: how long it takes is said above the button.",
-            icon=":material/balance:",
+            icon=":material/compare:",
         )
         return ""
     state.keep(PICK, runs, asked if asked in runs else next(iter(runs)))
