@@ -21,6 +21,7 @@ from core.spaces import Archs
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, EvaluationData
 from core.training.actions import ACTIONS
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.epochs import Run, Stop, Stretch, never
 from core.training.film import FILM_FILE, Film, Offer, Script, empty_film, offered, read_film, script
@@ -123,6 +124,9 @@ class SupernetRun(Run):
 
     def trained(self) -> Supernet:
         return self.supernet
+
+    def average(self) -> Average | None:
+        return self.session.average
 
     def order(self) -> NDArray[np.int64] | None:
         if self.supernet.task.whole:

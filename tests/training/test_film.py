@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,14 @@ from tests.training.small import RecordingLedger, digest, digits, fresh_net, set
 
 EPOCHS = 4
 CONFIG = settings(strategy="uniform", epochs=EPOCHS, shift=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def time_for_pictures() -> Iterator[None]:
+    """So short a training would not be filmed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.training.film.SHARE", 10.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +85,9 @@ def test_a_run_cut_between_a_picture_and_its_checkpoint_has_no_hole_and_no_doubl
     monkeypatch.setattr(ledger, broken, fails)
     with pytest.raises(OSError, match="cut"):
         list(train(fresh_net(), digits(), CONFIG, ledger, film=True))
-    assert read_film(ledger.artifact(FILM_FILE)).epochs.tolist() == [1, 2], "one picture more than checkpoints"
+    assert read_film(ledger.artifact(FILM_FILE)).epochs.tolist() == [1, 2], (
+        "one picture more than checkpoints"
+    )
     list(train(fresh_net(seed=7), digits(), CONFIG, ledger, film=True))
     assert ledger.artifact(FILM_FILE) == filmed[1].artifact(FILM_FILE)
     assert [row["step"] for row in ledger.metrics()] == [1, 2, 3, 4]
@@ -104,7 +116,10 @@ def test_nothing_is_kept_before_the_first_epoch_is_whole() -> None:
 
 @pytest.mark.parametrize("total", [0.1, 30.0, 600.0, 36_000.0])
 @pytest.mark.parametrize("epochs", [1, 2, 7, 150, 2000])
-def test_pictures_stay_within_the_bound_and_end_with_the_last_epoch(total: float, epochs: int) -> None:
+def test_pictures_stay_within_the_bound_and_end_with_the_last_epoch(
+    total: float, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.film.SHARE", SHARE)
     offers = [Offer(4000, True, 40.0), Offer(256, False, 3.0), Offer(32, False, 0.4)]
     offer, at = chosen(offers, total, epochs)
     if total == 0.1:

@@ -23,7 +23,6 @@ from core.store import MemoryLedger
 from core.supernets import FAMILIES
 from core.supernets.files import load_supernet
 from core.tasks.base import evaluation_data
-from core.training.film import FILM_FILE
 from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, preset_request, with_settings
@@ -86,7 +85,7 @@ def test_a_run_stopped_and_resumed_makes_the_same_weights() -> None:
     while len(parts.checkpoints) < 2:
         next(work)
     work.close()
-    assert [each.name for each in parts.artifacts()] == [FILM_FILE], "no supernet yet"
+    assert parts.artifacts() == []
     list(train_supernet.run(request(strategy="uniform"), parts, Library()))
     first, second = (load_supernet(ledger.artifact(SUPERNET_FILE))[0] for ledger in (whole, parts))
     assert digest(first) == digest(second)
