@@ -1,13 +1,13 @@
 """What the walk through prefixes cannot share: numbers of subnets that are extracted first, and counts of their weights.
 
-An attacked image belongs to the network whose gradient made it, so subnets share nothing here: each is calibrated,
+An attacked sample belongs to the network whose gradient made it, so subnets share nothing here: each is calibrated,
 extracted and measured by itself. Weights are counted stage by stage, so a whole space is counted from a few hundred
 extracted stages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ class _AnyStatistics(Statistics):
 
 def count_weights(
     supernet: Supernet, rows: NDArray[np.uint8], names: Sequence[str]
-) -> Mapping[str, NDArray[np.int64]]:
+) -> dict[str, NDArray[np.int64]]:
     """Objectives that are counted from weights: name -> (n,) sums over the stages that each architecture has.
 
     Args:

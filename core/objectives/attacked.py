@@ -35,5 +35,4 @@ def attacked(subject: Subject) -> Tensor:
         pgd = ATTACKS.create("pgd", {"steps": STEPS})
         found = pgd.run(subject.net, images, targets, eps, ids=range(len(images)))
         subject.kept["attacked"] = torch.from_numpy(found)
-    made: Tensor = subject.kept["attacked"]
-    return made
+    return subject.kept["attacked"]

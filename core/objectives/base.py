@@ -2,8 +2,7 @@
 
 An objective is one file here. Whoever measures, stores, draws or offers a number asks the objective:
 the evaluator which outputs of which split it needs (`FromOutputs`), the cost table what to make of the
-stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`); what is read off
-extracted networks themselves stands in `core.objectives.extracted`.
+stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`); see `extracted` for two more.
 Nothing tests names. No torch here: pages show labels and units at once; a file imports what it measures
 with inside its methods.
 

@@ -29,7 +29,7 @@ class Subject:
     net: nn.Sequential
     inputs: Any
     targets: Tensor
-    kept: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Tensor] = field(default_factory=dict)
 
 
 class FromNetworks(MeasuredNumber):
