@@ -2,9 +2,8 @@
 
 An objective is one file here. Whoever measures, stores, draws or offers a number asks the objective:
 the evaluator which outputs of which split it needs (`FromOutputs`), the cost table what to make of the
-stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`); see `extracted` for two more.
-Nothing tests names. No torch here: pages show labels and units at once; a file imports what it measures
-with inside its methods.
+stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`); `extracted` has
+two kinds more. Nothing tests names. No torch here: a file imports what it measures with inside its methods.
 
 An objective that depends on a device is one objective per device: `latency_ms.AMD-EPYC_1-thread_3f9a1c` is the
 variant of `latency_ms` for that device. Everything about it follows from its name, so whoever knows objectives by
@@ -85,7 +84,7 @@ class MeasuredNumber(Plugin, ABC):
         reference: worst value known before anything is measured, for hypervolumes; None where there is none.
         instrument: what a person reads instead of "measured", if something special measures it.
         best: what the best subnet by it is called ("most accurate"); "best" and the label if empty.
-        quick: whether one walk over the data or a count gives it, together with others.
+        quick: whether one walk over the data or a count gives it.
         varies: whether every device has a value of its own, known from a profile of it: "label on device" is then a
             variant of this objective, called `name.SLUG`.
     """
@@ -162,7 +161,7 @@ def shares(right: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 class Counted(MeasuredNumber):
-    """Counted: equal wherever it is taken."""
+    """Equal wherever it is taken."""
 
     how: ClassVar[Source] = Source.COUNTED
     stored: ClassVar[str] = "int64"
@@ -213,7 +212,7 @@ class FromProfile(MeasuredNumber):
         summary: help text, which names the device.
     """
 
-    quick: ClassVar[bool] = False
+    quick = False
     summary: ClassVar[str]
 
 
