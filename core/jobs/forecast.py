@@ -35,8 +35,8 @@ class PhaseTime(_Record):
     )
 
 
-class Picture(_Record):
-    """What one picture of a training's film may show, as tried; see `core.training.film`."""
+class FrameTime(_Record):
+    """What one frame of a training's film may show, as tried; see `core.training.film`."""
 
     subnets: int
     exact: bool
@@ -54,7 +54,7 @@ class Trial(_Record):
     phases: tuple[PhaseTime, ...] = ()
     steps: int = Field(0, description="Of an epoch.")
     after: float = Field(0.0, description="Measuring and saving after an epoch.")
-    pictures: tuple[Picture, ...] = Field((), description="What its film could show, the better first.")
+    frames: tuple[FrameTime, ...] = Field((), description="What its film could show, the better first.")
     space: int = Field(0, description="Subnets of the space.")
     measuring: float | None = Field(
         None, description="Measuring the whole space; None where it is too large."
@@ -108,9 +108,9 @@ def of_training(trial: Trial, epochs: int) -> Forecast:
 
 
 def _film(trial: Trial, lengths: Sequence[int]) -> float:
-    """Seconds that the pictures of the film of a training take."""
+    """Seconds that the frames of the film of a training take."""
     total = sum(n * each.work for each, n in zip(trial.phases, lengths, strict=True))
-    offers = {Offer(each.subnets, each.exact, each.work): each.seconds for each in trial.pictures}
+    offers = {Offer(each.subnets, each.exact, each.work): each.seconds for each in trial.frames}
     offer, epochs = chosen(offers, total, sum(lengths))
     return len(epochs) * offers[offer] if offer is not None else 0.0
 

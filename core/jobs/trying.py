@@ -21,7 +21,7 @@ from core.errors import DataUnavailable, InvalidInput
 from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import Trie, splits_for, walk
 from core.evaluation.work import ORDINARY, fitted, walk_parts
-from core.jobs.forecast import TABLE, TRAINING, PhaseTime, Picture, Trial
+from core.jobs.forecast import TABLE, TRAINING, FrameTime, PhaseTime, Trial
 from core.jobs.kinds import load_workflow
 from core.library import supernets
 from core.library.library import Library
@@ -89,10 +89,10 @@ def _try_training(request: train_supernet.Request, library: Library, start: floa
     run.measure()
     run.state()
     after = clock() - began
-    # A picture is measured as the subnets after an epoch are.
+    # A frame is measured as the subnets after an epoch are.
     speed = after / max(run.works[0].after, 1e-9)
-    pictures = tuple(
-        Picture(subnets=each.subnets, exact=each.exact, work=each.work, seconds=speed * each.work)
+    frames = tuple(
+        FrameTime(subnets=each.subnets, exact=each.exact, work=each.work, seconds=speed * each.work)
         for each in run.offers()
     )
     measuring, walked = _whole_space(supernet, dataset, clock)
@@ -104,7 +104,7 @@ def _try_training(request: train_supernet.Request, library: Library, start: floa
         phases=phases,
         steps=run.steps,
         after=after,
-        pictures=pictures,
+        frames=frames,
         space=supernet.space.size,
         measuring=measuring,
         tried=f"{steps:,} steps{subnets}",

@@ -2,7 +2,7 @@
 
 Where the space is small they are all of it, and every front is exact; elsewhere a sample spread evenly over MACs from
 the smallest to the largest. Which it is, and after which epochs, follows from counted work alone: at most a tenth of
-the training's, or a few seconds where that is more. So every machine and every resumed run takes the same pictures,
+the training's, or a few seconds where that is more. So every machine and every resumed run takes the same frames,
 and none of them touches the training: weights are read, and no chance is used. No torch.
 """
 
@@ -25,10 +25,10 @@ from core.spaces.spread import spread_rows
 
 FILM_FILE = "film.npz"
 SHARE = 0.1
-"""Of the training's work that its pictures may take."""
+"""Of the training's work that its frames may take."""
 AT_LEAST = 5.0
 """Seconds of an ordinary core that they may take, but no more than half of the training: a short one is worth seeing, too."""
-MOST_PICTURES, _LEAST_PICTURES = 24, 5
+MOST_FRAMES, _LEAST_FRAMES = 24, 5
 _MOST_EXACT = 20_000
 _SAMPLES = (256, 128, 64, 32)
 
@@ -37,7 +37,7 @@ Work = Callable[[Archs], float]
 
 
 class Offer(NamedTuple):
-    """Subnets that a film may show, and what one picture of them costs.
+    """Subnets that a film may show, and what one frame of them costs.
 
     Attributes:
         subnets: how many.
@@ -51,36 +51,36 @@ class Offer(NamedTuple):
 
 
 def chosen(offers: Iterable[Offer], total: float, epochs: int) -> tuple[Offer | None, tuple[int, ...]]:
-    """The first offer that gives enough pictures, and the epochs after which they are taken.
+    """The first offer that gives enough frames, and the epochs after which they are taken.
 
     Args:
         offers: the better first.
-        total: work of the training without pictures.
+        total: work of the training without frames.
         epochs: of the training.
 
     Returns:
         The offer and numbers of epochs from 1, close together at first, where a front grows fastest; the last is the
         last epoch. (None, ()) where even the least takes too long.
     """
-    allowed, pictures, last = max(SHARE * total, min(AT_LEAST, 0.5 * total)), 0, None
+    allowed, frames, last = max(SHARE * total, min(AT_LEAST, 0.5 * total)), 0, None
     for last in offers:
-        pictures = min(int(allowed / max(last.work, 1e-9)), MOST_PICTURES, epochs)
-        if pictures >= min(_LEAST_PICTURES, epochs):
+        frames = min(int(allowed / max(last.work, 1e-9)), MOST_FRAMES, epochs)
+        if frames >= min(_LEAST_FRAMES, epochs):
             break
-    return (last, _spread(pictures, epochs)) if pictures else (None, ())
+    return (last, _spread(frames, epochs)) if frames else (None, ())
 
 
-def _spread(pictures: int, epochs: int) -> tuple[int, ...]:
+def _spread(frames: int, epochs: int) -> tuple[int, ...]:
     """So many different numbers from 1 to `epochs`; the last one alone where there is one."""
-    if pictures == 1:
+    if frames == 1:
         return (epochs,)
     found: list[int] = []
-    for k in range(pictures):
-        wanted = round(1 + (epochs - 1) * (k / (pictures - 1)) ** 2)
+    for k in range(frames):
+        wanted = round(1 + (epochs - 1) * (k / (frames - 1)) ** 2)
         found.append(max(wanted, found[-1] + 1 if found else 1))
     # What was pushed along must not pass the end.
-    for k in range(pictures - 1, -1, -1):
-        found[k] = min(found[k], epochs - (pictures - 1 - k))
+    for k in range(frames - 1, -1, -1):
+        found[k] = min(found[k], epochs - (frames - 1 - k))
     return tuple(found)
 
 
@@ -91,8 +91,8 @@ class Script:
     Attributes:
         rows: (m, d) architectures.
         exact: whether they are all of the space.
-        epochs: after which pictures are taken, from 1.
-        work: seconds of an ordinary core that a picture takes.
+        epochs: after which frames are taken, from 1.
+        work: seconds of an ordinary core that a frame takes.
     """
 
     rows: Archs
@@ -141,7 +141,7 @@ class Film:
         macs: (m,) of each.
         exact: whether they are all of the space.
         samples: validation samples they were measured on.
-        epochs: (f,) after which pictures were taken, ascending.
+        epochs: (f,) after which frames were taken, ascending.
         accuracy: (f, m) validation accuracies, fractions.
     """
 
@@ -152,10 +152,10 @@ class Film:
     epochs: NDArray[np.int64]
     accuracy: NDArray[np.float64]
 
-    def with_picture(self, epoch: int, accuracy: NDArray[np.float64]) -> Film:
-        """The film with a picture more; whatever it held of this epoch and later ones is taken anew.
+    def with_frame(self, epoch: int, accuracy: NDArray[np.float64]) -> Film:
+        """The film with a frame more; whatever it held of this epoch and later ones is taken anew.
 
-        So a run that was cut between a picture and its checkpoint has no picture twice.
+        So a run that was cut between a frame and its checkpoint has no frame twice.
         """
         kept = self.epochs < epoch
         return Film(
@@ -183,7 +183,7 @@ class Film:
 
 
 def empty_film(rows: Archs, macs: NDArray[np.int64], *, exact: bool, samples: int) -> Film:
-    """A film before its first picture; arguments as the attributes of `Film`."""
+    """A film before its first frame; arguments as the attributes of `Film`."""
     nothing = np.empty((0, len(rows)), np.float64)
     return Film(rows, macs.astype(np.int64), exact, samples, np.empty(0, np.int64), nothing)
 

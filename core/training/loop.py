@@ -29,7 +29,7 @@ from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from core.training.supernet_session import NotANumber, SupernetSession
 from core.training.watch import SizeClasses, memory_in_use
-from core.training.work import Plan, epoch_works, with_pictures
+from core.training.work import Plan, epoch_works, with_frames
 from core.words import format_share
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def train(
     run = SupernetRun(supernet, dataset, config, ledger, film=film, stop=stop)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()
-    run.take_picture(run.epoch)
+    run.take_frame(run.epoch)
     return run.supernet
 
 
@@ -113,7 +113,7 @@ class SupernetRun(Run):
             seed=config.seed,
         )
         self._script = self._written() if film else None
-        self._plan = Plan(with_pictures(self.works, self._script))
+        self._plan = Plan(with_frames(self.works, self._script))
         self.back()
         self._passes_before = self._taken_before()
 
@@ -173,7 +173,7 @@ class SupernetRun(Run):
 
     def measure(self) -> Metrics:
         if self._script is not None and self.epoch + 1 in self._script.epochs:
-            self.take_picture(self.epoch + 1)
+            self.take_frame(self.epoch + 1)
         accuracies = evaluate_table(self.supernet, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))
         ends = self.supernet.space.ends or ()
@@ -209,15 +209,15 @@ class SupernetRun(Run):
         samples = 1 if self.supernet.task.whole else len(self._validation.targets)
         return walk_seconds(self.supernet, CostTable.of(self.supernet), rows, samples)
 
-    def take_picture(self, epoch: int) -> None:
-        """Measure the film's subnets as they are after so many epochs, if there is a film and no such picture in it."""
+    def take_frame(self, epoch: int) -> None:
+        """Measure the film's subnets as they are after so many epochs, if there is a film and no such frame in it."""
         if self._script is None or epoch == 0:
             return
         film = self._film(self._script)
         if epoch in film.epochs:
             return
         found = evaluate_table(self.supernet, self._script.rows, ("accuracy",), self._validation)
-        taken = film.with_picture(epoch, found["accuracy"])
+        taken = film.with_frame(epoch, found["accuracy"])
         self.ledger.save_artifact(FILM_FILE, taken.dump(), "application/octet-stream")
 
     def _film(self, written: Script) -> Film:

@@ -65,12 +65,12 @@ class Plan:
         return min(1.0, float(done / self._before[-1]))
 
 
-def with_pictures(works: Sequence[EpochWork], script: Script | None) -> list[EpochWork]:
-    """The work of every epoch with that of the film's pictures."""
+def with_frames(works: Sequence[EpochWork], script: Script | None) -> list[EpochWork]:
+    """The work of every epoch with that of the film's frames."""
     due = set(script.epochs) if script is not None else set()
-    picture = script.work if script is not None else 0.0
+    frame = script.work if script is not None else 0.0
     return [
-        replace(work, after=work.after + picture) if number in due else work
+        replace(work, after=work.after + frame) if number in due else work
         for number, work in enumerate(works, 1)
     ]
 

@@ -179,7 +179,7 @@ def tune_request(
     }
 
 
-def settings_before(entry: SupernetEntry) -> dict[str, Any]:
+def settings_before(entry: SupernetEntry) -> Settings:
     """The settings a supernet was trained with, as its card says them; none where it says none that fit."""
     try:
         config = TrainingConfig.model_validate(dict(entry.card.training)) if entry.card.training else None

@@ -1,4 +1,4 @@
-"""The film of a training: the same pictures on every way through, within a bound, and without a trace in the weights."""
+"""The film of a training: the same frames on every way through, within a bound, and without a trace in the weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.training.checkpoint import about
 from core.training.film import (
     AT_LEAST,
     FILM_FILE,
-    MOST_PICTURES,
+    MOST_FRAMES,
     SHARE,
     Offer,
     chosen,
@@ -32,7 +32,7 @@ CONFIG = settings(strategy="uniform", epochs=EPOCHS, shift=1)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def time_for_pictures() -> Iterator[None]:
+def time_for_frames() -> Iterator[None]:
     """So short a training would not be filmed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("core.training.film.SHARE", 10.0)
@@ -54,7 +54,7 @@ def test_filming_leaves_the_weights_bit_for_bit_as_they_are(filmed: tuple[str, R
     assert plain.artifacts() == []
 
 
-def test_a_small_space_is_shown_whole_and_the_last_picture_is_the_trained_supernet(
+def test_a_small_space_is_shown_whole_and_the_last_frame_is_the_trained_supernet(
     filmed: tuple[str, RecordingLedger],
 ) -> None:
     film, net = read_film(filmed[1].artifact(FILM_FILE)), fresh_net()
@@ -68,12 +68,12 @@ def test_a_small_space_is_shown_whole_and_the_last_picture_is_the_trained_supern
     assert film.samples == 200
 
 
-@pytest.mark.parametrize("cut", ["after the numbers", "after the picture"])
-def test_a_run_cut_between_a_picture_and_its_checkpoint_has_no_hole_and_no_double(
+@pytest.mark.parametrize("cut", ["after the numbers", "after the frame"])
+def test_a_run_cut_between_a_frame_and_its_checkpoint_has_no_hole_and_no_double(
     cut: str, filmed: tuple[str, RecordingLedger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = RecordingLedger()
-    broken = {"after the numbers": "checkpoint", "after the picture": "log_metrics"}[cut]
+    broken = {"after the numbers": "checkpoint", "after the frame": "log_metrics"}[cut]
     calls, honest = [0], getattr(ledger, broken)
 
     def fails(*given: object, **named: object) -> None:
@@ -85,9 +85,7 @@ def test_a_run_cut_between_a_picture_and_its_checkpoint_has_no_hole_and_no_doubl
     monkeypatch.setattr(ledger, broken, fails)
     with pytest.raises(OSError, match="cut"):
         list(train(fresh_net(), digits(), CONFIG, ledger, film=True))
-    assert read_film(ledger.artifact(FILM_FILE)).epochs.tolist() == [1, 2], (
-        "one picture more than checkpoints"
-    )
+    assert read_film(ledger.artifact(FILM_FILE)).epochs.tolist() == [1, 2], "one frame more than checkpoints"
     list(train(fresh_net(seed=7), digits(), CONFIG, ledger, film=True))
     assert ledger.artifact(FILM_FILE) == filmed[1].artifact(FILM_FILE)
     assert [row["step"] for row in ledger.metrics()] == [1, 2, 3, 4]
@@ -105,7 +103,7 @@ def test_a_training_that_should_stop_ends_with_its_last_whole_epoch(monkeypatch:
     list(train(again, digits(), config, MemoryLedger(), stop=lambda epochs: epochs == 3))
     assert digest(net) == digest(again)
     assert about(ledger.checkpoints[-1])["epoch"] == 3
-    assert read_film(ledger.artifact(FILM_FILE)).epochs[-1] == 3, "what is kept has its picture"
+    assert read_film(ledger.artifact(FILM_FILE)).epochs[-1] == 3, "what is kept has its frame"
 
 
 def test_nothing_is_kept_before_the_first_epoch_is_whole() -> None:
@@ -116,7 +114,7 @@ def test_nothing_is_kept_before_the_first_epoch_is_whole() -> None:
 
 @pytest.mark.parametrize("total", [0.1, 30.0, 600.0, 36_000.0])
 @pytest.mark.parametrize("epochs", [1, 2, 7, 150, 2000])
-def test_pictures_stay_within_the_bound_and_end_with_the_last_epoch(
+def test_frames_stay_within_the_bound_and_end_with_the_last_epoch(
     total: float, epochs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.training.film.SHARE", SHARE)
@@ -129,8 +127,8 @@ def test_pictures_stay_within_the_bound_and_end_with_the_last_epoch(
     assert len(at) * offer.work <= max(SHARE * total, min(AT_LEAST, total / 2))
     assert list(at) == sorted(set(at))
     assert 1 <= at[0] <= at[-1] == epochs
-    assert len(at) <= MOST_PICTURES
-    # The whole space wherever there is time for five pictures of it.
+    assert len(at) <= MOST_FRAMES
+    # The whole space wherever there is time for five frames of it.
     assert offer.exact == (SHARE * total >= 40.0 * min(5, epochs))
     assert chosen([Offer(32, False, 1e4)], total, epochs) == (None, ())
 
@@ -152,7 +150,7 @@ def test_a_large_space_is_shown_by_a_sample_from_the_smallest_to_the_largest() -
 
 def test_a_film_that_is_none_says_so() -> None:
     film = empty_film(np.zeros((3, 2), np.uint8), np.arange(3), exact=True, samples=9)
-    whole = film.with_picture(2, np.array([0.1, 0.2, 0.3])).dump()
+    whole = film.with_frame(2, np.array([0.1, 0.2, 0.3])).dump()
     assert read_film(whole).accuracy.tolist() == [[0.1, 0.2, 0.3]]
     for data in (b"", whole[:-30], b"PK\x03\x04", whole.replace(b"accuracy", b"accurasy")):
         with pytest.raises(DamagedArtifact, match="its curves can"):

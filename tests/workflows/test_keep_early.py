@@ -41,7 +41,7 @@ def asked(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def time_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def time_for_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """So short a training would not be filmed."""
     monkeypatch.setattr("core.training.film.SHARE", 10.0)
 
