@@ -122,7 +122,9 @@ class SupernetSession(Session):
         for draw in draws:
             part = batch if draw.part is None else self._part(batch, *draw.part)
             outputs = self.forward(draw.arch, part, drop_path=draw.drop_path, dropout=draw.dropout)
-            values.append(self.backward(self.loss(draw.losses, outputs, part, named)))
+            # A part counts as that part of the batch: together they make the gradient of the batch's mean loss.
+            share = draw.passes
+            values.append(self.backward(self.loss(draw.losses, outputs, part, named) * share) / share)
             self.saw(draw.arch, values[-1])
             named[PREVIOUS] = outputs.detach()
             if self.space.ends is not None and draw.arch == self.space.largest:
