@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from core.config import Settings
+from core.config import JsonObject
 from core.errors import DamagedArtifact
 
-_STRATEGY = "strategy"
+_STRATEGY, _SUPERNET = "strategy", "supernet"
 _UNREADABLE = "The checkpoint of this training run cannot be read; start the run anew."
 
 
@@ -35,7 +35,7 @@ class Restored:
         strategy: what the strategy's `state_dict` returned.
     """
 
-    about: Settings
+    about: dict[str, int]
     teacher: dict[str, Tensor] | None
     strategy: dict[str, Any]
 
@@ -43,10 +43,11 @@ class Restored:
 def dump(
     net: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
-    about: Mapping[str, Any],
+    about: Mapping[str, int],
     *,
     teacher: Mapping[str, Tensor] | None = None,
     strategy: Mapping[str, Any] | None = None,
+    supernet: JsonObject | None = None,
 ) -> bytes:
     """Bytes of everything a run needs to go on.
 
@@ -56,6 +57,7 @@ def dump(
         about: where the work stands, comes back as it was.
         teacher: weights of a frozen copy.
         strategy: tensors, arrays and JSON-able values, by name.
+        supernet: family and settings of the network, where it is not the one the run began with.
     """
     tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
     for key, optimizer in optimizers.items():
@@ -74,7 +76,8 @@ def dump(
             plain[name] = value
     owned = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
     # One entry, because safetensors writes several in any order, and equal states are equal bytes.
-    said = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
+    said: dict[str, Any] = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
+    said |= {_SUPERNET: supernet} if supernet else {}
     return save(owned, metadata={"about": json.dumps(said)})
 
 
@@ -83,14 +86,24 @@ def _prefix(optimizer: str) -> str:
     return "optimizer." if optimizer == "weights" else f"optimizers.{optimizer}."
 
 
-def about(data: bytes) -> Settings:
+def about(data: bytes) -> dict[str, int]:
     """What was said of a state when it was kept.
 
     Raises:
         DamagedArtifact: the bytes are not such a state.
     """
     said = _said(data)
-    return {name: value for name, value in said.items() if name != _STRATEGY}
+    return {name: value for name, value in said.items() if name not in (_STRATEGY, _SUPERNET)}
+
+
+def supernet(data: bytes) -> JsonObject | None:
+    """Family and settings of the network of a state, where it is not the one the run began with.
+
+    Raises:
+        DamagedArtifact: the bytes are not such a state.
+    """
+    found: JsonObject | None = _said(data).get(_SUPERNET)
+    return found
 
 
 def restore(
@@ -118,6 +131,7 @@ def restore(
         teacher = _part(tensors, "teacher.")
         if teacher and _shapes(teacher) != _shapes(net.state_dict()):
             raise ValueError("the teacher is another network")
+        said.pop(_SUPERNET, None)
         known = _strategy(said.pop(_STRATEGY, None), _part(tensors, "strategy."))
         if set(known) != set(strategy or {}):
             raise ValueError("the strategy is another one")

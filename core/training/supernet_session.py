@@ -19,7 +19,7 @@ from core.evaluation.costs import CostTable
 from core.seeding import stream
 from core.supernets.base import Supernet
 from core.supernets.drop_path import DroppingArch
-from core.supernets.files import build, described
+from core.supernets.files import described, rebuilt
 from core.tasks.base import Batch
 from core.training import checkpoint
 from core.training.config import TrainingConfig
@@ -28,9 +28,6 @@ from core.training.losses.base import LARGEST, LOSSES, PREVIOUS, TEACHER, Loss, 
 from core.training.optimizing import apply_gradients, make_optimizer
 from core.training.session import WEIGHTS, Drawn, Session
 from core.training.strategies.base import Strategy
-
-_SUPERNET = "supernet"
-"""What a checkpoint calls the family and the settings of a supernet that took the place of the first."""
 
 
 class NotANumber(CoreError):
@@ -212,9 +209,10 @@ class SupernetSession(Session):
         return checkpoint.dump(
             self.net,
             self.optimizers,
-            {"epoch": self.epoch} | ({_SUPERNET: described(self.net)} if self._replaced else {}),
+            {"epoch": self.epoch},
             teacher=self.teacher.state_dict() if self.teacher is not None else None,
             strategy=self.strategy.state_dict(),
+            supernet=described(self.net) if self._replaced else None,
         )
 
     def restore(self, data: bytes) -> None:
@@ -223,9 +221,9 @@ class SupernetSession(Session):
         Raises:
             DamagedArtifact: the bytes are not such a state, or one of another training.
         """
-        other = checkpoint.about(data).get(_SUPERNET)
+        other = checkpoint.supernet(data)
         if other is not None:
-            self._take(build(other["family"], other["config"]))
+            self._take(rebuilt(other))
         kept = checkpoint.restore(data, self.net, self.optimizers, strategy=self.strategy.state_dict())
         self.epoch = int(kept.about["epoch"])
         if kept.teacher is not None:
