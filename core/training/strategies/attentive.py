@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _SAMPLE = 4096
 """Random architectures that say how costs are distributed, and which options make which cost."""
-_TRIES, _AT_ONCE = 96, 16
+_ROUNDS, _PER_ROUND = 8, 8
+"""Draws in search of candidates within a range of cost: rounds, and in each so many per candidate."""
 
 
 class Config(Regularized):
@@ -51,7 +52,7 @@ class Attentive(Strategy):
     """Draws a cost, several subnets of about that cost, and trains the best (or worst) of them beside the largest and smallest.
 
     Costs are MACs in equal ranges. A candidate takes each choice's option as often as random subnets of that range do,
-    and is drawn anew while it misses the range. Candidates are compared by their loss on the step's own batch, which costs one pass
+    and is drawn anew while it misses the range, up to 64 times. Candidates are compared by their loss on the step's own batch, which costs one pass
     without gradients each; the paper's other way, a predictor of accuracy, is not here.
     """
 
@@ -74,10 +75,12 @@ class Attentive(Strategy):
         self.known = np.flatnonzero(counts)
         chances = counts[self.known] if self.config.costs == "as drawn" else np.ones(len(self.known))
         self.chances: NDArray[np.float64] = chances / chances.sum()
-        self.options = [
-            _shares(ranges, rows[:, index], active[:, index], (self.config.ranges, count))
-            for index, count in enumerate(space.cardinalities)
-        ]
+        shares = np.zeros((self.config.ranges, len(space), max(space.cardinalities)))
+        for index, count in enumerate(space.cardinalities):
+            shape = (self.config.ranges, count)
+            shares[:, index, :count] = _shares(ranges, rows[:, index], active[:, index], shape)
+        # Rounded up, so that no draw lies beyond the last option.
+        self._until = np.minimum(shares.cumsum(axis=2) + 1e-9, 1.0)
 
     def ranges_of(self, costs: NDArray[np.int64]) -> NDArray[np.int64]:
         """(n,) range of each cost, from 0 for the cheapest."""
@@ -98,28 +101,28 @@ class Attentive(Strategy):
 
     def _attended(self, session: Session, batch: Batch, rng: np.random.Generator) -> Arch:
         target = int(rng.choice(self.known, p=self.chances))
-        found = [self.candidate(session, target, rng) for _ in range(self.config.candidates)]
-        distinct = list(dict.fromkeys(found))
+        distinct = list(dict.fromkeys(self.candidates(session, target, rng)))
         if len(distinct) == 1:
             return distinct[0]
         losses = [_loss(session, arch, batch) for arch in distinct]
         return distinct[int(np.argmin(losses) if self.config.prefer == "best" else np.argmax(losses))]
 
-    def candidate(self, session: Session, target: int, rng: np.random.Generator) -> Arch:
-        """A random architecture of a range of costs; the last one tried where the range is hardly ever hit."""
-        space, last = session.space, None
-        for _ in range(_TRIES // _AT_ONCE):
-            columns = [rng.choice(len(p[target]), _AT_ONCE, p=p[target]) for p in self.options]
-            rows = [
-                row for row in space.canonicalize(np.stack(columns, axis=1)).tolist() if space.computes(row)
-            ]
-            if not rows:
-                continue
-            hits = np.flatnonzero(self.ranges_of(session.macs(rows)) == target)
-            last = tuple(rows[hits[0] if len(hits) else -1])
-            if len(hits):
+    def candidates(self, session: Session, target: int, rng: np.random.Generator) -> list[Arch]:
+        """Random architectures of a range of costs; others where the range is hardly ever hit, as its authors do."""
+        space, wanted = session.space, self.config.candidates
+        hits: list[Arch] = []
+        misses: list[Arch] = []
+        for _ in range(_ROUNDS):
+            drawn = rng.random((_PER_ROUND * wanted, len(space), 1)) > self._until[target]
+            rows = space.canonicalize(drawn.sum(axis=2))
+            rows = rows[[space.computes(row) for row in rows.tolist()]]
+            within = self.ranges_of(session.macs(rows.tolist())) == target if len(rows) else np.zeros(0, bool)
+            hits += [tuple(row) for row in rows[within].tolist()]
+            misses += [tuple(row) for row in rows[~within].tolist()]
+            if len(hits) >= wanted:
                 break
-        return last if last is not None else session.phase.sample(space, rng)
+        missing = wanted - len(hits)
+        return [*hits, *misses[:missing]][:wanted] or [session.phase.sample(space, rng)]
 
 
 def _shares(
