@@ -36,11 +36,11 @@ class Config(BaseConfig):
 class BalancedBatch(Strategy):
     """Cuts each batch into parts that train a subnet each; their options are balanced, choice by choice.
 
-    The paper runs a whole batch through the largest layers and masks the channels that an image's subnet does not
+    The paper runs a whole batch through the largest layers and masks the channels that a sample's subnet does not
     have. Its masked LayerNorm then computes what slicing computes; a masked BatchNorm would not, since its statistics
-    mix the images of all subnets, and masks cost the largest subnet's time for every image. Here each part goes
+    mix the samples of all subnets, and masks cost the largest subnet's time for every sample. Here each part goes
     through its own slices: the gradients are the same, exactly and in every family, a BatchNorm layer sees one
-    subnet's images alone, and a small subnet costs what it costs.
+    subnet's samples alone, and a small subnet costs what it costs.
     """
 
     label = "Balanced batch"
