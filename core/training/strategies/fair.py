@@ -32,7 +32,7 @@ class Fair(Strategy):
     label = "Strict fairness"
     source = (
         "Chu et al., FairNAS, ICCV 2021 (uneven and conditional choices are balanced over a group of steps, "
-        "which is ours; its searchable space has neither)"
+        "which is ours: its search space has neither)"
     )
 
     def start(self, session: Session) -> None:
