@@ -19,19 +19,23 @@ class DroppingArch(tuple[int, ...]):
 
     Attributes:
         drop: probability that a path is dropped, per sample; below 1.
+        dropout: probability that a feature is zeroed before the last layer; below 1.
         generator: source of chance.
     """
 
     drop: float
+    dropout: float
     generator: torch.Generator
 
     @classmethod
-    def of(cls, arch: Sequence[int], drop: float, generator: torch.Generator) -> DroppingArch:
-        """The architecture with a probability; raises ValueError where that is none."""
-        if not 0 <= drop < 1:
-            raise ValueError("the probability of dropping a path is at least 0 and less than 1")
+    def of(
+        cls, arch: Sequence[int], drop: float, generator: torch.Generator, *, dropout: float = 0.0
+    ) -> DroppingArch:
+        """The architecture with its probabilities; raises ValueError where one is none."""
+        if not (0 <= drop < 1 and 0 <= dropout < 1):
+            raise ValueError("the probability of dropping something is at least 0 and less than 1")
         made = cls(arch)
-        made.drop, made.generator = drop, generator
+        made.drop, made.dropout, made.generator = drop, dropout, generator
         return made
 
 
@@ -46,3 +50,12 @@ def thinned(x: Tensor, arch: Sequence[int]) -> Tensor:
     drawn = torch.rand(len(x), generator=arch.generator) < keep
     mask = drawn.to(x.device, x.dtype).div_(keep)
     return x * mask.view(-1, *[1] * (x.ndim - 1))
+
+
+def faded(x: Tensor, arch: Sequence[int]) -> Tensor:
+    """Features of which some are zeroed and the others scaled up, so that their expectation stays; as `thinned`."""
+    if not isinstance(arch, DroppingArch) or arch.dropout == 0:
+        return x
+    keep = 1 - arch.dropout
+    drawn = torch.rand(x.shape, generator=arch.generator) < keep
+    return x * drawn.to(x.device, x.dtype).div_(keep)

@@ -60,12 +60,24 @@ def outline_of(family: str, config: JsonObject) -> Supernet:
     return empty
 
 
+def rebuilt(description: JsonObject) -> Supernet:
+    """A supernet of the structure that `described` wrote, with fresh weights; raises as `build` does."""
+    family, config = description["family"], description["config"]
+    assert isinstance(family, str)
+    assert isinstance(config, dict)
+    return build(family, config)
+
+
+def described(supernet: Supernet) -> JsonObject:
+    """Family and settings, from which `build` makes one of the same structure."""
+    return {"family": supernet.name, "config": supernet.config.model_dump(mode="json")}
+
+
 def dump_supernet(supernet: Supernet, card: JsonObject) -> bytes:
     """The file's bytes: weights plus family, configuration and card; a tensor that stages share stands once."""
     header = {
         "format": FORMAT,
-        "family": supernet.name,
-        "config": supernet.config.model_dump(mode="json"),
+        **described(supernet),
         "space": supernet.space.to_json(),
         "card": card,
     }

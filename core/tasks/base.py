@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from core.config import BaseConfig, JsonObject, Plugin, Settings
 from core.datasets.base import Dataset, Split
 from core.errors import InvalidInput, wrong_setting
-from core.networks.trees import as_tensors, joined, map_leaves
+from core.networks.trees import as_tensors, joined, map_leaves, n_rows, rows_of
 from core.seeding import stream
 from core.tasks.registry import TASKS
 
@@ -49,6 +49,20 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def part(self, index: int, of: int) -> Batch:
+        """The index-th of several equal parts, in order; what is left over when the rows are divided is in none.
+
+        Raises:
+            InvalidInput: samples only go through a network together, or there are fewer than parts.
+        """
+        size = len(self) // of
+        if not size or n_rows(self.inputs) != len(self):
+            raise InvalidInput(
+                f"{len(self)} samples cannot be divided into {of} parts; choose larger batches or another strategy."
+            )
+        rows = slice(index * size, (index + 1) * size)
+        return Batch(rows_of(self.inputs, rows), self.targets[rows], self.ids[rows])
 
     def counted(self, outputs: Any) -> Any:
         """The rows of a network's outputs that belong to `targets`."""
@@ -153,9 +167,24 @@ class Task(Plugin, ABC):
 
     @abstractmethod
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        augmentation: JsonObject,
+        order: NDArray[np.int64] | None = None,
     ) -> Iterator[Batch]:
-        """Shuffled, augmented training batches of one epoch, as functions of (seed, epoch) alone."""
+        """Augmented training batches of one epoch, as functions of the arguments alone.
+
+        Args:
+            dataset: its training samples are taken.
+            batch_size: samples of a batch.
+            seed, epoch: decide order and augmentation.
+            augmentation: what is done to samples.
+            order: (m,) rows of the training split, as many as it has, repeats allowed; shuffled if left out.
+        """
 
     def steps(self, dataset: Dataset, batch_size: int) -> int:
         """Batches that `epoch` yields."""
@@ -206,9 +235,12 @@ def stacked(calibration: Split, parts: Mapping[str, Split]) -> EvaluationData:
     return EvaluationData(inputs, targets, len(calibration), spans)
 
 
-def shuffled(split: Split, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of each batch of one epoch, in random order; the last incomplete batch is left out."""
-    order = stream(seed, "order", epoch).permutation(len(split))
+def batch_rows(
+    split: Split, batch_size: int, seed: int, epoch: int, order: NDArray[np.int64] | None = None
+) -> Iterator[NDArray[np.int64]]:
+    """Rows of each batch of one epoch, in random order or the given one; the last incomplete batch is left out."""
+    if order is None:
+        order = stream(seed, "order", epoch).permutation(len(split))
     size = min(batch_size, len(split))
     for start in range(0, len(order) - size + 1, size):
         yield order[start : start + size]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from core.errors import InvalidInput
 from core.networks.limits import MOST_CLASSES
 from core.networks.trees import as_tensors
 from core.seeding import stream
-from core.tasks.base import Batch, EvaluationData, InputConfig, Task, shuffled
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task, batch_rows
 from core.tasks.registry import TASKS
 
 MOST_FEATURES = 100_000
@@ -75,12 +76,19 @@ class GraphTask(Task):
         )
 
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        augmentation: JsonObject,
+        order: NDArray[np.int64] | None = None,
     ) -> Iterator[Batch]:
         drops = self.augmentation(augmentation)
         rng = stream(seed, "augmentation", epoch)
         train = dataset.train
-        for picked in shuffled(train, batch_size, seed, epoch):
+        for picked in batch_rows(train, batch_size, seed, epoch, order):
             features, edges = with_first(train.x, picked)
             if drops.drop_edges:
                 edges = edges[:, rng.random(edges.shape[1]) >= drops.drop_edges]

@@ -16,7 +16,7 @@ from core.config import BaseConfig, JsonObject
 from core.datasets.base import Dataset, Split
 from core.networks.limits import MOST_CHANNELS, MOST_CLASSES, MOST_SIDE
 from core.seeding import stream
-from core.tasks.base import Batch, EvaluationData, InputConfig, Task, shuffled, stacked
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task, batch_rows, stacked
 from core.tasks.registry import TASKS
 
 
@@ -78,10 +78,19 @@ class ImageTask(Task):
         flip: bool = Field(False, description="Mirror training images at random (not for digits).")
 
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        augmentation: JsonObject,
+        order: NDArray[np.int64] | None = None,
     ) -> Iterator[Batch]:
         how = self.augmentation(augmentation)
-        return epoch_batches(dataset.train, batch_size, seed, epoch, shift=how.shift, flip=how.flip)
+        return epoch_batches(
+            dataset.train, batch_size, seed, epoch, shift=how.shift, flip=how.flip, order=order
+        )
 
     def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
         return stacked(dataset.calibration, parts)
@@ -95,11 +104,18 @@ class ImageTask(Task):
 
 
 def epoch_batches(
-    split: Split, batch_size: int, seed: int, epoch: int, *, shift: int, flip: bool
+    split: Split,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    *,
+    shift: int,
+    flip: bool,
+    order: NDArray[np.int64] | None = None,
 ) -> Iterator[Batch]:
-    """Shuffled, augmented batches of one epoch; the last incomplete batch is left out."""
+    """Augmented batches of one epoch, shuffled or in the given order; the last incomplete batch is left out."""
     rng = stream(seed, "augmentation", epoch)
-    for picked in shuffled(split, batch_size, seed, epoch):
+    for picked in batch_rows(split, batch_size, seed, epoch, order):
         images, size = torch.from_numpy(split.x[picked]), len(picked)
         if shift:
             images = shifted(images, rng.integers(0, 2 * shift + 1, (size, 2)), shift)

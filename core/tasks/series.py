@@ -16,7 +16,7 @@ from core.datasets.series import SILENCE
 from core.datasets.waves import RATES
 from core.networks.limits import MOST_BANDS, MOST_CLASSES, MOST_LENGTH
 from core.seeding import stream
-from core.tasks.base import Batch, EvaluationData, InputConfig, Task, shuffled, stacked
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task, batch_rows, stacked
 from core.tasks.registry import TASKS
 
 
@@ -84,11 +84,18 @@ class SeriesTask(Task):
         )
 
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        augmentation: JsonObject,
+        order: NDArray[np.int64] | None = None,
     ) -> Iterator[Batch]:
         how = self.augmentation(augmentation)
         rng = stream(seed, "augmentation", epoch)
-        for picked in shuffled(dataset.train, batch_size, seed, epoch):
+        for picked in batch_rows(dataset.train, batch_size, seed, epoch, order):
             x = dataset.train.x[picked]
             if how.shift:
                 x = shifted(x, rng.uniform(-how.shift, how.shift, len(x)))

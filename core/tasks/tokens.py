@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from core.datasets.base import Dataset, Split
 from core.datasets.tokens import PADDING
 from core.networks.limits import MOST_CLASSES
 from core.seeding import stream
-from core.tasks.base import Batch, EvaluationData, InputConfig, Task, shuffled, stacked
+from core.tasks.base import Batch, EvaluationData, InputConfig, Task, batch_rows, stacked
 from core.tasks.registry import TASKS
 
 MOST_TOKENS = 4096
@@ -67,11 +68,18 @@ class TokenTask(Task):
         drop: float = Field(0.0, ge=0, le=0.9, description="Hide each word with this probability.")
 
     def epoch(
-        self, dataset: Dataset, *, batch_size: int, seed: int, epoch: int, augmentation: JsonObject
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        augmentation: JsonObject,
+        order: NDArray[np.int64] | None = None,
     ) -> Iterator[Batch]:
         drop = self.augmentation(augmentation).drop
         rng = stream(seed, "augmentation", epoch)
-        for picked in shuffled(dataset.train, batch_size, seed, epoch):
+        for picked in batch_rows(dataset.train, batch_size, seed, epoch, order):
             tokens, mask = (leaf[picked] for leaf in dataset.train.x)
             if drop:
                 kept = mask & (rng.random(mask.shape) >= drop)

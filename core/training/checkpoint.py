@@ -18,9 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from core.config import JsonObject
 from core.errors import DamagedArtifact
 
-_STRATEGY = "strategy"
+_STRATEGY, _SUPERNET = "strategy", "supernet"
 _UNREADABLE = "The checkpoint of this training run cannot be read; start the run anew."
 
 
@@ -46,6 +47,7 @@ def dump(
     *,
     teacher: Mapping[str, Tensor] | None = None,
     strategy: Mapping[str, Any] | None = None,
+    supernet: JsonObject | None = None,
 ) -> bytes:
     """Bytes of everything a run needs to go on.
 
@@ -55,6 +57,7 @@ def dump(
         about: where the work stands, comes back as it was.
         teacher: weights of a frozen copy.
         strategy: tensors, arrays and JSON-able values, by name.
+        supernet: family and settings of the network, where it is not the one the run began with.
     """
     tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
     for key, optimizer in optimizers.items():
@@ -73,7 +76,8 @@ def dump(
             plain[name] = value
     owned = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
     # One entry, because safetensors writes several in any order, and equal states are equal bytes.
-    said = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
+    said: dict[str, Any] = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
+    said |= {_SUPERNET: supernet} if supernet else {}
     return save(owned, metadata={"about": json.dumps(said)})
 
 
@@ -89,7 +93,17 @@ def about(data: bytes) -> dict[str, int]:
         DamagedArtifact: the bytes are not such a state.
     """
     said = _said(data)
-    return {name: value for name, value in said.items() if name != _STRATEGY}
+    return {name: value for name, value in said.items() if name not in (_STRATEGY, _SUPERNET)}
+
+
+def supernet(data: bytes) -> JsonObject | None:
+    """Family and settings of the network of a state, where it is not the one the run began with.
+
+    Raises:
+        DamagedArtifact: the bytes are not such a state.
+    """
+    found: JsonObject | None = _said(data).get(_SUPERNET)
+    return found
 
 
 def restore(
@@ -117,6 +131,7 @@ def restore(
         teacher = _part(tensors, "teacher.")
         if teacher and _shapes(teacher) != _shapes(net.state_dict()):
             raise ValueError("the teacher is another network")
+        said.pop(_SUPERNET, None)
         known = _strategy(said.pop(_STRATEGY, None), _part(tensors, "strategy."))
         if set(known) != set(strategy or {}):
             raise ValueError("the strategy is another one")

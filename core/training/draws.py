@@ -34,10 +34,26 @@ LABELS = (Term("labels"),)
 
 @dataclass(frozen=True)
 class Draw:
-    """One subnet of one step, and what it minimizes: the sum of the losses, each with its weight."""
+    """One subnet of one step, and what it minimizes: the sum of the losses, each with its weight.
+
+    Attributes:
+        arch: the subnet.
+        losses: what it minimizes.
+        part: (i, n): it learns from the i-th of n equal parts of the batch; None: from all of it.
+        drop_path: probability that a residual branch is left out for a sample, in families that have some.
+        dropout: probability that a feature is zeroed before the last layer, in families that do so.
+    """
 
     arch: Arch
     losses: tuple[Term, ...] = LABELS
+    part: tuple[int, int] | None = None
+    drop_path: float = 0.0
+    dropout: float = 0.0
+
+    @property
+    def passes(self) -> float:
+        """Forward passes with a gradient that it costs; a part of a batch is that part of one."""
+        return 1.0 if self.part is None else 1.0 / self.part[1]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from core.datasets.base import Dataset
@@ -58,6 +59,7 @@ def train_epoch(
     epoch: int,
     order_seed: int,
     stretch: Stretch | None = None,
+    order: NDArray[np.int64] | None = None,
 ) -> Iterator[float]:
     """Take the steps of one epoch; yields the loss of each, and ends after one that is no number.
 
@@ -68,11 +70,17 @@ def train_epoch(
         epoch: which one of the training, from 0; decides order and augmentation.
         order_seed: of order and augmentation.
         stretch: None for one curve over all epochs.
+        order: rows of the training samples; the task's own shuffle if left out.
     """
     task, place = task_of(dataset), stretch or Stretch(epoch, config.epochs)
     steps = task.steps(dataset, config.batch_size)
     batches = task.epoch(
-        dataset, batch_size=config.batch_size, seed=order_seed, epoch=epoch, augmentation=config.augmentation
+        dataset,
+        batch_size=config.batch_size,
+        seed=order_seed,
+        epoch=epoch,
+        augmentation=config.augmentation,
+        order=order,
     )
     for step, batch in enumerate(batches):
         rate = learning_rate(
@@ -132,6 +140,14 @@ class Run(ABC):
     def begin_epoch(self) -> None:  # noqa: B027 - most runs have nothing to do here
         """Called before the first step of an epoch."""
 
+    def order(self) -> NDArray[np.int64] | None:
+        """Rows of the training samples as the current epoch takes them; None for the task's own shuffle."""
+        return None
+
+    def trained(self) -> nn.Module:
+        """What is being trained, now."""
+        return self.net
+
     def fraction(self, step: int) -> float:
         """Share of the work that is done after so many steps of the current epoch."""
         return (self.epoch + step / self.steps) / self.config.epochs
@@ -161,6 +177,7 @@ class Run(ABC):
                 epoch=self.epoch,
                 order_seed=self.order_seed,
                 stretch=self.stretch(),
+                order=self.order(),
             )
             for step, loss in enumerate(epoch, 1):
                 if not math.isfinite(loss):
@@ -178,7 +195,7 @@ class Run(ABC):
         Raises:
             CoreError: the last step left weights that are not numbers; they are not saved.
         """
-        if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
+        if not all(bool(torch.isfinite(p).all()) for p in self.trained().parameters()):
             raise self.failed("a weight")
         measured = self.measure()
         metrics = {"epoch": self.epoch + 1, "loss": loss} | measured | {"seconds": time.monotonic() - started}

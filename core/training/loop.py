@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.datasets.base import Dataset
 from core.evaluation.evaluator import evaluate_table
@@ -31,11 +32,16 @@ _MOST_VALIDATION = 1000
 _ENDS = ("smallest", "largest")
 
 
-def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger) -> Iterator[Progress]:
-    """Train a supernet in place; resumes from the ledger's latest checkpoint.
+def train(
+    supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger
+) -> Generator[Progress, None, Supernet]:
+    """Train a supernet; resumes from the ledger's latest checkpoint.
 
     Yields:
         Progress several times a second; `metrics` holds the numbers of the last finished epoch.
+
+    Returns:
+        The trained supernet: the given one, trained in place, unless the strategy put another in its place.
 
     Raises:
         InvalidInput: the data do not fit the supernet, or the strategy's settings or space are wrong.
@@ -46,6 +52,7 @@ def train(supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: 
     run = SupernetRun(supernet, dataset, config, ledger)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()
+    return run.supernet
 
 
 class SupernetRun(Run):
@@ -57,7 +64,6 @@ class SupernetRun(Run):
         strategy.check(supernet.space)
         self.phases = strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
-        self.supernet = supernet
         self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])
         self._shown = _shown_archs(supernet, config.seed)
         self._validation = _validation_data(supernet, dataset)
@@ -76,6 +82,21 @@ class SupernetRun(Run):
         if kept is not None:
             self.session.restore(kept)
             self.epoch = self.session.epoch
+
+    @property
+    def supernet(self) -> Supernet:
+        """What is being trained; a strategy may put another one in its place."""
+        return self.session.net
+
+    def trained(self) -> Supernet:
+        return self.supernet
+
+    def order(self) -> NDArray[np.int64] | None:
+        if self.supernet.task.whole:
+            return None
+        return self.session.strategy.order(
+            self.session, len(self.dataset.train), stream(self.config.seed, "data order", self.epoch)
+        )
 
     def _phase(self) -> tuple[Phase, int, int]:
         """The current phase, its epochs done and its length."""
@@ -99,6 +120,7 @@ class SupernetRun(Run):
     def begin_epoch(self) -> None:
         phase, done, _ = self._phase()
         self.session.phase, self.session.epoch, self.session.step = phase, self.epoch, 0
+        self.session.drawn.clear()
         if done == 0:
             for name in phase.actions:
                 ACTIONS[name](self.session)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.spaces import SearchSpace
+from core.spaces import Arch, SearchSpace
 from core.training.draws import Draw, Phase, Term
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from core.tasks.base import Batch, Task
 
 WEIGHTS = "weights"
+
+
+class Drawn(NamedTuple):
+    """A subnet that a step trained, and what it lost."""
+
+    arch: Arch
+    loss: float
 
 
 class Session(ABC):
@@ -39,6 +46,8 @@ class Session(ABC):
         phase: the current one.
         epoch, step: where the training stands, both from 0; a step is one of its epoch.
         rate: learning rate of the current step.
+        passes: forward passes with a gradient that were taken since the process took this training up.
+        drawn: the subnets of the current epoch in the order they were drawn, each with what it lost.
         progress: share of all steps that lies behind.
     """
 
@@ -52,6 +61,8 @@ class Session(ABC):
     step: int
     rate: float
     progress: float
+    passes: float
+    drawn: list[Drawn]
 
     @property
     def space(self) -> SearchSpace:
@@ -74,13 +85,18 @@ class Session(ABC):
     # --- forward and backward -------------------------------------------------------------------
 
     @abstractmethod
-    def forward(self, arch: Any, batch: Batch) -> Tensor:
+    def forward(self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0) -> Tensor:
         """(k, classes) outputs of the samples that count, with a gradient.
 
         Args:
             arch: an architecture, or a mixture of several where the family takes one.
             batch: the samples.
+            drop_path, dropout: as in `Draw`.
         """
+
+    def saw(self, arch: Arch, loss: float) -> None:
+        """Note that a subnet was drawn and what it lost; `train` does it for its draws."""
+        self.drawn.append(Drawn(arch, loss))
 
     @abstractmethod
     def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:
@@ -150,6 +166,20 @@ class Session(ABC):
     @abstractmethod
     def freeze_teacher(self) -> None:
         """Keep a copy of the weights as they are now as the teacher."""
+
+    @abstractmethod
+    def replace(self, net: Supernet, came_from: Mapping[str, str] | None = None) -> None:
+        """Go on with another supernet of the same space and task; it is what the training returns.
+
+        The weights' optimizer starts anew. The teacher is forgotten: freeze another one where it is needed.
+
+        Args:
+            net: its weights are trained in place from here on.
+            came_from: name of a weight -> name of the old weight whose momentum it goes on with; of equal shape.
+
+        Raises:
+            ValueError: the space is another one.
+        """
 
     @abstractmethod
     def forget_momentum(self) -> None:

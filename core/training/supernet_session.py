@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.datasets.base import Dataset
-from core.errors import CoreError
+from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
 from core.seeding import stream
 from core.supernets.base import Supernet
+from core.supernets.drop_path import DroppingArch
+from core.supernets.files import described, rebuilt
 from core.tasks.base import Batch
 from core.training import checkpoint
 from core.training.config import TrainingConfig
 from core.training.draws import Draw, Phase, Term
 from core.training.losses.base import LARGEST, LOSSES, PREVIOUS, TEACHER, Loss, LossContext
 from core.training.optimizing import apply_gradients, make_optimizer
-from core.training.session import WEIGHTS, Session
+from core.training.session import WEIGHTS, Drawn, Session
 from core.training.strategies.base import Strategy
 
 
@@ -44,6 +46,10 @@ class SupernetSession(Session):
         self.teacher: Supernet | None = None
         self.phase, self.epoch, self.step, self.rate = phase, 0, 0, config.learning_rate
         self.seed, self.progress = config.seed, 0.0
+        self.passes: float = 0.0
+        self._samples = min(config.batch_size, len(dataset.train))
+        self.drawn: list[Drawn] = []
+        self._replaced = False
         self._losses: dict[str, Loss] = {}
         strategy.start(self)
 
@@ -61,8 +67,13 @@ class SupernetSession(Session):
 
     # --- forward and backward -------------------------------------------------------------------
 
-    def forward(self, arch: Any, batch: Batch) -> Tensor:
+    def forward(self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0) -> Tensor:
         run = self.net.in_training(arch, self.progress, self.rng("paths", *map(str, arch)))
+        if drop_path or dropout:
+            chance = torch.Generator().manual_seed(int(self.rng("drop", *map(str, arch)).integers(2**62)))
+            run = DroppingArch.of(run, drop_path, chance, dropout=dropout)
+        if torch.is_grad_enabled():
+            self.passes += len(batch) / self._samples
         outputs: Tensor = batch.counted(self.net(batch.inputs, run))
         return outputs
 
@@ -106,13 +117,23 @@ class SupernetSession(Session):
         named: dict[str, Tensor] = {}
         values = []
         for draw in draws:
-            outputs = self.forward(draw.arch, batch)
-            values.append(self.backward(self.loss(draw.losses, outputs, batch, named)))
+            part = batch if draw.part is None else self._part(batch, *draw.part)
+            outputs = self.forward(draw.arch, part, drop_path=draw.drop_path, dropout=draw.dropout)
+            values.append(self.backward(self.loss(draw.losses, outputs, part, named)))
+            self.saw(draw.arch, values[-1])
             named[PREVIOUS] = outputs.detach()
             if self.space.ends is not None and draw.arch == self.space.largest:
                 named.setdefault(LARGEST, named[PREVIOUS])
         self.update()
         return values
+
+    def _part(self, batch: Batch, index: int, of: int) -> Batch:
+        if self.task.whole:
+            raise InvalidInput(
+                f"{self.strategy.label} gives each subnet its part of a batch, but {self.task.passes} goes through a "
+                "network at once. Choose another strategy."
+            )
+        return batch.part(index, of)
 
     def loss(
         self, terms: Sequence[Term], outputs: Tensor, batch: Batch, named: Mapping[str, Tensor]
@@ -152,6 +173,25 @@ class SupernetSession(Session):
     def freeze_teacher(self) -> None:
         self._set_teacher({name: tensor.clone() for name, tensor in self.net.state_dict().items()})
 
+    def replace(self, net: Supernet, came_from: Mapping[str, str] | None = None) -> None:
+        if net.space != self.space:
+            raise ValueError("a supernet can only be replaced by one of the same space")
+        before, old = self.optimizers[WEIGHTS].state, dict(self.net.named_parameters())
+        self._take(net)
+        for name, parameter in net.named_parameters():
+            kept = before.get(old[came_from[name]]) if came_from and name in came_from else None
+            if kept:
+                state = {
+                    key: value.clone() if isinstance(value, Tensor) else value for key, value in kept.items()
+                }
+                self.optimizers[WEIGHTS].state[parameter] = state
+
+    def _take(self, net: Supernet) -> None:
+        self.net, self._replaced = net.requires_grad_(True), True
+        self.optimizers[WEIGHTS] = make_optimizer(net, self.config)
+        self.teacher = self._taught = None
+        self.__dict__.pop("_costs", None)
+
     def forget_momentum(self) -> None:
         self.optimizers[WEIGHTS].state.clear()
 
@@ -170,6 +210,7 @@ class SupernetSession(Session):
             {"epoch": self.epoch},
             teacher=self.teacher.state_dict() if self.teacher is not None else None,
             strategy=self.strategy.state_dict(),
+            supernet=described(self.net) if self._replaced else None,
         )
 
     def restore(self, data: bytes) -> None:
@@ -178,6 +219,9 @@ class SupernetSession(Session):
         Raises:
             DamagedArtifact: the bytes are not such a state, or one of another training.
         """
+        other = checkpoint.supernet(data)
+        if other is not None:
+            self._take(rebuilt(other))
         kept = checkpoint.restore(data, self.net, self.optimizers, strategy=self.strategy.state_dict())
         self.epoch = int(kept.about["epoch"])
         if kept.teacher is not None:

@@ -203,7 +203,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     supernet, dataset = untrained(request, library)
-    yield from train(supernet, dataset, request.training, ledger)
+    supernet = yield from train(supernet, dataset, request.training, ledger)
     card = _card(request, dataset, ledger, library)
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
     last = card["final"]

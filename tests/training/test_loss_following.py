@@ -120,9 +120,9 @@ def test_what_lags_is_drawn_more_often_in_a_real_training(monkeypatch: pytest.Mo
     current: list[tuple[int, ...]] = [()]
     forward = SupernetSession.forward
 
-    def watched(self: SupernetSession, arch: tuple[int, ...], batch: Batch) -> Tensor:
+    def watched(self: SupernetSession, arch: tuple[int, ...], batch: Batch, **noise: float) -> Tensor:
         current[0] = arch
-        return forward(self, arch, batch)
+        return forward(self, arch, batch, **noise)
 
     monkeypatch.setattr(SupernetSession, "loss", lagging)
     monkeypatch.setattr(SupernetSession, "forward", watched)

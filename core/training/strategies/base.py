@@ -16,16 +16,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.config import Plugin, Settings
 from core.errors import InvalidInput
 from core.registry import Registry
+from core.seeding import stream
 from core.spaces import SearchSpace
 from core.training.draws import Draw, Phase
 
 if TYPE_CHECKING:
     from core.tasks.base import Batch
     from core.training.session import Session
+
+_PASSES_LOOKS = 8
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
 
@@ -68,6 +72,30 @@ class Strategy(Plugin, ABC):
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         """The subnets of one step, in the order they are run; whoever defines `step` need not have any."""
         raise TypeError(f"{type(self).__name__} must define draws or step")
+
+    def passes(self, space: SearchSpace, phase: Phase) -> float:
+        """Forward passes with a gradient that one step of a phase costs, on average; what budgets compare.
+
+        Counted from `draws`; whoever defines `step` must say it.
+        """
+        if type(self).step is not Strategy.step:
+            raise TypeError(f"{type(self).__name__} must define passes")
+        looks = [
+            self.draws(space, phase, stream(0, "passes", phase.name, look)) for look in range(_PASSES_LOOKS)
+        ]
+        return sum(draw.passes for draws in looks for draw in draws) / len(looks)
+
+    def order(self, session: Session, n: int, rng: np.random.Generator) -> NDArray[np.int64] | None:
+        """(n,) rows of the training samples in the order the coming epoch takes them, repeats allowed.
+
+        None, the default, is the task's own shuffle. Not for data that only go through a network together.
+
+        Args:
+            session: of the training.
+            n: number of training samples.
+            rng: a function of the seed and the epoch.
+        """
+        return None
 
     def start(self, session: Session) -> None:
         """Get ready, once, before the first step or before a state is given back.

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.seeding import stream
-from core.spaces import Arch
-from core.training.draws import LABELS, Draw
+from core.spaces import Arch, SearchSpace
+from core.training.draws import LABELS, Draw, Phase
 from core.training.strategies.base import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ class LossFollowing(Strategy):
         """Take a measured loss into the group's moving average."""
         old, memory = self.losses[group], self.config.memory
         self.losses[group] = loss if np.isnan(old) else memory * old + (1 - memory) * loss
+
+    def passes(self, space: SearchSpace, phase: Phase) -> float:
+        return float(self.config.draws)
 
     def step(self, session: Session, batch: Batch) -> float:
         rng = session.rng("draws")
