@@ -54,9 +54,12 @@ class Stage(nn.Module):
     Attributes:
         depends_on: every choice that `key`, `cost` or the shape of the weights may look at; that includes
             earlier choices that fix the shape of its input.
+        routed_by: those of them that decide nothing but whose weights it has, where a supernet is in parts; its cost
+            then counts the number of the "part".
     """
 
     depends_on: tuple[str, ...] = ()
+    routed_by: tuple[str, ...] = ()
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()

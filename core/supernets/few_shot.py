@@ -11,6 +11,7 @@ gradient matching", ICLR 2022 (splits of several options each, and splits of par
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch import nn
 
 from core.config import Settings
 from core.errors import CoreError, InvalidInput
-from core.spaces import Arch, SearchSpace
+from core.spaces import SearchSpace
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.families import FAMILIES
 from core.supernets.parts import MOST_PARTS, Parts, SplitConfig, parts_after
@@ -35,7 +36,7 @@ NAME = "few_shot"
 class FewShotConfig(ImageConfig):
     """A supernet of another family, in parts."""
 
-    base: str = Field(description="Family whose stages the parts are copies of.")
+    base: str = Field("elastic_cnn", description="Family whose stages the parts are copies of.")
     config: Settings = Field(
         default_factory=dict, description="Its settings; image shape and classes are the same for all."
     )
@@ -131,7 +132,9 @@ class PartsStage(Stage):
         super().__init__(space)
         self.parts = parts
         self.copies = nn.ModuleList(copies)
-        self.depends_on = tuple(dict.fromkeys((*parts.choices, *copies[0].depends_on)))
+        own = copies[0].depends_on
+        self.depends_on = tuple(dict.fromkeys((*parts.choices, *own)))
+        self.routed_by = tuple(name for name in parts.choices if name not in own)
 
     def _copy(self, arch: Sequence[int]) -> Stage:
         found: Stage = self.copies[self.parts.of(arch)]  # type: ignore[assignment]
@@ -148,7 +151,9 @@ class PartsStage(Stage):
         return self._copy(arch).extract(arch, statistics)
 
     def cost(self, arch: Sequence[int]) -> StageCost:
-        return self._copy(arch).cost(arch)
+        found = self._copy(arch).cost(arch)
+        # Parts cost the same and compute something else: who plans by costs must tell them apart (`Stage.routed_by`).
+        return replace(found, counted={**found.counted, "part": self.parts.of(arch)})
 
     def branch(self, x: Any, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Any]:
         """As each part's copy does it for the siblings that belong there."""
