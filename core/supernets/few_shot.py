@@ -24,7 +24,7 @@ from core.errors import CoreError, InvalidInput
 from core.spaces import SearchSpace
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.families import FAMILIES
-from core.supernets.parts import MOST_PARTS, Parts, SplitConfig, parts_after
+from core.supernets.parts import MOST_PARTS, Parts, SplitConfig, Unlocked, parts_after
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
@@ -195,17 +195,37 @@ def split(net: Supernet, splits: Sequence[SplitConfig]) -> FewShot:
     if not isinstance(net.config, ImageConfig):
         raise InvalidInput("Only supernets for images can be split into parts.")
     if isinstance(net, FewShot):
-        config = net.config.model_copy(update={"splits": (*net.config.splits, *splits)})
-        config = FewShotConfig.model_validate(config.model_dump())
+        base = net.config.model_dump() | {"splits": (*net.config.splits, *splits)}
+        config = FewShotConfig.model_validate(base)
     else:
         config = configured(net.name, net.config, splits)
     with torch.random.fork_rng(devices=[]):
         made = FewShot(config)
-    origins = made.parts.origins(len(net.parts) if isinstance(net, FewShot) else 1)
-    for stage, old in zip(made.chain, net.chain, strict=True):
-        assert isinstance(stage, PartsStage)
-        for copy, origin in zip(stage.copies, origins, strict=True):
-            source = old.copies[origin] if isinstance(old, PartsStage) else old
-            copy.load_state_dict(source.state_dict())
-    device = next(net.parameters()).device
-    return made.to(device)
+    state = net.state_dict()
+    found = {name: state[_name_before(name, net, made)] for name in made.state_dict()}
+    made.load_state_dict(found)
+    return made.to(next(net.parameters()).device)
+
+
+def came_from(made: FewShot, net: Supernet) -> dict[str, str]:
+    """Name of every weight -> name of the weight it was before `net` was split and became `made`."""
+    return {name: _name_before(name, net, made) for name, _ in made.named_parameters()}
+
+
+def _name_before(name: str, net: Supernet, made: FewShot) -> str:
+    stages, stage, copies, part, *rest = name.split(".")
+    if not isinstance(net, FewShot):
+        return ".".join([stages, stage, *rest])
+    origin = made.parts.origins(len(net.parts))[int(part)]
+    return ".".join([stages, stage, copies, str(origin), *rest])
+
+
+def parts_of(net: Supernet) -> list[Unlocked]:
+    """Of each part, the options that it has of the choices that were split; one part without any where none was."""
+    return net.parts.options if isinstance(net, FewShot) else [{}]
+
+
+def weights_of(net: Supernet, part: int) -> list[nn.Parameter]:
+    """The weights of one part, each once."""
+    stages = [s.copies[part] if isinstance(s, PartsStage) else s for s in net.chain]
+    return list(dict.fromkeys(p for stage in stages for p in stage.parameters()))

@@ -17,6 +17,9 @@ from core.spaces import SearchSpace
 
 MOST_PARTS = 64
 
+Unlocked = dict[str, tuple[int, ...]]
+"""Choice -> the option indices there are of it; a choice that is absent has all of them."""
+
 
 class SplitConfig(BaseConfig):
     """One part, divided by the options of one choice."""
@@ -52,7 +55,7 @@ class Parts:
     """
 
     def __init__(self, space: SearchSpace, splits: Sequence[SplitConfig]) -> None:
-        self.options: list[dict[str, tuple[int, ...]]] = [{}]
+        self.options: list[Unlocked] = [{}]
         self._origin = [0]
         # (part, position of the choice, option -> part), in the order in which they are asked.
         self._steps: list[tuple[int, int, dict[int, int]]] = []
