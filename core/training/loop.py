@@ -21,13 +21,14 @@ from core.training.epochs import Run, Stretch
 from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from core.training.supernet_session import NotANumber, SupernetSession
+from core.training.watch import SizeClasses, memory_in_use
 from core.training.work import plan
 from core.words import format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
 
-_RANDOM_SHOWN = 4
+_RANDOM_SHOWN = 5
 _MOST_VALIDATION = 1000
 _ENDS = ("smallest", "largest")
 
@@ -65,6 +66,7 @@ class SupernetRun(Run):
         self.phases = strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
         self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])
+        self._sizes = SizeClasses.of(supernet.space, self.session.macs)
         self._shown = _shown_archs(supernet, config.seed)
         self._validation = _validation_data(supernet, dataset)
         self._plan = plan(
@@ -82,6 +84,7 @@ class SupernetRun(Run):
         if kept is not None:
             self.session.restore(kept)
             self.epoch = self.session.epoch
+        self._passes_before = self._taken_before()
 
     @property
     def supernet(self) -> Supernet:
@@ -144,7 +147,26 @@ class SupernetRun(Run):
             "random": float(np.mean(random)),
             "random_low": min(random),
             "random_high": max(random),
+            "median": float(np.median(random)),
+            "learning_rate": self.session.rate,
+            "passes": self._passes_before + self.session.passes,
+            "memory": memory_in_use(),
+            **self._sizes.metrics(self.session.drawn, self.session.macs),
         }
+
+    def _taken_before(self) -> float:
+        """Forward passes with a gradient of the epochs that were trained before this process took the training up.
+
+        Epochs of earlier releases did not count them: they are what the strategy says that a step costs.
+        """
+        if self.epoch == 0:
+            return 0.0
+        known = {row["step"]: row.get("passes") for row in self.ledger.metrics()}.get(self.epoch)
+        if known is not None:
+            return float(known)
+        phases = [phase for phase, n in zip(self.phases, self.lengths, strict=True) for _ in range(n)]
+        space, strategy = self.supernet.space, self.session.strategy
+        return sum(strategy.passes(space, phase) * self.steps for phase in phases[: self.epoch])
 
     def state(self) -> bytes:
         self.session.epoch = self.epoch
@@ -155,7 +177,10 @@ class SupernetRun(Run):
 
 
 def _shown_archs(net: Supernet, seed: int) -> np.ndarray:
-    """Smallest, largest (where there are such) and a few random subnets whose curves are drawn; distinct."""
+    """Smallest, largest (where there are such) and a few random subnets whose curves are drawn; distinct.
+
+    The random ones are a fixed draw: the same after every epoch, and for every training with this seed.
+    """
     rows = net.space.sample_array(_RANDOM_SHOWN, stream(seed, "shown"))
     return np.unique(np.array([*(net.space.ends or ()), *map(tuple, rows)], np.uint8), axis=0)
 

@@ -27,6 +27,7 @@ from tests.reliability.witness import Continuation
 
 PARTS = ("measurements", "metrics", "artifacts", "checkpoint")
 TIMED = ("seconds", "latency", "time", "eta", "elapsed", "per_second")
+OF_THE_MACHINE = ("memory",)
 """Parts of names whose values depend on the clock and are exempt from equality."""
 
 
@@ -204,7 +205,11 @@ def _told(measurement: Measurement) -> dict[str, str]:
 
 
 def _untimed(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if not any(word in name for word in TIMED)}
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in OF_THE_MACHINE and not any(word in name for word in TIMED)
+    }
 
 
 def _seen(store: RunStore, run_id: str) -> dict[str, list[Any]]:
