@@ -16,8 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-MOST_OPTIONS = 12
-"""Choices with more options are not divided: all ways to do it are compared."""
 _MOST_BYTES = 1 << 29
 """Gradients of one choice are kept until all are there; where they take more, fewer architectures are looked at."""
 _ALIKE = 1e-9
@@ -69,7 +67,7 @@ def partition(apart: NDArray[np.float64]) -> tuple[Groups, float]:
     operations into two and three.)
 
     Args:
-        apart: (n, n) as `distances` returns it, n from 2 to `MOST_OPTIONS`.
+        apart: (n, n) as `distances` returns it, n at least 2.
     """
     n, every = len(apart), float(np.triu(apart, 1).sum())
     best: tuple[float, list[float], Groups] | None = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.datasets.base import Dataset
     from core.supernets.base import Supernet
     from core.tasks.base import Batch, Task
+    from core.training.strategies.base import Strategy
 
 WEIGHTS = "weights"
 
@@ -41,6 +42,7 @@ class Session(ABC):
         net: the supernet, trained in place.
         dataset: what it is trained on.
         seed: of the training.
+        strategy: that trains it.
         optimizers: "weights" is the supernet's; a strategy may add its own in `start`.
         teacher: a frozen copy of the supernet, None before one was asked for.
         phase: the current one.
@@ -54,6 +56,7 @@ class Session(ABC):
     net: Supernet
     dataset: Dataset
     seed: int
+    strategy: Strategy
     optimizers: dict[str, torch.optim.Optimizer]
     teacher: Supernet | None
     phase: Phase

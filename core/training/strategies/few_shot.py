@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
+from core.seeding import torch_seed
 from core.spaces import SearchSpace
 from core.training.actions import action
 from core.training.draws import Draw, Phase
@@ -17,7 +19,8 @@ from core.training.strategies.base import STRATEGIES, Strategy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.supernets.parts import SplitConfig, Unlocked
+    from core.supernets.base import Supernet
+    from core.supernets.parts import SplitConfig
     from core.tasks.base import Batch
     from core.training.session import Session
 
@@ -92,21 +95,77 @@ def splittable(space: SearchSpace) -> list[str]:
 
 @action("split_by_gradients")
 def split_by_gradients(session: Session) -> None:
-    """Split every part by the choice whose options disagree most; the parts' weights and momentum go on, or start anew."""
+    """Split every part by the choice whose options disagree most; weights and momentum go on, or start anew."""
     from core.supernets.few_shot import came_from, parts_of, split
-    from core.supernets.files import described, rebuilt
 
     strategy = session.strategy
     assert isinstance(strategy, FewShot)
-    settings = strategy.config
-    splits = [
-        found for part in range(len(parts_of(session.net))) if (found := best_split(session, part, settings))
-    ]
-    if not splits:
-        return
-    made = split(session.net, splits)
-    last = strategy.phases(session.space)[-1].name == session.phase.name
-    if settings.restart == "final" and last:
-        session.replace(fresh(session, described(made), rebuilt))
+    settings: Config = strategy.config
+    found = [best_split(session, part, settings) for part in range(len(parts_of(session.net)))]
+    made = split(session.net, found)
+    if settings.restart == "final" and session.phase.name == strategy.phases(session.space)[-1].name:
+        session.replace(_fresh(session, made))
     else:
         session.replace(made, came_from(made, session.net))
+
+
+def best_split(session: Session, part: int, settings: Config) -> SplitConfig:
+    """The split of a part with the most disagreement across, over all choices that were not split for it yet."""
+    from core.supernets.few_shot import parts_of
+    from core.supernets.parts import SplitConfig
+    from core.training.gradient_matching import partition
+
+    own = parts_of(session.net)[part]
+    names = [name for name in splittable(session.space) if name not in own]
+    ways = [(name, *partition(disagreement(session, part, name, settings))) for name in names]
+    name, groups, _ = max(ways, key=lambda way: way[2])
+    return SplitConfig(part=part, choice=name, groups=groups)
+
+
+def disagreement(session: Session, part: int, name: str, settings: Config) -> NDArray[np.float64]:
+    """(options, options) how far the options of a choice pull a part's shared weights apart.
+
+    Each is compared on random training samples, as they are, in random architectures of the part.
+
+    Args:
+        session: of the training; weights and optimizers stay as they are.
+        part: of its supernet.
+        name: of the choice.
+        settings: how much is looked at.
+    """
+    import torch
+
+    from core.supernets.few_shot import parts_of, weights_of
+    from core.training.gradient_matching import distances
+
+    space, train = session.space, session.dataset.train
+    at, own = space.position[name], parts_of(session.net)[part]
+    weights = weights_of(session.net, part)
+
+    def gradient(repeat: int, option: int) -> Tensor:
+        rng = session.rng("split", str(part), name, str(repeat))
+        rest = Phase("part", unlocked=own).sample(space, rng)
+        rows = np.sort(rng.permutation(len(train))[: settings.samples])
+        batch = session.task.batch(session.dataset, train.rows(rows))
+        arch = space.canonical([*rest[:at], option, *rest[at + 1 :]])
+        outputs = batch.counted(session.net(batch.inputs, arch))
+        loss = session.sample_losses(outputs, batch).mean()
+        found = torch.autograd.grad(loss, weights, allow_unused=True)
+        flat = [
+            w.new_zeros(w.numel()) if g is None else g.flatten() for w, g in zip(weights, found, strict=True)
+        ]
+        return torch.cat(flat)
+
+    count = sum(weight.numel() for weight in weights)
+    return distances(gradient, space.cardinalities[at], repeats=settings.repeats, weights=count)
+
+
+def _fresh(session: Session, made: Supernet) -> Supernet:
+    """A supernet of the same structure with fresh weights, by the training's seed."""
+    import torch
+
+    from core.supernets.files import described, rebuilt
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(session.seed, "weights", made.name, session.epoch))
+        return rebuilt(described(made))

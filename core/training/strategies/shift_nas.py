@@ -37,9 +37,6 @@ class Config(BaseConfig):
         4, ge=1, le=1000, description="Steps from one measurement of a bin to that of the next one."
     )
     subnets: int = Field(2, ge=1, le=8, description="Subnets of a bin whose gradients are measured.")
-    samples: int = Field(
-        64, ge=8, le=4096, description="Validation samples of a measurement, at most those of a step."
-    )
     rate: float = Field(
         0.2, gt=0, le=10, description="How far one round of measurements moves the logarithm of the chances."
     )
@@ -120,28 +117,28 @@ class ShiftNAS(Strategy):
         archs = [self.of_bin(self.drawn_bin(rng), rng) for _ in range(self.config.draws)]
         return float(np.mean(session.train([Draw(arch, LABELS) for arch in archs], batch)))
 
-    def _measure_in_turn(self, session: Session, most: int) -> None:
+    def _measure_in_turn(self, session: Session, samples: int) -> None:
         """Every few steps one more bin; when all are known, chances move and a new round begins."""
         self.taken += 1
         if self.taken % self.config.every:
             return
         index = int(np.flatnonzero(np.isnan(self.norms))[0])
-        self.norms[index] = self.insufficiency(session, index, most)
+        self.norms[index] = self.insufficiency(session, index, samples)
         if not np.isnan(self.norms).any():
             self.shift(self.norms.tolist())
             self.norms[:] = np.nan
 
-    def insufficiency(self, session: Session, index: int, most: int) -> float:
+    def insufficiency(self, session: Session, index: int, samples: int) -> float:
         """Norm of the gradient of the validation loss by all weights, the mean over a few subnets of a bin.
 
         Args:
             session: of the training.
             index: of the bin.
-            most: validation samples at most.
+            samples: of the validation data; as many as of a step.
         """
         rng, found = session.rng("measured", str(index)), []
         for look in range(self.config.subnets):
-            batch = session.validation_batch(min(self.config.samples, most), str(index), str(look))
+            batch = session.validation_batch(samples, str(index), str(look))
             session.zero_grad()
             outputs = session.forward(self.of_bin(index, rng), batch)
             session.backward(session.sample_losses(outputs, batch).mean())
