@@ -145,6 +145,28 @@ class Supernet(nn.Module):
                 x = stage(x, arch, statistics)
         return x
 
+    def activations(
+        self,
+        x: Any,
+        arch: Sequence[int],
+        statistics: Statistics | None = None,
+        *,
+        stages: range | None = None,
+    ) -> list[Any]:
+        """What flows after each of some stages, of all if left out; one the subnet does not have hands on its input.
+
+        Args:
+            x: what flows into the first of them.
+            arch, statistics: as in `forward`.
+            stages: positions in the chain.
+        """
+        found = []
+        for stage in self.chain if stages is None else [self.chain[index] for index in stages]:
+            if stage.key(arch) is not None:
+                x = stage(x, arch, statistics)
+            found.append(x)
+        return found
+
     @classmethod
     def examples(cls) -> list[InputConfig]:
         """Small configurations of this family, with every kind of choice, for the contract test."""

@@ -27,6 +27,7 @@ from core.records import Metrics, Progress
 from core.seeding import torch_seed
 from core.tasks.base import Batch
 from core.training import checkpoint
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.epochs import Run
 from core.training.optimizing import diverged
@@ -94,10 +95,15 @@ class _Run(Run):
         kept = ledger.latest_checkpoint()
         if kept is not None and checkpoint.about(kept).get("net") == index:
             restored = checkpoint.restore(kept, net, {WEIGHTS: self.plain_step.optimizer})
+            if self.plain_step.average is not None:
+                self.plain_step.average.load_state_dict(restored.average)
             self.epoch = int(restored.about["epoch"])
 
     def take_step(self, step: int, batch: Batch, rate: float) -> float:
         return self.plain_step(step, batch, rate)
+
+    def average(self) -> Average | None:
+        return self.plain_step.average
 
     def fraction(self, step: int) -> float:
         return (self.index + super().fraction(step)) / self.of
@@ -123,7 +129,13 @@ class _Run(Run):
 
     def state(self) -> bytes:
         about = {"net": self.index, "epoch": self.epoch}
-        return checkpoint.dump(self.net, {WEIGHTS: self.plain_step.optimizer}, about)
+        average = self.plain_step.average
+        return checkpoint.dump(
+            self.net,
+            {WEIGHTS: self.plain_step.optimizer},
+            about,
+            average=average.state_dict() if average is not None else None,
+        )
 
     def sentence(self, metrics: Metrics) -> str:
         return (

@@ -11,6 +11,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ from torch import nn
 from core.datasets.base import Dataset
 from core.errors import CoreError
 from core.records import Metrics, Progress
+from core.seeding import stream
 from core.tasks.base import Batch, task_of
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.optimizing import diverged, learning_rate
 
@@ -82,10 +85,14 @@ def train_epoch(
         augmentation=config.augmentation,
         order=order,
     )
+    mixing = stream(order_seed, "mixup", epoch)
     for step, batch in enumerate(batches):
         rate = learning_rate(
             config, place.done * steps + step, place.length * steps, steps, factor=place.factor
         )
+        if config.mixup:
+            share = float(mixing.beta(config.mixup, config.mixup))
+            batch = task.mixed(batch, share, mixing.permutation(len(batch)))
         loss = take_step(step, batch, rate)
         yield loss
         if not math.isfinite(loss):
@@ -103,6 +110,9 @@ class Run(ABC):
         config: how.
         ledger: gets the numbers of every epoch, then the whole state.
         order_seed: of order and augmentation.
+
+    Raises:
+        InvalidInput: samples are to be mixed that cannot be.
     """
 
     def __init__(
@@ -112,6 +122,8 @@ class Run(ABC):
         self.order_seed = order_seed
         self.steps = task_of(dataset).steps(dataset, config.batch_size)
         self.epoch = 0
+        if config.mixup:
+            task_of(dataset).require_mixing()
 
     @abstractmethod
     def take_step(self, step: int, batch: Batch, rate: float) -> float:
@@ -148,6 +160,10 @@ class Run(ABC):
         """What is being trained, now."""
         return self.net
 
+    def average(self) -> Average | None:
+        """The average of its weights, where they are averaged."""
+        return None
+
     def fraction(self, step: int) -> float:
         """Share of the work that is done after so many steps of the current epoch."""
         return (self.epoch + step / self.steps) / self.config.epochs
@@ -161,7 +177,7 @@ class Run(ABC):
         return diverged(what, self.epoch)
 
     def go(self) -> Iterator[Progress]:
-        """Train what is left of the epochs.
+        """Train what is left of the epochs; where weights are averaged, the network then has the average.
 
         Raises:
             CoreError: a loss or a weight is no longer a number; the last good checkpoint is kept.
@@ -188,6 +204,9 @@ class Run(ABC):
                     yield Progress(self.fraction(step), self.doing())
             metrics = self._finish(float(np.mean(losses)), started)
             yield Progress(self.fraction(0), self.sentence(metrics), metrics)
+        average = self.average()
+        if average is not None:
+            average.put()
 
     def _finish(self, loss: float, started: float) -> Metrics:
         """Measure, then save; the epoch counts only once this has returned.
@@ -197,7 +216,9 @@ class Run(ABC):
         """
         if not all(bool(torch.isfinite(p).all()) for p in self.trained().parameters()):
             raise self.failed("a weight")
-        measured = self.measure()
+        average = self.average()
+        with nullcontext() if average is None else average.instead():
+            measured = self.measure()
         metrics = {"epoch": self.epoch + 1, "loss": loss} | measured | {"seconds": time.monotonic() - started}
         self.epoch += 1
         self.ledger.log_metrics(self.logged_step(), metrics)

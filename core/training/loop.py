@@ -16,6 +16,7 @@ from core.seeding import stream
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, EvaluationData
 from core.training.actions import ACTIONS
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.epochs import Run, Stretch
 from core.training.strategies import STRATEGIES, Phase, Strategy
@@ -93,6 +94,9 @@ class SupernetRun(Run):
 
     def trained(self) -> Supernet:
         return self.supernet
+
+    def average(self) -> Average | None:
+        return self.session.average
 
     def order(self) -> NDArray[np.int64] | None:
         if self.supernet.task.whole:
