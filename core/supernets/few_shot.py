@@ -115,8 +115,9 @@ class FewShot(Supernet):
         return self._bases[self.parts.of(arch)].in_training(arch, progress, rng)
 
     def sort_channels(self) -> None:
-        for base in self._bases:
-            base.sort_channels()
+        # Only the part with the largest subnet has all channels of every width.
+        if self.space.ends is not None:
+            self._bases[self.parts.of(self.space.largest)].sort_channels()
 
 
 class PartsStage(Stage):
