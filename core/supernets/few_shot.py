@@ -193,8 +193,7 @@ def split(net: Supernet, splits: Sequence[SplitConfig]) -> FewShot:
     Raises:
         InvalidInput: it is not for images, or a split does not fit its space or its parts.
     """
-    if not isinstance(net.config, ImageConfig):
-        raise InvalidInput("Only supernets for images can be split into parts.")
+    require_splittable(net)
     if isinstance(net, FewShot):
         base = net.config.model_dump() | {"splits": (*net.config.splits, *splits)}
         config = FewShotConfig.model_validate(base)
@@ -206,6 +205,16 @@ def split(net: Supernet, splits: Sequence[SplitConfig]) -> FewShot:
     found = {name: state[_name_before(name, net, made)] for name in made.state_dict()}
     made.load_state_dict(found)
     return made.to(next(net.parameters()).device)
+
+
+def require_splittable(net: Supernet) -> None:
+    """Refuse a supernet that cannot be split.
+
+    Raises:
+        InvalidInput: it is not for images.
+    """
+    if net.task_name != FewShot.task_name:
+        raise InvalidInput("Only supernets for images can be split into parts.")
 
 
 def came_from(made: FewShot, net: Supernet) -> dict[str, str]:

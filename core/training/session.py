@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.config import Plugin
 from core.spaces import Arch, SearchSpace
 from core.training.draws import Draw, Phase, Term
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from core.datasets.base import Dataset
     from core.supernets.base import Supernet
     from core.tasks.base import Batch, Task
-    from core.training.strategies.base import Strategy
 
 WEIGHTS = "weights"
 
@@ -56,7 +56,7 @@ class Session(ABC):
     net: Supernet
     dataset: Dataset
     seed: int
-    strategy: Strategy
+    strategy: Plugin
     optimizers: dict[str, torch.optim.Optimizer]
     teacher: Supernet | None
     phase: Phase

@@ -51,10 +51,11 @@ def symmetric(values: list[float], n: int) -> np.ndarray:
 
 def test_distances_are_one_minus_the_cosine_of_what_all_options_use() -> None:
     """Written out: the first number belongs to option 0 alone, the last to nobody."""
-    found = {
-        (0, 0): [5.0, 1, 0, 2, 0], (0, 1): [0.0, 0, 1, 2, 0], (0, 2): [0.0, -1, 0, -2, 0],
-        (1, 0): [7.0, 2, 1, 0, 0], (1, 1): [0.0, 3, 1, 1, 0], (1, 2): [0.0, 2, 3, 0, 0],
-    }  # fmt: skip
+    told = [
+        [[5.0, 1, 0, 2, 0], [0.0, 0, 1, 2, 0], [0.0, -1, 0, -2, 0]],
+        [[7.0, 2, 1, 0, 0], [0.0, 3, 1, 1, 0], [0.0, 2, 3, 0, 0]],
+    ]
+    found = {(r, o): numbers for r, options in enumerate(told) for o, numbers in enumerate(options)}
     apart = distances(lambda r, o: torch.tensor(found[r, o]), 3, repeats=2, weights=5)
 
     def cosine(a: list[float], b: list[float]) -> float:
@@ -256,5 +257,5 @@ def test_other_data_and_supernets_in_parts_are_refused() -> None:
     data = load_dataset("generated_graph", nodes=200, calibration=32, labels=8)
     net = ElasticGCN(ElasticGCN.Config.model_validate(task_of(data).settings_from(data)))
     strategy = STRATEGIES.create("few_shot")
-    with pytest.raises(InvalidInput, match="images only"):
+    with pytest.raises(InvalidInput, match="for images"):
         SupernetSession(net, data, settings(augmentation={}), strategy, strategy.phases(net.space)[0])

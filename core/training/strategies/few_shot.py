@@ -12,6 +12,7 @@ from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.seeding import torch_seed
 from core.spaces import SearchSpace
+from core.supernets.parts import SplitConfig
 from core.training.actions import action
 from core.training.draws import Draw, Phase
 from core.training.strategies.base import STRATEGIES, Strategy
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.supernets.base import Supernet
-    from core.supernets.parts import SplitConfig
     from core.tasks.base import Batch
     from core.training.session import Session
 
@@ -73,10 +73,9 @@ class FewShot(Strategy):
         return float(2 ** [p.name for p in self.phases(space)].index(phase.name))
 
     def start(self, session: Session) -> None:
-        from core.supernets.few_shot import parts_of
+        from core.supernets.few_shot import parts_of, require_splittable
 
-        if session.task.name != "image":
-            raise InvalidInput(f"{self.label} splits supernets for images only. Choose another strategy.")
+        require_splittable(session.net)
         if len(parts_of(session.net)) > 1:
             raise InvalidInput(f"This supernet is in parts already. {self.label} starts from a whole one.")
 
@@ -112,7 +111,6 @@ def split_by_gradients(session: Session) -> None:
 def best_split(session: Session, part: int, settings: Config) -> SplitConfig:
     """The split of a part with the most disagreement across, over all choices that were not split for it yet."""
     from core.supernets.few_shot import parts_of
-    from core.supernets.parts import SplitConfig
     from core.training.gradient_matching import partition
 
     own = parts_of(session.net)[part]
