@@ -20,6 +20,7 @@ from core.cli import (
     devices,
     importing,
     judging,
+    keeping,
     latency,
     lessons,
     loading,
@@ -31,6 +32,7 @@ from core.cli import (
     studies,
     tables,
     training,
+    tuning,
 )
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
@@ -90,6 +92,7 @@ def list_methods(
 
 
 app.command(context_settings=_EXTRA)(training.train)
+app.command()(keeping.keep)
 app.command()(converting.convert)
 app.command(context_settings=_EXTRA)(searching.search)
 
@@ -169,7 +172,7 @@ def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Fold
 def similarity(
     context: typer.Context,
     a: Annotated[
-        str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, alone:RUN:NUMBER or pruned:RUN:NUMBER.")
+        str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, or alone, tuned or pruned:RUN:NUMBER.")
     ],
     b: Annotated[str, typer.Argument(help="The other network; its layers are the columns.")],
     measure: Annotated[
@@ -366,6 +369,8 @@ for command in (latency.latency, reports.report, reports.baskets, own_data.data)
 app.add_typer(class_.commands, name="class")
 app.command()(judging.predictors)
 app.command()(judging.proxies)
+app.command("ranking-check")(judging.ranking_check)
+app.command()(tuning.tune)
 app.command()(lessons.lesson)
 app.command("teachers-guide")(reports.teachers_guide)
 app.command("measuring-kit")(devices.measuring_kit)

@@ -51,6 +51,8 @@ def train_masked(
     """
     hold(net, masks)
     net.requires_grad_(True)
+    # What is cut are weights as they are at a step; an average of them over steps is zero nowhere.
+    config = config.model_copy(update={"ema": 0.0})
 
     def held() -> None:
         hold(net, masks)

@@ -34,6 +34,19 @@ from core.tasks.registry import TASKS
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """What the samples of a batch were mixed with (mixup).
+
+    Attributes:
+        targets: (k,) int64 classes of the partners.
+        share: of each sample that is its own, 0 to 1; the rest is its partner's.
+    """
+
+    targets: Tensor
+    share: float
+
+
+@dataclass(frozen=True)
 class Batch:
     """Samples that go through a network together.
 
@@ -41,11 +54,13 @@ class Batch:
         inputs: what the network takes; its first k rows are the samples that count, a graph's other nodes follow.
         targets: (k,) int64 classes of the samples that count.
         ids: (k,) int64 positions of those samples in their source.
+        mixed: their partners, where samples are mixed.
     """
 
     inputs: Any
     targets: Tensor
     ids: Tensor
+    mixed: Mixed | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -62,7 +77,8 @@ class Batch:
                 f"{len(self)} samples cannot be divided into {of} parts; choose larger batches or another strategy."
             )
         rows = slice(index * size, (index + 1) * size)
-        return Batch(rows_of(self.inputs, rows), self.targets[rows], self.ids[rows])
+        mixed = None if self.mixed is None else Mixed(self.mixed.targets[rows], self.mixed.share)
+        return Batch(rows_of(self.inputs, rows), self.targets[rows], self.ids[rows], mixed)
 
     def counted(self, outputs: Any) -> Any:
         """The rows of a network's outputs that belong to `targets`."""
@@ -71,7 +87,8 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device."""
         inputs = map_leaves(lambda leaf: leaf.to(device), self.inputs)
-        return Batch(inputs, self.targets.to(device), self.ids.to(device))
+        mixed = None if self.mixed is None else Mixed(self.mixed.targets.to(device), self.mixed.share)
+        return Batch(inputs, self.targets.to(device), self.ids.to(device), mixed)
 
 
 @dataclass(frozen=True)
@@ -117,6 +134,7 @@ class Task(Plugin, ABC):
         inputs: what the tensors that a network takes are called in files, in order.
         usage: commands that run a download's predict.py, for its card.
         takes: one sentence for whoever loads a download in Python.
+        mixes: whether a weighted sum of two samples is a sample.
     """
 
     sample: ClassVar[str] = "sample"
@@ -129,6 +147,7 @@ class Task(Plugin, ABC):
     inputs: ClassVar[tuple[str, ...]]
     usage: ClassVar[tuple[str, ...]]
     takes: ClassVar[str]
+    mixes: ClassVar[bool] = False
 
     def settings_from(self, dataset: Dataset) -> Settings:
         """The fields of `Inputs` that the data decide."""
@@ -198,11 +217,50 @@ class Task(Plugin, ABC):
     def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
         """The calibration split, then the given parts, in this order, as one batch for the evaluator."""
 
+    def require_mixing(self) -> None:
+        """Samples of this kind can be mixed.
+
+        Raises:
+            InvalidInput: they cannot.
+        """
+        if not self.mixes:
+            raise InvalidInput(
+                f"{self.samples.capitalize()} cannot be mixed: a sum of two is none. Set mixup to 0."
+            )
+
+    def mixed(self, batch: Batch, share: float, partners: NDArray[np.int64]) -> Batch:
+        """The batch with each sample mixed with another.
+
+        Args:
+            batch: k samples.
+            share: of each sample that stays.
+            partners: (k,) row of each one's partner.
+
+        Raises:
+            InvalidInput: samples of this kind cannot be mixed.
+
+        Source: Zhang et al., mixup, ICLR 2018.
+        """
+        self.require_mixing()
+        picked = torch.from_numpy(partners).to(batch.targets.device)
+        inputs = map_leaves(lambda leaf: share * leaf + (1 - share) * leaf[picked], batch.inputs)
+        return Batch(inputs, batch.targets, batch.ids, Mixed(batch.targets[picked], share))
+
     # --- what outputs mean ----------------------------------------------------------------------
 
     def losses(self, outputs: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
         """(n,) losses in nats of (n, k) outputs: cross-entropy with label smoothing."""
         return F.cross_entropy(outputs, targets, reduction="none", label_smoothing=smoothing)
+
+    def mixed_losses(
+        self, outputs: Tensor, targets: Tensor, mixed: Mixed | None, *, smoothing: float = 0.0
+    ) -> Tensor:
+        """(n,) losses of (n, k) outputs, against the labels of both where samples were mixed."""
+        own = self.losses(outputs, targets, smoothing=smoothing)
+        if mixed is None:
+            return own
+        partners = self.losses(outputs, mixed.targets, smoothing=smoothing)
+        return mixed.share * own + (1 - mixed.share) * partners
 
     def predictions(self, outputs: Tensor) -> Tensor:
         """(n,) predicted classes of (..., n, k) outputs."""

@@ -69,6 +69,7 @@ class ImageTask(Task):
         "python predict.py picture.png     # needs Pillow; --invert for dark strokes on bright paper",
         "python predict.py folder > t.csv  # every picture in it: file, class, probabilities",
     )
+    mixes = True
     takes = "Pixels go in as they are, in [0, 1]: the network normalizes them itself."
 
     class Augmentation(BaseConfig):

@@ -60,6 +60,7 @@ class SeriesTask(Task):
         "python predict.py sound.wav       # PCM, any rate: the classes with their probabilities",
         "python predict.py folder > t.csv  # every .wav file in it: file, class, probabilities",
     )
+    mixes = True
     takes = (
         "Samples go in as they are, a sound from -1 to 1 at the rate of the training data, silence as zeros."
     )

@@ -37,8 +37,9 @@ def action(name: str) -> Callable[[Action], Action]:
 def sort_channels(session: Session) -> None:
     """Order each block's inner channels by importance; what the largest subnet computes stays."""
     session.net.sort_channels()
-    # Momentum belongs to the channels it was gathered for; they have just changed places.
+    # Momentum and averages belong to the channels they were gathered for; they have just changed places.
     session.forget_momentum()
+    session.restart_average()
 
 
 @action("freeze_teacher")

@@ -32,11 +32,13 @@ class Restored:
     Attributes:
         about: what was said of it when it was kept.
         teacher: weights of the frozen teacher, if there was one.
+        average: averaged weights, if they were averaged.
         strategy: what the strategy's `state_dict` returned.
     """
 
     about: dict[str, int]
     teacher: dict[str, Tensor] | None
+    average: dict[str, Tensor]
     strategy: dict[str, Any]
 
 
@@ -46,6 +48,7 @@ def dump(
     about: Mapping[str, int],
     *,
     teacher: Mapping[str, Tensor] | None = None,
+    average: Mapping[str, Tensor] | None = None,
     strategy: Mapping[str, Any] | None = None,
     supernet: JsonObject | None = None,
 ) -> bytes:
@@ -56,6 +59,7 @@ def dump(
         optimizers: by name; "weights" is the network's own.
         about: where the work stands, comes back as it was.
         teacher: weights of a frozen copy.
+        average: averaged weights.
         strategy: tensors, arrays and JSON-able values, by name.
         supernet: family and settings of the network, where it is not the one the run began with.
     """
@@ -66,6 +70,7 @@ def dump(
                 if value is not None:
                     tensors[f"{_prefix(key)}{index}.{name}"] = torch.as_tensor(value)
     tensors |= {f"teacher.{name}": tensor for name, tensor in (teacher or {}).items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in (average or {}).items()}
     kinds: dict[str, str] = {}
     plain: dict[str, Any] = {}
     for name, value in (strategy or {}).items():
@@ -141,7 +146,7 @@ def restore(
     for key, optimizer in optimizers.items():
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": buffers[key], "param_groups": groups})
-    return Restored(said, teacher or None, known)
+    return Restored(said, teacher or None, _part(tensors, "average."), known)
 
 
 def _said(data: bytes) -> dict[str, Any]:

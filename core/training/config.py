@@ -23,8 +23,15 @@ class TrainingConfig(BaseConfig):
         "sgd", description="SGD with Nesterov momentum, or AdamW (for transformers)."
     )
     learning_rate: float = Field(0.1, gt=0, le=1e12, description="Peak learning rate.")
+    schedule: Literal["cosine", "exponential"] = Field(
+        "cosine",
+        description="How the rate falls after its warm-up: as a cosine to zero, or exponentially to a hundredth of the peak.",
+    )
     final_share: float = Field(
-        0.0, ge=0, le=1, description="Floor of the cosine decay, as a share of the peak (BigNAS: 0.05)."
+        0.0,
+        ge=0,
+        le=1,
+        description="Floor of the learning rate, as a share of the peak (BigNAS: 0.05, exponential).",
     )
     warmup_epochs: float = Field(
         1.0, ge=0, le=100, description="Epochs of linear warm-up at the start of each phase."
@@ -35,6 +42,21 @@ class TrainingConfig(BaseConfig):
         0.0, ge=0, lt=1, description="Label smoothing, for draws that learn from labels."
     )
     clip: float = Field(1.0, ge=0, description="Clip each gradient entry to this size (0: never).")
+    clip_norm: float = Field(
+        0.0, ge=0, description="Scale all gradients so that their common norm is at most this (0: never)."
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of an average of the weights over the steps, which is measured and saved (0: the weights as they are).",
+    )
+    mixup: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Mix pairs of samples and of their labels, in shares from Beta(a, a) with this a (0: never).",
+    )
     augmentation: Settings = Field(
         default_factory=dict,
         description="What is done to training samples; settings of the kind of data, its defaults where left out.",

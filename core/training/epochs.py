@@ -11,6 +11,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ from torch import nn
 from core.datasets.base import Dataset
 from core.errors import CoreError
 from core.records import Metrics, Progress
+from core.seeding import stream
 from core.tasks.base import Batch, task_of
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.optimizing import diverged, learning_rate
 
@@ -34,6 +37,15 @@ _YIELD_SECONDS = 0.2
 TakeStep = Callable[[int, Batch, float], float]
 """(number of the step within its epoch, its batch, its learning rate) -> loss. A loss that is no number is
 returned before the weights were touched."""
+
+
+Stop = Callable[[int], bool]
+"""(number of whole epochs) -> whether the training should end with them. Asked several times a second."""
+
+
+def never(epochs: int) -> bool:
+    """Train to the end."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -82,10 +94,14 @@ def train_epoch(
         augmentation=config.augmentation,
         order=order,
     )
+    mixing = stream(order_seed, "mixup", epoch)
     for step, batch in enumerate(batches):
         rate = learning_rate(
             config, place.done * steps + step, place.length * steps, steps, factor=place.factor
         )
+        if config.mixup:
+            share = float(mixing.beta(config.mixup, config.mixup))
+            batch = task.mixed(batch, share, mixing.permutation(len(batch)))
         loss = take_step(step, batch, rate)
         yield loss
         if not math.isfinite(loss):
@@ -103,15 +119,28 @@ class Run(ABC):
         config: how.
         ledger: gets the numbers of every epoch, then the whole state.
         order_seed: of order and augmentation.
+        stop: a training that should end early ends with its last whole epoch; with its first where there is none.
+
+    Raises:
+        InvalidInput: samples are to be mixed that cannot be.
     """
 
     def __init__(
-        self, net: nn.Module, dataset: Dataset, config: TrainingConfig, ledger: Ledger, *, order_seed: int
+        self,
+        net: nn.Module,
+        dataset: Dataset,
+        config: TrainingConfig,
+        ledger: Ledger,
+        *,
+        order_seed: int,
+        stop: Stop = never,
     ) -> None:
         self.net, self.dataset, self.config, self.ledger = net, dataset, config, ledger
-        self.order_seed = order_seed
+        self.order_seed, self._stop = order_seed, stop
         self.steps = task_of(dataset).steps(dataset, config.batch_size)
         self.epoch = 0
+        if config.mixup:
+            task_of(dataset).require_mixing()
 
     @abstractmethod
     def take_step(self, step: int, batch: Batch, rate: float) -> float:
@@ -137,6 +166,17 @@ class Run(ABC):
         """Where the current epoch lies; by default one curve covers all."""
         return Stretch(self.epoch, self.config.epochs)
 
+    def back(self) -> None:
+        """Take up the state after the last whole epoch again, where there is one.
+
+        Only a run that may be stopped within an epoch needs it.
+        """
+        raise NotImplementedError
+
+    def stopping(self) -> bool:
+        """Whether a whole epoch is there and nothing is to follow it."""
+        return self.epoch > 0 and self._stop(self.epoch)
+
     def begin_epoch(self) -> None:  # noqa: B027 - most runs have nothing to do here
         """Called before the first step of an epoch."""
 
@@ -147,6 +187,10 @@ class Run(ABC):
     def trained(self) -> nn.Module:
         """What is being trained, now."""
         return self.net
+
+    def average(self) -> Average | None:
+        """The average of its weights, where they are averaged."""
+        return None
 
     def fraction(self, step: int) -> float:
         """Share of the work that is done after so many steps of the current epoch."""
@@ -161,12 +205,12 @@ class Run(ABC):
         return diverged(what, self.epoch)
 
     def go(self) -> Iterator[Progress]:
-        """Train what is left of the epochs.
+        """Train what is left of the epochs; where weights are averaged, the network then has the average.
 
         Raises:
             CoreError: a loss or a weight is no longer a number; the last good checkpoint is kept.
         """
-        while self.epoch < self.config.epochs:
+        while self.epoch < self.config.epochs and not self.stopping():
             started = shown = time.monotonic()
             losses = []
             self.begin_epoch()
@@ -186,8 +230,15 @@ class Run(ABC):
                 if time.monotonic() - shown > _YIELD_SECONDS:
                     shown = time.monotonic()
                     yield Progress(self.fraction(step), self.doing())
-            metrics = self._finish(float(np.mean(losses)), started)
-            yield Progress(self.fraction(0), self.sentence(metrics), metrics)
+                    if self.stopping():
+                        self.back()
+                        break
+            else:
+                metrics = self._finish(float(np.mean(losses)), started)
+                yield Progress(self.fraction(0), self.sentence(metrics), metrics)
+        average = self.average()
+        if average is not None:
+            average.put()
 
     def _finish(self, loss: float, started: float) -> Metrics:
         """Measure, then save; the epoch counts only once this has returned.
@@ -197,7 +248,9 @@ class Run(ABC):
         """
         if not all(bool(torch.isfinite(p).all()) for p in self.trained().parameters()):
             raise self.failed("a weight")
-        measured = self.measure()
+        average = self.average()
+        with nullcontext() if average is None else average.instead():
+            measured = self.measure()
         metrics = {"epoch": self.epoch + 1, "loss": loss} | measured | {"seconds": time.monotonic() - started}
         self.epoch += 1
         self.ledger.log_metrics(self.logged_step(), metrics)

@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from core.datasets.base import Dataset
 from core.errors import CoreError
 from core.tasks.base import Batch, task_of
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.epochs import train_epoch
+from core.training.losses.distilling import soft_cross_entropy
 from core.training.optimizing import apply_gradients, make_optimizer
 
 
@@ -23,8 +26,13 @@ class PlainStep:
         net: in any mode.
         dataset: its task knows the loss.
         config: strategy and its settings are not used.
+        teacher: in eval mode; half of the loss is then the cross-entropy against what it answers (Hinton et al., Distilling
+            the Knowledge in a Neural Network, 2015, at temperature 1).
         before_step: called between the gradients and the step of the optimizer.
         after_step: called after each step (to hold a mask, say).
+
+    Raises:
+        InvalidInput: samples are to be mixed that cannot be.
     """
 
     def __init__(
@@ -33,12 +41,16 @@ class PlainStep:
         dataset: Dataset,
         config: TrainingConfig,
         *,
+        teacher: nn.Module | None = None,
         before_step: Callable[[], None] | None = None,
         after_step: Callable[[], None] | None = None,
     ) -> None:
-        self.net, self.task, self.config = net, task_of(dataset), config
+        self.net, self.task, self.config, self.teacher = net, task_of(dataset), config, teacher
         self.optimizer = make_optimizer(net, config)
+        self.average = Average(net, config.ema) if config.ema else None
         self._before, self._after = before_step, after_step
+        if config.mixup:
+            self.task.require_mixing()
 
     def __call__(self, step: int, batch: Batch, rate: float) -> float:
         """The loss; weights stay as they are where it is no number."""
@@ -46,16 +58,23 @@ class PlainStep:
             self.net.train()
         self.optimizer.zero_grad()
         outputs = batch.counted(self.net(batch.inputs))
-        loss = self.task.losses(outputs, batch.targets, smoothing=self.config.label_smoothing).mean()
+        smoothing = self.config.label_smoothing
+        loss = self.task.mixed_losses(outputs, batch.targets, batch.mixed, smoothing=smoothing).mean()
+        if self.teacher is not None:
+            with torch.no_grad():
+                wanted = batch.counted(self.teacher(batch.inputs))
+            loss = (loss + soft_cross_entropy(outputs, wanted)) / 2
         value = float(loss.detach())
         if not math.isfinite(value):
             return value
         loss.backward()  # type: ignore[no-untyped-call]
         if self._before is not None:
             self._before()
-        apply_gradients(self.net, self.optimizer, self.config.clip, rate)
+        apply_gradients(self.net, self.optimizer, self.config.clip, rate, norm=self.config.clip_norm)
         if self._after is not None:
             self._after()
+        if self.average is not None:
+            self.average.update()
         return value
 
 
@@ -87,6 +106,8 @@ def fit(
 ) -> Iterator[Fitted]:
     """Train to the end of `config.epochs`, without checkpoints; yields after every step.
 
+    Where weights are averaged, the network has the average once the generator is exhausted.
+
     Args:
         take_step: of the network.
         dataset: trained on its training samples.
@@ -109,3 +130,5 @@ def fit(
                 )
             share = (epoch - first_epoch + step / per_epoch) / epochs
             yield Fitted(epoch, loss, share, step == per_epoch)
+    if take_step.average is not None:
+        take_step.average.put()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.config import Plugin
 from core.spaces import Arch, SearchSpace
 from core.training.draws import Draw, Phase, Term
 
@@ -41,6 +42,7 @@ class Session(ABC):
         net: the supernet, trained in place.
         dataset: what it is trained on.
         seed: of the training.
+        strategy: that trains it.
         optimizers: "weights" is the supernet's; a strategy may add its own in `start`.
         teacher: a frozen copy of the supernet, None before one was asked for.
         phase: the current one.
@@ -54,6 +56,7 @@ class Session(ABC):
     net: Supernet
     dataset: Dataset
     seed: int
+    strategy: Plugin
     optimizers: dict[str, torch.optim.Optimizer]
     teacher: Supernet | None
     phase: Phase
@@ -94,6 +97,12 @@ class Session(ABC):
             drop_path, dropout: as in `Draw`.
         """
 
+    @abstractmethod
+    def forward_inside(
+        self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`forward`, and the activations (k, ...) after every stage but the last, all with a gradient."""
+
     def saw(self, arch: Arch, loss: float) -> None:
         """Note that a subnet was drawn and what it lost; `train` does it for its draws."""
         self.drawn.append(Drawn(arch, loss))
@@ -112,7 +121,14 @@ class Session(ABC):
 
     @abstractmethod
     def loss(
-        self, terms: Sequence[Term], outputs: Tensor, batch: Batch, named: Mapping[str, Tensor]
+        self,
+        terms: Sequence[Term],
+        outputs: Tensor,
+        batch: Batch,
+        named: Mapping[str, Tensor],
+        *,
+        inside: Sequence[Tensor] = (),
+        insides: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> Tensor:
         """The weighted sum of losses, a scalar with a gradient.
 
@@ -121,6 +137,8 @@ class Session(ABC):
             outputs: (k, classes), of the subnet that learns.
             batch: what it saw.
             named: detached outputs for the same batch; the teacher's are added where a loss needs them.
+            inside: what `forward_inside` returned beside them, where a loss looks inside.
+            insides: the same of the named others, detached; the teacher's are added.
 
         Raises:
             ValueError: a loss needs outputs that nobody gave.
@@ -184,3 +202,7 @@ class Session(ABC):
     @abstractmethod
     def forget_momentum(self) -> None:
         """Start the optimizer of the weights anew; they have changed places."""
+
+    @abstractmethod
+    def restart_average(self) -> None:
+        """Start the average of the weights anew, where there is one; they have changed places."""

@@ -16,12 +16,14 @@ from torch import Tensor
 from core.datasets.base import Dataset
 from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
+from core.networks.trees import leaves
 from core.seeding import stream
 from core.supernets.base import Supernet
 from core.supernets.drop_path import DroppingArch
 from core.supernets.files import described, rebuilt
 from core.tasks.base import Batch
 from core.training import checkpoint
+from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.draws import Draw, Phase, Term
 from core.training.losses.base import LARGEST, LOSSES, PREVIOUS, TEACHER, Loss, LossContext
@@ -30,12 +32,20 @@ from core.training.session import WEIGHTS, Drawn, Session
 from core.training.strategies.base import Strategy
 
 
+def _inside(net: Supernet, arch: Any, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+    """Outputs of a supernet, and the activations after every stage but the last; the samples that count."""
+    *inside, outputs = net.activations(batch.inputs, arch)
+    return batch.counted(outputs), [batch.counted(leaves(x)[0]) for x in inside]
+
+
 class NotANumber(CoreError):
     """A loss is no number; the weights were not touched by its gradient."""
 
 
 class SupernetSession(Session):
     """One training of a supernet; see `Session` for what a strategy may ask of it."""
+
+    strategy: Strategy
 
     def __init__(
         self, net: Supernet, dataset: Dataset, config: TrainingConfig, strategy: Strategy, phase: Phase
@@ -50,6 +60,7 @@ class SupernetSession(Session):
         self._samples = min(config.batch_size, len(dataset.train))
         self.drawn: list[Drawn] = []
         self._replaced = False
+        self.average = Average(net, config.ema) if config.ema else None
         self._losses: dict[str, Loss] = {}
         strategy.start(self)
 
@@ -68,17 +79,27 @@ class SupernetSession(Session):
     # --- forward and backward -------------------------------------------------------------------
 
     def forward(self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0) -> Tensor:
+        run = self._running(arch, batch, drop_path, dropout)
+        outputs: Tensor = batch.counted(self.net(batch.inputs, run))
+        return outputs
+
+    def forward_inside(
+        self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0
+    ) -> tuple[Tensor, list[Tensor]]:
+        return _inside(self.net, self._running(arch, batch, drop_path, dropout), batch)
+
+    def _running(self, arch: Any, batch: Batch, drop_path: float, dropout: float) -> Any:
+        """The architecture as a step runs it; the pass is counted."""
         run = self.net.in_training(arch, self.progress, self.rng("paths", *map(str, arch)))
         if drop_path or dropout:
             chance = torch.Generator().manual_seed(int(self.rng("drop", *map(str, arch)).integers(2**62)))
             run = DroppingArch.of(run, drop_path, chance, dropout=dropout)
         if torch.is_grad_enabled():
             self.passes += len(batch) / self._samples
-        outputs: Tensor = batch.counted(self.net(batch.inputs, run))
-        return outputs
+        return run
 
     def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return self.task.losses(outputs, batch.targets)
+        return self.task.mixed_losses(outputs, batch.targets, batch.mixed)
 
     def sample_gradient_norms(self, outputs: Tensor, batch: Batch) -> Tensor:
         given = outputs.detach().requires_grad_(True)
@@ -101,7 +122,10 @@ class SupernetSession(Session):
 
     def update(self, optimizer: str = WEIGHTS) -> None:
         if optimizer == WEIGHTS:
-            apply_gradients(self.net, self.optimizers[WEIGHTS], self.config.clip, self.rate)
+            config = self.config
+            apply_gradients(self.net, self.optimizers[WEIGHTS], config.clip, self.rate, norm=config.clip_norm)
+            if self.average is not None:
+                self.average.update()
         else:
             self.optimizers[optimizer].step()
 
@@ -114,16 +138,26 @@ class SupernetSession(Session):
 
     def train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
         self.zero_grad()
+        looks = any(self._loss(term).looks_inside for draw in draws for term in draw.losses)
         named: dict[str, Tensor] = {}
+        insides: dict[str, list[Tensor]] = {}
         values = []
         for draw in draws:
             part = batch if draw.part is None else self._part(batch, *draw.part)
-            outputs = self.forward(draw.arch, part, drop_path=draw.drop_path, dropout=draw.dropout)
-            values.append(self.backward(self.loss(draw.losses, outputs, part, named)))
+            noise = {"drop_path": draw.drop_path, "dropout": draw.dropout}
+            if looks:
+                outputs, inside = self.forward_inside(draw.arch, part, **noise)
+                loss = self.loss(draw.losses, outputs, part, named, inside=inside, insides=insides)
+                insides[PREVIOUS] = [x.detach() for x in inside]
+            else:
+                outputs = self.forward(draw.arch, part, **noise)
+                loss = self.loss(draw.losses, outputs, part, named)
+            # A part counts as that part of the batch: together they make the gradient of the batch's mean loss.
+            values.append(self.backward(loss * draw.passes) / draw.passes)
             self.saw(draw.arch, values[-1])
             named[PREVIOUS] = outputs.detach()
-            if self.space.ends is not None and draw.arch == self.space.largest:
-                named.setdefault(LARGEST, named[PREVIOUS])
+            if self.space.ends is not None and draw.arch == self.space.largest and LARGEST not in named:
+                named[LARGEST], insides[LARGEST] = named[PREVIOUS], insides.get(PREVIOUS, [])
         self.update()
         return values
 
@@ -136,13 +170,27 @@ class SupernetSession(Session):
         return batch.part(index, of)
 
     def loss(
-        self, terms: Sequence[Term], outputs: Tensor, batch: Batch, named: Mapping[str, Tensor]
+        self,
+        terms: Sequence[Term],
+        outputs: Tensor,
+        batch: Batch,
+        named: Mapping[str, Tensor],
+        *,
+        inside: Sequence[Tensor] = (),
+        insides: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> Tensor:
         total: Tensor | None = None
         for term in terms:
             plugin = self._loss(term)
-            seen = {name: self._output(name, batch, named) for name in plugin.needs}
-            context = LossContext(self.task, self.config.label_smoothing, seen)
+            looks = plugin.looks_inside
+            context = LossContext(
+                self.task,
+                self.config.label_smoothing,
+                {name: self._output(name, batch, named) for name in plugin.needs},
+                batch.mixed,
+                inside if looks else (),
+                {name: self._inside(name, batch, insides or {}) for name in plugin.needs if looks},
+            )
             value = term.weight * plugin(outputs, batch.targets, context)
             total = value if total is None else total + value
         if total is None:
@@ -166,7 +214,18 @@ class SupernetSession(Session):
             self._taught = (batch, outputs)
         return self._taught[1]
 
+    def _inside(self, name: str, batch: Batch, insides: Mapping[str, Sequence[Tensor]]) -> Sequence[Tensor]:
+        if insides.get(name):
+            return insides[name]
+        if name != TEACHER or self.teacher is None:
+            raise ValueError(f"a loss needs the activations of {name!r}, which this step does not have")
+        if self._shown is None or self._shown[0] is not batch:
+            with torch.no_grad():
+                self._shown = (batch, _inside(self.teacher, self.space.largest, batch)[1])
+        return self._shown[1]
+
     _taught: tuple[Batch, Tensor] | None = None
+    _shown: tuple[Batch, list[Tensor]] | None = None
 
     # --- what phases ask for --------------------------------------------------------------------
 
@@ -189,16 +248,21 @@ class SupernetSession(Session):
     def _take(self, net: Supernet) -> None:
         self.net, self._replaced = net.requires_grad_(True), True
         self.optimizers[WEIGHTS] = make_optimizer(net, self.config)
-        self.teacher = self._taught = None
+        self.teacher = self._taught = self._shown = None
+        self.average = Average(net, self.config.ema) if self.config.ema else None
         self.__dict__.pop("_costs", None)
 
     def forget_momentum(self) -> None:
         self.optimizers[WEIGHTS].state.clear()
 
+    def restart_average(self) -> None:
+        if self.average is not None:
+            self.average.restart()
+
     def _set_teacher(self, state: Mapping[str, Tensor]) -> None:
         self.teacher = copy.deepcopy(self.net).requires_grad_(False)
         self.teacher.load_state_dict(state)
-        self._taught = None
+        self._taught = self._shown = None
 
     # --- checkpoints ----------------------------------------------------------------------------
 
@@ -209,6 +273,7 @@ class SupernetSession(Session):
             self.optimizers,
             {"epoch": self.epoch},
             teacher=self.teacher.state_dict() if self.teacher is not None else None,
+            average=self.average.state_dict() if self.average is not None else None,
             strategy=self.strategy.state_dict(),
             supernet=described(self.net) if self._replaced else None,
         )
@@ -226,5 +291,7 @@ class SupernetSession(Session):
         self.epoch = int(kept.about["epoch"])
         if kept.teacher is not None:
             self._set_teacher(kept.teacher)
+        if self.average is not None:
+            self.average.load_state_dict(kept.average)
         if kept.strategy:
             self.strategy.load_state_dict(kept.strategy)

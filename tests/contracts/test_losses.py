@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.errors import InvalidInput
 from core.tasks import TASKS
+from core.tasks.base import Mixed
 from core.training.losses import LOSSES
 from core.training.losses.base import Loss, LossContext
 
@@ -20,9 +21,28 @@ def outputs(seed: int, *, gradient: bool = False) -> Tensor:
     return found.requires_grad_(gradient)
 
 
-def context(loss: Loss, *, smoothing: float = 0.0, gradient: bool = False) -> LossContext:
-    others = {name: outputs(9, gradient=gradient) for name in loss.needs}
-    return LossContext(TASKS.create("image"), smoothing, others)
+def activations(seed: int, *, widths: tuple[int, ...] = (3, 4), gradient: bool = False) -> list[Tensor]:
+    """Of two stages, maps of 2x2."""
+    generator = torch.Generator().manual_seed(seed)
+    found = [torch.randn(8, width, 2, 2, generator=generator) for width in widths]
+    return [x.requires_grad_(gradient) for x in found]
+
+
+def context(
+    loss: Loss, *, smoothing: float = 0.0, gradient: bool = False, mixed: Mixed | None = None, other: int = 9
+) -> LossContext:
+    """What a session hands over; the others are wider than the learner."""
+    others = {name: outputs(other, gradient=gradient) for name in loss.needs}
+    if not loss.looks_inside:
+        return LossContext(TASKS.create("image"), smoothing, others, mixed)
+    insides = {name: activations(other, widths=(5, 6), gradient=gradient) for name in loss.needs}
+    inside = activations(0, gradient=True)
+    return LossContext(TASKS.create("image"), smoothing, others, mixed, inside, insides)
+
+
+def learner(given: Tensor, seen: LossContext) -> list[Tensor]:
+    """What belongs to the subnet that learns."""
+    return [given, *seen.inside]
 
 
 def soft(given: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -52,9 +72,12 @@ def test_is_a_finite_scalar_whose_gradient_reaches_the_learner_and_no_teacher(na
     assert value.shape == ()
     assert bool(torch.isfinite(value))
     value.backward()
-    assert given.grad is not None
-    assert float(given.grad.abs().max()) > 0
-    assert all(other.grad is None for other in seen.outputs.values())
+    reached = [x.grad for x in learner(given, seen) if x.grad is not None]
+    assert reached
+    assert all(float(gradient.abs().max()) > 0 for gradient in reached)
+    others = [*seen.outputs.values(), *(x for inside in seen.insides.values() for x in inside)]
+    assert len(others) == (3 if loss.looks_inside else len(loss.needs))
+    assert all(other.grad is None for other in others)
 
 
 @every_loss
@@ -64,18 +87,28 @@ def test_a_step_against_the_gradient_makes_it_smaller(name: str) -> None:
     value = loss(given, LABELS, seen)
     value.backward()
     with torch.no_grad():
-        assert float(loss(given - 0.1 * given.grad, LABELS, seen)) < float(value)
+        for x in learner(given, seen):
+            if x.grad is not None:
+                x -= 0.1 * x.grad
+        assert float(loss(given, LABELS, seen)) < float(value)
 
 
 @every_loss
 def test_depends_on_labels_or_on_the_outputs_it_names(name: str) -> None:
     loss = LOSSES.create(name)
     given, seen = outputs(0), context(loss)
-    value = float(loss(given, LABELS, seen))
-    other = LossContext(seen.task, 0.0, {n: outputs(4) for n in seen.outputs})
-    moved = abs(float(loss(given, LABELS, other)) - value) > 1e-4
-    by_labels = abs(float(loss(given, LABELS.roll(1), seen)) - value) > 1e-4
+    value = float(loss(given, LABELS, seen).detach())
+    moved = abs(float(loss(given, LABELS, context(loss, other=4)).detach()) - value) > 1e-4
+    by_labels = abs(float(loss(given, LABELS.roll(1), seen).detach()) - value) > 1e-4
     assert (moved, by_labels) == ((True, False) if loss.needs else (False, True))
+
+
+@every_loss
+def test_mixed_samples_change_what_labels_say_and_nothing_else(name: str) -> None:
+    loss, partners = LOSSES.create(name), Mixed(LABELS.roll(3), 0.7)
+    own, other = (loss(outputs(0), labels, context(loss)) for labels in (LABELS, partners.targets))
+    found = loss(outputs(0), LABELS, context(loss, mixed=partners))
+    torch.testing.assert_close(found, 0.7 * own + 0.3 * other)
 
 
 def test_labels_are_smoothed_as_defined() -> None:
@@ -89,7 +122,7 @@ def test_labels_are_smoothed_as_defined() -> None:
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
-@pytest.mark.parametrize("name", ["distill_largest", "distill_teacher"])
+@pytest.mark.parametrize("name", ["distill_largest", "distill_teacher", "soft_labels"])
 def test_distillation_softens_both_answers(name: str, temperature: float) -> None:
     loss = LOSSES.create(name, {"temperature": temperature})
     torch.testing.assert_close(
@@ -105,3 +138,126 @@ def test_divergence_is_distillation_less_the_entropy_and_zero_at_agreement(tempe
     entropy = soft(outputs(9), outputs(9), temperature)
     torch.testing.assert_close(found, soft(outputs(0), outputs(9), temperature) - entropy)
     assert abs(float(loss(outputs(9), LABELS, context(loss)))) < 1e-6
+
+
+# --- alpha-divergence (Wang et al., AlphaNet) -------------------------------------------------------------------
+
+
+def divergence(p: Tensor, q: Tensor, alpha: float) -> Tensor:
+    """Of every row of q from that of p, as the paper writes it."""
+    if alpha == 1:
+        return (p * (p / q).log()).sum(1)
+    return ((q * (p / q) ** alpha).sum(1) - 1) / (alpha * (alpha - 1))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (-0.5, 2.0)])
+def test_alpha_divergence_is_the_larger_of_both_and_so_is_its_gradient(low: float, high: float) -> None:
+    loss = LOSSES.create("alpha_divergence", {"low": low, "high": high, "clip": 1e6})
+    given, plain = outputs(0, gradient=True), outputs(0, gradient=True)
+    p, q = outputs(9).softmax(1), plain.softmax(1)
+    both = torch.stack([divergence(p, q, low), divergence(p, q, high)])
+    assert set(both.argmax(0).tolist()) == {0, 1}, "each is the larger one of some sample"
+    found, wanted = loss(given, LABELS, context(loss)), both.amax(0).mean()
+    torch.testing.assert_close(found, wanted)
+    found.backward()
+    wanted.backward()
+    torch.testing.assert_close(given.grad, plain.grad)
+    assert abs(float(loss(outputs(9), LABELS, context(loss)))) < 1e-6
+
+
+def test_ratios_are_clipped_so_that_one_sure_answer_cannot_take_over() -> None:
+    """Where the learner is sure of what the teacher holds for impossible, the negative alpha has a huge gradient."""
+    sure, teacher = torch.tensor([[9.0, -9.0, 8.0]]), torch.tensor([[-9.0, 9.0, 0.0]])
+
+    def size(clip: float) -> float:
+        loss = LOSSES.create("alpha_divergence", {"clip": clip})
+        given = sure.clone().requires_grad_(True)
+        loss(given, LABELS[:1], LossContext(TASKS.create("image"), 0.0, {"largest": teacher})).backward()
+        return float(given.grad.norm())
+
+    assert size(1e6) > 1e4
+    assert size(5.0) < 10
+
+
+# --- features and relations ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("stages", ["last", "all"])
+def test_features_are_compared_by_the_channels_both_have(stages: str, relative: bool) -> None:
+    loss = LOSSES.create("feature", {"stages": stages, "relative": relative, "teacher": "teacher"})
+    seen, apart = context(loss), []
+    for mine, wide in zip(seen.inside, seen.insides["teacher"], strict=True):
+        wanted = wide[:, : mine.shape[1]]
+        apart.append((mine - wanted).square().mean() / (wanted.square().mean() if relative else 1))
+    expected = apart[-1] if stages == "last" else sum(apart) / 2
+    torch.testing.assert_close(loss(outputs(0), LABELS, seen), expected)
+
+
+def test_maps_of_two_sizes_are_refused_in_a_sentence() -> None:
+    loss = LOSSES.create("feature")
+    small = [torch.randn(8, 4, 1, 1)]
+    seen = LossContext(TASKS.create("image"), 0.0, {}, None, small, {"largest": [torch.randn(8, 4, 2, 2)]})
+    with pytest.raises(InvalidInput, match=r"^Activations can be compared .* Choose another loss\.$"):
+        loss(outputs(0), LABELS, seen)
+
+
+def flat(x: Tensor) -> list[Tensor]:
+    return list(x.flatten(1))
+
+
+def test_distances_of_pairs_are_compared_relative_to_their_mean() -> None:
+    loss = LOSSES.create("relation", {"relation": "distance"})
+    seen = context(loss)
+
+    def apart(x: Tensor) -> Tensor:
+        rows = flat(x)
+        found = torch.stack([(rows[i] - rows[j]).norm() for i in range(8) for j in range(i + 1, 8)])
+        return found / found.mean()
+
+    gap = (apart(seen.inside[-1]) - apart(seen.insides["largest"][-1])).abs()
+    huber = torch.where(gap < 1, gap**2 / 2, gap - 0.5).mean()
+    torch.testing.assert_close(loss(outputs(0), LABELS, seen), huber)
+
+
+def test_angles_of_triples_are_compared() -> None:
+    loss = LOSSES.create("relation", {"relation": "angle"})
+    seen = context(loss)
+
+    def cosine(a: Tensor, b: Tensor) -> Tensor:
+        return (a @ b) / (a.norm() * b.norm()).clamp_min(1e-9)
+
+    def angles(x: Tensor) -> Tensor:
+        r, every = flat(x), range(8)
+        return torch.stack([cosine(r[i] - r[j], r[k] - r[j]) for j in every for i in every for k in every])
+
+    gap = (angles(seen.inside[-1]) - angles(seen.insides["largest"][-1])).abs()
+    huber = torch.where(gap < 1, gap**2 / 2, gap - 0.5).mean()
+    torch.testing.assert_close(loss(outputs(0), LABELS, seen), huber, atol=1e-5, rtol=1e-4)
+
+
+def test_similarities_are_rows_of_the_normalized_gram_matrix() -> None:
+    loss = LOSSES.create("relation", {"relation": "similarity"})
+    seen = context(loss)
+
+    def rows(x: Tensor) -> Tensor:
+        gram = x.flatten(1) @ x.flatten(1).T
+        return torch.stack([row / row.norm() for row in gram])
+
+    apart = rows(seen.inside[-1]) - rows(seen.insides["largest"][-1])
+    torch.testing.assert_close(loss(outputs(0), LABELS, seen), apart.norm() ** 2 / 8**2)
+
+
+@pytest.mark.parametrize("relation", ["distance", "angle", "similarity"])
+def test_relations_stay_when_activations_are_turned_and_have_gradients_where_samples_are_equal(
+    relation: str,
+) -> None:
+    loss = LOSSES.create("relation", {"relation": relation})
+    wide = torch.randn(8, 12, generator=torch.Generator().manual_seed(1))
+    turn = torch.linalg.qr(torch.randn(12, 12, generator=torch.Generator().manual_seed(2)))[0]
+    task = TASKS.create("image")
+    turned = LossContext(task, 0.0, {}, None, [wide @ turn], {"largest": [wide]})
+    assert abs(float(loss(outputs(0), LABELS, turned))) < 1e-8
+    equal = wide[:1].repeat(8, 1).requires_grad_(True)
+    loss(outputs(0), LABELS, LossContext(task, 0.0, {}, None, [equal], {"largest": [wide]})).backward()
+    assert bool(torch.isfinite(equal.grad).all())

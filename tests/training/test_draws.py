@@ -11,6 +11,7 @@ from core.spaces import Choice, SearchSpace
 from core.training.strategies import LABELS, STRATEGIES, Phase, Term
 from core.training.strategies.base import epochs_of
 from tests.helpers.nets import small_cnn
+from tests.training.small import digits, fresh_net, one_step, weights
 
 SPACE = small_cnn().space
 N = 3000
@@ -37,6 +38,25 @@ def test_every_option_of_every_choice_is_equally_likely(name: str, skip: int) ->
 def test_the_chi_square_notices_a_lopsided_draw() -> None:
     rng = np.random.default_rng(0)
     assert p_of(np.bincount((rng.random(N) < 0.45).astype(int), minlength=2).tolist()) < LEAST_P
+
+
+@pytest.mark.parametrize(
+    ("distillation", "losses"),
+    [
+        ("soft labels", ["distill_largest"]),
+        ("alpha-divergence", ["alpha_divergence"]),
+        ("features", ["distill_largest", "feature"]),
+        ("relations", ["distill_largest", "relation"]),
+    ],
+)
+def test_the_sandwich_rule_distils_as_it_is_asked_and_steps_so(distillation: str, losses: list[str]) -> None:
+    strategy = STRATEGIES.create("sandwich", {"distillation": distillation})
+    net = fresh_net()
+    largest, *others = strategy.draws(net.space, Phase("all"), np.random.default_rng(0))
+    assert largest.losses == LABELS
+    assert all([term.loss for term in draw.losses] == losses for draw in others)
+    one_step(net, digits(32), strategy="sandwich", strategy_config={"distillation": distillation})
+    assert all(np.isfinite(tensor).all() for tensor in weights(net).values())
 
 
 def test_sandwich_draws_the_largest_the_smallest_and_as_many_others_as_asked() -> None:

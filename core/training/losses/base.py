@@ -9,9 +9,9 @@ strategies can be listed and set up without it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from core.config import Plugin
 from core.registry import Registry
@@ -19,7 +19,7 @@ from core.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.tasks.base import Task
+    from core.tasks.base import Mixed, Task
 
 LOSSES: Registry[Loss] = Registry("loss", "core.training.losses", "LOSSES")
 
@@ -35,15 +35,28 @@ class LossContext:
         smoothing: label smoothing of the whole training.
         outputs: (n, k) detached outputs for the same batch, by name: "largest" and "previous" are earlier
             draws of this step, "teacher" is the frozen network. Exactly what the losses of a draw need.
+        mixed: the samples' partners where samples are mixed (mixup).
+        inside: activations (n, ...) of the learner after every stage but the last, a stage that it does not
+            have passing on its input; for losses that look inside alone.
+        insides: the same of the named others, detached.
     """
 
     task: Task
     smoothing: float
     outputs: Mapping[str, Tensor]
+    mixed: Mixed | None = None
+    inside: Sequence[Tensor] = ()
+    insides: Mapping[str, Sequence[Tensor]] = field(default_factory=dict)
 
 
 class Loss(Plugin, ABC):
-    """One loss."""
+    """One loss.
+
+    Attributes:
+        looks_inside: it compares activations, its learner's and those of what it needs.
+    """
+
+    looks_inside: ClassVar[bool] = False
 
     @property
     def needs(self) -> tuple[str, ...]:

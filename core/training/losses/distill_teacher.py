@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pydantic import Field
-from torch import Tensor
 
 from core.config import BaseConfig
-from core.training.losses.base import LOSSES, TEACHER, Loss, LossContext
-from core.training.losses.distilling import soft_cross_entropy
+from core.training.losses.base import LOSSES, TEACHER
+from core.training.losses.distilling import Imitating
 
 
 class Config(BaseConfig):
@@ -17,16 +16,10 @@ class Config(BaseConfig):
 
 
 @LOSSES.register("distill_teacher")
-class DistillTeacher(Loss):
+class DistillTeacher(Imitating):
     """Imitate what the frozen teacher answers."""
 
     label = "Distillation from a teacher"
     source = "Hinton et al., Distilling the Knowledge in a Neural Network, 2015"
     Config = Config
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (TEACHER,)
-
-    def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
-        return soft_cross_entropy(outputs, context.outputs[TEACHER], self.config.temperature)
+    teacher = TEACHER

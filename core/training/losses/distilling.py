@@ -1,9 +1,11 @@
-"""Cross-entropy against a teacher's softened answers, which several losses share."""
+"""Cross-entropy against another network's softened answers, which several losses share."""
 
 from __future__ import annotations
 
 from torch import Tensor
 from torch.nn import functional as F
+
+from core.training.losses.base import Loss, LossContext
 
 
 def soft_cross_entropy(outputs: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
@@ -14,3 +16,19 @@ def soft_cross_entropy(outputs: Tensor, teacher: Tensor, temperature: float = 1.
     """
     wanted = (teacher.detach() / temperature).softmax(1)
     return F.cross_entropy(outputs / temperature, wanted) * temperature**2
+
+
+class Imitating(Loss):
+    """Cross-entropy against the answers of another network, with the temperature of the settings."""
+
+    @property
+    def teacher(self) -> str:
+        """Name of the outputs that are imitated."""
+        return str(self.config.teacher)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.teacher,)
+
+    def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
+        return soft_cross_entropy(outputs, context.outputs[self.teacher], self.config.temperature)

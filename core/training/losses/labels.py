@@ -19,12 +19,18 @@ class Config(BaseConfig):
 
 @LOSSES.register("labels")
 class Labels(Loss):
-    """The task's own loss against the labels; for classes, cross-entropy with label smoothing."""
+    """The task's own loss against the labels; for classes, cross-entropy with label smoothing.
+
+    Where samples are mixed, their labels are mixed in the same shares.
+    """
 
     label = "Labels"
-    source = "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016 (label smoothing)"
+    source = (
+        "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016 (label smoothing); Zhang et al., mixup, "
+        "ICLR 2018"
+    )
     Config = Config
 
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         smoothing = context.smoothing if self.config.smoothing is None else self.config.smoothing
-        return context.task.losses(outputs, targets, smoothing=smoothing).mean()
+        return context.task.mixed_losses(outputs, targets, context.mixed, smoothing=smoothing).mean()

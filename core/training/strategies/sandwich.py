@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from pydantic import Field
 
@@ -20,6 +22,18 @@ class Config(BaseConfig):
     distill: bool = Field(
         True, description="All but the largest learn from the largest one's output instead of the labels."
     )
+    distillation: Literal["soft labels", "alpha-divergence", "features", "relations"] = Field(
+        "soft labels",
+        description="How they learn from it: by its answers, or by its activations besides.",
+    )
+
+
+_DISTILLATIONS = {
+    "soft labels": (Term("distill_largest"),),
+    "alpha-divergence": (Term("alpha_divergence"),),
+    "features": (Term("distill_largest"), Term("feature")),
+    "relations": (Term("distill_largest"), Term("relation")),
+}
 
 
 @STRATEGIES.register("sandwich")
@@ -27,11 +41,11 @@ class Sandwich(Strategy):
     """Each step trains the largest, the smallest and some random subnets; the largest teaches the others."""
 
     label = "Sandwich rule"
-    source = "Yu et al., BigNAS, ECCV 2020 (here without dropout and without a search over resolutions)"
+    source = "Yu and Huang, Universally Slimmable Networks and Improved Training Techniques, ICCV 2019"
     Config = Config
     needs_ends = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
-        losses = (Term("distill_largest"),) if self.config.distill else LABELS
+        losses = _DISTILLATIONS[self.config.distillation] if self.config.distill else LABELS
         others = [space.smallest, *(phase.sample(space, rng) for _ in range(self.config.n_random))]
         return [Draw(space.largest), *(Draw(arch, losses) for arch in others)]

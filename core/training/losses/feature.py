@@ -1,0 +1,58 @@
+"""Imitating the activations of another network of the step."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from core.config import BaseConfig
+from core.training.losses.activations import shared_part
+from core.training.losses.base import LOSSES, Loss, LossContext
+
+
+class Config(BaseConfig):
+    """Settings of feature distillation."""
+
+    teacher: Literal["largest", "teacher", "previous"] = Field(
+        "largest",
+        description="Whose activations are imitated: the largest subnet's, the frozen teacher's, the draw's before.",
+    )
+    stages: Literal["last", "all"] = Field(
+        "last", description="The activations before the head, or those after every stage before it."
+    )
+    relative: bool = Field(
+        True,
+        description="Divide by the mean square of what is imitated, so that every stage weighs the same.",
+    )
+
+
+@LOSSES.register("feature")
+class Feature(Loss):
+    """Mean squared distance of activations from another network's; where widths differ, of the channels both have.
+
+    Nothing of it reaches the head: use it beside a loss of the answers.
+    """
+
+    label = "Feature distillation"
+    source = (
+        "Romero et al., FitNets, ICLR 2015 (here the first channels of the wider network, which subnets share, instead "
+        "of a learned projection)"
+    )
+    Config = Config
+    looks_inside = True
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.config.teacher,)
+
+    def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
+        stages = slice(None) if self.config.stages == "all" else slice(-1, None)
+        given, wanted = context.inside[stages], context.insides[self.config.teacher][stages]
+        apart = [self._distance(*shared_part(a, b.detach())) for a, b in zip(given, wanted, strict=True)]
+        return sum(apart[1:], apart[0]) / len(apart)
+
+    def _distance(self, given: Tensor, wanted: Tensor) -> Tensor:
+        distance = (given - wanted).square().mean()
+        return distance / wanted.square().mean().clamp_min(1e-12) if self.config.relative else distance
