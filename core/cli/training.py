@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from core.cli import own_data, tables
+from core.cli import own_data, tables, training_comparison
 from core.cli.driving import find_supernet, run_workflow
 from core.cli.output import write
 from core.config import JsonObject
@@ -75,22 +75,16 @@ def train(
     arguments = list(context.args)
     named = bool(arguments) and not arguments[0].startswith("--")
     preset = arguments.pop(0) if named else None
-    if compare is not None and (method is not None or out is not None or dry_run or stop_after is not None):
-        raise InvalidInput("--compare takes neither --method nor --out nor --dry-run nor --stop-after.")
-    if compare is None and csv is not None:
-        raise InvalidInput("--csv goes with --compare.")
     params = asked(preset, space, start, own, method=method, seed=seed, as_before=as_before)
-    if compare is not None:
-        # A strategy of no settings, so that flags are those of the training alone.
-        params["training"] = {**params["training"], "strategy": "uniform", "strategy_config": {}}
+    params = training_comparison.started(
+        params, compare, csv, apart=(method, out, stop_after, dry_run or None)
+    )
     if stop_after is not None:
         params["stop_after"] = stop_after
         params["command"] += f" --stop-after {stop_after}"
     params = train_supernet.with_settings(params, tables.split_training_flags(arguments, params))
     if compare is not None:
-        from core.cli.training_comparison import compare as compared
-
-        compared(params, compare, seeds=seeds, budget=budget, subnets=subnets, csv=csv)
+        training_comparison.compare(params, compare, seeds=seeds, budget=budget, subnets=subnets, csv=csv)
         return
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):

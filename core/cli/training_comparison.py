@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +15,31 @@ if TYPE_CHECKING:
     from core.workflows.train_supernet import Asked
 
 _FLAGS = {"methods": "compare"}
+
+
+def started(training: Asked, strategies: str | None, csv: Path | None, *, apart: Sequence[object]) -> Asked:
+    """The training that a comparison starts from; as it is where none is asked for.
+
+    Args:
+        training: as the command names it.
+        strategies: of the comparison, None where none is asked for.
+        csv: where a table of one would go.
+        apart: what was given of the flags that do not go with it.
+
+    Raises:
+        InvalidInput: flags that do not go together.
+    """
+    if strategies is None:
+        if csv is not None:
+            raise InvalidInput("--csv goes with --compare.")
+        return training
+    if any(each is not None for each in apart) or training.get("start"):
+        raise InvalidInput(
+            "--compare takes none of --method, --out, --stop-after, --dry-run and --from: it trains several ways from fresh "
+            "weights and keeps every supernet."
+        )
+    # A strategy of no settings, so that further flags are those of the training alone.
+    return {**training, "training": {**training["training"], "strategy": "uniform", "strategy_config": {}}}
 
 
 def compare(
@@ -43,8 +69,6 @@ def compare(
     from core.views import trainings_compared as view
     from core.views.trainings_verdict import RULE
 
-    if training.get("start"):
-        raise InvalidInput("--compare trains from fresh weights; leave --from away.")
     given = [name.strip().replace("-", "_") for name in strategies.split(",") if name.strip()]
     names = [STRATEGIES.info(name).name for name in given]
     params = asked_of(cast(JsonObject, training), names, seeds=seeds, budget=budget, subnets=subnets)

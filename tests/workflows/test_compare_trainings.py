@@ -164,8 +164,12 @@ def test_a_supernet_that_is_kept_is_one_of_the_gallery(whole: MemoryLedger, tmp_
 
 def test_what_cannot_be_compared_is_refused_beforehand() -> None:
     ledger = MemoryLedger()
-    cells = request(family="nas_bench_201", config={"channels": 2, "cells": 1})
-    with pytest.raises(InvalidInput, match="smallest and the largest"):
+    cells = request(
+        family="nas_bench_201",
+        config={"channels": 1, "cells_per_stage": 1},
+        methods=[{"strategy": "uniform"}, {"strategy": "sorted_net"}],
+    )
+    with pytest.raises(InvalidInput, match="Choose another strategy"):
         list(compare_trainings.run(cells, ledger, Library()))
     assert ledger.metrics() == []
     few = request(methods=[{"strategy": "uniform"}, {"strategy": "progressive_shrinking"}])
