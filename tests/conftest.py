@@ -59,6 +59,8 @@ SLOW = (
     "tests/pages/test_own_sounds_form.py",
     "tests/pages/test_huge_space.py",
     "tests/pages/test_supernets_page.py",
+    "tests/workflows/test_check_ranking.py::test_every_subnet_is_trained",
+    "tests/workflows/test_check_ranking.py::test_it_is_the_training",
     "tests/workflows/test_map_models.py",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""

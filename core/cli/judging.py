@@ -1,7 +1,8 @@
-"""The commands `predictors` and `proxies`: how well architectures can be judged without measuring them."""
+"""The commands `predictors`, `proxies` and `ranking-check`: how well architectures are judged without training them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -98,6 +99,51 @@ def proxies(
     print(view.correlations_csv(record).decode(), end="")
     if csv is not None:
         write(csv, view.csv(record, entry.space))
+        print(csv)
+
+
+def ranking_check(
+    supernet: SupernetName,
+    subnets: Annotated[int, typer.Option(help="Subnets to train alone, each with every seed.")] = 12,
+    seeds: Annotated[int, typer.Option(help="Trainings of each.")] = 2,
+    chosen: Annotated[str, typer.Option(help="spread (over cost), front, or near (the front).")] = "spread",
+    ids: Annotated[str, typer.Option(help="These subnets instead: short ids, by commas.")] = "",
+    seed: Annotated[int, typer.Option(help="First seed; the others follow it.")] = 1,
+    epochs: Annotated[int | None, typer.Option(help="As the supernet's own training if left out.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="As the supernet's own if left out.")] = None,
+    table: Annotated[
+        str, typer.Option(help="A published table instead of training: CSV, Parquet, ... with arch_str.")
+    ] = "",
+    column: Annotated[str, typer.Option(help="Its columns of accuracies, by commas; each like a seed.")] = "",
+    csv: Csv = None,
+) -> None:
+    """Is the supernet's order that of training alone? Kendall's tau, its ceiling, regret and a verdict, as one JSON line."""
+    from core.library.ranking_check import RankingRecord
+    from core.views.ranking import ranking_check as computed
+    from core.views.ranking_told import csv as csv_of
+    from core.views.ranking_told import summary
+
+    entry = find_supernet(supernet)
+    params: Settings = {
+        "supernet": tables.absolute(supernet),
+        "subnets": subnets,
+        "chosen": chosen,
+        "ids": [part.strip() for part in ids.split(",") if part.strip()],
+        "seeds": seeds,
+        "seed": seed,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "table": str(Path(table).resolve()) if Path(table).is_file() else table,
+        "columns": [part.strip() for part in column.split(",") if part.strip()],
+    }
+    title = f"Ranking check of {entry.title}, {subnets} subnets"
+    ledger = run_workflow("check_ranking", params, title=title, seed=seed, flags={"columns": "column"})
+    record = RankingRecord.so_far(ledger)
+    assert record is not None
+    found = computed(record)
+    print(json.dumps(summary(record, found)))
+    if csv is not None:
+        write(csv, csv_of(record, entry.space, found))
         print(csv)
 
 

@@ -31,6 +31,7 @@ _KINDS = {
     "map_models": "map",
     "judge_predictors": "check of predictors",
     "score_proxies": "proxy scores",
+    "check_ranking": "ranking check",
 }
 
 

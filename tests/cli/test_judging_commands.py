@@ -1,11 +1,17 @@
-"""`predictors` and `proxies` at a terminal."""
+"""`predictors`, `proxies` and `ranking-check` at a terminal."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+
+from core.library import supernets
+from core.library.foreign_tables.decoding import decoded
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -41,6 +47,38 @@ def test_bad_arguments_give_one_plain_line(call: Call) -> None:
         (("proxies", "nothing-here"), "nothing-here"),
     ):
         status, _, said = call(*arguments)
+        assert status in (1, 2)
+        assert words in said
+        assert said.count("\n") == 1
+
+
+def test_a_ranking_check_is_a_line_and_a_table(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.library.published.read_foreign", decoded)
+    file, truth = tmp_path / "check.csv", tmp_path / "truth.csv"
+    entry = supernets.find(None, "digits-lesson")
+    table = supernets.table(entry)
+    assert table is not None
+    # What the supernet itself says on test samples, as if others had published it.
+    told = table.assign(architecture=[json.dumps(entry.space.to_dict(a)) for a in entry.space.array()])
+    told[["architecture", "test_accuracy"]].to_csv(truth, index=False)
+    status, said, _ = call(
+        "ranking-check", "digits-lesson", "--subnets", "9", "--table", str(truth), "--csv", str(file)
+    )
+    assert status == 0
+    summary = json.loads(said.splitlines()[0])
+    assert (summary["subnets"], summary["seeds"], summary["verdict"]) == (9, [1], "cannot tell")
+    assert summary["kendall_tau"]["tau"] > 0.5
+    lines = list(csv.DictReader(io.StringIO(file.read_text())))
+    assert len(lines) == 9
+    assert all(line["alone_test_accuracy"] == line["test_accuracy"] for line in lines)
+    for arguments, words in (
+        (("--subnets", "2"), "--subnets"),
+        (("--chosen", "best"), "--chosen"),
+        (("--table", str(truth), "--column", "top1"), "no column 'top1'"),
+    ):
+        status, _, said = call("ranking-check", "digits-lesson", *arguments)
         assert status in (1, 2)
         assert words in said
         assert said.count("\n") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from core.errors import InvalidInput
 from core.spaces import Choice, SearchSpace
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
+from core.supernets.base import Supernet
 from core.supernets.nas_bench_201 import NASBench201, NASBench201Config
 from core.training.actions import ACTIONS
+from core.training.config import TrainingConfig
 from core.training.loop import train
 from core.training.losses import LOSSES
 from core.training.strategies import LABELS, STRATEGIES, Draw, Phase, Strategy
@@ -30,11 +33,19 @@ NAMES = STRATEGIES.names()
 every_strategy = pytest.mark.parametrize("name", NAMES)
 LARGEST = "largest_alone"
 """Draws one subnet and no other: by no chance, and the others learn nothing."""
-every_training = pytest.mark.parametrize(
-    # A whole training takes seconds, and this one takes the very steps of `uniform`.
-    "name",
-    [pytest.param(n, marks=pytest.mark.long) if n == LARGEST else n for n in NAMES],
-)
+
+
+def whole_training(*quick: str) -> pytest.MarkDecorator:
+    """Every strategy, of which only these in each run: a whole training takes seconds, and there are many strategies."""
+
+    def marks(name: str) -> list[pytest.MarkDecorator]:
+        if name == LARGEST:  # takes the very steps of `uniform`
+            return [pytest.mark.long]
+        return [] if name in quick else [pytest.mark.slow]
+
+    return pytest.mark.parametrize("name", [pytest.param(n, marks=marks(n)) for n in NAMES])
+
+
 EPOCHS = 6
 
 
@@ -211,7 +222,7 @@ def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
     assert ([first.draws(space, phase, rng) for _ in range(20)] != draws(1)) is (name != LARGEST)
 
 
-@every_training
+@whole_training("sandwich")
 def test_learns(name: str) -> None:
     """Thirty epochs of 256 images: every shown subnet ends far above chance, and the loss falls."""
     ledger, net = MemoryLedger(), fresh_net()
@@ -227,48 +238,59 @@ def test_learns(name: str) -> None:
     assert last["random_low"] <= last["random"] <= last["random_high"]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted() -> dict[str, tuple[str, RecordingLedger]]:
-    found = {}
-    for name in NAMES:
-        ledger, net = RecordingLedger(), fresh_net()
-        list(train(net, digits(), settings(strategy=name, epochs=EPOCHS, shift=1), ledger))
-        found[name] = digest(net), ledger
-    return found
+@cache
+def uninterrupted(name: str) -> tuple[str, RecordingLedger]:
+    """Weights after a training that nothing stopped, and its checkpoints."""
+    ledger = RecordingLedger()
+    net = trained(fresh_net(), settings(strategy=name, epochs=EPOCHS, shift=1), ledger)
+    return digest(net), ledger
 
 
-@pytest.mark.parametrize("cut", range(1, EPOCHS))
-@every_training
-def test_resuming_after_any_epoch_ends_with_the_same_bits(name: str, cut: int, uninterrupted: dict) -> None:
-    expected, recorded = uninterrupted[name]
+def trained(net: Supernet, config: TrainingConfig, ledger: RecordingLedger) -> Supernet:
+    """What the training returns: a strategy may put another supernet in the place of the given one."""
+    work = train(net, digits(), config, ledger)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+# In each run half of the training is repeated; every epoch's end is one in `make test-slow`.
+CUTS = [pytest.param(cut, marks=[] if cut == EPOCHS // 2 else [pytest.mark.slow]) for cut in range(1, EPOCHS)]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@every_strategy
+def test_resuming_after_any_epoch_ends_with_the_same_bits(name: str, cut: int) -> None:
+    expected, recorded = uninterrupted(name)
     ledger = RecordingLedger()
     ledger.checkpoint(recorded.checkpoints[cut - 1], fraction=cut / EPOCHS)
     # Another process has other weights before it resumes, and its global generators stand elsewhere.
-    net = fresh_net(seed=cut + 10)
     torch.manual_seed(cut)
     np.random.seed(cut)
-    steps = list(train(net, digits(), settings(strategy=name, epochs=EPOCHS, shift=1), ledger))
-    assert f"after epoch {cut}" in steps[0].message
+    net = trained(fresh_net(seed=cut + 10), settings(strategy=name, epochs=EPOCHS, shift=1), ledger)
     assert digest(net) == expected
     assert ledger.checkpoints[1:] == recorded.checkpoints[cut:]
 
 
-@every_training
-def test_stopping_within_any_epoch_loses_only_that_epoch(
-    name: str, uninterrupted: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@whole_training("sandwich", "loss_following")
+def test_stopping_within_any_epoch_loses_only_that_epoch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step yields; the run is dropped after each number of yields in turn, always resumed from its ledger."""
     monkeypatch.setattr("core.training.epochs._YIELD_SECONDS", 0.0)
     ledger, config = RecordingLedger(), settings(strategy=name, epochs=EPOCHS, shift=1)
+    done: Supernet | None = None
     for patience in range(1, 100):
-        net = fresh_net(seed=patience)
-        if not ledger.checkpoints:
-            net = fresh_net()
+        net = fresh_net(seed=patience) if ledger.checkpoints else fresh_net()
         work = train(net, digits(), config, ledger)
-        taken = sum(1 for _ in zip(range(patience), work, strict=False))
-        work.close()
-        if taken < patience:
+        try:
+            for _ in range(patience):
+                next(work)
+        except StopIteration as end:
+            done = end.value
             break
+        work.close()
     assert patience > 5
-    assert digest(net) == uninterrupted[name][0]
+    assert done is not None
+    assert digest(done) == uninterrupted(name)[0]
     assert [m["step"] for m in ledger.metrics()] == list(range(1, EPOCHS + 1))

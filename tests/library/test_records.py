@@ -31,6 +31,7 @@ from core.library.mixing import MixedCurve, MixingRecord
 from core.library.model_map import Distances
 from core.library.proxies import ProxiesRecord
 from core.library.pruned import PruningRecord
+from core.library.ranking_check import RankingRecord
 from core.library.results import Record, result, results
 from core.library.samples import SampleRecord
 from core.library.searches import SearchRecord
@@ -144,6 +145,36 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             ),
             "refused": st.dictionaries(TEXT, TEXT, max_size=2),
             "guesses": LINE,
+        }
+    ),
+    RankingRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("supernet", "sha256", "learns", "truth", "chosen", "cost", "front_of"), TEXT),
+            "data": st.dictionaries(st.text("abc", min_size=1), TEXT, max_size=2),
+            "samples": st.tuples(st.integers(), st.integers()),
+            "training": st.none() | st.dictionaries(st.text("abc", min_size=1), NUMBER, max_size=2),
+            "training_from_card": st.booleans(),
+            "seeds": st.lists(st.integers(), max_size=3),
+            "subnets": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        "arch_id": TEXT,
+                        **dict.fromkeys(("accuracy", "test_accuracy", "cost", "gap"), NUMBER),
+                    }
+                ),
+                max_size=2,
+            ),
+            "nets": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        **dict.fromkeys(("arch_id", "run"), TEXT),
+                        "seed": st.integers(),
+                        "accuracy": st.none() | NUMBER,
+                        **dict.fromkeys(("test_accuracy", "seconds"), NUMBER),
+                    }
+                ),
+                max_size=2,
+            ),
         }
     ),
     MapRecord: st.fixed_dictionaries(

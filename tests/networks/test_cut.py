@@ -30,7 +30,7 @@ def random_cut(net: nn.Sequential, share: float, seed: int, *, streams: bool = T
 
 @pytest.mark.parametrize("family", IMAGE_FAMILIES)
 @pytest.mark.parametrize("streams", [True, False])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.2, pytest.param(0.5, marks=pytest.mark.slow), 0.9])
 def test_masked_and_compact_compute_the_same(family: str, streams: bool, share: float) -> None:
     for seed, arch in enumerate([None, "random", "random"]):
         plugin = FAMILIES.get(family)

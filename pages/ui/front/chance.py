@@ -215,6 +215,7 @@ def panel(sure: FrontSure) -> None:
     known = sure.known
     if known is None:
         st.caption("This is known once it is computed, for fronts of an accuracy and one other objective.")
+        _believe(sure.entry)
         return
     goal = objective(known.cost)
     members = {row["arch_id"]: row for row in sure.front.members.to_dict("records")}
@@ -259,6 +260,17 @@ def panel(sure: FrontSure) -> None:
         "steps: the fewest, each really better than the one before. Accuracies: Wilson's intervals."
     )
     closer_measured.panel(sure.entry, known, word)
+    _believe(sure.entry)
+
+
+def _believe(entry: SupernetEntry) -> None:
+    """Where it is checked whether the supernet's order is that of training alone; none of the above says that."""
+    st.page_link(
+        "pages/supernets.py",
+        label="Whether to believe the supernet's order: the ranking check",
+        icon=":material/fact_check:",
+        query_params={"supernet": entry.supernet_id},
+    )
 
 
 def _go() -> None:

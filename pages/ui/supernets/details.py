@@ -22,7 +22,7 @@ from pages.ui import checked, resources, terms
 from pages.ui.front import state as front_state
 from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, job_row, watch
-from pages.ui.supernets import fitting_images, measuring, tuning
+from pages.ui.supernets import fitting_images, measuring, ranking, tuning
 from pages.ui.supernets import state as page_state
 from pages.ui.supernets.gallery import data_name, delete
 from pages.ui.supernets.understood import costs_text
@@ -55,6 +55,7 @@ def draw(entry: SupernetEntry) -> None:
     with right:
         _front(entry)
         _came_from(came_from(resources.store_or_none(), entry), entry)
+    ranking.draw(entry)
     _measured(entry)
     with st.expander("Card"):
         if entry.card.note:
