@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ def blocks_of(net: Supernet, n: int, arch: Arch, *, within_groups: bool = True) 
     groups: list[str] = []
     for stage in body:
         there = stage.key(arch) is not None
-        groups.append(stage.cost(arch).group if there else groups[-1])
+        groups.append(stage.cost(arch).group if there else (groups or [""])[-1])
     # A stem alone is no block.
     borders = [i for i in range(2, len(body)) if groups[i] != groups[i - 1]]
     most = len(body) if within_groups else len(borders) + 1
@@ -50,11 +51,11 @@ def blocks_of(net: Supernet, n: int, arch: Arch, *, within_groups: bool = True) 
         del borders[least - 1]
     while len(borders) < n - 1:
         edges = [0, *borders, len(body)]
-        longest = max(range(len(edges) - 1), key=lambda i: edges[i + 1] - edges[i])
-        borders.append((edges[longest] + edges[longest + 1]) // 2)
+        longest = max(range(len(edges) - 1), key=lambda i: (edges[i + 1] - edges[i], i))
+        borders.append((edges[longest] + edges[longest + 1] + 1) // 2)
         borders.sort()
     edges = [0, *borders, len(body)]
-    return [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [range(a, b) for a, b in pairwise(edges)]
 
 
 def own_choices(net: Supernet, blocks: Sequence[range]) -> list[list[str]]:

@@ -61,14 +61,17 @@ def spaces() -> dict[str, SearchSpace]:
 
 
 SPACES = spaces()
+SIZED = {"elastic_conv_vit", "ofa_mobilenet_v3", "ofa_resnet50"}
+"""Spaces with a choice of resolution."""
 UNORDERED = {"chain", "nas_bench_201", "nas_bench_macro", "nasnet_cells", "only operations"}
 REFUSED = {
     LARGEST: {"only operations"},
     "sandwich": {"only operations"},
     "sorted_net": UNORDERED,
+    "block_wise": {"only operations"} | SIZED,
     "progressive_shrinking": UNORDERED,
 }
-"""Spaces without the order or the ends that a strategy needs."""
+"""Spaces without the order, the ends or the one size of maps that a strategy needs."""
 DRAWING = [name for name in NAMES if STRATEGIES.get(name).step is Strategy.step]
 """Strategies of the first door; the others are held to what they promise in tests of their own."""
 FITTING = [(name, space) for name in NAMES for space in SPACES if space not in REFUSED.get(name, ())]
