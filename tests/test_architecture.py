@@ -34,8 +34,8 @@ LAYERS = [
     {"spaces", "records", "ledger", "words", "glossary"},
     {"pareto", "chance"},
     {"datasets"},
-    {"networks", "objectives", "tasks"},
-    {"similarity", "attacks"},
+    {"networks", "objectives", "tasks", "attacks"},
+    {"similarity"},
     {"supernets"},
     {"training", "evaluation", "export", "geometry", "predictors"},
     {"pruning", "search", "proxies", "norm_search"},
@@ -179,6 +179,8 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 # What loads torch or umap when it is imported, and is therefore imported inside functions by code that pages use.
 HEAVY = {
+    "core.attacks.steps",
+    "core.evaluation.by_network",
     "core.evaluation.evaluator",
     "core.evaluation.kept_activations",
     "core.evaluation.split_walk",
@@ -209,6 +211,7 @@ HEAVY = {
     "core.pruning.pruners.by_criterion",
     "core.pruning.retraining",
     "core.supernets.files",
+    "core.supernets.statistics",
     "core.tasks.base",
     "core.training.alone",
     "core.training.checkpoint",
@@ -355,6 +358,10 @@ UNTYPED = {
     "training.checkpoint:restore",
     "training.strategies.base:Strategy.state_dict",
     "training.strategies.base:Strategy.load_state_dict",
+    "training.strategies.fair:Fair.state_dict",
+    "training.strategies.fair:Fair.load_state_dict",
+    "training.strategies.pa_da:PADA.state_dict",
+    "training.strategies.pa_da:PADA.load_state_dict",
     "training.strategies.loss_following:LossFollowing.state_dict",
     "training.strategies.loss_following:LossFollowing.load_state_dict",
     # JSON of a file that is judged here: what it returns, or raises, is typed.
