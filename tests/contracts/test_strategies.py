@@ -47,8 +47,12 @@ def whole_training(*quick: str) -> pytest.MarkDecorator:
 
 
 EPOCHS = 6
-GENTLE = {"adversarial": {"eps": 0.02, "steps": 1}}
-"""Settings with which a few hundred weights can learn something: attacks as usual leave them nothing."""
+GENTLE = {
+    "adversarial": {"eps": 0.02, "steps": 1},
+    "block_wise": {"labels": "all"},
+    "boss_nas": {"labels": "all", "head_share": 0.8},
+}
+"""Settings with which a few hundred weights can learn something: attacks as usual, and a head alone, leave them nothing."""
 
 
 def spaces() -> dict[str, SearchSpace]:

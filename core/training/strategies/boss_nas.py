@@ -50,7 +50,7 @@ class Config(BaseConfig):
     )
     rated: int = Field(64, ge=2, le=4096, description="Paths of a block that are rated; all if it has fewer.")
     head_share: float = Field(
-        0.2, gt=0, le=0.5, description="Share of the epochs at the end that learn from labels."
+        0.2, gt=0, le=0.9, description="Share of the epochs at the end that learn from labels."
     )
     labels: Literal["head", "all"] = Field(
         "head", description="What learns from the labels at the end: the head alone, or every weight."
@@ -60,7 +60,7 @@ class Config(BaseConfig):
 
 @STRATEGIES.register("boss_nas")
 class BossNAS(Strategy):
-    """Block by block, paths that use every option equally often learn, from two views of each image and without its
+    """Block by block, paths that use every option equally often learn, from two views of each sample and without its
     label, to predict the mean that slow copies of them make of the other view. The path that is nearest to the mean of
     all is the block's best; what it makes feeds the next block, and the block is frozen. Labels train the head at the
     end.
