@@ -358,6 +358,10 @@ UNTYPED = {
     "training.checkpoint:restore",
     "training.strategies.base:Strategy.state_dict",
     "training.strategies.base:Strategy.load_state_dict",
+    "training.strategies.fair:Fair.state_dict",
+    "training.strategies.fair:Fair.load_state_dict",
+    "training.strategies.pa_da:PADA.state_dict",
+    "training.strategies.pa_da:PADA.load_state_dict",
     "training.strategies.loss_following:LossFollowing.state_dict",
     "training.strategies.loss_following:LossFollowing.load_state_dict",
     # JSON of a file that is judged here: what it returns, or raises, is typed.

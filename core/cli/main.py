@@ -20,6 +20,7 @@ from core.cli import (
     devices,
     importing,
     judging,
+    keeping,
     latency,
     lessons,
     loading,
@@ -90,6 +91,7 @@ def list_methods(
 
 
 app.command(context_settings=_EXTRA)(training.train)
+app.command()(keeping.keep)
 app.command()(converting.convert)
 app.command(context_settings=_EXTRA)(searching.search)
 

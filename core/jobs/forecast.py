@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from core.config import JsonObject
 from core.training.draws import Phase
+from core.training.film import Offer, chosen
 from core.training.strategies.base import epochs_of
 
 TRAINING, TABLE = "train_supernet", "evaluate_table"
@@ -29,6 +30,18 @@ class PhaseTime(_Record):
     name: str
     share: float = Field(description="Of all epochs, as the strategy says.")
     step: float = Field(description="Seconds per step.")
+    work: float = Field(
+        0.0, description="Counted work of an epoch, which decides how long its film may take."
+    )
+
+
+class FrameTime(_Record):
+    """What one frame of a training's film may show, as tried; see `core.training.film`."""
+
+    subnets: int
+    exact: bool
+    work: float = Field(description="Counted work.")
+    seconds: float = Field(description="On this machine.")
 
 
 class Trial(_Record):
@@ -41,6 +54,7 @@ class Trial(_Record):
     phases: tuple[PhaseTime, ...] = ()
     steps: int = Field(0, description="Of an epoch.")
     after: float = Field(0.0, description="Measuring and saving after an epoch.")
+    frames: tuple[FrameTime, ...] = Field((), description="What its film could show, the better first.")
     space: int = Field(0, description="Subnets of the space.")
     measuring: float | None = Field(
         None, description="Measuring the whole space; None where it is too large."
@@ -84,13 +98,21 @@ def of_training(trial: Trial, epochs: int) -> Forecast:
     parts = (
         Part(what="starting", seconds=trial.start + trial.prepare),
         Part(what="training", seconds=steps),
-        Part(what="measuring after each epoch", seconds=epochs * trial.after),
+        Part(what="measuring after each epoch", seconds=epochs * trial.after + _film(trial, lengths)),
     )
     later: tuple[Part, ...] = ()
     if trial.measuring is not None:
         what = f"measuring all {trial.space:,} subnets"
         later = (Part(what=what, seconds=trial.start + trial.prepare + trial.measuring),)
     return Forecast(parts=parts, later=later, tried=trial.tried)
+
+
+def _film(trial: Trial, lengths: Sequence[int]) -> float:
+    """Seconds that the frames of the film of a training take."""
+    total = sum(n * each.work for each, n in zip(trial.phases, lengths, strict=True))
+    offers = {Offer(each.subnets, each.exact, each.work): each.seconds for each in trial.frames}
+    offer, epochs = chosen(offers, total, sum(lengths))
+    return len(epochs) * offers[offer] if offer is not None else 0.0
 
 
 def of_work(trial: Trial, times: int = 1) -> Forecast:

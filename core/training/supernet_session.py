@@ -150,7 +150,8 @@ class SupernetSession(Session):
             else:
                 outputs = self.forward(draw.arch, part, **noise)
                 loss = self.loss(draw.losses, outputs, part, named)
-            values.append(self.backward(loss))
+            # A part counts as that part of the batch: together they make the gradient of the batch's mean loss.
+            values.append(self.backward(loss * draw.passes) / draw.passes)
             self.saw(draw.arch, values[-1])
             named[PREVIOUS] = outputs.detach()
             if self.space.ends is not None and draw.arch == self.space.largest and LARGEST not in named:

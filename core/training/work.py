@@ -2,13 +2,13 @@
 
 A step of one phase may cost several times that of another: progressive shrinking trains one subnet a step at
 first and four at the end, and asks a teacher besides. Strategies that only draw subnets are asked what
-they would draw; of the others a step counts as one random subnet.
+they would draw; of the others a step counts as so many random subnets as they say that it runs (`Strategy.passes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from core.seeding import stream
 from core.spaces import Arch
 from core.supernets.base import Supernet
 from core.training.draws import Draw, Phase
+from core.training.film import Script
 from core.training.losses.base import LOSSES, TEACHER
 from core.training.strategies.base import Strategy
 
@@ -64,7 +65,17 @@ class Plan:
         return min(1.0, float(done / self._before[-1]))
 
 
-def plan(
+def with_frames(works: Sequence[EpochWork], script: Script | None) -> list[EpochWork]:
+    """The work of every epoch with that of the film's frames."""
+    due = set(script.epochs) if script is not None else set()
+    frame = script.work if script is not None else 0.0
+    return [
+        replace(work, after=work.after + frame) if number in due else work
+        for number, work in enumerate(works, 1)
+    ]
+
+
+def epoch_works(
     supernet: Supernet,
     strategy: Strategy,
     phases: Sequence[Phase],
@@ -75,8 +86,8 @@ def plan(
     shown: np.ndarray,
     measured: int,
     seed: int,
-) -> Plan:
-    """The plan of a supernet's training.
+) -> list[EpochWork]:
+    """The work of every epoch of a supernet's training.
 
     Args:
         supernet: what is trained.
@@ -97,7 +108,7 @@ def plan(
     for phase, length in zip(phases, lengths, strict=True):
         step = _step(supernet, table, strategy, phase, batch, seed)
         epochs += [EpochWork(step, steps, after)] * length
-    return Plan(epochs)
+    return epochs
 
 
 def _step(
@@ -112,17 +123,15 @@ def _step(
     total = 0.0
     for look in range(_LOOKS):
         rng = stream(seed, "work", phase.name, look)
-        draws = _drawn(supernet, strategy, phase, rng)
-        total += _FORWARD_AND_BACK * seconds([draw.arch for draw in draws])
+        if type(strategy).step is not Strategy.step:  # the second door: only its steps know what they draw
+            one = seconds([phase.sample(space, rng)])
+            total += _FORWARD_AND_BACK * strategy.passes(space, phase) * one
+            continue
+        draws = strategy.draws(space, phase, rng)
+        total += _FORWARD_AND_BACK * sum(draw.passes * seconds([draw.arch]) for draw in draws)
         if space.ends is not None and _teacher(draws):
             total += seconds([space.largest])
     return total / _LOOKS
-
-
-def _drawn(supernet: Supernet, strategy: Strategy, phase: Phase, rng: np.random.Generator) -> list[Draw]:
-    if type(strategy).step is not Strategy.step:  # the second door: only its steps know
-        return [Draw(phase.sample(supernet.space, rng))]
-    return strategy.draws(supernet.space, phase, rng)
 
 
 def _teacher(draws: Sequence[Draw]) -> bool:
