@@ -22,7 +22,7 @@ from core.supernets.base import Stage, Supernet
 from core.supernets.chain_stages import StemStage, halved
 from core.supernets.families import FAMILIES
 from core.supernets.path_space import PathEnsembleConfig, layers_of, space_of
-from core.supernets.path_stages import Flow, HeadStage, PathStage, SplitStage
+from core.supernets.path_stages import Flow, HeadStage, LayerStage, SplitStage
 from core.tasks.base import InputConfig
 
 
@@ -40,9 +40,13 @@ class PathEnsemble(Supernet):
         space = space_of(config, layers)
         stages: list[Stage] = [StemStage(space, config, [config.channels])]
         for layer in layers:
-            if layer.path == 1 and layer.parts_at <= config.own:
-                stages.append(SplitStage(space, layer, config.paths))
-            stages.append(PathStage(space, layer, config.paths))
+            bank = None
+            if layer.path == 1:
+                trunk = LayerStage(space, layer, config.paths, trunk=True)
+                bank = trunk.bank
+                stages += [trunk, SplitStage(space, layer, config.paths)] if layer.can_part else [trunk]
+            if layer.can_part:
+                stages.append(LayerStage(space, layer, config.paths, bank))
         last = layers[-1].place
         stages.append(HeadStage(space, config, last.most_out, halved(last.size, last.stride)))
         super().__init__(config, space, stages)
@@ -65,6 +69,15 @@ class PathEnsemble(Supernet):
             pixel_std=(0.4,) * input_shape[0],
         )
 
+    @property
+    def own_layers(self) -> dict[int, list[str]]:
+        """Layer that every path can have for itself -> its choices, the first path's first."""
+        found: dict[int, list[str]] = {}
+        for stage in self.chain:
+            if isinstance(stage, LayerStage) and not stage.trunk:
+                found.setdefault(stage.layer.number, []).append(stage.layer.choice)
+        return found
+
     @torch.no_grad()
     def diversities(self, x: Tensor, arch: Sequence[int]) -> tuple[Tensor, dict[int, float]]:
         """What the ensemble answers, and how far apart its paths are behind every layer of their own.
@@ -82,7 +95,7 @@ class PathEnsemble(Supernet):
         for stage in self.chain:
             if stage.key(arch) is not None:
                 flow = stage(flow, arch)
-            if isinstance(stage, PathStage) and stage.closes and isinstance(flow, tuple):
+            if isinstance(stage, LayerStage) and stage.closes and isinstance(flow, tuple):
                 maps = [F.normalize(each.flatten(1), dim=1) for each in flow]
                 apart = [float((a - b).norm(dim=1).mean()) for a, b in combinations(maps, 2)]
                 found[stage.layer.number] = sum(apart) / len(apart)

@@ -73,7 +73,8 @@ class Layer:
         group: of equal resolution, from 1.
         path: from 1.
         place: widths, stride and size.
-        parts_at: options of `own` from which on the paths have parted before this layer.
+        parts_at: how many layers of their own the paths have, at least, where they have parted before this one.
+        can_part: whether they can.
         bank: its operations; None is to skip it.
     """
 
@@ -82,6 +83,7 @@ class Layer:
     path: int
     place: Place
     parts_at: int
+    can_part: bool
     bank: tuple[OperationConfig | None, ...]
 
     @property
@@ -105,9 +107,10 @@ def layers_of(config: PathEnsembleConfig) -> list[Layer]:
             bank: list[OperationConfig | None] = [None] if place.keeps and number > 1 else []
             bank += [OperationConfig(kernel=k, expand=e) for e in config.expands for k in config.kernels]
             parts_at = total - number + 1
-            paths = config.paths if parts_at <= config.own else 1
+            can_part = parts_at <= config.own
             found += [
-                Layer(number, group, path, place, parts_at, tuple(bank)) for path in range(1, paths + 1)
+                Layer(number, group, path, place, parts_at, can_part, tuple(bank))
+                for path in range(1, config.paths + 1 if can_part else 2)
             ]
             size = halved(size, stride)
     return found
@@ -115,7 +118,7 @@ def layers_of(config: PathEnsembleConfig) -> list[Layer]:
 
 def space_of(config: PathEnsembleConfig, layers: Sequence[Layer]) -> SearchSpace:
     depths = tuple(range(config.own + 1))
-    choices = [Choice(OWN, depths, "split", unit="layers per path")]
+    choices = [Choice(OWN, depths, "depth", unit="layers")]
     for layer in layers:
         requires = None if layer.path == 1 else within_depth(OWN, depths, layer.parts_at)
         ends = (0, len(layer.bank) - 1)

@@ -123,21 +123,38 @@ class Operation(nn.Module):
         return block
 
 
-class PathStage(Stage):
-    """One layer of one path; the first path's is the trunk's as well."""
+class LayerStage(Stage):
+    """One layer of one path, or of the trunk, which runs the first path's operations.
 
-    def __init__(self, space: SearchSpace, layer: Layer, paths: int) -> None:
+    Args:
+        space: has the choices.
+        layer: which one.
+        paths: of an ensemble.
+        bank: position -> operation, where another stage has it, too; made anew if left out.
+        trunk: it is the trunk's: there as long as the paths have not parted.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        layer: Layer,
+        paths: int,
+        bank: nn.ModuleDict | None = None,
+        *,
+        trunk: bool = False,
+    ) -> None:
         super().__init__(space)
-        self.layer, self.paths = layer, paths
-        self.closes = layer.path == paths
-        # Position in the bank -> the operation; to skip has no weights.
-        self.bank = nn.ModuleDict(
+        self.layer, self.paths, self.trunk = layer, paths, trunk
+        # To skip has no weights.
+        self.bank = bank or nn.ModuleDict(
             {str(at): Operation(each, layer.place) for at, each in enumerate(layer.bank) if each is not None}
         )
-        self.depends_on = (OWN, layer.choice)
+        self.depends_on = (OWN, layer.choice) if layer.can_part else (layer.choice,)
 
-    def _parted(self, arch: Sequence[int]) -> bool:
-        return int(self.option(arch, OWN)) >= self.layer.parts_at
+    @property
+    def closes(self) -> bool:
+        """Whether all paths have run this layer behind it."""
+        return not self.trunk and self.layer.path == self.paths
 
     def _at(self, arch: Sequence[int]) -> int:
         return arch[self.space.position[self.layer.choice]]
@@ -148,9 +165,10 @@ class PathStage(Stage):
         return operation
 
     def key(self, arch: Sequence[int]) -> Hashable:
-        if self.layer.bank[self._at(arch)] is None or (self.layer.path > 1 and not self._parted(arch)):
+        parted = self.layer.can_part and int(self.option(arch, OWN)) >= self.layer.parts_at
+        if parted is self.trunk or self.layer.bank[self._at(arch)] is None:
             return None
-        return self._parted(arch), self._at(arch)
+        return self._at(arch)
 
     def forward(self, x: Flow, arch: Sequence[int], statistics: Statistics | None = None) -> Flow:
         operation, at = self._operation(arch), self.layer.path - 1
@@ -160,7 +178,7 @@ class PathStage(Stage):
         return (*x[:at], operation(x[at], statistics), *x[at + 1 :])
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        return self._operation(arch).extract(self.layer.path if self._parted(arch) else 0, statistics)
+        return self._operation(arch).extract(0 if self.trunk else self.layer.path, statistics)
 
     def cost(self, arch: Sequence[int]) -> StageCost:
         layer, place, count = self.layer, self.layer.place, Count()
@@ -171,8 +189,8 @@ class PathStage(Stage):
             count.given(place.most_out, after)
             if path < layer.path
             else count.given(place.most_in, place.size)
-            for path in range(1, self.paths + 1)
-            if path != layer.path and self._parted(arch)
+            for path in range(1, 1 if self.trunk else self.paths + 1)
+            if path != layer.path
         ]
         y = count.conv(x, config.expand * place.most_out, config.kernel, place.stride)
         y = count.batch_norm(count.conv(count.over(count.batch_norm(y)), place.most_out, 3))
@@ -181,9 +199,8 @@ class PathStage(Stage):
         if place.most_out > x.channels:
             x = count.made([x], place.most_out, x.size)
         y = count.over(count.over(y, x))
-        named = f"layer {layer.number}, path {layer.path}" if self._parted(arch) else f"layer {layer.number}"
         return StageCost(
-            label=named,
+            label=f"layer {layer.number}" + ("" if self.trunk else f", path {layer.path}"),
             group=f"group {layer.group}",
             kind="block",
             output_shape=(place.most_out, *y.size),
