@@ -42,12 +42,14 @@ class Strategy(Plugin, ABC):
         needs_order: it needs the options of every choice to be ordered, each containing the one before.
         needs_one_size: it compares maps of different subnets, which must have one size.
         family_settings: settings that it fixes in families that have them.
+        suggests: settings of the training that belong to it; forms and commands start from them where it is chosen.
     """
 
     needs_ends: ClassVar[bool] = False
     needs_order: ClassVar[bool] = False
     needs_one_size: ClassVar[bool] = False
     family_settings: ClassVar[Settings] = {}
+    suggests: ClassVar[Settings] = {}
 
     def check(self, space: SearchSpace) -> None:
         """Refuse a space that this strategy cannot train.

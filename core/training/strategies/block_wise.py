@@ -41,9 +41,10 @@ class Config(BaseConfig):
 
 @STRATEGIES.register("block_wise")
 class BlockWise(Strategy):
-    """The largest network is trained first and frozen. Then, block by block, random subnets learn to make of its
-    features what it makes of them; where a subnet is narrower, of its first channels, its first channels. No gradient
-    leaves a block, and all other blocks stay as they are. The head learns from labels at the end.
+    """Trains the largest network, then block by block: subnets learn to make of its features what it makes of them.
+
+    Where a subnet is narrower, it gets the first of the teacher's channels and imitates the first ones: no projection is
+    learned. No gradient leaves a block, and all other blocks stay as they are. The head learns from labels at the end.
 
     What a subnet's accuracy then says is how well its blocks fit together that were never run together: it orders
     subnets, and lies below what other methods reach, most of all for narrow ones.

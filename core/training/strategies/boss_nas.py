@@ -60,10 +60,11 @@ class Config(BaseConfig):
 
 @STRATEGIES.register("boss_nas")
 class BossNAS(Strategy):
-    """Block by block, paths that use every option equally often learn, from two views of each sample and without its
-    label, to predict the mean that slow copies of them make of the other view. The path that is nearest to the mean of
-    all is the block's best; what it makes feeds the next block, and the block is frozen. Labels train the head at the
-    end.
+    """Block by block and without labels: paths learn to predict the mean of all paths' answers to another view.
+
+    The paths of a step use every option equally often, and slow copies of them answer. The path that is nearest to the
+    mean of all is the block's best; what it makes feeds the next block, and the block is frozen. Labels train the head
+    at the end.
 
     A subnet's accuracy then is that of a linear head on features that were never shown a label: it orders subnets, and
     lies below what labels reach.
