@@ -1,6 +1,6 @@
 // What no page needs before it can be read: look.js loads it when the first chart is painted, or when a page without one is
-// still. It shades what a point dominates, reads out what a lesson's figure shows, leads to a term's entry, and shows a
-// first visitor around the Front page. Nothing here sends anything.
+// still. It shades what a point dominates, has a film played by the keyboard, reads out what a lesson's figure shows, leads to
+// a term's entry, and shows a first visitor around the Front page. Nothing here sends anything.
 (() => {
   'use strict';
   const EVERY_MS = 250;
@@ -44,6 +44,19 @@
       });
     });
     plot.on('plotly_unhover', () => { shade.style.display = 'none'; });
+  };
+
+  // A film's buttons, drawn by the chart, are reached and pressed by the keyboard as well.
+  const followFilm = () => {
+    for (const button of document.querySelectorAll('.st-key-film .updatemenu-button:not([tabindex])')) {
+      const text = button.textContent.trim();
+      for (const [name, value] of [['tabindex', '0'], ['role', 'button'], ['aria-label', `${text} the film`]]) button.setAttribute(name, value);
+      button.addEventListener('keydown', event => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        button.dispatchEvent(new MouseEvent('click', {bubbles: true, view: window}));
+      });
+    }
   };
 
   // A term's link opens the Words page beside this one; there its entry is shown and marked.
@@ -206,6 +219,7 @@
     waiting = false;
     followSays();
     followQuadrant();
+    followFilm();
     followEntry();
     followVisit();
   };
