@@ -46,11 +46,36 @@
     plot.on('plotly_unhover', () => { shade.style.display = 'none'; });
   };
 
-  // A film's buttons, drawn by the chart, are reached and pressed by the keyboard as well.
+  // A film's buttons and slider, drawn by the chart, are reached and moved by the keyboard as well.
+  const told = (element, names) => Object.entries(names).forEach(([name, value]) => element.setAttribute(name, value));
   const followFilm = () => {
+    const slider = one('.st-key-film .slider-group');
+    const epoch = () => slider.querySelector('.slider-label')?.textContent ?? '';
+    if (slider && slider.getAttribute('aria-valuetext') !== epoch()) told(slider, {'aria-valuetext': epoch()});
+    if (slider && !slider.hasAttribute('tabindex')) {
+      const last = slider.querySelectorAll('.slider-tick-group, .slider-tick-rect').length - 1;
+      told(slider, {tabindex: '0', role: 'slider', 'aria-label': 'Epoch', 'aria-valuemin': '0', 'aria-valuemax': String(last)});
+      slider.addEventListener('keydown', event => {
+        const plot = slider.closest('.js-plotly-plot');
+        const drawn = plot?._fullLayout?.sliders?.[0];
+        const step = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -1e9, End: 1e9}[event.key];
+        if (!drawn || !step) return;
+        event.preventDefault();
+        const most = drawn.steps.length - 1;
+        const at = Math.min(most, Math.max(0, drawn.active + step));
+        const rail = slider.querySelector('.slider-rail-touch-rect').getBoundingClientRect();
+        const grip = slider.querySelector('.slider-grip-rect').getBoundingClientRect().width;
+        const where = {
+          bubbles: true, cancelable: true, view: window, clientY: rail.top + rail.height / 2,
+          clientX: rail.left + grip / 2 + (rail.width - grip) * at / most,
+        };
+        slider.querySelector('.slider-rail-touch-rect').dispatchEvent(new MouseEvent('mousedown', where));
+        plot.dispatchEvent(new MouseEvent('mouseup', where));
+        told(slider, {'aria-valuenow': String(at), 'aria-valuetext': epoch()});
+      });
+    }
     for (const button of document.querySelectorAll('.st-key-film .updatemenu-button:not([tabindex])')) {
-      const text = button.textContent.trim();
-      for (const [name, value] of [['tabindex', '0'], ['role', 'button'], ['aria-label', `${text} the film`]]) button.setAttribute(name, value);
+      told(button, {tabindex: '0', role: 'button', 'aria-label': `${button.textContent.trim()} the film`});
       button.addEventListener('keydown', event => {
         if (event.key !== 'Enter' && event.key !== ' ') return;
         event.preventDefault();

@@ -131,7 +131,8 @@ def _lay_out(figure: go.Figure, y: str, height: int) -> None:
     figure.update_layout(
         height=height + above,
         margin={"l": 8, "r": 12, "t": above, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        # Filled traces would turn the order around.
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
         hovermode="closest",
         showlegend=True,
     )
@@ -207,8 +208,8 @@ def film_figure(film: Strip, macs: Objective, accuracy: Objective, *, at: int = 
     above, playable = room_above(figure), len(film.epochs) > 1
     figure.update_layout(
         **LAYOUT,
-        height=430 + above + 100 * playable,
-        margin={"l": 8, "r": 12, "t": above, "b": 60 + 100 * playable},
+        height=420 + above + 120 * playable,
+        margin={"l": 8, "r": 12, "t": above, "b": 60 + 120 * playable},
         showlegend=True,
     )
     if playable:
@@ -240,9 +241,8 @@ def _slider(film: Strip, at: int) -> dict[str, Any]:
             for epoch in film.epochs
         ],
         "currentvalue": {"prefix": "Epoch ", "font": {"size": 15}, "xanchor": "left"},
-        "x": 0.2,
-        "len": 0.8,
-        "pad": {"t": 56, "b": 4},
+        "len": 1.0,
+        "pad": {"t": 66, "b": 4},
         "activebgcolor": style.FRONT,
         "bordercolor": style.DOMINATED,
         "tickcolor": style.DOMINATED,
@@ -254,11 +254,11 @@ def _buttons() -> dict[str, Any]:
         "type": "buttons",
         "direction": "left",
         "showactive": False,
-        "x": 0.0,
+        "x": 1.0,
         "y": 0.0,
-        "xanchor": "left",
+        "xanchor": "right",
         "yanchor": "top",
-        "pad": {"t": 72, "r": 10},
+        "pad": {"t": 58},
         "bgcolor": "rgba(0, 0, 0, 0)",
         "bordercolor": style.DOMINATED,
         "buttons": [

@@ -23,7 +23,7 @@ from pages.ui.supernets import state as page_state
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_ACCURACY, _LOSSES, _FILM = "Accuracy", "Loss by size", "Front, a film"
+_ACCURACY, _LOSSES, _FILM = "Accuracy", "Loss by size", "Film of the front"
 LONGER = "Longer, as before"
 """How a supernet is trained further: with the settings it was trained with."""
 _CHART = {"displaylogo": False}
@@ -90,19 +90,9 @@ def _film(run_id: str, sha256: str) -> None:
     except CoreError as error:
         st.warning(for_markdown(error, 300), icon=":material/warning:")
         return
-    epochs = list(film.epochs)
-    at = epochs[-1]
     with st.container(key="film"):
-        if len(epochs) > 1:
-            at = st.select_slider(
-                "Epoch",
-                epochs,
-                value=epochs[-1],
-                key=f"film-epoch-{sha256[:16]}",
-                help="The arrow keys go from frame to frame. **Play**, below the chart, shows one after the other.",
-            )
         st.plotly_chart(
-            _film_figure(sha256, epochs.index(at), film),
+            _film_figure(sha256, film),
             key=f"training-film-{run_id}",
             width="stretch",
             config=_CHART,
@@ -137,8 +127,8 @@ def _strip(sha256: str, _run_id: str) -> Strip:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _film_figure(sha256: str, at: int, _film: Strip) -> go.Figure:
-    return finished(plots.film_figure(_film, objective("macs"), objective("accuracy"), at=at))
+def _film_figure(sha256: str, _film: Strip) -> go.Figure:
+    return finished(plots.film_figure(_film, objective("macs"), objective("accuracy")))
 
 
 # --- what can be done with it --------------------------------------------------------------------
