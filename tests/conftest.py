@@ -62,6 +62,8 @@ SLOW = (
     "tests/workflows/test_check_ranking.py::test_every_subnet_is_trained",
     "tests/workflows/test_check_ranking.py::test_it_is_the_training",
     "tests/workflows/test_map_models.py",
+    "tests/workflows/test_tune_subnet.py::test_a_run_keeps",
+    "tests/workflows/test_tune_subnet.py::test_without_a_teacher",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""
 QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)

@@ -32,6 +32,7 @@ from core.cli import (
     studies,
     tables,
     training,
+    tuning,
 )
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
@@ -171,7 +172,7 @@ def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Fold
 def similarity(
     context: typer.Context,
     a: Annotated[
-        str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, alone:RUN:NUMBER or pruned:RUN:NUMBER.")
+        str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, or alone, tuned or pruned:RUN:NUMBER.")
     ],
     b: Annotated[str, typer.Argument(help="The other network; its layers are the columns.")],
     measure: Annotated[
@@ -369,6 +370,7 @@ app.add_typer(class_.commands, name="class")
 app.command()(judging.predictors)
 app.command()(judging.proxies)
 app.command("ranking-check")(judging.ranking_check)
+app.command()(tuning.tune)
 app.command()(lessons.lesson)
 app.command("teachers-guide")(reports.teachers_guide)
 app.command("measuring-kit")(devices.measuring_kit)

@@ -29,6 +29,7 @@ _KINDS = {
     "measure_latency": "latency profile",
     "add_profile": "latency profile",
     "train_alone": "training alone",
+    "tune_subnet": "tuning of a subnet",
     "map_models": "map",
     "judge_predictors": "check of predictors",
     "score_proxies": "proxy scores",
@@ -186,4 +187,8 @@ def lost_with(store: RunStore | None, entry: SupernetEntry) -> str:
 def _several(what: str, n: int) -> str:
     if n == 1:
         return what
-    return {"search": "searches", "training alone": "trainings alone"}.get(what, f"{what}s")
+    return {
+        "search": "searches",
+        "training alone": "trainings alone",
+        "tuning of a subnet": "tunings of subnets",
+    }.get(what, f"{what}s")

@@ -7,6 +7,7 @@ behind a closed tab is not computed.
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import streamlit as st
 
@@ -56,8 +57,8 @@ def _card(scene: Scene, arch_id: str) -> None:
     )
     subnet_card.readings(entry, arch)
     subnet_card.download(entry, arch)
-    names = ["Neighbors", "What a choice costs", "Choices"]
-    neighbors, costs, choices = st.tabs(names, key="card-tabs", on_change="rerun")
+    names = ["Neighbors", "What a choice costs", "Choices", "Tune"]
+    neighbors, costs, choices, tune = st.tabs(names, key="card-tabs", on_change="rerun")
     if neighbors.open:
         with neighbors:
             what_if.neighbors(scene.shown, scene.front, arch_id, chance.cheaper_than(scene.sure, arch_id))
@@ -67,6 +68,9 @@ def _card(scene: Scene, arch_id: str) -> None:
     if choices.open:
         with choices:
             what_if.choices_line(entry, arch)
+    if tune.open:
+        with tune:
+            import_module("pages.ui.front.tuning_panel").draw(entry, arch_id)
 
 
 def _facts(scene: Scene, arch_id: str) -> None:
