@@ -150,7 +150,7 @@ def actions(run: Run) -> None:
                 icon=":material/tune:",
                 help="Another training goes on from its weights: longer with its own settings, or forked with other ones.",
             ):
-                st.session_state |= {f"tune-{run.run_id}": True, f"tune-how-{run.run_id}": LONGER}
+                st.session_state.update({f"tune-{run.run_id}": True, f"tune-how-{run.run_id}": LONGER})
                 page_state.show(run.run_id)
                 st.rerun()
         return
