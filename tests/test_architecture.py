@@ -223,6 +223,7 @@ HEAVY = {
     "core.supernets.loaders.converted_card",
     "core.supernets.reading.exported_run",
     "core.supernets.reading.onnx_run",
+    "core.supernets.path_stages",
     "core.supernets.resnet_stages",
     "core.supernets.resnet_stems",
     "core.training.gradient_matching",
