@@ -59,15 +59,15 @@ def watched(rows: Sequence[Metrics]) -> Watched:
         lines = {"smallest": lines["smallest"], "random": column("random"), "largest": lines["largest"]}
     passes, memory = column("passes"), column("memory")
     return Watched(
-        np.array([int(row["epoch"]) for row in rows], np.int64),
-        {name: values for name, values in lines.items() if not np.isnan(values).all()},
-        column("random_low"),
-        column("random_high"),
-        column("learning_rate"),
-        by_size(rows),
-        float(passes[-1]) if len(rows) else np.nan,
-        float(memory[-1]) if len(rows) else np.nan,
-        float(np.nansum(column("seconds"))),
+        epochs=np.array([int(row["epoch"]) for row in rows], np.int64),
+        lines={name: values for name, values in lines.items() if not np.isnan(values).all()},
+        low=column("random_low"),
+        high=column("random_high"),
+        rate=column("learning_rate"),
+        sizes=by_size(rows),
+        passes=float(passes[-1]) if len(rows) else np.nan,
+        memory=float(memory[-1]) if len(rows) else np.nan,
+        seconds=float(np.nansum(column("seconds"))),
     )
 
 
