@@ -172,7 +172,7 @@ def test_what_cannot_be_compared_is_refused_beforehand() -> None:
     with pytest.raises(InvalidInput, match="Choose another strategy"):
         list(compare_trainings.run(cells, ledger, Library()))
     assert ledger.metrics() == []
-    few = request(methods=[{"strategy": "uniform"}, {"strategy": "progressive_shrinking"}])
+    few = request(budget="steps", methods=[{"strategy": "uniform"}, {"strategy": "progressive_shrinking"}])
     with pytest.raises(InvalidInput, match="phases"):
         list(compare_trainings.run(few, MemoryLedger(), Library()))
     with pytest.raises(ValueError, match="two methods are the same"):
