@@ -141,11 +141,11 @@ def test_regret_is_that_of_a_slow_definition_and_is_said_by_thirds_of_the_cost()
     [
         (drawn(7, 3, 0.001, 0.0), CANNOT_TELL, "7 subnets so far"),
         (drawn(30, 1, 0.02, 0.02), CANNOT_TELL, "one seed has no ceiling"),
-        (drawn(10, 2, 1.0, 1.0, seed=1), CANNOT_TELL, "neither rules out chance"),
+        (drawn(10, 2, 1.0, 1.0, seed=1), CANNOT_TELL, "chance is not ruled out"),
         (drawn(60, 3, 0.01, 9.0), NO_ORDER, "no better than chance"),
         (drawn(60, 3, 0.01, 0.1), IN_PART, "in part"),
         (drawn(40, 3, 0.05, 0.05, seed=2), AS_GOOD, "cannot tell"),
-        (drawn(60, 3, 0.3, 0.0), BETTER, "more than one training"),
+        (drawn(60, 3, 0.3, 0.0), BETTER, "more than that of one training"),
     ],
 )
 def test_verdicts(record: RankingRecord, kind: str, words: str) -> None:
@@ -190,7 +190,8 @@ def test_tables_figure_and_file_show_n_and_seeds() -> None:
     inside, alone = rng.random(12), rng.random((12, 2))
     record = planted(inside, alone, gap=rng.random(12), ids=ids)
     found = ranking_check(record, draws=40)
-    assert [row["subnets"] for row in ranking_told.taus(found)] == ["12", "6", "12", "12"]
+    assert [row["n"] for row in ranking_told.taus(found)] == ["12", "6", "12", "12"]
+    assert [row["95 %"] for row in ranking_told.taus(found)][1] == "too few to say", "of 6"
     assert ranking_told.regret_rows(found)[0]["among"] == "all of them (n = 12)"
     told = ranking_told.how_checked(record, found)
     assert "seeds 1, 2 (n = 2)" in told

@@ -10,7 +10,7 @@ import streamlit as st
 from core.library.supernets import SupernetEntry
 from core.records import Objective
 from pages.ui import choosers
-from pages.ui.front import pruned_overlay
+from pages.ui.front import pruned_overlay, trained_overlay
 from pages.ui.front.state import View
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class More:
     mark_knees: bool
     whiskers: bool
     pruned_of: str
+    trained: bool
     picture: str
 
 
@@ -49,6 +50,7 @@ def choose(entry: SupernetEntry, view: View, x: Objective, y: Objective, table: 
             help="The 95 % interval (Wilson) of each member's accuracy, where an accuracy is the vertical axis.",
         ),
         pruned_overlay.choose(entry, view.pruned),
+        trained_overlay.choose(),
         st.segmented_control(
             "Picture format",
             ["svg", "png"],
