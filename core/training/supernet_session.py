@@ -45,6 +45,8 @@ class NotANumber(CoreError):
 class SupernetSession(Session):
     """One training of a supernet; see `Session` for what a strategy may ask of it."""
 
+    strategy: Strategy
+
     def __init__(
         self, net: Supernet, dataset: Dataset, config: TrainingConfig, strategy: Strategy, phase: Phase
     ) -> None:

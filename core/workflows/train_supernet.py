@@ -92,6 +92,7 @@ def preset_request(
     config = dict(chosen["config"])
     if method is not None:
         training["strategy"] = STRATEGIES.info(method.replace("-", "_")).name
+        training |= STRATEGIES.get(training["strategy"]).suggests
     choice = dict(chosen["data"])
     if data is not None and data.replace("-", "_") != choice["name"]:
         choice = {"name": DATASETS.info(data.replace("-", "_")).name, "seed": 0, "config": {}}

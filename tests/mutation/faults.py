@@ -15,6 +15,7 @@ from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.methods import FAULTS as METHODS
 from tests.mutation.planned import FAULTS as PLANNED
+from tests.mutation.samplers import FAULTS as SAMPLERS
 from tests.mutation.sandboxes import FAULTS as SANDBOXES
 from tests.mutation.searching import FAULTS as SEARCHING
 from tests.mutation.tables import FAULTS as TABLES
@@ -491,6 +492,7 @@ FAULTS = [
     # --- searches -------------------------------------------------------------------------------------
     *CLASSES,
     *SANDBOXES,
+    *SAMPLERS,
     *SEARCHING,
     # --- searches that learn and plan -------------------------------------------------------------------
     *PLANNED,

@@ -37,8 +37,13 @@ def fresh_net(seed: int = 0, *, kernel_transform: bool = True) -> ElasticCNN:
         )
 
 
+QUICK: dict[str, dict[str, Any]] = {"elastic_vit_sampling": {"bank_size": 4}, "few_shot": {"repeats": 2}}
+"""Settings of strategies that look at more than such a training is worth."""
+
+
 def settings(**changes: Any) -> TrainingConfig:
     plain = {"epochs": 5, "batch_size": 32, "learning_rate": 0.1, "shift": 0, "seed": 3}
+    plain["strategy_config"] = QUICK.get(changes.get("strategy", ""), {})
     return TrainingConfig.model_validate(plain | changes)
 
 

@@ -15,8 +15,10 @@ from core.supernets.base import Supernet
 from core.supernets.drop_path import DroppingArch
 from core.supernets.elastic_cnn import BlockStage
 from core.training.config import TrainingConfig
+from core.training.optimizing import learning_rate
 from core.training.strategies import STRATEGIES, Draw, Phase, Term
 from core.training.supernet_session import SupernetSession
+from core.workflows.train_supernet import preset_request, with_settings
 from tests.helpers.nets import random_dataset, small_cnn
 from tests.training.small import fresh_net, settings
 
@@ -128,6 +130,14 @@ def test_all_depths_start_equal() -> None:
     assert torch.equal(outputs[0], outputs[1])
 
 
-def test_what_the_paper_sets_for_the_whole_training_can_be_set() -> None:
-    TrainingConfig.model_validate({"strategy": "bignas", "final_share": 0.05, "clip": 1.0})
-    assert TrainingConfig().clip == 1.0
+def test_its_learning_rate_is_suggested_where_it_is_chosen_and_can_be_set_otherwise() -> None:
+    asked = preset_request("digits-cnn", method="bignas")
+    config = TrainingConfig.model_validate(asked["training"])
+    assert (config.schedule, config.final_share, config.clip) == ("exponential", 0.05, 1.0)
+    rates = [learning_rate(config, step, 600, 10) / config.learning_rate for step in range(600)]
+    assert rates[-1] == pytest.approx(0.05)
+    assert rates[300] < 0.5
+    other = with_settings(asked, {"schedule": "cosine"})
+    assert TrainingConfig.model_validate(other["training"]).schedule == "cosine"
+    plain = preset_request("digits-cnn", method="sandwich")
+    assert TrainingConfig.model_validate(plain["training"]).schedule == "cosine"

@@ -41,11 +41,13 @@ class Strategy(Plugin, ABC):
         needs_ends: it trains the smallest and the largest architecture, which not every space has.
         needs_order: it needs the options of every choice to be ordered, each containing the one before.
         family_settings: settings that it fixes in families that have them.
+        suggests: settings of the training that belong to it; forms and commands start from them where it is chosen.
     """
 
     needs_ends: ClassVar[bool] = False
     needs_order: ClassVar[bool] = False
     family_settings: ClassVar[Settings] = {}
+    suggests: ClassVar[Settings] = {}
 
     def check(self, space: SearchSpace) -> None:
         """Refuse a space that this strategy cannot train.

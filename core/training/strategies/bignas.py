@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
-from core.config import BaseConfig
+from core.config import BaseConfig, Settings
 from core.spaces import SearchSpace
 from core.training.draws import Draw, Phase, Term
 from core.training.strategies.base import STRATEGIES, Strategy
@@ -43,18 +45,19 @@ class Config(Regularized):
 class BigNAS(Strategy):
     """The sandwich rule, regularizing the largest subnet alone: smoothed labels, dropout, dropped paths; it teaches the others.
 
-    Residual branches are dropped the more often the later they come, in families that have some (elastic CNN, the
-    transformers, the mobile networks and ResNets); dropout is before the last layer, in the same families and those of cells and chains.
-    Where the last normalization of a residual branch has a scale it starts at zero, as the paper wants (elastic CNN, where the
-    shortcut brings the channel, elastic conv-transformer and ResNet; the once-for-all mobile networks start at one, and transformers have no such scale).
-    What belongs to every training is set there: the paper's learning rate decays exponentially to a floor of 5 % (`schedule`
-    exponential, `final_share` 0.05; with the cosine its followers report the same), and gradient entries are clipped to 1, the default.
+    Residual branches are dropped the more often the later they come (elastic CNN, transformers, mobile networks and
+    ResNets have some that can be), features before the last layer in these families and in cells and chains. The
+    last scale of a residual branch starts at zero in the elastic CNN (for channels that the shortcut brings), the
+    elastic convolution-transformer and the ResNets; in once-for-all's mobile networks it starts at one, and
+    transformers have none. The learning rate falls exponentially to a floor of 5 % where nothing else is set
+    (`suggests`); gradient entries are clipped to 1, the default of every training.
     """
 
     label = "BigNAS"
-    source = "Yu et al., BigNAS, ECCV 2020 (its learning-rate tail is a setting of the training: exponential, floor 5 %)"
+    source = "Yu et al., BigNAS, ECCV 2020"
     Config = Config
     needs_ends = True
+    suggests: ClassVar[Settings] = {"schedule": "exponential", "final_share": 0.05}
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         others = [space.smallest, *(phase.sample(space, rng) for _ in range(self.config.n_random))]

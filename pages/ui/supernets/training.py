@@ -57,7 +57,8 @@ def _training_form(form: checked.Form) -> None:
         format_func=lambda n: strategies[n].label,
         help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
     )
-    training: dict[str, Any] = {**start, "strategy": strategy}
+    suggested = STRATEGIES.get(strategy).suggests
+    training: dict[str, Any] = {**start, **suggested, "strategy": strategy}
     with st.container(horizontal=True):
         training["epochs"] = field_number(
             TrainingConfig,
@@ -76,7 +77,9 @@ def _training_form(form: checked.Form) -> None:
         )
     if st.toggle("More training settings", key="train-more"):
         skip = ("strategy", "strategy_config", "epochs", "seed")
-        training |= config_form(TrainingConfig, f"train-set-{name}", skip=skip, start=start)
+        # What a strategy suggests is where its own form starts, and no other one's.
+        key = f"train-set-{name}-{strategy}" if suggested else f"train-set-{name}"
+        training |= config_form(TrainingConfig, key, skip=skip, start={**start, **suggested})
         training["augmentation"] = config_form(
             FAMILIES.get(preset["family"]).task.Augmentation,
             f"train-set-{name}",
