@@ -215,6 +215,7 @@ HEAVY = {
     "core.supernets.statistics",
     "core.tasks.base",
     "core.training.alone",
+    "core.training.blocks",
     "core.training.checkpoint",
     "core.supernets.mobile_stages",
     "core.supernets.ofa_mobilenet_v3",
@@ -223,11 +224,13 @@ HEAVY = {
     "core.supernets.loaders.converted_card",
     "core.supernets.reading.exported_run",
     "core.supernets.reading.onnx_run",
+    "core.supernets.path_stages",
     "core.supernets.resnet_stages",
     "core.supernets.resnet_stems",
     "core.training.gradient_matching",
     "core.training.loop",
     "core.training.plain",
+    "core.training.projection",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
 AT_ONCE = ("core/cli/", "core/jobs/worker.py", "core/jobs/__init__.py")
@@ -360,6 +363,8 @@ UNTYPED = {
     "training.checkpoint:restore",
     "training.strategies.base:Strategy.state_dict",
     "training.strategies.base:Strategy.load_state_dict",
+    "training.strategies.boss_nas:BossNAS.state_dict",
+    "training.strategies.boss_nas:BossNAS.load_state_dict",
     "training.strategies.fair:Fair.state_dict",
     "training.strategies.fair:Fair.load_state_dict",
     "training.strategies.elastic_vit_sampling:ElasticViTSampling.state_dict",

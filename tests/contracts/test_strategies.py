@@ -26,7 +26,7 @@ from core.training.strategies import STRATEGIES, Draw, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import disturb
-from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings
+from tests.training.small import RecordingLedger, digest, digits, net_for, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = STRATEGIES.names()
@@ -47,8 +47,12 @@ def whole_training(*quick: str) -> pytest.MarkDecorator:
 
 
 EPOCHS = 6
-GENTLE = {"adversarial": {"eps": 0.02, "steps": 1}}
-"""Settings with which a few hundred weights can learn something: attacks as usual leave them nothing."""
+GENTLE = {
+    "adversarial": {"eps": 0.02, "steps": 1},
+    "block_wise": {"labels": "all"},
+    "boss_nas": {"labels": "all", "head_share": 0.8},
+}
+"""Settings with which a few hundred weights can learn something: attacks as usual, and a head alone, leave them nothing."""
 
 
 def spaces() -> dict[str, SearchSpace]:
@@ -63,16 +67,20 @@ def spaces() -> dict[str, SearchSpace]:
 
 
 SPACES = spaces()
-UNORDERED = {"chain", "nas_bench_201", "nas_bench_macro", "nasnet_cells", "only operations"}
+SIZED = {"elastic_conv_vit", "ofa_mobilenet_v3", "ofa_resnet50"}
+"""Spaces with a choice of resolution."""
+UNORDERED = {"chain", "nas_bench_201", "nas_bench_macro", "nasnet_cells", "path_ensemble", "only operations"}
 REFUSED = {
     "attentive": {"only operations"},
     "bignas": {"only operations"},
     LARGEST: {"only operations"},
+    "neas": set(SPACES) - {"path_ensemble"},
     "sandwich": {"only operations"},
     "sorted_net": UNORDERED,
+    "block_wise": {"only operations"} | SIZED,
     "progressive_shrinking": UNORDERED,
 }
-"""Spaces without the order or the ends that a strategy needs."""
+"""Spaces without the order, the ends or the one size of maps that a strategy needs."""
 DRAWING = [name for name in NAMES if STRATEGIES.get(name).step is Strategy.step]
 """Strategies of the first door; the others are held to what they promise in tests of their own."""
 FITTING = [(name, space) for name in NAMES for space in SPACES if space not in REFUSED.get(name, ())]
@@ -232,7 +240,7 @@ def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
 @whole_training("sandwich")
 def test_learns(name: str) -> None:
     """Thirty epochs of 256 images: every shown subnet ends far above chance, and the loss falls."""
-    ledger, net = MemoryLedger(), fresh_net()
+    ledger, net = MemoryLedger(), net_for(name)
     config = settings(strategy=name, strategy_config=GENTLE.get(name, {}), epochs=30, learning_rate=0.2)
     list(train(net, digits(256), config, ledger))
     curve = ledger.metrics()
@@ -252,7 +260,7 @@ def test_learns(name: str) -> None:
 def uninterrupted(name: str) -> tuple[str, RecordingLedger]:
     """Weights after a training that nothing stopped, and its checkpoints."""
     ledger = RecordingLedger()
-    net = trained(fresh_net(), settings(strategy=name, epochs=EPOCHS, shift=1), ledger)
+    net = trained(net_for(name), settings(strategy=name, epochs=EPOCHS, shift=1), ledger)
     return digest(net), ledger
 
 
@@ -279,7 +287,7 @@ def test_resuming_after_any_epoch_ends_with_the_same_bits(name: str, cut: int) -
     # Another process has other weights before it resumes, and its global generators stand elsewhere.
     torch.manual_seed(cut)
     np.random.seed(cut)
-    net = trained(fresh_net(seed=cut + 10), settings(strategy=name, epochs=EPOCHS, shift=1), ledger)
+    net = trained(net_for(name, cut + 10), settings(strategy=name, epochs=EPOCHS, shift=1), ledger)
     assert digest(net) == expected
     assert ledger.checkpoints[1:] == recorded.checkpoints[cut:]
 
@@ -291,7 +299,7 @@ def test_stopping_within_any_epoch_loses_only_that_epoch(name: str, monkeypatch:
     ledger, config = RecordingLedger(), settings(strategy=name, epochs=EPOCHS, shift=1)
     done: Supernet | None = None
     for patience in range(1, 100):
-        net = fresh_net(seed=patience) if ledger.checkpoints else fresh_net()
+        net = net_for(name, patience) if ledger.checkpoints else net_for(name)
         work = train(net, digits(), config, ledger)
         try:
             for _ in range(patience):

@@ -23,7 +23,7 @@ from core.training.loop import SupernetRun, train
 from core.training.session import WEIGHTS, Session
 from core.training.strategies import STRATEGIES, Draw, Phase, Strategy
 from core.training.supernet_session import SupernetSession
-from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings, weights
+from tests.training.small import RecordingLedger, digest, digits, fresh_net, net_for, settings, weights
 
 
 class Given(Strategy):
@@ -104,7 +104,7 @@ def test_a_batch_that_cannot_be_divided_is_refused_in_a_sentence() -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
 def test_a_training_takes_as_many_passes_as_its_strategy_says(name: str) -> None:
-    run = SupernetRun(fresh_net(), digits(), settings(strategy=name, epochs=6), MemoryLedger())
+    run = SupernetRun(net_for(name), digits(), settings(strategy=name, epochs=6), MemoryLedger())
     phases = zip(run.phases, run.lengths, strict=True)
     said = sum(run.session.strategy.passes(run.supernet.space, p) * n for p, n in phases) * run.steps
     list(run.go())

@@ -186,8 +186,10 @@ def mac_shares(net: Supernet) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     channels: dict[str, int] = {}
+    known = set(_scales(net))  # a norm that two stages share counts as the first one's
     for index, stage in enumerate(net.chain):
-        scales = {f"stages.{index}.{n}": p for n, p in _scales(stage).items() if n.endswith("weight")}
+        named = {f"stages.{index}.{n}": p for n, p in _scales(stage).items() if n.endswith("weight")}
+        scales = {name: p for name, p in named.items() if name in known}
         total = sum(len(p) for p in scales.values())
         macs = _most_macs(net, index) if total else 0
         for name, p in scales.items():
