@@ -215,6 +215,7 @@ HEAVY = {
     "core.supernets.statistics",
     "core.tasks.base",
     "core.training.alone",
+    "core.training.blocks",
     "core.training.checkpoint",
     "core.supernets.mobile_stages",
     "core.supernets.ofa_mobilenet_v3",
@@ -226,9 +227,12 @@ HEAVY = {
     "core.supernets.path_stages",
     "core.supernets.resnet_stages",
     "core.supernets.resnet_stems",
+    "core.training.gradient_conflict",
     "core.training.gradient_matching",
     "core.training.loop",
     "core.training.plain",
+    "core.training.watched",
+    "core.training.projection",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
 AT_ONCE = ("core/cli/", "core/jobs/worker.py", "core/jobs/__init__.py")
@@ -361,6 +365,8 @@ UNTYPED = {
     "training.checkpoint:restore",
     "training.strategies.base:Strategy.state_dict",
     "training.strategies.base:Strategy.load_state_dict",
+    "training.strategies.boss_nas:BossNAS.state_dict",
+    "training.strategies.boss_nas:BossNAS.load_state_dict",
     "training.strategies.fair:Fair.state_dict",
     "training.strategies.fair:Fair.load_state_dict",
     "training.strategies.elastic_vit_sampling:ElasticViTSampling.state_dict",

@@ -47,8 +47,12 @@ def whole_training(*quick: str) -> pytest.MarkDecorator:
 
 
 EPOCHS = 6
-GENTLE = {"adversarial": {"eps": 0.02, "steps": 1}}
-"""Settings with which a few hundred weights can learn something: attacks as usual leave them nothing."""
+GENTLE = {
+    "adversarial": {"eps": 0.02, "steps": 1},
+    "block_wise": {"labels": "all"},
+    "boss_nas": {"labels": "all", "head_share": 0.8},
+}
+"""Settings with which a few hundred weights can learn something: attacks as usual, and a head alone, leave them nothing."""
 
 
 def spaces() -> dict[str, SearchSpace]:
@@ -63,6 +67,8 @@ def spaces() -> dict[str, SearchSpace]:
 
 
 SPACES = spaces()
+SIZED = {"elastic_conv_vit", "ofa_mobilenet_v3", "ofa_resnet50"}
+"""Spaces with a choice of resolution."""
 UNORDERED = {"chain", "nas_bench_201", "nas_bench_macro", "nasnet_cells", "path_ensemble", "only operations"}
 REFUSED = {
     "attentive": {"only operations"},
@@ -71,9 +77,10 @@ REFUSED = {
     "neas": set(SPACES) - {"path_ensemble"},
     "sandwich": {"only operations"},
     "sorted_net": UNORDERED,
+    "block_wise": {"only operations"} | SIZED,
     "progressive_shrinking": UNORDERED,
 }
-"""Spaces without the order or the ends that a strategy needs."""
+"""Spaces without the order, the ends or the one size of maps that a strategy needs."""
 DRAWING = [name for name in NAMES if STRATEGIES.get(name).step is Strategy.step]
 """Strategies of the first door; the others are held to what they promise in tests of their own."""
 FITTING = [(name, space) for name in NAMES for space in SPACES if space not in REFUSED.get(name, ())]

@@ -40,12 +40,14 @@ class Strategy(Plugin, ABC):
     Attributes:
         needs_ends: it trains the smallest and the largest architecture, which not every space has.
         needs_order: it needs the options of every choice to be ordered, each containing the one before.
+        needs_one_size: it compares maps of different subnets, which must have one size.
         family_settings: settings that it fixes in families that have them.
         suggests: settings of the training that belong to it; forms and commands start from them where it is chosen.
     """
 
     needs_ends: ClassVar[bool] = False
     needs_order: ClassVar[bool] = False
+    needs_one_size: ClassVar[bool] = False
     family_settings: ClassVar[Settings] = {}
     suggests: ClassVar[Settings] = {}
 
@@ -53,8 +55,13 @@ class Strategy(Plugin, ABC):
         """Refuse a space that this strategy cannot train.
 
         Raises:
-            InvalidInput: it needs an order or ends that the space does not have.
+            InvalidInput: it needs an order, ends or one size of maps that the space does not have.
         """
+        sized = next((c.name for c in space.choices if c.kind == "resolution" and len(c.options) > 1), None)
+        if self.needs_one_size and sized is not None:
+            raise InvalidInput(
+                f"{self.label} compares maps of one size, which {sized} changes. Choose another strategy."
+            )
         unordered = next((c.name for c in space.choices if not c.ordinal), None)
         if self.needs_order and unordered is not None:
             raise InvalidInput(
