@@ -6,6 +6,7 @@ the same mistake into the new one.
 
 from __future__ import annotations
 
+from tests.mutation.believing import FAULTS as BELIEVING
 from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
@@ -494,6 +495,8 @@ FAULTS = [
     *SANDBOXES,
     *SAMPLERS,
     *SEARCHING,
+    # --- whether to believe a supernet ------------------------------------------------------------------
+    *BELIEVING,
     # --- searches that learn and plan -------------------------------------------------------------------
     *PLANNED,
 ]
