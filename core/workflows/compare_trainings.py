@@ -212,6 +212,7 @@ def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
             label=label,
             strategy=method.strategy,
             settings=dict(method.settings),
+            training=dict(method.training),
             budget=Budget(epochs=own.epochs, passes=own.passes, share=own.share),
         )
         for label, method, own in zip(labels(request.methods), request.methods, allowed, strict=True)
@@ -222,6 +223,7 @@ def _alone(request: Request, method: int, epochs: int, seed: int, title: str = "
     """The training that one of the comparison is."""
     chosen = request.methods[method]
     training = {
+        **chosen.training,
         "strategy": chosen.strategy,
         "strategy_config": chosen.settings,
         "epochs": epochs,
