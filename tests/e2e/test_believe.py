@@ -90,7 +90,7 @@ def test_the_order_of_six_subnets_is_checked(opened: tuple[Any, str]) -> None:
     page, address = opened
     page.goto(f"{address}/supernets?supernet={PRESET}")
     check = page.locator(".st-key-ranking-check")
-    check.wait_for()
+    check.locator("summary").click()
     for key, number in (("subnets", 6), ("seeds", 1), ("epochs", 1)):
         fill(page, f"ranking-{key}-{PRESET}", number)
     page.locator(".st-key-ranking-start button").click()
@@ -105,7 +105,10 @@ def test_a_pick_is_tuned_and_downloaded(opened: tuple[Any, str]) -> None:
     for key in ("epochs", "seeds"):
         fill(page, f"tune-subnet-{key}-{PRESET}", 1)
     page.locator(".st-key-tune-subnet-start button").click()
+    panel = page.locator(".st-key-tune-subnet")
+    panel.get_by_text("from scratch, 1 epoch").wait_for()
+    panel.get_by_role("button", name="Cancel").wait_for(state="detached")
     with page.expect_download() as download:
-        page.locator(".st-key-download-tuned button").click()
+        panel.get_by_role("button", name="Download the tuned one").first.click()
     with zipfile.ZipFile(download.value.path()) as bundle:
         assert {"model.safetensors", "predict.py"} <= {Path(name).name for name in bundle.namelist()}
