@@ -6,6 +6,7 @@ the same mistake into the new one.
 
 from __future__ import annotations
 
+from tests.mutation.blocks import FAULTS as BLOCKS
 from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
@@ -493,6 +494,8 @@ FAULTS = [
     *CLASSES,
     *SANDBOXES,
     *SAMPLERS,
+    # --- losses, options of trainings, one block after another -----------------------------------------------
+    *BLOCKS,
     *SEARCHING,
     # --- searches that learn and plan -------------------------------------------------------------------
     *PLANNED,
