@@ -128,8 +128,13 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
             seconds.append(clock() - began)
         assert length
         taken += len(seconds) + 1
+        passes = run.session.strategy.passes(run.supernet.space, phase)
         work = run.works[sum(run.lengths[:index])].whole
-        found.append(PhaseTime(name=phase.name, share=phase.share, step=float(np.mean(seconds)), work=work))
+        found.append(
+            PhaseTime(
+                name=phase.name, share=phase.share, step=float(np.mean(seconds)), passes=passes, work=work
+            )
+        )
     batch_seconds = _batch_seconds(run, clock)
     return tuple(p.model_copy(update={"step": p.step + batch_seconds}) for p in found), taken
 

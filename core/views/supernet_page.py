@@ -12,6 +12,7 @@ from core.library.loading import LOADED
 from core.library.supernets import SupernetEntry
 from core.records import Run, RunState
 from core.spaces import Choice, SearchSpace
+from core.supernets.cards import Card
 from core.supernets.loaders.understood import FixedPart
 from core.words import format_count
 
@@ -105,7 +106,7 @@ def came_from(store: RunStore | None, entry: SupernetEntry) -> CameFrom:
     try:
         if entry.origin == "trained" and store is not None:
             run = store.get_run(entry.supernet_id)
-            return CameFrom("It was trained here.", (("Seed", str(run.seed)),), run=run)
+            return CameFrom(_trained(entry.card), (("Seed", str(run.seed)),), run=run)
         if entry.origin == "uploaded" and store is not None:
             card = store.get_supernet(entry.supernet_id).card
             loaded = card.get(LOADED)
@@ -113,6 +114,17 @@ def came_from(store: RunStore | None, entry: SupernetEntry) -> CameFrom:
     except CoreError as error:
         return CameFrom(str(error))
     return CameFrom("It comes with Paretoscope." if entry.origin == "shipped" else "It lies in a file.")
+
+
+def _trained(card: Card) -> str:
+    """That it was trained here, from what, and whether it was stopped early."""
+    said, start, stop = "It was trained here", card.tuned_from, card.stopped
+    if start is not None:
+        before = f", which had {format_count(start.epochs)} epochs" if start.epochs else ""
+        said += f", from the weights of {start.title or 'another supernet'}{before}"
+    if stop is not None:
+        said += f"; it was stopped after epoch {format_count(stop.epoch)} of {format_count(stop.of)}"
+    return f"{said}."
 
 
 def _loaded(loaded: dict[str, Any]) -> CameFrom:
