@@ -17,7 +17,7 @@ from core.seeding import stream, torch_seed
 from core.spaces import Arch, SearchSpace
 from core.training.balancing import balanced
 from core.training.draws import Draw, Phase
-from core.training.strategies.base import STRATEGIES, Strategy
+from core.training.strategies.base import STRATEGIES, Effort, Strategy
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _HEAD, _OWN = "head", "projections"
 _SIZES = 64
 """Architectures whose widths are looked at."""
+
+
+_RATED_SAMPLES = 256
+"""Calibration samples that data sets have: on two views of about as many paths are rated."""
 
 
 class Config(BaseConfig):
@@ -85,6 +89,19 @@ class BossNAS(Strategy):
         if phase.name == _HEAD:
             return float(self.config.draws)
         return 2 * _paths(space) / self.config.blocks
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        blocks, passes = self.config.blocks, self.passes(space, phase)
+        before = blocks if phase.name == _HEAD else int(phase.name.split()[1]) - 1
+        # The block before is rated: two views of its paths.
+        options = [len(space.choices[space.position[name]].options) for name in self.own[before - 1]]
+        rated = 2 * min(self.config.rated, math.prod(options)) / blocks if before else 0.0
+        if phase.name == _HEAD:
+            step = (passes, 0.0) if self.config.labels == "all" else (0.0, passes)
+            return Effort(*step, begins=rated, samples=_RATED_SAMPLES)
+        # Two views of every path go through the blocks before, and the slow copies answer both.
+        looks = 2 * _paths(space) * (before + 1) / blocks
+        return Effort(passes, looks, begins=rated, samples=_RATED_SAMPLES)
 
     # --- getting ready --------------------------------------------------------------------------
 
