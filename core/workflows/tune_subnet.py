@@ -1,6 +1,6 @@
 """From subnet to product: train one pick further on its own, and the same network from scratch for as long beside it.
 
-Most of what tuning gains is training, not inheritance, and only the network from scratch says how much: it sees the same
+How much of what tuning gains is training, and how much was inherited, only the network from scratch says: it sees the same
 samples in the same order, for as many epochs, with the same teachers; its weights alone are others, and its learning rate
 is that of the supernet's own training, for it has farther to go. Nets are kept one file each as soon as they are trained.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_subnet_that_was_not_tuned_is_offered_it(monkeypatch: pytest.MonkeyPat
         "pages.ui.front.tuning_panel.submit", lambda kind, params, **_: asked.append((kind, params))
     )
     app = panel_app()
-    assert "most of what tuning gains is training" in said(app)
+    assert "how much of the gain is training" in said(app)
     app.number_input(key="tune-subnet-epochs-digits-cnn").set_value(2).run()
     app.toggle(key="tune-subnet-teacher-digits-cnn").set_value(True).run()
     app.button(key="tune-subnet-start").click().run()
@@ -112,6 +113,19 @@ def test_what_was_found_is_said_with_seeds_and_leads_on(open_page) -> None:  # t
         patched.setattr("streamlit.switch_page", lambda page, query_params: leads.append(query_params))
         app.button(key="prune-tuned").click().run()
     assert leads == [{"parent": f"tuned:{run_id}:2"}], "the best validation accuracy is that of seed 1"
+
+
+def test_stars_stand_beside_the_front_on_request(open_page) -> None:  # type: ignore[no-untyped-def]
+    def names() -> list[str]:
+        [chart] = [e for e in app.get("plotly_chart") if "front-chart" in e.proto.id]
+        return [trace.get("name") for trace in json.loads(chart.proto.spec)["data"]]
+
+    kept()
+    app = open_page("front", supernet="digits-cnn", sid=ARCH)
+    assert "trained" not in names()
+    app.toggle(key="log-trained").set_value(True).run()
+    assert not app.exception
+    assert "trained" in names()
 
 
 def test_the_tab_is_not_loaded_before_it_is_opened(open_page) -> None:  # type: ignore[no-untyped-def]

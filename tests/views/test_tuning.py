@@ -7,8 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from core.library import supernets
 from core.library.alone import AloneNet
+from core.library.fronts import front
 from core.library.tuned import TunedNet
+from core.objectives.base import objective
+from core.plots.front import front_figure
+from core.views import trained
 from core.views.tuning import ALONE, SCRATCH, SHARED, TUNED, as_text, rows, sentence, told
 
 
@@ -115,3 +120,39 @@ def test_an_unfinished_run_says_what_there_is() -> None:
     assert first.verdict == ""
     assert "from scratch" not in sentence(first)
     assert sentence(told([net("scratch", 1, 0.8)])) == "Nothing is tuned yet."
+
+
+def test_points_beside_the_front_are_means_over_seeds_with_counted_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = supernets.find(None, "digits-lesson")
+    space = entry.space
+    arch_id = space.arch_id(space.smallest)
+    nets = [replace(one, arch_id=arch_id, supernet_sha256=entry.sha256) for one in NETS]
+    # The same seed once more is no further seed; a network of other weights of the supernet is another training.
+    nets += [replace(nets[0], test_accuracy=0.1), replace(nets[0], supernet_sha256="1", seed=9)]
+    monkeypatch.setattr(trained, "list_tuned", lambda store, supernet_id: nets)
+    monkeypatch.setattr(
+        trained,
+        "list_alone",
+        lambda store, supernet_id: [replace(alone(5, 0.9), arch_id=arch_id, sha256=entry.sha256)],
+    )
+    found = trained.trained_points(None, entry)
+    assert found["title"].tolist() == [
+        f"{arch_id} tuned, 3 epochs (n = 2)",
+        f"{arch_id} from scratch, 3 epochs (n = 2)",
+        f"{arch_id} trained alone, 60 epochs (n = 1)",
+    ]
+    assert found["test_accuracy"].tolist() == pytest.approx([0.85, 0.83, 0.9])
+    macs = supernets.counted(entry, space.from_ids([arch_id]), "macs")[0]
+    assert found["macs"].tolist() == [macs] * 3
+    table = supernets.table(entry)
+    assert table is not None
+    view = front(table, ("macs", "accuracy"))
+    goals = (objective("macs"), objective("accuracy"))
+    [stars] = [t for t in front_figure(view.table, *goals, trained=found).data if t.name == "trained"]
+    assert list(stars.customdata) == [arch_id] * 3, "a click selects the subnet of that architecture"
+    assert [float(y) for y in stars.y] == pytest.approx([100 * a for a in found["accuracy"]])
+    monkeypatch.setattr(trained, "list_tuned", lambda store, supernet_id: [])
+    monkeypatch.setattr(trained, "list_alone", lambda store, supernet_id: [])
+    assert len(trained.trained_points(None, entry)) == 0

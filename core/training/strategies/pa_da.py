@@ -42,14 +42,16 @@ class PADA(Strategy):
     """One subnet per step; options with large gradients and samples with large gradients are drawn more often.
 
     Choices of one kind with the same options share one distribution. An option's gradient is the sum of the norms of
-    its weights' gradients, layer by layer, divided by how many choices of the subnet took it, in a running mean
-    that each epoch begins anew. The weights of an operation are those that no other operation of its choice uses; one without weights
-    (a skip, a pooling) has no gradient and keeps its share of the equal part alone. Of ordered options (widths,
-    kernels), which share their weights, it is the weights of the stages that the choice shapes, as far as the subnet uses them.
+    its weights' gradients, layer by layer, divided by how many choices of the subnet took it, in a running mean that
+    each epoch begins anew. The weights of an operation are those that no other operation of its choice uses; one
+    without weights (a skip, a pooling) has no gradient and keeps its share of the equal part alone. Of ordered options
+    (widths, kernels), which share their weights, they are the weights of the stages that the choice shapes, as far as
+    the subnet uses them.
 
-    A sample's gradient is bounded by the distance of the predicted probabilities from its label, averaged over its turns in the epoch;
-    the next epoch draws as many samples, with repeats. Chances are tau by gradients and 1 - tau equal; tau grows with the epochs. Nothing is
-    weighted back in the loss, as in the paper.
+    A sample's gradient is bounded by the distance of the predicted probabilities from its label, averaged over its
+    turns in the epoch; the next epoch draws as many samples, with repeats (not of a graph, which goes through a
+    network at once). Chances are tau by gradients and 1 - tau equal; tau grows with the epochs. Nothing is weighted
+    back in the loss, as in the paper.
     """
 
     label = "PA&DA"

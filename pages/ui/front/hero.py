@@ -13,7 +13,16 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.basket import panel as basket_panel
-from pages.ui.front import chance, closer, files, pruned_overlay, state, subnet_card, what_if
+from pages.ui.front import (
+    chance,
+    closer,
+    files,
+    pruned_overlay,
+    state,
+    subnet_card,
+    trained_overlay,
+    what_if,
+)
 from pages.ui.front.chart import front_chart
 from pages.ui.front.scene import Scene
 from pages.ui.front.table import choose_subnet, front_table
@@ -121,14 +130,16 @@ def _chart(scene: Scene, arch_id: str) -> None:
     tried = what_if.tried(scene.shown, scene.shown.entry.space.from_id(arch_id)) if looking else None
     ghost, here = what_if.ghost(tried, scene.shown.row(arch_id), scene.x, scene.y)
     pruned = pruned_overlay.points(scene.view.pruned, scene.x, scene.y)
+    trained = trained_overlay.points(scene.shown.entry, scene.x, scene.y, asked=bool(scene.chart.trained))
     view = replace(
         scene.chart,
         selected=arch_id if ghost else state.seed(),
         what_if=ghost,
         what_if_from=here,
         pruned=pruned_overlay.revision(pruned),
+        trained=trained_overlay.revision(trained),
         edition=state.selection.edition(),
     )
     marks = scene.sure.marks(scene.y, whiskers=view.whiskers)
-    front_chart(scene.front, view, pruned, marks)
+    front_chart(scene.front, view, pruned, marks, trained)
     pruned_overlay.picked(pruned)

@@ -36,8 +36,8 @@ def draw(entry: SupernetEntry, arch_id: str) -> None:
         runs = [run for run in kept_runs.of(KIND, entry) if run.params.get("arch") == arch_id]
         if not runs:
             terms.caption(
-                "Train this subnet a few epochs further on its own, with the same network trained from scratch for as long "
-                "beside it: most of what tuning gains is training, which needs no supernet."
+                "Train this subnet a few epochs further on its own. The same network is trained from scratch for as long beside "
+                "it, which says how much of the gain is training that needs no supernet."
             )
             _form(entry, arch_id)
             return

@@ -221,8 +221,9 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
         return
     key = f"{run_id}-{len(record.nets)}"
     found = _found(key, record)
-    st.markdown(f"**{for_markdown(found.verdict.sentence, 1000)}**")
-    left, right = st.columns([3, 2], gap="medium")
+    st.markdown(f"**{for_markdown(found.verdict.headline, 400)}** {for_markdown(found.verdict.why, 600)}")
+    with st.container(key="ranking-columns"):
+        left, right = st.columns(2, gap="medium")
     with left:
         axes = st.segmented_control(
             "Axes",
@@ -244,10 +245,7 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
         html_table(told.taus(found), "Kendall's tau of the supernet's order and that of training alone")
         if found.regrets:
             html_table(told.regret_rows(found), "What believing the supernet costs")
-            note(
-                "Regret: how much worse the supernet's pick is, trained alone, than the best. The best of noisy means is taken, so "
-                "even a perfect judge has some: compare it with that of one training's pick."
-            )
+        note(told.WHAT)
     note(told.how_checked(record, found))
     note(view.RULE)
     st.download_button(

@@ -54,8 +54,9 @@ def _training_form(form: checked.Form) -> None:
         index=list(strategies).index(start["strategy"]),
         key=f"train-strategy-{name}",
         format_func=lambda n: strategies[n].label,
-        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
     )
+    # Below the list: a help text with all of them would fill the screen.
+    st.caption(f"{strategies[strategy].summary} {strategies[strategy].source}.")
     suggested = STRATEGIES.get(strategy).suggests
     training: dict[str, Any] = {**start, **suggested, "strategy": strategy}
     with st.container(horizontal=True):
