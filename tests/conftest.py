@@ -33,6 +33,7 @@ SLOW = (
     "tests/cli/test_lesson_command.py",
     "tests/cli/test_prune_command.py",
     "tests/cli/test_train_alone_command.py",
+    "tests/cli/test_tune_command.py",
     "tests/contracts/test_exporters.py",
     "tests/export/test_export_bundle.py",
     "tests/export/test_export_source.py",
