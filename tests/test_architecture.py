@@ -227,9 +227,11 @@ HEAVY = {
     "core.supernets.path_stages",
     "core.supernets.resnet_stages",
     "core.supernets.resnet_stems",
+    "core.training.gradient_conflict",
     "core.training.gradient_matching",
     "core.training.loop",
     "core.training.plain",
+    "core.training.watched",
     "core.training.projection",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.

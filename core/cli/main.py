@@ -27,6 +27,7 @@ from core.cli import (
     norms,
     own_data,
     reports,
+    robustness,
     saving,
     searching,
     studies,
@@ -371,6 +372,7 @@ app.command()(judging.predictors)
 app.command()(judging.proxies)
 app.command("ranking-check")(judging.ranking_check)
 app.command()(tuning.tune)
+app.command()(robustness.robustness)
 app.command()(lessons.lesson)
 app.command("teachers-guide")(reports.teachers_guide)
 app.command("measuring-kit")(devices.measuring_kit)

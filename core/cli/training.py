@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from core.cli import own_data, tables
+from core.cli import own_data, tables, training_comparison
 from core.cli.driving import find_supernet, run_workflow
 from core.cli.output import write
 from core.config import JsonObject
@@ -49,9 +49,23 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what the data hold and how long it will take.")
     ] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option(help="Train in several ways and compare: strategies, separated by commas."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="With --compare: trainings of each strategy.")] = 3,
+    budget: Annotated[
+        str, typer.Option(help="With --compare: what is equal, steps or passes (the first one's --epochs).")
+    ] = "steps",
+    subnets: Annotated[
+        int, typer.Option(help="With --compare: subnets measured of each, spread over MACs.")
+    ] = 600,
+    csv: Annotated[Path | None, typer.Option(help="With --compare: write the subnets here as CSV.")] = None,
 ) -> None:
     """Train a supernet: `train PRESET` (digits-cnn, fashion-cnn, ...), a space of your own: `train --space FILE.yaml`,
     or a supernet there is further: `train --from SUPERNET`.
+
+    `--compare sandwich,uniform --seeds 3` trains in several ways, says which is better, and keeps every supernet.
 
     Further flags (--epochs 30, --learning-rate 0.1) are settings of the training, then of the strategy;
     `list strategy NAME` shows the latter."""
@@ -62,10 +76,16 @@ def train(
     named = bool(arguments) and not arguments[0].startswith("--")
     preset = arguments.pop(0) if named else None
     params = asked(preset, space, start, own, method=method, seed=seed, as_before=as_before)
+    params = training_comparison.started(
+        params, compare, csv, apart=(method, out, stop_after, dry_run or None)
+    )
     if stop_after is not None:
         params["stop_after"] = stop_after
         params["command"] += f" --stop-after {stop_after}"
     params = train_supernet.with_settings(params, tables.split_training_flags(arguments, params))
+    if compare is not None:
+        training_comparison.compare(params, compare, seeds=seeds, budget=budget, subnets=subnets, csv=csv)
+        return
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):
             print(line)

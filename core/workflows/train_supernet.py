@@ -285,6 +285,18 @@ def data_card(choice: DataChoice, dataset: Dataset) -> Settings:
     }
 
 
+def card_of(request: Request, dataset: Dataset, ledger: Ledger, library: Library) -> Settings:
+    """The card of a supernet that was trained so.
+
+    Args:
+        request: what was asked for.
+        dataset: what it was trained on.
+        ledger: of the training.
+        library: where the supernet is that it was started from.
+    """
+    return _card(request, dataset, ledger, library)
+
+
 def _started(request: Request, library: Library | None, dataset: Dataset) -> Supernet:
     """A copy of the supernet to start from, ready for these data."""
     entry = _entry(request, library)

@@ -1,0 +1,42 @@
+"""Budgets in steps and in passes: as many epochs as come nearest, whatever the phases cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import InvalidInput
+from core.training.budget import Priced, allowances, epochs_within, passes_in, priced
+from core.training.draws import Phase
+from core.training.strategies import STRATEGIES
+from tests.training.small import fresh_net
+
+ONE, FOUR = (Priced(Phase("one"), 1.0),), (Priced(Phase("four"), 4.0),)
+STEEP = tuple(Priced(Phase(str(k), 0.25), passes) for k, passes in enumerate((1.0, 1.0, 2.0, 9.0)))
+
+
+def test_a_strategy_is_priced_by_what_its_steps_draw() -> None:
+    space = fresh_net().space
+    sandwich = STRATEGIES.create("sandwich", {"n_random": 3})
+    assert [each.passes for each in priced(sandwich, space)] == [5.0]
+    assert passes_in(priced(sandwich, space), 6) == 30.0
+
+
+@pytest.mark.parametrize("passes", [0.0, 3.0, 13.4, 60.0, 61.5, 400.0])
+@pytest.mark.parametrize("phases", [ONE, FOUR, STEEP])
+def test_no_other_number_of_epochs_comes_nearer(phases: tuple[Priced, ...], passes: float) -> None:
+    found = epochs_within(phases, passes)
+    away = {n: abs(passes_in(phases, n) - passes) for n in range(len(phases), 500)}
+    assert away[found] == min(away.values())
+    assert found == min(n for n in away if away[n] == away[found])
+
+
+def test_the_first_method_says_what_all_may_spend() -> None:
+    steps = allowances([FOUR, ONE, STEEP], 6, "steps")
+    assert [(a.epochs, a.share) for a in steps] == [(6, 1.0)] * 3
+    first, second = allowances([FOUR, ONE], 6, "passes")
+    assert (first.epochs, first.passes, second.epochs, second.passes) == (6, 24.0, 24, 24.0)
+    _, steep = allowances([ONE, STEEP], 14, "passes")
+    assert steep.passes == passes_in(STEEP, steep.epochs)
+    assert steep.share == steep.passes / 14.0 != 1.0, "what does not come out even is said"
+    with pytest.raises(InvalidInput, match="at least 4 epochs"):
+        allowances([ONE, STEEP], 3, "steps")
