@@ -41,6 +41,7 @@ class Config(BaseConfig):
     blocks: int = Field(2, ge=1, le=8, description="Blocks that are trained one after another.")
     earlier: Literal["best", "any"] = Field(
         "best",
+        title="What feeds a block",
         description="What feeds a block: the best path of the blocks before it, or any of their paths.",
     )
     target_momentum: float = Field(
