@@ -48,6 +48,8 @@ class FewShotConfig(ImageConfig):
     def _possible(self) -> FewShotConfig:  # type: ignore[override]
         if self.base == NAME:
             raise ValueError("a split supernet is split further by more splits")
+        if clash := sorted(set(ImageConfig.model_fields) & set(self.config)):
+            raise ValueError(f"{clash[0]} is the same for all parts and is not one of the settings")
         if parts_after(self.splits) > MOST_PARTS:
             raise ValueError(f"there are at most {MOST_PARTS} parts")
         try:
@@ -97,7 +99,7 @@ class FewShot(Supernet):
 
     @classmethod
     def examples(cls) -> list[InputConfig]:
-        cells = FAMILIES.get("nas_bench_201").example((3, 10, 10))
+        cells = FAMILIES.get("nas_bench_201").example((1, 8, 8))
         split = SplitConfig(choice="edge_0_1", groups=((1, 3), (0, 2, 4)))
         return [cls.example((1, 8, 8)), configured("nas_bench_201", cells, (split,))]
 
