@@ -15,6 +15,7 @@ from core.tasks.base import evaluation_data
 from core.training.checkpoint import about
 from core.training.film import (
     AT_LEAST,
+    AT_MOST,
     FILM_FILE,
     MOST_FRAMES,
     SHARE,
@@ -124,7 +125,7 @@ def test_frames_stay_within_the_bound_and_end_with_the_last_epoch(
         assert (offer, at) == (None, ()), "it would take longer than the training"
         return
     assert offer is not None
-    assert len(at) * offer.work <= max(SHARE * total, min(AT_LEAST, total / 2))
+    assert len(at) * offer.work <= max(SHARE * total, min(AT_LEAST, AT_MOST * total))
     assert list(at) == sorted(set(at))
     assert 1 <= at[0] <= at[-1] == epochs
     assert len(at) <= MOST_FRAMES
