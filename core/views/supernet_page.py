@@ -71,7 +71,7 @@ def part_rows(entry: SupernetEntry) -> list[dict[str, str]]:
         {
             "part": str(number),
             "has": "; ".join(
-                f"{name} {' or '.join(str(options[name][at]) for at in kept)}" for name, kept in own.items()
+                f"{name}: {' or '.join(str(options[name][at]) for at in kept)}" for name, kept in own.items()
             ),
             "subnets": format_count(parts.space(entry.space, number - 1).size),
         }

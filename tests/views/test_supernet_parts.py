@@ -19,9 +19,9 @@ def test_each_part_has_a_row_and_a_whole_supernet_none(tmp_path: Path) -> None:
     entry = supernets.resolve(None, str(file))
     rows = part_rows(entry)
     assert [(row["part"], row["has"]) for row in rows] == [
-        ("1", "width2 3"),
-        ("2", "width2 6; depth1 2"),
-        ("3", "width2 6; depth1 1"),
+        ("1", "width2: 3"),
+        ("2", "width2: 6; depth1: 2"),
+        ("3", "width2: 6; depth1: 1"),
     ]
     assert sum(int(row["subnets"].replace(",", "")) for row in rows) == net.space.size
     broken = {**entry.header, "config": {"splits": [{"choice": "nothing", "groups": [[0], [1]]}]}}
