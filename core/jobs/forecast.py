@@ -31,6 +31,7 @@ class PhaseTime(_Record):
     name: str
     share: float = Field(description="Of all epochs, as the strategy says.")
     step: float = Field(description="Seconds per step.")
+    once: float = Field(0.0, description="Seconds of what the phase begins with.")
     passes: float = Field(description="Forward passes with a gradient per step.")
     work: float = Field(
         0.0, description="Counted work of an epoch, which decides how long its film may take."
@@ -96,7 +97,9 @@ def of_training(trial: Trial, epochs: int) -> Forecast:
         InvalidInput: there are fewer epochs than phases.
     """
     lengths = epochs_of([Phase(each.name, each.share) for each in trial.phases], epochs)
-    steps = sum(n * trial.steps * each.step for each, n in zip(trial.phases, lengths, strict=True))
+    steps = sum(
+        each.once + n * trial.steps * each.step for each, n in zip(trial.phases, lengths, strict=True)
+    )
     parts = (
         Part(what="starting", seconds=trial.start + trial.prepare),
         Part(what="training", seconds=steps),

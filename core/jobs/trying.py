@@ -117,9 +117,11 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
     batches = _batches(run)
     for index, (phase, length) in enumerate(zip(run.phases, run.lengths, strict=True)):
         run.epoch = sum(run.lengths[:index])
+        batch, began = next(batches), clock()
         run.begin_epoch()
-        # The first step of a phase carries what is done once: memory, and the library's choice of ways.
-        run.take_step(0, next(batches), 0.0)
+        # The first step of a phase carries what is done once: what it begins with, memory, the library's choice of ways.
+        run.take_step(0, batch, 0.0)
+        first = clock() - began
         seconds: list[float] = []
         while len(seconds) < _LEAST_STEPS or sum(seconds) < _SECONDS / len(run.phases):
             batch = next(batches)  # taking a batch and augmenting it is part of a step
@@ -130,9 +132,15 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
         taken += len(seconds) + 1
         passes = run.session.strategy.passes(run.supernet.space, phase)
         work = run.works[sum(run.lengths[:index])].whole
+        step = float(np.mean(seconds))
         found.append(
             PhaseTime(
-                name=phase.name, share=phase.share, step=float(np.mean(seconds)), passes=passes, work=work
+                name=phase.name,
+                share=phase.share,
+                step=step,
+                once=max(0.0, first - step),
+                passes=passes,
+                work=work,
             )
         )
     batch_seconds = _batch_seconds(run, clock)

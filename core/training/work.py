@@ -35,15 +35,17 @@ class EpochWork:
         step: one training step.
         steps: of the epoch.
         after: measuring once its steps are done.
+        before: what its phase begins with, in the phase's first epoch.
     """
 
     step: float
     steps: int
     after: float
+    before: float = 0.0
 
     @property
     def whole(self) -> float:
-        return self.step * self.steps + self.after
+        return self.before + self.step * self.steps + self.after
 
 
 class Plan:
@@ -61,7 +63,7 @@ class Plan:
         """Share of the work that is done after some steps of an epoch, both from 0."""
         done = self._before[epoch]
         if step:
-            done += self._epochs[epoch].step * step
+            done += self._epochs[epoch].before + self._epochs[epoch].step * step
         return min(1.0, float(done / self._before[-1]))
 
 
@@ -106,32 +108,37 @@ def epoch_works(
     after = float((parts_of(table, shown, measured) @ ORDINARY).sum())
     epochs = []
     for phase, length in zip(phases, lengths, strict=True):
-        step = _step(supernet, table, strategy, phase, batch, seed)
-        epochs += [EpochWork(step, steps, after)] * length
+        step, before = _step(supernet, table, strategy, phase, batch, seed)
+        first = EpochWork(step, steps, after, before)
+        epochs += [first, *[replace(first, before=0.0)] * (length - 1)]
     return epochs
 
 
 def _step(
     supernet: Supernet, table: CostTable, strategy: Strategy, phase: Phase, batch: int, seed: int
-) -> float:
-    """Work of one step of a phase, the mean over a few."""
+) -> tuple[float, float]:
+    """Work of one step of a phase, the mean over a few; and of what the phase begins with."""
     space = supernet.space
 
-    def seconds(archs: Sequence[Arch]) -> float:
-        return float((parts_of(table, np.array(archs, np.uint8), batch) @ ORDINARY).sum())
+    def seconds(archs: Sequence[Arch], samples: int = batch) -> float:
+        return float((parts_of(table, np.array(archs, np.uint8), samples) @ ORDINARY).sum())
 
-    total = 0.0
+    effort, second_door = strategy.effort(space, phase), type(strategy).step is not Strategy.step
+    total = middling = begins = 0.0
     for look in range(_LOOKS):
         rng = stream(seed, "work", phase.name, look)
-        if type(strategy).step is not Strategy.step:  # the second door: only its steps know what they draw
-            one = seconds([phase.sample(space, rng)])
-            total += _FORWARD_AND_BACK * strategy.passes(space, phase) * one
+        arch = phase.sample(space, rng)
+        middling += seconds([arch]) / _LOOKS
+        begins += effort.begins * seconds([arch], 1 if supernet.task.whole else effort.samples) / _LOOKS
+        if second_door:  # only its steps know what they draw
             continue
-        draws = strategy.draws(space, phase, rng)
+        draws = strategy.draws(space, phase, stream(seed, "work", phase.name, look))
         total += _FORWARD_AND_BACK * sum(draw.passes * seconds([draw.arch]) for draw in draws)
         if space.ends is not None and _teacher(draws):
             total += seconds([space.largest])
-    return total / _LOOKS
+    if second_door:
+        return (_FORWARD_AND_BACK * effort.passes + effort.looks) * middling, begins
+    return total / _LOOKS, begins
 
 
 def _teacher(draws: Sequence[Draw]) -> bool:

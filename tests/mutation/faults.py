@@ -7,6 +7,7 @@ the same mistake into the new one.
 from __future__ import annotations
 
 from tests.mutation.believing import FAULTS as BELIEVING
+from tests.mutation.blocks import FAULTS as BLOCKS
 from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
@@ -130,7 +131,7 @@ FAULTS = [
     Fault(
         "resuming ignores the checkpoint",
         "core/training/loop.py",
-        "kept = ledger.latest_checkpoint()",
+        "kept = self.ledger.latest_checkpoint()",
         "kept = None",
         ("tests/reliability", "tests/training"),
     ),
@@ -494,6 +495,8 @@ FAULTS = [
     *CLASSES,
     *SANDBOXES,
     *SAMPLERS,
+    # --- losses, options of trainings, one block after another -----------------------------------------------
+    *BLOCKS,
     *SEARCHING,
     # --- whether to believe a supernet ------------------------------------------------------------------
     *BELIEVING,

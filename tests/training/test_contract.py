@@ -121,6 +121,9 @@ def test_an_epoch_takes_the_rows_its_strategy_orders(monkeypatch: pytest.MonkeyP
         def order(self, session: Session, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
             return rng.integers(0, n // 2, n)
 
+        def passes(self, space: SearchSpace, phase: Phase) -> float:
+            return 1.0
+
         def step(self, session: Session, batch: Batch) -> float:
             seen.append(batch.ids.tolist())
             return super().step(session, batch)

@@ -76,7 +76,14 @@ def taken_up(store: RunStore) -> Any:
     return resume
 
 
-@pytest.mark.parametrize("state", [RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED])
+@pytest.mark.parametrize(
+    "state",
+    [
+        RunState.FAILED,
+        pytest.param(RunState.CANCELLED, marks=pytest.mark.slow),
+        pytest.param(RunState.INTERRUPTED, marks=pytest.mark.slow),
+    ],
+)
 def test_what_a_stopped_training_has_becomes_a_supernet(store: RunStore, state: RunState) -> None:
     run = begun(store, 2, state)
     keep(store, run, taken_up(store))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,22 @@ if TYPE_CHECKING:
 _PASSES_LOOKS = 8
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
+
+
+class Effort(NamedTuple):
+    """How much work a phase is, in passes through a subnet of middling size: what progress and time left go by.
+
+    Attributes:
+        passes: of a batch with a gradient, in each step.
+        looks: of a batch without one, in each step.
+        begins: without a gradient, once when the phase begins; one with a gradient counts as three.
+        samples: that each of these takes.
+    """
+
+    passes: float
+    looks: float = 0.0
+    begins: float = 0.0
+    samples: int = 1
 
 
 class Strategy(Plugin, ABC):
@@ -93,6 +109,10 @@ class Strategy(Plugin, ABC):
             self.draws(space, phase, stream(0, "passes", phase.name, look)) for look in range(_PASSES_LOOKS)
         ]
         return sum(draw.passes for draws in looks for draw in draws) / len(looks)
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        """How much work a phase is; whoever defines `step` and runs networks besides `passes` says so here."""
+        return Effort(self.passes(space, phase))
 
     def order(self, session: Session, n: int, rng: np.random.Generator) -> NDArray[np.int64] | None:
         """(n,) rows of the training samples in the order the coming epoch takes them, repeats allowed.

@@ -11,7 +11,7 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.spaces import Arch, SearchSpace
 from core.training.draws import Draw, Phase, Term
-from core.training.strategies.base import STRATEGIES, Strategy
+from core.training.strategies.base import STRATEGIES, Effort, Strategy
 
 if TYPE_CHECKING:
     from core.tasks.base import Batch
@@ -72,6 +72,15 @@ class BlockWise(Strategy):
         if phase.name == _LARGEST:
             return 1.0
         return self.config.draws / (1 if phase.name == _HEAD else self.config.blocks)
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        passes = self.passes(space, phase)
+        if phase.name == _LARGEST or (phase.name == _HEAD and self.config.labels == "all"):
+            return Effort(passes)
+        if phase.name == _HEAD:  # what lies before the head has no gradient
+            return Effort(0.0, looks=passes)
+        # The teacher runs as far as the end of the block.
+        return Effort(passes, looks=int(phase.name.split()[1]) / self.config.blocks)
 
     def start(self, session: Session) -> None:
         from core.training.blocks import blocks_of

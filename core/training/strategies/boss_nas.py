@@ -15,8 +15,9 @@ from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.seeding import stream, torch_seed
 from core.spaces import Arch, SearchSpace
+from core.training.balancing import balanced
 from core.training.draws import Draw, Phase
-from core.training.strategies.base import STRATEGIES, Strategy
+from core.training.strategies.base import STRATEGIES, Effort, Strategy
 
 if TYPE_CHECKING:
     import torch
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 _HEAD, _OWN = "head", "projections"
 _SIZES = 64
 """Architectures whose widths are looked at."""
-_TRIES = 100
-"""Draws in search of paths that compute something."""
+
+
+_RATED_SAMPLES = 256
+"""Calibration samples that data sets have: on two views of about as many paths are rated."""
 
 
 class Config(BaseConfig):
@@ -86,6 +89,19 @@ class BossNAS(Strategy):
         if phase.name == _HEAD:
             return float(self.config.draws)
         return 2 * _paths(space) / self.config.blocks
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        blocks, passes = self.config.blocks, self.passes(space, phase)
+        before = blocks if phase.name == _HEAD else int(phase.name.split()[1]) - 1
+        # The block before is rated: two views of its paths.
+        options = [len(space.choices[space.position[name]].options) for name in self.own[before - 1]]
+        rated = 2 * min(self.config.rated, math.prod(options)) / blocks if before else 0.0
+        if phase.name == _HEAD:
+            step = (passes, 0.0) if self.config.labels == "all" else (0.0, passes)
+            return Effort(*step, begins=rated, samples=_RATED_SAMPLES)
+        # Two views of every path go through the blocks before, and the slow copies answer both.
+        looks = 2 * _paths(space) * (before + 1) / blocks
+        return Effort(passes, looks, begins=rated, samples=_RATED_SAMPLES)
 
     # --- getting ready --------------------------------------------------------------------------
 
@@ -145,25 +161,11 @@ class BossNAS(Strategy):
         return train_head(session, batch, drawn)
 
     def paths(self, space: SearchSpace, index: int, rng: np.random.Generator) -> list[Arch]:
-        """As many paths of a block as the longest choice has options; each option of a choice equally often.
-
-        Of a choice with fewer options, which do not divide that number, some are in one path more.
-        """
-        n, before = _paths(space), self._before(space, rng)
-        for _ in range(_TRIES):
-            columns = {}
-            for name in self.own[index]:
-                options = len(space.choices[space.position[name]].options)
-                columns[name] = rng.permutation(np.resize(rng.permutation(options), n))
-            found = [
-                _arch(space, before | {name: int(column[i]) for name, column in columns.items()})
-                for i in range(n)
-            ]
-            if all(space.computes(arch) for arch in found):
-                return found
-        raise InvalidInput(
-            "Hardly any paths of this space compute something together; choose another strategy."
-        )
+        """As many paths of a block as the longest choice has options, which take each option equally often."""
+        fixed = {choice.name: (0,) for choice in space.choices if choice.name not in self.own[index]}
+        fixed |= {name: (option,) for name, option in self._before(space, rng).items()}
+        rows = balanced(space, _paths(space), 1, rng, fixed)[0]
+        return [space.canonical(row) for row in rows.tolist()]
 
     def _before(self, space: SearchSpace, rng: np.random.Generator) -> dict[str, int]:
         """Options of all choices before the current block, by what feeds it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from core.spaces import SearchSpace
 from core.supernets.parts import SplitConfig
 from core.training.actions import action
 from core.training.draws import Draw, Phase
-from core.training.strategies.base import STRATEGIES, Strategy
+from core.training.strategies.base import STRATEGIES, Effort, Strategy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +72,17 @@ class FewShot(Strategy):
 
     def passes(self, space: SearchSpace, phase: Phase) -> float:
         return float(2 ** [p.name for p in self.phases(space)].index(phase.name))
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        passes = self.passes(space, phase)
+        if passes == 1:
+            return Effort(passes)
+        # Of every part there was: each option of each choice that it is not split by yet, with a gradient.
+        named, level = splittable(space), round(math.log2(passes)) - 1
+        options = sum(len(space.choices[space.position[name]].options) for name in named)
+        compared = options * (len(named) - level) / len(named)
+        begins = 3 * passes / 2 * compared * self.config.repeats
+        return Effort(passes, begins=begins, samples=self.config.samples)
 
     def start(self, session: Session) -> None:
         from core.supernets.few_shot import parts_of, require_splittable

@@ -14,7 +14,7 @@ from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.spaces import Arch, SearchSpace
 from core.training.draws import LABELS, Phase
-from core.training.strategies.base import STRATEGIES, Strategy
+from core.training.strategies.base import STRATEGIES, Effort, Strategy
 
 if TYPE_CHECKING:
     from core.supernets.path_ensemble import PathEnsemble
@@ -87,6 +87,10 @@ class Neas(Strategy):
 
     def passes(self, space: SearchSpace, phase: Phase) -> float:
         return 1.0
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        looked = self.config.ensembles if self._shrinkings_before(phase) else 0
+        return Effort(1.0, begins=looked, samples=self.config.samples)
 
     def start(self, session: Session) -> None:
         net: PathEnsemble = session.net  # type: ignore[assignment]
