@@ -35,6 +35,7 @@ SLOW = (
     "tests/cli/test_prune_command.py",
     "tests/cli/test_robustness_command.py",
     "tests/cli/test_train_alone_command.py",
+    "tests/cli/test_tune_command.py",
     "tests/contracts/test_exporters.py",
     "tests/contracts/test_plan.py::test_what_is_left",
     "tests/export/test_export_bundle.py",

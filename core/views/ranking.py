@@ -308,10 +308,9 @@ def _verdict(
 ) -> Verdict:
     n = tau.n
     if n < FEWEST or tau.value is None:
-        why = f"{n} subnet{'s' * (n != 1)} so far" if n < FEWEST else "the subnets do not differ"
-        return Verdict(
-            CANNOT_TELL, f"Cannot tell: {why}, and an order is spoken of from {FEWEST} subnets on."
-        )
+        few = f"{n} subnet{'s are' if n != 1 else ' is'} too few, {FEWEST} are the fewest"
+        why = few if n < FEWEST else "the subnets do not differ"
+        return Verdict(CANNOT_TELL, f"Cannot tell how good the order is: {why}.")
     told = f"Tau is {signed(tau.value)} ({interval(tau.low, tau.high)})"
     above = tau.low > 0
     if ceiling is None or judge is None or not math.isfinite(apart[0]):

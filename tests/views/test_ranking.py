@@ -142,7 +142,7 @@ def test_regret_is_that_of_a_slow_definition_and_is_said_by_thirds_of_the_cost()
 @pytest.mark.parametrize(
     ("record", "kind", "words"),
     [
-        (drawn(7, 3, 0.001, 0.0), CANNOT_TELL, "7 subnets so far"),
+        (drawn(7, 3, 0.001, 0.0), CANNOT_TELL, "7 subnets are too few, 8 are the fewest"),
         (drawn(30, 1, 0.02, 0.02), CANNOT_TELL, "one seed has no ceiling"),
         (drawn(10, 2, 1.0, 1.0), CANNOT_TELL, "chance is not ruled out"),
         (drawn(60, 3, 0.01, 9.0, seed=5), NO_ORDER, "no better than chance"),

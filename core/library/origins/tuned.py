@@ -61,7 +61,7 @@ def tuned_info(net: TunedNet) -> ModelInfo:
     how = _SHORT[net.start]
     return ModelInfo(
         model_id=net.model_id,
-        title=f"{net.arch_id} {how}, {net.epochs} epochs, seed {net.seed}",
+        title=f"{net.arch_id} {how}, {net.epochs} epoch{'s' * (net.epochs != 1)}, seed {net.seed}",
         short=f"{how}, seed {net.seed}",
         supernet_id=net.supernet_id,
         arch_id=net.arch_id,

@@ -203,7 +203,7 @@ def _budget(params: dict[str, Any], from_card: bool, *, ready: bool) -> None:
     nets = int(params["subnets"]) * int(params["seeds"])
     as_it = "with the supernet's own settings" if from_card else "with the usual settings"
     st.caption(
-        f"{format_count(nets)} networks are trained from scratch, {params['epochs']} epochs each, {as_it}, labels as the only teacher. "
+        f"{format_count(nets)} networks are trained from scratch, {params['epochs']} epoch{'s' * (params['epochs'] != 1)} each, {as_it}, labels as the only teacher. "
         "They are trained one after the other in the background, every subnet once before any is trained again; what is there "
         "is shown as it comes, a stop loses nothing, and what was trained alone before counts."
     )
