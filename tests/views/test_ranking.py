@@ -160,9 +160,9 @@ def test_verdicts(record: RankingRecord, kind: str, words: str) -> None:
 def test_equal_judges_are_rarely_told_apart() -> None:
     """The supernet is one more training of the same noise: the rule must not find it worse or better too often."""
     kinds = Counter(
-        ranking_check(drawn(20, 2, 0.05, 0.05, seed=seed), draws=300).verdict.kind for seed in range(60)
+        ranking_check(drawn(20, 2, 0.05, 0.05, seed=seed), draws=200).verdict.kind for seed in range(40)
     )
-    assert kinds[AS_GOOD] >= 51, kinds
+    assert kinds[AS_GOOD] >= 34, kinds
 
 
 def test_an_unfinished_check_says_what_there_is() -> None:
