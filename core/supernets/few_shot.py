@@ -24,13 +24,11 @@ from core.errors import CoreError, InvalidInput
 from core.spaces import SearchSpace
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.families import FAMILIES
-from core.supernets.parts import MOST_PARTS, Parts, SplitConfig, Unlocked, parts_after
+from core.supernets.parts import IN_PARTS, MOST_PARTS, Parts, SplitConfig, Unlocked, parts_after
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig
-
-NAME = "few_shot"
 
 
 class FewShotConfig(ImageConfig):
@@ -46,8 +44,10 @@ class FewShotConfig(ImageConfig):
 
     @model_validator(mode="after")
     def _possible(self) -> FewShotConfig:  # type: ignore[override]
-        if self.base == NAME:
+        if self.base == IN_PARTS:
             raise ValueError("a split supernet is split further by more splits")
+        if clash := sorted(set(ImageConfig.model_fields) & set(self.config)):
+            raise ValueError(f"{clash[0]} is the same for all parts and is not one of the settings")
         if parts_after(self.splits) > MOST_PARTS:
             raise ValueError(f"there are at most {MOST_PARTS} parts")
         try:
@@ -97,7 +97,7 @@ class FewShot(Supernet):
 
     @classmethod
     def examples(cls) -> list[InputConfig]:
-        cells = FAMILIES.get("nas_bench_201").example((3, 10, 10))
+        cells = FAMILIES.get("nas_bench_201").example((1, 8, 8))
         split = SplitConfig(choice="edge_0_1", groups=((1, 3), (0, 2, 4)))
         return [cls.example((1, 8, 8)), configured("nas_bench_201", cells, (split,))]
 

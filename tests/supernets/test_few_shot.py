@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from core.errors import InvalidInput
+from core.evaluation.costs import CostTable
+from core.evaluation.stage_work import CountedWork
 from core.spaces import Choice, SearchSpace
 from core.supernets import FAMILIES
 from core.supernets.elastic_gcn import ElasticGCN
@@ -47,6 +51,7 @@ def test_parts_share_out_the_space() -> None:
     sizes = [restricted(SPACE, own) for own in parts.options]
     assert np.bincount(belongs).tolist() == sizes
     assert sum(sizes) == SPACE.size
+    assert [parts.space(SPACE, part).size for part in range(4)] == sizes
     for part, own in enumerate(parts.options):
         for name, options in own.items():
             assert set(rows[belongs == part][:, SPACE.position[name]]) == set(options)
@@ -77,6 +82,8 @@ def test_configurations_that_cannot_be_built_are_refused() -> None:
         ({"base": "no_such_family"}, "no family"),
         ({"base": "elastic_gcn"}, "do not take images"),
         ({"base": "elastic_cnn", "config": {"groups": []}}, "groups"),
+        ({"config": {"input_shape": [1, 8, 8]}}, "input_shape"),
+        ({"input_shape": (1, 1 << 30, 1 << 30)}, "sides"),
         ({"splits": [{"choice": "width1", "groups": [[0], [1]] * 36}]}, "splits"),
         ({"splits": [{"choice": "width1", "groups": [[0], [1]]}] * 70}, "splits"),
         ({"splits": [{"choice": "kernel1_2", "groups": [[0], [1]]}]}, "every architecture makes"),
@@ -85,7 +92,7 @@ def test_configurations_that_cannot_be_built_are_refused() -> None:
             build("few_shot", config)
 
 
-@pytest.mark.parametrize("family", [n for n in IMAGE_FAMILIES if n not in {"few_shot", "elastic_conv_vit"}])
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_a_split_supernet_computes_what_it_did(family: str) -> None:
     torch.manual_seed(0)
     cls = FAMILIES.get(family)
@@ -129,6 +136,18 @@ def test_parts_are_split_again_and_start_from_where_they_were() -> None:
             assert torch.equal(one, other)
             assert one is not other
     assert sum(len(weights_of(again, part)) for part in range(3)) == len(list(again.parameters()))
+
+
+def test_a_stored_table_of_costs_still_tells_parts_apart() -> None:
+    net = FewShot(FewShot.example((1, 8, 8)))
+    table = CostTable.of(net)
+    again = CostTable.from_json(json.loads(json.dumps(table.to_json())))
+    rows = net.space.sample_array(60, np.random.default_rng(0))
+    assert again.telling() == table.telling()
+    assert (CountedWork(again).prefixes(rows) == CountedWork(table).prefixes(rows)).all()
+    belongs = [net.parts.of(row) for row in rows.tolist()]
+    for entries in again.entries(rows):
+        assert (entries.part == np.where(entries.present, belongs, 0)).all()
 
 
 def test_training_one_part_leaves_the_others_weights_as_they_are() -> None:

@@ -151,7 +151,7 @@ def test_the_target_is_the_mean_of_normalized_projections_and_the_same_for_every
 
 @pytest.mark.parametrize("progress", [0.0, 0.4, 0.8, 1.0])
 def test_the_target_follows_ever_more_slowly_and_stands_still_at_the_end(progress: float) -> None:
-    strategy, session = training(momentum=0.9, head_share=0.2)
+    strategy, session = training(target_momentum=0.9, head_share=0.2)
     session.progress, session.rate = progress, 0.1
     stage = strategy.blocks[0][0]
     before = [p.clone() for p in strategy.target_net.chain[stage].parameters()]

@@ -83,18 +83,18 @@ def test_every_step_trains_one_band_and_its_own_smallest() -> None:
 def test_a_bank_is_bounded_and_its_worst_only_gets_better(told: list[tuple[int, float]]) -> None:
     strategy = STRATEGIES.create("elastic_vit_sampling", {"bank_size": 4})
     strategy.bank, strategy.banks = 0, [{}]
-    bank, worst, once = strategy.banks[0], -np.inf, {}
+    bank = strategy.banks[0]
     for option, score in told:
-        known = (option,) in bank
+        before = dict(bank)
         strategy.remember((option,), score)
-        if not known:
-            once[option] = max(score, once.get(option, -np.inf))
         assert len(bank) <= 4
-        if len(bank) == 4:
-            assert min(bank.values()) >= worst
-            worst = min(bank.values())
-    # The best that was ever offered is there.
-    assert sorted(bank.values(), reverse=True)[:1] == sorted(once.values(), reverse=True)[:1]
+        if (option,) in before or (len(before) == 4 and score <= min(before.values())):
+            assert bank == before
+        else:
+            gone = set(before) - set(bank)
+            assert bank[option,] == score
+            assert len(gone) == (len(before) == 4)
+            assert all(before[arch] == min(before.values()) for arch in gone)
 
 
 def test_remembered_architectures_are_drawn_by_their_scores_and_more_often_later() -> None:

@@ -246,6 +246,19 @@ def test_each_step_trains_one_subnet_of_every_part_and_passes_say_so() -> None:
     assert sizes.min() > 0
 
 
+def test_a_choice_is_split_once_in_a_line_of_descent(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy, session = few_shot(restart="none")
+    far = {"width1": 2.0, "depth2": 1.0}
+    monkeypatch.setattr(
+        "core.training.strategies.few_shot.disagreement",
+        lambda session, part, name, settings: symmetric([far.get(name, 0.1)], 2),
+    )
+    for phase in strategy.phases(session.space)[1:]:
+        session.phase = phase
+        split_by_gradients(session)
+    assert [split.choice for split in session.net.config.splits] == ["width1", "depth2", "depth2"]
+
+
 def test_a_space_without_choices_to_split_by_is_trained_whole() -> None:
     strategy = STRATEGIES.create("few_shot")
     assert [p.name for p in strategy.phases(type(fresh_net().space)([]))] == ["whole"]

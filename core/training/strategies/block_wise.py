@@ -34,14 +34,16 @@ class Config(BaseConfig):
         0.2, gt=0, le=0.25, description="Share of the epochs at the end that learn from labels."
     )
     labels: Literal["head", "all"] = Field(
-        "head", description="What learns from the labels at the end: the head alone, or every weight."
+        "head",
+        title="Labels teach",
+        description="What learns from the labels at the end: the head alone, or every weight.",
     )
     draws: int = Field(2, ge=1, le=16, description="Subnets per step; their gradients add up.")
 
 
 @STRATEGIES.register("block_wise")
 class BlockWise(Strategy):
-    """Trains the largest network, then block by block: subnets learn to make of its features what it makes of them.
+    """Trains the largest network; then, block by block, subnets learn its features, and at the end the head labels.
 
     Where a subnet is narrower, it gets the first of the teacher's channels and imitates the first ones: no projection is
     learned. No gradient leaves a block, and all other blocks stay as they are. The head learns from labels at the end.

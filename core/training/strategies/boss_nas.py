@@ -41,29 +41,40 @@ class Config(BaseConfig):
     blocks: int = Field(2, ge=1, le=8, description="Blocks that are trained one after another.")
     earlier: Literal["best", "any"] = Field(
         "best",
+        title="What feeds a block",
         description="What feeds a block: the best path of the blocks before it, or any of their paths.",
     )
-    momentum: float = Field(
+    target_momentum: float = Field(
         0.99, ge=0, lt=1, description="Share of the target that stays at a step at first; it rises to 1."
     )
     projection: int = Field(64, ge=2, le=4096, description="Numbers in which paths are compared.")
-    hidden: int = Field(128, ge=2, le=8192, description="Hidden units of projection and prediction.")
+    hidden: int = Field(
+        128, ge=2, le=8192, title="Hidden units", description="Hidden units of projection and prediction."
+    )
     projection_rate: float = Field(
         1e-3, gt=0, le=1, description="Learning rate of projection and prediction (Adam)."
     )
-    rated: int = Field(64, ge=2, le=4096, description="Paths of a block that are rated; all if it has fewer.")
+    rated: int = Field(
+        64,
+        ge=2,
+        le=4096,
+        title="Paths rated",
+        description="Paths of a block that are rated; all if it has fewer.",
+    )
     head_share: float = Field(
         0.2, gt=0, le=0.9, description="Share of the epochs at the end that learn from labels."
     )
     labels: Literal["head", "all"] = Field(
-        "head", description="What learns from the labels at the end: the head alone, or every weight."
+        "head",
+        title="Labels teach",
+        description="What learns from the labels at the end: the head alone, or every weight.",
     )
     draws: int = Field(2, ge=1, le=16, description="Subnets per step of that last phase.")
 
 
 @STRATEGIES.register("boss_nas")
 class BossNAS(Strategy):
-    """Block by block and without labels: paths learn to predict the mean of all paths' answers to another view.
+    """Block by block, paths learn without labels to predict all paths' mean of another view; labels train the head.
 
     The paths of a step use every option equally often, and slow copies of them answer. The path that is nearest to the
     mean of all is the block's best; what it makes feeds the next block, and the block is frozen. Labels train the head
@@ -247,7 +258,7 @@ class BossNAS(Strategy):
 
         blocks_share = 1 - self.config.head_share
         behind = min(1.0, session.progress / blocks_share)
-        keep = 1 - (1 - self.config.momentum) * (math.cos(math.pi * behind) + 1) / 2
+        keep = 1 - (1 - self.config.target_momentum) * (math.cos(math.pi * behind) + 1) / 2
         pairs = [(self.target[index], self.online[index])]
         pairs += [(self.target_net.chain[i], session.net.chain[i]) for i in self.blocks[index]]
         with torch.no_grad():

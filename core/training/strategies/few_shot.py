@@ -89,7 +89,9 @@ class FewShot(Strategy):
 
         require_splittable(session.net)
         if len(parts_of(session.net)) > 1:
-            raise InvalidInput(f"This supernet is in parts already. {self.label} starts from a whole one.")
+            raise InvalidInput(
+                f"{self.label} starts from a whole supernet, and this one is in parts already. Choose another strategy."
+            )
 
     def step(self, session: Session, batch: Batch) -> float:
         from core.supernets.few_shot import parts_of
