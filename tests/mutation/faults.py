@@ -11,6 +11,7 @@ from tests.mutation.blocks import FAULTS as BLOCKS
 from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
+from tests.mutation.comparing import FAULTS as COMPARING
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
 from tests.mutation.latency import FAULTS as LATENCY
@@ -500,6 +501,7 @@ FAULTS = [
     *SEARCHING,
     # --- whether to believe a supernet ------------------------------------------------------------------
     *BELIEVING,
+    *COMPARING,
     # --- searches that learn and plan -------------------------------------------------------------------
     *PLANNED,
 ]

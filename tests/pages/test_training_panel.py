@@ -96,3 +96,25 @@ def test_a_film_that_cannot_be_read_leaves_the_curves(open_page: Open) -> None:
     app.segmented_control(key=f"watch-{run.run_id}").set_value("Film of the front").run()
     assert not app.exception
     assert "its curves can" in app.warning[0].value
+
+
+def test_a_longer_training_starts_with_the_settings_of_before(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped supernet's card says how it was trained; another strategy makes it a fork."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("pages.ui.supernets.tuning.submit", lambda kind, params, **_: asked.append(params))
+    monkeypatch.setattr("pages.ui.supernets.tuning.forecast", lambda *_, **__: None)
+    app = open_page("supernets", supernet="digits-lesson")
+    app.toggle(key="tune-digits-lesson").set_value(True).run()
+    app.radio(key="tune-how-digits-lesson").set_value("Longer, as before").run()
+    app.selectbox(key="tune-strategy-longer-digits-lesson").set_value("uniform").run()
+    app.button(key="tune-start").click().run()
+    assert not app.exception
+    [params] = asked
+    assert params["start"] == "digits-lesson"
+    assert params["title"].endswith(", longer")
+    assert params["training"]["strategy"] == "uniform"
+    assert params["training"]["learning_rate"] == 0.05
+    assert params["training"]["seed"] == 1, "not the order and the draws of before once more"
+    assert "--as-before" in params["command"]

@@ -20,6 +20,7 @@ from core.store.leases import Owner
 from core.supernets.cards import read_card
 from core.supernets.files import load_supernet
 from core.training.film import FILM_FILE, read_film
+from core.views.supernet_page import came_from
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, tune_request
 from tests.training.small import digest
@@ -95,6 +96,9 @@ def test_what_a_stopped_training_has_becomes_a_supernet(store: RunStore, state: 
     assert card.command == "python -m core train tiny --stop-after 2"
     assert card.training["epochs"] == 6, "the curve of the learning rate was that of six"
     assert entry.title == "Tiny"
+    assert came_from(store, entry).sentence == "It was trained here; it was stopped after epoch 2 of 6."
+    assert {"smallest", "largest", "passes"} <= card.final.keys()
+    assert not {"memory", "drawn_1", "loss_1", "macs_1"} & card.final.keys()
     # The command makes it again, bit for bit.
     again = MemoryLedger()
     list(train_supernet.run(Request.model_validate(asked(stop_after=2)), again, Library()))
