@@ -21,6 +21,7 @@ from tests.mutation.planned import FAULTS as PLANNED
 from tests.mutation.samplers import FAULTS as SAMPLERS
 from tests.mutation.sandboxes import FAULTS as SANDBOXES
 from tests.mutation.searching import FAULTS as SEARCHING
+from tests.mutation.structure import FAULTS as STRUCTURE
 from tests.mutation.tables import FAULTS as TABLES
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
@@ -496,6 +497,7 @@ FAULTS = [
     *CLASSES,
     *SANDBOXES,
     *SAMPLERS,
+    *STRUCTURE,
     # --- losses, options of trainings, one block after another -----------------------------------------------
     *BLOCKS,
     *SEARCHING,
