@@ -16,6 +16,8 @@ from core.text import for_figure
 from core.views.training_watch import Strip, Watched
 from core.words import format_value
 
+_COUNTED = 10
+"""Epochs up to which each has its tick."""
 FRAME_MS = 700
 """How long the film shows a frame; nothing moves between two."""
 _BAND = "rgba(0, 158, 115, 0.18)"
@@ -77,7 +79,7 @@ def accuracy_figure(found: Watched) -> go.Figure:
             hovertemplate="epoch %{x}<br>%{y:.3g}<extra>learning rate</extra>",
             showlegend=False,
         )
-    _lay_out(figure, "Validation accuracy", 380 if known else 300)
+    _lay_out(figure, "Validation accuracy", len(epochs), 380 if known else 300)
     figure.update_yaxes(ticksuffix=" %")
     if known:
         figure.update_layout(
@@ -120,13 +122,19 @@ def losses_figure(found: Watched, macs: Objective) -> go.Figure:
             marker={"symbol": style.SYMBOLS[index % 6], "size": 6},
             hovertemplate="epoch %{x}<br>loss %{y:.3f}, mean of %{customdata} draws<extra>%{fullData.name}</extra>",
         )
-    _lay_out(figure, "Mean loss of the drawn subnets", 320)
+    _lay_out(figure, "Mean loss of the drawn subnets", len(sizes.epochs), 320)
     return figure
 
 
-def _lay_out(figure: go.Figure, y: str, height: int) -> None:
+def _lay_out(figure: go.Figure, y: str, epochs: int, height: int) -> None:
     above = room_above(figure)
-    figure.update_xaxes(title={"text": "Epoch"}, zeroline=False, automargin=True, tickformat="d")
+    figure.update_xaxes(
+        title={"text": "Epoch"},
+        zeroline=False,
+        automargin=True,
+        tickformat="d",
+        dtick=1 if epochs <= _COUNTED else None,  # half an epoch would read as a whole one
+    )
     figure.update_yaxes(title={"text": y}, zeroline=False, automargin=True)
     figure.update_layout(
         height=height + above,

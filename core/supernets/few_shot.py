@@ -24,13 +24,11 @@ from core.errors import CoreError, InvalidInput
 from core.spaces import SearchSpace
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.families import FAMILIES
-from core.supernets.parts import MOST_PARTS, Parts, SplitConfig, Unlocked, parts_after
+from core.supernets.parts import IN_PARTS, MOST_PARTS, Parts, SplitConfig, Unlocked, parts_after
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig
-
-NAME = "few_shot"
 
 
 class FewShotConfig(ImageConfig):
@@ -46,7 +44,7 @@ class FewShotConfig(ImageConfig):
 
     @model_validator(mode="after")
     def _possible(self) -> FewShotConfig:  # type: ignore[override]
-        if self.base == NAME:
+        if self.base == IN_PARTS:
             raise ValueError("a split supernet is split further by more splits")
         if clash := sorted(set(ImageConfig.model_fields) & set(self.config)):
             raise ValueError(f"{clash[0]} is the same for all parts and is not one of the settings")

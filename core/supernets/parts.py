@@ -8,13 +8,16 @@ number of a part that was there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
-from core.spaces import SearchSpace
+from core.spaces import Choice, SearchSpace
 
+IN_PARTS = "few_shot"
+"""Family of supernets in parts."""
 MOST_PARTS = 64
 
 Unlocked = dict[str, tuple[int, ...]]
@@ -98,9 +101,25 @@ class Parts:
                 part = target[arch[at]]
         return part
 
+    def space(self, whole: SearchSpace, part: int) -> SearchSpace:
+        """The architectures of one part as a space of their own, without their ends."""
+        own = self.options[part]
+        return SearchSpace([_within(choice, own) for choice in whole.choices])
+
     def origins(self, before: int) -> list[int]:
         """For each part, which of the first `before` parts it was split off from; those are their own."""
         found: list[int] = []
         for part, origin in enumerate(self._origin):
             found.append(part if part < before else found[origin])
         return found
+
+
+def _within(choice: Choice, own: Unlocked) -> Choice:
+    """A choice with the options that a part has of it, under the same condition."""
+    kept = own.get(choice.name, range(len(choice.options)))
+    requires = choice.requires
+    if requires is not None and requires[0] in own:
+        there = own[requires[0]]
+        requires = requires[0], tuple(at for at, option in enumerate(there) if option in requires[1])
+    options = tuple(choice.options[option] for option in kept)
+    return replace(choice, options=options, requires=requires, ends=None)

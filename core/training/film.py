@@ -26,8 +26,9 @@ from core.spaces.spread import spread_rows
 FILM_FILE = "film.npz"
 SHARE = 0.1
 """Of the training's work that its frames may take."""
-AT_LEAST = 5.0
-"""Seconds of an ordinary core that they may take, but no more than half of the training: a short one is worth seeing, too."""
+AT_LEAST, AT_MOST = 4.5, 0.3
+"""Seconds of an ordinary core that they may take in any case, if they are no larger share of the training than this one: a
+short training is worth seeing, too."""
 MOST_FRAMES, _LEAST_FRAMES = 24, 5
 _MOST_EXACT = 20_000
 _SAMPLES = (256, 128, 64, 32)
@@ -62,7 +63,7 @@ def chosen(offers: Iterable[Offer], total: float, epochs: int) -> tuple[Offer | 
         The offer and numbers of epochs from 1, close together at first, where a front grows fastest; the last is the
         last epoch. (None, ()) where even the least takes too long.
     """
-    allowed, frames, last = max(SHARE * total, min(AT_LEAST, 0.5 * total)), 0, None
+    allowed, frames, last = max(SHARE * total, min(AT_LEAST, AT_MOST * total)), 0, None
     for last in offers:
         frames = min(int(allowed / max(last.work, 1e-9)), MOST_FRAMES, epochs)
         if frames >= min(_LEAST_FRAMES, epochs):

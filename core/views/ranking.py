@@ -31,7 +31,7 @@ CANNOT_TELL, NO_ORDER, IN_PART, AS_GOOD, BETTER = "cannot tell", "no order", "in
 RULE = (
     f"Rule: below {FEWEST} subnets, or with one seed, nothing is said. Else the 95 % interval of tau is held against 0, and "
     "that of the difference between the supernet and one more training alone, as judges of the other seeds, against 0. "
-    "Both intervals hold 0: cannot tell. Tau alone does: no order. Tau is above 0 and the difference below: in part. Tau is above 0 "
+    "Tau is below 0, or holds 0 and the difference is below: no order. Both hold 0: cannot tell. Tau is above 0 and the difference below: in part. Tau is above 0 "
     "and the difference holds 0: the order is there, and whether sharing costs some of it cannot be told. Intervals: the "
     f"subnets drawn anew {format_count(DRAWS)} times."
 )
@@ -313,6 +313,8 @@ def _verdict(
         return Verdict(CANNOT_TELL, f"Cannot tell how good the order is: {why}.")
     told = f"Tau is {signed(tau.value)} ({interval(tau.low, tau.high)})"
     above = tau.low > 0
+    if tau.high < 0:
+        return Verdict(NO_ORDER, "Do not believe its order: it is worse than chance.", f"{told}.")
     if ceiling is None or judge is None or not math.isfinite(apart[0]):
         order = "better than chance" if above else "one that chance may have made"
         of = "one column" if record.truth else "one seed"

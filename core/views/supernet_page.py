@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.errors import CoreError
+from pydantic import ValidationError
+
+from core.errors import CoreError, InvalidInput
 from core.library import gathered
 from core.library.loading import LOADED
 from core.library.supernets import SupernetEntry
@@ -14,6 +16,7 @@ from core.records import Run, RunState
 from core.spaces import Choice, SearchSpace
 from core.supernets.cards import Card
 from core.supernets.loaders.understood import FixedPart
+from core.supernets.parts import IN_PARTS, Parts, SplitConfig
 from core.words import format_count
 
 if TYPE_CHECKING:
@@ -51,6 +54,29 @@ def choice_rows(space: SearchSpace) -> list[dict[str, str]]:
         name for name, same in (("how many", "1"), ("what", "")) if all(row[name] == same for row in rows)
     }
     return [{name: text for name, text in row.items() if name not in idle} for row in rows]
+
+
+def part_rows(entry: SupernetEntry) -> list[dict[str, str]]:
+    """The parts of a supernet in parts as a table, each with weights of its own; no rows where it is whole."""
+    try:
+        config = entry.header["config"] if entry.family == IN_PARTS else {}
+        splits = [SplitConfig.model_validate(split) for split in config.get("splits") or []]  # type: ignore[union-attr]
+        parts = Parts(entry.space, splits)
+    except (InvalidInput, ValidationError, TypeError):
+        return []
+    if len(parts) == 1:
+        return []
+    options = {choice.name: choice.options for choice in entry.space.choices}
+    return [
+        {
+            "part": str(number),
+            "has": "; ".join(
+                f"{name}: {' or '.join(str(options[name][at]) for at in kept)}" for name, kept in own.items()
+            ),
+            "subnets": format_count(parts.space(entry.space, number - 1).size),
+        }
+        for number, own in enumerate(parts.options, 1)
+    ]
 
 
 def _choice_row(space: SearchSpace, group: Sequence[Choice]) -> dict[str, str]:

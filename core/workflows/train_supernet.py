@@ -25,6 +25,7 @@ from core.seeding import torch_seed
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
+from core.training.watch import in_short
 
 if TYPE_CHECKING:
     from core.datasets.base import Dataset
@@ -333,7 +334,7 @@ def _card(request: Request, dataset: Dataset, ledger: Ledger, library: Library) 
         "seed": request.training.seed,
         "command": command or "started on the Supernets page with the settings given here",
         "seconds": round(sum(float(e["seconds"]) for e in epochs), 1),
-        "final": epochs[-1],
+        "final": in_short(epochs[-1]),
         "versions": {"python": platform.python_version()}
         | {p: importlib.metadata.version(p) for p in _VERSIONS},
     }

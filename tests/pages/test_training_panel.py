@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.library.kept_early import STOP_FILE
-from core.library.supernets import SUPERNET_FILE
+from core.library.kept_early import STOP_FILE, asked_to_stop
 from core.records import Run, RunState
-from core.training.film import FILM_FILE, empty_film
+from core.training.film import FILM_FILE
 from pages.ui import resources
-from tests.helpers.supernet_files import measured_bundle
+from tests.helpers.kept_training import kept_training
 
 Open = Callable[..., AppTest]
-PARAMS: dict[str, Any] = {"title": "Tiny", "family": "elastic_cnn", "training": {"epochs": 6}}
 
 
 def training(state: RunState, epochs: int = 3) -> Run:
-    """A training with the numbers and the film of so many epochs."""
-    store = resources.store()
-    run_id = store.create_run("train_supernet", PARAMS, title="Tiny", state=RunState.RUNNING)
-    ledger = store.ledger(run_id)
-    film = empty_film(np.arange(3, dtype=np.uint8)[:, None], np.array([10, 20, 30]), exact=True, samples=60)
-    for epoch in range(1, epochs + 1):
-        row = {"epoch": epoch, "loss": 1.0, "smallest": 0.1, "largest": 0.3, "random": 0.2, "median": 0.2}
-        row |= {"random_low": 0.1, "random_high": 0.3, "learning_rate": 0.1, "passes": 9.0, "memory": 4e8}
-        row |= {"macs_1": 30, "drawn_1": 5, "loss_1": 1.5, "seconds": 1.0}
-        film = film.with_frame(epoch, np.array([0.1, 0.2, 0.3]) * epoch)
-        ledger.save_artifact(FILM_FILE, film.dump(), "application/octet-stream")
-        ledger.log_metrics(epoch, row)
-    if state is RunState.DONE:
-        with zipfile.ZipFile(io.BytesIO(measured_bundle()[1])) as archive:
-            ledger.save_artifact(SUPERNET_FILE, archive.read(SUPERNET_FILE), "application/octet-stream")
-    store.set_state(run_id, state)
-    return store.get_run(run_id)
+    return kept_training(resources.store(), state, epochs)
 
 
 def chart(app: AppTest, key: str) -> dict[str, Any]:
@@ -100,6 +79,11 @@ def test_what_a_stopped_training_has_is_kept_by_taking_it_up(
     assert app.button(key=f"keep-{run.run_id}").label == "Keep what there is"
     app.button(key=f"keep-{run.run_id}").click().run()
     assert taken == [run.run_id]
+    ledger = resources.store().ledger(run.run_id)
+    assert asked_to_stop(ledger)
+    app.button(key=f"resume-{run.run_id}").click().run()
+    assert taken == [run.run_id] * 2
+    assert not asked_to_stop(ledger), "whoever resumes it wants it trained"
 
 
 def test_before_the_first_epoch_there_is_nothing_to_keep(open_page: Open) -> None:
@@ -117,3 +101,25 @@ def test_a_film_that_cannot_be_read_leaves_the_curves(open_page: Open) -> None:
     app.segmented_control(key=f"watch-{run.run_id}").set_value("Film of the front").run()
     assert not app.exception
     assert "its curves can" in app.warning[0].value
+
+
+def test_a_longer_training_starts_with_the_settings_of_before(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped supernet's card says how it was trained; another strategy makes it a fork."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("pages.ui.supernets.tuning.submit", lambda kind, params, **_: asked.append(params))
+    monkeypatch.setattr("pages.ui.supernets.tuning.forecast", lambda *_, **__: None)
+    app = open_page("supernets", supernet="digits-lesson")
+    app.toggle(key="tune-digits-lesson").set_value(True).run()
+    app.radio(key="tune-how-digits-lesson").set_value("Longer, as before").run()
+    app.selectbox(key="tune-strategy-longer-digits-lesson").set_value("uniform").run()
+    app.button(key="tune-start").click().run()
+    assert not app.exception
+    [params] = asked
+    assert params["start"] == "digits-lesson"
+    assert params["title"].endswith(", longer")
+    assert params["training"]["strategy"] == "uniform"
+    assert params["training"]["learning_rate"] == 0.05
+    assert params["training"]["seed"] == 1, "not the order and the draws of before once more"
+    assert "--as-before" in params["command"]

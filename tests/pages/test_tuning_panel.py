@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -115,26 +116,21 @@ def test_what_was_found_is_said_with_seeds_and_leads_on(open_page) -> None:  # t
     assert leads == [{"parent": f"tuned:{run_id}:2"}], "the best validation accuracy is that of seed 1"
 
 
-def test_stars_stand_beside_the_front_on_request(open_page) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_of_it_is_loaded_before_it_is_asked_for(open_page) -> None:  # type: ignore[no-untyped-def]
     def names() -> list[str]:
         [chart] = [e for e in app.get("plotly_chart") if "front-chart" in e.proto.id]
         return [trace.get("name") for trace in json.loads(chart.proto.spec)["data"]]
 
     kept()
-    app = open_page("front", supernet="digits-cnn", sid=ARCH)
+    late = ("pages.ui.front.tuning_panel", "core.views.trained")
+    for module in late:
+        sys.modules.pop(module, None)
+    app = open_page("front", supernet="digits-cnn", sid="000000000000")
+    assert not set(late) & set(sys.modules)
     assert "trained" not in names()
-    app.toggle(key="log-trained").set_value(True).run()
-    assert not app.exception
-    assert "trained" in names()
-
-
-def test_the_tab_is_not_loaded_before_it_is_opened(open_page) -> None:  # type: ignore[no-untyped-def]
-    import sys
-
-    sys.modules.pop("pages.ui.front.tuning_panel", None)
-    app = open_page("front", supernet="digits-cnn")
-    assert "pages.ui.front.tuning_panel" not in sys.modules
+    app.toggle(key="log-trained").set_value(True)
     app.session_state["card-tabs"] = "Tune"
     app.run()
     assert not app.exception
+    assert "trained" in names(), "stars beside the front"
     assert app.button(key="tune-subnet-start").label == "Tune this subnet"

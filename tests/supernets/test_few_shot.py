@@ -51,6 +51,7 @@ def test_parts_share_out_the_space() -> None:
     sizes = [restricted(SPACE, own) for own in parts.options]
     assert np.bincount(belongs).tolist() == sizes
     assert sum(sizes) == SPACE.size
+    assert [parts.space(SPACE, part).size for part in range(4)] == sizes
     for part, own in enumerate(parts.options):
         for name, options in own.items():
             assert set(rows[belongs == part][:, SPACE.position[name]]) == set(options)

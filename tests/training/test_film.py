@@ -15,6 +15,7 @@ from core.tasks.base import evaluation_data
 from core.training.checkpoint import about
 from core.training.film import (
     AT_LEAST,
+    AT_MOST,
     FILM_FILE,
     MOST_FRAMES,
     SHARE,
@@ -124,7 +125,7 @@ def test_frames_stay_within_the_bound_and_end_with_the_last_epoch(
         assert (offer, at) == (None, ()), "it would take longer than the training"
         return
     assert offer is not None
-    assert len(at) * offer.work <= max(SHARE * total, min(AT_LEAST, total / 2))
+    assert len(at) * offer.work <= max(SHARE * total, min(AT_LEAST, AT_MOST * total))
     assert list(at) == sorted(set(at))
     assert 1 <= at[0] <= at[-1] == epochs
     assert len(at) <= MOST_FRAMES
@@ -152,6 +153,10 @@ def test_a_film_that_is_none_says_so() -> None:
     film = empty_film(np.zeros((3, 2), np.uint8), np.arange(3), exact=True, samples=9)
     whole = film.with_frame(2, np.array([0.1, 0.2, 0.3])).dump()
     assert read_film(whole).accuracy.tolist() == [[0.1, 0.2, 0.3]]
+    twice = read_film(whole).with_frame(5, np.ones(3)).with_frame(2, np.zeros(3))
+    assert (twice.epochs.tolist(), twice.accuracy.tolist()) == ([2], [[0.0, 0.0, 0.0]]), (
+        "taken anew, not twice"
+    )
     for data in (b"", whole[:-30], b"PK\x03\x04", whole.replace(b"accuracy", b"accurasy")):
         with pytest.raises(DamagedArtifact, match="its curves can"):
             read_film(data)

@@ -146,6 +146,7 @@ def test_regret_is_that_of_a_slow_definition_and_is_said_by_thirds_of_the_cost()
         (drawn(30, 1, 0.02, 0.02), CANNOT_TELL, "one seed has no ceiling"),
         (drawn(10, 2, 1.0, 1.0), CANNOT_TELL, "chance is not ruled out"),
         (drawn(60, 3, 0.01, 9.0, seed=5), NO_ORDER, "no better than chance"),
+        (planted(np.linspace(1, 0, 20), np.linspace(0, 1, 20)[:, None]), NO_ORDER, "worse than chance"),
         (drawn(60, 3, 0.01, 0.1), IN_PART, "in part"),
         (drawn(40, 3, 0.05, 0.05, seed=2), AS_GOOD, "cannot tell"),
         (drawn(60, 3, 0.3, 0.0), BETTER, "more than that of one training"),
@@ -160,9 +161,9 @@ def test_verdicts(record: RankingRecord, kind: str, words: str) -> None:
 def test_equal_judges_are_rarely_told_apart() -> None:
     """The supernet is one more training of the same noise: the rule must not find it worse or better too often."""
     kinds = Counter(
-        ranking_check(drawn(20, 2, 0.05, 0.05, seed=seed), draws=300).verdict.kind for seed in range(60)
+        ranking_check(drawn(20, 2, 0.05, 0.05, seed=seed), draws=200).verdict.kind for seed in range(40)
     )
-    assert kinds[AS_GOOD] >= 51, kinds
+    assert kinds[AS_GOOD] >= 34, kinds
 
 
 def test_an_unfinished_check_says_what_there_is() -> None:

@@ -11,7 +11,7 @@ import pytest
 from core.errors import CoreError, InvalidInput
 from core.jobs.keeping import keep
 from core.library import supernets
-from core.library.kept_early import STOP_FILE, ask_to_stop
+from core.library.kept_early import STOP_FILE, ask_to_stop, asked_to_stop, withdraw
 from core.library.library import Library
 from core.library.supernets import SUPERNET_FILE
 from core.records import Run, RunState
@@ -20,6 +20,7 @@ from core.store.leases import Owner
 from core.supernets.cards import read_card
 from core.supernets.files import load_supernet
 from core.training.film import FILM_FILE, read_film
+from core.views.supernet_page import came_from
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, tune_request
 from tests.training.small import digest
@@ -95,6 +96,9 @@ def test_what_a_stopped_training_has_becomes_a_supernet(store: RunStore, state: 
     assert card.command == "python -m core train tiny --stop-after 2"
     assert card.training["epochs"] == 6, "the curve of the learning rate was that of six"
     assert entry.title == "Tiny"
+    assert came_from(store, entry).sentence == "It was trained here; it was stopped after epoch 2 of 6."
+    assert {"smallest", "largest", "passes"} <= card.final.keys()
+    assert not {"memory", "drawn_1", "loss_1", "macs_1"} & card.final.keys()
     # The command makes it again, bit for bit.
     again = MemoryLedger()
     list(train_supernet.run(Request.model_validate(asked(stop_after=2)), again, Library()))
@@ -194,6 +198,17 @@ def test_a_diverged_training_keeps_its_last_good_epoch(
     store.set_state(run_id, RunState.FAILED)
     keep(store, store.get_run(run_id), taken_up(store))
     assert supernets.find(store, run_id).card.epochs == 2
+
+
+def test_whoever_resumes_wants_it_trained() -> None:
+    ledger = MemoryLedger()
+    assert not asked_to_stop(ledger)
+    withdraw(ledger)
+    assert ledger.artifacts() == []
+    ask_to_stop(ledger)
+    assert asked_to_stop(ledger)
+    withdraw(ledger)
+    assert not asked_to_stop(ledger)
 
 
 def test_a_wish_survives_a_restart_and_is_met_when_the_run_is_taken_up(store: RunStore) -> None:

@@ -16,7 +16,7 @@ from core.spaces import Arch
 from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
 from core.views.gallery import gallery
-from core.views.supernet_page import CameFrom, came_from, choice_rows, lost_with, measured_rows
+from core.views.supernet_page import CameFrom, came_from, choice_rows, lost_with, measured_rows, part_rows
 from core.words import format_count
 from pages.ui import checked, resources, terms
 from pages.ui.front import state as front_state
@@ -216,6 +216,9 @@ def _space(entry: SupernetEntry) -> None:
     st.subheader("Search space", anchor=False)
     with st.container(key="supernet-space"):
         html_table(choice_rows(entry.space), "Choices of the search space")
+        if rows := part_rows(entry):
+            terms.caption("In parts: subnets share weights with those of their own part alone.")
+            html_table(rows, "Parts of the supernet")
 
 
 def _front(entry: SupernetEntry) -> None:

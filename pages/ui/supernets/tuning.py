@@ -52,11 +52,9 @@ def _form(entry: SupernetEntry, form: checked.Form) -> None:
     key = entry.supernet_id
     before = train_supernet.settings_before(entry)
     longer = bool(before) and (
-        st.segmented_control(
+        st.radio(
             "How",
             [_TUNED, watching.LONGER],
-            default=_TUNED,
-            required=True,
             key=f"tune-how-{key}",
             help="Longer: with the strategy, rate and other settings that its card names, from its weights; the rate rises and falls "
             "again. With another strategy or rate it is a fork.",
