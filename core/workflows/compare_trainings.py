@@ -229,7 +229,7 @@ def _begun(
         stages=stage_labels(net, tuple(rows[sizes[-1]].tolist())),
         batch=min(BATCH, len(dataset.train)),
         samples=(len(dataset.validation), len(dataset.test)),
-        methods=_methods(request, net),
+        methods=_methods(request, net, len(dataset.train)),
         seeds=tuple(range(request.seed, request.seed + request.seeds)),
     )
 
@@ -242,7 +242,7 @@ def _classes(space: SearchSpace, table: CostTable) -> Classes:
     return Classes(most=tuple(found.most.tolist()), shares=tuple((counts / counts.sum()).tolist()))
 
 
-def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
+def _methods(request: Request, net: Supernet, samples: int) -> tuple[ComparedMethod, ...]:
     """The methods with what each may use.
 
     Raises:
@@ -252,7 +252,7 @@ def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
     for method in request.methods:
         strategy: Strategy = STRATEGIES.create(method.strategy, method.settings)
         strategy.check(net.space)
-        prices.append(priced(strategy, net.space))
+        prices.append(priced(strategy, net.space, samples))
     allowed = allowances(prices, request.training.epochs, request.budget)
     return tuple(
         ComparedMethod(
