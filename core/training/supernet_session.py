@@ -127,8 +127,6 @@ class SupernetSession(Session):
         if optimizer == WEIGHTS:
             config = self.config
             apply_gradients(self.net, self.optimizers[WEIGHTS], config.clip, self.rate, norm=config.clip_norm)
-            if self.average is not None:
-                self.average.update()
         else:
             self.optimizers[optimizer].step()
 

@@ -136,6 +136,7 @@ class SuperTickets(Strategy):
                     alive = (scale.abs() >= self.config.threshold) & self.masks[name]
                     self.masks[name] = self.masks[name.removesuffix("weight") + "bias"] = alive
         self.apply(net)
+        session.restart_average()
         if self.config.reset_mask and not self._is_last(session):
             for name in weights:
                 self.masks[name] = torch.ones_like(self.masks[name])
