@@ -152,7 +152,9 @@ def run_method(task: Task) -> dict[str, Any]:
     net = fresh(scale, dataset, task.seed, task.method)
     STRATEGIES.create(task.method).check(net.space)
     epochs = epochs_for(net, scale, task.method, task.budget)
-    settings = PRESETS[scale.preset]["training"] | {
+    # With what belongs to the method (BigNAS's learning rate), everything else equal.
+    settings = PRESETS[scale.preset]["training"] | STRATEGIES.get(task.method).suggests
+    settings |= {
         "strategy": task.method,
         "epochs": epochs,
         "seed": task.seed,

@@ -145,7 +145,7 @@ def comparisons(values: Mapping[str, Mapping[int, float]], *, of: str | None = N
     """
     pairs = [pair for pair in combinations(values, 2) if of is None or of in pair]
     found = [_compared(a, b, values[a], values[b]) for a, b in pairs]
-    corrected = _holm([each.p for each in found])
+    corrected = holm([each.p for each in found])
     return [replace(each, p=p) for each, p in zip(found, corrected, strict=True)]
 
 
@@ -194,7 +194,7 @@ def _compared(a: str, b: str, left: Mapping[int, float], right: Mapping[int, flo
     )
 
 
-def _holm(found: Sequence[float]) -> list[float]:
+def holm(found: Sequence[float]) -> list[float]:
     """p values corrected by Holm's procedure; NaN stays and does not count."""
     order = sorted((p, index) for index, p in enumerate(found) if math.isfinite(p))
     corrected, highest = list(found), 0.0

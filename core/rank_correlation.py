@@ -17,7 +17,7 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float | None:
     Source:
         Spearman, "The proof and measurement of association between two things", 1904.
     """
-    ranks = [_mean_ranks(np.asarray(values, float)) for values in (a, b)]
+    ranks = [mean_ranks(values) for values in (a, b)]
     one, other = (each - each.mean() if len(each) else each for each in ranks)
     scale = math.sqrt(float(one @ one) * float(other @ other))
     return float(one @ other) / scale if scale else None
@@ -47,8 +47,9 @@ def kendall(a: ArrayLike, b: ArrayLike) -> float | None:
     return (same - opposite) / scale if scale else None
 
 
-def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+def mean_ranks(values: ArrayLike) -> NDArray[np.float64]:
+    """(n,) ranks from 1 on, ties at their mean rank."""
+    _, which, counts = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     means: NDArray[np.float64] = (last - (counts - 1) / 2)[which.reshape(-1)]
     return means

@@ -77,6 +77,7 @@ chart = ChartView(
     picture=more.picture,
     name=f"front-{entry.supernet_id}",
     whiskers=more.whiskers,
+    trained="asked" if more.trained else "",
     sure=sure.key,
 )
 covered = coverage(entry, table)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from pages.ui import resources
 from pages.ui.setup import setup
-from pages.ui.supernets import PAGE, details, gallery, loading, state, written_space
+from pages.ui.supernets import PAGE, comparing, details, gallery, loading, state, written_space
 from pages.ui.supernets import training as train_views
 
 setup(PAGE)
@@ -21,8 +23,8 @@ if chosen is not None:
 with st.container(key="gallery"):
     view = gallery.gallery(entries, view)
     gallery.damaged()
-train, write, load = st.tabs(
-    ["Train a supernet", "Write a space", "Load a file"], key="supernets-tabs", on_change="rerun"
+train, compare, write, load = st.tabs(
+    ["Train a supernet", state.COMPARE, "Write a space", "Load a file"], key=state.TABS, on_change="rerun"
 )
 with train, st.container(key="hero"):
     form, curves = st.columns([1, 2], gap="medium")
@@ -30,9 +32,11 @@ with train, st.container(key="hero"):
         train_views.training_form()
     with curves:
         train_views.training_progress()
+with compare:
+    shown = comparing.draw(view.comparison) if compare.open else ""
 with write:
     if write.open:
         written_space.draw()
 with load:
     loading.draw()
-state.publish(view)
+state.publish(replace(view, comparison=shown))

@@ -1,6 +1,6 @@
 // What no page needs before it can be read: look.js loads it when the first chart is painted, or when a page without one is
-// still. It shades what a point dominates, reads out what a lesson's figure shows, leads to a term's entry, and shows a
-// first visitor around the Front page. Nothing here sends anything.
+// still. It shades what a point dominates, has a film played by the keyboard, reads out what a lesson's figure shows, leads to
+// a term's entry, and shows a first visitor around the Front page. Nothing here sends anything.
 (() => {
   'use strict';
   const EVERY_MS = 250;
@@ -44,6 +44,44 @@
       });
     });
     plot.on('plotly_unhover', () => { shade.style.display = 'none'; });
+  };
+
+  // A film's buttons and slider, drawn by the chart, are reached and moved by the keyboard as well.
+  const told = (element, names) => Object.entries(names).forEach(([name, value]) => element.setAttribute(name, value));
+  const followFilm = () => {
+    const slider = one('.st-key-film .slider-group');
+    const epoch = () => slider.querySelector('.slider-label')?.textContent ?? '';
+    if (slider && slider.getAttribute('aria-valuetext') !== epoch()) told(slider, {'aria-valuetext': epoch()});
+    if (slider && !slider.hasAttribute('tabindex')) {
+      const last = slider.querySelectorAll('.slider-tick-group, .slider-tick-rect').length - 1;
+      told(slider, {tabindex: '0', role: 'slider', 'aria-label': 'Epoch', 'aria-valuemin': '0', 'aria-valuemax': String(last)});
+      slider.addEventListener('keydown', event => {
+        const plot = slider.closest('.js-plotly-plot');
+        const drawn = plot?._fullLayout?.sliders?.[0];
+        const step = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -1e9, End: 1e9}[event.key];
+        if (!drawn || !step) return;
+        event.preventDefault();
+        const most = drawn.steps.length - 1;
+        const at = Math.min(most, Math.max(0, drawn.active + step));
+        const rail = slider.querySelector('.slider-rail-touch-rect').getBoundingClientRect();
+        const grip = slider.querySelector('.slider-grip-rect').getBoundingClientRect().width;
+        const where = {
+          bubbles: true, cancelable: true, view: window, clientY: rail.top + rail.height / 2,
+          clientX: rail.left + grip / 2 + (rail.width - grip) * at / most,
+        };
+        slider.querySelector('.slider-rail-touch-rect').dispatchEvent(new MouseEvent('mousedown', where));
+        plot.dispatchEvent(new MouseEvent('mouseup', where));
+        told(slider, {'aria-valuenow': String(at), 'aria-valuetext': epoch()});
+      });
+    }
+    for (const button of document.querySelectorAll('.st-key-film .updatemenu-button:not([tabindex])')) {
+      told(button, {tabindex: '0', role: 'button', 'aria-label': `${button.textContent.trim()} the film`});
+      button.addEventListener('keydown', event => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        button.dispatchEvent(new MouseEvent('click', {bubbles: true, view: window}));
+      });
+    }
   };
 
   // A term's link opens the Words page beside this one; there its entry is shown and marked.
@@ -206,6 +244,7 @@
     waiting = false;
     followSays();
     followQuadrant();
+    followFilm();
     followEntry();
     followVisit();
   };

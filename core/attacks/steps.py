@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+Net = Callable[[Tensor], Tensor]
+"""Images in [0, 1] to logits."""
 
 
 def project(images: Tensor, center: Tensor, eps: float) -> Tensor:
@@ -11,7 +16,7 @@ def project(images: Tensor, center: Tensor, eps: float) -> Tensor:
     return torch.minimum(torch.maximum(images, center - eps), center + eps).clamp(0, 1)
 
 
-def step(net: nn.Module, at: Tensor, center: Tensor, labels: Tensor, *, size: float, eps: float) -> Tensor:
+def step(net: Net, at: Tensor, center: Tensor, labels: Tensor, *, size: float, eps: float) -> Tensor:
     """One step of a size along the sign of the loss's gradient at some images, put back into the ball."""
     with torch.enable_grad():
         images = at.detach().requires_grad_(True)
@@ -20,7 +25,7 @@ def step(net: nn.Module, at: Tensor, center: Tensor, labels: Tensor, *, size: fl
     return project(at + size * gradient.sign(), center, eps).detach()
 
 
-def badness(net: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+def badness(net: Net, images: Tensor, labels: Tensor) -> Tensor:
     """(n,) how well an attack did: wrong ones above right ones, then by loss."""
     with torch.no_grad():
         logits = net(images)

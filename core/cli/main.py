@@ -20,22 +20,26 @@ from core.cli import (
     devices,
     importing,
     judging,
+    keeping,
     latency,
     lessons,
     loading,
     norms,
     own_data,
     reports,
+    robustness,
     saving,
     searching,
     studies,
     tables,
     training,
+    tuning,
 )
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import Settings
 from core.errors import CoreError, InvalidInput
+from core.library.kept_early import withdraw
 from core.store.sandboxes import Sandboxes
 from core.words import format_share
 
@@ -90,6 +94,7 @@ def list_methods(
 
 
 app.command(context_settings=_EXTRA)(training.train)
+app.command()(keeping.keep)
 app.command()(converting.convert)
 app.command(context_settings=_EXTRA)(searching.search)
 
@@ -169,7 +174,7 @@ def package(supernet: SupernetName, out: Annotated[Path, typer.Option(help="Fold
 def similarity(
     context: typer.Context,
     a: Annotated[
-        str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, alone:RUN:NUMBER or pruned:RUN:NUMBER.")
+        str, typer.Argument(help="subnet:SUPERNET:ARCHITECTURE, or alone, tuned or pruned:RUN:NUMBER.")
     ],
     b: Annotated[str, typer.Argument(help="The other network; its layers are the columns.")],
     measure: Annotated[
@@ -347,7 +352,9 @@ def resume(
     run: Annotated[str, typer.Argument(help="Id of a run that was stopped; `runs` lists them.")],
 ) -> None:
     """Go on with a run that was interrupted, cancelled or failed."""
-    ledger = resume_run(open_store(), run)
+    store = open_store()
+    withdraw(store.ledger(store.get_run(run).run_id))
+    ledger = resume_run(store, run)
     print(json.dumps({"run": ledger.run_id, "artifacts": [a.name for a in ledger.artifacts()]}))
 
 
@@ -367,6 +374,8 @@ app.add_typer(class_.commands, name="class")
 app.command()(judging.predictors)
 app.command()(judging.proxies)
 app.command("ranking-check")(judging.ranking_check)
+app.command()(tuning.tune)
+app.command()(robustness.robustness)
 app.command()(lessons.lesson)
 app.command("teachers-guide")(reports.teachers_guide)
 app.command("measuring-kit")(devices.measuring_kit)

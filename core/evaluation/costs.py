@@ -13,6 +13,7 @@ import binascii
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,9 +38,12 @@ _MOST_STORED = 1 << 18
 class _StageTable:
     """Costs of one stage, by the option indices of the choices it depends on."""
 
-    def __init__(self, space: SearchSpace, names: Sequence[str], price: Price) -> None:
+    def __init__(
+        self, space: SearchSpace, names: Sequence[str], price: Price, routed_by: Sequence[str] = ()
+    ) -> None:
         self.columns = [space.position[name] for name in names]
-        self.names = tuple(names)
+        self.names, self.routed_by = tuple(names), tuple(routed_by)
+        self._routing = {space.position[name] for name in routed_by}
         self.cardinalities = [space.cardinalities[c] for c in self.columns]
         # Exact: a stage that depends on everything may have more entries than an int64 holds.
         self.entries = math.prod(self.cardinalities)
@@ -81,16 +85,17 @@ class _StageTable:
         Args:
             switches: columns that may do nothing but decide which stages there are.
         """
+        columns = [column for column in self.columns if column not in self._routing]
         if self.entries > _DENSE:
-            return self.columns
+            return columns
         options = np.array([self._options(code) for code in range(self.entries)]).reshape(self.entries, -1)
         costs = [self.cost(row) for row in options.tolist()]
         kinds: dict[str, int] = {}
-        kind = np.array([-1 if c is None else kinds.setdefault(repr(c), len(kinds)) for c in costs])
+        kind = np.array([-1 if c is None else kinds.setdefault(_in_any_part(c), len(kinds)) for c in costs])
         return [
             column
             for at, column in enumerate(self.columns)
-            if column not in switches or _differs(options, kind, at)
+            if column in columns and (column not in switches or _differs(options, kind, at))
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -105,6 +110,8 @@ class _StageTable:
                 rows.append(None if cost is None else cost.to_json())
             index[code] = at
         written = {"names": list(self.names), "rows": rows}
+        if self.routed_by:
+            written["routed_by"] = list(self.routed_by)
         if len(rows) == self.entries:
             return written
         return written | {"index": base64.b64encode(zlib.compress(index.astype("<u2").tobytes(), 9)).decode()}
@@ -120,6 +127,11 @@ class _StageTable:
         if len(index) != self.entries or max(index, default=-1) >= len(rows):
             raise InvalidInput("The stored cost table is incomplete.")
         self._known = {tuple(self._options(code)): rows[at] for code, at in enumerate(index)}
+
+
+def _in_any_part(cost: StageCost) -> str:
+    """What a stage costs, whosever weights it has."""
+    return repr(replace(cost, counted={name: n for name, n in cost.counted.items() if name != "part"}))
 
 
 def _differs(options: NDArray[np.int64], kind: NDArray[np.int64], at: int) -> bool:
@@ -168,6 +180,11 @@ class Entries:
         here = np.flatnonzero(self.present)[:1]
         cost = self._costed.costs[self._index[here[0]]] if len(here) else None
         return "" if cost is None else cost.group
+
+    @property
+    def part(self) -> NDArray[np.int64]:
+        """(n,) whose weights the stage has, where the supernet is in parts; 0 otherwise, and where it is absent."""
+        return np.asarray(self._costed.column("its part", lambda c: c.counted.get("part", 0))[self._index])
 
     @property
     def output_size(self) -> NDArray[np.int64]:
@@ -250,7 +267,7 @@ class CostTable:
         tables = []
         for stage in supernet.chain:
             names = sorted(set(stage.depends_on), key=space.position.__getitem__)
-            tables.append(_StageTable(space, names, pricer(stage)))
+            tables.append(_StageTable(space, names, pricer(stage), stage.routed_by))
         return cls(space, tables)
 
     def counted(self, objective: FromCosts, archs: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -280,7 +297,8 @@ class CostTable:
     def telling(self) -> list[list[int]]:
         """Of each stage in order, the positions of choices that make it another computation where it is there.
 
-        A depth only decides which blocks there are: a block that two depths have is the same in both.
+        A depth only decides which blocks there are: a block that two depths have is the same in both. Choices that only
+        decide whose weights a stage has are left out: `Entries.part` says whose they are.
         """
         required = {choice.requires[0] for choice in self.space.choices if choice.requires}
         # Descriptions from before choices had a kind do not say which is a depth.
@@ -318,7 +336,7 @@ class CostTable:
             space = SearchSpace.from_json(data["space"])
             tables = []
             for stage in data["stages"]:
-                table = _StageTable(space, stage["names"], _no_price)
+                table = _StageTable(space, stage["names"], _no_price, stage.get("routed_by", ()))
                 if table.entries > _MOST_STORED:
                     raise InvalidInput("The stored cost table is larger than any that is written.")
                 table.fill(stage)

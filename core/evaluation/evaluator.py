@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from core.chance.bits import bits_column
 from core.errors import InvalidInput
+from core.evaluation.by_network import count_weights, with_networks
 from core.evaluation.costs import CostTable
 from core.evaluation.kept_activations import KeptActivations
 from core.networks.trees import joined, map_leaves, n_rows, rows_of
@@ -42,6 +43,7 @@ from core.objectives.base import (
     objective,
     shares,
 )
+from core.objectives.extracted import FromNetworks
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
 from core.supernets.base import BranchContext, Stage, Supernet
@@ -61,7 +63,9 @@ _SMALL_BYTES = 1 << 25
 
 def splits_for(objectives: Iterable[str]) -> tuple[str, ...]:
     """Data splits that measuring these objectives needs, in a fixed order."""
-    wanted = {OBJECTIVES.get(name).split for name in names_of(FromOutputs, objectives)}
+    names = [*objectives]
+    measured = names_of(FromOutputs, names) + names_of(FromNetworks, names)
+    wanted = {OBJECTIVES.get(name).split for name in measured}
     return tuple(sorted(wanted, key=lambda split: (split != "validation", split)))
 
 
@@ -77,7 +81,7 @@ def evaluate(
     Args:
         supernet: whose subnets.
         archs: architectures, as tuples or (n, d) indices; repeats are measured once.
-        objectives: names; those measured from outputs and counted ones.
+        objectives: names; those measured from outputs or on extracted networks, and counted ones.
         data: samples with every split the objectives need.
         kept: outputs of prefixes from earlier calls with this supernet and these samples; changes no value.
 
@@ -91,10 +95,11 @@ def evaluate(
     costs = _counted(supernet, rows, objectives, kept)
     wanted = names_of(FromOutputs, objectives)
     counted = dict.fromkeys(costs, Obtained(Source.COUNTED))
-    told = names_of(ShareOfSamples, wanted)
-    for indices, values in walk(supernet, rows, wanted, data, keep_bits=True, kept=kept):
+    told, every = names_of(ShareOfSamples, wanted), wanted + names_of(FromNetworks, objectives)
+    walked = walk(supernet, rows, wanted, data, keep_bits=True, kept=kept)
+    for indices, values in with_networks(walked, supernet, rows, every, data):
         for at, index in enumerate(indices):
-            measured = {n: float(values[n][at]) for n in wanted} | {
+            measured = {n: float(values[n][at]) for n in every} | {
                 n: float(c[index]) for n, c in costs.items()
             }
             arch = tuple(int(v) for v in rows[index])
@@ -125,9 +130,9 @@ def evaluate_table(
     for name, column in _counted(supernet, rows, objectives).items():
         table[name][:] = column
     wanted = names_of(FromOutputs, objectives)
-    done = 0
-    for indices, values in walk(supernet, rows, wanted, data):
-        for name in wanted:
+    every, done = wanted + names_of(FromNetworks, objectives), 0
+    for indices, values in with_networks(walk(supernet, rows, wanted, data), supernet, rows, every, data):
+        for name in every:
             table[name][indices] = values[name]
         done += len(indices)
         if on_progress is not None:
@@ -144,7 +149,8 @@ def _counted(
     if elsewhere := names_of(FromFiles, objectives) + names_of(FromProfile, objectives):
         raise InvalidInput(f"{objective(elsewhere[0]).label} is not measured by this evaluator.")
     costs = CostTable.of(supernet) if kept is None else kept.costs(supernet)
-    return {name: costs.counted(method(name, FromCosts), rows) for name in names_of(FromCosts, objectives)}
+    found = {name: costs.counted(method(name, FromCosts), rows) for name in names_of(FromCosts, objectives)}
+    return found | count_weights(supernet, rows, objectives)
 
 
 def predictions(

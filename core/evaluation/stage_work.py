@@ -44,9 +44,11 @@ class CountedWork:
             there = np.flatnonzero(stage.present)
             if not len(there):
                 continue
-            keys = np.concatenate(
-                [before[there].view(np.uint8).reshape(-1, 8), rows[there][:, columns]], axis=1
-            )
+            known = [
+                np.ascontiguousarray(each[there]).view(np.uint8).reshape(-1, 8)
+                for each in (before, stage.part)
+            ]
+            keys = np.concatenate([*known, rows[there][:, columns]], axis=1)
             packed = np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").ravel()
             different, inverse = np.unique(packed, return_inverse=True)
             numbers = [

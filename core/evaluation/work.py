@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import Trie
 from core.evaluation.stage_work import ORDINARY
-from core.supernets.base import Supernet
+from core.supernets.base import Stage, Supernet
 
-__all__ = ["ORDINARY", "fitted", "parts_of", "walk_parts"]
+__all__ = ["ORDINARY", "fitted", "parts_of", "walk_parts", "walk_seconds"]
 
 
 def parts_of(table: CostTable, archs: NDArray[np.uint8], samples: int) -> NDArray[np.float64]:
@@ -57,6 +57,36 @@ def walk_parts(
     in_order = np.empty_like(total)
     in_order[trie.order] = total
     return in_order
+
+
+def walk_seconds(supernet: Supernet, table: CostTable, rows: NDArray[np.uint8], samples: int) -> float:
+    """Seconds of an ordinary core that the walk over these architectures takes.
+
+    Nearer to the truth than the sum of `walk_parts` where a stage computes siblings together: of nested slices of one
+    input the widest is computed, in one call.
+
+    Args:
+        supernet, table, rows, samples: see `walk_parts`.
+    """
+    trie = Trie.of(supernet, rows)
+    first = np.zeros(len(rows), bool)
+    first[:1] = True
+    total = np.zeros(3)
+    for stage, codes, counted in zip(
+        supernet.chain, trie.codes, table.entries(rows[trie.order]), strict=True
+    ):
+        parents = np.flatnonzero(first)
+        first[1:] |= codes[1:] != codes[:-1]
+        own = np.stack(
+            [counted.present, samples * counted.counted("macs"), samples * counted.output_size], axis=1
+        ).astype(float)
+        own[~first] = 0.0
+        if type(stage).branch is not Stage.branch:
+            own = np.column_stack(
+                [np.maximum.reduceat(own[:, :2], parents), np.add.reduceat(own[:, 2], parents)]
+            )
+        total += own.sum(0)
+    return float(total @ ORDINARY)
 
 
 def fitted(parts: NDArray[np.float64], seconds: Sequence[float]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from core.errors import DataUnavailable, InvalidInput
 from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import Trie, splits_for, walk
 from core.evaluation.work import ORDINARY, fitted, walk_parts
-from core.jobs.forecast import TABLE, TRAINING, PhaseTime, Trial
+from core.jobs.forecast import TABLE, TRAINING, FrameTime, PhaseTime, Trial
 from core.jobs.kinds import load_workflow
 from core.library import supernets
 from core.library.library import Library
@@ -89,6 +89,12 @@ def _try_training(request: train_supernet.Request, library: Library, start: floa
     run.measure()
     run.state()
     after = clock() - began
+    # A frame is measured as the subnets after an epoch are.
+    speed = after / max(run.works[0].after, 1e-9)
+    frames = tuple(
+        FrameTime(subnets=each.subnets, exact=each.exact, work=each.work, seconds=speed * each.work)
+        for each in run.offers()
+    )
     measuring, walked = _whole_space(supernet, dataset, clock)
     subnets = f" and {walked:,} subnets" if walked else ""
     return Trial(
@@ -98,6 +104,7 @@ def _try_training(request: train_supernet.Request, library: Library, start: floa
         phases=phases,
         steps=run.steps,
         after=after,
+        frames=frames,
         space=supernet.space.size,
         measuring=measuring,
         tried=f"{steps:,} steps{subnets}",
@@ -110,9 +117,11 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
     batches = _batches(run)
     for index, (phase, length) in enumerate(zip(run.phases, run.lengths, strict=True)):
         run.epoch = sum(run.lengths[:index])
+        batch, began = next(batches), clock()
         run.begin_epoch()
-        # The first step of a phase carries what is done once: memory, and the library's choice of ways.
-        run.take_step(0, next(batches), 0.0)
+        # The first step of a phase carries what is done once: what it begins with, memory, the library's choice of ways.
+        run.take_step(0, batch, 0.0)
+        first = clock() - began
         seconds: list[float] = []
         while len(seconds) < _LEAST_STEPS or sum(seconds) < _SECONDS / len(run.phases):
             batch = next(batches)  # taking a batch and augmenting it is part of a step
@@ -121,7 +130,20 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
             seconds.append(clock() - began)
         assert length
         taken += len(seconds) + 1
-        found.append(PhaseTime(name=phase.name, share=phase.share, step=float(np.mean(seconds))))
+        strategy, space = run.session.strategy, run.supernet.space
+        work = run.works[sum(run.lengths[:index])].whole
+        step = float(np.mean(seconds))
+        found.append(
+            PhaseTime(
+                name=phase.name,
+                share=phase.share,
+                step=step,
+                once=max(0.0, first - step),
+                passes=strategy.passes(space, phase),
+                begins=strategy.samples_at_start(space, phase) / len(run.dataset.train),
+                work=work,
+            )
+        )
     batch_seconds = _batch_seconds(run, clock)
     return tuple(p.model_copy(update={"step": p.step + batch_seconds}) for p in found), taken
 

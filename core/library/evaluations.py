@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.objectives.base import FromCosts, names_of
+from core.objectives.base import Counted, names_of
 from core.pareto import Constraint, non_dominated, satisfies
 from core.records import Measurement, Objective, Obtained, Source
 from core.spaces import SearchSpace
@@ -151,7 +151,7 @@ def obtained_at(
         names: objectives.
         usual: what holds for measured objectives of which the table says nothing.
     """
-    known = dict.fromkeys(names, usual) | dict.fromkeys(names_of(FromCosts, names), _COUNTED)
+    known = dict.fromkeys(names, usual) | dict.fromkeys(names_of(Counted, names), _COUNTED)
     told = [name for name in names if source_column(name) in table]
     return known | {name: Obtained.parse(str(table[source_column(name)].iat[row])) for name in told}
 

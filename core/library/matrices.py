@@ -216,7 +216,7 @@ def _loaded(
 
 def _short(info: ModelInfo) -> str:
     """What tells a network from others of other architectures and seeds."""
-    if info.origin == "alone":
+    if info.origin in ("alone", "tuned"):
         return f"{info.arch_id} {info.short}"
     return f"{info.short}, seed {info.seed}" if info.origin == "pruned" else info.short
 

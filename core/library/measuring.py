@@ -25,6 +25,7 @@ from core.library.evaluations import obtained_by_row
 from core.library.measure_files import measure_files
 from core.library.supernets import SupernetEntry
 from core.objectives.base import FromCosts, FromFiles, names_of
+from core.objectives.extracted import FromWeights
 from core.records import Measurement, Obtained, Source
 from core.runtime import heavy_imports
 from core.search.problem import Counted, StageWork
@@ -144,8 +145,15 @@ def from_table(entry: SupernetEntry, names: Sequence[str]) -> Measure | None:
 def counted_columns(
     entry: SupernetEntry, rows: NDArray[np.uint8], names: Sequence[str]
 ) -> Mapping[str, NDArray[np.float64]]:
-    """Those of the objectives that are counted rather than measured: name -> (n,) values."""
-    return {name: supernets.counted(entry, rows, name).astype(float) for name in names_of(FromCosts, names)}
+    """Those of the objectives that are counted rather than measured: name -> (n,) values. Counts of weights load torch."""
+    found = {name: supernets.counted(entry, rows, name).astype(float) for name in names_of(FromCosts, names)}
+    if not names_of(FromWeights, names):
+        return found
+    heavy_imports()
+    from core.evaluation.by_network import count_weights
+
+    weights = count_weights(supernets.load(entry), rows, names)
+    return found | {name: column.astype(float) for name, column in weights.items()}
 
 
 def work_of_stages(entry: SupernetEntry, *, keep: int = 0) -> StageWork:

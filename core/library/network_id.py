@@ -3,6 +3,7 @@
     subnet:digits-cnn:311131113111     a subnet of a supernet
     alone:RUN:0                        the first network of a stand-alone training run
     pruned:RUN:3                       the third network of a pruning run
+    tuned:RUN:0                        the first network of a tuning run
 
 Written and read here and nowhere else. What an origin means says its class in `core.library.origins`.
 """
@@ -23,7 +24,7 @@ class NetworkId:
     """Which network.
 
     Attributes:
-        origin: registry name: "subnet", "alone", "pruned".
+        origin: registry name: "subnet", "alone", "pruned", "tuned".
         owner: id of the supernet or the run it belongs to.
         part: which one there: an architecture's short id, or a number.
     """
@@ -83,6 +84,11 @@ class NetworkId:
     def pruned(cls, run_id: str, index: int) -> NetworkId:
         """Of a pruned network."""
         return cls("pruned", run_id, str(index))
+
+    @classmethod
+    def tuned(cls, run_id: str, index: int) -> NetworkId:
+        """Of a network of a tuning."""
+        return cls("tuned", run_id, str(index))
 
 
 def is_network_id(text: str) -> bool:

@@ -151,6 +151,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits", "seed": 0, "config": {}},
         "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.1},
     },
+    "digits-ensemble": {
+        "summary": "Ensembles of two paths with a shared trunk on 8x8 digits, single networks among them: 2,080 subnets.",
+        "family": "path_ensemble",
+        "config": {"channels": 3, "layers": [1, 2], "paths": 2, "own": 2},
+        "data": _DIGITS,
+        "training": {"strategy": "neas", "epochs": 60, "learning_rate": 0.05},
+    },
     "digits-nasnet": {
         "summary": "NASNet cells of two blocks on 8x8 digits, with scheduled drop path: 506 million pairs of cells.",
         "family": "nasnet_cells",

@@ -22,6 +22,7 @@ from core.objectives.base import (
     choosable_names,
     objective,
 )
+from core.objectives.extracted import FromNetworks, FromWeights
 
 _INSTRUMENT = "onnxruntime"
 
@@ -103,6 +104,10 @@ def _here(entry: SupernetEntry, name: str) -> str:
         except CoreError:
             return f"{label} is not counted for this family."
         return ""
+    if issubclass(kind, FromWeights):
+        return ""
+    if issubclass(kind, FromNetworks) and kind.takes not in ("", entry.task):
+        return f"{label} is defined for {kind.takes} data, and this supernet takes {entry.task} data."
     if issubclass(kind, FromFiles) and find_spec(_INSTRUMENT) is None:
         return f"{label} is timed with {_INSTRUMENT}, which is not installed here."
     data = entry.card.data

@@ -11,7 +11,9 @@ from core.library.gathered import best_known
 from core.library.origins.alone import alone_info
 from core.library.origins.base import ModelInfo
 from core.library.origins.subnet import subnet_info
+from core.library.origins.tuned import tuned_info
 from core.library.supernets import SupernetEntry
+from core.library.tuned import list_tuned
 from core.objectives.base import best_called, objectives, usual_pair
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]:
-    """Models of a supernet worth a first look: its ends, its best, its knee, and what was trained alone.
+    """Models of a supernet worth a first look: its ends, its best, its knee, and what was trained alone or tuned.
 
     Reads the complete table where there is one, else what was searched and sampled; never loads torch.
     """
@@ -46,4 +48,5 @@ def suggestions(store: RunStore | None, entry: SupernetEntry) -> list[ModelInfo]
         replace(info, title=f"{entry.title} {info.arch_id} ({', '.join(words)})" if words else info.title)
         for info, words in zip(found, notable.values(), strict=True)
     ]
-    return named + [alone_info(net) for net in list_alone(store, entry.supernet_id)]
+    trained = [alone_info(net) for net in list_alone(store, entry.supernet_id)]
+    return named + trained + [tuned_info(net) for net in list_tuned(store, entry.supernet_id)]

@@ -2,9 +2,8 @@
 
 An objective is one file here. Whoever measures, stores, draws or offers a number asks the objective:
 the evaluator which outputs of which split it needs (`FromOutputs`), the cost table what to make of the
-stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`).
-Nothing tests names. No torch here: pages show labels and units at once; a file imports what it measures
-with inside its methods.
+stages' counted quantities (`FromCosts`), the library which exported file to hand it (`FromFiles`); `extracted` has
+two kinds more. Nothing tests names. No torch here: a file imports what it measures with inside its methods.
 
 An objective that depends on a device is one objective per device: `latency_ms.AMD-EPYC_1-thread_3f9a1c` is the
 variant of `latency_ms` for that device. Everything about it follows from its name, so whoever knows objectives by
@@ -67,7 +66,7 @@ OBJECTIVES: Registry[MeasuredNumber] = _Objectives("objective", "core.objectives
 
 
 class MeasuredNumber(Plugin, ABC):
-    """One objective, as a plug-in; register a subclass of one of the three kinds below.
+    """One objective, as a plug-in; register a subclass of one of the kinds below.
 
     The first paragraph of the class's docstring says what it is in plain words.
 
@@ -85,6 +84,7 @@ class MeasuredNumber(Plugin, ABC):
         reference: worst value known before anything is measured, for hypervolumes; None where there is none.
         instrument: what a person reads instead of "measured", if something special measures it.
         best: what the best subnet by it is called ("most accurate"); "best" and the label if empty.
+        quick: whether one walk over the data or a count gives it.
         varies: whether every device has a value of its own, known from a profile of it: "label on device" is then a
             variant of this objective, called `name.SLUG`.
     """
@@ -101,6 +101,7 @@ class MeasuredNumber(Plugin, ABC):
     reference: ClassVar[float | None] = None
     instrument: ClassVar[str] = ""
     best: ClassVar[str] = ""
+    quick: ClassVar[bool] = True
     varies: ClassVar[bool] = False
 
     @classmethod
@@ -159,11 +160,15 @@ def shares(right: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(right.sum(1) / right.shape[1], dtype=np.float64)
 
 
-class FromCosts(MeasuredNumber):
-    """Counted from what the stages of an architecture cost; needs neither weights nor data."""
+class Counted(MeasuredNumber):
+    """Equal wherever it is taken."""
 
     how: ClassVar[Source] = Source.COUNTED
     stored: ClassVar[str] = "int64"
+
+
+class FromCosts(Counted):
+    """Counted from what the stages of an architecture cost; needs neither weights nor data."""
 
     @abstractmethod
     def counted(self, costs: Costs) -> NDArray[np.int64]:
@@ -179,6 +184,7 @@ class FromFiles(MeasuredNumber):
         protocol: one sentence on how it is measured.
     """
 
+    quick: ClassVar[bool] = False
     exporter: ClassVar[str]
     invitation: ClassVar[str] = "Measure it on this machine"
     protocol: ClassVar[str] = ""
@@ -206,6 +212,7 @@ class FromProfile(MeasuredNumber):
         summary: help text, which names the device.
     """
 
+    quick = False
     summary: ClassVar[str]
 
 
@@ -342,7 +349,7 @@ def names_of(kind: type[MeasuredNumber], among: Iterable[str] | None = None) -> 
 
 def quick_names() -> list[str]:
     """Objectives that one walk over the data or a count gives, all but those that take a measurement of their own."""
-    return [name for name in all_names() if not issubclass(OBJECTIVES.get(name), FromFiles | FromProfile)]
+    return [name for name in all_names() if OBJECTIVES.get(name).quick]
 
 
 def choosable_names(among: Iterable[str] | None = None) -> list[str]:

@@ -1,11 +1,10 @@
-"""Curves over time: training by epoch, hypervolume by evaluations."""
+"""Curves over time: hypervolume by evaluations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,40 +14,6 @@ from core.plots.over_seeds import add_mean_and_band, add_seeds
 from core.text import for_figure
 
 _MOST_PLACES = 500
-_ORDER = ("smallest", "random", "largest")
-_COLORS = {"smallest": style.CATEGORICAL[1], "random": style.CATEGORICAL[2], "largest": style.CATEGORICAL[0]}
-
-
-def training_figure(curves: Mapping[str, pd.Series]) -> go.Figure:
-    """Validation accuracy of the smallest, a random and the largest subnet by epoch.
-
-    Args:
-        curves: name -> accuracy (a fraction) indexed by epoch; missing values leave gaps. "smallest",
-            "random" and "largest" keep their colors; other names follow in the order given.
-
-    Returns:
-        One trace per name, in percent.
-    """
-    figure = go.Figure()
-    names = [n for n in _ORDER if n in curves] + [n for n in curves if n not in _ORDER]
-    for index, name in enumerate(names):
-        series = curves[name].dropna()
-        figure.add_scatter(
-            name=for_figure(name),
-            x=series.index.to_numpy(),
-            y=series.to_numpy(float) * 100,
-            mode="lines+markers" if len(series) < 40 else "lines",
-            line={
-                "color": _COLORS.get(name, style.CATEGORICAL[(index + 3) % 8]),
-                "width": 2,
-                "dash": style.DASHES[index % 4],
-            },
-            marker={"symbol": style.SYMBOLS[index % 6], "size": 6},
-            hovertemplate="epoch %{x}<br>%{y:.1f} %<extra>" + for_figure(name) + "</extra>",
-        )
-    _lay_out(figure, "Epoch", "Validation accuracy (%)")
-    figure.update_yaxes(ticksuffix=" %")
-    return figure
 
 
 def hypervolume_figure(

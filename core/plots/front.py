@@ -44,6 +44,7 @@ def front_figure(
     what_if_from: Mapping[str, float] | None = None,
     searched: pd.DataFrame | None = None,
     pruned: pd.DataFrame | None = None,
+    trained: pd.DataFrame | None = None,
     chance: ChanceMarks | None = None,
     caption: str = "",
 ) -> go.Figure:
@@ -62,12 +63,13 @@ def front_figure(
         what_if_from: where the ghost comes from; a dotted line joins the two.
         searched: points a search has evaluated (same columns); drawn in a color of their own.
         pruned: pruned networks drawn beside the front: columns `model_id`, `title` and one per objective.
+        trained: networks trained on their own, likewise with `arch_id` instead of `model_id`.
         chance: how sure the members are.
         caption: one line under the axis; it is exported with the picture.
 
     Returns:
-        Traces "dominated", "predicted" (hollow), "search", "sure steps", "front", "knee", "pruned" and "what-if", in this
-        order, where there is something to show.
+        Traces "dominated", "predicted" (hollow), "search", "sure steps", "front", "knee", "pruned", "trained" and "what-if", in
+        this order, where there is something to show.
     """
     rows = drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
@@ -90,6 +92,8 @@ def front_figure(
     _add_knees(figure, front[front["arch_id"].isin(list(knees))], x, y)
     if pruned is not None and {x.name, y.name} <= set(pruned):
         _add_pruned(figure, drawable(pruned, x, y, log_x, log_y), x, y)
+    if trained is not None and {x.name, y.name} <= set(trained):
+        _add_trained(figure, drawable(trained, x, y, log_x, log_y), x, y)
     if what_if is not None:
         _add_ghost(figure, what_if, what_if_from, x, y)
     _lay_out(figure, x, y, log_x, log_y, caption)
@@ -201,6 +205,26 @@ def _add_pruned(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objectiv
         selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
         unselected={"marker": {"opacity": 1.0}},
         hovertemplate=f"%{{hovertext}}<br>{hover(x, y, 'pruned')}",
+    )
+
+
+def _add_trained(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
+    figure.add_scatter(
+        name="trained",
+        x=drawn(rows, x),
+        y=drawn(rows, y),
+        mode="markers",
+        customdata=rows["arch_id"].to_numpy(object),
+        hovertext=[for_figure(title) for title in rows["title"]],
+        marker={
+            "symbol": "star",
+            "size": 12,
+            "color": style.SEARCHED,
+            "line": {"width": 1, "color": style.DOMINATED},
+        },
+        selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
+        hovertemplate=f"%{{hovertext}}<br>{hover(x, y, 'trained')}",
     )
 
 

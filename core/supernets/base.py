@@ -54,9 +54,15 @@ class Stage(nn.Module):
     Attributes:
         depends_on: every choice that `key`, `cost` or the shape of the weights may look at; that includes
             earlier choices that fix the shape of its input.
+        routed_by: those of them that decide nothing but whose weights it has, where a supernet is in parts; its cost
+            then counts the number of the "part".
+        depth_share: of the chain's stages lies before this one; set once by the supernet that owns it. Residual branches
+            are dropped in training in this proportion (Huang et al., Deep Networks with Stochastic Depth, ECCV 2016).
     """
 
     depends_on: tuple[str, ...] = ()
+    routed_by: tuple[str, ...] = ()
+    depth_share: float = 1.0
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
@@ -120,6 +126,8 @@ class Supernet(nn.Module):
         self.config = config
         self.space = space
         self.stages = nn.ModuleList(stages)
+        for index, stage in enumerate(stages):
+            stage.depth_share = index / len(stages)
         for name, module in self.named_modules():
             if isinstance(module, ElasticBatchNorm):
                 module.label = name

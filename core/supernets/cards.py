@@ -34,6 +34,25 @@ class CardData(BaseModel):
     fingerprint: _Name = Field("", description="SHA-256 of the splits; empty if not stated.")
 
 
+class CardStart(BaseModel):
+    """The supernet whose weights a training went on from."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    title: _Name = ""
+    sha256: _Name = ""
+    epochs: _Seed = Field(0, description="It had been trained for, with those it went on from itself.")
+
+
+class CardStop(BaseModel):
+    """Where a training was stopped that was to go on."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    epoch: _Seed
+    of: _Seed
+
+
 class Card(BaseModel):
     """What a supernet file says about itself, every field with the type it should have."""
 
@@ -46,7 +65,17 @@ class Card(BaseModel):
     )
     seed: _Seed | None = None
     command: _Line = Field("", description="The command line that trained it.")
+    tuned_from: CardStart | None = Field(None, description="What it went on from.")
+    stopped: CardStop | None = Field(None, description="Where it was stopped early.")
+    final: dict[str, JsonValue] = Field(default_factory=dict, description="Numbers of its last epoch.")
     unreadable: tuple[str, ...] = Field((), description="Fields that had another type and were left out.")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs it was trained for, with those of what it went on from; 0 if not stated."""
+        own = self.final.get("epoch")
+        before = self.tuned_from.epochs if self.tuned_from is not None else 0
+        return before + (own if isinstance(own, int) and 0 < own <= _MOST_SEED else 0)
 
     @property
     def note(self) -> str:

@@ -20,6 +20,7 @@ from core.networks.blocks.stem import Stem
 from core.spaces import SearchSpace
 from core.supernets.base import Stage
 from core.supernets.counting import Count
+from core.supernets.drop_path import faded
 from core.supernets.options.base import Option, Place
 from core.supernets.sliced_conv import copy_conv, fresh_conv
 from core.supernets.stage_cost import StageCost
@@ -219,7 +220,7 @@ class HeadStage(ChosenStage):
         if self.hidden:
             x = F.conv2d(x, self.conv.weight[:, : x.shape[1]])
             x = F.relu(self.norm(x, statistics))
-        pooled = x.mean((2, 3))
+        pooled = faded(x.mean((2, 3)), arch)
         return F.linear(pooled, self.linear.weight[:, : pooled.shape[1]], self.linear.bias)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:

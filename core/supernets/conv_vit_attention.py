@@ -13,6 +13,7 @@ from core.networks.blocks.mobile_head import MobileHead
 from core.spaces import SearchSpace
 from core.supernets.conv_vit_stages import MapStage, Place
 from core.supernets.counting import Count
+from core.supernets.drop_path import faded, thinned
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.elastic_conv1d import in_parts
 from core.supernets.sliced import copy_linear, linear
@@ -88,9 +89,9 @@ class AttentionStage(MapStage):
         scores = query @ key / self.head_size**0.5 + self._offsets(heads, grid)[:, between(grid)]
         y = (scores.softmax(3) @ value).transpose(2, 3).reshape(n, -1, grid, grid)
         y = F.conv2d(F.hardswish(y), self.project.weight[:width, kept], self.project.bias[:width])  # type: ignore[index]
-        x = x + y
+        x = x + thinned(y, arch, self.depth_share)
         inside = F.hardswish(convolved(self.expand, self._normalized(self.norm2, x), hidden))
-        return x + convolved(self.contract, inside, width)
+        return x + thinned(convolved(self.contract, inside, width), arch, self.depth_share)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, heads, value, hidden, grid = self._sizes(arch)
@@ -152,7 +153,7 @@ class HeadStage(MapStage):
         wide = x.shape[1] * self.ratio
         y = F.hardswish(self.norm(self.expand(x, wide, 1), statistics)).mean((2, 3))
         y = F.hardswish(F.linear(y, self.mix.weight[:, :wide]))
-        return linear(self.classifier, y, self.classes)
+        return linear(self.classifier, faded(y, arch), self.classes)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = self.widths(arch)[1]

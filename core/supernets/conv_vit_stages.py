@@ -15,6 +15,7 @@ from core.networks.blocks.pooled_bottleneck import PooledBottleneck
 from core.spaces import SearchSpace
 from core.supernets.base import Stage
 from core.supernets.counting import Count, Value
+from core.supernets.drop_path import thinned
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.elastic_depthwise import ElasticDepthwise
 from core.supernets.resizing import RESOLUTION
@@ -147,7 +148,8 @@ class SeparableStage(MapStage):
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         kernel = int(self.option(arch, "kernel0"))
         y = F.hardswish(self.norm1(self.depthwise(x, kernel), statistics))
-        return self.norm2(self.project(y, x.shape[1], 1), statistics) + x
+        y = self.norm2(self.project(y, x.shape[1], 1), statistics)
+        return thinned(y, arch, self.depth_share) + x
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, kernel = self.widths(arch)[1], int(self.option(arch, "kernel0"))
@@ -223,7 +225,7 @@ class BottleneckStage(MapStage):
         if before != width:
             assert self.bypass is not None
             x = self.bypass(x, width, 1)
-        return y + x
+        return thinned(y, arch, self.depth_share) + x
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         before, hidden, width, kernel, squeezed = self._sizes(arch)

@@ -39,14 +39,19 @@ class DroppingArch(tuple[int, ...]):
         return made
 
 
-def thinned(x: Tensor, arch: Sequence[int]) -> Tensor:
+def thinned(x: Tensor, arch: Sequence[int], share: float = 1.0) -> Tensor:
     """A path's output with whole samples dropped and the others scaled up, so that its expectation stays.
 
     Outside training, where the architecture is a plain one, nothing happens.
+
+    Args:
+        x: (n, ...) what the path brings.
+        arch: says with which probability paths are dropped.
+        share: of that probability, for a path that is dropped less often than others.
     """
-    if not isinstance(arch, DroppingArch) or arch.drop == 0:
+    if not isinstance(arch, DroppingArch) or arch.drop * share == 0:
         return x
-    keep = 1 - arch.drop
+    keep = 1 - arch.drop * share
     drawn = torch.rand(len(x), generator=arch.generator) < keep
     mask = drawn.to(x.device, x.dtype).div_(keep)
     return x * mask.view(-1, *[1] * (x.ndim - 1))

@@ -23,6 +23,7 @@ from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
 from core.supernets import samples_last
 from core.supernets.base import BranchContext, Stage, Supernet
+from core.supernets.drop_path import faded, thinned
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.families import FAMILIES
 from core.supernets.stage_cost import StageCost, counts
@@ -237,7 +238,7 @@ class BlockStage(Stage):
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         width = self._width(arch)
         y = F.relu(self.norm1(self.conv1(x, width, self._kernel(arch)), statistics))
-        y = self.norm2(self.conv2(y, width, 3), statistics)
+        y = thinned(self.norm2(self.conv2(y, width, 3), statistics), arch, self.depth_share)
         if self.stride > 1:
             x = F.avg_pool2d(x, self.stride, ceil_mode=True)
         if width > x.shape[1]:
@@ -307,7 +308,7 @@ class HeadStage(Stage):
         self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        pooled = x.mean((2, 3))
+        pooled = faded(x.mean((2, 3)), arch)
         return F.linear(pooled, self.linear.weight[:, : pooled.shape[1]], self.linear.bias)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:

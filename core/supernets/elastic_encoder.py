@@ -20,6 +20,7 @@ from core.networks.blocks.sequence_embedding import SequenceEmbedding
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
+from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
@@ -169,9 +170,10 @@ class BlockStage(Stage):
         scores = query @ key / self.head_size**0.5
         # Not minus infinity: a text that is all padding would become not a number.
         attention = scores.masked_fill(~mask[:, None, None, :], -1e9).softmax(3)
-        vectors = vectors + linear(self.project, (attention @ value).transpose(1, 2).flatten(2), width)
+        y = linear(self.project, (attention @ value).transpose(1, 2).flatten(2), width)
+        vectors = vectors + thinned(y, arch, self.depth_share)
         inside = F.gelu(linear(self.expand, normalized(self.norm2, vectors), hidden))
-        return vectors + linear(self.contract, inside, width), mask
+        return vectors + thinned(linear(self.contract, inside, width), arch, self.depth_share), mask
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, heads, hidden = self._sizes(arch)
@@ -218,7 +220,7 @@ class HeadStage(Stage):
         vectors, mask = x
         shown = mask.to(vectors.dtype)[:, :, None]
         mean = (normalized(self.norm, vectors) * shown).sum(1) / shown.sum(1).clamp(min=1)
-        return linear(self.linear, mean, self.classes)
+        return linear(self.linear, faded(mean, arch), self.classes)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         head = MaskedMeanHead(int(self.option(arch, "width")), self.classes)

@@ -23,6 +23,7 @@ from core.networks.blocks.transformer_block import TransformerBlock
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
+from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
 from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
@@ -225,10 +226,10 @@ class BlockStage(Stage):
         key = linear(self.key_, y, inner).view(shape).permute(0, 2, 3, 1)
         value = linear(self.value, y, inner).view(shape).transpose(1, 2)
         attention = (query @ key / self.head_size**0.5).softmax(3)
-        x = x + linear(self.project, (attention @ value).transpose(1, 2).flatten(2), width)
-        return x + linear(
-            self.contract, F.gelu(linear(self.expand, normalized(self.norm2, x), hidden)), width
-        )
+        y = linear(self.project, (attention @ value).transpose(1, 2).flatten(2), width)
+        x = x + thinned(y, arch, self.depth_share)
+        y = linear(self.contract, F.gelu(linear(self.expand, normalized(self.norm2, x), hidden)), width)
+        return x + thinned(y, arch, self.depth_share)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, heads, hidden = self._sizes(arch)
@@ -333,7 +334,7 @@ class HeadStage(Stage):
         self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        return linear(self.linear, normalized(self.norm, x).mean(1), self.classes)
+        return linear(self.linear, faded(normalized(self.norm, x).mean(1), arch), self.classes)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         head = TokenHead(int(self.option(arch, self._width_choice)), self.classes)

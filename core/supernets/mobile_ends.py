@@ -16,6 +16,7 @@ from core.networks.blocks.mobile_stem import MobileStem
 from core.spaces import SearchSpace
 from core.supernets import samples_last_mobile
 from core.supernets.base import BranchContext
+from core.supernets.drop_path import faded
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.elastic_depthwise import ElasticDepthwise
 from core.supernets.mobile_layer import Layer
@@ -163,7 +164,7 @@ class MobileHeadStage(MobileStage):
         y = activate(self.norm(self.expand(x, self.layer.out_channels, 1), statistics)).mean((2, 3))
         if self.mix is not None:
             y = activate(self.mix(y))
-        logits: Tensor = self.classifier(y)
+        logits: Tensor = self.classifier(faded(y, arch))
         return logits
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:

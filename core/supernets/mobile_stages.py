@@ -18,6 +18,7 @@ from core.networks.blocks.inverted_bottleneck import InvertedBottleneck
 from core.spaces import SearchSpace
 from core.supernets import samples_last_mobile
 from core.supernets.base import BranchContext, Stage
+from core.supernets.drop_path import thinned
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.elastic_depthwise import ElasticDepthwise
 from core.supernets.mobile_layer import Layer
@@ -106,7 +107,7 @@ class BottleneckStage(MobileStage):
             # Written out: the derivative of hardsigmoid has none of its own in torch.
             y = y * ((gate + 3).clamp(0, 6) / 6)[:, :, None, None]
         y = self.norm3(self.project(y, self.layer.out_channels, 1), statistics)
-        return y + x if self.layer.shortcut else y
+        return thinned(y, arch, self.depth_share) + x if self.layer.shortcut else y
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
         settings = [self.setting(arch) for arch in archs]

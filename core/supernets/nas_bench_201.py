@@ -25,6 +25,7 @@ from core.networks.blocks.cell_stem import CellStem
 from core.spaces import SearchSpace
 from core.spaces.cell_string import EDGES, OPERATIONS, cell_space, edge_name, format_arch_string
 from core.supernets.base import Stage, Supernet
+from core.supernets.drop_path import faded
 from core.supernets.families import FAMILIES
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
@@ -322,7 +323,7 @@ class HeadStage(Stage):
         self.linear = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        logits: Tensor = self.linear(F.relu(self.norm(x, statistics)).mean((2, 3)))
+        logits: Tensor = self.linear(faded(F.relu(self.norm(x, statistics)).mean((2, 3)), arch))
         return logits
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:

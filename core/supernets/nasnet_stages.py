@@ -23,7 +23,7 @@ from core.spaces.nasnet_space import OPERATIONS, SMALL, input_name, operation_na
 from core.supernets.base import Stage
 from core.supernets.chain_stages import halved
 from core.supernets.counting import Count, Value
-from core.supernets.drop_path import thinned
+from core.supernets.drop_path import faded, thinned
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
 from core.tasks.image import ImageConfig
@@ -324,7 +324,7 @@ class HeadStage(CellsStage):
         self.linear = nn.Linear(source.states * source.channels, config.classes)
 
     def forward(self, x: Pair, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        pooled = F.relu(x[0]).mean((2, 3))
+        pooled = faded(F.relu(x[0]).mean((2, 3)), arch)
         return F.linear(pooled, self.read(self.linear.weight, self.source, arch), self.linear.bias)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:

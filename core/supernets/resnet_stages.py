@@ -16,6 +16,7 @@ from core.networks.blocks.pooling_head import PoolingHead
 from core.spaces import SearchSpace
 from core.spaces.choice import Option
 from core.supernets.base import BranchContext, Stage
+from core.supernets.drop_path import faded, thinned
 from core.supernets.elastic_conv import ElasticConv
 from core.supernets.resizing import RESOLUTION
 from core.supernets.stage_cost import StageCost, counts
@@ -155,7 +156,7 @@ class BottleneckStage(ResNetStage):
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         width, inner = self._widths(arch)
         y = F.relu(self.norm1(self.conv1(x, inner, 1), statistics))
-        return self._rest(y, self._carried(x, width, statistics), statistics)
+        return self._rest(y, self._carried(x, width, statistics), statistics, arch)
 
     def _carried(self, x: Tensor, width: int, statistics: Statistics | None) -> Tensor:
         if not self.first:
@@ -164,9 +165,12 @@ class BottleneckStage(ResNetStage):
             x = F.avg_pool2d(x, self.stride, ceil_mode=True)
         return self.shortcut_norm(self.shortcut(x, width, 1), statistics)
 
-    def _rest(self, y: Tensor, carried: Tensor, statistics: Statistics | None) -> Tensor:
+    def _rest(
+        self, y: Tensor, carried: Tensor, statistics: Statistics | None, arch: Sequence[int] = ()
+    ) -> Tensor:
         y = F.relu(self.norm2(self.conv2(y, y.shape[1], 3), statistics))
-        return F.relu(self.norm3(self.conv3(y, carried.shape[1], 1), statistics) + carried)
+        y = self.norm3(self.conv3(y, carried.shape[1], 1), statistics)
+        return F.relu(thinned(y, arch, self.depth_share) + carried)
 
     def branch(self, x: Tensor, archs: Sequence[Sequence[int]], context: BranchContext) -> list[Tensor]:
         def recording() -> Statistics:
@@ -255,7 +259,7 @@ class HeadStage(ResNetStage):
         self.linear = nn.Linear(width.most, classes)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        return F.linear(x.mean((2, 3)), self.linear.weight[:, : x.shape[1]], self.linear.bias)
+        return F.linear(faded(x.mean((2, 3)), arch), self.linear.weight[:, : x.shape[1]], self.linear.bias)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = self.width.of(self.space, arch)

@@ -135,6 +135,7 @@ class Task(Plugin, ABC):
         usage: commands that run a download's predict.py, for its card.
         takes: one sentence for whoever loads a download in Python.
         mixes: whether a weighted sum of two samples is a sample.
+        views: whether `view` knows another look at samples.
     """
 
     sample: ClassVar[str] = "sample"
@@ -148,6 +149,7 @@ class Task(Plugin, ABC):
     usage: ClassVar[tuple[str, ...]]
     takes: ClassVar[str]
     mixes: ClassVar[bool] = False
+    views: ClassVar[bool] = False
 
     def settings_from(self, dataset: Dataset) -> Settings:
         """The fields of `Inputs` that the data decide."""
@@ -245,6 +247,27 @@ class Task(Plugin, ABC):
         picked = torch.from_numpy(partners).to(batch.targets.device)
         inputs = map_leaves(lambda leaf: share * leaf + (1 - share) * leaf[picked], batch.inputs)
         return Batch(inputs, batch.targets, batch.ids, Mixed(batch.targets[picked], share))
+
+    def require_views(self) -> None:
+        """There are other looks at samples of this kind.
+
+        Raises:
+            InvalidInput: there are none.
+        """
+        if not self.views:
+            raise InvalidInput(
+                f"This strategy learns from two views of the same sample, and {self.samples} have none here. Choose "
+                "another strategy."
+            )
+
+    def view(self, inputs: Any, rng: np.random.Generator) -> Any:
+        """Another look at the same samples, each changed by chance in a way that leaves what they show; no labels.
+
+        Raises:
+            InvalidInput: there is none of this kind of data.
+        """
+        self.require_views()
+        raise TypeError(f"{type(self).__name__} must define view")
 
     # --- what outputs mean ----------------------------------------------------------------------
 

@@ -53,6 +53,9 @@ class ImageConfig(InputConfig):
         return self
 
 
+_VIEW_NOISE = 0.05
+
+
 @TASKS.register("image")
 class ImageTask(Task):
     """Pictures (n, c, h, w) of float pixels in [0, 1], each with one class."""
@@ -70,6 +73,7 @@ class ImageTask(Task):
         "python predict.py folder > t.csv  # every picture in it: file, class, probabilities",
     )
     mixes = True
+    views = True
     takes = "Pixels go in as they are, in [0, 1]: the network normalizes them itself."
 
     class Augmentation(BaseConfig):
@@ -92,6 +96,12 @@ class ImageTask(Task):
         return epoch_batches(
             dataset.train, batch_size, seed, epoch, shift=how.shift, flip=how.flip, order=order
         )
+
+    def view(self, inputs: Tensor, rng: np.random.Generator) -> Tensor:
+        """Shifted by up to a pixel, with a little noise."""
+        moved = shifted(inputs, rng.integers(0, 3, (len(inputs), 2)), 1)
+        noise = _VIEW_NOISE * rng.standard_normal(moved.shape, np.float32)
+        return moved + torch.from_numpy(noise)
 
     def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
         return stacked(dataset.calibration, parts)

@@ -61,6 +61,7 @@ class SeriesTask(Task):
         "python predict.py folder > t.csv  # every .wav file in it: file, class, probabilities",
     )
     mixes = True
+    views = True
     takes = (
         "Samples go in as they are, a sound from -1 to 1 at the rate of the training data, silence as zeros."
     )
@@ -113,6 +114,13 @@ class SeriesTask(Task):
                 torch.from_numpy(dataset.train.y[picked]),
                 torch.from_numpy(dataset.train.ids[picked]),
             )
+
+    def view(self, inputs: Tensor, rng: np.random.Generator) -> Tensor:
+        """Moved in time, louder or softer, by what training does by default."""
+        usual = self.Augmentation()
+        x = shifted(inputs.numpy(), rng.uniform(-usual.shift, usual.shift, len(inputs)))
+        decibels = rng.uniform(-usual.gain, usual.gain, (len(x), 1, 1))
+        return torch.from_numpy(x * (10 ** (decibels / 20)).astype(np.float32))
 
     def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
         return stacked(dataset.calibration, parts)

@@ -49,24 +49,28 @@ def train_alone(
     *,
     index: int = 0,
     of: int = 1,
+    teacher: nn.Module | None = None,
+    what: str = "Network",
 ) -> Iterator[Progress]:
-    """Train a fresh network in place; goes on after the ledger's checkpoint if that is of this network.
+    """Train a network in place; goes on after the ledger's checkpoint if that is of this network.
 
     A run trains several networks one after another; at the end of each its BatchNorm statistics are
     recalibrated and it is in eval mode.
 
     Args:
-        net: as `core.networks.chain.fresh_like` returns it for `config.seed`.
+        net: as `core.networks.chain.fresh_like` returns it for `config.seed`, or one that is to be tuned.
         dataset: trained on its training samples, shown on its validation samples.
         config: strategy and its settings are not used.
         ledger: gets the numbers of every epoch, then the whole state.
         index: which network of the run this is, from 0.
         of: how many networks the run trains.
+        teacher: that it also learns from; see `PlainStep`.
+        what: is trained, for the messages.
 
     Raises:
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
-    run = _Run(net, dataset, config, ledger, index=index, of=of)
+    run = _Run(net, dataset, config, ledger, index=index, of=of, teacher=teacher, what=what)
     yield Progress(run.fraction(0), f"{run.what}: {'starting' if run.epoch == 0 else 'going on'}")
     yield from run.go()
     recalibrate(net, torch.from_numpy(dataset.calibration.x))
@@ -85,13 +89,15 @@ class _Run(Run):
         *,
         index: int,
         of: int,
+        teacher: nn.Module | None,
+        what: str,
     ) -> None:
         order_seed = torch_seed(config.seed, "alone", "order")
         super().__init__(net, dataset, config, ledger, order_seed=order_seed)
         self.index, self.of = index, of
-        self.what = f"Network {index + 1} of {of}, seed {config.seed}"
+        self.what = f"{what} {index + 1} of {of}, seed {config.seed}"
         self.calibration = torch.from_numpy(dataset.calibration.x)
-        self.plain_step = PlainStep(net.requires_grad_(True), dataset, config)
+        self.plain_step = PlainStep(net.requires_grad_(True), dataset, config, teacher=teacher)
         kept = ledger.latest_checkpoint()
         if kept is not None and checkpoint.about(kept).get("net") == index:
             restored = checkpoint.restore(kept, net, {WEIGHTS: self.plain_step.optimizer})

@@ -25,6 +25,7 @@ class TrainingConfig(BaseConfig):
     learning_rate: float = Field(0.1, gt=0, le=1e12, description="Peak learning rate.")
     schedule: Literal["cosine", "exponential"] = Field(
         "cosine",
+        title="Learning rate falls",
         description="How the rate falls after its warm-up: as a cosine to zero, or exponentially to a hundredth of the peak.",
     )
     final_share: float = Field(
@@ -43,19 +44,23 @@ class TrainingConfig(BaseConfig):
     )
     clip: float = Field(1.0, ge=0, description="Clip each gradient entry to this size (0: never).")
     clip_norm: float = Field(
-        0.0, ge=0, description="Scale all gradients so that their common norm is at most this (0: never)."
+        0.0,
+        ge=0,
+        title="Clip by norm",
+        description="Scale all gradients so that their common norm is at most this (0: never).",
     )
     ema: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="Decay of an average of the weights over the steps, which is measured and saved (0: the weights as they are).",
+        title="Averaged weights (EMA)",
+        description="Share of a running average of the weights that stays at a step; measured and saved is the average (0: none is kept).",
     )
     mixup: float = Field(
         0.0,
         ge=0,
         le=10,
-        description="Mix pairs of samples and of their labels, in shares from Beta(a, a) with this a (0: never).",
+        description="Mix pairs of samples and of their labels, in shares from Beta(a, a) with this a (0: never). Not for texts and graphs, of which a sum of two is none.",
     )
     augmentation: Settings = Field(
         default_factory=dict,

@@ -39,7 +39,7 @@ class Draw:
     Attributes:
         arch: the subnet.
         losses: what it minimizes.
-        part: (i, n): it learns from the i-th of n equal parts of the batch; None: from all of it.
+        part: (i, n): it learns from the i-th of n equal parts of the batch, which counts one n-th; None: from all of it.
         drop_path: probability that a residual branch is left out for a sample, in families that have some.
         dropout: probability that a feature is zeroed before the last layer, in families that do so.
     """

@@ -39,6 +39,15 @@ TakeStep = Callable[[int, Batch, float], float]
 returned before the weights were touched."""
 
 
+Stop = Callable[[int], bool]
+"""(number of whole epochs) -> whether the training should end with them. Asked several times a second."""
+
+
+def never(epochs: int) -> bool:
+    """Train to the end."""
+    return False
+
+
 @dataclass(frozen=True)
 class Stretch:
     """Where an epoch lies in the stretch of training that one learning-rate curve covers.
@@ -110,16 +119,24 @@ class Run(ABC):
         config: how.
         ledger: gets the numbers of every epoch, then the whole state.
         order_seed: of order and augmentation.
+        stop: a training that should end early ends with its last whole epoch; with its first where there is none.
 
     Raises:
         InvalidInput: samples are to be mixed that cannot be.
     """
 
     def __init__(
-        self, net: nn.Module, dataset: Dataset, config: TrainingConfig, ledger: Ledger, *, order_seed: int
+        self,
+        net: nn.Module,
+        dataset: Dataset,
+        config: TrainingConfig,
+        ledger: Ledger,
+        *,
+        order_seed: int,
+        stop: Stop = never,
     ) -> None:
         self.net, self.dataset, self.config, self.ledger = net, dataset, config, ledger
-        self.order_seed = order_seed
+        self.order_seed, self._stop = order_seed, stop
         self.steps = task_of(dataset).steps(dataset, config.batch_size)
         self.epoch = 0
         if config.mixup:
@@ -148,6 +165,17 @@ class Run(ABC):
     def stretch(self) -> Stretch:
         """Where the current epoch lies; by default one curve covers all."""
         return Stretch(self.epoch, self.config.epochs)
+
+    def back(self) -> None:
+        """Take up the state after the last whole epoch again, where there is one.
+
+        Only a run that may be stopped within an epoch needs it.
+        """
+        raise NotImplementedError
+
+    def stopping(self) -> bool:
+        """Whether a whole epoch is there and nothing is to follow it."""
+        return self.epoch > 0 and self._stop(self.epoch)
 
     def begin_epoch(self) -> None:  # noqa: B027 - most runs have nothing to do here
         """Called before the first step of an epoch."""
@@ -182,7 +210,7 @@ class Run(ABC):
         Raises:
             CoreError: a loss or a weight is no longer a number; the last good checkpoint is kept.
         """
-        while self.epoch < self.config.epochs:
+        while self.epoch < self.config.epochs and not self.stopping():
             started = shown = time.monotonic()
             losses = []
             self.begin_epoch()
@@ -202,8 +230,12 @@ class Run(ABC):
                 if time.monotonic() - shown > _YIELD_SECONDS:
                     shown = time.monotonic()
                     yield Progress(self.fraction(step), self.doing())
-            metrics = self._finish(float(np.mean(losses)), started)
-            yield Progress(self.fraction(0), self.sentence(metrics), metrics)
+                    if self.stopping():
+                        self.back()
+                        break
+            else:
+                metrics = self._finish(float(np.mean(losses)), started)
+                yield Progress(self.fraction(0), self.sentence(metrics), metrics)
         average = self.average()
         if average is not None:
             average.put()

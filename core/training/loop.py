@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.datasets.base import Dataset
+from core.errors import DamagedArtifact
+from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import evaluate_table
+from core.evaluation.work import walk_seconds
 from core.records import Metrics, Progress
 from core.seeding import stream
+from core.spaces import Archs
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, EvaluationData
 from core.training.actions import ACTIONS
 from core.training.averaging import Average
 from core.training.config import TrainingConfig
-from core.training.epochs import Run, Stretch
+from core.training.epochs import Run, Stop, Stretch, never
+from core.training.film import FILM_FILE, Film, Offer, Script, empty_film, offered, read_film, script
 from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from core.training.supernet_session import NotANumber, SupernetSession
 from core.training.watch import SizeClasses, memory_in_use
-from core.training.work import plan
+from core.training.work import Plan, epoch_works, with_frames
 from core.words import format_share
 
 if TYPE_CHECKING:
@@ -35,9 +41,23 @@ _ENDS = ("smallest", "largest")
 
 
 def train(
-    supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger
+    supernet: Supernet,
+    dataset: Dataset,
+    config: TrainingConfig,
+    ledger: Ledger,
+    *,
+    film: bool = False,
+    stop: Stop = never,
 ) -> Generator[Progress, None, Supernet]:
     """Train a supernet; resumes from the ledger's latest checkpoint.
+
+    Args:
+        supernet: what is trained.
+        dataset: on what.
+        config: how.
+        ledger: gets the numbers of every epoch, and the whole state.
+        film: keep the front after some epochs as the artifact `FILM_FILE` (see `core.training.film`).
+        stop: see `core.training.epochs.Stop`; what is trained is then as it was after the last whole epoch.
 
     Yields:
         Progress several times a second; `metrics` holds the numbers of the last finished epoch.
@@ -51,26 +71,37 @@ def train(
     """
     supernet.task.require_fit(supernet.config, dataset)
     supernet.task.augmentation(config.augmentation)
-    run = SupernetRun(supernet, dataset, config, ledger)
+    run = SupernetRun(supernet, dataset, config, ledger, film=film, stop=stop)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()
+    run.take_frame(run.epoch)
     return run.supernet
 
 
 class SupernetRun(Run):
     """The moving parts of one training of a supernet."""
 
-    def __init__(self, supernet: Supernet, dataset: Dataset, config: TrainingConfig, ledger: Ledger) -> None:
-        super().__init__(supernet, dataset, config, ledger, order_seed=config.seed)
+    def __init__(
+        self,
+        supernet: Supernet,
+        dataset: Dataset,
+        config: TrainingConfig,
+        ledger: Ledger,
+        *,
+        film: bool = False,
+        stop: Stop = never,
+    ) -> None:
+        super().__init__(supernet, dataset, config, ledger, order_seed=config.seed, stop=stop)
         strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
         strategy.check(supernet.space)
         self.phases = strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
         self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])
+        self._begun = False
         self._sizes = SizeClasses.of(supernet.space, self.session.macs)
         self._shown = _shown_archs(supernet, config.seed)
         self._validation = _validation_data(supernet, dataset)
-        self._plan = plan(
+        self.works = epoch_works(
             supernet,
             strategy,
             self.phases,
@@ -81,10 +112,9 @@ class SupernetRun(Run):
             measured=len(self._validation.targets),
             seed=config.seed,
         )
-        kept = ledger.latest_checkpoint()
-        if kept is not None:
-            self.session.restore(kept)
-            self.epoch = self.session.epoch
+        self._script = self._written() if film else None
+        self._plan = Plan(with_frames(self.works, self._script))
+        self.back()
         self._passes_before = self._taken_before()
 
     @property
@@ -125,6 +155,7 @@ class SupernetRun(Run):
         return f"Epoch {self.epoch + 1} of {self.config.epochs}, {self._phase()[0].name}"
 
     def begin_epoch(self) -> None:
+        self._begun = True
         phase, done, _ = self._phase()
         self.session.phase, self.session.epoch, self.session.step = phase, self.epoch, 0
         self.session.drawn.clear()
@@ -136,11 +167,17 @@ class SupernetRun(Run):
         self.session.step, self.session.rate = step, rate
         self.session.progress = (self.epoch + step / self.steps) / self.config.epochs
         try:
-            return self.session.strategy.step(self.session, batch)
+            loss = self.session.strategy.step(self.session, batch)
         except NotANumber:
             return math.nan
+        # Once the strategy has done all it does to the weights: what it holds at zero is zero in their average.
+        if self.session.average is not None:
+            self.session.average.update()
+        return loss
 
     def measure(self) -> Metrics:
+        if self._script is not None and self.epoch + 1 in self._script.epochs:
+            self.take_frame(self.epoch + 1)
         accuracies = evaluate_table(self.supernet, self._shown, ("accuracy",), self._validation)["accuracy"]
         by_arch = dict(zip(map(tuple, self._shown.tolist()), accuracies.tolist(), strict=True))
         ends = self.supernet.space.ends or ()
@@ -158,6 +195,45 @@ class SupernetRun(Run):
             **self._sizes.metrics(self.session.drawn, self.session.macs),
         }
 
+    # --- the film -------------------------------------------------------------------------------
+
+    def offers(self) -> Iterator[Offer]:
+        """What a film could show, the better first."""
+        return offered(self.supernet.space, self._macs, self._walking)
+
+    def _written(self) -> Script | None:
+        total = sum(work.whole for work in self.works)
+        space, epochs = self.supernet.space, self.config.epochs
+        return script(space, self._macs, self._walking, total=total, epochs=epochs)
+
+    def _macs(self, rows: Archs) -> NDArray[np.float64]:
+        return self.session.macs(rows.tolist()).astype(np.float64)
+
+    def _walking(self, rows: Archs) -> float:
+        samples = 1 if self.supernet.task.whole else len(self._validation.targets)
+        return walk_seconds(self.supernet, CostTable.of(self.supernet), rows, samples)
+
+    def take_frame(self, epoch: int) -> None:
+        """Measure the film's subnets as they are after so many epochs, if there is a film and no such frame in it."""
+        if self._script is None or epoch == 0:
+            return
+        film = self._film(self._script)
+        if epoch in film.epochs:
+            return
+        found = evaluate_table(self.supernet, self._script.rows, ("accuracy",), self._validation)
+        taken = film.with_frame(epoch, found["accuracy"])
+        self.ledger.save_artifact(FILM_FILE, taken.dump(), "application/octet-stream")
+
+    def _film(self, written: Script) -> Film:
+        if any(each.name == FILM_FILE for each in self.ledger.artifacts()):
+            with suppress(DamagedArtifact):
+                kept = read_film(self.ledger.artifact(FILM_FILE))
+                if np.array_equal(kept.rows, written.rows):
+                    return kept
+        span = self._validation.spans["validation"]
+        macs = self.session.macs(written.rows.tolist())
+        return empty_film(written.rows, macs, exact=written.exact, samples=span.stop - span.start)
+
     def _taken_before(self) -> float:
         """Forward passes with a gradient of the epochs that were trained before this process took the training up.
 
@@ -171,6 +247,19 @@ class SupernetRun(Run):
         phases = [phase for phase, n in zip(self.phases, self.lengths, strict=True) for _ in range(n)]
         space, strategy = self.supernet.space, self.session.strategy
         return sum(strategy.passes(space, phase) * self.steps for phase in phases[: self.epoch])
+
+    def back(self) -> None:
+        kept = self.ledger.latest_checkpoint()
+        if kept is None:
+            return
+        if (
+            self._begun
+        ):  # what the broken epoch did to the session, the strategy and the supernet goes with them
+            strategy = STRATEGIES.create(self.config.strategy, self.config.strategy_config)
+            assert isinstance(self.net, Supernet)
+            self.session = SupernetSession(self.net, self.dataset, self.config, strategy, self.phases[0])
+        self.session.restore(kept)
+        self.epoch = self.session.epoch
 
     def state(self) -> bytes:
         self.session.epoch = self.epoch

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from core.datasets.base import Dataset
@@ -14,6 +15,7 @@ from core.tasks.base import Batch, task_of
 from core.training.averaging import Average
 from core.training.config import TrainingConfig
 from core.training.epochs import train_epoch
+from core.training.losses.distilling import soft_cross_entropy
 from core.training.optimizing import apply_gradients, make_optimizer
 
 
@@ -24,6 +26,8 @@ class PlainStep:
         net: in any mode.
         dataset: its task knows the loss.
         config: strategy and its settings are not used.
+        teacher: in eval mode; half of the loss is then the cross-entropy against what it answers (Hinton et al., Distilling
+            the Knowledge in a Neural Network, 2015, at temperature 1).
         before_step: called between the gradients and the step of the optimizer.
         after_step: called after each step (to hold a mask, say).
 
@@ -37,10 +41,11 @@ class PlainStep:
         dataset: Dataset,
         config: TrainingConfig,
         *,
+        teacher: nn.Module | None = None,
         before_step: Callable[[], None] | None = None,
         after_step: Callable[[], None] | None = None,
     ) -> None:
-        self.net, self.task, self.config = net, task_of(dataset), config
+        self.net, self.task, self.config, self.teacher = net, task_of(dataset), config, teacher
         self.optimizer = make_optimizer(net, config)
         self.average = Average(net, config.ema) if config.ema else None
         self._before, self._after = before_step, after_step
@@ -55,6 +60,10 @@ class PlainStep:
         outputs = batch.counted(self.net(batch.inputs))
         smoothing = self.config.label_smoothing
         loss = self.task.mixed_losses(outputs, batch.targets, batch.mixed, smoothing=smoothing).mean()
+        if self.teacher is not None:
+            with torch.no_grad():
+                wanted = batch.counted(self.teacher(batch.inputs))
+            loss = (loss + soft_cross_entropy(outputs, wanted)) / 2
         value = float(loss.detach())
         if not math.isfinite(value):
             return value

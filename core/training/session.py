@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.config import Plugin
 from core.spaces import Arch, SearchSpace
 from core.training.draws import Draw, Phase, Term
 
@@ -41,6 +42,7 @@ class Session(ABC):
         net: the supernet, trained in place.
         dataset: what it is trained on.
         seed: of the training.
+        strategy: that trains it.
         optimizers: "weights" is the supernet's; a strategy may add its own in `start`.
         teacher: a frozen copy of the supernet, None before one was asked for.
         phase: the current one.
@@ -54,6 +56,7 @@ class Session(ABC):
     net: Supernet
     dataset: Dataset
     seed: int
+    strategy: Plugin
     optimizers: dict[str, torch.optim.Optimizer]
     teacher: Supernet | None
     phase: Phase
@@ -99,6 +102,10 @@ class Session(ABC):
         self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0
     ) -> tuple[Tensor, list[Tensor]]:
         """`forward`, and the activations (k, ...) after every stage but the last, all with a gradient."""
+
+    @abstractmethod
+    def ran(self, samples: int) -> None:
+        """Note that so many samples went forward with a gradient outside `forward`."""
 
     def saw(self, arch: Arch, loss: float) -> None:
         """Note that a subnet was drawn and what it lost; `train` does it for its draws."""

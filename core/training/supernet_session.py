@@ -45,6 +45,8 @@ class NotANumber(CoreError):
 class SupernetSession(Session):
     """One training of a supernet; see `Session` for what a strategy may ask of it."""
 
+    strategy: Strategy
+
     def __init__(
         self, net: Supernet, dataset: Dataset, config: TrainingConfig, strategy: Strategy, phase: Phase
     ) -> None:
@@ -93,8 +95,11 @@ class SupernetSession(Session):
             chance = torch.Generator().manual_seed(int(self.rng("drop", *map(str, arch)).integers(2**62)))
             run = DroppingArch.of(run, drop_path, chance, dropout=dropout)
         if torch.is_grad_enabled():
-            self.passes += len(batch) / self._samples
+            self.ran(len(batch))
         return run
+
+    def ran(self, samples: int) -> None:
+        self.passes += samples / self._samples
 
     def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:
         return self.task.mixed_losses(outputs, batch.targets, batch.mixed)
@@ -122,8 +127,6 @@ class SupernetSession(Session):
         if optimizer == WEIGHTS:
             config = self.config
             apply_gradients(self.net, self.optimizers[WEIGHTS], config.clip, self.rate, norm=config.clip_norm)
-            if self.average is not None:
-                self.average.update()
         else:
             self.optimizers[optimizer].step()
 
@@ -150,7 +153,8 @@ class SupernetSession(Session):
             else:
                 outputs = self.forward(draw.arch, part, **noise)
                 loss = self.loss(draw.losses, outputs, part, named)
-            values.append(self.backward(loss))
+            # A part counts as that part of the batch: together they make the gradient of the batch's mean loss.
+            values.append(self.backward(loss * draw.passes) / draw.passes)
             self.saw(draw.arch, values[-1])
             named[PREVIOUS] = outputs.detach()
             if self.space.ends is not None and draw.arch == self.space.largest and LARGEST not in named:

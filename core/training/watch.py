@@ -104,6 +104,15 @@ class BySize:
     losses: NDArray[np.float64]
 
 
+def in_short(row: Metrics) -> Metrics:
+    """The numbers of an epoch without those by size and of the machine: what a card tells."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name != "memory" and not name.startswith((f"{_MOST}_", f"{_DRAWN}_", f"{_LOSS}_"))
+    }
+
+
 def by_size(rows: Iterable[Metrics]) -> BySize:
     """Draws and losses by size from the numbers of the epochs (`ledger.metrics()`)."""
     known = [row for row in rows if f"{_DRAWN}_1" in row]

@@ -2,13 +2,13 @@
 
 A step of one phase may cost several times that of another: progressive shrinking trains one subnet a step at
 first and four at the end, and asks a teacher besides. Strategies that only draw subnets are asked what
-they would draw; of the others a step counts as one random subnet.
+they would draw; of the others a step counts as so many random subnets as they say that it runs (`Strategy.passes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from core.seeding import stream
 from core.spaces import Arch
 from core.supernets.base import Supernet
 from core.training.draws import Draw, Phase
+from core.training.film import Script
 from core.training.losses.base import LOSSES, TEACHER
 from core.training.strategies.base import Strategy
 
@@ -34,15 +35,17 @@ class EpochWork:
         step: one training step.
         steps: of the epoch.
         after: measuring once its steps are done.
+        before: what its phase begins with, in the phase's first epoch.
     """
 
     step: float
     steps: int
     after: float
+    before: float = 0.0
 
     @property
     def whole(self) -> float:
-        return self.step * self.steps + self.after
+        return self.before + self.step * self.steps + self.after
 
 
 class Plan:
@@ -60,11 +63,21 @@ class Plan:
         """Share of the work that is done after some steps of an epoch, both from 0."""
         done = self._before[epoch]
         if step:
-            done += self._epochs[epoch].step * step
+            done += self._epochs[epoch].before + self._epochs[epoch].step * step
         return min(1.0, float(done / self._before[-1]))
 
 
-def plan(
+def with_frames(works: Sequence[EpochWork], script: Script | None) -> list[EpochWork]:
+    """The work of every epoch with that of the film's frames."""
+    due = set(script.epochs) if script is not None else set()
+    frame = script.work if script is not None else 0.0
+    return [
+        replace(work, after=work.after + frame) if number in due else work
+        for number, work in enumerate(works, 1)
+    ]
+
+
+def epoch_works(
     supernet: Supernet,
     strategy: Strategy,
     phases: Sequence[Phase],
@@ -75,8 +88,8 @@ def plan(
     shown: np.ndarray,
     measured: int,
     seed: int,
-) -> Plan:
-    """The plan of a supernet's training.
+) -> list[EpochWork]:
+    """The work of every epoch of a supernet's training.
 
     Args:
         supernet: what is trained.
@@ -95,34 +108,37 @@ def plan(
     after = float((parts_of(table, shown, measured) @ ORDINARY).sum())
     epochs = []
     for phase, length in zip(phases, lengths, strict=True):
-        step = _step(supernet, table, strategy, phase, batch, seed)
-        epochs += [EpochWork(step, steps, after)] * length
-    return Plan(epochs)
+        step, before = _step(supernet, table, strategy, phase, batch, seed)
+        first = EpochWork(step, steps, after, before)
+        epochs += [first, *[replace(first, before=0.0)] * (length - 1)]
+    return epochs
 
 
 def _step(
     supernet: Supernet, table: CostTable, strategy: Strategy, phase: Phase, batch: int, seed: int
-) -> float:
-    """Work of one step of a phase, the mean over a few."""
+) -> tuple[float, float]:
+    """Work of one step of a phase, the mean over a few; and of what the phase begins with."""
     space = supernet.space
 
-    def seconds(archs: Sequence[Arch]) -> float:
-        return float((parts_of(table, np.array(archs, np.uint8), batch) @ ORDINARY).sum())
+    def seconds(archs: Sequence[Arch], samples: int = batch) -> float:
+        return float((parts_of(table, np.array(archs, np.uint8), samples) @ ORDINARY).sum())
 
-    total = 0.0
+    effort, second_door = strategy.effort(space, phase), type(strategy).step is not Strategy.step
+    total = middling = begins = 0.0
     for look in range(_LOOKS):
         rng = stream(seed, "work", phase.name, look)
-        draws = _drawn(supernet, strategy, phase, rng)
-        total += _FORWARD_AND_BACK * seconds([draw.arch for draw in draws])
+        arch = phase.sample(space, rng)
+        middling += seconds([arch]) / _LOOKS
+        begins += effort.begins * seconds([arch], 1 if supernet.task.whole else effort.samples) / _LOOKS
+        if second_door:  # only its steps know what they draw
+            continue
+        draws = strategy.draws(space, phase, stream(seed, "work", phase.name, look))
+        total += _FORWARD_AND_BACK * sum(draw.passes * seconds([draw.arch]) for draw in draws)
         if space.ends is not None and _teacher(draws):
             total += seconds([space.largest])
-    return total / _LOOKS
-
-
-def _drawn(supernet: Supernet, strategy: Strategy, phase: Phase, rng: np.random.Generator) -> list[Draw]:
-    if type(strategy).step is not Strategy.step:  # the second door: only its steps know
-        return [Draw(phase.sample(supernet.space, rng))]
-    return strategy.draws(supernet.space, phase, rng)
+    if second_door:
+        return (_FORWARD_AND_BACK * effort.passes + effort.looks) * middling, begins
+    return total / _LOOKS, begins
 
 
 def _teacher(draws: Sequence[Draw]) -> bool:

@@ -31,7 +31,7 @@ CANNOT_TELL, NO_ORDER, IN_PART, AS_GOOD, BETTER = "cannot tell", "no order", "in
 RULE = (
     f"Rule: below {FEWEST} subnets, or with one seed, nothing is said. Else the 95 % interval of tau is held against 0, and "
     "that of the difference between the supernet and one more training alone, as judges of the other seeds, against 0. "
-    "Both intervals hold 0: cannot tell. Tau alone does: no order. Tau is above 0 and the difference below: in part. Tau is above 0 "
+    "Tau is below 0, or holds 0 and the difference is below: no order. Both hold 0: cannot tell. Tau is above 0 and the difference below: in part. Tau is above 0 "
     "and the difference holds 0: the order is there, and whether sharing costs some of it cannot be told. Intervals: the "
     f"subnets drawn anew {format_count(DRAWS)} times."
 )
@@ -83,11 +83,18 @@ class Verdict:
 
     Attributes:
         kind: one of "cannot tell", "no order", "in part", "as good", "better".
-        sentence: for a person.
+        headline: in a sentence.
+        why: the numbers behind it, "" for none.
     """
 
     kind: str
-    sentence: str
+    headline: str
+    why: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Both."""
+        return f"{self.headline} {self.why}".strip()
 
 
 @dataclass(frozen=True)
@@ -301,44 +308,42 @@ def _verdict(
 ) -> Verdict:
     n = tau.n
     if n < FEWEST or tau.value is None:
-        why = f"{n} subnet{'s' * (n != 1)} so far" if n < FEWEST else "the subnets do not differ"
-        return Verdict(
-            CANNOT_TELL, f"Cannot tell: {why}, and an order is spoken of from {FEWEST} subnets on."
-        )
-    told = f"tau is {signed(tau.value)} ({interval(tau.low, tau.high)})"
+        few = f"{n} subnet{'s are' if n != 1 else ' is'} too few, {FEWEST} are the fewest"
+        why = few if n < FEWEST else "the subnets do not differ"
+        return Verdict(CANNOT_TELL, f"Cannot tell how good the order is: {why}.")
+    told = f"Tau is {signed(tau.value)} ({interval(tau.low, tau.high)})"
     above = tau.low > 0
+    if tau.high < 0:
+        return Verdict(NO_ORDER, "Do not believe its order: it is worse than chance.", f"{told}.")
     if ceiling is None or judge is None or not math.isfinite(apart[0]):
-        order = (
-            "So the order is not that of chance." if above else "The interval holds 0, the order of chance."
-        )
+        order = "better than chance" if above else "one that chance may have made"
         of = "one column" if record.truth else "one seed"
         return Verdict(
             CANNOT_TELL,
-            f"Cannot tell how good the order is: {told}, but {of} has no ceiling to hold it against. {order}",
+            f"Cannot tell how good the order is: {of} has no ceiling to hold it against.",
+            f"{told}: the order is {order}.",
         )
-    best = f"one more {'column' if record.truth else 'training alone'} gets {signed(ceiling.value)}"
-    compared = f"where {best} as a judge of the others, and the supernet {signed(judge.value)}"
-    gap = f"difference {interval(*apart)}"
-    if not above and apart[1] >= 0:
-        return Verdict(
-            CANNOT_TELL,
-            f"Cannot tell: {told}, which neither rules out chance nor stays below the ceiling ({compared}; {gap}). Take more subnets.",
-        )
-    if not above:
-        return Verdict(
-            NO_ORDER, f"Do not believe its order: {told}, no better than chance, {compared} ({gap})."
-        )
-    if apart[1] < 0:
-        return Verdict(
-            IN_PART,
-            f"Believe its order in part: {told}, better than chance, but sharing weights costs some of it: {compared} ({gap}).",
-        )
-    if apart[0] > 0:
-        return Verdict(BETTER, f"Believe its order more than one training alone: {told}, {compared} ({gap}).")
-    return Verdict(
-        AS_GOOD,
-        f"Its order is better than chance: {told}. Whether sharing weights costs some of it, {n} subnets cannot tell: {compared} ({gap}).",
+    one = "one column" if record.truth else "one more training alone"
+    why = (
+        f"{told}. As judges of the other seeds, {one} gets {signed(ceiling.value)} and the supernet {signed(judge.value)} "
+        f"(difference {interval(*apart)})."
     )
+    if not above and apart[1] >= 0:
+        headline = "Cannot tell: chance is not ruled out, and the ceiling is within reach. Take more subnets."
+        return Verdict(CANNOT_TELL, headline, why)
+    if not above:
+        return Verdict(NO_ORDER, "Do not believe its order: it is no better than chance.", why)
+    if apart[1] < 0:
+        headline = (
+            "Believe its order in part: it is better than chance, but sharing weights costs some of it."
+        )
+        return Verdict(IN_PART, headline, why)
+    if apart[0] > 0:
+        return Verdict(BETTER, "Believe its order more than that of one training alone.", why)
+    headline = (
+        f"Its order is better than chance; whether sharing weights costs some of it, {n} subnets cannot tell."
+    )
+    return Verdict(AS_GOOD, headline, why)
 
 
 def signed(value: float | None) -> str:

@@ -7,6 +7,7 @@ import math
 
 from core.config import JsonObject, Settings
 from core.library.csv_tables import csv_bytes
+from core.library.ranking import FEWEST
 from core.library.ranking_check import RankingRecord
 from core.spaces import SearchSpace
 from core.views.ranking import NEAR_RULE, RankingCheck, Tau, interval, signed
@@ -14,19 +15,19 @@ from core.words import format_count, format_seconds
 
 
 def taus(check: RankingCheck) -> list[dict[str, str]]:
-    """The rank correlations as cells for people."""
+    """The rank correlations as cells for people; few subnets have a tau and no interval worth the name."""
     rows: list[tuple[str, Tau | None]] = [
-        ("The supernet's order and that of training alone", check.tau),
-        ("The same near the front, where it matters", check.near),
-        ("The ceiling: one training alone, judging the other seeds", check.ceiling),
-        ("The supernet, judging the same", check.judge),
+        ("supernet against alone", check.tau),
+        ("near the front", check.near),
+        ("ceiling: one training alone", check.ceiling),
+        ("supernet, judged alike", check.judge),
     ]
     return [
         {
             "order": what,
             "Kendall's τ": signed(tau.value),
-            "95 %": interval(tau.low, tau.high),
-            "subnets": format_count(tau.n),
+            "95 %": interval(tau.low, tau.high) if tau.n >= FEWEST else "too few to say",
+            "n": format_count(tau.n),
         }
         for what, tau in rows
         if tau is not None
@@ -38,14 +39,22 @@ def regret_rows(check: RankingCheck) -> list[dict[str, str]]:
     return [
         {
             "among": f"{each.of} (n = {each.n})",
-            "supernet's pick": each.pick,
+            "its pick": each.pick,
             "best alone": each.best,
-            "regret": _points(each.regret),
-            "of one training's pick": _points(each.one_training),
-            "of a random pick": _points(each.random),
+            "regret": _number(each.regret),
+            "of one training": _number(each.one_training),
+            "of chance": _number(each.random),
         }
         for each in check.regrets
     ]
+
+
+WHAT = (
+    "Ceiling: one training alone judges the others, by validation against test accuracy; the supernet is judged alike below it. "
+    "Regret, in points: how much worse the supernet's pick is, trained alone, than the best; beside it that of a pick by one "
+    "training alone, and that of a random one. The best of noisy means is taken, so even a perfect judge has some."
+)
+"""What the tables say."""
 
 
 def how_checked(record: RankingRecord, check: RankingCheck) -> str:
@@ -84,7 +93,11 @@ def _seconds(record: RankingRecord) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:.1f} points" if math.isfinite(value) else "not known"
+    return f"{100 * value:.1f} points"
+
+
+def _number(value: float) -> str:
+    return f"{100 * value:.1f}" if math.isfinite(value) else "not known"
 
 
 def csv(record: RankingRecord, space: SearchSpace, check: RankingCheck) -> bytes:

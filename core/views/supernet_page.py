@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.errors import CoreError
+from pydantic import ValidationError
+
+from core.errors import CoreError, InvalidInput
 from core.library import gathered
 from core.library.loading import LOADED
 from core.library.supernets import SupernetEntry
 from core.records import Run, RunState
 from core.spaces import Choice, SearchSpace
+from core.supernets.cards import Card
 from core.supernets.loaders.understood import FixedPart
+from core.supernets.parts import IN_PARTS, Parts, SplitConfig
 from core.words import format_count
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ _KINDS = {
     "measure_latency": "latency profile",
     "add_profile": "latency profile",
     "train_alone": "training alone",
+    "tune_subnet": "tuning of a subnet",
     "map_models": "map",
     "judge_predictors": "check of predictors",
     "score_proxies": "proxy scores",
@@ -49,6 +54,29 @@ def choice_rows(space: SearchSpace) -> list[dict[str, str]]:
         name for name, same in (("how many", "1"), ("what", "")) if all(row[name] == same for row in rows)
     }
     return [{name: text for name, text in row.items() if name not in idle} for row in rows]
+
+
+def part_rows(entry: SupernetEntry) -> list[dict[str, str]]:
+    """The parts of a supernet in parts as a table, each with weights of its own; no rows where it is whole."""
+    try:
+        config = entry.header["config"] if entry.family == IN_PARTS else {}
+        splits = [SplitConfig.model_validate(split) for split in config.get("splits") or []]  # type: ignore[union-attr]
+        parts = Parts(entry.space, splits)
+    except (InvalidInput, ValidationError, TypeError):
+        return []
+    if len(parts) == 1:
+        return []
+    options = {choice.name: choice.options for choice in entry.space.choices}
+    return [
+        {
+            "part": str(number),
+            "has": "; ".join(
+                f"{name}: {' or '.join(str(options[name][at]) for at in kept)}" for name, kept in own.items()
+            ),
+            "subnets": format_count(parts.space(entry.space, number - 1).size),
+        }
+        for number, own in enumerate(parts.options, 1)
+    ]
 
 
 def _choice_row(space: SearchSpace, group: Sequence[Choice]) -> dict[str, str]:
@@ -104,7 +132,7 @@ def came_from(store: RunStore | None, entry: SupernetEntry) -> CameFrom:
     try:
         if entry.origin == "trained" and store is not None:
             run = store.get_run(entry.supernet_id)
-            return CameFrom("It was trained here.", (("Seed", str(run.seed)),), run=run)
+            return CameFrom(_trained(entry.card), (("Seed", str(run.seed)),), run=run)
         if entry.origin == "uploaded" and store is not None:
             card = store.get_supernet(entry.supernet_id).card
             loaded = card.get(LOADED)
@@ -112,6 +140,17 @@ def came_from(store: RunStore | None, entry: SupernetEntry) -> CameFrom:
     except CoreError as error:
         return CameFrom(str(error))
     return CameFrom("It comes with Paretoscope." if entry.origin == "shipped" else "It lies in a file.")
+
+
+def _trained(card: Card) -> str:
+    """That it was trained here, from what, and whether it was stopped early."""
+    said, start, stop = "It was trained here", card.tuned_from, card.stopped
+    if start is not None:
+        before = f", which had {format_count(start.epochs)} epochs" if start.epochs else ""
+        said += f", from the weights of {start.title or 'another supernet'}{before}"
+    if stop is not None:
+        said += f"; it was stopped after epoch {format_count(stop.epoch)} of {format_count(stop.of)}"
+    return f"{said}."
 
 
 def _loaded(loaded: dict[str, Any]) -> CameFrom:
@@ -174,4 +213,8 @@ def lost_with(store: RunStore | None, entry: SupernetEntry) -> str:
 def _several(what: str, n: int) -> str:
     if n == 1:
         return what
-    return {"search": "searches", "training alone": "trainings alone"}.get(what, f"{what}s")
+    return {
+        "search": "searches",
+        "training alone": "trainings alone",
+        "tuning of a subnet": "tunings of subnets",
+    }.get(what, f"{what}s")

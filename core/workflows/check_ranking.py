@@ -7,7 +7,7 @@ may stand in for the trainings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -92,8 +92,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     record = RankingRecord.so_far(ledger)
     if record is None:
         dataset = supernets.dataset(entry)
-        yield Progress(0.0, f"Measuring what the subnets do in {entry.title}.")
-        record = _begun(request, entry, dataset, library)
+        record = yield from _begun(request, entry, dataset, library)
         record.save(ledger)
     if record.missing:
         yield from _train(request, entry, record, ledger)
@@ -106,7 +105,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     )
 
 
-def _begun(request: Request, entry: SupernetEntry, dataset: Dataset, library: Library) -> RankingRecord:
+def _begun(
+    request: Request, entry: SupernetEntry, dataset: Dataset, library: Library
+) -> Generator[Progress, None, RankingRecord]:
     """The record with what the subnets do in the supernet, and the networks that were there already."""
     config, from_card = training_of(
         entry, **request.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
@@ -120,7 +121,9 @@ def _begun(request: Request, entry: SupernetEntry, dataset: Dataset, library: Li
     ids, said = _chosen(request, entry, found, library, cost)
     if len(ids) < LEAST:
         raise InvalidInput(f"A ranking check needs at least {LEAST} subnets; choose more of them.")
-    subnets, front_of = _inside(entry, ids, cost, library)
+    # Beside trainings measuring is nothing; with a table it is all there is.
+    values = yield from _measured(entry, ids, share=0.99 if found else 0.0)
+    subnets, front_of = _inside(entry, ids, values, cost, library)
     seeds = tuple(range(request.seed, request.seed + request.seeds))
     key = "" if found else learns(entry, config, dataset.fingerprint)
     record = RankingRecord(
@@ -169,17 +172,30 @@ def _chosen(
     )
 
 
+_Values = dict[str, Mapping[str, float]]
+
+
+def _measured(
+    entry: SupernetEntry, ids: tuple[str, ...], *, share: float
+) -> Generator[Progress, None, _Values]:
+    """arch_id -> what the subnet does with the supernet's weights; looked up where the whole space is measured."""
+    names, found = [*MEASURED], _Values()
+    said = f"of {format_count(len(ids))} subnets measured in {entry.title}."
+    yield Progress(0.0, f"0 {said}")
+    measure = from_table(entry, names) or by_forward_pass(entry, None, names)
+    for each in measure([entry.space.from_id(arch_id) for arch_id in ids]):
+        found[entry.space.arch_id(each.arch)] = each.values
+        yield Progress(share * len(found) / len(ids), f"{format_count(len(found))} {said}")
+    return found
+
+
 def _inside(
-    entry: SupernetEntry, ids: tuple[str, ...], cost: str, library: Library
+    entry: SupernetEntry, ids: tuple[str, ...], values: _Values, cost: str, library: Library
 ) -> tuple[tuple[CheckedSubnet, ...], str]:
     """What the subnets do with the supernet's weights, and how far below its front they lie.
 
     They come from the middle of the costs outwards: the time of the first is then that of most.
     """
-    archs = [entry.space.from_id(arch_id) for arch_id in ids]
-    names = [*MEASURED]
-    measure = from_table(entry, names) or by_forward_pass(entry, None, names)
-    values = {entry.space.arch_id(m.arch): m.values for m in measure(archs)}
     counted = supernets.counted(entry, entry.space.from_ids(list(ids)), cost).astype(float)
     costs = dict(zip(ids, counted.tolist(), strict=True))
     table = best_known(library.store, entry)[1]

@@ -30,6 +30,7 @@ from core.library.supernets import BITS_FILE, TABLE_FILE, SupernetEntry
 from core.library.tables import dump_table
 from core.objectives.base import (
     FromFiles,
+    FromOutputs,
     FromProfile,
     ShareOfSamples,
     names_of,
@@ -187,23 +188,26 @@ def _by_forward_pass(
     """What measures rows, how much of the work each of them is, and of what is kept which samples were right."""
     data = evaluation_data(entry, request.data, names)
     supernet = supernets.load(entry)
-    from core.evaluation import evaluator, split_walk
+    from core.evaluation import by_network, evaluator, split_walk
     from core.evaluation.work import ORDINARY, walk_parts
 
+    passes = names_of(FromOutputs, names)
     samples = 1 if supernet.task.whole else len(data.targets)
     work = walk_parts(supernet, CostTable.of(supernet), rows, samples) @ ORDINARY
     kept = _kept_samples(
         names, {split: span.stop - span.start for split, span in data.spans.items()}, len(rows)
     )
-    if request.processes > 1:
-        return (
-            lambda rows: split_walk.walk_split(
-                supernet, rows, names, data, processes=request.processes, keep_bits=bool(kept)
-            ),
-            work,
-            kept,
-        )
-    return lambda rows: evaluator.walk(supernet, rows, names, data, keep_bits=bool(kept)), work, kept
+
+    def measure(rows: NDArray[np.uint8]) -> Iterator[Measured]:
+        if request.processes > 1 and passes:
+            walked = split_walk.walk_split(
+                supernet, rows, passes, data, processes=request.processes, keep_bits=bool(kept)
+            )
+        else:
+            walked = evaluator.walk(supernet, rows, passes, data, keep_bits=bool(kept))
+        return by_network.with_networks(walked, supernet, rows, names, data)
+
+    return measure, work, kept
 
 
 def _kept_samples(names: Sequence[str], sizes: Mapping[str, int], n_rows: int) -> dict[str, int]:

@@ -10,12 +10,13 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from core.config import BaseConfig, JsonObject, Settings
 from core.datasets import DATASETS, load_dataset
 from core.errors import InvalidInput, NotFound
 from core.library import supernets
+from core.library.kept_early import asked_to_stop, note_stop
 from core.library.measuring import DataChoice
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
@@ -24,6 +25,7 @@ from core.seeding import torch_seed
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
+from core.training.watch import in_short
 
 if TYPE_CHECKING:
     from core.datasets.base import Dataset
@@ -58,6 +60,9 @@ class Request(BaseConfig):
         "",
         description="Supernet whose weights the training starts from; its configuration is taken over. Empty: fresh ones.",
     )
+    stop_after: int | None = Field(
+        None, ge=1, description="Stop after so many of the epochs, and keep what is there then."
+    )
 
 
 class Asked(TypedDict):
@@ -70,6 +75,7 @@ class Asked(TypedDict):
     training: Settings
     command: str
     start: NotRequired[str]
+    stop_after: NotRequired[int | None]
 
 
 def preset_request(
@@ -87,6 +93,7 @@ def preset_request(
     config = dict(chosen["config"])
     if method is not None:
         training["strategy"] = STRATEGIES.info(method.replace("-", "_")).name
+        training |= STRATEGIES.get(training["strategy"]).suggests
     choice = dict(chosen["data"])
     if data is not None and data.replace("-", "_") != choice["name"]:
         choice = {"name": DATASETS.info(data.replace("-", "_")).name, "seed": 0, "config": {}}
@@ -135,6 +142,7 @@ def tune_request(
     epochs: int = TUNING["epochs"],
     method: str | None = None,
     seed: int = 0,
+    as_before: bool = False,
 ) -> Asked:
     """The request of a training that starts from a supernet there is.
 
@@ -145,6 +153,8 @@ def tune_request(
         epochs: passes over the training data.
         method: strategy; the sandwich rule if left out.
         seed: of all chance.
+        as_before: with the settings it was trained with, where its card says them, instead of a low rate; with
+            another `method`, that is a fork.
 
     Raises:
         InvalidInput: nothing says which data to train on.
@@ -154,16 +164,30 @@ def tune_request(
     if data is None and named is None:
         raise InvalidInput("Nothing says which data this supernet is for: choose the data to tune it on.")
     chosen = data or {"name": named.name, "seed": named.seed, "config": named.config}  # type: ignore[union-attr]
-    strategy = STRATEGIES.info((method or "sandwich").replace("-", "_")).name
+    known = settings_before(entry) if as_before else {}
+    strategy = STRATEGIES.info((method or str(known.get("strategy", "sandwich"))).replace("-", "_")).name
+    if strategy != known.get("strategy"):
+        known.pop("strategy_config", None)
+    flag = " --as-before" if known else ""
     return {
         "title": f"{entry.title}, tuned"[:80],
         "family": entry.family,
         "config": {},
         "data": chosen,
-        "training": {**TUNING, "strategy": strategy, "epochs": epochs, "seed": seed},
-        "command": f"python -m core train --from {shlex.quote(start)} --data {chosen['name']} --epochs {epochs} --seed {seed}",
+        "training": {**(known or TUNING), "strategy": strategy, "epochs": epochs, "seed": seed},
+        "command": f"python -m core train --from {shlex.quote(start)}{flag} --data {chosen['name']} --method {strategy} "
+        f"--epochs {epochs} --seed {seed}",
         "start": start,
     }
+
+
+def settings_before(entry: SupernetEntry) -> Settings:
+    """The settings a supernet was trained with, as its card says them; none where it says none that fit."""
+    try:
+        config = TrainingConfig.model_validate(dict(entry.card.training)) if entry.card.training else None
+    except (ValidationError, NotFound):
+        config = None
+    return config.model_dump(mode="json") if config is not None else {}
 
 
 def with_settings(request: Asked, settings: JsonObject) -> Asked:
@@ -203,15 +227,19 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     supernet, dataset = untrained(request, library)
-    supernet = yield from train(supernet, dataset, request.training, ledger)
+
+    def stop(epochs: int) -> bool:
+        return (request.stop_after is not None and epochs >= request.stop_after) or asked_to_stop(ledger)
+
+    supernet = yield from train(supernet, dataset, request.training, ledger, film=True, stop=stop)
     card = _card(request, dataset, ledger, library)
+    stopped = card.get("stopped")
+    if stopped:
+        note_stop(ledger, stopped["epoch"], stopped["of"])
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(supernet, card), "application/octet-stream")
     last = card["final"]
-    yield Progress(
-        1.0,
-        f"{request.title} is trained: {in_words(last)}.",
-        last,
-    )
+    how = f"was stopped after epoch {stopped['epoch']} of {stopped['of']}" if stopped else "is trained"
+    yield Progress(1.0, f"{request.title} {how}: {in_words(last)}.", last)
 
 
 def untrained(request: Request, library: Library | None = None) -> tuple[Supernet, Dataset]:
@@ -258,6 +286,18 @@ def data_card(choice: DataChoice, dataset: Dataset) -> Settings:
     }
 
 
+def card_of(request: Request, dataset: Dataset, ledger: Ledger, library: Library) -> Settings:
+    """The card of a supernet that was trained so.
+
+    Args:
+        request: what was asked for.
+        dataset: what it was trained on.
+        ledger: of the training.
+        library: where the supernet is that it was started from.
+    """
+    return _card(request, dataset, ledger, library)
+
+
 def _started(request: Request, library: Library | None, dataset: Dataset) -> Supernet:
     """A copy of the supernet to start from, ready for these data."""
     entry = _entry(request, library)
@@ -275,17 +315,30 @@ def _entry(request: Request, library: Library | None) -> SupernetEntry:
 
 
 def _card(request: Request, dataset: Dataset, ledger: Ledger, library: Library) -> dict[str, Any]:
-    epochs = ledger.metrics()
+    from core.training.checkpoint import about
+
+    kept, of = ledger.latest_checkpoint(), request.training.epochs
+    done = int(about(kept)["epoch"]) if kept is not None else 0  # type: ignore[arg-type]
+    # A run that was cut between an epoch's numbers and its weights has the numbers of one epoch more.
+    epochs = [row for row in ledger.metrics() if row["step"] <= done]  # type: ignore[operator]
     start = _entry(request, library) if request.start else None
+    command = request.command
+    if command and done < of and request.stop_after is None:
+        command += f" --stop-after {done}"
     return {
         "title": request.title,
         "data": data_card(request.data, dataset),
-        **({"tuned_from": {"title": start.title, "sha256": start.sha256}} if start else {}),
+        **({"tuned_from": _start_card(start)} if start else {}),
+        **({"stopped": {"epoch": done, "of": of}} if done < of else {}),
         "training": request.training.model_dump(mode="json"),
         "seed": request.training.seed,
-        "command": request.command or "started on the Supernets page with the settings given here",
+        "command": command or "started on the Supernets page with the settings given here",
         "seconds": round(sum(float(e["seconds"]) for e in epochs), 1),
-        "final": epochs[-1],
+        "final": in_short(epochs[-1]),
         "versions": {"python": platform.python_version()}
         | {p: importlib.metadata.version(p) for p in _VERSIONS},
     }
+
+
+def _start_card(start: SupernetEntry) -> Settings:
+    return {"title": start.title, "sha256": start.sha256, "epochs": start.card.epochs}

@@ -51,7 +51,7 @@ def config_form(
         if known:
             values[name] = value
             if wrong := checked.fits(config, name, value):
-                checked.complain(f"{_words(name)}: {wrong}.")
+                checked.complain(f"{field.title or _words(name)}: {wrong}.")
     return values
 
 
@@ -137,7 +137,7 @@ def _words(name: str) -> str:
 def _widget(name: str, field: FieldInfo, default: Any, key: str) -> tuple[bool, Any]:
     """(whether there is a widget for this type, its value)."""
     kind, optional = _without_none(field.annotation)
-    label, text = _words(name), field.description
+    label, text = field.title or _words(name), field.description
     if kind is bool:
         return True, st.toggle(label, value=bool(default), key=key, help=text)
     if registry := _registry(field):

@@ -25,6 +25,7 @@ from core.library.library import Library
 from core.library.tables import dump_table, parse_table
 from core.objectives.base import (
     OBJECTIVES,
+    Counted,
     FromCosts,
     FromFiles,
     FromOutputs,
@@ -36,6 +37,7 @@ from core.objectives.base import (
     objective,
     usual_pair,
 )
+from core.objectives.extracted import FromNetworks, FromWeights
 from core.plots.style import scale
 from core.records import Source
 from core.store import MemoryLedger
@@ -106,13 +108,14 @@ def toys(add: Callable[..., None]) -> tuple[str, str]:
 def test_every_objective_says_what_it_is(name: str) -> None:
     cls, described = OBJECTIVES.get(name), objective(name)
     assert issubclass(cls, MeasuredNumber)
-    assert isinstance(OBJECTIVES.create(name), (FromOutputs, FromCosts, FromFiles, FromProfile))
+    kinds = (FromOutputs, FromCosts, FromFiles, FromProfile, FromNetworks, FromWeights)
+    assert isinstance(OBJECTIVES.create(name), kinds)
     assert described.label != name
     assert described.summary.endswith(".")
     assert described.how.may_stand, "an objective is measured or counted; a guess at one is not an objective"
     assert described.for_choosing == (described.split != "test")
     assert np.dtype(cls.stored).kind in "fi"
-    assert (cls.how is Source.COUNTED) == issubclass(cls, FromCosts)
+    assert (cls.how is Source.COUNTED) == issubclass(cls, Counted)
     for value in (0.0, 0.5, 1234.5):
         assert format_value(value, described) != "not measured"
     assert axis_title(described).startswith(described.label)

@@ -21,7 +21,7 @@ from torch import nn
 
 from core.datasets import load_dataset
 from core.errors import CoreError, DamagedArtifact, InvalidInput, NotFound
-from core.library import alone, networks, pruned, supernets
+from core.library import alone, networks, pruned, supernets, tuned
 from core.library.library import Library
 from core.library.loading import add_supernet
 from core.library.network_id import NetworkId
@@ -152,7 +152,43 @@ def one_pruned(store: RunStore) -> Made:
     return Made(str(NetworkId.pruned(run_id, 1)), sha256, other, lambda: store.delete_run(run_id), net)
 
 
-MADE: dict[str, Callable[[RunStore], Made]] = {"alone": one_alone, "pruned": one_pruned, "subnet": a_subnet}
+def one_tuned(store: RunStore) -> Made:
+    net = cut_out(3)
+    record = tuned.TunedRecord(
+        supernet=added(store),
+        sha256="0" * 64,
+        arch_id=ARCH_ID,
+        arch={},
+        data={},
+        training={"epochs": 1, "learning_rate": 0.02},
+        scratch={"epochs": 1, "learning_rate": 0.1},
+        teacher=False,
+        asked=1,
+        inside={"accuracy": 0.4, "test_accuracy": 0.4},
+        versions={},
+        nets=[
+            {
+                "index": 1,
+                "seed": 6,
+                "sha256": "3" * 64,
+                "seconds": 1,
+                "accuracy": 0.5,
+                "test_accuracy": 0.5,
+                "start": "scratch",
+            }
+        ],
+    )
+    run_id, sha256 = kept(store, tuned.KIND, record, dump_net(net, IMAGE, {"seed": 6}), alone.net_file(1))
+    other = str(NetworkId.tuned(run_id, 0))
+    return Made(str(NetworkId.tuned(run_id, 1)), sha256, other, lambda: store.delete_run(run_id), net)
+
+
+MADE: dict[str, Callable[[RunStore], Made]] = {
+    "alone": one_alone,
+    "pruned": one_pruned,
+    "subnet": a_subnet,
+    "tuned": one_tuned,
+}
 
 
 @pytest.fixture

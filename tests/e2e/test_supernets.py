@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from core.records import RunState
+from core.store import RunStore
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 from tests.helpers.huge import huge_file
+from tests.helpers.kept_training import kept_training
 from tests.helpers.supernet_files import measured_bundle
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -75,3 +78,31 @@ def test_a_space_of_ten_to_the_ten_is_sampled_to_a_front(page: tuple[Any, str, P
     browser.locator(".st-key-front-chart .js-plotly-plot").wait_for()
     browser.locator(".st-key-subnet-card").wait_for()
     browser.get_by_text("Search for better ones").wait_for()
+
+
+def test_the_film_of_a_training_is_played_and_moved_by_the_keyboard(page: tuple[Any, str, Path]) -> None:
+    browser, address, home = page
+    with RunStore(f"sqlite:///{home / 'paretoscope.db'}", home) as store:
+        kept_training(store, RunState.DONE, epochs=4)
+    browser.goto(f"{address}/supernets")
+    browser.locator("[class*=st-key-watch-]").get_by_text("Film of the front").click()
+    browser.locator(".st-key-film .updatemenu-button[tabindex]").first.wait_for()
+    browser.evaluate("""() => {
+      window.seen = [];
+      document.querySelector('.st-key-film .js-plotly-plot').on('plotly_animatingframe', e => window.seen.push(e.name));
+    }""")
+    browser.locator(".st-key-film .updatemenu-button").first.focus()
+    browser.keyboard.press("Enter")
+    browser.wait_for_function("window.seen.length >= 4")
+    assert browser.evaluate("window.seen") == ["1", "2", "3", "4"]
+    slider = browser.locator(".st-key-film .slider-group")
+    slider.focus()
+    browser.keyboard.press("ArrowLeft")
+    browser.wait_for_function("window.seen.at(-1) === '3'")
+    assert slider.get_attribute("aria-valuetext") == "Epoch 3"
+    browser.keyboard.press("Home")
+    browser.wait_for_function("window.seen.at(-1) === '1'")
+    browser.emulate_media(reduced_motion="reduce")
+    assert not browser.locator(".st-key-film .updatemenu-button").first.is_visible()
+    assert slider.is_visible(), "whoever wants no motion goes from frame to frame"
+    browser.emulate_media(reduced_motion="no-preference")

@@ -25,7 +25,10 @@ TRIAL = Trial(
     kind="training",
     start=2.0,
     prepare=1.0,
-    phases=(PhaseTime(name="one", share=0.5, step=0.1), PhaseTime(name="four", share=0.5, step=0.4)),
+    phases=(
+        PhaseTime(name="one", share=0.5, step=0.1, passes=1),
+        PhaseTime(name="four", share=0.5, step=0.4, passes=4),
+    ),
     steps=10,
     after=0.5,
     space=100,

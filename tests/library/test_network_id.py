@@ -24,7 +24,10 @@ def test_any_other_text_is_refused_with_the_forms_there_are(text: str) -> None:
     if is_network_id(text):
         assert str(NetworkId.parse(text)) == text
     else:
-        with pytest.raises(InvalidInput, match="alone:RUN:NUMBER, pruned:RUN:NUMBER or subnet:SUPERNET:ARCH"):
+        with pytest.raises(
+            InvalidInput,
+            match="alone:RUN:NUMBER, pruned:RUN:NUMBER, subnet:SUPERNET:ARCHITECTURE or tuned:RUN",
+        ):
             NetworkId.parse(text)
 
 

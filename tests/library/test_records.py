@@ -35,6 +35,7 @@ from core.library.ranking_check import RankingRecord
 from core.library.results import Record, result, results
 from core.library.samples import SampleRecord
 from core.library.searches import SearchRecord
+from core.library.tuned import TunedRecord
 from core.records import RunState
 from core.store import MemoryLedger, RunStore
 from tests.helpers.latency_world import World, profile_of, small_costs
@@ -145,6 +146,19 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             ),
             "refused": st.dictionaries(TEXT, TEXT, max_size=2),
             "guesses": LINE,
+        }
+    ),
+    TunedRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("supernet", "sha256", "arch_id"), TEXT),
+            "arch": st.dictionaries(TEXT, st.one_of(st.booleans(), st.integers(), NUMBER, TEXT), max_size=3),
+            "data": st.dictionaries(st.text("abc", min_size=1), TEXT, max_size=2),
+            "training": st.fixed_dictionaries({"epochs": st.integers(), "learning_rate": NUMBER}),
+            "scratch": st.fixed_dictionaries({"epochs": st.integers(), "learning_rate": NUMBER}),
+            "teacher": st.booleans(),
+            "asked": st.integers(),
+            "inside": st.dictionaries(TEXT, NUMBER, max_size=2),
+            "versions": st.dictionaries(TEXT, TEXT, max_size=2),
         }
     ),
     RankingRecord: st.fixed_dictionaries(

@@ -57,9 +57,13 @@ def test_every_axis_of_every_weight_is_in_some_group(family: str) -> None:
     net = extracted(family)
     covered = {(m.tensor, m.axis) for g in unit_groups(net) for m in g.members}
     layers = {n: m for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    parent = list(layers)[-1].rpartition(".")[0]
+    several = isinstance(
+        dict(net.named_modules())[parent], nn.ModuleList
+    )  # a classifier per path of an ensemble
     for name, parameter in net.named_parameters():
         layer = name.rpartition(".")[0]
-        if layer == list(layers)[-1]:
+        if layer == list(layers)[-1] or (several and layer.startswith(parent)):
             wanted = {1} if parameter.ndim == 2 else set()  # classes keep their places
         elif layer == next(iter(layers)) and parameter.ndim > 1:
             wanted = {0}  # so do the channels of the image

@@ -28,9 +28,10 @@ from core.objectives.base import (
     quick_names,
     require_choosable,
 )
+from core.objectives.extracted import FromNetworks, FromWeights
 from core.tasks import TASKS
 
-KINDS = (FromOutputs, FromCosts, FromFiles, FromProfile)
+KINDS = (FromOutputs, FromCosts, FromFiles, FromProfile, FromNetworks, FromWeights)
 SMALL = settings(max_examples=50, deadline=None)
 
 
@@ -109,7 +110,7 @@ def test_names_come_in_the_order_of_menus_or_as_they_were_given() -> None:
     assert sorted(all_names()) == OBJECTIVES.names()
     assert names_of(FromCosts, ["params", "accuracy", "macs"]) == ["params", "macs"]
     assert choosable_names(["params", "test_loss", "accuracy", "unheard_of"]) == ["accuracy", "params"]
-    slow = [*names_of(FromFiles), *names_of(FromProfile)]
+    slow = [*names_of(FromFiles), *names_of(FromProfile), *names_of(FromNetworks)]
     assert quick_names() == [name for name in all_names() if name not in slow]
     assert [found.name for found in objectives(["macs", "accuracy"])] == ["macs", "accuracy"]
 

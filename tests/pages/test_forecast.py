@@ -16,7 +16,7 @@ TRIAL = Trial(
     kind="training",
     start=2.0,
     prepare=1.0,
-    phases=(PhaseTime(name="sandwich", share=1.0, step=0.1),),
+    phases=(PhaseTime(name="sandwich", share=1.0, step=0.1, passes=4),),
     steps=10,
     after=0.5,
     space=13_824,

@@ -17,7 +17,7 @@ from core import words
 from core.objectives.base import OBJECTIVES, objective
 from core.plots import style
 from core.plots.connectivity import barrier_figure, plane_figure, stage_figure
-from core.plots.curves import hypervolume_figure, training_figure
+from core.plots.curves import hypervolume_figure
 from core.plots.experiments import COLORS, experiment_curves, gaps
 from core.plots.finished import finished
 from core.plots.front import MOST_POINTS, front_figure
@@ -47,7 +47,6 @@ def test_hostile_names_are_drawn_as_text() -> None:
     for figure in (
         barrier_figure({TAG: line}, accuracy=True, title_a=TAG, title_b=TAG),
         stage_figure({TAG: [0.1]}, [TAG]),
-        training_figure({TAG: pd.Series([0.5])}),
         hypervolume_figure({TAG: [1.0]}, ceiling=2),
         model_map(points, ["a", "b"], [TAG, TAG], [TAG, "x"], label=TAG, named={"a": TAG}),
         model_map(points, ["a", "b"], [TAG, TAG], [1.0, math.nan], label=TAG, named={"b": TAG}),
@@ -64,7 +63,6 @@ def test_hostile_names_are_drawn_as_text() -> None:
 def test_nothing_is_drawn_of_nothing() -> None:
     assert len(barrier_figure({}, accuracy=False, title_a="a", title_b="b").data) == 0
     assert len(stage_figure({}, []).data) == 0
-    assert len(training_figure({}).data) == 0
     assert len(hypervolume_figure({}).data) == 0
     assert [list(t.x) for t in hypervolume_figure({}, ceiling=2.0).data] == [[1, 1]]
     assert [len(t.x) for t in sorted_match([], [], 0.1).data] == [0, 0, 2]
@@ -100,16 +98,6 @@ def test_accuracies_on_a_plane_are_drawn_whole_and_losses_are_cut() -> None:
     assert np.allclose(bright.z, values * 100)
     assert np.max(dark.z) == pytest.approx(np.percentile(values, 90))
     assert (bright.reversescale, dark.reversescale) == (False, True)
-
-
-def test_known_curves_keep_their_place_and_color_and_long_ones_have_no_markers() -> None:
-    series = pd.Series(np.linspace(0, 1, 50))
-    alone = training_figure({"largest": series}).data[0]
-    figure = training_figure({"other": series, "largest": series, "random": series[:5], "smallest": series})
-    assert [t.name for t in figure.data] == ["smallest", "random", "largest", "other"]
-    assert figure.data[2].line.color == alone.line.color
-    assert len({t.line.color for t in figure.data}) == 4
-    assert [t.mode for t in figure.data] == ["lines", "lines+markers", "lines", "lines"]
 
 
 @given(values=st.lists(st.floats() | st.integers(-5, 5), max_size=12))

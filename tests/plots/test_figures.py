@@ -12,7 +12,7 @@ import pytest
 
 from core.objectives.base import objective
 from core.plots import style
-from core.plots.curves import hypervolume_figure, training_figure
+from core.plots.curves import hypervolume_figure
 from core.plots.diagram import contribution_rows, diagram_figure, diagram_parts
 from core.plots.finished import unchecked
 from core.plots.front import MOST_POINTS, MOST_SVG, front_figure
@@ -190,16 +190,6 @@ def test_a_diagram_works_for_any_family() -> None:
     tokens = replace(STAGES[1], kind="attention", output_shape=(17, 32), detail="4 heads, MLP 2x")
     assert diagram_figure([tokens]).data[0].marker.color == (style.CATEGORICAL[3],)
     assert contribution_rows([tokens])[0]["output"] == "17×32"
-
-
-def test_training_curves_are_percent_by_epoch() -> None:
-    epochs = pd.Index([1, 2, 3])
-    figure = training_figure(
-        {"largest": pd.Series([0.5, 0.9, 0.97], epochs), "smallest": pd.Series([0.1, None, 0.7], epochs)}
-    )
-    assert [t.name for t in figure.data] == ["smallest", "largest"]
-    assert list(figure.data[0].x) == [1, 3]
-    assert list(figure.data[1].y) == pytest.approx([50, 90, 97])
 
 
 def test_the_race_has_a_ceiling() -> None:

@@ -15,6 +15,8 @@ from core.datasets.base import Dataset
 from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.supernets.elastic_cnn import ElasticCNN, ElasticCNNConfig, GroupConfig
+from core.supernets.path_ensemble import PathEnsemble
+from core.supernets.path_space import PathEnsembleConfig
 from core.training.config import TrainingConfig
 from core.training.loop import train
 
@@ -24,6 +26,22 @@ GROUPS = (GroupConfig(widths=(2, 4), kernels=(3, 5)), GroupConfig(widths=(3, 6),
 def digits(n_train: int = 96) -> Dataset:
     """The first training images of digits; validation as it is."""
     return load_dataset("digits", limit_train=n_train, calibration=64, limit_validation=200, limit_test=50)
+
+
+def fresh_ensemble(seed: int = 0) -> PathEnsemble:
+    """An untrained ensemble of two paths; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return PathEnsemble(
+            PathEnsembleConfig(
+                channels=3, layers=(1, 2), own=2, expands=(1,), pixel_mean=(0.3,), pixel_std=(0.38,)
+            )
+        )
+
+
+def net_for(strategy: str, seed: int = 0) -> Supernet:
+    """An untrained network that this strategy can train."""
+    return fresh_ensemble(seed) if strategy == "neas" else fresh_net(seed)
 
 
 def fresh_net(seed: int = 0, *, kernel_transform: bool = True) -> ElasticCNN:
@@ -37,8 +55,13 @@ def fresh_net(seed: int = 0, *, kernel_transform: bool = True) -> ElasticCNN:
         )
 
 
+QUICK: dict[str, dict[str, Any]] = {"elastic_vit_sampling": {"bank_size": 4}, "few_shot": {"repeats": 2}}
+"""Settings of strategies that look at more than such a training is worth."""
+
+
 def settings(**changes: Any) -> TrainingConfig:
     plain = {"epochs": 5, "batch_size": 32, "learning_rate": 0.1, "shift": 0, "seed": 3}
+    plain["strategy_config"] = QUICK.get(changes.get("strategy", ""), {})
     return TrainingConfig.model_validate(plain | changes)
 
 

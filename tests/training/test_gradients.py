@@ -18,7 +18,7 @@ from core.evaluation.costs import CostTable
 from core.seeding import stream
 from core.supernets.base import Supernet
 from core.supernets.elastic_cnn import BlockStage
-from core.training.losses import distill_largest, distill_teacher
+from core.training.losses import distilling
 from core.training.losses.distilling import soft_cross_entropy
 from core.training.strategies import STRATEGIES, Draw, Term
 from tests.helpers.nets import disturb, random_dataset, small_cnn
@@ -81,7 +81,7 @@ def test_the_check_notices_a_teacher_that_is_not_detached(monkeypatch: pytest.Mo
     """Without this the test above might pass for a loop that never distills."""
     net = small_cnn()
     honest = step_of(net, strategy="sandwich")
-    monkeypatch.setattr(distill_largest, "soft_cross_entropy", lambda logits, *rest: 0 * logits.sum())
+    monkeypatch.setattr(distilling, "soft_cross_entropy", lambda logits, *rest: 0 * logits.sum())
     assert distance(honest, step_of(net, strategy="sandwich")) > 1e-2
 
 
@@ -92,10 +92,9 @@ def test_no_gradient_reaches_a_teacher_on_either_way(monkeypatch: pytest.MonkeyP
     assert teacher.grad is None
     given: list[Tensor] = []
     for strategy, epochs in (("sandwich", 1), ("progressive_shrinking", 4)):
-        for module in (distill_largest, distill_teacher):
-            monkeypatch.setattr(
-                module, "soft_cross_entropy", lambda y, teacher, *rest: given.append(teacher) or y.sum() * 0
-            )
+        monkeypatch.setattr(
+            distilling, "soft_cross_entropy", lambda y, teacher, *rest: given.append(teacher) or y.sum() * 0
+        )
         one_step(small_cnn(), DATA, strategy=strategy, epochs=epochs)
     # Three children of one sandwich; then 1, 2 and 4 draws in the phases with a frozen teacher.
     assert [t.requires_grad for t in given] == [False] * (3 + 1 + 2 + 4)

@@ -24,17 +24,19 @@ def planted(
     inside: np.ndarray,
     alone: np.ndarray,
     *,
+    validation: np.ndarray | None = None,
     gap: np.ndarray | None = None,
     ids: tuple[str, ...] = (),
     truth: str = "",
 ) -> RankingRecord:
     """A record of (n,) accuracies in the supernet and (n, seeds) test accuracies alone; NaN is not trained yet.
 
-    Validation accuracies alone are the test accuracies plus a thousandth, costs count up.
+    Validation accuracies alone are the test accuracies plus a thousandth if left out; costs count up.
     """
     n, seeds = alone.shape
     names = ids or tuple(f"a{i}" for i in range(n))
     gap = np.zeros(n) if gap is None else gap
+    validation = alone + 0.001 if validation is None else validation
     return RankingRecord(
         supernet="planted",
         sha256="0" * 64,
@@ -58,7 +60,7 @@ def planted(
             CheckedNet(
                 arch_id=names[i],
                 seed=s + 1,
-                accuracy=None if truth else alone[i, s] + 0.001,
+                accuracy=None if truth else validation[i, s],
                 test_accuracy=alone[i, s],
                 seconds=2.0,
             )
@@ -90,12 +92,13 @@ def slow_tau(a: np.ndarray, b: np.ndarray) -> float:
 def test_tau_of_all_near_the_front_ceiling_and_judge_are_those_of_slow_definitions() -> None:
     rng = np.random.default_rng(3)
     inside, alone, gap = rng.random(11).round(1), rng.random((11, 3)).round(2), rng.random(11).round(1)
-    found = ranking_check(planted(inside, alone, gap=gap), draws=50)
+    validation = rng.random((11, 3)).round(2)
+    found = ranking_check(planted(inside, alone, validation=validation, gap=gap), draws=50)
     assert found.tau.value == pytest.approx(slow_tau(inside, alone.mean(1)))
     near = gap <= np.median(gap)
     assert found.near.n == near.sum() == sum(point.near for point in found.points)
     assert found.near.value == pytest.approx(slow_tau(inside[near], alone[near].mean(1)))
-    ceiling = [slow_tau(alone[:, s] + 0.001, np.delete(alone, s, 1).mean(1)) for s in range(3)]
+    ceiling = [slow_tau(validation[:, s], np.delete(alone, s, 1).mean(1)) for s in range(3)]
     judge = [slow_tau(inside, np.delete(alone, s, 1).mean(1)) for s in range(3)]
     assert found.ceiling is not None
     assert found.judge is not None
@@ -139,13 +142,14 @@ def test_regret_is_that_of_a_slow_definition_and_is_said_by_thirds_of_the_cost()
 @pytest.mark.parametrize(
     ("record", "kind", "words"),
     [
-        (drawn(7, 3, 0.001, 0.0), CANNOT_TELL, "7 subnets so far"),
+        (drawn(7, 3, 0.001, 0.0), CANNOT_TELL, "7 subnets are too few, 8 are the fewest"),
         (drawn(30, 1, 0.02, 0.02), CANNOT_TELL, "one seed has no ceiling"),
-        (drawn(10, 2, 1.0, 1.0, seed=1), CANNOT_TELL, "neither rules out chance"),
-        (drawn(60, 3, 0.01, 9.0), NO_ORDER, "no better than chance"),
+        (drawn(10, 2, 1.0, 1.0), CANNOT_TELL, "chance is not ruled out"),
+        (drawn(60, 3, 0.01, 9.0, seed=5), NO_ORDER, "no better than chance"),
+        (planted(np.linspace(1, 0, 20), np.linspace(0, 1, 20)[:, None]), NO_ORDER, "worse than chance"),
         (drawn(60, 3, 0.01, 0.1), IN_PART, "in part"),
         (drawn(40, 3, 0.05, 0.05, seed=2), AS_GOOD, "cannot tell"),
-        (drawn(60, 3, 0.3, 0.0), BETTER, "more than one training"),
+        (drawn(60, 3, 0.3, 0.0), BETTER, "more than that of one training"),
     ],
 )
 def test_verdicts(record: RankingRecord, kind: str, words: str) -> None:
@@ -157,9 +161,9 @@ def test_verdicts(record: RankingRecord, kind: str, words: str) -> None:
 def test_equal_judges_are_rarely_told_apart() -> None:
     """The supernet is one more training of the same noise: the rule must not find it worse or better too often."""
     kinds = Counter(
-        ranking_check(drawn(20, 2, 0.05, 0.05, seed=seed), draws=300).verdict.kind for seed in range(60)
+        ranking_check(drawn(20, 2, 0.05, 0.05, seed=seed), draws=200).verdict.kind for seed in range(40)
     )
-    assert kinds[AS_GOOD] >= 51, kinds
+    assert kinds[AS_GOOD] >= 34, kinds
 
 
 def test_an_unfinished_check_says_what_there_is() -> None:
@@ -190,7 +194,8 @@ def test_tables_figure_and_file_show_n_and_seeds() -> None:
     inside, alone = rng.random(12), rng.random((12, 2))
     record = planted(inside, alone, gap=rng.random(12), ids=ids)
     found = ranking_check(record, draws=40)
-    assert [row["subnets"] for row in ranking_told.taus(found)] == ["12", "6", "12", "12"]
+    assert [row["n"] for row in ranking_told.taus(found)] == ["12", "6", "12", "12"]
+    assert [row["95 %"] for row in ranking_told.taus(found)][1] == "too few to say", "of 6"
     assert ranking_told.regret_rows(found)[0]["among"] == "all of them (n = 12)"
     told = ranking_told.how_checked(record, found)
     assert "seeds 1, 2 (n = 2)" in told

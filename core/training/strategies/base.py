@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,25 +34,50 @@ _PASSES_LOOKS = 8
 STRATEGIES: Registry[Strategy] = Registry("strategy", "core.training.strategies", "STRATEGIES")
 
 
+class Effort(NamedTuple):
+    """How much work a phase is, in passes through a subnet of middling size: what progress and time left go by.
+
+    Attributes:
+        passes: of a batch with a gradient, in each step.
+        looks: of a batch without one, in each step.
+        begins: without a gradient, once when the phase begins; one with a gradient counts as three.
+        samples: that each of these takes.
+    """
+
+    passes: float
+    looks: float = 0.0
+    begins: float = 0.0
+    samples: int = 1
+
+
 class Strategy(Plugin, ABC):
     """Says which subnets each step trains.
 
     Attributes:
         needs_ends: it trains the smallest and the largest architecture, which not every space has.
         needs_order: it needs the options of every choice to be ordered, each containing the one before.
+        needs_one_size: it compares maps of different subnets, which must have one size.
         family_settings: settings that it fixes in families that have them.
+        suggests: settings of the training that belong to it; forms and commands start from them where it is chosen.
     """
 
     needs_ends: ClassVar[bool] = False
     needs_order: ClassVar[bool] = False
+    needs_one_size: ClassVar[bool] = False
     family_settings: ClassVar[Settings] = {}
+    suggests: ClassVar[Settings] = {}
 
     def check(self, space: SearchSpace) -> None:
         """Refuse a space that this strategy cannot train.
 
         Raises:
-            InvalidInput: it needs an order or ends that the space does not have.
+            InvalidInput: it needs an order, ends or one size of maps that the space does not have.
         """
+        sized = next((c.name for c in space.choices if c.kind == "resolution" and len(c.options) > 1), None)
+        if self.needs_one_size and sized is not None:
+            raise InvalidInput(
+                f"{self.label} compares maps of one size, which {sized} changes. Choose another strategy."
+            )
         unordered = next((c.name for c in space.choices if not c.ordinal), None)
         if self.needs_order and unordered is not None:
             raise InvalidInput(
@@ -84,6 +109,14 @@ class Strategy(Plugin, ABC):
             self.draws(space, phase, stream(0, "passes", phase.name, look)) for look in range(_PASSES_LOOKS)
         ]
         return sum(draw.passes for draws in looks for draw in draws) / len(looks)
+
+    def samples_at_start(self, space: SearchSpace, phase: Phase) -> float:
+        """Samples that go forward with a gradient once, when a phase begins, beside those of its steps."""
+        return 0.0
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        """How much work a phase is; whoever defines `step` and runs networks besides `passes` says so here."""
+        return Effort(self.passes(space, phase))
 
     def order(self, session: Session, n: int, rng: np.random.Generator) -> NDArray[np.int64] | None:
         """(n,) rows of the training samples in the order the coming epoch takes them, repeats allowed.

@@ -44,7 +44,7 @@ class LossFollowing(Strategy):
     """Draws subnets of those sizes more often whose training loss is high; labels only."""
 
     label = "Loss-following draws"
-    source = "Inspired by samplers that follow measured losses or gradients (ShiftNAS, PA&DA); a simple one of our own"
+    source = "Our own: a plain control beside samplers that follow gradients of validation losses or of paths"
     Config = Config
 
     def start(self, session: Session) -> None:

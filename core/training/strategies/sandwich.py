@@ -41,7 +41,7 @@ class Sandwich(Strategy):
     """Each step trains the largest, the smallest and some random subnets; the largest teaches the others."""
 
     label = "Sandwich rule"
-    source = "Yu et al., BigNAS, ECCV 2020 (here without dropout and without a search over resolutions)"
+    source = "Yu and Huang, Universally Slimmable Networks and Improved Training Techniques, ICCV 2019"
     Config = Config
     needs_ends = True
 

@@ -46,6 +46,7 @@ class ChartView:
         picture: "svg" or "png", for the camera button.
         name: file name of the picture.
         pruned: changes whenever the pruned networks beside the front do.
+        trained: changes whenever the networks trained on their own beside the front do.
         edition: of the selection, see `pages.ui.selection`.
         whiskers: draw the members' intervals.
         sure: changes whenever what is known of how sure the members are does.
@@ -65,17 +66,22 @@ class ChartView:
     picture: str = "svg"
     name: str = "front"
     pruned: str = ""
+    trained: str = ""
     edition: int = 0
     whiskers: bool = False
     sure: str = ""
 
 
 def front_chart(
-    front: Front, view: ChartView, pruned: pd.DataFrame | None = None, marks: ChanceMarks | None = None
+    front: Front,
+    view: ChartView,
+    pruned: pd.DataFrame | None = None,
+    marks: ChanceMarks | None = None,
+    trained: pd.DataFrame | None = None,
 ) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
     st.plotly_chart(
-        _figure(repr(view), view, front, pruned, marks),
+        _figure(repr(view), view, front, pruned, marks, trained),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -100,7 +106,12 @@ def front_chart(
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _figure(
-    key: str, _view: ChartView, _front: Front, _pruned: pd.DataFrame | None, _marks: ChanceMarks | None
+    key: str,
+    _view: ChartView,
+    _front: Front,
+    _pruned: pd.DataFrame | None,
+    _marks: ChanceMarks | None,
+    _trained: pd.DataFrame | None,
 ) -> go.Figure:
     figure = front_figure(
         _front.table,
@@ -114,6 +125,7 @@ def _figure(
         what_if=_point(_view, _view.what_if),
         what_if_from=_point(_view, _view.what_if_from),
         pruned=_pruned,
+        trained=_trained,
         chance=_marks,
         caption=_view.caption,
     )

@@ -12,6 +12,7 @@ _TITLES = {
     "parallel": "All objectives and choices",
     "importance": "Which choices matter",
     "several": "Several fronts",
+    "robustness": "Robustness",
 }
 
 
@@ -25,5 +26,5 @@ def draw(scene: Scene) -> View:
         titles=_TITLES,
         key="closer-panel",
         about="A third objective and selecting many subnets; parallel coordinates; the importance of each choice; fronts of "
-        "several objectives, supernets or pruned networks in one chart.",
+        "several objectives, supernets or pruned networks in one chart; subnets under attack.",
     )

@@ -7,12 +7,22 @@ behind a closed tab is not computed.
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import streamlit as st
 
 from pages.ui import resources
 from pages.ui.basket import panel as basket_panel
-from pages.ui.front import chance, closer, files, pruned_overlay, state, subnet_card, what_if
+from pages.ui.front import (
+    chance,
+    closer,
+    files,
+    pruned_overlay,
+    state,
+    subnet_card,
+    trained_overlay,
+    what_if,
+)
 from pages.ui.front.chart import front_chart
 from pages.ui.front.scene import Scene
 from pages.ui.front.table import choose_subnet, front_table
@@ -56,8 +66,8 @@ def _card(scene: Scene, arch_id: str) -> None:
     )
     subnet_card.readings(entry, arch)
     subnet_card.download(entry, arch)
-    names = ["Neighbors", "What a choice costs", "Choices"]
-    neighbors, costs, choices = st.tabs(names, key="card-tabs", on_change="rerun")
+    names = ["Neighbors", "What a choice costs", "Choices", "Tune"]
+    neighbors, costs, choices, tune = st.tabs(names, key="card-tabs", on_change="rerun")
     if neighbors.open:
         with neighbors:
             what_if.neighbors(scene.shown, scene.front, arch_id, chance.cheaper_than(scene.sure, arch_id))
@@ -67,6 +77,9 @@ def _card(scene: Scene, arch_id: str) -> None:
     if choices.open:
         with choices:
             what_if.choices_line(entry, arch)
+    if tune.open:
+        with tune:
+            import_module("pages.ui.front.tuning_panel").draw(entry, arch_id)
 
 
 def _facts(scene: Scene, arch_id: str) -> None:
@@ -117,14 +130,16 @@ def _chart(scene: Scene, arch_id: str) -> None:
     tried = what_if.tried(scene.shown, scene.shown.entry.space.from_id(arch_id)) if looking else None
     ghost, here = what_if.ghost(tried, scene.shown.row(arch_id), scene.x, scene.y)
     pruned = pruned_overlay.points(scene.view.pruned, scene.x, scene.y)
+    trained = trained_overlay.points(scene.shown.entry, scene.x, scene.y, asked=bool(scene.chart.trained))
     view = replace(
         scene.chart,
         selected=arch_id if ghost else state.seed(),
         what_if=ghost,
         what_if_from=here,
         pruned=pruned_overlay.revision(pruned),
+        trained=trained_overlay.revision(trained),
         edition=state.selection.edition(),
     )
     marks = scene.sure.marks(scene.y, whiskers=view.whiskers)
-    front_chart(scene.front, view, pruned, marks)
+    front_chart(scene.front, view, pruned, marks, trained)
     pruned_overlay.picked(pruned)

@@ -10,7 +10,7 @@ import streamlit as st
 from core.library.supernets import SupernetEntry
 from core.records import Objective
 from pages.ui import choosers
-from pages.ui.front import pruned_overlay
+from pages.ui.front import pruned_overlay, trained_overlay
 from pages.ui.front.state import View
 
 if TYPE_CHECKING:
@@ -27,29 +27,33 @@ class More:
     mark_knees: bool
     whiskers: bool
     pruned_of: str
+    trained: bool
     picture: str
 
 
 def choose(entry: SupernetEntry, view: View, x: Objective, y: Objective, table: pd.DataFrame) -> More:
     """Draw the settings and return what is chosen now."""
     return More(
-        choosers.choose_log("Logarithmic across", "x", view.log_x if x.name == view.x else None, x, table),
-        choosers.choose_log("Logarithmic up", "y", view.log_y if y.name == view.y else None, y, table),
-        st.toggle("Line through the front", value=True, key="log-line"),
-        st.toggle(
+        log_x=choosers.choose_log(
+            "Logarithmic across", "x", view.log_x if x.name == view.x else None, x, table
+        ),
+        log_y=choosers.choose_log("Logarithmic up", "y", view.log_y if y.name == view.y else None, y, table),
+        line=st.toggle("Line through the front", value=True, key="log-line"),
+        mark_knees=st.toggle(
             "Mark the knee",
             value=True,
             key="log-knee",
             help="The subnet where giving up a little of one objective buys most of the other.",
         ),
-        st.toggle(
+        whiskers=st.toggle(
             "Whiskers",
             value=False,
             key="log-whiskers",
             help="The 95 % interval (Wilson) of each member's accuracy, where an accuracy is the vertical axis.",
         ),
-        pruned_overlay.choose(entry, view.pruned),
-        st.segmented_control(
+        pruned_of=pruned_overlay.choose(entry, view.pruned),
+        trained=trained_overlay.choose(),
+        picture=st.segmented_control(
             "Picture format",
             ["svg", "png"],
             default="svg",

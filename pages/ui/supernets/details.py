@@ -16,13 +16,13 @@ from core.spaces import Arch
 from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
 from core.views.gallery import gallery
-from core.views.supernet_page import CameFrom, came_from, choice_rows, lost_with, measured_rows
+from core.views.supernet_page import CameFrom, came_from, choice_rows, lost_with, measured_rows, part_rows
 from core.words import format_count
 from pages.ui import checked, resources, terms
 from pages.ui.front import state as front_state
 from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, job_row, watch
-from pages.ui.supernets import fitting_images, measuring, ranking, tuning
+from pages.ui.supernets import fitting_images, measuring, ranking, tuning, watching
 from pages.ui.supernets import state as page_state
 from pages.ui.supernets.gallery import data_name, delete
 from pages.ui.supernets.understood import costs_text
@@ -57,6 +57,7 @@ def draw(entry: SupernetEntry) -> None:
         _came_from(came_from(resources.store_or_none(), entry), entry)
     ranking.draw(entry)
     _measured(entry)
+    _training(entry)
     with st.expander("Card"):
         if entry.card.note:
             st.caption(for_markdown(entry.card.note, 600))
@@ -215,6 +216,9 @@ def _space(entry: SupernetEntry) -> None:
     st.subheader("Search space", anchor=False)
     with st.container(key="supernet-space"):
         html_table(choice_rows(entry.space), "Choices of the search space")
+        if rows := part_rows(entry):
+            terms.caption("In parts: subnets share weights with those of their own part alone.")
+            html_table(rows, "Parts of the supernet")
 
 
 def _front(entry: SupernetEntry) -> None:
@@ -240,6 +244,16 @@ def _came_from(found: CameFrom, entry: SupernetEntry) -> None:
         training = found.run.params.get("training")
         with st.expander("Settings of the training"):
             settings_table(training if isinstance(training, dict) else {}, "Settings of the training")
+
+
+def _training(entry: SupernetEntry) -> None:
+    """Curves, losses and the film of the training that made it, where it was trained here."""
+    run = came_from(resources.store_or_none(), entry).run
+    if run is None:
+        return
+    st.subheader("Its training", anchor=False)
+    if st.toggle("Show its curves and its film", key=f"details-training-{entry.supernet_id}"):
+        watching.draw(run)
 
 
 def _measured(entry: SupernetEntry) -> None:

@@ -203,7 +203,7 @@ def _budget(params: dict[str, Any], from_card: bool, *, ready: bool) -> None:
     nets = int(params["subnets"]) * int(params["seeds"])
     as_it = "with the supernet's own settings" if from_card else "with the usual settings"
     st.caption(
-        f"{format_count(nets)} networks are trained from scratch, {params['epochs']} epochs each, {as_it}, labels as the only teacher. "
+        f"{format_count(nets)} networks are trained from scratch, {params['epochs']} epoch{'s' * (params['epochs'] != 1)} each, {as_it}, labels as the only teacher. "
         "They are trained one after the other in the background, every subnet once before any is trained again; what is there "
         "is shown as it comes, a stop loses nothing, and what was trained alone before counts."
     )
@@ -221,8 +221,9 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
         return
     key = f"{run_id}-{len(record.nets)}"
     found = _found(key, record)
-    st.markdown(f"**{for_markdown(found.verdict.sentence, 1000)}**")
-    left, right = st.columns([3, 2], gap="medium")
+    st.markdown(f"**{for_markdown(found.verdict.headline, 400)}** {for_markdown(found.verdict.why, 600)}")
+    with st.container(key="ranking-columns"):
+        left, right = st.columns(2, gap="medium")
     with left:
         axes = st.segmented_control(
             "Axes",
@@ -244,10 +245,7 @@ def _results(entry: SupernetEntry, run_id: str) -> None:
         html_table(told.taus(found), "Kendall's tau of the supernet's order and that of training alone")
         if found.regrets:
             html_table(told.regret_rows(found), "What believing the supernet costs")
-            note(
-                "Regret: how much worse the supernet's pick is, trained alone, than the best. The best of noisy means is taken, so "
-                "even a perfect judge has some: compare it with that of one training's pick."
-            )
+        note(told.WHAT)
     note(told.how_checked(record, found))
     note(view.RULE)
     st.download_button(

@@ -14,7 +14,6 @@ from core.datasets import DATASETS
 from core.errors import CoreError
 from core.jobs.forecast import of_training
 from core.library.presets import PRESETS
-from core.plots.curves import training_figure
 from core.records import Run, RunState
 from core.supernets.families import FAMILIES
 from core.text import display_name, for_markdown
@@ -25,7 +24,7 @@ from pages.ui import checked, resources, state
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
-from pages.ui.supernets import own_images, own_sounds
+from pages.ui.supernets import own_images, own_sounds, watching
 
 KIND = "train_supernet"
 
@@ -55,9 +54,11 @@ def _training_form(form: checked.Form) -> None:
         index=list(strategies).index(start["strategy"]),
         key=f"train-strategy-{name}",
         format_func=lambda n: strategies[n].label,
-        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
     )
-    training: dict[str, Any] = {**start, "strategy": strategy}
+    # Below the list: a help text with all of them would fill the screen.
+    st.caption(f"{strategies[strategy].summary} {strategies[strategy].source}.")
+    suggested = STRATEGIES.get(strategy).suggests
+    training: dict[str, Any] = {**start, **suggested, "strategy": strategy}
     with st.container(horizontal=True):
         training["epochs"] = field_number(
             TrainingConfig,
@@ -76,7 +77,9 @@ def _training_form(form: checked.Form) -> None:
         )
     if st.toggle("More training settings", key="train-more"):
         skip = ("strategy", "strategy_config", "epochs", "seed")
-        training |= config_form(TrainingConfig, f"train-set-{name}", skip=skip, start=start)
+        # What a strategy suggests is where its own form starts, and no other one's.
+        key = f"train-set-{name}-{strategy}" if suggested else f"train-set-{name}"
+        training |= config_form(TrainingConfig, key, skip=skip, start={**start, **suggested})
         training["augmentation"] = config_form(
             FAMILIES.get(preset["family"]).task.Augmentation,
             f"train-set-{name}",
@@ -209,35 +212,11 @@ def training_progress() -> None:
     def show() -> None:
         with st.container(key="job-progress"):
             job_row(now())
-        curves(chosen)
+            watching.actions(now())
+        watching.draw(now())
 
     watch(show, lambda: active([now()]))
     if now().state is RunState.DONE:
-        st.page_link(
-            "pages/front.py",
-            label="Its front",
-            icon=":material/show_chart:",
-            query_params={"supernet": chosen},
-        )
         st.caption(
             f"{for_markdown(runs[chosen].title)} is in the gallery above. Measure every subnet there to see its exact front."
         )
-
-
-def curves(run_id: str) -> None:
-    """Validation accuracy of the smallest, random and largest subnets by epoch."""
-    import pandas as pd
-
-    rows = resources.store().ledger(run_id).metrics()
-    if not rows:
-        st.caption("The first epoch is under way.")
-        return
-    table = pd.DataFrame(rows).set_index("epoch")
-    series = {name: table[name] for name in ("smallest", "random", "largest") if name in table}
-    st.plotly_chart(
-        training_figure(series),
-        key=f"training-curves-{run_id}",
-        width="stretch",
-        config={"displaylogo": False},
-        alt="Validation accuracy of the smallest, random and largest subnets by epoch.",
-    )

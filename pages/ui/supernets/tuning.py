@@ -7,23 +7,25 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
+from core.config import Settings
 from core.datasets import DATASETS
 from core.errors import CoreError
 from core.jobs.forecast import of_training
 from core.library.supernets import SupernetEntry
-from core.records import Run, RunState
+from core.records import Run
 from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
+from core.training.strategies import STRATEGIES
 from core.workflows import train_supernet
 from pages.ui import checked, terms
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form
 from pages.ui.progress import active, all_runs, job_row, submit, watch
-from pages.ui.supernets import own_images, own_sounds
-from pages.ui.supernets.training import curves
+from pages.ui.supernets import own_images, own_sounds, watching
 
 _KIND = "train_supernet"
-_ASKED = ("epochs", "learning_rate")
+_ASKED = ("epochs", "learning_rate", "seed")
+_TUNED = "A few epochs at a low rate"
 _OWN = {own_images.NAME: own_images.own_images, own_sounds.NAME: own_sounds.own_sounds}
 
 
@@ -32,9 +34,10 @@ def draw(entry: SupernetEntry) -> None:
     if not entry.task:
         return
     if not st.toggle(
-        "Tune it",
+        "Train it further",
         key=f"tune-{entry.supernet_id}",
-        help="Train it further from its weights, a few epochs at a low rate. The result is another supernet; this one stays.",
+        help="From its weights: a few epochs at a low rate, longer with its own settings, or with another strategy. The result "
+        "is another supernet; this one stays.",
     ):
         return
     with st.container(border=True, key="tune-form"):
@@ -47,20 +50,40 @@ def draw(entry: SupernetEntry) -> None:
 
 def _form(entry: SupernetEntry, form: checked.Form) -> None:
     key = entry.supernet_id
-    title = checked.name_field("Name", value=f"{display_name(entry.title)}, tuned", key=f"tune-title-{key}")
+    before = train_supernet.settings_before(entry)
+    longer = bool(before) and (
+        st.radio(
+            "How",
+            [_TUNED, watching.LONGER],
+            key=f"tune-how-{key}",
+            help="Longer: with the strategy, rate and other settings that its card names, from its weights; the rate rises and falls "
+            "again. With another strategy or rate it is a fork.",
+        )
+        == watching.LONGER
+    )
+    kind = "longer" if longer else "tuned"
+    title = checked.name_field(
+        "Name", value=f"{display_name(entry.title)}, {kind}", key=f"tune-title-{kind}-{key}"
+    )
     data = _data(entry)
+    strategy = _strategy(
+        entry, str(before["strategy"]) if longer else "sandwich", f"tune-strategy-{kind}-{key}"
+    )
+    start = _start(before) if longer else train_supernet.TUNING
     asked = config_form(
         TrainingConfig,
-        f"tune-set-{key}",
+        f"tune-set-{kind}-{key}",
         skip=tuple(name for name in TrainingConfig.model_fields if name not in _ASKED),
-        start=train_supernet.TUNING,
+        start={**start, "seed": int(before.get("seed", -1)) + 1},
     )
-    params = None if data is None else _params(entry, title, data, asked)
+    params = None
+    if data is not None and strategy is not None:
+        params = _params(entry, title, data, {**asked, "strategy": strategy}, as_before=longer)
     if params is not None:
         forecast(_KIND, params, lambda trial: of_training(trial, int(asked["epochs"])), key="tune-forecast")
     if (
         form.start(
-            "Start tuning",
+            "Start training",
             key="tune-start",
             type="primary",
             icon=":material/tune:",
@@ -68,7 +91,42 @@ def _form(entry: SupernetEntry, form: checked.Form) -> None:
         )
         and params is not None
     ):
-        submit(_KIND, params, title=str(params["title"]), seed=0)
+        submit(_KIND, params, title=str(params["title"]), seed=int(asked["seed"]))
+
+
+def _start(before: Settings) -> dict[str, Any]:
+    """What a longer training begins with: a third of the epochs, which is often enough, and all else as it was."""
+    return {**before, "epochs": max(5, int(str(before["epochs"])) // 3)}
+
+
+def _strategy(entry: SupernetEntry, usual: str, key: str) -> str | None:
+    """Which strategy trains it; only those that can train its space are offered."""
+    fitting = [info for info in STRATEGIES.describe() if _can_train(entry, info.name)]
+    names = {info.name: info for info in fitting}
+    if not names:
+        st.warning("No strategy can train this space.", icon=":material/warning:")
+        return None
+    chosen = st.selectbox(
+        "Which subnets a step trains",
+        list(names),
+        index=list(names).index(usual) if usual in names else 0,
+        key=key,
+        format_func=lambda name: names[name].label,
+        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in fitting),
+    )
+    if len(STRATEGIES.create(chosen).phases(entry.space)) > 1:
+        terms.caption(
+            "This strategy trains in phases, which begin anew: the first ones may train few subnets alone."
+        )
+    return str(chosen)
+
+
+def _can_train(entry: SupernetEntry, strategy: str) -> bool:
+    try:
+        STRATEGIES.create(strategy).check(entry.space)
+    except CoreError:
+        return False
+    return True
 
 
 def _progress(entry: SupernetEntry) -> None:
@@ -79,8 +137,8 @@ def _progress(entry: SupernetEntry) -> None:
 
     if not newest():
         terms.caption(
-            "Every step trains the largest subnet, the smallest and two random ones. A network without BatchNorm (exporters fold "
-            "it away) gets it back first, set by the calibration samples."
+            "A training goes on from the weights; what made them stays as it is. A network without BatchNorm (exporters fold it away) "
+            "gets it back first, set by the calibration samples."
         )
         return
 
@@ -88,18 +146,10 @@ def _progress(entry: SupernetEntry) -> None:
         for run in newest():
             with st.container(key="tune-progress"):
                 job_row(run)
-            if run.state in (RunState.RUNNING, RunState.DONE):
-                curves(run.run_id)
+                watching.actions(run)
+            watching.draw(run)
 
     watch(show, lambda: active(newest()))
-    for run in newest():
-        if run.state is RunState.DONE:
-            st.page_link(
-                "pages/front.py",
-                label="Its front",
-                icon=":material/show_chart:",
-                query_params={"supernet": run.run_id},
-            )
 
 
 def _data(entry: SupernetEntry) -> dict[str, Any] | None:
@@ -130,13 +180,21 @@ def _fits(entry: SupernetEntry, name: str) -> bool:
 
 
 def _params(
-    entry: SupernetEntry, title: str, data: dict[str, Any], training: dict[str, Any]
+    entry: SupernetEntry, title: str, data: dict[str, Any], asked: dict[str, Any], *, as_before: bool
 ) -> dict[str, Any] | None:
     """The request; None where it does not fit, which is said here."""
     try:
-        asked = train_supernet.tune_request(entry, entry.supernet_id, data)
-        asked = train_supernet.with_settings(asked, training)
-        request = train_supernet.Request.model_validate({**asked, "title": title or asked["title"]})
+        made = train_supernet.tune_request(
+            entry,
+            entry.supernet_id,
+            data,
+            epochs=int(asked["epochs"]),
+            method=str(asked["strategy"]),
+            seed=int(asked["seed"]),
+            as_before=as_before,
+        )
+        made = train_supernet.with_settings(made, {"learning_rate": asked["learning_rate"]})
+        request = train_supernet.Request.model_validate({**made, "title": title or made["title"]})
     except ValidationError as error:
         st.error(for_markdown(complaint(error), 600), icon=":material/error:")
         return None

@@ -22,12 +22,14 @@ class View:
         supernet: id of the one whose page is open, "" for the gallery.
         task, family: registry names that the gallery is filtered by, "" for all.
         words: that a title must hold.
+        comparison: id of the comparison of trainings that is shown, "" for none.
     """
 
     supernet: str = part("supernet", NAME, offers=_titles)
     task: str = part("task", NAME, what="task")
     family: str = part("family", NAME, what="family")
     words: str = part("named", _WORDS, what="name")
+    comparison: str = part("comparison", NAME, what="comparison of trainings")
 
     def checked(self) -> View:
         return self

@@ -1,0 +1,74 @@
+"""`tune`: a pick trained further on its own, with the same network from scratch beside it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli import tables
+from core.cli.driving import find_supernet, open_store, run_workflow
+from core.cli.output import write
+from core.config import Settings
+
+
+def tune(
+    supernet: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUPERNET", help="A shipped name (digits-cnn), an id, or a .safetensors file."
+        ),
+    ],
+    arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
+    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 5,
+    seeds: Annotated[int, typer.Option(help="How often, each with another order of the samples.")] = 3,
+    seed: Annotated[int, typer.Option(help="First seed; the others follow it.")] = 1,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of tuning; a fifth of the supernet's if left out.")
+    ] = None,
+    teacher: Annotated[
+        bool, typer.Option("--teacher", help="Half of the loss imitates the largest subnet.")
+    ] = False,
+    scratch: Annotated[
+        bool, typer.Option(help="Train the same network from scratch for as long, too.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the tuned network of the best validation accuracy here.")
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")
+    ] = "bundle",
+) -> None:
+    """Fine-tune one subnet; one JSON line per network, then what it comes to (on stderr)."""
+    from core.library.tuned import TunedRecord, list_tuned, longest_alone
+    from core.views.tuning import as_text, told
+
+    entry = find_supernet(supernet)
+    params: Settings = {
+        "supernet": tables.absolute(supernet),
+        "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
+        "epochs": epochs,
+        "seeds": seeds,
+        "seed": seed,
+        "learning_rate": learning_rate,
+        "teacher": teacher,
+        "scratch": scratch,
+    }
+    title = f"{entry.title} {params['arch']} tuned"
+    ledger = run_workflow("tune_subnet", params, title=title, seed=seed)
+    record = TunedRecord.so_far(ledger)
+    assert record is not None
+    for net in record.nets:
+        print(json.dumps({"run": ledger.run_id, **net.model_dump(mode="json")}))
+    store = open_store()
+    nets = [net for net in list_tuned(store) if net.run_id == ledger.run_id]
+    found = told(nets, longest_alone(store, entry.sha256, record.arch_id))
+    print(as_text(found), file=sys.stderr)
+    if out is not None:
+        from core.library.extract_trained import download
+
+        write(out, download(store, found.best, format).data)
+        print(out)

@@ -1,0 +1,167 @@
+"""From subnet to product: train one pick further on its own, and the same network from scratch for as long beside it.
+
+How much of what tuning gains is training, and how much was inherited, only the network from scratch says: it sees the same
+samples in the same order, for as many epochs, with the same teachers; its weights alone are others, and its learning rate
+is that of the supernet's own training, for it has farther to go. Nets are kept one file each as soon as they are trained.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from core.config import BaseConfig
+from core.library import supernets
+from core.library.alone import MEASURED, Schedule, net_file
+from core.library.results import Described
+from core.library.supernets import SupernetEntry
+from core.library.trainings import OF_THE_SUPERNET, training_of
+from core.library.tuned import Start, StartedNet, TunedRecord
+from core.records import Progress
+from core.training.config import TrainingConfig
+from core.words import format_share
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.datasets.base import Dataset
+    from core.export.subnet import ExtractedSubnet
+    from core.ledger import Ledger
+    from core.library.library import Library
+
+LABEL = "Fine-tuning of a subnet"
+WEIGHT_CLASS = "training"
+APART = ("seed", "seeds")
+"""What does not make another setting: which seeds, and how many."""
+SLOWER = 5
+"""How many times smaller the peak learning rate of tuning is than the supernet's."""
+_MEDIA_TYPE = "application/octet-stream"
+
+
+class Request(BaseConfig):
+    """Which subnet to tune, and how."""
+
+    supernet: str = Field(description="Name, id or file of the supernet the architecture belongs to.")
+    arch: str = Field(description="Short id of the architecture.")
+    epochs: int = Field(5, ge=1, le=2000, description="Passes over the training data.")
+    seeds: int = Field(3, ge=1, le=20, description="How often, each with another order of the samples.")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="First seed; the others follow it.")
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1e12,
+        description="Peak learning rate of tuning; a fifth of the supernet's if left out.",
+    )
+    teacher: bool = Field(False, description="Half of the loss imitates the largest subnet.")
+    scratch: bool = Field(True, description="Train the same network from scratch for as long, too.")
+
+
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
+    """Tune, or go on tuning; the artifacts are one file per network and a summary.
+
+    Raises:
+        NotFound, InvalidInput: the supernet or the architecture does not exist.
+        DataUnavailable: the data set is neither here nor reachable.
+        CoreError: training diverged.
+    """
+    from core.export.subnet import extract_subnet
+    from core.networks.answers import accuracy
+    from core.networks.file import About, dump_net
+    from core.training.alone import train_alone
+
+    entry = library.supernet(request.supernet)
+    arch = entry.space.from_id(request.arch)
+    yield Progress(0.0, "Reading the data set of the supernet.")
+    dataset = supernets.dataset(entry)
+    subnet = extract_subnet(supernets.load(entry), arch, dataset, title=entry.title)
+    configs = _configs(request, entry)
+    record = TunedRecord.so_far(ledger) or _begun(request, entry, subnet, configs)
+    teacher = _largest(entry, dataset) if request.teacher else None
+    starts: tuple[Start, ...] = ("tuned", "scratch") if request.scratch else ("tuned",)
+    wanted = [(request.seed + at, start) for at in range(request.seeds) for start in starts]
+    for index, (seed, start) in enumerate(wanted):
+        if index < len(record.nets):
+            continue
+        config = configs[start].model_copy(update={"seed": seed})
+        net = _started(subnet.net, start, seed)
+        what = "Tuning network" if start == "tuned" else "From scratch, network"
+        yield from train_alone(
+            net, dataset, config, ledger, index=index, of=len(wanted), teacher=teacher, what=what
+        )
+        said = About(arch_id=subnet.arch_id, supernet=entry.sha256, seed=seed)
+        # The network first: the summary names only what is there.
+        sha256 = ledger.save_artifact(net_file(index), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
+        made = StartedNet(
+            index=index,
+            start=start,
+            seed=seed,
+            sha256=sha256,
+            seconds=round(sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index), 2),
+            accuracy=accuracy(net, dataset, "validation"),
+            test_accuracy=accuracy(net, dataset, "test"),
+        )
+        record = record.model_copy(update={"nets": (*record.nets, made)})
+        record.save(ledger)
+    yield Progress(1.0, _sentence(record), {"nets": len(record.nets)})
+
+
+def _configs(request: Request, entry: SupernetEntry) -> dict[Start, TrainingConfig]:
+    scratch, _ = training_of(entry, epochs=request.epochs)
+    rate = request.learning_rate or scratch.learning_rate / SLOWER
+    return {"tuned": scratch.model_copy(update={"learning_rate": rate}), "scratch": scratch}
+
+
+def _begun(
+    request: Request, entry: SupernetEntry, subnet: ExtractedSubnet, configs: dict[Start, TrainingConfig]
+) -> TunedRecord:
+    plain = {
+        start: Schedule(**config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET)))
+        for start, config in configs.items()
+    }
+    return TunedRecord(
+        supernet=entry.supernet_id,
+        sha256=entry.sha256,
+        arch_id=subnet.arch_id,
+        arch=dict(subnet.arch),
+        data=Described(**subnet.data),
+        training=plain["tuned"],
+        scratch=plain["scratch"],
+        teacher=request.teacher,
+        asked=request.seeds,
+        inside={name: float(subnet.card[name].value) for name in MEASURED},
+        versions={package: importlib.metadata.version(package) for package in ("torch", "numpy")},
+    )
+
+
+def _largest(entry: SupernetEntry, dataset: Dataset) -> nn.Module:
+    """What `reference` answers, which where options have an order is the largest subnet."""
+    supernet, arch = supernets.load(entry), entry.reference
+    net: nn.Module = supernet.extract(arch, supernet.calibrate_on(arch, dataset))
+    return net.eval().requires_grad_(False)
+
+
+def _started(subnet: nn.Sequential, start: Start, seed: int) -> nn.Sequential:
+    """The network as its training begins; the subnet itself stays as it is."""
+    from core.networks.chain import fresh_like
+
+    return copy.deepcopy(subnet) if start == "tuned" else fresh_like(subnet, seed)
+
+
+def _sentence(record: TunedRecord) -> str:
+    def told(start: Start) -> str:
+        found = [net.test_accuracy for net in record.nets if net.start == start]
+        if not found:
+            return ""
+        ends = [format_share(value, 1) for value in (min(found), max(found))]
+        return ends[0] if len(found) == 1 else f"{ends[0]} to {ends[1]}"
+
+    scratch = told("scratch")
+    beside = f", from scratch for as long {scratch}" if scratch else ""
+    return (
+        f"Test accuracy as shared {format_share(record.inside['test_accuracy'], 1)}, tuned {told('tuned')}{beside} "
+        f"({record.asked} seed{'s' * (record.asked != 1)})."
+    )
