@@ -232,6 +232,7 @@ HEAVY = {
     "core.training.loop",
     "core.training.plain",
     "core.training.watched",
+    "core.training.work",
     "core.training.projection",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.

@@ -39,6 +39,7 @@ from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
 from core.config import Settings
 from core.errors import CoreError, InvalidInput
+from core.library.kept_early import withdraw
 from core.store.sandboxes import Sandboxes
 from core.words import format_share
 
@@ -351,7 +352,9 @@ def resume(
     run: Annotated[str, typer.Argument(help="Id of a run that was stopped; `runs` lists them.")],
 ) -> None:
     """Go on with a run that was interrupted, cancelled or failed."""
-    ledger = resume_run(open_store(), run)
+    store = open_store()
+    withdraw(store.ledger(store.get_run(run).run_id))
+    ledger = resume_run(store, run)
     print(json.dumps({"run": ledger.run_id, "artifacts": [a.name for a in ledger.artifacts()]}))
 
 

@@ -33,6 +33,9 @@ class PhaseTime(_Record):
     step: float = Field(description="Seconds per step.")
     once: float = Field(0.0, description="Seconds of what the phase begins with.")
     passes: float = Field(description="Forward passes with a gradient per step.")
+    begins: float = Field(
+        0.0, description="Of what the phase begins with, counted in those of one subnet over one epoch."
+    )
     work: float = Field(
         0.0, description="Counted work of an epoch, which decides how long its film may take."
     )
@@ -120,7 +123,7 @@ def _film(trial: Trial, lengths: Sequence[int]) -> float:
     return len(epochs) * offers[offer] if offer is not None else 0.0
 
 
-_WATCHED = 2.0
+_WATCHED = 1.5
 """Measuring after an epoch, in a training that is watched for a comparison, by what it is in one that is not."""
 _APART = 2.0
 """Measuring a subnet among few that are spread, by what it is among all of the space, which share more."""
@@ -132,7 +135,7 @@ def epochs_of_methods(trials: Sequence[Trial], epochs: int, budget: str) -> tupl
     Raises:
         InvalidInput: there are fewer epochs than a method has phases.
     """
-    prices = [[Priced(Phase(p.name, p.share), p.passes) for p in trial.phases] for trial in trials]
+    prices = [[Priced(Phase(p.name, p.share), p.passes, p.begins) for p in trial.phases] for trial in trials]
     return allowances(prices, epochs, budget)
 
 

@@ -130,7 +130,7 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
             seconds.append(clock() - began)
         assert length
         taken += len(seconds) + 1
-        passes = run.session.strategy.passes(run.supernet.space, phase)
+        strategy, space = run.session.strategy, run.supernet.space
         work = run.works[sum(run.lengths[:index])].whole
         step = float(np.mean(seconds))
         found.append(
@@ -139,7 +139,8 @@ def _phases(run: SupernetRun, clock: Clock) -> tuple[tuple[PhaseTime, ...], int]
                 share=phase.share,
                 step=step,
                 once=max(0.0, first - step),
-                passes=passes,
+                passes=strategy.passes(space, phase),
+                begins=strategy.samples_at_start(space, phase) / len(run.dataset.train),
                 work=work,
             )
         )

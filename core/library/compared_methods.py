@@ -17,6 +17,10 @@ class Method(BaseConfig):
 
     strategy: str = Field(description="Which subnets each step trains.")
     settings: Settings = Field(default_factory=dict, description="The strategy's own settings.")
+    training: Settings = Field(
+        default_factory=dict,
+        description="Settings of the training that belong to it, instead of those of all.",
+    )
 
     @field_validator("strategy")
     @classmethod
@@ -52,16 +56,25 @@ def asked_of(
     """The request of a comparison, as a form or a command puts it together.
 
     Args:
-        training: the request of a training (`core.workflows.train_supernet`) that every method changes the strategy of; its seed is the first one.
+        training: the request of a training (`core.workflows.train_supernet`) of which every method changes the strategy;
+            its seed is the first one.
         strategies: names.
         seeds: of each.
         budget: "steps" or "passes".
         subnets: measured of every supernet.
-        settings: strategy -> its settings, where they are not the usual ones.
+        settings: strategy -> its settings, where they are not the usual ones. What a strategy suggests for its training
+            (`Strategy.suggests`) it gets.
         title: what it is called.
     """
     shared: Any = training["training"]
-    methods = [{"strategy": name, "settings": (settings or {}).get(name, {})} for name in strategies]
+    methods = [
+        {
+            "strategy": name,
+            "settings": (settings or {}).get(name, {}),
+            "training": STRATEGIES.get(name).suggests,
+        }
+        for name in strategies
+    ]
     return {
         "title": title or f"{len(methods)} trainings of {training['title']}"[:80],
         "family": training["family"],

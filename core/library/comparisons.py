@@ -51,12 +51,14 @@ class ComparedMethod(Part):
     Attributes:
         label: what a person reads; different for every method of a comparison.
         strategy, settings: registry name, and its own settings.
+        training: settings of the training that are its own.
         budget: of each of its trainings.
     """
 
     label: str
     strategy: str
     settings: Settings
+    training: Settings = {}
     budget: Budget
 
 
@@ -172,6 +174,7 @@ class ComparisonRecord(Record):
         method = self.methods[training.method]
         settings: Settings = {
             **self.training,
+            **method.training,
             "strategy": method.strategy,
             "strategy_config": method.settings,
             "epochs": method.budget.epochs,

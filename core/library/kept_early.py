@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from core.errors import DamagedArtifact
+
 if TYPE_CHECKING:
     from core.ledger import Ledger
 
@@ -22,7 +24,18 @@ def ask_to_stop(ledger: Ledger) -> None:
 
 def asked_to_stop(ledger: Ledger) -> bool:
     """Whether somebody wants it to end."""
-    return any(each.name == STOP_FILE for each in ledger.artifacts())
+    if all(each.name != STOP_FILE for each in ledger.artifacts()):
+        return False
+    try:
+        return bool(json.loads(ledger.artifact(STOP_FILE)).get("asked"))
+    except DamagedArtifact:  # no training ends because of it
+        return False
+
+
+def withdraw(ledger: Ledger) -> None:
+    """Have it go on after all: whoever resumes a training that was to be kept wants it trained."""
+    if asked_to_stop(ledger):
+        ledger.save_artifact(STOP_FILE, json.dumps({"asked": False}).encode(), "application/json")
 
 
 def note_stop(ledger: Ledger, epoch: int, of: int) -> None:

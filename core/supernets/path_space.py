@@ -14,7 +14,7 @@ from core.supernets.chain_stages import halved
 from core.supernets.options.base import Place
 from core.tasks.image import ImageConfig
 
-OWN = "own"
+OWN = "own_layers"
 """Name of the choice: how many of the last layers each path has for itself."""
 _SKIP = "skip"
 

@@ -206,7 +206,7 @@ class LayerStage(Stage):
             output_shape=(place.most_out, *y.size),
             channels=place.most_out,
             counted=count.counted(y, *others),
-            detail=layer.labels()[self._at(arch)],
+            detail=("" if self.trunk else f"{layer.path}: ") + layer.labels()[self._at(arch)],
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InvalidInput
-from core.networks.trees import leaves, map_leaves
+from core.networks.trees import leaves, map_leaves, rows_of
 from core.spaces import Arch
 from core.supernets.base import Supernet
 from core.tasks.base import Batch
@@ -73,6 +73,19 @@ def through(session: Session, arch: Arch, x: Any, stages: range) -> Any:
     """What some stages make of x, as a training step runs them; the caller counts the pass."""
     run = session.net.in_training(arch, session.progress, session.rng("paths", *map(str, arch)))
     return session.net.activations(x, run, stages=stages)[-1] if len(stages) else x
+
+
+@torch.no_grad()
+def flows(session: Session, arch: Arch, stop: int) -> list[Any]:
+    """What so many stages of a subnet make of two calibration samples, of all where they only go through together."""
+    inputs = session.task.batch(session.dataset, session.dataset.calibration).inputs
+    few = inputs if session.task.whole else rows_of(inputs, slice(2))
+    return session.net.activations(few, arch, stages=range(stop))
+
+
+def shapes_of(x: Any) -> list[tuple[int, ...]]:
+    """Of every leaf, without rows."""
+    return [tuple(leaf.shape[1:]) for leaf in leaves(x)]
 
 
 def narrowed(x: Any, shapes: Sequence[tuple[int, ...]]) -> Any:

@@ -25,15 +25,26 @@ class Priced:
 
     Attributes:
         passes: forward passes with a gradient of one step.
+        once: of what the phase begins with, counted in those of one subnet over one epoch.
     """
 
     phase: Phase
     passes: float
+    once: float = 0.0
 
 
-def priced(strategy: Strategy, space: SearchSpace) -> tuple[Priced, ...]:
-    """The phases of a strategy with their prices."""
-    return tuple(Priced(phase, strategy.passes(space, phase)) for phase in strategy.phases(space))
+def priced(strategy: Strategy, space: SearchSpace, samples: int) -> tuple[Priced, ...]:
+    """The phases of a strategy with their prices.
+
+    Args:
+        strategy: how it trains.
+        space: what it trains.
+        samples: of an epoch.
+    """
+    return tuple(
+        Priced(phase, strategy.passes(space, phase), strategy.samples_at_start(space, phase) / samples)
+        for phase in strategy.phases(space)
+    )
 
 
 def passes_in(phases: Sequence[Priced], epochs: int) -> float:
@@ -43,13 +54,14 @@ def passes_in(phases: Sequence[Priced], epochs: int) -> float:
         InvalidInput: there are fewer epochs than phases.
     """
     lengths = epochs_of([each.phase for each in phases], epochs)
-    return sum(length * each.passes for each, length in zip(phases, lengths, strict=True))
+    return sum(length * each.passes + each.once for each, length in zip(phases, lengths, strict=True))
 
 
 def epochs_within(phases: Sequence[Priced], passes: float) -> int:
     """Whole epochs whose passes come nearest to so many, at least one per phase; of two equally near the fewer."""
     per_epoch = sum(each.phase.share * each.passes for each in phases)
-    guess = passes / per_epoch if per_epoch > 0 else 0.0
+    left = max(0.0, passes - sum(each.once for each in phases))
+    guess = left / per_epoch if per_epoch > 0 else 0.0
     # Whole epochs per phase, at least one each, lie this far from the shares at most.
     room = 2 * len(phases) * ceil(max(each.passes for each in phases) / per_epoch) if per_epoch > 0 else 0
     first = max(len(phases), int(guess) - room)

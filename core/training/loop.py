@@ -167,9 +167,13 @@ class SupernetRun(Run):
         self.session.step, self.session.rate = step, rate
         self.session.progress = (self.epoch + step / self.steps) / self.config.epochs
         try:
-            return self.session.strategy.step(self.session, batch)
+            loss = self.session.strategy.step(self.session, batch)
         except NotANumber:
             return math.nan
+        # Once the strategy has done all it does to the weights: what it holds at zero is zero in their average.
+        if self.session.average is not None:
+            self.session.average.update()
+        return loss
 
     def measure(self) -> Metrics:
         if self._script is not None and self.epoch + 1 in self._script.epochs:

@@ -103,6 +103,10 @@ class Session(ABC):
     ) -> tuple[Tensor, list[Tensor]]:
         """`forward`, and the activations (k, ...) after every stage but the last, all with a gradient."""
 
+    @abstractmethod
+    def ran(self, samples: int) -> None:
+        """Note that so many samples went forward with a gradient outside `forward`."""
+
     def saw(self, arch: Arch, loss: float) -> None:
         """Note that a subnet was drawn and what it lost; `train` does it for its draws."""
         self.drawn.append(Drawn(arch, loss))

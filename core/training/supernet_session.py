@@ -95,8 +95,11 @@ class SupernetSession(Session):
             chance = torch.Generator().manual_seed(int(self.rng("drop", *map(str, arch)).integers(2**62)))
             run = DroppingArch.of(run, drop_path, chance, dropout=dropout)
         if torch.is_grad_enabled():
-            self.passes += len(batch) / self._samples
+            self.ran(len(batch))
         return run
+
+    def ran(self, samples: int) -> None:
+        self.passes += samples / self._samples
 
     def sample_losses(self, outputs: Tensor, batch: Batch) -> Tensor:
         return self.task.mixed_losses(outputs, batch.targets, batch.mixed)
@@ -124,8 +127,6 @@ class SupernetSession(Session):
         if optimizer == WEIGHTS:
             config = self.config
             apply_gradients(self.net, self.optimizers[WEIGHTS], config.clip, self.rate, norm=config.clip_norm)
-            if self.average is not None:
-                self.average.update()
         else:
             self.optimizers[optimizer].step()
 

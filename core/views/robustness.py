@@ -72,7 +72,7 @@ class Correlation:
         return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.rho:+.2f} ({self.low:+.2f} to {self.high:+.2f})"
+        return f"{self.label}: {self.rho:+.2f} ({self.low:+.2f} to {self.high:+.2f})".replace("-", "−")
 
 
 @dataclass(frozen=True, eq=False)

@@ -281,6 +281,16 @@ def _range(values: Sequence[float]) -> str:
     return (low if low == high else f"{low} to {high}").replace("-", MINUS)
 
 
+def own_settings(record: ComparisonRecord) -> str:
+    """Which methods do not train with the settings of all, in a sentence each; "" for none."""
+    told = []
+    for method in record.methods:
+        own = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in method.training.items())
+        if own:
+            told.append(f"{method.label} trains with settings that belong to it: {own}.")
+    return " ".join(told)
+
+
 # --- a file ---------------------------------------------------------------------------------------
 
 

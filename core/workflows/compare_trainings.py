@@ -36,6 +36,7 @@ from core.store.part_ledger import PartLedger
 from core.training.budget import allowances, priced
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES, Strategy
+from core.training.strategies.base import epochs_of
 from core.training.watch import SizeClasses
 from core.training.watch_rows import plain, sizes_in
 from core.words import format_share
@@ -56,8 +57,8 @@ MEASURED = ("accuracy", "test_accuracy")
 _MEDIA_TYPE = "application/octet-stream"
 _SAMPLE = 4096
 """Architectures that stand for a larger space."""
-_MEASURING = 0.1
-"""A subnet measured on one sample, as a part of a step with that sample. For progress alone."""
+_WATCHED, _MOST_VALIDATION = 9, 1000
+"""Subnets measured after every epoch, and samples; for progress alone."""
 
 
 class Request(BaseConfig):
@@ -114,7 +115,12 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 
 @dataclass(eq=False)
 class _Work:
-    """What all trainings of a run share."""
+    """What all trainings of a run share.
+
+    Attributes:
+        training: counted work of a training of each method.
+        measuring: of measuring a supernet at its end, in the same unit.
+    """
 
     request: Request
     ledger: Ledger
@@ -123,14 +129,14 @@ class _Work:
     sizes: tuple[Arch, ...]
     rows: NDArray[np.uint8]
     record: ComparisonRecord
+    training: tuple[float, ...]
+    measuring: float
 
     def stretch(self, index: int) -> tuple[float, float, float]:
         """Of a training: the share of all work before it, its own share, and the part of that which is training."""
-        samples = sum(len(self.dataset.split(name)) for name in ("calibration", "validation", "test"))
-        measuring = _MEASURING * len(self.rows) * samples / max(1, len(self.dataset.train))
-        parts = [self.record.methods[self.record.place(i)[0]].budget.passes for i in range(self.record.asked)]
-        each = [part + measuring for part in parts]
-        return sum(each[:index]) / sum(each), each[index] / sum(each), parts[index] / each[index]
+        trainings = [self.training[self.record.place(i)[0]] for i in range(self.record.asked)]
+        each = [training + self.measuring for training in trainings]
+        return sum(each[:index]) / sum(each), each[index] / sum(each), trainings[index] / each[index]
 
 
 def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
@@ -144,7 +150,48 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
     rows = spread_rows(space, request.subnets, stream(0, "compare trainings"), macs)
     sizes = sizes_in([tuple(row) for row in rows.tolist()], macs(rows).tolist())
     record = ComparisonRecord.so_far(ledger) or _begun(request, net, dataset, rows, table)
-    return _Work(request, ledger, library, dataset, sizes, rows, record)
+    training, measuring = _efforts(request, record, net, dataset, rows)
+    return _Work(
+        request=request,
+        ledger=ledger,
+        library=library,
+        dataset=dataset,
+        sizes=sizes,
+        rows=rows,
+        record=record,
+        training=training,
+        measuring=measuring,
+    )
+
+
+def _efforts(
+    request: Request, record: ComparisonRecord, net: Supernet, dataset: Dataset, rows: NDArray[np.uint8]
+) -> tuple[tuple[float, ...], float]:
+    """Counted work of a training of each method, and of measuring these subnets at its end; for progress alone."""
+    from core.evaluation.work import ORDINARY, walk_parts
+    from core.training.work import epoch_works
+
+    steps, batch = net.task.steps(dataset, request.training.batch_size), request.training.batch_size
+    found = []
+    for method in record.methods:
+        strategy: Strategy = STRATEGIES.create(method.strategy, method.settings)
+        phases = strategy.phases(net.space)
+        works = epoch_works(
+            net,
+            strategy,
+            phases,
+            epochs_of(phases, method.budget.epochs),
+            steps=steps,
+            batch=batch,
+            shown=rows[:: max(1, len(rows) // _WATCHED)],
+            measured=min(len(dataset.validation), _MOST_VALIDATION),
+            seed=request.seed,
+        )
+        found.append(sum(work.whole for work in works))
+    samples = (
+        1 if net.task.whole else sum(len(dataset.split(n)) for n in ("calibration", "validation", "test"))
+    )
+    return tuple(found), float(walk_parts(net, CostTable.of(net), rows, samples).sum(0) @ ORDINARY)
 
 
 def _begun(
@@ -182,7 +229,7 @@ def _begun(
         stages=stage_labels(net, tuple(rows[sizes[-1]].tolist())),
         batch=min(BATCH, len(dataset.train)),
         samples=(len(dataset.validation), len(dataset.test)),
-        methods=_methods(request, net),
+        methods=_methods(request, net, len(dataset.train)),
         seeds=tuple(range(request.seed, request.seed + request.seeds)),
     )
 
@@ -195,7 +242,7 @@ def _classes(space: SearchSpace, table: CostTable) -> Classes:
     return Classes(most=tuple(found.most.tolist()), shares=tuple((counts / counts.sum()).tolist()))
 
 
-def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
+def _methods(request: Request, net: Supernet, samples: int) -> tuple[ComparedMethod, ...]:
     """The methods with what each may use.
 
     Raises:
@@ -205,13 +252,14 @@ def _methods(request: Request, net: Supernet) -> tuple[ComparedMethod, ...]:
     for method in request.methods:
         strategy: Strategy = STRATEGIES.create(method.strategy, method.settings)
         strategy.check(net.space)
-        prices.append(priced(strategy, net.space))
+        prices.append(priced(strategy, net.space, samples))
     allowed = allowances(prices, request.training.epochs, request.budget)
     return tuple(
         ComparedMethod(
             label=label,
             strategy=method.strategy,
             settings=dict(method.settings),
+            training=dict(method.training),
             budget=Budget(epochs=own.epochs, passes=own.passes, share=own.share),
         )
         for label, method, own in zip(labels(request.methods), request.methods, allowed, strict=True)
@@ -222,6 +270,7 @@ def _alone(request: Request, method: int, epochs: int, seed: int, title: str = "
     """The training that one of the comparison is."""
     chosen = request.methods[method]
     training = {
+        **chosen.training,
         "strategy": chosen.strategy,
         "strategy_config": chosen.settings,
         "epochs": epochs,

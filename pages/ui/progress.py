@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.jobs.kinds import label_of
+from core.library.kept_early import withdraw
 from core.records import Run, RunState
 from core.text import for_markdown
 from core.words import format_seconds
@@ -97,6 +98,8 @@ def _waiting(run: Run) -> str:
 def attempt(action: str, run_id: str) -> None:
     """Cancel or resume; what goes wrong is said, not raised."""
     try:
+        if action == "resume":
+            withdraw(resources.store().ledger(run_id))
         getattr(resources.jobs(), action)(run_id)
     except CoreError as error:
         st.toast(for_markdown(error, 600), icon=":material/error:")

@@ -1,4 +1,5 @@
-"""In a browser: the order of six subnets is checked against training alone, and a pick is tuned and taken home."""
+"""Whether to believe a supernet, in a browser: two trainings are compared over two seeds, a front is seen growing, the order of
+six subnets is checked against training alone, and a pick is tuned and taken home."""
 
 from __future__ import annotations
 
@@ -41,6 +42,58 @@ def type_in(place: Any, label: str, value: int) -> None:
     field = place.get_by_label(label, exact=True)
     field.fill(str(value))
     field.press("Enter")
+
+
+def fill(browser: Any, key: str, number: int) -> None:
+    field = browser.locator(f".st-key-{key} input")
+    field.fill(str(number))
+    field.press("Enter")
+    still(browser)
+
+
+def still(browser: Any) -> None:
+    browser.wait_for_timeout(300)
+    browser.locator("[data-test-script-state=notRunning]").wait_for()
+
+
+def choose(browser: Any, key: str, option: str) -> None:
+    browser.locator(f".st-key-{key} input").click()
+    browser.get_by_role("option", name=option, exact=True).click()
+    still(browser)
+
+
+def test_two_trainings_are_compared_over_two_seeds(page: tuple[Any, str]) -> None:
+    browser, address = page
+    browser.goto(f"{address}/supernets")
+    browser.get_by_role("tab", name="Compare trainings").click()
+    browser.get_by_text("No comparison yet").wait_for()
+    choose(browser, "compare-preset", "digits-lesson")
+    fill(browser, "compare-epochs-digits-lesson", 2)
+    fill(browser, "compare-seeds", 2)
+    browser.locator(".st-key-compare-start button").click()
+    verdict = browser.locator(".st-key-compare-verdict")
+    verdict.get_by_text("Not decided: Sandwich rule is ahead").wait_for(timeout=3 * PATIENCE_MS)
+    assert "Two seeds cannot tell that from chance" in verdict.inner_text()
+    assert "The rule: of each training" in verdict.inner_text()
+    browser.locator(".st-key-compare-by-cost .js-plotly-plot").wait_for()
+    assert "comparison=" in browser.url, "a link shows it again"
+    browser.locator(".st-key-compare-keep-0 button").click()
+    browser.locator(".st-key-compare-open-0 button").wait_for()
+
+
+def test_a_front_is_seen_growing(page: tuple[Any, str]) -> None:
+    browser, address = page
+    browser.goto(f"{address}/supernets")
+    choose(browser, "train-preset", "digits-lesson")
+    fill(browser, "train-epochs-digits-lesson", 3)
+    browser.locator(".st-key-train-start button").click()
+    browser.get_by_text("Film of the front").click(timeout=3 * PATIENCE_MS)
+    browser.get_by_text("Its front").wait_for(timeout=3 * PATIENCE_MS)
+    browser.locator(".st-key-film .js-plotly-plot").wait_for()
+    film = "document.querySelector('.st-key-film .js-plotly-plot')"
+    browser.wait_for_function(f"{film}._transitionData._frames.length === 3")
+    browser.locator(".st-key-film .updatemenu-button").first.click()
+    browser.wait_for_function(f"{film}.layout.sliders[0].active === 2")
 
 
 def test_the_order_of_six_subnets_is_checked(page: tuple[Any, str]) -> None:

@@ -11,8 +11,10 @@ from tests.mutation.blocks import FAULTS as BLOCKS
 from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
+from tests.mutation.comparing import FAULTS as COMPARING
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
+from tests.mutation.lagging import FAULTS as LAGGING
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.methods import FAULTS as METHODS
@@ -20,6 +22,7 @@ from tests.mutation.planned import FAULTS as PLANNED
 from tests.mutation.samplers import FAULTS as SAMPLERS
 from tests.mutation.sandboxes import FAULTS as SANDBOXES
 from tests.mutation.searching import FAULTS as SEARCHING
+from tests.mutation.structure import FAULTS as STRUCTURE
 from tests.mutation.tables import FAULTS as TABLES
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
@@ -480,6 +483,7 @@ FAULTS = [
     ),
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
+    *LAGGING,
     *LATENCY,
     # --- imported tables --------------------------------------------------------------------------
     *TABLES,
@@ -495,11 +499,13 @@ FAULTS = [
     *CLASSES,
     *SANDBOXES,
     *SAMPLERS,
+    *STRUCTURE,
     # --- losses, options of trainings, one block after another -----------------------------------------------
     *BLOCKS,
     *SEARCHING,
     # --- whether to believe a supernet ------------------------------------------------------------------
     *BELIEVING,
+    *COMPARING,
     # --- searches that learn and plan -------------------------------------------------------------------
     *PLANNED,
 ]

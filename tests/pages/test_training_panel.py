@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.library.kept_early import STOP_FILE
+from core.library.kept_early import STOP_FILE, asked_to_stop
 from core.records import Run, RunState
 from core.training.film import FILM_FILE
 from pages.ui import resources
@@ -79,6 +79,11 @@ def test_what_a_stopped_training_has_is_kept_by_taking_it_up(
     assert app.button(key=f"keep-{run.run_id}").label == "Keep what there is"
     app.button(key=f"keep-{run.run_id}").click().run()
     assert taken == [run.run_id]
+    ledger = resources.store().ledger(run.run_id)
+    assert asked_to_stop(ledger)
+    app.button(key=f"resume-{run.run_id}").click().run()
+    assert taken == [run.run_id] * 2
+    assert not asked_to_stop(ledger), "whoever resumes it wants it trained"
 
 
 def test_before_the_first_epoch_there_is_nothing_to_keep(open_page: Open) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.attacks import steps
 from core.errors import InvalidInput
 from core.spaces import Choice, SearchSpace
 from core.store import MemoryLedger
@@ -42,6 +43,26 @@ def test_attacked_images_stay_in_the_ball_and_lose_no_less_than_the_clean_ones(s
         assert bool((attacked >= clean - 1e-6).all())
         assert float((attacked > clean).float().mean()) > 0.9
         assert batch.inputs.equal(session.task.batch(data, data.train).inputs)
+
+
+def test_an_image_that_the_attack_made_easier_is_left_clean(session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps down the gradient instead of up: nothing of them may be kept where the loss fell."""
+    climb = steps.step
+
+    def descend(net, at, center, labels, *, size, eps):
+        found = climb(net, at, center, labels, size=size, eps=eps)
+        return (2 * at - found).clamp(0, 1)
+
+    monkeypatch.setattr(steps, "step", descend)
+    batch, arch = session.task.batch(session.dataset, session.dataset.train), session.space.largest
+    found = session.strategy.attacked(session, arch, batch).inputs
+    statistics = Statistics(recording=True)
+    with torch.no_grad():
+        clean = session.task.losses(session.net(batch.inputs, arch, statistics), batch.targets)
+        statistics.recording = False
+        attacked = session.task.losses(session.net(found, arch, statistics), batch.targets)
+    assert bool((attacked >= clean - 1e-6).all())
+    assert (found == batch.inputs).flatten(1).all(1).float().mean() > 0.5
 
 
 def test_two_subnets_meet_different_images(session) -> None:

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.datasets import load_dataset
 from core.errors import InvalidInput
 from core.store import MemoryLedger
 from core.supernets import FAMILIES
+from core.supernets.elastic_tdnn import ElasticTDNN
 from core.tasks.base import Batch, task_of
 from core.training.blocks import blocks_of, narrowed
 from core.training.loop import SupernetRun
@@ -133,6 +135,18 @@ def test_a_block_that_a_subnet_does_not_have_is_trained_by_subnets_that_have_it(
         assert np.isfinite(strategy.step(session, batch_of()))
     drawn = [arch for arch, _ in session.drawn][4:8]
     assert all(session.net.chain[2].key(arch) is not None for arch in drawn)
+
+
+def test_blocks_that_do_not_fit_together_are_refused_before_anything_is_trained() -> None:
+    """How many tensors flow between the blocks of a TDNN depends on its depth."""
+    tones = load_dataset("tones", clips=240, calibration=24)
+    net = ElasticTDNN(
+        ElasticTDNN.Config.model_validate(
+            ElasticTDNN.examples()[0].model_dump() | task_of(tones).settings_from(tones)
+        )
+    )
+    with pytest.raises(InvalidInput, match=r"^What flows between blocks .* Choose another strategy\.$"):
+        SupernetSession(net, tones, settings(), STRATEGIES.create("block_wise"), Phase("largest network"))
 
 
 def test_more_blocks_than_stages_are_refused_in_a_sentence() -> None:

@@ -18,6 +18,7 @@ from core.supernets.base import Supernet
 from core.supernets.elastic_encoder import ElasticEncoder
 from core.supernets.elastic_vit import ElasticViT
 from core.supernets.nas_bench_201 import NASBench201, NASBench201Config
+from core.supernets.path_ensemble import PathEnsemble
 from core.tasks.base import Batch, task_of
 from core.training.loop import SupernetRun
 from core.training.projection import channels_after, pooled
@@ -218,6 +219,9 @@ def test_blocks_without_choices_of_their_own_and_data_without_views_are_refused_
         InvalidInput, match=r"^Block-wise bootstrapping needs choices .* Choose another strategy\.$"
     ):
         training(NASBench201(NASBench201Config(channels=2, cells_per_stage=1)))
+    ensembles = PathEnsemble(PathEnsemble.examples()[0])
+    with pytest.raises(InvalidInput, match=r"several paths do at once\. Choose another strategy\.$"):
+        training(ensembles)
     texts = load_dataset("commands", texts=300, calibration=24)
     encoder = ElasticEncoder(ElasticEncoder.examples()[0])
     with pytest.raises(

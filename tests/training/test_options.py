@@ -133,10 +133,34 @@ def test_the_average_starts_anew_where_channels_change_places() -> None:
     session = session_of(ema=0.9)
     session.train([Draw(session.space.largest)], batch_of())
     assert session.average is not None
+    session.average.update()
     ACTIONS["sort_channels"](session)
     assert session.average.steps == 0
     for name, parameter in session.net.named_parameters():
         assert torch.equal(session.average.state[name], parameter)
+    other = fresh_net(seed=5)
+    session.replace(other)
+    session.train([Draw(session.space.largest)], batch_of())
+    assert torch.equal(session.average.state["stages.0.conv.weight"], fresh_net(seed=5).chain[0].conv.weight)
+    session.average.put()
+    assert torch.equal(other.chain[0].conv.weight, fresh_net(seed=5).chain[0].conv.weight)
+
+
+def test_what_a_strategy_prunes_is_zero_in_the_average_too() -> None:
+    net = fresh_net(kernel_transform=False)
+    config = {"every": 1}
+    run = SupernetRun(
+        net,
+        DATA,
+        settings(epochs=3, ema=0.99, strategy="super_tickets", strategy_config=config),
+        MemoryLedger(),
+    )
+    list(run.go())
+    masks = run.session.strategy.state_dict()
+    gone = {name.removeprefix("mask."): ~mask for name, mask in masks.items() if not mask.all()}
+    assert gone
+    named = dict(net.named_parameters())
+    assert all(not named[name][pruned].any() for name, pruned in gone.items())
 
 
 def test_a_training_may_begin_to_average_and_may_stop() -> None:
@@ -144,6 +168,8 @@ def test_a_training_may_begin_to_average_and_may_stop() -> None:
     plain, averaged = session_of(), session_of(ema=0.9)
     for session in (plain, averaged):
         session.train([Draw(session.space.largest)], batch_of())
+    assert averaged.average is not None
+    averaged.average.update()
     begun, ended = session_of(ema=0.9), session_of()
     begun.restore(plain.dump())
     ended.restore(averaged.dump())

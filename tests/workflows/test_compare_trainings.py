@@ -36,7 +36,10 @@ def request(**more: Any) -> Request:
         "config": {"groups": groups},
         "data": DATA,
         "training": {"epochs": 2, "batch_size": 32},
-        "methods": [{"strategy": "sandwich", "settings": {"n_random": 0}}, {"strategy": "uniform"}],
+        "methods": [
+            {"strategy": "sandwich", "settings": {"n_random": 0}},
+            {"strategy": "uniform", "training": {"final_share": 0.05}},
+        ],
         "seeds": 2,
         "seed": 5,
         "subnets": 4,
@@ -67,6 +70,7 @@ def test_each_is_the_training_that_one_by_itself_is(whole: MemoryLedger) -> None
     alone = MemoryLedger()
     asked = train_supernet.Request.model_validate(record.request(record.find(3), "By itself"))
     assert (asked.training.strategy, asked.training.seed, asked.training.epochs) == ("uniform", 6, 4)
+    assert asked.training.final_share == 0.05, "a setting of its own"
     list(train_supernet.run(asked, alone, Library()))
     mine, card = load_supernet(supernet_of(whole, 3))
     other, _ = load_supernet(alone.artifact(supernets.SUPERNET_FILE))

@@ -11,7 +11,7 @@ import pytest
 from core.errors import CoreError, InvalidInput
 from core.jobs.keeping import keep
 from core.library import supernets
-from core.library.kept_early import STOP_FILE, ask_to_stop
+from core.library.kept_early import STOP_FILE, ask_to_stop, asked_to_stop, withdraw
 from core.library.library import Library
 from core.library.supernets import SUPERNET_FILE
 from core.records import Run, RunState
@@ -198,6 +198,17 @@ def test_a_diverged_training_keeps_its_last_good_epoch(
     store.set_state(run_id, RunState.FAILED)
     keep(store, store.get_run(run_id), taken_up(store))
     assert supernets.find(store, run_id).card.epochs == 2
+
+
+def test_whoever_resumes_wants_it_trained() -> None:
+    ledger = MemoryLedger()
+    assert not asked_to_stop(ledger)
+    withdraw(ledger)
+    assert ledger.artifacts() == []
+    ask_to_stop(ledger)
+    assert asked_to_stop(ledger)
+    withdraw(ledger)
+    assert not asked_to_stop(ledger)
 
 
 def test_a_wish_survives_a_restart_and_is_met_when_the_run_is_taken_up(store: RunStore) -> None:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 from torch import Tensor
 
-from core.config import BaseConfig
-from core.training.losses.base import LOSSES, Loss, LossContext
+from core.training.losses.base import LOSSES, Imitating, Imitation, LossContext
 
 
-class Config(BaseConfig):
+class Config(Imitation):
     """Settings of the adaptive alpha-divergence."""
 
-    teacher: Literal["largest", "teacher", "previous"] = Field(
-        "largest",
-        description="Whose answers are imitated: the largest subnet's, the frozen teacher's, the draw's before.",
-    )
     low: float = Field(
         -1.0, ge=-10, lt=0, description="Negative alpha: punishes doubt where the teacher has none."
     )
@@ -36,7 +29,7 @@ class Config(BaseConfig):
 
 
 @LOSSES.register("alpha_divergence")
-class AlphaDivergence(Loss):
+class AlphaDivergence(Imitating):
     """The larger of two alpha-divergences of every sample, with clipped ratios; zero where both answers agree.
 
     Its value is that divergence; its gradient that of the divergence with ratios clipped.
@@ -46,12 +39,8 @@ class AlphaDivergence(Loss):
     source = "Wang et al., AlphaNet, ICML 2021"
     Config = Config
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.config.teacher,)
-
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
-        given, wanted = outputs.log_softmax(1), context.outputs[self.config.teacher].detach().log_softmax(1)
+        given, wanted = outputs.log_softmax(1), context.outputs[self.teacher].detach().log_softmax(1)
         low, by_low = self._divergence(given, wanted, self.config.low)
         high, by_high = self._divergence(given, wanted, self.config.high)
         surrogate = by_low.where(low > high, by_high).mean()

@@ -11,9 +11,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from core.config import Plugin
+from pydantic import Field
+
+from core.config import BaseConfig, Plugin
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -66,3 +68,25 @@ class Loss(Plugin, ABC):
     @abstractmethod
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         """The mean loss, a scalar with a gradient, of (n, k) outputs against (n,) targets."""
+
+
+class Imitation(BaseConfig):
+    """Settings of what imitates another network of the step."""
+
+    teacher: Literal["largest", "teacher", "previous"] = Field(
+        "largest",
+        description="Who is imitated: the largest subnet, the frozen teacher, the draw before.",
+    )
+
+
+class Imitating(Loss):
+    """A loss that imitates the network its settings name; Config has a `teacher`, or the class does."""
+
+    @property
+    def teacher(self) -> str:
+        """Name of the outputs that are imitated."""
+        return str(self.config.teacher)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.teacher,)

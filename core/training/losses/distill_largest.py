@@ -6,7 +6,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.training.losses.base import LARGEST, LOSSES
-from core.training.losses.distilling import Imitating
+from core.training.losses.distilling import AnswersImitating
 
 
 class Config(BaseConfig):
@@ -16,7 +16,7 @@ class Config(BaseConfig):
 
 
 @LOSSES.register("distill_largest")
-class DistillLargest(Imitating):
+class DistillLargest(AnswersImitating):
     """Imitate what the largest subnet answered in this step; labels do not enter."""
 
     label = "In-place distillation"

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.training.losses.base import LOSSES, TEACHER
-from core.training.losses.distilling import Imitating
+from core.training.losses.distilling import AnswersImitating
 
 
 class Config(BaseConfig):
@@ -16,7 +16,7 @@ class Config(BaseConfig):
 
 
 @LOSSES.register("distill_teacher")
-class DistillTeacher(Imitating):
+class DistillTeacher(AnswersImitating):
     """Imitate what the frozen teacher answers."""
 
     label = "Distillation from a teacher"

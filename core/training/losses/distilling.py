@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.training.losses.base import Loss, LossContext
+from core.training.losses.base import Imitating, LossContext
 
 
 def soft_cross_entropy(outputs: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
@@ -18,17 +18,8 @@ def soft_cross_entropy(outputs: Tensor, teacher: Tensor, temperature: float = 1.
     return F.cross_entropy(outputs / temperature, wanted) * temperature**2
 
 
-class Imitating(Loss):
+class AnswersImitating(Imitating):
     """Cross-entropy against the answers of another network, with the temperature of the settings."""
-
-    @property
-    def teacher(self) -> str:
-        """Name of the outputs that are imitated."""
-        return str(self.config.teacher)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.teacher,)
 
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         return soft_cross_entropy(outputs, context.outputs[self.teacher], self.config.temperature)

@@ -7,18 +7,13 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from core.config import BaseConfig
 from core.training.losses.activations import shared_part
-from core.training.losses.base import LOSSES, Loss, LossContext
+from core.training.losses.base import LOSSES, Imitating, Imitation, LossContext
 
 
-class Config(BaseConfig):
+class Config(Imitation):
     """Settings of feature distillation."""
 
-    teacher: Literal["largest", "teacher", "previous"] = Field(
-        "largest",
-        description="Whose activations are imitated: the largest subnet's, the frozen teacher's, the draw's before.",
-    )
     stages: Literal["last", "all"] = Field(
         "last", description="The activations before the head, or those after every stage before it."
     )
@@ -29,7 +24,7 @@ class Config(BaseConfig):
 
 
 @LOSSES.register("feature")
-class Feature(Loss):
+class Feature(Imitating):
     """Mean squared distance of activations from another network's; where widths differ, of the channels both have.
 
     Nothing of it reaches the head: use it beside a loss of the answers.
@@ -43,13 +38,9 @@ class Feature(Loss):
     Config = Config
     looks_inside = True
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.config.teacher,)
-
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         stages = slice(None) if self.config.stages == "all" else slice(-1, None)
-        given, wanted = context.inside[stages], context.insides[self.config.teacher][stages]
+        given, wanted = context.inside[stages], context.insides[self.teacher][stages]
         apart = [self._distance(*shared_part(a, b.detach())) for a, b in zip(given, wanted, strict=True)]
         return sum(apart[1:], apart[0]) / len(apart)
 

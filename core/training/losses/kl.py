@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.config import BaseConfig
-from core.training.losses.base import LOSSES, Loss, LossContext
+from core.training.losses.base import LOSSES, Imitating, Imitation, LossContext
 
 
-class Config(BaseConfig):
+class Config(Imitation):
     """Settings of the divergence."""
 
-    teacher: Literal["largest", "teacher", "previous"] = Field(
-        "largest",
-        description="Whose answers are imitated: the largest subnet's, the frozen teacher's, the draw's before.",
-    )
     temperature: float = Field(1.0, gt=0, le=100, description="Softens both answers.")
 
 
 @LOSSES.register("kl")
-class KL(Loss):
+class KL(Imitating):
     """Divergence of the subnet's answers from the teacher's; zero where both agree."""
 
     label = "KL divergence"
     source = "Hinton et al., Distilling the Knowledge in a Neural Network, 2015"
     Config = Config
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.config.teacher,)
-
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         temperature = self.config.temperature
-        wanted = (context.outputs[self.config.teacher].detach() / temperature).log_softmax(1)
+        wanted = (context.outputs[self.teacher].detach() / temperature).log_softmax(1)
         given = (outputs / temperature).log_softmax(1)
         return F.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2

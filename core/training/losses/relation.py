@@ -8,21 +8,16 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.config import BaseConfig
 from core.training.losses.activations import angles, distances, products
-from core.training.losses.base import LOSSES, Loss, LossContext
+from core.training.losses.base import LOSSES, Imitating, Imitation, LossContext
 
 _MOST_FOR_ANGLES = 64
 """Every three samples have three angles; of more samples the first ones are taken."""
 
 
-class Config(BaseConfig):
+class Config(Imitation):
     """Settings of relation distillation."""
 
-    teacher: Literal["largest", "teacher", "previous"] = Field(
-        "largest",
-        description="Whose relations are imitated: the largest subnet's, the frozen teacher's, the draw's before.",
-    )
     relation: Literal["distance", "angle", "similarity"] = Field(
         "distance",
         description="Distances of every two samples, angles of every three, or similarities of every two.",
@@ -30,7 +25,7 @@ class Config(BaseConfig):
 
 
 @LOSSES.register("relation")
-class Relation(Loss):
+class Relation(Imitating):
     """Difference between two networks in how they relate samples, by the activations before the head.
 
     Relations have one size for all widths, so nothing is cut and nothing is projected. Nothing reaches the head: use
@@ -45,12 +40,8 @@ class Relation(Loss):
     Config = Config
     looks_inside = True
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.config.teacher,)
-
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
-        given, wanted = context.inside[-1], context.insides[self.config.teacher][-1].detach()
+        given, wanted = context.inside[-1], context.insides[self.teacher][-1].detach()
         if self.config.relation == "distance":
             return F.smooth_l1_loss(distances(given), distances(wanted))
         if self.config.relation == "angle":

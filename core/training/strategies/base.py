@@ -110,6 +110,10 @@ class Strategy(Plugin, ABC):
         ]
         return sum(draw.passes for draws in looks for draw in draws) / len(looks)
 
+    def samples_at_start(self, space: SearchSpace, phase: Phase) -> float:
+        """Samples that go forward with a gradient once, when a phase begins, beside those of its steps."""
+        return 0.0
+
     def effort(self, space: SearchSpace, phase: Phase) -> Effort:
         """How much work a phase is; whoever defines `step` and runs networks besides `passes` says so here."""
         return Effort(self.passes(space, phase))

@@ -85,10 +85,17 @@ class BlockWise(Strategy):
         return Effort(passes, looks=int(phase.name.split()[1]) / self.config.blocks)
 
     def start(self, session: Session) -> None:
-        from core.training.blocks import blocks_of
+        from core.training.blocks import blocks_of, flows, narrowed, shapes_of
 
-        self.blocks = blocks_of(session.net, self.config.blocks, session.space.largest)
+        space = session.space
+        self.blocks = blocks_of(session.net, self.config.blocks, space.largest)
         self._shapes: dict[Hashable, list[tuple[int, ...]]] = {}
+        # Whether blocks fit together is known before anything is trained.
+        wide, narrow = (
+            flows(session, arch, self.blocks[-1].stop) for arch in (space.largest, space.smallest)
+        )
+        for block in self.blocks:
+            narrowed(wide[block.stop - 1], shapes_of(narrow[block.stop - 1]))
 
     def step(self, session: Session, batch: Batch) -> float:
         from core.training.blocks import train_head
@@ -120,7 +127,7 @@ class BlockWise(Strategy):
             for attempt in range(_TRIES):
                 last = attempt == _TRIES - 1
                 arch = session.space.largest if last else session.phase.sample(session.space, rng)
-                given = leaves(self._block(session, batch, arch, enters, block))[0]
+                given = leaves(self._block(session, arch, enters, block))[0]
                 if given.requires_grad:
                     break
             given = batch.counted(given)
@@ -134,25 +141,19 @@ class BlockWise(Strategy):
         session.update()
         return total / self.config.draws
 
-    def _block(self, session: Session, batch: Batch, arch: Arch, enters: Any, block: range) -> Any:
+    def _block(self, session: Session, arch: Arch, enters: Any, block: range) -> Any:
         """What a subnet's block makes of the teacher's features, as many of their channels as it takes."""
         from core.training.blocks import narrowed, through
 
         if block.start:
-            enters = narrowed(enters, self._entering(session, batch, arch, block))
+            enters = narrowed(enters, self._entering(session, arch, block.start))
         return through(session, arch, enters, block)
 
-    def _entering(self, session: Session, batch: Batch, arch: Arch, block: range) -> list[tuple[int, ...]]:
-        """Shapes, without rows, of what would flow into the block in the subnet itself."""
-        import torch
+    def _entering(self, session: Session, arch: Arch, before: int) -> list[tuple[int, ...]]:
+        """Shapes, without rows, of what flows after so many stages of the subnet itself."""
+        from core.training.blocks import flows, shapes_of
 
-        from core.networks.trees import leaves, rows_of
-
-        before = range(block.start)
-        key = tuple(session.net.chain[index].key(arch) for index in before)
+        key = tuple(stage.key(arch) for stage in session.net.chain[:before])
         if key not in self._shapes:
-            few = batch.inputs if session.task.whole else rows_of(batch.inputs, slice(2))
-            with torch.no_grad():
-                flows = session.net.activations(few, arch, stages=before)[-1]
-            self._shapes[key] = [tuple(leaf.shape[1:]) for leaf in leaves(flows)]
+            self._shapes[key] = shapes_of(flows(session, arch, before)[-1])
         return self._shapes[key]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _HEAD, _OWN = "head", "projections"
 _SIZES = 64
 """Architectures whose widths are looked at."""
+_RUN = 10
+"""Those of them that are run, to see that this is what flows."""
 
 
 _RATED_SAMPLES = 256
@@ -119,7 +121,8 @@ class BossNAS(Strategy):
     def start(self, session: Session) -> None:
         import torch
 
-        from core.training.blocks import blocks_of, own_choices
+        from core.networks.trees import leaves
+        from core.training.blocks import blocks_of, flows, own_choices
         from core.training.projection import channels_after
 
         session.task.require_views()
@@ -135,6 +138,16 @@ class BossNAS(Strategy):
                 "Choose another strategy."
             )
         self.places = [channels_after(net, block.stop - 1, archs) for block in self.blocks]
+        made = [flows(session, arch, self.blocks[-1].stop) for arch in archs[:_RUN]]
+        if any(
+            leaves(each[block.stop - 1])[0].shape[axis] > most
+            for each in made
+            for block, (axis, most) in zip(self.blocks, self.places, strict=True)
+        ):
+            raise InvalidInput(
+                f"{self.label} compares what flows from block to block, and in this supernet several paths do at once. "
+                "Choose another strategy."
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_seed(session.seed, "boss_nas"))
             self.online, self.predictor = self._modules()

@@ -73,16 +73,20 @@ class FewShot(Strategy):
     def passes(self, space: SearchSpace, phase: Phase) -> float:
         return float(2 ** [p.name for p in self.phases(space)].index(phase.name))
 
-    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+    def samples_at_start(self, space: SearchSpace, phase: Phase) -> float:
         passes = self.passes(space, phase)
         if passes == 1:
-            return Effort(passes)
+            return 0.0
         # Of every part there was: each option of each choice that it is not split by yet, with a gradient.
         named, level = splittable(space), round(math.log2(passes)) - 1
         options = sum(len(space.choices[space.position[name]].options) for name in named)
         compared = options * (len(named) - level) / len(named)
-        begins = 3 * passes / 2 * compared * self.config.repeats
-        return Effort(passes, begins=begins, samples=self.config.samples)
+        return float(passes / 2 * compared * self.config.repeats * self.config.samples)
+
+    def effort(self, space: SearchSpace, phase: Phase) -> Effort:
+        samples = self.config.samples
+        begins = 3 * self.samples_at_start(space, phase) / samples
+        return Effort(self.passes(space, phase), begins=begins, samples=samples)
 
     def start(self, session: Session) -> None:
         from core.supernets.few_shot import parts_of, require_splittable
@@ -160,7 +164,9 @@ def disagreement(session: Session, part: int, name: str, settings: Config) -> ND
         rows = np.sort(rng.permutation(len(train))[: settings.samples])
         batch = session.task.batch(session.dataset, train.rows(rows))
         arch = space.canonical([*rest[:at], option, *rest[at + 1 :]])
+        # Without the noise of a step: it would differ from option to option.
         outputs = batch.counted(session.net(batch.inputs, arch))
+        session.ran(len(batch))
         loss = session.sample_losses(outputs, batch).mean()
         found = torch.autograd.grad(loss, weights, allow_unused=True)
         flat = [

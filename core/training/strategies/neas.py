@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.tasks.base import Batch
     from core.training.session import Session
 
-OWN = "own"
+OWN = "own_layers"
 """The choice that spaces of ensembles have: layers that each path has for itself (core.supernets.path_space)."""
 _FEWEST = 2
 """Combinations of operations that a layer keeps at least."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _EVENT_SHARE = 0.1
 """Each pruning event adds so much sparsity."""
+_LOOKS = 64
 
 
 class Config(BaseConfig):
@@ -113,9 +114,7 @@ class SuperTickets(Strategy):
         warm = self.config.warmup_share
         weight = self.config.rho * (min(1.0, progress / warm) if warm else 1.0)
         scales = _scales(net)
-        terms = [
-            self.shares[name] * scale.abs().sum() for name, scale in scales.items() if name.endswith("weight")
-        ]
+        terms = [share * scales[name].abs().sum() for name, share in self.shares.items()]
         return weight * torch.stack(terms).sum()
 
     # --- pruning ----------------------------------------------------------------------------------------
@@ -137,6 +136,7 @@ class SuperTickets(Strategy):
                     alive = (scale.abs() >= self.config.threshold) & self.masks[name]
                     self.masks[name] = self.masks[name.removesuffix("weight") + "bias"] = alive
         self.apply(net)
+        session.restart_average()
         if self.config.reset_mask and not self._is_last(session):
             for name in weights:
                 self.masks[name] = torch.ones_like(self.masks[name])
@@ -199,11 +199,8 @@ def mac_shares(net: Supernet) -> dict[str, float]:
 
 
 def _most_macs(net: Supernet, index: int) -> int:
-    """MACs of one stage where it is largest: in the largest subnet, or in any of a sample where there is none."""
+    """MACs of one stage where it is largest, among the largest subnet and a sample."""
     stage = net.chain[index]
-    archs: Sequence[Sequence[int]] = (
-        [net.space.largest]
-        if net.space.ends is not None
-        else net.space.sample_array(64, np.random.default_rng(0)).tolist()
-    )
+    archs: list[Sequence[int]] = net.space.sample_array(_LOOKS, np.random.default_rng(0)).tolist()
+    archs += [] if net.space.ends is None else [net.space.largest]
     return max((stage.cost(arch).macs for arch in archs if stage.key(arch) is not None), default=0)

@@ -34,7 +34,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
     if st.button(
         f"Attack {_SUBNETS} subnets",
         key="robustness-start",
-        icon=":material/shield:",
+        icon=":material/science:",
         disabled=active(runs()),
         help=f"Spread evenly over MACs. {objective('robust_accuracy').summary} No subnet shares an attack with another: "
         "about 0.1 s each on digits, more on larger images.",
@@ -55,6 +55,11 @@ def draw(scene: Scene, kept: View, view: View) -> View:
         done = next((run for run in runs() if run.state is RunState.DONE), None)
         if done is not None:
             _result(scene, done.run_id)
+        elif not runs():
+            note(
+                "Each subnet is attacked by its own gradient; how many images stay right then, how far the attack moves "
+                "what flows through its stages, and whether one goes with the other stands here afterwards."
+            )
 
     watch(show, lambda: active(runs()))
     return view
@@ -68,7 +73,7 @@ def _result(scene: Scene, run_id: str) -> None:
         return
     for sentence in found.sentences:
         st.caption(for_markdown(sentence, 600))
-    state.start(_AGAINST, AGAINST[0])
+    state.keep(_AGAINST, AGAINST, AGAINST[0])
     against = st.segmented_control(
         "Robust accuracy against",
         list(AGAINST),

@@ -248,6 +248,7 @@ def _results(run: Run) -> None:
             {"supernet": str(params.get("supernet")), "run": run.run_id},
         ),
         "search_front": ("pages/front.py", {"supernet": str(params.get("supernet")), "run": run.run_id}),
+        "compare_trainings": ("pages/supernets.py", {"comparison": run.run_id}),
         "prune_models": ("pages/pruning.py", {"parent": str(params.get("model"))}),
         "evaluate_pruned": ("pages/pruning.py", {"parent": str(params.get("parent"))}),
         "prune_experiment": ("pages/pruning.py", {"parent": str(params.get("model")), "tab": "Experiments"}),

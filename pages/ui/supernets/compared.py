@@ -47,6 +47,8 @@ def draw(run: Run) -> None:
     _verdict(record, found)
     key = f"{run.run_id}-{len(record.trainings)}"
     html_table(method_rows(record, found), "Methods: budget, time and test accuracy over seeds")
+    if own := view.own_settings(record):
+        st.caption(for_markdown(own, 800))
     _by_cost(key, found)
     st.subheader("Who is behind, and where", anchor=False)
     html_table(

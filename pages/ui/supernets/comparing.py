@@ -119,8 +119,10 @@ def _methods() -> list[str]:
         format_func=lambda n: strategies[n].label,
         key="compare-methods",
         max_selections=8,
-        help="\n\n".join(f"**{i.label}**: {i.summary} {i.source}" for i in strategies.values()),
     )
+    # Below the list: a help text with all of them would fill the screen.
+    for name in chosen:
+        st.caption(f"**{strategies[name].label}**: {strategies[name].summary}")
     if len(chosen) < 2:
         checked.complain("Ways to train: choose at least two to compare.")
     return list(chosen)
@@ -215,6 +217,7 @@ def _training(params: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
     """The training that one method is, as it is tried."""
     training = {
         **params["training"],
+        **method["training"],
         "strategy": method["strategy"],
         "strategy_config": method["settings"],
     }
