@@ -70,6 +70,7 @@ SLOW = (
     "tests/workflows/test_keep_early.py::test_numbers_without",
     "tests/workflows/test_keep_early.py::test_a_diverged",
     "tests/workflows/test_keep_early.py::test_the_card_of_a_longer",
+    "tests/supernets/test_few_shot.py::test_a_split_supernet_computes",
     "tests/workflows/test_map_models.py",
     "tests/workflows/test_tune_subnet.py::test_a_run_keeps",
     "tests/workflows/test_tune_subnet.py::test_without_a_teacher",

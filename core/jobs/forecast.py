@@ -123,7 +123,7 @@ def _film(trial: Trial, lengths: Sequence[int]) -> float:
     return len(epochs) * offers[offer] if offer is not None else 0.0
 
 
-_WATCHED = 2.0
+_WATCHED = 1.5
 """Measuring after an epoch, in a training that is watched for a comparison, by what it is in one that is not."""
 _APART = 2.0
 """Measuring a subnet among few that are spread, by what it is among all of the space, which share more."""

@@ -14,6 +14,7 @@ from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.comparing import FAULTS as COMPARING
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.fault import Fault
+from tests.mutation.lagging import FAULTS as LAGGING
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.methods import FAULTS as METHODS
@@ -482,6 +483,7 @@ FAULTS = [
     ),
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
+    *LAGGING,
     *LATENCY,
     # --- imported tables --------------------------------------------------------------------------
     *TABLES,

@@ -27,7 +27,16 @@ from core.training.strategies import STRATEGIES
 from core.training.supernet_session import SupernetSession
 from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import random_dataset
-from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings, weights, with_labels
+from tests.training.small import (
+    RecordingLedger,
+    digest,
+    digits,
+    fresh_net,
+    net_for,
+    settings,
+    weights,
+    with_labels,
+)
 
 # --- schedule and optimizer -----------------------------------------------------------------------
 
@@ -178,7 +187,7 @@ def test_global_generators_stand_where_they_stood(strategy: str) -> None:
     np.random.seed(2)
     random.seed(3)
     before = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    list(train(fresh_net(), digits(), settings(strategy=strategy, shift=1, flip=True), MemoryLedger()))
+    list(train(net_for(strategy), digits(), settings(strategy=strategy, shift=1, flip=True), MemoryLedger()))
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_equal(np.random.get_state(), before[1])
     assert random.getstate() == before[2]
