@@ -74,6 +74,7 @@ SLOW = (
     "tests/workflows/test_map_models.py",
     "tests/workflows/test_tune_subnet.py::test_a_run_keeps",
     "tests/workflows/test_tune_subnet.py::test_without_a_teacher",
+    "tests/training/test_block_wise.py::test_every_block_comes_closer_to_its_teacher",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""
 QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)

@@ -23,11 +23,11 @@ def tune(
         ),
     ],
     arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
-    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 5,
+    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 10,
     seeds: Annotated[int, typer.Option(help="How often, each with another order of the samples.")] = 3,
     seed: Annotated[int, typer.Option(help="First seed; the others follow it.")] = 1,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Peak of tuning; a fifth of the supernet's if left out.")
+        float | None, typer.Option(help="Peak of tuning; as the supernet's own if left out.")
     ] = None,
     teacher: Annotated[
         bool, typer.Option("--teacher", help="Half of the loss imitates the largest subnet.")

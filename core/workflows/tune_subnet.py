@@ -1,8 +1,11 @@
 """From subnet to product: train one pick further on its own, and the same network from scratch for as long beside it.
 
 How much of what tuning gains is training, and how much was inherited, only the network from scratch says: it sees the same
-samples in the same order, for as many epochs, with the same teachers; its weights alone are others, and its learning rate
-is that of the supernet's own training, for it has farther to go. Nets are kept one file each as soon as they are trained.
+samples in the same order, for as many epochs, with the same teachers and the same learning rate (unless another one is asked for
+tuning); its weights alone are others. Nets are kept one file each as soon as they are trained.
+
+The rate is the supernet's own, for a smaller one gains less: after 10 epochs of a fashion-cnn pick 87.6 and 86.7 % at the
+whole and half of it (one seed); after 5 epochs of two digits-lesson picks 98.1 and 81.4, against 96.9 and 78.6 % at a fifth (three seeds).
 """
 
 from __future__ import annotations
@@ -37,8 +40,6 @@ LABEL = "Fine-tuning of a subnet"
 WEIGHT_CLASS = "training"
 APART = ("seed", "seeds")
 """What does not make another setting: which seeds, and how many."""
-SLOWER = 5
-"""How many times smaller the peak learning rate of tuning is than the supernet's."""
 _MEDIA_TYPE = "application/octet-stream"
 
 
@@ -47,14 +48,14 @@ class Request(BaseConfig):
 
     supernet: str = Field(description="Name, id or file of the supernet the architecture belongs to.")
     arch: str = Field(description="Short id of the architecture.")
-    epochs: int = Field(5, ge=1, le=2000, description="Passes over the training data.")
+    epochs: int = Field(10, ge=1, le=2000, description="Passes over the training data.")
     seeds: int = Field(3, ge=1, le=20, description="How often, each with another order of the samples.")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="First seed; the others follow it.")
     learning_rate: float | None = Field(
         None,
         gt=0,
         le=1e12,
-        description="Peak learning rate of tuning; a fifth of the supernet's if left out.",
+        description="Peak learning rate of tuning; as the supernet if left out.",
     )
     teacher: bool = Field(False, description="Half of the loss imitates the largest subnet.")
     scratch: bool = Field(True, description="Train the same network from scratch for as long, too.")
@@ -111,7 +112,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 
 def _configs(request: Request, entry: SupernetEntry) -> dict[Start, TrainingConfig]:
     scratch, _ = training_of(entry, epochs=request.epochs)
-    rate = request.learning_rate or scratch.learning_rate / SLOWER
+    rate = request.learning_rate or scratch.learning_rate
     return {"tuned": scratch.model_copy(update={"learning_rate": rate}), "scratch": scratch}
 
 

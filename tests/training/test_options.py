@@ -28,9 +28,9 @@ from core.training.optimizing import apply_gradients, learning_rate
 from core.training.plain import PlainStep, fit
 from core.training.strategies import STRATEGIES
 from core.training.supernet_session import SupernetSession
-from tests.training.small import RecordingLedger, digest, digits, fresh_net, settings, weights
+from tests.training.small import RecordingLedger, digest, fresh_net, settings, weights
 
-DATA = digits()
+DATA = load_dataset("digits", limit_train=64, calibration=32, limit_validation=40, limit_test=20)
 ALL = {"ema": 0.9, "clip_norm": 0.05, "schedule": "exponential", "mixup": 0.4, "final_share": 0.05}
 
 
@@ -49,11 +49,11 @@ def batch_of(seed: int = 0) -> Batch:
 
 def test_with_all_of_them_a_resumed_training_ends_with_the_same_bits() -> None:
     whole, net = RecordingLedger(), fresh_net()
-    list(train(net, DATA, settings(epochs=3, **ALL), whole))
+    list(train(net, DATA, settings(epochs=2, **ALL), whole))
     for cut in (1, 2):
         ledger, again = RecordingLedger(), fresh_net(seed=cut + 10)
-        ledger.checkpoint(whole.checkpoints[cut - 1], fraction=cut / 3)
-        list(train(again, DATA, settings(epochs=3, **ALL), ledger))
+        ledger.checkpoint(whole.checkpoints[cut - 1], fraction=cut / 2)
+        list(train(again, DATA, settings(epochs=2, **ALL), ledger))
         assert digest(again) == digest(net)
         assert ledger.checkpoints[1:] == whole.checkpoints[cut:]
 
@@ -114,7 +114,7 @@ def test_the_average_is_what_is_measured_and_what_a_training_returns(
     list(raw.go())
     average = run.session.average
     assert average is not None
-    assert average.steps == 2 * 3
+    assert average.steps == 2 * 2
     ended = weights(net)
     for name, tensor in average.state.items():
         np.testing.assert_array_equal(ended[name], tensor.numpy())
@@ -238,7 +238,7 @@ def test_an_epoch_mixes_by_shares_from_beta_and_the_same_way_again() -> None:
             epoch=epoch,
             order_seed=5,
         )
-        assert len(list(steps)) == 3
+        assert len(list(steps)) == 2
         return batches
 
     plain, mixed, again, later = seen(0), seen(0.4), seen(0.4), seen(0.4, 1)

@@ -74,7 +74,7 @@ def test_a_run_keeps_what_was_tuned_and_from_scratch_and_a_stop_changes_nothing(
         ("tuned", 4, 2),
         ("scratch", 4, 3),
     ]
-    assert (summary["training"]["learning_rate"], summary["scratch"]["learning_rate"]) == (0.02, 0.1)
+    assert (summary["training"]["learning_rate"], summary["scratch"]["learning_rate"]) == (0.1, 0.1)
     subnet = extract_subnet(
         supernets.load(digits_entry), digits_entry.space.smallest, supernets.dataset(digits_entry)
     )

@@ -15,7 +15,7 @@ from core.library.tuned import KIND, TunedNet, list_tuned, longest_alone
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views import tuning as view
-from core.workflows.tune_subnet import SLOWER, Request
+from core.workflows.tune_subnet import Request
 from pages.ui import resources, terms
 from pages.ui.checked import form as open_form
 from pages.ui.forecast import forecast
@@ -71,8 +71,7 @@ def _form(entry: SupernetEntry, arch_id: str) -> None:
             "teacher": teacher,
         }
         st.caption(
-            f"{2 * int(seeds)} short trainings: {seeds} from the supernet's weights at a {_FRACTION} of its learning rate, and as many "
-            "from scratch at the whole of it."
+            f"{2 * int(seeds)} short trainings: {seeds} from the supernet's weights, and as many from scratch, with the supernet's own settings."
         )
         if not form.complaints:
             forecast(KIND, params, of_work, key="tune-subnet-forecast")
@@ -81,9 +80,6 @@ def _form(entry: SupernetEntry, arch_id: str) -> None:
         )
     if pressed and submit(KIND, params, title=f"{display_name(entry.title)} {arch_id} tuned", seed=1):
         st.rerun()
-
-
-_FRACTION = {5: "fifth"}.get(SLOWER, f"1/{SLOWER}")
 
 
 def _results(entry: SupernetEntry, arch_id: str, run_id: str) -> None:
