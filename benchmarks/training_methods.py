@@ -55,11 +55,11 @@ from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.supernets.files import build
 from core.tasks.base import evaluation_data, task_of
+from core.training.budget import allowances, priced
 from core.training.config import TrainingConfig
 from core.training.loop import train
 from core.training.plain import PlainStep, fit
 from core.training.strategies import STRATEGIES
-from core.training.strategies.base import epochs_of
 
 REFERENCE = "sandwich"
 BUDGETS = ("steps", "passes")
@@ -116,21 +116,12 @@ def fresh(scale: Scale, dataset: Dataset, seed: int, method: str = REFERENCE) ->
         return build(preset["family"], settings | dict(STRATEGIES.get(method).family_settings))
 
 
-def passes_a_step(net: Supernet, method: str) -> float:
-    """Forward passes with a gradient, mean over the phases of a method."""
-    strategy = STRATEGIES.create(method)
-    return sum(p.share * strategy.passes(net.space, p) for p in strategy.phases(net.space))
-
-
-def epochs_for(net: Supernet, scale: Scale, method: str, budget: str) -> int:
-    """Epochs of a method at the reference's budget; never fewer than it has phases."""
-    epochs: float = scale.epochs
-    if budget == "passes":
-        epochs *= passes_a_step(net, REFERENCE) / passes_a_step(net, method)
-    phases = STRATEGIES.create(method).phases(net.space)
-    found = max(round(epochs), len(phases))
-    epochs_of(phases, found)
-    return found
+def epochs_for(net: Supernet, scale: Scale, method: str, budget: str, samples: int) -> int:
+    """Epochs of a method at the reference's budget, of so many samples each; never fewer than it has phases."""
+    prices = [priced(STRATEGIES.create(name), net.space, samples) for name in (REFERENCE, method)]
+    if budget == "steps":
+        return max(scale.epochs, len(prices[1]))
+    return allowances(prices, scale.epochs, budget)[1].epochs
 
 
 def ranked(net: Supernet) -> list[Arch]:
@@ -151,7 +142,7 @@ def run_method(task: Task) -> dict[str, Any]:
     dataset = data_of(scale)
     net = fresh(scale, dataset, task.seed, task.method)
     STRATEGIES.create(task.method).check(net.space)
-    epochs = epochs_for(net, scale, task.method, task.budget)
+    epochs = epochs_for(net, scale, task.method, task.budget, len(dataset.train))
     # With what belongs to the method (BigNAS's learning rate), everything else equal.
     settings = PRESETS[scale.preset]["training"] | STRATEGIES.get(task.method).suggests
     settings |= {

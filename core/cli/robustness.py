@@ -23,7 +23,7 @@ def robustness(
     subnets: Annotated[
         int,
         typer.Option(
-            min=8, help="Subnets to attack, spread evenly over MACs; each takes about 0.1 s on digits."
+            min=8, help="Subnets to attack, spread evenly over MACs; each takes about 0.3 s on digits."
         ),
     ] = 40,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,

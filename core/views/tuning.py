@@ -14,7 +14,7 @@ from core.library.alone import JUDGED, AloneNet
 from core.library.tuned import TunedNet
 from core.objectives.base import objective
 from core.over_seeds import Spread, comparisons, spread, verdict
-from core.words import format_interval, format_seconds, format_value
+from core.words import format_interval, format_seconds, format_share, format_value
 
 SHARED, TUNED, SCRATCH, ALONE = "as shared", "tuned", "from scratch, as long", "alone, full length"
 
@@ -140,7 +140,7 @@ def sentence(found: Tuning) -> str:
 
 def _share(found: Tuning) -> str:
     share = found.of_training / found.gain
-    return "all" if share >= 1 else f"{share:.0%}".replace("%", " %")
+    return "all" if share >= 1 else format_share(share)
 
 
 def _above(short: float) -> str:

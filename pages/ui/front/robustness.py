@@ -37,7 +37,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
         icon=":material/science:",
         disabled=active(runs()),
         help=f"Spread evenly over MACs. {objective('robust_accuracy').summary} No subnet shares an attack with another: "
-        "about 0.1 s each on digits, more on larger images.",
+        "about 0.3 s each on digits, more on larger images.",
     ):
         params = {
             "supernet": entry.supernet_id,

@@ -86,7 +86,7 @@ def _losses(run_id: str, found: Watched) -> None:
 
 def _film(run_id: str, sha256: str) -> None:
     try:
-        film = _strip(sha256, run_id)
+        film = _strip(resources.place(), run_id, sha256)
     except CoreError as error:
         st.warning(for_markdown(error, 300), icon=":material/warning:")
         return
@@ -122,8 +122,8 @@ def _losses_figure(edition: str, _found: Watched) -> go.Figure:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _strip(sha256: str, _run_id: str) -> Strip:
-    return strip(read_film(resources.store().ledger(_run_id).artifact(FILM_FILE)))
+def _strip(place: str, run_id: str, sha256: str) -> Strip:
+    return strip(read_film(resources.store().ledger(run_id).artifact(FILM_FILE)))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
