@@ -20,6 +20,7 @@ from core.evaluation.latency.profile import SupernetIdentity
 from core.library.alone import AloneRecord
 from core.library.chance import FrontChance
 from core.library.closer import CloserRecord
+from core.library.comparisons import ComparisonRecord
 from core.library.device_tables import DeviceTableRecord
 from core.library.evaluated import EvaluatedRecord
 from core.library.experiments import ExperimentRecord
@@ -88,6 +89,49 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             "asked": st.integers(),
             "inside": st.dictionaries(TEXT, NUMBER, max_size=2),
             "versions": st.dictionaries(TEXT, TEXT, max_size=2),
+        }
+    ),
+    ComparisonRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("title", "family", "budget"), TEXT),
+            **dict.fromkeys(("config", "choice", "training"), st.dictionaries(TEXT, NUMBER, max_size=2)),
+            "data": st.dictionaries(st.text("abc", min_size=1), TEXT, max_size=2),
+            "space": st.lists(st.dictionaries(TEXT, TEXT, max_size=2), max_size=2),
+            "size": st.integers(),
+            "arch_ids": st.lists(TEXT, max_size=3),
+            "macs": LINE,
+            "params": LINE,
+            "classes": st.fixed_dictionaries(
+                {"most": st.lists(st.integers(), max_size=3), "shares": st.lists(NUMBER, max_size=3)}
+            ),
+            "sizes": st.lists(st.integers(), max_size=3),
+            "stages": st.lists(TEXT, max_size=3),
+            "batch": st.integers(),
+            "samples": st.tuples(st.integers(), st.integers()),
+            "methods": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        **dict.fromkeys(("label", "strategy"), TEXT),
+                        **dict.fromkeys(("settings", "training"), st.dictionaries(TEXT, NUMBER, max_size=2)),
+                        "budget": st.fixed_dictionaries(
+                            {"epochs": st.integers(), "passes": NUMBER, "share": NUMBER}
+                        ),
+                    }
+                ),
+                max_size=2,
+            ),
+            "seeds": st.lists(st.integers(), max_size=3),
+            "trainings": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        **dict.fromkeys(("index", "method", "seed", "bytes"), st.integers()),
+                        **dict.fromkeys(("seconds", "passes"), NUMBER),
+                        "sha256": TEXT,
+                        **dict.fromkeys(("accuracy", "test_accuracy"), st.lists(NUMBER, max_size=2)),
+                    }
+                ),
+                max_size=2,
+            ),
         }
     ),
     EvaluatedRecord: st.fixed_dictionaries({"files": st.dictionaries(TEXT, TEXT)}),

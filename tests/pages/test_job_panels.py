@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import Busy
 from core.records import Run, RunState
+from core.store import MemoryLedger
 from core.store.rows import DamagedRow
 from core.store.storage import StorageUse
 from pages.ui import resources
@@ -58,6 +59,7 @@ class Jobs:
 def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     made = Jobs()
     monkeypatch.setattr(resources, "jobs", lambda: made)
+    monkeypatch.setattr(resources, "store", lambda: SimpleNamespace(ledger=lambda run_id: MemoryLedger()))
     return made
 
 

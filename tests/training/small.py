@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from core.datasets import load_dataset
@@ -90,6 +91,15 @@ def digest(net: Supernet) -> str:
     for name, array in sorted(weights(net).items()):
         total.update(name.encode() + array.tobytes())
     return total.hexdigest()
+
+
+OFTEN = ("sandwich", "balanced_batch", "pa_da", "progressive_shrinking")
+"""Strategies that are trained in each run where a test trains all: one draw or several, parts, the second door, phases."""
+
+
+def trained_often(*names: str) -> list[Any]:
+    """Names of strategies as parameters of a test that trains each; those beyond `OFTEN` are in the slow suite."""
+    return [pytest.param(n, marks=[] if n in OFTEN else [pytest.mark.slow]) for n in names]
 
 
 class RecordingLedger(MemoryLedger):

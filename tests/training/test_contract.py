@@ -23,7 +23,16 @@ from core.training.loop import SupernetRun, train
 from core.training.session import WEIGHTS, Session
 from core.training.strategies import STRATEGIES, Draw, Phase, Strategy
 from core.training.supernet_session import SupernetSession
-from tests.training.small import RecordingLedger, digest, digits, fresh_net, net_for, settings, weights
+from tests.training.small import (
+    RecordingLedger,
+    digest,
+    digits,
+    fresh_net,
+    net_for,
+    settings,
+    trained_often,
+    weights,
+)
 
 
 class Given(Strategy):
@@ -102,7 +111,7 @@ def test_a_batch_that_cannot_be_divided_is_refused_in_a_sentence() -> None:
 # --- passes that a strategy promises --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", STRATEGIES.names())
+@pytest.mark.parametrize("name", trained_often(*STRATEGIES.names()))
 def test_a_training_takes_as_many_passes_as_its_strategy_says(name: str) -> None:
     run = SupernetRun(net_for(name), digits(), settings(strategy=name, epochs=6), MemoryLedger())
     phases = zip(run.phases, run.lengths, strict=True)

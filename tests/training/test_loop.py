@@ -34,6 +34,7 @@ from tests.training.small import (
     fresh_net,
     net_for,
     settings,
+    trained_often,
     weights,
     with_labels,
 )
@@ -181,7 +182,7 @@ def test_seed_decides_and_global_generators_do_not() -> None:
     assert found[0] == found[1] != found[2]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES.names())
+@pytest.mark.parametrize("strategy", trained_often(*STRATEGIES.names()))
 def test_global_generators_stand_where_they_stood(strategy: str) -> None:
     data, net = digits(), net_for(strategy)  # reading data imports libraries, some of which draw numbers
     torch.manual_seed(1)
