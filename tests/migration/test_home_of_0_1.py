@@ -164,7 +164,12 @@ def test_a_stopped_training_ends_as_it_would_have(own_copy: RunStore) -> None:
     found = saying.trained_to_the_end(own_copy, expected["run_id"])
     # Batches lie in memory otherwise since, and machines round differently: only the course can be compared.
     assert differences(found["norms"], expected["norms"], within=0.5) == []
-    assert differences(found["metrics"], expected["metrics"], within=0.2) == []
+    # Later releases say more of an epoch; what 0.1 said of it is what must come out.
+    said = [
+        {name: now[name] for name in then if name in now}
+        for now, then in zip(found["metrics"], expected["metrics"], strict=True)
+    ]
+    assert differences(said, expected["metrics"], within=0.2) == []
 
 
 def test_a_stopped_search_goes_on_with_the_same_draws(own_copy: RunStore) -> None:
