@@ -274,8 +274,9 @@ def trained(net: Supernet, config: TrainingConfig, ledger: RecordingLedger) -> S
             return end.value
 
 
-# In each run half of the training is repeated; every epoch's end is one in `make test-slow`.
-CUTS = [pytest.param(cut, marks=[] if cut == EPOCHS // 2 else [pytest.mark.slow]) for cut in range(1, EPOCHS)]
+# In each run half of the training is repeated; in `make test-slow` the first and the last epoch, in `make test-long` every one.
+OFTEN_CUT = {EPOCHS // 2: [], 1: [pytest.mark.slow], EPOCHS - 1: [pytest.mark.slow]}
+CUTS = [pytest.param(cut, marks=OFTEN_CUT.get(cut, [pytest.mark.long])) for cut in range(1, EPOCHS)]
 
 
 @pytest.mark.parametrize("cut", CUTS)
