@@ -40,7 +40,7 @@ from core.attacks.base import ATTACKS
 from core.chance.rank_intervals import middle, resampled_kendall
 from core.datasets import load_dataset
 from core.datasets.base import Dataset
-from core.errors import CoreError
+from core.errors import CoreError, DataUnavailable
 from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import evaluate_table
 from core.library.presets import PRESETS
@@ -215,6 +215,8 @@ def run(task: Task, out: str) -> str:
     if not file.exists():
         try:
             found = run_alone(task) if task.method.startswith("alone:") else run_method(task)
+        except DataUnavailable:
+            raise
         except CoreError as error:
             found = {"refused": str(error)}
         kept = file.with_suffix(".part")
@@ -300,6 +302,14 @@ def report(found: Mapping[Task, dict[str, Any]], options: argparse.Namespace) ->
         )
 
 
+def said(names: Iterator[str]) -> Iterator[str]:
+    """The same names; data that are nowhere end the benchmark with their sentence, and nothing is kept of it."""
+    try:
+        yield from names
+    except DataUnavailable as error:
+        raise SystemExit(str(error)) from None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", choices=SCALES, default="digits")
@@ -313,7 +323,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     began, every = time.monotonic(), list(tasks(options))
     with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done, name in enumerate(pool.map(run, every, [str(out)] * len(every)), 1):
+        found = pool.map(run, every, [str(out)] * len(every))
+        for done, name in enumerate(said(found), 1):
             print(
                 f"\r{done} of {len(every)}, {time.monotonic() - began:.0f} s: {name:60s}",
                 end="",
