@@ -1,6 +1,8 @@
 """What is written down of every epoch: sizes drawn, their losses, rate, passes and memory; and that watching changes nothing."""
 
-from __future__ import mmap
+from __future__ import annotations
+
+import mmap
 
 import numpy as np
 
