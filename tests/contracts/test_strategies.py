@@ -35,13 +35,13 @@ LARGEST = "largest_alone"
 """Draws one subnet and no other: by no chance, and the others learn nothing."""
 
 
-def whole_training(*quick: str) -> pytest.MarkDecorator:
+def whole_training(*quick: str, others: pytest.MarkDecorator = pytest.mark.slow) -> pytest.MarkDecorator:
     """Every strategy, of which only these in each run: a whole training takes seconds, and there are many strategies."""
 
     def marks(name: str) -> list[pytest.MarkDecorator]:
         if name == LARGEST:  # takes the very steps of `uniform`
             return [pytest.mark.long]
-        return [] if name in quick else [pytest.mark.slow]
+        return [] if name in quick else [others]
 
     return pytest.mark.parametrize("name", [pytest.param(n, marks=marks(n)) for n in NAMES])
 
@@ -237,7 +237,7 @@ def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
     assert ([first.draws(space, phase, rng) for _ in range(20)] != draws(1)) is (name != LARGEST)
 
 
-@whole_training("sandwich")
+@whole_training("sandwich", others=pytest.mark.long)
 def test_learns(name: str) -> None:
     """Thirty epochs of 256 images: every shown subnet ends far above chance, and the loss falls."""
     ledger, net = MemoryLedger(), net_for(name)

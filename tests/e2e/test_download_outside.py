@@ -146,6 +146,7 @@ def settled(page: Any) -> None:  # noqa: F811
 
 
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}")
+@pytest.mark.long
 def test_prune_look_at_the_samples_that_break_and_take_the_compact_network_home(
     page: Any, server: str, outside: str, images: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
