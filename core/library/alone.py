@@ -168,7 +168,7 @@ def _nets(kept: Result[AloneRecord]) -> list[AloneNet]:
 
 
 def load_alone(store: RunStore, run_id: str, index: int) -> nn.Sequential:
-    """A network trained alone, in eval mode. Loads torch.
+    """A network that a run trained by itself, from whatever start, in eval mode. Loads torch.
 
     Raises:
         NotFound: there is no such network.
@@ -179,5 +179,5 @@ def load_alone(store: RunStore, run_id: str, index: int) -> nn.Sequential:
 
     net, about = load_net(store.ledger(run_id).artifact(net_file(index)))
     if "seed" not in about:
-        raise InvalidInput("This file is not a network that was trained alone.")
+        raise InvalidInput("This file is not a network that was trained by itself.")
     return net

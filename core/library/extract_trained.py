@@ -11,7 +11,7 @@ from core.library import supernets
 from core.library.alone import find_alone, load_alone
 from core.library.network_id import NetworkId
 from core.library.networks import describe
-from core.library.tuned import find_tuned, load_tuned
+from core.library.tuned import find_tuned
 from core.runtime import heavy_imports
 from core.tasks.registry import TASKS
 
@@ -99,7 +99,7 @@ def _loaded(store: RunStore, which: NetworkId) -> tuple[nn.Sequential, str, str]
     """The network, what tells its file from others, and how it came to be."""
     if which.origin == "tuned" and (tuned := find_tuned(store, which.owner, which.number)):
         variant = f"{tuned.start}-{tuned.epochs}-seed-{tuned.seed}"
-        return load_tuned(store, which.owner, which.number), variant, tuned.history
+        return load_alone(store, which.owner, which.number), variant, tuned.history
     if which.origin == "alone" and (alone := find_alone(store, which.owner, which.number)):
         history = f"Trained alone, from scratch, for {alone.epochs} epochs at learning rate {alone.learning_rate:g}, seed {alone.seed}."
         return (

@@ -1,6 +1,6 @@
 """Subnets that were trained further on their own, and the same networks from scratch beside them, as their runs keep them.
 
-The list of them needs no torch; loading one does.
+The list of them needs no torch. `core.library.alone.load_alone` loads one.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from core.errors import InvalidInput, NotFound
+from core.errors import NotFound
 from core.library.alone import MEASURED, AloneNet, Schedule, TrainedNet, list_alone, net_file
 from core.library.network_id import NetworkId
 from core.library.results import Described, Record, Result, result, results
 from core.records import RunState
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from core.store import RunStore
 
 KIND = "tune_subnet"
@@ -164,22 +162,6 @@ def _nets(kept: Result[TunedRecord]) -> list[TunedNet]:
         for net in record.nets
         if net_file(net.index) in kept.files
     ]
-
-
-def load_tuned(store: RunStore, run_id: str, index: int) -> nn.Sequential:
-    """A network of a tuning, in eval mode. Loads torch.
-
-    Raises:
-        NotFound: there is no such network.
-        DamagedArtifact: its file has changed.
-        InvalidInput: the file holds something else.
-    """
-    from core.networks.file import load_net
-
-    net, about = load_net(store.ledger(run_id).artifact(net_file(index)))
-    if "seed" not in about:
-        raise InvalidInput("This file is not a network that was tuned.")
-    return net
 
 
 def longest_alone(store: RunStore | None, supernet_sha256: str, arch_id: str) -> list[AloneNet]:

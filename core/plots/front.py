@@ -189,42 +189,40 @@ def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective
 
 
 def _add_pruned(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
-    figure.add_scatter(
-        name="pruned",
-        x=drawn(rows, x),
-        y=drawn(rows, y),
-        mode="markers",
-        customdata=rows["model_id"].to_numpy(object),
-        hovertext=[_pruned_hover(row) for row in rows.to_dict("records")],
-        marker={
-            "symbol": "star-diamond",
-            "size": 11,
-            "color": style.PRUNED,
-            "line": {"width": 1, "color": style.DOMINATED},
-        },
-        selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
-        unselected={"marker": {"opacity": 1.0}},
-        hovertemplate=f"%{{hovertext}}<br>{hover(x, y, 'pruned')}",
-    )
+    titles = [_pruned_hover(row) for row in rows.to_dict("records")]
+    marker = {"symbol": "star-diamond", "size": 11, "color": style.PRUNED}
+    _add_beside(figure, rows, x, y, name="pruned", key="model_id", titles=titles, marker=marker)
 
 
 def _add_trained(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
+    titles = [for_figure(title) for title in rows["title"]]
+    marker = {"symbol": "star", "size": 12, "color": style.SEARCHED}
+    _add_beside(figure, rows, x, y, name="trained", key="arch_id", titles=titles, marker=marker)
+
+
+def _add_beside(
+    figure: go.Figure,
+    rows: pd.DataFrame,
+    x: Objective,
+    y: Objective,
+    *,
+    name: str,
+    key: str,
+    titles: list[str],
+    marker: Mapping[str, Any],
+) -> None:
+    """Networks that stand beside the subnets; a click gives what the column `key` says."""
     figure.add_scatter(
-        name="trained",
+        name=name,
         x=drawn(rows, x),
         y=drawn(rows, y),
         mode="markers",
-        customdata=rows["arch_id"].to_numpy(object),
-        hovertext=[for_figure(title) for title in rows["title"]],
-        marker={
-            "symbol": "star",
-            "size": 12,
-            "color": style.SEARCHED,
-            "line": {"width": 1, "color": style.DOMINATED},
-        },
+        customdata=rows[key].to_numpy(object),
+        hovertext=titles,
+        marker={**marker, "line": {"width": 1, "color": style.DOMINATED}},
         selected={"marker": {"color": style.SELECTED, "size": 16, "opacity": 1.0}},
         unselected={"marker": {"opacity": 1.0}},
-        hovertemplate=f"%{{hovertext}}<br>{hover(x, y, 'trained')}",
+        hovertemplate=f"%{{hovertext}}<br>{hover(x, y, name)}",
     )
 
 

@@ -171,7 +171,7 @@ class Run(ABC):
 
         Only a run that may be stopped within an epoch needs it.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define back")
 
     def stopping(self) -> bool:
         """Whether a whole epoch is there and nothing is to follow it."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from core.errors import CoreError, NotFound
 from core.library import supernets
+from core.library.alone import load_alone
 from core.library.network_id import NetworkId
 from core.library.origins.base import ORIGINS, Known, ModelInfo, Origin
 from core.library.origins.subnet import counted
-from core.library.tuned import TunedNet, find_tuned, load_tuned
+from core.library.tuned import TunedNet, find_tuned
 from core.records import Obtained, Source
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Tuned(Origin):
     def load(self, store: RunStore | None, owner: str, part: str, entry: SupernetEntry) -> nn.Sequential:
         if store is None:
             raise NotFound("Tuned networks are kept in the store, which cannot be opened.")
-        return load_tuned(store, owner, NetworkId("tuned", owner, part).number)
+        return load_alone(store, owner, NetworkId("tuned", owner, part).number)
 
 
 def _found(store: RunStore | None, owner: str, part: str) -> TunedNet:
