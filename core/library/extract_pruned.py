@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from core.cache import Cache
 from core.export import EXPORTERS
 from core.library import supernets
+from core.library.finished_network import finished_network
 from core.library.pruned import PrunedModel, describe_pruned, load_compact, load_masked
 from core.records import Source
 from core.runtime import heavy_imports
-from core.tasks.registry import TASKS
 from core.words import format_share
 
 if TYPE_CHECKING:
@@ -68,45 +68,18 @@ def extract_pruned(store: RunStore, model: PrunedModel, form: str = "compact") -
     Raises:
         NotFound, DamagedArtifact, DataUnavailable: it or its data are not here.
     """
-    from core.export.subnet import (
-        MEASURED_SPLITS,
-        ExtractedSubnet,
-        about_data,
-        accuracy_entry,
-        macs_entry,
-        params_entry,
-    )
-    from core.networks.costs import count_macs
-
     describe_pruned(store, model.run_id, model.index)
     if form == "compact" or not model.surgery:
         net = load_compact(store, model.run_id, model.index)
     else:
         net, _ = load_masked(store, model.run_id, model.index)
-    entry = supernets.find(store, model.supernet_id)
-    dataset = supernets.dataset(entry)
-    card = {
-        "macs": macs_entry(count_macs(net, dataset.input_shape), TASKS.create(dataset.task).passes),
-        "params": params_entry(net),
-    }
-    card["nonzero"] = _nonzero(net)
-    for split in MEASURED_SPLITS:
-        card["accuracy" if split == "validation" else f"{split}_accuracy"] = accuracy_entry(
-            net, dataset, split
-        )
-    return ExtractedSubnet(
-        net=net,
-        arch=entry.space.to_dict(entry.space.from_id(model.arch_id)),
-        arch_id=model.arch_id,
-        family=entry.family,
-        supernet=entry.title,
-        task=dataset.task,
-        input_shape=dataset.input_shape,
-        classes=dataset.classes,
-        card=card,
-        data=about_data(dataset),
+    return finished_network(
+        net,
+        supernets.find(store, model.supernet_id),
+        model.arch_id,
         variant=f"{model.method}-{round(100 * model.asked)}{'-masked' * (form == 'masked' and model.surgery)}",
         history=_history(model, form),
+        beside={"nonzero": _nonzero(net)},
     )
 
 

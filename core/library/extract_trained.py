@@ -9,11 +9,11 @@ from core.errors import InvalidInput
 from core.export import EXPORTERS
 from core.library import supernets
 from core.library.alone import find_alone, load_alone
+from core.library.finished_network import finished_network
 from core.library.network_id import NetworkId
 from core.library.networks import describe
 from core.library.tuned import find_tuned
 from core.runtime import heavy_imports
-from core.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,41 +58,10 @@ def extract_trained(store: RunStore, model_id: str) -> ExtractedSubnet:
     Raises:
         NotFound, InvalidInput, DamagedArtifact, DataUnavailable: it or its data are not here.
     """
-    from core.export.subnet import (
-        MEASURED_SPLITS,
-        ExtractedSubnet,
-        about_data,
-        accuracy_entry,
-        macs_entry,
-        params_entry,
-    )
-    from core.networks.costs import count_macs
-
     info = describe(store, model_id)
     net, variant, history = _loaded(store, NetworkId.parse(model_id))
     entry = supernets.find(store, info.supernet_id)
-    dataset = supernets.dataset(entry)
-    card = {
-        "macs": macs_entry(count_macs(net, dataset.input_shape), TASKS.create(dataset.task).passes),
-        "params": params_entry(net),
-    }
-    for split in MEASURED_SPLITS:
-        name = "accuracy" if split == "validation" else f"{split}_accuracy"
-        card[name] = accuracy_entry(net, dataset, split)
-    return ExtractedSubnet(
-        net=net,
-        arch=entry.space.to_dict(entry.space.from_id(info.arch_id)),
-        arch_id=info.arch_id,
-        family=entry.family,
-        supernet=entry.title,
-        task=dataset.task,
-        input_shape=dataset.input_shape,
-        classes=dataset.classes,
-        card=card,
-        data=about_data(dataset),
-        variant=variant,
-        history=history,
-    )
+    return finished_network(net, entry, info.arch_id, variant=variant, history=history)
 
 
 def _loaded(store: RunStore, which: NetworkId) -> tuple[nn.Sequential, str, str]:
