@@ -17,6 +17,8 @@ from core.records import RunState
 if TYPE_CHECKING:
     from torch import nn
 
+    from core.datasets.base import Dataset
+    from core.ledger import Ledger
     from core.store import RunStore
 
 KIND = "train_alone"
@@ -119,6 +121,43 @@ class AloneNet:
 def net_file(index: int) -> str:
     """Name of the artifact that holds the network with this index."""
     return f"net-{int(index)}.safetensors"
+
+
+def keep_net(
+    ledger: Ledger,
+    net: nn.Sequential,
+    dataset: Dataset,
+    *,
+    index: int,
+    seed: int,
+    arch_id: str,
+    supernet_sha256: str,
+) -> TrainedNet:
+    """Keep the file of a network that a run has just trained, and measure the network.
+
+    The file comes before whatever names it: a summary names only what is there.
+
+    Args:
+        ledger: of the run, with the seconds of the network's epochs.
+        net: calibrated, in eval mode.
+        dataset: measured on its validation and test samples.
+        index: which network of the run.
+        seed: of its training.
+        arch_id, supernet_sha256: the architecture, and the supernet file it was taken from.
+    """
+    from core.networks.answers import accuracy
+    from core.networks.file import About, dump_net
+
+    said = About(arch_id=arch_id, supernet=supernet_sha256, seed=seed)
+    data = dump_net(net, dataset.input_shape, said)
+    return TrainedNet(
+        index=index,
+        seed=seed,
+        sha256=ledger.save_artifact(net_file(index), data, "application/octet-stream"),
+        seconds=round(sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index), 2),
+        accuracy=accuracy(net, dataset, "validation"),
+        test_accuracy=accuracy(net, dataset, "test"),
+    )
 
 
 def list_alone(

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library import supernets
-from core.library.alone import MEASURED, AloneRecord, Schedule, TrainedNet, net_file
+from core.library.alone import MEASURED, AloneRecord, Schedule, TrainedNet, keep_net
 from core.library.results import Described
 from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
@@ -27,7 +27,6 @@ LABEL = "Training alone"
 WEIGHT_CLASS = "training"
 APART = ("seed", "seeds")
 """What does not make another setting: which seeds, and how many."""
-_MEDIA_TYPE = "application/octet-stream"
 
 
 class Request(BaseConfig):
@@ -54,9 +53,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         CoreError: training diverged.
     """
     from core.export.subnet import extract_subnet
-    from core.networks.answers import accuracy
     from core.networks.chain import fresh_like
-    from core.networks.file import About, dump_net
     from core.training import checkpoint
     from core.training.alone import train_alone
 
@@ -89,18 +86,15 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         seeded = config.model_copy(update={"seed": request.seed + index})
         net = fresh_like(subnet.net, seeded.seed)
         yield from train_alone(net, dataset, seeded, ledger, index=index, of=request.seeds)
-        said = About(arch_id=subnet.arch_id, supernet=entry.sha256, seed=seeded.seed)
-        # The network first: the summary names only what is there.
-        sha256 = ledger.save_artifact(net_file(index), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
-        seconds = sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index)
         nets.append(
-            TrainedNet(
+            keep_net(
+                ledger,
+                net,
+                dataset,
                 index=index,
                 seed=seeded.seed,
-                sha256=sha256,
-                seconds=round(seconds, 2),
-                accuracy=accuracy(net, dataset, "validation"),
-                test_accuracy=accuracy(net, dataset, "test"),
+                arch_id=subnet.arch_id,
+                supernet_sha256=entry.sha256,
             )
         )
         record.model_copy(update={"nets": tuple(nets)}).save(ledger)

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library import supernets
-from core.library.alone import MEASURED, Schedule, net_file
+from core.library.alone import MEASURED, Schedule, keep_net
 from core.library.results import Described
 from core.library.supernets import SupernetEntry
 from core.library.trainings import OF_THE_SUPERNET, training_of
@@ -40,7 +40,6 @@ LABEL = "Fine-tuning of a subnet"
 WEIGHT_CLASS = "training"
 APART = ("seed", "seeds")
 """What does not make another setting: which seeds, and how many."""
-_MEDIA_TYPE = "application/octet-stream"
 
 
 class Request(BaseConfig):
@@ -70,8 +69,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         CoreError: training diverged.
     """
     from core.export.subnet import extract_subnet
-    from core.networks.answers import accuracy
-    from core.networks.file import About, dump_net
     from core.training.alone import train_alone
 
     entry = library.supernet(request.supernet)
@@ -93,18 +90,16 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         yield from train_alone(
             net, dataset, config, ledger, index=index, of=len(wanted), teacher=teacher, what=what
         )
-        said = About(arch_id=subnet.arch_id, supernet=entry.sha256, seed=seed)
-        # The network first: the summary names only what is there.
-        sha256 = ledger.save_artifact(net_file(index), dump_net(net, dataset.input_shape, said), _MEDIA_TYPE)
-        made = StartedNet(
+        kept = keep_net(
+            ledger,
+            net,
+            dataset,
             index=index,
-            start=start,
             seed=seed,
-            sha256=sha256,
-            seconds=round(sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index), 2),
-            accuracy=accuracy(net, dataset, "validation"),
-            test_accuracy=accuracy(net, dataset, "test"),
+            arch_id=subnet.arch_id,
+            supernet_sha256=entry.sha256,
         )
+        made = StartedNet(start=start, **kept.model_dump())
         record = record.model_copy(update={"nets": (*record.nets, made)})
         record.save(ledger)
     yield Progress(1.0, _sentence(record), {"nets": len(record.nets)})
