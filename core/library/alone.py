@@ -5,6 +5,7 @@ The list of them needs no torch; loading one does.
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -12,14 +13,18 @@ from typing import TYPE_CHECKING, ClassVar
 from core.errors import InvalidInput, NotFound
 from core.library.network_id import NetworkId
 from core.library.results import Described, Part, Record, Result, result, results
+from core.library.trainings import OF_THE_SUPERNET
 from core.records import RunState
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.datasets.base import Dataset
+    from core.export.subnet import ExtractedSubnet
     from core.ledger import Ledger
+    from core.library.supernets import SupernetEntry
     from core.store import RunStore
+    from core.training.config import TrainingConfig
 
 KIND = "train_alone"
 MEASURED = ("accuracy", "test_accuracy")
@@ -53,31 +58,62 @@ class Schedule(Described):
     learning_rate: float
 
 
-class AloneRecord(Record):
-    """What a run of `train_alone` keeps, written anew after every network.
+class TrainedSubnet(Part):
+    """The subnet whose architecture a run trains by itself, and how.
 
     Attributes:
         supernet, sha256: id and file hash of the supernet the architecture was taken from.
         arch_id, arch: the architecture, short and by choice.
         data: what the data are, for people.
-        training: how each was trained; `training_from_card`: whether the supernet's card said so.
-        asked: networks the run was asked for.
-        inside: accuracies of the subnet inside the supernet, measured by the same code.
+        training: how each was trained.
+        asked: seeds the run was asked for.
+        inside: accuracies of the subnet as it is inside the supernet, measured by the same code.
         versions: of the libraries.
-        nets: those trained so far.
     """
 
-    FILE: ClassVar[str] = "alone.json"
     supernet: str
     sha256: str
     arch_id: str
     arch: dict[str, bool | int | float | str]
     data: Described
     training: Schedule
-    training_from_card: bool
     asked: int
     inside: dict[str, float]
     versions: dict[str, str]
+
+
+def trained_subnet(
+    entry: SupernetEntry, subnet: ExtractedSubnet, config: TrainingConfig, asked: int
+) -> TrainedSubnet:
+    """What a run says of its subnet when it begins; the subnet was measured when it was extracted."""
+    return TrainedSubnet(
+        supernet=entry.supernet_id,
+        sha256=entry.sha256,
+        arch_id=subnet.arch_id,
+        arch=dict(subnet.arch),
+        data=Described(**subnet.data),
+        training=schedule_of(config),
+        asked=asked,
+        inside={name: float(subnet.card[name].value) for name in MEASURED},
+        versions={package: importlib.metadata.version(package) for package in ("torch", "numpy")},
+    )
+
+
+def schedule_of(config: TrainingConfig) -> Schedule:
+    """What a record keeps of a training: all settings but those of a supernet alone, and the seed."""
+    return Schedule(**config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET)))
+
+
+class AloneRecord(TrainedSubnet, Record):
+    """What a run of `train_alone` keeps, written anew after every network.
+
+    Attributes:
+        training_from_card: whether the supernet's card said how it was trained.
+        nets: those trained so far.
+    """
+
+    FILE: ClassVar[str] = "alone.json"
+    training_from_card: bool
     nets: tuple[TrainedNet, ...] = ()
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from core.errors import NotFound
-from core.library.alone import MEASURED, AloneNet, Schedule, TrainedNet, list_alone, net_file
+from core.library.alone import MEASURED, AloneNet, Schedule, TrainedNet, TrainedSubnet, list_alone, net_file
 from core.library.network_id import NetworkId
-from core.library.results import Described, Record, Result, result, results
+from core.library.results import Record, Result, result, results
 from core.records import RunState
 
 if TYPE_CHECKING:
@@ -32,34 +32,18 @@ class StartedNet(TrainedNet):
     start: Start
 
 
-class TunedRecord(Record):
-    """What a run of `tune_subnet` keeps, written anew after every network.
+class TunedRecord(TrainedSubnet, Record):
+    """What a run of `tune_subnet` keeps, written anew after every network; `training` is how the subnet was tuned.
 
     Attributes:
-        supernet, sha256: id and file hash of the supernet.
-        arch_id, arch: the architecture, short and by choice.
-        data: what the data are, for people.
-        training: how the subnet was tuned.
         scratch: how the same network was trained from scratch.
         teacher: whether both also learned from the largest subnet.
-        asked: seeds the run was asked for.
-        inside: accuracies of the subnet as it is in the supernet, measured by the same code.
-        versions: of the libraries.
         nets: those trained so far.
     """
 
     FILE: ClassVar[str] = "tuned.json"
-    supernet: str
-    sha256: str
-    arch_id: str
-    arch: dict[str, bool | int | float | str]
-    data: Described
-    training: Schedule
     scratch: Schedule
     teacher: bool
-    asked: int
-    inside: dict[str, float]
-    versions: dict[str, str]
     nets: tuple[StartedNet, ...] = ()
 
 

@@ -5,7 +5,6 @@ Nets are kept one file per seed as soon as each is trained, so a run that was st
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,8 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library import supernets
-from core.library.alone import MEASURED, AloneRecord, Schedule, TrainedNet, keep_net
-from core.library.results import Described
-from core.library.trainings import OF_THE_SUPERNET, training_of
+from core.library.alone import AloneRecord, TrainedNet, keep_net, trained_subnet
+from core.library.trainings import training_of
 from core.records import Progress
 from core.words import format_share
 
@@ -65,19 +63,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     config, as_supernet = training_of(
         entry, **request.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
     )
-    inside = {n: float(subnet.card[n].value) for n in MEASURED}
-    record = AloneRecord(
-        supernet=entry.supernet_id,
-        sha256=entry.sha256,
-        arch_id=subnet.arch_id,
-        arch=dict(subnet.arch),
-        data=Described(**subnet.data),
-        training=Schedule(**config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET))),
-        training_from_card=as_supernet,
-        asked=request.seeds,
-        inside=inside,
-        versions={p: importlib.metadata.version(p) for p in ("torch", "numpy")},
-    )
+    about = trained_subnet(entry, subnet, config, request.seeds)
+    record = AloneRecord(**dict(about), training_from_card=as_supernet)
     kept = ledger.latest_checkpoint()
     first = int(checkpoint.about(kept)["net"]) if kept is not None else 0
     before = AloneRecord.so_far(ledger)
@@ -98,7 +85,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
             )
         )
         record.model_copy(update={"nets": tuple(nets)}).save(ledger)
-    yield Progress(1.0, _sentence(nets, inside), {"nets": len(nets)})
+    yield Progress(1.0, _sentence(nets, record.inside), {"nets": len(nets)})
 
 
 def _sentence(nets: list[TrainedNet], inside: Mapping[str, float]) -> str:

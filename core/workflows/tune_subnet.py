@@ -11,7 +11,6 @@ whole and half of it (one seed); after 5 epochs of two digits-lesson picks 98.1 
 from __future__ import annotations
 
 import copy
-import importlib.metadata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,9 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.library import supernets
-from core.library.alone import MEASURED, Schedule, keep_net
-from core.library.results import Described
+from core.library.alone import keep_net, schedule_of, trained_subnet
 from core.library.supernets import SupernetEntry
-from core.library.trainings import OF_THE_SUPERNET, training_of
+from core.library.trainings import training_of
 from core.library.tuned import Start, StartedNet, TunedRecord
 from core.records import Progress
 from core.training.config import TrainingConfig
@@ -114,23 +112,8 @@ def _configs(request: Request, entry: SupernetEntry) -> dict[Start, TrainingConf
 def _begun(
     request: Request, entry: SupernetEntry, subnet: ExtractedSubnet, configs: dict[Start, TrainingConfig]
 ) -> TunedRecord:
-    plain = {
-        start: Schedule(**config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET)))
-        for start, config in configs.items()
-    }
-    return TunedRecord(
-        supernet=entry.supernet_id,
-        sha256=entry.sha256,
-        arch_id=subnet.arch_id,
-        arch=dict(subnet.arch),
-        data=Described(**subnet.data),
-        training=plain["tuned"],
-        scratch=plain["scratch"],
-        teacher=request.teacher,
-        asked=request.seeds,
-        inside={name: float(subnet.card[name].value) for name in MEASURED},
-        versions={package: importlib.metadata.version(package) for package in ("torch", "numpy")},
-    )
+    about = trained_subnet(entry, subnet, configs["tuned"], request.seeds)
+    return TunedRecord(**dict(about), scratch=schedule_of(configs["scratch"]), teacher=request.teacher)
 
 
 def _largest(entry: SupernetEntry, dataset: Dataset) -> nn.Module:
