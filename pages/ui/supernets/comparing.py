@@ -12,9 +12,7 @@ from core.errors import CoreError
 from core.jobs.forecast import TRAINING, Forecast, Trial, epochs_of_methods, of_comparison
 from core.library.compared_methods import asked_of, labels
 from core.library.comparisons import KIND
-from core.library.presets import PRESETS
 from core.records import Run
-from core.supernets.families import FAMILIES
 from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
@@ -26,7 +24,7 @@ from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import compared
 from pages.ui.supernets.state import PICK
-from pages.ui.supernets.training import data_choice
+from pages.ui.supernets.training import data_choice, preset_choice
 
 _FIRST = ("sandwich", "uniform")
 _EPOCHS = 30
@@ -54,14 +52,7 @@ def draw(asked: str) -> str:
 
 
 def _form(form: checked.Form) -> None:
-    presets = {name: p for name, p in PRESETS.items() if p["family"] in FAMILIES.names()}
-    name = st.selectbox(
-        "Search space and training",
-        list(presets),
-        key="compare-preset",
-        help="\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items()),
-    )
-    preset = presets[name]
+    name, preset = preset_choice("Search space and training", "compare-preset")
     data = data_choice(preset["data"], f"compare-data-{name}")
     chosen = _methods()
     with st.container(horizontal=True):

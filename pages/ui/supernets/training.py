@@ -36,14 +36,7 @@ def training_form() -> None:
 
 
 def _training_form(form: checked.Form) -> None:
-    presets = {name: p for name, p in PRESETS.items() if p["family"] in FAMILIES.names()}
-    name = st.selectbox(
-        "Start from",
-        list(presets),
-        key="train-preset",
-        help="\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items()),
-    )
-    preset = presets[name]
+    name, preset = preset_choice("Start from", "train-preset")
     title = checked.name_field("Name", value=f"my {name}", key=f"train-title-{name}")
     data = data_choice(preset["data"], f"train-data-{name}")
     strategies = {info.name: info for info in STRATEGIES.describe()}
@@ -115,6 +108,14 @@ def _training_form(form: checked.Form) -> None:
         disabled=data is None,
     ):
         begin(params)
+
+
+def preset_choice(label: str, key: str) -> tuple[str, dict[str, Any]]:
+    """A ready-made training to start from: its name, and what it says."""
+    presets = {name: p for name, p in PRESETS.items() if p["family"] in FAMILIES.names()}
+    about = "\n\n".join(f"**{n}**: {p['summary']}" for n, p in presets.items())
+    name = st.selectbox(label, list(presets), key=key, help=about)
+    return name, presets[name]
 
 
 def show_forecast(params: dict[str, Any], key: str = "train-forecast") -> None:
