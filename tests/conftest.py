@@ -23,63 +23,93 @@ SLOWEST = ("tests/e2e/", "tests/reliability/", "tests/test_one_file.py", "tests/
 
 SLOW = (
     "tests/e2e/",
-    "tests/migration/",
-    "tests/reliability/test_every_crash_point.py",
-    "tests/reliability/test_real_runs.py",
-    "tests/test_one_file.py",
     "tests/cli/test_class_serve.py",
+    "tests/cli/test_commands.py::test_check_and_doctor",
+    "tests/cli/test_commands.py::test_trains_keeps_the_run",
     "tests/cli/test_compare_command.py",
     "tests/cli/test_convert_command.py",
     "tests/cli/test_large_spaces.py",
     "tests/cli/test_lesson_command.py",
     "tests/cli/test_prune_command.py",
+    "tests/cli/test_reports.py::test_the_page_and_the_command_line",
     "tests/cli/test_robustness_command.py",
     "tests/cli/test_train_alone_command.py",
     "tests/cli/test_tune_command.py",
+    "tests/contracts/test_algorithms.py::test_an_adaptive_algorithm_goes",
     "tests/contracts/test_exporters.py",
+    "tests/contracts/test_lessons.py::test_it_is_short_and_every_branch",
     "tests/contracts/test_plan.py::test_what_is_left",
+    "tests/evaluation/latency/test_model.py::test_what_two_options_do",
+    "tests/evaluation/test_evaluator.py::test_two_processes_give",
     "tests/export/test_export_bundle.py",
     "tests/export/test_export_source.py",
+    "tests/export/test_export_subnet.py::test_odd_sizes_and_colours",
     "tests/export/test_predict_series.py",
+    "tests/export/test_two_hundred_subnets.py::test_in_place_extracted",
+    "tests/jobs/test_forecast.py::test_a_trial_that_fails",
     "tests/jobs/test_manager.py",
-    "tests/library/test_severities.py::test_severity_5",
-    "tests/pages/test_pruning_page.py::test_the_table_shows_every_network",
-    "tests/reliability/test_killed_searches.py",
-    "tests/security/test_hostile_cards.py::test_a_field_of_the_wrong_kind",
-    "tests/store/test_damage.py::test_flipped_bits",
     "tests/jobs/test_sandbox_jobs.py",
     "tests/jobs/test_servers.py",
     "tests/lessons/test_latency_and_macs.py::test_what_was_timed",
     "tests/lessons/test_predictors_and_proxies.py::test_scores_are_those",
     "tests/lessons/test_random_or_evolution.py::test_what_was_cut",
     "tests/lessons/test_ranking.py::test_what_was_cut",
+    "tests/lessons/test_recalibration.py::test_it_goes_on",
     "tests/lessons/test_relaxed_search.py::test_a_mixture_of_one",
     "tests/lessons/test_relaxed_search.py::test_what_was_cut",
-    "tests/lessons/test_recalibration.py::test_it_goes_on",
     "tests/lessons/test_sandwich.py::test_it_goes_on",
     "tests/lessons/test_what_survives.py::test_it_is_the_experiment",
     "tests/library/test_extract_pruned.py",
+    "tests/library/test_matrices.py::test_who_cannot_be_compared",
     "tests/library/test_ranking.py::test_it_is_the_training",
+    "tests/library/test_severities.py::test_calibration_carries_over",
+    "tests/library/test_severities.py::test_severity_5",
+    "tests/migration/",
     "tests/networks/test_a_block_is_one_file.py",
+    "tests/networks/test_units.py::test_each_group_alone",
+    "tests/oracles/test_nas_bench_201.py::test_closed_form",
     "tests/pages/test_alone_panel.py",
     "tests/pages/test_compare_tab.py",
+    "tests/pages/test_guessing_panels.py::test_proxies_stand",
+    "tests/pages/test_huge_space.py",
     "tests/pages/test_isolation.py",
     "tests/pages/test_jobs_on_pages.py",
     "tests/pages/test_other_data.py",
     "tests/pages/test_own_sounds_form.py",
-    "tests/pages/test_huge_space.py",
+    "tests/pages/test_pruning_page.py::test_the_table_shows_every_network",
+    "tests/pages/test_pruning_page.py::test_what_is_in_the_table",
     "tests/pages/test_supernets_page.py",
+    "tests/pareto/test_dominance.py::test_large_tables",
+    "tests/pruning/test_supermasks.py::test_edge_popup_learns",
+    "tests/reliability/test_every_crash_point.py",
+    "tests/reliability/test_killed_searches.py",
+    "tests/reliability/test_kills.py::test_a_few_kills",
+    "tests/reliability/test_real_runs.py",
+    "tests/search/test_with_a_supernet.py::test_two_processes_give",
+    "tests/security/test_hostile_cards.py::test_a_field_of_the_wrong_kind",
+    "tests/security/test_hostile_cards.py::test_mutated_cards",
+    "tests/security/test_hostile_checkpoints.py::test_a_batch_of_mutants",
+    "tests/security/test_mutated_tables.py::test_two_hundred",
+    "tests/security/test_upload_campaign.py::test_hostile_uploads_cost",
+    "tests/store/test_damage.py::test_flipped_bits",
+    "tests/store/test_full_disk.py::test_every_call_may_fail",
+    "tests/supernets/test_few_shot.py::test_a_split_supernet_computes",
+    "tests/test_one_file.py",
+    "tests/training/test_alone.py::test_it_learns",
+    "tests/training/test_block_wise.py::test_every_block_comes_closer_to_its_teacher",
+    "tests/training/test_loop.py::test_resuming_gives_the_same_bits",
+    "tests/views/test_rashomon.py::test_ambiguity",
+    "tests/views/test_shared_or_alone.py::test_the_answer_covers",
     "tests/workflows/test_check_ranking.py::test_every_subnet_is_trained",
     "tests/workflows/test_check_ranking.py::test_it_is_the_training",
+    "tests/workflows/test_connect_models.py::test_a_run_that_was_cut",
+    "tests/workflows/test_keep_early.py::test_a_diverged",
     "tests/workflows/test_keep_early.py::test_it_goes_on",
     "tests/workflows/test_keep_early.py::test_numbers_without",
-    "tests/workflows/test_keep_early.py::test_a_diverged",
     "tests/workflows/test_keep_early.py::test_the_card_of_a_longer",
-    "tests/supernets/test_few_shot.py::test_a_split_supernet_computes",
     "tests/workflows/test_map_models.py",
     "tests/workflows/test_tune_subnet.py::test_a_run_keeps",
     "tests/workflows/test_tune_subnet.py::test_without_a_teacher",
-    "tests/training/test_block_wise.py::test_every_block_comes_closer_to_its_teacher",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""
 QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)
@@ -103,8 +133,10 @@ PRODUCTS = (
     "tests/geometry/",
     "tests/pruning/",
 )
-"""Where every method meets every family: families that are not in `OFTEN` do it in `make test-long`; what a family itself
-promises (tests/contracts/test_families.py, its blocks, its units, its costs) is asked of all in `make test`."""
+"""Where every method meets every family: families that are not in `OFTEN` do it in `make test-long`."""
+FAMILIES_SUITE = "tests/contracts/test_families.py"
+"""What a family itself promises is asked of those in `OFTEN` in each run, of all in `make test-slow`; its blocks, its units
+and its costs are asked of all in each run."""
 
 
 def _meets_a_rare_family(item: pytest.Item) -> bool:
@@ -123,6 +155,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(PRODUCTS) and _meets_a_rare_family(item):
             item.add_marker(pytest.mark.long)
+        if item.nodeid.startswith(FAMILIES_SUITE) and _meets_a_rare_family(item):
+            item.add_marker(pytest.mark.slow)
         if item.nodeid.startswith(SLOW) and not item.nodeid.startswith(QUICK):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith(SLOWEST))
