@@ -89,9 +89,11 @@ def test_a_front_is_seen_growing(page: tuple[Any, str]) -> None:
     browser.locator(".st-key-train-start button").click()
     browser.get_by_text("Film of the front").click(timeout=3 * PATIENCE_MS)
     browser.get_by_text("Its front").wait_for(timeout=3 * PATIENCE_MS)
-    browser.locator(".st-key-film .js-plotly-plot").wait_for()
+    # While the page is drawn anew there may be two, the film as it was before the last epoch and as it is.
+    browser.wait_for_function("document.querySelectorAll('.st-key-film .js-plotly-plot').length === 1")
     film = "document.querySelector('.st-key-film .js-plotly-plot')"
-    browser.wait_for_function(f"{film}._transitionData._frames.length === 3")
+    browser.wait_for_function(f"{film}._transitionData?._frames.length === 3")
+    still(browser)
     browser.locator(".st-key-film .updatemenu-button").first.click()
     browser.wait_for_function(f"{film}.layout.sliders[0].active === 2")
 

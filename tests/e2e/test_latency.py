@@ -12,6 +12,7 @@ from core.library.supernets import TABLE_FILE
 from core.records import RunState
 from core.store import RunStore
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, POINT, running_server
+from tests.e2e.visitor import STILL
 from tests.helpers.small_entry import small_entry
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -80,7 +81,8 @@ def time_this_machine(page: Any, title: str, patience_ms: float = PATIENCE_MS) -
 
 
 def download(page: Any) -> str:
-    with page.expect_download() as found:
+    # The subnet is cut out, checked and written after the click: on a busy machine that takes a while.
+    with page.expect_download(timeout=3 * PATIENCE_MS) as found:
         page.locator(".st-key-download-bundle button").click()
     return str(found.value.suggested_filename)
 
@@ -97,6 +99,8 @@ def test_time_this_machine_and_choose_by_it(browse: Any, supernet_id: str) -> No
     panel.get_by_text("Rank correlation").wait_for()
     panel.get_by_text("(this machine)").wait_for()
     page.keyboard.press("Escape")
+    panel.wait_for(state="detached")
+    page.wait_for_function(STILL)
     assert download(page).endswith(".zip")
 
 
