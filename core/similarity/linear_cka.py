@@ -262,11 +262,14 @@ class MinibatchCKA(Measure):
         return self._batches(prepared.x[order])
 
     def compare(self, a: Batches, b: Batches) -> float:
-        return float(a.grams @ b.grams / np.sqrt(a.itself * b.itself))
+        # By Cauchy-Schwarz it is within 1 of 0; rounding may step over.
+        return float(np.clip(a.grams @ b.grams / np.sqrt(a.itself * b.itself), -1, 1))
 
     def matrix(self, rows: Sequence[Batches], columns: Sequence[Batches]) -> NDArray[np.float64]:
         values = flat_products([a.grams for a in rows], [b.grams for b in columns])
-        return values / np.sqrt(np.outer([a.itself for a in rows], [b.itself for b in columns]))
+        return np.clip(
+            values / np.sqrt(np.outer([a.itself for a in rows], [b.itself for b in columns])), -1, 1
+        )
 
     def _batches(self, x: NDArray[np.float64]) -> Batches:
         size = self.config.batch_size
