@@ -26,6 +26,7 @@ from core.datasets.base import Dataset
 from core.errors import InvalidInput
 from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
+from core.supernets.orderable import Orderable
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
 from core.tasks.base import InputConfig, Task
@@ -241,6 +242,13 @@ class Supernet(nn.Module):
 
         Families whose channels are not free leave this as it is.
         """
+
+    def orderable(self) -> list[Orderable]:
+        """Units that may change places without changing the largest subnet; see `core.supernets.ordering`.
+
+        Families whose units are not free leave this empty.
+        """
+        return []
 
     def prepared(self, inputs: Any) -> Supernet:
         """The supernet that is trained further in the place of this one; itself unless the family says otherwise.

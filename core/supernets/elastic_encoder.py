@@ -22,6 +22,8 @@ from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
+from core.supernets.orderable import Orderable
+from core.supernets.ordering import orderable_of_blocks
 from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
@@ -82,6 +84,9 @@ class ElasticEncoder(Supernet):
         space = _space(config)
         blocks = [BlockStage(space, config, b) for b in range(1, config.depths[-1] + 1)]
         super().__init__(config, space, [EmbeddingStage(space, config), *blocks, HeadStage(space, config)])
+
+    def orderable(self) -> list[Orderable]:
+        return orderable_of_blocks(self, {"key": "key_"})
 
     @classmethod
     def examples(cls) -> list[InputConfig]:

@@ -25,6 +25,8 @@ from core.spaces.choice import require_ascending, within_depth
 from core.supernets.base import Stage, Supernet
 from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
+from core.supernets.orderable import Orderable
+from core.supernets.ordering import orderable_of_blocks
 from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
@@ -102,6 +104,9 @@ class ElasticViT(Supernet):
             stages += [BlockStage(space, config, g, b, grid) for b in range(1, group.depths[-1] + 1)]
         stages.append(HeadStage(space, config, grid**2))
         super().__init__(config, space, stages)
+
+    def orderable(self) -> list[Orderable]:
+        return orderable_of_blocks(self, {"key": "key_"})
 
     @classmethod
     def examples(cls) -> list[InputConfig]:

@@ -18,6 +18,7 @@ from core.networks.trees import leaves, map_leaves
 from core.supernets import FAMILIES
 from core.supernets.base import BranchContext, Supernet
 from core.supernets.files import build, dump_supernet, load_supernet
+from core.supernets.ordering import permute_units
 from tests.helpers.nets import disturb
 
 CALIBRATION = 16
@@ -291,6 +292,29 @@ def test_file_round_trip(net, inputs) -> None:
     )
     with torch.no_grad():
         assert torch.equal(again(inputs, net.largest), net(inputs, net.largest))
+
+
+def test_units_may_change_places(net, inputs) -> None:
+    """Each kind of units by itself, and all together: the largest subnet stays what it is, smaller ones do not."""
+    found = net.orderable()
+    if not found:
+        pytest.skip("units keep their places")
+    assert len({each.label for each in found}) == len(found)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    rng = np.random.default_rng(5)
+    reversed_orders = {each.label: np.arange(each.size)[::-1] for each in found}
+    ways = [{label: order} for label, order in reversed_orders.items()]
+    ways.append({each.label: rng.permutation(each.size) for each in found})
+    with torch.no_grad():
+        largest, smallest = net(inputs, net.largest), net(inputs, net.smallest)
+        for orders in ways:
+            permute_units(net, orders)
+            torch.testing.assert_close(net(inputs, net.largest), largest, atol=1e-5, rtol=1e-5)
+            moved = [n for n, tensor in net.state_dict().items() if not torch.equal(tensor, before[n])]
+            assert moved or all(len(order) < 2 for order in orders.values())
+            if len(orders) > 1:
+                assert not torch.allclose(net(inputs, net.smallest), smallest, atol=1e-4)
+            net.load_state_dict(before)
 
 
 @pytest.mark.parametrize("name", FAMILIES.names())

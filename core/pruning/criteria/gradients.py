@@ -22,7 +22,9 @@ def trainable_copy(net: nn.Sequential) -> nn.Sequential:
 
 def loss_of(net: nn.Module, batch: Batch, temperature: float = 1.0) -> Tensor:
     """Mean cross-entropy of a float64 network on a batch."""
-    return F.cross_entropy(batch.counted(net(doubled(batch.inputs))) / temperature, batch.targets)
+    outputs = batch.counted(net(doubled(batch.inputs))) / temperature
+    # A language model answers at several positions of a sample; each counts as one.
+    return F.cross_entropy(outputs.flatten(0, -2), batch.targets.flatten())
 
 
 def doubled(inputs: Any) -> Any:
