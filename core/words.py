@@ -60,6 +60,31 @@ TERMS = (
     Term("accuracy", "The share of samples that get the right class.", (r"top-?1", r"acc")),
     Term("MACs", "Multiplications with an addition that one answer takes.", (r"FLOPs?", r"mult-adds?")),
     Term("parameters", "The numbers a network has learned."),
+    Term(
+        "token",
+        "A piece of what a network reads: of a text a word, a part of one or a byte; of an image a patch.",
+    ),
+    Term("language model", "A network that says for a text how likely each token is to come next."),
+    Term(
+        "perplexity",
+        "Between how many tokens a language model is torn, on average: the exponential of its loss; 1 is certain.",
+    ),
+    Term(
+        "bits per byte",
+        "How many bits a language model needs for each byte of a text; unlike perplexity it compares across tokenizers.",
+    ),
+    Term(
+        "KV cache",
+        "What attention keeps of the tokens read so far, so that the next token costs one step: it grows with the context.",
+        (r"key-value caches?", r"kv-caches?"),
+    ),
+    Term(
+        "context",
+        "The tokens a language model has before it when it writes the next one.",
+        (r"context windows?",),
+    ),
+    Term("prefill", "Reading a prompt: all of its tokens at once, which fills the KV cache."),
+    Term("decode", "Writing token by token, each with the KV cache of all before it."),
     Term("latency", "The time one answer takes on a machine, with the batch it was measured with."),
     Term("measuring kit", "A zip that times some subnets on a device of your own and writes a profile."),
     Term("profile", "The times of some subnets on one device; those of the others are predicted from it."),

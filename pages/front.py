@@ -7,9 +7,10 @@ from dataclasses import replace
 import streamlit as st
 
 from core.objectives.base import usual_pair
+from core.views.memory import usual_memory_pair
 from pages.ui import choosers, resources
 from pages.ui.captions import caption, coverage, measured_objectives, table_of
-from pages.ui.front import PAGE, devices, latency, partial, state
+from pages.ui.front import PAGE, devices, latency, memory, partial, state
 from pages.ui.front import settings as front_settings
 from pages.ui.front.chance import FrontSure
 from pages.ui.front.chart import ChartView
@@ -27,10 +28,13 @@ if table is None or table.empty:
     partial.unmeasured(entry)
     st.stop()
 
+setting = memory.setting(view)
+revision, table = memory.at(revision, table, setting)
 goals = measured_objectives(table)
 # What test data say is on the card and in the table, never chosen for.
 axes = [g for g in goals if g.for_choosing]
-usual = usual_pair(g.name for g in axes)
+names = [g.name for g in axes]
+usual = usual_memory_pair(names) or usual_pair(names)
 if usual is None:
     st.info(
         "Only one objective was measured here, and a front needs two. Search with another one as well.",
@@ -45,6 +49,7 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
     with st.popover("More", icon=":material/more_horiz:", key="more"):
         more = front_settings.choose(entry, view, x, y, table)
     latency.button(entry, table, axes, x, y)
+view = memory.sliders(view, setting, (x.name, y.name, *(limit.objective for limit in limits)))
 latency.progress(entry)
 
 now = replace(
@@ -73,7 +78,7 @@ chart = ChartView(
     log_y=more.log_y,
     line=more.line,
     mark_knees=more.mark_knees,
-    caption=caption(entry, front),
+    caption=caption(entry, front, setting),
     picture=more.picture,
     name=f"front-{entry.supernet_id}",
     whiskers=more.whiskers,

@@ -22,7 +22,7 @@ NAMES = {
     # Names that others gave, file names, and what PyTorch and ONNX call things.
     r"model\.(py|safetensors|onnx|pt2)",
     r"Model Cards for Model Reporting",
-    r"(ONNX|block|stochastic block|linear|generative|mixed) models?",
+    r"(ONNX|block|stochastic block|linear|generative|mixed|language) models?",
     r"model cards?",
     r"shape metric",
     r"from model import",
@@ -144,7 +144,9 @@ def test_every_term_is_explained_once() -> None:
     for term in TERMS:
         assert term.meaning.endswith("."), term.word
         assert not any(
-            re.search(rf"\b({r})\b", t.meaning, re.IGNORECASE) for t in TERMS for r in term.refused
+            re.search(rf"\b({r})\b", re.sub("|".join(NAMES), "…", t.meaning), re.IGNORECASE)
+            for t in TERMS
+            for r in term.refused
         )
 
 

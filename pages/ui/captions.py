@@ -17,6 +17,7 @@ from core.objectives.base import known_names, objective, objectives
 from core.plots.style import usually_obtained
 from core.records import Objective, RunState
 from core.text import for_figure, for_markdown
+from core.views.memory import MEMORY, USUAL, Setting, with_memory
 from pages.ui import resources
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def read_table(entry: SupernetEntry, run_id: str) -> tuple[str, str, pd.DataFram
         run_id, revision, table = "", entry.revision, supernets.table_with_counts(entry)
     if table is None or table.empty:
         return run_id, revision, table
+    table = with_memory(table, USUAL)
     store = resources.store_or_none()
     if store is None or not any(store.list_runs(kind=kind, state=RunState.DONE) for kind in KINDS):
         return run_id, revision, table
@@ -79,8 +81,13 @@ def measured_objectives(table: pd.DataFrame) -> list[Objective]:
     return [objective(n) for n in known_names(table.columns) if table[n].notna().any()]
 
 
-def caption(entry: SupernetEntry, front: Front) -> str:
-    """Supernet, data, how measured, seed; goes below the chart and into its exported picture."""
+def caption(entry: SupernetEntry, front: Front, setting: Setting = USUAL) -> str:
+    """Supernet, data, how measured, seed; goes below the chart and into its exported picture.
+
+    Args:
+        entry, front: of the page.
+        setting: what memory is counted at, where it is an axis.
+    """
     data_name = entry.card.data.name if entry.card.data else ""
     seed = entry.card.seed
     parts = [
@@ -92,6 +99,7 @@ def caption(entry: SupernetEntry, front: Front) -> str:
     hollow = {name for name in front.names if front.left_out and source_column(name) in front.table}
     told = "<br>".join(
         f"{o.label}: {usually_obtained(o)}{' (hollow dots: predicted)' * (o.name in hollow)}"
+        f"{f', {setting.sentence()}' * (o.name == MEMORY)}"
         for o in objectives(front.names)
     )
     return "  ·  ".join(part for part in parts if part) + f"<br>{told}"

@@ -13,7 +13,7 @@ from pages.ui.front.view import View
 from pages.ui.selection import Selection
 from pages.ui.state import forget_widgets
 
-WIDGETS = ("axis-", "log-", "limit-", "pick-", "closer-")
+WIDGETS = ("axis-", "log-", "limit-", "memory-", "pick-", "closer-")
 
 selection: Selection[str] = Selection("sel_id", "seed_id", "")
 

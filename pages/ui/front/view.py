@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from core.objectives.base import choosable_names, is_objective, objective
 from core.pareto import Constraint
 from core.views.brushes import Brush, read_brushes, write_brushes
+from core.views.memory import BATCHES, CONTEXTS, PRECISIONS, USUAL
 from pages.ui import resources
 from pages.ui.address import FLAGS, NAME, matching, model_id, number, one_of, part, write_flag
 
@@ -55,6 +56,10 @@ def _read_names(text: str) -> tuple[str, ...] | None:
     return names if all(_FRONT_ID(name) for name in names) else None
 
 
+def _among(numbers: Sequence[int]) -> Callable[[str], int | None]:
+    return lambda text: next((n for n in numbers if str(n) == text), None)
+
+
 def _objective(text: str) -> str | None:
     return text if is_objective(text) else None
 
@@ -87,6 +92,7 @@ class View:
         x, y: objective names, "" for the default.
         log_x, log_y: logarithmic axes; None decides by the values' range.
         constraints: bounds, one per objective.
+        context, batch, precision: what a language model's memory is counted at.
         pruned: id of the network whose pruned networks are drawn beside the front, "" for none.
         sid: arch_id of the selected subnet, "" for none.
         closer: which panel below the card is open, "" for none; what follows is of the open one.
@@ -109,6 +115,11 @@ class View:
     log_y: bool | None = part("logy", FLAGS.get, default=None, write=write_flag, what="scale")
     constraints: tuple[Constraint, ...] = part(
         "limits", _read_limits, default=(), write=_write_limits, what="limit", refused=_no_limits
+    )
+    context: int = part("context", _among(CONTEXTS), default=USUAL.context)
+    batch: int = part("batch", _among(BATCHES), default=USUAL.batch)
+    precision: str = part(
+        "weights", one_of(lambda: tuple(PRECISIONS)), default=USUAL.precision, what="precision"
     )
     pruned: str = part("pruned", model_id, what="pruned network")
     sid: str = part("sid", NAME, what="subnet")

@@ -1,0 +1,129 @@
+"""Memory of a language model in use: its weights at a precision, and the KV cache of a batch at a context.
+
+Both are counted, not measured: a program that runs the model needs room for activations and for itself besides, and the
+scales that weights of a few bits come with are left out. A table holds neither sum, only the two columns they follow
+from, so a slider moves every subnet of a space in a millisecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.words import format_bytes, format_count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEMORY, WEIGHTS, CACHE = "memory_bytes", "params", "kv_cache_bytes"
+"""The objective, and the columns that it follows from: numbers among the weights, and bytes of the cache per token."""
+QUALITIES = ("perplexity", "bits_per_byte")
+"""How well a language model predicts text, the usual one first."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How a weight is kept.
+
+    Attributes:
+        label: what a person reads.
+        bytes: of one weight, without scales.
+    """
+
+    label: str
+    bytes: float
+
+
+PRECISIONS: Mapping[str, Precision] = {
+    "float32": Precision("float32, 4 bytes per weight", 4.0),
+    "bfloat16": Precision("bfloat16 or float16, 2 bytes per weight", 2.0),
+    "int8": Precision("int8, 1 byte per weight", 1.0),
+    "int4": Precision("int4, 0.5 bytes per weight", 0.5),
+}
+CONTEXTS = tuple(2**power for power in range(6, 18))
+BATCHES = tuple(2**power for power in range(9))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What memory is counted at.
+
+    Attributes:
+        context: tokens of each text that the cache holds.
+        batch: texts at once.
+        precision: name of one of `PRECISIONS`.
+    """
+
+    context: int = 2048
+    batch: int = 1
+    precision: str = "bfloat16"
+
+    @property
+    def tokens(self) -> int:
+        """In the cache, over the batch."""
+        return self.context * self.batch
+
+    @property
+    def key(self) -> str:
+        """For caches."""
+        return f"{self.context}x{self.batch}@{self.precision}"
+
+    def sentence(self) -> str:
+        """What the axis holds, for below a chart."""
+        texts = "one text" if self.batch == 1 else f"{format_count(self.batch)} texts"
+        each = "" if self.batch == 1 else " each"
+        return (
+            f"weights at {PRECISIONS[self.precision].label}, and the KV cache of {texts} of "
+            f"{format_count(self.context)} tokens{each}"
+        )
+
+
+USUAL = Setting()
+
+
+def has_memory(table: pd.DataFrame) -> bool:
+    """Whether a table is of language models that keep a cache."""
+    return {WEIGHTS, CACHE} <= set(table.columns) and bool((table[CACHE] > 0).any())
+
+
+def memory_bytes(
+    weights: NDArray[np.float64], cache: NDArray[np.float64], setting: Setting
+) -> NDArray[np.float64]:
+    """(n,) bytes of n subnets.
+
+    Args:
+        weights: (n,) numbers among the weights.
+        cache: (n,) bytes of the cache per token.
+        setting: precision, context and batch.
+    """
+    return weights * PRECISIONS[setting.precision].bytes + cache * setting.tokens
+
+
+def with_memory(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """The table with memory at a setting as a column; the same one where it has no cache."""
+    if not has_memory(table):
+        return table
+    weights, cache = (table[name].to_numpy(float) for name in (WEIGHTS, CACHE))
+    return table.assign(**{MEMORY: memory_bytes(weights, cache, setting)})
+
+
+def usual_memory_pair(names: Sequence[str]) -> tuple[str, str] | None:
+    """(quality, memory) that the trade-off of a language model starts with; None for other networks."""
+    quality = next((name for name in QUALITIES if name in names), None)
+    return (quality, MEMORY) if quality and MEMORY in names else None
+
+
+def parts(values: Mapping[str, float], setting: Setting) -> str:
+    """What one subnet's memory is made of, in a sentence; "" where it has no cache."""
+    if not {WEIGHTS, CACHE} <= set(values) or not values[CACHE] > 0:
+        return ""
+    weights = values[WEIGHTS] * PRECISIONS[setting.precision].bytes
+    cache = values[CACHE] * setting.tokens
+    return (
+        f"Memory: {format_bytes(weights)} of weights and {format_bytes(cache)} of KV cache, {format_bytes(values[CACHE])} per "
+        f"token of {format_count(setting.tokens)}. Counted, not measured."
+    )
