@@ -14,6 +14,7 @@ from core.supernets.drop_path import DroppingArch, thinned
 from tests.helpers.nets import disturb
 
 BRANCHES = {
+    "elastic_bert",
     "elastic_cnn",
     "elastic_conv_vit",
     "elastic_encoder",
@@ -23,6 +24,7 @@ BRANCHES = {
     "ofa_mobilenet_v3",
     "ofa_proxyless",
     "ofa_resnet50",
+    "plain_vit",
 }
 FEATURES = BRANCHES | {"chain", "nas_bench_201", "nas_bench_macro"}
 N = 6

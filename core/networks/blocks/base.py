@@ -73,11 +73,14 @@ class Name(Argument):
         return isinstance(value, str) and value in self.known
 
 
+@dataclass(frozen=True)
 class Epsilon(Argument):
     """What a normalization adds to a variance before it divides by its root."""
 
+    least: float = 1e-8
+
     def accepts(self, value: Any) -> bool:
-        return type(value) is float and 1e-8 <= value <= 0.1
+        return type(value) is float and self.least <= value <= 0.1
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Listed(Argument):
 KERNEL, STRIDE, SIDE, DILATION = Count(31), Count(16), Count(MOST_SIDE), Count(64)
 ACTIVATION = Name(("relu", "relu6", "hardswish"))
 """As torch.nn.functional calls them."""
+GELU = Name(("gelu", "gelu_tanh", "relu"))
+"""What stands inside a transformer's MLP: the exact GELU, its approximation by tanh, or none."""
 SHORTCUT = Name(("none", "identity"))
 
 

@@ -6,18 +6,36 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.config import Settings
-from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example, Shapes
+from core.networks.blocks.base import BLOCKS, GELU, BlockKind, Count, Epsilon, Example, Shapes
 from core.networks.groups import UnitWalk
 
 
 class TransformerBlock(nn.Module):
     """Pre-norm attention and MLP on tokens (n, t, width); heads of a fixed size, however many."""
 
-    def __init__(self, width: int, heads: int, head_size: int, hidden: int) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        head_size: int,
+        hidden: int,
+        epsilon: float = 1e-5,
+        activation: str = "gelu",
+    ) -> None:
         super().__init__()
-        self.arguments = {"width": width, "heads": heads, "head_size": head_size, "hidden": hidden}
-        self.heads, self.head_size = heads, head_size
-        self.norm1 = nn.LayerNorm(width)
+        self.arguments: dict[str, float | str] = {
+            "width": width,
+            "heads": heads,
+            "head_size": head_size,
+            "hidden": hidden,
+        }
+        # Files of earlier releases do not say these; what is as it was then is not said now either.
+        if epsilon != 1e-5:
+            self.arguments["epsilon"] = epsilon
+        if activation != "gelu":
+            self.arguments["activation"] = activation
+        self.heads, self.head_size, self.activation = heads, head_size, activation
+        self.norm1 = nn.LayerNorm(width, eps=epsilon)
         self.query = nn.Linear(width, heads * head_size)
         self.key = nn.Linear(width, heads * head_size)
         self.value = nn.Linear(width, heads * head_size)
@@ -34,7 +52,12 @@ class TransformerBlock(nn.Module):
         value = self.value(y).view(shape).transpose(1, 2)
         attention = (query @ key / self.head_size**0.5).softmax(3)
         x = x + self.project((attention @ value).transpose(1, 2).flatten(2))
-        return x + self.contract(F.gelu(self.expand(self.norm2(x))))
+        y = self.expand(self.norm2(x))
+        if self.activation == "relu":
+            y = F.relu(y)
+        else:
+            y = F.gelu(y, approximate="tanh" if self.activation == "gelu_tanh" else "none")
+        return x + self.contract(y)
 
 
 @BLOCKS.register("transformer_block")
@@ -45,7 +68,14 @@ class TransformerBlockKind(BlockKind):
     source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017; pre-norm: Xiong et al., ICML 2020"
     module = TransformerBlock
     attends = True
-    arguments = {"width": Count(), "heads": Count(), "head_size": Count(), "hidden": Count()}
+    arguments = {
+        "width": Count(),
+        "heads": Count(),
+        "head_size": Count(),
+        "hidden": Count(),
+        "epsilon": Epsilon(1e-12),
+        "activation": GELU,
+    }
     sizes = {"width": ("query.weight", 1), "hidden": ("expand.weight", 0)}
     example = Example(
         (1, 8, 8),
