@@ -27,6 +27,8 @@ from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
 from core.supernets.layered import layered_space
 from core.supernets.nested import ACTIVATIONS, attended, nested_heads, nested_hidden
+from core.supernets.orderable import Orderable
+from core.supernets.ordering import orderable_of_blocks
 from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
@@ -76,6 +78,9 @@ class ElasticBert(Supernet):
         layers = [LayerStage(space, config, index) for index in range(1, config.depths[-1] + 1)]
         super().__init__(config, space, [EmbeddingStage(space, config), *layers, HeadStage(space, config)])
 
+    def orderable(self) -> list[Orderable]:
+        return orderable_of_blocks(self, {"key": "key_"})
+
     @classmethod
     def examples(cls) -> list[InputConfig]:
         small = ElasticBertConfig(
@@ -88,7 +93,7 @@ class ElasticBert(Supernet):
             hidden=(5, 8, 9),
             head_size=3,
         )
-        other = {"activation": "gelu_tanh", "epsilon": 1e-5, "token_types": 1, "depths": (1, 2, 3)}
+        other = {"activation": "gelu_tanh", "epsilon": 1e-2, "token_types": 1, "depths": (1, 2, 3)}
         return [small, small.model_copy(update=other)]
 
 

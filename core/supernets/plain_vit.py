@@ -27,6 +27,8 @@ from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
 from core.supernets.layered import layered_space
 from core.supernets.nested import ACTIVATIONS, attended, nested_heads, nested_hidden
+from core.supernets.orderable import Orderable
+from core.supernets.ordering import orderable_of_blocks
 from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
@@ -85,6 +87,9 @@ class PlainViT(Supernet):
         layers = [LayerStage(space, config, index) for index in range(1, config.depths[-1] + 1)]
         super().__init__(config, space, [EmbeddingStage(space, config), *layers, HeadStage(space, config)])
 
+    def orderable(self) -> list[Orderable]:
+        return orderable_of_blocks(self, {"key": "key_"})
+
     @classmethod
     def examples(cls) -> list[InputConfig]:
         vit = cls.example((1, 8, 8))
@@ -92,7 +97,7 @@ class PlainViT(Supernet):
             "input_shape": (2, 6, 4),
             "distillation": "teacher",
             "activation": "gelu_tanh",
-            "epsilon": 1e-6,
+            "epsilon": 1e-2,
         }
         return [vit, vit.model_copy(update=other), vit.model_copy(update={"distillation": "token"})]
 

@@ -40,7 +40,7 @@ class TransformerBlock(nn.Module):
         self.key = nn.Linear(width, heads * head_size)
         self.value = nn.Linear(width, heads * head_size)
         self.project = nn.Linear(heads * head_size, width)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width, eps=epsilon)
         self.expand = nn.Linear(width, hidden)
         self.contract = nn.Linear(hidden, width)
 
