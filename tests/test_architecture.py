@@ -212,6 +212,7 @@ HEAVY = {
     "core.pruning.retraining",
     "core.supernets.few_shot",
     "core.supernets.files",
+    "core.supernets.folders.checking",
     "core.supernets.statistics",
     "core.tasks.base",
     "core.training.alone",

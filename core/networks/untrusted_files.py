@@ -15,6 +15,7 @@ import io
 import json
 import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +32,7 @@ MAX_RANK = 8
 METADATA = "__metadata__"
 _MAX_METADATA_KEYS = 64
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,200}")
+_TYPE = re.compile(r"[A-Z0-9_]{1,16}")
 
 DTYPES: dict[str, str] = {
     "BOOL": "|b1",
@@ -69,10 +71,14 @@ def read_header(file: Path | str | bytes) -> dict[str, Any]:
     return header
 
 
-def load_tensors(file: Path | str | bytes) -> dict[str, NDArray[Any]]:
+def load_tensors(file: Path | str | bytes, only: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
     """Every tensor as its own writable array, after the header has been checked.
 
     BF16 arrives as float32 (the same values), everything else in its own type.
+
+    Args:
+        file: the bytes of an upload, or a path.
+        only: names of the tensors that are wanted; all if left out.
 
     Raises:
         NotFound: there is no such file.
@@ -82,7 +88,7 @@ def load_tensors(file: Path | str | bytes) -> dict[str, NDArray[Any]]:
     with _opened(file) as stream:
         header, start = _read_header(stream)
         for name, entry in header.items():
-            if name == METADATA:
+            if name == METADATA or (only is not None and name not in only):
                 continue
             begin, end = entry["data_offsets"]
             stream.seek(start + begin)
@@ -220,7 +226,8 @@ def _check_tensor(name: str, entry: Any) -> tuple[int, int]:
         raise InvalidInput(f"The entry of tensor {name} is not complete.")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise InvalidInput(f"Tensor {name} has a number type that is not accepted.")
+        told = f" ({dtype})" if isinstance(dtype, str) and _TYPE.fullmatch(dtype) else ""
+        raise InvalidInput(f"Tensor {name} has a number type that is not accepted{told}.")
     if (
         not _whole_numbers(shape)
         or len(shape) > MAX_RANK

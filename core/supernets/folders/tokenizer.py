@@ -1,0 +1,284 @@
+"""A folder's tokenizer as one tokenizer.json: its own, or built of vocab.txt or vocab.json with merges.txt.
+
+What is built splits texts as the fast tokenizers of transformers do that are made of the same files: WordPiece behind
+BERT's normalizer, or byte-level BPE as GPT-2 has it. What tokenizer_config.json says of lower case, accents and a
+leading space goes before what tokenizer.json says, as there. No torch.
+
+Source: Devlin et al., BERT, 2019 (WordPiece); Radford et al., GPT-2, 2019 (byte-level BPE); the settings are those of
+huggingface/transformers (Apache 2.0).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.datasets.archives import shown
+from core.errors import InvalidInput
+from core.supernets.folders.folder import (
+    MERGES,
+    SPECIAL_TOKENS,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    VOCAB_JSON,
+    VOCAB_TXT,
+    Folder,
+    parsed,
+)
+
+if TYPE_CHECKING:
+    from core.supernets.base import Supernet
+
+MOST_TOKENS = 1_000_000
+_LONGEST_TOKEN = 1_000
+_BERT = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
+_GPT2 = {"unk": "<|endoftext|>", "bos": "<|endoftext|>", "eos": "<|endoftext|>"}
+
+
+def tokenizer_json(folder: Folder) -> bytes | None:
+    """The tokenizer of a folder as the bytes of a tokenizer.json; None where it has none.
+
+    Raises:
+        InvalidInput: its files are damaged, too large, or do not belong together.
+    """
+    if TOKENIZER in folder:
+        return _told(parsed(folder.read(TOKENIZER), TOKENIZER), folder)
+    if VOCAB_TXT in folder:
+        return _dumped(_word_piece(folder))
+    if VOCAB_JSON in folder and MERGES in folder:
+        return _dumped(_byte_pairs(folder))
+    if VOCAB_JSON in folder or MERGES in folder:
+        raise InvalidInput(
+            f"The tokenizer needs {VOCAB_JSON} and {MERGES}, and only one of them is in the folder."
+        )
+    return None
+
+
+def described(folder: Folder, net: Supernet) -> str:
+    """What texts are split by, in a sentence; "" for a network that takes none.
+
+    Raises:
+        InvalidInput: the tokenizer cannot be read, or has more tokens than the network has vectors.
+    """
+    vocabulary = getattr(net.config, "vocabulary", None)
+    if vocabulary is None:
+        return ""
+    written = tokenizer_json(folder)
+    if written is None:
+        return "The folder has no tokenizer; texts can be split into bytes alone."
+    tokens = highest_token(written) + 1
+    if tokens > vocabulary:
+        raise InvalidInput(
+            f"The tokenizer has {tokens:,} tokens, the model vectors for {vocabulary:,}: they do not belong together."
+        )
+    kind = parsed(written, TOKENIZER)["model"]
+    name = {"WordPiece": "WordPiece", "BPE": "byte pairs", "Unigram": "a unigram model"}
+    told = name.get(str(kind.get("type")) if isinstance(kind, dict) else "", "its tokenizer")
+    of = (
+        TOKENIZER
+        if TOKENIZER in folder
+        else VOCAB_TXT
+        if VOCAB_TXT in folder
+        else f"{VOCAB_JSON} and {MERGES}"
+    )
+    return f"Texts are split by {told} of {tokens:,} tokens ({of})."
+
+
+def highest_token(written: bytes) -> int:
+    """The highest number that a token has.
+
+    Raises:
+        InvalidInput: it is no tokenizer, or its vocabulary is not one.
+    """
+    content = parsed(written, TOKENIZER)
+    model = content.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if isinstance(vocabulary, dict):
+        numbers = list(vocabulary.values())
+    elif isinstance(vocabulary, list):  # of a unigram model: pairs in order
+        numbers = list(range(len(vocabulary)))
+    else:
+        raise InvalidInput(f"{TOKENIZER} has no vocabulary.")
+    added = content.get("added_tokens")
+    if isinstance(added, list):
+        numbers += [each.get("id") for each in added if isinstance(each, dict)]
+    if not 1 <= len(numbers) <= MOST_TOKENS:
+        raise InvalidInput(f"A tokenizer has 1 to {MOST_TOKENS:,} tokens; this one lists {len(numbers):,}.")
+    whole = [number for number in numbers if type(number) is int and 0 <= number < MOST_TOKENS]
+    if len(whole) < len(numbers):
+        raise InvalidInput(f"{TOKENIZER} numbers its tokens with something else than whole numbers from 0.")
+    return max(whole)
+
+
+def _told(content: dict[str, Any], folder: Folder) -> bytes:
+    """A tokenizer.json with what tokenizer_config.json says put in, and without cutting or padding."""
+    said = folder.json(TOKENIZER_CONFIG)
+    normalizer = content.get("normalizer")
+    if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
+        for key, ours in (
+            ("do_lower_case", "lowercase"),
+            ("tokenize_chinese_chars", "handle_chinese_chars"),
+            ("strip_accents", "strip_accents"),
+        ):
+            if isinstance(said.get(key), bool):
+                normalizer[ours] = said[key]
+    before = content.get("pre_tokenizer")
+    if (
+        isinstance(before, dict)
+        and before.get("type") == "ByteLevel"
+        and isinstance(said.get("add_prefix_space"), bool)
+    ):
+        before["add_prefix_space"] = said["add_prefix_space"]
+    return _dumped({**content, "truncation": None, "padding": None})
+
+
+def _word_piece(folder: Folder) -> dict[str, Any]:
+    """BERT's, of vocab.txt: a token a line, numbered from 0."""
+    lines = folder.text(VOCAB_TXT).split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    tokens = [line.rstrip("\n") for line in lines]
+    _check_tokens(tokens, VOCAB_TXT)
+    # Of a token that stands twice the later number counts, as in transformers.
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    said = folder.json(TOKENIZER_CONFIG)
+    special = _special(folder, _BERT)
+    for role in ("unk", "cls", "sep"):
+        if special[role] not in vocabulary:
+            raise InvalidInput(f"{VOCAB_TXT} has no token {shown(special[role])}, which every text needs.")
+    first, last = special["cls"], special["sep"]
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": _added(special, vocabulary),
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": _flag(said, "tokenize_chinese_chars", True),
+            "strip_accents": said["strip_accents"] if isinstance(said.get("strip_accents"), bool) else None,
+            "lowercase": _flag(said, "do_lower_case", True),
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [_token(first, 0), _text("A", 0), _token(last, 0)],
+            "pair": [_token(first, 0), _text("A", 0), _token(last, 0), _text("B", 1), _token(last, 1)],
+            "special_tokens": {
+                each: {"id": each, "ids": [vocabulary[each]], "tokens": [each]} for each in (first, last)
+            },
+        },
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        "model": {
+            "type": "WordPiece",
+            "unk_token": special["unk"],
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": vocabulary,
+        },
+    }
+
+
+def _byte_pairs(folder: Folder) -> dict[str, Any]:
+    """GPT-2's, of vocab.json (token to number) and merges.txt (a pair a line, the most frequent first)."""
+    vocabulary = folder.json(VOCAB_JSON)
+    _check_tokens(list(vocabulary), VOCAB_JSON)
+    if not all(type(n) is int and 0 <= n < MOST_TOKENS for n in vocabulary.values()):
+        raise InvalidInput(f"{VOCAB_JSON} numbers its tokens with something else than whole numbers from 0.")
+    if len(set(vocabulary.values())) != len(vocabulary):
+        raise InvalidInput(f"{VOCAB_JSON} gives two tokens one number.")
+    pairs = [line for line in folder.text(MERGES).split("\n") if line and not line.startswith("#version")]
+    _check_tokens(pairs, MERGES)
+    for pair in pairs:
+        left, _, right = pair.partition(" ")
+        if " " in right or not {left, right, left + right} <= vocabulary.keys():
+            raise InvalidInput(f"{MERGES} joins a pair that {VOCAB_JSON} does not have: {shown(pair)}.")
+    said = folder.json(TOKENIZER_CONFIG)
+    special = _special(folder, _GPT2)
+    leading = _flag(said, "add_prefix_space", False)
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": _added(special, vocabulary),
+        "normalizer": None,
+        "pre_tokenizer": {
+            "type": "ByteLevel",
+            "add_prefix_space": leading,
+            "trim_offsets": True,
+            "use_regex": True,
+        },
+        "post_processor": {
+            "type": "ByteLevel",
+            "add_prefix_space": True,
+            "trim_offsets": False,
+            "use_regex": True,
+        },
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "vocab": vocabulary,
+            "merges": pairs,
+        },
+    }
+
+
+def _special(folder: Folder, usual: Mapping[str, str]) -> dict[str, str]:
+    """Role -> special token: as special_tokens_map.json or tokenizer_config.json say, or as is usual."""
+    found = dict(usual)
+    for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS):
+        said = folder.json(name)
+        for role in (*usual, "pad"):
+            token = said.get(f"{role}_token")
+            token = token.get("content") if isinstance(token, dict) else token
+            if isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN:
+                found[role] = token
+    return found
+
+
+def _added(special: Mapping[str, str], vocabulary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Special tokens that the vocabulary has, never split and never changed."""
+    known = sorted({vocabulary[token]: token for token in special.values() if token in vocabulary}.items())
+    return [
+        {
+            "id": number,
+            "content": token,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+        for number, token in known
+    ]
+
+
+def _check_tokens(tokens: list[str], name: str) -> None:
+    if not 1 <= len(tokens) <= MOST_TOKENS:
+        raise InvalidInput(f"{name} lists {len(tokens):,} entries; 1 to {MOST_TOKENS:,} are accepted.")
+    if any(len(token) > _LONGEST_TOKEN for token in tokens):
+        raise InvalidInput(f"{name} holds an entry of more than {_LONGEST_TOKEN:,} characters.")
+
+
+def _flag(said: Mapping[str, Any], key: str, usual: bool) -> bool:
+    found = said.get(key, usual)
+    return found if isinstance(found, bool) else usual
+
+
+def _token(token: str, kind: int) -> dict[str, Any]:
+    return {"SpecialToken": {"id": token, "type_id": kind}}
+
+
+def _text(which: str, kind: int) -> dict[str, Any]:
+    return {"Sequence": {"id": which, "type_id": kind}}
+
+
+def _dumped(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode()
