@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 from core.errors import InvalidInput
-from core.networks.blocks.base import Count, named_kind
+from core.networks.blocks.base import Count, known_kind, named_kind
 from core.networks.chain import assemble, blocks_of, declared, example_inputs, require_sound
 from core.networks.outline import outline
 from core.networks.trees import leaves
@@ -106,7 +106,9 @@ def _rehearse(net: nn.Sequential, input_shape: Sequence[int]) -> None:
             outputs = net.eval()(example_inputs(net, input_shape))
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise InvalidInput("The blocks of this network do not fit each other.") from error
-    if not all(output.ndim == 2 for output in leaves(outputs)):
+    last = known_kind(net[-1])
+    axes = 3 if last is not None and last.per_position else 2
+    if not all(output.ndim == axes for output in leaves(outputs)):
         raise InvalidInput("This network does not end with one number per class.")
 
 

@@ -165,10 +165,10 @@ class UnitWalk:
         for tensor in tensors:
             self._add(tensor, axis, "elementwise", width, start)
 
-    def averages(self, norm: str, width: int) -> None:
-        """A LayerNorm over the stream: its units can change places, but none can be cut out."""
+    def averages(self, norm: str, width: int, *, shifted: bool = True) -> None:
+        """A LayerNorm over the stream, or an RMSNorm (not shifted): units can change places, but none can be cut out."""
         self._streams[-1].averaged = True
-        self.scales(layer_norm(norm), width)
+        self.scales(layer_norm(norm) if shifted else [f"{norm}.weight"], width)
 
     def shows(self, width: int, start: int = 0) -> None:
         """The block's output holds the activations of the stream's first units, the first of them at entry `start`."""

@@ -60,7 +60,7 @@ def _draw(net: nn.Module, generator: torch.Generator) -> None:
     """Gaussian weights, neutral norms, no offsets."""
     for module in net.modules():
         weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-        if isinstance(module, BatchNorm | nn.LayerNorm):
+        if isinstance(module, BatchNorm | nn.LayerNorm | nn.RMSNorm):
             weight.fill_(1)  # type: ignore[union-attr]
         elif isinstance(weight, nn.Parameter):
             weight.copy_(torch.randn(weight.shape, generator=generator, dtype=weight.dtype))

@@ -24,6 +24,7 @@ from core.pruning.criteria.base import prunable_weights
 Init = Literal["signed_constant", "kaiming"]
 # What tells places or tokens apart is never trained here; zeros would hide them from the network.
 _EMBEDDING_STD = 0.5
+_NORMS = BatchNorm | nn.LayerNorm | nn.RMSNorm
 
 
 def top_k(scores: Tensor, density: float) -> Tensor:
@@ -55,7 +56,7 @@ def random_weights(net: nn.Sequential, init: Init, density: float, seed: int) ->
     """
     generator = torch.Generator().manual_seed(seed)
     drawn, embeddings = set(prunable_weights(net)), declared(net, lambda kind: kind.embeddings)
-    norms = {f"{name}.weight" for name, m in net.named_modules() if isinstance(m, BatchNorm | nn.LayerNorm)}
+    norms = {f"{name}.weight" for name, m in net.named_modules() if isinstance(m, _NORMS)}
     for name, parameter in net.named_parameters():
         if name in drawn:
             draw = torch.randn(parameter.shape, generator=generator)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.evaluation.costs import CostTable
+from core.networks.costs import FUSED
 from core.networks.trees import leaves, map_leaves
 from core.supernets import FAMILIES
 from core.supernets.base import BranchContext, Supernet
@@ -146,8 +147,8 @@ def test_counted_costs_are_those_of_the_extracted_subnet(net, inputs, archs) -> 
     for arch in archs:
         rows = np.array([arch], np.uint8)
         subnet = net.extract(arch, net.calibrate(arch, inputs, CALIBRATION))
-        messages = {torch.ops.aten.scatter_add: messages_of}
-        with FlopCounterMode(display=False, custom_mapping=messages) as counter:
+        known = {torch.ops.aten.scatter_add: messages_of, **FUSED}
+        with FlopCounterMode(display=False, custom_mapping=known) as counter:
             subnet(one_pass(net))
         assert counter.get_total_flops() == 2 * table.total("macs", rows)[0]
         assert sum(p.numel() for p in subnet.parameters()) == table.total("params", rows)[0]

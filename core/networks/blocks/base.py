@@ -132,6 +132,7 @@ class BlockKind(Plugin, ABC):
         one_batch: where it can stand first, whether the rows of an input belong together (the nodes of one
             graph), so that an input is never cut into batches.
         over_time: whether its output, or the first of its outputs, are channels over time (n, c, t).
+        per_position: where it stands last, whether it answers for several positions (n, p, classes) of a sample.
         attends: whether it weighs places by a softmax, so that it is linear in no weight.
         example: a small network with this block in it.
     """
@@ -146,6 +147,7 @@ class BlockKind(Plugin, ABC):
     input_limits: ClassVar[tuple[int, ...]] = (MOST_CHANNELS, MOST_SIDE, MOST_SIDE)
     one_batch: ClassVar[bool] = False
     over_time: ClassVar[bool] = False
+    per_position: ClassVar[bool] = False
     attends: ClassVar[bool] = False
     example: ClassVar[Example]
 

@@ -50,7 +50,7 @@ def linearized(net: nn.Sequential) -> nn.Sequential:
         InvalidInput: the network has attention or LayerNorm, for which positive flow is not defined.
     """
     attends = any((kind := known_kind(block)) is not None and kind.attends for block in net)
-    if attends or any(isinstance(m, nn.LayerNorm) for m in net.modules()):
+    if attends or any(isinstance(m, nn.LayerNorm | nn.RMSNorm) for m in net.modules()):
         raise InvalidInput(
             "SynFlow follows positive flow through layers, which attention and LayerNorm do not have."
         )
