@@ -213,6 +213,7 @@ HEAVY = {
     "core.supernets.few_shot",
     "core.supernets.files",
     "core.supernets.folders.checking",
+    "core.supernets.ordering",
     "core.supernets.statistics",
     "core.tasks.base",
     "core.training.alone",

@@ -26,6 +26,7 @@ from core.datasets.base import Dataset
 from core.errors import InvalidInput
 from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
+from core.supernets.attention import Attention
 from core.supernets.orderable import Orderable
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
@@ -57,12 +58,14 @@ class Stage(nn.Module):
             earlier choices that fix the shape of its input.
         routed_by: those of them that decide nothing but whose weights it has, where a supernet is in parts; its cost
             then counts the number of the "part".
+        attends: it has self-attention, and `attention` says what it is made from.
         depth_share: of the chain's stages lies before this one; set once by the supernet that owns it. Residual branches
             are dropped in training in this proportion (Huang et al., Deep Networks with Stochastic Depth, ECCV 2016).
     """
 
     depends_on: tuple[str, ...] = ()
     routed_by: tuple[str, ...] = ()
+    attends: bool = False
     depth_share: float = 1.0
 
     def __init__(self, space: SearchSpace) -> None:
@@ -81,6 +84,10 @@ class Stage(nn.Module):
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         raise TypeError(f"{type(self).__name__} must define extract")
+
+    def attention(self, x: Any, arch: Sequence[int]) -> Attention:
+        """Queries, keys and values that this stage makes of its input, where it `attends`."""
+        raise TypeError(f"{type(self).__name__} has no self-attention")
 
     def cost(self, arch: Sequence[int]) -> StageCost:
         """Cost of this stage in `arch`; asked only where `key` is not None."""
@@ -172,6 +179,22 @@ class Supernet(nn.Module):
                 x = stage(x, arch, statistics)
             found.append(x)
         return found
+
+    def last_attention(self, inputs: Any, flows: Sequence[Any], arch: Sequence[int]) -> Attention:
+        """What the last layer with self-attention is made from, of those that this architecture has.
+
+        Args:
+            inputs: of the network.
+            flows: what `activations` returned for them, of all stages.
+            arch: the subnet.
+
+        Raises:
+            InvalidInput: there is no such layer.
+        """
+        for index, stage in reversed(list(enumerate(self.chain))):
+            if stage.attends and stage.key(arch) is not None:
+                return stage.attention(flows[index - 1] if index else inputs, arch)
+        raise InvalidInput("This supernet has no self-attention to compare. Choose another strategy.")
 
     @classmethod
     def examples(cls) -> list[InputConfig]:

@@ -19,6 +19,7 @@ from core.networks.blocks.masked_transformer_block import MaskedTransformerBlock
 from core.networks.blocks.sequence_embedding import SequenceEmbedding
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
+from core.supernets.attention import Attention
 from core.supernets.base import Stage, Supernet
 from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
@@ -141,6 +142,8 @@ class EmbeddingStage(Stage):
 class BlockStage(Stage):
     """One transformer block; beyond the chosen depth it is the identity."""
 
+    attends = True
+
     def __init__(self, space: SearchSpace, config: ElasticEncoderConfig, index: int) -> None:
         super().__init__(space)
         self.index, self.tokens, self.head_size = index, config.input_shape[0], config.head_size
@@ -164,14 +167,19 @@ class BlockStage(Stage):
         hidden = width * int(self.option(arch, self._mlp_choice))
         return width, int(self.option(arch, self._heads_choice)), hidden
 
+    def attention(self, x: Texts, arch: Sequence[int]) -> Attention:
+        vectors, mask = x
+        y, inner = normalized(self.norm1, vectors), self._sizes(arch)[1] * self.head_size
+        query, key, value = (linear(layer, y, inner) for layer in (self.query, self.key_, self.value))
+        return Attention(query, key, value, mask)
+
     def forward(self, x: Texts, arch: Sequence[int], statistics: Statistics | None = None) -> Texts:
         vectors, mask = x
         width, heads, hidden = self._sizes(arch)
-        y, inner = normalized(self.norm1, vectors), heads * self.head_size
-        shape = (y.shape[0], y.shape[1], heads, self.head_size)
-        query = linear(self.query, y, inner).view(shape).transpose(1, 2)
-        key = linear(self.key_, y, inner).view(shape).permute(0, 2, 3, 1)
-        value = linear(self.value, y, inner).view(shape).transpose(1, 2)
+        made = self.attention(x, arch)
+        shape = (vectors.shape[0], vectors.shape[1], heads, self.head_size)
+        query, key = made.query.view(shape).transpose(1, 2), made.key.view(shape).permute(0, 2, 3, 1)
+        value = made.value.view(shape).transpose(1, 2)
         scores = query @ key / self.head_size**0.5
         # Not minus infinity: a text that is all padding would become not a number.
         attention = scores.masked_fill(~mask[:, None, None, :], -1e9).softmax(3)

@@ -22,6 +22,7 @@ from core.networks.blocks.token_reduction import TokenReduction
 from core.networks.blocks.transformer_block import TransformerBlock
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
+from core.supernets.attention import Attention
 from core.supernets.base import Stage, Supernet
 from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
@@ -193,6 +194,8 @@ class EmbeddingStage(Stage):
 class BlockStage(Stage):
     """One transformer block; beyond the chosen depth it is the identity."""
 
+    attends = True
+
     def __init__(
         self, space: SearchSpace, config: ElasticViTConfig, group: int, index: int, grid: int
     ) -> None:
@@ -223,13 +226,16 @@ class BlockStage(Stage):
             width * int(self.option(arch, self._mlp_choice)),
         )
 
+    def attention(self, x: Tensor, arch: Sequence[int]) -> Attention:
+        y, inner = normalized(self.norm1, x), self._sizes(arch)[1] * self.head_size
+        return Attention(*(linear(layer, y, inner) for layer in (self.query, self.key_, self.value)))
+
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         width, heads, hidden = self._sizes(arch)
-        y, inner = normalized(self.norm1, x), heads * self.head_size
+        made = self.attention(x, arch)
         shape = (x.shape[0], x.shape[1], heads, self.head_size)
-        query = linear(self.query, y, inner).view(shape).transpose(1, 2)
-        key = linear(self.key_, y, inner).view(shape).permute(0, 2, 3, 1)
-        value = linear(self.value, y, inner).view(shape).transpose(1, 2)
+        query, key = made.query.view(shape).transpose(1, 2), made.key.view(shape).permute(0, 2, 3, 1)
+        value = made.value.view(shape).transpose(1, 2)
         attention = (query @ key / self.head_size**0.5).softmax(3)
         y = linear(self.project, (attention @ value).transpose(1, 2).flatten(2), width)
         x = x + thinned(y, arch, self.depth_share)

@@ -14,9 +14,8 @@ of a network trained alone share neither weights nor the order of the samples.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from core.datasets.base import Dataset
@@ -25,7 +24,7 @@ from core.networks.answers import accuracy
 from core.networks.calibration import recalibrate
 from core.records import Metrics, Progress
 from core.seeding import torch_seed
-from core.tasks.base import Batch
+from core.tasks.base import Batch, task_of
 from core.training import checkpoint
 from core.training.averaging import Average
 from core.training.config import TrainingConfig
@@ -73,8 +72,13 @@ def train_alone(
     run = _Run(net, dataset, config, ledger, index=index, of=of, teacher=teacher, what=what)
     yield Progress(run.fraction(0), f"{run.what}: {'starting' if run.epoch == 0 else 'going on'}")
     yield from run.go()
-    recalibrate(net, torch.from_numpy(dataset.calibration.x))
+    recalibrate(net, _calibration(dataset))
     net.requires_grad_(False)
+
+
+def _calibration(dataset: Dataset) -> Any:
+    """Inputs of the calibration samples, of any kind of data."""
+    return task_of(dataset).batch(dataset, dataset.calibration).inputs
 
 
 class _Run(Run):
@@ -96,7 +100,7 @@ class _Run(Run):
         super().__init__(net, dataset, config, ledger, order_seed=order_seed)
         self.index, self.of = index, of
         self.what = f"{what} {index + 1} of {of}, seed {config.seed}"
-        self.calibration = torch.from_numpy(dataset.calibration.x)
+        self.calibration = _calibration(dataset)
         self.plain_step = PlainStep(net.requires_grad_(True), dataset, config, teacher=teacher)
         kept = ledger.latest_checkpoint()
         if kept is not None and checkpoint.about(kept).get("net") == index:

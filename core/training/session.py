@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.datasets.base import Dataset
+    from core.supernets.attention import Attention
     from core.supernets.base import Supernet
     from core.tasks.base import Batch, Task
 
@@ -133,6 +134,8 @@ class Session(ABC):
         *,
         inside: Sequence[Tensor] = (),
         insides: Mapping[str, Sequence[Tensor]] | None = None,
+        attention: Attention | None = None,
+        attentions: Mapping[str, Attention] | None = None,
     ) -> Tensor:
         """The weighted sum of losses, a scalar with a gradient.
 
@@ -143,6 +146,8 @@ class Session(ABC):
             named: detached outputs for the same batch; the teacher's are added where a loss needs them.
             inside: what `forward_inside` returned beside them, where a loss looks inside.
             insides: the same of the named others, detached; the teacher's are added.
+            attention, attentions: `Supernet.last_attention` of the learner and of the named others, where a loss looks
+                at it; the teacher's is added.
 
         Raises:
             ValueError: a loss needs outputs that nobody gave.

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
 from core.networks.trees import leaves
 from core.seeding import stream
+from core.supernets.attention import Attention
 from core.supernets.base import Supernet
 from core.supernets.drop_path import DroppingArch
 from core.supernets.files import described, rebuilt
@@ -32,10 +33,29 @@ from core.training.session import WEIGHTS, Drawn, Session
 from core.training.strategies.base import Strategy
 
 
-def _inside(net: Supernet, arch: Any, batch: Batch) -> tuple[Tensor, list[Tensor]]:
-    """Outputs of a supernet, and the activations after every stage but the last; the samples that count."""
-    *inside, outputs = net.activations(batch.inputs, arch)
-    return batch.counted(outputs), [batch.counted(leaves(x)[0]) for x in inside]
+class _Seen(NamedTuple):
+    """What one pass shows of the samples that count.
+
+    Attributes:
+        outputs: of the network.
+        inside: activations after every stage but the last.
+        attention: what the last self-attention is made from, where that was asked for.
+    """
+
+    outputs: Tensor
+    inside: list[Tensor]
+    attention: Attention | None = None
+
+    def detached(self) -> _Seen:
+        inside = [x.detach() for x in self.inside]
+        return _Seen(self.outputs.detach(), inside, self.attention and self.attention.detached())
+
+
+def _seen(net: Supernet, arch: Any, batch: Batch, *, attention: bool = False) -> _Seen:
+    flows = net.activations(batch.inputs, arch)
+    inside = [batch.counted(leaves(x)[0]) for x in flows[:-1]]
+    made = net.last_attention(batch.inputs, flows, arch).first(len(batch)) if attention else None
+    return _Seen(batch.counted(flows[-1]), inside, made)
 
 
 class NotANumber(CoreError):
@@ -86,7 +106,8 @@ class SupernetSession(Session):
     def forward_inside(
         self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0
     ) -> tuple[Tensor, list[Tensor]]:
-        return _inside(self.net, self._running(arch, batch, drop_path, dropout), batch)
+        seen = _seen(self.net, self._running(arch, batch, drop_path, dropout), batch)
+        return seen.outputs, seen.inside
 
     def _running(self, arch: Any, batch: Batch, drop_path: float, dropout: float) -> Any:
         """The architecture as a step runs it; the pass is counted."""
@@ -139,26 +160,35 @@ class SupernetSession(Session):
 
     def train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
         self.zero_grad()
-        looks = any(self._loss(term).looks_inside for draw in draws for term in draw.losses)
-        named: dict[str, Tensor] = {}
-        insides: dict[str, list[Tensor]] = {}
+        asked = [self._loss(term) for draw in draws for term in draw.losses]
+        looks = any(loss.looks_inside for loss in asked)
+        attends = any(loss.looks_at_attention for loss in asked)
+        seen: dict[str, _Seen] = {}
         values = []
         for draw in draws:
             part = batch if draw.part is None else self._part(batch, *draw.part)
-            noise = {"drop_path": draw.drop_path, "dropout": draw.dropout}
-            if looks:
-                outputs, inside = self.forward_inside(draw.arch, part, **noise)
-                loss = self.loss(draw.losses, outputs, part, named, inside=inside, insides=insides)
-                insides[PREVIOUS] = [x.detach() for x in inside]
+            if looks or attends:
+                run = self._running(draw.arch, part, draw.drop_path, draw.dropout)
+                this = _seen(self.net, run, part, attention=attends)
             else:
-                outputs = self.forward(draw.arch, part, **noise)
-                loss = self.loss(draw.losses, outputs, part, named)
+                outputs = self.forward(draw.arch, part, drop_path=draw.drop_path, dropout=draw.dropout)
+                this = _Seen(outputs, [])
+            loss = self.loss(
+                draw.losses,
+                this.outputs,
+                part,
+                {name: each.outputs for name, each in seen.items()},
+                inside=this.inside,
+                insides={name: each.inside for name, each in seen.items()},
+                attention=this.attention,
+                attentions={name: each.attention for name, each in seen.items() if each.attention},
+            )
             # A part counts as that part of the batch: together they make the gradient of the batch's mean loss.
             values.append(self.backward(loss * draw.passes) / draw.passes)
             self.saw(draw.arch, values[-1])
-            named[PREVIOUS] = outputs.detach()
-            if self.space.ends is not None and draw.arch == self.space.largest and LARGEST not in named:
-                named[LARGEST], insides[LARGEST] = named[PREVIOUS], insides.get(PREVIOUS, [])
+            seen[PREVIOUS] = this.detached()
+            if self.space.ends is not None and draw.arch == self.space.largest and LARGEST not in seen:
+                seen[LARGEST] = seen[PREVIOUS]
         self.update()
         return values
 
@@ -179,18 +209,25 @@ class SupernetSession(Session):
         *,
         inside: Sequence[Tensor] = (),
         insides: Mapping[str, Sequence[Tensor]] | None = None,
+        attention: Attention | None = None,
+        attentions: Mapping[str, Attention] | None = None,
     ) -> Tensor:
         total: Tensor | None = None
         for term in terms:
             plugin = self._loss(term)
-            looks = plugin.looks_inside
+            looks, attends = plugin.looks_inside, plugin.looks_at_attention
+            # These first: the pass that shows a teacher's inside shows its outputs, too.
+            seen = {name: self._attention(name, batch, attentions or {}) for name in plugin.needs if attends}
+            within = {name: self._inside(name, batch, insides or {}) for name in plugin.needs if looks}
             context = LossContext(
                 self.task,
                 self.config.label_smoothing,
                 {name: self._output(name, batch, named) for name in plugin.needs},
                 batch.mixed,
-                inside if looks else (),
-                {name: self._inside(name, batch, insides or {}) for name in plugin.needs if looks},
+                inside=inside if looks else (),
+                insides=within,
+                attention=attention if attends else None,
+                attentions=seen,
             )
             value = term.weight * plugin(outputs, batch.targets, context)
             total = value if total is None else total + value
@@ -207,9 +244,11 @@ class SupernetSession(Session):
     def _output(self, name: str, batch: Batch, named: Mapping[str, Tensor]) -> Tensor:
         if name in named:
             return named[name]
-        if name != TEACHER or self.teacher is None:
-            raise ValueError(f"a loss needs the outputs of {name!r}, which this step does not have")
+        self._require_teacher(name, "outputs")
+        if self._shown is not None and self._shown[0] is batch:
+            return self._shown[1].outputs
         if self._taught is None or self._taught[0] is not batch:
+            assert self.teacher is not None
             with torch.no_grad():
                 outputs: Tensor = batch.counted(self.teacher(batch.inputs, self.space.largest))
             self._taught = (batch, outputs)
@@ -218,15 +257,33 @@ class SupernetSession(Session):
     def _inside(self, name: str, batch: Batch, insides: Mapping[str, Sequence[Tensor]]) -> Sequence[Tensor]:
         if insides.get(name):
             return insides[name]
+        self._require_teacher(name, "activations")
+        return self._teacher_shows(batch).inside
+
+    def _attention(self, name: str, batch: Batch, attentions: Mapping[str, Attention]) -> Attention:
+        if name in attentions:
+            return attentions[name]
+        self._require_teacher(name, "attention")
+        found = self._teacher_shows(batch, attention=True).attention
+        assert found is not None
+        return found
+
+    def _require_teacher(self, name: str, what: str) -> None:
         if name != TEACHER or self.teacher is None:
-            raise ValueError(f"a loss needs the activations of {name!r}, which this step does not have")
-        if self._shown is None or self._shown[0] is not batch:
+            raise ValueError(f"a loss needs the {what} of {name!r}, which this step does not have")
+
+    def _teacher_shows(self, batch: Batch, *, attention: bool = False) -> _Seen:
+        known = self._shown is not None and self._shown[0] is batch
+        if not known or (attention and self._shown[1].attention is None):  # type: ignore[index]
+            assert self.teacher is not None
             with torch.no_grad():
-                self._shown = (batch, _inside(self.teacher, self.space.largest, batch)[1])
+                found = _seen(self.teacher, self.space.largest, batch, attention=attention)
+            self._shown = (batch, found)
+        assert self._shown is not None
         return self._shown[1]
 
     _taught: tuple[Batch, Tensor] | None = None
-    _shown: tuple[Batch, list[Tensor]] | None = None
+    _shown: tuple[Batch, _Seen] | None = None
 
     # --- what phases ask for --------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from core.errors import InvalidInput
+from core.supernets.attention import Attention
 from core.tasks import TASKS
 from core.tasks.base import Mixed
 from core.training.losses import LOSSES
+from core.training.losses.attention_relations import relations
 from core.training.losses.base import Loss, LossContext
 
 every_loss = pytest.mark.parametrize("name", LOSSES.names())
@@ -28,11 +30,24 @@ def activations(seed: int, *, widths: tuple[int, ...] = (3, 4), gradient: bool =
     return [x.requires_grad_(gradient) for x in found]
 
 
+def attention(seed: int, *, size: int, gradient: bool = False) -> Attention:
+    """Of texts of up to five tokens, with so many entries of all heads together."""
+    generator = torch.Generator().manual_seed(seed)
+    found = [torch.randn(8, 5, size, generator=generator).requires_grad_(gradient) for _ in range(3)]
+    mask = torch.arange(5)[None] < torch.tensor([5, 4, 3, 2, 1, 5, 5, 4])[:, None]
+    return Attention(*found, mask)
+
+
 def context(
     loss: Loss, *, smoothing: float = 0.0, gradient: bool = False, mixed: Mixed | None = None, other: int = 9
 ) -> LossContext:
     """What a session hands over; the others are wider than the learner."""
     others = {name: outputs(other, gradient=gradient) for name in loss.needs}
+    if loss.looks_at_attention:
+        attentions = {name: attention(other, size=12, gradient=gradient) for name in loss.needs}
+        task = TASKS.create("image")
+        mine = attention(0, size=8, gradient=True)
+        return LossContext(task, smoothing, others, mixed, attention=mine, attentions=attentions)
     if not loss.looks_inside:
         return LossContext(TASKS.create("image"), smoothing, others, mixed)
     insides = {name: activations(other, widths=(5, 6), gradient=gradient) for name in loss.needs}
@@ -42,7 +57,7 @@ def context(
 
 def learner(given: Tensor, seen: LossContext) -> list[Tensor]:
     """What belongs to the subnet that learns."""
-    return [given, *seen.inside]
+    return [given, *seen.inside, *(seen.attention[:3] if seen.attention else ())]
 
 
 def soft(given: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -76,7 +91,9 @@ def test_is_a_finite_scalar_whose_gradient_reaches_the_learner_and_no_teacher(na
     assert reached
     assert all(float(gradient.abs().max()) > 0 for gradient in reached)
     others = [*seen.outputs.values(), *(x for inside in seen.insides.values() for x in inside)]
-    assert len(others) == (3 if loss.looks_inside else len(loss.needs))
+    others += [x for made in seen.attentions.values() for x in made[:3]]
+    more = 2 if loss.looks_inside else 3 if loss.looks_at_attention else 0
+    assert len(others) == len(loss.needs) + more
     assert all(other.grad is None for other in others)
 
 
@@ -261,3 +278,64 @@ def test_relations_stay_when_activations_are_turned_and_have_gradients_where_sam
     equal = wide[:1].repeat(8, 1).requires_grad_(True)
     loss(outputs(0), LABELS, LossContext(task, 0.0, {}, None, [equal], {"largest": [wide]})).backward()
     assert bool(torch.isfinite(equal.grad).all())
+
+
+# --- relations of attentions (Xu et al., AutoDistil) ---------------------------------------------------------------
+
+
+def test_relations_are_products_of_tokens_in_each_relation_head_without_padding() -> None:
+    """Written out pair by pair, for a learner with 8 and a teacher with 12 entries in 4 relation heads each."""
+    loss = LOSSES.create("attention_relations", {"heads": 4})
+    seen = context(loss)
+    mine, theirs = seen.attention, seen.attentions["teacher"]
+    total = 0.0
+    for learned, imitated in zip(mine[:3], theirs[:3], strict=True):
+        a, b = learned.detach(), imitated.detach()
+        apart = [
+            float(x[n, i, h * d : h * d + d] @ x[n, j, h * d : h * d + d]) / d**0.5
+            - float(y[n, i, h * e : h * e + e] @ y[n, j, h * e : h * e + e]) / e**0.5
+            for x, y, d, e in [(a, b, 2, 3)]
+            for n in range(8)
+            for h in range(4)
+            for i in range(5)
+            for j in range(5)
+            if mine.mask[n, i] and mine.mask[n, j]
+        ]
+        total += sum(each**2 for each in apart) / len(apart)
+    torch.testing.assert_close(
+        loss(outputs(0), LABELS, seen).detach(), torch.tensor(total), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("size", [4, 6, 8, 9, 12, 40])
+def test_relation_matrices_have_the_teachers_shape_for_every_width(size: int) -> None:
+    assert relations(torch.randn(3, 5, size), 4).shape == (3, 4, 5, 5)
+
+
+def test_entries_that_fill_no_relation_head_are_left_out_and_too_few_are_refused() -> None:
+    entries = torch.randn(3, 5, 11)
+    torch.testing.assert_close(relations(entries, 4), relations(entries[:, :, :8], 4))
+    with pytest.raises(
+        InvalidInput, match=r"^A subnet's heads have 3 entries .* Set fewer relation heads\.$"
+    ):
+        relations(entries[:, :, :3], 4)
+
+
+def test_relations_look_at_no_label_and_at_no_answer() -> None:
+    loss = LOSSES.create("attention_relations")
+    seen = context(loss)
+    value = float(loss(outputs(0), LABELS, seen).detach())
+    assert float(loss(outputs(5), LABELS.flip(0), seen).detach()) == value
+
+
+@pytest.mark.parametrize("name", ["kl", "soft_labels", "alpha_divergence"])
+def test_answers_at_several_positions_count_one_by_one(name: str) -> None:
+    loss, task = LOSSES.create(name, {"teacher": "teacher"}), TASKS.create("image")
+    several, flat_ones = torch.randn(4, 3, 5), torch.randn(4, 3, 5)
+
+    def value(given: Tensor, wanted: Tensor) -> float:
+        return float(loss(given, LABELS, LossContext(task, 0.0, {"teacher": wanted})))
+
+    assert value(several, flat_ones) == pytest.approx(
+        value(several.reshape(12, 5), flat_ones.reshape(12, 5)), rel=1e-6
+    )

@@ -75,6 +75,7 @@ REFUSED = {
     "bignas": {"only operations"},
     LARGEST: {"only operations"},
     "neas": set(SPACES) - {"path_ensemble"},
+    "insta_tune": {"only operations"},
     "sandwich": {"only operations"},
     "sorted_net": UNORDERED,
     "block_wise": {"only operations"} | SIZED,

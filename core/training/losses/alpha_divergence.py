@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from core.training.losses.base import LOSSES, Imitating, Imitation, LossContext
+from core.training.losses.distilling import answers
 
 
 class Config(Imitation):
@@ -40,7 +41,8 @@ class AlphaDivergence(Imitating):
     Config = Config
 
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
-        given, wanted = outputs.log_softmax(1), context.outputs[self.teacher].detach().log_softmax(1)
+        given = answers(outputs).log_softmax(1)
+        wanted = answers(context.outputs[self.teacher]).detach().log_softmax(1)
         low, by_low = self._divergence(given, wanted, self.config.low)
         high, by_high = self._divergence(given, wanted, self.config.high)
         surrogate = by_low.where(low > high, by_high).mean()

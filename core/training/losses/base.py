@@ -21,6 +21,7 @@ from core.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from core.supernets.attention import Attention
     from core.tasks.base import Mixed, Task
 
 LOSSES: Registry[Loss] = Registry("loss", "core.training.losses", "LOSSES")
@@ -41,6 +42,9 @@ class LossContext:
         inside: activations (n, ...) of the learner after every stage but the last, a stage that it does not
             have passing on its input; for losses that look inside alone.
         insides: the same of the named others, detached.
+        attention: queries, keys and values of the learner's last layer with self-attention; for losses that look at
+            attention alone.
+        attentions: the same of the named others, detached.
     """
 
     task: Task
@@ -49,6 +53,8 @@ class LossContext:
     mixed: Mixed | None = None
     inside: Sequence[Tensor] = ()
     insides: Mapping[str, Sequence[Tensor]] = field(default_factory=dict)
+    attention: Attention | None = None
+    attentions: Mapping[str, Attention] = field(default_factory=dict)
 
 
 class Loss(Plugin, ABC):
@@ -56,9 +62,11 @@ class Loss(Plugin, ABC):
 
     Attributes:
         looks_inside: it compares activations, its learner's and those of what it needs.
+        looks_at_attention: it compares what their last self-attention is made from.
     """
 
     looks_inside: ClassVar[bool] = False
+    looks_at_attention: ClassVar[bool] = False
 
     @property
     def needs(self) -> tuple[str, ...]:

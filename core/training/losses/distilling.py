@@ -8,14 +8,19 @@ from torch.nn import functional as F
 from core.training.losses.base import Imitating, LossContext
 
 
+def answers(outputs: Tensor) -> Tensor:
+    """(rows, k) answers: one per sample, or one per position where a network answers at several of each."""
+    return outputs.flatten(0, -2)
+
+
 def soft_cross_entropy(outputs: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """Mean cross-entropy of (n, k) outputs against the softmax of (n, k) teacher outputs.
+    """Mean cross-entropy of (n, ..., k) outputs against the softmax of teacher outputs of that shape.
 
     Both are divided by the temperature, and the result is multiplied by its square, so that gradients keep
     their size (Hinton et al.). The teacher is detached here: it must not learn to be easy to imitate.
     """
-    wanted = (teacher.detach() / temperature).softmax(1)
-    return F.cross_entropy(outputs / temperature, wanted) * temperature**2
+    wanted = (answers(teacher).detach() / temperature).softmax(1)
+    return F.cross_entropy(answers(outputs) / temperature, wanted) * temperature**2
 
 
 class AnswersImitating(Imitating):

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.training.losses.base import LOSSES, Imitating, Imitation, LossContext
+from core.training.losses.distilling import answers
 
 
 class Config(Imitation):
@@ -25,6 +26,6 @@ class KL(Imitating):
 
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         temperature = self.config.temperature
-        wanted = (context.outputs[self.teacher].detach() / temperature).log_softmax(1)
-        given = (outputs / temperature).log_softmax(1)
+        wanted = (answers(context.outputs[self.teacher]).detach() / temperature).log_softmax(1)
+        given = (answers(outputs) / temperature).log_softmax(1)
         return F.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2
