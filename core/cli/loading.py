@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 
 def load_supernet(
+    context: typer.Context,
     path: Annotated[
-        Path, typer.Argument(help="A once-for-all checkpoint, or any other file that can be loaded.")
+        Path,
+        typer.Argument(
+            help="A once-for-all checkpoint, a Hugging Face folder, or any other file that can be loaded."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Write the supernet here (.safetensors); left out, it is only told.")
@@ -36,11 +40,14 @@ def load_supernet(
         typer.Option(help="A .zip with one folder per class to measure it on, where the file names no data."),
     ] = None,
 ) -> None:
-    """What a file of another program holds, and the supernet in it as a file of our own or in the library."""
-    from core.library.loading import MOST_FILE_BYTES, converted, keep, understand
+    """What a file of another program holds, and the supernet in it as a file of our own or in the library.
+
+    Further flags are what of a Hugging Face folder becomes elastic (--heads "[0.5, 1]" --ffn "[0.5, 1]" ...).
+    """
+    from core.library.loading import converted, keep
     from core.supernets.headers import with_data
 
-    found = understand(path.name, read_file(path, MOST_FILE_BYTES))
+    found = _understood(path, context.args)
     for line in told(found):
         print(line)
     data = None if images is None else _data_of(images, found)
@@ -52,6 +59,23 @@ def load_supernet(
         with open_store() as store:
             kept = keep(store, found, title or found.title or path.stem, data)
         print(kept.supernet_id)
+
+
+def _understood(path: Path, arguments: list[str]) -> Understood:
+    """What a file or folder is, made with the settings that further flags give."""
+    from core.cli import flags
+    from core.library import folders
+    from core.library.loading import MOST_FILE_BYTES, understand
+    from core.supernets.folders.options import FolderOptions
+
+    given = path if path.is_dir() else read_file(path, MOST_FILE_BYTES)
+    if folders.is_folder(given):
+        return folders.load(path.name, given, flags.parse(arguments, FolderOptions, "Hugging Face folder"))
+    if arguments:
+        raise InvalidInput(
+            f"{arguments[0]!r} is no setting of this file: only a folder of a model has settings."
+        )
+    return understand(path.name, given)
 
 
 def _data_of(images: Path, found: Understood) -> Settings:
@@ -95,8 +119,10 @@ def told(found: Understood) -> Iterator[str]:
             yield f"{name} subnet: {_costs(end)}."
     yield from found.facts
     yield from (f"Fixed: {each.part}: {each.why}" for each in found.fixed)
-    if found.needs_data:
+    if found.needs_data and found.task == "image":
         yield "The file names no data: bring images of your own with --images to measure its subnets."
+    elif found.needs_data:
+        yield f"The file names no data: bring {found.task} data of your own when you train or measure it."
 
 
 def _costs(end: End) -> str:

@@ -25,6 +25,7 @@ from core.library import supernets
 from core.library.supernets import TABLE_FILE, SupernetEntry
 from core.records import RunState
 from core.settings import settings
+from core.supernets.folders.folder import of_path
 from core.supernets.headers import peek_supernet, with_data
 from core.supernets.loaders.understood import Understood
 
@@ -63,39 +64,74 @@ class Added:
     was_there: bool
 
 
-def understand(name: str, data: bytes) -> Understood:
+def understand(name: str, given: bytes | Path, settings: JsonObject | None = None) -> Understood:
     """What a file is; decoded once, in a confined process.
 
     Args:
         name: of the file.
-        data: its bytes.
+        given: its bytes; or a folder of a transformer on this machine.
+        settings: of the loader, where it has some; the same file with others is another supernet.
 
     Raises:
         InvalidInput: it is nothing that can be loaded, is damaged, or is hostile.
+        NotFound: there is no such folder.
         Busy: the machine has no time to read it now.
         StorageFailed: the disk refused what was made of it.
     """
-    if len(data) > MOST_FILE_BYTES:
-        raise InvalidInput(f"The file has {len(data):,} bytes; at most {MOST_FILE_BYTES:,} are accepted.")
-    sha256 = hashlib.sha256(data).hexdigest()
-    known = _known(sha256)
+    sha256 = content_sha256(given)
+    package_key = (
+        sha256 if not settings else hashlib.sha256(f"{sha256} {_text(settings)}".encode()).hexdigest()
+    )
+    known = _known(package_key)
     if known is not None:
         return known
-    if (said := _refused.find(sha256)) is not None:
+    if (said := _refused.find(package_key)) is not None:
         raise InvalidInput(said)
-    limits = Limits(
-        memory_bytes=_MEMORY_BYTES + 6 * len(data), cpu_seconds=_CPU_SECONDS, file_bytes=2 * 2**30
-    )
-    package, told = _paths(sha256)
+    package, told = _paths(package_key)
+    data, asked = asked_of(name, given, settings)
     try:
-        answer = run_confined(LOADER, data, {"name": name[:200]}, package, limits)
+        answer = run_confined(LOADER, data, asked, package, limits_for(given))
     except InvalidInput as error:
-        _refused.put(sha256, str(error))
+        _refused.put(package_key, str(error))
         raise
-    found = Understood.model_validate(answer | {"sha256": sha256})
+    found = Understood.model_validate(answer | {"sha256": sha256, "package": package_key})
     write_whole(told, lambda file: file.write(found.model_dump_json().encode()), private=True)
     _make_room(package)
     return found
+
+
+def content_sha256(given: bytes | Path) -> str:
+    """SHA-256 of a file's bytes, or of the names and contents of a folder's files.
+
+    Raises:
+        InvalidInput: there is too much of it.
+        NotFound: there is no such folder.
+    """
+    if isinstance(given, Path):
+        return of_path(given).sha256()
+    if len(given) > MOST_FILE_BYTES:
+        raise InvalidInput(f"The file has {len(given):,} bytes; at most {MOST_FILE_BYTES:,} are accepted.")
+    return hashlib.sha256(given).hexdigest()
+
+
+def asked_of(name: str, given: bytes | Path, settings: JsonObject | None) -> tuple[bytes, Settings]:
+    """What a confined process gets: bytes and options."""
+    asked: Settings = {"name": name[:200]}
+    if settings:
+        asked["settings"] = dict(settings)
+    if isinstance(given, Path):
+        return b"", asked | {"folder": str(given.resolve())}
+    return given, asked
+
+
+def limits_for(given: bytes | Path) -> Limits:
+    """What the process may use that reads a file."""
+    size = of_path(given).weight_bytes if isinstance(given, Path) else len(given)
+    return Limits(memory_bytes=_MEMORY_BYTES + 6 * size, cpu_seconds=_CPU_SECONDS, file_bytes=2 * 2**30)
+
+
+def _text(settings: JsonObject) -> str:
+    return json.dumps(dict(settings), sort_keys=True)
 
 
 def keep(store: RunStore, understood: Understood, title: str, data: JsonObject | None = None) -> Added:
@@ -176,7 +212,7 @@ def converted(understood: Understood, name: str = SUPERNET) -> bytes:
     Raises:
         NotFound: it is gone.
     """
-    package, _ = _paths(understood.sha256)
+    package, _ = _paths(understood.package or understood.sha256)
     try:
         with zipfile.ZipFile(package) as opened:
             data = opened.read(name)

@@ -11,6 +11,7 @@ from core.supernets.files import load_supernet
 from tests.cli.conftest import Call
 from tests.helpers.ofa_checkpoints import resnet, resnet_file
 from tests.helpers.picture_folders import pictures
+from tests.helpers.tiny_folders import bert, on_disk, sharded
 
 
 @pytest.mark.usefixtures("checked_here")
@@ -36,3 +37,32 @@ def test_a_checkpoint_and_pictures_become_a_supernet_that_names_them(call: Call,
     status, _, complaint = call("load-supernet", str(tmp_path / "x.pth"))
     assert status == 2
     assert "nothing that can be loaded" in complaint
+
+
+@pytest.mark.usefixtures("checked_here")
+def test_a_folder_of_a_transformer_with_options_of_its_own(call: Call, tmp_path: Path) -> None:
+    folder, out = on_disk(sharded(bert()), tmp_path / "bert-tiny"), tmp_path / "my.safetensors"
+    status, said, _ = call(
+        "load-supernet", str(folder), "--out", str(out), "--heads", "[0.5, 1]", "--skip", "false"
+    )
+    assert status == 0
+    assert "Hugging Face folder: bert-tiny" in said
+    assert "attention heads of a layer: 2, 4; chosen 2 times" in said
+    net, card = load_supernet(out)
+    assert (net.name, net.space.size) == ("elastic_bert", (2 * 4) ** 2)
+    assert card["folder"]["architecture"] == "bert"
+    assert card["folder"]["config"]["hidden_size"] == 16
+    status, _, complaint = call("load-supernet", str(folder), "--heads", "[0.5, 0.75]")
+    assert (status, complaint.count("\n")) == (2, 1)
+    assert "--heads: shares are above 0 and ascend to 1" in complaint
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    status, _, complaint = call("load-supernet", str(folder))
+    assert status == 2
+    assert "A part of the weights is missing: model-00002-of-00002.safetensors" in complaint
+
+
+def test_settings_are_for_folders_alone(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x07\x12")
+    status, _, complaint = call("load-supernet", str(tmp_path / "x.onnx"), "--heads", "[1]")
+    assert status == 2
+    assert "only a folder of a model has settings" in complaint

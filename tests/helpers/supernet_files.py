@@ -19,6 +19,7 @@ from core.supernets.files import dump_supernet
 from tests.helpers.given_networks import EXPORTED, residual_onnx
 from tests.helpers.nets import small_cnn
 from tests.helpers.ofa_checkpoints import resnet_file
+from tests.helpers.tiny_folders import vit, zipped
 
 
 def paretoscope() -> tuple[str, bytes]:
@@ -54,10 +55,15 @@ def measured_bundle(title: str = "Tiny, measured", seed: int = 0) -> tuple[str, 
     return "tiny.zip", export_supernet(entry)
 
 
+def hugging_face() -> tuple[str, bytes]:
+    return "tiny-vit.zip", zipped(vit())
+
+
 FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
     "paretoscope": paretoscope,
     "onnx_network": onnx_network,
     "exported_network": exported_network,
     "bundle": measured_bundle,
     "once_for_all": resnet_file,
+    "hugging_face": hugging_face,
 }

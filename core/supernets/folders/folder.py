@@ -9,6 +9,7 @@ Source: what `save_pretrained` of huggingface/transformers (Apache 2.0) writes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -48,7 +49,8 @@ LIMITS = ZipLimits(
 )
 _MOST_WEIGHTS = 2 * 2**30
 _MOST_FILES = 2_000
-_DEEPEST = 32
+_DEEPEST = 24
+"""Levels of JSON; the card of a supernet's file holds config.json a few levels down."""
 _MOST_JSON_OBJECTS = 400_000
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 _HOW_TO_SAVE = "load the model where it comes from and save it with model.save_pretrained(folder, safe_serialization=True)"
@@ -76,6 +78,11 @@ class Folder:
         Raises:
             InvalidInput: it is not there, or larger than such a file can be.
         """
+        self._fits(name)
+        return self._read(name)
+
+    def _fits(self, name: str) -> bool:
+        """A file is there and no larger than it can be; raises where it is not."""
         if name not in self.sizes:
             raise InvalidInput(f"The folder has no {shown(name)}; copy the whole folder.")
         most = MOST_BYTES.get(name, _MOST_WEIGHTS)
@@ -83,11 +90,11 @@ class Folder:
             raise InvalidInput(
                 f"{shown(name)} has {self.sizes[name]:,} bytes; at most {most:,} are accepted."
             )
-        return self._read(name)
+        return True
 
     def source(self, name: str) -> Path | bytes:
         """A file of weights: where it lies, or its bytes where it comes from an archive; raises as `read`."""
-        return self._path / name if self._path is not None and name in self.sizes else self.read(name)
+        return self.read(name) if self._path is None or not self._fits(name) else self._path / name
 
     def text(self, name: str) -> str:
         """A file as text, with plain line ends; raises as `read` does, and where it is not UTF-8."""
@@ -103,6 +110,31 @@ class Folder:
             InvalidInput: it is damaged, too deep, or says something twice.
         """
         return parsed(self.read(name), name) if name in self.sizes else {}
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of its weights, of all parts together."""
+        return sum(size for name, size in self.sizes.items() if name == WEIGHTS or SHARD.fullmatch(name))
+
+    def sha256(self) -> str:
+        """SHA-256 of the names and contents of the files that are ever read.
+
+        Raises:
+            InvalidInput: one is larger than it can be.
+            NotFound: one cannot be read.
+        """
+        told = hashlib.sha256()
+        for name in sorted(self.sizes):
+            if name not in MOST_BYTES and name != WEIGHTS and not SHARD.fullmatch(name):
+                continue
+            source = self.source(name)
+            if isinstance(source, Path):
+                with source.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            else:
+                digest = hashlib.sha256(source).hexdigest()
+            told.update(f"{name} {digest}\n".encode())
+        return told.hexdigest()
 
     @property
     def config(self) -> Settings:

@@ -24,7 +24,10 @@ class FolderOptions(BaseConfig):
     width: Shares = Field(
         (1.0,), description="Shares of the embedding width, common to all layers; 1 alone keeps it fixed."
     )
-    skip: bool = Field(True, description="Whether layers can be skipped.")
+    skip: bool = Field(
+        True,
+        description="Whether layers can be left out: any layer of a decoder, the last ones of an encoder.",
+    )
     context: int = Field(
         0, ge=0, le=8192, description="Tokens of a text at once; 0 takes what the folder says, at most 128."
     )

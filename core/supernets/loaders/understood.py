@@ -57,6 +57,7 @@ class Understood(BaseModel):
         fixed: what stays as it is.
         beside: names of further files that came with it.
         sha256: of the file that was given.
+        package: under what name what was made of it is kept; the file's SHA-256 if left out.
         file_sha256: of the supernet's own file that was made of it.
     """
 
@@ -81,4 +82,5 @@ class Understood(BaseModel):
     fixed: tuple[FixedPart, ...] = ()
     beside: tuple[str, ...] = ()
     sha256: str = Field("", description="Filled in by whoever asked.")
+    package: str = ""
     file_sha256: str = ""

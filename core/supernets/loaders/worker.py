@@ -12,7 +12,9 @@ from pathlib import Path
 
 from core.config import JsonObject
 from core.confined import serve
-from core.supernets.loaders.base import Loaded, Loader, loader_of
+from core.supernets.folders.folder import of_path
+from core.supernets.loaders.base import LOADERS, Loaded, Loader, loader_of
+from core.supernets.loaders.hugging_face import HuggingFace
 from core.supernets.loaders.understood import End, FixedPart, Understood
 
 SUPERNET = "supernet.safetensors"
@@ -20,16 +22,32 @@ _MOST_FACTS, _MOST_FIXED, _MOST_TEXT = 50, 500, 400
 
 
 def work(data: bytes, options: JsonObject, target: Path) -> JsonObject:
-    """Load the supernet and write it as ours; the answer is an `Understood`."""
-    name = str(options.get("name", ""))
-    loader = loader_of(name, data)
-    loaded = loader.load(name, data)
+    """Load the supernet and write it as ours; the answer is an `Understood`.
+
+    Args:
+        data: the bytes of a file; none where `options` names a folder of this machine.
+        options: "name" of the file, "settings" of its loader, "folder" a path.
+        target: the package to write.
+    """
+    loader, loaded = _loaded(data, options)
     file = loaded.file if loaded.file is not None else _written(loaded)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as package:
         package.writestr(SUPERNET, file)
         for beside, content in loaded.beside.items():
             package.writestr(beside, content)
     return understood(loader, loaded, file).model_dump(mode="json")
+
+
+def _loaded(data: bytes, options: JsonObject) -> tuple[Loader, Loaded]:
+    name, settings, folder = str(options.get("name", "")), options.get("settings"), options.get("folder")
+    chosen = settings if isinstance(settings, dict) else {}
+    if isinstance(folder, str):
+        transformer = HuggingFace(LOADERS.config("hugging_face", chosen))
+        return transformer, transformer.load_folder(of_path(Path(folder)))
+    loader = loader_of(name, data)
+    if chosen:
+        loader = LOADERS.create(loader.name, chosen)
+    return loader, loader.load(name, data)
 
 
 def understood(loader: Loader, loaded: Loaded, file: bytes) -> Understood:
