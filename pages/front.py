@@ -83,6 +83,7 @@ chart = ChartView(
     name=f"front-{entry.supernet_id}",
     whiskers=more.whiskers,
     trained="asked" if more.trained else "",
+    uniform=more.uniform,
     sure=sure.key,
 )
 covered = coverage(entry, table)

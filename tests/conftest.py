@@ -124,6 +124,7 @@ OFTEN = {
     "nas_bench_201",
     "ofa_mobilenet_v3",
 }
+ALWAYS = {"elastic_cnn", "elastic_encoder", "nas_bench_201"}
 PRODUCTS = (
     "tests/contracts/test_criteria.py",
     "tests/contracts/test_exporters.py",
@@ -133,13 +134,14 @@ PRODUCTS = (
     "tests/geometry/",
     "tests/pruning/",
 )
-"""Where every method meets every family: families that are not in `OFTEN` do it in `make test-long`."""
+"""Where every method meets every family: families that are not in `OFTEN` do it in `make test-long`; of what is slow, all that
+are not in `ALWAYS`."""
 FAMILIES_SUITE = "tests/contracts/test_families.py"
 """What a family itself promises is asked of those in `OFTEN` in each run, of all in `make test-slow`; its blocks, its units
 and its costs are asked of all in each run."""
 
 
-def _meets_a_rare_family(item: pytest.Item) -> bool:
+def _meets_a_rare_family(item: pytest.Item, known: set[str] = OFTEN) -> bool:
     given = item.callspec.params.values() if hasattr(item, "callspec") else ()
     values = {
         each
@@ -147,7 +149,7 @@ def _meets_a_rare_family(item: pytest.Item) -> bool:
         for each in (value if isinstance(value, tuple) else (value,))
         if isinstance(each, str)
     }
-    return bool(values & (set(FAMILIES.names()) - OFTEN))
+    return bool(values & (set(FAMILIES.names()) - known))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -159,6 +161,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         if item.nodeid.startswith(SLOW) and not item.nodeid.startswith(QUICK):
             item.add_marker(pytest.mark.slow)
+        slow = item.get_closest_marker("slow") is not None
+        if slow and item.nodeid.startswith(PRODUCTS) and _meets_a_rare_family(item, ALWAYS):
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: not item.nodeid.startswith(SLOWEST))
 
 

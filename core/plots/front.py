@@ -24,6 +24,7 @@ from core.text import for_figure
 
 PREDICTED = "predicted"
 """Trace of the subnets that no front may show: a value of theirs is a guess. They are hollow."""
+UNIFORM = "uniform sizes"
 MOST_POINTS = 10_000
 """Points drawn at most; more are slow and overlap anyway. The front is always drawn whole."""
 MOST_SVG = 5_000
@@ -45,6 +46,7 @@ def front_figure(
     searched: pd.DataFrame | None = None,
     pruned: pd.DataFrame | None = None,
     trained: pd.DataFrame | None = None,
+    uniform: pd.DataFrame | None = None,
     chance: ChanceMarks | None = None,
     caption: str = "",
 ) -> go.Figure:
@@ -64,12 +66,13 @@ def front_figure(
         searched: points a search has evaluated (same columns); drawn in a color of their own.
         pruned: pruned networks drawn beside the front: columns `model_id`, `title` and one per objective.
         trained: networks trained on their own, likewise with `arch_id` instead of `model_id`.
+        uniform: subnets whose layers are all alike (same columns as the table), in order of x; a line that mixes must beat.
         chance: how sure the members are.
         caption: one line under the axis; it is exported with the picture.
 
     Returns:
-        Traces "dominated", "predicted" (hollow), "search", "sure steps", "front", "knee", "pruned", "trained" and "what-if", in
-        this order, where there is something to show.
+        Traces "dominated", "predicted" (hollow), "search", "uniform sizes", "sure steps", "front", "knee", "pruned", "trained" and
+        "what-if", in this order, where there is something to show.
     """
     rows = drawable(table, x, y, log_x, log_y)
     figure = go.Figure()
@@ -88,6 +91,8 @@ def front_figure(
             opacity=1.0,
             symbol="square",
         )
+    if uniform is not None and len(uniform):
+        add_uniform(figure, drawable(uniform, x, y, log_x, log_y), x, y)
     _add_front(figure, front, x, y, selected, line, chance or ChanceMarks())
     _add_knees(figure, front[front["arch_id"].isin(list(knees))], x, y)
     if pruned is not None and {x.name, y.name} <= set(pruned):
@@ -171,6 +176,22 @@ def _add_front(
     add_sure_steps(figure, front, chance, x, y)
     _add(figure, "front", front, x, y, selected, color=style.FRONT, size=8, opacity=1.0, line=line)
     dress_members(figure.data[-1], front, chance, y)
+
+
+def add_uniform(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:
+    """Subnets whose layers are all alike, joined by a line: whoever may mix layers must stay on its better side."""
+    figure.add_scatter(
+        name=UNIFORM,
+        x=drawn(rows, x),
+        y=drawn(rows, y),
+        customdata=rows["arch_id"].to_numpy(object),
+        mode="lines+markers",
+        line={"color": style.SEARCHED, "width": 1.6, "dash": "dash"},
+        marker={"symbol": "square-open", "size": 11, "color": style.SEARCHED, "line": {"width": 2}},
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
+        hovertemplate=hover(x, y, "uniform"),
+    )
 
 
 def _add_knees(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objective) -> None:

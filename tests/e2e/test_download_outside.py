@@ -100,7 +100,7 @@ def test_what_the_browser_downloads(
     assert f"{100 * result['accuracy']:.1f}" in shown
 
 
-@pytest.mark.parametrize("n", [1, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n", [pytest.param(n, marks=pytest.mark.long) for n in (1, 20)])
 def test_random_subnets_from_the_command_line(n: int, outside: str, images: Path, tmp_path: Path) -> None:
     table = supernets.table(supernets.find(None, "digits-cnn")).set_index("arch_id")
     for index in np.random.default_rng(11).choice(len(table), n, replace=False):

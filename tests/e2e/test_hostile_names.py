@@ -44,6 +44,7 @@ def fill(home: Path) -> str:
         return store.add_supernet(MORE[0], weights, {"data": {"name": MORE[1]}})
 
 
+@pytest.mark.long
 def test_no_name_becomes_code(tmp_path: Path) -> None:
     supernet = fill(tmp_path)
     seen: list[str] = []

@@ -64,6 +64,7 @@ def test_a_whole_supernet_comes_in_and_has_its_front(page: tuple[Any, str, Path]
     assert Path(download.value.path()).read_bytes() == file.read_bytes(), "what comes out is what came in"
 
 
+@pytest.mark.long
 def test_a_space_of_ten_to_the_ten_is_sampled_to_a_front(page: tuple[Any, str, Path], tmp_path: Path) -> None:
     browser, address, _ = page
     file = tmp_path / "huge.safetensors"

@@ -87,3 +87,42 @@ def test_the_setting_survives_another_axis(open_page: Open, cached: None) -> Non
     assert not [s for s in app.select_slider if s.key == "memory-context"]
     app.selectbox(key="axis-x").set_value("memory_bytes").run()
     assert app.select_slider(key="memory-context").value == 64
+
+
+def context_chart(app: AppTest) -> tuple[str, dict[str, object]]:
+    [chart] = [e for e in app.get("plotly_chart") if "context-chart" in e.proto.id]
+    return chart.proto.id, json.loads(chart.proto.spec)
+
+
+def test_the_panel_holds_the_front_of_every_context(open_page: Open, cached: None) -> None:
+    app = open_page("front", **X, closer="context", weights="int8")
+    _, figure = context_chart(app)
+    [slider] = figure["layout"]["sliders"]  # type: ignore[index]
+    assert [step["label"] for step in slider["steps"]][:2] == ["64", "128"]
+    for number, context in ((0, 64), (11, 131_072)):
+        ids = slider["steps"][number]["args"][0]["customdata"][-1]
+        assert {i.partition("|")[0] for i in ids} == expected(context, 1, 1.0)
+        assert {i.partition("|")[2] for i in ids} == {str(number)}
+
+
+def test_a_click_in_the_panel_sets_the_context_of_the_page(open_page: Open, cached: None) -> None:
+    app = open_page("front", **X, closer="context")
+    chart, figure = context_chart(app)
+    [slider] = figure["layout"]["sliders"]  # type: ignore[index]
+    picked = slider["steps"][3]["args"][0]["customdata"][-1][0]
+    states = app._tree.get_widget_states()
+    widget = states.widgets.add()
+    widget.id = chart
+    widget.string_value = json.dumps(
+        {"selection": {"points": [{"customdata": [picked]}], "point_indices": [0], "box": [], "lasso": []}}
+    )
+    app._run(states)
+    assert not app.exception
+    assert app.select_slider(key="memory-context").value == 512
+    assert app.session_state["sel_id"] == picked.partition("|")[0]
+    assert front_ids(app) == expected(512, 1, 2.0)
+
+
+def test_networks_without_a_cache_have_no_such_panel(open_page: Open) -> None:
+    app = open_page("front", closer="context")
+    assert not [e for e in app.get("plotly_chart") if "context-chart" in e.proto.id]

@@ -47,6 +47,7 @@ class ChartView:
         name: file name of the picture.
         pruned: changes whenever the pruned networks beside the front do.
         trained: changes whenever the networks trained on their own beside the front do.
+        uniform: draw the uniform sizes; changes nothing but that.
         edition: of the selection, see `pages.ui.selection`.
         whiskers: draw the members' intervals.
         sure: changes whenever what is known of how sure the members are does.
@@ -67,6 +68,7 @@ class ChartView:
     name: str = "front"
     pruned: str = ""
     trained: str = ""
+    uniform: bool = False
     edition: int = 0
     whiskers: bool = False
     sure: str = ""
@@ -78,10 +80,11 @@ def front_chart(
     pruned: pd.DataFrame | None = None,
     marks: ChanceMarks | None = None,
     trained: pd.DataFrame | None = None,
+    uniform: pd.DataFrame | None = None,
 ) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
     st.plotly_chart(
-        _figure(repr(view), view, front, pruned, marks, trained),
+        _figure(repr(view), view, front, pruned, marks, trained, uniform),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -112,6 +115,7 @@ def _figure(
     _pruned: pd.DataFrame | None,
     _marks: ChanceMarks | None,
     _trained: pd.DataFrame | None,
+    _uniform: pd.DataFrame | None,
 ) -> go.Figure:
     figure = front_figure(
         _front.table,
@@ -126,6 +130,7 @@ def _figure(
         what_if_from=_point(_view, _view.what_if_from),
         pruned=_pruned,
         trained=_trained,
+        uniform=_uniform,
         chance=_marks,
         caption=_view.caption,
     )

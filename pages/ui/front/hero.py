@@ -21,6 +21,7 @@ from pages.ui.front import (
     state,
     subnet_card,
     trained_overlay,
+    uniform_line,
     what_if,
 )
 from pages.ui.front.chart import front_chart
@@ -48,6 +49,8 @@ def hero(scene: Scene) -> None:
             _chart(scene, arch_id)
         _facts(scene, arch_id)
         chance.below_chart(scene.sure)
+        if scene.chart.uniform:
+            uniform_line.told(scene)
         _panels(scene, arch_id)
     share(state.publish(closer.draw(scene)))
 
@@ -141,5 +144,6 @@ def _chart(scene: Scene, arch_id: str) -> None:
         edition=state.selection.edition(),
     )
     marks = scene.sure.marks(scene.y, whiskers=view.whiskers)
-    front_chart(scene.front, view, pruned, marks, trained)
+    uniform = uniform_line.points(scene) if view.uniform else None
+    front_chart(scene.front, view, pruned, marks, trained, uniform)
     pruned_overlay.picked(pruned)

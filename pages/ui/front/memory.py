@@ -11,6 +11,7 @@ import streamlit as st
 from core.views.memory import BATCHES, CONTEXTS, MEMORY, PRECISIONS, Setting, has_memory, with_memory
 from core.words import format_count
 from pages.ui import state
+from pages.ui.front import state as front_state
 from pages.ui.front.view import View
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ def setting(view: View) -> Setting:
         batch=held(_BATCH, view.batch),
         precision=held(_PRECISION, view.precision),
     )
+
+
+def set_context(context: int) -> bool:
+    """Move the slider of the page, which must run again; returns whether it stood elsewhere."""
+    if setting(front_state.kept_view()).context == context:
+        return False
+    front_state.set_context(context)
+    st.session_state[_CONTEXT] = context
+    return True
 
 
 def at(revision: str, table: pd.DataFrame, chosen: Setting) -> tuple[str, pd.DataFrame]:

@@ -10,7 +10,7 @@ import streamlit as st
 from core.library.supernets import SupernetEntry
 from core.records import Objective
 from pages.ui import choosers
-from pages.ui.front import pruned_overlay, trained_overlay
+from pages.ui.front import pruned_overlay, trained_overlay, uniform_line
 from pages.ui.front.state import View
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class More:
     whiskers: bool
     pruned_of: str
     trained: bool
+    uniform: bool
     picture: str
 
 
@@ -53,6 +54,7 @@ def choose(entry: SupernetEntry, view: View, x: Objective, y: Objective, table: 
         ),
         pruned_of=pruned_overlay.choose(entry, view.pruned),
         trained=trained_overlay.choose(),
+        uniform=uniform_line.choose(entry, table),
         picture=st.segmented_control(
             "Picture format",
             ["svg", "png"],

@@ -49,6 +49,12 @@ def limit_to(limits: Sequence[Constraint]) -> None:
     _ADDRESS.keep(replace(view, constraints=tuple(sorted([*others, *limits], key=lambda c: c.objective))))
 
 
+def set_context(context: int) -> None:
+    """Count memory at another context; the page must run again."""
+    history.picked()
+    _ADDRESS.keep(replace(_ADDRESS.kept(), context=context))
+
+
 def current_supernet() -> str:
     """Id of the supernet that the Front page shows, "" for the first."""
     return _ADDRESS.kept().supernet

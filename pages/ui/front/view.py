@@ -19,7 +19,7 @@ _MOST_BOUNDS = 20
 _MOST_FRONTS = 8
 _FRONT_ID = matching(r"[A-Za-z0-9_.:-]{1,160}")
 
-CLOSER = ("third", "parallel", "importance", "several", "robustness")
+CLOSER = ("third", "context", "parallel", "importance", "several", "robustness")
 """Panels below the card, of which one at a time is open."""
 BESIDE = ("objectives", "supernets", "pruned")
 """What several fronts in one chart may differ in."""
