@@ -21,15 +21,17 @@ class Value:
 
     Attributes:
         channels: units of it.
-        size: height and width; empty for a vector.
+        size: height and width, or tokens; empty for a vector.
+        each: bytes of one of its numbers.
     """
 
     channels: int
     size: tuple[int, ...]
+    each: int = 4
 
     @property
-    def numbers(self) -> int:
-        return self.channels * math.prod(self.size)
+    def nbytes(self) -> int:
+        return self.each * self.channels * math.prod(self.size)
 
 
 @dataclass
@@ -44,24 +46,24 @@ class Count:
 
     # --- values -----------------------------------------------------------------------------------------
 
-    def given(self, channels: int, size: Sequence[int] = ()) -> Value:
+    def given(self, channels: int, size: Sequence[int] = (), each: int = 4) -> Value:
         """What flows into the stage; alive until the stage has ended."""
-        value = Value(channels, tuple(size))
+        value = Value(channels, tuple(size), each)
         self._given.append(value)
         return value
 
-    def made(self, reads: Sequence[Value], channels: int, size: Sequence[int] = ()) -> Value:
+    def made(self, reads: Sequence[Value], channels: int, size: Sequence[int] = (), each: int = 4) -> Value:
         """A new tensor, made of others."""
-        value = Value(channels, tuple(size))
+        value = Value(channels, tuple(size), each)
         self._steps.append((False, tuple(reads), value))
         return value
 
-    def over(self, *reads: Value) -> Value:
+    def over(self, *reads: Value, result: Value | None = None) -> Value:
         """An operation on single numbers: works in place of an operand that nobody reads later, if one has its size.
 
-        The first operand has the size of the result.
+        The first operand has the size of the result, unless one is given.
         """
-        value = Value(reads[0].channels, reads[0].size)
+        value = result or Value(reads[0].channels, reads[0].size, reads[0].each)
         self._steps.append((True, reads, value))
         return value
 
@@ -122,25 +124,26 @@ class Count:
         """Most bytes alive at once: a value lives from its making to its last reader, the stage's results to the end."""
         kept = {*self._given, *results}
         last = {value: at for at, (_, reads, _) in enumerate(self._steps) for value in reads}
-        alive, most = set(self._given), sum(v.numbers for v in self._given)
+        alive, most = set(self._given), sum(v.nbytes for v in self._given)
         for at, (in_place, reads, made) in enumerate(self._steps):
             ends = [v for v in dict.fromkeys(reads) if v not in kept and last[v] == at]
-            taken = next((v for v in ends if in_place and v.numbers == made.numbers), None)
+            taken = next((v for v in ends if in_place and v.nbytes == made.nbytes), None)
             if taken is not None:
                 alive.discard(taken)
                 ends.remove(taken)
             alive.add(made)
-            most = max(most, sum(v.numbers for v in alive))
+            most = max(most, sum(v.nbytes for v in alive))
             alive.difference_update(ends)
             if made not in kept and made not in last:
                 alive.discard(made)
-        return 4 * most
+        return most
 
-    def counted(self, *results: Value) -> dict[str, int]:
-        """The quantities of the stage, which returns these values."""
+    def counted(self, *results: Value, **others: int) -> dict[str, int]:
+        """The quantities of the stage, which returns these values; others are what else the family counts."""
         return counts(
             macs=self.macs,
             params=self.params,
             held_bytes=self.held_bytes(results),
             buffer_bytes=self.buffer_bytes,
+            **others,
         )

@@ -67,6 +67,11 @@ class ElasticDecoderConfig(InputConfig):
             )
         if self.heads[-1] % self.most_kv_heads or any(h % self.group for h in self.heads):
             raise ValueError("heads must be whole groups of query heads, one for each key head")
+        choices = max(map(len, (self.widths, self.heads, self.hidden))) > 1 or self.skippable
+        if not choices:
+            raise ValueError(
+                "a decoder needs at least one choice: widths, heads, hidden units or layers that may be skipped"
+            )
         if self.positions == "rotary" and self.head_size % 2:
             raise ValueError("rotary positions need heads of an even size")
         if self.input_shape[0] > self.length:
@@ -84,26 +89,35 @@ class ElasticDecoderConfig(InputConfig):
         return self.heads[-1] // self.most_kv_heads
 
     @property
+    def biased(self) -> tuple[bool, bool, bool]:
+        """Which linear layers have biases: of queries, keys and values; of what projects heads; of the MLP."""
+        return (
+            self.biases in ("queries", "attention", "all"),
+            self.biases in ("attention", "all"),
+            self.biases in ("mlp", "all"),
+        )
+
+    @property
     def length(self) -> int:
         """Most positions that it knows."""
         return self.context or self.input_shape[0]
 
 
 def decoder_space(config: ElasticDecoderConfig) -> SearchSpace:
-    """The choices: `width` for all, and of each layer b `ffn{b}` (0 skips the layer) and `heads{b}`.
+    """The choices: `width` for all layers, and of layer b `hidden{b}`, 0 where the layer is skipped, and `heads{b}`.
 
-    A choice of one option is left out, so that `ElasticDecoderConfig()` has one choice per layer.
+    What there is but one option of is no choice.
     """
     choices = []
     if len(config.widths) > 1:
         choices.append(Choice("width", config.widths, "width", unit="channels"))
     for b in range(1, config.layers + 1):
         skips = (0,) if b in config.skippable else ()
-        requires = None
-        if len(skips + config.hidden) > 1:
-            choices.append(Choice(f"ffn{b}", skips + config.hidden, "width", unit="hidden units"))
+        hidden, requires = skips + config.hidden, None
+        if len(hidden) > 1:
+            choices.append(Choice(f"hidden{b}", hidden, "hidden", unit="units"))
             if skips:
-                requires = (f"ffn{b}", tuple(range(1, len(config.hidden) + 1)))
+                requires = (f"hidden{b}", tuple(range(1, len(hidden))))
         if len(config.heads) > 1:
             choices.append(Choice(f"heads{b}", config.heads, "heads", unit="heads", requires=requires))
     return SearchSpace(choices)

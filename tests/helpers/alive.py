@@ -80,7 +80,7 @@ class _Recorder(TorchDispatchMode):
         made = func(*args, **(kwargs or {}))
         first = made[0] if isinstance(made, tuple | list) else made
         name = func.overloadpacket.__name__
-        given = [each for each in _tensors(args) if each.numel()]
+        given = [each for each in _tensors([*args, *(kwargs or {}).values()]) if each.numel()]
         if name in _LAYOUT:
             source = self.value(given[0])
             assert source is not None
@@ -103,11 +103,12 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 @torch.no_grad()
-def held_by_block(block: nn.Module, x: Any) -> tuple[int, Any]:
-    """(most bytes alive at once while a block runs, what it returns)."""
-    parameters = {t.untyped_storage().data_ptr() for t in [*block.parameters(), *block.buffers()]}
+def held_by_block(block: nn.Module, x: Any, net: nn.Module | None = None) -> tuple[int, Any]:
+    """(most bytes alive at once while a block runs, what it returns); parameters of its network are not counted."""
+    whole = block if net is None else net
+    parameters = {t.untyped_storage().data_ptr() for t in [*whole.parameters(), *whole.buffers()]}
     recorder = _Recorder(parameters)
-    given = {recorder.value(leaf) for leaf in leaves(x)}
+    given = {value for leaf in leaves(x) if (value := recorder.value(leaf)) is not None}
     with recorder:
         y = block(x)
     kept = given | {recorder.value(leaf) for leaf in leaves(y)}
@@ -137,6 +138,6 @@ def held(net: nn.Sequential, x: Any) -> list[int]:
     """Most bytes alive at once in each block of a network."""
     found = []
     for block in net:
-        most, x = held_by_block(block, x)
+        most, x = held_by_block(block, x, net)
         found.append(most)
     return found

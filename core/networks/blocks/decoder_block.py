@@ -72,16 +72,15 @@ class DecoderBlock(nn.Module):
         x, scored, *rest = inputs
         y = self.norm1(x)
         at = torch.arange(x.shape[1], device=x.device)
-        keys, values = self.turned(self.cut(self.key(y)), at), self.cut(self.value(y))
-        if self.outputs == "all":
-            attended = self.attended(self.turned(self.cut(self.query(y)), at), keys, values, None)
-        else:
+        turns, mask = self.turns(at), None
+        keys, values = self.turned(self.cut(self.key(y)), turns), self.cut(self.value(y))
+        if self.outputs == "scored":
             picked = scored[:, :, None].expand(-1, -1, x.shape[2])
-            x, y = x.gather(1, picked), y.gather(1, picked)
-            queries = self.turned(self.cut(self.query(y)), scored[:, None])
-            attended = self.attended(queries, keys, values, at <= scored[:, None, :, None])
+            x, y, turns = x.gather(1, picked), y.gather(1, picked), self.turns(scored[:, None])
+            mask = (at > scored[:, None, :, None]).to(x.dtype) * -1e4
             scored = torch.arange(scored.shape[1], device=x.device).expand_as(scored)
-        return self.mixed(x + attended), scored, *rest
+        queries = self.turned(self.cut(self.query(y)), turns)
+        return self.mixed(x + self.attended(queries, keys, values, mask)), scored, *rest
 
     def extended(
         self, x: Tensor, past: tuple[Tensor, Tensor] | None = None
@@ -95,27 +94,33 @@ class DecoderBlock(nn.Module):
         Returns:
             Vectors (n, t, width), and keys and values with those of the new tokens.
         """
-        y, before = self.norm1(x), 0 if past is None else past[0].shape[2]
+        y, before, mask = self.norm1(x), 0 if past is None else past[0].shape[2], None
         at = torch.arange(before, before + x.shape[1], device=x.device)
-        keys, values = self.turned(self.cut(self.key(y)), at), self.cut(self.value(y))
-        mask = None
+        turns = self.turns(at)
+        keys, values = self.turned(self.cut(self.key(y)), turns), self.cut(self.value(y))
         if past is not None:
             keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
-            mask = torch.arange(keys.shape[2], device=x.device) <= at[:, None]
-        attended = self.attended(self.turned(self.cut(self.query(y)), at), keys, values, mask)
-        return self.mixed(x + attended), (keys, values)
+            mask = (torch.arange(keys.shape[2], device=x.device) > at[:, None]).to(x.dtype) * -1e4
+        queries = self.turned(self.cut(self.query(y)), turns)
+        return self.mixed(x + self.attended(queries, keys, values, mask)), (keys, values)
 
     def cut(self, x: Tensor) -> Tensor:
         """(n, t, heads * head size) -> (n, heads, t, head size)."""
         return x.unflatten(2, (-1, self.head_size)).transpose(1, 2)
 
-    def turned(self, x: Tensor, at: Tensor) -> Tensor:
-        """Queries or keys (n, heads, t, head size) at positions (t) or (n, 1, t), rotated; halves are pairs, as Llama's."""
+    def turns(self, at: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Cosine and sine (..., t, head size / 2) of the angles by which positions (..., t) turn; None if none does."""
         if not self.rotary:
-            return x
-        steps = torch.arange(0, self.head_size, 2, device=x.device, dtype=torch.float32)
+            return None
+        steps = torch.arange(0, self.head_size, 2, device=at.device, dtype=torch.float32)
         angles = at[..., None] * (1.0 / self.theta ** (steps / self.head_size))
-        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        return angles.cos(), angles.sin()
+
+    def turned(self, x: Tensor, turns: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Queries or keys (n, heads, t, head size), rotated; number i and number i + half are a pair, as Llama's."""
+        if turns is None:
+            return x
+        cos, sin = turns[0].to(x.dtype), turns[1].to(x.dtype)
         first, second = x.chunk(2, 3)
         return torch.cat([first * cos - second * sin, second * cos + first * sin], 3)
 
