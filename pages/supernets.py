@@ -24,7 +24,9 @@ with st.container(key="gallery"):
     view = gallery.gallery(entries, view)
     gallery.damaged()
 train, compare, write, load = st.tabs(
-    ["Train a supernet", state.COMPARE, "Write a space", "Load a file"], key=state.TABS, on_change="rerun"
+    ["Train a supernet", state.COMPARE, "Write a space", "Load a file or a folder"],
+    key=state.TABS,
+    on_change="rerun",
 )
 with train, st.container(key="hero"):
     form, curves = st.columns([1, 2], gap="medium")

@@ -16,7 +16,6 @@ from core.objectives.base import objective
 from core.plots import style
 from core.plots.axes import LAYOUT, hover, lay_out_axes
 from core.plots.front import UNIFORM
-from core.text import for_figure
 from core.views.context_fronts import ContextFronts
 from core.views.memory import MEMORY
 from core.words import format_count
@@ -140,7 +139,7 @@ def _slider(fronts: ContextFronts, parts: _Parts, rows: np.ndarray[Any, Any]) ->
     return {
         "active": fronts.now,
         "steps": steps,
-        "currentvalue": {"prefix": for_figure("Context (tokens): "), "font": {"size": 15}, "xanchor": "left"},
+        "currentvalue": {"prefix": "Context (tokens):\u00a0", "font": {"size": 15}, "xanchor": "left"},
         "pad": {"t": 62, "b": 4},
         "len": 1.0,
         "activebgcolor": style.FRONT,

@@ -87,7 +87,7 @@ def _actions(entry: SupernetEntry) -> None:
             on_click="ignore",
             icon=":material/archive:",
             help="The whole supernet as one file: weights, card, and its complete table where it has one. Load it on any "
-            "other machine under **Load a file**.",
+            "other machine under **Load a file or a folder**.",
         )
         st.download_button(
             "Weights",

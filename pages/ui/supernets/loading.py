@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.errors import Busy, CoreError
-from core.library import loading
+from core.library import folders, loading
 from core.supernets.loaders.base import suffixes, taken
 from core.supernets.loaders.understood import Understood
 from core.text import display_name, for_markdown
 from core.words import format_bytes
 from pages.ui import checked, resources
-from pages.ui.supernets import fitting_images, understood
+from pages.ui.supernets import fitting_images, transformer_folder, understood
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.datasets.class_images import OwnImages
 
 MOST_UPLOAD_MB = 250
-_READ, _ADDED = "supernet-read", "supernet-added"
+_READ, _ADDED, _KIND = "supernet-read", "supernet-added", "supernet-kind"
 _FILES, _FOLDER = "Files", "A folder"
 _OURS = "paretoscope"
 
@@ -43,6 +43,9 @@ def draw() -> None:
         key = "+".join(file.file_id for file in files)
         name = files[0].name if len(files) == 1 else f"{len(files)} files"
         st.caption(f"{for_markdown(name)}, {format_bytes(sum(file.size for file in files))}")
+        if _is_transformer(key, files):
+            transformer_folder.draw(key, lambda: _as_one(files))
+            return
         found = _understood(key, files)
         if isinstance(found, str):
             st.error(for_markdown(found, 600), icon=":material/block:")
@@ -63,7 +66,7 @@ def _choose() -> list[UploadedFile]:
     )
     if what == _FOLDER:
         chosen = st.file_uploader(
-            "A folder that holds a supernet",
+            "A folder that holds a supernet, or a pretrained transformer",
             type=suffixes(),
             key="supernet-folder",
             accept_multiple_files="directory",
@@ -95,6 +98,15 @@ def _understood(key: str, files: Sequence[UploadedFile]) -> Understood | str:
         found = str(error)
     st.session_state[_READ] = (key, found)
     return found
+
+
+def _is_transformer(key: str, files: Sequence[UploadedFile]) -> bool:
+    """Whether they are the folder of a transformer; looked at once for each choice of files."""
+    known = st.session_state.get(_KIND)
+    if known is None or known[0] != key:
+        known = (key, folders.is_folder(_as_one(files)[1]))
+        st.session_state[_KIND] = known
+    return bool(known[1])
 
 
 def _as_one(files: Sequence[UploadedFile]) -> tuple[str, bytes]:
