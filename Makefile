@@ -24,9 +24,10 @@ test-slow: setup-dev
 test-long: setup-dev
 	$(BIN)/python -m pytest -q -m long
 
-# Other packages beside ours, in environments of their own in the cache folder: once-for-all's networks, then searches.
+# Other packages beside ours, in environments of their own in the cache folder: once-for-all's networks, transformers', then searches.
 test-peers: setup-dev
 	$(BIN)/python benchmarks/ofa_peers.py
+	$(BIN)/python benchmarks/transformers_peers.py
 	$(BIN)/python -m pytest -q -s -m long tests/peers
 	$(BIN)/python benchmarks/search_peers.py
 

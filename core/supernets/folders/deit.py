@@ -12,7 +12,7 @@ from core.supernets.folders.options import FolderOptions
 from core.supernets.folders.plan import Plan, Shapes
 from core.supernets.folders.vision import VisionConfig, plan_of
 
-_USUAL = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_USUAL = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _TAUGHT = ("cls_classifier", "distillation_classifier")
 
 
