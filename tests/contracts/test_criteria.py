@@ -59,7 +59,7 @@ def _has_norm(group: object) -> bool:
 def test_every_weight_gets_a_finite_score_and_the_net_stays(name: str, family: str, batch: Batch) -> None:
     net = extracted(family)
     before = {n: t.clone() for n, t in net.state_dict().items()}
-    if name == "synflow" and family in ("elastic_vit", "elastic_conv_vit", "chain"):
+    if name == "synflow" and family in ("elastic_vit", "elastic_conv_vit", "chain", "plain_vit"):
         with pytest.raises(InvalidInput, match="attention"):
             scores(name, net, batch)
         return
@@ -79,7 +79,7 @@ def test_every_weight_gets_a_finite_score_and_the_net_stays(name: str, family: s
 
 @pytest.mark.parametrize(("name", "family"), list(itertools.product(UNITS, IMAGE_FAMILIES)))
 def test_every_unit_gets_a_finite_score(name: str, family: str, batch: Batch) -> None:
-    if name == "bn_scale" and family == "elastic_vit":
+    if name == "bn_scale" and family in ("elastic_vit", "plain_vit"):
         criterion = CRITERIA.create(name)
         assert isinstance(criterion, UnitCriterion)
         with pytest.raises(InvalidInput, match="no BatchNorm"):

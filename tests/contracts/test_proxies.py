@@ -30,9 +30,11 @@ from tests.helpers.plain_nets import example_net, example_samples, extracted
 NAMES = PROXIES.names()
 NOT_DEFINED = {
     ("synflow", "elastic_vit"): "attention",
+    ("synflow", "plain_vit"): "attention",
     ("synflow", "elastic_conv_vit"): "attention",
     ("synflow", "chain"): "attention",
     ("naswot", "elastic_vit"): "has none",
+    ("naswot", "plain_vit"): "has none",
 }
 # Its only ReLUs are the few of squeeze-and-excite: many samples switch them alike.
 WORST_OF_ALL = {("naswot", "elastic_conv_vit")}

@@ -32,14 +32,17 @@ NAMES = [info.name for info in METHODS.describe()]
 TINY = {"epochs": 1, "rounds": 2, "rewind_epochs": 0}
 REFUSED = {
     ("bn_scale", "elastic_vit"): "no BatchNorm",
+    ("bn_scale", "plain_vit"): "no BatchNorm",
     ("bn_scale", "chain"): "no BatchNorm",  # its attention heads
     ("bn_scale", "ofa_mobilenet_v3"): "no BatchNorm",  # its squeezed units
     ("bn_scale", "converted"): "no BatchNorm",  # its squeezed units
     ("bn_scale", "elastic_conv_vit"): "no BatchNorm",  # its squeezed units
     ("synflow", "elastic_vit"): "attention",
+    ("synflow", "plain_vit"): "attention",
     ("synflow", "elastic_conv_vit"): "attention",
     ("synflow", "chain"): "attention",
     ("feature_merging", "elastic_vit"): "ReLU",
+    ("feature_merging", "plain_vit"): "ReLU",
     ("feature_merging", "converted"): "ReLU",  # its blocks name no convolution with its BatchNorm
     ("layer_ticket", "nas_bench_201"): "shortcut",
     ("layer_ticket", "nasnet_cells"): "shortcut",
