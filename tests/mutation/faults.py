@@ -13,6 +13,7 @@ from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.comparing import FAULTS as COMPARING
 from tests.mutation.devices import FAULTS as DEVICES
+from tests.mutation.encoders import FAULTS as ENCODERS
 from tests.mutation.fault import Fault
 from tests.mutation.lagging import FAULTS as LAGGING
 from tests.mutation.latency import FAULTS as LATENCY
@@ -491,6 +492,7 @@ FAULTS = [
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------
     *DEVICES,
+    *ENCODERS,
     # --- predictors, proxies, Bayesian optimization -----------------------------------------------------
     *LEARNED,
     # --- Optuna, learned mutation, removal, diffusion, evolved layers ---------------------------------------

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.networks.trees import leaves
 from core.supernets import FAMILIES
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.files import build
@@ -64,3 +65,12 @@ def test_only_what_is_asked_for_is_computed(family: str) -> None:
     larger = stage.branch
     assert flops(lambda: larger(x, small, BranchContext(0))) == flops(lambda: stage(x, small[1]))
     assert set(FAMILIES.names()) >= {family}
+
+
+@pytest.mark.parametrize("family", ["elastic_bert", "plain_vit"])
+def test_each_sibling_is_what_it_is_alone(family: str) -> None:
+    net = made(family)
+    stage, x, archs = siblings(net)
+    for arch, found in zip(archs, stage.branch(x, archs, BranchContext(0)), strict=True):
+        for one, other in zip(leaves(found), leaves(stage(x, arch)), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

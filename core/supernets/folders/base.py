@@ -80,13 +80,19 @@ class Architecture(Plugin, ABC):
             InvalidInput: as `understood`; or a tensor holds numbers that are not finite.
         """
         plan, where, told = self._planned(folder, options)
+        import torch
+
+        from core.seeding import torch_seed
         from core.supernets.files import build
 
         names = dict.fromkeys(name for each in plan.takes.values() for name in each.theirs)
         files = {where[name].name: where[name].stored for name in names}
         read = weights.read(folder, files, list(files))
         tensors = {name: read[where[name].name] for name in names}
-        net = build(plan.family, plan.config)
+        with torch.random.fork_rng(devices=[]):
+            # What is drawn anew is the same whenever the same folder is loaded.
+            torch.manual_seed(torch_seed(0, "folder", "fresh"))
+            net = build(plan.family, plan.config)
         state = {ours: each.of(tensors).contiguous() for ours, each in plan.takes.items()}
         net.load_state_dict(net.state_dict() | state)
         return net.requires_grad_(False), told

@@ -144,6 +144,16 @@ def test_other_classes_than_the_folders_draw_a_fresh_classifier(tmp_path: Path, 
         assert torch.equal(net.chain[3].contract.weight, tensors[theirs])
 
 
+def test_the_same_folder_gives_the_same_fresh_classifier(tmp_path: Path) -> None:
+    bert_folder(tmp_path)
+    first = made(tmp_path, FolderOptions(classes=7))[0]
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    again = made(tmp_path, FolderOptions(classes=7))[0]
+    assert torch.equal(torch.random.get_rng_state(), before), "no other use of chance is disturbed"
+    assert torch.equal(first.chain[-1].linear.weight, again.chain[-1].linear.weight)
+
+
 def test_as_many_classes_as_the_folder_has_keep_its_classifier(tmp_path: Path) -> None:
     tensors = bert_folder(tmp_path)
     net, told = made(tmp_path, FolderOptions(classes=3))
