@@ -115,6 +115,9 @@ class Supernet(nn.Module):
     A family is a subclass with a pydantic `Config`, a `label` and a `source`, registered under a
     permanent name. It says for which kind of data it is (`task_name`), and builds `space` and `stages` in
     `__init__(config)`.
+
+    Attributes:
+        masked: whether one pass may run an architecture per sample (`core.supernets.masked.ManyArchs`).
     """
 
     name: ClassVar[str]
@@ -123,6 +126,7 @@ class Supernet(nn.Module):
     Config: ClassVar[type[InputConfig]]
     task_name: ClassVar[str]
     task: ClassVar[Task]
+    masked: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

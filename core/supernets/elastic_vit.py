@@ -8,7 +8,8 @@ groups the grid of tokens is halved by a residual reduction.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import torch
 from pydantic import Field, model_validator
@@ -19,18 +20,19 @@ from core.config import BaseConfig
 from core.networks.blocks.patch_embedding import PatchEmbedding
 from core.networks.blocks.token_head import TokenHead
 from core.networks.blocks.token_reduction import TokenReduction
-from core.networks.blocks.transformer_block import TransformerBlock
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending, within_depth
-from core.supernets.attention import Attention
 from core.supernets.base import Stage, Supernet
-from core.supernets.drop_path import faded, thinned
+from core.supernets.drop_path import faded
 from core.supernets.families import FAMILIES
+from core.supernets.masked import kept, only, whole
 from core.supernets.orderable import Orderable
 from core.supernets.ordering import orderable_of_blocks
-from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
+from core.supernets.pre_norm_stage import PreNormStage
+from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
+from core.supernets.token_grids import bias_of, halved, pooled_residual
 from core.tasks.base import InputConfig
 from core.tasks.image import ImageConfig
 
@@ -93,6 +95,7 @@ class ElasticViT(Supernet):
     source = "Inspired by Liao et al., ViT-ResNAS, 2021 (token reduction, LayerNorm; prefix slices instead of masks)"
     Config = ElasticViTConfig
     task_name = "image"
+    masked = True
 
     def __init__(self, config: ElasticViTConfig) -> None:
         space = _space(config)
@@ -129,11 +132,6 @@ class ElasticViT(Supernet):
         )
 
 
-def bias_of(layer: nn.Conv2d) -> Tensor:
-    assert layer.bias is not None
-    return layer.bias
-
-
 class EmbeddingStage(Stage):
     """Patches to tokens."""
 
@@ -155,11 +153,12 @@ class EmbeddingStage(Stage):
         return int(self.option(arch, "width1"))
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        width = self._width(arch)
+        width = kept(arch, self._width, self.conv.out_channels, x)
+        made = whole(width)
         x = F.conv2d(
-            (x - self.mean) / self.std, self.conv.weight[:width], bias_of(self.conv)[:width], self.patch
+            (x - self.mean) / self.std, self.conv.weight[:made], bias_of(self.conv)[:made], self.patch
         )
-        return x.flatten(2).transpose(1, 2) + self.position[:, :, :width]
+        return only(x.flatten(2).transpose(1, 2) + self.position[:, :, :made], width)
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width = self._width(arch)
@@ -191,86 +190,41 @@ class EmbeddingStage(Stage):
         )
 
 
-class BlockStage(Stage):
+class BlockStage(PreNormStage):
     """One transformer block; beyond the chosen depth it is the identity."""
-
-    attends = True
 
     def __init__(
         self, space: SearchSpace, config: ElasticViTConfig, group: int, index: int, grid: int
     ) -> None:
-        super().__init__(space)
         options = config.groups[group - 1]
-        self.group, self.index, self.tokens, self.head_size = group, index, grid * grid, config.head_size
+        super().__init__(
+            space,
+            (f"block {group}.{index}", f"group {group}"),
+            tokens=grid * grid,
+            width=options.widths[-1],
+            heads=options.heads,
+            head_size=config.head_size,
+            hidden=options.mlp_ratios[-1] * options.widths[-1],
+        )
+        self.group, self.index, self._ratios = group, index, options.mlp_ratios
         self._width_choice, self._depth_choice = f"width{group}", f"depth{group}"
         self._heads_choice, self._mlp_choice = f"heads{group}_{index}", f"mlp{group}_{index}"
         self.depends_on = (self._width_choice, self._depth_choice, self._heads_choice, self._mlp_choice)
-        width = options.widths[-1]
-        attention, hidden = options.heads[-1] * config.head_size, options.mlp_ratios[-1] * width
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query, self.key_ = nn.Linear(width, attention), nn.Linear(width, attention)
-        self.value, self.project = nn.Linear(width, attention), nn.Linear(attention, width)
-        self.expand, self.contract = nn.Linear(width, hidden), nn.Linear(hidden, width)
 
-    def key(self, arch: Sequence[int]) -> Hashable:
-        if int(self.option(arch, self._depth_choice)) < self.index:
-            return None
-        return self._sizes(arch)[1:]
+    def width(self, arch: Sequence[int]) -> int:
+        return int(self.option(arch, self._width_choice))
 
-    def _sizes(self, arch: Sequence[int]) -> tuple[int, int, int]:
-        """(width, heads, hidden units)."""
-        width = int(self.option(arch, self._width_choice))
-        return (
-            width,
-            int(self.option(arch, self._heads_choice)),
-            width * int(self.option(arch, self._mlp_choice)),
-        )
+    def heads(self, arch: Sequence[int]) -> int:
+        return int(self.option(arch, self._heads_choice))
 
-    def attention(self, x: Tensor, arch: Sequence[int]) -> Attention:
-        y, inner = normalized(self.norm1, x), self._sizes(arch)[1] * self.head_size
-        return Attention(*(linear(layer, y, inner) for layer in (self.query, self.key_, self.value)))
+    def hidden(self, arch: Sequence[int]) -> int:
+        return self.width(arch) * int(self.option(arch, self._mlp_choice))
 
-    def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        width, heads, hidden = self._sizes(arch)
-        made = self.attention(x, arch)
-        shape = (x.shape[0], x.shape[1], heads, self.head_size)
-        query, key = made.query.view(shape).transpose(1, 2), made.key.view(shape).permute(0, 2, 3, 1)
-        value = made.value.view(shape).transpose(1, 2)
-        attention = (query @ key / self.head_size**0.5).softmax(3)
-        y = linear(self.project, (attention @ value).transpose(1, 2).flatten(2), width)
-        x = x + thinned(y, arch, self.depth_share)
-        y = linear(self.contract, F.gelu(linear(self.expand, normalized(self.norm2, x), hidden)), width)
-        return x + thinned(y, arch, self.depth_share)
+    def there(self, arch: Sequence[int]) -> bool:
+        return int(self.option(arch, self._depth_choice)) >= self.index
 
-    def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        width, heads, hidden = self._sizes(arch)
-        block = TransformerBlock(width, heads, self.head_size, hidden)
-        for name in ("query", "value", "project", "expand", "contract"):
-            copy_linear(getattr(self, name), getattr(block, name))
-        copy_linear(self.key_, block.key)
-        copy_norm(self.norm1, block.norm1)
-        copy_norm(self.norm2, block.norm2)
-        return block
-
-    def cost(self, arch: Sequence[int]) -> StageCost:
-        width, heads, hidden = self._sizes(arch)
-        inner = heads * self.head_size
-        weights = 4 * width * inner + 2 * width * hidden
-        products = 2 * self.tokens * inner  # queries with keys, attention with values, per token
-        biases = 3 * inner + width + hidden + width + 4 * width
-        return StageCost(
-            label=f"block {self.group}.{self.index}",
-            group=f"group {self.group}",
-            kind="block",
-            output_shape=(self.tokens, width),
-            channels=width,
-            counted=counts(
-                macs=self.tokens * (weights + products),
-                params=weights + biases,
-                held_bytes=4 * held_by_attention(self.tokens, width, heads=heads, inner=inner, hidden=hidden),
-            ),
-            detail=f"{heads}h",
-        )
+    def hidden_options(self, width: int) -> list[int]:
+        return [width * ratio for ratio in self._ratios]
 
 
 class ReductionStage(Stage):
@@ -287,18 +241,19 @@ class ReductionStage(Stage):
         self.position = nn.Parameter(nn.init.normal_(torch.empty(1, ((grid + 1) // 2) ** 2, most), std=0.02))
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        in_width, width = x.shape[2], int(self.option(arch, self._out_choice))
-        shape = (x.shape[0], in_width, self.grid, self.grid)
-        y = normalized(self.norm, x).transpose(1, 2).reshape(shape)
-        y = (
-            F.conv2d(y, self.conv.weight[:width, :in_width], bias_of(self.conv)[:width], 2, 1)
-            .flatten(2)
-            .transpose(1, 2)
+        before, width = (
+            kept(arch, partial(self._width, name=name), most, x)
+            for name, most in (
+                (self._in_choice, self.conv.in_channels),
+                (self._out_choice, self.conv.out_channels),
+            )
         )
-        pooled = F.avg_pool2d(x.transpose(1, 2).reshape(shape), 2, ceil_mode=True).flatten(2).transpose(1, 2)
-        if width > in_width:
-            pooled = F.pad(pooled, (0, width - in_width))
-        return y + pooled[:, :, :width] + self.position[:, :, :width]
+        y = halved(self.conv, normalized(self.norm, x, before), self.grid, whole(width))
+        pooled = pooled_residual(x, self.grid, whole(width))
+        return only(y + pooled + self.position[:, :, : whole(width)], width)
+
+    def _width(self, arch: Sequence[int], name: str) -> int:
+        return int(self.option(arch, name))
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         in_width, width = int(self.option(arch, self._in_choice)), int(self.option(arch, self._out_choice))
@@ -345,16 +300,20 @@ class HeadStage(Stage):
         self.linear = nn.Linear(config.groups[-1].widths[-1], config.classes)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
-        return linear(self.linear, faded(normalized(self.norm, x).mean(1), arch), self.classes)
+        width = kept(arch, self._width, self.norm.normalized_shape[0], x)
+        return linear(self.linear, faded(normalized(self.norm, x, width).mean(1), arch), self.classes)
+
+    def _width(self, arch: Sequence[int]) -> int:
+        return int(self.option(arch, self._width_choice))
 
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
-        head = TokenHead(int(self.option(arch, self._width_choice)), self.classes)
+        head = TokenHead(self._width(arch), self.classes)
         copy_norm(self.norm, head.norm)
         copy_linear(self.linear, head.linear)
         return head
 
     def cost(self, arch: Sequence[int]) -> StageCost:
-        width = int(self.option(arch, self._width_choice))
+        width = self._width(arch)
         return StageCost.head(
             self.classes,
             counts(

@@ -5,15 +5,26 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.supernets.masked import Units, masked_norm, only, whole
 
-def linear(layer: nn.Linear, x: Tensor, out: int) -> Tensor:
+
+def linear(layer: nn.Linear, x: Tensor, out: Units) -> Tensor:
     """The first `out` outputs of a linear layer on the first inputs that x has."""
-    return F.linear(x, layer.weight[:out, : x.shape[-1]], layer.bias[:out])
+    made = whole(out)
+    return only(F.linear(x, layer.weight[:made, : x.shape[-1]], layer.bias[:made]), out)
 
 
-def normalized(layer: nn.LayerNorm, x: Tensor) -> Tensor:
-    """LayerNorm over the channels that x has, and over no others."""
+def normalized(layer: nn.LayerNorm, x: Tensor, kept: Units | None = None) -> Tensor:
+    """LayerNorm over the channels that x has, and over no others.
+
+    Args:
+        layer: may be wider.
+        x: (n, t, width).
+        kept: where each sample keeps channels of its own, which; x is zero elsewhere.
+    """
     width = x.shape[-1]
+    if kept is not None and not isinstance(kept, int):
+        return masked_norm(x, layer.weight, layer.bias, layer.eps, kept)
     return F.layer_norm(x, (width,), layer.weight[:width], layer.bias[:width], layer.eps)
 
 
