@@ -20,7 +20,7 @@ from core.export.predicting import common, predict_graph, predict_tokens
 from core.tasks.registry import TASKS
 from tests.export.subnets import data_of, subnet
 
-SCRIPTS = {"elastic_encoder": predict_tokens, "elastic_gcn": predict_graph}
+SCRIPTS = {"elastic_bert": predict_tokens, "elastic_encoder": predict_tokens, "elastic_gcn": predict_graph}
 Run = Callable[[str, dict[str, Any]], tuple[int, str, str]]
 
 
