@@ -22,6 +22,7 @@ from core.networks.blocks.pooled_token_head import PooledTokenHead
 from core.networks.blocks.post_norm_block import PostNormBlock
 from core.spaces import SearchSpace
 from core.spaces.choice import require_ascending
+from core.supernets.attention import Attention
 from core.supernets.base import BranchContext, Stage, Supernet
 from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
@@ -157,6 +158,8 @@ class EmbeddingStage(Stage):
 class LayerStage(Stage):
     """One layer; beyond the chosen depth it is the identity."""
 
+    attends = True
+
     def __init__(self, space: SearchSpace, config: ElasticBertConfig, index: int) -> None:
         super().__init__(space)
         self.index, self.tokens, self.head_size = index, config.input_shape[0], config.head_size
@@ -181,13 +184,18 @@ class LayerStage(Stage):
         width, heads, hidden = (int(self.option(arch, name)) for name in names)
         return width, heads, hidden
 
+    def attention(self, x: Texts, arch: Sequence[int]) -> Attention:
+        vectors, mask = x
+        inner = self._sizes(arch)[1] * self.head_size
+        query, key, value = (linear(layer, vectors, inner) for layer in (self.query, self.key_, self.value))
+        return Attention(query, key, value, mask)
+
     def forward(self, x: Texts, arch: Sequence[int], statistics: Statistics | None = None) -> Texts:
         vectors, mask = x
-        width, heads, hidden = self._sizes(arch)
-        made = (
-            linear(layer, vectors, heads * self.head_size) for layer in (self.query, self.key_, self.value)
-        )
-        y = linear(self.project, attended(*made, head_size=self.head_size, mask=mask), width)
+        width, _, hidden = self._sizes(arch)
+        made = self.attention(x, arch)
+        brought = attended(made.query, made.key, made.value, head_size=self.head_size, mask=mask)
+        y = linear(self.project, brought, width)
         vectors = normalized(self.norm1, vectors + thinned(y, arch, self.depth_share))
         inside = ACTIVATIONS[self.activation](linear(self.expand, vectors, hidden))
         y = linear(self.contract, inside, width)

@@ -7,7 +7,7 @@ from tests.mutation.fault import Fault
 _FOLDERS = ("tests/supernets/folders/test_encoders.py",)
 _BERT, _VIT, _NESTED = (
     "core/supernets/elastic_bert.py",
-    "core/supernets/plain_vit.py",
+    "core/supernets/class_token_stages.py",
     "core/supernets/nested.py",
 )
 _IN_NESTED = ("tests/supernets/test_nested.py",)
