@@ -1,4 +1,4 @@
-"""Uniform sizes: subnets whose layers are all alike, the line that mixes of layers must beat."""
+"""Uniform sizes: subnets whose layers are all alike, at any depth; the line that mixes of layers must beat."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 def uniform_rows(space: SearchSpace, arch_ids: Sequence[str]) -> NDArray[np.bool_]:
-    """(n,) which subnets have the same option in every layer, for each thing that layers choose.
+    """(n,) which subnets have the same option in each layer they have, for each thing that layers choose.
 
     Choices of one kind and unit are the layers' choices of one thing (the hidden units of each MLP, the heads of each
-    layer). A layer's choice that does not matter (the heads of a layer that is left out) is alike with any other.
-    Nothing is uniform where no two choices are of one thing: there is nothing to mix.
+    layer), in the order of the layers. An option of 0 leaves a layer out: the layers that stay must be the first ones. A
+    layer's choice that does not matter (the heads of a layer that is left out) is alike with any other. Nothing is
+    uniform where no two choices are of one thing: there is nothing to mix.
 
     Args:
         space: of the subnets.
@@ -38,10 +39,13 @@ def uniform_rows(space: SearchSpace, arch_ids: Sequence[str]) -> NDArray[np.bool
     alike = np.ones(len(rows), bool)
     for members in several:
         values = np.stack([np.array(space.choices[i].options, float)[rows[:, i]] for i in members], axis=1)
-        counts = matters[:, members]
-        low = np.where(counts, values, np.inf).min(axis=1)
-        high = np.where(counts, values, -np.inf).max(axis=1)
-        alike &= low >= high
+        there = matters[:, members] & (values != 0)
+        low = np.where(there, values, np.inf).min(axis=1)
+        high = np.where(there, values, -np.inf).max(axis=1)
+        left_out = matters[:, members] & (values == 0)
+        # Once a layer is left out, so are all after it.
+        first_ones = (np.diff(left_out.astype(np.int8), axis=1) >= 0).all(axis=1)
+        alike &= (low >= high) & first_ones
     return alike
 
 

@@ -37,11 +37,13 @@ def test_layers_alike_by_the_definition() -> None:
     found = uniform_rows(space, ids)
     for arch_id, uniform in zip(ids, found, strict=True):
         options = space.to_dict(space.from_id(arch_id))
-        hidden = {options[f"ffn{k}"] for k in (1, 2, 3)}
-        heads = {options[f"heads{k}"] for k in (1, 2, 3) if options[f"ffn{k}"]}
-        assert uniform == (len(hidden) == 1 and len(heads) == 1), options
-    # Two widths, two sizes, two numbers of heads.
-    assert found.sum() == 8
+        there = [k for k in (1, 2, 3) if options[f"ffn{k}"]]
+        hidden = {options[f"ffn{k}"] for k in there}
+        heads = {options[f"heads{k}"] for k in there}
+        first_ones = there == list(range(1, len(there) + 1))
+        assert uniform == (len(hidden) == 1 and len(heads) == 1 and first_ones), options
+    # Two widths, three depths, two sizes, two numbers of heads.
+    assert found.sum() == 24
 
 
 def test_one_layer_has_nothing_to_mix() -> None:

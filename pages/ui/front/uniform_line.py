@@ -24,7 +24,7 @@ def choose(entry: SupernetEntry, table: pd.DataFrame) -> bool:
         "Uniform sizes",
         value=has_memory(table),
         key=f"log-uniform-{entry.supernet_id}",
-        help="Subnets whose layers are all alike, joined by a line: what one gets without mixing. Mixes below (or above, where "
+        help="Subnets whose layers are all alike, at any depth, joined by a line: what one gets without mixing. Mixes below (or above, where "
         "more is better) that line are worth their trouble.",
     )
 

@@ -22,7 +22,7 @@ from pages.ui import checked, resources, terms
 from pages.ui.front import state as front_state
 from pages.ui.front.subnet_card import diagram
 from pages.ui.progress import active, job_row, watch
-from pages.ui.supernets import fitting_images, measuring, ranking, tuning, watching
+from pages.ui.supernets import fitting_images, insta_tuning, measuring, ranking, tuning, watching
 from pages.ui.supernets import state as page_state
 from pages.ui.supernets.gallery import data_name, delete
 from pages.ui.supernets.understood import costs_text
@@ -42,7 +42,10 @@ def draw(entry: SupernetEntry) -> None:
     )
     st.header(f"{for_markdown(entry.title)} :gray-badge[{entry.origin}]", anchor=False)
     _actions(entry)
-    tuning.draw(entry)
+    if insta_tuning.offered(entry):
+        insta_tuning.draw(entry)
+    else:
+        tuning.draw(entry)
     _progress(entry)
     if entry.card.data is None and entry.task == "image" and entry.origin != "shipped":
         fitting_images.panel(entry)

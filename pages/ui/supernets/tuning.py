@@ -65,7 +65,7 @@ def _form(entry: SupernetEntry, form: checked.Form) -> None:
     title = checked.name_field(
         "Name", value=f"{display_name(entry.title)}, {kind}", key=f"tune-title-{kind}-{key}"
     )
-    data = _data(entry)
+    data = choose_data(entry)
     strategy = _strategy(
         entry, str(before["strategy"]) if longer else "sandwich", f"tune-strategy-{kind}-{key}"
     )
@@ -152,7 +152,7 @@ def _progress(entry: SupernetEntry) -> None:
     watch(show, lambda: active(newest()))
 
 
-def _data(entry: SupernetEntry) -> dict[str, Any] | None:
+def choose_data(entry: SupernetEntry) -> dict[str, Any] | None:
     """What to train on: what its card names first."""
     named = entry.card.data
     sets = {info.name: info for info in DATASETS.describe() if _fits(entry, info.name)}
