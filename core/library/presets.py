@@ -97,6 +97,21 @@ PRESETS: dict[str, dict[str, Any]] = {
             "warmup_epochs": 5,
         },
     },
+    "digits-vit-resnas": {
+        "summary": "ViT-ResNAS on 8x8 digits: four architectures in each pass, by masks; 15,876 subnets.",
+        "family": "vit_resnas",
+        "config": {},
+        "data": _DIGITS,
+        "training": {
+            "strategy": "multi_architectural",
+            "epochs": 120,
+            "optimizer": "adamw",
+            "learning_rate": 0.002,
+            "weight_decay": 0.05,
+            "warmup_epochs": 5,
+            "label_smoothing": 0.1,
+        },
+    },
     "digits-conv-vit": {
         "summary": "ElasticViT on 8x8 digits: a convolution stage, then two attention stages, and two resolutions.",
         "family": "elastic_conv_vit",

@@ -27,6 +27,7 @@ from core.errors import InvalidInput
 from core.spaces import Arch, SearchSpace
 from core.spaces.choice import Option
 from core.supernets.attention import Attention
+from core.supernets.masked import ManyArchs
 from core.supernets.orderable import Orderable
 from core.supernets.stage_cost import StageCost
 from core.supernets.statistics import ElasticBatchNorm, Statistics
@@ -77,6 +78,10 @@ class Stage(nn.Module):
 
     def key(self, arch: Sequence[int]) -> Hashable:
         """Equal keys after equal prefixes mean the same computation; None means identity."""
+        if isinstance(
+            arch, ManyArchs
+        ):  # no two samples need have the same; none of the stages is left out of all
+            return arch
         return tuple(arch[self.space.position[name]] for name in self.depends_on)
 
     def forward(self, x: Any, arch: Sequence[int], statistics: Statistics | None = None) -> Any:

@@ -83,7 +83,7 @@ class PreNormStage(Stage):
 
     def key(self, arch: Sequence[int]) -> Hashable:
         if isinstance(arch, ManyArchs):
-            return arch
+            return super().key(arch)
         return (self.heads(arch), self.hidden(arch)) if self.there(arch) else None
 
     def attention(self, x: Tensor, arch: Sequence[int]) -> Attention:

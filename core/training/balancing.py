@@ -104,3 +104,22 @@ def _one(
         if all(space.computes(row) for row in rows.tolist()):
             return rows, counts
     raise InvalidInput("Hardly any architecture of this space computes something: there is nothing to train.")
+
+
+def largest_first(space: SearchSpace, progress: float, warmup: float) -> dict[str, tuple[int, ...]]:
+    """Options that ordered choices may take after a share of a training; those without an order are free.
+
+    A choice of n options has 1 + floor(progress / warmup * (n - 1)) of them, the largest.
+
+    Args:
+        space: of the choices.
+        progress: share of the training that lies behind.
+        warmup: share of it after which every option may be taken.
+
+    Source: Liao et al., Searching for Efficient Multi-Stage Vision Transformers (ViT-ResNAS), 2021.
+    """
+    done = 1.0 if warmup == 0 else min(1.0, progress / warmup)
+    counts = {
+        c.name: (len(c.options), 1 + int(done * (len(c.options) - 1))) for c in space.choices if c.ordinal
+    }
+    return {name: tuple(range(n - active, n)) for name, (n, active) in counts.items()}

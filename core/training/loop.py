@@ -93,7 +93,7 @@ class SupernetRun(Run):
     ) -> None:
         super().__init__(supernet, dataset, config, ledger, order_seed=config.seed, stop=stop)
         strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
-        strategy.check(supernet.space)
+        strategy.check_supernet(supernet)
         self.phases = strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
         self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])

@@ -251,7 +251,7 @@ def _methods(request: Request, net: Supernet, samples: int) -> tuple[ComparedMet
     prices = []
     for method in request.methods:
         strategy: Strategy = STRATEGIES.create(method.strategy, method.settings)
-        strategy.check(net.space)
+        strategy.check_supernet(net)
         prices.append(priced(strategy, net.space, samples))
     allowed = allowances(prices, request.training.epochs, request.budget)
     return tuple(

@@ -74,6 +74,7 @@ REFUSED = {
     "attentive": {"only operations"},
     "bignas": {"only operations"},
     LARGEST: {"only operations"},
+    "multi_architectural": UNORDERED,
     "neas": set(SPACES) - {"path_ensemble"},
     "insta_tune": {"only operations"},
     "sandwich": {"only operations"},

@@ -18,6 +18,7 @@ from core.supernets.base import Supernet
 from core.supernets.elastic_cnn import ElasticCNN, ElasticCNNConfig, GroupConfig
 from core.supernets.path_ensemble import PathEnsemble
 from core.supernets.path_space import PathEnsembleConfig
+from core.supernets.vit_resnas import TokenStageConfig, ViTResNAS, ViTResNASConfig
 from core.training.config import TrainingConfig
 from core.training.loop import train
 
@@ -42,7 +43,19 @@ def fresh_ensemble(seed: int = 0) -> PathEnsemble:
 
 def net_for(strategy: str, seed: int = 0) -> Supernet:
     """An untrained network that this strategy can train."""
-    return fresh_ensemble(seed) if strategy == "neas" else fresh_net(seed)
+    special = {"neas": fresh_ensemble, "multi_architectural": fresh_vit}
+    return special.get(strategy, fresh_net)(seed)
+
+
+def fresh_vit(seed: int = 0) -> ViTResNAS:
+    """An untrained vision transformer without BatchNorm; the global generator stays as it was."""
+    stages = (
+        TokenStageConfig(widths=(4, 8), heads=(1, 2), head_size=4, hidden=(8, 16)),
+        TokenStageConfig(widths=(8, 16), blocks=1, heads=(1, 2), head_size=4, hidden=(8, 16)),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ViTResNAS(ViTResNASConfig(stages=stages, pixel_mean=(0.3,), pixel_std=(0.38,)))
 
 
 def fresh_net(seed: int = 0, *, kernel_transform: bool = True) -> ElasticCNN:

@@ -11,7 +11,7 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.errors import InvalidInput
 from core.spaces import SearchSpace
-from core.training.balancing import balanced
+from core.training.balancing import balanced, largest_first
 from core.training.draws import Draw, Phase
 from core.training.strategies.base import STRATEGIES, Strategy
 
@@ -52,15 +52,8 @@ class BalancedBatch(Strategy):
     Config = Config
 
     def unlocked(self, space: SearchSpace, progress: float) -> dict[str, tuple[int, ...]]:
-        """Options that ordered choices may take after a share of the training; those without an order are free.
-
-        A choice of n options has 1 + floor(progress / warmup * (n - 1)) of them, the largest.
-        """
-        done = 1.0 if self.config.warmup == 0 else min(1.0, progress / self.config.warmup)
-        counts = {
-            c.name: (len(c.options), 1 + int(done * (len(c.options) - 1))) for c in space.choices if c.ordinal
-        }
-        return {name: tuple(range(n - active, n)) for name, (n, active) in counts.items()}
+        """Options that may be taken after a share of the training; see `largest_first`."""
+        return largest_first(space, progress, self.config.warmup)
 
     def passes(self, space: SearchSpace, phase: Phase) -> float:
         return 1.0

@@ -26,6 +26,7 @@ from core.spaces import SearchSpace
 from core.training.draws import Draw, Phase
 
 if TYPE_CHECKING:
+    from core.supernets.base import Supernet
     from core.tasks.base import Batch
     from core.training.session import Session
 
@@ -89,6 +90,14 @@ class Strategy(Plugin, ABC):
                 f"{self.label} trains the smallest and the largest architecture, and this space has none. "
                 "Choose another strategy."
             )
+
+    def check_supernet(self, net: Supernet) -> None:
+        """Refuse a supernet that this strategy cannot train, by its space or by what it is made of.
+
+        Raises:
+            InvalidInput: see `check`; or it cannot be run as the strategy runs it.
+        """
+        self.check(net.space)
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         """The phases in order; by default one, with everything unlocked."""
