@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import CoreError
-from core.export.tracing import LOCK, OPSET, TRACED, onnx_bytes
+from core.export.tracing import TRACED, onnx_bytes
+from core.networks.onnx_tracing import LOCK, OPSET
 from core.networks.trees import leaves, map_leaves, rows_of
 from core.objectives.timing import session
 from core.quiet import quiet

@@ -1,14 +1,12 @@
 """Graphs of a network by torch's own exporters: ONNX, and torch.export.
 
-Both work on process-wide state, so one lock keeps two visitors' clicks apart. And both replace the
-tensors of the network they trace for a moment, so they get a copy of their own.
+Both work on process-wide state and under one lock, and on a copy of the network; see `core.networks.onnx_tracing`.
 """
 
 from __future__ import annotations
 
 import copy
 import io
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,13 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from core.networks.chain import example_inputs
+from core.networks.onnx_tracing import LOCK, graph_bytes
 from core.networks.trees import leaves
-from core.quiet import quiet
 
-LOCK = threading.Lock()
 # Several samples: a batch of one is easily taken for a constant.
 TRACED = 3
-OPSET = 20
 # Notes about our source files and their folders; they would make the bytes depend on the machine.
 _PRIVATE_NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node")
 
@@ -30,31 +26,16 @@ _PRIVATE_NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn
 def onnx_bytes(net: nn.Sequential, input_shape: Sequence[int], names: Sequence[str]) -> bytes:
     """An ONNX model (opset 20, one file) with output "logits".
 
-    torch's older exporter on purpose: the new one takes over a second where this takes 0.05, and
-    writes the paths of our source files into the model.
-
     Args:
         net: a chain of plain blocks.
         input_shape: of one sample.
         names: of the inputs, in order.
     """
-    buffer = io.BytesIO()
     inputs, free = _traced(net, input_shape)
     axes = dict(zip(names, ({axis: name} for axis, name in free), strict=True))
-    # It warns that it is the older one, and which slices it leaves unfolded.
-    with LOCK, quiet():
-        torch.onnx.export(
-            copy.deepcopy(net),
-            (inputs,),
-            buffer,  # type: ignore[arg-type]  # the older exporter also writes to memory
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=list(names),
-            output_names=["logits"],
-            dynamic_axes={**axes, "logits": {0: free[0][1]}},
-            verbose=False,
-        )
-    return buffer.getvalue()
+    return graph_bytes(
+        net, (inputs,), names=names, outputs=["logits"], axes={**axes, "logits": {0: free[0][1]}}
+    )
 
 
 def feed(session: Any, inputs: Any) -> dict[str, Any]:

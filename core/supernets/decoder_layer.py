@@ -224,7 +224,9 @@ class LayerStage(Stage):
 
 
 def picked(x: Tensor, at: Tensor) -> Tensor:
-    """(n, p, width) vectors at some positions (n, p) of (n, t, width)."""
+    """(n, p, width) vectors at some positions (n, p), ascending, of (n, t, width)."""
+    if at.shape[1] == x.shape[1]:
+        return x  # there are no others
     return x.gather(1, at[:, :, None].expand(-1, -1, x.shape[2]))
 
 
