@@ -81,12 +81,12 @@ def dump_supernet(supernet: Supernet, card: JsonObject) -> bytes:
         "space": supernet.space.to_json(),
         "card": card,
     }
-    state, shared = supernet.state_dict(), _shared(supernet)
+    state, shared = supernet.state_dict(), shared_names(supernet)
     tensors = {n: t.detach().contiguous().clone() for n, t in state.items() if n not in shared}
     return save(tensors, metadata={KEY: json.dumps(header)})
 
 
-def _shared(supernet: Supernet) -> dict[str, str]:
+def shared_names(supernet: Supernet) -> dict[str, str]:
     """Names under which a tensor is found again -> its first name, where stages share a module or a tensor."""
     first: dict[int, str] = {}
     found = {}
@@ -116,7 +116,7 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, Settings]:
     if not _describes(header["space"], empty.space):
         raise InvalidInput("The search space this file describes is not the one its configuration builds.")
     # The first release stored a shared tensor under each of its names.
-    shared = _shared(empty)
+    shared = shared_names(empty)
 
     def with_shared(found: dict[str, Any]) -> dict[str, Any]:
         return found | {name: found[of] for name, of in shared.items() if of in found and name not in found}

@@ -19,6 +19,7 @@ from core.config import Plugin, Settings
 from core.datasets.archives import shown
 from core.errors import InvalidInput, plain
 from core.registry import Registry
+from core.seeding import torch_seed
 from core.supernets.folders import weights
 from core.supernets.folders.folder import Folder
 from core.supernets.folders.options import FolderOptions
@@ -82,7 +83,6 @@ class Architecture(Plugin, ABC):
         plan, where, told = self._planned(folder, options)
         import torch
 
-        from core.seeding import torch_seed
         from core.supernets.files import build
 
         names = dict.fromkeys(name for each in plan.takes.values() for name in each.theirs)

@@ -9,7 +9,7 @@ import torch
 
 from core.config import Plugin
 from core.errors import InvalidInput
-from core.supernets.files import outline_of
+from core.supernets.files import outline_of, shared_names
 from core.supernets.folders.plan import Named, Plan
 from core.supernets.folders.tokenizer import described
 from core.supernets.folders.understood import FixedPart, Understood
@@ -64,7 +64,8 @@ def checked(
 
 
 def _check_sources(kind: Plugin, plan: Plan, where: Mapping[str, Named], empty: Supernet) -> None:
-    wanted = {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
+    shared = shared_names(empty)
+    wanted = {name: tuple(each.shape) for name, each in empty.state_dict().items() if name not in shared}
     for ours in plan.takes:
         assert ours in wanted, f"{kind.name} fills {ours}, which {plan.family} does not have"
     if missing := [name for each in plan.takes.values() for name in each.theirs if name not in where]:

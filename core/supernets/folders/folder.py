@@ -52,6 +52,9 @@ _MOST_FILES = 2_000
 _DEEPEST = 24
 """Levels of JSON; the card of a supernet's file holds config.json a few levels down."""
 _MOST_JSON_OBJECTS = 400_000
+_MARKS = (CONFIG, WEIGHTS, INDEX)
+_DIRECTORY = 256 * 1024
+"""Bytes at the end of an archive where its list of files is looked for."""
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 _HOW_TO_SAVE = "load the model where it comes from and save it with model.save_pretrained(folder, safe_serialization=True)"
 
@@ -231,12 +234,18 @@ def of_path(path: Path) -> Folder:
 
 
 def is_folder_zip(data: bytes) -> bool:
-    """Whether bytes are an archive with a config.json in it, by its list of files alone; never an error."""
+    """Whether bytes are an archive with a config.json or a model's weights in it, by its list of files; never an error.
+
+    One that is refused as an archive but names such a file counts, so that its own sentence is told.
+    """
+    if not data.startswith(b"PK"):
+        return False
     try:
         _, infos = open_zip(data, LIMITS)
     except InvalidInput:
-        return False
-    return any(info.filename.rpartition("/")[2] == CONFIG for info in infos)
+        return any(mark.encode() in data[-_DIRECTORY:] for mark in _MARKS)
+    names = {info.filename.rpartition("/")[2] for info in infos}
+    return any(name in _MARKS or SHARD.fullmatch(name) for name in names)
 
 
 def parsed(data: bytes, name: str) -> Settings:

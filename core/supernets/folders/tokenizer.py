@@ -152,7 +152,7 @@ def _word_piece(folder: Folder) -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": _added(special, vocabulary),
+        "added_tokens": _added(folder, special, vocabulary),
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,
@@ -201,7 +201,7 @@ def _byte_pairs(folder: Folder) -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": _added(special, vocabulary),
+        "added_tokens": _added(folder, special, vocabulary),
         "normalizer": None,
         "pre_tokenizer": {
             "type": "ByteLevel",
@@ -209,12 +209,7 @@ def _byte_pairs(folder: Folder) -> dict[str, Any]:
             "trim_offsets": True,
             "use_regex": True,
         },
-        "post_processor": {
-            "type": "ByteLevel",
-            "add_prefix_space": True,
-            "trim_offsets": False,
-            "use_regex": True,
-        },
+        "post_processor": _around(said, special, vocabulary),
         "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
         "model": {
             "type": "BPE",
@@ -226,6 +221,29 @@ def _byte_pairs(folder: Folder) -> dict[str, Any]:
             "byte_fallback": False,
             "vocab": vocabulary,
             "merges": pairs,
+        },
+    }
+
+
+def _around(
+    said: Mapping[str, Any], special: Mapping[str, str], vocabulary: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What GPT-2's tokenizer puts around a text: nothing, or the tokens that the settings ask for."""
+    first = special["bos"] if _flag(said, "add_bos_token", False) and special["bos"] in vocabulary else ""
+    last = special["eos"] if _flag(said, "add_eos_token", False) and special["eos"] in vocabulary else ""
+    if not first and not last:
+        return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+
+    def row(which: str, kind: int) -> list[dict[str, Any]]:
+        before, after = [_token(first, kind)] if first else [], [_token(last, kind)] if last else []
+        return [*before, _text(which, kind), *after]
+
+    return {
+        "type": "TemplateProcessing",
+        "single": row("A", 0),
+        "pair": [*row("A", 0), *row("B", 1)],
+        "special_tokens": {
+            each: {"id": each, "ids": [vocabulary[each]], "tokens": [each]} for each in {first, last} - {""}
         },
     }
 
@@ -243,21 +261,32 @@ def _special(folder: Folder, usual: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _added(special: Mapping[str, str], vocabulary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Special tokens that the vocabulary has, never split and never changed."""
-    known = sorted({vocabulary[token]: token for token in special.values() if token in vocabulary}.items())
-    return [
-        {
-            "id": number,
-            "content": token,
-            "single_word": False,
-            "lstrip": False,
-            "rstrip": False,
-            "normalized": False,
-            "special": True,
-        }
-        for number, token in known
-    ]
+def _added(folder: Folder, special: Mapping[str, str], vocabulary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Tokens that are found before anything is split: special ones, and what tokenizer_config.json adds.
+
+    Raises:
+        InvalidInput: it adds a token in a way that nobody writes.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for token in special.values():
+        if token in vocabulary:
+            found[vocabulary[token]] = _added_token(vocabulary[token], token, {"special": True})
+    listed = folder.json(TOKENIZER_CONFIG).get("added_tokens_decoder")
+    for number, each in listed.items() if isinstance(listed, dict) else ():
+        content = each.get("content") if isinstance(each, dict) else None
+        fits = isinstance(content, str) and 1 <= len(content) <= _LONGEST_TOKEN and len(number) <= 6
+        if not isinstance(each, dict) or not number.isdecimal() or not fits:
+            raise InvalidInput(
+                f"{TOKENIZER_CONFIG} adds the token {shown(number)} in a way that is not read: it needs a number and a "
+                "content."
+            )
+        found[int(number)] = _added_token(int(number), str(content), each)
+    return [found[number] for number in sorted(found)]
+
+
+def _added_token(number: int, token: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    flags = ("single_word", "lstrip", "rstrip", "normalized", "special")
+    return {"id": number, "content": token} | {flag: _flag(said, flag, False) for flag in flags}
 
 
 def _check_tokens(tokens: list[str], name: str) -> None:
