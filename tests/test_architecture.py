@@ -357,6 +357,7 @@ UNTYPED = {
     "datasets.base:Raw.inputs",
     "datasets.base:RawImages.inputs",
     "datasets.graphs:RawGraph.inputs",
+    "datasets.language:RawLanguage.inputs",
     "datasets.series:RawSeries.inputs",
     "datasets.tokens:RawTokens.inputs",
     "export.predicting.common:read_arrays",
@@ -381,6 +382,9 @@ UNTYPED = {
     "training.strategies.loss_following:LossFollowing.state_dict",
     "training.strategies.loss_following:LossFollowing.load_state_dict",
     # JSON of a file that is judged here: what it returns, or raises, is typed.
+    "datasets.tokenizer_judging:judged",
+    "datasets.tokenizing:Tokenizing.__init__",
+    "datasets.tokenizer_judging:numbered",
     "evaluation.costs:CostTable.to_json",
     "evaluation.costs:CostTable.from_json",
     "geometry.connectivity:Curve.from_json",

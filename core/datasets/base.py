@@ -39,7 +39,7 @@ class Split:
     Attributes:
         x: what the samples are: an array, or arrays in a tuple, with one row per sample; for images
             (n, c, h, w) float32 pixels in [0, 1].
-        y: (n,) int64 class indices.
+        y: (n,) int64 class indices; of language (n, p), one for each scored position.
         ids: (n,) int64 positions in the source; equal ids are the same sample.
     """
 
@@ -86,6 +86,9 @@ class Dataset:
         task: registry name of the kind of samples.
         inputs: what a supernet has to know of the samples, by field of the task's Config.
         arrays: what the arrays of a split's `x` are called in a file.
+        tokenizer: what split texts, as the bytes of a tokenizer.json; empty where the samples are none, or no tokenizer
+            is known.
+        target_bytes: bytes of text that the targets of a sample stand for, by its id; empty where they stand for none.
     """
 
     name: str
@@ -101,6 +104,8 @@ class Dataset:
     task: str = "image"
     inputs: Mapping[str, Any] = field(default_factory=dict)
     arrays: tuple[str, ...] = ("x",)
+    tokenizer: bytes = b""
+    target_bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -155,6 +160,14 @@ class Raw(ABC):
     def fixed(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
         """Positions of the training, validation and test samples where others have decided it; else None."""
         return None
+
+    def groups(self) -> NDArray[np.int64] | None:
+        """(n,) numbers of groups that go to one split whole (neighbors, near copies); None where each goes alone."""
+        return None
+
+    def told(self) -> tuple[bytes, NDArray[np.int64]]:
+        """`Dataset.tokenizer` and `Dataset.target_bytes`; both empty where there are none."""
+        return b"", np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,6 +67,7 @@ def assemble(source: DataSource, raw: Raw, *, seed: int) -> Dataset:
     """
     ids = split_ids(raw, source.held_out(raw), source.config, seed=seed, name=source.name)
     splits = {name: raw.take(getattr(ids, name)) for name in SPLITS}
+    tokenizer, target_bytes = raw.told()
     return Dataset(
         name=source.name,
         title=source.label,
@@ -81,6 +82,8 @@ def assemble(source: DataSource, raw: Raw, *, seed: int) -> Dataset:
         task=source.task,
         inputs=raw.inputs(splits["train"]),
         arrays=raw.arrays,
+        tokenizer=tokenizer,
+        target_bytes=target_bytes,
     )
 
 

@@ -50,7 +50,7 @@ def split_ids(raw: Raw, held_out: tuple[int, int], config: SplitConfig, *, seed:
     """Which sample goes where.
 
     Args:
-        raw: the samples; `y`, `n_test` and `fixed` are read.
+        raw: the samples; `y`, `n_test`, `groups` and `fixed` are read.
         held_out: number of (validation, test) samples; the second is not used where the data have
             an official test set, which then stays the test set whatever the seed.
         config: calibration size and limits.
@@ -62,6 +62,8 @@ def split_ids(raw: Raw, held_out: tuple[int, int], config: SplitConfig, *, seed:
     """
     if (known := raw.fixed()) is not None:
         return _fixed(raw, known, config, seed=seed, name=name)
+    if (groups := raw.groups()) is not None:
+        return _fixed(raw, _grouped(raw, groups, held_out, seed, name), config, seed=seed, name=name)
     n_validation, n_test = held_out
     n_pool = len(raw.y) - raw.n_test
     pool = stratified_order(raw.y[:n_pool], stream(seed, "dataset", name, "split"))
@@ -81,6 +83,35 @@ def split_ids(raw: Raw, held_out: tuple[int, int], config: SplitConfig, *, seed:
         validation=_limit(validation, config.limit_validation),
         test=_limit(test, config.limit_test),
     )
+
+
+def _grouped(
+    raw: Raw, groups: NDArray[np.int64], held_out: tuple[int, int], seed: int, name: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Whole groups for training, validation and test: (k,) positions each.
+
+    The groups come in a stratified order, by the class of each one's first sample; those that a part has no more room for
+    go to training, so a part is at most as large as asked for, and smaller by less than its smallest such group.
+
+    Raises:
+        InvalidInput: one group holds nearly everything.
+    """
+    _, first, of = np.unique(groups, return_index=True, return_inverse=True)
+    sizes, order = np.bincount(of), stratified_order(raw.y[first], stream(seed, "dataset", name, "groups"))
+    part = np.zeros(len(sizes), np.int64)
+    n_validation, n_test = held_out
+    for number, room in ((2, n_test), (1, n_validation)):
+        for group in order:
+            if not part[group] and sizes[group] <= room:
+                part[group] = number
+                room -= sizes[group]
+    found = tuple(np.flatnonzero(part[of] == number) for number in range(3))
+    if not all(len(ids) for ids in found):
+        raise InvalidInput(
+            f"{len(raw.y):,} samples that belong together in {len(sizes):,} groups are too few to hold out {n_validation:,} "
+            f"for validation and {n_test:,} for the test."
+        )
+    return found[0], found[1], found[2]
 
 
 def _fixed(

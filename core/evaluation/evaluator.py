@@ -16,6 +16,7 @@ lets it keep (`core.evaluation.kept_activations`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,7 @@ from core.objectives.base import (
     method,
     names_of,
     objective,
+    require_for,
     shares,
 )
 from core.objectives.extracted import FromNetworks
@@ -148,6 +150,7 @@ def _counted(
 ) -> dict[str, NDArray[np.int64]]:
     if elsewhere := names_of(FromFiles, objectives) + names_of(FromProfile, objectives):
         raise InvalidInput(f"{objective(elsewhere[0]).label} is not measured by this evaluator.")
+    require_for(objectives, supernet.task.name)
     costs = CostTable.of(supernet) if kept is None else kept.costs(supernet)
     found = {name: costs.counted(method(name, FromCosts), rows) for name in names_of(FromCosts, objectives)}
     return found | count_weights(supernet, rows, objectives)
@@ -273,7 +276,7 @@ def _outputs(
             picked = [slice(0, calibration), slice(low, low + size)]
             inputs = joined([rows_of(data.inputs, each) for each in picked])
             spans = {"piece": slice(calibration, n_rows(inputs))}
-            part = EvaluationData(inputs, data.targets, calibration, spans)
+            part = EvaluationData(inputs, data.targets, calibration, spans, data.target_bytes)
             for at, outputs in _walked(supernet, rows[block], part):
                 # The first piece brings its calibration rows, which nobody reads, so that all rows keep their places.
                 new = slice(calibration if at in found else 0, None)
@@ -370,5 +373,5 @@ def _reduce(
                 right = each.right(stacked, targets, task)
                 values[name], values[bits_column(name)] = shares(right), np.packbits(right, axis=1)
             else:
-                values[name] = each.values(stacked, targets, task)
+                values[name] = each.of_split(stacked, targets, task, data.target_bytes.get(split, math.nan))
     return values

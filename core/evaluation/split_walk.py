@@ -65,6 +65,7 @@ def walk_split(
             "calibration_rows": data.calibration_rows,
             "spans": spans,
             "keep_bits": keep_bits,
+            "target_bytes": dict(data.target_bytes),
         }
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         for index, part in enumerate(parts):
@@ -125,7 +126,7 @@ def _work(folder: Path, index: int) -> None:
     with np.load(folder / "data.npz") as arrays:
         inputs, targets = as_tensors(unflat(dict(arrays))), torch.from_numpy(arrays["targets"])
     spans = {split: slice(*bounds) for split, bounds in task["spans"].items()}
-    data = EvaluationData(inputs, targets, task["calibration_rows"], spans)
+    data = EvaluationData(inputs, targets, task["calibration_rows"], spans, task["target_bytes"])
     rows = np.load(folder / f"rows{index}.npy")
     found: list[tuple[list[int], Mapping[str, NDArray[Any]]]] = []
     written, due = 0, time.monotonic() + _WRITE_SECONDS

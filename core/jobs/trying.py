@@ -177,10 +177,15 @@ def _whole_space(supernet: Supernet, dataset: Dataset, clock: Clock) -> tuple[fl
         return None, 0
     rows = space.array()
     table = CostTable.of(supernet)
-    names = names_of(FromOutputs, quick_names())
+    names = names_of(FromOutputs, quick_names(supernet.task.name))
     splits = splits_for(names)
     whole = supernet.task.whole
-    samples = 1 if whole else sum(len(dataset.split(name)) for name in ("calibration", *splits))
+    samples = (
+        1
+        if whole
+        else sum(len(dataset.split(name)) for name in splits)
+        + (len(dataset.calibration) if supernet.task.calibrates else 0)
+    )
     total = walk_parts(supernet, table, rows, samples).sum(0)
     order = Trie.of(supernet, rows).order
     rng = stream(0, "trial")

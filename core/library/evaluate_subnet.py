@@ -33,7 +33,7 @@ def evaluate_subnet(entry: SupernetEntry, arch: Arch, names: Sequence[str] | Non
     heavy_imports()
     from core.evaluation.evaluator import evaluate
 
-    wanted = quick_names() if names is None else names
+    wanted = quick_names(entry.task) if names is None else names
     if slow := names_of(FromFiles, wanted):
         raise InvalidInput(
             f"{objective(slow[0]).label} takes a measurement of its own; ask for it separately."

@@ -50,7 +50,7 @@ def searchable(entry: SupernetEntry) -> Searchable:
     table = supernets.table_with_counts(entry)
     there = [] if table is None else choosable_names(str(column) for column in table.columns)
     names, looked_up, table_only, why_not = [], set(), set(), {}
-    for name in dict.fromkeys([*choosable_names(), *there]):
+    for name in dict.fromkeys([*choosable_names(task=entry.task), *there]):
         kind = OBJECTIVES.get(name)
         if table is not None and name in there and not table[name].isna().any():
             looked_up.add(name)

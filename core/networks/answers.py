@@ -80,34 +80,34 @@ def logits(net: nn.Module, inputs: Any) -> NDArray[np.float32]:
 
 
 def predictions(net: nn.Module, inputs: Any) -> NDArray[np.int64]:
-    """(n,) classes that get the largest logit; empty for no rows."""
+    """(n,) classes that get the largest logit, (n, p) of a network that answers at several positions; empty for no rows."""
     if not n_rows(inputs):
         return np.zeros(0, np.int64)
-    predicted: NDArray[np.int64] = outputs(net, inputs).argmax(1).numpy()
+    predicted: NDArray[np.int64] = outputs(net, inputs).argmax(-1).numpy()
     return predicted
 
 
 def count_correct(net: nn.Module, inputs: Any, targets: ArrayLike | Tensor) -> int:
-    """How many samples get their target's class.
+    """How many samples, or positions of samples, get their target's class.
 
     Args:
         net: any network.
         inputs: see `outputs`.
-        targets: (k,) classes; of the first k rows, where there are more (the other nodes of a graph).
+        targets: (k,) or (k, p) classes; of the first k rows, where there are more (the other nodes of a graph).
     """
     wanted = np.asarray(targets)
     return int((predictions(net, inputs)[: len(wanted)] == wanted).sum())
 
 
 def correct_on(net: nn.Module, dataset: Dataset, split: str, most: int | None = None) -> tuple[int, int]:
-    """(how many, of how many) samples of a split, the first `most` of them, get their target's class.
+    """(how many, of how many) samples of a split, or positions of samples, the first `most` of them, get their target's class.
 
     Raises:
         InvalidInput: there is no such split.
     """
     part = dataset.split(split)
     batch = task_of(dataset).batch(dataset, part if most is None else part.first(most))
-    return count_correct(net, batch.inputs, batch.targets), len(batch)
+    return count_correct(net, batch.inputs, batch.targets), batch.targets.numel()
 
 
 def accuracy(net: nn.Module, dataset: Dataset, split: str, most: int | None = None) -> float:

@@ -15,16 +15,17 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.config import Plugin
 from core.errors import InvalidInput, NotFound
+from core.objectives.counting import Costs
 from core.records import Objective, Obtained, Shown, Source
 from core.registry import PluginInfo, Registry
 
@@ -85,6 +86,7 @@ class MeasuredNumber(Plugin, ABC):
         instrument: what a person reads instead of "measured", if something special measures it.
         best: what the best subnet by it is called ("most accurate"); "best" and the label if empty.
         quick: whether one walk over the data or a count gives it.
+        tasks: registry names of the kinds of data it is for; empty: any.
         varies: whether every device has a value of its own, known from a profile of it: "label on device" is then a
             variant of this objective, called `name.SLUG`.
     """
@@ -102,6 +104,7 @@ class MeasuredNumber(Plugin, ABC):
     instrument: ClassVar[str] = ""
     best: ClassVar[str] = ""
     quick: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ()
     varies: ClassVar[bool] = False
 
     @classmethod
@@ -133,12 +136,16 @@ class FromOutputs(MeasuredNumber):
 
         Args:
             outputs: what the last stage returns, (s, n, ...) for s subnets and the n samples of the split.
-            targets: (n,) of the samples.
+            targets: (n,) of the samples; (n, p) where each has several positions that are scored.
             task: what outputs mean.
 
         Returns:
             (s,) values. Each depends on the subnet's own outputs alone, to the last bit.
         """
+
+    def of_split(self, outputs: Any, targets: Tensor, task: Task, target_bytes: float) -> NDArray[np.float64]:
+        """(s,) values as `values` has them, of data a target of which stands for so many bytes of text (nan: for none)."""
+        return self.values(outputs, targets, task)
 
 
 class ShareOfSamples(FromOutputs):
@@ -149,7 +156,7 @@ class ShareOfSamples(FromOutputs):
 
     @abstractmethod
     def right(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.bool_]:
-        """(s, n) which samples each subnet gets right; arguments as for `values`."""
+        """(s, n) which samples each subnet gets right, (s, n * p) which of their positions; arguments as for `values`."""
 
     def values(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.float64]:
         return shares(self.right(outputs, targets, task))
@@ -214,33 +221,6 @@ class FromProfile(MeasuredNumber):
 
     quick = False
     summary: ClassVar[str]
-
-
-class Costs(Protocol):
-    """What the stages of n architectures cost; see `core.evaluation.costs`."""
-
-    def __len__(self) -> int: ...
-
-    def total(self, quantity: str) -> NDArray[np.int64]:
-        """(n,) sums of a quantity ("macs", "params", "bytes", ...) over the stages each architecture has."""
-
-    def stages(self) -> Iterator[StageColumns]:
-        """The stages of the chain, in order."""
-
-
-class StageColumns(Protocol):
-    """One stage of n architectures."""
-
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """(n,) whether the architecture has this stage."""
-
-    @property
-    def output_size(self) -> NDArray[np.int64]:
-        """(n,) numbers in one sample's output; 0 where the stage is absent."""
-
-    def counted(self, quantity: str) -> NDArray[np.int64]:
-        """(n,) a counted quantity; 0 where the stage is absent."""
 
 
 # --- variants -----------------------------------------------------------------------------------
@@ -347,20 +327,37 @@ def names_of(kind: type[MeasuredNumber], among: Iterable[str] | None = None) -> 
     return [n for n in (all_names() if among is None else among) if issubclass(OBJECTIVES.get(n), kind)]
 
 
-def quick_names() -> list[str]:
-    """Objectives that one walk over the data or a count gives, all but those that take a measurement of their own."""
-    return [name for name in all_names() if OBJECTIVES.get(name).quick]
+def is_for(name: str, task: str) -> bool:
+    """Whether an objective has a meaning for a kind of data, by its registry name; "": for whichever it may be."""
+    tasks = OBJECTIVES.get(name).tasks
+    return not tasks or task in tasks
 
 
-def choosable_names(among: Iterable[str] | None = None) -> list[str]:
-    """Objectives that may be chosen for, the usual ones first."""
-    names = _anywhere() if among is None else known_names(among)
+def require_for(names: Iterable[str], task: str) -> None:
+    """The objectives have a meaning for a kind of data.
+
+    Raises:
+        InvalidInput: one has none.
+    """
+    for cls in (OBJECTIVES.get(name) for name in names if not is_for(name, task)):
+        tasks = " and ".join(cls.tasks)
+        raise InvalidInput(f"{cls.label} is for {tasks} data, and this supernet takes {task} data.")
+
+
+def quick_names(task: str = "") -> list[str]:
+    """Objectives that one walk over the data or a count gives; with those of one kind of data alone, if it is named."""
+    return [name for name in _anywhere(task) if OBJECTIVES.get(name).quick]
+
+
+def choosable_names(among: Iterable[str] | None = None, task: str = "") -> list[str]:
+    """Objectives that may be chosen for, the usual ones first: of some, or of all for a kind of data (see `quick_names`)."""
+    names = _anywhere(task) if among is None else known_names(among)
     return [n for n in names if OBJECTIVES.get(n).for_choosing]
 
 
-def _anywhere() -> list[str]:
+def _anywhere(task: str) -> list[str]:
     """What can be obtained of any subnet at any time; what only a profile or a table knows is not."""
-    return [name for name in all_names() if not issubclass(OBJECTIVES.get(name), FromProfile)]
+    return [n for n in all_names() if not issubclass(OBJECTIVES.get(n), FromProfile) and is_for(n, task)]
 
 
 def usual_pair(among: Iterable[str] | None = None) -> tuple[str, str] | None:

@@ -30,6 +30,9 @@ class Loss(FromOutputs):
         from core.networks.trees import map_leaves, n_rows
 
         subnets = n_rows(outputs)
-        losses = task.losses(map_leaves(lambda leaf: leaf.flatten(0, 1), outputs), targets.repeat(subnets))
+        losses = task.losses(
+            map_leaves(lambda leaf: leaf.flatten(0, 1), outputs),
+            targets.repeat(subnets, *([1] * (targets.dim() - 1))),
+        )
         mean: NDArray[np.float64] = losses.view(subnets, -1).double().mean(1).numpy()
         return mean

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.objectives.base import OBJECTIVES, Costs, FromCosts
+from core.objectives.base import OBJECTIVES, FromCosts
+from core.objectives.counting import Costs
 from core.records import COUNT
 
 

@@ -123,6 +123,8 @@ class Supernet(nn.Module):
 
     Attributes:
         masked: whether one pass may run an architecture per sample (`core.supernets.masked.ManyArchs`).
+        tokenizer: what splits the texts it was made for, as the bytes of a tokenizer.json; empty where it takes none.
+            Whoever makes the supernet sets it, its file keeps it.
     """
 
     name: ClassVar[str]
@@ -142,6 +144,7 @@ class Supernet(nn.Module):
         super().__init__()
         self.config = config
         self.space = space
+        self.tokenizer = b""
         self.stages = nn.ModuleList(stages)
         for index, stage in enumerate(stages):
             stage.depth_share = index / len(stages)

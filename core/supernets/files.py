@@ -10,11 +10,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.torch import save
 
 from core.config import JsonObject, Settings
+from core.datasets.tokenizer_judging import MOST_BYTES
 from core.errors import InvalidInput, plain
 from core.networks.outline import outline
 from core.networks.untrusted_files import METADATA, load_tensors, read_header
@@ -24,6 +27,8 @@ from core.supernets.families import FAMILIES
 from core.supernets.headers import FORMAT, KEY, peek_supernet
 
 _MOST_PARAMETERS = 200_000_000
+TOKENIZER = "tokenizer_json"
+"""Name of the tensor of bytes beside the weights that is the tokenizer."""
 # Files of earlier releases do not say these of a choice.
 _SAID_LATELY = {"kind", "unit", "ends"}
 
@@ -83,7 +88,18 @@ def dump_supernet(supernet: Supernet, card: JsonObject) -> bytes:
     }
     state, shared = supernet.state_dict(), shared_names(supernet)
     tensors = {n: t.detach().contiguous().clone() for n, t in state.items() if n not in shared}
+    if supernet.tokenizer:
+        tensors[TOKENIZER] = torch.frombuffer(bytearray(supernet.tokenizer), dtype=torch.uint8)
     return save(tensors, metadata={KEY: json.dumps(header)})
+
+
+def _tokenizer(array: NDArray[Any] | None) -> bytes:
+    """The tokenizer.json that lies beside the weights, b"" for none; whoever uses it judges it (`Tokenizing.read`)."""
+    if array is None:
+        return b""
+    if array.dtype != np.uint8 or array.ndim != 1 or array.nbytes > MOST_BYTES:
+        raise InvalidInput("The tokenizer in this file is damaged: it is no row of bytes, or too long.")
+    return array.tobytes()
 
 
 def shared_names(supernet: Supernet) -> dict[str, str]:
@@ -122,11 +138,14 @@ def load_supernet(file: Path | bytes) -> tuple[Supernet, Settings]:
         return found | {name: found[of] for name, of in shared.items() if of in found and name not in found}
 
     # A configuration may ask for a network far larger than the file that carries it.
-    shapes = {name: tuple(entry["shape"]) for name, entry in read_header(file).items() if name != METADATA}
+    beside = {METADATA, TOKENIZER} - set(empty.state_dict())
+    shapes = {name: tuple(entry["shape"]) for name, entry in read_header(file).items() if name not in beside}
     if with_shared(shapes) != {name: tuple(t.shape) for name, t in empty.state_dict().items()}:
         raise InvalidInput("The weights in this file do not fit the supernet it describes.")
     supernet = build(header["family"], header["config"])
-    tensors = with_shared({name: torch.from_numpy(array) for name, array in load_tensors(file).items()})
+    arrays = load_tensors(file)
+    supernet.tokenizer = _tokenizer(arrays.pop(TOKENIZER, None)) if TOKENIZER in beside else b""
+    tensors = with_shared({name: torch.from_numpy(array) for name, array in arrays.items()})
     if not all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point()):
         raise InvalidInput("The weights in this file contain numbers that are not finite.")
     supernet.load_state_dict(tensors)

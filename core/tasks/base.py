@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -52,7 +52,7 @@ class Batch:
 
     Attributes:
         inputs: what the network takes; its first k rows are the samples that count, a graph's other nodes follow.
-        targets: (k,) int64 classes of the samples that count.
+        targets: (k,) int64 classes of the samples that count; (k, p) where each has several positions that are scored.
         ids: (k,) int64 positions of those samples in their source.
         mixed: their partners, where samples are mixed.
     """
@@ -97,15 +97,17 @@ class EvaluationData:
 
     Attributes:
         inputs: what the first stage takes.
-        targets: (n,) int64 classes.
+        targets: (n,) int64 classes; (n, p) where each sample has several positions that are scored.
         calibration_rows: how many leading rows BatchNorm statistics come from.
         spans: split name -> rows of that split.
+        target_bytes: split name -> mean bytes of text that a target stands for; a split that is not named has none.
     """
 
     inputs: Any
     targets: Tensor
     calibration_rows: int
     spans: dict[str, slice]
+    target_bytes: Mapping[str, float] = field(default_factory=dict)
 
 
 class InputConfig(BaseConfig):
@@ -130,12 +132,15 @@ class Task(Plugin, ABC):
             are those of one of it ("one image", "the whole graph").
         Inputs: base of the Config of every family for this task.
         Augmentation: what may be done to training samples, with its settings.
-        fixed: fields of `Inputs` that must be equal for a data set to fit a supernet.
+        fixed: fields of `Inputs` that must be equal for a data set to fit a supernet; what a supernet leaves empty fits.
+        at_most: fields that must not be larger in the data set (a vocabulary of which not every number is used).
         inputs: what the tensors that a network takes are called in files, in order.
         usage: commands that run a download's predict.py, for its card.
         takes: one sentence for whoever loads a download in Python.
         mixes: whether a weighted sum of two samples is a sample.
         views: whether `view` knows another look at samples.
+        calibrates: whether calibration rows go through a network ahead of the others, for BatchNorm's statistics.
+        per_position: whether a sample has several positions that are scored, so that what is right is counted by position.
     """
 
     sample: ClassVar[str] = "sample"
@@ -150,6 +155,9 @@ class Task(Plugin, ABC):
     takes: ClassVar[str]
     mixes: ClassVar[bool] = False
     views: ClassVar[bool] = False
+    at_most: ClassVar[tuple[str, ...]] = ()
+    calibrates: ClassVar[bool] = True
+    per_position: ClassVar[bool] = False
 
     def settings_from(self, dataset: Dataset) -> Settings:
         """The fields of `Inputs` that the data decide."""
@@ -166,11 +174,13 @@ class Task(Plugin, ABC):
                 f"{dataset.title} holds {dataset.task} data; this supernet takes {self.name} data."
             )
         found, wanted = self.settings_from(dataset), config.model_dump()
-        for field in self.fixed:
-            if _plain(found[field]) != _plain(wanted[field]):
+        for name in (*self.fixed, *self.at_most):
+            has, takes = _plain(found.get(name, "")), _plain(wanted[name])
+            fits = takes in ("", has) or (name in self.at_most and has <= takes)
+            if not fits:
                 raise InvalidInput(
-                    f"{dataset.title} does not fit this supernet: {field.replace('_', ' ')} is {_plain(found[field])}, "
-                    f"the supernet was made for {_plain(wanted[field])}."
+                    f"{dataset.title} does not fit this supernet: {name.replace('_', ' ')} is {has}, "
+                    f"the supernet was made for {takes}."
                 )
 
     def augmentation(self, settings: JsonObject) -> Any:

@@ -28,11 +28,13 @@ class TokenConfig(InputConfig):
 
     Attributes:
         input_shape: tokens of a text, padding included.
-        vocabulary: how many different tokens there are, padding (0) included.
+        vocabulary: how many different tokens there are, padding included.
+        tokenizer: identity of what split the texts, see `core.datasets.tokenizing`; empty where it is not known.
     """
 
     input_shape: tuple[int] = (8,)
     vocabulary: int = 10
+    tokenizer: str = Field("", pattern=r"^([0-9a-f]{16})?$")
 
     @model_validator(mode="after")
     def _possible(self) -> TokenConfig:
@@ -55,7 +57,8 @@ class TokenTask(Task):
     samples = "texts"
     passes = "one text"
     Inputs = TokenConfig
-    fixed = ("classes", "input_shape", "vocabulary")
+    fixed = ("classes", "input_shape", "tokenizer")
+    at_most = ("vocabulary",)
     inputs = ("tokens", "mask")
     usage = (
         "python predict.py test.npz        # arrays x (tokens), y, mask; prints one JSON line: accuracy, correct, n",

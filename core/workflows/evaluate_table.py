@@ -98,6 +98,9 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         DataUnavailable: the data set is neither here nor reachable.
     """
     entry = library.supernet(request.supernet)
+    if request.objectives == quick_names():
+        # Nothing special was asked for: all that one walk gives, of what has a meaning for these data.
+        request = request.model_copy(update={"objectives": quick_names(entry.task)})
     space = entry.space
     require_whole(space, "The exact front", MOST_ARCHITECTURES)
     yield Progress(0.0, f"Preparing {entry.title}.")

@@ -269,6 +269,7 @@ def untrained(request: Request, library: Library | None = None) -> tuple[Superne
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
         supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
+    supernet.tokenizer = dataset.tokenizer
     return supernet, dataset
 
 

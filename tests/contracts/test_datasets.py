@@ -23,6 +23,7 @@ from core.cache import Cache
 from core.datasets import DATASETS, SPLITS, Dataset, load_dataset
 from core.datasets.class_images import fitting_images
 from core.errors import DataUnavailable, InvalidInput, NotFound
+from core.tasks.base import task_of
 from tests.helpers.sounds import wav
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -133,6 +134,7 @@ MAKERS = {
     "citation": make_citation,
     "tones": lambda folder: {"clips": 400, "calibration": 32},
     "sounds": make_sounds,
+    "licenses": lambda folder: {"length": 32, "scored": 6, "calibration": 32},
 }
 
 
@@ -154,7 +156,8 @@ def test_labels_and_arrays_belong_together(known):
         split = dataset.split(each)
         assert len(split) > 0
         assert split.y.dtype == split.ids.dtype == np.int64
-        assert split.y.shape == split.ids.shape == (len(split),)
+        assert split.y.shape[:1] == split.ids.shape == (len(split),)
+        assert split.y.ndim == 1 + task_of(dataset).per_position
         assert split.y.min() >= 0
         assert split.y.max() < len(dataset.classes)
         assert len(split.arrays()) == len(dataset.arrays)
@@ -197,6 +200,8 @@ def test_splits_are_disjoint_and_calibration_is_training_data(known):
 
 def test_every_split_and_prefix_holds_the_classes_in_proportion(known):
     _, _, dataset = known
+    if task_of(dataset).per_position:
+        pytest.skip("its classes are tokens, which nobody stratifies")
     n_classes = len(dataset.classes)
     pool = np.concatenate([dataset.train.y, dataset.validation.y])
     share = np.bincount(pool, minlength=n_classes) / len(pool)
@@ -222,7 +227,8 @@ def test_the_same_arguments_give_the_same_object_and_a_seed_changes_the_split(kn
     other = load_dataset(name, seed=1, **config)
     assert other.fingerprint != dataset.fingerprint
     assert set(other.train.ids.tolist()) != set(dataset.train.ids.tolist())
-    assert len(other.train) == len(dataset.train)
+    # Groups that stay together do not fill a part to the last sample.
+    assert len(other.train) == pytest.approx(len(dataset.train), rel=0.02)
 
 
 def test_the_fingerprint_is_stable_across_loads(known, monkeypatch):

@@ -47,7 +47,7 @@ def panel(entry: SupernetEntry, searches: Sequence[Run]) -> None:
 
 def _form(entry: SupernetEntry, searches: Sequence[Run]) -> None:
     infos = {info.name: info for info in PREDICTORS.describe()}
-    goals = [name for name in choosable_names() if objective(name).how is not Source.COUNTED]
+    goals = [name for name in choosable_names(task=entry.task) if objective(name).how is not Source.COUNTED]
     titles = {run.run_id: run.title for run in searches}
     with checked.form() as form:
         first, second = st.columns(2, gap="medium")

@@ -31,7 +31,12 @@ def evaluate(entry: SupernetEntry) -> None:
 def sample_request(entry: SupernetEntry, n: int) -> dict[str, Any]:
     """The next sample of a supernet: each one draws other subnets."""
     earlier = [run for run in runs(entry, [SAMPLE]) if not run.params.get("around")]
-    return {"supernet": entry.supernet_id, "n": n, "seed": len(earlier), "objectives": quick_names()}
+    return {
+        "supernet": entry.supernet_id,
+        "n": n,
+        "seed": len(earlier),
+        "objectives": quick_names(entry.task),
+    }
 
 
 def sample(entry: SupernetEntry, n: int) -> None:
@@ -45,7 +50,7 @@ def sample(entry: SupernetEntry, n: int) -> None:
 def around(entry: SupernetEntry, arch_ids: Sequence[str], what: str) -> None:
     """Start measuring what differs in one choice from given subnets; `what` they are goes into the title."""
     # What a search may begin with must have been measured in its objectives, so they are named.
-    request = {"supernet": entry.supernet_id, "around": list(arch_ids), "objectives": quick_names()}
+    request = {"supernet": entry.supernet_id, "around": list(arch_ids), "objectives": quick_names(entry.task)}
     if submit(SAMPLE, request, title=f"Neighbors of {what} of {display_name(entry.title)}", seed=0):
         st.toast("Measuring has started.", icon=":material/insights:")
 
