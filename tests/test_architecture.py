@@ -200,6 +200,7 @@ HEAVY = {
     "core.networks.costs",
     "core.networks.cut",
     "core.networks.file",
+    "core.networks.generating",
     "core.networks.heads",
     "core.networks.outline",
     "core.networks.trees",

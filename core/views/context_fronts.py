@@ -95,7 +95,8 @@ def contexts_told(table: pd.DataFrame, found: ContextFronts, *, most: int = 6) -
         members = found.members[number]
         best = members[np.argmax(values[members]) if found.quality.maximize else np.argmin(values[members])]
         memory = found.memory[number]
-        share = cache[best] * found.contexts[number] * found.setting.batch / memory[best]
+        tokens = found.contexts[number] * found.setting.batch
+        share = cache[best] * found.setting.cache_share * tokens / memory[best]
         rows.append(
             {
                 "context": format_count(found.contexts[number]),

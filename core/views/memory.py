@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 
 MEMORY, WEIGHTS, CACHE = "memory_bytes", "params", "kv_cache_bytes"
 """The objective, and the columns that it follows from: numbers among the weights, and bytes of the cache per token."""
+COUNTED_AT = 4.0
+"""Bytes of a number of the cache in that column: it is counted as float32."""
 QUALITIES = ("perplexity", "bits_per_byte")
 """How well a language model predicts text, the usual one first."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How a weight is kept.
+    """How a number is kept.
 
     Attributes:
         label: what a person reads.
-        bytes: of one weight, without scales.
+        bytes: of one number, without scales.
     """
 
     label: str
@@ -39,11 +41,13 @@ class Precision:
 
 
 PRECISIONS: Mapping[str, Precision] = {
-    "float32": Precision("float32, 4 bytes per weight", 4.0),
-    "bfloat16": Precision("bfloat16 or float16, 2 bytes per weight", 2.0),
-    "int8": Precision("int8, 1 byte per weight", 1.0),
-    "int4": Precision("int4, 0.5 bytes per weight", 0.5),
+    "float32": Precision("float32, 4 bytes each", 4.0),
+    "bfloat16": Precision("bfloat16 or float16, 2 bytes each", 2.0),
+    "int8": Precision("int8, 1 byte each", 1.0),
+    "int4": Precision("int4, 0.5 bytes each", 0.5),
 }
+CACHES = tuple(PRECISIONS)[:3]
+"""What the cache may be kept as."""
 CONTEXTS = tuple(2**power for power in range(6, 18))
 BATCHES = tuple(2**power for power in range(9))
 
@@ -55,12 +59,14 @@ class Setting:
     Attributes:
         context: tokens of each text that the cache holds.
         batch: texts at once.
-        precision: name of one of `PRECISIONS`.
+        precision: of the weights, a name of one of `PRECISIONS`.
+        cache: of the cache, likewise.
     """
 
     context: int = 2048
     batch: int = 1
     precision: str = "bfloat16"
+    cache: str = "bfloat16"
 
     @property
     def tokens(self) -> int:
@@ -68,9 +74,14 @@ class Setting:
         return self.context * self.batch
 
     @property
+    def cache_share(self) -> float:
+        """What one of the cache's numbers takes, as a share of what it was counted at."""
+        return PRECISIONS[self.cache].bytes / COUNTED_AT
+
+    @property
     def key(self) -> str:
         """For caches."""
-        return f"{self.context}x{self.batch}@{self.precision}"
+        return f"{self.context}x{self.batch}@{self.precision},{self.cache}"
 
     def sentence(self) -> str:
         """What the axis holds, for below a chart."""
@@ -78,7 +89,7 @@ class Setting:
         each = "" if self.batch == 1 else " each"
         return (
             f"weights at {PRECISIONS[self.precision].label}, and the KV cache of {texts} of "
-            f"{format_count(self.context)} tokens{each}"
+            f"{format_count(self.context)} tokens{each} at {PRECISIONS[self.cache].label.partition(',')[0]}"
         )
 
 
@@ -97,10 +108,10 @@ def memory_bytes(
 
     Args:
         weights: (n,) numbers among the weights.
-        cache: (n,) bytes of the cache per token.
+        cache: (n,) bytes of the cache per token, as float32.
         setting: precision, context and batch.
     """
-    return weights * PRECISIONS[setting.precision].bytes + cache * setting.tokens
+    return weights * PRECISIONS[setting.precision].bytes + cache * setting.cache_share * setting.tokens
 
 
 def with_memory(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
@@ -122,8 +133,8 @@ def parts(values: Mapping[str, float], setting: Setting) -> str:
     if not {WEIGHTS, CACHE} <= set(values) or not values[CACHE] > 0:
         return ""
     weights = values[WEIGHTS] * PRECISIONS[setting.precision].bytes
-    cache = values[CACHE] * setting.tokens
+    each = values[CACHE] * setting.cache_share
     return (
-        f"Memory: {format_bytes(weights)} of weights and {format_bytes(cache)} of KV cache, {format_bytes(values[CACHE])} per "
-        f"token of {format_count(setting.tokens)}. Counted, not measured."
+        f"Memory: {format_bytes(weights)} of weights and {format_bytes(each * setting.tokens)} of KV cache, {format_bytes(each)} "
+        f"for each of {format_count(setting.tokens)} tokens. Counted, not measured."
     )

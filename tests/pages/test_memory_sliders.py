@@ -34,11 +34,13 @@ def front_ids(app: AppTest) -> set[str]:
     return set(front["customdata"])
 
 
-def expected(context: int, batch: int, bytes_per_weight: float) -> set[str]:
+def expected(context: int, batch: int, bytes_per_weight: float, bytes_in_cache: float = 2.0) -> set[str]:
     """By the definition, from the two columns."""
     table = supernets.table_with_counts(supernets.find(None, "digits-cnn"))
     assert table is not None
-    memory = table["params"] * bytes_per_weight + batch * context * table["kv_cache_bytes"]
+    memory = (
+        table["params"] * bytes_per_weight + batch * context * table["kv_cache_bytes"] * bytes_in_cache / 4
+    )
     points = np.column_stack([memory, table["accuracy"]])
     return set(table["arch_id"][non_dominated(points, maximize=[False, True])])
 
@@ -59,6 +61,8 @@ def test_the_front_follows_the_sliders(open_page: Open, cached: None) -> None:
     app.selectbox(key="memory-precision").set_value("int4").run()
     assert not app.exception
     assert front_ids(app) == expected(131_072, 16, 0.5)
+    app.selectbox(key="memory-cache").set_value("float32").run()
+    assert front_ids(app) == expected(131_072, 16, 0.5, 4.0)
 
 
 def test_a_link_brings_them_back(open_page: Open, cached: None) -> None:

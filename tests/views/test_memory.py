@@ -26,10 +26,10 @@ def table() -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        (Setting(64, 1, "float32"), [4000 + 64 * 16, 16000 + 64 * 8]),
-        (Setting(64, 4, "bfloat16"), [2000 + 256 * 16, 8000 + 256 * 8]),
-        (Setting(128, 1, "int8"), [1000 + 128 * 16, 4000 + 128 * 8]),
-        (Setting(128, 2, "int4"), [500 + 256 * 16, 2000 + 256 * 8]),
+        (Setting(64, 1, "float32", "float32"), [4000 + 64 * 16, 16000 + 64 * 8]),
+        (Setting(64, 4, "bfloat16", "bfloat16"), [2000 + 256 * 8, 8000 + 256 * 4]),
+        (Setting(128, 1, "int8", "float32"), [1000 + 128 * 16, 4000 + 128 * 8]),
+        (Setting(128, 2, "int4", "int8"), [500 + 256 * 4, 2000 + 256 * 2]),
     ],
 )
 def test_it_is_the_weights_and_the_cache_of_the_batch(setting: Setting, expected: list[float]) -> None:
@@ -53,7 +53,7 @@ def test_a_table_without_a_cache_stays_as_it_is() -> None:
 
 
 def test_what_one_subnet_needs_is_said_in_parts() -> None:
-    said = parts({"params": 1e6, "kv_cache_bytes": 1024.0}, Setting(2048, 2, "int8"))
+    said = parts({"params": 1e6, "kv_cache_bytes": 1024.0}, Setting(2048, 2, "int8", "float32"))
     assert "1 MB of weights" in said
     assert "4.19 MB of KV cache" in said
 
@@ -61,7 +61,7 @@ def test_what_one_subnet_needs_is_said_in_parts() -> None:
 def test_sentences_name_the_setting() -> None:
     said = Setting(4096, 8, "int4").sentence()
     assert "8 texts of 4,096 tokens each" in said
-    assert "0.5 bytes per weight" in said
+    assert "0.5 bytes each" in said
     assert "one text of 64 tokens" in Setting(64).sentence()
 
 

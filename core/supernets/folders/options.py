@@ -16,20 +16,31 @@ class FolderOptions(BaseConfig):
     """What of a transformer becomes elastic, and for which data."""
 
     heads: Shares = Field(
-        (0.25, 0.5, 0.75, 1.0), description="Shares of its attention heads that a layer can keep."
+        (0.25, 0.5, 0.75, 1.0),
+        title="Attention heads, shares kept",
+        description="Shares of its attention heads that a layer can keep.",
     )
     ffn: Shares = Field(
-        (0.25, 0.5, 0.75, 1.0), description="Shares of its hidden units that a layer's FFN can keep."
+        (0.25, 0.5, 0.75, 1.0),
+        title="Hidden units, shares kept",
+        description="Shares of its hidden units that a layer's FFN can keep.",
     )
     width: Shares = Field(
-        (1.0,), description="Shares of the embedding width, common to all layers; 1 alone keeps it fixed."
+        (1.0,),
+        title="Embedding width, shares kept",
+        description="Shares of the embedding width, common to all layers; 1 alone keeps it fixed.",
     )
     skip: bool = Field(
         True,
+        title="Layers can be left out",
         description="Whether layers can be left out: any layer of a decoder, the last ones of an encoder.",
     )
     context: int = Field(
-        0, ge=0, le=8192, description="Tokens of a text at once; 0 takes what the folder says, at most 128."
+        0,
+        ge=0,
+        le=8192,
+        title="Tokens of a text",
+        description="Tokens of a text at once; 0 takes what the folder says, at most 128.",
     )
     classes: int = Field(
         0,

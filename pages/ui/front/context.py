@@ -45,7 +45,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
             "Nothing that was measured here says how well a subnet predicts text.", icon=":material/info:"
         )
         return view
-    setting = Setting(view.context, view.batch, view.precision)
+    setting = Setting(view.context, view.batch, view.precision, view.cache)
     fronts = _fronts(scene.chart.key, quality.name, setting, scene)
     st.plotly_chart(
         _figure(scene.chart.key, quality.name, setting, scene, fronts),

@@ -31,6 +31,7 @@ from pages.ui.setup import share
 
 _TABS = "front-tabs"
 _WHAT_IF = "What if"
+_WRITE = "Write text"
 _BASKET = "Basket"
 
 
@@ -105,7 +106,14 @@ def _panels(scene: Scene, arch_id: str) -> None:
     shown, front = scene.shown, scene.front
     arch = shown.entry.space.from_id(arch_id)
     names = [_WHAT_IF, "Compare", "Stages", "Table", chance.TAB, _BASKET]
-    changes, other, stages, rows, sure, basket = st.tabs(names, key=_TABS, on_change="rerun")
+    writes = [_WRITE] if shown.entry.task == "language" else []
+    changes, *text, other, stages, rows, sure, basket = st.tabs(
+        [names[0], *writes, *names[1:]], key=_TABS, on_change="rerun"
+    )
+    for tab in text:
+        if tab.open:
+            with tab:
+                import_module("pages.ui.front.generation").draw(shown.entry, arch)
     if changes.open:
         with changes:
             what_if.try_changes(shown, arch)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.views.memory import BATCHES, CONTEXTS, MEMORY, PRECISIONS, Setting, has_memory, with_memory
+from core.views.memory import BATCHES, CACHES, CONTEXTS, MEMORY, PRECISIONS, Setting, has_memory, with_memory
 from core.words import format_count
 from pages.ui import state
 from pages.ui.front import state as front_state
@@ -17,7 +17,7 @@ from pages.ui.front.view import View
 if TYPE_CHECKING:
     import pandas as pd
 
-_CONTEXT, _BATCH, _PRECISION = "memory-context", "memory-batch", "memory-precision"
+_CONTEXT, _BATCH, _PRECISION, _CACHE = "memory-context", "memory-batch", "memory-precision", "memory-cache"
 
 
 def setting(view: View) -> Setting:
@@ -27,6 +27,7 @@ def setting(view: View) -> Setting:
         context=held(_CONTEXT, view.context),
         batch=held(_BATCH, view.batch),
         precision=held(_PRECISION, view.precision),
+        cache=held(_CACHE, view.cache),
     )
 
 
@@ -51,6 +52,10 @@ def _with_memory(revision: str, chosen: Setting, _table: pd.DataFrame) -> pd.Dat
     return with_memory(_table, chosen)
 
 
+def _label(name: str) -> str:
+    return PRECISIONS[name].label
+
+
 def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
     """Draw them where memory is looked at; returns the view with what they say.
 
@@ -59,7 +64,7 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
         chosen: what they say now, see `setting`.
         used: names of the objectives that are looked at.
     """
-    view = replace(view, context=chosen.context, batch=chosen.batch, precision=chosen.precision)
+    view = replace(view, **vars(chosen))
     if MEMORY not in used:
         return view
     with st.container(key="memory-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -69,7 +74,7 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
             CONTEXTS,
             key=_CONTEXT,
             format_func=format_count,
-            width=330,
+            width=300,
             help="How many tokens of each text the KV cache holds. Memory, the front and the knee follow; what a network was "
             "trained to read may be shorter.",
         )
@@ -79,7 +84,7 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
             BATCHES,
             key=_BATCH,
             format_func=format_count,
-            width=220,
+            width=180,
             help="Every text of the batch has a cache of its own; all of them share the weights.",
         )
         state.keep(_PRECISION, list(PRECISIONS), chosen.precision)
@@ -87,9 +92,18 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
             "Weights kept as",
             list(PRECISIONS),
             key=_PRECISION,
-            format_func=lambda name: PRECISIONS[name].label,
-            width=310,
+            format_func=_label,
+            width=270,
             help="Bytes per weight, counted and not measured: nothing was rounded, so what fewer bits do to the answers is not "
-            "in the chart, and the scales that such weights come with are left out. The KV cache stays as it was counted.",
+            "in the chart, and the scales that such weights come with are left out.",
+        )
+        state.keep(_CACHE, CACHES, chosen.cache)
+        st.selectbox(
+            "KV cache kept as",
+            CACHES,
+            key=_CACHE,
+            format_func=_label,
+            width=250,
+            help="Bytes of each number in the KV cache, counted as well. Keys and values of each layer and each token are kept.",
         )
     return view

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from core.objectives.base import choosable_names, is_objective, objective
 from core.pareto import Constraint
 from core.views.brushes import Brush, read_brushes, write_brushes
-from core.views.memory import BATCHES, CONTEXTS, PRECISIONS, USUAL
+from core.views.memory import BATCHES, CACHES, CONTEXTS, PRECISIONS, USUAL
 from pages.ui import resources
 from pages.ui.address import FLAGS, NAME, matching, model_id, number, one_of, part, write_flag
 
@@ -92,7 +92,7 @@ class View:
         x, y: objective names, "" for the default.
         log_x, log_y: logarithmic axes; None decides by the values' range.
         constraints: bounds, one per objective.
-        context, batch, precision: what a language model's memory is counted at.
+        context, batch, precision, cache: what a language model's memory is counted at.
         pruned: id of the network whose pruned networks are drawn beside the front, "" for none.
         sid: arch_id of the selected subnet, "" for none.
         closer: which panel below the card is open, "" for none; what follows is of the open one.
@@ -121,6 +121,7 @@ class View:
     precision: str = part(
         "weights", one_of(lambda: tuple(PRECISIONS)), default=USUAL.precision, what="precision"
     )
+    cache: str = part("cache", one_of(lambda: CACHES), default=USUAL.cache, what="precision of the KV cache")
     pruned: str = part("pruned", model_id, what="pruned network")
     sid: str = part("sid", NAME, what="subnet")
     closer: str = part("closer", one_of(lambda: CLOSER), what="panel")

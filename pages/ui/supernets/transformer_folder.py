@@ -83,11 +83,10 @@ def _understood(key: str, files: Files, options: dict[str, Any]) -> Understood |
 def told(found: Understood) -> None:
     """What it is, what becomes elastic, what stays as it is and why, what is left out."""
     with st.container(border=True, key="folder-understood"):
-        shape = " x ".join(map(str, found.input_shape))
         st.markdown(
             f"**{for_markdown(found.label)}** ({for_markdown(found.class_name)}), as {for_markdown(found.family_label)}: "
             f"**{format_count(found.size)} subnets** from {found.choices} choices, "
-            f"{format_value(found.params, objective('params'))} parameters in all. It takes inputs of {shape}."
+            f"{format_value(found.params, objective('params'))} parameters in all. It takes {_takes(found)}."
         )
         sizes, elastic = st.columns([2, 3], gap="medium")
         with sizes:
@@ -97,12 +96,23 @@ def told(found: Understood) -> None:
         if found.fresh:
             st.warning(
                 f"Not in the folder, and drawn anew: {_listed(found.fresh)}. Until it is trained, the network answers by chance.",
-                icon=":material/casino:",
+                icon=":material/warning:",
             )
         facts = [*([found.tokenizer] if found.tokenizer else []), *found.facts]
         st.markdown("\n".join(f"- {for_markdown(fact, 400)}" for fact in facts))
         _parts(found.fixed, "stays as it is", "stay as they are")
         _parts(found.skipped, "of the folder is not used", "of the folder are not used")
+
+
+def _takes(found: Understood) -> str:
+    """What goes in, in half a sentence."""
+    shape = " x ".join(map(format_count, found.input_shape))
+    classes = f" and tells {format_count(found.classes)} classes apart"
+    if found.task == "image":
+        return f"images of {shape}{classes}"
+    if found.task == "tokens":
+        return f"texts of up to {shape} tokens{classes}"
+    return f"{shape} tokens at a time and tells what comes next among {format_count(found.classes)}"
 
 
 def _elastic(found: Understood) -> None:
@@ -114,7 +124,7 @@ def _elastic(found: Understood) -> None:
             {
                 "elastic": each.part,
                 "options": ", ".join(format_count(option) for option in each.options),
-                "chosen": "once for all layers" if each.choices == 1 else f"in each of {each.choices} layers",
+                "chosen": "once" if each.choices == 1 else f"in each of {each.choices} layers",
             }
             for each in found.elastic
         ],
@@ -124,7 +134,7 @@ def _elastic(found: Understood) -> None:
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MOST_FRESH
-    shown = ", ".join(for_markdown(name) for name in names[:_MOST_FRESH])
+    shown = ", ".join(for_markdown(name.strip(".")) for name in names[:_MOST_FRESH])
     return f"{shown} and {more} more" if more > 0 else shown
 
 
