@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-from core.networks.capture import batches
+from core.networks.capture import Captured, as_rows, batches
 from core.networks.groups import UnitGroup
 from core.networks.units import apply_permutation, unit_groups, units_of
 from core.seeding import stream
@@ -124,9 +124,9 @@ class _Correlation:
         return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-12)
 
 
-def _units(output: Tensor, offset: int, repeat: int, size: int) -> Tensor:
+def _units(layer: Captured, offset: int, repeat: int, size: int) -> Tensor:
     """(rows, size) activations of a group's units from a module's raw output: maps, tokens or vectors."""
-    channels_last = output.movedim(1, -1) if output.ndim == 4 else output
+    channels_last = as_rows(layer, "positions")
     part = channels_last[..., offset : offset + size * repeat]
     return part.reshape(-1, size, repeat).transpose(1, 2).reshape(-1, size)
 

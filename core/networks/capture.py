@@ -5,9 +5,10 @@ A subnet is first extracted, so one path serves subnets, networks trained alone 
 the training flag is put back even if a forward pass fails. Of a stage that hands on several tensors (a graph's
 edges, a mask) the first is its activations; series of channels (n, c, t) are maps of height 1.
 
-How a map of positions becomes one number per unit changes what is compared, so it is always chosen by
-name: "pooled" (mean over positions), "flattened" (every position a unit of its own), or "positions"
-(every position a sample of its own; Li et al., Convergent Learning, 2016).
+How a map of positions, or a text's tokens, become one number per unit changes what is compared, so it is always
+chosen by name: "pooled" (mean over positions), "flattened" (every position a unit of its own), or "positions"
+(every position a sample of its own; Li et al., Convergent Learning, 2016). Padding of texts is no position: inputs
+that come with a mask (n, t) say where there are tokens.
 """
 
 from __future__ import annotations
@@ -26,12 +27,25 @@ from core.networks import answers
 from core.networks.blocks.base import known_kind
 from core.networks.chain import one_batch
 from core.networks.poolings import POOLINGS
-from core.networks.trees import leaves, n_rows, rows_of
+from core.networks.trees import as_tensors, leaves, n_rows, rows_of
 
 MOST_UNITS = 4096
 """Wider layers are refused when flattened: one pair of them would take minutes."""
 MOST_ROWS = 20_000
 """More rows than this (samples times positions) are refused when positions are samples."""
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What one layer put out for a batch.
+
+    Attributes:
+        output: maps (n, c, h, w), tokens (n, t, d) or vectors (n, p).
+        shown: (n, t) of tokens, true where there is one; None where all positions count.
+    """
+
+    output: Tensor
+    shown: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ def layers_of(
     """
     names = _places(net, inside)
     some = inputs if one_batch(net) else rows_of(inputs, slice(0, 1))
-    shapes = {name: tuple(out.shape[1:]) for name, out in next(batches(net, some, names)).items()}
+    shapes = {name: tuple(out.output.shape[1:]) for name, out in next(batches(net, some, names)).items()}
     found = []
     for name in sorted(shapes, key=names.index):
         stage, _, rest = name.partition(".")
@@ -87,7 +101,8 @@ def capture(
         pooling: "pooled", "flattened" or "positions".
 
     Returns:
-        Layer -> (n, p) float32; (n * positions, p) for "positions", the positions of a sample together.
+        Layer -> (n, p) float32; (n * positions, p) for "positions", the positions of a sample together, fewer where
+        a text has padding.
 
     Raises:
         InvalidInput: there is no such layer or pooling, or a layer is too large for this pooling.
@@ -97,30 +112,46 @@ def capture(
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in layers}
     for batch in batches(net, inputs, layers):
         for name, out in batch.items():
-            _require_small(name, out, n_rows(inputs), pooling)
+            _require_small(name, out.output, n_rows(inputs), pooling)
             parts[name].append(as_rows(out, pooling).numpy().copy())
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
 def batches(
     net: nn.Module, inputs: Any, layers: Sequence[str], *, size: int = answers.BATCH
-) -> Iterator[dict[str, Tensor]]:
+) -> Iterator[dict[str, Captured]]:
     """Raw outputs of some layers, a batch of samples at a time: memory does not grow with the samples.
 
     Raises:
         InvalidInput: there is no such layer.
     """
     for batch in answers.batches(net, inputs, size):
-        yield _outputs(net, batch, layers)
+        shown = token_mask(batch)
+        outputs = _outputs(net, batch, layers).items()
+        yield {name: Captured(out, shown if _has_tokens(out, shown) else None) for name, out in outputs}
 
 
-def as_rows(output: Tensor, pooling: str) -> Tensor:
-    """One batch of a layer's raw output as (rows, units), as `capture` arranges it.
+def token_mask(inputs: Any) -> Tensor | None:
+    """(n, t) where there are tokens, of inputs that come with a mask; None of all others."""
+    masks = [leaf for leaf in leaves(inputs) if leaf.ndim == 2 and str(leaf.dtype).endswith("bool")]
+    return as_tensors(masks[0]) if masks else None
 
-    Maps are (n, c, h, w), tokens (n, t, d), vectors (n, p).
-    """
+
+def _has_tokens(output: Tensor, shown: Tensor | None) -> bool:
+    return shown is not None and output.ndim == 3 and output.shape[:2] == shown.shape
+
+
+def as_rows(layer: Captured, pooling: str) -> Tensor:
+    """One batch of a layer's raw output as (rows, units), as `capture` arranges it; flattened padding is zero."""
+    output, shown = layer.output, layer.shown
     if output.ndim == 2:
         return output
+    if shown is not None:
+        if pooling == "positions":
+            return output[shown]
+        output = output * shown[:, :, None]
+        if pooling == "pooled":
+            return output.sum(1) / shown.sum(1, keepdim=True).clamp(min=1)
     if pooling == "flattened":
         return output.flatten(1)
     axes = tuple(range(2, output.ndim)) if output.ndim > 3 else (1,)

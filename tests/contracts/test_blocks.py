@@ -22,7 +22,7 @@ from core.networks import answers, blocks
 from core.networks.blocks import BLOCKS, BlockKind, kind_of
 from core.networks.blocks.base import named_kind
 from core.networks.calibration import recalibrate, remeasure
-from core.networks.capture import as_rows, capture, layers_of
+from core.networks.capture import Captured, as_rows, capture, layers_of
 from core.networks.chain import blocks_of, build_net, declared, example_inputs, fresh_like, one_batch
 from core.networks.costs import count_macs, count_parameters
 from core.networks.cut import compact, masked, removable_groups
@@ -304,7 +304,7 @@ def test_answers_come_in_batches_and_layers_are_seen(name: str) -> None:
     assert {str(index) for index in range(len(net))} <= {layer.layer_id for layer in layers}
     last = str(len(net) - 1)
     rows = capture(net, samples, [last])[last]
-    pooled = as_rows(expected, "pooled")
+    pooled = as_rows(Captured(expected), "pooled")
     assert rows.shape == tuple(pooled.shape)
     assert np.allclose(rows, pooled.numpy(), atol=1e-5)
 

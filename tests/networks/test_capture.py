@@ -16,6 +16,7 @@ from core.networks.trees import leaves
 from core.supernets.families import FAMILIES
 from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import disturb, random_dataset, small_cnn
+from tests.helpers.plain_nets import example_net, example_samples
 
 
 def extracted(family: str = "elastic_cnn", seed: int = 0) -> torch.nn.Sequential:
@@ -130,7 +131,7 @@ def test_too_wide_layers_are_refused_with_a_way_out(
 
 
 def test_batches_do_not_keep_what_they_gave(images: np.ndarray) -> None:
-    sizes = [out["0"].shape[0] for out in batches(extracted(), images, ["0"], size=128)]
+    sizes = [len(out["0"].output) for out in batches(extracted(), images, ["0"], size=128)]
     assert sizes == [128, 128, 44]
 
 
@@ -158,3 +159,45 @@ def test_inputs_and_outputs_may_be_trees() -> None:
     found = capture(net, (x, mask), ["0", "1"])
     assert np.allclose(found["0"], x * mask + 1)
     assert np.allclose(found["1"], (x * mask + 1) * mask + 1)
+
+
+def texts(n: int = 12) -> tuple[torch.nn.Sequential, torch.Tensor, torch.Tensor]:
+    """A text encoder, tokens and the mask of texts of different lengths."""
+    plugin = FAMILIES.get("elastic_encoder")
+    torch.manual_seed(0)
+    net = disturb(plugin(plugin.examples()[0]))
+    tokens, mask = net.task.random_inputs(net.config, n, torch.Generator().manual_seed(1))
+    assert not mask.all()
+    return net.extract(net.largest), tokens, mask
+
+
+@pytest.mark.parametrize("layer", ["1", "1.norm2", "1.value"])
+def test_padding_of_texts_counts_in_no_mean_and_is_no_row(layer: str) -> None:
+    net, tokens, mask = texts()
+    raw = next(batches(net, (tokens, mask), [layer]))[layer].output
+    pooled, positions, flat = (
+        capture(net, (tokens, mask), [layer], pooling=p)[layer] for p in ("pooled", "positions", "flattened")
+    )
+    lengths = mask.sum(1).tolist()
+    for row, length in enumerate(lengths):  # texts are padded behind
+        np.testing.assert_allclose(pooled[row], raw[row, :length].mean(0), atol=1e-6)
+        assert not flat.reshape(raw.shape)[row, length:].any()
+    np.testing.assert_array_equal(positions, torch.cat([raw[r, :n] for r, n in enumerate(lengths)]).numpy())
+    assert len(positions) == sum(lengths)
+
+
+@pytest.mark.parametrize("pooling", module.POOLINGS)
+def test_what_stands_in_the_padding_changes_nothing(pooling: str) -> None:
+    net, tokens, mask = texts()
+    other = torch.where(mask, tokens, 10 - tokens)
+    names = [layer.layer_id for layer in layers_of(net, (tokens, mask), inside=True)]
+    first, second = (capture(net, (x, mask), names, pooling=pooling) for x in (tokens, other))
+    for name in names:
+        np.testing.assert_allclose(first[name], second[name], atol=1e-6)
+
+
+def test_scored_positions_of_a_decoder_are_no_mask() -> None:
+    chain = example_net("decoder_block")
+    tokens, scored = example_samples(chain, "decoder_block")
+    found = capture(chain, (tokens, scored), ["1"], pooling="positions")["1"]
+    assert len(found) == tokens.numel()
