@@ -13,6 +13,7 @@ from core.cli.driving import find_supernet, open_store
 from core.cli.output import read_file, write
 from core.config import Settings
 from core.errors import InvalidInput
+from core.tasks.registry import TASKS
 from core.words import format_count
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def told(found: Understood) -> Iterator[str]:
     if found.needs_data and found.task == "image":
         yield "The file names no data: bring images of your own with --images to measure its subnets."
     elif found.needs_data:
-        yield f"The file names no data: bring {found.task} data of your own when you train or measure it."
+        samples = TASKS.info(found.task).facts.get("samples", "data")
+        yield f"The file names no data: bring {samples} of your own to train it, or to measure its subnets."
 
 
 def _costs(end: End) -> str:

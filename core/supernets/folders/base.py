@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.config import Plugin, Settings
 from core.datasets.archives import shown
+from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput, plain
 from core.registry import Registry
 from core.seeding import torch_seed
@@ -24,6 +26,7 @@ from core.supernets.folders import weights
 from core.supernets.folders.folder import Folder
 from core.supernets.folders.options import FolderOptions
 from core.supernets.folders.plan import Named, Plan, Shapes
+from core.supernets.folders.tokenizer import described, tokenizing
 from core.supernets.folders.understood import Understood
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ class Architecture(Plugin, ABC):
         Raises:
             InvalidInput: it is damaged, or not supported.
         """
-        return self._planned(folder, options)[2]
+        return self._planned(folder, options).told
 
     def supernet(self, folder: Folder, options: FolderOptions) -> tuple[Supernet, Understood]:
         """The supernet with the folder's weights, and what was understood.
@@ -80,7 +83,8 @@ class Architecture(Plugin, ABC):
         Raises:
             InvalidInput: as `understood`; or a tensor holds numbers that are not finite.
         """
-        plan, where, told = self._planned(folder, options)
+        planned = self._planned(folder, options)
+        plan, where = planned.plan, planned.where
         import torch
 
         from core.supernets.files import build
@@ -95,12 +99,10 @@ class Architecture(Plugin, ABC):
             net = build(plan.family, plan.config)
         state = {ours: each.of(tensors).contiguous() for ours, each in plan.takes.items()}
         net.load_state_dict(net.state_dict() | state)
-        return net.requires_grad_(False), told
+        net.tokenizer = b"" if planned.tokenizer is None else planned.tokenizer.json()
+        return net.requires_grad_(False), planned.told
 
-    def _planned(
-        self, folder: Folder, options: FolderOptions
-    ) -> tuple[Plan, Mapping[str, Named], Understood]:
-        """The plan, where each plainly named tensor lies, and what a person is told."""
+    def _planned(self, folder: Folder, options: FolderOptions) -> _Planned:
         where = self._named(weights.stored(folder))
         shapes = {name: each.stored.shape for name, each in where.items()}
         try:
@@ -109,9 +111,17 @@ class Architecture(Plugin, ABC):
             raise InvalidInput(
                 f"This folder lacks the tensor {error.args[0]}, which {self.label} has."
             ) from error
+        tokenizer, sentence = None, ""
+        vocabulary = plan.config.get("vocabulary")
+        if isinstance(vocabulary, int):  # it takes texts
+            tokenizer = tokenizing(folder)
+            sentence = described(folder, tokenizer, vocabulary)
+        if tokenizer is not None:
+            plan = replace(plan, config={**plan.config, "tokenizer": tokenizer.identity})
         from core.supernets.folders.checking import checked  # torch
 
-        return plan, where, checked(self, class_of(folder, self), folder, plan, where, options)
+        told = checked(self, class_of(folder, self), folder, plan, where, options, sentence)
+        return _Planned(plan, where, tokenizer, told)
 
     def _named(self, found: Mapping[str, weights.Stored]) -> dict[str, Named]:
         """Tensors by their plain names."""
@@ -133,6 +143,16 @@ class Architecture(Plugin, ABC):
             if name.endswith(old):
                 return name[: -len(old)] + new
         return name
+
+
+@dataclass(frozen=True, eq=False)
+class _Planned:
+    """A plan that fits its folder: where each plainly named tensor lies, what splits texts, what a person is told."""
+
+    plan: Plan
+    where: Mapping[str, Named]
+    tokenizer: Tokenizing | None
+    told: Understood
 
 
 def said(kind: type[Said], config: Settings, label: str) -> Said:

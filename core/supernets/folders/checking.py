@@ -11,7 +11,6 @@ from core.config import Plugin
 from core.errors import InvalidInput
 from core.supernets.files import outline_of, shared_names
 from core.supernets.folders.plan import Named, Plan
-from core.supernets.folders.tokenizer import described
 from core.supernets.folders.understood import FixedPart, Understood
 from core.supernets.folders.weights import require_floats
 
@@ -30,8 +29,9 @@ def checked(
     plan: Plan,
     where: Mapping[str, Named],
     options: FolderOptions,
+    tokenizer: str,
 ) -> Understood:
-    """What a person is told of a plan that fits its folder.
+    """What a person is told of a plan that fits its folder; `tokenizer` is the sentence about that.
 
     Raises:
         InvalidInput: a tensor is missing, is left over, or has another shape or kind of numbers.
@@ -57,7 +57,7 @@ def checked(
         fixed=tuple(plan.fixed),
         skipped=skipped,
         fresh=tuple(plan.fresh),
-        tokenizer=described(folder, empty),
+        tokenizer=tokenizer,
         facts=tuple(plan.facts),
         options=options,
     )

@@ -53,7 +53,7 @@ _DEEPEST = 24
 """Levels of JSON; the card of a supernet's file holds config.json a few levels down."""
 _MOST_JSON_OBJECTS = 400_000
 _MARKS = (CONFIG, WEIGHTS, INDEX)
-_DIRECTORY = 256 * 1024
+_DIRECTORY = 4 * 2**20
 """Bytes at the end of an archive where its list of files is looked for."""
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 _HOW_TO_SAVE = "load the model where it comes from and save it with model.save_pretrained(folder, safe_serialization=True)"

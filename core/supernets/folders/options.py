@@ -38,7 +38,7 @@ class FolderOptions(BaseConfig):
     context: int = Field(
         0,
         ge=0,
-        le=8192,
+        le=4096,
         title="Tokens of a text",
         description="Tokens of a text at once; 0 takes what the folder says, at most 128.",
     )

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.datasets.archives import shown
+from core.datasets.tokenizer_judging import MOST_TOKENS
+from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput
 from core.supernets.folders.folder import (
     MERGES,
@@ -27,11 +29,8 @@ from core.supernets.folders.folder import (
     parsed,
 )
 
-if TYPE_CHECKING:
-    from core.supernets.base import Supernet
-
-MOST_TOKENS = 1_000_000
 _LONGEST_TOKEN = 1_000
+_KINDS = {"BPE": "byte pairs", "Unigram": "a unigram model", "WordLevel": "whole words"}
 _BERT = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
 _GPT2 = {"unk": "<|endoftext|>", "bos": "<|endoftext|>", "eos": "<|endoftext|>"}
 
@@ -55,26 +54,34 @@ def tokenizer_json(folder: Folder) -> bytes | None:
     return None
 
 
-def described(folder: Folder, net: Supernet) -> str:
-    """What texts are split by, in a sentence; "" for a network that takes none.
+def tokenizing(folder: Folder) -> Tokenizing | None:
+    """The tokenizer of a folder, judged; None where it has none. Raises as `tokenizer_json` and `Tokenizing.read` do."""
+    written = tokenizer_json(folder)
+    return None if written is None else Tokenizing.read(written)
+
+
+def described(folder: Folder, tokenizer: Tokenizing | None, vocabulary: int) -> str:
+    """What texts are split by, in a sentence.
+
+    Args:
+        folder: where it is from.
+        tokenizer: of the folder, if it has one.
+        vocabulary: how many tokens the network has vectors for.
 
     Raises:
-        InvalidInput: the tokenizer cannot be read, or has more tokens than the network has vectors.
+        InvalidInput: the tokenizer has more tokens than the network has vectors.
     """
-    vocabulary = getattr(net.config, "vocabulary", None)
-    if vocabulary is None:
-        return ""
-    written = tokenizer_json(folder)
-    if written is None:
-        return "The folder has no tokenizer; texts can be split into bytes alone."
-    tokens = highest_token(written) + 1
-    if tokens > vocabulary:
-        raise InvalidInput(
-            f"The tokenizer has {tokens:,} tokens, the model vectors for {vocabulary:,}: they do not belong together."
+    if tokenizer is None:
+        return (
+            "The folder has no tokenizer, so texts cannot be given to the model; put its tokenizer files beside its "
+            "weights and load it again."
         )
-    kind = parsed(written, TOKENIZER)["model"]
-    name = {"WordPiece": "WordPiece", "BPE": "byte pairs", "Unigram": "a unigram model"}
-    told = name.get(str(kind.get("type")) if isinstance(kind, dict) else "", "its tokenizer")
+    if tokenizer.vocabulary > vocabulary:
+        raise InvalidInput(
+            f"The tokenizer has {tokenizer.vocabulary:,} tokens, the model vectors for {vocabulary:,}: they do not belong "
+            "together."
+        )
+    kind = json.loads(tokenizer.json())["model"]["type"]
     of = (
         TOKENIZER
         if TOKENIZER in folder
@@ -82,33 +89,7 @@ def described(folder: Folder, net: Supernet) -> str:
         if VOCAB_TXT in folder
         else f"{VOCAB_JSON} and {MERGES}"
     )
-    return f"Texts are split by {told} of {tokens:,} tokens ({of})."
-
-
-def highest_token(written: bytes) -> int:
-    """The highest number that a token has.
-
-    Raises:
-        InvalidInput: it is no tokenizer, or its vocabulary is not one.
-    """
-    content = parsed(written, TOKENIZER)
-    model = content.get("model")
-    vocabulary = model.get("vocab") if isinstance(model, dict) else None
-    if isinstance(vocabulary, dict):
-        numbers = list(vocabulary.values())
-    elif isinstance(vocabulary, list):  # of a unigram model: pairs in order
-        numbers = list(range(len(vocabulary)))
-    else:
-        raise InvalidInput(f"{TOKENIZER} has no vocabulary.")
-    added = content.get("added_tokens")
-    if isinstance(added, list):
-        numbers += [each.get("id") for each in added if isinstance(each, dict)]
-    if not 1 <= len(numbers) <= MOST_TOKENS:
-        raise InvalidInput(f"A tokenizer has 1 to {MOST_TOKENS:,} tokens; this one lists {len(numbers):,}.")
-    whole = [number for number in numbers if type(number) is int and 0 <= number < MOST_TOKENS]
-    if len(whole) < len(numbers):
-        raise InvalidInput(f"{TOKENIZER} numbers its tokens with something else than whole numbers from 0.")
-    return max(whole)
+    return f"Texts are split by {_KINDS.get(kind, kind)} of {tokenizer.vocabulary:,} tokens ({of})."
 
 
 def _told(content: dict[str, Any], folder: Folder) -> bytes:

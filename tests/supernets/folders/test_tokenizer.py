@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
+from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput
+from core.supernets.files import dump_supernet, load_supernet
+from core.supernets.folders.base import architecture_of
 from core.supernets.folders.folder import of_zip
-from core.supernets.folders.tokenizer import highest_token, tokenizer_json
+from core.supernets.folders.options import FolderOptions
+from core.supernets.folders.tokenizer import tokenizer_json
 from tests.helpers.plain_tokenizers import byte_pairs_of, word_pieces_of
 from tests.helpers.tiny_folders import (
     WORDS,
@@ -177,13 +181,39 @@ def test_vocabularies_that_are_none_are_refused(files: Files, sentence: str) -> 
         tokenizer_json(of_zip("x.zip", zipped(whole, packing=zipfile.ZIP_STORED)))
 
 
-@pytest.mark.parametrize("numbers", [[1.5], [True], [-1], [10**9], ["1"], []])
-def test_numbers_of_tokens_are_judged(numbers: list[Any]) -> None:
-    written = dumped({"model": {"vocab": {f"t{at}": number for at, number in enumerate(numbers)}}})
-    with pytest.raises(InvalidInput):
-        highest_token(written)
-    with pytest.raises(InvalidInput, match="has no vocabulary"):
-        highest_token(b"{}")
+def test_a_supernet_keeps_its_tokenizer_and_knows_it() -> None:
+    folder = of_zip("x.zip", zipped(bert()))
+    net, told = architecture_of(folder).supernet(folder, FolderOptions())
+    kept = Tokenizing.read(load_supernet(dump_supernet(net, {}))[0].tokenizer)
+    assert kept.encode("The license", special=True) == tokenizer(bert()).encode("The license").ids
+    assert net.config.tokenizer == kept.identity
+    assert told.tokenizer == "Texts are split by WordPiece of 101 tokens (vocab.txt)."
+    without = {name: content for name, content in bert().items() if name != "vocab.txt"}
+    folder = of_zip("x.zip", zipped(without))
+    net, told = architecture_of(folder).supernet(folder, FolderOptions())
+    assert (net.tokenizer, net.config.tokenizer) == (b"", "")
+    assert told.tokenizer.startswith("The folder has no tokenizer")
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (
+            bert() | {"vocab.txt": bert()["vocab.txt"] + b"one more\n"},
+            "102 tokens, the model vectors for 101",
+        ),
+        (
+            bert() | {"tokenizer.json": b'{"model": {"type": "Own", "vocab": {"a": 0}}}'},
+            "not accepted here: Own",
+        ),
+        (bert() | {"tokenizer.json": b"{}"}, "has no model"),
+        (bert() | {"tokenizer.json": b"[" * 10**6}, "more than 24 levels deep"),
+    ],
+)
+def test_a_tokenizer_that_does_not_belong_to_the_model_is_refused(files: Files, sentence: str) -> None:
+    folder = of_zip("x.zip", zipped(files, packing=zipfile.ZIP_STORED))
+    with pytest.raises(InvalidInput, match=sentence):
+        architecture_of(folder).understood(folder, FolderOptions())
 
 
 def test_a_folder_of_pictures_has_none() -> None:
