@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from core.cli import (
+    backing_up,
     class_,
     converting,
     costing,
@@ -387,3 +388,5 @@ app.command("load-supernet", context_settings=_EXTRA)(loading.load_supernet)
 app.command("export-supernet")(loading.export_supernet)
 app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)
+app.command()(backing_up.backup)
+app.command()(backing_up.restore)

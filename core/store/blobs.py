@@ -121,7 +121,7 @@ class BlobStore:
 
     def _verified(self, sha256: str) -> tuple[Path, bytes]:
         changed = False
-        for path in self._places(sha256):
+        for path in self.places(sha256):
             try:
                 data = path.read_bytes()
             except OSError:
@@ -136,7 +136,8 @@ class BlobStore:
             raise DamagedArtifact(f"The stored file {sha256[:12]} has changed since it was saved.")
         raise DamagedArtifact(f"The stored file {sha256[:12]} is missing or cannot be read.")
 
-    def _places(self, sha256: str) -> Iterator[Path]:
+    def places(self, sha256: str) -> Iterator[Path]:
+        """Where the file may lie, whether or not it does: here, in other folders, in the trash."""
         yield self.path(sha256)
         if _SHA256.fullmatch(sha256):
             yield from (folder / sha256 for folder in self._others() if folder != self.folder)

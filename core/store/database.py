@@ -78,6 +78,23 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self, doing: str) -> Iterator[Connection]:
+        """As `read`, of the rows as they are when it begins, for as long as it lasts; whoever writes goes on.
+
+        Raises:
+            DamagedArtifact: the database cannot be read.
+        """
+        engine = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        )
+        with self._turn, readable_rows(), plain_failures(doing), engine.begin() as connection:
+            # The first look at any row fixes what is seen.
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
+            yield connection
+
+    @contextmanager
     def write(self, doing: str) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, or has not happened.
 

@@ -26,6 +26,7 @@ from core.store.blobs import BlobStore
 from core.store.check import find_damage
 from core.store.class_work import ClassWork
 from core.store.classes import Classes
+from core.store.copying import copy_in, copy_out
 from core.store.database import Database, absolute_url
 from core.store.failures import plain_failures
 from core.store.files import Files
@@ -327,6 +328,14 @@ class RunStore(SupernetsPart):
         self._files.put_back()
         with plain_failures("emptying the trash"):
             return empty_trash(self.home / TRASH, older_than_days)
+
+    def copy_out(self, place: Path) -> list[str]:
+        """All rows and files as they are at one moment, in a new folder; see `core.store.copying`."""
+        return copy_out(self._files, place)
+
+    def copy_in(self, place: Path) -> int:
+        """What `copy_out` made, into this store, which must hold nothing; see `core.store.copying`."""
+        return copy_in(self._files, place)
 
     def storage(self) -> list[StorageUse]:
         """What takes how much of the disk, with what can be done about it."""

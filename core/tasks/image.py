@@ -80,6 +80,13 @@ class ImageTask(Task):
         """What may be done to training images."""
 
         shift: int = Field(1, ge=0, le=8, description="Shift training images by up to this many pixels.")
+        shifted_share: float = Field(
+            1.0,
+            ge=0,
+            le=1,
+            title="Share shifted",
+            description="Shift only this share of the images, drawn anew in each epoch: subnets of a few channels learn nothing from shifted ones.",
+        )
         flip: bool = Field(False, description="Mirror training images at random (not for digits).")
 
     def epoch(
@@ -94,7 +101,14 @@ class ImageTask(Task):
     ) -> Iterator[Batch]:
         how = self.augmentation(augmentation)
         return epoch_batches(
-            dataset.train, batch_size, seed, epoch, shift=how.shift, flip=how.flip, order=order
+            dataset.train,
+            batch_size,
+            seed,
+            epoch,
+            shift=how.shift,
+            shifted_share=how.shifted_share,
+            flip=how.flip,
+            order=order,
         )
 
     def view(self, inputs: Tensor, rng: np.random.Generator) -> Tensor:
@@ -122,6 +136,7 @@ def epoch_batches(
     *,
     shift: int,
     flip: bool,
+    shifted_share: float = 1.0,
     order: NDArray[np.int64] | None = None,
 ) -> Iterator[Batch]:
     """Augmented batches of one epoch, shuffled or in the given order; the last incomplete batch is left out."""
@@ -129,7 +144,10 @@ def epoch_batches(
     for picked in batch_rows(split, batch_size, seed, epoch, order):
         images, size = torch.from_numpy(split.x[picked]), len(picked)
         if shift:
-            images = shifted(images, rng.integers(0, 2 * shift + 1, (size, 2)), shift)
+            offsets = rng.integers(0, 2 * shift + 1, (size, 2))
+            if shifted_share < 1:
+                offsets[rng.random(size) >= shifted_share] = shift
+            images = shifted(images, offsets, shift)
         if flip:
             mirror = torch.from_numpy(rng.random(size) < 0.5)
             images = torch.where(mirror[:, None, None, None], images.flip(3), images)

@@ -90,6 +90,22 @@ def test_flips_mirror_about_half_of_the_images() -> None:
     assert 0.44 < mirrored / total < 0.56
 
 
+def test_only_a_share_is_shifted_another_one_in_each_epoch() -> None:
+    plain = torch.cat([b.inputs for b in epoch_batches(numbered(), 50, 0, 0, shift=0, flip=False)])
+    moved = []
+    for epoch in range(40):
+        order = np.arange(len(numbered()))
+        found = epoch_batches(numbered(), 50, 0, epoch, shift=1, shifted_share=0.25, flip=False, order=order)
+        still = epoch_batches(numbered(), 50, 0, epoch, shift=0, flip=False, order=order)
+        pairs = zip(found, still, strict=True)
+        moved.append(torch.cat([(a.inputs != b.inputs).flatten(1).any(1) for a, b in pairs]))
+    each = torch.stack(moved).double()
+    # A ninth of the offsets is none at all.
+    assert abs(float(each.mean()) - 0.25 * 8 / 9) < 0.02
+    assert float(each.mean(0).max()) < 0.7, "no image is always shifted"
+    assert len(plain) == each.shape[1]
+
+
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("shift", [0, 1])
 def test_batches_are_laid_out_channels_first(shift: int, flip: bool) -> None:
