@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.objectives.base import NOISY, OBJECTIVES, FromFiles, Reading
-from core.objectives.timing import Race, halves, rank_correlation, spread
+from core.objectives.timing import Race, is_noisy, spread
 from core.records import Obtained, Shown, Source
 
 
@@ -57,17 +57,7 @@ def measure_latency(
         race.round()
         if on_progress is not None:
             on_progress((index + 1) / rounds)
-    return Latencies(race.minima.min(axis=0), spread(race.minima), _is_noisy(race.minima))
-
-
-def _is_noisy(minima: NDArray[np.float64]) -> bool:
-    rounds, n = minima.shape
-    if rounds < 2:
-        return True
-    even, odd = halves(minima)
-    if n < 8:
-        return bool((np.abs(even - odd) > 0.1 * np.minimum(even, odd)).any())
-    return rank_correlation(even, odd) < 0.98
+    return Latencies(race.minima.min(axis=0), spread(race.minima), is_noisy(race.minima))
 
 
 @OBJECTIVES.register("latency_ms")

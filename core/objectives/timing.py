@@ -58,12 +58,12 @@ class Race:
         for model in models:
             self.add(model)
 
-    def add(self, model: bytes) -> None:
-        """One more network, before the first round."""
+    def add(self, model: bytes, sample: Sequence[NDArray[Any]] | None = None) -> None:
+        """One more network, before the first round; with arrays of its own where it takes others than the rest."""
         each = session(model, self._threads)
         self._sessions.append(each)
         names = [entry.name for entry in each.get_inputs()]
-        self._feeds.append(dict(zip(names, self._sample, strict=True)))
+        self._feeds.append(dict(zip(names, self._sample if sample is None else sample, strict=True)))
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -101,6 +101,18 @@ def spread(minima: NDArray[np.float64]) -> NDArray[np.float64]:
 def halves(minima: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(rounds, n) -> what the even rounds alone and the odd ones alone would have said."""
     return minima[::2].min(axis=0), minima[1::2].min(axis=0)
+
+
+def is_noisy(minima: NDArray[np.float64]) -> bool:
+    """Whether (rounds, n) minima would not repeat: the ranks of even and odd rounds correlate by less than 0.98, or,
+    for fewer than 8 networks, they differ by over a tenth."""
+    rounds, n = minima.shape
+    if rounds < 2:
+        return True
+    even, odd = halves(minima)
+    if n < 8:
+        return bool((np.abs(even - odd) > 0.1 * np.minimum(even, odd)).any())
+    return rank_correlation(even, odd) < 0.98
 
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

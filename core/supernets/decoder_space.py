@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from core.spaces import Choice, SearchSpace
 from core.spaces.choice import require_ascending
-from core.tasks.base import InputConfig
+from core.tasks.language import LanguageConfig
 
 Norm = Literal["rms", "layer"]
 Positions = Literal["rotary", "learned"]
@@ -18,16 +18,13 @@ Biases = Literal["none", "queries", "attention", "mlp", "all"]
 MOST_WIDTH, MOST_LAYERS, MOST_HIDDEN, MOST_HEADS, MOST_CONTEXT = 16_384, 128, 65_536, 256, 1_000_000
 
 
-class ElasticDecoderConfig(InputConfig):
+class ElasticDecoderConfig(LanguageConfig):
     """An elastic decoder: Llama- or GPT-2-like by its settings.
 
     Llama: norm "rms", positions "rotary", mlp "gated_silu", biases "none". GPT-2: norm "layer", positions "learned",
     mlp "gelu_tanh", biases "all", tied.
     """
 
-    input_shape: tuple[int] = (64,)
-    vocabulary: int = 256
-    scored: int = 16
     layers: int = Field(4, ge=1, le=MOST_LAYERS, description="Number of layers.")
     widths: tuple[int, ...] = Field((64,), description="Size of a token's vector; one choice for all layers.")
     hidden: tuple[int, ...] = Field(
