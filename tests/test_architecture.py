@@ -199,6 +199,7 @@ HEAVY = {
     "core.networks.chain",
     "core.networks.costs",
     "core.networks.cut",
+    "core.networks.decoder_graphs",
     "core.networks.file",
     "core.networks.generating",
     "core.networks.heads",

@@ -13,7 +13,7 @@ from core.library import extract_subnet, supernets
 from core.library.measure_files import measure_files
 from core.library.networks import MOST_MODELS, subnet_id
 from core.library.supernets import SupernetEntry
-from core.objectives.base import NOISY, OBJECTIVES, FromFiles, names_of, objective
+from core.objectives.base import NOISY, OBJECTIVES, FromFiles, is_for, names_of, objective
 from core.plots.diagram import contribution_rows, diagram_parts
 from core.plots.finished import unchecked
 from core.plots.style import format_obtained
@@ -71,7 +71,7 @@ def metrics(
 def readings(entry: SupernetEntry, arch: Arch) -> None:
     """Measure the subnet as a file on this machine, on request, against the largest one."""
     known = st.session_state.setdefault("readings", {})
-    for name in names_of(FromFiles):
+    for name in (each for each in names_of(FromFiles) if is_for(each, entry.task)):
         instrument, goal, key = OBJECTIVES.get(name), objective(name), (entry.sha256, tuple(arch), name)
         pressed = st.button(
             instrument.invitation,
