@@ -360,6 +360,7 @@ UNTYPED = {
     "datasets.base:RawImages.inputs",
     "datasets.graphs:RawGraph.inputs",
     "datasets.language:RawLanguage.inputs",
+    "datasets.text_rows:RawTexts.inputs",
     "datasets.series:RawSeries.inputs",
     "datasets.tokens:RawTokens.inputs",
     "export.predicting.common:read_arrays",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.datasets.base import Dataset
 from core.words import format_share
 
-PLURAL = {"image": "images", "tokens": "texts", "graph": "nodes", "series": "clips"}
+PLURAL = {"image": "images", "tokens": "texts", "graph": "nodes", "series": "clips", "language": "windows"}
 """What the samples of a task are called here."""
 
 _FEW_STEPS, _FEW_PER_CLASS = 200, 10
@@ -83,6 +83,7 @@ class Found(Record):
         facts: sentences about what came and what networks get.
         skipped: what was left out.
         across: samples of validation and test that are equal to one of training; None if not looked for.
+        positions: of each sample that are scored, where there are several.
     """
 
     samples: str
@@ -90,6 +91,7 @@ class Found(Record):
     facts: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     across: int | None = None
+    positions: int = 1
 
     def total(self, split: Literal["samples", "train", "validation", "test"]) -> int:
         """Samples of all classes, or those of one split."""
@@ -97,7 +99,19 @@ class Found(Record):
 
     def warnings(self) -> list[str]:
         """What makes numbers measured on these data less honest than they look, a sentence each."""
+        if self.positions > 1:
+            return self._few_windows()
         return [*self._few(), *self._unequal(), *self._across()]
+
+    def _few_windows(self) -> list[str]:
+        n = self.total("validation")
+        if n >= _FEW_STEPS:
+            return []
+        return [
+            f"Few {self.samples} for validation: {n:,}. That {self.positions:,} positions of each are scored makes them "
+            f"{n * self.positions:,} answers, but those of one are not independent: small differences between subnets may mean "
+            "nothing."
+        ]
 
     def _few(self) -> list[str]:
         n, least = self.total("validation"), min(each.validation for each in self.classes)
@@ -156,6 +170,11 @@ def of_images(
 def of_dataset(dataset: Dataset) -> Found:
     """What a data set holds, whatever its kind."""
     parts = {name: dataset.split(name).y for name in ("train", "validation", "test")}
+    names, positions = dataset.classes, 1
+    if dataset.train.y.ndim > 1:
+        # A position's class is a token; nobody wants to read how often each of a vocabulary stands where.
+        names, positions = ("all texts",), dataset.train.y.shape[1]
+        parts = {name: np.zeros(len(each), np.int64) for name, each in parts.items()}
     y = np.concatenate(list(parts.values()))
     shape = "x".join(map(str, dataset.input_shape))
     others = {n: v for n, v in dataset.inputs.items() if isinstance(v, int)}
@@ -163,8 +182,9 @@ def of_dataset(dataset: Dataset) -> Found:
     facts += [f"{name.replace('_', ' ').capitalize()}: {value:,}." for name, value in others.items()]
     return Found(
         samples=PLURAL.get(dataset.task, "samples"),
-        classes=classes_found(dataset.classes, parts, y),
+        classes=classes_found(names, parts, y),
         facts=tuple(facts),
+        positions=positions,
     )
 
 

@@ -32,7 +32,7 @@ DECODER = "core.datasets.decode_worker"
 LIMITS = Limits()
 MOST_DECODED_BYTES = 4 * 2**30
 _MOST_REFUSALS = 512
-_OURS = re.compile(r"[0-9a-f]{64}-(\d+-\d+|proposed)(-sounds)?\.npz")
+_OURS = re.compile(r"[0-9a-f]{64}-((\d+-\d+|proposed)(-sounds)?|texts|corpus)\.npz")
 
 _refused: Cache[str] = Cache(_MOST_REFUSALS)
 
