@@ -96,6 +96,8 @@ SLOW = (
     "tests/supernets/test_few_shot.py::test_a_split_supernet_computes",
     "tests/test_one_file.py",
     "tests/training/test_alone.py::test_it_learns",
+    "tests/training/test_auto_distil.py::test_heads_learn",
+    "tests/training/test_insta_tune.py::test_the_smallest_learns",
     "tests/training/test_block_wise.py::test_every_block_comes_closer_to_its_teacher",
     "tests/training/test_loop.py::test_resuming_gives_the_same_bits",
     "tests/views/test_rashomon.py::test_ambiguity",

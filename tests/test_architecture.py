@@ -217,6 +217,7 @@ HEAVY = {
     "core.supernets.folders.checking",
     "core.supernets.ordering",
     "core.supernets.statistics",
+    "core.supernets.sub_spaces",
     "core.tasks.base",
     "core.training.alone",
     "core.training.blocks",

@@ -46,3 +46,20 @@ def sort_channels(session: Session) -> None:
 def freeze_teacher(session: Session) -> None:
     """Keep a copy of the weights as they are now as the teacher from here on."""
     session.freeze_teacher()
+
+
+@action("order_units")
+def order_by_importance(session: Session) -> None:
+    """Put units into the order of importance that the strategy's settings name; the largest subnet stays what it is.
+
+    Families whose units keep their places are left as they are.
+    """
+    from core.supernets.ordering import order_units
+
+    config = session.strategy.config
+    if not session.net.orderable():
+        return
+    order_units(session.net, config.criterion, session.dataset, session.seed)
+    # Momentum and averages belong to the units they were gathered for.
+    session.forget_momentum()
+    session.restart_average()

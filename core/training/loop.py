@@ -71,6 +71,8 @@ def train(
     """
     supernet.task.require_fit(supernet.config, dataset)
     supernet.task.augmentation(config.augmentation)
+    strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
+    supernet = strategy.supernet_for(supernet)
     run = SupernetRun(supernet, dataset, config, ledger, film=film, stop=stop)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()

@@ -167,22 +167,24 @@ class SupernetSession(Session):
         values = []
         for draw in draws:
             part = batch if draw.part is None else self._part(batch, *draw.part)
+            named = {name: each.outputs for name, each in seen.items()}
             if looks or attends:
                 run = self._running(draw.arch, part, draw.drop_path, draw.dropout)
                 this = _seen(self.net, run, part, attention=attends)
+                loss = self.loss(
+                    draw.losses,
+                    this.outputs,
+                    part,
+                    named,
+                    inside=this.inside,
+                    insides={name: each.inside for name, each in seen.items()},
+                    attention=this.attention,
+                    attentions={name: each.attention for name, each in seen.items() if each.attention},
+                )
             else:
                 outputs = self.forward(draw.arch, part, drop_path=draw.drop_path, dropout=draw.dropout)
                 this = _Seen(outputs, [])
-            loss = self.loss(
-                draw.losses,
-                this.outputs,
-                part,
-                {name: each.outputs for name, each in seen.items()},
-                inside=this.inside,
-                insides={name: each.inside for name, each in seen.items()},
-                attention=this.attention,
-                attentions={name: each.attention for name, each in seen.items() if each.attention},
-            )
+                loss = self.loss(draw.losses, outputs, part, named)
             # A part counts as that part of the batch: together they make the gradient of the batch's mean loss.
             values.append(self.backward(loss * draw.passes) / draw.passes)
             self.saw(draw.arch, values[-1])

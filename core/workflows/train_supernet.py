@@ -24,7 +24,7 @@ from core.records import Progress
 from core.seeding import torch_seed
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
-from core.training.strategies import STRATEGIES
+from core.training.strategies import STRATEGIES, Strategy
 from core.training.watch import in_short
 
 if TYPE_CHECKING:
@@ -264,13 +264,14 @@ def untrained(request: Request, library: Library | None = None) -> tuple[Superne
     wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
     own: dict[str, Any] = request.data.config
     dataset = load_dataset(request.data.name, seed=request.data.seed, **own)
+    strategy: Strategy = STRATEGIES.create(request.training.strategy, request.training.strategy_config)
     if request.start:
-        return _started(request, library, dataset), dataset
+        return strategy.supernet_for(_started(request, library, dataset)), dataset
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(request.training.seed, "weights"))
         supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
     supernet.tokenizer = dataset.tokenizer
-    return supernet, dataset
+    return strategy.supernet_for(supernet), dataset
 
 
 def data_card(choice: DataChoice, dataset: Dataset) -> Settings:

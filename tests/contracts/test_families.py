@@ -295,6 +295,22 @@ def test_file_round_trip(net, inputs) -> None:
         assert torch.equal(again(inputs, net.largest), net(inputs, net.largest))
 
 
+def test_stages_that_attend_show_queries_keys_and_values(net, inputs, archs) -> None:
+    if not any(stage.attends for stage in net.chain):
+        pytest.skip("no self-attention")
+    sizes = set()
+    for arch in archs:
+        flows = net.activations(inputs, arch)
+        made = net.last_attention(inputs, flows, arch)
+        assert len({each.shape[:2] for each in made[:3]}) == 1
+        assert made.key.shape == made.value.shape
+        assert made.query.shape[0] == len(leaves(flows[-1])[0])
+        assert made.mask is None or made.mask.shape == made.query.shape[:2]
+        assert all(bool(torch.isfinite(each).all()) for each in made[:3])
+        sizes.add(made.query.shape[2])
+    assert len(sizes) > 1 or not any(c.kind == "heads" and len(c.options) > 1 for c in net.space.choices)
+
+
 def test_units_may_change_places(net, inputs) -> None:
     """Each kind of units by itself, and all together: the largest subnet stays what it is, smaller ones do not."""
     found = net.orderable()

@@ -72,6 +72,7 @@ SIZED = {"elastic_conv_vit", "ofa_mobilenet_v3", "ofa_resnet50"}
 UNORDERED = {"chain", "nas_bench_201", "nas_bench_macro", "nasnet_cells", "path_ensemble", "only operations"}
 REFUSED = {
     "attentive": {"only operations"},
+    "auto_distil": {"only operations"},
     "bignas": {"only operations"},
     LARGEST: {"only operations"},
     "multi_architectural": UNORDERED,

@@ -20,11 +20,13 @@ BRANCHES = {
     "elastic_encoder",
     "elastic_vit",
     "few_shot",
+    "image_sub_spaces",
     "nasnet_cells",
     "ofa_mobilenet_v3",
     "ofa_proxyless",
     "ofa_resnet50",
     "plain_vit",
+    "text_sub_spaces",
 }
 FEATURES = BRANCHES | {"chain", "nas_bench_201", "nas_bench_macro"}
 N = 6

@@ -16,6 +16,7 @@ from core.datasets.base import Dataset
 from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.supernets.elastic_cnn import ElasticCNN, ElasticCNNConfig, GroupConfig
+from core.supernets.elastic_vit import ElasticViT, ElasticViTConfig, TokenGroupConfig
 from core.supernets.path_ensemble import PathEnsemble
 from core.supernets.path_space import PathEnsembleConfig
 from core.supernets.vit_resnas import TokenStageConfig, ViTResNAS, ViTResNASConfig
@@ -43,7 +44,7 @@ def fresh_ensemble(seed: int = 0) -> PathEnsemble:
 
 def net_for(strategy: str, seed: int = 0) -> Supernet:
     """An untrained network that this strategy can train."""
-    special = {"neas": fresh_ensemble, "multi_architectural": fresh_vit}
+    special = {"neas": fresh_ensemble, "multi_architectural": fresh_vit, "auto_distil": fresh_elastic_vit}
     return special.get(strategy, fresh_net)(seed)
 
 
@@ -56,6 +57,16 @@ def fresh_vit(seed: int = 0) -> ViTResNAS:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ViTResNAS(ViTResNASConfig(stages=stages, pixel_mean=(0.3,), pixel_std=(0.38,)))
+
+
+def fresh_elastic_vit(seed: int = 0) -> ElasticViT:
+    """An untrained transformer of one group with three widths; the global generator stays as it was."""
+    group = TokenGroupConfig(widths=(4, 6, 8), depths=(1, 2), heads=(1, 2), mlp_ratios=(1, 2))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ElasticViT(
+            ElasticViTConfig(groups=(group,), patch=4, head_size=4, pixel_mean=(0.3,), pixel_std=(0.38,))
+        )
 
 
 def fresh_net(seed: int = 0, *, kernel_transform: bool = True) -> ElasticCNN:

@@ -99,6 +99,16 @@ class Strategy(Plugin, ABC):
         """
         self.check(net.space)
 
+    def supernet_for(self, net: Supernet) -> Supernet:
+        """The supernet that is trained in the place of a given one; itself unless the strategy says otherwise.
+
+        The same one gives the same structure, and one that was made so is not made again.
+
+        Raises:
+            InvalidInput: the strategy cannot train it.
+        """
+        return net
+
     def phases(self, space: SearchSpace) -> list[Phase]:
         """The phases in order; by default one, with everything unlocked."""
         return [Phase(self.name)]

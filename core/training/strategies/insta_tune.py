@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -10,12 +10,8 @@ from pydantic import Field, field_validator
 from core.config import BaseConfig, Settings
 from core.networks.criteria import CRITERIA
 from core.spaces import SearchSpace
-from core.training.actions import action
 from core.training.draws import Draw, Phase, Term
 from core.training.strategies.base import STRATEGIES, Strategy
-
-if TYPE_CHECKING:
-    from core.training.session import Session
 
 
 class Config(BaseConfig):
@@ -88,20 +84,3 @@ class InstaTune(Strategy):
         }
         terms = (Term("labels", labels), Term("kl", 1 - labels, imitated))
         return tuple(term for term in terms if term.weight)
-
-
-@action("order_units")
-def order_units(session: Session) -> None:
-    """Put units into the order of importance that the strategy's settings name; the largest subnet stays what it is.
-
-    Families whose units keep their places are left as they are.
-    """
-    from core.supernets import ordering
-
-    config = session.strategy.config
-    if not session.net.orderable():
-        return
-    ordering.order_units(session.net, config.criterion, session.dataset, session.seed)
-    # Momentum and averages belong to the units they were gathered for.
-    session.forget_momentum()
-    session.restart_average()
