@@ -23,7 +23,7 @@ from core.training.strategies.auto_distil import largest_of, parts_of, smallest_
 from core.training.supernet_session import SupernetSession
 from tests.helpers.nets import disturb, random_dataset
 from tests.helpers.texts import text_dataset
-from tests.training.small import fresh_net, fresh_elastic_vit, with_labels
+from tests.training.small import fresh_elastic_vit, fresh_net, with_labels
 
 
 def encoder(seed: int = 0) -> ElasticEncoder:
