@@ -273,8 +273,9 @@ def llamas(pieces: Any, third: Any) -> Iterator[Made]:
         ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
         said = hf.LlamaConfig(**(common | settings | ends | {"vocab_size": len(tokenizer)}))
         network = randomized(hf.LlamaForCausalLM(said), 30 + at)
-        if variant == "half":  # numbers of 16 bits in the file; answers are of the same numbers in 32
-            network = network.to(torch.bfloat16)
+        if variant == "half":  # weights of 16 bits in the file; answers are of the same weights in 32
+            for parameter in network.parameters():  # rotary frequencies are no weights, and are never rounded
+                parameter.data = parameter.data.to(torch.bfloat16)
         how = {"max_shard_size": "40KB"} if variant == "grouped" else {}
         yield "llama", variant, network, text_inputs(len(tokenizer), 3, padded=False), tokenizer, how
 
