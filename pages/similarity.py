@@ -22,7 +22,7 @@ view_state.take_picked()
 entry = choosers.choose_supernet(
     resources.entries(), view_state.supernet(asked) or front_state.current_supernet()
 )
-choosers.require_images(entry, "Networks are compared here on images")
+choosers.require_data(entry, panels.TASKS, "Networks are compared here on images and texts")
 choosing.say_what_is_not_shown()
 with st.container(key="settings-bar"):
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -81,5 +81,5 @@ view = Compared(
     tab=panels.open_tab(),
     matrix=matrix_choice.now(asked),
 )
-panels.draw(view, left_model, right_model, comparison)
+panels.draw(view, entry.task, left_model, right_model, comparison)
 share(view_state.address.publish(as_asked(view)))

@@ -26,7 +26,7 @@ class ProbeChoice(BaseConfig):
     """Which samples networks are compared on."""
 
     split: str = Field(
-        "validation", pattern="^(train|calibration|validation|test)$", description="Which images."
+        "validation", pattern="^(train|calibration|validation|test)$", description="Which samples."
     )
     n: int = Field(MOST_SAMPLES, ge=4, le=MOST_SAMPLES, description="At most this many, by class.")
     seed: int = Field(0, ge=0, le=10**9, description="Decides which ones.")
@@ -56,7 +56,7 @@ def common_probe(a: Model, b: Model, choice: ProbeChoice) -> Probe:
     if probe.fingerprint != other.fingerprint:
         raise InvalidInput(
             f"{a.info.title} and {b.info.title} were trained on different data ({probe.title} and {other.title}), "
-            "so there are no images on which to compare them. Choose two networks of one data set."
+            "so there are no samples on which to compare them. Choose two networks of one data set."
         )
     return probe
 
@@ -70,8 +70,7 @@ def layers(model: Model, *, inside: bool = False) -> list[LayerInfo]:
 def _layers(model: Model, inside: bool) -> tuple[LayerInfo, ...]:
     from core.networks.capture import layers_of
 
-    image = np.zeros((1, *model.dataset.input_shape), np.float32)
-    return tuple(layers_of(model.net, image, model.labels, inside=inside))
+    return tuple(layers_of(model.net, model.dataset.train.rows(slice(0, 1)).x, model.labels, inside=inside))
 
 
 def activations(model: Model, probe: Probe, layer_id: str, pooling: str = "pooled") -> NDArray[np.float32]:
@@ -98,9 +97,18 @@ def all_activations(
 
 
 def logits(model: Model, probe: Probe) -> NDArray[np.float32]:
-    """What a model answers on a probe: (n, classes) float32, read-only."""
+    """What a model answers on a probe: (n, classes) float32, read-only.
+
+    Raises:
+        InvalidInput: a sample has an answer at many positions, as in language.
+    """
     from core.networks.answers import logits as answered
 
+    if probe.y.ndim > 1:
+        raise InvalidInput(
+            "Networks for language answer at every scored position, and a window has no one answer to compare. Compare "
+            "layers, units or heads, or look at the perplexities on the Front page."
+        )
     key = (model.key, probe.fingerprint, "logits", "")
     return _arrays.get(key, lambda: _frozen(answered(model.net, probe.x)))
 

@@ -185,7 +185,7 @@ def measure_matrix(store: RunStore | None, choice: MatrixChoice) -> Iterator[flo
                 values=step.values,
                 reasons=dict(step.reasons),
                 left_out=left_out,
-                samples=f"{len(probe):,} {probe.split} images of {probe.title}",
+                samples=f"{len(probe):,} {probe.split} samples of {probe.title}",
             )
         else:
             yield _CAPTURE_SHARE + (1 - _CAPTURE_SHARE) * step

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from core.plots import style
 
-_DIVERGING = "RdBu"
+_DIVERGING, _ALIKE = "RdBu", "Cividis"
+_MOST_WRITTEN = 12
+"""Larger matrices are read by color and by pointing."""
 
 
 def unit_matrix(
@@ -86,6 +88,52 @@ def unit_matrix(
         showlegend=False,
         dragmode=False,
         title={"text": title, "font": {"size": 13}} if title else None,
+    )
+    return figure
+
+
+def head_matrix(values: NDArray[np.float64], heads_a: Sequence[int], heads_b: Sequence[int]) -> go.Figure:
+    """CKA of every head of A (rows) with every head of B (columns), in the order given, matched pairs on the diagonal.
+
+    Args:
+        values: (rows, columns), 0 to 1.
+        heads_a, heads_b: head numbers of rows and columns.
+    """
+    rows, columns = values.shape
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=values,
+        zmin=0,
+        zmax=1,
+        colorscale=_ALIKE,
+        xgap=2,
+        ygap=2,
+        text=[[f"{v:.2f}" for v in row] for row in values] if max(rows, columns) <= _MOST_WRITTEN else None,
+        texttemplate="%{text}" if max(rows, columns) <= _MOST_WRITTEN else None,
+        hovertext=[
+            [f"A head {a}, B head {b}<br>CKA <b>{values[i, j]:.2f}</b>" for j, b in enumerate(heads_b)]
+            for i, a in enumerate(heads_a)
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+        colorbar={"title": {"text": "CKA", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        name="heads",
+    )
+    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
+    figure.update_xaxes(
+        axis, title={"text": "Heads of B"}, tickvals=list(range(columns)), ticktext=[str(h) for h in heads_b]
+    )
+    figure.update_yaxes(
+        axis,
+        title={"text": "Heads of A"},
+        tickvals=list(range(rows)),
+        ticktext=[str(h) for h in heads_a],
+        range=[rows - 0.5, -0.5],
+    )
+    figure.update_layout(
+        height=max(220, min(430, 110 + 60 * rows)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        showlegend=False,
+        dragmode=False,
     )
     return figure
 

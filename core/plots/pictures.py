@@ -1,4 +1,4 @@
-"""Small images of samples with captions, as one piece of HTML: no request per image, sharp pixels."""
+"""Small images or texts of samples with captions, as one piece of HTML: no request per image, sharp pixels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,28 @@ from PIL import Image
 from core.text import display_name
 
 _LONGEST_CAPTION = 40
+_LONGEST_TEXT = 160
+
+
+def sample_strip(
+    samples: NDArray[np.float32] | Sequence[str],
+    captions: Sequence[str],
+    *,
+    size: int = 60,
+    marked: Sequence[bool] = (),
+) -> str:
+    """HTML of images side by side, or of texts one below the other; see `image_strip`."""
+    if isinstance(samples, np.ndarray):
+        return image_strip(samples, captions, size=size, marked=marked)
+    parts = []
+    for index, (text, caption) in enumerate(zip(samples, captions, strict=True)):
+        frame = " ps-marked" if index < len(marked) and marked[index] else ""
+        shown, told = (
+            html.escape(display_name(each, most))
+            for each, most in ((text, _LONGEST_TEXT), (caption, _LONGEST_CAPTION))
+        )
+        parts.append(f'<li class="ps-text{frame}"><span>{told}</span><q>{shown}</q></li>')
+    return f'<ul class="ps-texts">{"".join(parts)}</ul>'
 
 
 def image_strip(

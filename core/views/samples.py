@@ -64,12 +64,12 @@ def sample_view(
     """Put the samples of two layers into one frame.
 
     Raises:
-        InvalidInput: positions are samples (there is no image per dot then), a layer is constant or too
+        InvalidInput: positions are samples (there is no sample per dot then), a layer is constant or too
             large, or the models' data differ.
     """
     if pooling == "positions":
         raise InvalidInput(
-            "With positions as samples a dot is no image; choose pooled or flattened features."
+            "With positions as samples a dot is no sample; choose pooled or flattened features."
         )
     probe = common_probe(a, b, choice)
     maps = sample_maps(activations(a, probe, layer_a, pooling), activations(b, probe, layer_b, pooling))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +54,12 @@ def choose_supernet(
 
 def require_images(entry: SupernetEntry, what: str) -> None:
     """End the page with one sentence where it is for images and the supernet takes other data."""
-    if entry.task != "image":
+    require_data(entry, ("image",), what)
+
+
+def require_data(entry: SupernetEntry, tasks: Collection[str], what: str) -> None:
+    """End the page with one sentence where it is for some kinds of data and the supernet takes others."""
+    if entry.task not in tasks:
         st.info(
             f"{what}, and {display_name(entry.title)} takes other data: choose another supernet at the left. "
             "Its front, its search and its downloads are on the other pages.",

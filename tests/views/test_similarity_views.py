@@ -26,7 +26,7 @@ from core.views.compare_models import (
     compare_models,
     compare_outputs,
 )
-from core.views.match_units import LayerPair, sparse_match, top_images, unit_groups, unit_match
+from core.views.match_units import LayerPair, sparse_match, top_of_probe, unit_groups, unit_match
 from core.views.samples import sample_view
 from core.views.task_geometry import collapse_view, complexity_view, depth_path, remaining_widths
 from core.workflows import map_models
@@ -121,11 +121,11 @@ def test_top_images_are_those_of_the_largest_activations(large: Model) -> None:
     probe = probe_of(large, FEW)
     layer = layers(large)[3].layer_id
     x = activations(large, probe, layer)
-    top = top_images(large, probe, layer, "pooled", unit=2, k=4)
+    top = top_of_probe(large, probe, layer, "pooled", unit=2, k=4)
     rows = np.argsort(-x[:, 2], kind="stable")[:4]
     assert np.array_equal(top.ids, probe.ids[rows])
     assert np.array_equal(top.images, probe.x[rows])
-    by_position = top_images(large, probe, layers(large)[0].layer_id, "positions", unit=0)
+    by_position = top_of_probe(large, probe, layers(large)[0].layer_id, "positions", unit=0)
     assert len(by_position.ids) == 9
 
 

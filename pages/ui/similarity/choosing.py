@@ -30,7 +30,7 @@ from pages.ui.search import measured
 from pages.ui.similarity import view_state
 from pages.ui.similarity.selection import Asked
 
-_SPLITS = {"validation": "Validation images", "test": "Test images", "train": "Training images"}
+_SPLITS = {"validation": "Validation samples", "test": "Test samples", "train": "Training samples"}
 _ACROSS = 4
 
 

@@ -123,7 +123,7 @@ def cell_card(comparison: ModelComparison, layer_a: str, layer_b: str) -> None:
         st.caption(_reading(float(value), float(null), float(spread), measure.kind == "distance"))
     sizes = f"{result.n[i]:,} samples, {result.units_a[i]} and {result.units_b[j]} units"
     st.html(
-        f'<p class="ps-note">{sizes}; {html.escape(comparison.probe.title)}, {comparison.probe.split} images.</p>'
+        f'<p class="ps-note">{sizes}; {html.escape(comparison.probe.title)}, {comparison.probe.split} samples.</p>'
     )
     with st.container(border=True):
         st.markdown(f"**What {for_markdown(measure.label)} ignores**: {for_markdown(measure.ignores, 400)}")

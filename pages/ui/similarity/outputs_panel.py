@@ -18,7 +18,7 @@ from pages.ui.tables import html_table
 
 def panel(view: Compared) -> None:
     """Numbers about the answers on the probe."""
-    st.caption("Two nets can represent images differently and still answer alike, or the other way round.")
+    st.caption("Two nets can represent samples differently and still answer alike, or the other way round.")
     store = resources.store_or_none()
     try:
         a, b = (load_model(store, m.model_id) for m in (view.a, view.b))
@@ -28,8 +28,8 @@ def panel(view: Compared) -> None:
         st.warning(for_markdown(error, 600))
         return
     html_table(
-        [{"on these images": name, "accuracy": f"{100 * share:.1f} %"} for name, share in shares.items()],
-        "Accuracy of both networks on these images",
+        [{"on these samples": name, "accuracy": f"{100 * share:.1f} %"} for name, share in shares.items()],
+        "Accuracy of both networks on these samples",
     )
     html_table(
         [

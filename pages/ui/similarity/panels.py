@@ -17,6 +17,7 @@ from pages.ui.similarity.view_state import TABS, address
 
 _PANELS = {
     "Units": "units_panel",
+    "Heads": "heads_panel",
     "Samples": "samples_panel",
     "Answers": "outputs_panel",
     "Depth": "depth_panel",
@@ -29,6 +30,21 @@ _PANELS = {
     "Equally good": "rashomon_panel",
 }
 _NUMBERS = "Numbers"
+TASKS = ("image", "tokens", "language")
+"""Kinds of data whose networks are compared here."""
+_NO_IMAGES = {
+    "Depth": "how much layers resemble raw pixels. The numbers of tokens are names: no distance between them means anything",
+    "Complexity": "the images in which a feature is strongest, found by features that are never negative",
+    "Mixing": "networks between two others, judged on images",
+    "Equally good": "the images on which equally good networks disagree",
+}
+"""Tabs that have no meaning for texts, and what they show."""
+_NO_CLASSES = {
+    "Samples": "samples by their class and by one answer of each network",
+    "Answers": "the one answer that each network gives to a sample",
+    "Collapse": "how samples of a class come together",
+}
+"""Tabs that have no meaning for language, whose windows have no class."""
 
 
 def open_tab() -> str:
@@ -45,14 +61,29 @@ def start_tab(label: str) -> None:
         address.also_missing(missing("tab", label, [*_PANELS, _NUMBERS]))
 
 
-def draw(view: Compared, a: Model, b: Model, comparison: ModelComparison) -> None:
+def refusal(label: str, task: str) -> str:
+    """Why a tab has no meaning for a kind of data; "" where it has one."""
+    if task != "image" and label in _NO_IMAGES:
+        return f"{label} shows {_NO_IMAGES[label]}. For networks that read texts, compare layers, units or heads."
+    if task == "language" and label in _NO_CLASSES:
+        return (
+            f"{label} shows {_NO_CLASSES[label]}, and a window of language has none: every position is answered. Compare "
+            "layers, units or heads."
+        )
+    return ""
+
+
+def draw(view: Compared, task: str, a: Model, b: Model, comparison: ModelComparison) -> None:
     """Draw the open tab; the others cost nothing until they are opened."""
     tabs = st.tabs([*_PANELS, _NUMBERS], key=TABS, on_change="rerun")
-    for tab, module in zip(tabs, _PANELS.values(), strict=False):
+    for tab, (label, module) in zip(tabs, _PANELS.items(), strict=False):
         with tab:
             if tab.open:
                 with st.container(key="panel"):
-                    _panel(module)(view)
+                    if why := refusal(label, task):
+                        st.info(why, icon=":material/block:")
+                    else:
+                        _panel(module)(view)
     with tabs[-1]:
         if tabs[-1].open:
             numbers_panel.panel(a, b, comparison)

@@ -1,4 +1,4 @@
-"""Samples: the same images as both networks see them, in one frame."""
+"""Samples: the same images or texts as both networks see them, in one frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.errors import CoreError
 from core.library.networks import Model, load_model
 from core.plots.finished import finished
 from core.plots.maps import sample_map
-from core.plots.pictures import image_strip
+from core.plots.pictures import sample_strip
 from core.text import for_markdown
 from core.views import samples as sample_view
 from core.views.samples import SampleView
@@ -29,10 +29,10 @@ _MOST_PICTURES = 24
 
 
 def panel(view: Compared) -> None:
-    """Two maps and the selected images."""
+    """Two maps and the selected samples."""
     terms.caption(
-        "Each dot is an image, placed by the selected layer of A (left) and of B (right, turned to lie on A as well as it "
-        "can). Draw around some dots to see those images and what both networks answer."
+        "Each dot is a sample, placed by the selected layer of A (left) and of B (right, turned to lie on A as well as it "
+        "can). Draw around some dots to see those samples and what both networks answer."
     )
     store = resources.store_or_none()
     try:
@@ -89,17 +89,17 @@ def _selected(view: Compared, a: Model, b: Model, found: SampleView) -> None:
     rows = found.in_order(found.probe.rows_of(ids))
     with st.container(key="sample-images"):
         if not len(rows):
-            st.caption("No images selected: these are the ones whose neighbors agree least.")
+            st.caption("No samples selected: these are the ones whose neighbors agree least.")
             rows = found.least_alike[:12]
         else:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(
-                    f"**{len(rows)}** images selected{f'; the {_MOST_PICTURES} whose neighbors agree least are shown' if len(rows) > _MOST_PICTURES else ''}."
+                    f"**{len(rows)}** samples selected{f'; the {_MOST_PICTURES} whose neighbors agree least are shown' if len(rows) > _MOST_PICTURES else ''}."
                 )
                 st.button("Clear", key="sample-clear", on_click=_clear, icon=":material/close:")
         rows = rows[:_MOST_PICTURES]
         captions, wrong = found.captions(rows)
-        st.html(image_strip(found.probe.x[rows], captions, size=60, marked=wrong))
+        st.html(sample_strip(found.probe.shown(rows), captions, size=60, marked=wrong))
         st.caption("Class, then the answers of A and B. Framed: at least one of them is wrong.")
 
 

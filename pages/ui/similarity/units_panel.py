@@ -1,4 +1,4 @@
-"""Units: is unit 7 of A anywhere in B? Correlations, matchings, and the images that excite both units."""
+"""Units: is unit 7 of A anywhere in B? Correlations, matchings, and the samples that excite both units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.library.activations import common_probe
 from core.library.networks import Model, load_model
 from core.plots import matching as figures
 from core.plots.finished import finished
-from core.plots.pictures import image_strip
+from core.plots.pictures import sample_strip
 from core.similarity.matching import matched_order
 from core.text import for_markdown
 from core.views import match_units
@@ -66,7 +66,7 @@ def _headline(found: UnitMatch) -> None:
 
 def _one_to_one(a: Model, b: Model, pair: LayerPair, found: UnitMatch) -> None:
     terms.caption(
-        "Each square is a unit of A and a unit of B. Click one: the images that excite both units most."
+        "Each square is a unit of A and a unit of B. Click one: the samples that excite both units most."
     )
     key = f"{a.key}-{b.key}-{pair}"
     left, right = st.columns([1.15, 1], gap="medium")
@@ -104,10 +104,12 @@ def _one_to_one(a: Model, b: Model, pair: LayerPair, found: UnitMatch) -> None:
 
 
 def _images(a: Model, b: Model, model: Model, layer: str, unit: int, name: str, pair: LayerPair) -> None:
-    top = match_units.top_images(model, common_probe(a, b, pair.probe), layer, pair.pooling, unit)
+    top = match_units.top_of_probe(model, common_probe(a, b, pair.probe), layer, pair.pooling, unit)
     st.caption(f"Most exciting for {name}'s unit {unit}, with class and activation")
-    captions = [f"{c} · {v:.2f}" for c, v in zip(top.classes, top.activations, strict=True)]
-    st.html(image_strip(top.images, captions, size=52))
+    captions = [
+        " · ".join(filter(None, (c, f"{v:.2f}"))) for c, v in zip(top.classes, top.activations, strict=True)
+    ]
+    st.html(sample_strip(top.samples, captions, size=52))
 
 
 def _choose_pair(found: UnitMatch) -> tuple[int, int]:
