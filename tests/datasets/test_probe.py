@@ -52,3 +52,23 @@ def test_rows_are_found_by_id_and_strangers_left_out() -> None:
 def test_sizes_out_of_bounds_are_refused(n: int) -> None:
     with pytest.raises(InvalidInput, match="4 to 1,000"):
         make_probe(load_dataset("digits"), n=n)
+
+
+@pytest.mark.parametrize("name", ["commands", "license_passages", "licenses"])
+def test_a_probe_of_texts_holds_their_tokens_and_shows_what_a_person_reads(name: str) -> None:
+    dataset = load_dataset(name)
+    probe = make_probe(dataset, n=30, seed=1)
+    position = {int(i): row for row, i in enumerate(dataset.validation.ids)}
+    rows = [position[int(i)] for i in probe.ids]
+    for mine, whole in zip(probe.x, dataset.validation.x, strict=True):
+        np.testing.assert_array_equal(mine, whole[rows])
+    shown = probe.shown(np.array([2, 0]))
+    assert len(shown) == 2
+    tokens = probe.x[0][2][probe.x[1][2]] if probe.task == "tokens" else probe.x[0][2]
+    if dataset.tokenizer:
+        from core.datasets.tokenizing import Tokenizing
+
+        assert shown[0] == Tokenizing.read(dataset.tokenizer).decode(tokens.tolist())
+        assert any(letter.isalpha() for letter in shown[0])
+    else:
+        assert shown[0] == " ".join(map(str, tokens))

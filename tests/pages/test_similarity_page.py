@@ -138,6 +138,7 @@ SHOWN = {
 """Charts that a panel must show; the others answer in words until something was computed."""
 WORDS = {
     "Answers": "both right",
+    "Heads": "has no attention heads",
     "Matrix": "Many networks at once",
     "Shared or alone": "Train it alone",
     "Mixing": "same shape",

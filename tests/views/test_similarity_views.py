@@ -124,7 +124,7 @@ def test_top_images_are_those_of_the_largest_activations(large: Model) -> None:
     top = top_of_probe(large, probe, layer, "pooled", unit=2, k=4)
     rows = np.argsort(-x[:, 2], kind="stable")[:4]
     assert np.array_equal(top.ids, probe.ids[rows])
-    assert np.array_equal(top.images, probe.x[rows])
+    assert np.array_equal(top.samples, probe.x[rows])
     by_position = top_of_probe(large, probe, layers(large)[0].layer_id, "positions", unit=0)
     assert len(by_position.ids) == 9
 
@@ -157,7 +157,7 @@ def test_samples_of_one_layer_lie_on_themselves(large: Model, small: Model) -> N
     y, answers = other.probe.y, other.answers
     assert wrong == [bool((answers[:, r] != y[r]).any()) for r in other.least_alike[:5]]
     assert all(" · A " in t for t in texts)
-    with pytest.raises(InvalidInput, match="no image"):
+    with pytest.raises(InvalidInput, match="no sample"):
         sample_view(large, large, layer, layer, "positions", FEW)
 
 
