@@ -197,9 +197,9 @@ def _by_forward_pass(
     passes = names_of(FromOutputs, names)
     samples = 1 if supernet.task.whole else len(data.targets)
     work = walk_parts(supernet, CostTable.of(supernet), rows, samples) @ ORDINARY
-    kept = _kept_samples(
-        names, {split: span.stop - span.start for split, span in data.spans.items()}, len(rows)
-    )
+    # Of language every scored position is right or wrong by itself.
+    sizes = {split: data.targets[span].numel() for split, span in data.spans.items()}
+    kept = _kept_samples(names, sizes, len(rows))
 
     def measure(rows: NDArray[np.uint8]) -> Iterator[Measured]:
         if request.processes > 1 and passes:

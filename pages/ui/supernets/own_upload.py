@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -14,6 +14,7 @@ from core.errors import Busy, CoreError
 from core.text import for_markdown
 from pages.ui.forms import config_form
 from pages.ui.supernets.data_found import show_found
+from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +31,13 @@ class Looked:
     Attributes:
         found: counts, classes, what was left out.
         pictures, labels: some samples of each class.
+        texts: (of which class or file, beginning of a text) of some samples, where samples are texts.
     """
 
     found: Found
-    pictures: NDArray[Any]
-    labels: Sequence[str]
+    pictures: NDArray[Any] | None = None
+    labels: Sequence[str] = ()
+    texts: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,10 @@ class OwnData:
         settings: title of the settings, which are proposed by what the file holds.
         keep: (bytes, settings) -> what was kept, with its `upload_id` and the `summary` of what it proposes.
         look: (what was kept, settings) -> what it holds.
-        side: of a picture on the screen.
-        caption: below the pictures.
+        side: of a picture on the screen; 0 where samples are texts.
+        caption: below the samples.
+        proposed: (what was kept) -> settings to begin with.
+        fixed: settings that a supernet decides, which no form shows.
     """
 
     name: str
@@ -64,6 +69,8 @@ class OwnData:
     look: Callable[[Any, dict[str, Any]], Looked]
     side: int
     caption: str
+    proposed: Callable[[Any], dict[str, Any]] = lambda read: dict(read.summary.proposed.model_dump())
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def own_upload(own: OwnData) -> dict[str, Any] | None:
@@ -88,9 +95,9 @@ def own_upload(own: OwnData) -> dict[str, Any] | None:
         config = config_form(
             DATASETS.get(own.name).Config,
             f"train-{own.name}-set-{file.file_id}",
-            skip=("upload", "path"),
-            start=first.summary.proposed.model_dump(),
-        )
+            skip=("upload", "path", *own.fixed),
+            start=own.proposed(first),
+        ) | dict(own.fixed)
     read = _read_once(own, file, config)
     if isinstance(read, str):
         st.error(for_markdown(read, 600), icon=":material/block:")
@@ -120,8 +127,6 @@ def _read_once(own: OwnData, file: Any, config: dict[str, Any]) -> Any:
 
 def _show(own: OwnData, read: Any, config: dict[str, Any]) -> None:
     """What the upload holds, before anything starts."""
-    from core.plots.pictures import image_strip
-
     try:
         looked = own.look(read, config)
     except CoreError as error:
@@ -129,5 +134,10 @@ def _show(own: OwnData, read: Any, config: dict[str, Any]) -> None:
         return
     with st.container(border=True, key="data-found"):
         show_found(looked.found)
-        st.html(image_strip(looked.pictures, looked.labels, size=own.side))
+        if looked.pictures is not None:
+            from core.plots.pictures import image_strip  # not needed before there is a file
+
+            st.html(image_strip(looked.pictures, looked.labels, size=own.side))
+        if looked.texts:
+            html_table([{"begins": text, "of": of} for of, text in looked.texts], "Beginnings of some texts")
         st.caption(own.caption)

@@ -24,7 +24,8 @@ from pages.ui import checked, resources, state
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
-from pages.ui.supernets import own_images, own_sounds, watching
+from pages.ui.supernets import watching
+from pages.ui.supernets.own_data import OWN
 
 KIND = "train_supernet"
 
@@ -146,8 +147,7 @@ def data_choice(preset: dict[str, Any], key: str) -> dict[str, Any] | None:
     )
     if name == preset["name"]:
         return preset
-    own = {own_images.NAME: own_images.own_images, own_sounds.NAME: own_sounds.own_sounds}
-    return own[name]() if name in own else {"name": name, "seed": 0, "config": {}}
+    return OWN[name]({}) if name in OWN else {"name": name, "seed": 0, "config": {}}
 
 
 def _space(family: str, config: dict[str, Any], preset: str) -> tuple[str, dict[str, Any]]:

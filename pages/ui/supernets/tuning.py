@@ -12,6 +12,7 @@ from core.datasets import DATASETS
 from core.errors import CoreError
 from core.jobs.forecast import of_training
 from core.library.supernets import SupernetEntry
+from core.library.text_settings import text_settings
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
@@ -21,12 +22,12 @@ from pages.ui import checked, terms
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form
 from pages.ui.progress import active, all_runs, job_row, submit, watch
-from pages.ui.supernets import own_images, own_sounds, watching
+from pages.ui.supernets import watching
+from pages.ui.supernets.own_data import OWN
 
 _KIND = "train_supernet"
 _ASKED = ("epochs", "learning_rate", "seed")
 _TUNED = "A few epochs at a low rate"
-_OWN = {own_images.NAME: own_images.own_images, own_sounds.NAME: own_sounds.own_sounds}
 
 
 def draw(entry: SupernetEntry) -> None:
@@ -158,7 +159,7 @@ def choose_data(entry: SupernetEntry) -> dict[str, Any] | None:
     sets = {info.name: info for info in DATASETS.describe() if _fits(entry, info.name)}
     known = named is not None and named.name in sets
     # What the card names, then sets of the right size, then files of one's own.
-    names = sorted(sets, key=lambda name: (named is None or name != named.name, name in _OWN, name))
+    names = sorted(sets, key=lambda name: (named is None or name != named.name, name in OWN, name))
     chosen = st.selectbox(
         "Data",
         names,
@@ -168,7 +169,12 @@ def choose_data(entry: SupernetEntry) -> dict[str, Any] | None:
     )
     if known and named is not None and chosen == named.name:
         return {"name": named.name, "seed": named.seed, "config": named.config}
-    return _OWN[chosen]() if chosen in _OWN else {"name": chosen, "seed": 0, "config": {}}
+    try:
+        fixed = text_settings(entry, chosen)
+    except CoreError as error:
+        st.error(for_markdown(error, 600), icon=":material/error:")
+        return None
+    return OWN[chosen](fixed) if chosen in OWN else {"name": chosen, "seed": 0, "config": fixed}
 
 
 def _fits(entry: SupernetEntry, name: str) -> bool:
