@@ -136,6 +136,21 @@ PRESETS: dict[str, dict[str, Any]] = {
             "warmup_epochs": 3,
         },
     },
+    "licenses-decoder": {
+        "summary": "Elastic decoder on license texts: six layers, each skipped or of four sizes, 15,625 subnets.",
+        "family": "elastic_decoder",
+        "config": {"layers": 6, "hidden": [32, 64, 128, 256], "skippable": [1, 2, 3, 4, 5, 6]},
+        "data": {"name": "licenses", "seed": 0, "config": {}},
+        "training": {
+            "strategy": "sandwich",
+            "epochs": 12,
+            "batch_size": 32,
+            "optimizer": "adamw",
+            "learning_rate": 0.003,
+            "weight_decay": 0.05,
+            "warmup_epochs": 1,
+        },
+    },
     "digits-nb201": {
         "summary": "NAS-Bench-201 cell space on 8x8 digits: 15,625 cells sharing their operations' weights.",
         "family": "nas_bench_201",
