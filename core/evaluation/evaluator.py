@@ -53,6 +53,8 @@ from core.tasks.base import EvaluationData, Task
 
 # Outputs of this many subnets are reduced together: enough to hide the overhead, small in memory.
 _REDUCE_TOGETHER = 16
+_REDUCE_BYTES = 1 << 19
+"""Or until their outputs take so much: what a core's own memory holds is read again at once, and need not be copied."""
 _MAP_BYTES = 2 << 30
 """Three maps of all samples that are alive together; where they take more, samples go through in pieces."""
 _BLOCK = 64
@@ -253,7 +255,8 @@ def walk(
     with torch.inference_mode():
         for position, outputs in _outputs(supernet, rows, data, kept):
             leaves.append((position, outputs))
-            if len(leaves) == _REDUCE_TOGETHER:
+            taken = len(leaves) * sum(leaf.nbytes for leaf in tensors_of(outputs))
+            if len(leaves) == _REDUCE_TOGETHER or taken >= _REDUCE_BYTES:
                 yield [i for i, _ in leaves], reduce([x for _, x in leaves])
                 leaves.clear()
         if leaves:
@@ -363,7 +366,8 @@ def _reduce(
     for split in splits_for(measured):
         rows = data.spans[split]
         targets = data.targets[rows]
-        under = joined([rows_of(each, rows) for each in outputs])
+        of_split = [rows_of(each, rows) for each in outputs]
+        under = joined(of_split) if len(of_split) > 1 else of_split[0]
         # (subnets, samples, ...)
         stacked = map_leaves(lambda leaf: leaf.reshape(len(outputs), -1, *leaf.shape[1:]), under)
         for name, each in measured.items():
