@@ -112,6 +112,7 @@ SLOW = (
     "tests/workflows/test_map_models.py",
     "tests/workflows/test_tune_subnet.py::test_a_run_keeps",
     "tests/workflows/test_tune_subnet.py::test_without_a_teacher",
+    "tests/tasks/test_language.py::test_several_processes",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""
 QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)

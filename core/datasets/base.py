@@ -50,6 +50,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def answers(self) -> int:
+        """How many answers are judged: one per sample, or one per position that is scored."""
+        return self.y.size
+
     def first(self, n: int) -> Split:
         """The first n samples: a fair smaller split, since splits are in stratified order."""
         return self.rows(slice(n))

@@ -91,7 +91,8 @@ def write_npz(dataset: Dataset, split: str, path: str | Path) -> Path:
     """Write one split as arrays: what the samples are, `y` (n,) int64 and `classes`.
 
     Images are `x` (n, c, h, w) float32 in [0, 1]; tokens are `x` (n, length) and `mask`; a graph is `x`,
-    the features of all its nodes, those of the split first, and `edges`.
+    the features of all its nodes, those of the split first, and `edges`; language is `x` (n, length), `scored` (n, p) and
+    `bytes` (n,) that the next tokens stand for.
 
     The file appears whole or not at all; an older file of that name is replaced.
 
@@ -104,6 +105,8 @@ def write_npz(dataset: Dataset, split: str, path: str | Path) -> Path:
         raise InvalidInput(f"The data are written as .npz; {target.name!r} has another ending.")
     part = dataset.split(split)
     arrays = dict(zip(dataset.arrays, part.arrays(), strict=True))
+    if len(dataset.target_bytes):
+        arrays["bytes"] = dataset.target_bytes[part.ids]
     save_arrays(target, **arrays, y=part.y, classes=np.array(dataset.classes))
     return target
 

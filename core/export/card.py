@@ -70,7 +70,7 @@ def card_text(subnet: ExtractedSubnet) -> str:
         "These terms may also bind what is trained on the data.",
         "",
         f"Input: {task.describe_input(subnet.input_shape)}.",
-        f"Classes: {', '.join(_plain(name) for name in subnet.classes)}.",
+        _answers(subnet),
         "",
     ]
     named = ", ".join(f"`{name}`" for name in task.inputs)
@@ -83,10 +83,18 @@ def card_text(subnet: ExtractedSubnet) -> str:
     return "\n".join(lines) + "\n" + how
 
 
+def _answers(subnet: ExtractedSubnet) -> str:
+    if TASKS.create(subnet.task).per_position:
+        return f"Answers: at each position that is asked for, one number for each of {len(subnet.classes):,} tokens."
+    return f"Classes: {', '.join(_plain(name) for name in subnet.classes)}."
+
+
 def onnx_lines(subnet: ExtractedSubnet) -> str:
     """Six lines that run model.onnx on a sample of zeros and name its class; a test runs them."""
     given = zip(subnet.input_names, leaves(subnet.probe(1)), strict=True)
     fed = ", ".join(f'"{name}": {_blank(leaf)}' for name, leaf in given)
+    # Where a network answers at several positions, the first of them.
+    first = "[0, 0]" if TASKS.create(subnet.task).per_position else "[0]"
     return "\n".join(
         [
             "import json",
@@ -94,7 +102,8 @@ def onnx_lines(subnet: ExtractedSubnet) -> str:
             "import onnxruntime",
             'session = onnxruntime.InferenceSession("model.onnx")',
             f'logits = session.run(["logits"], {{{fed}}})[0]  # put your own arrays here',
-            'print(json.loads(session.get_modelmeta().custom_metadata_map["classes"])[logits[0].argmax()])',
+            'print(json.loads(session.get_modelmeta().custom_metadata_map["classes"])'
+            f"[logits{first}.argmax()])",
         ]
     )
 

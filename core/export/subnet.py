@@ -6,6 +6,7 @@ card says is what the download prints, to the last sample.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from core.chance.intervals import wilson
 from core.config import JsonObject, Settings
 from core.datasets import Dataset
 from core.export.naming import file_name
+from core.export.predicting.predict_language import told_right
 from core.networks.answers import BATCH, correct_on, outputs
 from core.networks.chain import example_inputs, one_batch
 from core.networks.costs import count_parameters
@@ -146,6 +148,8 @@ def extract_subnet(
     for split in splits:
         entry = accuracy_entry(net, dataset, split)
         card["accuracy" if split == "validation" else f"{split}_accuracy"] = entry
+        if len(dataset.target_bytes):
+            card[f"{'' if split == 'validation' else 'test_'}bits_per_byte"] = bits_entry(net, dataset, split)
     return ExtractedSubnet(
         net=net,
         arch=space.to_dict(chosen),
@@ -189,15 +193,26 @@ def params_entry(net: nn.Module) -> CardEntry:
     )
 
 
+def bits_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
+    """Bits per byte of text on one split, as the download measures them; of data whose targets stand for text."""
+    part = dataset.split(split)
+    tokens, scored = (torch.from_numpy(each) for each in part.arrays())
+    _, nats = told_right(net, tokens, scored, torch.from_numpy(part.y))
+    n = int(dataset.target_bytes[part.ids].sum())
+    detail = f"{part.answers:,} next tokens of {dataset.title}, which stand for {n:,} bytes, by predict.py."
+    return CardEntry(f"{split.capitalize()} bits per byte", nats / math.log(2) / n, Source.MEASURED, detail)
+
+
 def accuracy_entry(net: nn.Module, dataset: Dataset, split: str) -> CardEntry:
     """Accuracy on one split, counted as the download counts."""
     correct, n = correct_on(net, dataset, split)
     how = "" if one_batch(net) else f" in batches of {BATCH}"
-    samples = TASKS.create(dataset.task).samples
+    task = TASKS.create(dataset.task)
+    samples = task.judged or task.samples
     low, high = (float(end[0]) for end in wilson([correct], n))
     detail = (
         f"{correct} of {n} {split} {samples} of {dataset.title}, by predict.py{how}; "
-        f"95 % interval {low:.4f} to {high:.4f} (Wilson)."
-    )
+        f"95 % interval {low:.4f} to {high:.4f} (Wilson). {task.caveat}"
+    ).rstrip()
     label = f"{split.capitalize()} accuracy"
     return CardEntry(label, correct / n, Source.MEASURED, detail, correct, n, (low, high))

@@ -44,9 +44,14 @@ _KNEES = {"distance": knee_by_distance, "utility": knee_by_utility}
 
 
 def called(task: str) -> str:
-    """What a person calls the samples of a task."""
-    found = next((info.facts.get("samples", "") for info in TASKS.describe() if info.name == task), "")
-    return found or "samples"
+    """What a person calls the samples of a task that accuracies count, or positions of them."""
+    facts: Mapping[str, str] = next((info.facts for info in TASKS.describe() if info.name == task), {})
+    return facts.get("judged") or facts.get("samples") or "samples"
+
+
+def caveat(task: str) -> str:
+    """Why intervals of accuracies are wider in truth for the data of a task; "" where they are not."""
+    return next((info.facts.get("caveat", "") for info in TASKS.describe() if info.name == task), "")
 
 
 class Moves(Part):

@@ -68,7 +68,7 @@ def may_have_more(entry: SupernetEntry) -> bool:
 
 
 def more_samples(entry: SupernetEntry, limit: int) -> tuple[Dataset, int]:
-    """The supernet's data with more validation samples, and how many it was chosen by.
+    """The supernet's data with more validation samples, and how many (or how many positions of them) it was chosen by.
 
     Raises:
         DataUnavailable: the data set is not here.
@@ -82,10 +82,11 @@ def more_samples(entry: SupernetEntry, limit: int) -> tuple[Dataset, int]:
     before = len(first.validation)
     if len(found.validation) <= before:
         raise InvalidInput(f"The data set has no more than the {before:,} validation samples that were used.")
+    answers = first.validation.answers
     continues = np.array_equal(found.validation.ids[:before], first.validation.ids)
     if not continues or not np.array_equal(found.calibration.ids, first.calibration.ids):
         raise InvalidInput("The further samples do not continue those that this supernet was measured on.")
-    return found, before
+    return found, answers
 
 
 def neighborhood(chance: FrontChance) -> list[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.library.chance import FrontChance, known_chance
+from core.library.chance import FrontChance, caveat, known_chance
 from core.library.correct import interval_of
 from core.library.supernets import SupernetEntry
 from core.papers.base import Layout
@@ -150,7 +150,8 @@ def _front(report: Report, supernet: BasketSupernet) -> list[Block]:
     sure = known_chance(entry, entry.revision, (x.name, y.name))
     told = []
     if isinstance(sure, FrontChance):
-        told = [Paragraph(front_sentence(sure, [row[0] for row in rows], sure.word))]
+        sentence = front_sentence(sure, [row[0] for row in rows], sure.word)
+        told = [Paragraph(f"{sentence} {caveat(entry.task)}".rstrip())]
     alt = (
         f"{y.label} against {x.label} of {front.n_total:,} subnets; {len(front.members)} are on the front"
         f"{', and those of this report are marked' if picked else ''}."

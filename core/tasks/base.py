@@ -109,6 +109,10 @@ class EvaluationData:
     spans: dict[str, slice]
     target_bytes: Mapping[str, float] = field(default_factory=dict)
 
+    def answers(self, split: str) -> int:
+        """How many answers of a split are judged: one per sample, or one per position that is scored."""
+        return self.targets[self.spans[split]].numel()
+
 
 class InputConfig(BaseConfig):
     """What every family needs to know of its data, filled in from the data set; tasks add theirs.
@@ -127,6 +131,8 @@ class Task(Plugin, ABC):
 
     Attributes:
         sample, samples: what a person calls one sample, and several.
+        judged: what accuracies count, where it is not samples.
+        caveat: a sentence on why intervals of accuracies are wider in truth; empty where they are not.
         whole: whether samples only go through a network together (the nodes of one graph).
         passes: what goes through a network at once when it is asked about a sample; costs and latencies
             are those of one of it ("one image", "the whole graph").
@@ -145,6 +151,8 @@ class Task(Plugin, ABC):
 
     sample: ClassVar[str] = "sample"
     samples: ClassVar[str] = "samples"
+    judged: ClassVar[str] = ""
+    caveat: ClassVar[str] = ""
     whole: ClassVar[bool] = False
     passes: ClassVar[str] = "one sample"
     Inputs: ClassVar[type[InputConfig]]

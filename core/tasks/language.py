@@ -70,6 +70,8 @@ class LanguageTask(Task):
     label = "Language"
     sample = "window of text"
     samples = "windows of text"
+    judged = "positions of windows"
+    caveat = "Positions of one window are not independent: these intervals are narrower than the truth."
     passes = "one window"
     Inputs = LanguageConfig
     fixed = ("input_shape", "scored", "tokenizer")

@@ -232,9 +232,10 @@ class SupernetRun(Run):
                 kept = read_film(self.ledger.artifact(FILM_FILE))
                 if np.array_equal(kept.rows, written.rows):
                     return kept
-        span = self._validation.spans["validation"]
         macs = self.session.macs(written.rows.tolist())
-        return empty_film(written.rows, macs, exact=written.exact, samples=span.stop - span.start)
+        return empty_film(
+            written.rows, macs, exact=written.exact, samples=self._validation.answers("validation")
+        )
 
     def _taken_before(self) -> float:
         """Forward passes with a gradient of the epochs that were trained before this process took the training up.

@@ -29,10 +29,12 @@ class Samples:
     Attributes:
         by_name: objective -> samples; objectives that are no shares of samples are missing.
         word: "images", ...
+        caveat: a sentence on why the intervals are wider in truth; "" where they are not.
     """
 
     by_name: Mapping[str, int]
     word: str = "samples"
+    caveat: str = ""
 
     def intervals(self, values: Mapping[str, float]) -> dict[str, tuple[float, float]]:
         """Objective -> interval of its value, of those that have one."""
@@ -60,7 +62,7 @@ def how_intervals(samples: Samples) -> str:
     if not samples.by_name:
         return ""
     counts = " and ".join(f"{format_count(n)} {objective(name).split}" for name, n in samples.by_name.items())
-    return f"Accuracies with {METHOD} for {counts} {samples.word}."
+    return f"Accuracies with {METHOD} for {counts} {samples.word}. {samples.caveat}".rstrip()
 
 
 def front_sentence(chance: FrontChance, shown: Sequence[str], word: str) -> str:

@@ -131,7 +131,7 @@ def _begun(
         sha256=entry.sha256,
         learns=key,
         data=Described(title=dataset.title, fingerprint=dataset.fingerprint),
-        samples=(len(dataset.validation), len(dataset.test)),
+        samples=(dataset.validation.answers, dataset.test.answers),
         training=None if found else Described(**config.model_dump(mode="json", exclude=set(OF_THE_SUPERNET))),
         training_from_card=from_card,
         truth=found.sentence if found else "",

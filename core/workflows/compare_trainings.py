@@ -228,7 +228,7 @@ def _begun(
         sizes=sizes,
         stages=stage_labels(net, tuple(rows[sizes[-1]].tolist())),
         batch=min(BATCH, len(dataset.train)),
-        samples=(len(dataset.validation), len(dataset.test)),
+        samples=(dataset.validation.answers, dataset.test.answers),
         methods=_methods(request, net, len(dataset.train)),
         seeds=tuple(range(request.seed, request.seed + request.seeds)),
     )

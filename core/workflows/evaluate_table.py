@@ -197,9 +197,7 @@ def _by_forward_pass(
     passes = names_of(FromOutputs, names)
     samples = 1 if supernet.task.whole else len(data.targets)
     work = walk_parts(supernet, CostTable.of(supernet), rows, samples) @ ORDINARY
-    # Of language every scored position is right or wrong by itself.
-    sizes = {split: data.targets[span].numel() for split, span in data.spans.items()}
-    kept = _kept_samples(names, sizes, len(rows))
+    kept = _kept_samples(names, {split: data.answers(split) for split in data.spans}, len(rows))
 
     def measure(rows: NDArray[np.uint8]) -> Iterator[Measured]:
         if request.processes > 1 and passes:

@@ -57,7 +57,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 
     dataset, before = more_samples(entry, request.samples)
     n, data, supernet = (
-        len(dataset.validation),
+        dataset.validation.answers,
         evaluation_data(dataset, ("validation",)),
         supernets.load(entry),
     )

@@ -121,8 +121,6 @@ def test_it_says_what_a_person_reads(task: Task) -> None:
 
 
 def test_there_is_a_family_and_a_data_set_for_it(task: Task) -> None:
-    if task.name == "language" and not families_of(task):
-        pytest.skip("its first family comes with the next commits")
     assert families_of(task)
     for name in families_of(task):
         assert issubclass(FAMILIES.get(name).Config, task.Inputs)

@@ -81,7 +81,7 @@ class FrontSure:
         found = chance_of.known_chance(entry, revision, front.names, limits)
         # What is shipped says it; asking the task reads its source.
         word = found.word if isinstance(found, FrontChance) else chance_of.called(entry.task)
-        samples = Samples(behind, word)
+        samples = Samples(behind, word, chance_of.caveat(entry.task))
         return cls(entry, revision, table, front, limits, found, samples)
 
     @property
