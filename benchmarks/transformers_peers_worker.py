@@ -356,8 +356,9 @@ def _answer(folder: Path, place: Path) -> None:
         texts = json.loads((folder / "texts.json").read_text())
         (place / "tokens.json").write_text(json.dumps(split(hf.AutoTokenizer.from_pretrained(saved), texts)))
     if network.can_generate():
-        start = inputs["input_ids"][:1, :8]
-        made = network.generate(start, max_new_tokens=16, do_sample=False)
+        start = inputs["input_ids"][:1, :5]
+        ends = {"eos_token_id": None, "pad_token_id": 0}
+        made = network.generate(start, max_new_tokens=4, do_sample=False, **ends)
         np.savez(place / "generated.npz", start=start.numpy(), made=made.numpy())
 
 

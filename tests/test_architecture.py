@@ -320,7 +320,7 @@ from core.registry import ALL_REGISTRIES
 import core.datasets.base, core.supernets.families, core.search.base, core.export.base, core.training.strategies
 for registry in ALL_REGISTRIES.values():
     registry.describe()
-extract_subnet.formats()
+extract_subnet.formats("elastic_cnn")
 for entry in supernets.entries():
     table = supernets.table(entry)
     view = front_view.front(table, ("macs", "accuracy"))

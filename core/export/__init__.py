@@ -7,7 +7,7 @@ they compute the same. One file of this package per format.
 
 from __future__ import annotations
 
-from core.export.base import EXPORTERS
+from core.export.base import EXPORTERS, writes
 from core.export.naming import file_name
 
-__all__ = ["EXPORTERS", "file_name"]
+__all__ = ["EXPORTERS", "file_name", "writes"]

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.config import Plugin
-from core.registry import Registry
+from core.registry import PluginInfo, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,11 +31,13 @@ class Exporter(Plugin, ABC):
         tolerance: largest difference of logits, as a share of the largest logit (at least 1), that
             counts as equal. Not 0 even where the weights are equal to the last bit: torch picks
             other kernels in all threads while one of them traces a program.
+        families: registry names of the families whose subnets can be written, one space between them; "" for all.
     """
 
     suffix: ClassVar[str]
     media_type: ClassVar[str]
     tolerance: ClassVar[float] = 1e-5
+    families: ClassVar[str] = ""
 
     @abstractmethod
     def export(self, subnet: ExtractedSubnet) -> bytes:
@@ -57,3 +59,9 @@ class Exporter(Plugin, ABC):
         Raises:
             CoreError: the bytes are not what `export` writes.
         """
+
+
+def writes(info: PluginInfo, family: str) -> bool:
+    """Whether a format can hold subnets of a family; imports nothing of either."""
+    known = info.facts.get("families", "").split()
+    return not known or family in known

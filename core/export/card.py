@@ -49,7 +49,19 @@ to 1e-4; both as shares of the largest output.
 
 
 def card_text(subnet: ExtractedSubnet) -> str:
-    """`card.md`: what this network is, how good, how that is known, and whose data it saw."""
+    """`card.md`: what this network is, how good, how that is known, whose data it saw, and how it is run."""
+    task = TASKS.create(subnet.task)
+    how = _HOW_TO_RUN.format(
+        usage="\n".join(f"    {line}" for line in task.usage),
+        takes=task.takes,
+        inputs=f"input{'s' * (len(task.inputs) > 1)} {', '.join(f'`{name}`' for name in task.inputs)}",
+        onnx=onnx_lines(subnet),
+    )
+    return card_body(subnet) + how
+
+
+def card_body(subnet: ExtractedSubnet) -> str:
+    """What every card says, whatever files lie beside it."""
     pruned = "pruned " if subnet.history else ""
     lines = [f"# A {pruned}subnet of {_plain(subnet.supernet)}", ""]
     lines += [_plain(subnet.history), ""] if subnet.history else []
@@ -73,14 +85,7 @@ def card_text(subnet: ExtractedSubnet) -> str:
         _answers(subnet),
         "",
     ]
-    named = ", ".join(f"`{name}`" for name in task.inputs)
-    how = _HOW_TO_RUN.format(
-        usage="\n".join(f"    {line}" for line in task.usage),
-        takes=task.takes,
-        inputs=f"input{'s' * (len(task.inputs) > 1)} {named}",
-        onnx=onnx_lines(subnet),
-    )
-    return "\n".join(lines) + "\n" + how
+    return "\n".join(lines) + "\n"
 
 
 def _answers(subnet: ExtractedSubnet) -> str:

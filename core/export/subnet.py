@@ -81,6 +81,7 @@ class ExtractedSubnet:
         data: title, source and licence of the data, its fingerprint, and the rate of sounds.
         variant: what distinguishes it from the subnet of this architecture, part of the file name; "" for nothing.
         history: sentences on what was done to it after it was cut out.
+        tokenizer: what splits the texts it takes, as the bytes of a tokenizer.json; empty where it takes none.
     """
 
     net: nn.Sequential
@@ -95,6 +96,7 @@ class ExtractedSubnet:
     data: Mapping[str, str]
     variant: str = ""
     history: str = ""
+    tokenizer: bytes = b""
 
     def file_name(self, suffix: str) -> str:
         name = f"{self.arch_id}-{self.variant}" if self.variant else self.arch_id
@@ -161,6 +163,7 @@ def extract_subnet(
         classes=dataset.classes,
         card=card,
         data=about_data(dataset),
+        tokenizer=supernet.tokenizer or dataset.tokenizer,
     )
 
 

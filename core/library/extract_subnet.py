@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.cache import Cache
-from core.export import EXPORTERS
+from core.export import EXPORTERS, writes
 from core.library import supernets
 from core.library.supernets import SupernetEntry
 from core.registry import PluginInfo
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 _files: Cache[Exported] = Cache(16)
 
 
-def formats() -> list[PluginInfo]:
-    """Every format a subnet can be downloaded in, the bundle first; no torch."""
-    return sorted(EXPORTERS.describe(), key=lambda info: (info.name != "bundle", info.label))
+def formats(family: str) -> list[PluginInfo]:
+    """Every format that a subnet of a family can be downloaded in, the bundle first; no torch."""
+    fitting = [info for info in EXPORTERS.describe() if writes(info, family)]
+    return sorted(fitting, key=lambda info: (info.name != "bundle", info.label))
 
 
 def download(entry: SupernetEntry, arch: Arch, format_name: str = "bundle") -> Exported:

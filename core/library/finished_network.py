@@ -69,4 +69,5 @@ def finished_network(
         data=about_data(dataset),
         variant=variant,
         history=history,
+        tokenizer=dataset.tokenizer,
     )

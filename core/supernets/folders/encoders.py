@@ -45,21 +45,30 @@ class EncoderConfig(SaidConfig):
         Raises:
             InvalidInput: heads do not divide the width, or the MLP's activation is another one.
         """
-        if self.hidden_size % self.num_attention_heads:
-            raise InvalidInput(
-                f"config.json asks for {self.num_attention_heads} attention heads in a width of {self.hidden_size}, which "
-                "they do not divide."
-            )
+        size = self.size_of_heads()
         if self.hidden_act not in _ACTIVATIONS:
             raise InvalidInput(
                 f"The activation {shown(self.hidden_act)} is not known here; {', '.join(_ACTIVATIONS)} are."
             )
         return {
             **{name: list(options) for name, options in self._lists(options).items()},
-            "head_size": self.hidden_size // self.num_attention_heads,
+            "head_size": size,
             "activation": _ACTIVATIONS[self.hidden_act],
             "epsilon": self.layer_norm_eps,
         }
+
+    def size_of_heads(self) -> int:
+        """Entries of an attention head: the width's share.
+
+        Raises:
+            InvalidInput: heads do not divide the width.
+        """
+        if self.hidden_size % self.num_attention_heads:
+            raise InvalidInput(
+                f"config.json asks for {self.num_attention_heads} attention heads in a width of {self.hidden_size}, which "
+                "they do not divide."
+            )
+        return self.hidden_size // self.num_attention_heads
 
     def elastic(self, options: FolderOptions) -> list[Elastic]:
         """What of it can change."""

@@ -41,6 +41,11 @@ class VisionConfig(EncoderConfig):
     patch_size: int | list[int] = 16
     num_channels: int = Field(3, ge=1, le=64)
     qkv_bias: bool = True
+    head_dim: int | None = Field(None, ge=1, le=256)
+
+    def size_of_heads(self) -> int:
+        """What config.json says, as the library reads it since its release 5; else the width's share."""
+        return self.head_dim or super().size_of_heads()
 
     def sides(self) -> tuple[tuple[int, int], int]:
         """(height, width) of an image, and the side of a patch.

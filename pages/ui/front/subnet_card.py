@@ -33,6 +33,7 @@ SUFFIXES = {
     "python_source": "py",
     "safetensors": "safetensors",
     "torch_export": "pt2",
+    "transformers_folder": "zip",
 }
 """File endings, known without importing the exporters (which import torch); a test compares."""
 
@@ -117,7 +118,7 @@ def stage_table(entry: SupernetEntry, arch: Arch) -> None:
 
 def download(entry: SupernetEntry, arch: Arch) -> None:
     """The button that makes and hands over the subnet, and the choice of format."""
-    formats = {info.name: info for info in extract_subnet.formats()}
+    formats = {info.name: info for info in extract_subnet.formats(entry.family)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Format",

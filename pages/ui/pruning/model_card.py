@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.library import extract_pruned, extract_subnet
+from core.library import extract_pruned, extract_subnet, supernets
 from core.library.benchmarks import benchmark_label
 from core.library.pruned import QUALITY, PrunedModel
 from core.objectives.base import all_names, objective, objectives
@@ -142,7 +142,8 @@ def download(model: PrunedModel) -> None:
     if model.is_parent:
         terms.caption("This is the network before pruning; download it on the Front page.")
         return
-    formats = {info.name: info for info in extract_subnet.formats()}
+    family = supernets.find(resources.store(), model.supernet_id).family
+    formats = {info.name: info for info in extract_subnet.formats(family)}
     forms = extract_pruned.forms(model)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(forms) > 1:
