@@ -26,8 +26,8 @@ from core.supernets.folders.options import FolderOptions
 from core.supernets.folders.writing.networks import written
 from core.supernets.folders.writing.tokenizers import tokenizer_files
 
-_WHOLE = FolderOptions(heads=(1.0,), ffn=(1.0,), width=(1.0,), skip=False)
-"""Nothing elastic: the network as it lies in the folder."""
+_WHOLE = FolderOptions(heads=(1.0,), ffn=(0.5, 1.0), width=(1.0,))
+"""What becomes elastic does not matter: the largest subnet is the network as it lies in the folder."""
 
 
 @EXPORTERS.register("transformers_folder")
@@ -38,7 +38,7 @@ class TransformersFolder(Exporter):
     source = "save_pretrained of huggingface/transformers (Apache 2.0)"
     suffix = "zip"
     media_type = "application/zip"
-    families = "elastic_bert plain_vit"
+    families = "elastic_bert plain_vit elastic_decoder"
     tolerance = 1e-4
 
     def export(self, subnet: ExtractedSubnet) -> bytes:

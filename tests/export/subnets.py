@@ -26,6 +26,7 @@ _DATA: dict[str, tuple[str, dict[str, Any]]] = {
     "tokens": ("commands", {"texts": 400}),
     "graph": ("generated_graph", {"nodes": 300}),
     "series": ("tones", {"clips": 240, "calibration": 64}),
+    "language": ("licenses", {"length": 24, "scored": 6}),
 }
 """A small data set of each task that no network is needed for."""
 
