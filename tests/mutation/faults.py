@@ -15,6 +15,7 @@ from tests.mutation.comparing import FAULTS as COMPARING
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.encoders import FAULTS as ENCODERS
 from tests.mutation.fault import Fault
+from tests.mutation.folders import FAULTS as FOLDERS
 from tests.mutation.lagging import FAULTS as LAGGING
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
@@ -493,6 +494,7 @@ FAULTS = [
     # --- devices --------------------------------------------------------------------------------------
     *DEVICES,
     *ENCODERS,
+    *FOLDERS,
     # --- predictors, proxies, Bayesian optimization -----------------------------------------------------
     *LEARNED,
     # --- Optuna, learned mutation, removal, diffusion, evolved layers ---------------------------------------
