@@ -20,6 +20,7 @@ from core.cli import (
     costing,
     devices,
     importing,
+    insta_tuning,
     judging,
     keeping,
     latency,
@@ -376,6 +377,7 @@ app.command()(judging.predictors)
 app.command()(judging.proxies)
 app.command("ranking-check")(judging.ranking_check)
 app.command()(tuning.tune)
+app.command("insta-tune", context_settings=_EXTRA)(insta_tuning.insta_tune)
 app.command()(robustness.robustness)
 app.command()(lessons.lesson)
 app.command("teachers-guide")(reports.teachers_guide)

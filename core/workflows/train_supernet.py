@@ -174,11 +174,16 @@ def tune_request(
         "family": entry.family,
         "config": {},
         "data": chosen,
-        "training": {**(known or TUNING), "strategy": strategy, "epochs": epochs, "seed": seed},
+        "training": {**(known or _tuning(strategy)), "strategy": strategy, "epochs": epochs, "seed": seed},
         "command": f"python -m core train --from {shlex.quote(start)}{flag} --data {chosen['name']} --method {strategy} "
         f"--epochs {epochs} --seed {seed}",
         "start": start,
     }
+
+
+def _tuning(strategy: str) -> dict[str, Any]:
+    """How a supernet is trained further, with what belongs to the strategy."""
+    return {**TUNING, **STRATEGIES.get(strategy).suggests}
 
 
 def settings_before(entry: SupernetEntry) -> Settings:

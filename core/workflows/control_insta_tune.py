@@ -1,0 +1,346 @@
+"""InstaTune beside its honest controls: the same with units at random, nothing but cutting, and training alone as long.
+
+For every seed: the given network's units are put into an order of importance, and at random; three subnets are cut out
+of each as they are; each is tuned as a supernet (`insta_tune`), and they are cut out again; and each subnet is trained
+alone from fresh weights, with the same settings, for as many epochs as fit into the seconds that InstaTune took here.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from core.config import BaseConfig, Settings
+from core.datasets import load_dataset
+from core.errors import InvalidInput
+from core.evaluation.costs import CostTable
+from core.library import supernets
+from core.library.measuring import DataChoice
+from core.library.order_controls import (
+    ALONE,
+    CUT,
+    CUT_RANDOM,
+    SIZES,
+    TUNED,
+    TUNED_RANDOM,
+    OrderControlsRecord,
+    Reached,
+    Way,
+)
+from core.library.results import Described
+from core.networks.criteria import CRITERIA
+from core.records import Progress
+from core.seeding import stream
+from core.spaces import Arch
+from core.store.part_ledger import PartLedger
+from core.training.config import TrainingConfig
+from core.training.strategies import STRATEGIES
+from core.words import format_share
+from core.workflows.train_supernet import data_card
+
+if TYPE_CHECKING:
+    from core.datasets.base import Dataset
+    from core.ledger import Ledger
+    from core.library.library import Library
+    from core.library.supernets import SupernetEntry
+    from core.supernets.base import Supernet
+
+LABEL = "InstaTune and its controls"
+WEIGHT_CLASS = "training"
+APART = ("seed", "seeds")
+"""What does not make another setting: which seeds, and how many."""
+RANDOM = "random_units"
+_SAMPLE = 4096
+"""Architectures among which the median is looked for, in larger spaces."""
+_TRIAL_STEPS = 4
+_MOST_EPOCHS = 500
+_INSTA_TUNE = "insta_tune"
+
+
+class Request(BaseConfig):
+    """Which network to tune, how, and how often."""
+
+    supernet: str = Field(description="Name, id or file of the supernet whose largest subnet is the network.")
+    data: DataChoice | None = Field(None, description="Data set to tune on; what its card names if left out.")
+    criterion: str = Field(
+        "taylor",
+        description="What says how much a unit matters.",
+        json_schema_extra={"registry": "criterion"},
+    )
+    training: Settings = Field(
+        default_factory=dict, description="Settings of the training; InstaTune's suggestions where left out."
+    )
+    strategy: Settings = Field(default_factory=dict, description="InstaTune's own settings.")
+    epochs: int = Field(5, ge=1, le=2000, description="Passes over the training data.")
+    seeds: int = Field(
+        3, ge=1, le=20, description="How often, each with another random order and samples' order."
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="First seed; the others follow it.")
+    alone: bool = Field(True, description="Train the subnets alone for as long, too.")
+
+    @field_validator("criterion")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        return CRITERIA.info(name).name
+
+
+def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
+    """Tune and control, or go on; the artifact is a summary, written after every training.
+
+    Raises:
+        NotFound, InvalidInput: the supernet, the data or a setting does not exist or does not fit.
+        DataUnavailable: the data set is neither here nor reachable.
+        CoreError: a training diverged; what was found before is kept.
+    """
+    yield Progress(0.0, "Reading the supernet and its data.")
+    work = _prepare(request, ledger, library)
+    for index in range(work.record.asked):
+        if not work.done(index):
+            yield from _train(work, index)
+    yield Progress(1.0, _sentence(work.record), {"trainings": work.record.asked})
+
+
+@dataclass(eq=False)
+class _Work:
+    """What all trainings of a run share."""
+
+    request: Request
+    ledger: Ledger
+    net: Supernet
+    dataset: Dataset
+    archs: list[Arch]
+    record: OrderControlsRecord
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Seed of a training, and which of that seed's: by importance, at random, then alone by size."""
+        each = 2 + len(SIZES) * self.record.alone
+        return self.record.seeds[index // each], index % each
+
+    def done(self, index: int) -> bool:
+        seed, which = self.place(index)
+        way, size = _ways(which)
+        return bool(self.record.of(way, size).get(seed))
+
+    def keep(self, reached: list[Reached]) -> None:
+        self.record = self.record.model_copy(update={"reached": (*self.record.reached, *reached)})
+        self.record.save(self.ledger)
+
+    def config(self, seed: int, criterion: str) -> TrainingConfig:
+        settings: dict[str, Any] = {
+            **self.record.training,
+            "strategy": _INSTA_TUNE,
+            "strategy_config": {**self.request.strategy, "order": True, "criterion": criterion},
+            "seed": seed,
+        }
+        return TrainingConfig.model_validate(settings)
+
+
+def _ways(which: int) -> tuple[Way, int]:
+    """A way that a training's results carry, and the size they are told by."""
+    if which < 2:
+        return (TUNED, TUNED_RANDOM)[which], len(SIZES) - 1
+    return ALONE, which - 2
+
+
+def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
+    entry = library.supernet(request.supernet)
+    dataset, choice = _data(request, entry)
+    net = copy.deepcopy(supernets.load(entry))
+    net.task.require_fit(net.config, dataset)
+    if not net.orderable():
+        raise InvalidInput(
+            f"The units of the family {net.label} cannot change places: there is no order to control. Choose a transformer."
+        )
+    STRATEGIES.create(_INSTA_TUNE).check(net.space)
+    archs = three_sizes(net)
+    record = OrderControlsRecord.so_far(ledger) or _begun(request, entry, net, dataset, choice, archs)
+    return _Work(request, ledger, net, dataset, archs, record)
+
+
+def _data(request: Request, entry: SupernetEntry) -> tuple[Dataset, DataChoice]:
+    choice = request.data
+    if choice is None:
+        named = entry.card.data
+        if named is None:
+            raise InvalidInput("Nothing says which data this supernet is for: choose the data to tune it on.")
+        choice = DataChoice(name=named.name, seed=named.seed, config=named.config)
+    own: dict[str, Any] = choice.config
+    return load_dataset(choice.name, seed=choice.seed, **own), choice
+
+
+def three_sizes(net: Supernet) -> list[Arch]:
+    """The smallest, the median and the largest architecture by MACs; the median of many drawn ones in a large space."""
+    space, table = net.space, CostTable.of(net)
+    rows = space.array() if space.size <= _SAMPLE else space.sample_array(_SAMPLE, stream(0, "three sizes"))
+    macs = table.total("macs", rows)
+    median = rows[np.argsort(macs, kind="stable")[len(rows) // 2]]
+    return [space.smallest, tuple(median.tolist()), space.largest]
+
+
+def _begun(
+    request: Request,
+    entry: SupernetEntry,
+    net: Supernet,
+    dataset: Dataset,
+    choice: DataChoice,
+    archs: list[Arch],
+) -> OrderControlsRecord:
+    """A record without any training; the settings are refused here if they are wrong."""
+    suggested = STRATEGIES.get(_INSTA_TUNE).suggests
+    settings: dict[str, Any] = {"batch_size": 32, **suggested, **request.training, "epochs": request.epochs}
+    own = {"strategy": _INSTA_TUNE, "strategy_config": request.strategy}
+    config = TrainingConfig.model_validate({**settings, **own})
+    STRATEGIES.create(_INSTA_TUNE, config.strategy_config)
+    table, rows = CostTable.of(net), np.array(archs, np.uint8)
+    left_out = {"strategy", "strategy_config", "seed"}
+    return OrderControlsRecord(
+        supernet=entry.supernet_id,
+        sha256=entry.sha256,
+        title=entry.title,
+        data=Described(**data_card(choice, dataset)),
+        criterion=request.criterion,
+        training=config.model_dump(mode="json", exclude=left_out),
+        arch_ids=tuple(net.space.arch_id(arch) for arch in archs),  # type: ignore[arg-type]
+        macs=tuple(table.total("macs", rows).astype(float).tolist()),
+        params=tuple(table.total("params", rows).astype(float).tolist()),
+        samples=(len(dataset.validation), len(dataset.test)),
+        given=_measured(net, dataset, archs)[-1][1],
+        seeds=tuple(range(request.seed, request.seed + request.seeds)),
+        alone=request.alone,
+    )
+
+
+def _measured(net: Supernet, dataset: Dataset, archs: list[Arch]) -> list[tuple[float, float]]:
+    """Accuracies of each architecture on the validation and the test samples."""
+    from core.evaluation.evaluator import evaluate_table
+    from core.tasks.base import evaluation_data
+
+    names = ("accuracy", "test_accuracy")
+    rows = np.unique(np.array(archs, np.uint8), axis=0)
+    found = evaluate_table(net, rows, names, evaluation_data(dataset, ("validation", "test")))
+    at = {tuple(row): place for place, row in enumerate(rows.tolist())}
+    return [(float(found[names[0]][at[arch]]), float(found[names[1]][at[arch]])) for arch in archs]
+
+
+def _train(work: _Work, index: int) -> Iterator[Progress]:
+    seed, which = work.place(index)
+    asked = work.record.asked
+    part = PartLedger(work.ledger, index, begins=index / asked, share=1 / asked)
+    steps = _tune(work, seed, which, part) if which < 2 else _alone(work, seed, which - 2, part)
+    for step in steps:
+        message = f"Training {index + 1} of {asked}, {step.message}"
+        yield Progress((index + step.fraction) / asked, message, step.metrics)
+
+
+def _tune(work: _Work, seed: int, which: int, part: PartLedger) -> Iterator[Progress]:
+    """Cut, tune, cut again: from one order of units."""
+    from core.supernets.ordering import order_units
+    from core.training.loop import train
+
+    criterion = (work.record.criterion, RANDOM)[which]
+    ordered = copy.deepcopy(work.net)
+    order_units(ordered, criterion, work.dataset, seed)
+    before = _measured(ordered, work.dataset, work.archs)
+    config = work.config(seed, criterion)
+    net = yield from _told(
+        train(copy.deepcopy(work.net), work.dataset, config, part), f"{criterion}, seed {seed}"
+    )
+    seconds = sum(float(row["seconds"]) for row in part.metrics())
+    after = _measured(net, work.dataset, work.archs)
+    cut, tuned = ((CUT, TUNED), (CUT_RANDOM, TUNED_RANDOM))[which]
+    work.keep(
+        [
+            Reached(way=way, seed=seed, size=size, accuracy=a, test_accuracy=b, seconds=s, epochs=n)
+            for way, found, s, n in ((cut, before, 0.0, 0), (tuned, after, seconds, config.epochs))
+            for size, (a, b) in enumerate(found)
+        ]
+    )
+
+
+def _told(steps: Generator[Progress, None, Supernet], what: str) -> Generator[Progress, None, Supernet]:
+    """A training's progress with what is trained; returns what it returns."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            found: Supernet = stop.value
+            return found
+        yield Progress(step.fraction, f"{what}: {step.message}", step.metrics)
+
+
+def _alone(work: _Work, seed: int, size: int, part: PartLedger) -> Iterator[Progress]:
+    """One subnet from fresh weights, for the seconds that InstaTune took with this seed."""
+    from core.networks.answers import accuracy
+    from core.networks.chain import fresh_like
+    from core.training.alone import train_alone
+
+    net = fresh_like(
+        work.net.extract(work.archs[size], work.net.calibrate_on(work.archs[size], work.dataset)), seed
+    )
+    config = work.config(seed, work.record.criterion)
+    key = f"{seed} {SIZES[size]}"
+    if key not in work.record.planned:  # written down first: a run that goes on trains for as many
+        seconds = work.record.of(TUNED, size)[seed].seconds
+        planned = {**work.record.planned, key: _fitting(net, work.dataset, config, seconds)}
+        work.record = work.record.model_copy(update={"planned": planned})
+        work.record.save(work.ledger)
+    epochs = work.record.planned[key]
+    config = config.model_copy(update={"epochs": epochs})
+    what = f"{SIZES[size]} alone"
+    yield from train_alone(net, work.dataset, config, part, what=what)
+    found = {split: accuracy(net, work.dataset, split) for split in ("validation", "test")}
+    seconds = sum(float(row["seconds"]) for row in part.metrics())
+    reached = Reached(
+        way=ALONE,
+        seed=seed,
+        size=size,
+        accuracy=found["validation"],
+        test_accuracy=found["test"],
+        seconds=seconds,
+        epochs=epochs,
+    )
+    work.keep([reached])
+
+
+def _fitting(net: Any, dataset: Dataset, config: TrainingConfig, seconds: float) -> int:
+    """How many epochs of this network fit into so many seconds, by a trial of some steps on a copy."""
+    import time
+
+    from core.networks.answers import accuracy
+    from core.tasks.base import task_of
+    from core.training.plain import PlainStep
+
+    task, trial = task_of(dataset), copy.deepcopy(net).requires_grad_(True)
+    take_step = PlainStep(trial, dataset, config)
+    batches = task.epoch(
+        dataset, batch_size=config.batch_size, seed=0, epoch=0, augmentation=config.augmentation
+    )
+    took = []
+    for step, batch in zip(range(1 + _TRIAL_STEPS), batches, strict=False):
+        started = time.perf_counter()
+        take_step(step, batch, config.learning_rate)
+        took.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    accuracy(trial, dataset, "validation")
+    measuring = time.perf_counter() - started
+    # The first step warms up.
+    each = task.steps(dataset, config.batch_size) * float(np.median(took[1:] or took)) + measuring
+    return max(1, min(_MOST_EPOCHS, round(seconds / each)))
+
+
+def _sentence(record: OrderControlsRecord) -> str:
+    def mean(way: str) -> str:
+        found = [each.test_accuracy for each in record.of(way, 0).values()]
+        return format_share(float(np.mean(found)), 1)
+
+    alone = f", alone for as long {mean(ALONE)}" if record.alone else ""
+    return (
+        f"Test accuracy of the smallest subnet: cut {mean(CUT)} (units at random {mean(CUT_RANDOM)}), after InstaTune "
+        f"{mean(TUNED)} (at random {mean(TUNED_RANDOM)}){alone}; {len(record.seeds)} "
+        f"seed{'s' * (len(record.seeds) != 1)}."
+    )
