@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.config import Settings
 from core.datasets import DATASETS
 from core.datasets.kept_tokenizers import keep_tokenizer
@@ -24,7 +26,7 @@ def text_settings(entry: SupernetEntry, name: str) -> Settings:
     fields = DATASETS.get(name).Config.model_fields
     if entry.task not in TEXT_TASKS or "tokenizer" not in fields:
         return {}
-    config = entry.header["config"]
+    config: dict[str, Any] = dict(entry.header["config"])  # type: ignore[arg-type]
     found: Settings = {"length": config["input_shape"][0]}
     if "scored" in fields:
         found["scored"] = min(int(config["scored"]), int(config["input_shape"][0]) - 1)
