@@ -93,6 +93,7 @@ def large_ones() -> dict[str, bytes]:
     vocabulary = {f"t{n}": n for n in range(900_000)}
     config = json.loads(bert()["config.json"])
     wide = config | {
+        "num_attention_heads": 32,
         "hidden_size": 2048,
         "num_hidden_layers": 48,
         "intermediate_size": 16_384,
