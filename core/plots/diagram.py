@@ -136,12 +136,19 @@ def _text(x: float, y: float, text: str, anchor: str, size: int) -> dict[str, An
 
 def _texts(stages: Sequence[StageCost], place: Mapping[str, int]) -> list[dict[str, Any]]:
     found, before, many = [], "", len(place) > _MANY
+    room = _CARD / max(len(place), 1) / _LETTER
     for row in stages:
         at = place[row.label]
         short, size = for_figure(row.detail), _resolution(row)
+        if len(short) > room:
+            short = short.replace(" ", "<br>")
         # A size is written where it changes: "14×14" is wider than a stage on a narrow card.
         changed = size if size != before else ""
-        under = _narrow(short, changed) if many else "<br>".join(part for part in (short, changed) if part)
+        under = (
+            _narrow(for_figure(row.detail), changed)
+            if many
+            else "<br>".join(part for part in (short, changed) if part)
+        )
         under = under or ("" if size else for_figure(row.kind))
         before = size
         found += [

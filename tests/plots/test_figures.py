@@ -185,6 +185,15 @@ def test_many_stages_are_written_narrower() -> None:
     assert {"k3 e6", "alone", "group 1"} <= set(few)
 
 
+def test_what_is_wider_than_a_stage_is_written_below_each_other() -> None:
+    """Heads and hidden units of the twelve layers of a BERT; of four layers they stand side by side."""
+    layer = StageCost("layer", "layers", "block", (128, 768), 768, counts(macs=1, params=1), "12h 3072")
+    for count, written in ((4, "12h 3072"), (12, "12h<br>3072"), (14, "12h<br>3072")):
+        figure = diagram_figure([replace(layer, label=str(at)) for at in range(count)])
+        under = [a.text for a in figure.layout.annotations if "12h" in a.text]
+        assert under == [f"{written}<br>768", *[written] * (count - 1)]
+
+
 def test_a_diagram_works_for_any_family() -> None:
     assert len(diagram_figure([]).data[0].x) == 0
     tokens = replace(STAGES[1], kind="attention", output_shape=(17, 32), detail="4 heads, MLP 2x")
