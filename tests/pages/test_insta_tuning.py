@@ -10,6 +10,16 @@ from streamlit.testing.v1 import AppTest
 
 from core.library import folders, loading
 from core.library.library import Library
+from core.library.order_controls import (
+    ALONE,
+    CUT,
+    CUT_RANDOM,
+    TUNED,
+    TUNED_RANDOM,
+    OrderControlsRecord,
+    Reached,
+)
+from core.library.results import Described
 from core.records import RunState
 from core.workflows import train_supernet
 from pages.ui import resources
@@ -68,3 +78,69 @@ def test_what_came_out_is_measured_and_opened(open_page: Open, given: str) -> No
     assert dict(app.query_params.items())["supernet"] in (run_id, [run_id])
     # What was tuned is no folder as it came.
     assert not [each for each in app.button if each.key == "insta-start"]
+
+
+def test_the_comparison_asks_for_the_same_settings_and_says_what_was_found(
+    open_page: Open, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        "pages.ui.supernets.order_controls.submit", lambda kind, params, **_: asked.append((kind, params))
+    )
+    app = open_page("supernets", supernet=given)
+    app.number_input(key=f"insta-epochs-{given}").set_value(4).run()
+    app.selectbox(key=f"insta-set-{given}-criterion").set_value("magnitude").run()
+    app.number_input(key=f"controls-seeds-{given}").set_value(2).run()
+    assert any("10 trainings" in each.value for each in app.caption)
+    app.button(key="controls-start").click().run()
+    assert not app.exception, app.exception[0].message
+    [(kind, params)] = asked
+    assert (kind, params["supernet"], params["epochs"], params["seeds"]) == (
+        "control_insta_tune",
+        given,
+        4,
+        2,
+    )
+    assert (params["criterion"], params["data"]["name"], params["alone"]) == ("magnitude", "digits", True)
+    assert params["training"]["learning_rate"] == 0.001
+
+    store = resources.store()
+    run_id = store.create_run(kind, params, title="compared", seed=0)
+    reached = [
+        Reached(
+            way=way,
+            seed=seed,
+            size=size,
+            accuracy=0.5,
+            test_accuracy=value + 0.01 * seed,
+            seconds=2.0,
+            epochs=3,
+        )
+        for way, value in ((CUT, 0.4), (CUT_RANDOM, 0.3), (TUNED, 0.8), (TUNED_RANDOM, 0.7), (ALONE, 0.75))
+        for seed in range(3)
+        for size in range(3)
+    ]
+    OrderControlsRecord(
+        supernet=given,
+        sha256="0" * 64,
+        title="tiny ViT",
+        data=Described(name="digits"),
+        criterion="magnitude",
+        training={},
+        arch_ids=("a", "b", "c"),
+        macs=(1e6, 2e6, 3e6),
+        params=(1.0, 2.0, 3.0),
+        samples=(300, 300),
+        given=0.9,
+        seeds=(0, 1, 2),
+        alone=True,
+        reached=tuple(reached),
+    ).save(store.ledger(run_id))
+    store.set_state(run_id, RunState.DONE)
+    app = open_page("supernets", supernet=given)
+    said = " ".join(each.value for each in app.markdown)
+    assert "After InstaTune, ordering by importance gained over a random order" in said
+    assert r"\+10\.0 points for the smallest" in said or "+10.0 points for the smallest" in said
+    assert "InstaTune gained over training alone as long" in said
+    rule = " ".join(each.proto.body for each in app.get("html"))
+    assert "sign-flip test" in rule

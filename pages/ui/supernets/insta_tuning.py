@@ -20,16 +20,19 @@ from pages.ui import checked, resources, terms
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form, field_number
 from pages.ui.progress import active, all_runs, job_row, submit, watch
-from pages.ui.supernets import measuring, tuning, watching
+from pages.ui.supernets import measuring, order_controls, tuning, watching
 from pages.ui.supernets import state as page_state
 
 STRATEGY = "insta_tune"
 _KIND = "train_supernet"
 _LOADER = "hugging_face"
+_PLAIN = "largest_alone"
 
 
 def offered(entry: SupernetEntry) -> bool:
-    """Whether a supernet is a transformer's folder as it came."""
+    """Whether only the largest subnet of a supernet was ever trained: a transformer's folder as it came, or trained so here."""
+    if entry.card.training and entry.card.training.get("strategy") == _PLAIN:
+        return True
     store = resources.quiet_store()
     if entry.origin != "uploaded" or store is None:
         return False
@@ -45,18 +48,20 @@ def draw(entry: SupernetEntry) -> None:
     with st.container(border=True, key="insta-tune"):
         st.subheader("Make it elastic by InstaTune", anchor=False)
         terms.caption(
-            "As it came, only the largest subnet was ever trained. InstaTune trains smaller ones within it while it is tuned on your "
+            "Only its largest subnet was ever trained. InstaTune trains smaller ones within it while it is tuned on your "
             "data: units are put into an order of importance first, because subnets keep the first ones, and subnets imitate the "
             "network as it was. The result is another supernet; this one stays."
         )
         left, right = st.columns([2, 3], gap="medium")
         with left, checked.form() as form:
-            _form(entry, form)
+            asked = _form(entry, form)
         with right:
             _progress(entry)
+        order_controls.draw(entry, asked)
 
 
-def _form(entry: SupernetEntry, form: checked.Form) -> None:
+def _form(entry: SupernetEntry, form: checked.Form) -> dict[str, Any] | None:
+    """The form; returns the request that it holds, None while it is not complete."""
     key = entry.supernet_id
     title = checked.name_field(
         "Name", value=f"{display_name(entry.title)}, elastic", key=f"insta-title-{key}"
@@ -107,6 +112,7 @@ def _form(entry: SupernetEntry, form: checked.Form) -> None:
         and params is not None
     ):
         submit(_KIND, params, title=str(params["title"]), seed=int(seed))
+    return params
 
 
 def _params(
