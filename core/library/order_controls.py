@@ -57,7 +57,7 @@ class OrderControlsRecord(Record):
         given: test accuracy of the given network as it was given.
         seeds: asked for.
         alone: whether subnets are also trained alone.
-        planned: seed -> size -> epochs that fit into InstaTune's seconds, as found by a trial.
+        planned: "seed size" -> epochs alone that take the computing of InstaTune's, as found by a trial.
         reached: what is done.
     """
 

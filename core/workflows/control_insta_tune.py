@@ -2,12 +2,13 @@
 
 For every seed: the given network's units are put into an order of importance, and at random; three subnets are cut out
 of each as they are; each is tuned as a supernet (`insta_tune`), and they are cut out again; and each subnet is trained
-alone from fresh weights, with the same settings, for as many epochs as fit into the seconds that InstaTune took here.
+alone from fresh weights, with the same settings, for as many epochs as take the computing that InstaTune takes.
 """
 
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,11 +40,13 @@ from core.seeding import stream
 from core.spaces import Arch
 from core.store.part_ledger import PartLedger
 from core.training.config import TrainingConfig
-from core.training.strategies import STRATEGIES
+from core.training.strategies import STRATEGIES, Strategy
 from core.words import format_share
 from core.workflows.train_supernet import data_card
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.datasets.base import Dataset
     from core.ledger import Ledger
     from core.library.library import Library
@@ -274,7 +277,7 @@ def _told(steps: Generator[Progress, None, Supernet], what: str) -> Generator[Pr
 
 
 def _alone(work: _Work, seed: int, size: int, part: PartLedger) -> Iterator[Progress]:
-    """One subnet from fresh weights, for the seconds that InstaTune took with this seed."""
+    """One subnet from fresh weights, for as much computing as InstaTune takes."""
     from core.networks.answers import accuracy
     from core.networks.chain import fresh_like
     from core.training.alone import train_alone
@@ -285,8 +288,7 @@ def _alone(work: _Work, seed: int, size: int, part: PartLedger) -> Iterator[Prog
     config = work.config(seed, work.record.criterion)
     key = f"{seed} {SIZES[size]}"
     if key not in work.record.planned:  # written down first: a run that goes on trains for as many
-        seconds = work.record.of(TUNED, size)[seed].seconds
-        planned = {**work.record.planned, key: _fitting(net, work.dataset, config, seconds)}
+        planned = {**work.record.planned, key: _fitting(work, net, config)}
         work.record = work.record.model_copy(update={"planned": planned})
         work.record.save(work.ledger)
     epochs = work.record.planned[key]
@@ -307,30 +309,34 @@ def _alone(work: _Work, seed: int, size: int, part: PartLedger) -> Iterator[Prog
     work.keep([reached])
 
 
-def _fitting(net: Any, dataset: Dataset, config: TrainingConfig, seconds: float) -> int:
-    """How many epochs of this network fit into so many seconds, by a trial of some steps on a copy."""
-    import time
+def _fitting(work: _Work, net: nn.Module, config: TrainingConfig) -> int:
+    """Epochs of this network that take as much computing as InstaTune's, by steps of both in turn, on copies.
 
-    from core.networks.answers import accuracy
+    Seconds of computing, not by the clock: what else the machine does meanwhile changes nothing.
+    """
     from core.tasks.base import task_of
+    from core.training.actions import ACTIONS
     from core.training.plain import PlainStep
+    from core.training.supernet_session import SupernetSession
 
-    task, trial = task_of(dataset), copy.deepcopy(net).requires_grad_(True)
-    take_step = PlainStep(trial, dataset, config)
-    batches = task.epoch(
-        dataset, batch_size=config.batch_size, seed=0, epoch=0, augmentation=config.augmentation
+    strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
+    whole = copy.deepcopy(work.net)
+    session = SupernetSession(whole, work.dataset, config, strategy, strategy.phases(whole.space)[0])
+    ACTIONS["freeze_teacher"](session)
+    alone = PlainStep(copy.deepcopy(net).requires_grad_(True), work.dataset, config)
+    batches = task_of(work.dataset).epoch(
+        work.dataset, batch_size=config.batch_size, seed=0, epoch=0, augmentation=config.augmentation
     )
-    took = []
+    took: list[tuple[float, float]] = []
     for step, batch in zip(range(1 + _TRIAL_STEPS), batches, strict=False):
-        started = time.perf_counter()
-        take_step(step, batch, config.learning_rate)
-        took.append(time.perf_counter() - started)
-    started = time.perf_counter()
-    accuracy(trial, dataset, "validation")
-    measuring = time.perf_counter() - started
-    # The first step warms up.
-    each = task.steps(dataset, config.batch_size) * float(np.median(took[1:] or took)) + measuring
-    return max(1, min(_MOST_EPOCHS, round(seconds / each)))
+        session.step, begun = step, time.process_time()
+        strategy.step(session, batch)
+        between = time.process_time()
+        alone(step, batch, config.learning_rate)
+        took.append((between - begun, time.process_time() - between))
+    # The first steps warm up.
+    tuning, by_itself = np.median(np.array(took[1:] or took), axis=0).tolist()
+    return max(1, min(_MOST_EPOCHS, round(config.epochs * tuning / max(by_itself, 1e-9))))
 
 
 def _sentence(record: OrderControlsRecord) -> str:
