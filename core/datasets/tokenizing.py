@@ -90,6 +90,11 @@ class Tokenizing:
         return next((self._numbers[each] for each in known if each in self._numbers), None)
 
     @cached_property
+    def special(self) -> frozenset[int]:
+        """Tokens that stand for no text: what is put around one, fills it up or ends it."""
+        return frozenset(each["id"] for each in self._content["added_tokens"] if each["special"])
+
+    @cached_property
     def tokens(self) -> tuple[str, ...]:
         """How each token is written, by its number; a number that none has is written `<number>`."""
         found = {number: token for token, number in self._numbers.items()}

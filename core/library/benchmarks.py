@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 from core.attacks import ATTACKS
 from core.cache import kept
 from core.config import BaseConfig
-from core.datasets.corruptions import CORRUPTIONS
+from core.datasets.corruptions import CORRUPTIONS, GROUPS, names_for
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
 from core.errors import InvalidInput
 from core.geometry.margins import margins
@@ -69,20 +69,15 @@ class Benchmarks(BaseConfig):
             raise ValueError(f"there is no attack {min(strangers)}; there are {', '.join(known)}")
         return tuple(name for name in known if name in values)
 
-    def names(self) -> list[str]:
-        """Every benchmark, clean first."""
-        spoiled = [f"{name}@{severity}" for name in corruption_names() for severity in self.severities]
-        return [
-            CLEAN,
-            *spoiled,
-            *(f"{name}@{severity}" for name in self.attacks for severity in self.severities),
-        ]
+    def names(self, task: str = "image") -> list[str]:
+        """Every benchmark of one kind of samples, clean first; attacks are of images alone."""
+        attacks = self.attacks if task == "image" else ()
+        return [CLEAN, *(f"{n}@{s}" for n in (*corruption_names(task), *attacks) for s in self.severities)]
 
 
-def corruption_names() -> list[str]:
-    """Corruptions in the order of their group, then by name; no torch."""
-    order = {"noise": 0, "blur": 1, "weather": 2, "digital": 3}
-    return sorted(CORRUPTIONS.names(), key=lambda name: (order[CORRUPTIONS.get(name).group], name))
+def corruption_names(task: str = "image") -> list[str]:
+    """Corruptions of one kind of samples in the order of their group, then by name; no torch."""
+    return sorted(names_for(task), key=lambda name: (GROUPS.index(CORRUPTIONS.get(name).group), name))
 
 
 def benchmark_label(benchmark: str, *, severity: bool = True) -> str:
@@ -95,7 +90,7 @@ def benchmark_label(benchmark: str, *, severity: bool = True) -> str:
 
 
 def benchmark_group(benchmark: str) -> str:
-    """ "clean", "noise", "blur", "weather", "digital" or "attack"."""
+    """ "clean", "attack" or a group of corruptions."""
     name = benchmark.partition("@")[0]
     if name == CLEAN:
         return CLEAN
@@ -141,8 +136,8 @@ class Judge:
         largest = load_model(store, subnet_id(entry, entry.space.arch_id(entry.space.largest)))
         return cls(evaluation_probe(entry), severity_table(largest, seed=seed), seed)
 
-    def images(self, net: nn.Module, benchmark: str) -> NDArray[np.float32]:
-        """The probe's images as one benchmark shows them to one network."""
+    def images(self, net: nn.Module, benchmark: str) -> Any:
+        """The probe's samples as one benchmark shows them to one network."""
 
         if benchmark == CLEAN:
             return self.probe.x

@@ -10,19 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.cache import Cache
-from core.datasets.corruptions import CORRUPTIONS, Calibration, calibrate, corrupt
+from core.datasets.corruptions import CORRUPTIONS, Calibration, calibrate, corrupt, names_for
 from core.datasets.probe import Probe
 from core.library.activations import ProbeChoice, probe_of
 from core.library.networks import Model
 from core.settings import settings
+
+if TYPE_CHECKING:
+    from core.datasets.tokenizing import Tokenizing
 
 VERSION = 1
 """Raised when a corruption or the calibration changes what it computes."""
@@ -31,7 +34,8 @@ CALIBRATION_PROBE = ProbeChoice(split="validation", n=500)
 Severities = Mapping[str, Calibration]
 OnProgress = Callable[[float, str], None]
 _tables: Cache[Severities] = Cache(16)
-_images: Cache[NDArray[np.float32]] = Cache(64)
+_tokenizers: Cache[Tokenizing] = Cache(4)
+_images: Cache[Any] = Cache(64)
 
 
 def severity_table(reference: Model, *, seed: int = 0, on_progress: OnProgress | None = None) -> Severities:
@@ -45,13 +49,15 @@ def severity_table(reference: Model, *, seed: int = 0, on_progress: OnProgress |
     Raises:
         DataUnavailable, InvalidInput: see `probe_of`.
     """
-    names = CORRUPTIONS.names()
     probe = probe_of(reference, CALIBRATION_PROBE)
+    names = names_for(probe.task)
+    if not probe.tokenizer:
+        names = [n for n in names if not getattr(CORRUPTIONS.get(n), "needs_letters", False)]
     key = _digest(reference.key, probe.fingerprint, str(seed), *names)
 
     def make() -> Severities:
         path = settings().home / "severities" / f"{key}.json"
-        table = _read(path, names) or _calibrated(reference, probe, seed, on_progress)
+        table = _read(path, names) or _calibrated(reference, probe, names, seed, on_progress)
         _write(path, table)
         return table
 
@@ -72,39 +78,47 @@ def corrupted(probe: Probe, table: Severities, name: str, severity: int, *, seed
     levels = table[name].strengths if name in table else None
     key = (probe.fingerprint, name, severity, seed, levels)
 
-    def make() -> NDArray[np.float32]:
-        found = corrupt(probe.x, name, severity, ids=probe.ids, seed=seed, strength=levels)
-        found.flags.writeable = False
+    def make() -> Any:
+        tokenizer = _tokenizer(probe)
+        found = corrupt(
+            probe.x, name, severity, ids=probe.ids, seed=seed, strength=levels, tokenizer=tokenizer
+        )
+        for leaf in found if isinstance(found, tuple) else (found,):
+            leaf.flags.writeable = False
         return found
 
     x = _images.get(key, make)
     fingerprint = probe.fingerprint if severity == 0 else _digest(*map(str, key))
-    return Probe(
-        x=x,
-        y=probe.y,
-        ids=probe.ids,
-        classes=probe.classes,
-        title=probe.title,
-        split=probe.split,
-        seed=probe.seed,
-        fingerprint=fingerprint,
+    return replace(probe, x=x, fingerprint=fingerprint)
+
+
+def _tokenizer(probe: Probe) -> Tokenizing | None:
+    """What split the probe's texts; None where it is not known, or they are none."""
+    if not probe.tokenizer:
+        return None
+    from core.datasets.tokenizing import Tokenizing  # here, because only texts need the library
+
+    return _tokenizers.get(
+        hashlib.sha256(probe.tokenizer).hexdigest(), lambda: Tokenizing.read(probe.tokenizer)
     )
 
 
 def _calibrated(
-    reference: Model, probe: Probe, seed: int, on_progress: OnProgress | None
+    reference: Model, probe: Probe, names: Sequence[str], seed: int, on_progress: OnProgress | None
 ) -> dict[str, Calibration]:
     from core.networks.answers import predictions
 
-    def accuracy_of(x: NDArray[np.float32]) -> float:
+    def accuracy_of(x: Any) -> float:
         return float(np.mean(predictions(reference.net, x) == probe.y))
 
-    names, chance = CORRUPTIONS.names(), float(np.bincount(probe.y).max() / len(probe))
+    chance, tokenizer = float(np.bincount(probe.y).max() / len(probe)), _tokenizer(probe)
     table = {}
     for done, name in enumerate(names):
         if on_progress is not None:
             on_progress(done / len(names), f"How strong is {CORRUPTIONS.info(name).label}?")
-        table[name] = calibrate(accuracy_of, probe.x, probe.ids, name, chance=chance, seed=seed)
+        table[name] = calibrate(
+            accuracy_of, probe.x, probe.ids, name, chance=chance, seed=seed, tokenizer=tokenizer
+        )
     return table
 
 

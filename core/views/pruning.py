@@ -176,7 +176,7 @@ def columns(view: PruningView, severity: int) -> list[str]:
     """Benchmarks of one severity that any network was evaluated on, clean first."""
     names = [
         CLEAN,
-        *(f"{n}@{severity}" for n in corruption_names()),
+        *(f"{n}@{severity}" for n in corruption_names(view.entry.task)),
         *(f"{n}@{severity}" for n in ATTACKS.names()),
     ]
     return [name for name in names if any(name in each for each in view.margins.values())]
@@ -186,7 +186,8 @@ def missing(
     view: PruningView, models: Sequence[PrunedModel], severity: int, attacks: Sequence[str]
 ) -> list[str]:
     """Ids of networks (parent included) that lack a benchmark of this severity."""
-    wanted = [f"{n}@{severity}" for n in (*corruption_names(), *attacks)]
+    task = view.entry.task
+    wanted = [f"{n}@{severity}" for n in (*corruption_names(task), *(attacks if task == "image" else ()))]
     return [m.model_id for m in models if any(view.of(m.model_id, b) is None for b in wanted)]
 
 

@@ -42,7 +42,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     parent = library.network(request.parent)
     yield Progress(0.02, "How strong is each corruption on these images? Measured once per data set.")
     judge = library.judge(parent.entry, seed=request.seed)
-    benchmarks = [name for name in request.benchmarks.names() if name != CLEAN]
+    benchmarks = [name for name in request.benchmarks.names(parent.entry.task) if name != CLEAN]
     wanted = list(dict.fromkeys([request.parent, *request.models]))
     done = _so_far(ledger)
     for index, model_id in enumerate(wanted):

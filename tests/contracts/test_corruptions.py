@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from core.datasets import load_dataset
-from core.datasets.corruptions import CORRUPTIONS, GROUPS, calibrate, corrupt
+from core.datasets.corruptions import CORRUPTIONS, GROUPS, calibrate, corrupt, names_for
+from core.datasets.license_texts import license_texts
+from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput, NotFound
 
-NAMES = CORRUPTIONS.names()
+NAMES, TEXT_NAMES = names_for("image"), names_for("tokens")
 SHAPES = [(1, 8, 8), (3, 8, 8), (1, 28, 28), (3, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 48)]
 
 
@@ -30,13 +33,14 @@ def pictures(shape: tuple[int, int, int], n: int = 12) -> NDArray[np.float32]:
 
 
 def test_about_fifteen_in_four_groups() -> None:
-    groups = [CORRUPTIONS.get(name).group for name in NAMES]
+    groups = [CORRUPTIONS.get(name).group for name in CORRUPTIONS.names()]
     assert len(NAMES) >= 15
     assert set(groups) == set(GROUPS)
     assert min(groups.count(group) for group in GROUPS) >= 3
+    assert sorted(NAMES + TEXT_NAMES) == CORRUPTIONS.names()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CORRUPTIONS.names())
 def test_describes_itself(name: str) -> None:
     kind = CORRUPTIONS.get(name)
     assert kind.label
@@ -162,3 +166,164 @@ def test_digits_keep_their_ids() -> None:
     np.testing.assert_array_equal(
         corrupt(part.x[50:60], "gaussian_noise", 3, ids=part.ids[50:60]), whole[50:60]
     )
+
+
+# --- texts ---------------------------------------------------------------------------------------------------
+
+TOKENIZER = Tokenizing.built_in()
+Texts = tuple[NDArray[np.int64], NDArray[np.bool_]]
+
+
+def texts(n: int = 30, length: int = 40) -> Texts:
+    """Sentences of licenses of different lengths, in tokens, read-only; a few are as long as there is room."""
+    words = license_texts()["GPL-3"].split()
+    tokens, mask = np.zeros((n, length), np.int64), np.zeros((n, length), np.bool_)
+    for row in range(n):
+        ids = TOKENIZER.encode(" ".join(words[9 * row : 9 * row + 3 + row % 12]))[:length]
+        tokens[row, : len(ids)], mask[row, : len(ids)] = ids, True
+    tokens.flags.writeable = mask.flags.writeable = False
+    return tokens, mask
+
+
+def as_lists(x: Texts) -> list[list[int]]:
+    return [row[mask].tolist() for row, mask in zip(*x, strict=True)]
+
+
+def spoiled(x: Texts, name: str, strength: float, ids: NDArray[np.int64] | None = None, **more: Any) -> Texts:
+    chosen = np.arange(len(x[0])) if ids is None else ids
+    return corrupt(x, name, 5, ids=chosen, strength=[strength] * 5, **({"tokenizer": TOKENIZER} | more))
+
+
+@pytest.mark.parametrize("name", TEXT_NAMES)
+def test_texts_of_any_severity(name: str) -> None:
+    x, ids = texts(), np.arange(30) * 7
+    before = 0
+    for severity in range(6):
+        tokens, mask = corrupt(x, name, severity, ids=ids, seed=3, tokenizer=TOKENIZER)
+        again = corrupt(x, name, severity, ids=ids, seed=3, tokenizer=TOKENIZER)
+        assert tokens.shape == mask.shape == x[0].shape
+        assert (tokens.dtype, mask.dtype) == (np.int64, np.bool_)
+        assert (np.diff(mask.astype(int), axis=1) <= 0).all(), "padding comes last"
+        assert mask.any(1).all(), "of no text nothing is left"
+        assert not np.shares_memory(tokens, x[0])
+        np.testing.assert_array_equal(tokens, again[0])
+        np.testing.assert_array_equal(mask, again[1])
+        changed = sum(a != b for a, b in zip(as_lists(x), as_lists((tokens, mask)), strict=True))
+        assert changed == 0 if severity == 0 else changed >= before > -1
+        before = changed
+    assert before > 20
+
+
+@pytest.mark.parametrize("name", TEXT_NAMES)
+@pytest.mark.parametrize("strength", [1e-3, 0.37, 1.0])
+def test_texts_come_out_as_alone_and_by_seed_and_id(name: str, strength: float) -> None:
+    x, ids = texts(), np.arange(100, 130)
+    whole, order = spoiled(x, name, strength, ids), np.array([5, 2, 29])
+    some = spoiled((x[0][order], x[1][order]), name, strength, ids[order])
+    assert as_lists(some) == [as_lists(whole)[i] for i in order]
+    if 0.1 < strength < 1:
+        twice = tuple(np.repeat(leaf[8:9], 6, axis=0) for leaf in x)
+        made = as_lists(spoiled(twice, name, strength, np.array([1, 1, 2, 3, 4, 5])))
+        assert made[0] == made[1]
+        assert len({tuple(each) for each in made}) > 2
+        assert as_lists(spoiled(x, name, strength, ids, seed=1)) != as_lists(whole)
+
+
+def whole(row: list[int], start: int) -> int:
+    """Where the last whole pair of neighbors ends, counted from `start`."""
+    return len(row) - (len(row) - start) % 2
+
+
+def test_what_happens_to_texts_is_what_is_said() -> None:
+    x = texts()
+    plain = as_lists(x)
+    for strength in (0.2, 0.6):
+        lost = as_lists(spoiled(x, "token_drop", strength))
+        share = 1 - sum(map(len, lost)) / sum(map(len, plain))
+        assert share == pytest.approx(strength, abs=0.06)
+        for row, rest in zip(plain, lost, strict=True):
+            left = iter(row)
+            assert all(token in left for token in rest), "what is left stays in order"
+    assert {len(row) for row in as_lists(spoiled(x, "token_drop", 1.0))} == {1}
+    swapped = as_lists(spoiled(x, "token_swap", 1.0))
+    for row, other in zip(plain, swapped, strict=True):
+        assert sorted(row) == sorted(other)
+        paired = [
+            [
+                *row[:start],
+                *(
+                    row[at ^ 1 if start == 0 else ((at - 1) ^ 1) + 1]
+                    for at in range(start, whole(row, start))
+                ),
+            ]
+            + row[whole(row, start) :]
+            for start in (0, 1)
+        ]
+        assert other in paired
+    few = as_lists(spoiled(x, "token_swap", 0.3))
+    moved = np.mean(
+        [a != b for row, other in zip(plain, few, strict=True) for a, b in zip(row, other, strict=True)]
+    )
+    assert moved == pytest.approx(0.3, abs=0.07)
+
+
+def test_a_slip_is_one_letter() -> None:
+    for word in ("License", "a", "Zoo", "the", "program,", "modify", "q"):
+        row = np.array([TOKENIZER.encode(word)])
+        if len(row[0]) != 1 and word not in ("a", "q"):
+            continue
+        for sample in range(30):
+            wide = np.pad(row, ((0, 0), (0, 12)))
+            x = (wide, np.arange(wide.shape[1])[None] < row.shape[1])
+            text = TOKENIZER.decode(as_lists(spoiled(x, "typo", 1.0, np.array([sample])))[0])
+            assert text != word
+            assert abs(len(text) - len(word)) <= 1
+            assert sum(a != b for a, b in zip(sorted(text), sorted(word), strict=False)) <= len(word)
+    numbers = TOKENIZER.encode("1 2 34, 5;")
+    x = (np.array([numbers]), np.ones((1, len(numbers)), np.bool_))
+    assert as_lists(spoiled(x, "typo", 1.0)) == [numbers], "nobody slips where there is no letter"
+
+
+def test_what_a_tokenizer_puts_around_a_text_is_no_writer_s() -> None:
+    end, pad = TOKENIZER.end, TOKENIZER.padding
+    assert end is not None
+    inner = TOKENIZER.encode("free software and its users")
+    row = [end, *inner, end, *[pad] * 3]
+    x = (np.array([row] * 9), np.array([[True] * (len(inner) + 2) + [False] * 3] * 9))
+    for name in TEXT_NAMES:
+        for made in as_lists(spoiled(x, name, 1.0)):
+            assert made[0] == made[-1] == end
+            assert made[1:-1] != inner
+            assert not {end, pad} & set(made[1:-1])
+    full = (x[0][:, :-3], x[1][:, :-3])
+    for made in as_lists(spoiled(full, "typo", 1.0)):
+        assert made[-1] == end, "where a text has grown, it is cut before its end"
+
+
+def test_images_and_texts_are_told_apart_in_a_sentence() -> None:
+    x = texts()
+    with pytest.raises(
+        InvalidInput, match="Fog-like is an accident of images, and these samples are none"
+    ) as refusal:
+        corrupt(x, "fog", 3, ids=np.arange(30))
+    assert "lost tokens, swapped tokens, typos" in str(refusal.value)
+    with pytest.raises(InvalidInput, match="accident of texts"):
+        corrupt(pictures((1, 8, 8)), "token_drop", 3, ids=np.arange(12))
+    with pytest.raises(InvalidInput, match="need the letters"):
+        corrupt(x, "typo", 3, ids=np.arange(30))
+    with pytest.raises(InvalidInput, match="of language the tokens themselves"):
+        corrupt((x[0], x[0]), "token_swap", 3, ids=np.arange(30))
+    with pytest.raises(InvalidInput, match="one id each"):
+        corrupt(x, "token_swap", 3, ids=np.arange(3))
+
+
+def test_severities_of_texts_are_calibrated_too() -> None:
+    x, plain = texts(), as_lists(texts())
+
+    def accuracy_of(y: Texts) -> float:
+        return sum(map(len, as_lists(y))) / sum(map(len, plain))
+
+    found = calibrate(accuracy_of, x, np.arange(30), "token_drop", chance=0.0, points_lost=0.3)
+    assert found.reached
+    assert found.accuracy == pytest.approx(0.7, abs=0.03)
+    assert found.strengths[4] == pytest.approx(0.3, abs=0.06)

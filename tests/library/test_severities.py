@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.cache import Cache
-from core.datasets.corruptions import CORRUPTIONS
+from core.datasets.corruptions import names_for
 from core.library import severities as robustness
 from core.library.activations import ProbeChoice, probe_of
 from core.library.networks import Model, load_model
@@ -29,7 +29,7 @@ def table(largest: Model, tmp_path_factory: pytest.TempPathFactory) -> robustnes
 
 
 def test_severity_5_is_hard_but_not_chance(largest: Model, table: robustness.Severities) -> None:
-    assert sorted(table) == CORRUPTIONS.names()
+    assert sorted(table) == names_for("image")
     probe = probe_of(largest, robustness.CALIBRATION_PROBE)
     for name, found in table.items():
         accuracy = np.mean(predictions(largest.net, robustness.corrupted(probe, table, name, 5).x) == probe.y)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from core.datasets.corruptions.base import corrupt
 from core.errors import InvalidInput
 from core.words import format_share
+
+if TYPE_CHECKING:
+    from core.datasets.tokenizing import Tokenizing
 
 POINTS_LOST = 0.35
 _SHARE_KEPT = 0.25
@@ -47,8 +51,8 @@ class Calibration:
 
 
 def calibrate(
-    accuracy_of: Callable[[NDArray[np.float32]], float],
-    x: NDArray[np.float32],
+    accuracy_of: Callable[[Any], float],
+    x: Any,
     ids: NDArray[np.int64],
     name: str,
     *,
@@ -57,32 +61,36 @@ def calibrate(
     points_lost: float = POINTS_LOST,
     tolerance: float = 0.02,
     most_steps: int = 14,
+    tokenizer: Tokenizing | None = None,
 ) -> Calibration:
     """Bisect the strength of severity 5; deterministic when `accuracy_of` is.
 
     Args:
-        accuracy_of: the reference's accuracy (fraction) on images like `x`, in their order.
-        x: (n, c, h, w) float32 in [0, 1]; not test images.
+        accuracy_of: the reference's accuracy (fraction) on samples like `x`, in their order.
+        x: images (n, c, h, w) float32 in [0, 1], or texts, see `corrupt`; not those of the test.
         ids: (n,) their ids.
         name: registry name of the corruption.
         chance: accuracy of guessing, a fraction.
         seed: of the accidents.
         points_lost: accuracy that severity 5 should cost, a fraction.
-        tolerance: how near is near enough; at least one image.
+        tolerance: how near is near enough; at least one sample.
         most_steps: the end of bisection on a step that cannot be met.
+        tokenizer: of texts, what split them, where it is known.
 
     Raises:
-        InvalidInput: there are no images.
+        InvalidInput: there are no samples, or of another kind.
         NotFound: there is no such corruption.
     """
-    if len(x) == 0:
-        raise InvalidInput("Severities are calibrated on images, and there are none.")
-    tolerance = max(tolerance, 1 / len(x))
+    if len(ids) == 0:
+        raise InvalidInput("Severities are calibrated on samples, and there are none.")
+    tolerance = max(tolerance, 1 / len(ids))
     clean = accuracy_of(x)
     target = max(clean - points_lost, chance + _SHARE_KEPT * (clean - chance))
 
     def at(strength: float) -> float:
-        return accuracy_of(corrupt(x, name, 5, ids=ids, seed=seed, strength=[strength] * 5))
+        return accuracy_of(
+            corrupt(x, name, 5, ids=ids, seed=seed, strength=[strength] * 5, tokenizer=tokenizer)
+        )
 
     best, found = 1.0, at(1.0)
     reason = ""
