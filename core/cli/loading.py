@@ -112,8 +112,8 @@ def told(found: Understood) -> Iterator[str]:
     yield f"{found.label}: {found.title or found.family_label}"
     shape = "x".join(map(str, found.input_shape))
     yield (
-        f"{found.family_label} with {format_count(found.size)} subnets of {found.choices} choices, for samples of {shape} in "
-        f"{format_count(found.classes)} classes."
+        f"{found.family_label} with {format_count(found.size)} subnets of {found.choices} choices, for "
+        f"{TASKS.info(found.task).facts.get('samples', 'samples')} of {shape} in {format_count(found.classes)} classes."
     )
     for name, end in (("Smallest", found.smallest), ("Largest", found.largest)):
         if end is not None:

@@ -80,6 +80,7 @@ class Bert(Architecture):
             "stages.0.position": take(
                 "embeddings.position_embeddings.weight",
                 rows=(0, length),
+                stored=(config.max_position_embeddings, config.hidden_size),
                 shape=(1, length, config.hidden_size),
             ),
             **dict(pair("stages.0.norm", "embeddings.LayerNorm")),

@@ -84,7 +84,8 @@ def _check_sources(kind: Plugin, plan: Plan, where: Mapping[str, Named], empty: 
             found = tuple(each.of(outlines).shape)
         except (RuntimeError, IndexError):
             found = ()
-        if found != wanted[ours]:
+        stored = each.stored is None or all(where[name].stored.shape == each.stored for name in each.theirs)
+        if not stored or found != wanted[ours]:
             shapes = " and ".join(str(where[name].stored.shape) for name in each.theirs[:_NAMED])
             raise InvalidInput(
                 f"The tensor {where[each.theirs[0]].name} has the shape {shapes}, which does not fit the sizes in "

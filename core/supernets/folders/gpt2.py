@@ -110,8 +110,10 @@ def _layers(count: int, width: int) -> dict[str, Take]:
         rows = (part * width, (part + 1) * width)
         for index in range(count):
             at, layer = f"stages.{index + 1}.{name}", f"h.{index}.attn.c_attn"
-            found[f"{at}.weight"] = take(f"{layer}.weight", transposed=True, rows=rows)
-            found[f"{at}.bias"] = take(f"{layer}.bias", rows=rows)
+            found[f"{at}.weight"] = take(
+                f"{layer}.weight", transposed=True, rows=rows, stored=(width, 3 * width)
+            )
+            found[f"{at}.bias"] = take(f"{layer}.bias", rows=rows, stored=(3 * width,))
     return found
 
 

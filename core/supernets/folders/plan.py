@@ -24,13 +24,18 @@ class Take:
         theirs: their names without the base model's prefix; several are joined along the first axis.
         transposed: whether theirs is stored (inputs, outputs), as GPT-2's layers are; rows are taken afterwards.
         rows: (first, last + 1) rows of theirs that are ours; None takes all.
+        stored: the shape that theirs has in the folder; asked for where rows are taken, since other rows could be there.
         shape: ours is theirs in this shape; None leaves it.
     """
 
     theirs: tuple[str, ...]
     transposed: bool = False
     rows: tuple[int, int] | None = None
+    stored: tuple[int, ...] | None = None
     shape: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        assert self.rows is None or self.stored is not None, f"of {self.theirs} other rows could be there"
 
     def of(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """Ours, of their tensors."""
