@@ -34,7 +34,7 @@ from core.views import order_controls as view
 from core.workflows import control_insta_tune, train_supernet
 
 PRESET = "tiny-bert"
-_SUBNETS = 400
+_SUBNETS = 150
 
 
 def given(file: str | None) -> bytes:
@@ -58,7 +58,7 @@ def controls(file: bytes, seeds: int, epochs: int, criterion: str) -> OrderContr
         asked = {"supernet": str(path), "seeds": seeds, "epochs": epochs, "criterion": criterion}
         request = control_insta_tune.Request.model_validate(asked)
         for step in control_insta_tune.run(request, ledger, Library()):
-            print(f"\r{step.fraction:4.0%} {step.message[:110]:110}", end="", file=sys.stderr)
+            print(f"\r{step.fraction:4.0%} {step.message[:110]:110}", end="", file=sys.stderr, flush=True)
     finally:
         path.unlink()
     record = OrderControlsRecord.so_far(ledger)

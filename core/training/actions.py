@@ -37,9 +37,7 @@ def action(name: str) -> Callable[[Action], Action]:
 def sort_channels(session: Session) -> None:
     """Order each block's inner channels by importance; what the largest subnet computes stays."""
     session.net.sort_channels()
-    # Momentum and averages belong to the channels they were gathered for; they have just changed places.
-    session.forget_momentum()
-    session.restart_average()
+    _changed_places(session)
 
 
 @action("freeze_teacher")
@@ -60,6 +58,10 @@ def order_by_importance(session: Session) -> None:
     if not session.net.orderable():
         return
     order_units(session.net, config.criterion, session.dataset, session.seed)
-    # Momentum and averages belong to the units they were gathered for.
+    _changed_places(session)
+
+
+def _changed_places(session: Session) -> None:
+    """Momentum and averages belong to the channels they were gathered for; these have just changed places."""
     session.forget_momentum()
     session.restart_average()

@@ -64,8 +64,8 @@ FAULTS = [
     Fault(
         "the teacher's activations are the learner's own",
         "core/training/supernet_session.py",
-        "self._shown = (batch, _inside(self.teacher, self.space.largest, batch)[1])",
-        "self._shown = (batch, _inside(self.net, self.space.largest, batch)[1])",
+        "found = _seen(self.teacher, self.space.largest, batch, attention=attention)",
+        "found = _seen(self.net, self.space.largest, batch, attention=attention)",
         _OPTIONS,
     ),
     Fault(

@@ -26,6 +26,7 @@ from tests.mutation.sandboxes import FAULTS as SANDBOXES
 from tests.mutation.searching import FAULTS as SEARCHING
 from tests.mutation.structure import FAULTS as STRUCTURE
 from tests.mutation.tables import FAULTS as TABLES
+from tests.mutation.tuning import FAULTS as TUNING
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
@@ -489,6 +490,7 @@ FAULTS = [
     *LATENCY,
     # --- imported tables --------------------------------------------------------------------------
     *TABLES,
+    *TUNING,
     # --- chance --------------------------------------------------------------------------------------
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------
