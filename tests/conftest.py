@@ -46,6 +46,7 @@ SLOW = (
     "tests/export/test_export_source.py",
     "tests/export/test_export_subnet.py::test_odd_sizes_and_colours",
     "tests/export/test_predict_series.py",
+    "tests/export/test_texts_outside.py",
     "tests/export/test_two_hundred_subnets.py::test_in_place_extracted",
     "tests/jobs/test_forecast.py::test_a_trial_that_fails",
     "tests/jobs/test_manager.py",

@@ -19,7 +19,7 @@ FORMAT = 1
 _HOW_TO_RUN = """\
 ## Run it
 
-    pip install torch numpy safetensors
+    pip install torch numpy safetensors{more}
 {usage}
 
 In Python: `from model import load; net = load()`. {takes} Nothing here needs Paretoscope.
@@ -36,9 +36,9 @@ The file's metadata hold the class names, the shape and range of the input, and 
 
 - `model.safetensors`: the weights
 - `model.py`: plain torch code that builds exactly this network
-- `model.onnx`: the same network with its weights, for onnxruntime; {inputs}, output `logits`
+- `model.onnx`: the same network with its weights, for onnxruntime; {inputs}, output `logits`.{cache}
 - `predict.py`: runs it on files
-- `architecture.json`: this card for programs, with the SHA-256 of the other files
+{beside}- `architecture.json`: this card for programs, with the SHA-256 of the other files
 
 ## Checks made before this file was handed out
 
@@ -48,11 +48,30 @@ to 1e-4; both as shares of the largest output.
 """
 
 
+_TEXT_USAGE = (
+    'python predict.py "some text"      # the classes with their probabilities; also a .txt, .csv or .tsv file',
+)
+_WRITING = (
+    'python generate.py "some text" -n 64 --temperature 0.8 --seed 0   # what it writes after a text',
+)
+_TOKENIZER = "- `tokenizer.json`: what splits texts, for the tokenizers library"
+_GENERATE = "- `generate.py`: lets it write; keys and values of past tokens are kept; the same seed gives the app's text"
+_NO_CACHE = (
+    " It reads whole windows: the cache of keys and values, with which `generate.py` writes, is not in it."
+)
+
+
 def card_text(subnet: ExtractedSubnet) -> str:
     """`card.md`: what this network is, how good, how that is known, whose data it saw, and how it is run."""
     task = TASKS.create(subnet.task)
+    writes = subnet.tokenizer and task.per_position
+    usage = [*task.usage, *(_TEXT_USAGE if subnet.tokenizer and not writes else _WRITING if writes else ())]
+    files = [_TOKENIZER] * bool(subnet.tokenizer) + [_GENERATE] * bool(writes)
     how = _HOW_TO_RUN.format(
-        usage="\n".join(f"    {line}" for line in task.usage),
+        more=" tokenizers" if subnet.tokenizer else "",
+        beside="".join(f"{line}\n" for line in files),
+        cache=_NO_CACHE if task.per_position else "",
+        usage="\n".join(f"    {line}" for line in usage),
         takes=task.takes,
         inputs=f"input{'s' * (len(task.inputs) > 1)} {', '.join(f'`{name}`' for name in task.inputs)}",
         onnx=onnx_lines(subnet),

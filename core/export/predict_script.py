@@ -19,7 +19,16 @@ def predict_script(task: str) -> bytes:
     Args:
         task: registry name of the task; its script is `predicting/predict_TASK.py`.
     """
-    name = f"predict_{task}"
+    return _script(f"predict_{task}")
+
+
+@lru_cache
+def generate_script() -> bytes:
+    """The text of generate.py, which lets a language model write; it needs the tokenizers library as well."""
+    return _script("generate")
+
+
+def _script(name: str) -> bytes:
     return script_text(_FOLDER, name, {"core", "numpy", "torch"}, _imported(_FOLDER / f"{name}.py"))
 
 

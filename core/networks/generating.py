@@ -8,7 +8,6 @@ on with the last half of the context, which it reads anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,26 +16,12 @@ from core.errors import InvalidInput
 from core.networks.blocks.decoder_block import DecoderBlock
 from core.networks.blocks.decoder_embedding import DecoderEmbedding
 from core.networks.blocks.decoder_head import DecoderHead
+from core.networks.continuing import Cache, continued, drawn, read_on
 from core.seeding import torch_seed
 
+__all__ = ["MOST_NEW", "Cache", "Decoder", "drawn", "generate", "generated"]
+
 MOST_NEW = 4096
-
-
-@dataclass
-class Cache:
-    """What a decoder keeps of the tokens that it has read.
-
-    Attributes:
-        past: of each block, keys and values (n, key heads, tokens, head size).
-        tokens: how many it has read.
-    """
-
-    past: list[tuple[Tensor, Tensor]]
-    tokens: int
-
-    @property
-    def nbytes(self) -> int:
-        return sum(keys.nbytes + values.nbytes for keys, values in self.past)
 
 
 class Decoder:
@@ -57,7 +42,7 @@ class Decoder:
             or not all(isinstance(block, DecoderBlock) for block in blocks)
         ):
             raise InvalidInput("Only a decoder continues a text; this network is none.")
-        self.embedding, self.head = first, last
+        self.net, self.embedding, self.head = net, first, last
         self.blocks: list[DecoderBlock] = blocks  # type: ignore[assignment]
         self.context, self.vocabulary = first.context, first.token.num_embeddings
 
@@ -71,12 +56,7 @@ class Decoder:
         Returns:
             (n, vocabulary) logits, and the cache.
         """
-        before = 0 if cache is None else cache.tokens
-        x, past = self.embedding.embedded(tokens, before), []
-        for index, block in enumerate(self.blocks):
-            x, kept = block.extended(x, None if cache is None else cache.past[index])
-            past.append(kept)
-        return self.logits(x[:, -1:])[:, 0], Cache(past, before + tokens.shape[1])
+        return read_on(self.net, tokens, cache)
 
     def logits(self, x: Tensor) -> Tensor:
         """(n, p, vocabulary) logits of the last block's vectors (n, p, width)."""
@@ -128,33 +108,7 @@ def generated(
     decoder = Decoder(net)
     _require_sound(decoder, tokens, n, temperature, top_k)
     generator = torch.Generator().manual_seed(torch_seed(seed, "generate"))
-    device = decoder.embedding.token.weight.device
-    window = list(tokens)[-decoder.context :]
-    cache: Cache | None = None
-    new = window
-    for _ in range(n):
-        if len(window) > decoder.context:
-            # Learned positions end here, and rotated ones were not trained beyond.
-            window = window[-max(1, decoder.context // 2) :]
-            cache, new = None, window
-        with torch.no_grad():
-            if not cached:
-                cache, new = None, window
-            logits, cache = decoder.read(torch.tensor([new], device=device), cache)
-        token = drawn(logits[0].float().cpu(), temperature, top_k, generator)
-        window, new = [*window, token], [token]
-        yield token
-
-
-def drawn(logits: Tensor, temperature: float, top_k: int, generator: torch.Generator) -> int:
-    """A token by its (vocabulary) logits; one random number is taken whatever they are."""
-    chance = torch.rand((), generator=generator, dtype=torch.float64)
-    if temperature == 0:
-        return int(logits.argmax())
-    order = logits.sort(descending=True, stable=True).indices[: top_k or None]
-    shares = (logits[order].double() / temperature).softmax(0).cumsum(0)
-    at = int(torch.searchsorted(shares, chance * shares[-1], right=True))
-    return int(order[min(at, len(order) - 1)])
+    yield from continued(net, tokens, n, temperature, top_k, generator, cached=cached)
 
 
 def _require_sound(decoder: Decoder, tokens: Sequence[int], n: int, temperature: float, top_k: int) -> None:

@@ -124,8 +124,13 @@ def started(
     for path in options.file if several else [options.file]:
         if not (path.is_file() or (several and path.is_dir())):
             fail(f"there is no file {path}.")
+    return options, *described()
+
+
+def described() -> tuple[tuple[int, ...], list[str]]:
+    """The shape of one sample, and the names of the classes."""
     try:
         about = read_about()
-        return options, tuple(about["input_shape"]), list(about["classes"])
+        return tuple(about["input_shape"]), list(about["classes"])
     except (OSError, ValueError, KeyError, TypeError):
         fail(f"architecture.json is missing or damaged; keep the files of the download together in {HERE}.")

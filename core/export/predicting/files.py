@@ -72,7 +72,7 @@ def as_text(name: str) -> str:
     return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name
 
 
-def print_classes(net: Any, x: Tensor, classes: list[str]) -> None:
+def print_classes(net: Any, x: Any, classes: list[str]) -> None:
     """The classes of one sample with their probabilities, the likeliest first."""
     shares = torch.softmax(logits(net, x)[0].double(), 0).tolist()
     for index in sorted(range(len(classes)), key=lambda i: -shares[i]):
