@@ -123,6 +123,8 @@ class Supernet(nn.Module):
 
     Attributes:
         masked: whether one pass may run an architecture per sample (`core.supernets.masked.ManyArchs`).
+        draws_classifier: whether nothing but its last stage depends on the number of classes, so that data with other
+            classes get a new classifier (`core.supernets.new_classifier`).
         tokenizer: what splits the texts it was made for, as the bytes of a tokenizer.json; empty where it takes none.
             Whoever makes the supernet sets it, its file keeps it.
     """
@@ -134,6 +136,7 @@ class Supernet(nn.Module):
     task_name: ClassVar[str]
     task: ClassVar[Task]
     masked: ClassVar[bool] = False
+    draws_classifier: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -73,6 +73,7 @@ class ElasticBert(Supernet):
     )
     Config = ElasticBertConfig
     task_name = "tokens"
+    draws_classifier = True
 
     def __init__(self, config: ElasticBertConfig) -> None:
         space = layered_space(config.widths, config.depths, config.heads, config.hidden)

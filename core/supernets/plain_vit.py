@@ -71,6 +71,7 @@ class PlainViT(Supernet):
     source = "Dosovitskiy et al., ViT, ICLR 2021; Touvron et al., DeiT, ICML 2021; made elastic after InstaTune, 2023"
     Config = PlainViTConfig
     task_name = "image"
+    draws_classifier = True
     masked = True
 
     def __init__(self, config: PlainViTConfig) -> None:

@@ -232,6 +232,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     supernet, dataset = untrained(request, library)
+    if drawn := _drawn(request, library, dataset):
+        yield Progress(0.0, drawn)
 
     def stop(epochs: int) -> bool:
         return (request.stop_after is not None and epochs >= request.stop_after) or asked_to_stop(ledger)
@@ -306,15 +308,32 @@ def card_of(request: Request, dataset: Dataset, ledger: Ledger, library: Library
 
 
 def _started(request: Request, library: Library | None, dataset: Dataset) -> Supernet:
-    """A copy of the supernet to start from, ready for these data."""
+    """A copy of the supernet to start from, ready for these data; with a new classifier where their classes are others."""
+    from core.supernets.new_classifier import told, with_classes
+
     entry = _entry(request, library)
     if entry.family != request.family or request.config:
         raise InvalidInput(
             "A training that starts from a supernet takes its family and its settings as they are."
         )
     net = copy.deepcopy(supernets.load(entry))
+    if told(type(net), net.classes, dataset):
+        strategy: Strategy = STRATEGIES.create(request.training.strategy, request.training.strategy_config)
+        strategy.check_new_classifier()
+        net = with_classes(net, len(dataset.classes), request.training.seed)
     net.task.require_fit(net.config, dataset)
     return net.prepared(net.task.batch(dataset, dataset.calibration).inputs)
+
+
+def _drawn(request: Request, library: Library | None, dataset: Dataset) -> str:
+    """What a person is told where the data have other classes than the supernet to start from; "" where not."""
+    from core.supernets.new_classifier import told
+
+    if not request.start:
+        return ""
+    header = _entry(request, library).header
+    had = header["config"].get("classes")
+    return told(FAMILIES.get(header["family"]), had, dataset) if isinstance(had, int) else ""
 
 
 def _entry(request: Request, library: Library | None) -> SupernetEntry:
@@ -328,7 +347,7 @@ def _card(request: Request, dataset: Dataset, ledger: Ledger, library: Library) 
     done = int(about(kept)["epoch"]) if kept is not None else 0  # type: ignore[arg-type]
     # A run that was cut between an epoch's numbers and its weights has the numbers of one epoch more.
     epochs = [row for row in ledger.metrics() if row["step"] <= done]  # type: ignore[operator]
-    start = _entry(request, library) if request.start else None
+    start, drawn = _entry(request, library) if request.start else None, _drawn(request, library, dataset)
     command = request.command
     if command and done < of and request.stop_after is None:
         command += f" --stop-after {done}"
@@ -336,6 +355,7 @@ def _card(request: Request, dataset: Dataset, ledger: Ledger, library: Library) 
         "title": request.title,
         "data": data_card(request.data, dataset),
         **({"tuned_from": _start_card(start)} if start else {}),
+        **({"new_classifier": drawn} if drawn else {}),
         **({"stopped": {"epoch": done, "of": of}} if done < of else {}),
         "training": request.training.model_dump(mode="json"),
         "seed": request.training.seed,

@@ -99,6 +99,13 @@ class Strategy(Plugin, ABC):
         """
         self.check(net.space)
 
+    def check_new_classifier(self) -> None:
+        """Refuse to start from a network whose classifier was drawn anew, for data with other classes.
+
+        Raises:
+            InvalidInput: subnets would imitate what that network answers now.
+        """
+
     def supernet_for(self, net: Supernet) -> Supernet:
         """The supernet that is trained in the place of a given one; itself unless the strategy says otherwise.
 

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig, Settings
+from core.errors import InvalidInput
 from core.networks.criteria import CRITERIA
 from core.spaces import SearchSpace
 from core.training.draws import Draw, Phase, Term
@@ -65,6 +66,13 @@ class InstaTune(Strategy):
     Config = Config
     needs_ends = True
     suggests: ClassVar[Settings] = {"optimizer": "adamw", "learning_rate": 0.001, "weight_decay": 0.01}
+
+    def check_new_classifier(self) -> None:
+        if self.config.teacher == "unchanged" and self.config.labels < 1:
+            raise InvalidInput(
+                "The data have other classes than the network, so its classifier is drawn anew, and what it answers before "
+                "it is trained is nothing to imitate. Set teacher to full."
+            )
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         actions = ("freeze_teacher", "order_units") if self.config.order else ("freeze_teacher",)
