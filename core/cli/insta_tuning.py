@@ -13,6 +13,7 @@ from core.cli.driving import find_supernet, run_workflow
 from core.cli.output import write
 from core.config import JsonObject, Settings
 from core.errors import InvalidInput
+from core.library.text_settings import text_settings
 
 
 def insta_tune(
@@ -52,7 +53,11 @@ def insta_tune(
 
     entry = find_supernet(supernet)
     chosen = own_data.choice(data) if data else None
-    choice: Settings | None = {**chosen, "seed": 0} if chosen else None  # type: ignore[dict-item]
+    choice: Settings | None = None
+    if chosen:
+        # Texts are split by the supernet's own tokenizer, to its own length.
+        config = {**chosen["config"], **text_settings(entry, chosen["name"])}
+        choice = {"name": chosen["name"], "config": config, "seed": 0}
     start = tables.absolute(supernet)
     asked = train_supernet.tune_request(
         entry, str(start), choice, epochs=epochs, method="insta_tune", seed=seed

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 import typer
 
+from core.cli.own_texts import FLAGS, TEXT_ENDINGS, kept_texts
 from core.config import JsonObject, Settings
 from core.datasets import DATASETS
 from core.datasets.found import skipped_sentence
@@ -17,7 +18,7 @@ from core.errors import InvalidInput
 if TYPE_CHECKING:
     from core.datasets.found import Found
 
-ENDINGS = (".zip", ".npz")
+ENDINGS = (".zip", ".npz", *TEXT_ENDINGS)
 
 
 class Chosen(TypedDict):
@@ -31,7 +32,7 @@ def data(
     name: Annotated[
         str,
         typer.Argument(
-            help="digits, fashion_mnist, commands, tones, ..., or a file of your own: .zip or .npz."
+            help="digits, fashion_mnist, commands, licenses, ..., or a file of your own: .zip, .npz, .txt, .csv or .tsv."
         ),
     ],
     out: Annotated[
@@ -48,9 +49,19 @@ def data(
     milliseconds: Annotated[
         int | None, typer.Option(help="Length of a clip, of a zip of sounds; proposed if left out.")
     ] = None,
+    length: Annotated[
+        int | None, typer.Option(help="Tokens of a text or window, of a file of texts; proposed if left out.")
+    ] = None,
+    scored: Annotated[
+        int | None, typer.Option(help="Positions of a window that are scored, of text as language.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="byte_pairs, bytes, or a tokenizer.json, of a file of texts.")
+    ] = None,
 ) -> None:
     """What a data set or a file of your own holds; with --out, write a split as arrays (images: x in [0, 1], y)."""
-    chosen = choice(name, size=size, channels=channels, rate=rate, milliseconds=milliseconds)
+    of_texts = {"length": length, "scored": scored, "tokenizer": tokenizer}
+    chosen = choice(name, size=size, channels=channels, rate=rate, milliseconds=milliseconds, **of_texts)
     telling = out is None and supernet is None
     for line in told(chosen, seed) if telling else written(chosen, out, split, supernet, seed):
         print(line)
@@ -63,15 +74,17 @@ def choice(
     channels: int | None = None,
     rate: int | None = None,
     milliseconds: int | None = None,
+    **texts: Any,
 ) -> Chosen:
     """The data a person names, as a request has it; a file is read, checked and kept, as the page does.
 
     Args:
-        name: a data set's registry name, or a file: images, or a zip of sounds.
+        name: a data set's registry name, or a file: images, texts, or a zip of sounds or texts.
         size: of images, side in pixels.
         channels: of images, 1 or 3.
         rate: of sounds, samples per second.
         milliseconds: of sounds, length of a clip.
+        texts: of texts, see `core.cli.own_texts.FLAGS`.
             What is left out is proposed.
 
     Raises:
@@ -81,14 +94,23 @@ def choice(
     of_images = {"size": size, "channels": channels}
     of_sounds = {"rate": rate, "milliseconds": milliseconds}
     if not name.lower().endswith(ENDINGS):
-        if any(value is not None for value in (*of_images.values(), *of_sounds.values())):
-            flags = "--size, --channels, --rate and --milliseconds"
+        if any(value is not None for value in (*of_images.values(), *of_sounds.values(), *texts.values())):
+            flags = ", ".join(f"--{field}" for field in (*of_images, *of_sounds, *FLAGS))
             raise InvalidInput(f"{flags} are settings of a file of your own.")
         return {"name": DATASETS.info(name.replace("-", "_")).name, "config": {}}
+    from core.cli.own_texts import kind_of
     from core.datasets.images import read_file
     from core.datasets.sound_archive import holds_sounds
 
     data = read_file(Path(name))
+    if (kind := kind_of(name, data)) or name.lower().endswith(TEXT_ENDINGS):
+        if any(value is not None for value in (*of_images.values(), *of_sounds.values())):
+            raise InvalidInput(
+                f"{name} holds texts, whose settings are {', '.join(f'--{f}' for f in FLAGS)}."
+            )
+        return {"name": kind, "config": kept_texts(data, kind, texts)}
+    if any(value is not None for value in texts.values()):
+        raise InvalidInput(f"{name} holds no texts, so it has no {' and '.join(f'--{f}' for f in FLAGS)}.")
     sounds = name.lower().endswith(".zip") and holds_sounds(data)
     wrong, given = (of_images, of_sounds) if sounds else (of_sounds, of_images)
     if any(value is not None for value in wrong.values()):
@@ -126,10 +148,15 @@ def told(chosen: Chosen, seed: int = 0) -> Iterator[str]:
         DataUnavailable: the data set is neither here nor reachable.
     """
     found = _found(chosen, seed)
-    yield f"{found.total('samples'):,} {found.samples} in {len(found.classes):,} classes."
+    many, column = f"{found.total('samples'):,} {found.samples}", "class"
+    if found.positions > 1:  # of language: each row is a text, and a class is a token
+        yield f"{many}, {found.positions:,} positions of each scored."
+        column = "text"
+    else:
+        yield f"{many} in {len(found.classes):,} classes."
     yield from found.facts
-    wide = max(len("class"), *(len(each.name) for each in found.classes))
-    yield f"{'class':<{wide}}  {found.samples:>8}  {'training':>10}  {'validation':>10}  {'test':>8}"
+    wide = max(len(column), *(len(each.name) for each in found.classes))
+    yield f"{column:<{wide}}  {found.samples:>8}  {'training':>10}  {'validation':>10}  {'test':>8}"
     for each in found.classes:
         yield f"{each.name:<{wide}}  {each.samples:>8,}  {each.train:>10,}  {each.validation:>10,}  {each.test:>8,}"
     yield from map(skipped_sentence, found.skipped)
@@ -191,15 +218,21 @@ def rehearsed(params: JsonObject) -> Iterator[str]:
 
 def _found(chosen: Chosen, seed: int) -> Found:
     from core.datasets import load_dataset
+    from core.datasets.corpus import corpus_found
     from core.datasets.found import of_dataset
     from core.datasets.images import found_in, keep_upload
     from core.datasets.sounds import keep_sounds, sounds_found
+    from core.datasets.texts import keep_texts, texts_found
     from core.datasets.uploads import read_upload
 
     config: dict[str, Any] = dict(chosen["config"])
     if "upload" not in config:
         return of_dataset(load_dataset(chosen["name"], seed=seed, **config))
     upload = read_upload(config.pop("upload"))
+    if chosen["name"] == "texts":
+        return texts_found(keep_texts(upload), seed=seed, **config)
+    if chosen["name"] == "corpus":
+        return corpus_found(keep_texts(upload, classed=False), seed=seed, **config)
     if chosen["name"] == "sounds":
         return sounds_found(keep_sounds(upload, **config), seed=seed, **config)
     return found_in(keep_upload(upload, **config), seed=seed, **config)

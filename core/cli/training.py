@@ -13,6 +13,7 @@ from core.cli.driving import find_supernet, run_workflow
 from core.cli.output import write
 from core.config import JsonObject
 from core.errors import InvalidInput
+from core.library.text_settings import text_settings
 
 if TYPE_CHECKING:
     from core.cli.own_data import Chosen
@@ -126,9 +127,11 @@ def asked(
     data: Any = None if own is None else {"name": own["name"], "config": own["config"], "seed": 0}
     if start is not None:
         place = tables.absolute(start)
-        return train_supernet.tune_request(
-            find_supernet(place), place, data, method=method, seed=seed, as_before=as_before
-        )
+        entry = find_supernet(place)
+        if data is not None:
+            # Texts are split by the supernet's own tokenizer, to its own length.
+            data["config"] = {**data["config"], **text_settings(entry, data["name"])}
+        return train_supernet.tune_request(entry, place, data, method=method, seed=seed, as_before=as_before)
     name = own["name"] if own else None
     if space is not None:
         from core.cli.given import written_space

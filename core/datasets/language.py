@@ -32,6 +32,7 @@ class WindowConfig(FractionConfig):
         "byte_pairs",
         pattern=r"^(byte_pairs|bytes|[0-9a-f]{64})$",
         description='What splits texts: "byte_pairs" (512 built-in ones), "bytes" alone, or the id of a kept tokenizer.json.',
+        json_schema_extra={"by_content": True},
     )
     length: int = Field(64, ge=8, le=MOST_LENGTH, description="Tokens of a window.")
     scored: int = Field(

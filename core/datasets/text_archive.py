@@ -12,6 +12,7 @@ import io
 import json
 import unicodedata
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -73,6 +74,22 @@ def decode_texts(data: bytes, *, classed: bool) -> tuple[Texts, TextSummary]:
         raise InvalidInput(f"The texts have more than {MOST_BYTES >> 20} MB together; upload fewer.")
     texts = _classed(found) if classed else _language(found)
     return texts, _summary(texts, leavings, classed)
+
+
+def kind_of_zip(data: bytes) -> str:
+    """What a zip of texts is: "texts" in two class folders or more, else "corpus"; "" where it holds others more often.
+
+    Raises:
+        InvalidInput: it is no zip that is accepted.
+    """
+    _, infos = open_zip(data, LIMITS)
+    paths = [PurePosixPath(info.filename) for info in infos]
+    kept = [path for path in paths if not any(p in _JUNK or p.startswith(".") for p in path.parts)]
+    endings = Counter(path.suffix.lower() for path in kept)
+    if not endings[".txt"] or endings[".txt"] < max(endings.values()):
+        return ""
+    folders = {path.parent.name for path in kept if path.suffix.lower() == ".txt"} - {""}
+    return "texts" if len(folders) > 1 else "corpus"
 
 
 def _files(

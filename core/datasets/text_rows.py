@@ -25,6 +25,7 @@ class TextConfig(FractionConfig):
         "byte_pairs",
         pattern=r"^(byte_pairs|bytes|[0-9a-f]{64})$",
         description='What splits texts: "byte_pairs" (512 built-in ones), "bytes" alone, or the id of a kept tokenizer.json.',
+        json_schema_extra={"by_content": True},
     )
     length: int = Field(
         64, ge=4, le=MOST_LENGTH, description="Tokens that networks get; longer texts are cut."

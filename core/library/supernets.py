@@ -23,6 +23,7 @@ from core.datasets import load_dataset
 from core.datasets.foreign import foreign_settings, own_settings
 from core.errors import CoreError, InvalidInput, NotFound
 from core.evaluation.costs import CostTable, NotCounted
+from core.library.kept_tokenizer import bring_along
 from core.library.tables import parse_table
 from core.objectives.base import FromCosts, method, names_of
 from core.records import RunState
@@ -389,6 +390,7 @@ def dataset(entry: SupernetEntry, on_progress: Callable[[float, str], None] | No
     # A file on the command line is named by the person whose files they are; an upload is not.
     judged = foreign_settings if entry.origin == "uploaded" else own_settings
     config = judged(data.name, data.config)
+    bring_along(config, entry.read)
     loaded = load_dataset(data.name, seed=data.seed, on_progress=on_progress, **config)
     if data.fingerprint and data.fingerprint != loaded.fingerprint:
         raise InvalidInput(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from core.cli import own_data
 from core.datasets import load_dataset
 from core.datasets.images import found_in, keep_upload
+from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput, NotFound
 from tests.datasets.test_uploads import gray_zip
 
@@ -69,3 +71,68 @@ def test_a_rehearsal_says_what_the_data_hold_and_how_long_it_takes(file: Path) -
     [said] = [line for line in lines if line.startswith("The training will take about ")]
     assert "found by trying" in said
     assert any(line.startswith("Afterwards, measuring all ") for line in lines)
+
+
+# --- texts ---------------------------------------------------------------------------------------------------
+
+STORY = "\n".join(f"Line {i} of a story that goes on and on." for i in range(900))
+ROWS = [f"{word} and {word} {i},{word}" for i in range(30) for word in ("ham", "egg")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
+    (tmp_path / "story.txt").write_text(STORY)
+    (tmp_path / "food.csv").write_text("\n".join(["text,label", *ROWS]))
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        archive.writestr("a.txt", STORY)
+        archive.writestr("b.txt", STORY[::-1])
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for row in ROWS:
+            text, label = row.split(",")
+            archive.writestr(f"{label}/{text}.txt", text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("story.txt", "corpus"), ("food.csv", "texts"), ("one.zip", "corpus"), ("two.zip", "texts")],
+)
+def test_files_of_texts_are_what_they_hold(folder: Path, file: str, name: str) -> None:
+    chosen = own_data.choice(str(folder / file))
+    assert chosen["name"] == name
+    assert load_dataset(name, **chosen["config"]).task == ("tokens" if name == "texts" else "language")  # type: ignore[arg-type]
+
+
+def test_texts_are_told_with_their_classes_and_language_with_its_windows(folder: Path) -> None:
+    lines = list(own_data.told(own_data.choice(str(folder / "food.csv"))))
+    assert lines[0] == "60 texts in 2 classes."
+    assert [line.split()[:2] for line in lines if line.startswith(("egg", "ham"))] == [
+        ["egg", "30"],
+        ["ham", "30"],
+    ]
+    lines = list(own_data.told(own_data.choice(str(folder / "story.txt"), length=16, scored=3)))
+    assert lines[0].endswith("windows, 3 positions of each scored.")
+    total, *parts = (int(number.replace(",", "")) for number in lines[-1].split()[1:])
+    assert sum(parts) == total == int(lines[0].split()[0].replace(",", ""))
+
+
+def test_settings_of_texts_are_asked_of_texts_alone(folder: Path) -> None:
+    given = folder / "tokenizer.json"
+    given.write_bytes(Tokenizing.bytes_alone().json())
+    chosen = own_data.choice(str(folder / "food.csv"), length=9, tokenizer=str(given))
+    dataset = load_dataset("texts", **chosen["config"])  # type: ignore[arg-type]
+    assert dataset.inputs["vocabulary"] == 258
+    assert dataset.input_shape == (9,)
+    for file, wrong, why in (
+        ("food.csv", {"scored": 2}, "no --scored"),
+        ("food.csv", {"size": 8}, "holds texts"),
+        ("story.txt", {"tokenizer": "nothing.json"}, "no file"),
+    ):
+        with pytest.raises((InvalidInput, NotFound), match=why):
+            own_data.choice(str(folder / file), **wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="--length"):
+        own_data.choice("digits", length=8)
+    (folder / "pets.zip").write_bytes(gray_zip("RGB", n=(20, 130)))
+    with pytest.raises(InvalidInput, match="holds no texts"):
+        own_data.choice(str(folder / "pets.zip"), length=8)
