@@ -119,14 +119,15 @@ def front(
     ] = 1,
     csv: Csv = None,
     save: saving.Save = None,
+    matformer: saving.Matformer = None,
 ) -> None:
     """Measure every architecture (--exact) or a sample, and mark the front."""
     if exact == (sample > 0):
         raise InvalidInput("Say either --exact (the whole space) or --sample N (N random architectures).")
     if intervals and not exact:
         raise InvalidInput("--intervals goes with --exact: a front_share needs the whole space.")
-    if save and not exact:
-        raise InvalidInput("--save goes with --exact: a sample has no front of its space.")
+    if (save or matformer) and not exact:
+        raise InvalidInput(f"--{'save' if save else 'matformer'} goes with --exact: a sample has no front.")
     files = saving.checked(save)
     from core.library.csv_tables import csv_bytes
     from core.library.searches import EVALUATIONS_FILE
@@ -135,9 +136,10 @@ def front(
     if exact:
         further = tables.names(also) if also else []
         entry, table = tables.exact_table(supernet, wanted, further, use_table, processes, intervals)
-        if csv is not None or not files:
+        if csv is not None or not (files or matformer):
             write_table(csv, csv_bytes(table), tables.about(supernet))
         saving.save(files, tables.saved(entry, table, wanted))
+        saving.slices(matformer, entry, table)
         return
     params: Settings = {
         "supernet": tables.absolute(supernet),
@@ -204,7 +206,7 @@ def extract(
     arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
     out: Annotated[Path | None, typer.Option(help="File to write; a name is chosen if left out.")] = None,
     format: Annotated[
-        str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")
+        str, typer.Option(help="bundle, onnx, transformers_folder, ...; `list exporter` shows all.")
     ] = "bundle",
 ) -> None:
     """Cut one subnet out into a file that runs on its own."""
@@ -263,7 +265,7 @@ def prune(
     seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the last pruned network here.")] = None,
     format: Annotated[
-        str, typer.Option(help="bundle, safetensors, onnx, torch_export, python_source.")
+        str, typer.Option(help="bundle, onnx, transformers_folder, ...; `list exporter` shows all.")
     ] = "bundle",
     form: Annotated[
         str, typer.Option(help="compact (units cut out) or masked (the parent's shape).")

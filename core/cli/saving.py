@@ -20,12 +20,18 @@ from core.reports.front_files import FORMATS, format_of, table_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.library.supernets import SupernetEntry
+
 Save = Annotated[
     list[Path] | None,
     typer.Option(
         help="Also write it here, by the ending: .csv, .parquet, .json (all rows), .tex (the front's rows), .svg or .pdf "
         "(a figure for a paper). May be said several times."
     ),
+]
+Matformer = Annotated[
+    Path | None,
+    typer.Option(help="With --exact: the front of a decoder as slices of MatFormer, which mistral.rs reads."),
 ]
 
 
@@ -74,6 +80,22 @@ def save(paths: Sequence[Path], what: Saved) -> None:
     for path in paths:
         write(path, _content(path.suffix.lower().removeprefix("."), what))
         print(path)
+
+
+def slices(path: Path | None, entry: SupernetEntry, table: pd.DataFrame) -> None:
+    """Write a front as slices of MatFormer, where a file is named, and say what they fit.
+
+    Raises:
+        InvalidInput: it is no decoder's, or no subnet of it can be said so.
+        StorageFailed: the disk refused it.
+    """
+    if path is None:
+        return
+    from core.library.matformer_rows import matformer_rows
+
+    made = matformer_rows(entry, table)
+    write(path, made.data)
+    print(f"{path}: {made.told}")
 
 
 def _content(suffix: str, what: Saved) -> bytes:

@@ -94,7 +94,7 @@ def require_quick(entry: SupernetEntry) -> None:
     if params > MOST_PARAMS:
         raise InvalidInput(
             f"With {params:,} parameters this network is too large to write inside the server: download it, and let it write with "
-            "its predict.py."
+            "its generate.py."
         )
 
 

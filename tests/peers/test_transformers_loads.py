@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks import transformers_peers
+from core.datasets.tokenizing import Tokenizing
 from core.export.subnet import ExtractedSubnet
 from core.export.transformers_folder import TransformersFolder
 from core.networks.generating import generate
 from tests.export import test_transformers_folder as small
 from tests.export.subnets import subnet
+from tests.export.test_texts_outside import classifier
 
 TOLERANCE = 1e-4
 pytestmark = [
@@ -86,11 +89,16 @@ def theirs(name: str, probe: Any, net: nn.Module) -> dict[str, NDArray[Any]]:
     return {"pixel_values": ((probe - net[0].mean) / net[0].std).numpy()}  # type: ignore[index, union-attr]
 
 
+def with_tokenizers() -> dict[str, ExtractedSubnet]:
+    """Subnets that bring their own tokenizer: byte pairs."""
+    return {"bert-texts": classifier(), "llama-texts": subnet("elastic_decoder", 2)}
+
+
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every export, and what transformers says of it."""
     folder = tmp_path_factory.mktemp("exported")
-    every = encoders() | {name: of_decoder(net) for name, net in decoders().items()}
+    every = encoders() | with_tokenizers() | {name: of_decoder(net) for name, net in decoders().items()}
     for name, made in every.items():
         probe = tokens() if name in decoders() else made.probe(6)
         unpack(TransformersFolder().export(made), folder / name, theirs(name, probe, made.net))
@@ -131,3 +139,22 @@ def test_a_language_model_answers_and_goes_on_as_the_subnet(answered: Path, name
         start, made = found["start"][0].tolist(), found["made"][0].tolist()
     assert made[:5] == start
     assert made[5:] == generate(net, start, 4, temperature=0)
+
+
+@pytest.mark.parametrize("name", sorted(with_tokenizers()))
+def test_texts_are_split_as_here(answered: Path, name: str) -> None:
+    require_loaded(answered / name)
+    tokenizer = Tokenizing.read(with_tokenizers()[name].tokenizer)
+    texts = json.loads((answered / "texts.json").read_text())
+    found = json.loads((answered / name / "tokens.json").read_text())
+    assert len(found) == 1_000
+    assert found == [tokenizer.encode(text, special=True) for text in texts]
+
+
+def test_a_decoder_of_the_family_answers_as_there(answered: Path) -> None:
+    made = with_tokenizers()["llama-texts"]
+    tokens, scored = made.probe(6)
+    expected = made.outputs((tokens, scored)).numpy()
+    with np.load(answered / "llama-texts" / "answers.npz") as found:
+        asked = np.take_along_axis(found["logits"], scored.numpy()[:, :, None], 1)
+    np.testing.assert_allclose(asked, expected, rtol=0, atol=TOLERANCE * max(1.0, np.abs(expected).max()))
