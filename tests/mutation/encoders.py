@@ -11,6 +11,7 @@ _BERT, _VIT, _NESTED = (
     "core/supernets/nested.py",
 )
 _IN_NESTED = ("tests/supernets/test_nested.py",)
+_IN_NEW = ("tests/training/test_new_classifier.py",)
 _IN_BERT = ("tests/supernets/test_elastic_bert.py",)
 
 FAULTS = [
@@ -111,5 +112,26 @@ FAULTS = [
         "for low, high in pairwise([0, *(each for each in options if each <= max(wanted))]):\n        rows = slice(low, high)",
         "for low, high in pairwise([0, *options]):\n        rows = slice(low, high)",
         _IN_NESTED,
+    ),
+    Fault(
+        "what is before a new classifier is drawn anew as well",
+        "core/supernets/new_classifier.py",
+        "made.load_state_dict(own | kept)",
+        "made.load_state_dict(own)",
+        _IN_NEW,
+    ),
+    Fault(
+        "subnets imitate a classifier that was just drawn",
+        "core/workflows/train_supernet.py",
+        "        strategy.check_new_classifier()",
+        "        pass",
+        _IN_NEW,
+    ),
+    Fault(
+        "nobody is told that a classifier was drawn",
+        "core/workflows/train_supernet.py",
+        "        yield Progress(0.0, drawn)",
+        "        pass",
+        _IN_NEW,
     ),
 ]
