@@ -24,7 +24,7 @@ from core.evaluation.costs import CostTable
 from core.evaluation.evaluator import evaluate_table
 from core.library import supernets
 from core.library.library import Library
-from core.library.order_controls import OrderControlsRecord
+from core.library.order_controls import SIZES, OrderControlsRecord
 from core.pareto import non_dominated
 from core.seeding import stream
 from core.spaces.spread import spread_rows
@@ -34,7 +34,7 @@ from core.views import order_controls as view
 from core.workflows import control_insta_tune, train_supernet
 
 PRESET = "tiny-bert"
-_SUBNETS = 150
+_SUBNETS = 40
 
 
 def given(file: str | None) -> bytes:
@@ -57,8 +57,16 @@ def controls(file: bytes, seeds: int, epochs: int, criterion: str) -> OrderContr
         ledger = MemoryLedger()
         asked = {"supernet": str(path), "seeds": seeds, "epochs": epochs, "criterion": criterion}
         request = control_insta_tune.Request.model_validate(asked)
+        shown = 0
         for step in control_insta_tune.run(request, ledger, Library()):
             print(f"\r{step.fraction:4.0%} {step.message[:110]:110}", end="", file=sys.stderr, flush=True)
+            so_far = OrderControlsRecord.so_far(ledger)
+            for each in so_far.reached[shown:] if so_far else ():
+                print(
+                    f"\nseed {each.seed}, {each.way}, {SIZES[each.size]}: {each.test_accuracy:.3f}",
+                    file=sys.stderr,
+                )
+            shown = len(so_far.reached) if so_far else 0
     finally:
         path.unlink()
     record = OrderControlsRecord.so_far(ledger)

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from core.errors import InvalidInput, NotFound
+from core.networks.criteria import CRITERIA
 from core.supernets import FAMILIES
 from core.supernets.base import Supernet
 from core.supernets.ordering import RANDOM, importance, order_units, permute_units
+from core.tasks.base import Batch
 from tests.helpers.nets import disturb, random_dataset, small_cnn
 from tests.helpers.texts import text_dataset
 
@@ -37,6 +39,29 @@ def test_the_largest_stays_and_scores_fall_from_the_first_unit_on(criterion: str
     again = importance(net, net.orderable(), criterion, data, seed=3)
     for label, scores in again.items():
         np.testing.assert_allclose(scores, np.sort(done.scores[label])[::-1], rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA.names())
+@pytest.mark.parametrize("family", ["elastic_encoder", "elastic_vit", "elastic_bert", "elastic_decoder"])
+def test_every_criterion_orders_every_transformer_or_says_why_not(family: str, criterion: str) -> None:
+    torch.manual_seed(0)
+    made = FAMILIES.get(family)
+    net = made(made.examples()[0])
+    task, data = net.task, text_dataset()
+    inputs = task.random_inputs(net.config, 24, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = net(inputs, net.largest)
+    shape = before.shape[:-1]
+    targets = torch.randint(before.shape[-1], shape, generator=torch.Generator().manual_seed(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task, "batch", lambda *_: Batch(inputs, targets, torch.arange(24)))
+        if criterion in ("bn_scale", "synflow"):
+            with pytest.raises(InvalidInput, match="have no BatchNorm|which attention"):
+                order_units(net, criterion, data)
+        else:
+            order_units(net, criterion, data)
+    with torch.no_grad():
+        torch.testing.assert_close(net(inputs, net.largest), before, atol=1e-5, rtol=1e-5)
 
 
 def test_hidden_units_go_by_their_incoming_norms() -> None:

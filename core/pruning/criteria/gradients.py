@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from core.networks.trees import map_leaves
 from core.tasks.base import Batch
@@ -25,6 +27,13 @@ def loss_of(net: nn.Module, batch: Batch, temperature: float = 1.0) -> Tensor:
     outputs = batch.counted(net(doubled(batch.inputs))) / temperature
     # A language model answers at several positions of a sample; each counts as one.
     return F.cross_entropy(outputs.flatten(0, -2), batch.targets.flatten())
+
+
+@contextmanager
+def written_out_attention() -> Iterator[None]:
+    """Attention by its plain products within: the fused one has no second derivative and no gradients per sample."""
+    with sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 def doubled(inputs: Any) -> Any:
@@ -57,11 +66,12 @@ def hessian_gradients(
     """
     parameters = dict(made.named_parameters())
     wanted = [parameters[name] for name in names]
-    loss = loss_of(made, batch, temperature)
-    first = torch.autograd.grad(loss, wanted, create_graph=True, allow_unused=True)
-    # d/dw of (g . stopped g) is the Hessian times the gradient.
-    product = torch.stack([(g * g.detach()).sum() for g in first if g is not None]).sum()
-    second = torch.autograd.grad(product, wanted, allow_unused=True)
+    with written_out_attention():
+        loss = loss_of(made, batch, temperature)
+        first = torch.autograd.grad(loss, wanted, create_graph=True, allow_unused=True)
+        # d/dw of (g . stopped g) is the Hessian times the gradient.
+        product = torch.stack([(g * g.detach()).sum() for g in first if g is not None]).sum()
+        second = torch.autograd.grad(product, wanted, allow_unused=True)
     return {
         name: torch.zeros_like(p) if h is None else h.detach()
         for name, p, h in zip(names, wanted, second, strict=True)

@@ -22,6 +22,7 @@ from core.pruning.criteria.gradients import (
     loss_gradients,
     trainable_copy,
     weights_of,
+    written_out_attention,
 )
 from core.tasks.base import Batch
 
@@ -85,14 +86,16 @@ class Fisher(WeightCriterion):
 
         def loss(weights: dict[str, Tensor], sample: Any, target: Tensor) -> Tensor:
             one = map_leaves(lambda leaf: leaf[None], sample)
-            return F.cross_entropy(functional_call(made, weights, (one,)), target[None])
+            outputs = functional_call(made, weights, (one,))
+            # A language model answers at several positions of a sample.
+            return F.cross_entropy(outputs.flatten(0, -2), target[None].flatten())
 
         per_sample = vmap(grad(loss), in_dims=(None, 0, 0))
         total = {name: torch.zeros_like(w) for name, w in chosen.items()}
         for start in range(0, len(data), 64):
             some = slice(start, start + 64)
-            for name, gradients in per_sample(
-                chosen, rows_of(doubled(data.inputs), some), data.targets[some]
-            ).items():
+            with written_out_attention():
+                found = per_sample(chosen, rows_of(doubled(data.inputs), some), data.targets[some])
+            for name, gradients in found.items():
                 total[name] += gradients.square().sum(0)
         return {name: chosen[name].square() * total[name] / len(data) for name in names}
