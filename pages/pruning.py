@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import CoreError
+from core.library.benchmarks import BENCHMARKED
 from core.text import for_markdown
 from core.views.pruning import columns, pruning_view
 from pages.ui import choosers, resources
@@ -20,7 +21,11 @@ panels.start_tab(asked.tab)
 entry = choosers.choose_supernet(
     resources.entries(), choosing.supernet(asked) or front_state.current_supernet()
 )
-choosers.require_images(entry, "Pruned networks are judged here on images, clean, spoiled and attacked")
+choosers.require_data(
+    entry,
+    BENCHMARKED,
+    "Pruned networks are judged here on images and on texts with classes, clean and spoiled",
+)
 store = resources.store_or_none()
 if store is None:
     st.stop()
@@ -33,14 +38,14 @@ with st.container(key="settings-bar", horizontal=True, vertical_alignment="botto
         st.stop()
     if view is not None and view.pruned:
         with st.popover("Prune in more ways", icon=":material/content_cut:", key="pr-start"):
-            start_form.form(parent, view)
+            start_form.form(parent, entry.task, view)
         severity = choosing.choose_severity(asked)
         rows = table_view.choose_rows(view)
         models = rows.models
 
 choosing.jobs(parent)
 if view is None or not view.pruned:
-    panels.before_pruning(lambda: choosing.first_steps(parent, view), parent)
+    panels.before_pruning(lambda: choosing.first_steps(parent, entry.task, view), parent)
     st.stop()
 
 with st.container(key="hero"):

@@ -1,4 +1,4 @@
-"""What pruning did: every sample's place in the last feature space, on clean, spoiled and attacked images.
+"""What pruning did: every sample's place in the last feature space, clean, spoiled and, of images, attacked.
 
 A benchmark is "clean", a corruption with its severity ("fog@3") or an attack ("fgsm@3"). Of each network and
 benchmark the margins of all probe samples are kept, 20 bytes per sample, so that every later view is read and
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from core.store import RunStore
 
 CLEAN = "clean"
+BENCHMARKED = ("image", "tokens")
+"""Kinds of samples that pruned networks are judged on."""
 EPSILONS = (0.01, 0.02, 0.04, 0.07, 0.12)
 """Largest change of a pixel by an attack of severity 1 to 5, as a share of the range from black to white."""
 VERSION = 1
@@ -69,15 +71,36 @@ class Benchmarks(BaseConfig):
             raise ValueError(f"there is no attack {min(strangers)}; there are {', '.join(known)}")
         return tuple(name for name in known if name in values)
 
-    def names(self, task: str = "image") -> list[str]:
-        """Every benchmark of one kind of samples, clean first; attacks are of images alone."""
+    def names(self, task: str = "image", *, letters: bool = True) -> list[str]:
+        """Every benchmark of one kind of samples, clean first; attacks are of images alone.
+
+        Args:
+            task: registry name of the kind of samples.
+            letters: whether the letters of texts are known.
+        """
         attacks = self.attacks if task == "image" else ()
-        return [CLEAN, *(f"{n}@{s}" for n in (*corruption_names(task), *attacks) for s in self.severities)]
+        every = (*corruption_names(task, letters=letters), *attacks)
+        return [CLEAN, *(f"{n}@{s}" for n in every for s in self.severities)]
 
 
-def corruption_names(task: str = "image") -> list[str]:
-    """Corruptions of one kind of samples in the order of their group, then by name; no torch."""
-    return sorted(names_for(task), key=lambda name: (GROUPS.index(CORRUPTIONS.get(name).group), name))
+def corruption_names(task: str = "image", *, letters: bool = True) -> list[str]:
+    """Corruptions of one kind of samples in the order of their group, then by name; see `Benchmarks.names`. No torch."""
+    kinds = {name: CORRUPTIONS.get(name) for name in names_for(task)}
+    found = [name for name, kind in kinds.items() if letters or not getattr(kind, "needs_letters", False)]
+    return sorted(found, key=lambda name: (GROUPS.index(kinds[name].group), name))
+
+
+def require_benchmarks(task: str) -> None:
+    """Networks for this kind of samples can be judged one sample at a time, and samples can be spoiled.
+
+    Raises:
+        InvalidInput: they cannot.
+    """
+    if task not in BENCHMARKED:
+        raise InvalidInput(
+            "Pruned networks are judged here by the class that each sample gets, clean and spoiled, which takes images or "
+            "texts with classes. Choose a supernet of one of these."
+        )
 
 
 def benchmark_label(benchmark: str, *, severity: bool = True) -> str:
@@ -98,7 +121,7 @@ def benchmark_group(benchmark: str) -> str:
 
 
 def evaluation_probe(entry: SupernetEntry) -> Probe:
-    """The images pruned networks are evaluated on: validation, at most a thousand. No torch.
+    """The samples pruned networks are evaluated on: validation, at most a thousand. No torch.
 
     Raises:
         DataUnavailable, InvalidInput: see `supernets.dataset`.
@@ -107,7 +130,7 @@ def evaluation_probe(entry: SupernetEntry) -> Probe:
 
 
 def training_probe(entry: SupernetEntry) -> Probe:
-    """Training images, on which neural collapse is measured."""
+    """Training samples, on which neural collapse is measured."""
     return _probe(entry, "train")
 
 
@@ -121,7 +144,7 @@ class Judge:
     """Everything that evaluating a network needs, made once for many.
 
     Attributes:
-        probe: clean images.
+        probe: clean samples.
         severities: calibrated strengths.
         seed: of all accidents.
     """
@@ -150,11 +173,11 @@ class Judge:
         return corrupted(self.probe, self.severities, name, int(level), seed=self.seed).x
 
 
-def margins_of(net: nn.Module, images: NDArray[np.float32], y: NDArray[np.int64]) -> Margins:
-    """Where a network puts images in its last feature space."""
+def margins_of(net: nn.Module, inputs: Any, y: NDArray[np.int64]) -> Margins:
+    """Where a network puts samples in its last feature space."""
     from core.networks.heads import penultimate, weight_and_bias
 
-    features, layer = penultimate(net, images)
+    features, layer = penultimate(net, inputs)
     return margins(features, y, *weight_and_bias(layer))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor, nn
 
 from core.datasets.base import Dataset
 from core.networks.calibration import recalibrate
 from core.networks.masks import Masks, hold
+from core.networks.trees import as_tensors
 from core.seeding import torch_seed
 from core.training.config import TrainingConfig
 from core.training.plain import PlainStep, fit
@@ -30,7 +30,7 @@ def train_masked(
 ) -> Iterator[float]:
     """Train in place to the end of `config.epochs`; removed weights are exactly zero after every step.
 
-    BatchNorm statistics are measured at the end on the calibration images; the network is then in eval
+    BatchNorm statistics are measured at the end on the calibration samples; the network is then in eval
     mode, without gradients.
 
     Args:
@@ -84,6 +84,6 @@ def _keep_state(net: nn.Module, keep: dict[int, dict[str, Tensor]] | None, epoch
 
 
 def settle(net: nn.Sequential, dataset: Dataset) -> None:
-    """Measure BatchNorm statistics on the calibration images; eval mode, no gradients."""
-    recalibrate(net, torch.from_numpy(dataset.calibration.x))
+    """Measure BatchNorm statistics on the calibration samples; eval mode, no gradients."""
+    recalibrate(net, as_tensors(dataset.calibration.x))
     net.requires_grad_(False)

@@ -187,7 +187,13 @@ def missing(
 ) -> list[str]:
     """Ids of networks (parent included) that lack a benchmark of this severity."""
     task = view.entry.task
-    wanted = [f"{n}@{severity}" for n in (*corruption_names(task), *(attacks if task == "image" else ()))]
+    wanted = [
+        f"{n}@{severity}"
+        for n in (
+            *corruption_names(task, letters=bool(view.probe.tokenizer)),
+            *(attacks if task == "image" else ()),
+        )
+    ]
     return [m.model_id for m in models if any(view.of(m.model_id, b) is None for b in wanted)]
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import kept, place_of
-from core.errors import NotFound
+from core.errors import InvalidInput, NotFound
 from core.geometry.collapse import collapse
 from core.library.benchmarks import Judge, margins_of, training_probe
 from core.library.networks import load_model
 
 if TYPE_CHECKING:
+    from core.datasets.probe import Probe
     from core.geometry.collapse import Collapse
     from core.geometry.margins import Margins
     from core.library.networks import Model
@@ -56,19 +57,22 @@ def _angles(store: RunStore | None, model: Model, benchmark: str) -> Margins:
     return margins_of(model.net, judge.images(model.net, benchmark), judge.probe.y)
 
 
-def images_of(store: RunStore | None, model_id: str, benchmark: str) -> NDArray[np.float32]:
-    """The probe's images as a benchmark shows them to a network: (n, c, h, w). Loads torch.
+def samples_of(
+    store: RunStore | None, model_id: str, benchmark: str, rows: NDArray[np.intp]
+) -> NDArray[np.float32] | list[str]:
+    """Some of the probe's samples as a benchmark shows them to a network; see `Probe.shown`. Loads torch.
 
     Raises:
         NotFound, InvalidInput, DataUnavailable: see `load_model` and `library.dataset`.
     """
-    model = load_model(store, model_id)
-    return _images(store, model, benchmark)
+    return _spoiled(store, load_model(store, model_id), benchmark).shown(rows)
 
 
 @kept(32, key=lambda store, model, benchmark: (place_of(store), model.key, benchmark))
-def _images(store: RunStore | None, model: Model, benchmark: str) -> NDArray[np.float32]:
-    return Judge.of(store, model.entry).images(model.net, benchmark)
+def _spoiled(store: RunStore | None, model: Model, benchmark: str) -> Probe:
+    """The probe as a benchmark shows it to a network."""
+    judge = Judge.of(store, model.entry)
+    return replace(judge.probe, x=judge.images(model.net, benchmark))
 
 
 def class_means(store: RunStore | None, model_id: str) -> Collapse:
@@ -97,6 +101,7 @@ def sample_detail(store: RunStore | None, model_id: str, benchmark: str, sample:
 
     Raises:
         NotFound: the probe has no such sample.
+        InvalidInput: it is no image.
     """
     model = load_model(store, model_id)
     return _sample(store, model, benchmark, sample)
@@ -105,11 +110,16 @@ def sample_detail(store: RunStore | None, model_id: str, benchmark: str, sample:
 @kept(256, key=lambda store, model, benchmark, sample: (place_of(store), model.key, benchmark, sample))
 def _sample(store: RunStore | None, model: Model, benchmark: str, sample: int) -> SampleDetail:
     judge = Judge.of(store, model.entry)
+    if judge.probe.task != "image":
+        raise InvalidInput(
+            "Which patch holds a sample's margin is asked of images. Of a text, look at its margin when tokens are lost or "
+            "swapped."
+        )
     rows = judge.probe.rows_of([sample])
     if not len(rows):
         raise NotFound("This sample is not among the images that networks are evaluated on.")
     row = int(rows[0])
-    image = np.array(_images(store, model, benchmark)[row])
+    image = np.array(_spoiled(store, model, benchmark).x[row])
     covered, grid = _covered(image)
     found = margins_of(
         model.net, np.concatenate([image[None], covered]), np.full(1 + len(covered), judge.probe.y[row])

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import DamagedArtifact
-from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net
+from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, require_benchmarks
 from core.library.evaluated import EvaluatedRecord
 from core.records import Progress
 
@@ -40,9 +40,14 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     """
     yield Progress(0.0, "Loading the network and its data.")
     parent = library.network(request.parent)
-    yield Progress(0.02, "How strong is each corruption on these images? Measured once per data set.")
+    require_benchmarks(parent.entry.task)
+    yield Progress(0.02, "How strong is each corruption on these samples? Measured once per data set.")
     judge = library.judge(parent.entry, seed=request.seed)
-    benchmarks = [name for name in request.benchmarks.names(parent.entry.task) if name != CLEAN]
+    benchmarks = [
+        name
+        for name in request.benchmarks.names(parent.entry.task, letters=bool(judge.probe.tokenizer))
+        if name != CLEAN
+    ]
     wanted = list(dict.fromkeys([request.parent, *request.models]))
     done = _so_far(ledger)
     for index, model_id in enumerate(wanted):

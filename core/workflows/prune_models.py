@@ -19,7 +19,14 @@ from pydantic import Field, field_validator
 from core.config import BaseConfig, Settings
 from core.errors import CoreError, InvalidInput
 from core.geometry.collapse import collapse
-from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
+from core.library.benchmarks import (
+    CLEAN,
+    Benchmarks,
+    dump_margins,
+    evaluate_net,
+    require_benchmarks,
+    training_probe,
+)
 from core.library.pruned import (
     PARENT,
     TUNING_EPOCHS,
@@ -162,12 +169,13 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Pro
     pruners = [(m, METHODS.create(m.name, m.config)) for m in request.methods]
     require_prunable(library.store, request.model)
     parent = library.network(request.model)
+    require_benchmarks(parent.entry.task)
     training, _ = training_of(parent.entry, seed=request.seed)
     rate = request.tuning_rate or _TUNING_SHARE * training.learning_rate
     tuning = training.model_copy(
         update={"epochs": max(1, request.tuning_epochs), "learning_rate": rate, "warmup_epochs": 0.0}
     )
-    yield Progress(0.0, "How strong is each corruption on these images? Measured once per data set.")
+    yield Progress(0.0, "How strong is each corruption on these samples? Measured once per data set.")
     judge = library.judge(parent.entry)
     record = PruningRecord.so_far(ledger) or PruningRecord(
         model=request.model,
@@ -189,7 +197,7 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Pro
         task=task,
         tuning=tuning,
         judge=judge,
-        benchmarks=request.benchmarks.names(),
+        benchmarks=request.benchmarks.names(parent.entry.task, letters=bool(judge.probe.tokenizer)),
         pruners=pruners,
         record=record,
     )

@@ -43,7 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "data": {"name": "tones", "seed": 0, "config": {"clips": 240, "calibration": 32}},
     },
 }
-FOR_IMAGES = {"similarity": ("communities-gcn", "tones-tdnn"), "pruning": tuple(SMALL)}
+FOR_IMAGES = {"similarity": ("communities-gcn", "tones-tdnn"), "pruning": ("communities-gcn", "tones-tdnn")}
 """Page -> the supernets of which it says that it is for other data."""
 
 

@@ -21,7 +21,7 @@ from core.records import RunState
 from core.settings import settings
 from core.store import RunStore
 from core.views.pruning import pruning_view
-from core.views.pruning_detail import images_of
+from core.views.pruning_detail import samples_of
 from pages.ui import history
 from pages.ui.address import format_view
 from pages.ui.address import parse as parse_view
@@ -299,10 +299,9 @@ def test_pictures_are_those_the_network_gets(open_page: Open, ids: dict[str, str
     shown = next(e.proto.body for e in app.get("html") if "ps-pictures" in e.proto.body)
     with RunStore(settings().database_url, settings().home) as store:
         margin = pruning_view(store, SMALLEST).margins[ids["l1_filters"]]["shot_noise@3"]["margin"]
-        images = images_of(store, ids["l1_filters"], "shot_noise@3")
-    rows = [int(r) for r in margin.argsort(kind="stable")[:12]]
+        images = samples_of(store, ids["l1_filters"], "shot_noise@3", margin.argsort(kind="stable")[:12])
     sources = re.findall(r'src="([^"]+)"', shown)
-    assert sources == re.findall(r'src="([^"]+)"', image_strip(images[rows], [""] * 12, size=60))
+    assert sources == re.findall(r'src="([^"]+)"', image_strip(images, [""] * 12, size=60))
     assert "shot noise, severity 3" in said(app)
 
 

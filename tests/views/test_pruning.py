@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ from core.views.pruning import (
     pruning_view,
     table,
 )
-from core.views.pruning_detail import all_angles, class_means, images_of, sample_detail
+from core.views.pruning_detail import all_angles, class_means, sample_detail, samples_of
 from core.views.pruning_map import alike_benchmarks, pair_map
 from core.views.pruning_samples import (
     first_failures,
@@ -288,7 +289,7 @@ def test_a_sample_from_near_is_the_one_of_the_table(store: RunStore, view: Pruni
     assert np.abs(found.loss).max() > 0
     np.testing.assert_array_equal(found.image, view.probe.x[0])
     spoiled = sample_detail(store, model, "fog@3", sample)
-    np.testing.assert_array_equal(spoiled.image, images_of(store, model, "fog@3")[0])
+    np.testing.assert_array_equal(spoiled.image, samples_of(store, model, "fog@3", np.array([0]))[0])
     with pytest.raises(NotFound):
         sample_detail(store, model, CLEAN, 10**9)
 
@@ -312,7 +313,7 @@ def test_covering_what_is_even_already_costs_nothing(
     even = np.full_like(view.probe.x, 0.3)
     even[:, :, :4] = view.probe.x[:, :, :4]  # the lower half of each image is its mean
     even[:, :, 4:] = even[:, :, :4].mean((2, 3), keepdims=True)
-    monkeypatch.setattr(pruning_detail, "_images", lambda *a: even)
+    monkeypatch.setattr(pruning_detail, "_spoiled", lambda *a: SimpleNamespace(x=even))
     found = sample_detail(store, by_method(view, "l1_filters"), CLEAN, int(view.probe.ids[11]))
     assert np.abs(found.loss[4:]).max() < 1e-5
     assert np.abs(found.loss[:4]).max() > 1e-3

@@ -8,6 +8,7 @@ from torch import nn
 
 from core.errors import InvalidInput
 from core.networks.calibration import remeasure
+from core.networks.trees import as_tensors
 from core.pruning.feature_merging import merge_features, mergeable_groups
 from core.pruning.pruners.base import PRUNERS, Pruned, Pruner, PruningTask, weight_count
 from core.records import Progress
@@ -48,7 +49,7 @@ class FeatureMerging(Pruner):
                     else:
                         low = middle
             # Its norms are neutral now, their scales in the convolutions.
-            remeasure(net, task.dataset.calibration.x)
+            remeasure(net, as_tensors(task.dataset.calibration.x))
             yield Pruned(sparsity, net, note=_note(net, total, sparsity))
 
 

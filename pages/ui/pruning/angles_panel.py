@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def panel(shown: Shown) -> None:
     """A line per sample, a square per pair of classes."""
     st.caption(
-        "Each line is an image: its angle to every class, then its own angle, its feature norm and its margin. An image is "
+        "Each line is a sample: its angle to every class, then its own angle, its feature norm and its margin. A sample is "
         "safe where its own class is the lowest by far. Drag along an axis to keep only some lines."
     )
     classes = shown.view.probe.classes
@@ -41,7 +41,7 @@ def panel(shown: Shown) -> None:
     )
     store = resources.store_or_none()
     try:
-        with st.spinner("Running the network on the images…", show_time=True):
+        with st.spinner("Running the network on the samples…", show_time=True):
             found = all_angles(store, shown.model.model_id, shown.benchmark)
             st.plotly_chart(
                 _lines(shown.key, tuple(chosen), found, shown),
@@ -70,7 +70,7 @@ def panel(shown: Shown) -> None:
                 alt=f"Cosines between the class means of {row_label(model)}.",
             )
     note(
-        "Class means of training images, their common mean taken away. At full collapse every pair has the same cosine, -1/(C-1)."
+        "Class means of training samples, their common mean taken away. At full collapse every pair has the same cosine, -1/(C-1)."
     )
 
 

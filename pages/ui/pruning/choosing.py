@@ -120,12 +120,12 @@ def _unfinished(parent: ModelInfo) -> list[str]:
     return found
 
 
-def first_steps(parent: ModelInfo, view: PruningView | None) -> None:
+def first_steps(parent: ModelInfo, task: str, view: PruningView | None) -> None:
     """Before anything was pruned: what will be there, and the form."""
     with st.container(key="hero"):  # one below the other where the window is narrow
         left, right = st.columns([1.2, 1], gap="large")
     with left, st.container(border=True):
-        start_form.form(parent, view)
+        start_form.form(parent, task, view)
     with right:
         if active(resources.jobs().run(run_id) for run_id in _unfinished(parent)):
             said = "This network is being pruned now, see above. The table comes when that is done."
@@ -138,7 +138,7 @@ def first_steps(parent: ModelInfo, view: PruningView | None) -> None:
         st.markdown(
             "Then you can\n\n"
             "- see which ways of pruning keep accuracy, and under which corruptions they break,\n"
-            "- watch every image move in the last feature space, and find those that break first,\n"
+            "- watch every sample move in the last feature space, and find those that break first,\n"
             "- compare two pruned networks, and put all of them beside the front,\n"
             "- download one, really smaller where whole units were removed."
         )

@@ -29,11 +29,11 @@ _METRICS = {
 
 
 def panel(shown: Shown) -> None:
-    """Samples by angle and norm or margin; draw a box to see the images."""
+    """Samples by angle and norm or margin; draw a box to see them."""
     compared = shown.compare.model_id != shown.model.model_id
     st.caption(
-        "Each dot is an image. To the left it is turned towards its class, above it is far from the origin (norm) or from being "
-        "wrong (margin); a cross is a wrong answer. **Draw a box** around some dots to see those images."
+        "Each dot is a sample. To the left it is turned towards its class, above it is far from the origin (norm) or from being "
+        "wrong (margin); a cross is a wrong answer. **Draw a box** around some dots to see those samples."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         vertical = st.segmented_control(
@@ -54,7 +54,7 @@ def panel(shown: Shown) -> None:
             help="Where the network chosen under Compare with puts the 200 samples whose margins changed most.",
         )
     if shown.view.of(shown.model.model_id, shown.benchmark) is None:
-        st.info("This network has not been evaluated on these images.", icon=":material/block:")
+        st.info("This network has not been evaluated on these samples.", icon=":material/block:")
         return
     left, right = st.columns([1.55, 1], gap="medium")
     with left:
@@ -81,7 +81,7 @@ def panel(shown: Shown) -> None:
         )
     sample_strip(shown, view_state.samples.now())
     note(
-        f"{row_label(shown.model)}, {benchmark_label(shown.benchmark).lower()} images, {shown.view.probe.split} split. With features h and class "
+        f"{row_label(shown.model)}, {benchmark_label(shown.benchmark).lower()} samples, {shown.view.probe.split} split. With features h and class "
         "rows w, a logit is |h| |w| cos(angle) + bias: of a sample the loss knows its norm and its angles to the classes. The margin is its "
         "distance to the nearest decision boundary."
     )

@@ -28,7 +28,7 @@ KEY = "pruning-map"
 def panel(shown: Shown) -> None:
     """Every pair of a network and a benchmark as one point; a click selects it."""
     terms.caption(
-        "Each point is one network on one kind of images. Near means: the same samples moved the same way. Lines join nearest "
+        "Each point is one network on one kind of samples. Near means: the same samples moved the same way. Lines join nearest "
         "relatives (the minimum spanning tree of the whole signatures). Click a point to select it."
     )
     left, right = st.columns([1.35, 1], gap="medium")
@@ -50,7 +50,7 @@ def panel(shown: Shown) -> None:
         left_out = f" {found.left_out} pairs are left out." if found.left_out else ""
         note(
             f"Signature: angle, norm and margin of all {len(shown.view.probe)} samples. The plane holds {format_share(found.map.explained)} of the variance. "
-            f"{format_share(found.by_model)} of the lines join the same network on two kinds of images, {format_share(found.by_benchmark)} two networks on the same images.{left_out}"
+            f"{format_share(found.by_model)} of the lines join the same network on two kinds of samples, {format_share(found.by_benchmark)} two networks on the same samples.{left_out}"
         )
     with right:
         alike = alike_benchmarks(shown.view, shown.models, shown.severity)

@@ -1,4 +1,4 @@
-"""Images of samples with what the selected network answers and when they break."""
+"""Samples with what the selected network answers and when they break."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library.benchmarks import CLEAN, benchmark_label
-from core.plots.pictures import image_strip
+from core.plots import pictures
 from core.text import for_markdown
-from core.views.pruning_detail import images_of
+from core.views.pruning_detail import samples_of
 from core.views.pruning_samples import fragility, sample_rows
 from pages.ui import resources
 from pages.ui.pruning import view_state
@@ -48,21 +48,20 @@ def sample_strip(shown: Shown, ids: Sequence[int], *, clear: bool = True) -> Non
         rows = found.rows[: _MOST_PICTURES if found.selected else 12]
         fate = fragility(shown.view, shown.model, shown.benchmark)
         captions = [found.caption(r) + (f" · {fate.said(r)}" if fate else "") for r in rows]
-        st.html(
-            image_strip(_images(shown)[rows], captions, size=60, marked=[not found.correct[r] for r in rows])
-        )
+        wrong = [not found.correct[r] for r in rows]
+        st.html(pictures.sample_strip(_samples(shown, rows), captions, size=60, marked=wrong))
         st.caption(
             "Class, answer (where it is another), margin, and where along this method's sparsities the sample first fails. "
             f"Framed: wrong here. Shown as the network gets them: {benchmark_label(shown.benchmark).lower()}."
         )
 
 
-def _images(shown: Shown) -> NDArray[np.float32]:
+def _samples(shown: Shown, rows: NDArray[np.intp]) -> NDArray[np.float32] | list[str]:
     """The samples as the selected benchmark shows them; clean where they cannot be made here."""
     if shown.benchmark == CLEAN:
-        return shown.view.probe.x
+        return shown.view.probe.shown(rows)
     try:
-        return images_of(resources.store_or_none(), shown.model.model_id, shown.benchmark)
+        return samples_of(resources.store_or_none(), shown.model.model_id, shown.benchmark, rows)
     except CoreError as error:
-        st.caption(f"Clean images are shown: {for_markdown(error, 300)}")
-        return shown.view.probe.x
+        st.caption(f"Clean samples are shown: {for_markdown(error, 300)}")
+        return shown.view.probe.shown(rows)

@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.library.benchmarks import benchmark_label
+from core.plots import pictures
 from core.plots.finished import finished
-from core.plots.pictures import image_strip
 from core.plots.pruning_geometry import fragility as fragility_figure
 from core.plots.pruning_samples import margin_lines, occlusion_figure
 from core.text import display_name, for_markdown
@@ -31,7 +31,7 @@ _MOST = 12
 def panel(shown: Shown) -> None:
     """Fragile and robust samples along the method's sparsities, then one of them from near."""
     if shown.view.of(shown.model.model_id, shown.benchmark) is None:
-        st.info("This network has not been evaluated on these images.", icon=":material/block:")
+        st.info("This network has not been evaluated on these samples.", icon=":material/block:")
         return
     left, right = st.columns([1, 1.2], gap="medium")
     with left:
@@ -67,11 +67,11 @@ def _fates(shown: Shown, fate: Fragility) -> None:
         st.markdown(f"**{title}** · {text}")
         captions = [f"{display_name(probe.classes[int(probe.y[r])])} · {fate.said(r)}" for r in rows]
         if len(rows):
-            st.html(image_strip(probe.x[rows], captions, size=52))
+            st.html(pictures.sample_strip(probe.shown(rows), captions, size=52))
         else:
             st.caption("There is none.")
     note(
-        f"Along the shares of {shown.model.variant}, {benchmark_label(shown.benchmark).lower()} images; the clean images are shown."
+        f"Along the shares of {shown.model.variant}, {benchmark_label(shown.benchmark).lower()} samples; the clean ones are shown."
     )
 
 

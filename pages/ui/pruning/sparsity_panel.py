@@ -93,7 +93,7 @@ def _paper(shown: Shown, found: SparsityLines) -> None:
 
 
 def collapse(shown: Shown) -> None:
-    """Neural collapse on training images by share of weights removed."""
+    """Neural collapse on training samples by share of weights removed."""
     terms.caption(
         "Trained long enough, a network pulls each class into one point and spreads the points evenly: every measure is 0 then. "
         "Does pruning undo it?"
@@ -112,7 +112,7 @@ def collapse(shown: Shown) -> None:
         alt="Four measures of neural collapse by share of weights removed.",
     )
     note(
-        "On up to a thousand training images. A gap: two class means coincide there, so nothing of it is defined. At this scale collapse is "
+        "On up to a thousand training samples. A gap: two class means coincide there, so nothing of it is defined. At this scale collapse is "
         "partial already before pruning; compare with the parent's dashed line, not with 0. "
         + _about_seeds(found, next(iter(PANELS)))
     )

@@ -18,7 +18,7 @@ from core.text import display_name
 from core.views.pruning import PruningView
 from core.words import format_share
 from core.workflows import prune_models
-from pages.ui import checked
+from pages.ui import checked, terms
 from pages.ui.forms import complaint, config_form, field_number, number
 from pages.ui.progress import submit
 
@@ -29,13 +29,13 @@ CONTROLS = ("random_like", "small_dense")
 MOST_REPEATS = 10
 
 
-def form(parent: ModelInfo, view: PruningView | None) -> None:
+def form(parent: ModelInfo, task: str, view: PruningView | None) -> None:
     """Choose and start; what is in the table already is not pruned again."""
     with checked.form() as around:
-        _form(parent, view, around)
+        _form(parent, task, view, around)
 
 
-def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> None:
+def _form(parent: ModelInfo, task: str, view: PruningView | None, around: checked.Form) -> None:
     infos = {info.name: info for info in METHODS.describe()}
     others = [n for n in infos if n not in CONTROLS]
     chosen = st.multiselect(
@@ -61,7 +61,7 @@ def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> 
             "tuning_epochs",
             "Epochs of fine-tuning",
             key="pr-epochs",
-            help="Passes over the training images after pruning, removed weights held at zero. Methods that train "
+            help="Passes over the training samples after pruning, removed weights held at zero. Methods that train "
             "by themselves are not fine-tuned.",
         )
         seed = field_number(prune_models.Request, "seed", "Seed", key="pr-seed")
@@ -80,11 +80,13 @@ def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> 
             help="\n\n".join(f"**{infos[n].label}**: {infos[n].summary}" for n in CONTROLS)
             + "\n\nA method that does not beat them has found nothing.",
         )
-        attacks = list(Benchmarks().attacks)
-        for info in (each for each in ATTACKS.describe() if each.name not in attacks):
-            if st.toggle(info.label, key=f"pr-{info.name}", help=_attack_help(info)):
-                attacks.append(info.name)
+        attacks = _attacks() if task == "image" else []
         more = st.toggle("Settings of the methods", key="pr-more")
+    if task != "image":
+        terms.caption(
+            "Texts are spoiled by token noise: lost and swapped tokens and, where their letters are known, typos. Corruptions of images and "
+            "attacks change pixels, so they have no meaning here."
+        )
     names = [*chosen, *(CONTROLS if controls else ())]
     # None: a setting is wrong, and the form says which.
     configs = _configs(names) if more else {}
@@ -107,6 +109,15 @@ def _form(parent: ModelInfo, view: PruningView | None, around: checked.Form) -> 
         ]
         if any(started):
             st.rerun()
+
+
+def _attacks() -> list[str]:
+    """Attacks on images: the usual ones, and those that are chosen."""
+    found = list(Benchmarks().attacks)
+    for info in (each for each in ATTACKS.describe() if each.name not in found):
+        if st.toggle(info.label, key=f"pr-{info.name}", help=_attack_help(info)):
+            found.append(info.name)
+    return found
 
 
 def _start(
@@ -136,8 +147,8 @@ def _plan(count: int, asked: int, started: bool) -> str:
         return "All of these are in the table already. Choose another way, share or seed."
     known = f" ({asked - count} of {asked} are in the table already)" if count < asked and started else ""
     return (
-        f"{count} network{'s' * (count != 1)} to make{known}; each is fine-tuned and evaluated on clean, spoiled and attacked "
-        "images in the background. Methods that train from scratch take longest."
+        f"{count} network{'s' * (count != 1)} to make{known}; each is fine-tuned and evaluated on clean and spoiled "
+        "samples in the background. Methods that train from scratch take longest."
     )
 
 

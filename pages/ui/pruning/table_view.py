@@ -101,10 +101,10 @@ def draw(view: PruningView, rows: Rows, severity: int, compare: str) -> None:
         config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoom2d", "pan2d"]},
         alt="Table of accuracies: a row per pruned network, a column per corruption or attack; the choosers beside it select a cell too.",
     )
-    eps = EPSILONS[severity - 1]
+    attacked = f" or attacked (an attack may move every pixel by {EPSILONS[severity - 1]:g} of the range)"
     note(
-        f"Accuracy in percent on the same {len(view.probe)} {view.probe.split} images, clean, spoiled with severity {severity} or attacked "
-        f"(an attack may move every pixel by {eps:g} of the range). Severity 5 of a corruption is where the supernet's largest subnet loses "
+        f"Accuracy in percent on the same {len(view.probe)} {view.probe.split} samples, clean or spoiled with severity {severity}"
+        f"{attacked if view.probe.task == 'image' else ''}. Severity 5 of a corruption is where the supernet's largest subnet loses "
         "about 35 points. mCE: errors under corruption in percent of the unpruned network's; less is better. "
         f"{_about_seeds(rows)}{found.note}"
     )
@@ -163,9 +163,9 @@ def _remember() -> None:
 
 def _measure_missing(view: PruningView, models: Sequence[PrunedModel], severity: int) -> None:
     """Offer what has not been measured at this severity."""
-    attacks = [
-        a for a in ATTACKS.names() if any(f"{a}@{severity}" in each for each in view.margins.values())
-    ] or ["fgsm"]
+    known = ATTACKS.names() if view.probe.task == "image" else []
+    measured = [a for a in known if any(f"{a}@{severity}" in each for each in view.margins.values())]
+    attacks = measured or known[:1]
     left = missing(view, models, severity, attacks)
     if not left:
         return

@@ -1,4 +1,4 @@
-"""The Similarity page with networks that read texts: layers, units and heads are shown; what has no meaning is refused."""
+"""Similarity and Pruning with networks that read texts: layers, units, heads and token noise; the rest is refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.errors import InvalidInput
+from core.library.benchmarks import require_benchmarks
 from core.store import RunStore
-from core.workflows import train_supernet
+from core.views.pruning import columns, pruning_view
+from core.workflows import prune_models, train_supernet
 from pages.ui.similarity.panels import refusal
 from tests.pages.test_other_data import SMALL, finished
 
@@ -90,3 +93,60 @@ def test_only_images_have_every_tab_and_language_has_no_classes() -> None:
     for tab in ("Samples", "Answers", "Collapse"):
         assert "every position is answered" in refusal(tab, "language")
     assert not refusal("Heads", "language")
+
+
+# --- pruned ------------------------------------------------------------------------------------------
+
+METHODS = [{"name": name, "sparsities": [0.5]} for name in ("magnitude", "l1_filters", "small_dense")]
+
+
+@pytest.fixture(scope="module")
+def pruned(home: tuple[Path, str]) -> str:
+    """Id of the largest subnet, of which three networks were pruned; small dense ones are trained for an epoch too."""
+    path, supernet = home
+    model = f"subnet:{supernet}:111111"
+    with RunStore(f"sqlite:///{path / 'paretoscope.db'}", path) as store:
+        finished(
+            store, "prune_models", {"model": model, "methods": METHODS, "tuning_epochs": 1}, prune_models
+        )
+        view = pruning_view(store, model)
+    assert view is not None
+    assert columns(view, 3) == ["clean", "token_drop@3", "token_swap@3"], "no pixel is attacked"
+    assert {m.removes for m in view.pruned} == {"weights", "units"}
+    assert not view.failures
+    for each in view.models:
+        assert view.accuracy(each.model_id, "clean") == pytest.approx(each.numbers["accuracy"])
+    cut = next(m for m in view.pruned if m.method == "l1_filters")
+    assert cut.numbers["params"] < 0.7 * view.parent.numbers["params"]
+    return model
+
+
+@pytest.mark.parametrize(
+    "tab", ["Geometry", "Map", "All angles", "Samples", "Accuracy", "Collapse", "Numbers"]
+)
+def test_pruned_text_encoders_are_shown(
+    home: tuple[Path, str],
+    pruned: str,
+    monkeypatch: pytest.MonkeyPatch,
+    open_page: Callable[..., AppTest],
+    tab: str,
+) -> None:
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(home[0]))
+    app = open_page("pruning", parent=pruned, tab=tab, benchmark="token_drop@3")
+    assert not app.exception, app.exception[0].message
+    assert not app.error
+    said = texts_of(app)
+    assert "lost and swapped" in said
+    assert "FGSM" not in said
+    if tab in ("Geometry", "Samples"):
+        assert "ps-text" in said
+        assert "<img" not in said
+    if tab == "Samples":
+        assert "is asked of images" in said
+
+
+def test_language_is_not_judged_by_class(home: tuple[Path, str]) -> None:
+    with pytest.raises(InvalidInput, match="images or texts with classes"):
+        require_benchmarks("language")
+    for task in ("image", "tokens"):
+        require_benchmarks(task)
