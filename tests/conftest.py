@@ -31,6 +31,7 @@ SLOW = (
     "tests/cli/test_insta_tune_command.py",
     "tests/cli/test_large_spaces.py",
     "tests/cli/test_lesson_command.py",
+    "tests/cli/test_load_supernet.py::test_a_folder_is_tuned",
     "tests/cli/test_prune_command.py",
     "tests/cli/test_reports.py::test_the_page_and_the_command_line",
     "tests/cli/test_robustness_command.py",

@@ -23,6 +23,7 @@ from core.library.supernets import SUPERNET_FILE
 from core.records import Progress
 from core.seeding import torch_seed
 from core.supernets.families import FAMILIES
+from core.tasks.registry import TASKS
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES, Strategy
 from core.training.watch import in_short
@@ -282,7 +283,8 @@ def untrained(request: Request, library: Library | None = None) -> tuple[Superne
 
 
 def data_card(choice: DataChoice, dataset: Dataset) -> Settings:
-    """What a card says of the data a supernet is for."""
+    """What a card says of the data a supernet is for; a vocabulary is in the tokenizer, and could be longer than a card."""
+    told = () if TASKS.get(dataset.task).per_position else dataset.classes
     return {
         "name": choice.name,
         "config": choice.config,
@@ -291,7 +293,7 @@ def data_card(choice: DataChoice, dataset: Dataset) -> Settings:
         "title": dataset.title,
         "source": dataset.source,
         "licence": dataset.licence,
-        "classes": list(dataset.classes),
+        "classes": list(told),
     }
 
 

@@ -11,7 +11,7 @@ from core.supernets.files import load_supernet
 from tests.cli.conftest import Call
 from tests.helpers.ofa_checkpoints import resnet, resnet_file
 from tests.helpers.picture_folders import pictures
-from tests.helpers.tiny_folders import bert, on_disk, sharded
+from tests.helpers.tiny_folders import bert, llama, on_disk, sharded
 
 
 @pytest.mark.usefixtures("checked_here")
@@ -66,3 +66,35 @@ def test_settings_are_for_folders_alone(call: Call, tmp_path: Path) -> None:
     status, _, complaint = call("load-supernet", str(tmp_path / "x.onnx"), "--heads", "[1]")
     assert status == 2
     assert "only a folder of a model has settings" in complaint
+
+
+@pytest.mark.usefixtures("checked_here")
+def test_a_folder_is_tuned_on_texts_that_its_own_tokenizer_splits(call: Call, tmp_path: Path) -> None:
+    folder, out = (
+        on_disk(llama(positions=32, layers=1, width=8, heads=2), tmp_path / "llama-tiny"),
+        tmp_path / "my.safetensors",
+    )
+    assert (
+        call("load-supernet", str(folder), "--out", str(out), "--ffn", "[0.5, 1]", "--heads", "[1]")[0] == 0
+    )
+    tuned = tmp_path / "tuned.safetensors"
+    status, _, complaint = call(
+        "train",
+        "--from",
+        str(out),
+        "--data",
+        "licenses",
+        "--epochs",
+        "1",
+        "--method",
+        "uniform",
+        "--out",
+        str(tuned),
+    )
+    assert status == 0, complaint
+    before, after = load_supernet(out)[0], load_supernet(tuned)[0]
+    assert after.tokenizer == before.tokenizer != b""
+    card = load_supernet(tuned)[1]
+    assert card["data"]["config"]["length"] == 32
+    assert card["data"]["name"] == "licenses"
+    assert card["data"]["classes"] == [], "a vocabulary could be longer than a card may be"
