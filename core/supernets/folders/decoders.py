@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.config import Settings
+from core.config import JsonObject, Settings
 from core.errors import InvalidInput
 from core.supernets.folders.options import FolderOptions, context_of, options_of
 from core.supernets.folders.plan import Plan, Take
@@ -37,7 +37,7 @@ class DecoderSizes:
     vocabulary: int
     positions: int
     tied: bool
-    style: Mapping[str, Any] = field(default_factory=dict)
+    style: JsonObject = field(default_factory=dict)
 
     def plan(self, options: FolderOptions, takes: Mapping[str, Take], unused: Mapping[str, str]) -> Plan:
         """The plan of a decoder of these sizes.

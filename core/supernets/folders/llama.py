@@ -5,10 +5,9 @@ Source: huggingface/transformers, modeling_llama.py and configuration_llama.py (
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
+from core.config import Settings
 from core.datasets.archives import shown
 from core.errors import InvalidInput
 from core.supernets.folders.base import ARCHITECTURES, Architecture, SaidConfig, said
@@ -41,8 +40,8 @@ class LlamaConfig(SaidConfig):
     max_position_embeddings: int = Field(2048, ge=1, le=1_000_000)
     rms_norm_eps: float = Field(1e-6, ge=1e-8, le=0.1)
     rope_theta: float = Field(10_000.0, ge=100, le=1e9)
-    rope_scaling: dict[str, Any] | None = None
-    rope_parameters: dict[str, Any] | None = None
+    rope_scaling: Settings | None = None
+    rope_parameters: Settings | None = None
     partial_rotary_factor: float = 1.0
     attention_bias: bool = False
     mlp_bias: bool = False
