@@ -89,6 +89,8 @@ def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
     torch.testing.assert_close(counts / 4000, logits.exp(), atol=0.03, rtol=0)
     among = {drawn(logits, 1.0, 2, generator) for _ in range(200)}
     assert among == {1, 2}
+    cool = torch.bincount(torch.tensor([drawn(logits, 0.5, 0, generator) for _ in range(4000)]), minlength=4)
+    torch.testing.assert_close(cool / 4000, (2 * logits).softmax(0), atol=0.03, rtol=0)
 
 
 def test_what_cannot_be_continued_is_refused() -> None:
