@@ -66,21 +66,21 @@ class DecoderSizes:
 
     def _family(self, options: FolderOptions, length: int) -> Settings:
         return {
-            "input_shape": (length,),
+            "input_shape": [length],
             "classes": self.vocabulary,
             "vocabulary": self.vocabulary,
             "scored": min(_SCORED, length - 1),
             "context": self.positions,
             "layers": self.layers,
-            "widths": options_of(self.width, options.width),
-            "hidden": options_of(self.hidden, options.ffn),
-            "heads": options_of(self.heads, options.heads, self.heads // self.kv_heads),
+            "widths": list(options_of(self.width, options.width)),
+            "hidden": list(options_of(self.hidden, options.ffn)),
+            "heads": list(options_of(self.heads, options.heads, self.heads // self.kv_heads)),
             "kv_heads": self.kv_heads,
             "head_size": self.head_size,
-            "skippable": tuple(range(1, self.layers + 1)) if options.skip else (),
+            "skippable": list(range(1, self.layers + 1)) if options.skip else [],
             "tied": self.tied,
             **self.style,
-        }  # type: ignore[dict-item]
+        }
 
     def _elastic(self, family: Mapping[str, Any]) -> list[Elastic]:
         grouped = self.kv_heads != self.heads
