@@ -20,6 +20,7 @@ from tests.mutation.lagging import FAULTS as LAGGING
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.methods import FAULTS as METHODS
+from tests.mutation.outgoing import OUTGOING
 from tests.mutation.planned import FAULTS as PLANNED
 from tests.mutation.samplers import FAULTS as SAMPLERS
 from tests.mutation.sandboxes import FAULTS as SANDBOXES
@@ -497,6 +498,7 @@ FAULTS = [
     *DEVICES,
     *ENCODERS,
     *FOLDERS,
+    *OUTGOING,
     # --- predictors, proxies, Bayesian optimization -----------------------------------------------------
     *LEARNED,
     # --- Optuna, learned mutation, removal, diffusion, evolved layers ---------------------------------------

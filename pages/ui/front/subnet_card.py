@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {
     "bundle": "zip",
+    "network": "safetensors",
     "onnx": "onnx",
     "python_source": "py",
     "safetensors": "safetensors",
