@@ -30,6 +30,7 @@ SLOW = (
     "tests/cli/test_convert_command.py",
     "tests/cli/test_insta_tune_command.py",
     "tests/cli/test_large_spaces.py",
+    "tests/cli/test_language_out.py",
     "tests/cli/test_lesson_command.py",
     "tests/cli/test_load_supernet.py::test_a_folder_is_tuned",
     "tests/cli/test_prune_command.py",
