@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.library import folders
+from core.supernets.folders.folder import of_zip
 from pages.ui import resources
+from pages.ui.supernets.loading import _as_one
 from tests.helpers.tiny_folders import bert, with_config, zipped
 
 pytestmark = pytest.mark.usefixtures("checked_here", "looked_at_here")
@@ -89,3 +92,26 @@ def test_what_is_not_supported_is_one_sentence(open_page: Open) -> None:
     [error] = app.error
     assert "mamba is not known here" in error.value
     assert not [button for button in app.button if button.key == "folder-add"]
+
+
+class Chosen:
+    """A file as a browser hands it over; of a folder's files the name says where each lay."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name, self._data = name, data
+
+    def getvalue(self) -> bytes:
+        return self._data
+
+
+def test_a_whole_folder_with_folders_inside_is_the_folder() -> None:
+    files = bert()
+    chosen = [Chosen(f"my-bert/{name}", data) for name, data in files.items()]
+    inner = [Chosen("my-bert/1_Pooling/config.json", b"{}"), Chosen("my-bert/onnx/config.json", b"{}")]
+    name, data = _as_one([*inner, *chosen])
+    assert folders.is_folder(data)
+    folder = of_zip(name, data)
+    assert folder.title == "my-bert"
+    assert {each: folder.read(each) for each in files} == files
+    flat = _as_one([Chosen("a/card.json", b"{}"), Chosen("a/supernet.safetensors", b"x")])[1]
+    assert not folders.is_folder(flat)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.errors import Busy, CoreError
 from core.library import folders, loading
+from core.supernets.folders.folder import CONFIG
 from core.supernets.loaders.base import suffixes, taken
 from core.supernets.loaders.understood import Understood
 from core.text import display_name, for_markdown
@@ -110,15 +111,19 @@ def _is_transformer(key: str, files: Sequence[UploadedFile]) -> bool:
 
 
 def _as_one(files: Sequence[UploadedFile]) -> tuple[str, bytes]:
-    """Name and bytes of a file; of several those of an archive of them."""
+    """Name and bytes of a file; of several those of an archive of them.
+
+    A transformer's folder may hold folders with files of the same names, so its files keep where they lay.
+    """
     if len(files) == 1:
         return files[0].name, files[0].getvalue()
+    places = sorted(((file.name.replace("\\", "/"), file) for file in files), key=lambda each: each[0])
+    whole = any(place.rpartition("/")[2] == CONFIG for place, _ in places)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(files, key=lambda each: each.name):
-            archive.writestr(
-                zipfile.ZipInfo(file.name.replace("\\", "/").rpartition("/")[2]), file.getvalue()
-            )
+        for place, file in places:
+            member = place if whole else place.rpartition("/")[2]
+            archive.writestr(zipfile.ZipInfo(member), file.getvalue())
     return "folder.zip", buffer.getvalue()
 
 
