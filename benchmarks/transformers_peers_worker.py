@@ -1,12 +1,14 @@
 """Transformers' side of tests/peers: runs in its own environment, and knows nothing of this project.
 
     python transformers_peers_worker.py save FOLDER            # FOLDER/KIND/VARIANT/{folder/, reference.npz, tokens.json}
-    python transformers_peers_worker.py answer FOLDER NAME...  # loads FOLDER/NAME/folder by its Auto classes
+    python transformers_peers_worker.py answer FOLDER NAME...  # loads FOLDER/NAME/folder by its class
+    python transformers_peers_worker.py uneven FOLDER          # which classes build layers of different sizes
 
 `save` makes small BERT, ViT, DeiT, GPT-2 and Llama with random weights (none left as it starts), trains their
 tokenizers on FOLDER/texts.json, saves both as `save_pretrained` does, and writes what the networks answer and how each
 text is split. `answer` reads inputs from FOLDER/NAME/inputs.npz and writes answers.npz (and tokens.json, generated.npz)
-beside it, and problem.txt in place of them where the folder does not load.
+beside it, and problem.txt in place of them where the folder does not load. `uneven` writes uneven.json: class -> whether it
+was built with hidden units of its own for the first layer, by either way that the library has.
 """
 
 from __future__ import annotations
@@ -362,10 +364,36 @@ def _answer(folder: Path, place: Path) -> None:
         np.savez(place / "generated.npz", start=start.numpy(), made=made.numpy())
 
 
+def uneven(folder: Path) -> None:
+    """Whether each class takes a number of hidden units per layer."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    text, image = {"vocab_size": 50}, {"image_size": 16, "patch_size": 8}
+    kinds: dict[str, tuple[Any, str, dict[str, Any]]] = {
+        "LlamaForCausalLM": (hf.LlamaConfig, "intermediate_size", sizes | text),
+        "BertForSequenceClassification": (hf.BertConfig, "intermediate_size", sizes | text),
+        "ViTForImageClassification": (hf.ViTConfig, "intermediate_size", sizes | image),
+        "DeiTForImageClassification": (hf.DeiTConfig, "intermediate_size", sizes | image),
+        "GPT2LMHeadModel": (hf.GPT2Config, "n_inner", {"n_embd": 32, "n_layer": 2, "n_head": 4, **text}),
+    }
+    found = {}
+    for name, (config, field, settings) in kinds.items():
+        getattr(hf, name)(config(**settings, **({"n_inner": 64} if field == "n_inner" else {})))
+        found[name] = False
+        for how in ({"per_layer_config": {0: {field: 16}}}, {field: [16, 64]}):
+            try:
+                getattr(hf, name)(config(**{**settings, **how}))
+                found[name] = True
+            except Exception as error:  # each release refuses in a way of its own
+                print(name, type(error).__name__)
+    (folder / "uneven.json").write_text(json.dumps(found))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     hf.logging.set_verbosity_error()
     if sys.argv[1] == "save":
         save(Path(sys.argv[2]))
+    elif sys.argv[1] == "uneven":
+        uneven(Path(sys.argv[2]))
     else:
         answer(Path(sys.argv[2]), sys.argv[3:])

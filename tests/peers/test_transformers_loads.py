@@ -117,6 +117,12 @@ def require_loaded(place: Path) -> None:
     assert not problem.is_file(), problem.read_text()
 
 
+def test_no_class_that_is_written_takes_sizes_by_layer(tmp_path: Path) -> None:
+    """Why layers are padded; where a release takes them, the exporter can do without."""
+    transformers_peers.run("uneven", tmp_path)
+    assert set(json.loads((tmp_path / "uneven.json").read_text()).values()) == {False}
+
+
 @pytest.mark.parametrize("name", sorted(encoders()))
 def test_a_classifier_answers_as_the_subnet(answered: Path, name: str) -> None:
     require_loaded(answered / name)

@@ -1,8 +1,8 @@
 """What a network becomes in a folder of transformers, and how layers of different sizes are brought to one.
 
 None of the five classes that are written takes sizes layer by layer: BERT, ViT, DeiT, GPT-2 and Llama of transformers 5
-build every layer with the one `intermediate_size` and the one number of heads that config.json gives (Gemma 3n is the
-class that takes a list, with a layout of its own). Zeros change nothing where nobody reads them: a hidden unit whose
+build every layer with the one `intermediate_size` and the one number of heads that config.json gives. (Gemma 3n takes a
+list, and `per_layer_config` of recent releases is read by a few new classes; `make test-peers` asks whether that changed.) Zeros change nothing where nobody reads them: a hidden unit whose
 outgoing weights are zero adds nothing, nor does a head whose columns of the output projection are. So smaller layers
 are padded up to the largest one, exactly; what that costs is counted and said. Layers that a subnet skips are simply
 not there. The width cannot be padded: LayerNorm would average over the zeros.
