@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from core.config import Settings
 from core.errors import InvalidInput
@@ -28,7 +26,7 @@ def kind_of(name: str, data: bytes) -> str:
     return kind_of_zip(data) if ending == ".zip" else ""
 
 
-def kept_texts(data: bytes, kind: str, asked: Mapping[str, Any]) -> Settings:
+def kept_texts(data: bytes, kind: str, asked: Settings) -> Settings:
     """Keep texts as the page does; the settings of the data set, what is left out as proposed.
 
     Args:
@@ -47,7 +45,7 @@ def kept_texts(data: bytes, kind: str, asked: Mapping[str, Any]) -> Settings:
     if kind == "texts" and "scored" in given:
         raise InvalidInput("Texts with classes have no --scored: one answer is judged for each.")
     tokenizer = given.get("tokenizer")
-    if tokenizer is not None and tokenizer not in (BYTE_PAIRS, BYTES):
+    if isinstance(tokenizer, str) and tokenizer not in (BYTE_PAIRS, BYTES):
         given["tokenizer"] = keep_tokenizer(read_file(Path(tokenizer)))
     kept = keep_texts(data, classed=kind == "texts")
     proposed: Settings = {"length": kept.length} if kind == "texts" else {}

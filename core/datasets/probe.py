@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.datasets.base import Dataset
+from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput
 from core.seeding import stream
 
@@ -69,8 +70,6 @@ class Probe:
         kept = [row[mask].tolist() for row, mask in zip(tokens, masks, strict=True)]
         if not self.tokenizer:
             return [" ".join(map(str, row)) for row in kept]
-        from core.datasets.tokenizing import Tokenizing  # here, because only texts need the library
-
         tokenizing = Tokenizing.read(self.tokenizer)
         return [tokenizing.decode(row) for row in kept]
 

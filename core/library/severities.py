@@ -13,19 +13,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from core.cache import Cache
 from core.datasets.corruptions import CORRUPTIONS, Calibration, calibrate, corrupt, names_for
 from core.datasets.probe import Probe
+from core.datasets.tokenizing import Tokenizing
 from core.library.activations import ProbeChoice, probe_of
 from core.library.networks import Model
 from core.settings import settings
-
-if TYPE_CHECKING:
-    from core.datasets.tokenizing import Tokenizing
 
 VERSION = 1
 """Raised when a corruption or the calibration changes what it computes."""
@@ -96,8 +94,6 @@ def _tokenizer(probe: Probe) -> Tokenizing | None:
     """What split the probe's texts; None where it is not known, or they are none."""
     if not probe.tokenizer:
         return None
-    from core.datasets.tokenizing import Tokenizing  # here, because only texts need the library
-
     return _tokenizers.get(
         hashlib.sha256(probe.tokenizer).hexdigest(), lambda: Tokenizing.read(probe.tokenizer)
     )

@@ -96,7 +96,9 @@ class Decisions:
     reference: NDArray[np.int64]
 
     def pictures(self, k: int) -> tuple[NDArray[np.float32], list[str], list[bool]]:
-        """(images, captions, whether the reference is wrong) of the k most contested samples."""
+        """(images, captions, whether the reference is wrong) of the k most contested samples; none where they are no images."""
+        if self.dataset.task != "image":
+            return np.empty((0, 0, 0, 0), np.float32), [], []
         rows = [int(r) for r in self.contested[:k] if self.found.contested[r] > 0]
         part, names = self.dataset.split(_PREDICT_SPLIT), self.dataset.classes
         captions = [
@@ -225,10 +227,10 @@ def _decisions(entry: SupernetEntry, tolerance: float, seed: int) -> Decisions:
     voters = _sample(_best_first(_measured(entry), tolerance), MOST_VOTERS, seed, "voters")
     dataset = supernets.dataset(entry)
     rows = _complete(entry).rows[voters]
-    votes = np.empty((len(voters), len(dataset.validation)), np.int64)
+    votes = np.empty((len(voters), dataset.validation.answers), np.int64)
     data: Any = evaluation_data(dataset, (_PREDICT_SPLIT,))
     for position, predicted in predictions(supernets.load(entry), rows, data, _PREDICT_SPLIT):
-        votes[position] = predicted
+        votes[position] = predicted.ravel()
     found = multiplicity(votes, votes[0], len(dataset.classes))
     contested = np.argsort(-found.contested, kind="stable")
     return Decisions(found, len(voters), contested, dataset, votes[0])

@@ -17,6 +17,7 @@ from tests.mutation.encoders import FAULTS as ENCODERS
 from tests.mutation.fault import Fault
 from tests.mutation.folders import FAULTS as FOLDERS
 from tests.mutation.lagging import FAULTS as LAGGING
+from tests.mutation.language import FAULTS as LANGUAGE
 from tests.mutation.latency import FAULTS as LATENCY
 from tests.mutation.learned import FAULTS as LEARNED
 from tests.mutation.methods import FAULTS as METHODS
@@ -488,6 +489,7 @@ FAULTS = [
     # --- a closer look at the front -----------------------------------------------------------------
     *CLOSER_LOOK,
     *LAGGING,
+    *LANGUAGE,
     *LATENCY,
     # --- imported tables --------------------------------------------------------------------------
     *TABLES,
