@@ -27,6 +27,7 @@ TOKENIZER, TOKENIZER_CONFIG, SPECIAL_TOKENS = (
     "special_tokens_map.json",
 )
 VOCAB_TXT, VOCAB_JSON, MERGES = "vocab.txt", "vocab.json", "merges.txt"
+ADDED_TOKENS = "added_tokens.json"
 PICTURES = "preprocessor_config.json"
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 MOST_BYTES = {
@@ -35,6 +36,7 @@ MOST_BYTES = {
     TOKENIZER: 32 * 2**20,
     TOKENIZER_CONFIG: 4 * 2**20,
     SPECIAL_TOKENS: 2**20,
+    ADDED_TOKENS: 2**20,
     VOCAB_TXT: 8 * 2**20,
     VOCAB_JSON: 16 * 2**20,
     MERGES: 16 * 2**20,

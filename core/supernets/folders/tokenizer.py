@@ -19,6 +19,7 @@ from core.datasets.tokenizer_judging import MOST_TOKENS
 from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput
 from core.supernets.folders.folder import (
+    ADDED_TOKENS,
     MERGES,
     SPECIAL_TOKENS,
     TOKENIZER,
@@ -252,17 +253,27 @@ def _added(folder: Folder, special: Mapping[str, str], vocabulary: Mapping[str, 
     for token in special.values():
         if token in vocabulary:
             found[vocabulary[token]] = _added_token(vocabulary[token], token, {"special": True})
-    listed = folder.json(TOKENIZER_CONFIG).get("added_tokens_decoder")
-    for number, each in listed.items() if isinstance(listed, dict) else ():
+    for number, each in _listed(folder).items():
         content = each.get("content") if isinstance(each, dict) else None
         fits = isinstance(content, str) and 1 <= len(content) <= _LONGEST_TOKEN and len(number) <= 6
         if not isinstance(each, dict) or not number.isdecimal() or not fits:
             raise InvalidInput(
-                f"{TOKENIZER_CONFIG} adds the token {shown(number)} in a way that is not read: it needs a number and a "
-                "content."
+                f"The tokenizer's settings add the token {shown(number)} in a way that is not read: it needs a number and "
+                "a content."
             )
         found[int(number)] = _added_token(int(number), str(content), each)
     return [found[number] for number in sorted(found)]
+
+
+def _listed(folder: Folder) -> dict[str, Any]:
+    """Number -> added token, as tokenizer_config.json lists them; earlier releases wrote token -> number in a file."""
+    listed = folder.json(TOKENIZER_CONFIG).get("added_tokens_decoder")
+    if isinstance(listed, dict):
+        return dict(listed)
+    return {
+        str(number): {"content": token, "normalized": True}
+        for token, number in folder.json(ADDED_TOKENS).items()
+    }
 
 
 def _added_token(number: int, token: str, said: Mapping[str, Any]) -> dict[str, Any]:

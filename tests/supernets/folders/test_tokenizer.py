@@ -146,6 +146,14 @@ def test_added_tokens_stay_whole() -> None:
             tokenizer(saying(bert(), added_tokens_decoder=wrong))
 
 
+def test_tokens_that_earlier_releases_added_in_a_file_stay_whole() -> None:
+    files = bert() | {"added_tokens.json": dumped({"license!": 101})}
+    assert tokenizer(files).encode("a LICENSE!").ids == [2, PIECES["a"], 101, 3]
+    for wrong in ({"x": "y"}, {"x": -1}, {"x": None}, {"": 101}, {"x": 10**9}):
+        with pytest.raises(InvalidInput, match="in a way that is not read"):
+            tokenizer(bert() | {"added_tokens.json": dumped(wrong)})
+
+
 def test_a_special_token_may_have_another_name() -> None:
     vocabulary = [token if token != "[CLS]" else "<s>" for token in word_pieces()]
     files = bert() | {"vocab.txt": "\n".join(vocabulary).encode()}
