@@ -105,19 +105,32 @@ def test_what_is_cut_and_tuned_is_what_the_parts_do_by_themselves(
     data = load_dataset("digits", **SMALL)
     smallest = three_sizes(net)[0]
 
-    def accuracy(made: Any) -> float:
-        batch = made.task.batch(data, data.test)
-        with torch.no_grad():
-            return float((made(batch.inputs, smallest).argmax(1) == batch.targets).float().mean())
+    def accuracies(made: Any) -> tuple[float, float]:
+        found = []
+        for split in (data.validation, data.test):
+            batch = made.task.batch(data, split)
+            with torch.no_grad():
+                found.append(float((made(batch.inputs, smallest).argmax(1) == batch.targets).float().mean()))
+        return found[0], found[1]
 
-    cut = copy.deepcopy(net)
-    order_units(cut, "random_units", data, 5)
-    assert whole.of(CUT_RANDOM, 0)[5].test_accuracy == pytest.approx(accuracy(cut))
+    cuts = set()
+    for way, criterion, seed in (
+        (CUT, "taylor", 4),
+        (CUT_RANDOM, "random_units", 4),
+        (CUT_RANDOM, "random_units", 5),
+    ):
+        cut = copy.deepcopy(net)
+        order_units(cut, criterion, data, seed)
+        reached = whole.of(way, 0)[seed]
+        assert (reached.accuracy, reached.test_accuracy) == pytest.approx(accuracies(cut))
+        cuts.add(accuracies(cut))
+    assert len(cuts | {accuracies(net)}) > 2, "orders differ in what they leave the smallest"
     settings = {**whole.training, "strategy": "insta_tune", "seed": 5}
     config = TrainingConfig.model_validate({**settings, "strategy_config": {"criterion": "random_units"}})
     tuned = copy.deepcopy(net)
     list(train(tuned, data, config, MemoryLedger()))
-    assert whole.of(TUNED_RANDOM, 0)[5].test_accuracy == pytest.approx(accuracy(tuned))
+    reached = whole.of(TUNED_RANDOM, 0)[5]
+    assert (reached.accuracy, reached.test_accuracy) == pytest.approx(accuracies(tuned))
 
 
 def test_training_alone_takes_the_time_that_tuning_took(whole: OrderControlsRecord) -> None:
