@@ -56,7 +56,7 @@ def test_every_criterion_orders_every_transformer_or_says_why_not(family: str, c
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(task, "batch", lambda *_: Batch(inputs, targets, torch.arange(24)))
         if criterion in ("bn_scale", "synflow"):
-            with pytest.raises(InvalidInput, match="have no BatchNorm|which attention"):
+            with pytest.raises(InvalidInput, match=r"have no BatchNorm|which attention"):
                 order_units(net, criterion, data)
         else:
             order_units(net, criterion, data)
