@@ -4,7 +4,8 @@
     python generate.py prompt.txt -n 200      continues a file
     python generate.py "Once" --json          one JSON line: prompt, text, tokens
 
-Keys and values of past tokens are kept. The same seed and settings give the same text as in the app it comes from.
+Keys and values of past tokens are kept. The same seed and settings give the same text as in the app it comes from; on
+another machine the last bits of a sum may differ, and with them, seldom, a token.
 The other files of the download lie beside this one.
 """
 
