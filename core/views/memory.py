@@ -42,7 +42,7 @@ class Precision:
 
 PRECISIONS: Mapping[str, Precision] = {
     "float32": Precision("float32, 4 bytes each", 4.0),
-    "bfloat16": Precision("bfloat16 or float16, 2 bytes each", 2.0),
+    "bfloat16": Precision("bfloat16/float16, 2 bytes each", 2.0),
     "int8": Precision("int8, 1 byte each", 1.0),
     "int4": Precision("int4, 0.5 bytes each", 0.5),
 }
@@ -85,12 +85,9 @@ class Setting:
 
     def sentence(self) -> str:
         """What the axis holds, for below a chart."""
-        texts = "one text" if self.batch == 1 else f"{format_count(self.batch)} texts"
-        each = "" if self.batch == 1 else " each"
-        return (
-            f"weights at {PRECISIONS[self.precision].label}, and the KV cache of {texts} of "
-            f"{format_count(self.context)} tokens{each} at {PRECISIONS[self.cache].label.partition(',')[0]}"
-        )
+        texts = "1 text" if self.batch == 1 else f"{format_count(self.batch)} texts"
+        weights, cache = (PRECISIONS[name].label.partition(",")[0] for name in (self.precision, self.cache))
+        return f"weights in {weights}, KV cache of {texts} of {format_count(self.context)} tokens in {cache}"
 
 
 USUAL = Setting()

@@ -120,7 +120,7 @@ def move_the_context(page: Any) -> None:
 
 def write_here(page: Any) -> str:
     """Pick a subnet on the chart and let it write beside the largest."""
-    page.evaluate("scrollTo(0, 0)")
+    page.locator(".st-key-settings-bar").scroll_into_view_if_needed()
     page.wait_for_timeout(1500)
     point = page.evaluate(POINT, ["front", 0])
     page.mouse.click(point["x"], point["y"])

@@ -49,15 +49,15 @@ def draw(entry: SupernetEntry, arch: Arch) -> None:
                     icon=":material/stop:",
                     help="Ends the writing; what was written stays.",
                 )
-        places = _places(entry, arch)
+        archs, place = _archs(entry, arch), st.empty()
         asked = (entry.sha256, tuple(arch))
         if pressed and ask is not None:
-            _write(entry, arch, ask, places)
+            _write(entry, archs, ask, place)
         known = st.session_state.get(_KEPT)
         if known is None or known["of"] != asked:
-            _show(places, [Written("") for _ in places])
+            _show(place, [Written("") for _ in archs])
             return
-        _show(places, known["texts"])
+        _show(place, known["texts"] or [Written("") for _ in archs])
         _told(known["texts"], known["ask"])
 
 
@@ -98,44 +98,43 @@ def _ask(entry: SupernetEntry) -> Ask | None:
     return Ask(prompt=prompt, tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
 
 
-def _places(entry: SupernetEntry, arch: Arch) -> list[Any]:
-    """One place for each text; the largest subnet has no other one beside it."""
+def _archs(entry: SupernetEntry, arch: Arch) -> list[Arch]:
+    """The picked subnet and the largest, which has no other one beside it."""
     if tuple(arch) == tuple(entry.reference):
         st.caption("This is the largest subnet: there is no other to compare it with.")
-        return [st.empty()]
-    return [column.empty() for column in st.columns(2, gap="medium")]
+        return [arch]
+    return [arch, entry.reference]
 
 
-def _write(entry: SupernetEntry, arch: Arch, ask: Ask, places: Sequence[Any]) -> None:
+def _write(entry: SupernetEntry, archs: Sequence[Arch], ask: Ask, place: Any) -> None:
     """Write and show it while it comes; what is there when a person stops it is kept."""
     texts: list[Written] = []
-    st.session_state[_KEPT] = {"of": (entry.sha256, tuple(arch)), "ask": ask, "texts": texts}
+    st.session_state[_KEPT] = {"of": (entry.sha256, tuple(archs[0])), "ask": ask, "texts": texts}
     drawn = 0.0
-    archs = [arch, entry.reference][: len(places)]
     try:
         for found in write(entry, archs, ask):
             texts[:] = found
             if time.monotonic() - drawn > _EVERY_SECONDS:
-                _show(places, found)
+                _show(place, found)
                 drawn = time.monotonic()
     except CoreError as error:
         st.error(for_markdown(error, 600), icon=":material/block:")
 
 
-def _show(places: Sequence[Any], texts: Sequence[Written]) -> None:
-    for place, whose, written in zip(
-        places, view.WHOSE, [*texts, *(Written("") for _ in places)], strict=False
-    ):
+def _show(place: Any, texts: Sequence[Written]) -> None:
+    figures = []
+    for whose, written in zip(view.WHOSE, texts, strict=False):
         head = html.escape(view.heading(whose, written) if written.params else whose)
         body = (
             f"<span>{html.escape(written.prompt)}</span>{html.escape(written.text)}"
             if written.tokens
             else "&nbsp;"
         )
-        place.html(
+        figures.append(
             f'<figure class="ps-written"><figcaption>{head}</figcaption><p dir="auto">{body}</p>'
             f"<small>{html.escape(view.speed(written)) or '&nbsp;'}</small></figure>"
         )
+    place.html(f'<div class="ps-written-pair">{"".join(figures)}</div>')
 
 
 def _told(texts: Sequence[Written], ask: Ask) -> None:

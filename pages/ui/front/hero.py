@@ -17,6 +17,7 @@ from pages.ui.front import (
     chance,
     closer,
     files,
+    memory,
     pruned_overlay,
     state,
     subnet_card,
@@ -66,7 +67,7 @@ def _card(scene: Scene, arch_id: str) -> None:
         scene.shown.goals,
         scene.shown.obtained(arch_id),
         scene.sure.intervals(values),
-        chance.card_lines(scene.sure, arch_id),
+        [*chance.card_lines(scene.sure, arch_id), *memory.lines(values, scene.view)],
     )
     subnet_card.readings(entry, arch)
     subnet_card.download(entry, arch)

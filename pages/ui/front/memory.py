@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.views.memory import BATCHES, CACHES, CONTEXTS, MEMORY, PRECISIONS, Setting, has_memory, with_memory
+from core.views.memory import (
+    BATCHES,
+    CACHES,
+    CONTEXTS,
+    MEMORY,
+    PRECISIONS,
+    Setting,
+    has_memory,
+    parts,
+    with_memory,
+)
 from core.words import format_count
 from pages.ui import state
 from pages.ui.front import state as front_state
@@ -52,6 +62,12 @@ def _with_memory(revision: str, chosen: Setting, _table: pd.DataFrame) -> pd.Dat
     return with_memory(_table, chosen)
 
 
+def lines(values: Mapping[str, float], view: View) -> list[str]:
+    """What the card says of a subnet's memory below its numbers; nothing of networks without a cache."""
+    sentence = parts(values, setting(view))
+    return [sentence] if sentence else []
+
+
 def _label(name: str) -> str:
     return PRECISIONS[name].label
 
@@ -67,14 +83,14 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
     view = replace(view, **vars(chosen))
     if MEMORY not in used:
         return view
-    with st.container(key="memory-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(key="memory-bar", horizontal=True, vertical_alignment="bottom", gap="small"):
         state.keep(_CONTEXT, CONTEXTS, chosen.context)
         st.select_slider(
             "Context (tokens)",
             CONTEXTS,
             key=_CONTEXT,
             format_func=format_count,
-            width=300,
+            width=290,
             help="How many tokens of each text the KV cache holds. Memory, the front and the knee follow; what a network was "
             "trained to read may be shorter.",
         )
@@ -84,7 +100,7 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
             BATCHES,
             key=_BATCH,
             format_func=format_count,
-            width=180,
+            width=175,
             help="Every text of the batch has a cache of its own; all of them share the weights.",
         )
         state.keep(_PRECISION, list(PRECISIONS), chosen.precision)
@@ -93,7 +109,7 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
             list(PRECISIONS),
             key=_PRECISION,
             format_func=_label,
-            width=270,
+            width=232,
             help="Bytes per weight, counted and not measured: nothing was rounded, so what fewer bits do to the answers is not "
             "in the chart, and the scales that such weights come with are left out.",
         )
@@ -103,7 +119,7 @@ def sliders(view: View, chosen: Setting, used: Iterable[str]) -> View:
             CACHES,
             key=_CACHE,
             format_func=_label,
-            width=250,
+            width=232,
             help="Bytes of each number in the KV cache, counted as well. Keys and values of each layer and each token are kept.",
         )
     return view
