@@ -41,8 +41,8 @@ def opened(open_page: Open, supernet: str, **query: str) -> AppTest:
 
 
 def texts(app: AppTest) -> list[str]:
-    bodies = [e.proto.body for e in app.get("html") if '<figure class="ps-written"' in e.proto.body]
-    return [re.search(r"<p dir=\"auto\">(.*)</p>", body, re.S).group(1) for body in bodies]  # type: ignore[union-attr]
+    [pair] = [e.proto.body for e in app.get("html") if '<div class="ps-written-pair">' in e.proto.body]
+    return re.findall(r"<p dir=\"auto\">(.*?)</p>", pair, re.DOTALL)
 
 
 def test_a_language_model_starts_with_perplexity_and_memory(open_page: Open, here: str) -> None:
