@@ -186,5 +186,6 @@ class HeadStage(_End):
             kind="head",
             counted=head_counts(config, self.width(arch), given=given),
             output_shape=(config.scored, config.vocabulary),
-            channels=config.vocabulary,
+            channels=self.width(arch),
+            detail=f"{config.vocabulary} tokens",
         )

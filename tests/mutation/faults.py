@@ -12,6 +12,7 @@ from tests.mutation.chance import FAULTS as CHANCE
 from tests.mutation.classes import FAULTS as CLASSES
 from tests.mutation.closer_look import FAULTS as CLOSER_LOOK
 from tests.mutation.comparing import FAULTS as COMPARING
+from tests.mutation.decoder import FAULTS as DECODER
 from tests.mutation.devices import FAULTS as DEVICES
 from tests.mutation.encoders import FAULTS as ENCODERS
 from tests.mutation.fault import Fault
@@ -498,6 +499,7 @@ FAULTS = [
     *CHANCE,
     # --- devices --------------------------------------------------------------------------------------
     *DEVICES,
+    *DECODER,
     *ENCODERS,
     *FOLDERS,
     *OUTGOING,

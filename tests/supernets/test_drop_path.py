@@ -17,6 +17,7 @@ BRANCHES = {
     "elastic_bert",
     "elastic_cnn",
     "elastic_conv_vit",
+    "elastic_decoder",
     "elastic_encoder",
     "elastic_vit",
     "few_shot",
