@@ -46,6 +46,7 @@ from core.objectives.base import (
     shares,
 )
 from core.objectives.extracted import FromNetworks
+from core.objectives.loss import Loss
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
 from core.supernets.base import BranchContext, Stage, Supernet
@@ -370,12 +371,17 @@ def _reduce(
         under = joined(of_split) if len(of_split) > 1 else of_split[0]
         # (subnets, samples, ...)
         stacked = map_leaves(lambda leaf: leaf.reshape(len(outputs), -1, *leaf.shape[1:]), under)
+        nats, size = None, data.target_bytes.get(split, math.nan)
         for name, each in measured.items():
             if each.split != split:
                 continue
             if keep_bits and isinstance(each, ShareOfSamples):
                 right = each.right(stacked, targets, task)
                 values[name], values[bits_column(name)] = shares(right), np.packbits(right, axis=1)
+            elif isinstance(each, Loss):
+                # Loss, perplexity and bits per byte follow from one mean.
+                nats = each.mean_losses(stacked, targets, task) if nats is None else nats
+                values[name] = each.of_losses(nats, size)
             else:
-                values[name] = each.of_split(stacked, targets, task, data.target_bytes.get(split, math.nan))
+                values[name] = each.of_split(stacked, targets, task, size)
     return values

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from core.objectives.base import OBJECTIVES
 from core.objectives.loss import Loss
 from core.records import Shown
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from core.tasks.base import Task
 
 
 @OBJECTIVES.register("perplexity")
@@ -33,8 +26,8 @@ class Perplexity(Loss):
     best = "least perplexed"
     source = "Jelinek et al., JASA 62 (S1), 1977"
 
-    def values(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.float64]:
+    def of_losses(self, nats: NDArray[np.float64], target_bytes: float) -> NDArray[np.float64]:
         # Beyond the largest number there is, it is infinite.
         with np.errstate(over="ignore"):
-            found: NDArray[np.float64] = np.exp(super().values(outputs, targets, task))
+            found: NDArray[np.float64] = np.exp(nats)
         return found

@@ -127,9 +127,9 @@ def test_a_value_depends_on_the_subnets_own_outputs_alone(name: str) -> None:
     method, task = OBJECTIVES.create(name), small_cnn().task
     generator = torch.Generator().manual_seed(0)
     outputs, targets = torch.randn(7, 30, 10, generator=generator), torch.arange(30) % 10
-    together = method.values(outputs, targets, task)
+    together = method.of_split(outputs, targets, task, 2.0)
     assert together.shape == (7,)
-    alone = [method.values(outputs[i : i + 1], targets, task)[0] for i in range(7)]
+    alone = [method.of_split(outputs[i : i + 1], targets, task, 2.0)[0] for i in range(7)]
     assert np.asarray(alone).tobytes() == np.asarray(together).tobytes()
 
 

@@ -113,8 +113,8 @@ FAULTS = [
     Fault(
         "perplexity is two to the loss",
         "core/objectives/perplexity.py",
-        "np.exp(super()",
-        "np.exp2(super()",
+        "np.exp(nats)",
+        "np.exp2(nats)",
         _IN_TASK,
     ),
     Fault(
@@ -160,10 +160,10 @@ FAULTS = [
         _IN_TOKENIZING,
     ),
     Fault(
-        "padding to a million million is let through",
+        "cutting at three tokens is let through",
         _JUDGING,
-        '"padding": None}',
-        '"padding": content.get("padding")}',
+        '"truncation": None, "padding"',
+        '"truncation": content.get("truncation"), "padding"',
         _IN_TOKENIZING,
     ),
     Fault(
