@@ -67,7 +67,7 @@ def context_figure(table: pd.DataFrame, fronts: ContextFronts) -> go.Figure:
         name=UNIFORM,
         **parts.at(fronts.uniform[now], now),
         mode="lines+markers",
-        line={"color": style.SEARCHED, "width": 1.6, "dash": "dash"},
+        line={**step, "color": style.SEARCHED, "dash": "dash"},
         marker={"symbol": "square-open", "size": 11, "color": style.SEARCHED, "line": {"width": 2}},
         hovertemplate=hover(x, y, "uniform"),
         **_AS_IT_IS,

@@ -186,7 +186,8 @@ def add_uniform(figure: go.Figure, rows: pd.DataFrame, x: Objective, y: Objectiv
         y=drawn(rows, y),
         customdata=rows["arch_id"].to_numpy(object),
         mode="lines+markers",
-        line={"color": style.SEARCHED, "width": 1.6, "dash": "dash"},
+        # Steps, as the front's: between two sizes there is none.
+        line={"color": style.SEARCHED, "width": 1.6, "dash": "dash", "shape": "vh" if x.maximize else "hv"},
         marker={"symbol": "square-open", "size": 11, "color": style.SEARCHED, "line": {"width": 2}},
         selected={"marker": {"opacity": 1.0}},
         unselected={"marker": {"opacity": 1.0}},

@@ -32,19 +32,21 @@ class Precision:
     """How a number is kept.
 
     Attributes:
-        label: what a person reads.
+        label: what a person reads in a list.
+        short: within a sentence.
         bytes: of one number, without scales.
     """
 
     label: str
+    short: str
     bytes: float
 
 
 PRECISIONS: Mapping[str, Precision] = {
-    "float32": Precision("float32, 4 bytes each", 4.0),
-    "bfloat16": Precision("bfloat16/float16, 2 bytes each", 2.0),
-    "int8": Precision("int8, 1 byte each", 1.0),
-    "int4": Precision("int4, 0.5 bytes each", 0.5),
+    "float32": Precision("float32, 4 bytes each", "float32", 4.0),
+    "bfloat16": Precision("bfloat16/float16, 2 bytes each", "16 bits", 2.0),
+    "int8": Precision("int8, 1 byte each", "int8", 1.0),
+    "int4": Precision("int4, 0.5 bytes each", "int4", 0.5),
 }
 CACHES = tuple(PRECISIONS)[:3]
 """What the cache may be kept as."""
@@ -86,7 +88,7 @@ class Setting:
     def sentence(self) -> str:
         """What the axis holds, for below a chart."""
         texts = "1 text" if self.batch == 1 else f"{format_count(self.batch)} texts"
-        weights, cache = (PRECISIONS[name].label.partition(",")[0] for name in (self.precision, self.cache))
+        weights, cache = (PRECISIONS[name].short for name in (self.precision, self.cache))
         return f"weights in {weights}, KV cache of {texts} of {format_count(self.context)} tokens in {cache}"
 
 
