@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+# A subnet of one channel cannot learn shifted digits.
+_SOME = {"shift": 1, "shifted_share": 0.3}
 _DIGITS = {"name": "digits", "seed": 0, "config": {}}
 
 
@@ -23,8 +25,8 @@ PRESETS: dict[str, dict[str, Any]] = {
                 {"widths": [4, 8, 16, 32], "depths": [1, 2], "kernels": [1, 3]},
             ]
         },
-        "data": {"name": "digits", "seed": 0, "config": {}},
-        "training": {"strategy": "sandwich", "epochs": 150, "learning_rate": 0.05},
+        "data": _DIGITS,
+        "training": {"strategy": "sandwich", "epochs": 150, "learning_rate": 0.05, "augmentation": _SOME},
     },
     "digits-lesson": {
         "summary": "Elastic CNN on 8x8 digits, small enough for a lesson: 512 subnets, trained in seconds.",
@@ -80,14 +82,14 @@ PRESETS: dict[str, dict[str, Any]] = {
             "head_width": 16,
             "features": 16,
         },
-        "data": {"name": "digits", "seed": 0, "config": {}},
+        "data": _DIGITS,
         "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
     },
     "digits-vit": {
         "summary": "Small vision transformer on 8x8 digits (LayerNorm, so no recalibration).",
         "family": "elastic_vit",
         "config": {},
-        "data": {"name": "digits", "seed": 0, "config": {}},
+        "data": _DIGITS,
         "training": {
             "strategy": "sandwich",
             "epochs": 60,
@@ -126,7 +128,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             ],
             "features": 32,
         },
-        "data": {"name": "digits", "seed": 0, "config": {}},
+        "data": _DIGITS,
         "training": {
             "strategy": "sandwich",
             "epochs": 40,
@@ -155,7 +157,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "summary": "NAS-Bench-201 cell space on 8x8 digits: 15,625 cells sharing their operations' weights.",
         "family": "nas_bench_201",
         "config": {"channels": 8, "cells_per_stage": 1},
-        "data": {"name": "digits", "seed": 0, "config": {}},
+        "data": _DIGITS,
         "training": {"strategy": "uniform", "epochs": 60, "learning_rate": 0.05},
     },
     "digits-resnet": {
@@ -171,14 +173,14 @@ PRESETS: dict[str, dict[str, Any]] = {
             "width_multipliers": [0.25, 0.5, 1.0],
             "divisor": 2,
         },
-        "data": {"name": "digits", "seed": 0, "config": {}},
+        "data": _DIGITS,
         "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.05},
     },
     "digits-macro": {
         "summary": "NAS-Bench-Macro chain on 8x8 digits: 6,561 subnets of eight layers.",
         "family": "nas_bench_macro",
         "config": {"channels": 4, "hidden": 32},
-        "data": {"name": "digits", "seed": 0, "config": {}},
+        "data": _DIGITS,
         "training": {"strategy": "sandwich", "epochs": 60, "learning_rate": 0.1},
     },
     "digits-ensemble": {
