@@ -19,14 +19,8 @@ from pydantic import Field, field_validator
 from core.config import BaseConfig, Settings
 from core.errors import CoreError, InvalidInput
 from core.geometry.collapse import collapse
-from core.library.benchmarks import (
-    CLEAN,
-    Benchmarks,
-    dump_margins,
-    evaluate_net,
-    require_benchmarks,
-    training_probe,
-)
+from core.library import benchmarks as judged
+from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
 from core.library.pruned import (
     PARENT,
     TUNING_EPOCHS,
@@ -169,7 +163,7 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Pro
     pruners = [(m, METHODS.create(m.name, m.config)) for m in request.methods]
     require_prunable(library.store, request.model)
     parent = library.network(request.model)
-    require_benchmarks(parent.entry.task)
+    judged.require_benchmarks(parent.entry.task)
     training, _ = training_of(parent.entry, seed=request.seed)
     rate = request.tuning_rate or _TUNING_SHARE * training.learning_rate
     tuning = training.model_copy(

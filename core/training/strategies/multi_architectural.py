@@ -45,7 +45,7 @@ class MultiArchitectural(Strategy):
 
     label = "Multi-architectural sampling"
     source = (
-        "Liao et al., Searching for Efficient Multi-Stage Vision Transformers (ViT-ResNAS), 2021 (images may be mixed, "
+        "Liao et al., Searching for Efficient Multi-Stage Vision Transformers (ViT-ResNAS), 2021 (samples may be mixed, "
         "tokens are not; where a batch cannot be divided, the first architectures have one sample more)"
     )
     Config = Config

@@ -51,7 +51,7 @@ def choose_cell(
             on_change=_chosen,
         )
         st.selectbox(
-            "Images", list(benchmarks), format_func=benchmark_label, key="pr-benchmark", on_change=_chosen
+            "Samples", list(benchmarks), format_func=benchmark_label, key="pr-benchmark", on_change=_chosen
         )
     return ids[model_id], benchmark
 
