@@ -120,6 +120,9 @@ SLOW = (
     "tests/workflows/test_tune_subnet.py::test_a_run_keeps",
     "tests/workflows/test_tune_subnet.py::test_without_a_teacher",
     "tests/tasks/test_language.py::test_several_processes",
+    "tests/cli/test_own_data.py::test_files_of_texts",
+    "tests/cli/test_own_data.py::test_settings_of_texts",
+    "tests/library/test_kept_tokenizer.py::test_its_data_are_found",
 )
 """Browsers, whole runs and whole downloads: half of all seconds in a tenth of the tests. `make test-slow` runs them."""
 QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)
