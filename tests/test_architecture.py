@@ -212,6 +212,7 @@ HEAVY = {
     "core.pruning.feature_merging",
     "core.pruning.pruners.by_criterion",
     "core.pruning.retraining",
+    "core.supernets.decoder_space",
     "core.supernets.few_shot",
     "core.supernets.files",
     "core.supernets.folders.checking",
