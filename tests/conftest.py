@@ -80,6 +80,7 @@ SLOW = (
     "tests/pages/test_insta_tuning.py::test_what_came_out",
     "tests/pages/test_isolation.py",
     "tests/pages/test_jobs_on_pages.py",
+    "tests/pages/test_networks_for_texts.py::test_pruned",
     "tests/pages/test_other_data.py",
     "tests/pages/test_own_sounds_form.py",
     "tests/pages/test_pruning_page.py::test_the_table_shows_every_network",
