@@ -24,6 +24,12 @@ NAMES = {
     r"Model Cards for Model Reporting",
     r"(ONNX|block|stochastic block|linear|generative|mixed|language) models?",
     r"model cards?",
+    # What transformers calls its files, tensors and methods, and tokenizers a part of their file.
+    r"model\.(save_pretrained|layers)",
+    r"parts are called model-00001-of-00002\.safetensors",
+    r"model = …\.from_pretrained",
+    r"(no|damaged|unigram) model",
+    r"a model that is not accepted",
     r"shape metric",
     r"from model import",
     r"model\.state_dict\(\)",

@@ -74,7 +74,7 @@ def _understood(path: Path, arguments: list[str]) -> Understood:
         return folders.load(path.name, given, flags.parse(arguments, FolderOptions, "Hugging Face folder"))
     if arguments:
         raise InvalidInput(
-            f"{arguments[0]!r} is no setting of this file: only a folder of a model has settings."
+            f"{arguments[0]!r} is no setting of this file: only a folder of a transformer has settings."
         )
     return understand(path.name, given)
 

@@ -65,7 +65,7 @@ def test_settings_are_for_folders_alone(call: Call, tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"\x08\x07\x12")
     status, _, complaint = call("load-supernet", str(tmp_path / "x.onnx"), "--heads", "[1]")
     assert status == 2
-    assert "only a folder of a model has settings" in complaint
+    assert "only a folder of a transformer has settings" in complaint
 
 
 @pytest.mark.usefixtures("checked_here")

@@ -180,18 +180,18 @@ def architecture_of(folder: Folder) -> Architecture:
     config = folder.config
     named = config.get("model_type")
     if not isinstance(named, str) or not named:
-        raise InvalidInput("config.json does not say which model it is (`model_type`); save the model again.")
+        raise InvalidInput("config.json does not say which network it is (`model_type`); save it again.")
     if named not in ARCHITECTURES.names():
         known = ", ".join(ARCHITECTURES.info(each).label for each in ARCHITECTURES.names())
         raise InvalidInput(f"The architecture {shown(named)} is not known here; known are {known}.")
     if config.get("quantization_config") is not None:
         raise InvalidInput(
-            "The weights are quantized (config.json has a `quantization_config`), which is not read; take the model in "
+            "The weights are quantized (config.json has a `quantization_config`), which is not read; take the network in "
             "float32, float16 or bfloat16."
         )
     if "auto_map" in config:
         raise InvalidInput(
-            "This model needs code of its own (config.json has an `auto_map`), and code in a folder is never run here."
+            "This network needs code of its own (config.json has an `auto_map`), and code in a folder is never run here."
         )
     kind = ARCHITECTURES.create(named)
     classes = config.get("architectures")

@@ -51,7 +51,7 @@ class DecoderSizes:
             )
         length = context_of(options, self.positions)
         if length < 2:
-            raise InvalidInput("This model knows a single position, so there is no next token to predict.")
+            raise InvalidInput("This network knows a single position, so there is no next token to predict.")
         family = self._family(options, length)
         return Plan(
             family=FAMILY,
@@ -121,7 +121,7 @@ class DecoderSizes:
         facts = []
         if length < self.positions:
             facts.append(
-                f"Texts are compared in windows of {length:,} tokens; the model knows {self.positions:,} positions."
+                f"Texts are compared in windows of {length:,} tokens; the network knows {self.positions:,} positions."
             )
         return facts
 

@@ -152,7 +152,7 @@ class Classifier:
         if self.kept and (theirs < 2 or config.problem_type in ("regression", "multi_label_classification")):
             what = "one number" if theirs < 2 else "a number for each of several questions at once"
             raise InvalidInput(
-                f"This model answers with {what}, not with one class; set a number of classes, and a new classifier is drawn."
+                f"This network answers with {what}, not with one class; set a number of classes, and a new classifier is drawn."
             )
         self._names = config.names(theirs) if self.kept else []
 

@@ -58,7 +58,7 @@ _MARKS = (CONFIG, WEIGHTS, INDEX)
 _DIRECTORY = 4 * 2**20
 """Bytes at the end of an archive where its list of files is looked for."""
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-_HOW_TO_SAVE = "load the model where it comes from and save it with model.save_pretrained(folder, safe_serialization=True)"
+_HOW_TO_SAVE = "load the network where it comes from and save it with model.save_pretrained(folder, safe_serialization=True)"
 
 
 class Folder:
@@ -220,7 +220,7 @@ def of_path(path: Path) -> Folder:
                 sizes[each.name] = each.stat().st_size
             if len(sizes) > _MOST_FILES:
                 raise InvalidInput(
-                    f"{shown(path.name)} holds more than {_MOST_FILES:,} files; give the folder of one model."
+                    f"{shown(path.name)} holds more than {_MOST_FILES:,} files; give the folder of one network."
                 )
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}.") from error

@@ -145,9 +145,9 @@ def _require_plain_positions(config: LlamaConfig) -> None:
         kind = (told or {}).get("rope_type", (told or {}).get("type", "default"))
         if kind != "default":
             raise InvalidInput(
-                f"This model stretches its rotary positions ({shown(str(kind))}), which is not supported; take one "
+                f"This network stretches its rotary positions ({shown(str(kind))}), which is not supported; take one "
                 "without rope scaling."
             )
     part = (config.rope_parameters or {}).get("partial_rotary_factor", config.partial_rotary_factor)
     if part != 1:
-        raise InvalidInput("This model rotates only a part of each head, which is not supported.")
+        raise InvalidInput("This network rotates only a part of each head, which is not supported.")

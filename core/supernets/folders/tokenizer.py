@@ -74,12 +74,12 @@ def described(folder: Folder, tokenizer: Tokenizing | None, vocabulary: int) -> 
     """
     if tokenizer is None:
         return (
-            "The folder has no tokenizer, so texts cannot be given to the model; put its tokenizer files beside its "
+            "The folder has no tokenizer, so texts cannot be given to the network; put its tokenizer files beside its "
             "weights and load it again."
         )
     if tokenizer.vocabulary > vocabulary:
         raise InvalidInput(
-            f"The tokenizer has {tokenizer.vocabulary:,} tokens, the model vectors for {vocabulary:,}: they do not belong "
+            f"The tokenizer has {tokenizer.vocabulary:,} tokens, the network vectors for {vocabulary:,}: they do not belong "
             "together."
         )
     kind = json.loads(tokenizer.json())["model"]["type"]

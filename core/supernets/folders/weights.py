@@ -89,7 +89,7 @@ def require_floats(name: str, entry: Stored) -> None:
     """
     if entry.dtype not in _FLOATS:
         raise InvalidInput(
-            f"The tensor {name} is of type {entry.dtype}: quantized or packed weights are not read; save the model in "
+            f"The tensor {name} is of type {entry.dtype}: quantized or packed weights are not read; save the network in "
             "float32, float16 or bfloat16."
         )
 
@@ -112,7 +112,7 @@ def _listed(folder: Folder) -> dict[str, str]:
     for name, file in listed.items():
         if not isinstance(file, str) or not SHARD.fullmatch(file):
             raise InvalidInput(
-                f"{INDEX} names a file that is no part of a model ({shown(str(file))}); parts are called "
+                f"{INDEX} names a file that is no part of a network ({shown(str(file))}); parts are called "
                 "model-00001-of-00002.safetensors."
             )
         files[name] = file

@@ -1,4 +1,4 @@
-"""Folders are found in archives and on the disk, and what is no folder of a model is refused with a sentence."""
+"""Folders are found in archives and on the disk, and what is no folder of a transformer is refused with a sentence."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def without(files: dict[str, bytes], *names: str) -> dict[str, bytes]:
             "in parts, but model.safetensors.index.json",
         ),
         (with_config(bert(), model_type="mamba"), "The architecture mamba is not known here; known are BERT"),
-        (with_config(bert(), "model_type"), "does not say which model it is"),
+        (with_config(bert(), "model_type"), "does not say which network it is"),
         (with_config(bert(), architectures=["BertLMHeadModel"]), "names the class BertLMHeadModel; of BERT"),
         (with_config(bert(), architectures=[]), "names the class"),
         (with_config(bert(), quantization_config={"bits": 4}), "The weights are quantized"),

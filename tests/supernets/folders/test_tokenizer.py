@@ -208,7 +208,7 @@ def test_a_supernet_keeps_its_tokenizer_and_knows_it() -> None:
     [
         (
             bert() | {"vocab.txt": bert()["vocab.txt"] + b"one more\n"},
-            "102 tokens, the model vectors for 101",
+            "102 tokens, the network vectors for 101",
         ),
         (
             bert() | {"tokenizer.json": b'{"model": {"type": "Own", "vocab": {"a": 0}}}'},

@@ -94,7 +94,7 @@ def _listed(files: Files, **changed: object) -> Files:
 
 @pytest.mark.parametrize("file", ["../x.safetensors", "/etc/passwd", "model.safetensors", "", 3, None, ["x"]])
 def test_an_index_names_parts_alone(file: object) -> None:
-    with pytest.raises(InvalidInput, match="names a file that is no part of a model"):
+    with pytest.raises(InvalidInput, match="names a file that is no part of a network"):
         stored(_listed(sharded(bert()), **{NAME: file}))
 
 
