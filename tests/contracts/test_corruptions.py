@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core.datasets import load_dataset
 from core.datasets.corruptions import CORRUPTIONS, GROUPS, calibrate, corrupt, names_for
+from core.datasets.corruptions.texts import _slip
 from core.datasets.license_texts import license_texts
 from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput, NotFound
@@ -319,3 +322,22 @@ def test_severities_of_texts_are_calibrated_too() -> None:
     assert found.reached
     assert found.accuracy == pytest.approx(0.7, abs=0.03)
     assert found.strengths[4] == pytest.approx(0.3, abs=0.06)
+
+
+@given(
+    st.text("abcLlo zé", min_size=1, max_size=6).filter(lambda text: any(c.isalpha() for c in text)),
+    st.tuples(*[st.floats(0, 1, exclude_max=True)] * 3),
+)
+def test_a_slip_always_shows_and_is_never_more_than_a_swap(
+    text: str, chance: tuple[float, float, float]
+) -> None:
+    letters = [at for at, character in enumerate(text) if character.isalpha()]
+    at = letters[int(chance[0] * len(letters))]
+    made = _slip(text, at, chance[1], chance[2])
+    assert made != text or (len(text.strip()) > 1 and text[at : at + 1] == text[at + 1 : at + 2])
+    if chance[1] >= 0.5:
+        assert made != text, "a swap of equal letters would not show"
+        assert len(made) == len(text)
+    assert abs(len(made) - len(text)) <= 1
+    assert made[:at] == text[:at]
+    assert made.endswith(text[at + 2 :])
