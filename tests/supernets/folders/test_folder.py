@@ -80,7 +80,7 @@ def without(files: dict[str, bytes], *names: str) -> dict[str, bytes]:
         (
             without(bert(), "model.safetensors") | {"pytorch_model.bin": b"\x80\x02}."},
             "The weights are in pytorch_model.bin, which is never opened here, because loading it can run code; load "
-            "the model where it comes from and save it with model.save_pretrained(folder, safe_serialization=True).",
+            "the network where it comes from and save it with model.save_pretrained(folder, safe_serialization=True).",
         ),
         (
             without(sharded(bert()), "model.safetensors.index.json"),
