@@ -10,16 +10,16 @@ Source: EricLBuehler/mistral.rs (MIT), matformer.rs; Devvrit et al., MatFormer, 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import InvalidInput
 from core.library import supernets
+from core.library.csv_tables import csv_bytes
 from core.library.supernets import SupernetEntry
 from core.spaces import Arch
 
@@ -81,33 +81,21 @@ def matformer_rows(entry: SupernetEntry, table: pd.DataFrame) -> MatformerRows:
     archs = [space.from_dict(json.loads(text)) for text in front["architecture"]]
     params = supernets.counted(entry, np.array(archs, np.int64).reshape(len(archs), -1), "params")
     measured = [str(name) for name in front if name not in ("architecture", "on_front", "source", "network")]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, *measured])
-    rows = 0
+    rows: list[Mapping[str, Any]] = []
     for arch, count, (_, numbers) in zip(archs, params, front.iterrows(), strict=True):
         sizes = hidden_units(entry, arch)
         kept = [units for units in sizes or () if units]
         if not kept:
             continue
         skipped = [index for index, units in enumerate(sizes or ()) if not units]
-        rows += 1
-        writer.writerow(
-            [
-                f"Subnet {space.arch_id(arch)}",
-                len(kept),
-                repr(float(count) / _BILLION),
-                "",
-                _listed(kept),
-                _listed(skipped) if skipped else "",
-                *(numbers[name] for name in measured),
-            ]
-        )
+        told = (f"Subnet {space.arch_id(arch)}", len(kept), float(count) / _BILLION, "", _listed(kept))
+        row = dict(zip(COLUMNS, (*told, _listed(skipped) if skipped else ""), strict=True))
+        rows.append(row | {name: numbers[name] for name in measured})
     if not rows:
         raise InvalidInput(
             "No subnet of this front can be said as a slice: mistral.rs knows hidden units and skipped layers alone."
         )
-    return MatformerRows(buffer.getvalue().encode(), rows, len(archs) - rows)
+    return MatformerRows(csv_bytes(rows), len(rows), len(archs) - len(rows))
 
 
 def hidden_units(entry: SupernetEntry, arch: Arch) -> list[int] | None:

@@ -24,8 +24,10 @@ class KVCacheBytes(FromCosts):
     tasks = ("language",)
 
     def counted(self, costs: Costs) -> NDArray[np.int64]:
-        total = np.zeros(len(costs), np.int64)
+        total, found = np.zeros(len(costs), np.int64), False
         for stage in costs.stages():
             with suppress(InvalidInput):  # a stage that keeps nothing does not count it
                 total += stage.counted("kv_cache_bytes")
-        return total
+                found = True
+        # Where none does, the supernet is no decoder: nothing is counted, which is not zero.
+        return total if found else costs.total("kv_cache_bytes")

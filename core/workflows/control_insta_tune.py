@@ -39,6 +39,7 @@ from core.records import Progress
 from core.seeding import stream
 from core.spaces import Arch
 from core.store.part_ledger import PartLedger
+from core.training.actions import ACTIONS
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES, Strategy
 from core.words import format_share
@@ -315,7 +316,6 @@ def _fitting(work: _Work, net: nn.Module, config: TrainingConfig) -> int:
     Seconds of computing, not by the clock: what else the machine does meanwhile changes nothing.
     """
     from core.tasks.base import task_of
-    from core.training.actions import ACTIONS
     from core.training.plain import PlainStep
     from core.training.supernet_session import SupernetSession
 

@@ -21,6 +21,7 @@ from core.objectives.base import (
     FromProfile,
     all_names,
     choosable_names,
+    is_for,
     method,
     names_of,
     objective,
@@ -111,7 +112,9 @@ def test_names_come_in_the_order_of_menus_or_as_they_were_given() -> None:
     assert names_of(FromCosts, ["params", "accuracy", "macs"]) == ["params", "macs"]
     assert choosable_names(["params", "test_loss", "accuracy", "unheard_of"]) == ["accuracy", "params"]
     slow = [*names_of(FromFiles), *names_of(FromProfile), *names_of(FromNetworks)]
-    assert quick_names() == [name for name in all_names() if name not in slow]
+    anywhere = [name for name in all_names() if name not in slow and is_for(name, "")]
+    assert quick_names() == anywhere
+    assert {"perplexity", "bits_per_byte"} <= {*quick_names("language")} - {*anywhere}
     assert [found.name for found in objectives(["macs", "accuracy"])] == ["macs", "accuracy"]
 
 

@@ -54,5 +54,5 @@ def test_selected_samples_come_least_alike_first() -> None:
 
 def test_positions_are_refused() -> None:
     a = load_model(None, A)
-    with pytest.raises(InvalidInput, match="no image"):
+    with pytest.raises(InvalidInput, match="no sample"):
         sample_view(a, a, "2", "2", "positions", PROBE)
