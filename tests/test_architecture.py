@@ -239,6 +239,7 @@ HEAVY = {
     "core.training.gradient_matching",
     "core.training.loop",
     "core.training.plain",
+    "core.supernets.new_classifier",
     "core.training.supernet_session",
     "core.training.watched",
     "core.training.work",
