@@ -22,7 +22,10 @@ class ImageSubSpacesConfig(ImageConfig):
         default_factory=dict, description="Its settings; what the data decide is the same for all."
     )
     parts: tuple[SubSpaceConfig, ...] = Field(
-        min_length=1, max_length=MOST, description="Sub-spaces, from the smallest to the largest."
+        (SubSpaceConfig(),),
+        min_length=1,
+        max_length=MOST,
+        description="Sub-spaces, from the smallest to the largest.",
     )
 
     @model_validator(mode="after")

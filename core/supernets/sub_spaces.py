@@ -41,7 +41,8 @@ class SubSpaceConfig(BaseConfig):
     """One sub-space."""
 
     options: dict[str, tuple[int, ...]] = Field(
-        description="What is chosen for all layers alike -> the option indices there are of it, ascending."
+        default_factory=dict,
+        description="What is chosen for all layers alike -> the option indices there are of it, ascending; all, if left out.",
     )
 
 
@@ -112,6 +113,7 @@ class Division:
     def __init__(self, base: SearchSpace, parts: Sequence[SubSpaceConfig]) -> None:
         self._base = base
         self.tied = tied(base)
+        parts = [part if part.options else self._all_of_it() for part in parts]
         for part in parts:
             self._require(part)
         # No sub-space contains another: their order says which is smaller, and no more.
@@ -129,6 +131,9 @@ class Division:
             by_choice = {name: columns[each.label] for each in self.tied for name in each.names}
             self._columns.append([by_choice[name] for name in base.names])
         self.space = SearchSpace(choices)
+
+    def _all_of_it(self) -> SubSpaceConfig:
+        return SubSpaceConfig(options={t.label: tuple(range(len(t.choice.options))) for t in self.tied})
 
     def _require(self, part: SubSpaceConfig) -> None:
         if set(part.options) != {each.label for each in self.tied}:

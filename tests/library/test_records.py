@@ -30,6 +30,7 @@ from core.library.maps import MapRecord
 from core.library.matrices import MatrixRecord
 from core.library.mixing import MixedCurve, MixingRecord
 from core.library.model_map import Distances
+from core.library.order_controls import WAYS, OrderControlsRecord
 from core.library.proxies import ProxiesRecord
 from core.library.pruned import PruningRecord
 from core.library.ranking_check import RankingRecord
@@ -89,6 +90,33 @@ FIELDS: dict[type[Record], st.SearchStrategy[dict[str, Any]]] = {
             "asked": st.integers(),
             "inside": st.dictionaries(TEXT, NUMBER, max_size=2),
             "versions": st.dictionaries(TEXT, TEXT, max_size=2),
+        }
+    ),
+    OrderControlsRecord: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("supernet", "sha256", "title", "criterion"), TEXT),
+            "data": st.dictionaries(st.text("abc", min_size=1), TEXT, max_size=2),
+            "training": st.dictionaries(TEXT, NUMBER, max_size=2),
+            "arch_ids": st.tuples(TEXT, TEXT, TEXT),
+            "macs": st.tuples(NUMBER, NUMBER, NUMBER),
+            "params": st.tuples(NUMBER, NUMBER, NUMBER),
+            "samples": st.tuples(st.integers(), st.integers()),
+            "given": NUMBER,
+            "seeds": st.lists(st.integers(), max_size=3),
+            "alone": st.booleans(),
+            "planned": st.dictionaries(TEXT, st.integers(), max_size=2),
+            "reached": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        "way": st.sampled_from(WAYS),
+                        "seed": st.integers(),
+                        "size": st.integers(),
+                        **dict.fromkeys(("accuracy", "test_accuracy", "seconds"), NUMBER),
+                        "epochs": st.integers(),
+                    }
+                ),
+                max_size=2,
+            ),
         }
     ),
     ComparisonRecord: st.fixed_dictionaries(

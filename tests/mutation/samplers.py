@@ -7,7 +7,7 @@ from tests.mutation.fault import Fault
 _BALANCING, _FAIR = "core/training/balancing.py", ("tests/training/test_fair.py",)
 _BIGNAS, _IN_BIGNAS = "core/training/strategies/bignas.py", ("tests/training/test_bignas.py",)
 _ATTENTIVE, _IN_ATTENTIVE = "core/training/strategies/attentive.py", ("tests/training/test_attentive.py",)
-_BATCH, _IN_BATCH = "core/training/strategies/balanced_batch.py", ("tests/training/test_balanced_batch.py",)
+_IN_BATCH = ("tests/training/test_balanced_batch.py",)
 _PA_DA, _IN_PA_DA = "core/training/strategies/pa_da.py", ("tests/training/test_pa_da.py",)
 _DROPPED = ("tests/supernets/test_drop_path.py",)
 
@@ -91,7 +91,7 @@ FAULTS = [
     ),
     Fault(
         "The smallest options come in first",
-        _BATCH,
+        "core/training/balancing.py",
         "tuple(range(n - active, n))",
         "tuple(range(active))",
         _IN_BATCH,

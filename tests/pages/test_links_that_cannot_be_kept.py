@@ -49,7 +49,7 @@ def said(app: AppTest) -> str:
         ),
         ("similarity", {"models": f"{FIRST},{LAST},nonsense"}, ("network nonsense",)),
         ("similarity", {"models": f"{FIRST},{LAST}", "measure": "taste"}, ("measure taste", "cka")),
-        ("similarity", {"models": f"{FIRST},{LAST}", "tab": "Gossip"}, ("tab Gossip", "Matrix")),
+        ("similarity", {"models": f"{FIRST},{LAST}", "tab": "Gossip"}, ("tab Gossip", "Units", "5 more")),
         (
             "similarity",
             {"models": f"{FIRST},{LAST}", "a": FIRST, "b": LAST, "la": "cellar", "lb": "stem"},

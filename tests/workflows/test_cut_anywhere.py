@@ -135,7 +135,7 @@ def evaluating(patch: pytest.MonkeyPatch) -> Work:
                 ),
             )
 
-    judge = SimpleNamespace(probe=SimpleNamespace(fingerprint="f"))
+    judge = SimpleNamespace(probe=SimpleNamespace(fingerprint="f", tokenizer=b""))
     patch.setattr(evaluate_pruned, "evaluate_net", evaluate)
     request = evaluate_pruned.Request(
         parent=NETS[0],
