@@ -77,7 +77,8 @@ def order_units(
         raise InvalidInput(
             f"The units of the family {supernet.label} cannot change places. Choose a training without an order of units."
         )
-    scores = importance(supernet, found, criterion, data, seed, settings)
+    with torch.random.fork_rng(devices=[]):
+        scores = importance(supernet, found, criterion, data, seed, settings)
     orders = {label: np.argsort(-values, kind="stable").astype(np.int64) for label, values in scores.items()}
     permute_units(supernet, orders)
     return Ordered(orders, scores)
@@ -145,7 +146,9 @@ def orderable_of_blocks(supernet: Supernet, renamed: Mapping[str, str] | None = 
     largest, names = supernet.largest, dict(renamed or {})
     there = [index for index, stage in enumerate(supernet.chain) if stage.key(largest) is not None]
     own = dict(supernet.named_parameters())
-    plain = supernet.extract(largest)
+    # A network that is cut out draws weights before it gets its own.
+    with torch.random.fork_rng(devices=[]):
+        plain = supernet.extract(largest)
     shapes = {name: tuple(tensor.shape) for name, tensor in plain.named_parameters()}
     found = []
     for group in unit_groups(plain):

@@ -17,6 +17,7 @@ from core.evaluation.work import ORDINARY
 from core.networks.trees import n_rows
 from core.store import MemoryLedger
 from core.supernets.base import Stage
+from core.supernets.masked import ManyArchs
 from core.training.loop import SupernetRun
 from core.training.strategies import STRATEGIES, Strategy
 from tests.training.small import digits, net_for, settings
@@ -46,7 +47,9 @@ def counted() -> Iterator[list[float]]:
         inside[0] -= 1
         if inside[0]:  # a stage that stands for others runs one of them
             return
-        cost = module.cost(given[1])  # type: ignore[arg-type]
+        # Masks take the largest network, whatever each sample keeps of it.
+        arch = module.space.largest if isinstance(given[1], ManyArchs) else given[1]
+        cost = module.cost(arch)  # type: ignore[arg-type]
         rows = n_rows(given[0])
         parts = 1.0 * ORDINARY[0] + rows * cost.macs * ORDINARY[1] + rows * cost.output_size * ORDINARY[2]
         total[0] += parts * (3 if torch.is_grad_enabled() else 1)
