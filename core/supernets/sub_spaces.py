@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from core.config import BaseConfig, JsonObject, Settings
-from core.errors import InvalidInput
+from core.errors import CoreError, InvalidInput
 from core.spaces import Arch, Choice, SearchSpace
 from core.supernets.attention import Attention
 from core.supernets.base import BranchContext, Stage, Supernet
@@ -94,6 +94,42 @@ def of_base(base: str, config: Settings, shared: JsonObject, task: str) -> Input
         raise InvalidInput(f"{clash[0]} is the same for all sub-spaces and is not one of the settings.")
     found: InputConfig = family.Config.model_validate({**config, **shared})
     return found
+
+
+class SubSpacesConfig(InputConfig):
+    """A supernet of another family, in sub-spaces by size; families say for which kind of data.
+
+    Attributes:
+        task: the kind of data, by its registry name.
+        Shared: what is the same for all sub-spaces, since the data decide it.
+    """
+
+    task: ClassVar[str]
+    Shared: ClassVar[type[InputConfig]]
+
+    base: str = Field(description="Family whose stages the sub-spaces have copies of.")
+    config: Settings = Field(
+        default_factory=dict, description="Its settings; what the data decide is the same for all."
+    )
+    parts: tuple[SubSpaceConfig, ...] = Field(
+        (SubSpaceConfig(),),
+        min_length=1,
+        max_length=MOST,
+        description="Sub-spaces, from the smallest to the largest.",
+    )
+
+    @model_validator(mode="after")
+    def _base_is_possible(self) -> SubSpacesConfig:
+        try:
+            self.of_base()
+        except CoreError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return self
+
+    def of_base(self) -> InputConfig:
+        """The configuration of the base; raises what `of_base` does."""
+        shared = self.model_dump(mode="json", include=set(self.Shared.model_fields))
+        return of_base(self.base, self.config, shared, self.task)
 
 
 class Division:
@@ -226,14 +262,39 @@ def stages_of(bases: Sequence[Supernet], division: Division) -> list[Stage]:
     return [SubSpaceStage(division, each) for each in zip(*(base.chain for base in bases), strict=True)]
 
 
-def orderable_of(bases: Sequence[Supernet]) -> list[Orderable]:
-    """What may change places in each sub-space, by the names that parameters have in the whole."""
-    found = []
-    for part, base in enumerate(bases):
-        for each in base.orderable():
-            slices = tuple(replace(s, parameter=name_in(s.parameter, part)) for s in each.slices)
-            found.append(Orderable(f"sub-space {part + 1}, {each.label}", each.size, slices))
-    return found
+class SubSpaces(Supernet):
+    """Sub-spaces by size of a supernet, each with weights of its own; one space, one front."""
+
+    source = "Xu et al., AutoDistil, NeurIPS 2022 (sub-spaces found by parameters; layers alike in each)"
+    made_from = "a supernet"
+    Config: ClassVar[type[SubSpacesConfig]]
+
+    def __init__(self, config: SubSpacesConfig) -> None:
+        family, settings = FAMILIES.get(config.base), config.of_base()
+        bases: list[Supernet] = [family(settings) for _ in config.parts]
+        division = Division(bases[0].space, config.parts)
+        super().__init__(config, division.space, stages_of(bases, division))
+        self.division = division
+        # Not modules of this one: their stages are, and one tensor has one name.
+        self._bases = tuple(bases)
+
+    def orderable(self) -> list[Orderable]:
+        found = []
+        for part, base in enumerate(self._bases):
+            for each in base.orderable():
+                slices = tuple(replace(s, parameter=name_in(s.parameter, part)) for s in each.slices)
+                found.append(Orderable(f"sub-space {part + 1}, {each.label}", each.size, slices))
+        return found
+
+    @classmethod
+    def small(
+        cls, base: str, given: InputConfig, options: Sequence[Mapping[str, Sequence[int]]]
+    ) -> InputConfig:
+        """A configuration of this family from one of a base, with these options of each sub-space."""
+        said = given.model_dump(mode="json")
+        shared = {name: said.pop(name) for name in cls.Config.Shared.model_fields}
+        parts = [{"options": each} for each in options]
+        return cls.Config.model_validate({**shared, "base": base, "config": said, "parts": parts})
 
 
 def name_in(name: str, part: int) -> str:
