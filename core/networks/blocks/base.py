@@ -209,6 +209,28 @@ class BlockKind(Plugin, ABC):
                 )
 
 
+class AttentionKind(BlockKind):
+    """A block of attention and an MLP of linear layers, beside shortcuts, wherever its norms stand."""
+
+    attends = True
+    sizes = {"width": ("query.weight", 1), "hidden": ("expand.weight", 0)}
+
+    def units(self, block: Any, walk: UnitWalk) -> None:
+        walk.attention_and_mlp(
+            width=block.norm1.normalized_shape[0],
+            heads=block.heads,
+            head_size=block.head_size,
+            hidden=block.expand.out_features,
+        )
+
+    def fitting(self, block: Any, shapes: Shapes) -> Settings:
+        heads = int(shapes["query.weight"][0]) // block.head_size
+        return super().fitting(block, shapes) | {"heads": heads}
+
+    def droppable(self, block: Any) -> bool:
+        return True
+
+
 def named_kind(name: Any) -> BlockKind | None:
     """The kind of the class that a file names; None where there is none."""
     registered = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() if isinstance(name, str) else ""

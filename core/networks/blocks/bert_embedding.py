@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
-from core.networks.blocks.base import BLOCKS, BlockKind, Count, Epsilon, Example
+from core.networks.blocks.base import BLOCKS, Count, Epsilon, Example
+from core.networks.blocks.sequence_embedding import TextKind
 from core.networks.groups import UnitWalk
 
 
@@ -34,7 +33,7 @@ class BertEmbedding(nn.Module):
 
 
 @BLOCKS.register("bert_embedding")
-class BertEmbeddingKind(BlockKind):
+class BertEmbeddingKind(TextKind):
     """Tokens as vectors, with segments and positions that are learned; one text is segment 0 throughout."""
 
     label = "BERT embedding"
@@ -47,9 +46,7 @@ class BertEmbeddingKind(BlockKind):
         "token_types": Count(64),
         "epsilon": Epsilon(1e-12),
     }
-    sizes = {"width": ("token.weight", 1)}
     embeddings = ("token.weight", "token_type.weight", "position")
-    input_limits = (4096,)
     example = Example(
         (6,),
         (
@@ -68,24 +65,3 @@ class BertEmbeddingKind(BlockKind):
         walk.scales(["position"], width, axis=2)
         walk.averages("norm", width)
         walk.shows(width)
-
-    def input_shape(self, block: BertEmbedding) -> tuple[int, ...]:
-        return (block.position.shape[1],)
-
-    def inputs(
-        self,
-        block: BertEmbedding,
-        shape: Sequence[int],
-        rows: int,
-        generator: torch.Generator | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Texts of padding that counts, or random ones of different lengths."""
-        (length,) = shape
-        if generator is None:
-            return torch.zeros(rows, length, dtype=torch.int64), torch.ones(rows, length, dtype=torch.bool)
-        tokens = torch.randint(0, block.token.num_embeddings, (rows, length), generator=generator)
-        ends = torch.randint(1, length + 1, (rows, 1), generator=generator)
-        return tokens, torch.arange(length)[None] < ends
-
-    def takes(self, shape: Sequence[int]) -> str:
-        return f"token numbers (n, {shape[0]}) and a mask (n, {shape[0]}) that is true where there is a token"

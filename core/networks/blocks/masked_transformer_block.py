@@ -5,9 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.config import Settings
-from core.networks.blocks.base import BLOCKS, BlockKind, Count, Example, Shapes
-from core.networks.groups import UnitWalk
+from core.networks.blocks.base import BLOCKS, AttentionKind, Count, Example
 
 
 class MaskedTransformerBlock(nn.Module):
@@ -40,15 +38,13 @@ class MaskedTransformerBlock(nn.Module):
 
 
 @BLOCKS.register("masked_transformer_block")
-class MaskedTransformerBlockKind(BlockKind):
+class MaskedTransformerBlockKind(AttentionKind):
     """Attention under a mask and MLP, each behind a LayerNorm and beside a shortcut."""
 
     label = "Masked transformer block"
     source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017; pre-norm: Xiong et al., ICML 2020"
     module = MaskedTransformerBlock
-    attends = True
     arguments = {"width": Count(), "heads": Count(), "head_size": Count(), "hidden": Count()}
-    sizes = {"width": ("query.weight", 1), "hidden": ("expand.weight", 0)}
     example = Example(
         (6,),
         (
@@ -57,18 +53,3 @@ class MaskedTransformerBlockKind(BlockKind):
             ("MaskedMeanHead", {"width": 6, "classes": 3}),
         ),
     )
-
-    def units(self, block: MaskedTransformerBlock, walk: UnitWalk) -> None:
-        walk.attention_and_mlp(
-            width=block.norm1.normalized_shape[0],
-            heads=block.heads,
-            head_size=block.head_size,
-            hidden=block.expand.out_features,
-        )
-
-    def fitting(self, block: MaskedTransformerBlock, shapes: Shapes) -> Settings:
-        heads = int(shapes["query.weight"][0]) // block.head_size
-        return super().fitting(block, shapes) | {"heads": heads}
-
-    def droppable(self, block: MaskedTransformerBlock) -> bool:
-        return True

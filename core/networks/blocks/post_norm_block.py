@@ -5,9 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.config import Settings
-from core.networks.blocks.base import BLOCKS, GELU, BlockKind, Count, Epsilon, Example, Shapes
-from core.networks.groups import UnitWalk
+from core.networks.blocks.base import BLOCKS, GELU, AttentionKind, Count, Epsilon, Example
 
 
 class PostNormBlock(nn.Module):
@@ -53,13 +51,12 @@ class PostNormBlock(nn.Module):
 
 
 @BLOCKS.register("post_norm_block")
-class PostNormBlockKind(BlockKind):
+class PostNormBlockKind(AttentionKind):
     """Attention under a mask and MLP, each beside a shortcut and before a LayerNorm."""
 
     label = "Post-norm transformer block"
     source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017; Devlin et al., BERT, NAACL 2019"
     module = PostNormBlock
-    attends = True
     arguments = {
         "width": Count(),
         "heads": Count(),
@@ -68,7 +65,6 @@ class PostNormBlockKind(BlockKind):
         "epsilon": Epsilon(1e-12),
         "activation": GELU,
     }
-    sizes = {"width": ("query.weight", 1), "hidden": ("expand.weight", 0)}
     example = Example(
         (6,),
         (
@@ -90,18 +86,3 @@ class PostNormBlockKind(BlockKind):
             ("PooledTokenHead", {"width": 6, "pooled": 6, "classes": 3}),
         ),
     )
-
-    def units(self, block: PostNormBlock, walk: UnitWalk) -> None:
-        walk.attention_and_mlp(
-            width=block.norm1.normalized_shape[0],
-            heads=block.heads,
-            head_size=block.head_size,
-            hidden=block.expand.out_features,
-        )
-
-    def fitting(self, block: PostNormBlock, shapes: Shapes) -> Settings:
-        heads = int(shapes["query.weight"][0]) // block.head_size
-        return super().fitting(block, shapes) | {"heads": heads}
-
-    def droppable(self, block: PostNormBlock) -> bool:
-        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,37 +26,18 @@ class SequenceEmbedding(nn.Module):
         return self.token(tokens) + self.position, mask
 
 
-@BLOCKS.register("sequence_embedding")
-class SequenceEmbeddingKind(BlockKind):
-    """Tokens as vectors, with positions that are learned."""
+class TextKind(BlockKind):
+    """A block that reads token numbers and their mask, by a table of tokens and a table of positions."""
 
-    label = "Sequence embedding"
-    source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017 (learned positions: Devlin et al., BERT, 2019)"
-    module = SequenceEmbedding
-    arguments = {"vocabulary": Count(1_000_000), "width": Count(), "length": Count(4096)}
     sizes = {"width": ("token.weight", 1)}
-    embeddings = ("token.weight", "position")
     input_limits = (4096,)
-    example = Example(
-        (6,),
-        (
-            ("SequenceEmbedding", {"vocabulary": 9, "width": 5, "length": 6}),
-            ("MaskedMeanHead", {"width": 5, "classes": 3}),
-        ),
-    )
 
-    def units(self, block: SequenceEmbedding, walk: UnitWalk) -> None:
-        width = block.token.embedding_dim
-        walk.makes("token.weight", width, axis=1)
-        walk.scales(["position"], width, axis=2)
-        walk.shows(width)
-
-    def input_shape(self, block: SequenceEmbedding) -> tuple[int, ...]:
+    def input_shape(self, block: Any) -> tuple[int, ...]:
         return (block.position.shape[1],)
 
     def inputs(
         self,
-        block: SequenceEmbedding,
+        block: Any,
         shape: Sequence[int],
         rows: int,
         generator: torch.Generator | None = None,
@@ -70,3 +52,27 @@ class SequenceEmbeddingKind(BlockKind):
 
     def takes(self, shape: Sequence[int]) -> str:
         return f"token numbers (n, {shape[0]}) and a mask (n, {shape[0]}) that is true where there is a token"
+
+
+@BLOCKS.register("sequence_embedding")
+class SequenceEmbeddingKind(TextKind):
+    """Tokens as vectors, with positions that are learned."""
+
+    label = "Sequence embedding"
+    source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017 (learned positions: Devlin et al., BERT, 2019)"
+    module = SequenceEmbedding
+    arguments = {"vocabulary": Count(1_000_000), "width": Count(), "length": Count(4096)}
+    embeddings = ("token.weight", "position")
+    example = Example(
+        (6,),
+        (
+            ("SequenceEmbedding", {"vocabulary": 9, "width": 5, "length": 6}),
+            ("MaskedMeanHead", {"width": 5, "classes": 3}),
+        ),
+    )
+
+    def units(self, block: SequenceEmbedding, walk: UnitWalk) -> None:
+        width = block.token.embedding_dim
+        walk.makes("token.weight", width, axis=1)
+        walk.scales(["position"], width, axis=2)
+        walk.shows(width)

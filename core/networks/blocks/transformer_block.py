@@ -5,9 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.config import Settings
-from core.networks.blocks.base import BLOCKS, GELU, BlockKind, Count, Epsilon, Example, Shapes
-from core.networks.groups import UnitWalk
+from core.networks.blocks.base import BLOCKS, GELU, AttentionKind, Count, Epsilon, Example
 
 
 class TransformerBlock(nn.Module):
@@ -61,13 +59,12 @@ class TransformerBlock(nn.Module):
 
 
 @BLOCKS.register("transformer_block")
-class TransformerBlockKind(BlockKind):
+class TransformerBlockKind(AttentionKind):
     """Attention and MLP, each behind a LayerNorm and beside a shortcut."""
 
     label = "Transformer block"
     source = "Vaswani et al., 'Attention is all you need', NeurIPS 2017; pre-norm: Xiong et al., ICML 2020"
     module = TransformerBlock
-    attends = True
     arguments = {
         "width": Count(),
         "heads": Count(),
@@ -76,7 +73,6 @@ class TransformerBlockKind(BlockKind):
         "epsilon": Epsilon(1e-12),
         "activation": GELU,
     }
-    sizes = {"width": ("query.weight", 1), "hidden": ("expand.weight", 0)}
     example = Example(
         (1, 8, 8),
         (
@@ -85,18 +81,3 @@ class TransformerBlockKind(BlockKind):
             ("TokenHead", {"width": 6, "classes": 3}),
         ),
     )
-
-    def units(self, block: TransformerBlock, walk: UnitWalk) -> None:
-        walk.attention_and_mlp(
-            width=block.norm1.normalized_shape[0],
-            heads=block.heads,
-            head_size=block.head_size,
-            hidden=block.expand.out_features,
-        )
-
-    def fitting(self, block: TransformerBlock, shapes: Shapes) -> Settings:
-        heads = int(shapes["query.weight"][0]) // block.head_size
-        return super().fitting(block, shapes) | {"heads": heads}
-
-    def droppable(self, block: TransformerBlock) -> bool:
-        return True
