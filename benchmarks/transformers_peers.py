@@ -11,18 +11,18 @@ loads a folder that we wrote.
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
 import sys
-import sysconfig
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.peer_environment import PeerEnvironment
 
 PACKAGE = "transformers==5.24.0"
 TEXTS = 1_000
 _WORKER = Path(__file__).with_name("transformers_peers_worker.py")
 _ROOT = Path(__file__).resolve().parents[1]
-_DONE = "installed"
 _MOST_SECONDS = 1200
 _ODD = (
     "",
@@ -46,34 +46,10 @@ _ODD = (
 )
 
 
-def place() -> Path:
-    """The folder of the environment, whether it is there or not."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return cache / "paretoscope-benchmarks" / "peers" / "transformers"
-
-
-def python() -> Path | None:
-    """Python of the environment; None where it was not built."""
-    found = place() / "env" / "bin" / "python"
-    return found if found.is_file() and (place() / _DONE).is_file() else None
-
-
-def build() -> Path:
-    """Python of the environment, built where it is missing."""
-    if (there := python()) is not None:
-        return there
-    env = place() / "env"
-    made = env / "bin" / "python"
-    if not made.is_file():
-        subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
-    packages = next((env / "lib").glob("python*")) / "site-packages"
-    (packages / "torch_of_this_project.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    # torch is named although it is there: nothing may put another build of it in its place.
-    torch = next(line for line in (_ROOT / "requirements.txt").read_text().splitlines() if "torch==" in line)
-    pip = [str(made), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*pip, PACKAGE, torch], check=True)
-    (place() / _DONE).touch()
-    return made
+# torch is named although it is there: nothing may put another build of it in its place.
+_TORCH = next(line for line in (_ROOT / "requirements.txt").read_text().splitlines() if "torch==" in line)
+_THERE = PeerEnvironment("transformers", (PACKAGE, _TORCH))
+python, build = _THERE.python, _THERE.build
 
 
 def texts(n: int = TEXTS) -> list[str]:
@@ -102,21 +78,9 @@ def run(command: str, folder: Path, *arguments: str) -> None:
     Raises:
         RuntimeError: it failed; its output is in the message.
     """
-    there = python()
-    assert there is not None, "build it first"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "texts.json").write_text(json.dumps(texts()))
-    # Never a look at a hub, and no torch but the one of the path.
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [str(there), str(_WORKER), command, str(folder), *arguments],
-        env=env,
-        timeout=_MOST_SECONDS,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"transformers' side failed: {done.stderr[-3000:]}")
+    _THERE.run(_WORKER, [command, str(folder), *arguments], seconds=_MOST_SECONDS)
 
 
 if __name__ == "__main__":

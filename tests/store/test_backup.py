@@ -266,7 +266,7 @@ def _also(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> Any:
     "change",
     [
         _also("../evil"),
-        _also("/tmp/evil"),
+        _also("/evil"),
         _also("files/evil"),
         _also(f"files/{'b' * 64}"),
         _also(f"files/{'b' * 64}", tarfile.SYMTYPE, "/etc/passwd"),
