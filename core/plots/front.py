@@ -29,6 +29,8 @@ MOST_POINTS = 10_000
 """Points drawn at most; more are slow and overlap anyway. The front is always drawn whole."""
 MOST_SVG = 5_000
 """Up to here points are drawn as SVG, above with WebGL."""
+_LINE = 15
+"""Pixels of a line of the caption; there is room for three."""
 
 
 def front_figure(
@@ -68,7 +70,7 @@ def front_figure(
         trained: networks trained on their own, likewise with `arch_id` instead of `model_id`.
         uniform: subnets whose layers are all alike (same columns as the table), in order of x; a line that mixes must beat.
         chance: how sure the members are.
-        caption: one line under the axis; it is exported with the picture.
+        caption: lines under the axis; they are exported with the picture.
 
     Returns:
         Traces "dominated", "predicted" (hollow), "search", "uniform sizes", "sure steps", "front", "knee", "pruned", "trained" and
@@ -286,7 +288,7 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
     lay_out_axes(figure, x, y, log_x, log_y)
     figure.update_layout(
         height=600,
-        margin={"l": 8, "r": 12, "t": 36, "b": 116},
+        margin={"l": 8, "r": 12, "t": 36, "b": 116 + _LINE * max(0, caption.count("<br>") - 2)},
         **LAYOUT,
     )
     if caption:

@@ -30,7 +30,7 @@ from core.supernets.layered import layered_space
 from core.supernets.nested import ACTIVATIONS, attended, nested_heads, nested_hidden
 from core.supernets.orderable import Orderable
 from core.supernets.ordering import orderable_of_blocks
-from core.supernets.sliced import copy_linear, copy_norm, linear, normalized
+from core.supernets.sliced import copy_attention_and_mlp, copy_linear, copy_norm, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
@@ -227,11 +227,7 @@ class LayerStage(Stage):
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, heads, hidden = self._sizes(arch)
         block = PostNormBlock(width, heads, self.head_size, hidden, self.norm1.eps, self.activation)
-        for name in ("query", "value", "project", "expand", "contract"):
-            copy_linear(getattr(self, name), getattr(block, name))
-        copy_linear(self.key_, block.key)
-        copy_norm(self.norm1, block.norm1)
-        copy_norm(self.norm2, block.norm2)
+        copy_attention_and_mlp(self, block)
         return block
 
     def cost(self, arch: Sequence[int]) -> StageCost:

@@ -25,7 +25,14 @@ from core.supernets.drop_path import faded, thinned
 from core.supernets.families import FAMILIES
 from core.supernets.orderable import Orderable
 from core.supernets.ordering import orderable_of_blocks
-from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
+from core.supernets.sliced import (
+    copy_attention_and_mlp,
+    copy_linear,
+    copy_norm,
+    held_by_attention,
+    linear,
+    normalized,
+)
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
@@ -191,11 +198,7 @@ class BlockStage(Stage):
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         width, heads, hidden = self._sizes(arch)
         block = MaskedTransformerBlock(width, heads, self.head_size, hidden)
-        for name in ("query", "value", "project", "expand", "contract"):
-            copy_linear(getattr(self, name), getattr(block, name))
-        copy_linear(self.key_, block.key)
-        copy_norm(self.norm1, block.norm1)
-        copy_norm(self.norm2, block.norm2)
+        copy_attention_and_mlp(self, block)
         return block
 
     def cost(self, arch: Sequence[int]) -> StageCost:

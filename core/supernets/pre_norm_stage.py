@@ -17,7 +17,7 @@ from core.supernets.base import BranchContext, Stage
 from core.supernets.drop_path import thinned
 from core.supernets.masked import ManyArchs, Units, kept, whole
 from core.supernets.nested import ACTIVATIONS, attended, nested_heads, nested_hidden
-from core.supernets.sliced import copy_linear, copy_norm, held_by_attention, linear, normalized
+from core.supernets.sliced import copy_attention_and_mlp, held_by_attention, linear, normalized
 from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 
@@ -135,11 +135,7 @@ class PreNormStage(Stage):
     def extract(self, arch: Sequence[int], statistics: Statistics | None) -> nn.Module:
         sizes = self.width(arch), self.heads(arch), self.head_size, self.hidden(arch)
         block = TransformerBlock(*sizes, self.norm1.eps, self.activation)
-        for name in ("query", "value", "project", "expand", "contract"):
-            copy_linear(getattr(self, name), getattr(block, name))
-        copy_linear(self.key_, block.key)
-        copy_norm(self.norm1, block.norm1)
-        copy_norm(self.norm2, block.norm2)
+        copy_attention_and_mlp(self, block)
         return block
 
     def cost(self, arch: Sequence[int]) -> StageCost:

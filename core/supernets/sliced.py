@@ -57,3 +57,14 @@ def held_by_attention(tokens: int, width: int, *, heads: int, inner: int, hidden
         vectors + 3 * queries + scores,
         3 * vectors + tokens * hidden,  # input, sum, normalized (or what is added), hidden units
     )
+
+
+def copy_attention_and_mlp(stage: nn.Module, block: nn.Module) -> None:
+    """Write the first entries of a stage's attention, MLP and norms into a plain block; call it without gradients."""
+    for name, layer in block.named_children():
+        # What a stage's `key` says is something else.
+        source = stage.get_submodule("key_" if name == "key" else name)
+        if isinstance(source, nn.LayerNorm) and isinstance(layer, nn.LayerNorm):
+            copy_norm(source, layer)
+        elif isinstance(source, nn.Linear) and isinstance(layer, nn.Linear):
+            copy_linear(source, layer)

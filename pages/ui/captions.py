@@ -90,16 +90,16 @@ def caption(entry: SupernetEntry, front: Front, setting: Setting = USUAL) -> str
     """
     data_name = entry.card.data.name if entry.card.data else ""
     seed = entry.card.seed
-    parts = [
-        for_figure(entry.title),
-        f"data {for_figure(data_name)}" if data_name else "",
-        Coverage(front.n_total, entry.space.size).short,
-        f"seed {for_figure(seed)}" if seed is not None else "",
-    ]
+    covered = Coverage(front.n_total, entry.space.size)
+    what = [for_figure(entry.title), f"data {for_figure(data_name)}" if data_name else ""]
+    how = [covered.short, f"seed {for_figure(seed)}" if seed is not None else ""]
+    # What is said of a part of a space is too long for one line in a narrow window.
+    lines = [what + how] if covered.complete else [what, how]
     hollow = {name for name in front.names if front.left_out and source_column(name) in front.table}
     told = "<br>".join(
         f"{o.label}: {usually_obtained(o)}{' (hollow dots: predicted)' * (o.name in hollow)}"
         f"{f', {setting.sentence()}' * (o.name == MEMORY)}"
         for o in objectives(front.names)
     )
-    return "  ·  ".join(part for part in parts if part) + f"<br>{told}"
+    heads = ["  ·  ".join(part for part in line if part) for line in lines]
+    return "<br>".join([*heads, told])
