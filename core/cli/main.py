@@ -346,7 +346,7 @@ def empty_trash(
 
 @app.command()
 def runs() -> None:
-    """The recorded runs, newest last."""
+    """The recorded runs, newest first."""
     for run in open_store().list_runs():
         print(f"{run.run_id}  {run.state:<11}  {format_share(run.fraction):>5}  {run.kind:<16}  {run.title}")
 

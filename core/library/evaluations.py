@@ -152,8 +152,9 @@ def obtained_at(
         usual: what holds for measured objectives of which the table says nothing.
     """
     known = dict.fromkeys(names, usual) | dict.fromkeys(names_of(Counted, names), _COUNTED)
-    told = [name for name in names if source_column(name) in table]
-    return known | {name: Obtained.parse(str(table[source_column(name)].iat[row])) for name in told}
+    told = {name: table[source_column(name)].iat[row] for name in names if source_column(name) in table}
+    # A search that did not look at an objective says nothing of it.
+    return known | {name: Obtained.parse(text) for name, text in told.items() if isinstance(text, str)}
 
 
 def obtained_by_row(

@@ -13,12 +13,12 @@ import numpy as np
 
 from core.cache import kept, place_of
 from core.library import supernets
-from core.library.evaluations import as_table, standing
+from core.library.evaluations import as_table, source_column, standing
 from core.library.samples import KIND as SAMPLE
 from core.library.searches import KIND as SEARCH
 from core.library.supernets import SupernetEntry
-from core.objectives.base import known_names
-from core.records import Run
+from core.objectives.base import FromCosts, known_names, names_of
+from core.records import Obtained, Run, Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,13 +81,24 @@ def _of_run(run_id: str, n: int, store: RunStore, entry: SupernetEntry) -> pd.Da
 def _of_runs(
     revision: str, made: Sequence[tuple[str, int]], store: RunStore, entry: SupernetEntry
 ) -> pd.DataFrame:
-    return together([_of_run(run_id, n, store, entry) for run_id, n in made])
+    return counted_everywhere(entry, together([_of_run(run_id, n, store, entry) for run_id, n in made]))
 
 
 def best_known(store: RunStore | None, entry: SupernetEntry) -> tuple[str, pd.DataFrame | None]:
     """The complete table where there is one, else `everything`; with a revision."""
     table = supernets.table(entry)
     return (entry.revision, table) if table is not None else everything(store, entry)
+
+
+def counted_everywhere(entry: SupernetEntry, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what some searches counted and others did not look at counted for all of its rows."""
+    lacking = [name for name in names_of(FromCosts) if name in table and table[name].isna().any()]
+    if not lacking:
+        return table
+    rows = entry.space.from_ids(table["arch_id"].tolist())
+    columns = {name: supernets.counted(entry, rows, name).astype(float) for name in lacking}
+    sources = {source_column(name): str(Obtained(Source.COUNTED)) for name in lacking}
+    return table.assign(**columns, **sources)
 
 
 def together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

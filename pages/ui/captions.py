@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.library import supernets
 from core.library.coverage import Coverage
-from core.library.evaluations import source_column
+from core.library.evaluations import standing
 from core.library.fronts import Front
 from core.library.latency_kinds import KINDS
 from core.library.supernets import SupernetEntry
@@ -95,7 +95,8 @@ def caption(entry: SupernetEntry, front: Front, setting: Setting = USUAL) -> str
     how = [covered.short, f"seed {for_figure(seed)}" if seed is not None else ""]
     # What is said of a part of a space is too long for one line in a narrow window.
     lines = [what + how] if covered.complete else [what, how]
-    hollow = {name for name in front.names if front.left_out and source_column(name) in front.table}
+    # What is left out may have been predicted, or never measured at all.
+    hollow = {name for name in front.names if front.left_out and not standing(front.table, (name,)).all()}
     told = "<br>".join(
         f"{o.label}: {usually_obtained(o)}{' (hollow dots: predicted)' * (o.name in hollow)}"
         f"{f', {setting.sentence()}' * (o.name == MEMORY)}"

@@ -9,14 +9,14 @@ import pytest
 from core.errors import InvalidInput
 from core.library import gathered, supernets
 from core.library.coverage import Coverage, can_be_whole, require_whole
-from core.library.evaluations import as_table
+from core.library.evaluations import as_table, obtained_at
 from core.records import Measurement, Obtained, Source
 from core.store import RunStore
 from core.words import format_count
 from tests.helpers.huge import SIZE, huge_file
 from tests.helpers.planted import large_space, small_space
 
-PREDICTED = Obtained(Source.PREDICTED)
+PREDICTED, COUNTED = Obtained(Source.PREDICTED), Obtained(Source.COUNTED)
 
 
 def test_the_first_that_measured_a_value_counts_and_a_guess_never_beats_one() -> None:
@@ -42,6 +42,20 @@ def test_the_first_that_measured_a_value_counts_and_a_guess_never_beats_one() ->
     assert found.loc[space.arch_id(a), ["accuracy", "macs"]].tolist() == [0.5, 3.0]
     assert found.loc[space.arch_id(b), ["accuracy", "accuracy_source"]].tolist() == [0.6, "measured"]
     assert gathered.together([first]) is first
+
+
+def test_what_one_search_did_not_look_at_is_counted_or_not_told() -> None:
+    entry = supernets.find(None, "digits-cnn")
+    space = entry.space
+    a, b = (space.smallest, space.largest)
+    one = as_table(space, [(0, Measurement(a, {"accuracy": 0.5, "macs": 1.0}, {"macs": COUNTED}))])
+    other = as_table(space, [(0, Measurement(b, {"loss": 0.9}))])
+    found = gathered.counted_everywhere(entry, gathered.together([one, other]))
+    assert found["macs"].tolist() == [3240.0, 639808.0]
+    row = found["arch_id"].tolist().index(space.arch_id(b))
+    told = obtained_at(found, row, ("accuracy", "loss", "macs"), Obtained(Source.MEASURED))
+    assert told == {"accuracy": Obtained(Source.MEASURED), "loss": Obtained(Source.MEASURED), "macs": COUNTED}
+    assert gathered.counted_everywhere(entry, one) is one
 
 
 def test_runs_on_other_data_are_left_out(tmp_path: Path) -> None:

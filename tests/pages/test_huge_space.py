@@ -93,6 +93,24 @@ def test_the_front_of_a_sample_says_everywhere_what_it_is(open_page: Open, huge:
     assert len(new.params["around"]) == 1
 
 
+def test_a_search_of_something_else_beside_it_is_told_for_what_it_is(
+    open_page: Open, huge: SupernetEntry
+) -> None:
+    sampled(huge)
+    store = resources.store()
+    run_id = store.create_run("search_front", {"supernet": huge.supernet_id}, title="By loss")
+    other = tuple(huge.space.sample_array(1, stream(0, "other"))[0].tolist())
+    store.ledger(run_id).add_measurements(0, [Measurement(other, {"loss": 0.5})])
+    store.set_state(run_id, RunState.DONE)
+    app = open_page("front", supernet=huge.supernet_id)
+    page = said(app)
+    assert "1 subnet is left off: validation accuracy was never measured for it." in page
+    assert "hollow" not in page, "nothing was predicted"
+    assert "proxy" not in page
+    assert "nan" not in page
+    assert "<td class='value'>not measured</td><td class='how'></td>" in page, "the knee's loss"
+
+
 def open_until_known(app: AppTest) -> str:
     """What the page says once it is known how sure the front is."""
     import time

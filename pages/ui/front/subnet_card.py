@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -58,11 +59,12 @@ def metrics(
     lines: Sequence[str] = (),
 ) -> None:
     """Every objective with its value, where it may lie, and how it was obtained; below, sentences about them."""
+    known = {name for name, value in values.items() if not math.isnan(value)}
     ranges = {name: f"<small>{html.escape(text)}</small>" for name, text in (intervals or {}).items()}
     rows = "".join(
         f"<tr title='{html.escape(goal.summary, quote=True)}'><th scope='row'>{html.escape(goal.label)}</th>"
         f"<td class='value'>{format_value(values.get(goal.name), goal)}{ranges.get(goal.name, '')}</td>"
-        f"<td class='how'>{html.escape(format_obtained(goal, obtained[goal.name]))}</td></tr>"
+        f"<td class='how'>{html.escape(format_obtained(goal, obtained[goal.name]) if goal.name in known else '')}</td></tr>"
         for goal in goals
     )
     caption = '<caption class="ps-unseen">Objectives of the subnet, and how each was obtained</caption>'
