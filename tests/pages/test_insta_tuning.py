@@ -21,12 +21,14 @@ from core.library.order_controls import (
 )
 from core.library.results import Described
 from core.records import RunState
+from core.settings import ASSETS
 from core.workflows import train_supernet
 from pages.ui import resources
 from tests.helpers.tiny_folders import vit, zipped
 
 pytestmark = pytest.mark.usefixtures("checked_here")
 Open = Callable[..., AppTest]
+TINY_BERT = ASSETS / "folders" / "tiny-bert"
 
 
 @pytest.fixture
@@ -57,6 +59,17 @@ def test_the_form_asks_for_insta_tune_with_its_own_settings(
     assert (training["strategy"], training["epochs"], training["optimizer"]) == ("insta_tune", 3, "adamw")
     assert training["learning_rate"] == 0.001
     assert training["strategy_config"]["criterion"] == "magnitude"
+
+
+def test_texts_that_its_own_tokenizer_splits_are_offered_first(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.supernets.insta_tuning.forecast", lambda *_, **__: None)
+    made = folders.load("tiny-bert", zipped({f.name: f.read_bytes() for f in TINY_BERT.iterdir()}))
+    supernet_id = loading.keep(resources.store(), made, "tiny BERT").supernet_id
+    app = open_page("supernets", supernet=supernet_id)
+    assert app.selectbox(key=f"tune-data-{supernet_id}").value == "license_passages"
+    assert not app.button(key="insta-start").disabled
 
 
 def test_what_came_out_is_measured_and_opened(open_page: Open, given: str) -> None:

@@ -158,8 +158,16 @@ def choose_data(entry: SupernetEntry) -> dict[str, Any] | None:
     named = entry.card.data
     sets = {info.name: info for info in DATASETS.describe() if _fits(entry, info.name)}
     known = named is not None and named.name in sets
-    # What the card names, then sets of the right size, then files of one's own.
-    names = sorted(sets, key=lambda name: (named is None or name != named.name, name in OWN, name))
+    # What the card names, then sets of the right size (texts that any tokenizer splits first), then files of one's own.
+    names = sorted(
+        sets,
+        key=lambda name: (
+            named is None or name != named.name,
+            name in OWN,
+            "tokenizer" not in DATASETS.get(name).Config.model_fields,
+            name,
+        ),
+    )
     chosen = st.selectbox(
         "Data",
         names,
