@@ -130,7 +130,9 @@ QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)
 """Of those what `make test` runs nevertheless: the one thing that must never break."""
 
 OFTEN = {
+    "elastic_bert",
     "elastic_cnn",
+    "elastic_decoder",
     "elastic_encoder",
     "elastic_gcn",
     "elastic_tdnn",
@@ -138,7 +140,7 @@ OFTEN = {
     "nas_bench_201",
     "ofa_mobilenet_v3",
 }
-ALWAYS = {"elastic_cnn", "elastic_encoder", "nas_bench_201"}
+ALWAYS = {"elastic_bert", "elastic_cnn", "elastic_decoder", "elastic_encoder", "nas_bench_201"}
 PRODUCTS = (
     "tests/contracts/test_criteria.py",
     "tests/contracts/test_exporters.py",
