@@ -16,12 +16,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
 
 from core.datasets import load_dataset
 from core.datasets.text_rows import rows_of_tokens
 from core.datasets.tokenizing import Tokenizing
 from core.errors import CoreError
 from core.export.bundle import Bundle, beside, read_members, zip_bytes
+from core.export.card import manifest
 from core.export.exporting import export_subnet
 from core.export.predict_script import generate_script
 from core.export.predicting import common, predict_tokens, texts
@@ -169,6 +174,18 @@ def test_a_text_gets_its_classes(teller: Path, tmp_path: Path) -> None:
     assert run(teller, "predict.py", tmp_path / "one.txt").stdout == done.stdout
 
 
+def test_a_text_that_is_too_long_is_cut_between_the_tokens_around_it() -> None:
+    words = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "c": 5, "d": 6}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    assert texts.numbers(tokenizer, "a b c d", 3) == [3, 4, 5]
+    around = [("[CLS]", 1), ("[SEP]", 2)]
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
+    assert texts.numbers(tokenizer, "a b c d", 6) == [1, 3, 4, 5, 6, 2]
+    assert texts.numbers(tokenizer, "a b c d", 5) == [1, 3, 4, 5, 2]
+    assert texts.numbers(tokenizer, "a b c d", 2) == [1, 2]
+
+
 def test_tables_and_folders_of_texts(teller: Path, tmp_path: Path) -> None:
     with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["id", "text"], *([number, text] for number, text in enumerate(TEXTS))])
@@ -224,7 +241,10 @@ def test_another_tokenizer_or_script_is_refused(name: str) -> None:
     made = subnet("elastic_decoder")
     files = read_members(export_subnet(made).data)
     files[name] += b"\n"
-    with pytest.raises(CoreError):
+    # With a description that fits, so that it is not that which is refused.
+    others = {each: content for each, content in files.items() if each != "architecture.json"}
+    files["architecture.json"] = manifest(made, others).encode()
+    with pytest.raises(CoreError, match=r"tokenizer or generate\.py is not the subnet's"):
         Bundle().run(zip_bytes(files), made, made.probe(3))
 
 
