@@ -72,7 +72,13 @@ def test_texts_that_its_own_tokenizer_splits_are_offered_first(
     assert not app.button(key="insta-start").disabled
 
 
-def test_what_came_out_is_measured_and_opened(open_page: Open, given: str) -> None:
+def fronts(app: AppTest) -> list[str]:
+    return [each.proto.label for each in app.get("page_link") if each.proto.label == "Open its front"]
+
+
+def test_what_came_out_is_measured_and_opened(
+    open_page: Open, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = next(each for each in resources.entries() if each.supernet_id == given)
     store = resources.store()
     asked = train_supernet.tune_request(
@@ -86,6 +92,16 @@ def test_what_came_out_is_measured_and_opened(open_page: Open, given: str) -> No
     app = open_page("supernets", supernet=given)
     [button] = [each for each in app.button if each.key == "insta-measure"]
     assert not button.disabled
+    assert not fronts(app)
+    asked_for: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        "pages.ui.supernets.measuring.submit", lambda kind, params, **_: asked_for.append((kind, params))
+    )
+    app.button(key="insta-sample").click().run()
+    [(kind, params)] = asked_for
+    assert (kind, params["supernet"], params["n"]) == ("measure_sample", run_id, 300)
+    store.set_state(store.create_run(kind, params, title="A sample"), RunState.DONE)
+    assert fronts(app.run()) == ["Open its front"]
     app.button(key="insta-open").click().run()
     assert not app.exception
     assert dict(app.query_params.items())["supernet"] in (run_id, [run_id])

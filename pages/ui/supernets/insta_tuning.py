@@ -175,20 +175,37 @@ def _result(run: Run) -> None:
     made = next((each for each in resources.entries() if each.supernet_id == run.run_id), None)
     if made is None:
         return
-    working = active(measuring.runs(made))
+
+    def show() -> None:
+        for run in measuring.runs(made)[:1]:
+            if active([run]):
+                job_row(run)
+
+    watch(show, lambda: active(measuring.runs(made)))
+    measured = measuring.runs(made)
+    working = active(measured)
     with st.container(horizontal=True, vertical_alignment="center", key="insta-result"):
         if made.read_table is None:
+            st.button(
+                "Measure a sample",
+                key="insta-sample",
+                on_click=measuring.sample,
+                args=(made, measuring.USUAL_SAMPLE),
+                type="secondary" if measured else "primary",
+                icon=":material/insights:",
+                disabled=working,
+                help=f"{measuring.USUAL_SAMPLE} subnets spread over cost, in the background: the best of them are a first front.",
+            )
             st.button(
                 "Measure every subnet",
                 key="insta-measure",
                 on_click=measuring.evaluate,
                 args=(made,),
-                type="primary",
                 icon=":material/calculate:",
                 disabled=working,
-                help="Runs in the background; afterwards its exact front is there.",
+                help="Runs in the background; afterwards its exact front is there. How long it takes stands above Start.",
             )
-        else:
+        if made.read_table is not None or any(run.state is RunState.DONE for run in measured):
             st.page_link(
                 "pages/front.py",
                 label="Open its front",
