@@ -252,7 +252,8 @@ def _tune(work: _Work, seed: int, which: int, part: PartLedger) -> Iterator[Prog
     before = _measured(ordered, work.dataset, work.archs)
     config = work.config(seed, criterion)
     net = yield from _told(
-        train(copy.deepcopy(work.net), work.dataset, config, part), f"{criterion}, seed {seed}"
+        train(copy.deepcopy(work.net), work.dataset, config, part),
+        f"units {'at random' if criterion == RANDOM else 'by importance'}, seed {seed}",
     )
     seconds = sum(float(row["seconds"]) for row in part.metrics())
     after = _measured(net, work.dataset, work.archs)
