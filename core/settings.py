@@ -94,9 +94,13 @@ def _bytes(text: str) -> int:
     return int(min(amount * 1024 ** ("KMGT".index(found[2]) + 1), 1 << 62))
 
 
+def machine_memory() -> int:
+    """Bytes of memory this process may have at most: the machine's, or its container's if that is less."""
+    return _machine_memory()
+
+
 @cache
 def _machine_memory() -> int:
-    """Bytes of memory this process may have at most: the machine's, or its container's if that is less."""
     try:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # no such question on this system

@@ -39,6 +39,8 @@ SLOW = (
     "tests/cli/test_train_alone_command.py",
     "tests/cli/test_tune_command.py",
     "tests/contracts/test_algorithms.py::test_an_adaptive_algorithm_goes",
+    "tests/contracts/test_executors.py::TestProcesses::test_one_thread",
+    "tests/contracts/test_executors.py::TestProcesses::test_what_is_lost_again",
     "tests/contracts/test_exporters.py",
     "tests/contracts/test_lessons.py::test_it_is_short_and_every_branch",
     "tests/contracts/test_plan.py::test_what_is_left",
@@ -143,6 +145,8 @@ OFTEN = {
 ALWAYS = {"elastic_bert", "elastic_cnn", "elastic_decoder", "elastic_encoder", "nas_bench_201"}
 PRODUCTS = (
     "tests/contracts/test_criteria.py",
+    "tests/contracts/test_executors.py::TestProcesses::test_one_thread",
+    "tests/contracts/test_executors.py::TestProcesses::test_what_is_lost_again",
     "tests/contracts/test_exporters.py",
     "tests/contracts/test_proxies.py",
     "tests/contracts/test_pruners.py",

@@ -31,7 +31,7 @@ LAYERS = [
         "over_seeds",
         "rank_correlation",
     },
-    {"spaces", "records", "ledger", "words", "glossary"},
+    {"spaces", "records", "ledger", "words", "glossary", "executors"},
     {"pareto", "chance"},
     {"datasets"},
     {"networks", "objectives", "tasks", "attacks"},
