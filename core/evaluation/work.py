@@ -12,12 +12,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.costs import CostTable
+from core.evaluation.costs import CostTable, Entries
 from core.evaluation.evaluator import Trie
 from core.evaluation.stage_work import ORDINARY
 from core.supernets.base import Stage, Supernet
 
-__all__ = ["ORDINARY", "fitted", "parts_of", "walk_parts", "walk_seconds"]
+__all__ = [
+    "ORDINARY",
+    "fitted",
+    "parts_of",
+    "seconds_of_walks",
+    "stage_seconds",
+    "together",
+    "walk_parts",
+    "walk_seconds",
+]
 
 
 def parts_of(table: CostTable, archs: NDArray[np.uint8], samples: int) -> NDArray[np.float64]:
@@ -68,25 +77,61 @@ def walk_seconds(supernet: Supernet, table: CostTable, rows: NDArray[np.uint8], 
     Args:
         supernet, table, rows, samples: see `walk_parts`.
     """
+    return float(seconds_of_walks(supernet, table, rows, samples, [np.arange(len(rows))]).sum())
+
+
+def seconds_of_walks(
+    supernet: Supernet,
+    table: CostTable,
+    rows: NDArray[np.uint8],
+    samples: int,
+    shards: Sequence[NDArray[np.int64]],
+) -> NDArray[np.float64]:
+    """(k,) seconds as `walk_seconds`, of each shard walked by itself.
+
+    Args:
+        supernet, table, rows, samples: see `walk_parts`.
+        shards: positions in `rows` of what each walks; none is empty.
+    """
+    if not len(shards) or not len(rows):
+        return np.zeros(len(shards))
     trie = Trie.of(supernet, rows)
-    first = np.zeros(len(rows), bool)
-    first[:1] = True
-    total = np.zeros(3)
-    for stage, codes, counted in zip(
-        supernet.chain, trie.codes, table.entries(rows[trie.order]), strict=True
-    ):
+    rank = np.empty(len(rows), np.int64)
+    rank[trie.order] = np.arange(len(rows))
+    sizes = [len(shard) for shard in shards]
+    starts = np.cumsum([0, *sizes[:-1]])
+    places = rank[np.concatenate(shards)]
+    # Each shard's rows as the walk meets them.
+    places = places[np.lexsort((places, np.repeat(np.arange(len(shards)), sizes)))]
+    first = np.zeros(len(places), bool)
+    first[starts] = True
+    seconds = np.zeros(len(shards))
+    given = rows[trie.order[places]]
+    for stage, codes, counted in zip(supernet.chain, trie.codes, table.entries(given), strict=True):
         parents = np.flatnonzero(first)
-        first[1:] |= codes[1:] != codes[:-1]
-        own = np.stack(
-            [counted.present, samples * counted.counted("macs"), samples * counted.output_size], axis=1
-        ).astype(float)
-        own[~first] = 0.0
-        if type(stage).branch is not Stage.branch:
-            own = np.column_stack(
-                [np.maximum.reduceat(own[:, :2], parents), np.add.reduceat(own[:, 2], parents)]
-            )
-        total += own.sum(0)
-    return float(total @ ORDINARY)
+        here = codes[places]
+        first[1:] |= here[1:] != here[:-1]
+        computed, written = stage_seconds(counted, samples)
+        computed[~first], written[~first] = 0.0, 0.0
+        if together(stage):
+            at = np.searchsorted(parents, starts)
+            seconds += np.add.reduceat(np.maximum.reduceat(computed, parents), at)
+        else:
+            seconds += np.add.reduceat(computed, starts)
+        seconds += np.add.reduceat(written, starts)
+    return seconds
+
+
+def stage_seconds(counted: Entries, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) seconds of an ordinary core that a stage computes, and (n,) in which it writes; 0 where it is absent."""
+    calls, macs, written = ORDINARY
+    computed = calls * counted.present + samples * macs * counted.counted("macs")
+    return computed, samples * written * counted.output_size
+
+
+def together(stage: Stage) -> bool:
+    """Whether a stage computes siblings together: of nested slices of one input the widest, in one call."""
+    return type(stage).branch is not Stage.branch
 
 
 def fitted(parts: NDArray[np.float64], seconds: Sequence[float]) -> NDArray[np.float64]:
