@@ -14,6 +14,8 @@ from pathlib import Path
 from core.errors import InvalidInput
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("float32", "tf32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Settings:
             that a job which needs more ends with a sentence instead of taking the server down.
         allowed_hosts: names under which the web server may be asked for, besides this machine's own.
         frame_ancestors: origins whose pages may show the app in a frame, separated by spaces; "" for none.
+        device: where evaluation and training compute: "auto", "cpu", "cuda" or "mps" (core.device).
+        precision: how exactly: "float32", "tf32" or "bf16".
         sandbox: whose work this process does, the id of a student's sandbox; "" for the home's own.
         sandbox_bytes: what a student's sandbox may hold.
     """
@@ -41,6 +45,8 @@ class Settings:
     worker_memory: int = 1 << 62
     allowed_hosts: tuple[str, ...] = ()
     frame_ancestors: str = ""
+    device: str = "auto"
+    precision: str = "float32"
     sandbox: str = ""
     sandbox_bytes: int = 50_000_000
 
@@ -50,7 +56,8 @@ def settings() -> Settings:
 
     Raises:
         InvalidInput: PARETOSCOPE_THREADS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
-            PARETOSCOPE_WORKER_MEMORY no size, or PARETOSCOPE_FRAME_ANCESTORS no list of origins.
+            PARETOSCOPE_WORKER_MEMORY no size, PARETOSCOPE_FRAME_ANCESTORS no list of origins, or PARETOSCOPE_DEVICE or
+            PARETOSCOPE_PRECISION none of those there are.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -68,9 +75,19 @@ def settings() -> Settings:
         worker_memory=_bytes(os.environ.get("PARETOSCOPE_WORKER_MEMORY", "75%")),
         allowed_hosts=_names(os.environ.get("PARETOSCOPE_ALLOWED_HOSTS", "")),
         frame_ancestors=_origins(os.environ.get("PARETOSCOPE_FRAME_ANCESTORS", "")),
+        device=_one_of("PARETOSCOPE_DEVICE", DEVICES),
+        precision=_one_of("PARETOSCOPE_PRECISION", PRECISIONS),
         sandbox=os.environ.get("PARETOSCOPE_SANDBOX", ""),
         sandbox_bytes=1_000_000 * _whole("PARETOSCOPE_SANDBOX_MB", "50"),
     )
+
+
+def _one_of(name: str, known: tuple[str, ...]) -> str:
+    """One of several words, the first of them by default."""
+    found = os.environ.get(name, "").strip().lower() or known[0]
+    if found not in known:
+        raise InvalidInput(f"{name} must be one of {', '.join(known)}, not {found[:80]!r}.")
+    return found
 
 
 def _whole(name: str, default: str) -> int:

@@ -23,6 +23,7 @@ LAYERS = [
         "syntax",
         "registry",
         "settings",
+        "device",
         "seeding",
         "runtime",
         "text",

@@ -22,6 +22,8 @@ NAMES = (
     "PARETOSCOPE_WORKER_MEMORY",
     "PARETOSCOPE_ALLOWED_HOSTS",
     "PARETOSCOPE_FRAME_ANCESTORS",
+    "PARETOSCOPE_DEVICE",
+    "PARETOSCOPE_PRECISION",
 )
 # What an environment variable can hold.
 VALUE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
@@ -148,3 +150,23 @@ def test_no_text_in_the_environment_is_more_than_a_sentence(name: str, text: str
         patch.setenv(name, text)
         with suppress(InvalidInput):
             settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("PARETOSCOPE_DEVICE", ("auto", "cpu", "cuda", "mps")),
+        ("PARETOSCOPE_PRECISION", ("float32", "tf32", "bf16")),
+    ],
+)
+def test_one_of_several_words(name: str, known: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> str:
+        return str(getattr(settings(), name.removeprefix("PARETOSCOPE_").lower()))
+
+    assert found() == known[0]
+    for word in known:
+        monkeypatch.setenv(name, f" {word.upper()} ")
+        assert found() == word
+    monkeypatch.setenv(name, "tpu")
+    with pytest.raises(InvalidInput, match=f"{name} must be one of {', '.join(known)}, not 'tpu'."):
+        settings()
