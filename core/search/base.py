@@ -12,7 +12,10 @@ demo that presses "next" by hand. The life of a search:
    objective or be NaN: that architecture counts as worse than every measured one. One that breaks a bound
    (`Problem.violations`) is worse than every one that keeps them all. Architectures the
    algorithm never asked for are welcome (results of an earlier run) and are not asked for afterwards.
-4. Back to 2. Several `ask` may come before a `tell`; the answers then know less, nothing else.
+4. Back to 2. Several `ask` may come before a `tell`, and answers may come in another order than they were asked
+   for; the algorithm then knows less, nothing else. So several architectures can be measured at once, the next one
+   asked for as soon as any is done. Algorithms that learn anew for every question say `in_batches`: they are asked
+   again when all of a batch is told.
 
 One thread calls; nothing is locked. There are no files, no clock, no global random state and no
 torch, so a search is resumed by building the algorithm again with the same seed and repeating the
@@ -54,6 +57,9 @@ class SearchAlgorithm(Plugin, ABC):
     """What `benchmarks/search.py` found of it that a person should know before choosing it, in a sentence."""
     adapts: ClassVar[bool] = True
     """Whether measurements change what is asked next."""
+    in_batches: ClassVar[bool] = False
+    """Whether it is asked again only when everything it asked for was told: it learns anew for every question, or plans
+    what it asks for as a whole."""
 
     def __init__(self, config: BaseConfig | None = None, *, problem: Problem, seed: int) -> None:
         super().__init__(config)

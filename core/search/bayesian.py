@@ -58,6 +58,7 @@ class BayesianOptimization(SearchAlgorithm):
     label = "Bayesian optimization"
     source = "Emmerich, Giannakoglou, Naujoks, IEEE TEC 2006 (expected hypervolume improvement); Ginsbourger et al., 2010 (believer)"
     Config = BayesianConfig
+    in_batches = True
 
     def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
         super().__init__(config, **given)

@@ -78,6 +78,7 @@ class DiffusionNAG(ByGenerations):
 
     label = "Guided diffusion (DiffusionNAG)"
     source = "An et al., 'DiffusionNAG: Predictor-guided Neural Architecture Generation with Diffusion Models', ICLR 2024"
+    in_batches = True
 
     class Config(BaseConfig):
         startup: int = Field(

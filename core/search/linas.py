@@ -74,6 +74,7 @@ class LINAS(SearchAlgorithm):
     source = "Cummings et al., 'A Hardware-Aware System for Accelerating Deep Neural Network Optimization', 2022 (DyNAS-T)"
     measured = "Against NSGA-II it came to 95 % of the exact hypervolume 2.1 times sooner on digits-cnn (10 seeds), 3.3 times on fashion-cnn (3 seeds) and 3.3 times on NAS-Bench-Macro (10 seeds, modeled seconds)."
     Config = LINASConfig
+    in_batches = True
 
     def __init__(self, config: BaseConfig | None = None, **given: Any) -> None:
         super().__init__(config, **given)

@@ -66,10 +66,12 @@ class LocalSearch(SearchAlgorithm):
             else:
                 more = self._around(n - len(found))
                 if not more and (self._waiting or found):
-                    # What is on its way may open a way on; meanwhile chance fills what was asked for.
-                    more = self._draws.draw(n - len(found))
-                    if not more:
+                    # What is on its way may open a way on; meanwhile chance fills what was asked for. That is not
+                    # waited for: with answers always on their way a climb would never end.
+                    by_chance = self._draws.draw(n - len(found))
+                    if not by_chance:
                         break
+                    found += by_chance
                 elif not more:
                     self._restart()
             found += more

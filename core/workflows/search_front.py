@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
-from core.library.csv_tables import search_bytes
 from core.library.front_so_far import MARGIN, FrontSoFar
 from core.library.measuring import (
     DataChoice,
@@ -34,12 +32,13 @@ from core.library.measuring import (
     from_table,
     work_of_stages,
 )
-from core.library.searches import EVALUATIONS_FILE, TOLD, Bound, SearchRecord
+from core.library.search_log import MOST_IDLE, OTHER_REQUEST, Limits, Spent, by_step, save, told_first
+from core.library.searches import Bound
 from core.library.supernets import SupernetEntry
 from core.library.warm_start import earlier_measurements
 from core.objectives.base import OBJECTIVES, require_choosable, usual_pair
 from core.objectives.base import objectives as described
-from core.records import Measurement, Metrics, Progress
+from core.records import Measurement, Progress
 from core.search import ALGORITHMS, Problem, SearchAlgorithm
 from core.spaces import Arch
 
@@ -49,8 +48,6 @@ if TYPE_CHECKING:
 
 LABEL = "Search"
 WEIGHT_CLASS = "measuring"
-# Batches in a row without one new architecture, after which an algorithm is taken to be done.
-_MOST_IDLE_BATCHES = 20
 
 
 class Request(BaseConfig):
@@ -170,17 +167,17 @@ def search(
         earlier: what the searches of `from_runs` measured; called if that is not in the record yet.
         clock: seconds that only grow.
     """
-    stored, logged = _by_step(ledger), {int(row["step"]): row for row in ledger.metrics()}
+    stored, logged = by_step(ledger), {int(row["step"]): row for row in ledger.metrics()}
     front = FrontSoFar(algorithm.problem, fixed)
-    told = _told(request, stored, earlier, ledger)
+    told = told_first(bool(request.from_runs), stored, earlier, ledger)
     algorithm.tell(told)
     front.add(told, evaluated=False)
     known = {m.arch: m for m in told}
     budget = min(request.budget, algorithm.space.size - len(told))
-    spent, idle = _Spent(clock), 0
+    limits, spent, idle = Limits(request.budget, request.seconds), Spent(clock), 0
     for step in count():
         done = len(known) - len(told)
-        if done >= budget or idle == _MOST_IDLE_BATCHES or spent.seconds >= (request.seconds or np.inf):
+        if done >= budget or idle == MOST_IDLE or limits.over(spent.seconds):
             break
         with spent.proposing():
             asked = algorithm.ask(min(algorithm.batch_size, budget - done))
@@ -190,7 +187,7 @@ def search(
         if repeated := step in stored:
             batch = _in_order(fresh, stored.pop(step))
         else:
-            batch = yield from _measured(fresh, measure, spent, request, (done, budget), front)
+            batch = yield from _measured(fresh, measure, spent, limits, (done, budget), front)
             ledger.add_measurements(step, batch)
         idle = 0 if batch else idle + 1
         known.update((m.arch, m) for m in batch)
@@ -201,101 +198,20 @@ def search(
             spent.as_stored(logged.get(step), done, len(batch))
         if step not in logged:
             ledger.log_metrics(step, front.metrics | spent.metrics)
-        now = _fraction(request, len(known) - len(told), budget, spent.seconds)
+        now = limits.fraction(len(known) - len(told), budget, spent.seconds)
         yield Progress(now, front.sentence(budget), front.metrics | spent.metrics)
     if stored:
-        raise InvalidInput(_OTHER_REQUEST)
-    _save(algorithm.problem, list(known.values()), len(told), front, ledger)
-    over = spent.seconds >= (request.seconds or np.inf)
-    why = [f"Its {request.seconds:,g} seconds are spent."] if over else []
-    told_last = " ".join([f"Done: {front.sentence(budget)}", *why, *algorithm.remarks])
-    yield Progress(1.0, told_last, front.metrics | spent.metrics)
-
-
-class _Spent:
-    """Seconds that a search took, without what whoever drives it does between two steps.
-
-    Attributes:
-        seconds: so far.
-        proposing_seconds: of them, in the algorithm.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self.seconds = self.proposing_seconds = 0.0
-        self._before = (0.0, 0.0)
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        return {"seconds": self.seconds, "proposing_seconds": self.proposing_seconds}
-
-    @contextmanager
-    def measuring(self) -> Iterator[None]:
-        began = self._clock()
-        yield
-        self.seconds += self._clock() - began
-
-    @contextmanager
-    def proposing(self) -> Iterator[None]:
-        began = self._clock()
-        yield
-        took = self._clock() - began
-        self.seconds += took
-        self.proposing_seconds += took
-
-    def as_stored(self, row: Metrics | None, done: int, more: int) -> None:
-        """Go back to what was written down after a batch, whatever its repetition took.
-
-        Args:
-            row: the metrics of the batch. A kill may have come before them, and earlier releases wrote no seconds:
-                then the batch counts as much per architecture as those before it.
-            done: architectures measured before it.
-            more: architectures of the batch.
-        """
-        if row is not None and "seconds" in row:
-            now = float(row["seconds"]), float(row["proposing_seconds"])
-        else:
-            now = tuple(s * (done + more) / max(done, 1) for s in self._before)  # type: ignore[assignment]
-        self.seconds, self.proposing_seconds = self._before = now
-
-
-def _fraction(request: Request, done: int, budget: int, seconds: float) -> float:
-    """0-1, by whichever end is nearer."""
-    return min(1.0, max(done / max(budget, 1), seconds / (request.seconds or np.inf)))
-
-
-def _told(
-    request: Request,
-    stored: dict[int, list[Measurement]],
-    earlier: Callable[[], list[Measurement]],
-    ledger: Ledger,
-) -> list[Measurement]:
-    """What the search is told before its first question; written down, so that a resumed run is told the same."""
-    if TOLD in stored:
-        told = stored.pop(TOLD)
-        if not request.from_runs:
-            raise InvalidInput(_OTHER_REQUEST)
-        return told
-    if not request.from_runs:
-        return []
-    if stored:
-        raise InvalidInput(_OTHER_REQUEST)
-    told = earlier()
-    ledger.add_measurements(TOLD, told)
-    return told
-
-
-_OTHER_REQUEST = (
-    "The stored measurements do not follow from this run's settings, so it cannot be continued exactly. "
-    "They are kept; start the search again as a new run."
-)
+        raise InvalidInput(OTHER_REQUEST)
+    save(algorithm.problem, list(known.values()), len(told), front, ledger)
+    ended = [f"Done: {front.sentence(budget)}", *limits.why_ended(spent.seconds), *algorithm.remarks]
+    yield Progress(1.0, " ".join(ended), front.metrics | spent.metrics)
 
 
 def _measured(
     fresh: Sequence[Arch],
     measure: Measure,
-    spent: _Spent,
-    request: Request,
+    spent: Spent,
+    limits: Limits,
     so_far: tuple[int, int],
     front: FrontSoFar,
 ) -> Generator[Progress, None, list[Measurement]]:
@@ -313,38 +229,14 @@ def _measured(
         if len(found) < len(fresh):
             done = before + len(found)
             message = f"{done:,} of {budget:,} architectures measured."
-            yield Progress(_fraction(request, done, budget, spent.seconds), message, front.metrics)
+            yield Progress(limits.fraction(done, budget, spent.seconds), message, front.metrics)
     return [found[arch] for arch in fresh]
-
-
-def _by_step(ledger: Ledger) -> dict[int, list[Measurement]]:
-    steps: dict[int, list[Measurement]] = {}
-    for step, measurement in ledger.measurements():
-        steps.setdefault(step, []).append(measurement)
-    return steps
 
 
 def _in_order(fresh: Sequence[Arch], stored: Sequence[Measurement]) -> list[Measurement]:
     if [m.arch for m in stored] != list(fresh):
-        raise InvalidInput(_OTHER_REQUEST)
+        raise InvalidInput(OTHER_REQUEST)
     return list(stored)
-
-
-def _save(
-    problem: Problem,
-    measurements: list[Measurement],
-    told: int,
-    front: FrontSoFar,
-    ledger: Ledger,
-) -> None:
-    table = search_bytes(problem.space, problem.objectives, problem.constraints, measurements)
-    ledger.save_artifact(EVALUATIONS_FILE, table, "text/csv")
-    SearchRecord(
-        **front.metrics,  # type: ignore[arg-type]
-        reference=front.reference,
-        sources=tuple(sorted({str(m.how(o.name)) for m in measurements for o in problem.objectives})),
-        told=told,
-    ).save(ledger)
 
 
 def _fixed_reference(request: Request, entry: SupernetEntry) -> dict[str, float]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from tests.helpers.planted import COST, QUALITY, Planted, flat_space, large_spac
 BOTH = (QUALITY, COST)
 NAMES = ALGORITHMS.names()
 ADAPTIVE = [name for name in NAMES if ALGORITHMS.get(name).adapts]
+ANY_TIME = [name for name in NAMES if not ALGORITHMS.get(name).in_batches]
 
 # Asking some algorithms takes milliseconds: they are checked with lighter settings, or on fewer evaluations.
 QUICK: dict[str, Settings] = {
@@ -173,6 +177,72 @@ def test_several_asks_may_come_before_a_tell(name: str) -> None:
     algorithm.tell(planted.measure(second))
     algorithm.tell(planted.measure(first))
     assert len(algorithm.ask(30)) == 30
+
+
+def fly(
+    algorithm: SearchAlgorithm, planted: Planted, budget: int, order: int
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """Eight architectures on their way at once, told one by one in an order of chance; what was asked and told."""
+    rng, log = np.random.default_rng(order), list[tuple[str, tuple[Any, ...]]]()
+    flying: list[Arch] = []
+    asked, over = 0, False
+    while not over or flying:
+        while not over and len(flying) < 8:
+            archs = algorithm.ask(1)
+            log.append(("ask", tuple(archs)))
+            asked, flying = asked + len(archs), flying + archs
+            over = asked >= budget or not flying
+            if not archs:
+                break
+        if flying:
+            arch = flying.pop(int(rng.integers(len(flying))))
+            algorithm.tell(planted.measure([arch]))
+            log.append(("tell", arch))
+    return log
+
+
+def digest(log: Sequence[tuple[str, tuple[Any, ...]]]) -> str:
+    return hashlib.sha256(json.dumps(log).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ANY_TIME)
+def test_answers_may_come_in_any_order_one_by_one(name: str) -> None:
+    planted = Planted(large_space())
+    budget = evaluations(name, 90)
+    log = fly(build(name, planted.space, seed=5), planted, budget, order=1)
+    told = [arch for what, arch in log if what == "tell"]
+    assert len(told) == len(set(told)) == budget
+    assert told != [archs[0] for what, archs in log if what == "ask" and archs]
+    # Repeated call by call it asks the same, by hash; with the answers in another order it does not, if it learns.
+    resumed, again = build(name, planted.space, seed=5), list[tuple[str, tuple[Any, ...]]]()
+    for what, said in log:
+        if what == "ask":
+            again.append(("ask", tuple(resumed.ask(1))))
+        else:
+            resumed.tell(planted.measure([said]))
+            again.append(("tell", said))
+    assert digest(again) == digest(log)
+    if ALGORITHMS.get(name).adapts:
+        assert digest(fly(build(name, planted.space, seed=5), planted, budget, order=2)) != digest(log)
+
+
+@pytest.mark.parametrize("name", ANY_TIME)
+def test_a_small_space_is_finished_with_answers_in_any_order(name: str) -> None:
+    planted = Planted(small_space())
+    log = fly(build(name, planted.space), planted, 10_000, order=3)
+    told = [arch for what, arch in log if what == "tell"]
+    assert sorted(told) == [tuple(row) for row in planted.space.array().tolist()]
+
+
+@pytest.mark.parametrize("name", sorted({*ANY_TIME} & {*ADAPTIVE}))
+def test_with_answers_in_any_order_it_still_goes_the_way_the_objective_points(name: str) -> None:
+    planted = Planted(flat_space())
+    algorithm = build(name, planted.space, objectives=(QUALITY,))
+    log = fly(algorithm, planted, evaluations(name, 800), order=4)
+    values = [planted.values(arch)["quality"] for what, arch in log if what == "tell"]
+    draws = planted.space.sample_array(2000, np.random.default_rng(0)).tolist()
+    by_chance = [planted.values(tuple(row))["quality"] for row in draws]
+    assert np.mean(values[-len(values) // 4 :]) > np.quantile(by_chance, 0.95)
 
 
 @every_algorithm
