@@ -245,7 +245,7 @@ class _Flight:
         self._known.update((m.arch, m) for m in batch)
         self._tell(asked.every)
         self.front.add(batch)
-        about = {"asked": number, "knew": asked.knew, "in_flight": len(self.waiting)}
+        about: Metrics = {"asked": number, "knew": asked.knew, "in_flight": len(self.waiting)}
         self._last = self._answers, batch, about
         self._answers += 1
 

@@ -249,7 +249,7 @@ def test_a_kill_at_any_write_loses_no_answer_and_tells_none_twice(after: bool) -
 
 def test_a_run_may_go_on_with_more_or_fewer_at_once_and_be_resumed_again() -> None:
     ledger = MemoryLedger()
-    logs = []
+    logs: list[list[Any]] = []
     for questions, until in ((4, 9), (7, 14), (2, 22), (5, 30)):
         steps, algorithm, measure = start(ledger, questions=questions, order=questions)
         while len(ledger.measurements()) < until:
@@ -305,7 +305,7 @@ def test_seconds_end_a_search_and_what_is_on_its_way_is_told() -> None:
     made = len(ledger.measurements())
     assert 4 < made < 60
     assert sum(measure.calls.values()) == made
-    spent = [row["seconds"] for row in ledger.metrics()]
+    spent = [float(row["seconds"]) for row in ledger.metrics()]
     assert sum(s < 60 for s in spent) + 4 >= made > sum(s < 60 for s in spent)
     again, _, idle = start(ledger, budget=200, seconds=60, clock=ticking(1e-9))
     list(again)
