@@ -18,7 +18,7 @@ from core.networks.operations.steps import OPERATIONS, VIEWS, Step, last_reads
 from core.spaces import SearchSpace
 from core.supernets.base import Stage
 from core.supernets.stage_cost import StageCost, counts
-from core.supernets.statistics import ElasticBatchNorm, Statistics, stored_bytes
+from core.supernets.statistics import ElasticBatchNorm, Statistics, by_the_batch, stored_bytes
 
 Kept = Mapping[int, int]
 """Group -> units of it that a subnet has."""
@@ -97,7 +97,7 @@ class _Norm(ElasticBatchNorm):
 
     def normalize(self, x: Tensor, weight: Tensor, bias: Tensor, statistics: Statistics | None) -> Tensor:
         if statistics is None:
-            return F.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)
+            return by_the_batch(x, weight, bias, self.eps)
         if statistics.recording:
             axes = [0, *range(2, x.ndim)]
             var, mean = torch.var_mean(x[: statistics.rows], dim=axes, correction=0)

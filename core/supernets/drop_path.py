@@ -21,11 +21,14 @@ class DroppingArch(tuple[int, ...]):
         drop: probability that a path is dropped, per sample; below 1.
         dropout: probability that a feature is zeroed before the last layer; below 1.
         generator: source of chance.
+        share: (first row, rows) of the samples in a batch that several processes share: chance is drawn for all of it,
+            so that a sample loses what it loses in one process; None where the batch is whole.
     """
 
     drop: float
     dropout: float
     generator: torch.Generator
+    share: tuple[int, int] | None = None
 
     @classmethod
     def of(
@@ -52,7 +55,7 @@ def thinned(x: Tensor, arch: Sequence[int], share: float = 1.0) -> Tensor:
     if not isinstance(arch, DroppingArch) or arch.drop * share == 0:
         return x
     keep = 1 - arch.drop * share
-    drawn = torch.rand(len(x), generator=arch.generator) < keep
+    drawn = _chance(x.shape[:1], arch) < keep
     mask = drawn.to(x.device, x.dtype).div_(keep)
     return x * mask.view(-1, *[1] * (x.ndim - 1))
 
@@ -62,5 +65,13 @@ def faded(x: Tensor, arch: Sequence[int]) -> Tensor:
     if not isinstance(arch, DroppingArch) or arch.dropout == 0:
         return x
     keep = 1 - arch.dropout
-    drawn = torch.rand(x.shape, generator=arch.generator) < keep
+    drawn = _chance(x.shape, arch) < keep
     return x * drawn.to(x.device, x.dtype).div_(keep)
+
+
+def _chance(shape: torch.Size, arch: DroppingArch) -> Tensor:
+    """Uniform numbers, the first axis being samples."""
+    if arch.share is None:
+        return torch.rand(shape, generator=arch.generator)
+    start, of = arch.share
+    return torch.rand((of, *shape[1:]), generator=arch.generator)[start : start + shape[0]]

@@ -7,11 +7,27 @@ recorded once from a calibration batch, or are handed in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 EPSILON = 1e-5
+
+BY_THE_BATCH: ContextVar[Callable[[Tensor, Tensor, Tensor, float], Tensor] | None] = ContextVar(
+    "how a batch that several processes share is normalized by itself", default=None
+)
+"""(x, weight, bias, epsilon) -> normalized x; set while a step of such a training runs (core.training.together)."""
+
+
+def by_the_batch(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    """(n, c, ...) normalized by the batch's own statistics, scaled and moved."""
+    shared = BY_THE_BATCH.get()
+    if shared is not None:
+        return shared(x, weight, bias, epsilon)
+    return F.batch_norm(x, None, None, weight, bias, training=True, eps=epsilon)
 
 
 def stored_bytes(channels: int) -> int:
@@ -58,7 +74,7 @@ class ElasticBatchNorm(nn.Module):
         at = slice(x.shape[1]) if channels is None else channels
         weight, bias = self.weight[at], self.bias[at]
         if statistics is None:
-            return F.batch_norm(x, None, None, weight, bias, training=True, eps=self.epsilon)
+            return by_the_batch(x, weight, bias, self.epsilon)
         if statistics.recording:
             axes = [0, *range(2, x.ndim)]
             var, mean = torch.var_mean(x[: statistics.rows], dim=axes, correction=0)

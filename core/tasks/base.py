@@ -76,7 +76,10 @@ class Batch:
             raise InvalidInput(
                 f"{len(self)} samples cannot be divided into {of} parts; choose larger batches or another strategy."
             )
-        rows = slice(index * size, (index + 1) * size)
+        return self.rows(slice(index * size, (index + 1) * size))
+
+    def rows(self, rows: slice) -> Batch:
+        """Some of the samples; not of those that only go through a network together."""
         mixed = None if self.mixed is None else Mixed(self.mixed.targets[rows], self.mixed.share)
         return Batch(rows_of(self.inputs, rows), self.targets[rows], self.ids[rows], mixed)
 

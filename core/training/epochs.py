@@ -177,6 +177,10 @@ class Run(ABC):
         """Whether a whole epoch is there and nothing is to follow it."""
         return self.epoch > 0 and self._stop(self.epoch)
 
+    def ending(self, due: bool) -> bool:
+        """Whether to leave the epoch after a step; `due` says that it is time to look."""
+        return due and self.stopping()
+
     def begin_epoch(self) -> None:  # noqa: B027 - most runs have nothing to do here
         """Called before the first step of an epoch."""
 
@@ -227,12 +231,13 @@ class Run(ABC):
                 if not math.isfinite(loss):
                     raise self.failed("the loss")
                 losses.append(loss)
-                if time.monotonic() - shown > _YIELD_SECONDS:
+                due = time.monotonic() - shown > _YIELD_SECONDS
+                if due:
                     shown = time.monotonic()
                     yield Progress(self.fraction(step), self.doing())
-                    if self.stopping():
-                        self.back()
-                        break
+                if self.ending(due):
+                    self.back()
+                    break
             else:
                 metrics = self._finish(float(np.mean(losses)), started)
                 yield Progress(self.fraction(0), self.sentence(metrics), metrics)

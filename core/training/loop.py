@@ -28,6 +28,7 @@ from core.training.film import FILM_FILE, Film, Offer, Script, empty_film, offer
 from core.training.strategies import STRATEGIES, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from core.training.supernet_session import NotANumber, SupernetSession
+from core.training.together import ours, require_shareable
 from core.training.watch import SizeClasses, memory_in_use
 from core.training.work import Plan, epoch_works, with_frames
 from core.words import format_share
@@ -73,6 +74,8 @@ def train(
     supernet.task.augmentation(config.augmentation)
     strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
     supernet = strategy.supernet_for(supernet)
+    if ours() is not None:
+        require_shareable(strategy, supernet)
     run = SupernetRun(supernet, dataset, config, ledger, film=film, stop=stop)
     yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
     yield from run.go()
@@ -99,7 +102,7 @@ class SupernetRun(Run):
         self.phases = strategy.phases(supernet.space)
         self.lengths = epochs_of(self.phases, config.epochs)
         self.session = SupernetSession(supernet, dataset, config, strategy, self.phases[0])
-        self._begun = False
+        self._begun, self._together = False, ours()
         self._sizes = SizeClasses.of(supernet.space, self.session.macs)
         self._shown = _shown_archs(supernet, config.seed)
         self._validation = _validation_data(supernet, dataset)
@@ -164,6 +167,8 @@ class SupernetRun(Run):
         if done == 0:
             for name in phase.actions:
                 ACTIONS[name](self.session)
+            if phase.actions and self._together is not None:
+                self._as_the_first()
 
     def take_step(self, step: int, batch: Batch, rate: float) -> float:
         self.session.step, self.session.rate = step, rate
@@ -177,7 +182,30 @@ class SupernetRun(Run):
             self.session.average.update()
         return loss
 
+    def stopping(self) -> bool:
+        if self._together is None:
+            return super().stopping()
+        # Its own sentence, where one is first asked: each process has its own clock.
+        return self._together.agree(self._together.first and super().stopping())
+
+    def ending(self, due: bool) -> bool:
+        if self._together is None:
+            return super().ending(due)
+        self._together.wishes = self._together.first and due and super().stopping()
+        return self._together.ends
+
+    def _as_the_first(self) -> None:
+        """All go on from the first process's state: elsewhere the same numbers may differ in their last bits."""
+        assert self._together is not None
+        said = self._together.told(self.session.dump() if self._together.first else None)
+        if not self._together.first and said is not None:
+            self.session.restore(said)
+
     def measure(self) -> Metrics:
+        if self._together is not None:
+            self._together.require_same(self.supernet)
+            if not self._together.first:
+                return {}
         if self._script is not None and self.epoch + 1 in self._script.epochs:
             self.take_frame(self.epoch + 1)
         accuracies = evaluate_table(self.supernet, self._shown, ("accuracy",), self._validation)["accuracy"]
@@ -217,7 +245,7 @@ class SupernetRun(Run):
 
     def take_frame(self, epoch: int) -> None:
         """Measure the film's subnets as they are after so many epochs, if there is a film and no such frame in it."""
-        if self._script is None or epoch == 0:
+        if self._script is None or epoch == 0 or (self._together is not None and not self._together.first):
             return
         film = self._film(self._script)
         if epoch in film.epochs:
@@ -252,16 +280,16 @@ class SupernetRun(Run):
         return sum(strategy.passes(space, phase) * self.steps for phase in phases[: self.epoch])
 
     def back(self) -> None:
-        kept = self.ledger.latest_checkpoint()
-        if kept is None:
-            return
-        if (
-            self._begun
-        ):  # what the broken epoch did to the session, the strategy and the supernet goes with them
+        kept = self.ledger.latest_checkpoint() if self._together is None or self._together.first else None
+        if self._begun:
+            # What the broken epoch did to the session, the strategy and the supernet goes with them.
             strategy = STRATEGIES.create(self.config.strategy, self.config.strategy_config)
             assert isinstance(self.net, Supernet)
             self.session = SupernetSession(self.net, self.dataset, self.config, strategy, self.phases[0])
-        self.session.restore(kept)
+        if kept is not None:
+            self.session.restore(kept)
+        if self._together is not None:
+            self._as_the_first()
         self.epoch = self.session.epoch
 
     def state(self) -> bytes:
@@ -269,6 +297,8 @@ class SupernetRun(Run):
         return self.session.dump()
 
     def sentence(self, metrics: Metrics) -> str:
+        if "phase" not in metrics:  # the first of several processes says it
+            return f"Epoch {metrics['epoch']} of {self.config.epochs}"
         return f"Epoch {metrics['epoch']} of {self.config.epochs}, {metrics['phase']}: {in_words(metrics)}"
 
 

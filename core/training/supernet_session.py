@@ -31,6 +31,7 @@ from core.training.losses.base import LARGEST, LOSSES, PREVIOUS, TEACHER, Loss, 
 from core.training.optimizing import apply_gradients, make_optimizer
 from core.training.session import WEIGHTS, Drawn, Session
 from core.training.strategies.base import Strategy
+from core.training.together import SharedStep, ours, require_shareable_loss
 
 
 class _Seen(NamedTuple):
@@ -82,6 +83,7 @@ class SupernetSession(Session):
         self._replaced = False
         self.average = Average(net, config.ema) if config.ema else None
         self._losses: dict[str, Loss] = {}
+        self.together = ours()
         strategy.start(self)
 
     # --- where it stands ------------------------------------------------------------------------
@@ -115,8 +117,11 @@ class SupernetSession(Session):
         if drop_path or dropout:
             chance = torch.Generator().manual_seed(int(self.rng("drop", *map(str, arch)).integers(2**62)))
             run = DroppingArch.of(run, drop_path, chance, dropout=dropout)
+        start, of = self._shared.place(batch) if self._shared else (0, len(batch))
+        if isinstance(run, DroppingArch) and self._shared:
+            run.share = (start, of)
         if torch.is_grad_enabled():
-            self.ran(len(batch))
+            self.ran(of)
         return run
 
     def ran(self, samples: int) -> None:
@@ -159,14 +164,31 @@ class SupernetSession(Session):
     # --- the first door -------------------------------------------------------------------------
 
     def train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
+        if self.together is None:
+            return self._train(draws, batch)
+        with self.together.step() as self._shared:
+            found = self._train(draws, batch)
+        self._shared = None
+        return found
+
+    def _all_learned(self, shared: SharedStep) -> list[float]:
+        """Losses of the draws in the whole batch, once gradients are those of it."""
+        values = shared.finish(self.net.parameters())
+        if not all(map(math.isfinite, values)):
+            raise NotANumber("The loss is no longer a number.")
+        return values
+
+    def _train(self, draws: Sequence[Draw], batch: Batch) -> list[float]:
         self.zero_grad()
         asked = [self._loss(term) for draw in draws for term in draw.losses]
         looks = any(loss.looks_inside for loss in asked)
         attends = any(loss.looks_at_attention for loss in asked)
         seen: dict[str, _Seen] = {}
-        values = []
+        values: list[float] = []
+        share = self._shared.mine if self._shared else lambda batch: batch
+        whole = share(batch)
         for draw in draws:
-            part = batch if draw.part is None else self._part(batch, *draw.part)
+            part = whole if draw.part is None else share(self._part(batch, *draw.part))
             named = {name: each.outputs for name, each in seen.items()}
             if looks or attends:
                 run = self._running(draw.arch, part, draw.drop_path, draw.dropout)
@@ -186,11 +208,17 @@ class SupernetSession(Session):
                 this = _Seen(outputs, [])
                 loss = self.loss(draw.losses, outputs, part, named)
             # A part counts as that part of the batch: together they make the gradient of the batch's mean loss.
-            values.append(self.backward(loss * draw.passes) / draw.passes)
-            self.saw(draw.arch, values[-1])
+            if self._shared is None:
+                values.append(self.backward(loss * draw.passes) / draw.passes)
+            else:
+                self._shared.learn(loss, draw.passes, part)
             seen[PREVIOUS] = this.detached()
             if self.space.ends is not None and draw.arch == self.space.largest and LARGEST not in seen:
                 seen[LARGEST] = seen[PREVIOUS]
+        if self._shared is not None:
+            values = self._all_learned(self._shared)
+        for draw, value in zip(draws, values, strict=True):
+            self.saw(draw.arch, value)
         self.update()
         return values
 
@@ -241,6 +269,8 @@ class SupernetSession(Session):
         key = f"{term.loss} {sorted(term.settings.items())}"
         if key not in self._losses:
             self._losses[key] = LOSSES.create(term.loss, term.settings)
+            if self.together is not None:
+                require_shareable_loss(self._losses[key])
         return self._losses[key]
 
     def _output(self, name: str, batch: Batch, named: Mapping[str, Tensor]) -> Tensor:
@@ -284,6 +314,7 @@ class SupernetSession(Session):
         assert self._shown is not None
         return self._shown[1]
 
+    _shared: SharedStep | None = None
     _taught: tuple[Batch, Tensor] | None = None
     _shown: tuple[Batch, _Seen] | None = None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -126,6 +128,31 @@ def test_mixed_samples_change_what_labels_say_and_nothing_else(name: str) -> Non
     own, other = (loss(outputs(0), labels, context(loss)) for labels in (LABELS, partners.targets))
     found = loss(outputs(0), LABELS, context(loss, mixed=partners))
     torch.testing.assert_close(found, 0.7 * own + 0.3 * other)
+
+
+def rows_of(seen: LossContext, rows: slice) -> LossContext:
+    """What a process with some of the samples sees."""
+    return replace(
+        seen,
+        outputs={name: each[rows] for name, each in seen.outputs.items()},
+        inside=[x[rows] for x in seen.inside],
+        insides={name: [x[rows] for x in each] for name, each in seen.insides.items()},
+        attention=seen.attention and Attention(*(x[rows] for x in seen.attention if x is not None)),
+        attentions={
+            name: Attention(*(x[rows] for x in each if x is not None))
+            for name, each in seen.attentions.items()
+        },
+    )
+
+
+@every_loss
+def test_shares_of_a_batch_add_up_to_it_where_the_loss_says_so(name: str) -> None:
+    loss = LOSSES.create(name)
+    given, seen = outputs(0), context(loss)
+    parts = (slice(0, 3), slice(3, 8))
+    shares = [loss(given[rows], LABELS[rows], rows_of(seen, rows)) * len(LABELS[rows]) / 8 for rows in parts]
+    apart = abs(float((sum(shares) - loss(given, LABELS, seen)).detach()))
+    assert (apart < 1e-6) is loss.shareable, "refused without need, or not refused"
 
 
 def test_labels_are_smoothed_as_defined() -> None:

@@ -26,6 +26,7 @@ from core.training.strategies import STRATEGIES, Draw, Phase, Strategy
 from core.training.strategies.base import epochs_of
 from tests.helpers.families import IMAGE_FAMILIES
 from tests.helpers.nets import disturb
+from tests.helpers.together import Threads, apart, double, in_threads
 from tests.training.small import RecordingLedger, digest, digits, net_for, settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -238,6 +239,37 @@ def test_draws_come_from_the_generator_and_nothing_else(name: str) -> None:
     first = STRATEGIES.create(name)
     rng = np.random.default_rng(6)
     assert ([first.draws(space, phase, rng) for _ in range(20)] != draws(1)) is (name != LARGEST)
+
+
+SHARED = [name for name in NAMES if STRATEGIES.get(name).shareable]
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_two_processes_that_share_its_steps_equal_one(name: str) -> None:
+    """Unequal shares, every phase once, in float64; what it remembers is the same in both."""
+    config = settings(
+        strategy=name, epochs=len(STRATEGIES.create(name).phases(net_for(name).space)), batch_size=33
+    )
+    data, nets = double(digits(66)), [net_for(name).double() for _ in range(3)]
+    list(train(nets[2], data, config, MemoryLedger()))
+    ledgers = [MemoryLedger(), MemoryLedger()]
+    in_threads(2, lambda us: list(train(nets[us.rank], data, config, ledgers[us.rank])))
+    assert apart(nets[2], nets[0]) < 1e-11
+    assert ledgers[0].latest_checkpoint() == ledgers[1].latest_checkpoint()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SHARED])
+def test_a_strategy_whose_steps_cannot_be_shared_says_so(name: str) -> None:
+    ledgers = [RecordingLedger(), RecordingLedger()]
+
+    def work(us: Threads) -> None:
+        list(train(net_for(name), digits(66), settings(strategy=name), ledgers[us.rank]))
+
+    with pytest.raises(
+        InvalidInput, match=r"whole batches.*Train in one process, or choose another strategy\.$"
+    ):
+        in_threads(2, work)
+    assert not any(ledger.checkpoints for ledger in ledgers)
 
 
 @whole_training("sandwich", others=pytest.mark.long)

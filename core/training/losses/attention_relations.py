@@ -43,6 +43,7 @@ class AttentionRelations(Imitating):
     )
     Config = Config
     looks_at_attention = True
+    shareable = False
 
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         given, wanted = context.attention, context.attentions[self.teacher].detached()

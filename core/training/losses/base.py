@@ -63,10 +63,13 @@ class Loss(Plugin, ABC):
     Attributes:
         looks_inside: it compares activations, its learner's and those of what it needs.
         looks_at_attention: it compares what their last self-attention is made from.
+        shareable: it is a mean over samples, so that means over shares of a batch, weighed by their samples, add up to
+            it; what compares samples with each other or divides by something of the whole batch is not.
     """
 
     looks_inside: ClassVar[bool] = False
     looks_at_attention: ClassVar[bool] = False
+    shareable: ClassVar[bool] = True
 
     @property
     def needs(self) -> tuple[str, ...]:

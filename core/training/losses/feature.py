@@ -37,6 +37,7 @@ class Feature(Imitating):
     )
     Config = Config
     looks_inside = True
+    shareable = False
 
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         stages = slice(None) if self.config.stages == "all" else slice(-1, None)

@@ -39,6 +39,7 @@ class Relation(Imitating):
     )
     Config = Config
     looks_inside = True
+    shareable = False
 
     def __call__(self, outputs: Tensor, targets: Tensor, context: LossContext) -> Tensor:
         given, wanted = context.inside[-1], context.insides[self.teacher][-1].detach()

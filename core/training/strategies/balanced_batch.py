@@ -50,6 +50,7 @@ class BalancedBatch(Strategy):
         "(multi-architectural sampling; slices instead of masks, and no mixing of tokens)"
     )
     Config = Config
+    shareable = True
 
     def unlocked(self, space: SearchSpace, progress: float) -> dict[str, tuple[int, ...]]:
         """Options that may be taken after a share of the training; see `largest_first`."""

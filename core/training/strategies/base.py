@@ -59,6 +59,8 @@ class Strategy(Plugin, ABC):
         needs_order: it needs the options of every choice to be ordered, each containing the one before.
         needs_one_size: it compares maps of different subnets, which must have one size.
         family_settings: settings that it fixes in families that have them.
+        shareable: several processes can share its steps (core.training.together): what it does with a batch, it does by one
+            `Session.train` in each step, and it looks at no other samples.
         suggests: settings of the training that belong to it; forms and commands start from them where it is chosen.
     """
 
@@ -66,6 +68,7 @@ class Strategy(Plugin, ABC):
     needs_order: ClassVar[bool] = False
     needs_one_size: ClassVar[bool] = False
     family_settings: ClassVar[Settings] = {}
+    shareable: ClassVar[bool] = False
     suggests: ClassVar[Settings] = {}
 
     def check(self, space: SearchSpace) -> None:

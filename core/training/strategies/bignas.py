@@ -58,6 +58,7 @@ class BigNAS(Strategy):
     Config = Config
     needs_ends = True
     suggests: ClassVar[Settings] = {"schedule": "exponential", "final_share": 0.05}
+    shareable = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         others = [space.smallest, *(phase.sample(space, rng) for _ in range(self.config.n_random))]

@@ -34,6 +34,7 @@ class Fair(Strategy):
         "Chu et al., FairNAS, ICCV 2021 (uneven and conditional choices are balanced over a group of steps, "
         "which is ours: its search space has neither)"
     )
+    shareable = True
 
     def start(self, session: Session) -> None:
         self.taken = 0

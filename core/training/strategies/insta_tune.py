@@ -66,6 +66,7 @@ class InstaTune(Strategy):
     Config = Config
     needs_ends = True
     suggests: ClassVar[Settings] = {"optimizer": "adamw", "learning_rate": 0.001, "weight_decay": 0.01}
+    shareable = True
 
     def check_new_classifier(self) -> None:
         if self.config.teacher == "unchanged" and self.config.labels < 1:

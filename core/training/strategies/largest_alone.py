@@ -18,6 +18,7 @@ class LargestAlone(Strategy):
         "Yu et al., Slimmable Neural Networks, ICLR 2019 (its control: a full network, run at smaller widths)"
     )
     needs_ends = True
+    shareable = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         return [Draw(space.largest)]

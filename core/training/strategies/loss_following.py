@@ -46,6 +46,7 @@ class LossFollowing(Strategy):
     label = "Loss-following draws"
     source = "Our own: a plain control beside samplers that follow gradients of validation losses or of paths"
     Config = Config
+    shareable = True
 
     def start(self, session: Session) -> None:
         rng = stream(session.seed, "loss_following")

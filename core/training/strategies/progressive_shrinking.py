@@ -44,6 +44,7 @@ class ProgressiveShrinking(Strategy):
     needs_order = True
     # Elastic kernels are learned transforms of the largest one.
     family_settings: ClassVar[Settings] = {"kernel_transform": True}
+    shareable = True
 
     def phases(self, space: SearchSpace) -> list[Phase]:
         choices = [choice for choice in space.choices if choice.kind != _FREE]

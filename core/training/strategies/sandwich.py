@@ -44,6 +44,7 @@ class Sandwich(Strategy):
     source = "Yu and Huang, Universally Slimmable Networks and Improved Training Techniques, ICCV 2019"
     Config = Config
     needs_ends = True
+    shareable = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         losses = _DISTILLATIONS[self.config.distillation] if self.config.distill else LABELS

@@ -28,6 +28,7 @@ class SortedNet(Strategy):
     source = "Inspired by Valipour et al., SortedNet, 2023 (no official code to compare with)"
     Config = Config
     needs_order = True
+    shareable = True
 
     def nested(self, space: SearchSpace) -> list[Arch]:
         """The chain: every choice grows from its first to its last option in equal steps."""

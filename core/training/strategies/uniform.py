@@ -15,6 +15,7 @@ class Uniform(Strategy):
 
     label = "Uniform single path"
     source = "Guo et al., Single Path One-Shot NAS with Uniform Sampling, ECCV 2020"
+    shareable = True
 
     def draws(self, space: SearchSpace, phase: Phase, rng: np.random.Generator) -> list[Draw]:
         return [Draw(phase.sample(space, rng))]
