@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run class test test-slow test-long test-peers bench lint setup setup-dev clean
+.PHONY: run class test test-slow test-long test-peers test-cluster bench lint setup setup-dev setup-cluster clean
 
 run: setup $(VENV)/.packed
 	@echo "Paretoscope is at http://127.0.0.1:$(PORT)"
@@ -19,10 +19,10 @@ test: setup-dev
 
 # What conftest.py calls slow: browsers, whole runs and downloads; .ci/run runs them after make test.
 test-slow: setup-dev
-	$(BIN)/python -m pytest -q -m 'slow and not long' -n 2 --dist loadfile --no-loadscope-reorder --durations=20
+	$(BIN)/python -m pytest -q -m 'slow and not long and not cluster' -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 test-long: setup-dev
-	$(BIN)/python -m pytest -q -m long
+	$(BIN)/python -m pytest -q -m 'long and not cluster'
 
 # Other packages beside ours, in environments of their own in the cache folder: once-for-all's networks, transformers', then searches.
 test-peers: setup-dev
@@ -30,6 +30,10 @@ test-peers: setup-dev
 	$(BIN)/python benchmarks/transformers_peers.py
 	$(BIN)/python -m pytest -q -s -m long tests/peers
 	$(BIN)/python benchmarks/search_peers.py
+
+# Two Ray nodes and a Postgres in a network of their own, whose processes are killed.
+test-cluster: setup-dev setup-cluster
+	$(BIN)/python -m tests.cluster
 
 lint: setup-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -40,6 +44,8 @@ bench: setup
 setup: $(VENV)/.installed
 
 setup-dev: $(VENV)/.installed-dev
+
+setup-cluster: $(VENV)/.installed-cluster
 
 # Every version with its hashes, but torch: its builds differ by platform. Written anew by .ci/lock.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -q
@@ -56,6 +62,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-dev
 	$(INSTALL) --require-hashes -r requirements.lock -r requirements-dev.lock
 	@if command -v npm >/dev/null; then npm ci --prefix tests/e2e/axe --ignore-scripts --no-audit --no-fund --silent; \
 	else echo "There is no npm: the rules of accessibility (tests/e2e/axe) will not be tested."; fi
+	@touch $@
+
+# What a cluster needs beside it, at versions that leave all others as they are.
+$(VENV)/.installed-cluster: $(VENV)/.installed requirements-cluster.txt
+	$(BIN)/python -m pip list --disable-pip-version-check --format=freeze > $(VENV)/there.txt
+	$(INSTALL) -c $(VENV)/there.txt -r requirements-cluster.txt
 	@touch $@
 
 # Streamlit's scripts, as small as they get, so that the first visitor does not wait for it.

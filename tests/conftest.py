@@ -175,6 +175,8 @@ def _meets_a_rare_family(item: pytest.Item, known: set[str] = OFTEN) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.nodeid.startswith("tests/cluster/"):
+            item.add_marker(pytest.mark.cluster)
         if item.nodeid.startswith(PRODUCTS) and _meets_a_rare_family(item):
             item.add_marker(pytest.mark.long)
         if item.nodeid.startswith(FAMILIES_SUITE) and _meets_a_rare_family(item):

@@ -37,7 +37,7 @@ def _binaries() -> Path | None:
     return folders[-1].parent if folders else None
 
 
-def _reason_to_skip() -> str:
+def reason_to_skip() -> str:
     if os.environ.get("PARETOSCOPE_TEST_POSTGRES"):
         return ""
     if importlib.util.find_spec("psycopg") is None:
@@ -48,16 +48,22 @@ def _reason_to_skip() -> str:
 DATABASES = [
     "file",
     "memory_database",
-    pytest.param("postgres", marks=pytest.mark.skipif(bool(_reason_to_skip()), reason=_reason_to_skip())),
+    pytest.param("postgres", marks=pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())),
 ]
 
 
 @cache
 def postgres_url() -> str:
     """The SQLAlchemy URL of a running Postgres; starts one if need be."""
-    given = os.environ.get("PARETOSCOPE_TEST_POSTGRES")
-    if given:
-        return given
+    return os.environ.get("PARETOSCOPE_TEST_POSTGRES") or start_postgres()
+
+
+def start_postgres(port: int | None = None) -> str:
+    """Start a Postgres that ends with this process; its SQLAlchemy URL.
+
+    Args:
+        port: to listen on, on the loopback only; none to be reached by a socket in a folder.
+    """
     binaries = _binaries()
     assert binaries is not None
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
@@ -68,11 +74,14 @@ def postgres_url() -> str:
     data = str(folder / "data")
     make = [str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "tests", "-E", "UTF8", "--no-sync"]
     subprocess.run(make, cwd=folder, check=True, capture_output=True, timeout=120, **who)
-    serve = [str(binaries / "postgres"), "-D", data, "-k", str(folder), "-h", "", "-F"]
+    where = ["-h", ""] if port is None else ["-h", "127.0.0.1", "-p", str(port)]
+    serve = [str(binaries / "postgres"), "-D", data, "-k", str(folder), *where, "-F"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(serve, cwd=folder, stdout=log, stderr=log, **who)
     atexit.register(_stop, server, folder)
     url = f"postgresql+psycopg://tests@/postgres?host={folder}"
+    if port is not None:
+        url = f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
     _wait_for(url)
     return url
 
