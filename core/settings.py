@@ -36,6 +36,7 @@ class Settings:
         precision: how exactly: "float32", "tf32" or "bf16".
         sandbox: whose work this process does, the id of a student's sandbox; "" for the home's own.
         sandbox_bytes: what a student's sandbox may hold.
+        files_url: where the files of runs are kept for several servers, "" for the home's own folder.
     """
 
     home: Path
@@ -49,6 +50,7 @@ class Settings:
     precision: str = "float32"
     sandbox: str = ""
     sandbox_bytes: int = 50_000_000
+    files_url: str = ""
 
 
 def settings() -> Settings:
@@ -56,8 +58,8 @@ def settings() -> Settings:
 
     Raises:
         InvalidInput: PARETOSCOPE_THREADS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
-            PARETOSCOPE_WORKER_MEMORY no size, PARETOSCOPE_FRAME_ANCESTORS no list of origins, or PARETOSCOPE_DEVICE or
-            PARETOSCOPE_PRECISION none of those there are.
+            PARETOSCOPE_WORKER_MEMORY no size, PARETOSCOPE_FRAME_ANCESTORS no list of origins, PARETOSCOPE_FILES_URL no place
+            of files, or PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -79,6 +81,29 @@ def settings() -> Settings:
         precision=_one_of("PARETOSCOPE_PRECISION", PRECISIONS),
         sandbox=os.environ.get("PARETOSCOPE_SANDBOX", ""),
         sandbox_bytes=1_000_000 * _whole("PARETOSCOPE_SANDBOX_MB", "50"),
+        files_url=files_url(os.environ.get("PARETOSCOPE_FILES_URL", "")),
+    )
+
+
+def files_url(text: str) -> str:
+    """A place of files as a person writes it: an object store, an absolute folder, or "" for the home's own.
+
+    Raises:
+        InvalidInput: it is none, or holds a user, a password or a key.
+    """
+    url = text.strip().rstrip("/")
+    if not url:
+        return ""
+    if re.fullmatch(r"(s3|gs|az)://[^/@?#\s]+(/[^@?#\s]*)?|file:///[^?#\s]+", url):
+        return url
+    if re.fullmatch(r"\w+://[^/]*@.*|\w+://.*[?#].*", url):
+        raise InvalidInput(
+            "PARETOSCOPE_FILES_URL names a place and no key: give the store's credentials in the environment, such as "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    raise InvalidInput(
+        f"PARETOSCOPE_FILES_URL must be s3://bucket/folder, gs://bucket/folder, az://container/folder or file:///folder, not "
+        f"{url[:80]!r}."
     )
 
 

@@ -29,6 +29,7 @@ LAYERS = [
         "text",
         "confined",
         "quiet",
+        "elsewhere",
         "over_seeds",
         "rank_correlation",
     },

@@ -22,6 +22,7 @@ NAMES = (
     "PARETOSCOPE_WORKER_MEMORY",
     "PARETOSCOPE_ALLOWED_HOSTS",
     "PARETOSCOPE_FRAME_ANCESTORS",
+    "PARETOSCOPE_FILES_URL",
     "PARETOSCOPE_DEVICE",
     "PARETOSCOPE_PRECISION",
 )
@@ -170,3 +171,49 @@ def test_one_of_several_words(name: str, known: tuple[str, ...], monkeypatch: py
     monkeypatch.setenv(name, "tpu")
     with pytest.raises(InvalidInput, match=f"{name} must be one of {', '.join(known)}, not 'tpu'."):
         settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", ""),
+        ("  ", ""),
+        ("s3://bucket", "s3://bucket"),
+        ("s3://bucket/a/b/", "s3://bucket/a/b"),
+        ("gs://b/c", "gs://b/c"),
+        ("az://container/c", "az://container/c"),
+        ("file:///mnt/files", "file:///mnt/files"),
+    ],
+)
+def test_where_files_are(text: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings().files_url == ""
+    monkeypatch.setenv("PARETOSCOPE_FILES_URL", text)
+    assert settings().files_url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3:",
+        "s3://",
+        "bucket/folder",
+        "ftp://a/b",
+        "https://a/b",
+        "file://relative/x",
+        "memory:///",
+        "/mnt/files",
+        "s3://a b",
+    ],
+)
+def test_what_is_no_place_of_files_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARETOSCOPE_FILES_URL", text)
+    with pytest.raises(InvalidInput, match="PARETOSCOPE_FILES_URL must be"):
+        settings()
+
+
+@pytest.mark.parametrize("text", ["s3://key:secret@bucket/a", "s3://bucket/a?secret=1", "gs://b/a#secret"])
+def test_no_key_is_taken_from_an_address_nor_said_again(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARETOSCOPE_FILES_URL", text)
+    with pytest.raises(InvalidInput, match="AWS_SECRET_ACCESS_KEY") as caught:
+        settings()
+    assert "secret" not in str(caught.value)

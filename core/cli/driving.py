@@ -36,7 +36,7 @@ def open_store() -> RunStore:
         StorageFailed: it cannot be opened.
     """
     configured = settings()
-    return RunStore(configured.database_url, configured.home)
+    return RunStore(configured.database_url, configured.home, configured.files_url)
 
 
 def find_supernet(name: str) -> SupernetEntry:

@@ -135,7 +135,7 @@ def decoded_sounds(upload_id: str, *, rate: int, milliseconds: int) -> RawSeries
     """
     wanted = SoundProposal(rate=rate, milliseconds=milliseconds)
     copy = _decoded_path(upload_id, wanted)
-    if not uploads.bytes_path(upload_id).is_file():
+    if not uploads.is_kept(upload_id):
         raise _gone()
     for _ in range(2):
         try:

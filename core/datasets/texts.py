@@ -129,7 +129,7 @@ def given_texts(upload: str, path: str, *, classed: bool) -> tuple[Texts, TextSu
     if path:
         return decode_texts(read_file(Path(path)), classed=classed)
     copy = _decoded_path(upload, classed)
-    if not uploads.bytes_path(upload).is_file():
+    if not uploads.is_kept(upload):
         raise NotFound("Those texts are no longer kept here; upload them again.")
     for _ in range(2):
         try:

@@ -25,6 +25,7 @@ from core.datasets.base import RawImages
 from core.datasets.decoding import Sheet, read_beside, read_decoded, read_labels
 from core.datasets.found import Proposal, Summary
 from core.datasets.loading import write_whole
+from core.elsewhere import fetched
 from core.errors import InvalidInput, NotFound, StorageFailed
 from core.settings import settings
 
@@ -91,7 +92,7 @@ def decoded_images(upload_id: str, *, size: int, channels: int) -> RawImages:
         Busy: many others are being decoded.
     """
     decoded = _decoded_path(upload_id, size, channels)
-    if not bytes_path(upload_id).is_file():
+    if not is_kept(upload_id):
         raise _gone()
     for _ in range(2):
         try:
@@ -137,7 +138,7 @@ def read_upload(upload_id: str) -> bytes:
         InvalidInput: what is kept no longer has that SHA-256.
     """
     path = bytes_path(upload_id)
-    if not path.is_file():
+    if not is_kept(upload_id):
         raise _gone()
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != upload_id:
@@ -234,6 +235,31 @@ def bytes_path(upload_id: str) -> Path:
     if not re.fullmatch(r"[0-9a-f]{64}", upload_id):
         raise _gone()
     return settings().home / "datasets" / "uploads" / f"{upload_id}.bin"
+
+
+def is_kept(upload_id: str) -> bool:
+    """Whether the bytes of an upload are here; what another server was given is brought first.
+
+    Raises:
+        NotFound: that is no id.
+        DataUnavailable: where it may be cannot be reached.
+    """
+    path = bytes_path(upload_id)
+    return path.is_file() or brought(path)
+
+
+def brought(path: Path) -> bool:
+    """Whether an upload was to be had from elsewhere, and lies at `path` now.
+
+    Raises:
+        DataUnavailable: where it may be cannot be reached.
+        StorageFailed: the disk refused it.
+    """
+    data = fetched(path)
+    if data is None:
+        return False
+    write_whole(path, lambda file: file.write(data), private=True)
+    return True
 
 
 def _decoded_path(upload_id: str, size: int, channels: int) -> Path:

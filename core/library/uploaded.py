@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from core.datasets.loading import write_whole
+from core.datasets.uploads import brought
 from core.errors import InvalidInput, NotFound
 from core.settings import settings
 
@@ -37,7 +38,7 @@ def kept_file(file_id: str) -> bytes:
         InvalidInput: it was damaged on the disk.
     """
     path = _path(file_id)
-    if not path.is_file():
+    if not path.is_file() and not brought(path):
         raise NotFound("That file is no longer kept here; load it again.")
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != file_id:

@@ -1,8 +1,11 @@
 """Files by their SHA-256: written whole or not at all, verified whenever they are read.
 
-Order of writing: temporary file in the same folder, fsync, rename, fsync of the folder. A kill at any
+What every place of files promises is `core.store.places.Blobs`; a folder is one kind of place, and this is it.
+
+In a folder, which several machines may share, the order of writing: temporary file in the same folder, fsync, rename, fsync of the folder. A kill at any
 moment leaves either the old state or the new one, plus at most a temporary file that `sweep_temporary`
-removes. A writer holds a lock on its temporary file, so sweeping never takes a file that is being written.
+removes. A writer holds a lock on its temporary file, so sweeping never takes a file that is being written;
+locks need not reach another machine, so what one of those writes is left alone for a day.
 
 A store writes and removes in one folder only, its own. It reads in those of other databases as well, and
 in the trash, where sweeping puts what no row names: never out of existence, and back when it is wanted.
@@ -10,9 +13,12 @@ in the trash, where sweeping puts what no row names: never out of existence, and
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import os
+import platform
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,6 +26,7 @@ from pathlib import Path
 
 from core.errors import DamagedArtifact
 from core.store.failures import plain_failures
+from core.store.places import SHA256, Blobs
 from core.store.private import private_folder
 
 try:
@@ -28,8 +35,11 @@ except ImportError:  # Windows: an open file cannot be removed there, which serv
     fcntl = None  # type: ignore[assignment]
 
 _TMP = ".tmp-"
-_TEMPORARY = re.compile(r"\.tmp-(probe-)?[0-9a-f]{32}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TEMPORARY = re.compile(r"\.tmp-(?:probe-)?(?:([0-9a-f]{8})-)?[0-9a-f]{32}")
+_HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_FOREIGN_SECONDS = 86_400.0
+"""How long a temporary file of another machine is left alone."""
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def hashes_in(folder: Path) -> set[str]:
@@ -38,13 +48,13 @@ def hashes_in(folder: Path) -> set[str]:
         return {
             entry.name
             for entry in os.scandir(folder)
-            if _SHA256.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            if SHA256.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
         }
     except FileNotFoundError:
         return set()
 
 
-class BlobStore:
+class BlobStore(Blobs):
     """A folder of immutable files named by the SHA-256 of their content."""
 
     def __init__(
@@ -63,8 +73,7 @@ class BlobStore:
         self.folder = folder
         self.trash = trash or folder.parent / "trash"
         self._others = others
-        self.require_room: Callable[[int], None] = lambda n_bytes: None
-        """Raises where so many more bytes may not be kept."""
+        self.place = str(folder)
         with plain_failures(f"opening {folder.parent}"):
             if not folder.is_dir():
                 private_folder(folder)
@@ -75,7 +84,7 @@ class BlobStore:
             probe.unlink(missing_ok=True)
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_elsewhere(self) -> bool:  # type: ignore[override]
         """Whether the folder is a link to another place, which may be somebody else's."""
         return self.folder.resolve() != self.folder.parent.resolve() / self.folder.name
 
@@ -84,21 +93,15 @@ class BlobStore:
         return self.folder / sha256
 
     def locate(self, sha256: str) -> Path:
-        """The verified file, to read and not to change.
-
-        Raises:
-            DamagedArtifact: the file is missing or its content has changed.
-        """
         return self._verified(sha256)[0]
 
+    def verify(self, sha256: str) -> None:
+        self._verified(sha256)
+
+    def has(self, sha256: str) -> bool:
+        return self.path(sha256).exists()
+
     def put(self, data: bytes) -> str:
-        """Write `data` so that it survives a power cut, and return its SHA-256.
-
-        An existing good copy is kept; a damaged one is replaced.
-
-        Raises:
-            StorageFailed: the disk refused, or there is no room; nothing that was there before has changed.
-        """
         sha256 = hashlib.sha256(data).hexdigest()
         with plain_failures(f"saving {_size(len(data))}"):
             if not self._holds(sha256):
@@ -112,11 +115,6 @@ class BlobStore:
         return sha256
 
     def get(self, sha256: str) -> bytes:
-        """The content, verified.
-
-        Raises:
-            DamagedArtifact: the file is missing or its content has changed.
-        """
         return self._verified(sha256)[1]
 
     def _verified(self, sha256: str) -> tuple[Path, bytes]:
@@ -139,7 +137,7 @@ class BlobStore:
     def places(self, sha256: str) -> Iterator[Path]:
         """Where the file may lie, whether or not it does: here, in other folders, in the trash."""
         yield self.path(sha256)
-        if _SHA256.fullmatch(sha256):
+        if SHA256.fullmatch(sha256):
             yield from (folder / sha256 for folder in self._others() if folder != self.folder)
             yield from self._in_trash(sha256)
 
@@ -159,43 +157,55 @@ class BlobStore:
         with plain_failures("removing a file"):
             self.path(sha256).unlink(missing_ok=True)
 
-    def names(self) -> set[str]:
-        """The hashes of all files of this store's own folder."""
-        return hashes_in(self.folder)
+    def names(self, *, older_than: float = 0.0) -> set[str]:
+        found = hashes_in(self.folder)
+        if not older_than:
+            return found
+        limit = time.time() - older_than
+        return {name for name in found if _modified(self.path(name)) < limit}
+
+    def sizes(self) -> dict[str, int]:
+        return {name: size for name in self.names() if (size := _bytes(self.path(name))) is not None}
+
+    def thrown(self) -> set[str]:
+        return {path.name for path in self.trash.glob("*/*") if SHA256.fullmatch(path.name)}
 
     def sweep_temporary(self) -> int:
-        """Remove temporary files whose writer is gone; returns how many."""
-        return sum(
-            _remove_orphan(entry) for entry in self.folder.iterdir() if _TEMPORARY.fullmatch(entry.name)
-        )
+        found = ((entry, _TEMPORARY.fullmatch(entry.name)) for entry in self.folder.iterdir())
+        return sum(_remove_orphan(entry) for entry, name in found if name and _judged(entry, name[1]))
 
     def put_back(self, wanted: Collection[str]) -> int:
-        """Take files out of the trash that rows name again; returns how many."""
         found = {path.name: path for path in sorted(self.trash.glob("*/*")) if path.name in wanted}
         missing = [path for name, path in found.items() if not self.path(name).exists()]
         return sum(self._put_back(path).parent == self.folder for path in missing)
 
-    def trash_all_but(self, keep: Collection[str]) -> int:
-        """Move files nobody refers to into the trash of today; returns how many.
+    def put_away(self, sha256s: Collection[str]) -> None:
+        if not self.is_elsewhere:  # nothing is moved through a link to another folder
+            self.to_trash([path for each in sorted(sha256s) if (path := self.path(each)).exists()])
 
-        The caller holds the database's write lock. Nothing is moved through a link to another folder.
-        """
-        unnamed = set() if self.is_elsewhere else self.names() - set(keep)
-        if unnamed:
-            self.to_trash([self.path(name) for name in sorted(unnamed)])
-        return len(unnamed)
+    def empty_trash(self, older_than_days: int) -> tuple[int, int]:
+        return empty_trash(self.trash, older_than_days)
+
+    def link(self, sha256: str, target: Path) -> None:
+        for path in self.places(sha256):
+            try:
+                os.link(path, target)
+            except FileNotFoundError:
+                continue
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(path, target)
+            return
+
+    def copy_to(self, sha256: str, target: Path) -> bool:
+        self.link(sha256, target)
+        return target.exists()
+
+    def without_limit(self) -> BlobStore:
+        return BlobStore(self.folder, others=self._others, trash=self.trash)
 
     def to_trash(self, files: Sequence[Path]) -> None:
         """Move files into the trash of today."""
-        today = self.trash / time.strftime("%Y-%m-%d")
-        with plain_failures("moving files to the trash"):
-            private_folder(self.trash)
-            private_folder(today)
-            for file in files:
-                file.replace(today / file.name)
-            fsync_folder(today)
-            for folder in {file.parent for file in files}:
-                fsync_folder(folder)
+        to_trash(self.trash, files)
 
     def _holds(self, sha256: str) -> bool:
         """Whether this store's own folder has the file, whole (it may come back from the trash)."""
@@ -205,7 +215,7 @@ class BlobStore:
             return False
 
     def _write(self, sha256: str, data: bytes) -> None:
-        tmp = self.folder / f"{_TMP}{uuid.uuid4().hex}"
+        tmp = self.folder / f"{_TMP}{_HERE}-{uuid.uuid4().hex}"
         descriptor = os.open(tmp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             try:
@@ -224,6 +234,70 @@ class BlobStore:
         except BaseException:
             tmp.unlink(missing_ok=True)
             raise
+
+
+def to_trash(trash: Path, files: Sequence[Path]) -> None:
+    """Move files into a trash, into its folder of today.
+
+    Raises:
+        StorageFailed: the disk refused.
+    """
+    if not files:
+        return
+    today = trash / time.strftime("%Y-%m-%d")
+    with plain_failures("moving files to the trash"):
+        private_folder(trash)
+        private_folder(today)
+        for file in files:
+            file.replace(today / file.name)
+        fsync_folder(today)
+        for folder in {file.parent for file in files}:
+            fsync_folder(folder)
+
+
+def last_day(older_than_days: int) -> str:
+    """The day whose trash is at least so many days old, as its folder is called."""
+    return (datetime.date.today() - datetime.timedelta(days=older_than_days)).isoformat()
+
+
+def empty_trash(trash: Path, older_than_days: int) -> tuple[int, int]:
+    """Delete the trash's folders of days at least so long ago: how many files, how many bytes."""
+    n_files = n_bytes = 0
+    for day in sorted(trash.iterdir()) if trash.is_dir() else []:
+        if DAY.fullmatch(day.name) and day.name <= last_day(older_than_days) and not day.is_symlink():
+            for file in day.iterdir():
+                for path in [file] if file.is_symlink() or file.is_file() else all_files(file):
+                    n_files, n_bytes = n_files + 1, n_bytes + path.lstat().st_size
+                if file.is_dir() and not file.is_symlink():  # a sandbox
+                    shutil.rmtree(file)
+                else:
+                    file.unlink()
+            day.rmdir()
+    return n_files, n_bytes
+
+
+def all_files(folder: Path) -> list[Path]:
+    """Every file below a folder."""
+    return [Path(root) / name for root, _, names in os.walk(folder) for name in names]
+
+
+def _judged(path: Path, machine: str | None) -> bool:
+    """Whether this machine may say that a temporary file has no writer."""
+    return machine in (None, _HERE) or _modified(path) < time.time() - _FOREIGN_SECONDS
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return float("inf")
+
+
+def _bytes(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _remove_orphan(path: Path) -> bool:

@@ -130,6 +130,6 @@ def _files(connection: Connection, files: Files) -> Iterator[str]:
     named += [(f"The imported table {name}", sha256) for name, sha256 in connection.execute(tables)]
     for what, sha256 in named:
         try:
-            files.blobs.get(sha256)
+            files.blobs.verify(sha256)
         except DamagedArtifact as error:
             yield f"{what} is damaged: {error}"

@@ -2,15 +2,16 @@
 
 Consistent without stopping anything: files are removed under the database's write lock alone, so under that lock every named
 file gets a second name (a hard link), and a reading transaction begins that sees the rows as they are then. Nobody waits
-longer than the links take.
+longer than the links take. An object store has no links: there, what is removed meanwhile goes to the trash (`held`) and is had
+from there.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -19,16 +20,18 @@ from sqlalchemy.engine import make_url
 
 from core.errors import DamagedArtifact, InvalidInput
 from core.records import RunState
-from core.store.blobs import BlobStore, hashes_in
+from core.store.blobs import hashes_in
 from core.store.database import Database, reading_damaged_text
 from core.store.files import Files
 from core.store.leases import ACTIVE
 from core.store.migrations import migrate
 from core.store.naming import named_files
+from core.store.places import Blobs
 from core.store.schema import Base, IdentityRow, RunRow
 
 DATABASE, FILES = "database.db", "files"
 _ROWS = 1000
+_AT_ONCE = 8
 
 
 def copy_out(files: Files, place: Path) -> list[str]:
@@ -51,13 +54,15 @@ def copy_out(files: Files, place: Path) -> list[str]:
     with ExitStack() as stack:
         stack.callback(copy.close)
         migrate(copy)
+        stack.enter_context(files.blobs.held())
         with source.write("holding files for a backup") as connection:
             named = named_files(connection)
             for sha256 in named:
-                _link(files.blobs, sha256, linked / sha256)
+                files.blobs.link(sha256, linked / sha256)
             rows = stack.enter_context(source.snapshot("reading rows for a backup"))
         with copy.write("copying rows into a backup") as connection:
             copy_rows(rows, connection)
+        fetch(files.blobs, [sha256 for sha256 in named if not (linked / sha256).exists()], linked)
     _in_one_file(place / DATABASE)
     return [sentence for sha256 in sorted(named) if (sentence := _verdict(linked / sha256))]
 
@@ -76,8 +81,9 @@ def copy_in(files: Files, place: Path) -> int:
     _require_plain(place / DATABASE)
     copy = Database(make_url(f"sqlite:///{place / DATABASE}"))
     found = hashes_in(place / FILES)
-    # Room was found when it was backed up: a quota is asked of new work alone.
-    blobs = BlobStore(files.blobs.folder, trash=files.blobs.trash)
+    blobs = (
+        files.blobs.without_limit()
+    )  # room was found when it was backed up: a quota is asked of new work alone
     with ExitStack() as stack:
         stack.callback(copy.close)
         migrate(copy)
@@ -139,15 +145,11 @@ def _count_on(table: Table, target: Connection) -> None:
         )
 
 
-def _link(blobs: BlobStore, sha256: str, place: Path) -> None:
-    for path in blobs.places(sha256):
-        try:
-            os.link(path, place)
-        except FileNotFoundError:
-            continue
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(path, place)
-        return
+def fetch(blobs: Blobs, sha256s: Sequence[str], folder: Path) -> None:
+    """Copy files into a folder, several at a time, for a store far away answers each after a moment."""
+    if sha256s:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda sha256: blobs.copy_to(sha256, folder / sha256), sha256s))
 
 
 def _verdict(file: Path) -> str:

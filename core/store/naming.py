@@ -20,3 +20,13 @@ def named_files(connection: Connection, among: Collection[str] | None = None) ->
     tables = select(ImportedTableRow.sha256).where(ImportedTableRow.deleted.is_(None))
     queries.append(tables if among is None else tables.where(ImportedTableRow.sha256.in_(among)))
     return set(connection.execute(union(*queries)).scalars())
+
+
+def named_sizes(connection: Connection) -> dict[str, int]:
+    """Bytes of each file that a row names, by its hash."""
+    rows = (CheckpointRow, ArtifactRow, SupernetRow)
+    queries = [select(row.sha256, row.size) for row in rows]
+    queries.append(
+        select(ImportedTableRow.sha256, ImportedTableRow.size).where(ImportedTableRow.deleted.is_(None))
+    )
+    return {row.sha256: row.size for row in connection.execute(union(*queries))}

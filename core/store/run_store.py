@@ -22,7 +22,7 @@ from core.config import JsonObject
 from core.errors import DamagedArtifact, InvalidInput, NotFound
 from core.records import Run, RunState
 from core.store.baskets import Baskets
-from core.store.blobs import BlobStore
+from core.store.blobs import empty_trash
 from core.store.check import find_damage
 from core.store.class_work import ClassWork
 from core.store.classes import Classes
@@ -30,13 +30,14 @@ from core.store.copying import copy_in, copy_out
 from core.store.database import Database, absolute_url
 from core.store.failures import plain_failures
 from core.store.files import Files
-from core.store.home import FOLDER, TRASH, folders, own_folder
+from core.store.home import TRASH
 from core.store.imported import ImportedTables
 from core.store.kept import KeptFiles
 from core.store.leases import Leases, Owner
 from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
 from core.store.migrations import migrate
+from core.store.opening import open_places
 from core.store.rows import (
     DamagedRow,
     damaged_rows,
@@ -54,7 +55,8 @@ from core.store.schema import (
     indexed_value,
     row_hash,
 )
-from core.store.storage import UPLOADS, StorageUse, empty_trash, prepare_places, storage_use
+from core.store.shared_uploads import SharedUploads
+from core.store.storage import UPLOADS, StorageUse, prepare_places, storage_use
 from core.store.stored_supernets import SupernetsPart
 from core.store.titles import Titles
 
@@ -67,12 +69,13 @@ class RunStore(SupernetsPart):
     _connections: ClassVar[int] = 5
     sandbox_id: str | None = None
 
-    def __init__(self, url: str, home: Path) -> None:
+    def __init__(self, url: str, home: Path, files_url: str = "") -> None:
         """Open the store, creating or upgrading what is needed.
 
         Args:
             url: SQLAlchemy URL ("sqlite:///path", "sqlite://" in memory, "postgresql+psycopg://...").
             home: folder of the files; created if missing.
+            files_url: where files are kept for several servers, "" for the home (`core.store.opening`).
 
         Raises:
             StorageFailed: `home` or the database cannot be written to.
@@ -91,10 +94,16 @@ class RunStore(SupernetsPart):
         with plain_failures(f"opening {self.home}"):
             prepare_places(self.home, self._database)
         migrate(self._database)
-        folder = own_folder(self.home, self._database)
-        self._blobs = BlobStore(folder, others=lambda: folders(self.home), trash=self.home / TRASH)
-        owns_home = folder == self.home / FOLDER and not self._blobs.is_elsewhere
-        self._files = Files(self._database, self._blobs, self.home / UPLOADS if owns_home else None)
+        self.files_url, opened = files_url, open_places(self.home, self._database, files_url)
+        self._blobs = opened.blobs
+        self._shared = SharedUploads(self.home / UPLOADS, opened.uploads) if opened.uploads else None
+        self._files = Files(
+            self._database,
+            self._blobs,
+            self.home / UPLOADS if opened.owns_home else None,
+            trash=self.home / TRASH,
+            shared_uploads=opened.uploads,
+        )
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
         self.titles, self.classes = Titles(self._database), Classes(self._database)
@@ -103,9 +112,12 @@ class RunStore(SupernetsPart):
 
     def environment(self) -> dict[str, str]:
         """What a process must find in its environment to work for this store (`core.store.sandboxes.store_here`)."""
-        return {"PARETOSCOPE_HOME": str(self.home), "PARETOSCOPE_DATABASE_URL": self.url}
+        found = {"PARETOSCOPE_HOME": str(self.home), "PARETOSCOPE_DATABASE_URL": self.url}
+        return found | {"PARETOSCOPE_FILES_URL": self.files_url}
 
     def close(self) -> None:
+        if self._shared is not None:
+            self._shared.close()
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -140,6 +152,7 @@ class RunStore(SupernetsPart):
         text = plain_json(params)
         if len(text) > MAX_PARAMS_BYTES:
             raise InvalidInput("The request is too large to store.")
+        self._share_uploads(text)
         found_by = indexed_params(json.loads(text))
         run_id, now, signed = uuid.uuid4().hex, time.time(), owner or Owner()
         fields = {"run_id": run_id, "kind": kind, "title": shown, "params": text, "seed": str(int(seed))}
@@ -327,14 +340,23 @@ class RunStore(SupernetsPart):
         """
         self._files.put_back()
         with plain_failures("emptying the trash"):
-            return empty_trash(self.home / TRASH, older_than_days)
+            here = empty_trash(self.home / TRASH, older_than_days)
+            places = [self._blobs, *([self._shared.blobs] if self._shared else [])]
+            there = [each.empty_trash(older_than_days) for each in places]
+        return here[0] + sum(n for n, _ in there), here[1] + sum(size for _, size in there)
 
     def copy_out(self, place: Path) -> list[str]:
-        """All rows and files as they are at one moment, in a new folder; see `core.store.copying`."""
+        """All rows and files as they are at one moment, in a new folder; see `core.store.copying`.
+
+        Uploads that rows name and this machine lacks are brought to it.
+        """
+        self._bring_uploads()
         return copy_out(self._files, place)
 
     def copy_in(self, place: Path) -> int:
         """What `copy_out` made, into this store, which must hold nothing; see `core.store.copying`."""
+        if self._shared is not None:
+            self._shared.share_all()
         return copy_in(self._files, place)
 
     def storage(self) -> list[StorageUse]:

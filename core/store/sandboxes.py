@@ -254,4 +254,4 @@ def store_here() -> RunStore:
     where = settings()
     if where.sandbox:
         return Sandboxes(where.home).open(where.sandbox)
-    return RunStore(where.database_url, where.home)
+    return RunStore(where.database_url, where.home, where.files_url)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 import re
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.store.blobs import BlobStore
+from core.store.blobs import BlobStore, all_files
 from core.store.database import Database
 from core.store.home import FOLDER, RECORD, SANDBOXES, TRASH, folders
+from core.store.naming import named_sizes
+from core.store.places import Blobs
 from core.store.private import create_private, private_files, private_folder, private_home
 from core.store.uploads import KEPT_DAYS
 
 UPLOADS = Path("datasets") / "uploads"
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 _OURS = re.compile(
-    rf"\.?{re.escape(RECORD)}.*|{FOLDER}(-[0-9a-f]{{12}})?|{TRASH}|{SANDBOXES}|datasets|forecasts|loaded|packed|severities|lost\+found"
+    rf"\.?{re.escape(RECORD)}.*|{FOLDER}(-[0-9a-f]{{12}})?|{TRASH}|{SANDBOXES}|datasets|files-cache|forecasts|loaded|packed|severities|lost\+found"
 )
 
 
@@ -62,58 +60,56 @@ def prepare_places(home: Path, database: Database) -> None:
         private_files(uploads.iterdir())
 
 
-def storage_use(home: Path, database: Database, blobs: BlobStore) -> list[StorageUse]:
-    """What takes how much of the disk; parts that hold nothing are left out."""
-    others = [folder for folder in folders(home) if folder.is_dir() and folder != blobs.folder]
+def storage_use(home: Path, database: Database, blobs: Blobs) -> list[StorageUse]:
+    """What takes how much of the disk; parts that hold nothing are left out. No store elsewhere is asked."""
+    own = blobs.folder if isinstance(blobs, BlobStore) else None
+    others = [folder for folder in folders(home) if folder.is_dir() and folder != own]
+    shared = own is None or own.parent != home
     parts = [
         _measured("database", _database_files(database)[:1], _database_files(database)),
-        _measured("files of runs and supernets", [blobs.folder], _all_files(blobs.folder)),
+        _named(database, blobs)
+        if shared
+        else _measured("files of runs and supernets", [own or home], all_files(own or home)),
+        _measured("copies of files here", [home / "files-cache"], all_files(home / "files-cache")),
         _measured(
             "uploaded images",
             [home / UPLOADS],
-            _all_files(home / UPLOADS),
+            all_files(home / UPLOADS),
             f"What no run names for {KEPT_DAYS} days goes to the trash at a start.",
         ),
         *(
             _measured(
-                "files of another database",
+                "files in the home" if shared else "files of another database",
                 [folder],
-                _all_files(folder),
-                "They are left alone: this database does not know whose they are.",
+                all_files(folder),
+                "They are read from here as well; `python -m core move-files` copies them to where files are now."
+                if shared
+                else "They are left alone: this database does not know whose they are.",
             )
             for folder in others
         ),
         _measured(
             "sandboxes of classes",
             [home / SANDBOXES],
-            _all_files(home / SANDBOXES),
+            all_files(home / SANDBOXES),
             "A folder for each student, with what the student made; removing a student moves it to the trash.",
         ),
         _measured(
             "trash",
             [home / TRASH],
-            _all_files(home / TRASH),
+            all_files(home / TRASH),
             "Files no run named any more, by day, kept until you empty it: `python -m core empty-trash`.",
         ),
     ]
     return [part for part in parts if part.files]
 
 
-def empty_trash(trash: Path, older_than_days: int) -> tuple[int, int]:
-    """Delete the trash's folders of days at least so long ago: how many files, how many bytes."""
-    last = (datetime.date.today() - datetime.timedelta(days=older_than_days)).isoformat()
-    n_files = n_bytes = 0
-    for day in sorted(trash.iterdir()) if trash.is_dir() else []:
-        if _DAY.fullmatch(day.name) and day.name <= last and not day.is_symlink():
-            for file in day.iterdir():
-                for path in [file] if file.is_symlink() or file.is_file() else _all_files(file):
-                    n_files, n_bytes = n_files + 1, n_bytes + path.lstat().st_size
-                if file.is_dir() and not file.is_symlink():  # a sandbox
-                    shutil.rmtree(file)
-                else:
-                    file.unlink()
-            day.rmdir()
-    return n_files, n_bytes
+def _named(database: Database, blobs: Blobs) -> StorageUse:
+    """Files that lie where several servers have them: what rows name, for counting there takes long."""
+    with database.read("measuring the storage") as connection:
+        sizes = named_sizes(connection)
+    hint = f"They are in {blobs.place}; `python -m core empty-trash` empties the trash there as well."
+    return StorageUse("files of runs and supernets", blobs.place, len(sizes), sum(sizes.values()), hint)
 
 
 def _measured(name: str, place: list[Path], files: Iterable[Path], hint: str = "") -> StorageUse:
@@ -124,10 +120,6 @@ def _measured(name: str, place: list[Path], files: Iterable[Path], hint: str = "
         except OSError:  # gone meanwhile, or not made yet
             continue
     return StorageUse(name, str(place[0]) if place else "", len(sizes), sum(sizes), hint)
-
-
-def _all_files(folder: Path) -> list[Path]:
-    return [Path(root) / name for root, _, names in os.walk(folder) for name in names]
 
 
 def _database_files(database: Database) -> list[Path]:

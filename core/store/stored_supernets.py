@@ -11,20 +11,23 @@ from sqlalchemy import delete, insert, select
 
 from core.config import JsonObject
 from core.errors import DamagedArtifact, NotFound
-from core.store.blobs import BlobStore
 from core.store.database import Database
 from core.store.files import Files
 from core.store.ledger import plain_json, require_name
+from core.store.places import Blobs
 from core.store.rows import StoredSupernet, read_supernet, supernets_query
 from core.store.schema import SupernetRow, row_hash
+from core.store.shared_uploads import SharedUploads
+from core.store.uploads import used_uploads
 
 
 class SupernetsPart:
     """What `RunStore` does for them."""
 
     _database: Database
-    _blobs: BlobStore
+    _blobs: Blobs
     _files: Files
+    _shared: SharedUploads | None
 
     def add_supernet(self, name: str, data: bytes, card: JsonObject) -> str:
         """Keep a supernet file and return its id.
@@ -36,6 +39,7 @@ class SupernetsPart:
         """
         require_name(name)
         text = plain_json(card)
+        self._share_uploads(text)
         supernet_id, sha256 = uuid.uuid4().hex, self._blobs.put(data)
         values = {"supernet_id": supernet_id, "sha256": sha256, "card": text}
         shown = {key: str(card.get(key) or "")[:100] for key in ("family", "data")}
@@ -91,3 +95,15 @@ class SupernetsPart:
                 raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")
             connection.execute(delete(SupernetRow).where(this))
         self._files.forget([sha256])
+
+    def _share_uploads(self, text: str) -> None:
+        """Put where other servers find it what a request or a card names and this machine has."""
+        if self._shared is not None:
+            self._shared.share(text)
+
+    def _bring_uploads(self) -> None:
+        """Bring here what requests and cards name and other servers were given."""
+        if self._shared is not None:
+            with self._database.read() as connection:
+                used = used_uploads(connection)
+            self._shared.bring_all(sorted(used & self._shared.blobs.names()))

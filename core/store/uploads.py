@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from core.store.blobs import BlobStore
+from core.store.blobs import to_trash
 from core.store.schema import RunRow, SupernetRow
 
 KEPT_DAYS = 7
@@ -27,7 +27,7 @@ _ID = re.compile(r"[0-9a-f]{64}")
 def put_away_uploads(
     folder: Path,
     connection: Connection,
-    blobs: BlobStore,
+    trash: Path,
     used_elsewhere: Callable[[], set[str]] = set,
 ) -> int:
     """Move unused uploads to the trash, and back what is used; returns how many were moved there.
@@ -35,27 +35,27 @@ def put_away_uploads(
     Args:
         folder: where uploads are.
         connection: a writing transaction.
-        blobs: whose trash it is.
+        trash: where they go.
         used_elsewhere: what other databases of this home name, asked only where something would move.
     """
-    thrown = {path for path in blobs.trash.glob("*/*") if _NAME.fullmatch(path.name)}
+    thrown = {path for path in trash.glob("*/*") if _NAME.fullmatch(path.name)}
     kept = list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
     limit = time.time() - KEPT_DAYS * 86_400
     old = [path for path in kept if _NAME.fullmatch(path.name) and path.lstat().st_mtime < limit]
     if not thrown and not old:
         return 0
-    used = _used(connection) | used_elsewhere()
+    used = used_uploads(connection) | used_elsewhere()
     for path in thrown:
         if path.name[:64] in used and not (folder / path.name).exists():
             folder.mkdir(parents=True, exist_ok=True)
             path.replace(folder / path.name)
     unused = [path for path in old if path.name[:64] not in used and path.is_file() and not path.is_symlink()]
     if unused:
-        blobs.to_trash(unused)
+        to_trash(trash, unused)
     return len(unused)
 
 
-def _used(connection: Connection) -> set[str]:
+def used_uploads(connection: Connection) -> set[str]:
     """Everything that a request or a card names and that could be an upload."""
     found: set[str] = set()
     for column in (RunRow.params, SupernetRow.card):

@@ -22,4 +22,4 @@ def home_store() -> RunStore:
     from core.store import RunStore
 
     place = settings()
-    return RunStore(place.database_url, place.home)
+    return RunStore(place.database_url, place.home, place.files_url)

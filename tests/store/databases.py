@@ -1,5 +1,7 @@
 """The databases every store test runs on: SQLite as a file and in memory, and Postgres where there is one.
 
+`objects` is the file with the files of runs in an object store in memory.
+
 Where Postgres is installed, a throw-away server of our own is started at the first test that wants it, as
 an unprivileged user, on a socket in a temporary folder, and stopped at the end. PARETOSCOPE_TEST_POSTGRES
 names another empty database instead, as a SQLAlchemy URL. The tables are dropped before each test.
@@ -24,6 +26,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from core.store import RunStore
+from core.store.object_blobs import ObjectBlobs
 from core.store.schema import Base
 
 _OTHER_USERS = ("postgres", "nobody")
@@ -45,9 +48,14 @@ def reason_to_skip() -> str:
     return "" if _binaries() else "Postgres is not installed"
 
 
+_OBJECTS = pytest.param(
+    "objects",
+    marks=pytest.mark.skipif(importlib.util.find_spec("obstore") is None, reason="obstore is not installed"),
+)
 DATABASES = [
     "file",
     "memory_database",
+    _OBJECTS,
     pytest.param("postgres", marks=pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())),
 ]
 
@@ -125,4 +133,26 @@ def open_store(database: str, home: Path) -> RunStore:
             connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
         engine.dispose()
         return RunStore(postgres_url(), home)
+    if database == "objects":
+        return RunStore(f"sqlite:///{home / 'p.db'}", home, "memory:///")
     return RunStore("sqlite://" if database == "memory_database" else f"sqlite:///{home / 'p.db'}", home)
+
+
+def kept(store: RunStore) -> dict[bytes, str]:
+    """What the store's own place of files holds, as it is there: content and name."""
+    if isinstance(store._blobs, ObjectBlobs):
+        found = {name: store._blobs._objects.get(store._blobs._name(name)) for name in store._blobs.names()}
+        return {content: name for name, content in found.items() if content is not None}
+    return {path.read_bytes(): path.name for path in (store.home / "blobs").iterdir()}
+
+
+def damage(store: RunStore, sha256: str, content: bytes | None) -> None:
+    """Change a file where it is kept, or take it away; copies of it on this machine are gone."""
+    if isinstance(store._blobs, ObjectBlobs):
+        store._blobs._cache.drop(sha256)
+        name, raw = store._blobs._name(sha256), store._blobs._objects._store
+        raw.delete(name) if content is None else raw.put(name, content)
+    elif content is None:
+        (store.home / "blobs" / sha256).unlink()
+    else:
+        (store.home / "blobs" / sha256).write_bytes(content)

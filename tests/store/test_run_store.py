@@ -17,7 +17,7 @@ from core.records import Measurement, RunState
 from core.store import RunStore
 from core.store.leases import Owner
 from core.store.schema import HEAD, Base
-from tests.store.databases import DATABASES, open_store
+from tests.store.databases import DATABASES, damage, kept, open_store
 
 
 @pytest.fixture(params=DATABASES)
@@ -115,17 +115,17 @@ def test_two_checkpoints_are_kept_and_older_files_removed(store: RunStore) -> No
     ledger = store.ledger(store.create_run("train_x", {}, title="t"))
     for generation in range(6):
         ledger.checkpoint(bytes([generation]) * 50, fraction=0.1)
-    assert len(list((store.home / "blobs").iterdir())) == 2
+    assert len(kept(store)) == 2
 
 
 def test_a_damaged_checkpoint_falls_back_one_generation(store: RunStore) -> None:
     ledger = store.ledger(store.create_run("train_x", {}, title="t"))
     ledger.checkpoint(b"older", fraction=0.1)
     ledger.checkpoint(b"newer", fraction=0.2)
-    blobs = {path.read_bytes(): path for path in (store.home / "blobs").iterdir()}
-    blobs[b"newer"].write_bytes(b"newex")
+    blobs = kept(store)
+    damage(store, blobs[b"newer"], b"newex")
     assert ledger.latest_checkpoint() == b"older"
-    blobs[b"older"].unlink()
+    damage(store, blobs[b"older"], None)
     with pytest.raises(DamagedArtifact, match="Both"):
         ledger.latest_checkpoint()
 
@@ -142,7 +142,7 @@ def test_a_deleted_run_takes_its_files_along_but_not_shared_ones(store: RunStore
     store.set_state(first, RunState.DONE)
     store.delete_run(first)
     assert [run.run_id for run in store.list_runs()] == [second]
-    assert [path.read_bytes() for path in (store.home / "blobs").iterdir()] == [b"shared"]
+    assert list(kept(store)) == [b"shared"]
     assert store.ledger(second).artifact("same") == b"shared"
     assert (store.check(), store.log_lines(first)) == ([], [])
 
@@ -171,11 +171,11 @@ def test_supernets_come_and_go(store: RunStore) -> None:
     )
     store.delete_supernet(first)
     assert store.supernet_path(second).read_bytes() == b"weights"
-    store.supernet_path(second).write_bytes(b"changed")
+    damage(store, kept(store)[b"weights"], b"changed")
     with pytest.raises(DamagedArtifact):
         store.supernet_path(second)
     store.delete_supernet(second)
-    assert (store.list_supernets(), list((store.home / "blobs").iterdir())) == ([], [])
+    assert (store.list_supernets(), kept(store)) == ([], {})
 
 
 def test_refuses_what_cannot_be_stored(store: RunStore) -> None:
