@@ -21,6 +21,10 @@ class NotFound(InvalidInput):
     """A name (supernet, run, method, file) that does not exist."""
 
 
+class NotAllowed(CoreError):
+    """Whoever asks may not do this, or has used up what they may have; nothing was changed."""
+
+
 class DataUnavailable(CoreError):
     """A data set is neither on this machine nor reachable."""
 

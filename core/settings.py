@@ -10,8 +10,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -37,6 +41,10 @@ class Settings:
         sandbox: whose work this process does, the id of a student's sandbox; "" for the home's own.
         sandbox_bytes: what a student's sandbox may hold.
         files_url: where the files of runs are kept for several servers, "" for the home's own folder.
+        people: the file that says who may do what; None where people are not told apart.
+        user_header: header in which a reverse proxy names who asks; "" for none.
+        trusted_proxies: addresses of the proxies whose word counts.
+        login_hours: how long a log-in counts.
     """
 
     home: Path
@@ -51,6 +59,10 @@ class Settings:
     sandbox: str = ""
     sandbox_bytes: int = 50_000_000
     files_url: str = ""
+    people: Path | None = None
+    user_header: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    login_hours: int = 12
 
 
 def settings() -> Settings:
@@ -59,7 +71,8 @@ def settings() -> Settings:
     Raises:
         InvalidInput: PARETOSCOPE_THREADS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
             PARETOSCOPE_WORKER_MEMORY no size, PARETOSCOPE_FRAME_ANCESTORS no list of origins, PARETOSCOPE_FILES_URL no place
-            of files, or PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are.
+            of files, PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are, or a setting of who asks cannot
+            be meant.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -69,6 +82,8 @@ def settings() -> Settings:
 
         folder = user_data_path("paretoscope", appauthor=False)
     data = os.environ.get("PARETOSCOPE_DATA")
+    people = os.environ.get("PARETOSCOPE_PEOPLE")
+    header, proxies = _proxy()
     return Settings(
         home=folder,
         database_url=os.environ.get("PARETOSCOPE_DATABASE_URL", f"sqlite:///{folder / 'paretoscope.db'}"),
@@ -82,6 +97,10 @@ def settings() -> Settings:
         sandbox=os.environ.get("PARETOSCOPE_SANDBOX", ""),
         sandbox_bytes=1_000_000 * _whole("PARETOSCOPE_SANDBOX_MB", "50"),
         files_url=files_url(os.environ.get("PARETOSCOPE_FILES_URL", "")),
+        people=Path(people).expanduser().resolve() if people else None,
+        user_header=header,
+        trusted_proxies=proxies,
+        login_hours=_whole("PARETOSCOPE_LOGIN_HOURS", "12"),
     )
 
 
@@ -113,6 +132,32 @@ def _one_of(name: str, known: tuple[str, ...]) -> str:
     if found not in known:
         raise InvalidInput(f"{name} must be one of {', '.join(known)}, not {found[:80]!r}.")
     return found
+
+
+def _proxy() -> tuple[str, tuple[IPv4Network | IPv6Network, ...]]:
+    """The header in which a reverse proxy names who asks, and whose word counts: one is nothing without the other."""
+    header = os.environ.get("PARETOSCOPE_USER_HEADER", "")
+    listed = os.environ.get("PARETOSCOPE_TRUSTED_PROXIES", "").replace(",", " ").split()
+    if not header:
+        return "", ()
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,62}", header):
+        raise InvalidInput(
+            f"PARETOSCOPE_USER_HEADER must be a header's name such as X-Remote-User, not {header[:80]!r}."
+        )
+    from ipaddress import ip_network
+
+    try:
+        trusted = tuple(ip_network(each) for each in listed)
+    except ValueError as error:
+        raise InvalidInput(
+            f"PARETOSCOPE_TRUSTED_PROXIES must be addresses such as 10.0.0.2 or 10.1.0.0/24: {error}."
+        ) from error
+    if not trusted or not os.environ.get("PARETOSCOPE_PEOPLE"):
+        raise InvalidInput(
+            "PARETOSCOPE_USER_HEADER needs PARETOSCOPE_TRUSTED_PROXIES, the addresses that are believed, and "
+            "PARETOSCOPE_PEOPLE, the file that says who may do what."
+        )
+    return header, trusted
 
 
 def _whole(name: str, default: str) -> int:

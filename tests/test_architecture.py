@@ -33,7 +33,7 @@ LAYERS = [
         "over_seeds",
         "rank_correlation",
     },
-    {"spaces", "records", "ledger", "words", "glossary", "executors"},
+    {"spaces", "records", "ledger", "words", "glossary", "executors", "people"},
     {"pareto", "chance"},
     {"datasets"},
     {"networks", "objectives", "tasks", "attacks"},

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection, select, text
 
 from core.errors import CoreError, DamagedArtifact
+from core.store.audit import audit_damage
 from core.store.class_check import damaged_class_rows
 from core.store.files import Files
 from core.store.imported import damaged_tables
 from core.store.ledger import measurement_hash
+from core.store.owners import owner_damage
 from core.store.rows import damaged_rows, read_run, runs_query
 from core.store.schema import (
     ArtifactRow,
@@ -41,7 +43,7 @@ def find_damage(files: Files) -> list[str]:
     """
     parts: list[Callable[[Connection], Iterator[str]]] = [_runs, _index, _measurements, _metrics, _baskets]
     parts.append(lambda connection: iter(damaged_tables(connection)))
-    parts.append(damaged_class_rows)
+    parts += [damaged_class_rows, owner_damage, audit_damage]
     parts.append(lambda connection: _files(connection, files))
     if files.database.is_sqlite:
         parts.insert(0, _integrity)

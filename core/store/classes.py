@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.errors import DamagedArtifact, InvalidInput, NotFound
+from core.people import Action
 from core.store.class_rows import (
     CODE_LENGTH,
     LETTERS,
@@ -309,7 +310,7 @@ class Classes:
     ) -> Iterator[tuple[Connection, Mapping[str, Any]]]:
         known = read_code(code)
         try:
-            with self._database.write(doing) as connection:
+            with self._database.write(doing, action=Action.TAKE_PART) as connection:
                 row = dict(_class_row(connection, known))
                 row["version"] += 1
                 row["rules_version"] += rules

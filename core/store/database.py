@@ -10,18 +10,41 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
+from core.errors import CoreError
+from core.people.actions import Action
+from core.people.person import Person
 from core.store.failures import plain_failures, readable_rows
 
 _BUSY_SECONDS = 30.0
 _ADVISORY_LOCK = 7_266_573  # any fixed number: the name of our lock on a shared Postgres
+
+
+class Gate(Protocol):
+    """What a write passes where people are told apart (`core.store.permits`)."""
+
+    def asking(self) -> Person | None: ...
+
+    def permitted(
+        self, connection: Connection, person: Person, doing: str, of: str, action: Action | None
+    ) -> AbstractContextManager[None]: ...
+
+    def record_refusal(
+        self,
+        connection: Connection,
+        person: Person,
+        doing: str,
+        of: str,
+        action: Action | None,
+        error: Exception,
+    ) -> None: ...
 
 
 class Database:
@@ -35,6 +58,7 @@ class Database:
             connections: kept open between transactions; more are opened while they are needed.
         """
         self.url = url
+        self.gate: Gate | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and url.database in (None, "", ":memory:")
         options: dict[str, Any] = {}
@@ -95,17 +119,51 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, doing: str) -> Iterator[Connection]:
+    def write(self, doing: str, of: str = "", action: Action | None = None) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, or has not happened.
+
+        Where people are told apart, what a page asks for passes `core.store.permits` first.
 
         Args:
             doing: what is written, as the subject of a sentence.
+            of: id of the run, supernet or table that it changes or makes.
+            action: the deed that it is, where `doing` does not say it.
 
         Raises:
             StorageFailed: disk or database refused; the state is the one from before.
+            NotAllowed: who asks may not do this; nothing was changed.
         """
+        gate = self.gate
+        person = None if gate is None else gate.asking()
+        if gate is not None and person is not None:
+            with self._write_for(gate, person, doing, of, action) as connection:
+                yield connection
+            return
         with self._turn, plain_failures(doing), self._writing_engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _write_for(
+        self, gate: Gate, person: Person, doing: str, of: str, action: Action | None
+    ) -> Iterator[Connection]:
+        try:
+            with (
+                self._turn,
+                plain_failures(doing),
+                self._writing_engine.begin() as connection,
+                gate.permitted(connection, person, doing, of, action),
+            ):
+                yield connection
+        except CoreError as error:
+            # What was refused stays refused, also where nobody can write down that it was.
+            with (
+                suppress(CoreError),
+                self._turn,
+                plain_failures(doing),
+                self._writing_engine.begin() as connection,
+            ):
+                gate.record_refusal(connection, person, doing, of, action, error)
+            raise
 
     def close(self) -> None:
         self.engine.dispose()

@@ -15,7 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.errors import DamagedArtifact, InvalidInput, NotFound
+from core.people import Action
 from core.store.files import Files
+from core.store.permits import require_for, require_upload
 from core.store.schema import ImportedTableRow, row_hash
 
 LONGEST_NAME = 80
@@ -70,11 +72,12 @@ class ImportedTables:
         Raises:
             InvalidInput: the name has no letters, or there are too many tables.
         """
+        require_upload(self._database)
         table_id, shown = uuid.uuid4().hex, checked_name(name)
         sha256 = self._files.blobs.put(data)
         fields = {"table_id": table_id, "name": shown, "sha256": sha256, "source_sha256": source_sha256}
         fields |= {"columns_key": columns_key, "about": about}
-        with self._database.write("saving a table") as connection:
+        with self._database.write("saving a table", table_id) as connection:
             there = (
                 select(func.count()).select_from(ImportedTableRow).where(ImportedTableRow.deleted.is_(None))
             )
@@ -148,10 +151,11 @@ class ImportedTables:
         Raises:
             NotFound: it was removed.
         """
+        require_for(self._database, Action.CHANGE, table_id)
         before = self.get(table_id).sha256
         sha256 = self._files.blobs.put(data)
         values = {"sha256": sha256, "about": about, "columns_key": columns_key}
-        self._change(table_id, values, "saving a table", data)
+        self._change(table_id, values, "saving other columns of a table", data)
         self._files.put_away([before])
 
     def remove(self, table_id: str) -> None:
@@ -162,7 +166,7 @@ class ImportedTables:
         """
         row, now = ImportedTableRow, time.time()
         this = (row.table_id == table_id) & row.deleted.is_(None)
-        with self._database.write("removing a table") as connection:
+        with self._database.write("removing a table", table_id) as connection:
             sha256 = connection.execute(select(row.sha256).where(this)).scalar()
             if sha256 is None:
                 raise NotFound(_GONE)
@@ -177,7 +181,7 @@ class ImportedTables:
             NotFound: it is gone for good.
         """
         row = ImportedTableRow
-        with self._database.write("bringing a table back") as connection:
+        with self._database.write("bringing a table back", table_id) as connection:
             changed = update(row).where(row.table_id == table_id).values(deleted=None)
             if connection.execute(changed).rowcount != 1:
                 raise NotFound("This table is gone for good; import its file again.")
@@ -188,7 +192,7 @@ class ImportedTables:
     ) -> None:
         row = ImportedTableRow
         this = (row.table_id == table_id) & row.deleted.is_(None)
-        with self._database.write(doing) as connection:
+        with self._database.write(doing, table_id) as connection:
             found = connection.execute(select(row.__table__).where(this)).mappings().one_or_none()
             if found is None:
                 raise NotFound(_GONE)

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, func, select, update
 from core.errors import InvalidInput, NotFound
 from core.records import RunState
 from core.store.database import Database
+from core.store.quotas import held
 from core.store.schema import RunRow
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
@@ -98,7 +99,7 @@ class Leases:
             NotFound: there is no such run.
             InvalidInput: it is queued, running or done.
         """
-        with self._database.write("queueing a run") as connection:
+        with self._database.write("queueing a run", run_id) as connection:
             row = _row(connection, run_id)
             state = RunState(row["state"])
             orphaned = state in ACTIVE and _owner(row).alive_here() is False
@@ -120,10 +121,13 @@ class Leases:
             _change(connection, run_id, **values, **counters, **owner.columns())
 
     def claim(self, run_id: str, owner: Owner) -> int | None:
-        """Start a queued run of `owner`: the number of this start, or None if it is no longer queued."""
+        """Start a queued run of `owner`: the number of this start; None if it is no longer queued, or has to wait for
+        other runs of the person who asked for it."""
         with self._database.write("starting a run") as connection:
             row = _row(connection, run_id)
             if row["state"] != RunState.QUEUED or row["owner"] != owner.owner_id:
+                return None
+            if held(connection, run_id):
                 return None
             attempt = int(row["attempt"]) + 1
             values = {"state": RunState.RUNNING, "message": "Starting", "attempt": attempt}
@@ -150,7 +154,7 @@ class Leases:
         Raises:
             NotFound: there is no such run.
         """
-        with self._database.write("cancelling a run") as connection:
+        with self._database.write("cancelling a run", run_id) as connection:
             state = RunState(_row(connection, run_id)["state"])
             if state is RunState.QUEUED:
                 state = RunState.CANCELLED

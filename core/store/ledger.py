@@ -12,8 +12,10 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from core.config import JsonObject
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound
 from core.ledger import Artifact
+from core.people import Action
 from core.records import Measurement, Metric, Metrics, Obtained, RunState, Source
 from core.store.files import Files
+from core.store.permits import require_for
 from core.store.schema import ArtifactRow, CheckpointRow, MeasurementRow, MetricRow, RunRow, row_hash
 
 GENERATIONS = 2
@@ -42,6 +44,7 @@ class RunLedger:
         self._database = files.database
 
     def checkpoint(self, data: bytes, *, fraction: float) -> None:
+        require_for(self._database, Action.CHANGE, self.run_id)
         sha256 = self._files.blobs.put(data)
         of_this = CheckpointRow.run_id == self.run_id
         with self._database.write("saving a checkpoint") as connection:
@@ -116,9 +119,10 @@ class RunLedger:
 
     def save_artifact(self, name: str, data: bytes, media_type: str) -> str:
         require_name(name)
+        require_for(self._database, Action.CHANGE, self.run_id)
         sha256 = self._files.blobs.put(data)
         this = (ArtifactRow.run_id == self.run_id) & (ArtifactRow.name == name)
-        with self._database.write(f"saving {name}") as connection:
+        with self._database.write(f"saving {name}", self.run_id, Action.CHANGE) as connection:
             self._require_lease(connection)
             self._files.secure(sha256, data)
             old = connection.execute(select(ArtifactRow.sha256).where(this)).scalars().all()

@@ -20,7 +20,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from core.config import JsonObject
 from core.errors import DamagedArtifact, InvalidInput, NotFound
+from core.people import Action, require
 from core.records import Run, RunState
+from core.store.audit import Audit
 from core.store.baskets import Baskets
 from core.store.blobs import empty_trash
 from core.store.check import find_damage
@@ -38,6 +40,8 @@ from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
 from core.store.migrations import migrate
 from core.store.opening import open_places
+from core.store.owners import Owners
+from core.store.permits import Permits, require_for
 from core.store.rows import (
     DamagedRow,
     damaged_rows,
@@ -89,6 +93,7 @@ class RunStore(SupernetsPart):
             raise InvalidInput(
                 f"The database setting cannot be used: {error}. Check PARETOSCOPE_DATABASE_URL."
             ) from error
+        self._database.gate = Permits()
         self.url = self._database.url.render_as_string(hide_password=False)
         self.in_memory = self._database.in_memory
         with plain_failures(f"opening {self.home}"):
@@ -106,6 +111,7 @@ class RunStore(SupernetsPart):
         )
         self.leases, self.baskets = Leases(self._database), Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
+        self.audit, self.owners = Audit(self._database), Owners(self._database)
         self.titles, self.classes = Titles(self._database), Classes(self._database)
         self.class_work = ClassWork(self._database, self.classes)
         self._files.used_elsewhere = lambda: named_uploads(self.home)
@@ -159,7 +165,7 @@ class RunStore(SupernetsPart):
         fields["session"] = session[:64]
         progress = {"state": state, "fraction": 0.0, "message": "", "created": now, "updated": now}
         counters = {"n_measurements": 0, "heartbeat": 0, "attempt": 0, "cancel_requested": False}
-        with self._database.write("saving a run") as connection:
+        with self._database.write("saving a run", run_id) as connection:
             last = connection.execute(
                 select(RunRow.queue_number).order_by(RunRow.queue_number.desc()).limit(1)
             )
@@ -256,7 +262,12 @@ class RunStore(SupernetsPart):
         append_log(self._database, run_id, lines, keep)
 
     def log_lines(self, run_id: str) -> list[str]:
-        """The kept lines of a run's log, oldest first."""
+        """The kept lines of a run's log, oldest first.
+
+        Raises:
+            NotAllowed: it is somebody else's, and who asks does not administer.
+        """
+        require_for(self._database, Action.SEE_LOG, run_id)
         return log_lines(self._database, run_id)
 
     def ledger(self, run_id: str, *, attempt: int | None = None) -> RunLedger:
@@ -290,7 +301,7 @@ class RunStore(SupernetsPart):
             InvalidInput: it is queued or running.
         """
         named = [select(row.sha256).where(row.run_id == run_id) for row in (CheckpointRow, ArtifactRow)]
-        with self._database.write("deleting a run") as connection:
+        with self._database.write("deleting a run", run_id) as connection:
             state = connection.execute(select(RunRow.state).where(RunRow.run_id == run_id)).scalar()
             if state is None:
                 raise NotFound(f"There is no run {run_id[:32]!r}.")
@@ -302,6 +313,7 @@ class RunStore(SupernetsPart):
 
     def repair(self, data: bytes) -> None:
         """Write a file that rows name once more: a missing or changed one is whole afterwards."""
+        require(Action.UPLOAD)
         self._blobs.put(data)
 
     def damaged(self, table: str | None = None) -> list[DamagedRow]:
@@ -322,7 +334,12 @@ class RunStore(SupernetsPart):
             return remove_damaged_row(connection, row)
 
     def check(self) -> list[str]:
-        """One plain sentence per damaged row or file; empty if all is well."""
+        """One plain sentence per damaged row or file; empty if all is well.
+
+        Raises:
+            NotAllowed: who asks may only look: it reads everything there is.
+        """
+        require(Action.CHECK)
         return find_damage(self._files)
 
     def sweep(self) -> int:
@@ -338,6 +355,7 @@ class RunStore(SupernetsPart):
         Args:
             older_than_days: keep what was put there in the last so many days.
         """
+        require(Action.EMPTY_TRASH)
         self._files.put_back()
         with plain_failures("emptying the trash"):
             here = empty_trash(self.home / TRASH, older_than_days)

@@ -1,5 +1,5 @@
 """The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file, basket, imported table and
-log line; and those of classes.
+log line; those of classes; and who made and did what.
 
 JSON is kept as text so that a row's hash covers exactly what is stored. Times are for display only;
 order comes from counters, because clocks jump. A change here needs a new file in
@@ -13,12 +13,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.config import JsonObject
 
-HEAD = "0006"
+HEAD = "0007"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -247,6 +247,46 @@ class EntryRow(Base):
     of: Mapped[int] = mapped_column(Integer)
     ordinal: Mapped[int] = mapped_column(Integer)
     created: Mapped[float] = mapped_column(Double)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class OwnerRow(Base):
+    """Who made a run, a supernet or a table: written where people are told apart.
+
+    It stays when the thing is deleted, with the seconds that a run computed, so that deleting gives nobody more to spend.
+    """
+
+    __tablename__ = "owners"
+    thing_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(200), index=True)
+    known: Mapped[str] = mapped_column(Text)
+    created: Mapped[float] = mapped_column(Double)
+    spent: Mapped[float] = mapped_column(Double)
+    ended: Mapped[float | None] = mapped_column(Double)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditRow(Base):
+    """Who did or was refused what. `row_hash` covers the one of the row before, so a gap shows."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    person: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(64))
+    about: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    said: Mapped[str] = mapped_column(Text)
+    row_hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHeadRow(Base):
+    """The last row of the audit log, so that its end cannot be cut off unseen."""
+
+    __tablename__ = "audit_head"
+    only: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Integer)
     row_hash: Mapped[str] = mapped_column(String(64))
 
 

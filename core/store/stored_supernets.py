@@ -14,6 +14,7 @@ from core.errors import DamagedArtifact, NotFound
 from core.store.database import Database
 from core.store.files import Files
 from core.store.ledger import plain_json, require_name
+from core.store.permits import require_upload
 from core.store.places import Blobs
 from core.store.rows import StoredSupernet, read_supernet, supernets_query
 from core.store.schema import SupernetRow, row_hash
@@ -37,6 +38,7 @@ class SupernetsPart:
             data: the .safetensors file.
             card: JSON-able; "family" and "data" are shown in lists.
         """
+        require_upload(self._database)
         require_name(name)
         text = plain_json(card)
         self._share_uploads(text)
@@ -44,7 +46,7 @@ class SupernetsPart:
         values = {"supernet_id": supernet_id, "sha256": sha256, "card": text}
         shown = {key: str(card.get(key) or "")[:100] for key in ("family", "data")}
         hashed = row_hash(supernet_id, sha256, text)
-        with self._database.write("saving a supernet") as connection:
+        with self._database.write("saving a supernet", supernet_id) as connection:
             self._files.secure(sha256, data)
             values |= {"name": name, "row_hash": hashed, **shown}
             connection.execute(insert(SupernetRow).values(**values, size=len(data), created=time.time()))
@@ -89,7 +91,7 @@ class SupernetsPart:
             NotFound: there is none with this id.
         """
         this = SupernetRow.supernet_id == supernet_id
-        with self._database.write("deleting a supernet") as connection:
+        with self._database.write("deleting a supernet", supernet_id) as connection:
             sha256 = connection.execute(select(SupernetRow.sha256).where(this)).scalar()
             if sha256 is None:
                 raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")

@@ -28,7 +28,7 @@ class Titles:
         """
         shown = _shown(title)
         table = RunRow.__table__.c
-        with self._database.write("renaming a run") as connection:
+        with self._database.write("renaming a run", run_id) as connection:
             query = select(*(table[name] for name in _HASHED)).where(RunRow.run_id == run_id)
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
@@ -47,7 +47,7 @@ class Titles:
         """
         this = SupernetRow.supernet_id == supernet_id
         shown = _shown(title)
-        with self._database.write("renaming a supernet") as connection:
+        with self._database.write("renaming a supernet", supernet_id) as connection:
             changed = connection.execute(update(SupernetRow).where(this).values(name=shown))
             if not changed.rowcount:
                 raise NotFound(f"There is no stored supernet {supernet_id[:32]!r}.")

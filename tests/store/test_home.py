@@ -70,6 +70,9 @@ def make_it_0_1(home: Path) -> None:
     (home / RECORD).unlink()
     with sqlite3.connect(home / "paretoscope.db") as connection:
         for statement in (
+            "DROP TABLE owners",
+            "DROP TABLE audit",
+            "DROP TABLE audit_head",
             "DROP TABLE class_entries",
             "DROP TABLE class_deals",
             "DROP TABLE class_takings",
