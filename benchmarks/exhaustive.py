@@ -28,7 +28,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.evaluation.evaluator import Trie, evaluate_table
+from core.evaluation.evaluator import evaluate_table
+from core.evaluation.trie import Trie
 from core.library import supernets
 from core.runtime import heavy_imports
 from core.supernets.base import Supernet

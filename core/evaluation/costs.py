@@ -290,6 +290,10 @@ class CostTable:
         """Of each stage in order, what it costs in n architectures."""
         return _Costs(self._stages, archs).stages()
 
+    def entries_of(self, stage: int, archs: NDArray[np.uint8]) -> Entries:
+        """What the stage at this place of the chain costs in n architectures."""
+        return self._stages[stage].entries_of(archs)
+
     def keys(self) -> list[StageKeys]:
         """Of each stage in order, what it depends on."""
         return [StageKeys(table) for table in self._stages]

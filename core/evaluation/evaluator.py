@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from core.errors import InvalidInput
 from core.evaluation.by_network import count_weights, with_networks
 from core.evaluation.costs import CostTable
 from core.evaluation.kept_activations import KeptActivations
+from core.evaluation.trie import Trie
 from core.networks.trees import joined, map_leaves, n_rows, rows_of
 from core.networks.trees import leaves as tensors_of
 from core.objectives.base import (
@@ -183,46 +183,6 @@ def predictions(
 
 
 # --- the walk -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Trie:
-    """Architectures sorted so that equal prefixes of stage keys stand together.
-
-    Attributes:
-        order: (n,) positions in the rows that were given.
-        codes: (stages, n) key number of each stage, -1 where it is the identity.
-    """
-
-    order: NDArray[np.int64]
-    codes: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, supernet: Supernet, rows: NDArray[np.uint8]) -> Trie:
-        codes = np.stack([_key_numbers(stage, rows) for stage in supernet.chain])
-        order = np.lexsort(codes[::-1])
-        return cls(order, np.ascontiguousarray(codes[:, order]))
-
-    def groups(self, level: int, low: int, high: int) -> list[tuple[int, int]]:
-        """Ranges within [low, high) that share their key at this level."""
-        part = self.codes[level, low:high]
-        cuts = (np.flatnonzero(part[1:] != part[:-1]) + (low + 1)).tolist()
-        return list(zip([low, *cuts], [*cuts, high], strict=True))
-
-
-def _key_numbers(stage: Stage, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """A number per row, equal exactly where the stage's keys are equal; -1 for the identity."""
-    names = sorted(set(stage.depends_on), key=stage.space.position.__getitem__)
-    columns = [stage.space.position[name] for name in names]
-    if not columns:
-        return np.zeros(len(rows), np.int32)
-    # View each row's bytes as one value: sorting those is many times faster than sorting rows.
-    packed = np.ascontiguousarray(rows[:, columns]).view(f"V{len(columns)}").ravel()
-    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-    numbers: dict[Any, int] = {None: -1}
-    keys = [stage.key(rows[i].tolist()) for i in first]
-    lookup = np.array([numbers.setdefault(key, len(numbers) - 1) for key in keys], np.int32)
-    return lookup[inverse]
 
 
 def walk(

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.costs import CostTable
-from core.evaluation.evaluator import Trie
-from core.evaluation.work import seconds_of_walks, stage_seconds, together
+from core.evaluation.trie import Trie
+from core.evaluation.work import nodes_of, seconds_between, seconds_of_walks
 from core.supernets.base import Supernet
 
 SMALLEST = 0.5
@@ -64,10 +64,12 @@ def cut(
     """
     if not len(rows):
         return []
-    line = _Line.of(supernet, table, rows, samples)
-    pieces = _guided(line, max(cores, 1), smallest, largest)
-    shards = [line.order[low:high] for low, high in pieces]
-    seconds = seconds_of_walks(supernet, table, rows, samples, shards)
+    trie = Trie.of(supernet, rows)
+    sorted_ = rows[trie.order]
+    line = _Line.of(supernet, table, trie.codes, sorted_, samples)
+    starts = np.array(sorted(low for low, _ in _guided(line, max(cores, 1), smallest, largest)))
+    seconds = seconds_between(supernet, table, trie.codes, sorted_, samples, starts)
+    shards = np.split(trie.order, starts[1:])
     return [shards[at] for at in np.argsort(-seconds, kind="stable")]
 
 
@@ -96,8 +98,8 @@ _Piece = tuple[int, int]
 
 def _guided(line: _Line, cores: int, smallest: float, largest: float) -> list[_Piece]:
     """Pieces in falling sizes: of each size as many as leave to the smaller ones a turn for every core."""
-    left = [(0, len(line.order))]
-    work = line.seconds(0, len(line.order))
+    left = [(0, len(line.upto))]
+    work = line.seconds(0, len(line.upto))
     size = min(max(work * 2 / (_PER_CORE * cores), smallest), largest / _UNEVEN)
     kept: list[_Piece] = []
     while True:
@@ -148,47 +150,51 @@ class _Line:
     """The architectures in the order of the walk, and what a cut before each costs.
 
     Attributes:
-        order: (n,) positions in the rows that were given.
         upto: (n,) modeled seconds of the walk up to and with each architecture.
         alone: (n,) seconds that a walk which begins here needs for its first architecture, and at most for what
             its siblings have ready elsewhere.
         again: (n,) seconds that are spent twice if the walk is cut before this one.
     """
 
-    order: NDArray[np.int64]
     upto: NDArray[np.float64]
     alone: NDArray[np.float64]
     again: NDArray[np.float64]
 
     @classmethod
-    def of(cls, supernet: Supernet, table: CostTable, rows: NDArray[np.uint8], samples: int) -> _Line:
-        trie = Trie.of(supernet, rows)
+    def of(
+        cls,
+        supernet: Supernet,
+        table: CostTable,
+        codes: NDArray[np.int32],
+        rows: NDArray[np.uint8],
+        samples: int,
+    ) -> _Line:
+        """Of architectures in the order of the walk, with their codes in the trie."""
         n = len(rows)
         new, alone, again = np.zeros(n), np.zeros(n), np.zeros(n)
-        first = np.zeros(n, bool)
-        first[0] = True
-        entries = table.entries(rows[trie.order])
-        for stage, codes, counted in zip(supernet.chain, trie.codes, entries, strict=True):
-            parent = first.copy()
-            first[1:] |= codes[1:] != codes[:-1]
-            computed, written = stage_seconds(counted, samples)
-            # Up to where two differ they share what they run; from there on they share nothing but their siblings' work.
-            again += np.where(first, 0.0, written)
-            new += np.where(first, written, 0.0)
-            alone += written
-            if together(stage):
-                families = np.cumsum(parent)
+        for here in nodes_of(supernet, table, codes, rows, samples, np.zeros(1, np.int64)):
+            computed, shared = here.computed, here.computed + here.written
+            new[here.at] += shared
+            if here.together:
+                sizes = np.diff(here.parents, append=len(here.at))
+                families = np.repeat(np.arange(len(sizes)), sizes)
                 before = _widest(computed, families)
                 after = _widest(computed[::-1], families[-1] - families[::-1])[::-1]
                 rise = np.diff(before, prepend=0.0)
-                new += np.where(parent, before, rise)
-                again[1:] += np.where(parent[1:], 0.0, np.minimum(before[:-1], after[1:]))
-                alone += before
-            else:
-                new += np.where(first, computed, 0.0)
-                again += np.where(first, 0.0, computed)
-                alone += computed
-        return cls(trie.order, np.cumsum(new), alone, again)
+                rise[here.parents] = before[here.parents]
+                new[here.at] += rise - computed
+                # Whoever is cut off from its sisters computes their common part again, as far as it needs it.
+                twice = np.minimum(before[:-1], after[1:])
+                twice[here.parents[1:] - 1] = 0.0
+                again[here.at[1:]] += twice
+                computed = before
+                shared = np.minimum(before, after) + here.written
+            lengths = np.diff(here.at, append=n)
+            alone += np.repeat(computed + here.written, lengths)
+            shared = np.repeat(shared, lengths)
+            shared[here.at] = 0.0
+            again += shared
+        return cls(np.cumsum(new), alone, again)
 
     def seconds(self, low: int, high: int) -> float:
         """Of the walk over [low, high) by itself; where siblings are computed together, at most."""

@@ -26,7 +26,8 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import CoreError
-from core.evaluation.evaluator import Trie, walk
+from core.evaluation.evaluator import walk
+from core.evaluation.trie import Trie
 from core.networks.trees import as_tensors, flat, unflat
 from core.supernets.base import Supernet
 from core.supernets.files import dump_supernet, load_supernet

@@ -7,23 +7,25 @@ prefix once, so the work of an architecture is that of the stages that no archit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.costs import CostTable, Entries
-from core.evaluation.evaluator import Trie
+from core.evaluation.costs import CostTable
 from core.evaluation.stage_work import ORDINARY
+from core.evaluation.trie import Trie
 from core.supernets.base import Stage, Supernet
 
 __all__ = [
     "ORDINARY",
+    "Nodes",
     "fitted",
+    "nodes_of",
     "parts_of",
+    "seconds_between",
     "seconds_of_walks",
-    "stage_seconds",
-    "together",
     "walk_parts",
     "walk_seconds",
 ]
@@ -103,35 +105,83 @@ def seconds_of_walks(
     places = rank[np.concatenate(shards)]
     # Each shard's rows as the walk meets them.
     places = places[np.lexsort((places, np.repeat(np.arange(len(shards)), sizes)))]
-    first = np.zeros(len(places), bool)
+    return seconds_between(supernet, table, trie.codes[:, places], rows[trie.order[places]], samples, starts)
+
+
+def seconds_between(
+    supernet: Supernet,
+    table: CostTable,
+    codes: NDArray[np.int32],
+    rows: NDArray[np.uint8],
+    samples: int,
+    starts: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """(k,) seconds as `seconds_of_walks`, where the order of the walks is known; arguments as in `nodes_of`."""
+    found = np.zeros(len(starts))
+    for nodes in nodes_of(supernet, table, codes, rows, samples, starts):
+        walks = np.searchsorted(starts, nodes.at, side="right") - 1
+        found += np.bincount(walks, nodes.computed_here + nodes.written, len(starts))
+    return found
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """What walks compute at one stage: m different beginnings up to and with it.
+
+    Attributes:
+        at: (m,) position of the first architecture of each.
+        parents: (k,) which of them are the first after one beginning; those up to the next follow it as well.
+        together: whether the stage computes siblings together: of nested slices of one input the widest, in one call.
+        computed: (m,) seconds of an ordinary core that each takes to compute, alone.
+        written: (m,) seconds in which its output is written.
+    """
+
+    at: NDArray[np.int64]
+    parents: NDArray[np.int64]
+    together: bool
+    computed: NDArray[np.float64]
+    written: NDArray[np.float64]
+
+    @property
+    def computed_here(self) -> NDArray[np.float64]:
+        """(m,) the same when all are computed: of siblings that are computed together, the first stands for all."""
+        if not self.together:
+            return self.computed
+        found = np.zeros(len(self.at))
+        found[self.parents] = np.maximum.reduceat(self.computed, self.parents)
+        return found
+
+
+def nodes_of(
+    supernet: Supernet,
+    table: CostTable,
+    codes: NDArray[np.int32],
+    rows: NDArray[np.uint8],
+    samples: int,
+    starts: NDArray[np.int64],
+) -> Iterator[Nodes]:
+    """What one or several walks compute, stage by stage.
+
+    Args:
+        supernet, table, samples: see `walk_parts`.
+        codes, rows: of the architectures in the order of the walks, one walk after the other.
+        starts: positions where a walk begins; the first is 0.
+    """
+    first = np.zeros(len(rows), bool)
     first[starts] = True
-    seconds = np.zeros(len(shards))
-    given = rows[trie.order[places]]
-    for stage, codes, counted in zip(supernet.chain, trie.codes, table.entries(given), strict=True):
-        parents = np.flatnonzero(first)
-        here = codes[places]
-        first[1:] |= here[1:] != here[:-1]
-        computed, written = stage_seconds(counted, samples)
-        computed[~first], written[~first] = 0.0, 0.0
-        if together(stage):
-            at = np.searchsorted(parents, starts)
-            seconds += np.add.reduceat(np.maximum.reduceat(computed, parents), at)
-        else:
-            seconds += np.add.reduceat(computed, starts)
-        seconds += np.add.reduceat(written, starts)
-    return seconds
-
-
-def stage_seconds(counted: Entries, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(n,) seconds of an ordinary core that a stage computes, and (n,) in which it writes; 0 where it is absent."""
     calls, macs, written = ORDINARY
-    computed = calls * counted.present + samples * macs * counted.counted("macs")
-    return computed, samples * written * counted.output_size
-
-
-def together(stage: Stage) -> bool:
-    """Whether a stage computes siblings together: of nested slices of one input the widest, in one call."""
-    return type(stage).branch is not Stage.branch
+    for level, (stage, here) in enumerate(zip(supernet.chain, codes, strict=True)):
+        before = np.flatnonzero(first)
+        first[1:] |= here[1:] != here[:-1]
+        at = np.flatnonzero(first)
+        counted = table.entries_of(level, rows[at])
+        yield Nodes(
+            at,
+            np.searchsorted(at, before),
+            type(stage).branch is not Stage.branch,
+            calls * counted.present + samples * macs * counted.counted("macs"),
+            samples * written * counted.output_size,
+        )
 
 
 def fitted(parts: NDArray[np.float64], seconds: Sequence[float]) -> NDArray[np.float64]:

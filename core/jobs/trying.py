@@ -19,7 +19,8 @@ from core.datasets import DATASETS
 from core.datasets.base import Dataset
 from core.errors import DataUnavailable, InvalidInput
 from core.evaluation.costs import CostTable
-from core.evaluation.evaluator import Trie, splits_for, walk
+from core.evaluation.evaluator import splits_for, walk
+from core.evaluation.trie import Trie
 from core.evaluation.work import ORDINARY, fitted, walk_parts
 from core.jobs.forecast import TABLE, TRAINING, FrameTime, PhaseTime, Trial
 from core.jobs.kinds import load_workflow

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 from core.chance.bits import bits_column
 from core.errors import InvalidInput
 from core.evaluation import evaluator
-from core.evaluation.evaluator import Trie, evaluate, evaluate_table, walk
+from core.evaluation.evaluator import evaluate, evaluate_table, walk
 from core.evaluation.kept_activations import KeptActivations
 from core.evaluation.split_walk import walk_split
+from core.evaluation.trie import Trie
 from core.tasks.base import EvaluationData, evaluation_data
 from tests.helpers.nets import random_dataset, small_cnn
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from core.evaluation import shards
 from core.evaluation.costs import CostTable
-from core.evaluation.evaluator import Trie
 from core.evaluation.shards import cut, repeated
+from core.evaluation.trie import Trie
 from core.evaluation.work import seconds_of_walks, walk_seconds
 from core.spaces import Choice, SearchSpace
 from core.supernets.base import Stage, Supernet
@@ -224,3 +224,21 @@ def test_a_row_order_and_a_part_of_a_space_change_nothing_but_positions() -> Non
     one = cut(net, table, rows, 100, cores=4, smallest=0.01)
     other = cut(net, table, rows[mixed], 100, cores=4, smallest=0.01)
     assert [mixed[shard].tolist() for shard in other] == [shard.tolist() for shard in one]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_a_cut_costs_is_what_is_done_twice(together: bool) -> None:
+    net = planned([0.3, 0.5], [0.0, 0.2, 0.1], [0.7, 0.1, 0.4], [0.01, 0.02], together=together)
+    table, rows = CostTable.of(net), np.unique(net.space.array(), axis=0)
+    trie = Trie.of(net, rows)
+    line = shards._Line.of(net, table, trie.codes, rows[trie.order], 1)
+    whole = walk_seconds(net, table, rows, 1)
+    assert line.seconds(0, len(rows)) == pytest.approx(whole)
+    for at in range(1, len(rows)):
+        left, right = seconds_of_walks(net, table, rows, 1, [trie.order[:at], trie.order[at:]])
+        assert line.again[at] == pytest.approx(left + right - whole)
+        assert line.seconds(0, at) == pytest.approx(left)
+        # Where siblings are computed together, what is left of them may be narrower than all of them.
+        assert line.seconds(at, len(rows)) >= right - 1e-9
+        if not together:
+            assert line.seconds(at, len(rows)) == pytest.approx(right)

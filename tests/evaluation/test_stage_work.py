@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from core.evaluation.costs import CostTable
-from core.evaluation.evaluator import Trie
 from core.evaluation.stage_work import ORDINARY, CountedWork
+from core.evaluation.trie import Trie
 from core.evaluation.work import parts_of, walk_parts
 from core.supernets import FAMILIES
 from tests.helpers.nets import small_cnn
