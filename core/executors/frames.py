@@ -1,4 +1,4 @@
-"""Messages between two processes of ours over a pipe: a JSON head, then bytes."""
+"""Messages between two processes of ours: a JSON head, then bytes; over a pipe, or packed into one row of bytes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from typing import IO
 from core.config import JsonObject
 
 _SIZES = struct.Struct(">IQ")
+
+
+def packed(head: JsonObject, body: bytes = b"") -> bytes:
+    """A message as one row of bytes."""
+    text = json.dumps(head).encode()
+    return _SIZES.pack(len(text), len(body)) + text + body
+
+
+def unpacked(message: bytes) -> tuple[JsonObject, bytes]:
+    """The message that `packed` wrote."""
+    of_text, _ = _SIZES.unpack_from(message)
+    end = _SIZES.size + of_text
+    head: JsonObject = json.loads(message[_SIZES.size : end])
+    return head, message[end:]
 
 
 def write_frame(pipe: IO[bytes], head: JsonObject, body: bytes = b"") -> None:

@@ -1,0 +1,218 @@
+"""A Ray cluster, by the address of its head.
+
+The driver itself does not load Ray: a process of its own speaks with the cluster (`core.executors.ray_link`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pydantic import Field
+
+from core import errors
+from core.config import BaseConfig, JsonObject
+from core.errors import CoreError, InvalidInput
+from core.executors.backend import Backend, Event
+from core.executors.base import EXECUTORS, Executor
+from core.executors.calling import ROOT
+from core.executors.calls import Call, Node
+from core.executors.events_json import heard
+from core.executors.frames import read_frame, write_frame
+from core.executors.machine import code_hash, torch_version
+from core.executors.session import RESUME, Session
+
+_OPEN_SECONDS = 90.0
+_STOP_SECONDS = 1.5
+_Frame = tuple[JsonObject, bytes]
+
+
+class _Ray(Backend):
+    """The driver's end of the link."""
+
+    def __init__(self, address: str, shared: Mapping[str, bytes]) -> None:
+        self._frames: queue.SimpleQueue[_Frame | None] = queue.SimpleQueue()
+        self._nodes: list[Node] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "core.executors.ray_link"],
+            cwd=ROOT,
+            env={"RAY_BACKEND_LOG_LEVEL": "error", **os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        self._write(
+            {
+                "address": address,
+                "code": code_hash(),
+                "torch": torch_version(),
+                "shared": [[name, len(value)] for name, value in shared.items()],
+            },
+            b"".join(shared.values()),
+        )
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            while (frame := read_frame(pipe)) is not None:
+                self._frames.put(frame)
+        self._frames.put(None)
+
+    def _write(self, head: JsonObject, body: bytes = b"") -> None:
+        assert self._process.stdin is not None
+        # A link that has ended is heard of by its reader.
+        with suppress(OSError, ValueError):
+            write_frame(self._process.stdin, head, body)
+
+    def until_known(self, address: str) -> None:
+        """Wait until every node that is there has said what it computes with."""
+        deadline = time.monotonic() + _OPEN_SECONDS
+        while not (computing := [node for node in self._nodes if node.alive and node.cores]) or not all(
+            node.code or node.refused for node in computing
+        ):
+            if time.monotonic() > deadline:
+                raise CoreError(
+                    f"The Ray cluster at {address} has no node that computes: start one with `ray start --address={address}`."
+                )
+            self.wait(1.0)
+
+    @property
+    def slots(self) -> int:
+        return sum(node.cores for node in self._nodes if node.alive and node.code and not node.refused)
+
+    def nodes(self) -> list[Node]:
+        return list(self._nodes)
+
+    def submit(self, ticket: int, call: Call) -> None:
+        at = None if call.checkpoint is None else len(call.payload)
+        head: JsonObject = {
+            "command": "submit",
+            "ticket": ticket,
+            "function": call.function,
+            "checkpoint": at,
+        }
+        self._write(head, call.payload + (call.checkpoint or b""))
+
+    def wait(self, seconds: float) -> list[Event]:
+        try:
+            frame = self._frames.get(timeout=seconds)
+        except queue.Empty:
+            return []
+        event = self._event(frame)
+        return [] if event is None else [event]
+
+    def _event(self, frame: _Frame | None) -> Event | None:
+        if frame is None:
+            self._frames.put(None)  # whoever asks again hears it again
+            raise CoreError(f"The connection to the Ray cluster has ended. {RESUME}")
+        head, body = frame
+        match head["event"]:
+            case "nodes":
+                self._hear_nodes(head["nodes"])
+                return None
+            case "unusable":
+                raise getattr(errors, str(head["error"]))(head["sentence"])
+            case "gone":
+                raise CoreError(f"The head of the Ray cluster has gone. {RESUME}")
+            case "stopped":
+                return None
+        return heard(head, body)
+
+    def _hear_nodes(self, found: Any) -> None:
+        before = {node.name for node in self._nodes if node.refused}
+        self._nodes = [Node(**each) for each in found]
+        for node in self._nodes:
+            if node.refused and node.name not in before:
+                print(f"Not used: {node.refused}", file=sys.stderr)
+
+    def stop(self) -> None:
+        self._write({"command": "stop"})
+        deadline = time.monotonic() + _STOP_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                frame = self._frames.get(timeout=left)
+                if frame is None:
+                    self._frames.put(None)
+                    return
+                if frame[0]["event"] == "stopped":
+                    return
+                if frame[0]["event"] == "nodes":
+                    self._hear_nodes(frame[0]["nodes"])
+        # It does not answer: Ray ends what a driver has started when the driver is gone.
+        self._process.kill()
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STOP_SECONDS)
+        self._process.kill()
+        self._process.wait()
+
+
+@EXECUTORS.register("ray")
+class Ray(Executor):
+    """Runs calls on the nodes of a Ray cluster, one per core."""
+
+    label = "Ray"
+    source = "Moritz et al., Ray: a distributed framework for emerging AI applications, OSDI 2018"
+
+    class Config(BaseConfig):
+        """Where the cluster is."""
+
+        address: str = Field(
+            "auto", min_length=1, description="host:port of its head; auto for this machine's"
+        )
+
+    @contextmanager
+    def opened(self, shared: Mapping[str, bytes]) -> Iterator[Session]:
+        """See `Executor.opened`; besides, every node that is there has the driver's code and torch.
+
+        Raises:
+            InvalidInput: Ray is not installed, or a node differs; the sentence names it.
+            CoreError: there is no cluster, or none that can be used from this machine.
+        """
+        with _connected(self.config.address, shared) as backend:
+            if refused := [node.refused for node in backend.nodes() if node.alive and node.refused]:
+                raise InvalidInput(" ".join(refused))
+            yield Session(backend)
+
+
+def nodes_at(address: str) -> list[Node]:
+    """The nodes of a cluster, those that would be refused too; takes seconds.
+
+    Args:
+        address: host:port of its head.
+
+    Raises:
+        CoreError: see `Ray.opened`.
+    """
+    with _connected(address, {}) as backend:
+        return backend.nodes()
+
+
+@contextmanager
+def _connected(address: str, shared: Mapping[str, bytes]) -> Iterator[_Ray]:
+    if importlib.util.find_spec("ray") is None:
+        raise InvalidInput(
+            "PARETOSCOPE_RAY_ADDRESS is set, and Ray is not installed: pip install -r requirements-cluster.txt"
+        )
+    if "://" in address:
+        raise InvalidInput(
+            f"PARETOSCOPE_RAY_ADDRESS must be host:port of the cluster's head, or auto, not {address!r}."
+        )
+    backend = _Ray(address, shared)
+    try:
+        backend.until_known(address)
+        yield backend
+    finally:
+        backend.close()

@@ -1,0 +1,306 @@
+"""A process that speaks with a Ray cluster for a driver: `python -m core.executors.ray_link`.
+
+Ray ends the process that uses it when its head is gone, changes import paths and starts threads of its own, so it
+lives here and not in the driver, which only hears events over a pipe. Calls are placed by us: each on a node that has
+been asked for its code and its torch, so that a node which joins late computes nothing before it has answered, and a
+call that is lost is started again with its last checkpoint and not, as Ray would, from its first argument.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from core.config import JsonObject
+from core.errors import CoreError, InvalidInput
+from core.executors.backend import Failed, Lost
+from core.executors.cluster_nodes import ClusterNodes
+from core.executors.events_json import said
+from core.executors.frames import packed, read_frame, unpacked, write_frame
+from core.executors.ray_worker import Keeper, about, perform
+
+_TICK_SECONDS = 0.25
+_NODES_SECONDS = 1.0
+_HEAD_SECONDS = 10.0
+"""A head that accepts no connection for so long is gone."""
+_FIRST_NODES_SECONDS = 60.0
+
+
+class Link:
+    """The connection: what runs, what is shared, which nodes there are."""
+
+    def __init__(self, answers: IO[bytes], head: JsonObject, shared: Mapping[str, bytes]) -> None:
+        """Connect.
+
+        Args:
+            answers: where events go.
+            head: address, code and torch of the driver.
+            shared: see `Executor.opened`.
+
+        Raises:
+            CoreError: there is no cluster at the address, or it cannot be used from here.
+        """
+        self._answers = answers
+        self._ray = _connected(str(head["address"]))
+        self._session = uuid.uuid4().hex
+        self._same = {"code": head["code"], "torch": head["torch"]}
+        self._refs = {name: self._ray.put(value) for name, value in shared.items()}
+        self._running: dict[int, tuple[Any, str]] = {}
+        self._taking = False
+        self.events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self.nodes = ClusterNodes(str(head["code"]), str(head["torch"]))
+        context = self._ray.get_runtime_context()
+        self._home = context.get_node_id()
+        self._perform = self._ray.remote(num_cpus=1, max_retries=0)(perform)
+        self._about = self._ray.remote(num_cpus=0, max_retries=0)(about)
+        self._keeper = self._new_keeper()
+        self.head_address = str(context.gcs_address)
+        threading.Thread(target=self._watch_nodes, daemon=True).start()
+        threading.Thread(target=self._watch_head, daemon=True).start()
+
+    # --- what the driver says -------------------------------------------------------------------
+
+    def submit(self, head: JsonObject, body: bytes) -> None:
+        """Start a call on the node that has most room."""
+        ticket, node = int(str(head["ticket"])), self.nodes.roomiest()
+        if node is None:
+            self._say(Lost(ticket, "the cluster had no node for it"))
+            return
+        told = {**head, **self._same, "session": self._session, "node": self.nodes.name(node)}
+        reference = self._perform.options(scheduling_strategy=self._on(node)).remote(
+            packed(told, body), self._refs, self._keeper
+        )
+        self._running[ticket] = (reference, node)
+        self.nodes.count(node, 1)
+        reference.future().add_done_callback(lambda future: self.events.put(("result", ticket, future)))
+
+    def stop(self) -> None:
+        """End everything that runs."""
+        for reference, node in self._running.values():
+            self.nodes.count(node, -1)
+            with suppress(Exception):
+                self._ray.cancel(reference, force=True)
+        self._running.clear()
+        write_frame(self._answers, {"event": "stopped"})
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        for reference, _ in self._running.values():
+            with suppress(Exception):
+                self._ray.cancel(reference, force=True)
+        with suppress(Exception):
+            self._ray.shutdown()
+
+    # --- what the cluster says ------------------------------------------------------------------
+
+    def result(self, ticket: int, future: Any) -> None:
+        """A call has ended, in whatever way."""
+        if ticket not in self._running:
+            return
+        _, node = self._running.pop(ticket)
+        self.nodes.count(node, -1)
+        error = future.exception()
+        if error is None:
+            head, body = unpacked(future.result())
+            if head["event"] != "other":
+                write_frame(self._answers, head, body)
+                return
+            self.nodes.refuse(node)
+            self._say(Lost(ticket, f"{self.nodes.name(node)} has another release of Paretoscope"))
+            return
+        if isinstance(error, self._ray.exceptions.RayTaskError):
+            self._say(Failed(ticket, "", str(error).strip().splitlines()[-1]))
+            return
+        self.nodes.suspect(node)
+        with suppress(Exception):
+            self.kept(self._ray.get(self._keeper.take.remote(), timeout=2))
+        what = str(error).strip().splitlines() or [type(error).__name__]
+        self._say(Lost(ticket, f"its process on {self.nodes.name(node)} was lost ({what[0]})"))
+
+    def kept(self, events: list[bytes]) -> None:
+        """Checkpoints that calls handed over."""
+        for event in events:
+            write_frame(self._answers, *unpacked(event))
+
+    def taken(self, future: Any) -> None:
+        """The keeper has answered."""
+        self._taking = False
+        if future.exception() is None:
+            self.kept(future.result())
+        else:
+            self._keeper = self._new_keeper()
+
+    def tick(self) -> None:
+        """Ask the keeper, if there may be anything."""
+        if self._running and not self._taking:
+            self._taking = True
+            future = self._keeper.take.remote().future()
+            future.add_done_callback(lambda done: self.events.put(("taken", done)))
+
+    def look(self, found: list[JsonObject]) -> None:
+        """The nodes as Ray lists them; new ones are asked what they compute with."""
+        for node in self.nodes.update(found):
+            reference = self._about.options(scheduling_strategy=self._on(node)).remote()
+            reference.future().add_done_callback(
+                lambda future, node=node: self.events.put(("about", node, future))
+            )
+        self.tell_nodes()
+
+    def told(self, node: str, future: Any) -> None:
+        """A node has said what it computes with, or could not."""
+        error = future.exception()
+        head = None if error is not None else unpacked(future.result())[0]
+        self.nodes.answered(node, head, "" if error is None else str(error))
+        self.tell_nodes()
+
+    def tell_nodes(self) -> None:
+        """Send the driver all nodes."""
+        write_frame(self._answers, {"event": "nodes", "nodes": self.nodes.to_json()})
+
+    # --- helpers --------------------------------------------------------------------------------
+
+    def _say(self, event: Lost | Failed) -> None:
+        write_frame(self._answers, *said(event))
+
+    def _on(self, node: str) -> Any:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        return NodeAffinitySchedulingStrategy(node, soft=False)
+
+    def _new_keeper(self) -> Any:
+        made = self._ray.remote(num_cpus=0)(Keeper)
+        return made.options(scheduling_strategy=self._on(self._home)).remote()
+
+    def _watch_nodes(self) -> None:
+        while True:
+            with suppress(Exception):
+                self.events.put(("nodes", self._ray.nodes()))
+            time.sleep(_NODES_SECONDS)
+
+    def _watch_head(self) -> None:
+        host, _, port = self.head_address.rpartition(":")
+        seen = time.monotonic()
+        while time.monotonic() - seen < _HEAD_SECONDS:
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
+                seen = time.monotonic()
+            except OSError:
+                pass
+            time.sleep(1)
+        self.events.put(("gone",))
+
+
+def _connected(address: str) -> Any:
+    _use_token()
+    if address != "auto":
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        except (OSError, ValueError) as error:
+            raise CoreError(
+                f"No Ray cluster answers at {address} (PARETOSCOPE_RAY_ADDRESS): start one with "
+                "`ray start --head --port=6379` there, or unset the variable to compute on this machine."
+            ) from error
+    import ray
+
+    try:
+        ray.init(
+            address=address,
+            namespace="paretoscope",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            include_dashboard=None,
+        )
+    except Exception as error:
+        cause = error.__cause__ or error
+        said = [line for line in str(cause).strip().splitlines() if line.strip()] or [type(cause).__name__]
+        raise CoreError(
+            f"The Ray cluster at {address} cannot be used from here. This machine must be one of its nodes "
+            f"(`ray start --address={address}`, with `--num-cpus=0` if it is not to compute). Ray says: {said[-1]}"
+        ) from error
+    return ray
+
+
+def _use_token() -> None:
+    """Speak as `ray start --head` does: with a token wherever there is one, unless the environment decides."""
+    there = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    if "RAY_AUTH_MODE" not in os.environ and (there or (Path.home() / ".ray" / "auth_token").exists()):
+        os.environ["RAY_AUTH_MODE"] = "token"
+
+
+def serve(link: Link, commands: IO[bytes]) -> None:
+    """Do what the driver says and tell it what happens, until it closes its pipe."""
+
+    def listen() -> None:
+        while (frame := read_frame(commands)) is not None:
+            link.events.put(("command", *frame))
+        link.events.put(("end",))
+
+    threading.Thread(target=listen, daemon=True).start()
+    due = 0.0
+    while True:
+        try:
+            kind, *rest = link.events.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            kind, rest = "", []
+        match kind:
+            case "command" if rest[0]["command"] == "submit":
+                link.submit(*rest)
+            case "command":
+                link.stop()
+            case "result":
+                link.result(*rest)
+            case "nodes":
+                link.look(*rest)
+            case "about":
+                link.told(*rest)
+            case "taken":
+                link.taken(*rest)
+            case "end" | "gone":
+                if kind == "gone":
+                    write_frame(link._answers, {"event": "gone"})
+                return
+        if time.monotonic() >= due:
+            link.tick()
+            due = time.monotonic() + _TICK_SECONDS
+
+
+def main() -> int:
+    """Serve one driver."""
+    answers, commands = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
+    os.dup2(2, 1)
+    opening = read_frame(commands)
+    if opening is None:
+        return 0
+    head, body = opening
+    shared, at = {}, 0
+    sizes: Any = head["shared"]
+    for name, size in sizes:
+        shared[name], at = body[at : at + size], at + size
+    try:
+        link = Link(answers, head, shared)
+    except CoreError as error:
+        kind = "InvalidInput" if isinstance(error, InvalidInput) else "CoreError"
+        write_frame(answers, {"event": "unusable", "error": kind, "sentence": str(error)})
+        return 0
+    del shared, body, opening
+    with suppress(BrokenPipeError):
+        serve(link, commands)
+    link.close()
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # Ray's threads would hold a process whose head is gone
