@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -40,15 +41,19 @@ class _Ray(Backend):
 
     def __init__(self, address: str, shared: Mapping[str, bytes]) -> None:
         self._frames: queue.SimpleQueue[_Frame | None] = queue.SimpleQueue()
+        self._later: deque[_Frame | None] = deque()  # heard while nodes were asked for
         self._nodes: list[Node] = []
+        self._said: deque[str] = deque(maxlen=40)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "core.executors.ray_link"],
             cwd=ROOT,
             env={"RAY_BACKEND_LOG_LEVEL": "error", **os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read_log, daemon=True).start()
         self._write(
             {
                 "address": address,
@@ -65,6 +70,13 @@ class _Ray(Backend):
             while (frame := read_frame(pipe)) is not None:
                 self._frames.put(frame)
         self._frames.put(None)
+
+    def _read_log(self) -> None:
+        """What Ray prints is of interest only when something has gone wrong."""
+        assert self._process.stderr is not None
+        with self._process.stderr as pipe:
+            for line in pipe:
+                self._said.append(line.decode(errors="replace").rstrip())
 
     def _write(self, head: JsonObject, body: bytes = b"") -> None:
         assert self._process.stdin is not None
@@ -89,6 +101,15 @@ class _Ray(Backend):
         return sum(node.cores for node in self._nodes if node.alive and node.code and not node.refused)
 
     def nodes(self) -> list[Node]:
+        with suppress(queue.Empty):
+            while True:
+                frame = self._frames.get_nowait()
+                if frame is not None and frame[0]["event"] == "nodes":
+                    self._hear_nodes(frame[0]["nodes"])
+                    continue
+                self._later.append(frame)
+                if frame is None:
+                    break
         return list(self._nodes)
 
     def submit(self, ticket: int, call: Call) -> None:
@@ -103,7 +124,7 @@ class _Ray(Backend):
 
     def wait(self, seconds: float) -> list[Event]:
         try:
-            frame = self._frames.get(timeout=seconds)
+            frame = self._later.popleft() if self._later else self._frames.get(timeout=seconds)
         except queue.Empty:
             return []
         event = self._event(frame)
@@ -112,6 +133,7 @@ class _Ray(Backend):
     def _event(self, frame: _Frame | None) -> Event | None:
         if frame is None:
             self._frames.put(None)  # whoever asks again hears it again
+            print("\n".join(self._said), file=sys.stderr)
             raise CoreError(f"The connection to the Ray cluster has ended. {RESUME}")
         head, body = frame
         match head["event"]:
@@ -134,6 +156,7 @@ class _Ray(Backend):
                 print(f"Not used: {node.refused}", file=sys.stderr)
 
     def stop(self) -> None:
+        self._later.clear()
         self._write({"command": "stop"})
         deadline = time.monotonic() + _STOP_SECONDS
         while (left := deadline - time.monotonic()) > 0:

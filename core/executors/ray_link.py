@@ -91,6 +91,7 @@ class Link:
             with suppress(Exception):
                 self._ray.cancel(reference, force=True)
         self._running.clear()
+        self.tell_nodes()
         write_frame(self._answers, {"event": "stopped"})
 
     def close(self) -> None:
