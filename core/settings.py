@@ -40,6 +40,7 @@ class Settings:
         precision: how exactly: "float32", "tf32" or "bf16".
         sandbox: whose work this process does, the id of a student's sandbox; "" for the home's own.
         sandbox_bytes: what a student's sandbox may hold.
+        ray_address: host:port of a Ray cluster's head, or "auto" for this machine's; "" for none.
         files_url: where the files of runs are kept for several servers, "" for the home's own folder.
         people: the file that says who may do what; None where people are not told apart.
         user_header: header in which a reverse proxy names who asks; "" for none.
@@ -58,6 +59,7 @@ class Settings:
     precision: str = "float32"
     sandbox: str = ""
     sandbox_bytes: int = 50_000_000
+    ray_address: str = ""
     files_url: str = ""
     people: Path | None = None
     user_header: str = ""
@@ -71,7 +73,7 @@ def settings() -> Settings:
     Raises:
         InvalidInput: PARETOSCOPE_THREADS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
             PARETOSCOPE_WORKER_MEMORY no size, PARETOSCOPE_FRAME_ANCESTORS no list of origins, PARETOSCOPE_FILES_URL no place
-            of files, PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are, or a setting of who asks cannot
+            of files, PARETOSCOPE_RAY_ADDRESS no address, PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are, or a setting of who asks cannot
             be meant.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
@@ -96,12 +98,26 @@ def settings() -> Settings:
         precision=_one_of("PARETOSCOPE_PRECISION", PRECISIONS),
         sandbox=os.environ.get("PARETOSCOPE_SANDBOX", ""),
         sandbox_bytes=1_000_000 * _whole("PARETOSCOPE_SANDBOX_MB", "50"),
+        ray_address=_ray_address(os.environ.get("PARETOSCOPE_RAY_ADDRESS", "").strip()),
         files_url=files_url(os.environ.get("PARETOSCOPE_FILES_URL", "")),
         people=Path(people).expanduser().resolve() if people else None,
         user_header=header,
         trusted_proxies=proxies,
         login_hours=_whole("PARETOSCOPE_LOGIN_HOURS", "12"),
     )
+
+
+def _ray_address(text: str) -> str:
+    """host:port, [host]:port or "auto"."""
+    if (
+        text
+        and text != "auto"
+        and not re.fullmatch(r"(\[[0-9a-fA-F:.%]+\]|[\w.-]{1,253}):[0-9]{1,5}", text, re.ASCII)
+    ):
+        raise InvalidInput(
+            f"PARETOSCOPE_RAY_ADDRESS must be host:port of the cluster's head, or auto, not {text!r}."
+        )
+    return text
 
 
 def files_url(text: str) -> str:

@@ -45,7 +45,7 @@ SLOW = (
     "tests/contracts/test_lessons.py::test_it_is_short_and_every_branch",
     "tests/contracts/test_plan.py::test_what_is_left",
     "tests/evaluation/latency/test_model.py::test_what_two_options_do",
-    "tests/evaluation/test_evaluator.py::test_two_processes_give",
+    "tests/evaluation/test_spread_walk.py::test_processes",
     "tests/export/test_export_bundle.py",
     "tests/export/test_export_source.py",
     "tests/export/test_export_subnet.py::test_odd_sizes_and_colours",

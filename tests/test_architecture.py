@@ -185,7 +185,7 @@ HEAVY = {
     "core.evaluation.by_network",
     "core.evaluation.evaluator",
     "core.evaluation.kept_activations",
-    "core.evaluation.split_walk",
+    "core.evaluation.spread_walk",
     "core.evaluation.work",
     "core.export.exporting",
     "core.export.measuring_kit",

@@ -22,6 +22,7 @@ NAMES = (
     "PARETOSCOPE_WORKER_MEMORY",
     "PARETOSCOPE_ALLOWED_HOSTS",
     "PARETOSCOPE_FRAME_ANCESTORS",
+    "PARETOSCOPE_RAY_ADDRESS",
     "PARETOSCOPE_FILES_URL",
     "PARETOSCOPE_DEVICE",
     "PARETOSCOPE_PRECISION",
@@ -217,3 +218,18 @@ def test_no_key_is_taken_from_an_address_nor_said_again(text: str, monkeypatch: 
     with pytest.raises(InvalidInput, match="AWS_SECRET_ACCESS_KEY") as caught:
         settings()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "auto", "10.0.0.1:6379", " head.example:1 ", "[::1]:6379"])
+def test_a_cluster_is_named_by_its_head(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARETOSCOPE_RAY_ADDRESS", text)
+    assert settings().ray_address == text.strip()
+
+
+@pytest.mark.parametrize(
+    "text", ["ray://head:10001", "head", ":6379", "head:", "a b:1", "head:123456", "::1:6379"]
+)
+def test_what_is_no_head_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARETOSCOPE_RAY_ADDRESS", text)
+    with pytest.raises(InvalidInput, match="PARETOSCOPE_RAY_ADDRESS must be host:port"):
+        settings()

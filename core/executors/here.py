@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
 import queue
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from core.errors import Cancelled
 from core.executors.backend import Backend, Event, Kept
@@ -53,7 +55,9 @@ class _Here(Backend):
                 desk = Desk(self._shared, call.checkpoint, keep, cancelled.is_set)
                 events.put(performed(ticket, call.function, call.payload, desk, node_name()))
 
-        self._thread = threading.Thread(target=work, name=f"call-{call.key}", daemon=True)
+        # With what the driver's thread has set for itself, such as a device.
+        run = partial(contextvars.copy_context().run, work)
+        self._thread = threading.Thread(target=run, name=f"call-{call.key}", daemon=True)
         self._thread.start()
 
     def wait(self, seconds: float) -> list[Event]:

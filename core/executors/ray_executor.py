@@ -229,10 +229,6 @@ def _connected(address: str, shared: Mapping[str, bytes]) -> Iterator[_Ray]:
         raise InvalidInput(
             "PARETOSCOPE_RAY_ADDRESS is set, and Ray is not installed: pip install -r requirements-cluster.txt"
         )
-    if "://" in address:
-        raise InvalidInput(
-            f"PARETOSCOPE_RAY_ADDRESS must be host:port of the cluster's head, or auto, not {address!r}."
-        )
     backend = _Ray(address, shared)
     try:
         backend.until_known(address)

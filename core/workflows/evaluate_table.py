@@ -21,8 +21,10 @@ from pydantic import Field, field_validator
 
 from core.chance.bits import MOST_BYTES, CorrectBits, bits_column, dump_bits, packed_length
 from core.config import BaseConfig
+from core.device import chosen_device
 from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
+from core.executors import chosen
 from core.library import supernets
 from core.library.coverage import require_whole
 from core.library.measuring import DataChoice, counted_columns, evaluation_data
@@ -191,7 +193,7 @@ def _by_forward_pass(
     """What measures rows, how much of the work each of them is, and of what is kept which samples were right."""
     data = evaluation_data(entry, request.data, names)
     supernet = supernets.load(entry)
-    from core.evaluation import by_network, evaluator, split_walk
+    from core.evaluation import by_network, evaluator, spread_walk
     from core.evaluation.work import ORDINARY, walk_parts
 
     passes = names_of(FromOutputs, names)
@@ -200,12 +202,11 @@ def _by_forward_pass(
     kept = _kept_samples(names, {split: data.answers(split) for split in data.spans}, len(rows))
 
     def measure(rows: NDArray[np.uint8]) -> Iterator[Measured]:
-        if request.processes > 1 and passes:
-            walked = split_walk.walk_split(
-                supernet, rows, passes, data, processes=request.processes, keep_bits=bool(kept)
-            )
-        else:
-            walked = evaluator.walk(supernet, rows, passes, data, keep_bits=bool(kept))
+        executor = chosen(request.processes)
+        # An accelerator is not shared among processes.
+        if executor.name == "ray" or (executor.name == "processes" and chosen_device().kind == "cpu"):
+            return spread_walk.walk_on(executor, supernet, rows, names, data, keep_bits=bool(kept))
+        walked = evaluator.walk(supernet, rows, passes, data, keep_bits=bool(kept))
         return by_network.with_networks(walked, supernet, rows, names, data)
 
     return measure, work, kept

@@ -14,7 +14,6 @@ from core.errors import InvalidInput
 from core.evaluation import evaluator
 from core.evaluation.evaluator import evaluate, evaluate_table, walk
 from core.evaluation.kept_activations import KeptActivations
-from core.evaluation.split_walk import walk_split
 from core.evaluation.trie import Trie
 from core.tasks.base import EvaluationData, evaluation_data
 from tests.helpers.nets import random_dataset, small_cnn
@@ -115,28 +114,6 @@ def test_any_order_and_any_grouping_give_the_same_bits(net, data) -> None:
             again = evaluate_table(net, rows[part], ALL, data)
             for name in ALL:
                 assert again[name].tobytes() == whole[name][part].tobytes(), name
-
-
-def _rows(indices, values) -> list[tuple[int, np.ndarray]]:
-    return list(zip(indices, values[bits_column("accuracy")], strict=True))
-
-
-def test_two_processes_give_the_same_bits(net, data) -> None:
-    rows = net.space.array()[:200]
-    measured = [name for name in ALL if name in ("accuracy", "loss", "test_accuracy", "test_loss")]
-    split = {name: np.full(len(rows), np.nan) for name in measured}
-    seen: list[int] = []
-    bits = {
-        i: b for part, v in walk(net, rows, ["accuracy"], data, keep_bits=True) for i, b in _rows(part, v)
-    }
-    for indices, values in walk_split(net, rows, measured, data, processes=2, keep_bits=True):
-        seen += indices
-        assert all((found == bits[index]).all() for index, found in _rows(indices, values))
-        for name in measured:
-            split[name][indices] = values[name]
-    whole = evaluate_table(net, rows, measured, data)
-    assert all(split[name].tobytes() == whole[name].tobytes() for name in measured)
-    assert sorted(seen) == list(range(len(rows)))
 
 
 def test_streams_each_distinct_architecture_once(net, data) -> None:

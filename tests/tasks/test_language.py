@@ -16,7 +16,8 @@ from safetensors.torch import load, save
 from core.datasets import Dataset, load_dataset, write_npz
 from core.errors import InvalidInput
 from core.evaluation.evaluator import evaluate_table
-from core.evaluation.split_walk import walk_split
+from core.evaluation.spread_walk import walk_on
+from core.executors import EXECUTORS
 from core.export.predicting import common, predict_language
 from core.export.subnet import extract_subnet
 from core.objectives.base import OBJECTIVES, choosable_names, is_for, quick_names
@@ -109,9 +110,8 @@ def test_parts_of_a_split_have_bytes_of_their_own(data: Dataset) -> None:
 def test_several_processes_say_the_same(net: Supernet, data: Dataset) -> None:
     rows = net.space.array()[::3]
     one = evaluate_table(net, rows, ("accuracy", "bits_per_byte"), evaluation_data(data))
-    for indices, values in walk_split(
-        net, rows, ("accuracy", "bits_per_byte"), evaluation_data(data), processes=1
-    ):
+    executor = EXECUTORS.create("processes", {"processes": 1})
+    for indices, values in walk_on(executor, net, rows, ("accuracy", "bits_per_byte"), evaluation_data(data)):
         for name in one:
             assert values[name].tolist() == one[name][indices].tolist()
 
