@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from pydantic import JsonValue
 
@@ -15,6 +15,17 @@ from core.executors.calls import Node
 
 _SUSPECT_SECONDS = 20.0
 """So long a node that lost a call comes last: the cluster may not know yet that it is dead."""
+
+
+class Listed(TypedDict):
+    """What Ray says of a node."""
+
+    NodeID: str
+    Alive: bool
+    NodeManagerAddress: str
+    NodeManagerHostname: str
+    NodeName: NotRequired[str]
+    Resources: dict[str, float]
 
 
 @dataclass
@@ -37,7 +48,7 @@ class ClusterNodes:
         self._code, self._torch = code, torch
         self._known: dict[str, _Known] = {}
 
-    def update(self, found: Iterable[Mapping[str, Any]]) -> list[str]:
+    def update(self, found: Iterable[Listed]) -> list[str]:
         """Take over Ray's list; the ids of nodes that are yet to be asked what they compute with."""
         names = Counter(_name(each) for each in found if each["Alive"])
         for each in found:
@@ -120,6 +131,6 @@ class ClusterNodes:
         return [asdict(replace(known.node, running=known.running)) for known in self._known.values()]
 
 
-def _name(found: Mapping[str, Any]) -> str:
+def _name(found: Listed) -> str:
     name = str(found.get("NodeName") or "")
     return str(found["NodeManagerHostname"]) if name in ("", found["NodeManagerAddress"]) else name

@@ -24,7 +24,7 @@ from typing import IO, Any
 from core.config import JsonObject
 from core.errors import CoreError, InvalidInput
 from core.executors.backend import Failed, Lost
-from core.executors.cluster_nodes import ClusterNodes
+from core.executors.cluster_nodes import ClusterNodes, Listed
 from core.executors.events_json import said
 from core.executors.frames import packed, read_frame, unpacked, write_frame
 from core.executors.ray_worker import Keeper, about, perform
@@ -148,7 +148,7 @@ class Link:
             future = self._keeper.take.remote().future()
             future.add_done_callback(lambda done: self.events.put(("taken", done)))
 
-    def look(self, found: list[JsonObject]) -> None:
+    def look(self, found: list[Listed]) -> None:
         """The nodes as Ray lists them; new ones are asked what they compute with."""
         for node in self.nodes.update(found):
             reference = self._about.options(scheduling_strategy=self._on(node)).remote()

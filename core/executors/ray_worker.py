@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from core.executors.backend import Kept, Lost
 from core.executors.calling import performed
@@ -18,6 +18,8 @@ from core.executors.events_json import said
 from core.executors.frames import packed, unpacked
 from core.executors.machine import code_hash, node_name, torch_version
 
+Reference = Any
+"""Ray's own, of something in its store."""
 _KEEP_SECONDS = 10.0
 
 
@@ -28,8 +30,8 @@ class _Gone(BaseException):
 class _Shared(Mapping[str, bytes]):
     """What is shared, from the store of this node when it is first asked for."""
 
-    def __init__(self, refs: Mapping[str, Any]) -> None:
-        self._refs = refs
+    def __init__(self, refs: Mapping[str, Reference]) -> None:
+        self._refs: Mapping[str, Any] = refs
         self._read: dict[str, bytes] = {}
 
     def __getitem__(self, name: str) -> bytes:
@@ -38,7 +40,7 @@ class _Shared(Mapping[str, bytes]):
         if name not in self._read:
             reference = self._refs[name]
             try:
-                self._read[name] = ray.get(reference)
+                self._read[name] = cast(bytes, ray.get(reference))
             except ray.exceptions.RayError as error:
                 raise _Gone from error
         return self._read[name]
@@ -75,7 +77,7 @@ def about() -> bytes:
     return packed({"code": code_hash(), "torch": torch_version(), "host": node_name()})
 
 
-def perform(told: bytes, refs: Mapping[str, Any], keeper: Any) -> bytes:
+def perform(told: bytes, refs: Mapping[str, Reference], keeper: Any) -> bytes:
     """Perform a call; its event, packed.
 
     Args:
