@@ -41,6 +41,10 @@ class StorageFailed(CoreError):
     """The disk or the database refused a write; what was acknowledged before is intact."""
 
 
+class DatabaseAway(StorageFailed):
+    """The database cannot be reached, or the connection broke; the same request may work when it is back."""
+
+
 class DamagedArtifact(CoreError):
     """A stored file or row no longer matches its hash."""
 

@@ -34,6 +34,7 @@ class Settings:
             has anything else to do.
         worker_memory: bytes a worker process may use; three quarters of the machine's by default, so
             that a job which needs more ends with a sentence instead of taking the server down.
+        workers: jobs of each sort (training, measuring, light) that one server runs at a time.
         allowed_hosts: names under which the web server may be asked for, besides this machine's own.
         frame_ancestors: origins whose pages may show the app in a frame, separated by spaces; "" for none.
         device: where evaluation and training compute: "auto", "cpu", "cuda" or "mps" (core.device).
@@ -53,6 +54,7 @@ class Settings:
     data_folder: Path | None
     threads: int
     worker_memory: int = 1 << 62
+    workers: int = 1
     allowed_hosts: tuple[str, ...] = ()
     frame_ancestors: str = ""
     device: str = "auto"
@@ -71,7 +73,7 @@ def settings() -> Settings:
     """The settings in force.
 
     Raises:
-        InvalidInput: PARETOSCOPE_THREADS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
+        InvalidInput: PARETOSCOPE_THREADS, PARETOSCOPE_WORKERS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
             PARETOSCOPE_WORKER_MEMORY no size, PARETOSCOPE_FRAME_ANCESTORS no list of origins, PARETOSCOPE_FILES_URL no place
             of files, PARETOSCOPE_RAY_ADDRESS no address, PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are, or a setting of who asks cannot
             be meant.
@@ -92,6 +94,7 @@ def settings() -> Settings:
         data_folder=Path(data).expanduser().resolve() if data else None,
         threads=_whole("PARETOSCOPE_THREADS", "1"),
         worker_memory=_bytes(os.environ.get("PARETOSCOPE_WORKER_MEMORY", "75%")),
+        workers=_whole("PARETOSCOPE_WORKERS", "1"),
         allowed_hosts=_names(os.environ.get("PARETOSCOPE_ALLOWED_HOSTS", "")),
         frame_ancestors=_origins(os.environ.get("PARETOSCOPE_FRAME_ANCESTORS", "")),
         device=_one_of("PARETOSCOPE_DEVICE", DEVICES),

@@ -421,7 +421,7 @@ UNTYPED = {
     "store.class_rows:read_room",
     "store.class_rows:read_student",
     "store.class_rows:read_taking",
-    "store.leases:Owner.columns",
+    "store.signing:Owner.columns",
     "store.ledger:encode_measurement",
     "store.ledger:measurement_hash",
     "store.rows:read_run",

@@ -25,7 +25,7 @@ from core.library.supernets import SupernetEntry
 from core.records import COMMAND_LINE, Progress, Run, RunState
 from core.settings import settings
 from core.store import MemoryLedger, RunStore
-from core.store.leases import Owner
+from core.store.signing import Owner
 from core.words import format_share
 
 
@@ -96,7 +96,14 @@ def resume_run(store: RunStore, run_id: str) -> Ledger:
         CoreError: whatever the workflow raises.
     """
     owner = Owner()
-    store.leases.enqueue(run_id, owner)
+    try:
+        store.leases.enqueue(run_id, owner)
+    except NotFound:
+        raise
+    except InvalidInput:
+        # A server that was stopped handed it back to the queue; where none lives, nobody else will take it.
+        if store.servers.living() or not store.leases.take_from_queue(run_id, owner):
+            raise
     return _execute(store, run_id, owner)
 
 

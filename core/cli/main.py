@@ -36,6 +36,7 @@ from core.cli import (
     tables,
     training,
     tuning,
+    working,
 )
 from core.cli.driving import find_supernet, open_store, resume_run, run_workflow
 from core.cli.output import write, write_or_print, write_table
@@ -394,3 +395,4 @@ app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)
 app.command()(backing_up.backup)
 app.command()(backing_up.restore)
+app.command()(working.work)

@@ -8,7 +8,7 @@ from core.jobs.execution import execute
 from core.jobs.stopping import StopSignal
 from core.records import RunState
 from core.store import RunStore
-from core.store.leases import Owner
+from core.store.signing import Owner
 
 
 def run_at_once(

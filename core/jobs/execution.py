@@ -8,18 +8,22 @@ import traceback
 from contextlib import suppress
 from typing import Any
 
-from core.errors import Cancelled, CoreError, InvalidInput, plain
+from core.errors import Cancelled, CoreError, DatabaseAway, InvalidInput, plain
 from core.jobs.kinds import load_workflow
 from core.jobs.memory import is_shortage, limit_memory
 from core.jobs.remaining import RemainingTime
-from core.jobs.stopping import StopSignal
+from core.jobs.stopping import GONE_STATUS, StopSignal
 from core.library.library import Library
 from core.records import Progress, RunState
 from core.settings import settings
 from core.store import RunStore
+from core.store.database import Database, patiently
+from core.store.ledger import TAKEN_OVER
 from core.store.sandboxes import store_here
 
 _PROGRESS_SECONDS = 0.2
+_PATIENCE_SECONDS = 120.0
+"""How long a worker waits for a database that went away, before its run is interrupted (and taken up again)."""
 _RESUME = "What was saved is kept: resume the run to go on."
 _REASONS = {
     RunState.CANCELLED: f"Cancelled. {_RESUME}",
@@ -28,7 +32,7 @@ _REASONS = {
 
 
 class Reporter:
-    """Shows progress in the store, a few times a second at most."""
+    """Shows progress in the store, a few times a second at most; raises `Cancelled` once the run is another's."""
 
     def __init__(self, store: RunStore, run_id: str, attempt: int) -> None:
         self._store, self._run_id, self._attempt = store, run_id, attempt
@@ -40,13 +44,16 @@ class Reporter:
         eta = self._remaining.update(progress.fraction)
         self.message = progress.message
         now = time.monotonic()
-        if now >= self._due:
-            self._due = now + _PROGRESS_SECONDS
-            # A full disk ends the job where something would be lost, not for the sake of a progress bar.
-            with suppress(CoreError):
-                self._store.update_progress(
-                    self._run_id, progress.fraction, progress.message, eta, attempt=self._attempt
-                )
+        if now < self._due:
+            return
+        self._due, still_ours = now + _PROGRESS_SECONDS, True
+        # A full disk ends the job where something would be lost, not for the sake of a progress bar.
+        with suppress(CoreError):
+            still_ours = self._store.update_progress(
+                self._run_id, progress.fraction, progress.message, eta, attempt=self._attempt
+            )
+        if not still_ours:
+            raise Cancelled(TAKEN_OVER)
 
 
 def execute(store: RunStore, run_id: str, attempt: int, stop: StopSignal) -> tuple[RunState, str]:
@@ -72,6 +79,8 @@ def execute(store: RunStore, run_id: str, attempt: int, stop: StopSignal) -> tup
         return state, _REASONS[state]
     except Cancelled as error:
         return RunState.CANCELLED, str(error)
+    except DatabaseAway as error:
+        return RunState.INTERRUPTED, str(error)
     except CoreError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return RunState.FAILED, str(error)
@@ -102,10 +111,11 @@ def _validated(request: Any, params: Any, seed: int) -> Any:
 
 def execute_run(run_id: str, attempt: int, stop: StopSignal) -> int:
     """Do the run and store how it ended; the exit status is 0 once that is stored."""
+    Database.patience = _PATIENCE_SECONDS
     try:
         where = settings()
         limit_memory(where.worker_memory)
-        store = store_here()
+        store = patiently(store_here)
         state = RunState.INTERRUPTED
 
         def give_up() -> None:
@@ -114,10 +124,13 @@ def execute_run(run_id: str, attempt: int, stop: StopSignal) -> int:
 
         stop.on_overdue = give_up
         ended, message = execute(store, run_id, attempt, stop)
-        store.leases.finish(run_id, attempt, ended, message)
+        patiently(lambda: store.leases.finish(run_id, attempt, ended, message))
         stop.finished.set()
         store.close()
         return 0
+    except DatabaseAway as error:
+        print(error, file=sys.stderr)
+        return GONE_STATUS
     except CoreError as error:
         print(error, file=sys.stderr)
         return 70

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from core.errors import CoreError
 from core.store import RunStore
-from core.store.leases import Owner
+from core.store.signing import Owner
 
 _BEAT_SECONDS = 1.0
 

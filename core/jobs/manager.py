@@ -1,34 +1,35 @@
 """Starts, cancels and resumes jobs, and notices when a server died with some.
 
-One manager per server process. Its dispatcher thread starts what is next in a fair queue, signs the
-leases of its runs, and passes on cancellations; each running job has a supervisor thread. Everything a
-page shows comes from the store, so a page in another process sees the same.
+One manager per server process, of which several may work for one store. Its dispatcher thread claims what
+is next in the one fair queue, signs the leases of its runs, and passes on cancellations; each running job
+has a supervisor thread. Everything a page shows comes from the store, so a page in another process sees the same.
 
-The manager's own interface is that of the main store's jobs; `within` gives the same held to a student's sandbox. Both
-share one queue. While a class works, one heavy worker runs, not one of each sort: two cores have pages to serve as well.
+The manager's own interface is that of the main store's jobs; `within` gives the same held to a student's sandbox, which
+stays with the server of its home. They take turns with everybody. While a class works, one heavy
+worker runs, not one of each sort: two cores have pages to serve as well.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
 from core.config import JsonObject
-from core.errors import CoreError, InvalidInput, NotFound
-from core.jobs.kinds import WEIGHT_CLASSES, require_kind, weight_class
-from core.jobs.queue import Queued, SandboxQueue, fair_order
-from core.jobs.supervisor import Supervisor
-from core.jobs.taking_up import take_up
+from core.errors import CoreError, InvalidInput
+from core.jobs.dispatching import Dispatcher
+from core.jobs.kinds import require_kind, weight_class
+from core.jobs.queue import Queued
 from core.jobs.waiting import wait_for
 from core.jobs.within import SandboxJobs
 from core.records import Run, RunState
+from core.settings import settings
 from core.store import RunStore
-from core.store.leases import Lease, Owner
 from core.store.sandboxes import Sandboxes
+from core.store.servers import PAGES
+from core.store.signing import NOBODY
 
 MAX_QUEUED = 60
 """Waiting jobs one session may have: a race of five settings over twelve seeds; sessions take turns whatever waits."""
@@ -36,58 +37,49 @@ MAX_QUEUED = 60
 MAX_WAITING = 200
 """Waiting jobs of all sessions together: a new tab is a new session, so their own limit is not enough."""
 
-LEASE_SECONDS = 20.0
-"""An owner on another machine whose counter stands still for so long is dead."""
 
-IN_CLASS_SECONDS = 300.0
-"""A class works as long as a student asked for anything so lately."""
-
-_APART = tuple((weight,) for weight in WEIGHT_CLASSES)
-_IN_CLASS = (("training", "measuring"), ("light",))
-_TICK_SECONDS = 0.2
-_IDLE_SECONDS = 1.0
-_BEAT_SECONDS = 1.0
-_CLOSE_SECONDS = 3.0
-_DIED = "The server that ran this has gone. What was saved is kept: the run goes on when a server starts."
-_CLOSED = "The server was stopped. What was saved is kept: the run goes on when a server starts."
-
-
-class JobManager:
+class JobManager(Dispatcher):
     """The jobs of one server: of its main store, and of the sandboxes beside it (`within`)."""
 
     paused = False
 
-    def __init__(self, store: RunStore, sandboxes: Sandboxes | None = None) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        sandboxes: Sandboxes | None = None,
+        *,
+        does: str = PAGES,
+        workers: int | None = None,
+        takes_up: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Mark the runs of dead servers as interrupted, put away what killed processes left, and start.
 
         Args:
             store: the main one.
             sandboxes: those of its home.
+            does: of `core.store.servers`; a server of jobs alone leaves sandboxes to that of the pages.
+            workers: jobs of each sort at a time; None for what is set (PARETOSCOPE_WORKERS).
+            takes_up: queue again what ends of servers and workers interrupt, now and as long as it lives.
+            tell: told in a line what starts and how it ended.
 
         Raises:
-            InvalidInput: the store is in memory, where a worker cannot reach it.
+            InvalidInput: the store is in memory, where a worker cannot reach it; or the setting is no number.
         """
         if store.in_memory:
             raise InvalidInput("Jobs need a store on the disk: choose a database file.")
-        self.store, self.sandboxes = store, sandboxes or Sandboxes(store.home)
-        self.owner = Owner()
-        self._lock = threading.Lock()
+        super().__init__(
+            store,
+            sandboxes or Sandboxes(store.home),
+            does=does,
+            workers=settings().workers if workers is None else workers,
+            takes_up=takes_up,
+            tell=tell,
+        )
         self._admission = threading.Lock()
-        self._running: dict[str, Supervisor] = {}
-        self.sandboxed = SandboxQueue()
         self._within: dict[str, SandboxJobs] = {}
-        self._paused: set[str] = set()
-        self._served: list[str] = []
-        self._standing: dict[str, tuple[Lease, float]] = {}
-        self._next_beat = 0.0
-        self._wake = threading.Event()
-        self._closing = threading.Event()
-        self.taken_up: tuple[str, ...] = ()
-        self.left_alone: tuple[str, ...] = ()
         self._tidy()
-        self._interrupt_dead()
-        self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
-        self._dispatcher.start()
+        self._begin(self.take_up if takes_up else None)
 
     def submit(
         self, kind: str, params: JsonObject, *, title: str, seed: int = 0, session: str = "local"
@@ -107,9 +99,7 @@ class JobManager:
         """
         require_kind(kind)
         with self.admission(session):
-            return self.store.create_run(
-                kind, params, title=title, seed=seed, session=session, owner=self.owner
-            )
+            return self.store.create_run(kind, params, title=title, seed=seed, session=session, owner=NOBODY)
 
     def cancel(self, run_id: str) -> None:
         """Stop a queued or running job within two seconds; nothing happens to one that has ended.
@@ -136,7 +126,7 @@ class JobManager:
             InvalidInput: it is queued, running or done, or too many jobs are waiting.
         """
         with self.admission(None):
-            self.store.leases.enqueue(run_id, self.owner)
+            self.store.leases.enqueue(run_id, NOBODY)
 
     @contextmanager
     def admission(self, session: str | None, also: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -211,25 +201,20 @@ class JobManager:
             self._paused.discard(sandbox_id)
             self.sandboxes.put_away(sandbox_id)
 
-    def is_busy(self, sandbox_id: str) -> bool:
-        """Whether a job of a sandbox runs now."""
-        with self._lock:
-            return any(each.sandbox_id == sandbox_id for each in self._running.values())
-
     def take_up(self) -> None:
-        """Queue again what the end of a server interrupted, oldest first; a server calls it once, when it starts.
+        """Queue again what the end of a server, or of a worker, interrupted; each where it was in the queue.
 
-        `taken_up` are the ids of those runs. `left_alone` are those that were taken up twice already without
-        getting further: a person has to resume them. Nobody takes up runs of the command line, which a person
-        stopped at a terminal. A store that cannot be used for the moment leaves everything as it is, and is in no
-        other's way.
+        `taken_up` are the ids of those runs, and of those that a server handed back. `left_alone` are those that were
+        taken up twice already without getting further: a person has to resume them. Nobody takes up runs of the command
+        line, which a person stopped at a terminal. A store that cannot be used for the moment leaves everything as it
+        is, and is in no other's way.
         """
-        take_up([lambda: self, *(partial(self.within, each) for each in self.sandboxes.unfinished())])
+        within = self.sandboxes.unfinished() if self.does == PAGES else []
+        self._taking_up.look([lambda: self, *(partial(self.within, each) for each in within)])
+        with suppress(CoreError):
+            back = [job.run_id for job in self.store.leases.queued(self.owner.owner_id) if job.begun]
+            self.taken_up = tuple(dict.fromkeys([*self.taken_up, *back]))
         self._wake.set()
-
-    def queue_again(self, run: Run) -> None:
-        """Queue what the end of a server interrupted, whatever else waits."""
-        self.store.leases.enqueue(run.run_id, self.owner)
 
     def runs(self) -> list[Run]:
         """All runs, newest first."""
@@ -264,27 +249,6 @@ class JobManager:
             supervisor = self._running.get(run_id)
         return supervisor.pid if supervisor else None
 
-    def close(self) -> None:
-        """Stop all workers and mark their runs and the queue as interrupted; takes a few seconds at most."""
-        self._closing.set()
-        self._wake.set()
-        self._dispatcher.join()
-        with self._lock:
-            supervisors = list(self._running.values())
-        for supervisor in supervisors:
-            supervisor.stop(RunState.INTERRUPTED)
-        deadline = time.monotonic() + _CLOSE_SECONDS
-        while time.monotonic() < deadline and self._running:
-            for supervisor in supervisors:
-                supervisor.tick()
-            time.sleep(0.02)
-        for supervisor in supervisors:
-            supervisor.join(0.5)
-        with suppress(CoreError):
-            for job in [*self._main_queue(), *self.sandboxed.all()]:
-                with suppress(NotFound):
-                    job.store.set_state(job.run_id, RunState.INTERRUPTED, _CLOSED)
-
     def _require_room(self, session: str | None) -> None:
         waiting = [*self._main_queue(), *self.sandboxed.all()]
         if len(waiting) >= MAX_WAITING:
@@ -301,100 +265,3 @@ class JobManager:
             self.store.sweep()
         except CoreError as error:
             logging.getLogger(__name__).warning("nothing was put away: %s", error)
-
-    def _dispatch(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._tick()
-            except CoreError as error:
-                logging.getLogger(__name__).warning("jobs wait: %s", error)
-            except Exception:
-                logging.getLogger(__name__).exception("the job dispatcher met an unexpected error")
-            self._wake.wait(_TICK_SECONDS if self._running else _IDLE_SECONDS)
-            self._wake.clear()
-
-    def _tick(self) -> None:
-        with self._lock:
-            running = dict(self._running)
-        for supervisor in running.values():
-            supervisor.tick()
-        if running:
-            for run_id in self.store.leases.cancel_requests(self.owner):
-                if run_id in running:
-                    running[run_id].stop(RunState.CANCELLED)
-        main = self._main_queue()
-        queue = main + self.sandboxed.all()
-        for sort in self._sorts():
-            if queue and not any(supervisor.weight_class in sort for supervisor in running.values()):
-                self._start_next(self._order(queue, sort))
-        now = time.monotonic()
-        if now >= self._next_beat:
-            self._next_beat = now + _BEAT_SECONDS
-            if main or any(supervisor.sandbox_id is None for supervisor in running.values()):
-                self.store.leases.beat(self.owner)
-            self._interrupt_dead()
-
-    def _main_queue(self) -> list[Queued]:
-        waiting = self.store.leases.queued(self.owner.owner_id)
-        return [Queued(job.run_id, job.kind, job.session, self.store) for job in waiting]
-
-    def _sorts(self) -> tuple[tuple[str, ...], ...]:
-        """Weight classes of which one job together runs at a time."""
-        return _IN_CLASS if self.sandboxes.in_use(IN_CLASS_SECONDS) else _APART
-
-    def _order(self, queue: Sequence[Queued], sort: Sequence[str]) -> list[Queued]:
-        with self._lock:
-            served = list(self._served)
-        fits = [job for job in queue if job.sandbox_id not in self._paused and weight_class(job.kind) in sort]
-        return fair_order(fits, served)
-
-    def _start_next(self, order: list[Queued]) -> None:
-        for job in order:
-            if job.sandbox_id is not None and self.is_busy(job.sandbox_id):  # a student has one at a time
-                continue
-            attempt = self._claim(job)
-            if attempt is None:
-                continue
-            supervisor = Supervisor(job.store, job.run_id, job.kind, attempt, self._ended)
-            with self._lock:
-                self._running[job.run_id] = supervisor
-                if job.session in self._served:
-                    self._served.remove(job.session)
-                self._served.append(job.session)
-            supervisor.start()
-            return
-
-    def _claim(self, job: Queued) -> int | None:
-        """The number of this start; None where it was cancelled in this moment, or its sandbox cannot be used."""
-        attempt = None
-        try:
-            attempt = job.store.leases.claim(job.run_id, self.owner)
-        except CoreError as error:
-            if job.sandbox_id is None:
-                raise
-            if not isinstance(error, NotFound):  # a class does not wait for one damaged file
-                logging.getLogger(__name__).warning("a student's job waits: %s", error)
-                return None
-        self.sandboxed.remove(job.run_id)
-        return attempt
-
-    def _ended(self, run_id: str) -> None:
-        with self._lock:
-            self._running.pop(run_id, None)
-        self._wake.set()
-
-    def _interrupt_dead(self) -> None:
-        """Mark runs whose owner is gone, by its process here or by its standing counter elsewhere."""
-        now = time.monotonic()
-        leases = self.store.leases.of_others(self.owner)
-        standing: dict[str, tuple[Lease, float]] = {}
-        for lease in leases:
-            alive = lease.owner.alive_here()
-            before, since = self._standing.get(lease.run_id, (None, now))
-            if before != lease:
-                since = now
-            if alive is False or (alive is None and now - since > LEASE_SECONDS):
-                self.store.leases.interrupt(lease, _DIED)
-            else:
-                standing[lease.run_id] = (lease, since)
-        self._standing = standing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from core.store.leases import Waiting
@@ -23,7 +23,7 @@ W = TypeVar("W", bound=Waiting)
 class Queued(Waiting):
     """A queued run and the store it is in."""
 
-    store: RunStore
+    store: RunStore = field(kw_only=True)
 
     @property
     def sandbox_id(self) -> str | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from core.errors import CoreError, NotFound
 from core.jobs.kinds import weight_class
+from core.jobs.stopping import GONE_STATUS
 from core.records import RunState
 from core.store import RunStore
 
@@ -49,7 +50,7 @@ class Supervisor:
         self.weight_class = weight_class(kind)
         self.sandbox_id = store.sandbox_id
         self._store = store
-        self._attempt = attempt
+        self.attempt = attempt
         self._on_end = on_end
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -152,7 +153,7 @@ class Supervisor:
             **os.environ,
             "OMP_NUM_THREADS": "1",
             **self._store.environment(),
-            "PARETOSCOPE_ATTEMPT": str(self._attempt),
+            "PARETOSCOPE_ATTEMPT": str(self.attempt),
         }
 
     def _tell(self, process: subprocess.Popen[str]) -> None:
@@ -167,15 +168,17 @@ class Supervisor:
     def _flush_log(self) -> None:
         lines, self._log = self._log, []
         if lines:
-            with suppress(CoreError):
+            try:
                 self._store.append_log(self.run_id, *lines[-500:])
+            except CoreError:  # for the next time
+                self._log[:0] = lines[-500:]
 
     def _settle(self, code: int) -> None:
         """Store the final state unless the worker has; tried again while the disk is full."""
         state, message = self._outcome(code)
         while True:
             try:
-                self._store.leases.finish(self.run_id, self._attempt, state, message)
+                self._store.leases.finish(self.run_id, self.attempt, state, message)
                 return
             except NotFound:  # deleted as soon as the worker had stored its end
                 return
@@ -196,5 +199,7 @@ class Supervisor:
             name = signal.Signals(-code).name
             hint = "often because memory ran out" if -code == signal.SIGKILL else "by the system"
             return RunState.INTERRUPTED, f"The worker was killed ({name}, {hint}). {_RESUME}"
+        if code == GONE_STATUS:
+            return RunState.INTERRUPTED, f"The database went away for longer than a worker waits. {_RESUME}"
         said = f" ({self._last_line[:300]})" if self._last_line else ""
         return RunState.FAILED, f"The worker stopped unexpectedly{said}. {_RESUME}"

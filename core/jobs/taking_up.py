@@ -1,4 +1,4 @@
-"""What a server that starts does with the runs that the last one's end interrupted."""
+"""What servers do with the runs that the end of a server, or of a worker, interrupted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import CoreError, InvalidInput, NotFound
-from core.records import COMMAND_LINE, Run, RunState
 
 if TYPE_CHECKING:
     from core.store import RunStore
+    from core.store.leases import Interrupted
+    from core.store.signing import Owner
 
 _TAKEN_UP = "A server ended during this run. Taken up again at {:.2%}."
 _MOST_RESTARTS = 2
@@ -29,40 +30,47 @@ class Jobs(Protocol):
     @property
     def store(self) -> RunStore: ...
 
-    def queue_again(self, run: Run) -> None: ...
+    @property
+    def queued_for(self) -> Owner: ...
+
+    def is_queued(self, run_id: str) -> None: ...
 
 
-def take_up(places: Iterable[Callable[[], Jobs]]) -> None:
-    """Queue the interrupted runs of several stores again, oldest first.
+class TakingUp:
+    """Queues interrupted runs again; those of the command line were stopped at a terminal, by a person."""
 
-    A store that cannot be used for the moment leaves everything as it is, and is in no other's way.
-    """
-    stopped: list[tuple[Run, Jobs]] = []
-    for opened in places:
-        try:
-            stopped += _interrupted(opened())
-        except CoreError as error:
-            _log.warning("nothing was taken up: %s", error)
-    for run, jobs in sorted(stopped, key=lambda each: each[0].created):
-        try:
-            _take_up(run, jobs)
-        except CoreError as error:
-            _log.warning("run %s was not taken up: %s", run.run_id, error)
+    def __init__(self) -> None:
+        self._left: set[tuple[str, int]] = set()
+
+    def look(self, places: Iterable[Callable[[], Jobs]]) -> None:
+        """Queue the interrupted runs of several stores again, each where it was in its queue.
+
+        A store that cannot be used for the moment leaves everything as it is, and is in no other's way.
+        """
+        stopped: list[tuple[Interrupted, Jobs]] = []
+        for opened in places:
+            try:
+                jobs = opened()
+                stopped += [(each, jobs) for each in jobs.store.leases.interrupted()]
+            except CoreError as error:
+                _log.warning("nothing was taken up: %s", error)
+        for each, jobs in sorted(stopped, key=lambda found: found[0].created):
+            if (each.run_id, each.attempt) not in self._left:
+                try:
+                    self._take_up(each, jobs)
+                except CoreError as error:
+                    _log.warning("run %s was not taken up: %s", each.run_id, error)
+
+    def _take_up(self, run: Interrupted, jobs: Jobs) -> None:
+        # The log is the record of what happened to a run; the line says how far it was, so each place counts anew.
+        with suppress(InvalidInput, NotFound):  # another server, or a person, was faster
+            if jobs.store.leases.take_up(run.run_id, jobs.queued_for, _TAKEN_UP.format, _MOST_RESTARTS):
+                jobs.is_queued(run.run_id)
+                jobs.taken_up = _with(jobs.taken_up, run.run_id)
+            else:
+                self._left.add((run.run_id, run.attempt))
+                jobs.left_alone = _with(jobs.left_alone, run.run_id)
 
 
-def _interrupted(jobs: Jobs) -> list[tuple[Run, Jobs]]:
-    """Runs to go on with, in the order in which they were asked for."""
-    found = reversed(jobs.store.list_runs(state=RunState.INTERRUPTED))
-    return [(run, jobs) for run in found if run.session != COMMAND_LINE]
-
-
-def _take_up(run: Run, jobs: Jobs) -> None:
-    # The log is the record of what happened to a run; the line says how far it was, so each place counts anew.
-    line = _TAKEN_UP.format(run.fraction)
-    if jobs.store.log_lines(run.run_id).count(line) >= _MOST_RESTARTS:
-        jobs.left_alone += (run.run_id,)
-        return
-    with suppress(InvalidInput, NotFound):  # another server, or a person, was faster
-        jobs.queue_again(run)
-        jobs.store.append_log(run.run_id, line)
-        jobs.taken_up += (run.run_id,)
+def _with(ids: tuple[str, ...], one: str) -> tuple[str, ...]:
+    return (*(each for each in ids if each != one), one)

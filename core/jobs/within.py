@@ -15,17 +15,17 @@ from core.errors import CoreError, InvalidInput
 from core.jobs.kinds import require_kind
 from core.jobs.queue import Queued, SandboxQueue
 from core.jobs.waiting import wait_for
+from core.jobs.watching import DIED
 from core.records import Run, RunState
 
 if TYPE_CHECKING:
-    from core.store.leases import Owner
     from core.store.sandboxes import SandboxStore
+    from core.store.signing import Owner
 
 MOST_WAITING = 2
 """Waiting jobs of a student; one more runs."""
 
 _STOP_SECONDS = 4.0
-_DIED = "The server that ran this has gone. What was saved is kept: the run goes on when a server starts."
 
 
 class Manager(Protocol):
@@ -63,7 +63,7 @@ class SandboxJobs:
             store.sweep()
             for lease in store.leases.of_others(manager.owner):
                 if not lease.owner.alive_here():
-                    store.leases.interrupt(lease, _DIED)
+                    store.leases.interrupt(lease, DIED)
 
     @property
     def sandbox_id(self) -> str:
@@ -109,10 +109,14 @@ class SandboxJobs:
             self.store.leases.enqueue(run_id, self._manager.owner)
             self._queue(run_id, kind)
 
-    def queue_again(self, run: Run) -> None:
-        """Queue what the end of a server interrupted; its place among the two was taken when it was asked for."""
-        self.store.leases.enqueue(run.run_id, self._manager.owner)
-        self._queue(run.run_id, run.kind)
+    @property
+    def queued_for(self) -> Owner:
+        """Whose these jobs are while they wait: this server's, whose home the sandbox is in."""
+        return self._manager.owner
+
+    def is_queued(self, run_id: str) -> None:
+        """What the end of a server interrupted waits again; its place among the two it took when it was asked for."""
+        self._queue(run_id, self.run(run_id).kind)
 
     def cancel(self, run_id: str) -> None:
         """As `JobManager.cancel`.
@@ -171,7 +175,7 @@ class SandboxJobs:
             time.sleep(0.02)
 
     def _queue(self, run_id: str, kind: str) -> None:
-        self._manager.sandboxed.add(Queued(run_id, kind, self.session, self.store))
+        self._manager.sandboxed.add(Queued(run_id, kind, self.session, store=self.store))
 
     def _require_room(self) -> None:
         if len(self._manager.sandboxed.of(self.sandbox_id)) >= MOST_WAITING:

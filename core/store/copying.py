@@ -27,7 +27,7 @@ from core.store.leases import ACTIVE
 from core.store.migrations import migrate
 from core.store.naming import named_files
 from core.store.places import Blobs
-from core.store.schema import Base, IdentityRow, RunRow
+from core.store.schema import Base, IdentityRow, RunRow, ServerRow
 
 DATABASE, FILES = "database.db", "files"
 _ROWS = 1000
@@ -55,7 +55,7 @@ def copy_out(files: Files, place: Path) -> list[str]:
         stack.callback(copy.close)
         migrate(copy)
         stack.enter_context(files.blobs.held())
-        with source.write("holding files for a backup") as connection:
+        with source.write("holding files for a backup", long=True) as connection:
             named = named_files(connection)
             for sha256 in named:
                 files.blobs.link(sha256, linked / sha256)
@@ -90,7 +90,7 @@ def copy_in(files: Files, place: Path) -> int:
         for sha256 in sorted(found):
             blobs.put((place / FILES / sha256).read_bytes())
         rows = stack.enter_context(copy.snapshot("reading a backup"))
-        with files.database.write("putting a backup back") as connection:
+        with files.database.write("putting a backup back", long=True) as connection:
             require_empty(connection)
             copy_rows(rows, connection)
             connection.execute(
@@ -117,7 +117,7 @@ def require_empty(connection: Connection) -> None:
 
 
 def copy_rows(source: Connection, target: Connection) -> None:
-    """Every row of every table but the identity, which stays the target's own."""
+    """Every row of every table, but not who the database is and which servers work on it: that is the target's own."""
     for table in _tables():
         with reading_damaged_text(source):
             found = source.execution_options(yield_per=_ROWS).execute(
@@ -129,7 +129,8 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 def _tables() -> list[Table]:
-    return [table for table in Base.metadata.sorted_tables if table is not IdentityRow.__table__]
+    own = (IdentityRow.__table__, ServerRow.__table__)
+    return [table for table in Base.metadata.sorted_tables if table not in own]
 
 
 def _count_on(table: Table, target: Connection) -> None:

@@ -9,22 +9,40 @@ gives the same order, so that code above may rely on "one writer at a time".
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
-from core.errors import CoreError
+from core.errors import CoreError, DatabaseAway
 from core.people.actions import Action
 from core.people.person import Person
 from core.store.failures import plain_failures, readable_rows
 
 _BUSY_SECONDS = 30.0
 _ADVISORY_LOCK = 7_266_573  # any fixed number: the name of our lock on a shared Postgres
+_POSTGRES_MS = {
+    "statement_timeout": 120_000,
+    "lock_timeout": int(_BUSY_SECONDS * 1000),
+    # A process that was stopped while it held the lock is cut off, well within a lease.
+    "idle_in_transaction_session_timeout": 10_000,
+}
+_POSTGRES: dict[str, str | int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "options": " ".join(f"-c {name}={ms}" for name, ms in _POSTGRES_MS.items()),
+}
+_TRY_AGAIN_SECONDS = 0.25
+
+R = TypeVar("R")
 
 
 class Gate(Protocol):
@@ -48,7 +66,14 @@ class Gate(Protocol):
 
 
 class Database:
-    """One engine with a reading and a writing kind of transaction."""
+    """One engine with a reading and a writing kind of transaction.
+
+    Attributes:
+        patience: seconds for which a transaction that cannot begin, because the database is away, is tried again. A
+            page says at once what is wrong; a worker has hours of work to lose, and nobody waits for it.
+    """
+
+    patience: ClassVar[float] = 0.0
 
     def __init__(self, url: URL, connections: int = 5) -> None:
         """Nothing is opened yet.
@@ -64,6 +89,10 @@ class Database:
         options: dict[str, Any] = {}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        elif url.get_backend_name() == "postgresql" and url.get_driver_name().startswith("psycopg"):
+            # What the address itself says goes before ours.
+            options["connect_args"] = {name: v for name, v in _POSTGRES.items() if name not in url.query}
+            options["pool_pre_ping"] = True
         if self.in_memory:
             options["poolclass"] = StaticPool
         else:
@@ -96,7 +125,7 @@ class Database:
             self._turn,
             readable_rows(),
             plain_failures(doing),
-            self.engine.begin() as connection,
+            self._begun(self.engine, doing) as connection,
             reading_damaged_text(connection) if tolerant else nullcontext(),
         ):
             yield connection
@@ -119,7 +148,9 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, doing: str, of: str = "", action: Action | None = None) -> Iterator[Connection]:
+    def write(
+        self, doing: str, of: str = "", action: Action | None = None, *, long: bool = False
+    ) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, or has not happened.
 
         Where people are told apart, what a page asks for passes `core.store.permits` first.
@@ -128,19 +159,22 @@ class Database:
             doing: what is written, as the subject of a sentence.
             of: id of the run, supernet or table that it changes or makes.
             action: the deed that it is, where `doing` does not say it.
+            long: the block does more than a few seconds of other things in between.
 
         Raises:
             StorageFailed: disk or database refused; the state is the one from before.
+            DatabaseAway: it cannot be reached. If the connection broke while the block ended, it is not known whether
+                the transaction happened.
             NotAllowed: who asks may not do this; nothing was changed.
         """
         gate = self.gate
         person = None if gate is None else gate.asking()
         if gate is not None and person is not None:
             with self._write_for(gate, person, doing, of, action) as connection:
-                yield connection
+                yield self._unhurried(connection, long)
             return
-        with self._turn, plain_failures(doing), self._writing_engine.begin() as connection:
-            yield connection
+        with self._turn, plain_failures(doing), self._begun(self._writing_engine, doing) as connection:
+            yield self._unhurried(connection, long)
 
     @contextmanager
     def _write_for(
@@ -150,7 +184,7 @@ class Database:
             with (
                 self._turn,
                 plain_failures(doing),
-                self._writing_engine.begin() as connection,
+                self._begun(self._writing_engine, doing) as connection,
                 gate.permitted(connection, person, doing, of, action),
             ):
                 yield connection
@@ -160,13 +194,47 @@ class Database:
                 suppress(CoreError),
                 self._turn,
                 plain_failures(doing),
-                self._writing_engine.begin() as connection,
+                self._begun(self._writing_engine, doing) as connection,
             ):
                 gate.record_refusal(connection, person, doing, of, action, error)
             raise
 
+    def _unhurried(self, connection: Connection, long: bool) -> Connection:
+        if long and connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        return connection
+
+    @contextmanager
+    def _begun(self, engine: Engine, doing: str) -> Iterator[Connection]:
+        """A transaction that has begun."""
+
+        def begin() -> Connection:
+            with plain_failures(doing):
+                return stack.enter_context(engine.begin())
+
+        with ExitStack() as stack:
+            yield patiently(begin)
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+def patiently(attempt: Callable[[], R]) -> R:
+    """What `attempt` returns; while the database is away it is tried again, for `Database.patience` seconds.
+
+    What it writes must be the same however often it happens.
+
+    Raises:
+        DatabaseAway: it did not come back.
+    """
+    deadline = time.monotonic() + Database.patience
+    while True:
+        try:
+            return attempt()
+        except DatabaseAway:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_TRY_AGAIN_SECONDS)
 
 
 @contextmanager

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import CoreError, DamagedArtifact, StorageFailed
+from core.errors import CoreError, DamagedArtifact, DatabaseAway, StorageFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 _KEPT = "Everything saved before is intact"
+_AWAY_STATES = ("08", "57P", "25P03", "53300")
+"""How codes of Postgres begin that say: no connection, ended by its operator, ended for standing still, no more room."""
 
 
 @contextmanager
@@ -52,6 +54,26 @@ def explain(error: Exception, doing: str) -> CoreError:
         return _damaged(doing)
     cause = getattr(error, "orig", None) or error
     text = str(cause).lower()
+    state = getattr(cause, "sqlstate", None) or ""
+    if type(cause).__module__.startswith("psycopg"):
+        if (
+            "authentication failed" in text
+            or "pg_hba.conf" in text
+            or ("does not exist" in text and not state)
+        ):
+            return StorageFailed(
+                f"The database refused the connection, so {doing} failed. Check PARETOSCOPE_DATABASE_URL: its user, "
+                "password and name."
+            )
+        if getattr(error, "connection_invalidated", False) or state.startswith(_AWAY_STATES) or not state:
+            return DatabaseAway(
+                f"The database does not answer, so {doing} failed. {_KEPT}: check that it runs and can be reached; work "
+                "goes on by itself when it is back."
+            )
+        if state in ("55P03", "57014"):  # waited too long for a lock, or worked too long
+            return StorageFailed(
+                f"Another program is using the database, so {doing} failed. {_KEPT}: try again."
+            )
     if "could not decode" in text:
         return _unreadable()
     if "malformed" in text or "not a database" in text:

@@ -67,13 +67,13 @@ class Files:
     def put_away(self, sha256s: Iterable[str]) -> None:
         """Move those files to the trash that no row names any more; what fails is left for `sweep`."""
         wanted = set(sha256s)
-        with suppress(CoreError), self.database.write("moving files to the trash") as connection:
+        with suppress(CoreError), self.database.write("moving files to the trash", long=True) as connection:
             self.blobs.put_away(wanted - named_files(connection, wanted))
 
     def put_back(self) -> None:
         """Take out of the trash what rows name."""
         thrown = self.blobs.thrown()
-        with self.database.write("putting files back") as connection:
+        with self.database.write("putting files back", long=True) as connection:
             self.blobs.put_back(thrown & named_files(connection))
         self._sweep_shared_uploads()
 
@@ -84,14 +84,14 @@ class Files:
         left as it is. What there is is listed before the lock is taken, so that what others add meanwhile is not judged.
         """
         there, thrown = self.blobs.names(), self.blobs.thrown()
-        with self.database.write("moving old files to the trash") as connection:
+        with self.database.write("moving old files to the trash", long=True) as connection:
             named = named_files(connection)
             self.blobs.put_back(thrown & named)
             if self.blobs.is_elsewhere:
                 return 0
             moved = self._put_away_uploads(connection) + self.blobs.sweep_temporary()
         for part in _parts(there - named):
-            with self.database.write("moving old files to the trash") as connection:
+            with self.database.write("moving old files to the trash", long=True) as connection:
                 unnamed = part - named_files(connection, part)
                 self.blobs.put_away(unnamed)
                 moved += len(unnamed)

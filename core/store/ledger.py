@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, delete, func, insert, select, update
 
 from core.config import JsonObject
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound
 from core.ledger import Artifact
 from core.people import Action
 from core.records import Measurement, Metric, Metrics, Obtained, RunState, Source
+from core.store.database import patiently
 from core.store.files import Files
 from core.store.permits import require_for
 from core.store.schema import ArtifactRow, CheckpointRow, MeasurementRow, MetricRow, RunRow, row_hash
@@ -21,6 +22,8 @@ from core.store.schema import ArtifactRow, CheckpointRow, MeasurementRow, Metric
 GENERATIONS = 2
 """Checkpoints kept per run: the newest, and one to fall back to."""
 
+TAKEN_OVER = "This run was stopped or taken over elsewhere; what it had saved is kept."
+R = TypeVar("R")
 _MAX_NAME = 200
 _LONGEST_SOURCE = 32
 
@@ -46,6 +49,9 @@ class RunLedger:
     def checkpoint(self, data: bytes, *, fraction: float) -> None:
         require_for(self._database, Action.CHANGE, self.run_id)
         sha256 = self._files.blobs.put(data)
+        patiently(lambda: self._add_checkpoint(sha256, data, fraction))
+
+    def _add_checkpoint(self, sha256: str, data: bytes, fraction: float) -> None:
         of_this = CheckpointRow.run_id == self.run_id
         with self._database.write("saving a checkpoint") as connection:
             self._require_lease(connection)
@@ -62,9 +68,7 @@ class RunLedger:
 
     def latest_checkpoint(self) -> bytes | None:
         query = select(CheckpointRow.sha256).where(CheckpointRow.run_id == self.run_id)
-        with self._database.read() as connection:
-            newest_first = query.order_by(CheckpointRow.generation.desc())
-            sha256s = connection.execute(newest_first).scalars().all()
+        sha256s = self._read(query.order_by(CheckpointRow.generation.desc()), str)
         for sha256 in sha256s:
             try:
                 return self._files.blobs.get(sha256)
@@ -81,10 +85,18 @@ class RunLedger:
             return
         rows = [encode_measurement(step, measurement) for measurement in measurements]
         self._files.blobs.require_room(0)
+        tried: list[int] = []
+        patiently(lambda: self._add_rows(rows, tried))
+
+    def _add_rows(self, rows: list[dict[str, Any]], tried: list[int]) -> None:
+        """Add measurements once, also where the answer to an earlier try was lost: `tried` is where they began then."""
         of_this = RunRow.run_id == self.run_id
         with self._database.write("saving measurements") as connection:
             self._require_lease(connection)
             first = connection.execute(select(RunRow.n_measurements).where(of_this)).scalar_one()
+            if tried and first == tried[0] + len(rows):
+                return
+            tried[:] = [first]
             for ordinal, row in enumerate(rows, start=first):
                 row.update(run_id=self.run_id, ordinal=ordinal)
                 row["row_hash"] = measurement_hash(row)
@@ -95,14 +107,12 @@ class RunLedger:
         row = MeasurementRow
         query = select(row.step, row.arch, row.objective_values, row.source)
         query = query.where(row.run_id == self.run_id, row.ordinal >= after).order_by(row.ordinal)
-        with self._database.read() as connection:
-            return [
-                (step, decode_measurement(arch, values, source))
-                for step, arch, values, source in connection.execute(query)
-            ]
+        return self._read(query, lambda step, *stored: (step, decode_measurement(*stored)))
 
     def log_metrics(self, step: int, metrics: Mapping[str, Metric]) -> None:
-        text = plain_json(metrics)
+        patiently(lambda: self._log_metrics(step, plain_json(metrics)))
+
+    def _log_metrics(self, step: int, text: str) -> None:
         hashed = row_hash(self.run_id, step, text)
         this = (MetricRow.run_id == self.run_id) & (MetricRow.step == step)
         with self._database.write("saving numbers") as connection:
@@ -113,14 +123,18 @@ class RunLedger:
 
     def metrics(self) -> list[Metrics]:
         query = select(MetricRow.step, MetricRow.metric_values).where(MetricRow.run_id == self.run_id)
-        with self._database.read() as connection:
-            found = connection.execute(query.order_by(MetricRow.step))
-            return [{**json.loads(text), "step": step} for step, text in found]
+        return self._read(
+            query.order_by(MetricRow.step), lambda step, text: {**json.loads(text), "step": step}
+        )
 
     def save_artifact(self, name: str, data: bytes, media_type: str) -> str:
         require_name(name)
         require_for(self._database, Action.CHANGE, self.run_id)
         sha256 = self._files.blobs.put(data)
+        patiently(lambda: self._name_artifact(name, sha256, data, media_type))
+        return sha256
+
+    def _name_artifact(self, name: str, sha256: str, data: bytes, media_type: str) -> None:
         this = (ArtifactRow.run_id == self.run_id) & (ArtifactRow.name == name)
         with self._database.write(f"saving {name}", self.run_id, Action.CHANGE) as connection:
             self._require_lease(connection)
@@ -130,21 +144,27 @@ class RunLedger:
             row = {"run_id": self.run_id, "name": name, "sha256": sha256, "size": len(data)}
             connection.execute(insert(ArtifactRow).values(**row, media_type=media_type))
         self._files.forget(old)
-        return sha256
 
     def artifact(self, name: str) -> bytes:
         query = select(ArtifactRow.sha256).where(ArtifactRow.run_id == self.run_id, ArtifactRow.name == name)
-        with self._database.read() as connection:
-            sha256 = connection.execute(query).scalar()
-        if sha256 is None:
+        found = self._read(query, str)
+        if not found:
             raise NotFound(f"This run has no file called {name!r}.")
-        return self._files.blobs.get(sha256)
+        return self._files.blobs.get(found[0])
 
     def artifacts(self) -> list[Artifact]:
         row = ArtifactRow
         query = select(row.name, row.sha256, row.size, row.media_type).where(row.run_id == self.run_id)
-        with self._database.read() as connection:
-            return [Artifact(*found) for found in connection.execute(query.order_by(row.name))]
+        return self._read(query.order_by(row.name), Artifact)
+
+    def _read(self, query: Executable, made: Callable[..., R]) -> list[R]:
+        """What is made of each row; in a worker, also while the database comes back."""
+
+        def rows() -> list[R]:
+            with self._database.read() as connection:
+                return [made(*row) for row in connection.execute(query)]
+
+        return patiently(rows)
 
     def _require_lease(self, connection: Connection) -> None:
         """Refuse the write of a worker whose run has been stopped or started anew elsewhere."""
@@ -153,7 +173,7 @@ class RunLedger:
         if found is None:
             raise NotFound("This run has been deleted.")
         if self._attempt is not None and tuple(found) != (self._attempt, RunState.RUNNING):
-            raise Cancelled("This run was stopped or taken over elsewhere; what it had saved is kept.")
+            raise Cancelled(TAKEN_OVER)
 
 
 class MemoryLedger:

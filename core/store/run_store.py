@@ -35,7 +35,7 @@ from core.store.files import Files
 from core.store.home import TRASH
 from core.store.imported import ImportedTables
 from core.store.kept import KeptFiles
-from core.store.leases import Leases, Owner
+from core.store.leases import Leases
 from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
 from core.store.migrations import migrate
@@ -59,7 +59,9 @@ from core.store.schema import (
     indexed_value,
     row_hash,
 )
+from core.store.servers import Servers
 from core.store.shared_uploads import SharedUploads
+from core.store.signing import Owner
 from core.store.storage import UPLOADS, StorageUse, prepare_places, storage_use
 from core.store.stored_supernets import SupernetsPart
 from core.store.titles import Titles
@@ -95,7 +97,7 @@ class RunStore(SupernetsPart):
             ) from error
         self._database.gate = Permits()
         self.url = self._database.url.render_as_string(hide_password=False)
-        self.in_memory = self._database.in_memory
+        self.in_memory, self.is_local = self._database.in_memory, self._database.is_sqlite
         with plain_failures(f"opening {self.home}"):
             prepare_places(self.home, self._database)
         migrate(self._database)
@@ -109,7 +111,8 @@ class RunStore(SupernetsPart):
             trash=self.home / TRASH,
             shared_uploads=opened.uploads,
         )
-        self.leases, self.baskets = Leases(self._database), Baskets(self._database)
+        self.leases, self.servers = Leases(self._database), Servers(self._database)
+        self.baskets = Baskets(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
         self.audit, self.owners = Audit(self._database), Owners(self._database)
         self.titles, self.classes = Titles(self._database), Classes(self._database)
@@ -239,8 +242,8 @@ class RunStore(SupernetsPart):
         eta: float | None = None,
         *,
         attempt: int | None = None,
-    ) -> None:
-        """Show how far a running run is; ignored once it has ended or another start has taken over.
+    ) -> bool:
+        """Show how far a running run is; False once it has ended or another start has taken over.
 
         Args:
             run_id: the run.
@@ -255,7 +258,7 @@ class RunStore(SupernetsPart):
         values = {"fraction": min(max(float(fraction), 0.0), 1.0), "message": message[:2000]}
         changed = update(RunRow).where(this).values(**values, eta_seconds=eta, updated=time.time())
         with self._database.write("saving progress") as connection:
-            connection.execute(changed)
+            return connection.execute(changed).rowcount == 1
 
     def append_log(self, run_id: str, *lines: str, keep: int = 500) -> None:
         """Add lines to a run's log, of which the last `keep` stay; ignored if the run is gone."""

@@ -1,5 +1,5 @@
-"""The tables, as SQLAlchemy classes: one row per run, checkpoint, measurement, metric, file, basket, imported table and
-log line; those of classes; and who made and did what.
+"""The tables, as SQLAlchemy classes: one row per run, server, checkpoint, measurement, metric, file, basket, imported table
+and log line; those of classes; and who made and did what.
 
 JSON is kept as text so that a row's hash covers exactly what is stored. Times are for display only;
 order comes from counters, because clocks jump. A change here needs a new file in
@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.config import JsonObject
 
-HEAD = "0007"
+HEAD = "0008"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -65,6 +65,25 @@ class RunRow(Base):
     attempt: Mapped[int] = mapped_column(Integer)
     queue_number: Mapped[int] = mapped_column(Integer)
     cancel_requested: Mapped[bool] = mapped_column(Boolean)
+    claimed: Mapped[int | None] = mapped_column(Integer, index=True)
+
+
+class ServerRow(Base):
+    """A server that takes runs from the queue; no part of a backup, for it says what lives now."""
+
+    __tablename__ = "servers"
+    owner: Mapped[str] = mapped_column(String(32), primary_key=True)
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int] = mapped_column(Integer)
+    started: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(String(40))
+    does: Mapped[str] = mapped_column(String(16))
+    workers: Mapped[int] = mapped_column(Integer)
+    in_sandboxes: Mapped[int] = mapped_column(Integer)
+    beat: Mapped[int] = mapped_column(Integer)
+    since: Mapped[float] = mapped_column(Double)
+    ended: Mapped[float | None] = mapped_column(Double)
 
 
 class ParamRow(Base):

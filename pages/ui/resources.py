@@ -100,9 +100,7 @@ def manager() -> JobManager:
     """
     from core.jobs import JobManager
 
-    made = JobManager(home_store(), sandboxes())
-    made.take_up()
-    return made
+    return JobManager(home_store(), sandboxes(), takes_up=True)
 
 
 def take_up_runs() -> None:

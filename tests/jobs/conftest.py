@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.jobs import JobManager
 from core.store import RunStore
 
-Opener = Callable[[], JobManager]
+Opener = Callable[..., JobManager]
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +25,8 @@ def open_manager(tmp_path: Path) -> Iterator[Opener]:
     """Opens managers on one database, each with its own store, and closes them at the end."""
     opened: list[JobManager] = []
 
-    def open_one() -> JobManager:
-        opened.append(JobManager(RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path)))
+    def open_one(**options: Any) -> JobManager:
+        opened.append(JobManager(RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path), **options))
         return opened[-1]
 
     yield open_one

@@ -261,14 +261,16 @@ def test_a_wrong_memory_setting_is_refused(said: str, monkeypatch: pytest.Monkey
         settings()
 
 
-def test_closing_interrupts_everything_quickly(manager: JobManager, until: Until) -> None:
+def test_closing_hands_everything_back_quickly(manager: JobManager, until: Until) -> None:
     ids = [manager.submit("train_toy", LONG, title="t") for _ in range(3)]
     deaf = manager.submit("misbehave", {"how": "deaf"}, title="t")
     until(lambda: manager.store.ledger(deaf).latest_checkpoint() and manager.store.ledger(ids[0]).metrics())
     began = time.monotonic()
     manager.close()
     assert time.monotonic() - began < 4.0
-    assert {manager.run(i).state for i in (*ids, deaf)} == {RunState.INTERRUPTED}
+    assert {manager.run(i).state for i in (*ids, deaf)} == {RunState.QUEUED}
+    assert "The server was stopped" in manager.run(deaf).message
+    assert [each.begun for each in manager.store.leases.queued("any server")] == [True, False, False, True]
     with pytest.raises(InvalidInput, match="stopped"):
         manager.submit("train_toy", {}, title="t")
 

@@ -8,9 +8,9 @@ import pytest
 
 from core.errors import InvalidInput, NotFound, StorageFailed
 from core.jobs import JobManager
-from core.jobs import manager as module
+from core.jobs import dispatching as module
 from core.records import RunState
-from core.store.leases import Owner
+from core.store.signing import Owner
 
 Until = Callable[..., object]
 Opener = Callable[[], JobManager]
@@ -101,7 +101,9 @@ def test_students_take_turns_across_all_stores(held: JobManager, monkeypatch: py
         held.within(name).submit("train_toy", SHORT, title=title)
     for _ in range(6):
         held._tick()
-        held._running.clear()  # it has ended
+        for supervisor in held._running.values():
+            supervisor.ends()
+        held._running.clear()
     assert Recorded.started == ["m1", "a1", "b1", "m2", "a2", "m3"]
 
 
@@ -112,10 +114,16 @@ class Recorded:
 
     def __init__(self, store, run_id, kind, attempt, on_end) -> None:  # type: ignore[no-untyped-def]
         self.sandbox_id, self.weight_class = store.sandbox_id, module.weight_class(kind)
-        self.title = store.get_run(run_id).title
+        self.run_id, self.attempt = run_id, attempt
+        self._store, self.title = store, store.get_run(run_id).title
 
     def start(self) -> None:
         self.started.append(self.title)
+
+    def stop(self, state: RunState) -> None: ...
+
+    def ends(self) -> None:
+        self._store.leases.finish(self.run_id, self.attempt, RunState.DONE, "")
 
     def tick(self) -> None: ...
 

@@ -16,14 +16,14 @@ import pytest
 from core.cli.driving import resume_run
 from core.errors import InvalidInput
 from core.jobs import JobManager
-from core.jobs import manager as module
+from core.jobs import dispatching as module
 from core.jobs.lease import signed_lease
 from core.records import COMMAND_LINE, Measurement, RunState
 from core.store import RunStore
-from core.store.leases import Owner, process_started
+from core.store.signing import Owner, process_started
 
 Until = Callable[..., object]
-Opener = Callable[[], JobManager]
+Opener = Callable[..., JobManager]
 LONG = {"steps": 10_000, "seconds_per_step": 0.01}
 ROOT = Path(__file__).resolve().parents[2]
 ORPHAN_SECONDS = 1.5
@@ -55,7 +55,7 @@ def start_server(home: Path) -> tuple[subprocess.Popen[str], int, list[str]]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_server_leaves_interrupted_runs_and_no_worker(
+def test_a_killed_server_leaves_an_interrupted_run_its_queue_and_no_worker(
     tmp_path: Path, open_manager: Opener, until: Until, how: signal.Signals
 ) -> None:
     server, worker, ids = start_server(tmp_path)
@@ -65,9 +65,12 @@ def test_a_killed_server_leaves_interrupted_runs_and_no_worker(
     with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
         acknowledged = store.ledger(ids[0]).measurements()
         assert store.get_run(ids[0]).state is RunState.INTERRUPTED  # the worker itself said so
+        assert store.get_run(ids[1]).state is RunState.QUEUED
     manager = open_manager()
-    assert [manager.run(i).state for i in ids] == [RunState.INTERRUPTED] * 2
+    until(lambda: manager.store.ledger(ids[1]).metrics())  # the queue was never the server's
+    assert manager.run(ids[0]).state is RunState.INTERRUPTED
     assert manager.store.check() == []
+    manager.cancel(ids[1])
     manager.resume(ids[0])
     until(lambda: manager.store.count_measurements(ids[0]) > len(acknowledged))
     assert manager.store.ledger(ids[0]).measurements()[: len(acknowledged)] == acknowledged
@@ -125,29 +128,34 @@ def test_an_orphan_ends_in_time_while_it_still_loads(tmp_path: Path, until: Unti
     assert seconds_alone(server, worker, until) < ORPHAN_SECONDS
 
 
-def test_server_and_worker_killed_together(tmp_path: Path, open_manager: Opener) -> None:
+def test_server_and_worker_killed_together(tmp_path: Path, open_manager: Opener, until: Until) -> None:
     server, worker, ids = start_server(tmp_path)
     os.kill(worker, signal.SIGSTOP)  # so that it cannot say anything
     server.kill()
     server.wait(10)
     os.kill(worker, signal.SIGKILL)
     manager = open_manager()
-    assert [manager.run(i).state for i in ids] == [RunState.INTERRUPTED] * 2
+    assert manager.run(ids[0]).state is RunState.INTERRUPTED
+    until(lambda: manager.run(ids[1]).state is RunState.RUNNING)
 
 
-def test_a_second_server_leaves_live_jobs_alone(open_manager: Opener, until: Until) -> None:
+def test_a_second_server_takes_what_waits_and_leaves_live_jobs_alone(
+    open_manager: Opener, until: Until
+) -> None:
     first = open_manager()
-    running, queued = (first.submit("train_toy", LONG, title="t") for _ in range(2))
+    running, queued, last = (first.submit("train_toy", LONG, title="t") for _ in range(3))
     until(lambda: first.store.ledger(running).metrics())
+    assert [first.run(i).state for i in (queued, last)] == [RunState.QUEUED] * 2
     second = open_manager()
-    theirs = second.submit("train_toy", LONG, title="t")
-    until(lambda: second.store.ledger(theirs).metrics())
-    assert [second.run(i).state for i in (running, queued)] == [RunState.RUNNING, RunState.QUEUED]
-    assert (second.worker_pid(running), second.queue_position(queued), first.queue_position(queued)) == (
-        None,
-        None,
-        1,
-    )
+    until(lambda: second.store.ledger(queued).metrics())
+    assert [second.run(i).state for i in (running, last)] == [RunState.RUNNING, RunState.QUEUED]
+    assert (second.worker_pid(running), first.worker_pid(queued)) == (None, None)
+    assert (first.queue_position(last), second.queue_position(last)) == (1, 1), "one queue"
+    ours, theirs = first.store.servers.living()
+    assert (ours.owner_id, ours.runs) == (first.owner.owner_id, (running,))
+    assert (theirs.owner_id, theirs.runs) == (second.owner.owner_id, (queued,))
+    second.close()
+    assert [each.owner_id for each in first.store.servers.living()] == [first.owner.owner_id]
 
 
 def test_a_job_of_another_server_can_be_cancelled(open_manager: Opener, until: Until) -> None:
@@ -216,7 +224,7 @@ COMMAND = """
 import sys, time, pathlib
 from core.records import RunState
 from core.store import RunStore
-from core.store.leases import Owner
+from core.store.signing import Owner
 home = pathlib.Path(sys.argv[1])
 store, owner = RunStore(f"sqlite:///{home / 'p.db'}", home), Owner()
 run_id = store.create_run("train_toy", {"steps": 3}, title="t", owner=owner)
@@ -322,10 +330,10 @@ def test_a_server_that_starts_goes_on_with_what_the_last_one_left(
     server.kill()
     server.wait(10)
     until(lambda: not process_started(worker))
-    manager = open_manager()
-    saved = manager.store.ledger(ids[0]).measurements()
-    manager.take_up()
-    assert manager.taken_up == tuple(ids), "the one that ran, then the one that waited"
+    with RunStore(f"sqlite:///{tmp_path / 'p.db'}", tmp_path) as store:
+        saved = store.ledger(ids[0]).measurements()
+    manager = open_manager(takes_up=True)
+    assert manager.taken_up == (ids[0],), "the one that ran; the one that waited never stopped waiting"
     until(lambda: manager.store.count_measurements(ids[0]) > len(saved))
     assert manager.store.ledger(ids[0]).measurements()[: len(saved)] == saved
     assert manager.run(ids[1]).state is RunState.QUEUED

@@ -23,7 +23,9 @@ from core.store.backup import UPLOADED, Backup, back_up, put_back
 from core.store.blobs import BlobStore
 from core.store.copying import copy_in
 from core.store.sandboxes import Sandboxes
-from core.store.schema import Base, IdentityRow
+from core.store.schema import Base, IdentityRow, ServerRow
+from core.store.servers import PAGES
+from core.store.signing import Owner
 from core.store.storage import UPLOADS
 from core.training.loop import train
 from tests.reliability.kill_harness import fingerprint
@@ -66,7 +68,7 @@ def rows(store: RunStore) -> dict[str, list[Any]]:
     found = {}
     with store._database.read() as connection:
         for table in Base.metadata.sorted_tables:
-            if table is not IdentityRow.__table__:
+            if table not in (IdentityRow.__table__, ServerRow.__table__):
                 columns = [c for c in table.columns if table.name != "runs" or c.name not in moved]
                 found[table.name] = sorted(map(tuple, connection.execute(select(*columns))), key=repr)
     return found
@@ -180,6 +182,18 @@ def test_sandboxes_and_uploads_come_along(home: Path, tmp_path: Path) -> None:
     assert found is not None
     assert rows(found) == rows(Sandboxes(home).open(sandbox_id))
     assert Sandboxes(there).check() == []
+
+
+def test_servers_are_no_part_of_it_and_in_nobodys_way(home: Path, tmp_path: Path) -> None:
+    with RunStore(url(home), home) as store:
+        store.servers.sign(Owner(), does=PAGES, workers=1)
+        back_up(store, tmp_path / "b.tar")
+    there = tmp_path / "c"
+    with RunStore(url(there), there) as store:
+        store.servers.sign(owner := Owner(), does=PAGES, workers=1)
+    restored(tmp_path / "b.tar", url(there), there)
+    with RunStore(url(there), there) as store:
+        assert [server.owner_id for server in store.servers.living()] == [owner.owner_id]
 
 
 def test_nothing_that_is_there_is_overwritten(home: Path, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from sqlalchemy import create_engine, event, text
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound, StorageFailed
 from core.records import Measurement, RunState
 from core.store import RunStore
-from core.store.leases import Owner
 from core.store.schema import HEAD, Base
+from core.store.signing import Owner
 from tests.store.databases import DATABASES, damage, kept, open_store
 
 

@@ -16,7 +16,7 @@ from core.library.library import Library
 from core.library.supernets import SUPERNET_FILE
 from core.records import Run, RunState
 from core.store import MemoryLedger, RunStore
-from core.store.leases import Owner
+from core.store.signing import Owner
 from core.supernets.cards import read_card
 from core.supernets.files import load_supernet
 from core.training.film import FILM_FILE, read_film
