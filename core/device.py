@@ -310,6 +310,12 @@ def using(device: Device) -> Iterator[Device]:
         _within.reset(token)
 
 
+def beside(net: nn.Module, tree: T) -> T:
+    """The tensors of a tree where a network has its weights; as they are where it has none."""
+    found = next(_tensors_of(net), None)
+    return tree if found is None else _mapped(lambda leaf: leaf.to(found.device), tree)
+
+
 # --- trees and networks -------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ SLOW = (
     "tests/contracts/test_algorithms.py::test_an_adaptive_algorithm_goes",
     "tests/contracts/test_executors.py::TestProcesses::test_one_thread",
     "tests/contracts/test_executors.py::TestProcesses::test_what_is_lost_again",
+    "tests/contracts/test_devices.py::test_one_subnet",
     "tests/contracts/test_exporters.py",
     "tests/contracts/test_lessons.py::test_it_is_short_and_every_branch",
     "tests/contracts/test_plan.py::test_what_is_left",

@@ -66,6 +66,7 @@ class Attack(Plugin, ABC):
         """
         import torch
 
+        from core.device import beside
         from core.networks.answers import evaluating
 
         if not 0 <= eps <= 1:
@@ -77,8 +78,10 @@ class Attack(Plugin, ABC):
         with evaluating(net):
             for i in range(0, len(x), BATCH):
                 rows = slice(i, i + BATCH)
-                images, labels = torch.from_numpy(attacked[rows].copy()), torch.from_numpy(np.array(y[rows]))
-                attacked[rows] = self.attack(net, images, labels, eps, ids=numbers[rows], seed=seed).numpy()
+                given = torch.from_numpy(attacked[rows].copy()), torch.from_numpy(np.array(y[rows]))
+                images, labels = beside(net, given)
+                found = self.attack(net, images, labels, eps, ids=numbers[rows], seed=seed)
+                attacked[rows] = found.cpu().numpy()
         return attacked
 
     @abstractmethod

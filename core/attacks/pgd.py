@@ -40,7 +40,8 @@ class PGD(Attack):
         size = 2.5 * eps / steps if self.config.step_size is None else self.config.step_size
         starts = [stream(seed, "pgd", int(i)).uniform(-eps, eps, tuple(images.shape[1:])) for i in ids]
         best, worst = images, badness(net, images, labels)
-        current = project(images + torch.from_numpy(np.asarray(starts, np.float32)), images, eps)
+        moved = torch.from_numpy(np.asarray(starts, np.float32)).to(images.device)
+        current = project(images + moved, images, eps)
         tried = [step(net, images, images, labels, size=eps, eps=eps), current]
         for k in range(steps + len(tried)):
             if k >= len(tried):

@@ -8,6 +8,7 @@ extracted stages.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.device import Device, chosen_device
 from core.errors import InvalidInput
 from core.networks.trees import rows_of
 from core.objectives.base import method, names_of
@@ -43,23 +45,30 @@ def measure_networks(
         return {}
     for each in wanted:
         _require(each, supernet, data)
+    device = chosen_device()
     # Whoever walks is in inference mode between its yields, too; an attack needs gradients.
     with torch.inference_mode(mode=False), torch.enable_grad():
-        return _measured(supernet, arch, wanted, data)
+        return _measured(device.net(supernet), arch, wanted, device.put(data.inputs), data, device)
 
 
 def _measured(
-    supernet: Supernet, arch: Sequence[int], wanted: Sequence[FromNetworks], data: EvaluationData
+    supernet: Supernet,
+    arch: Sequence[int],
+    wanted: Sequence[FromNetworks],
+    every_input: Any,
+    data: EvaluationData,
+    device: Device,
 ) -> dict[str, float]:
-    statistics = supernet.calibrate(arch, data.inputs, data.calibration_rows)
-    net, subjects, found = supernet.extract(arch, statistics), dict[tuple[str, int], Subject](), {}
+    statistics = supernet.calibrate(arch, every_input, data.calibration_rows)
+    net = device.move(supernet.extract(arch, statistics))
+    subjects, found = dict[tuple[str, int], Subject](), {}
     for each in wanted:
         span = data.spans[each.split]
         rows = slice(span.start, min(span.stop, span.start + each.samples))
         key = (each.split, rows.stop)
         if key not in subjects:
-            inputs = data.inputs if supernet.task.whole else rows_of(data.inputs, rows)
-            subjects[key] = Subject(net, inputs, data.targets[rows])
+            inputs = every_input if supernet.task.whole else rows_of(every_input, rows)
+            subjects[key] = Subject(net, inputs, device.put(data.targets[rows]))
         found[each.name] = each.of_network(subjects[key])
     return found
 
@@ -89,6 +98,8 @@ def with_networks(
         names: objectives; those of other kinds are left out.
     """
     wanted = names_of(FromNetworks, names)
+    if wanted:
+        data = replace(data, inputs=chosen_device().put(data.inputs))
     for indices, values in walked:
         if not wanted:
             yield indices, values

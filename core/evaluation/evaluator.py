@@ -23,14 +23,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from core.chance.bits import bits_column
+from core.device import chosen_device
 from core.errors import InvalidInput
 from core.evaluation.by_network import count_weights, with_networks
 from core.evaluation.costs import CostTable
 from core.evaluation.kept_activations import KeptActivations
-from core.evaluation.trie import Trie
-from core.networks.trees import joined, map_leaves, n_rows, rows_of
+from core.evaluation.walking import outputs
+from core.networks.trees import joined, map_leaves, rows_of
 from core.networks.trees import leaves as tensors_of
 from core.objectives.base import (
     OBJECTIVES,
@@ -49,21 +51,15 @@ from core.objectives.extracted import FromNetworks
 from core.objectives.loss import Loss
 from core.records import Measurement, Obtained, Source
 from core.spaces import Arch
-from core.supernets.base import BranchContext, Stage, Supernet
+from core.supernets.base import Supernet
 from core.tasks.base import EvaluationData, Task
 
 # Outputs of this many subnets are reduced together: enough to hide the overhead, small in memory.
 _REDUCE_TOGETHER = 16
 _REDUCE_BYTES = 1 << 19
 """Or until their outputs take so much: what a core's own memory holds is read again at once, and need not be copied."""
-_MAP_BYTES = 2 << 30
-"""Three maps of all samples that are alive together; where they take more, samples go through in pieces."""
-_BLOCK = 64
-"""Architectures whose outputs are collected from pieces at once."""
-_SIBLING_BYTES = 1 << 30
-"""Outputs of siblings that are computed together and then wait for their turn."""
-_SMALL_BYTES = 1 << 25
-"""With inputs of so few bytes, all siblings together, they are not counted."""
+_REDUCE_ELSEWHERE = (256, 1 << 26)
+"""The same two on another device, where each reduction is waited for."""
 
 
 def splits_for(objectives: Iterable[str]) -> tuple[str, ...]:
@@ -177,12 +173,11 @@ def predictions(
         raise InvalidInput(f"The evaluation data lacks the {split} split.")
     if not len(rows):
         return
+    device = chosen_device()
     with torch.inference_mode():
-        for position, outputs in _outputs(supernet, rows, data):
-            yield position, supernet.task.predictions(rows_of(outputs, data.spans[split])).numpy()
-
-
-# --- the walk -----------------------------------------------------------------------------------
+        for position, found in outputs(supernet, rows, data, device):
+            answered = supernet.task.predictions(rows_of(found, data.spans[split]))
+            yield position, device.back(answered).numpy()
 
 
 def walk(
@@ -209,110 +204,22 @@ def walk(
         raise InvalidInput(f"The evaluation data lacks the {sorted(missing)[0]} split.")
     leaves: list[tuple[int, Any]] = []
     measured = {name: method(name, FromOutputs) for name in objectives}
+    device = chosen_device()
+    targets = device.put(data.targets)
+    most, most_bytes = _REDUCE_ELSEWHERE if device.elsewhere else (_REDUCE_TOGETHER, _REDUCE_BYTES)
 
     def reduce(outputs: Sequence[Any]) -> dict[str, NDArray[Any]]:
-        return _reduce(supernet.task, outputs, measured, data, keep_bits)
+        return _reduce(supernet.task, outputs, measured, data, targets, keep_bits)
 
     with torch.inference_mode():
-        for position, outputs in _outputs(supernet, rows, data, kept):
-            leaves.append((position, outputs))
-            taken = len(leaves) * sum(leaf.nbytes for leaf in tensors_of(outputs))
-            if len(leaves) == _REDUCE_TOGETHER or taken >= _REDUCE_BYTES:
+        for position, found in outputs(supernet, rows, data, device, kept):
+            leaves.append((position, found))
+            taken = len(leaves) * sum(leaf.nbytes for leaf in tensors_of(found))
+            if len(leaves) == most or taken >= most_bytes:
                 yield [i for i, _ in leaves], reduce([x for _, x in leaves])
                 leaves.clear()
         if leaves:
             yield [i for i, _ in leaves], reduce([x for _, x in leaves])
-
-
-def _outputs(
-    supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData, kept: KeptActivations | None = None
-) -> Iterator[tuple[int, Any]]:
-    """Yields (row index, what the last stage returns) per architecture; where that takes less memory, in pieces."""
-    size = _piece(supernet, data)
-    if size >= n_rows(data.inputs) - data.calibration_rows:
-        yield from _walked(supernet, rows, data, kept)
-        return
-    order, calibration = Trie.of(supernet, rows).order, data.calibration_rows
-    for start in range(0, len(rows), _BLOCK):
-        block = order[start : start + _BLOCK]
-        found: dict[int, list[Any]] = {}
-        for low in range(calibration, n_rows(data.inputs), size):
-            picked = [slice(0, calibration), slice(low, low + size)]
-            inputs = joined([rows_of(data.inputs, each) for each in picked])
-            spans = {"piece": slice(calibration, n_rows(inputs))}
-            part = EvaluationData(inputs, data.targets, calibration, spans, data.target_bytes)
-            for at, outputs in _walked(supernet, rows[block], part):
-                # The first piece brings its calibration rows, which nobody reads, so that all rows keep their places.
-                new = slice(calibration if at in found else 0, None)
-                found.setdefault(at, []).append(rows_of(outputs, new))
-        for at, outputs in found.items():
-            yield int(block[at]), joined(outputs)
-
-
-def _piece(supernet: Supernet, data: EvaluationData) -> int:
-    """How many samples go through the network beside those for calibration, so that three of its widest maps fit.
-
-    It depends on the network and the samples alone: results do not depend on how work was cut.
-    """
-    rows = n_rows(data.inputs)
-    if supernet.task.whole or supernet.space.ends is None:
-        return rows
-    widest = max(cost.output_size for cost in supernet.costs(supernet.largest))
-    fitting = _MAP_BYTES // (3 * 4 * widest) - data.calibration_rows
-    return max(fitting, data.calibration_rows, 1)
-
-
-def _walked(
-    supernet: Supernet, rows: NDArray[np.uint8], data: EvaluationData, kept: KeptActivations | None = None
-) -> Iterator[tuple[int, Any]]:
-    """Depth-first through the trie; yields (row index, what the last stage returns) per architecture."""
-    trie = Trie.of(supernet, rows)
-    archs = rows[trie.order].tolist()
-    context = BranchContext(data.calibration_rows) if kept is None else kept.context(data.calibration_rows)
-    context.answers_from = min((span.start for span in data.spans.values()), default=0)
-    stages, samples = supernet.chain, n_rows(data.inputs)
-    plan = None if kept is None else kept.plan(stages, trie.codes, archs)
-    # An explicit stack: (level, activations, low, high). One path of activations is alive; None stands for what is kept,
-    # or is not needed because all that follows is kept.
-    stack: list[tuple[int, Any, int, int]] = [(0, data.inputs, 0, len(rows))]
-    while stack:
-        level, x, low, high = stack.pop()
-        if level == len(stages):
-            for position in range(low, high):
-                yield int(trie.order[position]), x
-            continue
-        if x is None and kept is not None and plan is not None:
-            x = kept.output(level, (low, high), plan)
-        groups = trie.groups(level, low, high)
-        most = (
-            len(groups) if x is None else _together(stages[level], x, [archs[g[0]] for g in groups], samples)
-        )
-        if most < len(groups):
-            stack.append((level, x, groups[most][0], high))
-            groups = groups[:most]
-        alike = [g for g in groups if trie.codes[level, g[0]] < 0]
-        others = [g for g in groups if trie.codes[level, g[0]] >= 0]
-        computed = others if plan is None else [g for g in others if not plan.has(level + 1, g)]
-        outputs = stages[level].branch(x, [archs[g[0]] for g in computed], context) if computed else []
-        following = [(level + 1, y, *g) for y, g in zip(outputs, computed, strict=True)]
-        if kept is not None and plan is not None and level + 1 < len(stages):
-            for y, g in zip(outputs, computed, strict=True):
-                kept.keep(level + 1, g, y, plan)
-            following += [(level + 1, None, *g) for g in others if plan.has(level + 1, g)]
-        following += [(level + 1, x, *g) for g in alike]
-        stack.extend(reversed(following))
-        del x, outputs, following
-
-
-def _together(stage: Stage, x: Any, archs: Sequence[Sequence[int]], samples: int) -> int:
-    """How many siblings of one input are computed at once: as many as there is room for their outputs.
-
-    No result depends on it: a stage computes the same whichever siblings are asked for together.
-    """
-    if sum(leaf.nbytes for leaf in tensors_of(x)) * len(archs) < _SMALL_BYTES:
-        return len(archs)
-    sizes = [stage.cost(arch).output_size for arch in archs if stage.key(arch) is not None]
-    return max(1, _SIBLING_BYTES // (4 * samples * max(sizes, default=1)))
 
 
 def _reduce(
@@ -320,17 +227,18 @@ def _reduce(
     outputs: Sequence[Any],
     measured: Mapping[str, FromOutputs],
     data: EvaluationData,
+    every_target: Tensor,
     keep_bits: bool,
 ) -> dict[str, NDArray[Any]]:
     """Objective values of several subnets from their outputs, and which samples were right."""
     values: dict[str, NDArray[Any]] = {}
     for split in splits_for(measured):
         rows = data.spans[split]
-        targets = data.targets[rows]
+        targets = every_target[rows]
         of_split = [rows_of(each, rows) for each in outputs]
         under = joined(of_split) if len(of_split) > 1 else of_split[0]
         # (subnets, samples, ...)
-        stacked = map_leaves(lambda leaf: leaf.reshape(len(outputs), -1, *leaf.shape[1:]), under)
+        stacked = map_leaves(lambda leaf: _whole(leaf).reshape(len(outputs), -1, *leaf.shape[1:]), under)
         nats, size = None, data.target_bytes.get(split, math.nan)
         for name, each in measured.items():
             if each.split != split:
@@ -345,3 +253,8 @@ def _reduce(
             else:
                 values[name] = each.of_split(stacked, targets, task, size)
     return values
+
+
+def _whole(leaf: Tensor) -> Tensor:
+    """Outputs as numbers that losses can be taken of: of bfloat16 every probability would be rounded."""
+    return leaf.float() if leaf.dtype == torch.bfloat16 else leaf

@@ -50,6 +50,12 @@ class KeptActivations:
     def __len__(self) -> int:
         return len(self._outputs)
 
+    def clear(self) -> None:
+        """Forget all outputs and derived weights: there is no room for them any more."""
+        self._bytes = KeptBytes(self._bytes.limit)
+        self._outputs.clear()
+        self._derived.clear()
+
     def costs(self, supernet: Supernet) -> CostTable:
         """The cost table of the one supernet, built once."""
         if self._costs is None:

@@ -20,8 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from core.datasets.base import Dataset
+from core.device import beside
 from core.networks.chain import one_batch
-from core.networks.trees import as_tensors, joined, n_rows, rows_of
+from core.networks.trees import as_tensors, joined, map_leaves, n_rows, rows_of
 from core.tasks.base import task_of
 
 BATCH = 256
@@ -63,14 +64,17 @@ def batches(net: nn.Module, inputs: Any, size: int = BATCH) -> Iterator[Any]:
 
 @torch.no_grad()
 def outputs(net: nn.Module, inputs: Any) -> Any:
-    """What a network answers: (n, classes) for n samples, or a tree of such tensors.
+    """What a network answers, on the processor: (n, classes) for n samples, or a tree of such tensors.
+
+    It is asked where it has its weights.
 
     Args:
         net: any network.
         inputs: see `batches`; at least one row.
     """
     with evaluating(net):
-        return joined([net(batch) for batch in batches(net, inputs)])
+        answered = [net(beside(net, batch)) for batch in batches(net, inputs)]
+        return map_leaves(lambda leaf: leaf.cpu(), joined(answered))
 
 
 def logits(net: nn.Module, inputs: Any) -> NDArray[np.float32]:

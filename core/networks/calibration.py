@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.device import beside
 from core.networks.trees import as_tensors
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -72,13 +73,14 @@ def _visit(net: nn.Module, inputs: Any, measure: Callable[[BatchNorm, Tensor, Te
 
     def before(norm: nn.Module, entered: tuple[Tensor, ...]) -> None:
         assert isinstance(norm, BatchNorm)
-        var, mean = torch.var_mean(entered[0], dim=[0, *range(2, entered[0].ndim)], correction=0)
+        x = entered[0].float() if entered[0].dtype == torch.bfloat16 else entered[0]
+        var, mean = torch.var_mean(x, dim=[0, *range(2, x.ndim)], correction=0)
         measure(norm, mean, var)
 
     net.eval()
     hooks = [norm.register_forward_pre_hook(before) for norm in batch_norms(net)]
     try:
-        net(as_tensors(inputs))
+        net(beside(net, as_tensors(inputs)))
     finally:
         for hook in hooks:
             hook.remove()

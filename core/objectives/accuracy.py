@@ -26,5 +26,5 @@ class Accuracy(ShareOfSamples):
     best = "most accurate"
 
     def right(self, outputs: Any, targets: Tensor, task: Task) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = task.correct(outputs, targets).numpy()
+        found: NDArray[np.bool_] = task.correct(outputs, targets).cpu().numpy()
         return found

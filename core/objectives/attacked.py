@@ -30,9 +30,9 @@ def attacked(subject: Subject) -> Tensor:
     if "attacked" not in subject.kept:
         import torch
 
-        images, targets = subject.inputs.numpy(), subject.targets.numpy()
+        images, targets = subject.inputs.cpu().numpy(), subject.targets.cpu().numpy()
         eps = EPS_GRAY if images.shape[1] == 1 else EPS_COLOR
         pgd = ATTACKS.create("pgd", {"steps": STEPS})
         found = pgd.run(subject.net, images, targets, eps, ids=range(len(images)))
-        subject.kept["attacked"] = torch.from_numpy(found)
+        subject.kept["attacked"] = torch.from_numpy(found).to(subject.inputs.device)
     return subject.kept["attacked"]

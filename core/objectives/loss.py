@@ -35,7 +35,7 @@ class Loss(FromOutputs):
         subnets = n_rows(outputs)
         repeated = targets.repeat(subnets, *([1] * (targets.dim() - 1)))
         losses = task.losses(map_leaves(lambda leaf: leaf.flatten(0, 1), outputs), repeated)
-        mean: NDArray[np.float64] = losses.view(subnets, -1).double().mean(1).numpy()
+        mean: NDArray[np.float64] = losses.view(subnets, -1).double().mean(1).cpu().numpy()
         return mean
 
     def of_losses(self, nats: NDArray[np.float64], target_bytes: float) -> NDArray[np.float64]:

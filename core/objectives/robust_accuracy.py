@@ -29,5 +29,5 @@ class RobustAccuracy(FromNetworks):
     def of_network(self, subject: Subject) -> float:
         from core.networks.answers import outputs
 
-        right = outputs(subject.net, attacked(subject)).argmax(1) == subject.targets
+        right = outputs(subject.net, attacked(subject)).argmax(1) == subject.targets.cpu()
         return int(right.sum()) / len(right)

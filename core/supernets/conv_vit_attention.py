@@ -65,7 +65,8 @@ class AttentionStage(MapStage):
 
     def kept(self, heads: int, value: int) -> Tensor:
         """Which numbers of all heads' values so many heads with such values have."""
-        return in_parts(self.most_heads * self.most_value, self.most_heads, value)[: heads * value]
+        chosen = in_parts(self.most_heads * self.most_value, self.most_heads, value, beside=self.value.weight)
+        return chosen[: heads * value]
 
     def _offsets(self, heads: int, grid: int) -> Tensor:
         """(heads, (2 * grid - 1)²) learned offsets of a map of that side."""
@@ -86,7 +87,7 @@ class AttentionStage(MapStage):
         value = F.conv2d(y, self.value.weight[kept, :width])
         value = F.conv2d(value, self.local.weight[kept], padding=1, groups=len(kept))
         value = value.view(n, heads, value_size, grid * grid).transpose(2, 3)
-        scores = query @ key / self.head_size**0.5 + self._offsets(heads, grid)[:, between(grid)]
+        scores = query @ key / self.head_size**0.5 + self._offsets(heads, grid)[:, between(grid, x)]
         y = (scores.softmax(3) @ value).transpose(2, 3).reshape(n, -1, grid, grid)
         y = F.conv2d(F.hardswish(y), self.project.weight[:width, kept], self.project.bias[:width])  # type: ignore[index]
         x = x + thinned(y, arch, self.depth_share)
@@ -130,9 +131,9 @@ class AttentionStage(MapStage):
         return self.described(arch, count, x, detail=f"{heads}h v{value // self.head_size}", kind="block")
 
 
-def between(grid: int) -> Tensor:
-    """(grid², grid²) which distance lies between two positions of a map, row by row."""
-    at = torch.arange(grid * grid)
+def between(grid: int, beside: Tensor) -> Tensor:
+    """(grid², grid²) which distance lies between two positions of a map, row by row; where the tensor is."""
+    at = torch.arange(grid * grid, device=beside.device)
     down = at[:, None] // grid - at[None] // grid + grid - 1
     right = at[:, None] % grid - at[None] % grid + grid - 1
     return down * (2 * grid - 1) + right

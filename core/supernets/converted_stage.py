@@ -18,7 +18,7 @@ from core.networks.operations.steps import OPERATIONS, VIEWS, Step, last_reads
 from core.spaces import SearchSpace
 from core.supernets.base import Stage
 from core.supernets.stage_cost import StageCost, counts
-from core.supernets.statistics import ElasticBatchNorm, Statistics, by_the_batch, stored_bytes
+from core.supernets.statistics import ElasticBatchNorm, Statistics, by_the_batch, exact, stored_bytes
 
 Kept = Mapping[int, int]
 """Group -> units of it that a subnet has."""
@@ -100,7 +100,7 @@ class _Norm(ElasticBatchNorm):
             return by_the_batch(x, weight, bias, self.eps)
         if statistics.recording:
             axes = [0, *range(2, x.ndim)]
-            var, mean = torch.var_mean(x[: statistics.rows], dim=axes, correction=0)
+            var, mean = torch.var_mean(exact(x[: statistics.rows]), dim=axes, correction=0)
             statistics[self.label] = (mean, var)
         mean, var = statistics[self.label]
         return F.batch_norm(x, mean, var, weight, bias, training=False, eps=self.eps)
@@ -305,7 +305,8 @@ class SegmentStage(Stage):
 
 def moved(layout: Layout, orders: Mapping[int, Tensor]) -> Tensor:
     """(entries,) where each entry of an axis comes from when groups are put into other orders."""
-    index, offset = torch.arange(entries(layout)), 0
+    first = next(iter(orders.values()), None)
+    index, offset = torch.arange(entries(layout), device=None if first is None else first.device), 0
     for piece in layout:
         length = piece.units * piece.repeat
         if piece.group is not None and piece.group in orders:

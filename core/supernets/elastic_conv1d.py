@@ -79,6 +79,9 @@ class ElasticConv1d(nn.Module):
         layer.weight.copy_(weight)
 
 
-def in_parts(most: int, parts: int, each: int) -> Tensor:
-    """Which of `most` channels lie in the first `each` of every one of `parts` equal parts, in order."""
-    return torch.arange(most).view(parts, -1)[:, :each].flatten()
+def in_parts(most: int, parts: int, each: int, *, beside: Tensor) -> Tensor:
+    """Which of `most` channels lie in the first `each` of every one of `parts` equal parts, in order.
+
+    Where the tensor is that they are picked from.
+    """
+    return torch.arange(most, device=beside.device).view(parts, -1)[:, :each].flatten()

@@ -52,7 +52,9 @@ def unfold_kernel(weight: Tensor, size: tuple[int, int], stride: int) -> Tensor:
     """
     o, c, k, _ = weight.shape
     height, width = size
-    impulses = torch.eye(height * width, dtype=weight.dtype).view(height * width, 1, height, width)
+    impulses = torch.eye(height * width, dtype=weight.dtype, device=weight.device).view(
+        height * width, 1, height, width
+    )
     flat = F.conv2d(impulses, weight.reshape(o * c, 1, k, k), stride=stride, padding=k // 2)
     return flat.view(height * width, o, c, -1).permute(1, 3, 2, 0).contiguous()
 
@@ -171,7 +173,7 @@ def residual_siblings(
     widest = stage.conv1.weight.shape[0] if stage.first else settings[0][0]
     hidden = _first(stage, x, kernels, widest, context)
     n, size = x.shape[-1], stage.size
-    channels = torch.arange(widest).repeat(len(kernels))
+    channels = torch.arange(widest, device=x.device).repeat(len(kernels))
     hidden = normalize(hidden.view(-1, *size, n), stage.norm1, channels, context.calibration_rows).relu_()
     hidden = hidden.view(len(kernels), widest, *size, n)
     total = sum(width for width, _ in settings)
@@ -179,7 +181,7 @@ def residual_siblings(
     pieces = out.split([width for width, _ in settings])
     for (width, kernel), piece in zip(settings, pieces, strict=True):
         _second(stage, hidden[kernels.index(kernel), :width], width, piece, context)
-    channels = torch.cat([torch.arange(width) for width, _ in settings])
+    channels = torch.cat([torch.arange(width, device=x.device) for width, _ in settings])
     normalize(out, stage.norm2, channels, context.calibration_rows)
     shortcut = _shortcut(x, stage.stride)
     for (width, _), piece in zip(settings, pieces, strict=True):

@@ -149,7 +149,9 @@ def filter_channels(x: Tensor, weight: Tensor, stride: int, out: Tensor) -> None
     c, height, width, n = x.shape
     kernel, margin = weight.shape[-1], weight.shape[-1] // 2
     if max(height, width) <= _DENSE_SIDE:
-        matrix = unfold_kernel(weight, (height, width), stride)[:, :, 0]
+        matrix = unfold_kernel(weight, (height, width), stride)[:, :, 0].to(
+            x.dtype
+        )  # which autocast may have rounded
         torch.bmm(matrix, x.reshape(c, -1, n), out=out.view(c, -1, n))
         return
     matrix = _unfold_rows(weight, width, stride)  # (c, w', k, w)
@@ -163,7 +165,7 @@ def filter_channels(x: Tensor, weight: Tensor, stride: int, out: Tensor) -> None
 def _unfold_rows(weight: Tensor, width: int, stride: int) -> Tensor:
     """(c, w', k, w): entry [c, q, i, p] multiplies pixel p of the i-th of k rows into pixel q of the row between them."""
     c, _, kernel, _ = weight.shape
-    impulses = torch.eye(width, dtype=weight.dtype).view(width, 1, 1, width)
+    impulses = torch.eye(width, dtype=weight.dtype, device=weight.device).view(width, 1, 1, width)
     lines = weight.reshape(c * kernel, 1, 1, kernel)
     flat = F.conv2d(impulses, lines, stride=(1, stride), padding=(0, kernel // 2))
     return flat.view(width, c, kernel, -1).permute(1, 3, 2, 0).contiguous()

@@ -35,6 +35,11 @@ def stored_bytes(channels: int) -> int:
     return 8 * channels + 8
 
 
+def exact(x: Tensor) -> Tensor:
+    """Numbers to take sums of: bfloat16 as float32, others as they are."""
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
 class Statistics(dict[str, tuple[Tensor, Tensor]]):
     """Mean and (biased) variance of each BatchNorm layer, by the layer's name.
 
@@ -77,7 +82,7 @@ class ElasticBatchNorm(nn.Module):
             return by_the_batch(x, weight, bias, self.epsilon)
         if statistics.recording:
             axes = [0, *range(2, x.ndim)]
-            var, mean = torch.var_mean(x[: statistics.rows], dim=axes, correction=0)
+            var, mean = torch.var_mean(exact(x[: statistics.rows]), dim=axes, correction=0)
             statistics[self.label] = (mean, var)
         mean, var = statistics[self.label]
         return F.batch_norm(x, mean, var, weight, bias, training=False, eps=self.epsilon)

@@ -157,7 +157,7 @@ class BlockStage(Stage):
 
     def _kept(self, inner: int) -> Tensor:
         """Which of the most inner channels are those of a block with so many: the first of each part."""
-        return in_parts(self.first.weight.shape[0], self.scale, inner // self.scale)
+        return in_parts(self.first.weight.shape[0], self.scale, inner // self.scale, beside=self.first.weight)
 
     def forward(self, x: Flow, arch: Sequence[int], statistics: Statistics | None = None) -> Flow:
         width, inner, kernel = self._sizes(arch)
@@ -208,7 +208,7 @@ class BlockStage(Stage):
         part = self.first.weight.shape[0] // self.scale
         order = self.last.weight.abs().sum((0, 2)).view(self.scale, part).sum(0)
         order = order.argsort(descending=True, stable=True)
-        everywhere = (order + part * torch.arange(self.scale)[:, None]).flatten()
+        everywhere = (order + part * torch.arange(self.scale, device=order.device)[:, None]).flatten()
         reorder((self.first.weight, 0), everywhere)
         reorder((self.last.weight, 1), everywhere)
         for vector in (self.norm1.weight, self.norm1.bias):

@@ -36,7 +36,9 @@ class ConcatStage(Stage):
 
     def kept(self, blocks: int, width: int) -> Tensor:
         """Which inputs of the convolution so many blocks of so many channels fill: the first of each slice."""
-        return in_parts(self.blocks * self.most, self.blocks, width)[: blocks * width]
+        return in_parts(self.blocks * self.most, self.blocks, width, beside=self.conv.weight)[
+            : blocks * width
+        ]
 
     def _sizes(self, arch: Sequence[int]) -> tuple[int, int, int]:
         """(blocks, width, channels made)."""
@@ -95,7 +97,7 @@ class PoolStage(Stage):
 
     def kept(self, channels: int) -> Tensor:
         """Which numbers behind the pooling so many channels make: the first means and the first deviations."""
-        return in_parts(self.norm.weight.shape[0], 2, channels)
+        return in_parts(self.norm.weight.shape[0], 2, channels, beside=self.norm.weight)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         channels = self._channels(arch)
@@ -150,7 +152,7 @@ class HeadStage(Stage):
         self.classifier = nn.Linear(self.embedding, self.classes)
 
     def _kept(self, arch: Sequence[int]) -> Tensor:
-        return in_parts(2 * self.most, 2, int(self.option(arch, "concat")))
+        return in_parts(2 * self.most, 2, int(self.option(arch, "concat")), beside=self.linear.weight)
 
     def forward(self, x: Tensor, arch: Sequence[int], statistics: Statistics | None = None) -> Tensor:
         embedded = F.linear(x, self.linear.weight[:, self._kept(arch)], self.linear.bias)

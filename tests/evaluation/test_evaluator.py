@@ -10,8 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from core.chance.bits import bits_column
+from core.device import device_of
 from core.errors import InvalidInput
-from core.evaluation import evaluator
+from core.evaluation import walking
 from core.evaluation.evaluator import evaluate, evaluate_table, walk
 from core.evaluation.kept_activations import KeptActivations
 from core.evaluation.trie import Trie
@@ -67,8 +68,8 @@ def test_siblings_that_have_no_room_together_wait_and_give_the_same_bits(net, da
             return branch(x, archs, context)
 
         monkeypatch.setattr(stage, "branch", counted)
-    monkeypatch.setattr(evaluator, "_SMALL_BYTES", 0)
-    monkeypatch.setattr(evaluator, "_SIBLING_BYTES", 2 * 4 * 64 * len(data.inputs))
+    monkeypatch.setattr(walking, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(walking, "_SIBLING_BYTES", 2 * 4 * 64 * len(data.inputs))
     again = evaluate_table(net, rows, ALL, data)
     assert all(again[name].tobytes() == whole[name].tobytes() for name in ALL)
     kept = KeptActivations(1 << 30)
@@ -79,7 +80,7 @@ def test_siblings_that_have_no_room_together_wait_and_give_the_same_bits(net, da
         }
     # Eight siblings of a block with 4 channels of 8x8 have no room; two of those with the fewest numbers do.
     few = max(most)
-    monkeypatch.setattr(evaluator, "_SIBLING_BYTES", 1 << 30)
+    monkeypatch.setattr(walking, "_SIBLING_BYTES", 1 << 30)
     most.clear()
     evaluate_table(net, rows, ALL, data)
     assert few < max(most)
@@ -88,9 +89,9 @@ def test_siblings_that_have_no_room_together_wait_and_give_the_same_bits(net, da
 def test_samples_that_have_no_room_together_go_through_in_pieces(net, data, monkeypatch) -> None:
     rows = net.space.array()[::101]
     whole = evaluate_table(net, rows, ALL, data)
-    monkeypatch.setattr(evaluator, "_MAP_BYTES", 0)
-    monkeypatch.setattr(evaluator, "_BLOCK", 5)
-    size = evaluator._piece(net, data)
+    monkeypatch.setattr(walking, "_MAP_BYTES", 0)
+    monkeypatch.setattr(walking, "_BLOCK", 5)
+    size = walking._piece(net, data, device_of("cpu"))
     assert size == data.calibration_rows < len(data.inputs) - data.calibration_rows
     again = evaluate_table(net, rows, ALL, data)
     for name in ALL:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.evaluation.evaluator import _outputs, evaluate
+from core.device import device_of
+from core.evaluation.evaluator import evaluate
 from core.evaluation.kept_activations import KeptActivations
 from core.evaluation.kept_bytes import KeptBytes
+from core.evaluation.walking import outputs as _outputs
 from core.networks.trees import leaves
 from core.supernets import FAMILIES
 from core.tasks.base import EvaluationData, evaluation_data
@@ -65,9 +67,9 @@ def test_every_family_gives_the_same_bits(family) -> None:
         rows = np.unique(net.space.sample_array(24, np.random.default_rng(3)), axis=0)
         kept = KeptActivations(PLENTY)
         with torch.inference_mode():
-            alone = dict(_outputs(net, rows, data))
+            alone = dict(_outputs(net, rows, data, device_of("cpu")))
             for part in np.array_split(np.random.default_rng(4).permutation(len(rows)), 4):
-                for at, output in _outputs(net, rows[part], data, kept):
+                for at, output in _outputs(net, rows[part], data, device_of("cpu"), kept):
                     assert all(map(torch.equal, leaves(output), leaves(alone[int(part[at])])))
         assert kept.reused
 

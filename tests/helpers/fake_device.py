@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from typing import Any
 
@@ -150,6 +150,8 @@ class Moved(Tensor):
 
 def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
     name, device = func.name(), kwargs.get("device")
+    if name.startswith("aten::to."):  # as it comes in inference mode, not yet taken apart
+        return func.decompose(*args, **kwargs)
     there = device is not None and torch.device(device).type == NAME
     inputs = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
     if name not in _COPIES:
@@ -157,8 +159,8 @@ def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
         _require_no_chance(func, inputs, there)
     elif name == "aten::_to_copy":
         there = isinstance(args[0], Moved) if device is None else there
-        if _current and there and not isinstance(args[0], Moved):
-            _current[-1].moved += 1
+    elif _current and isinstance(args[0], Moved) and not isinstance(args[1], Moved):
+        _current[-1].moved += 1
     on = there if name == "aten::_to_copy" or not inputs else any(isinstance(each, Moved) for each in inputs)
     given = {key: value for key, value in kwargs.items() if key != "device"}
     found = func(*pytree.tree_map_only(Moved, _held, args), **pytree.tree_map_only(Moved, _held, given))
@@ -169,7 +171,10 @@ def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
     if not on:
         # Its own tensor might be written to while the device still has it.
         return pytree.tree_map_only(Tensor, torch.clone, found) if found is inputs[0] else found
-    wrapped = pytree.tree_map_only(Tensor, Moved, found)
+    # A view of weights is no inference tensor, though it is taken in inference mode.
+    normal = func.is_view and not inputs[0].is_inference()
+    with torch.inference_mode(mode=False) if normal else nullcontext():
+        wrapped = pytree.tree_map_only(Tensor, Moved, found)
     if name == "aten::_to_copy":
         return wrapped
     return return_and_correct_aliasing(func, args, kwargs, wrapped)
