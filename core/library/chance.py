@@ -29,7 +29,6 @@ from core.library.results import Part, Record
 from core.library.supernets import SupernetEntry
 from core.objectives.base import ShareOfSamples, names_of, objective
 from core.pareto import Constraint, knee_by_distance, knee_by_utility, satisfies
-from core.settings import ASSETS
 from core.tasks.registry import TASKS
 
 if TYPE_CHECKING:
@@ -186,9 +185,10 @@ def known_chance(
 
 @kept(8, key=lambda entry: entry.revision)
 def _shipped(entry: SupernetEntry) -> FrontChance | None:
-    path = ASSETS / "supernets" / entry.supernet_id / FrontChance.FILE
+    if entry.folder is None:
+        return None
     try:
-        found = FrontChance.decode(path.read_bytes())
+        found = FrontChance.decode((entry.folder / FrontChance.FILE).read_bytes())
     except (OSError, InvalidInput):  # it is computed instead
         return None
     return found if found.table_sha256 == entry.table_sha256 else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+# A subnet of one channel cannot learn shifted digits.
+_SOME = {"shift": 1, "shifted_share": 0.3}
 _DIGITS = {"name": "digits", "seed": 0, "config": {}}
 
 
@@ -24,7 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             ]
         },
         "data": _DIGITS,
-        "training": {"strategy": "sandwich", "epochs": 150, "learning_rate": 0.05},
+        "training": {"strategy": "sandwich", "epochs": 150, "learning_rate": 0.05, "augmentation": _SOME},
     },
     "digits-lesson": {
         "summary": "Elastic CNN on 8x8 digits, small enough for a lesson: 512 subnets, trained in seconds.",

@@ -23,12 +23,13 @@ from core.datasets import load_dataset
 from core.datasets.foreign import foreign_settings, own_settings
 from core.errors import CoreError, InvalidInput, NotFound
 from core.evaluation.costs import CostTable, NotCounted
+from core.library import shipped
 from core.library.kept_tokenizer import bring_along
+from core.library.shipped import CARD_FILE
 from core.library.tables import parse_table
 from core.objectives.base import FromCosts, method, names_of
 from core.records import RunState
 from core.seeding import stream
-from core.settings import ASSETS
 from core.spaces import Arch, SearchSpace
 from core.supernets.cards import Card, read_card
 from core.supernets.families import FAMILIES
@@ -46,7 +47,6 @@ SUPERNET_FILE = "supernet.safetensors"
 TABLE_FILE = "table.parquet"
 BITS_FILE = "correct.npz"
 """Beside a table: which samples each of its subnets got right; see `core.chance.bits`."""
-CARD_FILE = "card.json"
 _REFERENCE_DRAWS = 4096
 
 
@@ -66,6 +66,7 @@ class SupernetEntry:
         table_sha256: of the complete table.
         read_bits: bytes of `BITS_FILE`, None where they were not kept (tables of earlier releases).
         place: the sandbox it is in; "" for all that is shipped or the home's own.
+        folder: of a shipped one.
     """
 
     supernet_id: str
@@ -79,6 +80,7 @@ class SupernetEntry:
     table_sha256: str = ""
     read_bits: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
     place: str = ""
+    folder: Path | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def card(self) -> Card:
@@ -139,11 +141,8 @@ class DamagedSupernet:
 
 def entries(store: RunStore | None = None) -> list[SupernetEntry]:
     """Every supernet: shipped ones first, then what was trained or uploaded here, newest first."""
-    found = [
-        _shipped(folder)
-        for folder in sorted((ASSETS / "supernets").glob("*"))
-        if (folder / CARD_FILE).is_file()
-    ]
+    known = {} if store is None else store.editions
+    found = [_shipped(name, folder) for name, folder in shipped.folders(known)]
     own = _own(store) if store is not None else []
     return found + [entry for entry in own if isinstance(entry, SupernetEntry)]
 
@@ -195,13 +194,13 @@ def from_bytes(
     return SupernetEntry(supernet_id or sha256[:32], title, origin, sha256, header, lambda: data)
 
 
-@kept(16, key=lambda folder, stamp: (folder, stamp))
-def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
+@kept(16, key=lambda name, folder, stamp: (name, folder, stamp))
+def _shipped_at(name: str, folder: Path, stamp: float) -> SupernetEntry:
     card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
     table, bits = folder / TABLE_FILE, folder / BITS_FILE
     return SupernetEntry(
-        supernet_id=folder.name,
-        title=card["title"],
+        supernet_id=name,
+        title=name if name.startswith(card["title"]) else card["title"],
         origin="shipped",
         sha256=card["sha256"],
         header=card["header"],
@@ -210,11 +209,12 @@ def _shipped_at(folder: Path, stamp: float) -> SupernetEntry:
         costs=card.get("costs"),
         table_sha256=card.get("table_sha256", ""),
         read_bits=bits.read_bytes if bits.is_file() else None,
+        folder=folder,
     )
 
 
-def _shipped(folder: Path) -> SupernetEntry:
-    return _shipped_at(folder, (folder / CARD_FILE).stat().st_mtime)
+def _shipped(name: str, folder: Path) -> SupernetEntry:
+    return _shipped_at(name, folder, (folder / CARD_FILE).stat().st_mtime)
 
 
 def _own(store: RunStore) -> list[SupernetEntry | DamagedSupernet]:

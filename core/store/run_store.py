@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -53,6 +54,7 @@ from core.store.sandbox_folders import named_uploads
 from core.store.schema import (
     ArtifactRow,
     CheckpointRow,
+    EditionRow,
     ParamRow,
     RunRow,
     indexed_params,
@@ -123,6 +125,13 @@ class RunStore(SupernetsPart):
         """What a process must find in its environment to work for this store (`core.store.sandboxes.store_here`)."""
         found = {"PARETOSCOPE_HOME": str(self.home), "PARETOSCOPE_DATABASE_URL": self.url}
         return found | {"PARETOSCOPE_FILES_URL": self.files_url}
+
+    @cached_property
+    def editions(self) -> dict[str, int]:
+        """Shipped supernet -> the edition that this database goes on with; whatever is not named is in its newest."""
+        with self._database.read() as connection:
+            query = select(EditionRow.name, EditionRow.edition)
+            return {str(name): int(edition) for name, edition in connection.execute(query)}
 
     def close(self) -> None:
         if self._shared is not None:

@@ -36,6 +36,14 @@ class IdentityRow(Base):
     identity: Mapped[str] = mapped_column(String(32), primary_key=True)
 
 
+class EditionRow(Base):
+    """The edition of a shipped supernet that this database goes on with, for its runs are about it."""
+
+    __tablename__ = "editions"
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    edition: Mapped[int] = mapped_column(Integer)
+
+
 class RunRow(Base):
     """A run and the lease of whoever executes it."""
 

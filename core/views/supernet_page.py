@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from core.errors import CoreError, InvalidInput
-from core.library import gathered
+from core.library import gathered, shipped
 from core.library.loading import LOADED
 from core.library.supernets import SupernetEntry
 from core.records import Run, RunState
@@ -139,7 +139,10 @@ def came_from(store: RunStore | None, entry: SupernetEntry) -> CameFrom:
             return _loaded(loaded if isinstance(loaded, dict) else {})
     except CoreError as error:
         return CameFrom(str(error))
-    return CameFrom("It comes with Paretoscope." if entry.origin == "shipped" else "It lies in a file.")
+    if entry.origin != "shipped":
+        return CameFrom("It lies in a file.")
+    other = shipped.told(entry.supernet_id, {} if store is None else store.editions)
+    return CameFrom(" ".join(["It comes with Paretoscope.", *other]))
 
 
 def _trained(card: Card) -> str:

@@ -66,7 +66,7 @@ def test_page_and_command_line_write_the_same_bytes(home: Path) -> None:
 def test_the_rows_that_are_shown_and_all_of_them() -> None:
     files = of_the_page()
     few, everything = rows_of(files.csv(files.front.members)), rows_of(files.csv(files.front.table))
-    assert len(few) == 33
+    assert len(few) == 22
     assert {row["on_front"] for row in few} == {"True"}
     assert len(everything) == 13_824
     order = {row["network"]: number for number, row in enumerate(everything)}

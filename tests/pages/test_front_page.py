@@ -144,7 +144,7 @@ def test_the_table_offers_the_rows_it_shows_and_all_of_them(open_page: Open) -> 
     app.session_state["front-tabs"] = "Table"
     app.run()
     labels = [e.proto.label for e in app.get("download_button")]
-    assert "CSV of these 33" in labels
+    assert "CSV of these 22" in labels
     assert "CSV of all 13,824" in labels
 
 

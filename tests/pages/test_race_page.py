@@ -42,7 +42,7 @@ def planted(algorithm: str, seed: int, lead: float, state: RunState = RunState.D
     run_id = store.create_run("search_front", params, title=f"{algorithm}, seed {seed}", seed=seed)
     ledger = store.ledger(run_id)
     for step in range(3):
-        values = [0.5 + lead + 0.001 * ((7 * k + seed) % 60) for k in range(20 * step, 20 * step + 20)]
+        values = [0.62 + lead + 0.001 * ((7 * k + seed) % 60) for k in range(20 * step, 20 * step + 20)]
         batch = rows[20 * step : 20 * step + 20].tolist()
         ledger.add_measurements(
             step,

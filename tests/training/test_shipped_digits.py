@@ -17,7 +17,7 @@ from core.tasks.base import evaluation_data
 from core.workflows import train_supernet
 from core.workflows.train_supernet import Request, preset_request
 
-LEAST_LARGEST, LEAST_SMALLEST, LEAST_SPREAD = 0.97, 0.70, 0.15
+LEAST_LARGEST, LEAST_SMALLEST, LEAST_SPREAD = 0.97, 0.80, 0.05
 
 
 def assert_promised(smallest: float, largest: float, every: np.ndarray) -> None:
