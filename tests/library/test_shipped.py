@@ -49,7 +49,8 @@ def test_every_edition_has_its_own_files_and_how_sure_its_front_is(worked_in: Ru
     for entry in shipped_here(worked_in).values():
         assert supernets.table(entry) is not None
         chance = shipped_chance(entry)
-        assert chance is not None and chance.table_sha256 == entry.table_sha256
+        assert chance is not None
+        assert chance.table_sha256 == entry.table_sha256
 
 
 def test_every_earlier_edition_is_kept() -> None:
@@ -65,6 +66,6 @@ def test_the_upgrade_asks_whether_anything_is_there(tmp_path: Path, worked: bool
             store.create_run("search_front", {"supernet": "digits-cnn"}, title="A search")
         with store._database.write("going back a revision") as connection:
             connection.execute(text("DROP TABLE editions"))
-            connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
     with RunStore(f"sqlite:///{tmp_path / 'a.db'}", tmp_path) as store:
         assert store.editions == ({"digits-cnn": 1} if worked else {})
