@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import Plugin
+from core.device import beside
 from core.errors import InvalidInput
 from core.registry import Registry
 
@@ -66,7 +67,6 @@ class Attack(Plugin, ABC):
         """
         import torch
 
-        from core.device import beside
         from core.networks.answers import evaluating
 
         if not 0 <= eps <= 1:
