@@ -183,6 +183,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 HEAVY = {
     "core.attacks.steps",
     "core.evaluation.by_network",
+    "core.evaluation.carried",
     "core.evaluation.evaluator",
     "core.evaluation.kept_activations",
     "core.evaluation.spread_walk",

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from pydantic import ValidationError
 
 from core.config import JsonObject
@@ -27,6 +28,14 @@ from core.settings import settings
 from core.store import MemoryLedger, RunStore
 from core.store.signing import Owner
 from core.words import format_share
+
+Processes = Annotated[
+    int,
+    typer.Option(
+        help="Processes that share the work; the numbers are the same. A cluster is used where one is set."
+    ),
+]
+"""Of commands whose work is parts that need nothing of each other."""
 
 
 def open_store() -> RunStore:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.cli import tables
-from core.cli.driving import find_supernet, run_workflow
+from core.cli.driving import Processes, find_supernet, run_workflow
 from core.cli.output import write, write_or_print
 from core.config import Settings
 
@@ -115,6 +115,7 @@ def ranking_check(
         str, typer.Option(help="A published table instead of training: CSV, Parquet, ... with arch_str.")
     ] = "",
     column: Annotated[str, typer.Option(help="Its columns of accuracies, by commas; each like a seed.")] = "",
+    processes: Processes = 1,
     csv: Csv = None,
 ) -> None:
     """Is the supernet's order that of training alone? Kendall's tau, its ceiling, regret and a verdict, as one JSON line."""
@@ -135,6 +136,7 @@ def ranking_check(
         "learning_rate": learning_rate,
         "table": str(Path(table).resolve()) if Path(table).is_file() else table,
         "columns": [part.strip() for part in column.split(",") if part.strip()],
+        "processes": processes,
     }
     title = f"Ranking check of {entry.title}, {subnets} subnets"
     ledger = run_workflow("check_ranking", params, title=title, seed=seed, flags={"columns": "column"})

@@ -220,32 +220,6 @@ def extract(
     print(target)
 
 
-@app.command("train-alone")
-def train_alone(
-    supernet: SupernetName,
-    arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
-    seeds: Annotated[int, typer.Option(help="Networks to train, each from weights of its own.")] = 3,
-    seed: Annotated[int, typer.Option(help="First seed; the others follow it.")] = 1,
-    epochs: Annotated[int | None, typer.Option(help="As the supernet's own training if left out.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="As the supernet's own if left out.")] = None,
-) -> None:
-    """Train one architecture of a supernet alone, from scratch, to compare the subnet with."""
-    from core.library.alone import AloneRecord
-
-    entry = find_supernet(supernet)
-    params: Settings = {
-        "supernet": tables.absolute(supernet),
-        "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
-        "seeds": seeds,
-        "seed": seed,
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-    }
-    title = f"{entry.title} {params['arch']} alone"
-    ledger = run_workflow("train_alone", params, title=title, seed=seed)
-    print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(AloneRecord.FILE))}))
-
-
 @app.command(context_settings=_EXTRA)
 def prune(
     context: typer.Context,
@@ -380,6 +354,7 @@ app.command()(judging.predictors)
 app.command()(judging.proxies)
 app.command("ranking-check")(judging.ranking_check)
 app.command()(tuning.tune)
+app.command("train-alone")(tuning.train_alone)
 app.command("insta-tune", context_settings=_EXTRA)(insta_tuning.insta_tune)
 app.command()(robustness.robustness)
 app.command()(lessons.lesson)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.cli import flags, tables
-from core.cli.driving import run_workflow
+from core.cli.driving import Processes, run_workflow
 from core.cli.output import write_table
 from core.config import Settings
 from core.errors import InvalidInput
@@ -46,6 +46,14 @@ def search(
         int, typer.Option(help="Megabytes of activations kept between batches; changes no number.")
     ] = 1000,
     use_table: Annotated[bool, typer.Option(help="Look numbers up where a complete table has them.")] = True,
+    processes: Processes = 1,
+    in_flight: Annotated[
+        int | None,
+        typer.Option(
+            help="Questions on their way at once: 1 waits for all of a batch, more asks for the next as soon as one is "
+            "answered. As many as a cluster has cores if left out, 1 without one."
+        ),
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table here as CSV.")] = None,
 ) -> None:
     """Search a supernet for its front. Further flags are settings of the algorithm."""
@@ -64,6 +72,8 @@ def search(
         "seed": seed,
         "keep_mb": keep_mb,
         "use_table": use_table,
+        "processes": processes,
+        "in_flight": in_flight,
     }
     if budget is not None or seconds is not None:
         params["budget"] = _MOST if budget is None else budget

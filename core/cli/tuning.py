@@ -1,4 +1,4 @@
-"""`tune`: a pick trained further on its own, with the same network from scratch beside it."""
+"""`tune`: a pick trained further on its own, with the same network from scratch beside it; `train-alone`: only that."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from typing import Annotated
 import typer
 
 from core.cli import tables
-from core.cli.driving import find_supernet, open_store, run_workflow
+from core.cli.devices import SupernetName
+from core.cli.driving import Processes, find_supernet, open_store, run_workflow
 from core.cli.output import write
 from core.config import Settings
 
 
 def tune(
-    supernet: Annotated[
-        str,
-        typer.Argument(
-            metavar="SUPERNET", help="A shipped name (digits-cnn), an id, or a .safetensors file."
-        ),
-    ],
+    supernet: SupernetName,
     arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
     epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 10,
     seeds: Annotated[int, typer.Option(help="How often, each with another order of the samples.")] = 3,
@@ -35,6 +31,7 @@ def tune(
     scratch: Annotated[
         bool, typer.Option(help="Train the same network from scratch for as long, too.")
     ] = True,
+    processes: Processes = 1,
     out: Annotated[
         Path | None, typer.Option(help="Write the tuned network of the best validation accuracy here.")
     ] = None,
@@ -56,6 +53,7 @@ def tune(
         "learning_rate": learning_rate,
         "teacher": teacher,
         "scratch": scratch,
+        "processes": processes,
     }
     title = f"{entry.title} {params['arch']} tuned"
     ledger = run_workflow("tune_subnet", params, title=title, seed=seed)
@@ -72,3 +70,30 @@ def tune(
 
         write(out, download(store, found.best, format).data)
         print(out)
+
+
+def train_alone(
+    supernet: SupernetName,
+    arch: Annotated[str, typer.Option(help='JSON: {"width1": 8, ...}; or the short id of an architecture.')],
+    seeds: Annotated[int, typer.Option(help="Networks to train, each from weights of its own.")] = 3,
+    seed: Annotated[int, typer.Option(help="First seed; the others follow it.")] = 1,
+    epochs: Annotated[int | None, typer.Option(help="As the supernet's own training if left out.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="As the supernet's own if left out.")] = None,
+    processes: Processes = 1,
+) -> None:
+    """Train one architecture of a supernet alone, from scratch, to compare the subnet with."""
+    from core.library.alone import AloneRecord
+
+    entry = find_supernet(supernet)
+    params: Settings = {
+        "supernet": tables.absolute(supernet),
+        "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
+        "seeds": seeds,
+        "seed": seed,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "processes": processes,
+    }
+    title = f"{entry.title} {params['arch']} alone"
+    ledger = run_workflow("train_alone", params, title=title, seed=seed)
+    print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(AloneRecord.FILE))}))

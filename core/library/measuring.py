@@ -102,25 +102,29 @@ def by_forward_pass(
     def measure(archs: Sequence[Arch]) -> Iterator[Measurement]:
         return evaluator.evaluate(supernet, archs, passes, data, kept)
 
-    return _with_readings(entry, names, on_files, measure) if on_files else measure
+    if not on_files:
+        return measure
+    return lambda archs: with_readings(entry, names, list(measure(archs)))
 
 
-def _with_readings(
-    entry: SupernetEntry, names: Sequence[str], on_files: Sequence[str], measure: Measure
-) -> Measure:
-    """Also measure the subnets of each batch against each other, as files."""
+def with_readings(
+    entry: SupernetEntry, names: Sequence[str], measured: Sequence[Measurement]
+) -> Iterator[Measurement]:
+    """The measurements of a batch, each with those of the objectives that are measured on exported files.
 
-    def measure_both(archs: Sequence[Arch]) -> Iterator[Measurement]:
-        measured = list(measure(archs))
-        together = [m.arch for m in measured]
-        readings = {name: measure_files(entry, together, name) for name in on_files}
-        for index, found in enumerate(measured):
-            here = {name: of[index] for name, of in readings.items()}
-            values = {**found.values, **{name: reading.value for name, reading in here.items()}}
-            obtained = {**found.obtained, **{name: reading.obtained for name, reading in here.items()}}
-            yield Measurement(found.arch, {name: values[name] for name in names}, obtained)
-
-    return measure_both
+    Args:
+        entry: the supernet.
+        names: all objectives, in the order of the values.
+        measured: what the evaluator measured of the batch; its subnets are timed against each other, in this process.
+    """
+    on_files = names_of(FromFiles, names)
+    together = [m.arch for m in measured]
+    readings = {name: measure_files(entry, together, name) for name in on_files}
+    for index, found in enumerate(measured):
+        here = {name: of[index] for name, of in readings.items()}
+        values = {**found.values, **{name: reading.value for name, reading in here.items()}}
+        obtained = {**found.obtained, **{name: reading.obtained for name, reading in here.items()}}
+        yield Measurement(found.arch, {name: values[name] for name in names}, obtained)
 
 
 def from_table(entry: SupernetEntry, names: Sequence[str]) -> Measure | None:

@@ -131,6 +131,14 @@ class RankingRecord(Record):
         there = {(net.arch_id, net.seed) for net in self.nets}
         return [each for each in self.wanted if each not in there]
 
+    def with_net(self, net: CheckedNet) -> RankingRecord:
+        """With one network more that this run trained; those stand in the order of `wanted`, whichever was done first."""
+        place = {each: at for at, each in enumerate(self.wanted)}
+        mine = sorted(
+            [*(n for n in self.nets if not n.run), net], key=lambda each: place[each.arch_id, each.seed]
+        )
+        return self.model_copy(update={"nets": (*(n for n in self.nets if n.run), *mine)})
+
 
 def learns(entry: SupernetEntry, config: TrainingConfig, fingerprint: str) -> str:
     """A key that trainings alone share if and only if they differ in architecture and seed alone.

@@ -8,16 +8,20 @@ may stand in for the trainings.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from core.config import BaseConfig
 from core.errors import InvalidInput
+from core.executors.choosing import chosen
 from core.library import supernets
 from core.library.alone import MEASURED
+from core.library.alone_part import Trained, Training, index_of, part, shared
 from core.library.gathered import best_known
 from core.library.measuring import by_forward_pass, from_table
+from core.library.parts import done_in_parts
 from core.library.published import Published, published
 from core.library.ranking_check import (
     QUALITY,
@@ -38,14 +42,16 @@ from core.records import Progress
 from core.words import format_count
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.datasets.base import Dataset
     from core.ledger import Ledger
     from core.library.library import Library
 
 LABEL = "Ranking check"
 WEIGHT_CLASS = "training"
-APART = ("seed", "seeds")
-"""What does not make another setting: which seeds, and how many."""
+APART = ("seed", "seeds", "processes")
+"""What does not make another setting: which seeds, how many, and what changes no number."""
 LEAST = 3
 """Fewer subnets have no order to speak of."""
 
@@ -76,6 +82,7 @@ class Request(BaseConfig):
     columns: tuple[str, ...] = Field(
         (), max_length=20, description="Its columns of accuracies, each like a seed."
     )
+    processes: int = Field(1, ge=1, le=64, description="Processes that train; the numbers are the same.")
 
 
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
@@ -225,30 +232,54 @@ def _inside(
 def _train(
     request: Request, entry: SupernetEntry, record: RankingRecord, ledger: Ledger
 ) -> Iterator[Progress]:
-    from core.networks.answers import accuracy
-    from core.networks.chain import fresh_like
-    from core.training.alone import train_alone
-
     dataset, supernet = supernets.dataset(entry), supernets.load(entry)
     config, _ = training_of(
         entry, **request.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
     )
     mine = [each for each in record.wanted if each not in _before(record)]
-    for index, (arch_id, seed) in enumerate(mine):
-        if (arch_id, seed) not in record.missing:
-            continue
+
+    def fresh(arch_id: str, seed: int) -> nn.Sequential:
+        from core.networks.chain import fresh_like
+
         arch = entry.space.from_id(arch_id)
-        net = fresh_like(supernet.extract(arch, supernet.calibrate_on(arch, dataset)), seed)
-        seeded = config.model_copy(update={"seed": seed})
-        yield from train_alone(net, dataset, seeded, ledger, index=index, of=len(mine))
+        return fresh_like(supernet.extract(arch, supernet.calibrate_on(arch, dataset)), seed)
+
+    missing = [index for index, each in enumerate(mine) if each in record.missing]
+    trainings = [
+        Training(
+            index=index,
+            of=len(mine),
+            net=partial(fresh, *mine[index]),
+            config=config.model_copy(update={"seed": mine[index][1]}),
+            arch_id=mine[index][0],
+            supernet_sha256=entry.sha256,
+            keep_file=False,
+        )
+        for index in missing
+    ]
+    steps = done_in_parts(
+        [part(training, dataset) for training in trainings],
+        chosen(request.processes),
+        lambda: shared(dataset),
+        ledger,
+        done=float((len(mine) - len(missing)) * config.epochs),
+        what="networks",
+        index_of=index_of,
+    )
+    for step in steps:
+        if isinstance(step, Progress):
+            yield step
+            continue
+        arch_id, seed = mine[step.index]
+        found = Trained.read(step.value)
         made = CheckedNet(
             arch_id=arch_id,
             seed=seed,
-            accuracy=accuracy(net, dataset, "validation"),
-            test_accuracy=accuracy(net, dataset, "test"),
-            seconds=round(sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index), 2),
+            accuracy=found.accuracy,
+            test_accuracy=found.test_accuracy,
+            seconds=found.seconds,
         )
-        record = record.model_copy(update={"nets": (*record.nets, made)})
+        record = record.with_net(made)
         record.save(ledger)
 
 

@@ -22,32 +22,46 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from core.config import BaseConfig, Settings
 from core.errors import InvalidInput
+from core.executors.choosing import chosen
 from core.library.front_so_far import MARGIN, FrontSoFar
 from core.library.measuring import (
     DataChoice,
-    Measure,
     by_forward_pass,
     counted_beforehand,
     counted_columns,
     from_table,
     work_of_stages,
 )
+from core.library.measuring_at_once import measuring_on
+from core.library.search_in_flight import Width, began_in_flight, search_in_flight
 from core.library.search_log import MOST_IDLE, OTHER_REQUEST, Limits, Spent, by_step, save, told_first
 from core.library.searches import Bound
 from core.library.supernets import SupernetEntry
 from core.library.warm_start import earlier_measurements
-from core.objectives.base import OBJECTIVES, require_choosable, usual_pair
+from core.objectives.base import OBJECTIVES, FromFiles, names_of, require_choosable, usual_pair
 from core.objectives.base import objectives as described
 from core.records import Measurement, Progress
 from core.search import ALGORITHMS, Problem, SearchAlgorithm
+from core.seeding import stream
 from core.spaces import Arch
 
 if TYPE_CHECKING:
+    from core.executors.base import Executor
     from core.ledger import Ledger
     from core.library.library import Library
 
 LABEL = "Search"
 WEIGHT_CLASS = "measuring"
+APART = ("seed", "processes")
+"""What does not make another setting: the seed, and what changes no number."""
+_CALL_SECONDS = 0.25
+"""Modeled seconds of a question where several are on their way: what it costs to ask is little beside them."""
+_SAMPLE = 64
+"""Architectures whose work stands for that of the others."""
+
+
+MeasureBatch = Callable[[Sequence[Arch]], Iterator[Measurement | None]]
+"""Measures the different architectures of a batch in any order, one at a time; None while it waits."""
 
 
 class Request(BaseConfig):
@@ -82,6 +96,14 @@ class Request(BaseConfig):
         description="Megabytes of activations kept between batches, which changes no number; 0 keeps none",
     )
     use_table: bool = Field(True, description="Look numbers up where the supernet's complete table has them")
+    processes: int = Field(1, ge=1, le=64, description="Processes that measure; the numbers are the same")
+    in_flight: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Questions on their way at once: 1 waits for all of a batch, more asks for the next as soon as one is "
+        "answered; empty: as many as a cluster has cores, 1 without one",
+    )
 
     @field_validator("objectives")
     @classmethod
@@ -131,22 +153,68 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     )
     algorithm = ALGORITHMS.create(request.algorithm, request.config, problem=problem, seed=request.seed)
     names = request.measured
-    measure = from_table(entry, names) if request.use_table and request.data is None else None
-    if measure is None:
-        measure = by_forward_pass(entry, request.data, names, keep=keep)
-    yield Progress(0.0, f"Searching {entry.title}.")
 
     def earlier() -> list[Measurement]:
         return earlier_measurements(library, entry, request.from_runs, names, request.data)
 
     fixed = _fixed_reference(request, entry)
-    yield from search(request, algorithm, measure, fixed, ledger, earlier=earlier)
+    place = chosen(request.processes)
+    flies = _flies(request, algorithm, place, ledger)
+    looked_up = from_table(entry, names) if request.use_table and request.data is None else None
+    if (looked_up is not None and not began_in_flight(ledger)) or (place.name == "here" and not flies):
+        measure = looked_up or by_forward_pass(entry, request.data, names, keep=keep)
+        yield Progress(0.0, f"Searching {entry.title}.")
+        yield from search(request, algorithm, measure, fixed, ledger, earlier=earlier)
+        return
+    with measuring_on(place, entry, request.data, names, keep=keep) as elsewhere:
+        yield Progress(0.0, f"Searching {entry.title}.{_how(request, algorithm, flies)}")
+        if not flies:
+            yield from search(request, algorithm, elsewhere.batch, fixed, ledger, earlier=earlier)
+            return
+        most = _together(problem)
+        yield from search_in_flight(
+            Limits(request.budget, request.seconds),
+            algorithm,
+            elsewhere.at_once,
+            fixed,
+            ledger,
+            width=lambda: Width(request.in_flight or max(elsewhere.slots, 1), most),
+            from_runs=bool(request.from_runs),
+            earlier=earlier,
+        )
+
+
+def _flies(request: Request, algorithm: SearchAlgorithm, place: Executor, ledger: Ledger) -> bool:
+    """Whether questions are asked while others are on their way; a run goes on as it began."""
+    if began_in_flight(ledger):
+        return True
+    wanted = request.in_flight != 1 if place.name == "ray" else (request.in_flight or 1) > 1
+    able = not algorithm.in_batches and not names_of(FromFiles, request.measured)
+    return wanted and able and not ledger.measurements()
+
+
+def _how(request: Request, algorithm: SearchAlgorithm, flies: bool) -> str:
+    """A sentence where several questions were asked for, and batches are what there is."""
+    if flies or (request.in_flight or 1) == 1:
+        return ""
+    if algorithm.in_batches:
+        return f" {algorithm.label} learns from whole batches, so each batch is divided among the places that measure."
+    return " It goes on in batches, each divided among the places that measure."
+
+
+def _together(problem: Problem) -> int:
+    """Architectures of a question, so that it takes about a quarter of a second; one where no work is known."""
+    if problem.work is None:
+        return 1
+    rows = problem.space.sample_array(_SAMPLE, stream(0, "search", "work"))
+    lone = float(problem.work.seconds(rows).sum(axis=1).mean())
+    return max(1, round(_CALL_SECONDS / max(lone, 1e-6)))
 
 
 def search(
     request: Request,
     algorithm: SearchAlgorithm,
-    measure: Measure,
+    measure: MeasureBatch,
     fixed: Mapping[str, float],
     ledger: Ledger,
     *,
@@ -161,7 +229,7 @@ def search(
     Args:
         request: budget and objectives.
         algorithm: fresh: nothing asked, nothing told.
-        measure: yields one measurement per architecture it is given.
+        measure: yields one measurement per architecture it is given, and None now and then while it waits.
         fixed: objective -> reference value; what is missing is set by the first batch.
         ledger: the run's record; what it holds is repeated first.
         earlier: what the searches of `from_runs` measured; called if that is not in the record yet.
@@ -209,7 +277,7 @@ def search(
 
 def _measured(
     fresh: Sequence[Arch],
-    measure: Measure,
+    measure: MeasureBatch,
     spent: Spent,
     limits: Limits,
     so_far: tuple[int, int],
@@ -222,10 +290,11 @@ def _measured(
         coming = iter(measure(fresh) if fresh else ())
     while True:
         with spent.measuring():
-            measurement = next(coming, None)
-        if measurement is None:
+            measurement = next(coming, "end")
+        if isinstance(measurement, str):
             break
-        found[measurement.arch] = measurement
+        if measurement is not None:
+            found[measurement.arch] = measurement
         if len(found) < len(fresh):
             done = before + len(found)
             message = f"{done:,} of {budget:,} architectures measured."

@@ -6,25 +6,31 @@ Nets are kept one file per seed as soon as each is trained, so a run that was st
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.executors.choosing import chosen
 from core.library import supernets
-from core.library.alone import AloneRecord, TrainedNet, keep_net, trained_subnet
+from core.library.alone import AloneRecord, TrainedNet, trained_subnet
+from core.library.alone_part import Training, index_of, kept, part, shared
+from core.library.parts import done_in_parts
 from core.library.trainings import training_of
 from core.records import Progress
 from core.words import format_share
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.ledger import Ledger
     from core.library.library import Library
 
 LABEL = "Training alone"
 WEIGHT_CLASS = "training"
-APART = ("seed", "seeds")
-"""What does not make another setting: which seeds, and how many."""
+APART = ("seed", "seeds", "processes")
+"""What does not make another setting: which seeds, how many, and what changes no number."""
 
 
 class Request(BaseConfig):
@@ -40,6 +46,7 @@ class Request(BaseConfig):
     learning_rate: float | None = Field(
         None, gt=0, le=1e12, description="Peak learning rate; as the supernet if left out."
     )
+    processes: int = Field(1, ge=1, le=64, description="Processes that train; the numbers are the same.")
 
 
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
@@ -51,9 +58,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         CoreError: training diverged.
     """
     from core.export.subnet import extract_subnet
-    from core.networks.chain import fresh_like
-    from core.training import checkpoint
-    from core.training.alone import train_alone
 
     entry = library.supernet(request.supernet)
     arch = entry.space.from_id(request.arch)
@@ -65,27 +69,46 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     )
     about = trained_subnet(entry, subnet, config, request.seeds)
     record = AloneRecord(**dict(about), training_from_card=as_supernet)
-    kept = ledger.latest_checkpoint()
-    first = int(checkpoint.about(kept)["net"]) if kept is not None else 0
     before = AloneRecord.so_far(ledger)
-    nets = list(before.nets[:first]) if before else []
-    for index in range(first, request.seeds):
-        seeded = config.model_copy(update={"seed": request.seed + index})
-        net = fresh_like(subnet.net, seeded.seed)
-        yield from train_alone(net, dataset, seeded, ledger, index=index, of=request.seeds)
-        nets.append(
-            keep_net(
-                ledger,
-                net,
-                dataset,
+    nets = {net.index: net for net in before.nets} if before else {}
+
+    def fresh(seed: int) -> nn.Sequential:
+        from core.networks.chain import fresh_like
+
+        return fresh_like(subnet.net, seed)
+
+    parts = [
+        part(
+            Training(
                 index=index,
-                seed=seeded.seed,
+                of=request.seeds,
+                net=partial(fresh, request.seed + index),
+                config=config.model_copy(update={"seed": request.seed + index}),
                 arch_id=subnet.arch_id,
                 supernet_sha256=entry.sha256,
-            )
+            ),
+            dataset,
         )
-        record.model_copy(update={"nets": tuple(nets)}).save(ledger)
-    yield Progress(1.0, _sentence(nets, record.inside), {"nets": len(nets)})
+        for index in range(request.seeds)
+        if index not in nets
+    ]
+    steps = done_in_parts(
+        parts,
+        chosen(request.processes),
+        lambda: shared(dataset),
+        ledger,
+        done=float(len(nets) * config.epochs),
+        what="networks",
+        index_of=index_of,
+    )
+    for step in steps:
+        if isinstance(step, Progress):
+            yield step
+            continue
+        nets[step.index] = kept(step, ledger, seed=request.seed + step.index)
+        in_order = tuple(nets[index] for index in sorted(nets))
+        record.model_copy(update={"nets": in_order}).save(ledger)
+    yield Progress(1.0, _sentence([*nets.values()], record.inside), {"nets": len(nets)})
 
 
 def _sentence(nets: list[TrainedNet], inside: Mapping[str, float]) -> str:

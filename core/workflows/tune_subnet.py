@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.executors.choosing import chosen
 from core.library import supernets
-from core.library.alone import keep_net, schedule_of, trained_subnet
+from core.library.alone import schedule_of, trained_subnet
+from core.library.alone_part import Training, index_of, kept, part, shared
+from core.library.parts import done_in_parts
 from core.library.supernets import SupernetEntry
 from core.library.trainings import training_of
 from core.library.tuned import Start, StartedNet, TunedRecord
@@ -36,8 +40,8 @@ if TYPE_CHECKING:
 
 LABEL = "Fine-tuning of a subnet"
 WEIGHT_CLASS = "training"
-APART = ("seed", "seeds")
-"""What does not make another setting: which seeds, and how many."""
+APART = ("seed", "seeds", "processes")
+"""What does not make another setting: which seeds, how many, and what changes no number."""
 
 
 class Request(BaseConfig):
@@ -56,6 +60,7 @@ class Request(BaseConfig):
     )
     teacher: bool = Field(False, description="Half of the loss imitates the largest subnet.")
     scratch: bool = Field(True, description="Train the same network from scratch for as long, too.")
+    processes: int = Field(1, ge=1, le=64, description="Processes that train; the numbers are the same.")
 
 
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
@@ -67,7 +72,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         CoreError: training diverged.
     """
     from core.export.subnet import extract_subnet
-    from core.training.alone import train_alone
 
     entry = library.supernet(request.supernet)
     arch = entry.space.from_id(request.arch)
@@ -79,26 +83,41 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     teacher = _largest(entry, dataset) if request.teacher else None
     starts: tuple[Start, ...] = ("tuned", "scratch") if request.scratch else ("tuned",)
     wanted = [(request.seed + at, start) for at in range(request.seeds) for start in starts]
-    for index, (seed, start) in enumerate(wanted):
-        if index < len(record.nets):
-            continue
-        config = configs[start].model_copy(update={"seed": seed})
-        net = _started(subnet.net, start, seed)
-        what = "Tuning network" if start == "tuned" else "From scratch, network"
-        yield from train_alone(
-            net, dataset, config, ledger, index=index, of=len(wanted), teacher=teacher, what=what
-        )
-        kept = keep_net(
-            ledger,
-            net,
+    nets = {net.index: net for net in record.nets}
+    parts = [
+        part(
+            Training(
+                index=index,
+                of=len(wanted),
+                net=partial(_started, subnet.net, start, seed),
+                config=configs[start].model_copy(update={"seed": seed}),
+                arch_id=subnet.arch_id,
+                supernet_sha256=entry.sha256,
+                what="Tuning network" if start == "tuned" else "From scratch, network",
+            ),
             dataset,
-            index=index,
-            seed=seed,
-            arch_id=subnet.arch_id,
-            supernet_sha256=entry.sha256,
+            teacher,
         )
-        made = StartedNet(start=start, **kept.model_dump())
-        record = record.model_copy(update={"nets": (*record.nets, made)})
+        for index, (seed, start) in enumerate(wanted)
+        if index not in nets
+    ]
+    steps = done_in_parts(
+        parts,
+        chosen(request.processes),
+        lambda: shared(dataset, teacher),
+        ledger,
+        done=float(len(nets) * request.epochs),
+        what="networks",
+        index_of=index_of,
+    )
+    for step in steps:
+        if isinstance(step, Progress):
+            yield step
+            continue
+        seed, start = wanted[step.index]
+        made = kept(step, ledger, seed=seed)
+        nets[step.index] = StartedNet(start=start, **made.model_dump())
+        record = record.model_copy(update={"nets": tuple(nets[index] for index in sorted(nets))})
         record.save(ledger)
     yield Progress(1.0, _sentence(record), {"nets": len(record.nets)})
 

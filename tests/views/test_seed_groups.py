@@ -58,7 +58,7 @@ def test_a_default_may_be_spelled_out_or_left_away() -> None:
     assert len(seed_groups([short, changed])) == 2
 
 
-@pytest.mark.parametrize("field", sorted(set(search_front.Request.model_fields) - {"seed"}))
+@pytest.mark.parametrize("field", sorted(set(search_front.Request.model_fields) - {*search_front.APART}))
 def test_every_other_field_of_a_search_parts_runs(field: str) -> None:
     other: dict[str, Any] = {
         "supernet": "fashion-cnn",
@@ -73,7 +73,9 @@ def test_every_other_field_of_a_search_parts_runs(field: str) -> None:
         "data": {"name": "digits"},
         "reference": {"macs": 1.0},
         "use_table": False,
+        "in_flight": 8,
     }
+    assert len(seed_groups([search("a", 0), search("b", 1, processes=2)])) == 1
     assert len(seed_groups([search("a", 0), search("b", 1, **{field: other[field]})])) == 2
 
 
