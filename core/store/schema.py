@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.config import JsonObject
 
-HEAD = "0008"
+HEAD = "0009"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200

@@ -66,6 +66,6 @@ def test_the_upgrade_asks_whether_anything_is_there(tmp_path: Path, worked: bool
             store.create_run("search_front", {"supernet": "digits-cnn"}, title="A search")
         with store._database.write("going back a revision") as connection:
             connection.execute(text("DROP TABLE editions"))
-            connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
     with RunStore(f"sqlite:///{tmp_path / 'a.db'}", tmp_path) as store:
         assert store.editions == ({"digits-cnn": 1} if worked else {})
