@@ -36,6 +36,7 @@ SLOW = (
     "tests/cli/test_prune_command.py",
     "tests/cli/test_reports.py::test_the_page_and_the_command_line",
     "tests/cli/test_robustness_command.py",
+    "tests/cli/test_torchrun.py::test_forty",
     "tests/cli/test_train_alone_command.py",
     "tests/cli/test_tune_command.py",
     "tests/contracts/test_algorithms.py::test_an_adaptive_algorithm_goes",

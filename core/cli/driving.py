@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from core.cli import sharing
 from core.config import JsonObject
 from core.errors import Cancelled, CoreError, InvalidInput, NotFound, StorageFailed, plain
 from core.jobs.kinds import load_workflow
@@ -162,7 +163,8 @@ def _steps(kind: str, params: JsonObject, ledger: Ledger, library: Library) -> I
 
     request = _validated(kind, params)
     heavy_imports()
-    yield from load_workflow(kind).run(request, ledger, library)
+    with sharing.first_of_all(kind, params):
+        yield from load_workflow(kind).run(request, ledger, library)
 
 
 def _validated(kind: str, params: JsonObject, flags: Mapping[str, str] | None = None) -> Any:

@@ -32,6 +32,7 @@ from core.cli import (
     robustness,
     saving,
     searching,
+    sharing,
     studies,
     tables,
     training,
@@ -44,6 +45,7 @@ from core.config import Settings
 from core.errors import CoreError, InvalidInput
 from core.library.kept_early import withdraw
 from core.store.sandboxes import Sandboxes
+from core.training import torchrun
 from core.words import format_share
 
 app = typer.Typer(
@@ -61,6 +63,11 @@ Csv = Annotated[Path | None, typer.Option(help="Write the table here as CSV.")]
 def main() -> None:
     """Run the command line; never shows a traceback for an expected failure."""
     try:
+        if torchrun.follows():
+            sharing.follow()
+            return
+        if torchrun.started():
+            sharing.require_shareable(sys.argv[1:])
         app(standalone_mode=False)
     except typer.Exit as leave:
         sys.exit(leave.exit_code)

@@ -230,6 +230,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     """
     from core.supernets.files import dump_supernet
     from core.training.loop import in_words, train
+    from core.training.together import ours
 
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
     supernet, dataset = untrained(request, library)
@@ -240,6 +241,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         return (request.stop_after is not None and epochs >= request.stop_after) or asked_to_stop(ledger)
 
     supernet = yield from train(supernet, dataset, request.training, ledger, film=True, stop=stop)
+    if (us := ours()) is not None and not us.first:  # the first process writes
+        return
     card = _card(request, dataset, ledger, library)
     stopped = card.get("stopped")
     if stopped:

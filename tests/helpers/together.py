@@ -88,9 +88,9 @@ def double(dataset: Dataset) -> Dataset:
     return dataclasses.replace(dataset, **{name: of(getattr(dataset, name)) for name in splits})
 
 
-def apart(a: Supernet, b: Supernet) -> float:
-    """Largest difference of two supernets' weights, by the largest of each tensor."""
-    mine, others = a.state_dict(), b.state_dict()
+def apart(a: Supernet | dict[str, Tensor], b: Supernet | dict[str, Tensor]) -> float:
+    """Largest difference of two supernets' weights (or of their states), by the largest of each tensor."""
+    mine, others = (each if isinstance(each, dict) else each.state_dict() for each in (a, b))
     return max(
         float((tensor - others[name]).abs().max() / tensor.abs().max().clamp_min(1e-300))
         for name, tensor in mine.items()
