@@ -19,6 +19,7 @@ from core.cli import (
     converting,
     costing,
     devices,
+    housekeeping,
     importing,
     insta_tuning,
     judging,
@@ -44,8 +45,6 @@ from core.cli.output import write, write_or_print, write_table
 from core.config import Settings
 from core.errors import CoreError, InvalidInput
 from core.library.kept_early import withdraw
-from core.store.sandboxes import Sandboxes
-from core.training import torchrun
 from core.words import format_share
 
 app = typer.Typer(
@@ -63,11 +62,8 @@ Csv = Annotated[Path | None, typer.Option(help="Write the table here as CSV.")]
 def main() -> None:
     """Run the command line; never shows a traceback for an expected failure."""
     try:
-        if torchrun.follows():
-            sharing.follow()
+        if sharing.followed(sys.argv[1:]):
             return
-        if torchrun.started():
-            sharing.require_shareable(sys.argv[1:])
         app(standalone_mode=False)
     except typer.Exit as leave:
         sys.exit(leave.exit_code)
@@ -298,32 +294,8 @@ def prune_experiment(
         print(csv)
 
 
-@app.command()
-def check() -> None:
-    """Look for silent damage: hashes of every row and file. Exit status 1 if there is any."""
-    store = open_store()
-    findings = store.check() + Sandboxes(store.home).check()
-    for finding in findings:
-        print(finding)
-    print(f"{len(findings)} problems found." if findings else "Everything stored is intact.")
-    raise typer.Exit(1 if findings else 0)
-
-
-@app.command("empty-trash")
-def empty_trash(
-    older_than: Annotated[
-        int, typer.Option(min=0, help="Keep what was put there in the last so many days.")
-    ] = 0,
-) -> None:
-    """Delete what the trash of the home holds: files that no run or supernet named any more."""
-    store = open_store()
-    n_files, n_bytes = (
-        sum(each)
-        for each in zip(
-            *(part.empty_trash(older_than) for part in (store, Sandboxes(store.home))), strict=True
-        )
-    )
-    print(f"{n_files} files deleted, {n_bytes / 1e6:.1f} MB freed.")
+app.command()(housekeeping.check)
+app.command("empty-trash")(housekeeping.empty_trash)
 
 
 @app.command()

@@ -19,7 +19,8 @@ from core.config import JsonObject
 from core.errors import CoreError, InvalidInput
 from core.jobs.kinds import load_workflow
 from core.library.library import Library
-from core.store import MemoryLedger
+from core.settings import settings
+from core.store import MemoryLedger, RunStore
 from core.training import torchrun
 
 if TYPE_CHECKING:
@@ -29,6 +30,21 @@ KIND = "train_supernet"
 """The one workflow that several processes share."""
 _COMMANDS = ("train", "resume")
 _ALONE = ("--compare", "--dry-run", "--help")
+
+
+def followed(arguments: Sequence[str]) -> bool:
+    """Take part in a training if this is one of several processes and not the first; otherwise do nothing.
+
+    Raises:
+        InvalidInput: this is the first of several, and they cannot share what is asked for.
+        SystemExit: the training ended early.
+    """
+    if torchrun.follows():
+        follow()
+        return True
+    if torchrun.started():
+        require_shareable(arguments)
+    return False
 
 
 def require_shareable(arguments: Sequence[str]) -> None:
@@ -89,10 +105,9 @@ def _take_part(us: Together) -> None:
 
 def _library() -> Library:
     """What this machine has, where its store can be read: supernets to start from, data of a person's own."""
-    from core.cli.driving import open_store
-
+    configured = settings()
     try:
-        return Library(open_store())
+        return Library(RunStore(configured.database_url, configured.home))
     except CoreError:
         return Library()
 
