@@ -107,7 +107,7 @@ def _library() -> Library:
     """What this machine has, where its store can be read: supernets to start from, data of a person's own."""
     configured = settings()
     try:
-        return Library(RunStore(configured.database_url, configured.home))
+        return Library(RunStore(configured.database_url, configured.home, configured.files_url))
     except CoreError:
         return Library()
 

@@ -12,7 +12,9 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from core.device import chosen_device
 from core.errors import CoreError, InvalidInput, plain
+from core.runtime import heavy_imports
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,8 +50,6 @@ def joined() -> Iterator[Together]:
         InvalidInput: what torchrun set is no number, or there are fewer GPUs than processes on this machine.
         CoreError: another process ended.
     """
-    from core.runtime import heavy_imports
-
     heavy_imports()
     import torch
     import torch.distributed as dist
@@ -81,8 +81,6 @@ def joined() -> Iterator[Together]:
 
 def _own_gpu() -> None:
     """Each process of a machine takes a GPU of its own, where trainings run on one."""
-    from core.device import chosen_device
-
     if chosen_device().torch_device.type != "cuda":
         return
     import torch
