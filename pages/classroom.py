@@ -7,16 +7,15 @@ import streamlit as st
 from core.errors import CoreError, NotFound
 from core.store.classes import REMOVED
 from core.text import for_markdown
-from pages.ui import resources
 from pages.ui.classroom import PAGE, arriving, member, student, teacher, who_sees
 from pages.ui.classroom.state import View, address
-from pages.ui.home_store import home_store
+from pages.ui.home_store import home_is_open, home_store
 from pages.ui.setup import setup, unseen_heading
 
-setup(PAGE)
+setup(PAGE, for_anybody=True)
 
 view = address.current()
-if resources.store_or_none() is None:
+if not home_is_open():
     st.stop()
 mine = member.member()
 if not view.code and mine is not None:

@@ -35,6 +35,7 @@ class _How:
 
     asker: Callable[[], Person | None] | None = None
     log_in: bool = False
+    wrong: str = ""
 
 
 _how = _How()
@@ -45,9 +46,14 @@ def set_asker(asker: Callable[[], Person | None] | None) -> None:
     _how.asker = asker
 
 
-def expect_log_in(expected: bool) -> None:
-    """A log-in is configured: without a file of people nobody may do anything."""
-    _how.log_in = expected
+def expect_log_in(expected: bool, wrong: str = "") -> None:
+    """A log-in is configured: without a file of people nobody may do anything.
+
+    Args:
+        expected: whether one is.
+        wrong: why it cannot be believed; then nobody may do anything either.
+    """
+    _how.log_in, _how.wrong = expected, wrong
 
 
 def told_apart() -> bool:
@@ -57,6 +63,8 @@ def told_apart() -> bool:
 
 def policy() -> Policy:
     """What the file of people says now."""
+    if _how.wrong:
+        return Policy(wrong=_how.wrong)
     path = settings().people
     return Policy(wrong=_NO_FILE) if path is None else _reader.policy(path)
 

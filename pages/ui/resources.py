@@ -23,6 +23,7 @@ from core.library.networks import ModelInfo
 from core.library.suggestions import suggestions
 from core.library.supernets import SupernetEntry
 from core.pareto import Constraint
+from core.people import Action, own_work, require
 from core.records import RunState
 from core.spaces import Arch
 from core.text import for_markdown
@@ -46,9 +47,13 @@ def store() -> RunStore:
 
     Raises:
         CoreError: the disk or the database cannot be used.
+        NotAllowed: the visitor may not look.
     """
     which = _whose()
-    return home_store() if which is None else sandboxes().open(which)
+    if which is not None:
+        return sandboxes().open(which)
+    require(Action.LOOK)
+    return home_store()
 
 
 def jobs() -> JobManager | SandboxJobs:
@@ -58,7 +63,10 @@ def jobs() -> JobManager | SandboxJobs:
         CoreError: as `store`.
     """
     which = _whose()
-    return manager() if which is None else manager().within(which)
+    if which is not None:
+        return manager().within(which)
+    require(Action.LOOK)
+    return manager()
 
 
 def place() -> str:
@@ -100,12 +108,13 @@ def manager() -> JobManager:
     """
     from core.jobs import JobManager
 
-    return JobManager(home_store(), sandboxes(), takes_up=True)
+    with own_work():
+        return JobManager(home_store(), sandboxes(), takes_up=True)
 
 
 def take_up_runs() -> None:
     """At the start of a server: go on with what the end of the last one interrupted, before anybody asks."""
-    with suppress(CoreError):  # the pages say what is wrong with the disk
+    with suppress(CoreError), own_work():  # the pages say what is wrong with the disk
         kept = home_store()
         unfinished = (not run.state.is_final or run.state is RunState.INTERRUPTED for run in kept.list_runs())
         if any(unfinished) or sandboxes().unfinished():

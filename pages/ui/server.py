@@ -25,6 +25,8 @@ from streamlit.file_util import get_static_dir
 from core.settings import ASSETS, settings
 from pages.ui.look import Look
 from pages.ui.packed import Packed, PackedFiles, pack_first
+from pages.ui.people import door, visitor
+from pages.ui.people.header import UserHeader
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -53,8 +55,22 @@ def middleware() -> list[Middleware]:
     return [
         Middleware(SecurityHeaders, frame_ancestors=own.frame_ancestors),
         Middleware(OwnNamesOnly, hosts=_OWN | listening | set(own.allowed_hosts)),
+        *_user_header(),
         Middleware(PackedFiles, folder=Path(get_static_dir()), packed=_PACKED),
         Middleware(Look),
+    ]
+
+
+def _user_header() -> list[Middleware]:
+    """What believes a proxy's word about who asks, where that is set; and whether a log-in is configured."""
+    visitor.expect()
+    own = settings()
+    if not own.user_header:
+        return []
+    return [
+        Middleware(
+            UserHeader, name=own.user_header, trusted=own.trusted_proxies, refused=door.header_was_refused
+        )
     ]
 
 

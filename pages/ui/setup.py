@@ -14,13 +14,14 @@ from core import glossary
 from core.settings import ASSETS
 from pages.ui import first_visit, history, projector, state
 from pages.ui.menu import Page
+from pages.ui.people import door
 from pages.ui.server import ICON
 
 _LOOK = ASSETS / "look" / "look.css"
 _WORDMARK = str(ASSETS / "look" / "wordmark.svg")
 
 
-def setup(page: Page) -> None:
+def setup(page: Page, *, for_anybody: bool = False) -> None:
     """Prepare the session and draw the page's head. May be called any number of times.
 
     The styles (assets/look/look.css) come early, with the page itself (see `pages.ui.look`), so that nothing jumps; and
@@ -28,6 +29,7 @@ def setup(page: Page) -> None:
 
     Args:
         page: its name and the question it answers, from its folder.
+        for_anybody: where people are told apart, those who are not known may see it, too.
     """
     _pass_through_app()
     st.set_page_config(
@@ -36,6 +38,7 @@ def setup(page: Page) -> None:
         layout="wide",
         initial_sidebar_state=230,
     )
+    door.begin()
     state.session_id()
     if state.entered_page(page.title):
         history.enter()
@@ -46,6 +49,7 @@ def setup(page: Page) -> None:
     with st.container(key="page-head-projector" if on else "page-head"):
         st.title(page.title, anchor=False)
         st.markdown(glossary.in_markdown(page.question))
+    door.enter(for_anybody=for_anybody)
     context = get_script_run_ctx()
     if context is not None and not first_visit.is_this(context.session_id):
         first_visit.somebody_came()
