@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.people import Action
 from core.settings import settings
 from core.words import format_bytes, format_count
 from pages.ui import resources, terms
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, watch
-from pages.ui.runs import PAGE
+from pages.ui.runs import PAGE, audit_panel
 from pages.ui.runs import panels as run_views
 from pages.ui.setup import empty, setup
 
@@ -68,8 +70,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
         "Check for damage",
         key="check-store",
         icon=":material/verified_user:",
-        help="Reads every file and row again and compares it with its hash.",
+        **door.lock(Action.CHECK, help="Reads every file and row again and compares it with its hash."),
     )
 run_views.storage(parts)
 if check:
     run_views.show_damage(store.check())
+audit_panel.draw(store)

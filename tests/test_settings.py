@@ -26,6 +26,10 @@ NAMES = (
     "PARETOSCOPE_FILES_URL",
     "PARETOSCOPE_DEVICE",
     "PARETOSCOPE_PRECISION",
+    "PARETOSCOPE_PEOPLE",
+    "PARETOSCOPE_USER_HEADER",
+    "PARETOSCOPE_TRUSTED_PROXIES",
+    "PARETOSCOPE_LOGIN_HOURS",
 )
 # What an environment variable can hold.
 VALUE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
@@ -233,3 +237,20 @@ def test_what_is_no_head_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PARETOSCOPE_RAY_ADDRESS", text)
     with pytest.raises(InvalidInput, match="PARETOSCOPE_RAY_ADDRESS must be host:port"):
         settings()
+
+
+def test_a_header_is_nothing_without_who_is_believed_and_what_they_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PARETOSCOPE_USER_HEADER", "X-Remote-User")
+    for proxies, people in (("", ""), ("10.0.0.2", ""), ("", "people.toml"), ("ten", "people.toml")):
+        monkeypatch.setenv("PARETOSCOPE_TRUSTED_PROXIES", proxies)
+        monkeypatch.setenv("PARETOSCOPE_PEOPLE", people)
+        with pytest.raises(InvalidInput, match="PARETOSCOPE_(USER_HEADER|TRUSTED_PROXIES)"):
+            settings()
+    monkeypatch.setenv("PARETOSCOPE_TRUSTED_PROXIES", "10.0.0.2, fd00::/8")
+    assert [str(each) for each in settings().trusted_proxies] == ["10.0.0.2/32", "fd00::/8"]
+    for name in ("X Remote", "X-Remote-User:", "Ü", "x" * 80, "1x"):
+        monkeypatch.setenv("PARETOSCOPE_USER_HEADER", name)
+        with pytest.raises(InvalidInput, match="PARETOSCOPE_USER_HEADER"):
+            settings()

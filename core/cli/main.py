@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from core.cli import (
+    auditing,
     backing_up,
     class_,
     converting,
@@ -349,4 +350,5 @@ app.command("export-study")(studies.export_study)
 app.command("evolve-norm")(norms.evolve_norm)
 app.command()(backing_up.backup)
 app.command()(backing_up.restore)
+app.command()(auditing.audit)
 app.command()(working.work)

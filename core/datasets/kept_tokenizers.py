@@ -9,6 +9,7 @@ from core.datasets.loading import write_whole
 from core.datasets.tokenizing import Tokenizing
 from core.datasets.uploads import bytes_path
 from core.errors import InvalidInput, NotFound
+from core.people import Action, require
 
 BYTE_PAIRS, BYTES = "byte_pairs", "bytes"
 _read: Cache[Tokenizing] = Cache(8)
@@ -24,6 +25,7 @@ def keep_tokenizer(data: bytes) -> str:
         InvalidInput: it is not accepted.
         StorageFailed: the disk refused it.
     """
+    require(Action.UPLOAD)
     made = Tokenizing.read(data).json()
     tokenizer_id = hashlib.sha256(made).hexdigest()
     path = bytes_path(tokenizer_id)

@@ -34,6 +34,7 @@ from core.datasets.sound_archive import (
 from core.datasets.splitting import split_ids
 from core.datasets.waves import RATES
 from core.errors import InvalidInput, NotFound
+from core.people import Action, require
 from core.settings import settings
 
 DECODER = "core.datasets.sound_worker"
@@ -106,6 +107,7 @@ def keep_sounds(data: bytes, **config: Any) -> KeptSounds:
         Busy: many others are being decoded.
         StorageFailed: the disk refused it.
     """
+    require(Action.UPLOAD)
     source = Sounds(DATASETS.config("sounds", config))
     upload_id = hashlib.sha256(data).hexdigest()
     if {"rate", "milliseconds"} & set(config):

@@ -26,6 +26,7 @@ from core.datasets.splitting import split_ids
 from core.datasets.text_archive import Texts, decode_texts, equal_texts, read_texts
 from core.datasets.text_rows import RawTexts, TextConfig, rows_of_tokens
 from core.errors import InvalidInput, NotFound
+from core.people import Action, require
 from core.settings import settings
 
 DECODER = "core.datasets.text_worker"
@@ -89,6 +90,7 @@ def keep_texts(data: bytes, *, classed: bool = True) -> KeptTexts:
         Busy: many others are being decoded.
         StorageFailed: the disk refused it.
     """
+    require(Action.UPLOAD)
     upload_id = hashlib.sha256(data).hexdigest()
     try:
         _, summary = read_texts(_decoded_path(upload_id, classed))

@@ -27,6 +27,7 @@ from core.datasets.found import Proposal, Summary
 from core.datasets.loading import write_whole
 from core.elsewhere import fetched
 from core.errors import InvalidInput, NotFound, StorageFailed
+from core.people import Action, require
 from core.settings import settings
 
 DECODER = "core.datasets.decode_worker"
@@ -67,6 +68,7 @@ def keep(data: bytes, *, size: int | None = None, channels: int | None = None) -
         Busy: many others are being decoded.
         StorageFailed: the disk refused it.
     """
+    require(Action.UPLOAD)
     upload_id = hashlib.sha256(data).hexdigest()
     if size is None or channels is None:
         proposed = _proposed(upload_id) or _propose(data, upload_id)

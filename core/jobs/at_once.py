@@ -6,6 +6,7 @@ from core.config import JsonObject
 from core.errors import InvalidInput
 from core.jobs.execution import execute
 from core.jobs.stopping import StopSignal
+from core.people import own_work
 from core.records import RunState
 from core.store import RunStore
 from core.store.signing import Owner
@@ -29,6 +30,11 @@ def run_at_once(
     """
     owner = Owner()
     run_id = store.create_run(kind, params, title=title, session=session, owner=owner)
+    with own_work():  # what was allowed is now the machine's to do
+        return _run(store, run_id, owner)
+
+
+def _run(store: RunStore, run_id: str, owner: Owner) -> tuple[str, str]:
     attempt = store.leases.claim(run_id, owner)
     if attempt is None:
         raise InvalidInput("Another server took this work in the same moment; try again.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.datasets.loading import write_whole
 from core.datasets.uploads import brought
 from core.errors import InvalidInput, NotFound
+from core.people import Action, require
 from core.settings import settings
 
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -22,7 +23,9 @@ def keep_file(data: bytes) -> str:
 
     Raises:
         StorageFailed: the disk refused it.
+        NotAllowed: who asks may not upload.
     """
+    require(Action.UPLOAD)
     file_id = hashlib.sha256(data).hexdigest()
     path = _path(file_id)
     if not path.exists():

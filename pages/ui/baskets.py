@@ -13,9 +13,11 @@ import streamlit as st
 
 from core.errors import CoreError, NotFound
 from core.library.network_id import NetworkId
+from core.people import Action
 from core.settings import settings
 from core.text import for_markdown
 from pages.ui import resources
+from pages.ui.people import door
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -120,12 +122,15 @@ def button(network_id: str, title: str, *, key: str = "basket-add", what: str = 
     st.button(
         " ".join(said.split()),
         key=key,
-        disabled=inside or store() is None,
         on_click=add,
         args=(network_id, title),
         icon=":material/shopping_basket:",
-        help=f"Puts this network into {name}, which is kept with the runs. The Basket page shows it as a table, with "
-        "a report to take home and a link to share.",
+        **door.lock(
+            Action.COLLECT,
+            disabled=inside or store() is None,
+            help=f"Puts this network into {name}, which is kept with the runs. The Basket page shows it as a table, with "
+            "a report to take home and a link to share.",
+        ),
     )
     say()
 

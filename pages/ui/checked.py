@@ -20,7 +20,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from core.errors import plain
+from core.people import Action
 from core.text import for_markdown
+from pages.ui.people import door
 
 _open: ContextVar[Form | None] = ContextVar("open form", default=None)
 
@@ -31,17 +33,28 @@ class Form:
     def __init__(self) -> None:
         self.complaints: list[str] = []
 
-    def start(self, label: str, *, disabled: bool = False, **button: Any) -> bool:
+    def start(
+        self,
+        label: str,
+        *,
+        disabled: bool = False,
+        action: Action = Action.START,
+        own: bool = True,
+        **button: Any,
+    ) -> bool:
         """The button that runs what the form holds; what the form complains of is said above it, and it waits.
 
         Args:
             label: of the button.
             disabled: whether it waits for another reason.
+            action: what it does, and `own` whether to the visitor's own: locked where they may not.
             button: further arguments of `st.button`.
         """
         for sentence in dict.fromkeys(self.complaints):
             st.error(for_markdown(sentence, 600), icon=":material/error:")
-        return bool(st.button(label, disabled=disabled or bool(self.complaints), **button))
+        waits = disabled or bool(self.complaints)
+        button |= door.lock(action, own=own, disabled=waits, help=button.get("help"))
+        return bool(st.button(label, **button))
 
 
 @contextmanager

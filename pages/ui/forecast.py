@@ -9,9 +9,11 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.jobs.forecast import Forecast, Part, Trial, busy
+from core.people import Action
 from core.text import for_markdown
 from core.words import format_about, format_seconds
 from pages.ui import resources, state
+from pages.ui.people import door
 
 _BUSY = 1.5
 
@@ -39,6 +41,8 @@ def forecast_all(
         of: what follows from their trials.
         key: of the container.
     """
+    if not door.may(Action.START):  # trying costs what starting costs
+        return
 
     def now() -> list[Trial] | str | None:
         found: list[Trial] = []

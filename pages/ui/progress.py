@@ -12,10 +12,12 @@ import streamlit as st
 from core.errors import CoreError
 from core.jobs.kinds import label_of
 from core.library.kept_early import withdraw
+from core.people import Action
 from core.records import Run, RunState
 from core.text import for_markdown
 from core.words import format_seconds
 from pages.ui import resources, state
+from pages.ui.people import door
 
 _COLORS = {
     RunState.QUEUED: "gray",
@@ -66,6 +68,7 @@ def job_row(run: Run) -> None:
                 on_click=attempt,
                 args=("cancel", run.run_id),
                 icon=":material/stop:",
+                **door.lock(Action.CANCEL, own=door.is_own(run.run_id)),
             )
         elif run.state.is_resumable:
             st.button(
@@ -74,6 +77,7 @@ def job_row(run: Run) -> None:
                 on_click=attempt,
                 args=("resume", run.run_id),
                 icon=":material/play_arrow:",
+                **door.lock(Action.RESUME, own=door.is_own(run.run_id)),
             )
     if run.state is RunState.QUEUED:
         st.progress(run.fraction, text=_waiting(run))

@@ -31,7 +31,9 @@ def own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
     start = manager.JobManager.__init__
     monkeypatch.setattr(
-        manager.JobManager, "__init__", lambda self, *args: (start(self, *args), managers.append(self))[0]
+        manager.JobManager,
+        "__init__",
+        lambda self, *args, **named: (start(self, *args, **named), managers.append(self))[0],
     )
     yield
     for one in managers:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.people import Action
 from core.text import display_name, for_markdown
 from pages.ui import baskets, state
+from pages.ui.people import door
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -48,7 +50,7 @@ def bar(store: RunStore, basket: Basket | None) -> None:
             icon=":material/delete:",
             on_click=_delete,
             args=(store, basket),
-            help="Can be undone.",
+            **door.lock(Action.COLLECT, help="Can be undone."),
         )
 
 
@@ -64,7 +66,7 @@ def _chosen() -> None:
 def _name_form(key: str, label: str, name: str, change: object) -> None:
     with st.form(f"{key}-form", border=False):
         given = st.text_input("Name", value=name, key=key)
-        if st.form_submit_button(label, key=f"{key}-submit", type="primary"):
+        if st.form_submit_button(label, key=f"{key}-submit", type="primary", **door.lock(Action.COLLECT)):
             baskets.attempt(lambda: change(given))  # type: ignore[operator]
             state.forget_widgets(("bk-basket",))
             st.rerun()

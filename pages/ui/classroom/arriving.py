@@ -9,6 +9,7 @@ from contextlib import suppress
 import streamlit as st
 
 from core.errors import CoreError, NotFound
+from core.people import Action
 from core.store.class_rows import LONGEST_NICKNAME, Room, read_code
 from core.store.classes import NO_CLASS
 from core.text import for_markdown
@@ -16,6 +17,7 @@ from pages.ui import resources
 from pages.ui.classroom import member, state
 from pages.ui.classroom.state import View
 from pages.ui.home_store import home_store
+from pages.ui.people import door
 
 _WRONG_SECONDS = 0.25
 _MOST_WAITING = 20
@@ -60,7 +62,14 @@ def draw() -> None:
         st.markdown(
             "Make a class: you get a code for your students and a link of your own to lead it. Nobody needs an account."
         )
-        st.button("New class", key="class-new", type="primary", icon=":material/add:", on_click=_make)
+        st.button(
+            "New class",
+            key="class-new",
+            type="primary",
+            icon=":material/add:",
+            on_click=_make,
+            **door.lock(Action.HOLD_CLASS),
+        )
     with right, st.container(border=True, key="class-door-student"):
         st.subheader("I was given a code", anchor=False)
         with st.form("class-code-form", border=False):

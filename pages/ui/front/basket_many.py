@@ -8,9 +8,11 @@ import streamlit as st
 
 from core.library.networks import subnet_id
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.store.baskets import MOST_NETWORKS
 from core.words import format_count
 from pages.ui import baskets
+from pages.ui.people import door
 
 
 def buttons(entry: SupernetEntry, arch_ids: Sequence[str], members: int, *, key: str) -> None:
@@ -31,12 +33,15 @@ def buttons(entry: SupernetEntry, arch_ids: Sequence[str], members: int, *, key:
             label,
             key=f"{key}-{which}",
             icon=":material/shopping_basket:",
-            disabled=not chosen or full or baskets.store() is None,
             on_click=_put,
             args=(entry, tuple(chosen[: MOST_NETWORKS + 1])),
-            help=f"{format_count(len(chosen))} are more than a basket holds ({MOST_NETWORKS})."
-            if full
-            else None,
+            **door.lock(
+                Action.COLLECT,
+                disabled=not chosen or full or baskets.store() is None,
+                help=f"{format_count(len(chosen))} are more than a basket holds ({MOST_NETWORKS})."
+                if full
+                else None,
+            ),
         )
     baskets.say()
 

@@ -20,6 +20,7 @@ from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.pareto import Constraint
+from core.people import Action
 from core.plots.front_chance import ChanceMarks, marks
 from core.records import Objective
 from core.text import for_markdown
@@ -28,6 +29,7 @@ from core.views.chance import Samples
 from core.words import format_share
 from pages.ui import resources
 from pages.ui.front import closer_measured, state
+from pages.ui.people import door
 from pages.ui.setup import note
 from pages.ui.supernets.measuring import evaluate
 from pages.ui.tables import html_table
@@ -190,7 +192,10 @@ def _unknown(sure: FrontSure, why: Unknown) -> None:
             "Measure every subnet again",
             key="measure-again",
             icon=":material/calculate:",
-            help="Runs in the background. The numbers will be the same; which samples each subnet got right is then kept.",
+            **door.lock(
+                Action.START,
+                help="Runs in the background. The numbers will be the same; which samples each subnet got right is then kept.",
+            ),
         ):
             evaluate(sure.entry)
 

@@ -8,11 +8,13 @@ from core.errors import CoreError
 from core.library import closer
 from core.library.chance import FrontChance
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.closer_measured import closer_view
 from core.words import format_count
 from pages.ui import resources
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.tables import html_table
 
@@ -27,9 +29,12 @@ def panel(entry: SupernetEntry, chance: FrontChance, word: str) -> None:
         f"Measure these and their neighborhood on more {word}",
         key="measure-closer",
         icon=":material/zoom_in:",
-        disabled=active(_runs(entry)),
-        help=f"{format_count(len(near))} subnets: the members, and who is on the front of a resample in 5 % of cases. "
-        f"The validation {word} that were left out when it was chosen are taken, too; none of them was trained on.",
+        **door.lock(
+            Action.START,
+            disabled=active(_runs(entry)),
+            help=f"{format_count(len(near))} subnets: the members, and who is on the front of a resample in 5 % of cases. "
+            f"The validation {word} that were left out when it was chosen are taken, too; none of them was trained on.",
+        ),
     ):
         title = f"Front of {display_name(entry.title)}, closer"
         submit(closer.KIND, {"supernet": entry.supernet_id, "archs": near}, title=title, seed=0)

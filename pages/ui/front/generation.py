@@ -12,6 +12,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.library.supernets import SupernetEntry
 from core.library.writing import Ask, Written, require_quick, write
+from core.people import Action
 from core.settings import settings
 from core.spaces import Arch
 from core.text import for_markdown
@@ -41,6 +42,7 @@ def draw(entry: SupernetEntry, arch: Arch) -> None:
                     type="primary",
                     icon=":material/edit:",
                     disabled=ask is None,
+                    action=Action.LOOK,
                 )
                 # Any press ends the run that writes; what is there by then stays.
                 st.button(

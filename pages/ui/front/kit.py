@@ -19,12 +19,14 @@ from core.library.measuring_kits import KIT_FILE
 from core.library.supernets import SupernetEntry
 from core.library.uploaded import keep_file
 from core.objectives.base import objective
+from core.people import Action
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.words import within_sentence
 from core.workflows.make_kit import Request
 from pages.ui import checked, resources, state
 from pages.ui.forms import field_number
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit
 from pages.ui.tables import html_table
 
@@ -173,7 +175,7 @@ def _kit_bytes(run_id: str) -> Callable[[], bytes]:
 
 def _load_profile(entry: SupernetEntry) -> None:
     st.markdown("**2. Load the profile that it wrote**")
-    file = st.file_uploader(
+    file = door.uploader(
         "profile.json",
         type=["json"],
         key="kit-profile",
@@ -265,13 +267,15 @@ def _published(entry: SupernetEntry) -> None:
             help="cifar10, cifar100 or imagenet16 in HW-NAS-Bench.",
         )
     with second:
-        file = st.file_uploader(
+        file = door.uploader(
             "Table",
             type=["csv", "parquet"],
             key="devices-table",
             max_upload_size=MOST_TABLE_MB,
         )
-    if file is not None and st.button("Import it", key="devices-import", icon=":material/add:"):
+    if file is not None and st.button(
+        "Import it", key="devices-import", icon=":material/add:", **door.lock(Action.UPLOAD)
+    ):
         st.session_state.get(_TOLD, {}).pop(file.file_id, None)
         params = {"supernet": entry.supernet_id, "title": title, "data": data.strip()}
         _take_in(

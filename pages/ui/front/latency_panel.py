@@ -7,12 +7,14 @@ import streamlit as st
 from core.jobs.forecast import busy
 from core.library.latency_kinds import CHECKS, TIMED_HERE
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.text import for_markdown
 from core.views.latency import KnownLatency, Offer, known_latencies, offer
 from core.words import format_about, format_count
 from core.workflows.measure_latency import Request
 from pages.ui import checked, resources
 from pages.ui.front import latency_state
+from pages.ui.people import door
 from pages.ui.progress import active
 from pages.ui.tables import html_table
 
@@ -54,7 +56,10 @@ def _told(entry: SupernetEntry, each: KnownLatency) -> None:
                 icon=":material/history:",
                 on_click=latency_state.begin,
                 args=(CHECKS, params, f"Drift of {each.device}"),
-                help="Times the anchors again: a few subnets that say whether the machine is still as fast as it was.",
+                **door.lock(
+                    Action.START,
+                    help="Times the anchors again: a few subnets that say whether the machine is still as fast as it was.",
+                ),
             )
     st.divider()
 

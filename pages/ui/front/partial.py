@@ -10,11 +10,13 @@ from core.jobs.forecast import of_work
 from core.library.coverage import Coverage, can_be_whole
 from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.text import for_markdown
 from core.words import format_count
 from pages.ui import checked, resources
 from pages.ui.forecast import forecast
 from pages.ui.forms import number
+from pages.ui.people import door
 from pages.ui.progress import active, job_row, watch
 from pages.ui.setup import empty
 from pages.ui.supernets import measuring
@@ -66,7 +68,7 @@ def unmeasured(entry: SupernetEntry) -> None:
                 on_click=measuring.evaluate,
                 args=(entry,),
                 icon=":material/calculate:",
-                disabled=working,
+                **door.lock(Action.START, disabled=working),
             )
     with some:
         _sample_form(entry, primary=not whole, working=working, told=not whole)
@@ -182,8 +184,11 @@ def _buttons(entry: SupernetEntry, front: Front, known: Collection[str], working
             on_click=measuring.around,
             args=(entry, [knee], "the knee"),
             icon=":material/hub:",
-            disabled=working,
-            help="Every subnet that differs from the knee in one choice and was not measured yet.",
+            **door.lock(
+                Action.START,
+                disabled=working,
+                help="Every subnet that differs from the knee in one choice and was not measured yet.",
+            ),
         )
     with st.popover("Measure more", icon=":material/insights:", key="measure-more"):
         _sample_form(entry, primary=False, working=working, told=False)
@@ -194,6 +199,5 @@ def _buttons(entry: SupernetEntry, front: Front, known: Collection[str], working
                 on_click=measuring.evaluate,
                 args=(entry,),
                 icon=":material/calculate:",
-                disabled=working,
-                help="Gives the exact front.",
+                **door.lock(Action.START, disabled=working, help="Gives the exact front."),
             )

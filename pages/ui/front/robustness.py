@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.objectives.base import objective
+from core.people import Action
 from core.plots.robustness import robustness_figure
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
@@ -13,6 +14,7 @@ from core.views.robustness import AGAINST, KIND, MEASURED, attacked_runs, robust
 from pages.ui import resources, state
 from pages.ui.front.scene import Scene
 from pages.ui.front.view import View
+from pages.ui.people import door
 from pages.ui.progress import active, job_row, submit, watch
 from pages.ui.setup import note
 
@@ -35,9 +37,12 @@ def draw(scene: Scene, kept: View, view: View) -> View:
         f"Attack {_SUBNETS} subnets",
         key="robustness-start",
         icon=":material/science:",
-        disabled=active(runs()),
-        help=f"Spread evenly over MACs. {objective('robust_accuracy').summary} No subnet shares an attack with another: "
-        "about 0.3 s each on digits, more on larger images.",
+        **door.lock(
+            Action.START,
+            disabled=active(runs()),
+            help=f"Spread evenly over MACs. {objective('robust_accuracy').summary} No subnet shares an attack with another: "
+            "about 0.3 s each on digits, more on larger images.",
+        ),
     ):
         params = {
             "supernet": entry.supernet_id,

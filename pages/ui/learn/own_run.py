@@ -12,6 +12,7 @@ from core.classes.taking import own_seed
 from core.lessons.base import SUPERNET, ComputedLesson
 from core.lessons.taken import Taken
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.words import format_about
@@ -20,6 +21,7 @@ from pages.ui.classroom.member import member
 from pages.ui.learn import state
 from pages.ui.learn.opened import Opened
 from pages.ui.learn.view import MOST_SEED, View
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 
 _TRAIN, _MEASURE = "train_supernet", "evaluate_table"
@@ -74,7 +76,7 @@ def _computed(lesson: ComputedLesson[Any], view: View) -> None:
             "Compute it",
             key="lesson-compute",
             icon=":material/play_arrow:",
-            disabled=resources.store_or_none() is None,
+            **door.lock(Action.START, disabled=resources.store_or_none() is None),
         ):
             request = {"lesson": lesson.name, "seed": seed}
             _begin(
@@ -103,7 +105,7 @@ def _read_from_table(view: View) -> None:
             "Train it anew",
             key="lesson-compute",
             icon=":material/play_arrow:",
-            disabled=resources.store_or_none() is None,
+            **door.lock(Action.START, disabled=resources.store_or_none() is None),
         ):
             _begin(view.lesson, _train(seed))
         if st.button(

@@ -63,6 +63,20 @@ def lock(
     return {"disabled": disabled or bool(reason), "help": reason or help}
 
 
+def may(action: Action) -> bool:
+    """Whether the visitor may do something to what is their own, or nobody's."""
+    return not told_apart() or not why_not(asker.asking(), action)
+
+
+def uploader(label: str, *, help: str | None = None, **widget: Any) -> Any:
+    """`st.file_uploader`; locked, and without a file whatever was sent, where the visitor may not upload."""
+    locked = not may(Action.UPLOAD)
+    found = st.file_uploader(label, **lock(Action.UPLOAD, help=help), **widget)
+    if locked:
+        return [] if widget.get("accept_multiple_files") else None
+    return found
+
+
 def is_own(run_id: str) -> bool:
     """Whether a run is the visitor's; of any visitor's where people are not told apart."""
     who = asker.asking() if told_apart() else None

@@ -12,12 +12,14 @@ from core.attacks import ATTACKS
 from core.library import evaluated
 from core.library.benchmarks import EPSILONS, benchmark_label
 from core.library.pruned import PrunedModel
+from core.people import Action
 from core.plots.finished import finished
 from core.plots.pruning_table import LONGEST_LABEL, TableData, evaluation_table
 from core.text import display_name, for_markdown
 from core.views.pruning import PruningView, missing
 from core.views.pruning_seeds import PrunedSeeds, SeedTable, group_of, over_seeds, seed_table
 from core.words import format_share
+from pages.ui.people import door
 from pages.ui.progress import submit
 from pages.ui.pruning import view_state
 from pages.ui.selection import picked_on
@@ -171,7 +173,9 @@ def _measure_missing(view: PruningView, models: Sequence[PrunedModel], severity:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f"{len(left)} of these networks have not been evaluated at severity {severity}.")
-        if st.button("Evaluate them", key="evaluate-start", icon=":material/play_arrow:"):
+        if st.button(
+            "Evaluate them", key="evaluate-start", icon=":material/play_arrow:", **door.lock(Action.START)
+        ):
             params = {
                 "parent": view.parent.model_id,
                 "models": [i for i in left if i != view.parent.model_id],

@@ -12,13 +12,16 @@ import streamlit as st
 from core.errors import CoreError
 from core.jobs.kinds import label_of
 from core.library.csv_tables import csv_bytes
+from core.people import Action, told_apart
 from core.plots.over_seeds import in_words
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.views.seed_groups import SeedGroup, seed_groups
 from core.views.seed_results import seed_numbers, seed_rows
+from core.views.who_did_what import made_by
 from core.words import format_bytes, format_seconds
 from pages.ui import resources, state
+from pages.ui.people import door
 from pages.ui.progress import all_runs, attempt
 from pages.ui.tables import html_table, settings_table
 
@@ -50,6 +53,7 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
             "run": [display_name(groups[r.run_id].title if together else r.title) for r in runs],
             "kind": [label_of(r.kind) for r in runs],
             "state": [r.state.value for r in runs],
+            **_owner_column(runs),
             **_seed_columns(runs, groups if together else {}),
             "started": [datetime.datetime.fromtimestamp(r.created) for r in runs],
             "took": [format_seconds(r.worked) for r in runs],
@@ -77,6 +81,15 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
         placeholder="Choose a run",
     )
     return by_id.get(chosen) if chosen else None
+
+
+def _owner_column(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """Who started each run, where people are told apart."""
+    store = resources.quiet_store()
+    if not told_apart() or store is None or store.sandbox_id:
+        return {}
+    owners = store.owners.all()
+    return {"started by": [str(owners.get(r.run_id, "")) for r in runs]}
 
 
 def _seed_columns(runs: Sequence[Run], groups: Mapping[str, SeedGroup]) -> dict[str, list[Any]]:
@@ -162,6 +175,7 @@ def damaged_runs(store: RunStore) -> None:
                 on_click=store.remove_damaged,
                 args=(row,),
                 icon=":material/delete:",
+                **door.lock(Action.REPAIR),
             )
 
 
@@ -182,6 +196,9 @@ def run_details(store: RunStore, run: Run) -> None:
     """Settings, log and files of one run, and what can be done with it."""
     st.header(for_markdown(run.title), anchor=False)
     st.caption(for_markdown(run.message, 600))
+    own = door.is_own(run.run_id)
+    if told_apart() and not store.sandbox_id:
+        st.caption(f"Started by {for_markdown(made_by(store, run.run_id))}.")
     with st.container(horizontal=True):
         if run.state.is_resumable:
             st.button(
@@ -191,12 +208,18 @@ def run_details(store: RunStore, run: Run) -> None:
                 args=("resume", run.run_id),
                 icon=":material/play_arrow:",
                 type="primary",
+                **door.lock(Action.RESUME, own=own),
             )
         _results(run)
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The run, its measurements and its files will be gone.")
             st.button(
-                "Delete this run", key="run-delete", on_click=_delete, args=(run.run_id,), type="primary"
+                "Delete this run",
+                key="run-delete",
+                on_click=_delete,
+                args=(run.run_id,),
+                type="primary",
+                **door.lock(Action.DELETE, own=own),
             )
     try:
         ledger = store.ledger(run.run_id)

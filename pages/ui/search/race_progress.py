@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from core.people import Action
 from core.records import Run, RunState
 from core.text import for_markdown
 from core.views.race_progress import going, in_turns, seconds_left
 from core.words import format_seconds
 from pages.ui import terms
+from pages.ui.people import door
 from pages.ui.progress import attempt, job_row
 
 
@@ -62,8 +64,12 @@ def _buttons(active: Sequence[Run], stopped: Sequence[Run]) -> None:
                 on_click=_all,
                 args=("cancel", [run.run_id for run in reversed(active)]),
                 icon=":material/stop:",
-                help="Cancels what runs and waits. What was measured is kept, and Go on continues each search with the "
-                "proposals of an undisturbed one. Single searches are cancelled below.",
+                **door.lock(
+                    Action.CANCEL,
+                    own=all(door.is_own(run.run_id) for run in active),
+                    help="Cancels what runs and waits. What was measured is kept, and Go on continues each search with the "
+                    "proposals of an undisturbed one. Single searches are cancelled below.",
+                ),
             )
         if stopped:
             st.button(
@@ -72,7 +78,11 @@ def _buttons(active: Sequence[Run], stopped: Sequence[Run]) -> None:
                 on_click=_all,
                 args=("resume", [run.run_id for run in stopped]),
                 icon=":material/play_arrow:",
-                help="Queues what was cancelled, interrupted or has failed again, seed by seed.",
+                **door.lock(
+                    Action.RESUME,
+                    own=all(door.is_own(run.run_id) for run in stopped),
+                    help="Queues what was cancelled, interrupted or has failed again, seed by seed.",
+                ),
             )
 
 

@@ -15,6 +15,7 @@ from core.library.model_map import Distances, MapChoice
 from core.library.network_id import NetworkId
 from core.library.supernets import SupernetEntry
 from core.objectives.base import OBJECTIVES, all_names, objective
+from core.people import Action
 from core.plots.finished import finished
 from core.plots.maps import model_map
 from core.records import SHARE, Run, RunState
@@ -23,6 +24,7 @@ from core.words import format_share
 from core.workflows.map_models import Request
 from pages.ui import resources, terms
 from pages.ui.forms import field_number
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
@@ -108,7 +110,7 @@ def _umap(entry: SupernetEntry, choice: MapChoice, column: str, view: Compared) 
             key="map-start",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=active(_runs(request)),
+            **door.lock(Action.START, disabled=active(_runs(request))),
             on_click=lambda: submit(
                 _KIND, request.model_dump(mode="json"), title=f"map of {entry.title}", seed=request.seed
             ),

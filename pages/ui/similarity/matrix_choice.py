@@ -10,6 +10,7 @@ from core.errors import CoreError
 from core.library.matrices import MOST_NETWORKS, MatrixChoice
 from core.library.networks import ModelInfo, describe
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.similarity.base import MEASURES
 from core.text import display_name, for_markdown
 from core.views import similarity_matrix as views
@@ -115,6 +116,7 @@ def _add(entry: SupernetEntry, view: Compared) -> None:
             key="sim-matrix-add-random",
             on_click=_put_random,
             args=(source,),
+            action=Action.LOOK,
             width="stretch",
         )
 

@@ -11,6 +11,7 @@ from core.errors import CoreError
 from core.library import supernets
 from core.library.csv_tables import csv_bytes
 from core.library.matrices import KIND, Matrix, MatrixChoice, MatrixRecord
+from core.people import Action
 from core.plots.finished import finished
 from core.plots.similarity_matrix import MatrixData, matrix_figure
 from core.records import Run, RunState
@@ -19,6 +20,7 @@ from core.text import display_name, for_figure, for_markdown
 from core.views import similarity_matrix as views
 from core.workflows.compare_many import Request
 from pages.ui import resources, state, terms
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.selection import picked_on
 from pages.ui.setup import note
@@ -66,8 +68,11 @@ def _compare(request: Request, view: Compared) -> None:
             key="matrix-start",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=active(runs),
-            help=f"{n * (n - 1) // 2} pairs, in the background; the result is kept.",
+            **door.lock(
+                Action.START,
+                disabled=active(runs),
+                help=f"{n * (n - 1) // 2} pairs, in the background; the result is kept.",
+            ),
             on_click=lambda: submit(
                 KIND, request.model_dump(mode="json"), title=f"Similarity of {n} networks", seed=0
             ),

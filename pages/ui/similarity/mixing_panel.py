@@ -7,6 +7,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.library.mixing import KIND, MixingRecord
 from core.library.networks import load_model
+from core.people import Action
 from core.plots.connectivity import barrier_figure, plane_figure, stage_figure
 from core.plots.finished import finished
 from core.records import Run, RunState
@@ -14,6 +15,7 @@ from core.text import display_name, for_markdown
 from core.views import mixing as mixing_view
 from core.workflows.connect_models import MATCHINGS, Request
 from pages.ui import resources, terms
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.setup import note
 from pages.ui.similarity.selection import Compared
@@ -48,7 +50,7 @@ def panel(view: Compared) -> None:
             icon=":material/play_arrow:",
             on_click=_start,
             args=(request, view),
-            disabled=active(found),
+            **door.lock(Action.START, disabled=active(found)),
         )
     watch(lambda: _progress(request), lambda: active(_runs(request)))
     done = [run for run in _runs(request) if run.state is RunState.DONE]

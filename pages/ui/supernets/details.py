@@ -10,6 +10,7 @@ from core.library.coverage import can_be_whole
 from core.library.loading import UNNAMED
 from core.library.package_supernet import export_supernet
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.plots.thumbnail import thumbnail_html
 from core.records import RunState
 from core.spaces import Arch
@@ -21,6 +22,7 @@ from core.words import format_count
 from pages.ui import checked, resources, terms
 from pages.ui.front import state as front_state
 from pages.ui.front.subnet_card import diagram
+from pages.ui.people import door
 from pages.ui.progress import active, job_row, watch
 from pages.ui.supernets import fitting_images, insta_tuning, measuring, ranking, tuning, watching
 from pages.ui.supernets import state as page_state
@@ -127,8 +129,11 @@ def _measure(entry: SupernetEntry, *, working: bool) -> None:
             on_click=measuring.evaluate,
             args=(entry,),
             icon=":material/calculate:",
-            disabled=working,
-            help="Runs in the background; afterwards the Front page shows the exact front.",
+            **door.lock(
+                Action.START,
+                disabled=working,
+                help="Runs in the background; afterwards the Front page shows the exact front.",
+            ),
         )
     st.button(
         "Measure a sample",
@@ -136,8 +141,11 @@ def _measure(entry: SupernetEntry, *, working: bool) -> None:
         on_click=measuring.sample,
         args=(entry, min(measuring.USUAL_SAMPLE, entry.space.size)),
         icon=":material/insights:",
-        disabled=working or entry.space.size < 2,
-        help=f"{measuring.USUAL_SAMPLE} subnets, spread evenly over MACs; the front is then of these.",
+        **door.lock(
+            Action.START,
+            disabled=working or entry.space.size < 2,
+            help=f"{measuring.USUAL_SAMPLE} subnets, spread evenly over MACs; the front is then of these.",
+        ),
     )
 
 
@@ -147,7 +155,13 @@ def _rename(entry: SupernetEntry) -> None:
             name = checked.name_field(
                 "Name", value=display_name(entry.title) or UNNAMED, key=f"details-name-{entry.supernet_id}"
             )
-        if form.start("Rename", key="rename-supernet", type="primary"):
+        if form.start(
+            "Rename",
+            key="rename-supernet",
+            type="primary",
+            action=Action.RENAME,
+            own=door.is_own(entry.supernet_id),
+        ):
             titles = resources.store().titles
             change = titles.rename_run if entry.origin == "trained" else titles.rename_supernet
             try:
@@ -168,7 +182,7 @@ def _delete(entry: SupernetEntry) -> None:
             on_click=delete,
             args=(entry,),
             type="primary",
-            disabled=not sure,
+            **door.lock(Action.DELETE, own=door.is_own(entry.supernet_id), disabled=not sure),
         )
 
 

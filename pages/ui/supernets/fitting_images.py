@@ -8,9 +8,11 @@ import streamlit as st
 
 from core.errors import Busy, CoreError
 from core.library import loading
+from core.people import Action
 from core.text import for_markdown
 from pages.ui import resources
 from pages.ui.front import state as front_state
+from pages.ui.people import door
 from pages.ui.supernets import measuring
 from pages.ui.supernets.data_found import show_found
 
@@ -38,7 +40,7 @@ def choose(key: str, *, input_shape: Sequence[int], classes: int, otherwise: str
         classes: that it tells apart.
         otherwise: what can be done without them, in words that follow "measured on them".
     """
-    file = st.file_uploader(
+    file = door.uploader(
         "Images to measure it on",
         type=["zip", "npz"],
         key=f"fitting-images-{key[:80]}",
@@ -72,7 +74,13 @@ def panel(entry: SupernetEntry) -> None:
         if read is None:
             return
         label = f"Measure {FIRST_SAMPLE} subnets on them"
-        if st.button(label, key="details-images-start", type="primary", icon=":material/insights:"):
+        if st.button(
+            label,
+            key="details-images-start",
+            type="primary",
+            icon=":material/insights:",
+            **door.lock(Action.UPLOAD),
+        ):
             _start(entry, read)
 
 

@@ -11,12 +11,14 @@ import streamlit as st
 from core.errors import CoreError
 from core.library import supernets
 from core.library.supernets import DamagedSupernet, SupernetEntry
+from core.people import Action
 from core.plots.thumbnail import thumbnail_html
 from core.text import display_name, for_markdown
 from core.views.gallery import GalleryCard
 from core.views.gallery import gallery as gallery_of
 from core.words import format_count
 from pages.ui import resources, state
+from pages.ui.people import door
 from pages.ui.supernets import state as page_state
 from pages.ui.supernets.view import View
 
@@ -128,7 +130,13 @@ def damaged() -> None:
 def _damaged(key: str, sentence: str, remove: Callable[[], object]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"damaged-{key}"):
         st.warning(sentence, icon=":material/broken_image:")
-        st.button("Remove", key=f"remove-damaged-{key}", on_click=remove, icon=":material/delete:")
+        st.button(
+            "Remove",
+            key=f"remove-damaged-{key}",
+            on_click=remove,
+            icon=":material/delete:",
+            **door.lock(Action.REPAIR),
+        )
 
 
 def data_name(entry: SupernetEntry) -> str:

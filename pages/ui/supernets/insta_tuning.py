@@ -11,6 +11,7 @@ from core.errors import CoreError
 from core.jobs.forecast import of_training
 from core.library.loading import LOADED
 from core.library.supernets import SupernetEntry
+from core.people import Action
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
 from core.training.config import TrainingConfig
@@ -19,6 +20,7 @@ from core.workflows import train_supernet
 from pages.ui import checked, resources, terms
 from pages.ui.forecast import forecast
 from pages.ui.forms import complaint, config_form, field_number
+from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit, watch
 from pages.ui.supernets import measuring, order_controls, tuning, watching
 from pages.ui.supernets import state as page_state
@@ -193,8 +195,12 @@ def _result(run: Run) -> None:
                 args=(made, measuring.USUAL_SAMPLE),
                 type="secondary" if measured else "primary",
                 icon=":material/insights:",
-                disabled=working,
-                help=f"{measuring.USUAL_SAMPLE} subnets spread over cost, in the background: the best of them are a first front.",
+                **door.lock(
+                    Action.START,
+                    disabled=working,
+                    help=f"{measuring.USUAL_SAMPLE} subnets spread over cost, in the background: the best of them are a first "
+                    "front.",
+                ),
             )
             st.button(
                 "Measure every subnet",
@@ -202,8 +208,11 @@ def _result(run: Run) -> None:
                 on_click=measuring.evaluate,
                 args=(made,),
                 icon=":material/calculate:",
-                disabled=working,
-                help="Runs in the background; afterwards its exact front is there. How long it takes stands above Start.",
+                **door.lock(
+                    Action.START,
+                    disabled=working,
+                    help="Runs in the background; afterwards its exact front is there. How long it takes stands above Start.",
+                ),
             )
         if made.read_table is not None or any(run.state is RunState.DONE for run in measured):
             st.page_link(

@@ -11,12 +11,14 @@ import streamlit as st
 
 from core.errors import Busy, CoreError
 from core.library import folders, loading
+from core.people import Action
 from core.supernets.folders.folder import CONFIG
 from core.supernets.loaders.base import suffixes, taken
 from core.supernets.loaders.understood import Understood
 from core.text import display_name, for_markdown
 from core.words import format_bytes
 from pages.ui import checked, resources
+from pages.ui.people import door
 from pages.ui.supernets import fitting_images, transformer_folder, understood
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def _choose() -> list[UploadedFile]:
         label_visibility="collapsed",
     )
     if what == _FOLDER:
-        chosen = st.file_uploader(
+        chosen = door.uploader(
             "A folder that holds a supernet, or a pretrained transformer",
             type=suffixes(),
             key="supernet-folder",
@@ -74,7 +76,7 @@ def _choose() -> list[UploadedFile]:
             max_upload_size=MOST_UPLOAD_MB,
         )
     else:
-        chosen = st.file_uploader(
+        chosen = door.uploader(
             "A supernet's file, or several that belong together",
             type=suffixes(),
             key="supernet-upload",
@@ -149,7 +151,7 @@ def _add(key: str, found: Understood, file_name: str, images: OwnImages | None) 
     label, icon = ("Add to the library", ":material/add:")
     if images is not None:
         label, icon = (f"Add it and measure {fitting_images.FIRST_SAMPLE} subnets", ":material/insights:")
-    if form.start(label, key="supernet-add", type="primary", icon=icon):
+    if form.start(label, key="supernet-add", type="primary", icon=icon, action=Action.UPLOAD):
         _keep(key, found, name, images)
         if images is not None and st.session_state[_ADDED][1]:
             fitting_images.measure(st.session_state[_ADDED][1])

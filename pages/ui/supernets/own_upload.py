@@ -13,6 +13,7 @@ from core.datasets import DATASETS
 from core.errors import Busy, CoreError
 from core.text import for_markdown
 from pages.ui.forms import config_form
+from pages.ui.people import door
 from pages.ui.supernets.data_found import show_found
 from pages.ui.tables import html_table
 
@@ -75,7 +76,7 @@ class OwnData:
 
 def own_upload(own: OwnData) -> dict[str, Any] | None:
     """The data choice for data of one's own; None until there are some that can be used."""
-    file = st.file_uploader(
+    file = door.uploader(
         f"Your {own.name}",
         type=list(own.types),
         key=f"train-{own.name}",

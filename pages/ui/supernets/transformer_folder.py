@@ -11,6 +11,7 @@ import streamlit as st
 from core.errors import Busy, CoreError
 from core.library import folders, loading
 from core.objectives.base import objective
+from core.people import Action
 from core.supernets.folders.options import FolderOptions
 from core.supernets.folders.understood import FixedPart, Understood
 from core.text import display_name, for_markdown
@@ -55,6 +56,7 @@ def draw(key: str, files: Files) -> None:
             key="folder-add",
             type="primary",
             icon=":material/add:",
+            action=Action.UPLOAD,
             disabled=found is None,
             help="Its weights are taken as they are: the largest subnet is this network. Tune it on data of your own afterwards.",
         )

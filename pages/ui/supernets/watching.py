@@ -10,6 +10,7 @@ from core.errors import CoreError
 from core.jobs import keeping
 from core.library.kept_early import asked_to_stop
 from core.objectives.base import objective
+from core.people import Action
 from core.plots import training_watch as plots
 from core.plots.finished import finished
 from core.records import Run, RunState
@@ -18,6 +19,7 @@ from core.text import for_markdown
 from core.training.film import FILM_FILE, read_film
 from core.views.training_watch import Strip, Watched, numbers, strip, watched
 from pages.ui import resources
+from pages.ui.people import door
 from pages.ui.supernets import state as page_state
 
 if TYPE_CHECKING:
@@ -166,7 +168,12 @@ def actions(run: Run) -> None:
         on_click=_keep,
         args=(run.run_id,),
         icon=":material/save:",
-        help="The supernet as it was after the last whole epoch becomes one like any other; its card says where it was stopped.",
+        **door.lock(
+            Action.CHANGE,
+            own=door.is_own(run.run_id),
+            help="The supernet as it was after the last whole epoch becomes one like any other; its card says where it was "
+            "stopped.",
+        ),
     )
 
 

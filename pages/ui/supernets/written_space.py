@@ -22,6 +22,7 @@ from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
 from pages.ui import checked, state, terms
 from pages.ui.forms import field_number
+from pages.ui.people import door
 from pages.ui.supernets import training
 from pages.ui.tables import html_table
 
@@ -108,7 +109,7 @@ def _take_start(starts: dict[str, str]) -> None:
 def _upload(inputs: dict[str, Any]) -> None:
     """A file of a space: read in a process with limits, and put into the field when it is one."""
     with st.expander("From a file"):
-        file = st.file_uploader(
+        file = door.uploader(
             "A space in YAML", type=["yaml", "yml"], key="space-upload", max_upload_size=_MOST_MB
         )
         if file is None:

@@ -19,6 +19,7 @@ from core.library.table_mapping import TableMapping
 from core.text import display_name, for_markdown
 from core.words import format_bytes, format_count
 from pages.ui import checked
+from pages.ui.people import door
 from pages.ui.table import mapping_form, state
 from pages.ui.tables import html_table
 
@@ -67,9 +68,7 @@ def draw(store: RunStore, tables: list[ImportedTable]) -> None:
             f"CSV (also what DyNAS-T, DeepCAVE and W&B write), Parquet, JSON lines, or an Optuna storage (SQLite or journal), "
             f"at most {MOST_UPLOAD_MB} MB. The file is read in a process of its own with limits; nothing in it is ever run."
         )
-        upload = st.file_uploader(
-            "Table file", type=suffixes(), key="tb-upload", max_upload_size=MOST_UPLOAD_MB
-        )
+        upload = door.uploader("Table file", type=suffixes(), key="tb-upload", max_upload_size=MOST_UPLOAD_MB)
         if upload is None:
             st.session_state.pop(_READ, None)
             return

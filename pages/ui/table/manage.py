@@ -9,9 +9,11 @@ import streamlit as st
 from core.library import kept_tables
 from core.library.imported_tables import TableRows
 from core.library.table_mapping import ObjectiveColumn
+from core.people import Action
 from core.text import display_name, for_markdown
 from core.words import format_bytes
 from pages.ui import checked, state
+from pages.ui.people import door
 from pages.ui.table import mapping_form
 from pages.ui.table import state as table_state
 from pages.ui.table.import_form import attempt
@@ -67,7 +69,14 @@ def _remap(store: RunStore, table: ImportedTable, rows: TableRows) -> None:
         mapping = mapping_form.draw(
             f"tb-remap-{table.table_id[:8]}", about.columns, numbers, about.mapping, guesses
         )
-    if form.start("Save", key="tb-remap-save", type="primary", icon=":material/save:"):
+    if form.start(
+        "Save",
+        key="tb-remap-save",
+        type="primary",
+        icon=":material/save:",
+        action=Action.CHANGE,
+        own=door.is_own(table.table_id),
+    ):
 
         def saved() -> str:
             kept_tables.remap(store, table, mapping)
@@ -81,7 +90,12 @@ def _remap(store: RunStore, table: ImportedTable, rows: TableRows) -> None:
 def _rename(store: RunStore, table: ImportedTable) -> None:
     with st.form("tb-rename-form", border=False):
         given = st.text_input("Name", value=table.name, key=f"tb-name-{table.table_id[:8]}")
-        if st.form_submit_button("Rename it", key="tb-rename", type="primary"):
+        if st.form_submit_button(
+            "Rename it",
+            key="tb-rename",
+            type="primary",
+            **door.lock(Action.RENAME, own=door.is_own(table.table_id)),
+        ):
 
             def renamed() -> str:
                 store.tables.rename(table.table_id, given)
@@ -99,7 +113,11 @@ def remove_button(store: RunStore, table: ImportedTable, *, key: str = "tb-remov
         icon=":material/delete:",
         on_click=_remove,
         args=(store, table),
-        help="Its file goes to the trash; this can be undone.",
+        **door.lock(
+            Action.DELETE,
+            own=door.is_own(table.table_id),
+            help="Its file goes to the trash; this can be undone.",
+        ),
     )
 
 
