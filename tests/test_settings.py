@@ -246,7 +246,7 @@ def test_a_header_is_nothing_without_who_is_believed_and_what_they_may(
     for proxies, people in (("", ""), ("10.0.0.2", ""), ("", "people.toml"), ("ten", "people.toml")):
         monkeypatch.setenv("PARETOSCOPE_TRUSTED_PROXIES", proxies)
         monkeypatch.setenv("PARETOSCOPE_PEOPLE", people)
-        with pytest.raises(InvalidInput, match="PARETOSCOPE_(USER_HEADER|TRUSTED_PROXIES)"):
+        with pytest.raises(InvalidInput, match=r"PARETOSCOPE_(USER_HEADER|TRUSTED_PROXIES)"):
             settings()
     monkeypatch.setenv("PARETOSCOPE_TRUSTED_PROXIES", "10.0.0.2, fd00::/8")
     assert [str(each) for each in settings().trusted_proxies] == ["10.0.0.2/32", "fd00::/8"]

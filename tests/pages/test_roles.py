@@ -91,7 +91,7 @@ def test_who_looks_changes_nothing(open_page: Open, home: RunStore, becomes: Bec
     open_page(name)
     before = contents(home)
     pressed = press_everything(lambda: open_page(name))
-    print(name, pressed)
+
     assert contents(home) == before
     done = [entry.action for entry in home.audit.all() if entry.person == LEO.id and entry.outcome == "done"]
     assert set(done) == {"log in"}
