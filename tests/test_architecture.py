@@ -247,6 +247,7 @@ HEAVY = {
     "core.training.watched",
     "core.training.work",
     "core.training.projection",
+    "core.training.together",
 }
 # A command imports what it needs, so that `--help` comes at once; a worker listens before it loads anything.
 AT_ONCE = ("core/cli/", "core/jobs/worker.py", "core/jobs/__init__.py")

@@ -63,7 +63,7 @@ Csv = Annotated[Path | None, typer.Option(help="Write the table here as CSV.")]
 def main() -> None:
     """Run the command line; never shows a traceback for an expected failure."""
     try:
-        if sharing.followed(sys.argv[1:]):
+        if sharing.followed(sys.argv[1:], open_store):
             return
         app(standalone_mode=False)
     except typer.Exit as leave:

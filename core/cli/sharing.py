@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -19,11 +19,11 @@ from core.config import JsonObject
 from core.errors import CoreError, InvalidInput
 from core.jobs.kinds import load_workflow
 from core.library.library import Library
-from core.settings import settings
-from core.store import MemoryLedger, RunStore
+from core.store import MemoryLedger
 from core.training import torchrun
 
 if TYPE_CHECKING:
+    from core.store import RunStore
     from core.training.together import Together
 
 KIND = "train_supernet"
@@ -32,15 +32,19 @@ _COMMANDS = ("train", "resume")
 _ALONE = ("--compare", "--dry-run", "--help")
 
 
-def followed(arguments: Sequence[str]) -> bool:
+def followed(arguments: Sequence[str], open_store: Callable[[], RunStore]) -> bool:
     """Take part in a training if this is one of several processes and not the first; otherwise do nothing.
+
+    Args:
+        arguments: of the command line.
+        open_store: opens what this machine has: supernets to start from, data of a person's own.
 
     Raises:
         InvalidInput: this is the first of several, and they cannot share what is asked for.
         SystemExit: the training ended early.
     """
     if torchrun.follows():
-        follow()
+        follow(open_store)
         return True
     if torchrun.started():
         require_shareable(arguments)
@@ -79,7 +83,7 @@ def first_of_all(kind: str, params: JsonObject) -> Iterator[None]:
         yield
 
 
-def follow() -> None:
+def follow(open_store: Callable[[], RunStore]) -> None:
     """What all but the first process do: take part in its training, write nothing, and end with it.
 
     Raises:
@@ -89,27 +93,21 @@ def follow() -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that the first one has gone is no news from here
     try:
         with torchrun.joined() as us:
-            _take_part(us)
+            _take_part(us, open_store)
     except CoreError:  # told to the first process, which says it
         sys.exit(1)
 
 
-def _take_part(us: Together) -> None:
+def _take_part(us: Together, open_store: Callable[[], RunStore]) -> None:
     said = us.told(None)
     params = json.loads(said or b"{}")
-    for _ in load_workflow(KIND).run(
-        load_workflow(KIND).Request.model_validate(params), Silent(params=params), _library()
-    ):
-        pass
-
-
-def _library() -> Library:
-    """What this machine has, where its store can be read: supernets to start from, data of a person's own."""
-    configured = settings()
     try:
-        return Library(RunStore(configured.database_url, configured.home, configured.files_url))
-    except CoreError:
-        return Library()
+        library = Library(open_store())
+    except CoreError:  # a machine may have no store of its own
+        library = Library()
+    workflow = load_workflow(KIND)
+    for _ in workflow.run(workflow.Request.model_validate(params), Silent(params=params), library):
+        pass
 
 
 class Silent(MemoryLedger):

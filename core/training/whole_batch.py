@@ -15,6 +15,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from core.supernets.statistics import exact
+
 Gather = Callable[[Tensor], Tensor]
 """(...) of this process -> (processes, ...) of all."""
 AddUp = Callable[[Tensor], None]
@@ -52,7 +54,7 @@ class _Normalized(Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, epsilon: float, gather: Gather, add_up: AddUp
     ) -> Tensor:
         axes = [0, *range(2, x.ndim)]
-        variance, mean = torch.var_mean(x, dim=axes, correction=0)
+        variance, mean = torch.var_mean(exact(x), dim=axes, correction=0)
         count = mean.new_full((1,), x.numel() / x.shape[1])
         parts = gather(torch.cat([count, mean, variance]))
         total, mean, variance = joined(parts[:, :1], *parts[:, 1:].split(x.shape[1], dim=1))
@@ -63,13 +65,13 @@ class _Normalized(Function):
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
+        gradient = exact(gradients[0])
         x, weight, mean, scale, total = ctx.saved_tensors
         axes, wide = [0, *range(2, x.ndim)], (1, -1, *[1] * (x.ndim - 2))
-        standard = (x - mean.view(wide)) * scale.view(wide)
+        standard = (exact(x) - mean.view(wide)) * scale.view(wide)
         of_bias, of_weight = gradient.sum(axes), (gradient * standard).sum(axes)
         both = torch.stack([of_bias, of_weight])
         ctx.add_up(both)
         shift, slope = (both / total).view(2, *wide)
         of_x = (gradient - shift - standard * slope) * (weight * scale).view(wide)
-        return of_x, of_weight, of_bias, None, None, None
+        return of_x.to(x.dtype), of_weight, of_bias, None, None, None
