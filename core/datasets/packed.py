@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import LastMade
 from core.datasets.base import SPLITS, Dataset, Split
 
 _TEXTS = ("name", "title", "classes", "source", "licence", "fingerprint", "task", "arrays")
@@ -57,13 +57,9 @@ def read_dataset(data: bytes) -> Dataset:
     return Dataset(**found | splits)
 
 
-_lock = threading.Lock()
-_last: list[tuple[bytes, Dataset]] = []
+_last: LastMade[Dataset] = LastMade()
 
 
 def arrived_dataset(data: bytes) -> Dataset:
     """As `read_dataset`, built once for as long as a process is given the same object."""
-    with _lock:
-        if not _last or _last[0][0] is not data:
-            _last[:] = [(data, read_dataset(data))]
-        return _last[0][1]
+    return _last.get(lambda: read_dataset(data), data)

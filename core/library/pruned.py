@@ -123,8 +123,9 @@ class PruningRecord(Record):
     def finished(self, number: int, failure: FailedMethod | None) -> PruningRecord:
         """With a method that need not be done again, and why it could not where it could not."""
         others = [each for each in self.failures if each.number != number]
-        lost = (*others, failure) if failure else self.failures
-        return self.model_copy(update={"failures": lost, "done": (*self.done, number)})
+        lost = sorted([*others, failure], key=lambda each: each.number) if failure else self.failures
+        done = sorted({*self.done, number})
+        return self.model_copy(update={"failures": tuple(lost), "done": tuple(done)})
 
 
 class PrunedModel(PrunedNet):

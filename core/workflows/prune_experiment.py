@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig, Settings
+from core.executors.choosing import chosen
+from core.library.experiment_part import part, rows_of, shared
 from core.library.experiments import ExperimentRecord
+from core.library.parts import done_in_parts
 from core.library.trainings import training_of
-from core.pruning.experiments.base import EXPERIMENTS, Row
+from core.pruning.experiments.base import EXPERIMENTS
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 LABEL = "Experiment"
 WEIGHT_CLASS = "training"
+APART = ("seed", "processes")
+"""What does not make another setting: the seed, and what changes no number."""
 
 
 class Request(BaseConfig):
@@ -29,6 +34,9 @@ class Request(BaseConfig):
     config: Settings = Field(default_factory=dict, description="Its own settings.")
     model: str = Field(description="Id of the network whose architecture and data it uses.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of all chance.")
+    processes: int = Field(
+        1, ge=1, le=64, description="Processes that work off the parts; the numbers are the same."
+    )
 
     @field_validator("experiment")
     @classmethod
@@ -51,16 +59,21 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     task = PruningTask(model.net, model.dataset, training, request.seed)
     record = ExperimentRecord.so_far(ledger) or ExperimentRecord()
     parts = experiment.parts()
-    for index, part in enumerate(parts[len(record.parts) :], len(record.parts)):
-        rows: list[Row] = []
-        for step in experiment.run_part(task, part):
-            if isinstance(step, Row):
-                rows.append(step)
-            else:
-                said = f"Part {index + 1} of {len(parts)}: {step.message}"
-                yield Progress((index + step.fraction) / len(parts), said, step.metrics)
+    steps = done_in_parts(
+        [part(experiment, task, at, said) for at, said in enumerate(parts) if not record.done(at)],
+        chosen(request.processes),
+        lambda: shared(experiment, task),
+        ledger,
+        done=float(sum(map(record.done, range(len(parts))))),
+        what="parts",
+    )
+    for step in steps:
+        if isinstance(step, Progress):
+            said = f"Part {len(record.parts) + 1} of {len(parts)}: {step.message}"
+            yield Progress(step.fraction, said, step.metrics)
+            continue
         # Whole parts only: a part that was stopped is measured again from its start.
-        verdict = tuple(experiment.verdict([*record.rows, *rows]))
-        record = ExperimentRecord(parts=(*record.parts, tuple(rows)), verdict=verdict)
+        record = record.with_part(step.index, rows_of(step.value))
+        record = record.model_copy(update={"verdict": tuple(experiment.verdict(record.rows))})
         record.save(ledger)
     yield Progress(1.0, " ".join(record.verdict) or "Measured.")

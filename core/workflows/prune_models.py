@@ -10,49 +10,57 @@ import importlib.metadata
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig, Settings
-from core.errors import CoreError, InvalidInput
-from core.geometry.collapse import collapse
+from core.errors import InvalidInput
+from core.executors.choosing import chosen
 from core.library import benchmarks as judged
-from core.library.benchmarks import CLEAN, Benchmarks, dump_margins, evaluate_net, training_probe
+from core.library.benchmarks import Benchmarks
+from core.library.parts import Part, PartDone, done_in_parts
 from core.library.pruned import (
     PARENT,
     TUNING_EPOCHS,
-    FailedMethod,
-    PrunedNet,
     PruningRecord,
-    margins_file,
     net_file,
     require_prunable,
+)
+from core.library.pruning_part import (
+    FUNCTION,
+    Bench,
+    Epochs,
+    Method,
+    MethodDone,
+    by_method,
+    measured,
+    payload,
+    shared,
 )
 from core.library.results import Described
 from core.library.trainings import training_of
 from core.objectives.latency_ms import measure_latency
-from core.pruning.pruners.base import Pruned, Pruner, PruningTask, sparsity_of
+from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
-from core.training.config import TrainingConfig
-from core.words import format_share
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.ledger import Ledger
-    from core.library.benchmarks import Judge
     from core.library.library import Library
     from core.library.networks import Model
 
 LABEL = "Pruning"
 WEIGHT_CLASS = "training"
+APART = ("seed", "processes")
+"""What does not make another setting: the seed, and what changes no number."""
 _TENSORS = "application/octet-stream"
-_EVALUATING, _TIMING = 3.0, 1.5
-"""Work in epochs of training: evaluating a network on all benchmarks, and timing one. For progress alone."""
+_TIMING = 1.5
+"""Work of timing a network, in epochs of training. For progress alone."""
 _TUNING_SHARE = 0.2
 """Fine-tuning starts at this share of the parent's peak learning rate: enough to move, too little to forget."""
 
@@ -97,6 +105,9 @@ class Request(BaseConfig):
     benchmarks: Benchmarks = Field(default_factory=Benchmarks, description="On what results are evaluated.")
     latency: bool = Field(True, description="Time the networks that became smaller.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of all chance.")
+    processes: int = Field(
+        1, ge=1, le=64, description="Processes that prune, a method each; the numbers are the same."
+    )
 
 
 def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress]:
@@ -109,22 +120,26 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         DataUnavailable: the data set is neither here nor reachable.
     """
     work = None
-    for step in _prepare(request, ledger, library):
-        if isinstance(step, _Work):
-            work = step
+    for prepared in _prepare(request, ledger, library):
+        if isinstance(prepared, _Work):
+            work = prepared
         else:
-            yield step
+            yield prepared
     assert work is not None
-    parts = [len(method.sparsities) * _epochs(work, pruner).whole for method, pruner in work.pruners]
+    parts = [work.part(number) for number in range(len(work.methods))]
     timing = _TIMING * (1 + sum(len(m.sparsities) for m, p in work.pruners if p.removes != "weights"))
-    total = sum(parts) + (timing if request.latency else 0)
-    for number, (method, pruner) in enumerate(work.pruners):
-        before = sum(parts[:number])
-        yield Progress(before / total, f"{pruner.label}: starting.")
-        if work.is_done(number):
-            continue
-        for step in _method(work, number, method, pruner):
-            yield Progress((before + step.fraction * parts[number]) / total, step.message, step.metrics)
+    timing = timing if request.latency else 0.0
+    total = sum(each.work for each in parts) + timing
+    left = [each for each in parts if each.index not in work.record.done]
+    before = sum(each.work for each in parts) - sum(each.work for each in left)
+    steps = done_in_parts(
+        left, chosen(request.processes), lambda: shared(work.bench), ledger, done=before, what="methods"
+    )
+    for step in steps:
+        if isinstance(step, Progress):
+            yield Progress(step.fraction * (1 - timing / total), step.message, step.metrics)
+        else:
+            work.finished(step)
     if request.latency:
         for share in chain((0.0,), _time(work)):
             yield Progress(1 - timing / total * (1 - share), "Timing the networks that became smaller.")
@@ -133,24 +148,46 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 
 @dataclass(eq=False)
 class _Work:
-    """What all methods of a run share."""
+    """A run's methods, and what they share."""
 
     request: Request
     ledger: Ledger
     parent: Model
-    task: PruningTask
-    tuning: TrainingConfig
-    judge: Judge
-    benchmarks: list[str]
+    bench: Bench
     pruners: list[tuple[MethodChoice, Pruner]]
     record: PruningRecord
 
-    def first_index(self, number: int) -> int:
-        """Index of the first network of a method."""
-        return 1 + sum(len(m.sparsities) for m in self.request.methods[:number])
+    @property
+    def methods(self) -> list[Method]:
+        """Each with the index of its first network."""
+        firsts = accumulate((len(m.sparsities) for m in self.request.methods), initial=1)
+        return [
+            Method(m.name, m.config, m.sparsities, number, first)
+            for number, (m, first) in enumerate(zip(self.request.methods, firsts, strict=False))
+        ]
 
-    def is_done(self, number: int) -> bool:
-        return number in self.record.done
+    def part(self, number: int) -> Part:
+        """A method as a part of the run; in this process its networks are kept one by one as they are made."""
+        method, pruner = self.methods[number], self.pruners[number][1]
+        return Part(
+            index=number,
+            steps=lambda _: by_method(
+                self.bench, method, self.ledger, lambda net: self.keep(self.record.with_net(net))
+            ),
+            function=FUNCTION,
+            payload=lambda: payload(method),
+            work=len(method.sparsities) * Epochs.of(pruner, self.request.tuning_epochs).whole,
+        )
+
+    def finished(self, done: PartDone) -> None:
+        """Keep what a method came to."""
+        found, record = MethodDone.read(done.value), self.record
+        # The networks first: the summary names only what is there.
+        for name, (data, media_type) in done.files.items():
+            self.ledger.save_artifact(name, data, media_type)
+        for net in found.nets:
+            record = record.with_net(net)
+        self.keep(record.finished(done.index, found.failure))
 
     def keep(self, record: PruningRecord) -> None:
         """Write down what there is so far."""
@@ -184,175 +221,21 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> Iterator[Pro
     if record.model_key != parent.key:
         raise InvalidInput("The network has changed since this run began; start a new run.")
     task = PruningTask(parent.net, parent.dataset, training, request.seed)
-    work = _Work(
-        request=request,
-        ledger=ledger,
-        parent=parent,
+    bench = Bench(
         task=task,
+        labels=parent.labels,
         tuning=tuning,
+        tuning_epochs=request.tuning_epochs,
         judge=judge,
+        training_probe=judged.training_probe(parent.entry),
         benchmarks=request.benchmarks.names(parent.entry.task, letters=bool(judge.probe.tokenizer)),
-        pruners=pruners,
-        record=record,
     )
+    work = _Work(request=request, ledger=ledger, parent=parent, bench=bench, pruners=pruners, record=record)
     if not any(net.index == PARENT for net in record.models):
         started = time.monotonic()
         unpruned = Pruned(0.0, parent.net, trained=True)
-        work.keep(record.with_net(_measured(work, PARENT, unpruned, parent.labels, started)))
+        work.keep(record.with_net(measured(bench, PARENT, unpruned, ledger, started)))
     yield work
-
-
-@dataclass(frozen=True)
-class _Epochs:
-    """The work of making one network, in epochs: of the method itself, of fine-tuning, of evaluating."""
-
-    pruning: float
-    tuning: float
-
-    @property
-    def whole(self) -> float:
-        return self.pruning + self.tuning + _EVALUATING
-
-
-def _epochs(work: _Work, pruner: Pruner) -> _Epochs:
-    """What trains by itself says for how many epochs in its settings, and is not fine-tuned."""
-    own = float(getattr(pruner.config, "epochs", 0))
-    return _Epochs(own or 0.5, 0.0 if own else float(work.request.tuning_epochs))
-
-
-def _method(work: _Work, number: int, method: MethodChoice, pruner: Pruner) -> Iterator[Progress]:
-    """Prune by one method; fractions are of this method."""
-    index, made = work.first_index(number), 0
-    count = len(method.sparsities)
-    started, failure = time.monotonic(), None
-    epochs = _epochs(work, pruner)
-    pruning, tuning = epochs.pruning / epochs.whole, epochs.tuning / epochs.whole
-    try:
-        for step in pruner.prune(work.task, method.sparsities):
-            if isinstance(step, Progress):
-                yield Progress((made + pruning * step.fraction) / count, f"{pruner.label}: {step.message}")
-                continue
-            what = f"{pruner.label}, {format_share(step.asked)} pruned"
-            for share in _finish(work, index + made, step, pruner, method, started):
-                yield Progress((made + pruning + tuning * share) / count, what)
-            made += 1
-            yield Progress(made / count, what)
-            started = time.monotonic()
-    except CoreError as error:
-        failure = FailedMethod(number=number, method=method.name, label=pruner.label, reason=str(error))
-    work.keep(work.record.finished(number, failure))
-
-
-def _finish(
-    work: _Work, index: int, pruned: Pruned, pruner: Pruner, method: MethodChoice, started: float
-) -> Iterator[float]:
-    """Fine-tune one network, evaluate it and keep it; yields the share of fine-tuning that is done."""
-    from core.networks.answers import accuracy
-    from core.networks.file import About, dump_net
-    from core.pruning.retraining import train_masked
-
-    zero_shot = accuracy(pruned.net, work.task.dataset, "validation")
-    tuned = work.request.tuning_epochs if not pruned.trained else 0
-    if tuned:
-        yield from train_masked(pruned.net, work.task.dataset, work.tuning, pruned.masks)
-    net = _measured(work, index, pruned, _stage_labels(pruned.net, work.parent), started)
-    kept = {name: [int(u) for u in units] for name, units in pruned.kept.items()}
-    data = dump_net(
-        pruned.net,
-        work.task.dataset.input_shape,
-        About(kept=kept, method=method.name, asked=pruned.asked),
-    )
-    # The network first: the summary names only what is there.
-    work.ledger.save_artifact(net_file(index), data, _TENSORS)
-    defaults = pruner.Config().model_dump()
-    changed = sorted((k, v) for k, v in pruner.config.model_dump(mode="json").items() if defaults.get(k) != v)
-    about = {
-        "method": method.name,
-        "label": pruner.label,
-        "config": tuple(changed),
-        "removes": pruner.removes,
-        "tuning_epochs": tuned,
-        "note": _note(pruned, net.sparsity),
-        "numbers": net.numbers if pruned.trained else net.numbers | {"zero_shot": zero_shot},
-        "seconds": round(time.monotonic() - started, 2),
-    }
-    work.keep(work.record.with_net(net.model_copy(update=about)))
-
-
-def _note(pruned: Pruned, sparsity: float) -> str:
-    said = [pruned.note] if pruned.note else []
-    if sparsity <= 0:
-        said.append("It removed nothing.")
-    elif sparsity < pruned.asked - 0.02 and not pruned.note:
-        said.append(
-            f"Only {format_share(sparsity, 1)} could be removed: the least that must stay in every layer is reached."
-        )
-    return " ".join(said)
-
-
-def _measured(work: _Work, index: int, pruned: Pruned, stages: tuple[str, ...], started: float) -> PrunedNet:
-    """Evaluate a network on every benchmark, keep its margins, count and measure; no method is named yet."""
-    from core.networks.answers import accuracy
-    from core.networks.costs import count_macs, count_parameters
-
-    # Measured as it is downloaded: the compact network, which computes the same with less.
-    net = pruned.compact()
-    found = dict(evaluate_net(net, work.judge, work.benchmarks))
-    data = dump_margins(found, work.judge.probe.fingerprint)
-    sha256 = work.ledger.save_artifact(margins_file(index), data, _TENSORS)
-    size = _file_size(net, work)
-    numbers: dict[str, float] = {
-        "accuracy": float(found[CLEAN].correct.mean()),
-        "test_accuracy": accuracy(net, work.task.dataset, "test"),
-        "params": count_parameters(net),
-        "nonzero": sum(int((p != 0).sum()) for p in net.parameters()),
-        "macs": count_macs(net, work.task.dataset.input_shape),
-        "bytes": size,
-    }
-    return PrunedNet(
-        index=index,
-        method="",
-        label="",
-        config=(),
-        removes="",
-        asked=pruned.asked,
-        sparsity=sparsity_of(pruned, work.parent.net),
-        numbers=numbers | _collapse(net, work),
-        stages=stages,
-        note="",
-        seconds=round(time.monotonic() - started, 2),
-        tuning_epochs=0,
-        surgery=bool(pruned.kept),
-        sha256=sha256,
-    )
-
-
-def _collapse(net: nn.Sequential, work: _Work) -> dict[str, float]:
-    """Neural collapse on training images; nothing where it is not defined (two class means coincide)."""
-    from core.networks.heads import penultimate, weight_and_bias
-
-    probe = training_probe(work.parent.entry)
-    features, layer = penultimate(net, probe.x)
-    weight, bias = weight_and_bias(layer)
-    try:
-        found = collapse(features, probe.y, weight, bias)
-    except InvalidInput:
-        return {}
-    values = {"nc1": found.nc1, "nc2_angle": found.nc2_angle, "nc3": found.nc3, "nc4": found.nc4}
-    return {name: value for name, value in values.items() if value == value}
-
-
-def _file_size(net: nn.Sequential, work: _Work) -> int:
-    from core.networks.file import About, dump_net
-
-    return len(dump_net(net, work.task.dataset.input_shape, About()))
-
-
-def _stage_labels(net: nn.Sequential, parent: Model) -> tuple[str, ...]:
-    """The parent's names where the stages are the same ones; where blocks are missing, what each stage is."""
-    if len(net) == len(parent.labels):
-        return parent.labels
-    return tuple(f"{index + 1} {type(stage).__name__}" for index, stage in enumerate(net))
 
 
 def _time(work: _Work) -> Iterator[float]:
@@ -360,7 +243,7 @@ def _time(work: _Work) -> Iterator[float]:
     from core.export.tracing import onnx_bytes
     from core.tasks.base import task_of
 
-    dataset = work.task.dataset
+    dataset = work.bench.task.dataset
     names = task_of(dataset).inputs
     nets = [n for n in work.record.models if n.index == PARENT or n.removes in ("units", "blocks")]
     models = []

@@ -5,17 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.library import supernets
+from core.library import experiment_part, supernets
+from core.library.experiments import ExperimentRecord
 from core.library.library import Library
 from core.library.supernets import SupernetEntry
 from core.search import ALGORITHMS
 from core.store import MemoryLedger
-from core.workflows import check_ranking, search_front, train_alone, tune_subnet
+from core.workflows import (
+    check_ranking,
+    prune_experiment,
+    prune_models,
+    search_front,
+    train_alone,
+    tune_subnet,
+)
 from tests.helpers.elsewhere import advance, digest, record, workers
+from tests.helpers.pruning import METHODS, SMALLEST, small_request
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +161,56 @@ def test_a_ranking_check_is_cancelled_and_taken_up_in_processes() -> None:
 def test_tuning_with_a_teacher_comes_to_the_same(digits_entry: SupernetEntry) -> None:
     asked = asked_alone(digits_entry, seeds=1, teacher=True)
     assert digest(whole(tune_subnet, **asked, processes=2)) == digest(whole(tune_subnet, **asked))
+
+
+@pytest.mark.long
+def test_methods_of_pruning_come_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # a shipped supernet
+    monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path))
+    asked = small_request(latency=False, methods=METHODS[:4])
+
+    def made(processes: int, kill: bool = False) -> MemoryLedger:
+        ledger = MemoryLedger()
+        request = asked.model_copy(update={"processes": processes})
+        steps = prune_models.run(request, ledger, Library())
+        if kill:
+            advance(steps, lambda: any("left in 2 places" in next(steps).message for _ in range(1)))
+            os.kill(workers()[0], signal.SIGKILL)
+        fractions = [step.fraction for step in steps]
+        assert fractions == sorted(fractions)
+        return ledger
+
+    assert digest(made(2, kill=True)) == digest(made(1))
+
+
+@pytest.mark.long
+def test_an_experiment_keeps_what_was_done_before_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    asked = {
+        "experiment": "lottery_tickets",
+        "model": SMALLEST,
+        "config": {"seeds": 3, "epochs": 2, "sparsities": [0.5], "share": 0.5},
+    }
+    alone, ledger = MemoryLedger(), MemoryLedger()
+    list(prune_experiment.run(prune_experiment.Request.model_validate(asked), alone, Library()))
+    request = prune_experiment.Request.model_validate({**asked, "processes": 2})
+    steps = prune_experiment.run(request, ledger, Library())
+    advance(steps, lambda: ExperimentRecord.so_far(ledger))
+    steps.close()  # type: ignore[attr-defined]
+    so_far = ExperimentRecord.so_far(ledger)
+    assert so_far is not None
+    done = [index for index in range(3) if so_far.done(index)]
+    assert 0 < len(done) < 3
+    seen: list[int] = []
+    real = experiment_part.part
+
+    def part(experiment: Any, task: Any, index: int, said: Any) -> Any:
+        seen.append(index)
+        return real(experiment, task, index, said)
+
+    monkeypatch.setattr(prune_experiment, "part", part)
+    list(prune_experiment.run(request, ledger, Library()))
+    assert sorted([*seen, *done]) == [0, 1, 2]
+    assert digest(ledger) == digest(alone)

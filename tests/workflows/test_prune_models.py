@@ -211,7 +211,7 @@ def test_a_finished_run_started_again_makes_nothing_anew(
     request = small_request(methods=methods, latency=False)
     mine = pruned(store, request)
     before, summary = files(store, mine), store.ledger(mine).artifact(PruningRecord.FILE)
-    monkeypatch.setattr(prune_models, "_method", lambda *a: pytest.fail("a finished method was done again"))
+    monkeypatch.setattr(prune_models, "by_method", lambda *a: pytest.fail("a finished method was done again"))
     steps = list(prune_models.run(request, store.ledger(mine), Library(store)))
     assert steps[-1].message.startswith("1 pruned network kept and evaluated. 1 method could not prune it: ")
     assert files(store, mine) == before
