@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import socket
 import sys
 import threading
@@ -278,6 +279,7 @@ def serve(link: Link, commands: IO[bytes]) -> None:
 
 def main() -> int:
     """Serve one driver."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
     answers, commands = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
     opening = read_frame(commands)

@@ -107,15 +107,15 @@ class Session:
                 raise CoreError(
                     f"Nobody has been there to compute for {_ALONE_SECONDS:.0f} seconds. {RESUME}"
                 )
-            waiting = _HEARTBEAT_SECONDS if run.running or not self.slots else _ASK_AGAIN_SECONDS
-            for event in self._backend.wait(waiting):
+            idle = run.asked and not run.running
+            for event in self._backend.wait(_ASK_AGAIN_SECONDS if idle else _HEARTBEAT_SECONDS):
                 done = self._heard(run, event, keep)
                 if done is not None:
                     yield done
                     run.asked, seen = False, time.monotonic()
-            if not run.running:
+            if idle:
                 run.asked = False
-            if time.monotonic() - seen >= _HEARTBEAT_SECONDS or not run.running:
+            if idle or time.monotonic() - seen >= _HEARTBEAT_SECONDS:
                 yield None
                 seen = time.monotonic()
 
