@@ -15,6 +15,8 @@ from core.executors.calls import Node
 
 _SUSPECT_SECONDS = 20.0
 """So long a node that lost a call comes last: the cluster may not know yet that it is dead."""
+_GONE_SECONDS = 40.0
+"""So long what a call said of its node, that it is dead, counts for more than what the cluster says."""
 
 
 class Listed(TypedDict):
@@ -34,10 +36,15 @@ class _Known:
     running: int = 0
     asked: bool = False
     lost_at: float = float("-inf")
+    gone_at: float = float("-inf")
+
+    @property
+    def alive(self) -> bool:
+        return self.node.alive and time.monotonic() - self.gone_at > _GONE_SECONDS
 
     @property
     def usable(self) -> bool:
-        return self.node.alive and bool(self.node.code) and not self.node.refused and self.node.cores > 0
+        return self.alive and bool(self.node.code) and not self.node.refused and self.node.cores > 0
 
 
 class ClusterNodes:
@@ -101,9 +108,12 @@ class ClusterNodes:
         sentence = f"{known.node.name} has another release of Paretoscope, or changed files: update it."
         known.node = replace(known.node, refused=sentence)
 
-    def suspect(self, identity: str) -> None:
-        """A node has lost a call."""
-        self._known[identity].lost_at = time.monotonic()
+    def suspect(self, identity: str, *, gone: bool) -> None:
+        """A node has lost a call: a process of it has died, or the node itself."""
+        known = self._known[identity]
+        known.lost_at = time.monotonic()
+        if gone:
+            known.gone_at = known.lost_at
 
     def count(self, identity: str, change: int) -> None:
         """A call has begun (+1) or ended (-1) there."""
@@ -128,7 +138,10 @@ class ClusterNodes:
 
     def to_json(self) -> list[JsonValue]:
         """All nodes, for the driver."""
-        return [asdict(replace(known.node, running=known.running)) for known in self._known.values()]
+        return [
+            asdict(replace(known.node, running=known.running, alive=known.alive))
+            for known in self._known.values()
+        ]
 
 
 def _name(found: Listed) -> str:

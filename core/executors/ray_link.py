@@ -51,8 +51,10 @@ class Link:
         Raises:
             CoreError: there is no cluster at the address, or it cannot be used from here.
         """
-        self._answers = answers
+        self._answers, self._lock = answers, threading.Lock()
         self._ray = _connected(str(head["address"]))
+        errors = self._ray.exceptions
+        self._node_errors = (errors.NodeDiedError, errors.TaskUnschedulableError, errors.LocalRayletDiedError)
         self._session = uuid.uuid4().hex
         self._same = {"code": head["code"], "torch": head["torch"]}
         self._refs = {name: self._ray.put(value) for name, value in shared.items()}
@@ -93,7 +95,7 @@ class Link:
                 self._ray.cancel(reference, force=True)
         self._running.clear()
         self.tell_nodes()
-        write_frame(self._answers, {"event": "stopped"})
+        self._write({"event": "stopped"})
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -115,7 +117,7 @@ class Link:
         if error is None:
             head, body = unpacked(future.result())
             if head["event"] != "other":
-                write_frame(self._answers, head, body)
+                self._write(head, body)
                 return
             self.nodes.refuse(node)
             self._say(Lost(ticket, f"{self.nodes.name(node)} has another release of Paretoscope"))
@@ -123,16 +125,17 @@ class Link:
         if isinstance(error, self._ray.exceptions.RayTaskError):
             self._say(Failed(ticket, "", str(error).strip().splitlines()[-1]))
             return
-        self.nodes.suspect(node)
+        gone = isinstance(error, self._node_errors)
+        self.nodes.suspect(node, gone=gone)
+        self.tell_nodes()
         with suppress(Exception):
             self.kept(self._ray.get(self._keeper.take.remote(), timeout=2))
-        what = str(error).strip().splitlines() or [type(error).__name__]
-        self._say(Lost(ticket, f"its process on {self.nodes.name(node)} was lost ({what[0]})"))
+        self._say(Lost(ticket, self._why(error, self.nodes.name(node), gone)))
 
     def kept(self, events: list[bytes]) -> None:
         """Checkpoints that calls handed over."""
         for event in events:
-            write_frame(self._answers, *unpacked(event))
+            self._write(*unpacked(event))
 
     def taken(self, future: Any) -> None:
         """The keeper has answered."""
@@ -167,12 +170,26 @@ class Link:
 
     def tell_nodes(self) -> None:
         """Send the driver all nodes."""
-        write_frame(self._answers, {"event": "nodes", "nodes": self.nodes.to_json()})
+        self._write({"event": "nodes", "nodes": self.nodes.to_json()})
 
     # --- helpers --------------------------------------------------------------------------------
 
+    def _why(self, error: Exception, node: str, gone: bool) -> str:
+        if gone:
+            return f"{node} went away"
+        if isinstance(error, self._ray.exceptions.WorkerCrashedError):
+            return f"its process on {node} ended early, often because memory ran out"
+        if isinstance(error, self._ray.exceptions.OutOfMemoryError):
+            return f"{node} ran out of memory"
+        first = (str(error).strip() or type(error).__name__).splitlines()[0].partition(". ")[0]
+        return f"its process on {node} was lost ({first.rstrip('.')})"
+
     def _say(self, event: Lost | Failed) -> None:
-        write_frame(self._answers, *said(event))
+        self._write(*said(event))
+
+    def _write(self, head: JsonObject, body: bytes = b"") -> None:
+        with self._lock:
+            write_frame(self._answers, head, body)
 
     def _on(self, node: str) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -199,7 +216,10 @@ class Link:
             except OSError:
                 pass
             time.sleep(1)
-        self.events.put(("gone",))
+        # From here: the thread that serves may wait for the head, for a minute, until Ray ends the process.
+        with suppress(OSError):
+            self._write({"event": "gone"})
+        os._exit(0)
 
 
 def _connected(address: str) -> Any:
@@ -268,9 +288,7 @@ def serve(link: Link, commands: IO[bytes]) -> None:
                 link.told(*rest)
             case "taken":
                 link.taken(*rest)
-            case "end" | "gone":
-                if kind == "gone":
-                    write_frame(link._answers, {"event": "gone"})
+            case "end":
                 return
         if time.monotonic() >= due:
             link.tick()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,30 +73,37 @@ class RayCluster:
     Attributes:
         folder: where Ray keeps its logs and sockets; short, as sockets' names must be.
         environment: what a process needs that takes part, the driver as well as the nodes.
+        port: of the head.
     """
 
     folder: Path
     environment: dict[str, str]
     head: RayNode = field(init=False)
     nodes: list[RayNode] = field(default_factory=list)
+    port: int = _PORT
     _made: int = 0
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{_PORT}"
+        return f"127.0.0.1:{self.port}"
 
-    def add_node(self, cores: int = 1) -> RayNode:
-        """Start one more; returns when it has joined."""
+    def add_node(self, cores: int = 1, before: Sequence[str] = ()) -> RayNode:
+        """Start one more; returns when it has joined.
+
+        Args:
+            cores: of it.
+            before: a command that becomes the one it is given.
+        """
         self._made += 1
         address = f"127.0.0.{self._made}"
-        first = ["--head", f"--port={_PORT}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
+        first = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
         where = first if self._made == 1 else [f"--address={self.address}"]
         size = [f"--num-cpus={cores}", f"--object-store-memory={_STORE_BYTES}"]
         own = [f"--node-ip-address={address}", "--disable-usage-stats", "--block"]
         log = self.folder / f"node{self._made}.log"
         with log.open("wb") as written:
             process = subprocess.Popen(
-                [sys.executable, "-c", _RAY, "start", *where, *size, *own],
+                [*before, sys.executable, "-c", _RAY, "start", *where, *size, *own],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -130,13 +137,16 @@ def _wait_until_started(node: RayNode) -> None:
 
 
 @contextmanager
-def ray_cluster(folder: Path, nodes: int, environment: Mapping[str, str] = {}) -> Iterator[RayCluster]:
+def ray_cluster(
+    folder: Path, nodes: int, environment: Mapping[str, str] = {}, port: int = _PORT
+) -> Iterator[RayCluster]:
     """A cluster of so many nodes of one core each; whatever happens, nothing of it is left.
 
     Args:
         folder: empty; its name is short.
         nodes: with the head.
         environment: besides this process's.
+        port: of the head.
     """
     own = {
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -151,7 +161,7 @@ def ray_cluster(folder: Path, nodes: int, environment: Mapping[str, str] = {}) -
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
-    cluster = RayCluster(folder, {**os.environ, **own, **environment})
+    cluster = RayCluster(folder, {**os.environ, **own, **environment}, port=port)
     try:
         for _ in range(nodes):
             cluster.add_node()

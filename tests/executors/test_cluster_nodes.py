@@ -100,13 +100,29 @@ def test_who_lost_a_call_comes_last_for_a_while(nodes: ClusterNodes, monkeypatch
     nodes.update([listed("a", 8), listed("b", 1)])
     for identity in "ab":
         nodes.answered(identity * 8, GOOD, "")
-    nodes.suspect("a" * 8)
+    nodes.suspect("a" * 8, gone=False)
     assert nodes.roomiest() == "b" * 8
     nodes.count("b" * 8, 1)
     assert nodes.roomiest() == "a" * 8, "better than a queue"
     nodes.count("b" * 8, -1)
     now[0] += 21
     assert nodes.roomiest() == "a" * 8
+
+
+def test_a_call_knows_sooner_that_its_node_is_dead(
+    nodes: ClusterNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(cluster_nodes.time, "monotonic", lambda: now[0])
+    nodes.update([listed("a")])
+    nodes.answered("a" * 8, GOOD, "")
+    nodes.suspect("a" * 8, gone=True)
+    nodes.update([listed("a")])
+    assert nodes.roomiest() is None
+    assert shown(nodes)["box"]["alive"] is False
+    now[0] += 41
+    nodes.update([listed("a")])
+    assert nodes.roomiest() == "a" * 8, "it was unreachable for a moment"
 
 
 def test_the_dead_compute_nothing_and_stay_in_the_list(nodes: ClusterNodes) -> None:
