@@ -177,8 +177,8 @@ def fill(
                     f"{done:,} of {len(rows):,} architectures measured.",
                     {"evaluations": done},
                 )
-    except GeneratorExit:
-        # A person cancelled: keep what the next checkpoint would have held.
+    except (GeneratorExit, CoreError):
+        # A person cancelled, or who measures has gone: keep what the next checkpoint would have held.
         with suppress(CoreError):
             save()
         raise

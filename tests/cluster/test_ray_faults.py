@@ -132,11 +132,9 @@ def test_a_node_with_other_code_is_refused_by_name(
             other.kill()
 
 
-@pytest.mark.parametrize("what", ["head", "machine"])
 def test_a_head_that_dies_ends_the_run_with_a_sentence(
-    own_network: None, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The head's own process alone, then everything on its machine."""
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     with ray_cluster(folder, 2, port=6400) as cluster:
         for name, value in cluster.environment.items():
@@ -151,7 +149,7 @@ def test_a_head_that_dies_ends_the_run_with_a_sentence(
                         came.append(done.key)
                     if len(came) == 4:
                         killed.append(time.monotonic())
-                        kill(cluster, what)
+                        kill_head(cluster)
                         came.append("killed")
 
             killed: list[float] = []
@@ -165,10 +163,8 @@ def test_a_head_that_dies_ends_the_run_with_a_sentence(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def kill(cluster: RayCluster, what: str) -> None:
-    if what == "machine":
-        cluster.head.kill()
-        return
+def kill_head(cluster: RayCluster) -> None:
+    """The head's own process; the machine it is on computes on."""
     (gcs,) = [pid for pid, said in cluster.head.processes() if "gcs_server" in said.split()[0]]
     os.kill(gcs, 9)
 

@@ -43,9 +43,17 @@ def test_a_node_computes_once_it_has_said_what_with(nodes: ClusterNodes) -> None
     assert nodes.roomiest() == "a" * 8
     assert nodes.update([listed("a", host="one"), listed("b", host="two")]) == [], "asked once"
     assert shown(nodes)["one"] | {"running": 0} == {
-        "name": "one", "cores": 2, "memory": 10**9, "torch": "2.13", "code": "code", "alive": True,
-        "running": 0, "done": 0, "seconds": 0.0, "refused": "",
-    }  # fmt: off
+        "name": "one",
+        "cores": 2,
+        "memory": 10**9,
+        "torch": "2.13",
+        "code": "code",
+        "alive": True,
+        "running": 0,
+        "done": 0,
+        "seconds": 0.0,
+        "refused": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,10 +62,13 @@ def test_a_node_computes_once_it_has_said_what_with(nodes: ClusterNodes) -> None
         ({**GOOD, "code": "x"}, "", "box has another release of Paretoscope, or changed files: update it."),
         ({**GOOD, "torch": "2.12"}, "", "box has torch 2.12, and this machine 2.13: install the same there."),
         ({**GOOD, "torch": ""}, "", r"box has torch (none), and this machine 2.13: install the same there."),
-        (None, "ModuleNotFoundError: No module named 'core'", "box does not find Paretoscope: start Ray there in the "
-         "project's folder, with PYTHONPATH=."),
+        (
+            None,
+            "ModuleNotFoundError: No module named 'core'",
+            "box does not find Paretoscope: start Ray there in the project's folder, with PYTHONPATH=.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_that_differs_computes_nothing(nodes: ClusterNodes, said: Any, error: str, sentence: str) -> None:
     nodes.update([listed("a")])
     nodes.answered("a" * 8, said, error)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.chance.bits import bits_column
-from core.errors import InvalidInput
+from core.errors import CoreError, InvalidInput
 from core.store import MemoryLedger
 from core.workflows.evaluate_table import fill
 from tests.helpers.planted import Planted, flat_space
@@ -91,6 +91,43 @@ def test_resuming_after_any_yield_gives_the_uninterrupted_table() -> None:
         for name in NAMES:
             np.testing.assert_array_equal(resumed[name], whole[name])
         assert sum(first) + sum(second) == len(ROWS)  # what was checkpointed was not measured again
+
+
+def test_what_was_measured_is_kept_when_who_measures_goes_away() -> None:
+    measured: list[int] = []
+
+    def gone(rows: np.ndarray) -> Iterator[tuple[list[int], Mapping[str, np.ndarray]]]:
+        for part, values in measure(rows):
+            measured.append(len(part))
+            yield part, values
+            if sum(measured) >= 30:
+                raise CoreError("The head has gone.")
+
+    ledger = MemoryLedger()
+    steps = fill(ROWS, NAMES, gone, "net", ledger, lambda: 0.0)
+    with pytest.raises(CoreError, match=r"^The head has gone\.$"):
+        list(steps)
+    asked: list[int] = []
+    again = finish(fill(ROWS, NAMES, lambda rows: asked.append(len(rows)) or measure(rows), "net", ledger))
+    assert asked == [len(ROWS) - 30]
+    for name in NAMES:
+        np.testing.assert_array_equal(again[name], expected(name))
+
+
+def test_it_can_be_stopped_while_nothing_comes() -> None:
+    timed, clock, _ = ticking(1e-6)
+
+    def slow(rows: np.ndarray) -> Iterator[tuple[list[int], Mapping[str, np.ndarray]]]:
+        for part, values in timed(rows):
+            for _ in range(4):
+                timed.advance(0.5)  # type: ignore[attr-defined]
+                yield [], {name: np.empty(0) for name in NAMES}
+            yield part, values
+
+    steps = fill(ROWS, NAMES, slow, "net", MemoryLedger(), clock)
+    said = [next(steps).message for _ in range(9)]
+    assert said[:4] == [f"0 of {len(ROWS)} architectures measured."] * 4
+    assert f"5 of {len(ROWS)} architectures measured." in said
 
 
 def test_checkpoints_take_a_small_share_of_the_time() -> None:
