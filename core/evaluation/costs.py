@@ -62,19 +62,22 @@ class _StageTable:
             self._known[key] = self._price(arch)
         return self._known[key]
 
-    def entries_of(self, archs: NDArray[np.uint8]) -> Entries:
-        """Which entry each of n architectures has."""
-        options = np.ascontiguousarray(archs[:, self.columns])
+    def entries_of(self, archs: NDArray[np.uint8], at: NDArray[np.int64] | slice = slice(None)) -> Entries:
+        """Which entry each of some architectures has, by default of all n."""
+        options = [archs[:, column][at] for column in self.columns]
         if self.entries <= _LARGEST_CODE:
-            codes = options.astype(np.int64) @ self.weights
-            if self._all is None and self.entries <= min(_DENSE, len(archs)):
+            codes = np.zeros(len(archs[:, 0][at]), np.int64)
+            for chosen, weight in zip(options, self.weights.tolist(), strict=True):
+                codes += chosen * np.int64(weight)
+            if self._all is None and self.entries <= min(_DENSE, len(codes)):
                 self._all = _Costed([self.cost(self._options(code)) for code in range(self.entries)])
             if self._all is not None:
                 return Entries(self._all, codes)
         else:
-            codes = options.view(f"V{len(self.columns)}").ravel()
+            codes = np.stack(options, axis=1).view(f"V{len(self.columns)}").ravel()
         _, first, index = np.unique(codes, return_index=True, return_inverse=True)
-        return Entries(_Costed([self.cost(options[at].tolist()) for at in first]), index)
+        each = [[int(chosen[place]) for chosen in options] for place in first]
+        return Entries(_Costed([self.cost(row) for row in each]), index)
 
     def _options(self, code: int) -> list[int]:
         return [code // w % c for w, c in zip(self.weights.tolist(), self.cardinalities, strict=True)]
@@ -290,9 +293,9 @@ class CostTable:
         """Of each stage in order, what it costs in n architectures."""
         return _Costs(self._stages, archs).stages()
 
-    def entries_of(self, stage: int, archs: NDArray[np.uint8]) -> Entries:
-        """What the stage at this place of the chain costs in n architectures."""
-        return self._stages[stage].entries_of(archs)
+    def entries_of(self, stage: int, archs: NDArray[np.uint8], at: NDArray[np.int64]) -> Entries:
+        """What the stage at this place of the chain costs in those of n architectures that are at `at`."""
+        return self._stages[stage].entries_of(archs, at)
 
     def keys(self) -> list[StageKeys]:
         """Of each stage in order, what it depends on."""

@@ -13,19 +13,22 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.costs import CostTable
 from core.evaluation.trie import Trie
-from core.evaluation.work import nodes_of, seconds_between, seconds_of_walks
+from core.evaluation.work import nodes_of, seconds_of_walks
 from core.supernets.base import Supernet
 
 SMALLEST = 0.5
-LARGEST = 2.0
-"""Modeled seconds of a shard: what a shard costs besides its work is little, and what is lost with a worker as well."""
+LARGEST = 3.0
+"""Modeled seconds of a shard: what it costs besides its work is little, and so is what is lost with a worker. Of small
+networks that is some 150 to 1,000 architectures."""
+_DRIVER = 2e-3
+"""Modeled seconds in which a driver gives out a shard and takes its result (`benchmarks/cluster.py`): cores that ask
+more often than it answers wait."""
 _PER_CORE = 4
 """Shards per core where the work is enough for it."""
 _UNEVEN = 1.4
@@ -45,7 +48,7 @@ def cut(
     samples: int,
     *,
     cores: int,
-    smallest: float = SMALLEST,
+    smallest: float | None = None,
     largest: float = LARGEST,
 ) -> list[NDArray[np.int64]]:
     """Positions in `rows` of the architectures of each shard; every one is in exactly one.
@@ -56,21 +59,22 @@ def cut(
         rows: (n, d) canonical architectures, all different.
         samples: that go through; 1 where the costs are those of everything at once (a graph).
         cores: that will work.
-        smallest: modeled seconds below which nothing is cut further.
+        smallest: modeled seconds below which nothing is cut further; `SMALLEST` if left out, more for so many cores that
+            the driver could not serve them.
         largest: modeled seconds above which everything is, unless much of it would then be done twice.
 
     Returns:
-        Shards in the order in which they should start, the longest first; within each in the order of the walk.
+        Shards in the order in which they should start, the longest first (where a stage computes siblings together, by
+        the most that may take); within each in the order of the walk.
     """
     if not len(rows):
         return []
     trie = Trie.of(supernet, rows)
-    sorted_ = rows[trie.order]
-    line = _Line.of(supernet, table, trie.codes, sorted_, samples)
-    starts = np.array(sorted(low for low, _ in _guided(line, max(cores, 1), smallest, largest)))
-    seconds = seconds_between(supernet, table, trie.codes, sorted_, samples, starts)
-    shards = np.split(trie.order, starts[1:])
-    return [shards[at] for at in np.argsort(-seconds, kind="stable")]
+    line = _Line.of(supernet, table, trie.codes, rows[trie.order], samples)
+    least = max(SMALLEST, cores * _DRIVER) if smallest is None else smallest
+    pieces = _guided(line, max(cores, 1), least, largest)
+    pieces.sort(key=lambda piece: (-line.seconds(*piece), piece))
+    return [trie.order[low:high] for low, high in pieces]
 
 
 def repeated(
@@ -171,30 +175,31 @@ class _Line:
     ) -> _Line:
         """Of architectures in the order of the walk, with their codes in the trie."""
         n = len(rows)
-        new, alone, again = np.zeros(n), np.zeros(n), np.zeros(n)
+        # What holds from one beginning to the next is written as its rise there, and summed up in the end.
+        new, alone, again, own = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
         for here in nodes_of(supernet, table, codes, rows, samples, np.zeros(1, np.int64)):
-            computed, shared = here.computed, here.computed + here.written
-            new[here.at] += shared
+            at = slice(None) if len(here.at) == n else here.at  # where all differ, nothing need be looked up
+            cost = here.computed + here.written
+            twice = cost
             if here.together:
                 sizes = np.diff(here.parents, append=len(here.at))
                 families = np.repeat(np.arange(len(sizes)), sizes)
-                before = _widest(computed, families)
-                after = _widest(computed[::-1], families[-1] - families[::-1])[::-1]
+                before = _widest(here.computed, families)
+                after = _widest(here.computed[::-1], families[::-1])[::-1]
                 rise = np.diff(before, prepend=0.0)
                 rise[here.parents] = before[here.parents]
-                new[here.at] += rise - computed
+                new[at] += rise + here.written
                 # Whoever is cut off from its sisters computes their common part again, as far as it needs it.
-                twice = np.minimum(before[:-1], after[1:])
-                twice[here.parents[1:] - 1] = 0.0
-                again[here.at[1:]] += twice
-                computed = before
-                shared = np.minimum(before, after) + here.written
-            lengths = np.diff(here.at, append=n)
-            alone += np.repeat(computed + here.written, lengths)
-            shared = np.repeat(shared, lengths)
-            shared[here.at] = 0.0
-            again += shared
-        return cls(np.cumsum(new), alone, again)
+                common = np.minimum(before[:-1], after[1:])
+                common[here.parents[1:] - 1] = 0.0
+                own[here.at[1:]] += common
+                cost, twice = before + here.written, np.minimum(before, after) + here.written
+            else:
+                new[at] += cost
+            alone[at] += np.diff(cost, prepend=0.0)
+            again[at] += np.diff(twice, prepend=0.0)
+            own[at] -= twice
+        return cls(np.cumsum(new), np.cumsum(alone), np.maximum(np.cumsum(again) + own, 0.0))
 
     def seconds(self, low: int, high: int) -> float:
         """Of the walk over [low, high) by itself; where siblings are computed together, at most."""
@@ -221,8 +226,12 @@ class _Line:
         return at if again <= _WORTH * self.seconds(low, high) else None
 
 
-def _widest(values: NDArray[np.float64], families: NDArray[np.int64]) -> NDArray[Any]:
-    """(n,) largest value so far within each family; families stand together and their numbers do not fall."""
-    levels, rank = np.unique(values, return_inverse=True)
-    step = len(levels)
-    return np.asarray(levels[np.maximum.accumulate(rank + families * step) - families * step])
+def _widest(values: NDArray[np.float64], families: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n,) largest value so far within each family; families stand together."""
+    found, step = values.copy(), 1
+    while True:
+        same = families[step:] == families[:-step]
+        if not same.any():
+            return found
+        found[step:] = np.where(same, np.maximum(found[step:], found[:-step]), found[step:])
+        step *= 2

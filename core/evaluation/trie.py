@@ -32,6 +32,8 @@ class Trie:
 
     @classmethod
     def of(cls, supernet: Supernet, rows: NDArray[np.uint8]) -> Trie:
+        # Choice after choice in memory: each stage reads a few of them, of all rows.
+        rows = np.asfortranarray(rows)
         codes = np.stack([_key_numbers(stage, rows) for stage in supernet.chain])
         order = _sorted_by(codes)
         return cls(order, np.ascontiguousarray(codes[:, order]))
@@ -70,7 +72,7 @@ def _key_numbers(stage: Stage, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 def _alike(
     rows: NDArray[np.uint8], columns: Sequence[int], options: Sequence[int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """As `np.unique` of some columns: a row for each different one, and which of them each row is."""
     if math.prod(options) > min(_DENSE, len(rows)):
         # View each row's bytes as one value: sorting those is many times faster than sorting rows.
@@ -84,6 +86,6 @@ def _alike(
     place = np.full(math.prod(options), -1, np.int32)
     place[codes] = np.arange(len(rows))
     there = np.flatnonzero(place >= 0)
-    number = np.zeros(len(place), np.int64)
+    number = np.zeros(len(place), np.int32)
     number[there] = np.arange(len(there))
-    return place[there].astype(np.int64), number[codes]
+    return place[there], number[codes]

@@ -24,7 +24,6 @@ __all__ = [
     "fitted",
     "nodes_of",
     "parts_of",
-    "seconds_between",
     "seconds_of_walks",
     "walk_parts",
     "walk_seconds",
@@ -105,22 +104,11 @@ def seconds_of_walks(
     places = rank[np.concatenate(shards)]
     # Each shard's rows as the walk meets them.
     places = places[np.lexsort((places, np.repeat(np.arange(len(shards)), sizes)))]
-    return seconds_between(supernet, table, trie.codes[:, places], rows[trie.order[places]], samples, starts)
-
-
-def seconds_between(
-    supernet: Supernet,
-    table: CostTable,
-    codes: NDArray[np.int32],
-    rows: NDArray[np.uint8],
-    samples: int,
-    starts: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """(k,) seconds as `seconds_of_walks`, where the order of the walks is known; arguments as in `nodes_of`."""
-    found = np.zeros(len(starts))
-    for nodes in nodes_of(supernet, table, codes, rows, samples, starts):
+    found = np.zeros(len(shards))
+    given = rows[trie.order[places]]
+    for nodes in nodes_of(supernet, table, trie.codes[:, places], given, samples, starts):
         walks = np.searchsorted(starts, nodes.at, side="right") - 1
-        found += np.bincount(walks, nodes.computed_here + nodes.written, len(starts))
+        found += np.bincount(walks, nodes.computed_here + nodes.written, len(shards))
     return found
 
 
@@ -167,6 +155,7 @@ def nodes_of(
         codes, rows: of the architectures in the order of the walks, one walk after the other.
         starts: positions where a walk begins; the first is 0.
     """
+    rows = np.asfortranarray(rows)
     first = np.zeros(len(rows), bool)
     first[starts] = True
     calls, macs, written = ORDINARY
@@ -174,7 +163,7 @@ def nodes_of(
         before = np.flatnonzero(first)
         first[1:] |= here[1:] != here[:-1]
         at = np.flatnonzero(first)
-        counted = table.entries_of(level, rows[at])
+        counted = table.entries_of(level, rows, at)
         yield Nodes(
             at,
             np.searchsorted(at, before),
