@@ -98,13 +98,19 @@ class BlobStore(Blobs):
     def verify(self, sha256: str) -> None:
         self._verified(sha256)
 
+    def holds(self, sha256: str) -> bool:
+        try:
+            return self._verified(sha256)[0].parent == self.folder  # it may come back from the trash
+        except DamagedArtifact:
+            return False
+
     def has(self, sha256: str) -> bool:
         return self.path(sha256).exists()
 
     def put(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
         with plain_failures(f"saving {_size(len(data))}"):
-            if not self._holds(sha256):
+            if not self.holds(sha256):
                 self.require_room(len(data))
                 try:
                     self._write(sha256, data)
@@ -206,13 +212,6 @@ class BlobStore(Blobs):
     def to_trash(self, files: Sequence[Path]) -> None:
         """Move files into the trash of today."""
         to_trash(self.trash, files)
-
-    def _holds(self, sha256: str) -> bool:
-        """Whether this store's own folder has the file, whole (it may come back from the trash)."""
-        try:
-            return self._verified(sha256)[0].parent == self.folder
-        except DamagedArtifact:
-            return False
 
     def _write(self, sha256: str, data: bytes) -> None:
         tmp = self.folder / f"{_TMP}{_HERE}-{uuid.uuid4().hex}"

@@ -93,12 +93,29 @@ class ObjectBlobs(Blobs):
         return self._cache.keep(sha256, self._fetched(sha256))
 
     def verify(self, sha256: str) -> None:
-        self._fetched(sha256)
+        try:
+            self._fetched(sha256, here=False)
+        except DamagedArtifact:
+            if any(hashlib.sha256(data).hexdigest() == sha256 for data in self._from_others(sha256)):
+                raise DamagedArtifact(
+                    f"The stored file {sha256[:12]} lies in the home of this machine alone; `python -m core move-files --to "
+                    f"{self.place}` copies it to where all servers find it."
+                ) from None
+            raise
 
-    def _fetched(self, sha256: str) -> bytes:
-        """What is kept durably, from wherever it is."""
+    def holds(self, sha256: str) -> bool:
+        return any(hashlib.sha256(data).hexdigest() == sha256 for data in self._from_store(sha256))
+
+    def _fetched(self, sha256: str, *, here: bool = True) -> bytes:
+        """What is kept durably, from wherever it is, in folders of this machine only if `here`."""
         changed, away = False, ""
-        for read in (self._from_store, self._from_others, self._from_further, self._from_trash):
+        reads = [
+            self._from_store,
+            *([self._from_others] if here else []),
+            self._from_further,
+            self._from_trash,
+        ]
+        for read in reads:
             try:
                 for data in read(sha256):
                     if hashlib.sha256(data).hexdigest() == sha256:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ PAUSES = (0.2, 1.0)
 """Seconds before the second and the third attempt, about."""
 _SILENCE = 5.0
 """Seconds for which a store that did not answer is not asked again for something to read, so that no page waits twice."""
+_DENIED = re.compile(r"status code: 40[13]\b")
 _CLIENT = {"connect_timeout": "4s", "read_timeout": "20s", "timeout": "15min"}
 _RETRIES = {
     "max_retries": 3,
@@ -229,7 +231,7 @@ def _expected(error: Exception) -> bool:
 def _refusal(error: Exception) -> str:
     """What a store refuses, which trying again does not change; "" for what may pass."""
     name = type(error).__name__
-    if name in ("PermissionDeniedError", "UnauthenticatedError"):
+    if name in ("PermissionDeniedError", "UnauthenticatedError") or _DENIED.search(str(error)):
         return "refuses these credentials"
     return (
         "cannot do what is asked of it"

@@ -65,7 +65,7 @@ def open_places(home: Path, database: Database, url: str) -> Opened:
     owns_home = folder == home / FOLDER and not in_home.is_elsewhere
     if not url:
         return Opened(in_home, None, owns_home)
-    here = lambda: folders(home)  # noqa: E731
+    here = lambda: [*folders(home), *sorted((home / TRASH).glob("*"))]  # noqa: E731
     me = holder_anywhere(database)
     if url.startswith("file:///"):
         blobs, uploads = _in_folder(Path(unquote(url.removeprefix("file://"))), me, here)

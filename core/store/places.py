@@ -58,6 +58,14 @@ class Blobs(ABC):
         """Whether this database's own place has a file of that name; asked under the database's write lock."""
 
     @abstractmethod
+    def holds(self, sha256: str) -> bool:
+        """Whether this database's own place has a file, and whole: it is read for it, not from a copy.
+
+        Raises:
+            DataUnavailable: it cannot be reached now.
+        """
+
+    @abstractmethod
     def names(self, *, older_than: float = 0.0) -> set[str]:
         """The hashes of all files of this database's own place that are at least so many seconds old."""
 

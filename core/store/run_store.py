@@ -40,6 +40,7 @@ from core.store.leases import Leases
 from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
 from core.store.migrations import migrate
+from core.store.moving import Moved, Report, move_files
 from core.store.opening import open_places
 from core.store.owners import Owners
 from core.store.permits import Permits, require_for
@@ -388,6 +389,12 @@ class RunStore(SupernetsPart):
         if self._shared is not None:
             self._shared.share_all()
         return copy_in(self._files, place)
+
+    def move_files(
+        self, url: str, *, put_away: bool = False, report: Report = lambda done, total: None
+    ) -> Moved:
+        """Copy all files to another place, "" for the home, compared there; see `core.store.moving`."""
+        return move_files(self._files, self.home, url, put_away=put_away, report=report)
 
     def storage(self) -> list[StorageUse]:
         """What takes how much of the disk, with what can be done about it."""

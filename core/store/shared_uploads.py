@@ -22,11 +22,12 @@ _NAME = re.compile(r"([0-9a-f]{64})\.bin")
 class SharedUploads:
     """A folder of uploads on this machine, and a place of uploads that all servers reach."""
 
-    def __init__(self, folder: Path, blobs: Blobs) -> None:
-        """From now on, until `close`, what the folder lacks is asked of `blobs`."""
+    def __init__(self, folder: Path, blobs: Blobs, *, ask: bool = True) -> None:
+        """From now on, until `close`, what the folder lacks is asked of `blobs`, unless told otherwise by `ask`."""
         self.folder, self.blobs = folder, blobs
         self._shared: set[str] = set()
-        elsewhere.ask(folder, self.bring)
+        if ask:
+            elsewhere.ask(folder, self.bring)
 
     def close(self) -> None:
         elsewhere.ask_no_more(self.folder, self.bring)

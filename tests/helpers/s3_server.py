@@ -65,6 +65,7 @@ def small_s3() -> Iterator[SmallS3]:
 def _handler(s3: SmallS3) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # an answer is one packet
 
         def log_message(self, format: str, *args: object) -> None:
             pass

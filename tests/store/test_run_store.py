@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, event, text
 from core.errors import Cancelled, DamagedArtifact, InvalidInput, NotFound, StorageFailed
 from core.records import Measurement, RunState
 from core.store import RunStore
+from core.store import files as files_module
 from core.store.schema import HEAD, Base
 from core.store.signing import Owner
 from tests.store.databases import DATABASES, damage, kept, open_store
@@ -450,3 +451,35 @@ def test_what_a_run_took_leaves_out_the_queue(
     [lease] = store.leases.of_others(Owner())
     assert store.leases.interrupt(lease, "gone")
     assert store.get_run(run_id).worked == pytest.approx(25)
+
+
+def test_a_file_that_another_run_lets_go_of_before_its_row_is_written_again(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, run_id = (store.create_run("train_x", {}, title="t", state=RunState.DONE) for _ in range(2))
+    store.ledger(other).save_artifact("same", b"of both", "text/plain")
+    put, first = store._blobs.put, iter([True])
+
+    def put_and_let_go(data: bytes) -> str:
+        sha256 = put(data)
+        if next(first, False):
+            store.delete_run(other)
+        return sha256
+
+    monkeypatch.setattr(store._blobs, "put", put_and_let_go)
+    store.ledger(run_id).save_artifact("same", b"of both", "text/plain")
+    assert (store.ledger(run_id).artifact("same"), store.check()) == (b"of both", [])
+
+
+def test_what_is_named_while_files_are_swept_is_not_put_away(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = store.create_run("train_x", {}, title="t", state=RunState.DONE)
+    sha256, parts = store._blobs.put(b"named late"), files_module._parts
+
+    def named_meanwhile(names: set[str]) -> Iterator[set[str]]:
+        store.ledger(run_id).save_artifact("late", b"named late", "text/plain")
+        yield from parts(names)
+
+    monkeypatch.setattr(files_module, "_parts", named_meanwhile)
+    assert (store.sweep(), store._blobs.names(), store._blobs.thrown()) == (0, {sha256}, set())
