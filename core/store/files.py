@@ -75,7 +75,13 @@ class Files:
         thrown = self.blobs.thrown()
         with self.database.write("putting files back", long=True) as connection:
             self.blobs.put_back(thrown & named_files(connection))
-        self._sweep_shared_uploads()
+
+    def put_back_uploads(self) -> None:
+        """Take uploads that all servers share out of the trash where rows name them."""
+        thrown = self.shared_uploads.thrown() if self.shared_uploads is not None else set()
+        if thrown and self.shared_uploads is not None:
+            with self.database.write("putting files back") as connection:
+                self.shared_uploads.put_back(thrown & used_uploads(connection))
 
     def sweep(self) -> int:
         """Remove temporary files, and move unreferenced ones to the trash; returns how many.

@@ -23,6 +23,7 @@ from core.store.opening import Opened, open_places
 from core.store.places import Blobs
 from core.store.schema import ImportedTableRow, RunRow
 from core.store.shared_uploads import SharedUploads
+from core.store.storage import UPLOADS
 from core.store.uploads import used_uploads
 
 Report = Callable[[int, int], None]
@@ -125,8 +126,6 @@ def _put_away(files: Files, source: Blobs, there: set[str]) -> int:
 
 def _move_uploads(files: Files, home: Path, target: Opened) -> None:
     """What requests and cards name of what people handed over."""
-    from core.store.storage import UPLOADS
-
     folder = home / UPLOADS
     with files.database.read("listing uploads") as connection:
         used = used_uploads(connection)

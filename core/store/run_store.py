@@ -21,15 +21,12 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from core.config import JsonObject
 from core.errors import DamagedArtifact, InvalidInput, NotFound
-from core.people import Action, require
+from core.people import Action
 from core.records import Run, RunState
 from core.store.audit import Audit
 from core.store.baskets import Baskets
-from core.store.blobs import empty_trash
-from core.store.check import find_damage
 from core.store.class_work import ClassWork
 from core.store.classes import Classes
-from core.store.copying import copy_in, copy_out
 from core.store.database import Database, absolute_url
 from core.store.failures import plain_failures
 from core.store.files import Files
@@ -40,15 +37,11 @@ from core.store.leases import Leases
 from core.store.ledger import RunLedger, plain_json, require_name
 from core.store.log import append_log, log_lines
 from core.store.migrations import migrate
-from core.store.moving import Moved, Report, move_files
 from core.store.opening import open_places
 from core.store.owners import Owners
 from core.store.permits import Permits, require_for
 from core.store.rows import (
-    DamagedRow,
-    damaged_rows,
     read_run,
-    remove_damaged_row,
     runs_query,
 )
 from core.store.sandbox_folders import named_uploads
@@ -65,14 +58,15 @@ from core.store.schema import (
 from core.store.servers import Servers
 from core.store.shared_uploads import SharedUploads
 from core.store.signing import Owner
-from core.store.storage import UPLOADS, StorageUse, prepare_places, storage_use
+from core.store.storage import UPLOADS, prepare_places
 from core.store.stored_supernets import SupernetsPart
 from core.store.titles import Titles
+from core.store.upkeep import UpkeepPart
 
 MAX_PARAMS_BYTES = 4_000_000
 
 
-class RunStore(SupernetsPart):
+class RunStore(SupernetsPart, UpkeepPart):
     """Runs, their records and files, the trained supernets, baskets, imported tables and classes."""
 
     _connections: ClassVar[int] = 5
@@ -323,84 +317,3 @@ class RunStore(SupernetsPart):
             sha256s = [sha256 for query in named for sha256 in connection.execute(query).scalars()]
             connection.execute(delete(RunRow).where(RunRow.run_id == run_id))
         self._files.forget(sha256s)
-
-    def repair(self, data: bytes) -> None:
-        """Write a file that rows name once more: a missing or changed one is whole afterwards."""
-        require(Action.UPLOAD)
-        self._blobs.put(data)
-
-    def damaged(self, table: str | None = None) -> list[DamagedRow]:
-        """Runs and supernets whose rows have changed on the disk, or those of one table.
-
-        Args:
-            table: "runs" or "supernets".
-        """
-        with self._database.read(tolerant=True) as connection:
-            return damaged_rows(connection, table)
-
-    def remove_damaged(self, row: DamagedRow) -> bool:
-        """Remove a damaged row with what belongs to it; False if it is gone, or whole again.
-
-        Its files, which nothing can name any more, go to the trash at the next start.
-        """
-        with self._database.write("removing a damaged row") as connection:
-            return remove_damaged_row(connection, row)
-
-    def check(self) -> list[str]:
-        """One plain sentence per damaged row or file; empty if all is well.
-
-        Raises:
-            NotAllowed: who asks may only look: it reads everything there is.
-        """
-        require(Action.CHECK)
-        return find_damage(self._files)
-
-    def sweep(self) -> int:
-        """Remove what a killed process left half written, and move files no row names to the trash.
-
-        Returns how many. Only this database's own folder is touched, and nothing through a link.
-        """
-        return self._files.sweep()
-
-    def empty_trash(self, older_than_days: int = 0) -> tuple[int, int]:
-        """Delete what the trash holds, as a person asked: how many files, how many bytes.
-
-        Args:
-            older_than_days: keep what was put there in the last so many days.
-        """
-        require(Action.EMPTY_TRASH)
-        self._files.put_back()
-        with plain_failures("emptying the trash"):
-            here = empty_trash(self.home / TRASH, older_than_days)
-            places = [self._blobs, *([self._shared.blobs] if self._shared else [])]
-            there = [each.empty_trash(older_than_days) for each in places]
-        return here[0] + sum(n for n, _ in there), here[1] + sum(size for _, size in there)
-
-    def copy_out(self, place: Path) -> list[str]:
-        """All rows and files as they are at one moment, in a new folder; see `core.store.copying`.
-
-        Uploads that rows name and this machine lacks are brought to it.
-        """
-        self._bring_uploads()
-        return copy_out(self._files, place)
-
-    def copy_in(self, place: Path) -> int:
-        """What `copy_out` made, into this store, which must hold nothing; see `core.store.copying`."""
-        if self._shared is not None:
-            self._shared.share_all()
-        return copy_in(self._files, place)
-
-    def move_files(
-        self, url: str, *, put_away: bool = False, report: Report = lambda done, total: None
-    ) -> Moved:
-        """Copy all files to another place, "" for the home, compared there; see `core.store.moving`."""
-        return move_files(self._files, self.home, url, put_away=put_away, report=report)
-
-    def storage(self) -> list[StorageUse]:
-        """What takes how much of the disk, with what can be done about it."""
-        with plain_failures("measuring the storage"):
-            return storage_use(self.home, self._database, self._blobs)
-
-    def storage_bytes(self) -> int:
-        """Bytes on the disk: files, uploads, trash, and the database where it is a file."""
-        return sum(part.bytes for part in self.storage())

@@ -19,7 +19,6 @@ from core.store.places import Blobs
 from core.store.rows import StoredSupernet, read_supernet, supernets_query
 from core.store.schema import SupernetRow, row_hash
 from core.store.shared_uploads import SharedUploads
-from core.store.uploads import used_uploads
 
 
 class SupernetsPart:
@@ -102,10 +101,3 @@ class SupernetsPart:
         """Put where other servers find it what a request or a card names and this machine has."""
         if self._shared is not None:
             self._shared.share(text)
-
-    def _bring_uploads(self) -> None:
-        """Bring here what requests and cards name and other servers were given."""
-        if self._shared is not None:
-            with self._database.read() as connection:
-                used = used_uploads(connection)
-            self._shared.bring_all(sorted(used & self._shared.blobs.names()))

@@ -139,7 +139,7 @@ def test_uploads_reach_the_other_server(
         time.sleep(0.05)
         assert (second.sweep(), place.thrown()) == (1, {in_run})
         second.create_run("train_x", {"upload": in_run}, title="t", state=RunState.DONE)
-        second.sweep()
+        second.empty_trash()
         assert in_run in place.names()
     monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "c"))
     with pytest.raises(NotFound):  # nobody is asked any more
