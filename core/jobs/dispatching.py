@@ -12,7 +12,7 @@ from core.errors import CoreError, NotFound
 from core.jobs.kinds import WEIGHT_CLASSES, weight_class
 from core.jobs.queue import Queued, SandboxQueue, fair_order
 from core.jobs.supervisor import Supervisor
-from core.jobs.taking_up import TakingUp
+from core.jobs.taking_up import AGAIN, TakingUp, with_one
 from core.jobs.watching import Watch
 from core.people.asking import own_work
 from core.records import RunState
@@ -82,7 +82,7 @@ class Dispatcher:
     def _begin(self, first: Callable[[], None] | None) -> None:
         """Look for what others left, do what comes before any start, and start the thread."""
         with own_work():  # whoever opened the first page
-            self._watch.look(LEASE_SECONDS, _BEAT_SECONDS)
+            self._look()
             if first is not None:
                 first()
             self._sign()
@@ -167,10 +167,21 @@ class Dispatcher:
         for run_id, attempt in held.items():
             if run_id not in running:  # claimed, and the database's answer was lost on the way
                 self._hand_back(run_id, attempt)
-        self._watch.look(LEASE_SECONDS, _BEAT_SECONDS)
+        self._look()
         if self._takes_up and self.store.leases.interrupted():
             self._taking_up.look([lambda: self])
             self._wake.set()
+
+    def _look(self) -> None:
+        """Notice who died, and what died with them."""
+        for run_id in self._watch.look(LEASE_SECONDS, _BEAT_SECONDS, AGAIN if self._takes_up else None):
+            self._is_cut_short(run_id)
+
+    def _is_cut_short(self, run_id: str) -> None:
+        """A run that its owner's end cut short, or its worker's: it waits again, unless it was left alone."""
+        if self.store.get_run(run_id).state is not RunState.INTERRUPTED:
+            with self._lock:
+                self.taken_up = with_one(self.taken_up, run_id)
 
     def _sign(self) -> None:
         """Sign this server's row: with each beat while it works, seldom while it idles.
@@ -221,7 +232,8 @@ class Dispatcher:
             attempt = self._claim(job)
             if attempt is None:
                 continue
-            supervisor = Supervisor(job.store, job.run_id, job.kind, attempt, self._ended)
+            again = AGAIN if self._takes_up and job.sandbox_id is None else None
+            supervisor = Supervisor(job.store, job.run_id, job.kind, attempt, self._ended, again)
             with self._lock:
                 self._running[job.run_id] = supervisor
             if job.sandbox_id is None:
@@ -249,7 +261,11 @@ class Dispatcher:
 
     def _ended(self, run_id: str) -> None:
         with self._lock:
-            self._running.pop(run_id, None)
+            ended = self._running.pop(run_id, None)
         with suppress(CoreError):
-            self._tell(f"ended {run_id}: {self.store.get_run(run_id).state}")
+            if ended is not None and ended.sandbox_id is None:
+                state = self.store.get_run(run_id).state
+                self._tell(f"ended {run_id}: {state}")
+                if state is RunState.QUEUED and not self._closing.is_set():
+                    self._is_cut_short(run_id)
         self._wake.set()

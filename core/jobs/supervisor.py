@@ -22,6 +22,7 @@ from core.jobs.kinds import weight_class
 from core.jobs.stopping import GONE_STATUS
 from core.records import RunState
 from core.store import RunStore
+from core.store.leases import Again
 
 _ROOT = Path(__file__).resolve().parents[2]
 _GRACE_SECONDS = 1.2  # a worker asked to stop has this long; killing it loses nothing acknowledged
@@ -35,7 +36,13 @@ class Supervisor:
     """Runs one start of one run to its end."""
 
     def __init__(
-        self, store: RunStore, run_id: str, kind: str, attempt: int, on_end: Callable[[str], None]
+        self,
+        store: RunStore,
+        run_id: str,
+        kind: str,
+        attempt: int,
+        on_end: Callable[[str], None],
+        again: Again | None = None,
     ) -> None:
         """Nothing is started yet.
 
@@ -45,6 +52,7 @@ class Supervisor:
             kind: its workflow.
             attempt: number of this start.
             on_end: called with the run's id from the supervising thread when all is settled.
+            again: how the run is queued again if its worker dies; None to leave it interrupted.
         """
         self.run_id = run_id
         self.weight_class = weight_class(kind)
@@ -52,6 +60,7 @@ class Supervisor:
         self._store = store
         self.attempt = attempt
         self._on_end = on_end
+        self._again = again
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._log: list[str] = []
@@ -176,9 +185,13 @@ class Supervisor:
     def _settle(self, code: int) -> None:
         """Store the final state unless the worker has; tried again while the disk is full."""
         state, message = self._outcome(code)
+        again = self._again if self._stop_reason is None else None
+        if again and state is RunState.INTERRUPTED:
+            self._log.append(message)
+            self._flush_log()
         while True:
             try:
-                self._store.leases.finish(self.run_id, self.attempt, state, message)
+                self._store.leases.finish(self.run_id, self.attempt, state, message, again)
                 return
             except NotFound:  # deleted as soon as the worker had stored its end
                 return

@@ -8,15 +8,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import CoreError, InvalidInput, NotFound
+from core.store.leases import Again, Interrupted
 
 if TYPE_CHECKING:
     from core.store import RunStore
-    from core.store.leases import Interrupted
     from core.store.signing import Owner
 
-_TAKEN_UP = "A server ended during this run. Taken up again at {:.2%}."
-_MOST_RESTARTS = 2
-"""A run that was taken up so often without getting further may be what ends the server."""
+AGAIN = Again("Its server or worker ended. Taken up again at {:.2%}.".format, most=2)
+"""A run that was taken up twice without getting further may be what ends servers. The log is the record of what happened to
+it; the line says how far it was, so each place counts anew."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,15 +62,15 @@ class TakingUp:
                     _log.warning("run %s was not taken up: %s", each.run_id, error)
 
     def _take_up(self, run: Interrupted, jobs: Jobs) -> None:
-        # The log is the record of what happened to a run; the line says how far it was, so each place counts anew.
         with suppress(InvalidInput, NotFound):  # another server, or a person, was faster
-            if jobs.store.leases.take_up(run.run_id, jobs.queued_for, _TAKEN_UP.format, _MOST_RESTARTS):
+            if jobs.store.leases.take_up(run.run_id, jobs.queued_for, AGAIN):
                 jobs.is_queued(run.run_id)
-                jobs.taken_up = _with(jobs.taken_up, run.run_id)
+                jobs.taken_up = with_one(jobs.taken_up, run.run_id)
             else:
                 self._left.add((run.run_id, run.attempt))
-                jobs.left_alone = _with(jobs.left_alone, run.run_id)
+                jobs.left_alone = with_one(jobs.left_alone, run.run_id)
 
 
-def _with(ids: tuple[str, ...], one: str) -> tuple[str, ...]:
+def with_one(ids: tuple[str, ...], one: str) -> tuple[str, ...]:
+    """The ids with that one last."""
     return (*(each for each in ids if each != one), one)

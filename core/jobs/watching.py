@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from core.store import RunStore
-from core.store.leases import Lease
+from core.store.leases import Again, Lease
 from core.store.servers import Signed
 from core.store.signing import Owner
 
@@ -55,12 +55,16 @@ class Watch:
         self._store, self._owner = store, owner
         self._standing = Standing()
 
-    def look(self, lease_seconds: float, look_seconds: float) -> None:
+    def look(self, lease_seconds: float, look_seconds: float, again: Again | None = None) -> list[str]:
         """Interrupt the runs of dead owners, by their process here or by their standing counter elsewhere.
 
         Args:
             lease_seconds: an owner elsewhere whose counter stands for so long is dead.
             look_seconds: about how often this is called.
+            again: how their runs are queued again at once; None to leave them interrupted.
+
+        Returns:
+            The runs whose owners were found dead.
 
         Raises:
             StorageFailed, DamagedArtifact: the database cannot be used.
@@ -69,11 +73,13 @@ class Watch:
             ("run", lease.run_id): lease for lease in self._store.leases.of_others(self._owner)
         }
         found |= {("server", each.owner.owner_id): each for each in self._store.servers.others(self._owner)}
+        cut_short = []
         stood = self._standing.look(found, 2.0 * look_seconds)
         for name, each in found.items():
             alive = each.owner.alive_here()
             if alive is False or (alive is None and stood[name] > lease_seconds):
-                if isinstance(each, Lease):
-                    self._store.leases.interrupt(each, DIED)
-                else:
+                if not isinstance(each, Lease):
                     self._store.servers.end(each.owner, each.beat)
+                elif self._store.leases.interrupt(each, DIED, again):
+                    cut_short.append(each.run_id)
+        return cut_short

@@ -58,6 +58,19 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Again:
+    """How a run that was cut short is queued again without a person.
+
+    Attributes:
+        said: the line of its log, from the share (0-1) that was done.
+        most: how often it may say the same.
+    """
+
+    said: Callable[[float], str]
+    most: int
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """A run whose last start, `attempt`, was cut short; `created` is when it was asked for, by somebody's clock."""
 
@@ -122,19 +135,18 @@ class Leases:
             _change(connection, run_id, **values, **owner.columns())
             return attempt
 
-    def take_up(self, run_id: str, owner: Owner, said: Callable[[float], str], most: int) -> bool:
-        """Put an interrupted run back to where it was in the queue, with a line in its log.
+    def take_up(self, run_id: str, owner: Owner, again: Again) -> bool:
+        """Put an interrupted run back to where it was in the queue.
 
         One that somebody had wanted cancelled is cancelled.
 
         Args:
             run_id: the run.
             owner: who alone may claim it; NOBODY for any server.
-            said: the line, from the share (0-1) that was done.
-            most: how often the same line may be in the log already.
+            again: what its log says, and how often it may.
 
         Returns:
-            Whether it waits again; False if its log has the line `most` times, and nothing changed.
+            Whether it waits again; if not, nothing changed.
 
         Raises:
             NotFound: there is no such run.
@@ -144,12 +156,7 @@ class Leases:
             row = _row(connection, run_id)
             if row["state"] != RunState.INTERRUPTED:
                 raise InvalidInput(f"Only an interrupted run is taken up, and this one is {row['state']}.")
-            line = said(row["fraction"])
-            same = (LogRow.run_id == run_id) & (LogRow.text == line)
-            if connection.execute(select(func.count()).where(same)).scalar_one() >= most:
-                return False
-            _hand_on(connection, row, owner, line)
-            return True
+            return _goes_on(connection, row, owner, again)
 
     def hand_back(self, run_id: str, attempt: int, owner: Owner, message: str) -> bool:
         """Put a run that `owner` stopped, or cannot know, back to where it was in the queue, for anybody.
@@ -171,12 +178,19 @@ class Leases:
             _hand_on(connection, row, NOBODY, "", message)
             return True
 
-    def finish(self, run_id: str, attempt: int, state: RunState, message: str) -> bool:
-        """Give a running start its final state; False if it already has one."""
+    def finish(
+        self, run_id: str, attempt: int, state: RunState, message: str, again: Again | None = None
+    ) -> bool:
+        """Give a running start its final state; False if it already has one.
+
+        With `again` an interrupted run goes back to the queue at once, for any server.
+        """
         with self._database.write("saving the end of a run") as connection:
             row = _row(connection, run_id)
             if row["state"] != RunState.RUNNING or row["attempt"] != attempt:
                 return False
+            if state is RunState.INTERRUPTED and again and _goes_on(connection, row, NOBODY, again):
+                return True
             values: dict[str, Any] = {"state": state, "message": message, "eta_seconds": None}
             if state is RunState.DONE:
                 values["fraction"] = 1.0
@@ -257,13 +271,18 @@ class Leases:
                 for run_id, owner_id, host, pid, started, heartbeat, attempt in connection.execute(query)
             ]
 
-    def interrupt(self, lease: Lease, message: str) -> bool:
-        """Mark a run as interrupted if nobody has signed it since `lease` was read."""
+    def interrupt(self, lease: Lease, message: str, again: Again | None = None) -> bool:
+        """Mark a run as interrupted if nobody has signed it since `lease` was read.
+
+        With `again` it goes back to the queue at once, for any server.
+        """
         with self._database.write("marking an interrupted run") as connection:
             row = _row(connection, lease.run_id)
             seen = (lease.owner.owner_id, lease.heartbeat, lease.attempt)
             if row["state"] not in ACTIVE or (row["owner"], row["heartbeat"], row["attempt"]) != seen:
                 return False
+            if again and _goes_on(connection, row, NOBODY, again):
+                return True
             values = {"state": RunState.INTERRUPTED, "message": message, "eta_seconds": None}
             # Its server may have been dead for long: it was at work until it was last heard of.
             values |= _worked(row, row["updated"])
@@ -274,7 +293,7 @@ class Leases:
 def _row(connection: Connection, run_id: str) -> dict[str, Any]:
     row = RunRow
     lease = (row.state, row.owner, row.host, row.pid, row.started, row.heartbeat, row.attempt)
-    more = (row.run_id, row.begun, row.worked, row.updated, row.fraction, row.cancel_requested)
+    more = (row.run_id, row.session, row.begun, row.worked, row.updated, row.fraction, row.cancel_requested)
     query = select(*lease, *more).where(row.run_id == run_id)
     found = connection.execute(query).mappings().one_or_none()
     if found is None:
@@ -287,6 +306,17 @@ def _queue(connection: Connection, row: dict[str, Any], owner: Owner, **more: An
     values |= {"updated": time.time(), "cancel_requested": False, "heartbeat": row["heartbeat"] + 1}
     values |= owner.columns() | _worked(row, row["updated"]) | more
     _change(connection, row["run_id"], **values)
+
+
+def _goes_on(connection: Connection, row: dict[str, Any], owner: Owner, again: Again) -> bool:
+    """Queue what was cut short, unless it may be what ends servers, or a person did it at a terminal."""
+    line = again.said(row["fraction"])
+    same = (LogRow.run_id == row["run_id"]) & (LogRow.text == line)
+    known = connection.execute(select(func.count()).where(same)).scalar_one()
+    if row["session"] == COMMAND_LINE or known >= again.most:
+        return False
+    _hand_on(connection, row, owner, line)
+    return True
 
 
 def _hand_on(

@@ -31,6 +31,7 @@ from pages.ui.classroom import member
 from pages.ui.home_store import home_store
 
 CLASS_SECONDS = 5.0
+_managers: list[JobManager] = []
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +110,15 @@ def manager() -> JobManager:
     from core.jobs import JobManager
 
     with own_work():
-        return JobManager(home_store(), sandboxes(), takes_up=True)
+        made = JobManager(home_store(), sandboxes(), takes_up=True)
+    _managers.append(made)
+    return made
+
+
+def hand_back_runs() -> None:
+    """At the end of a server: what runs is stopped and queued again, for whichever server is there next."""
+    while _managers:
+        _managers.pop().close()
 
 
 def take_up_runs() -> None:
@@ -117,7 +126,8 @@ def take_up_runs() -> None:
     with suppress(CoreError), own_work():  # the pages say what is wrong with the disk
         kept = home_store()
         unfinished = (not run.state.is_final or run.state is RunState.INTERRUPTED for run in kept.list_runs())
-        if any(unfinished) or sandboxes().unfinished():
+        # On a shared database others may queue at any time.
+        if not kept.is_local or any(unfinished) or sandboxes().unfinished():
             manager()
 
 

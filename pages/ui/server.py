@@ -210,7 +210,7 @@ def _inline_scripts() -> list[str]:
 async def lifespan(_app: object) -> AsyncIterator[None]:
     """Open the first page once before anybody does, while the first browser is still loading its scripts.
 
-    Then go on with the runs that the last server's end interrupted.
+    Then go on with the runs that the last server's end interrupted. At the end, hand back those that run.
     """
     from pages.ui import first_visit, resources
 
@@ -229,3 +229,4 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     yield
     for task in tasks:
         task.cancel()
+    await asyncio.to_thread(resources.hand_back_runs)

@@ -112,7 +112,7 @@ class Recorded:
 
     started: list[str] = []
 
-    def __init__(self, store, run_id, kind, attempt, on_end) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, store, run_id, kind, attempt, on_end, again=None) -> None:  # type: ignore[no-untyped-def]
         self.sandbox_id, self.weight_class = store.sandbox_id, module.weight_class(kind)
         self.run_id, self.attempt = run_id, attempt
         self._store, self.title = store, store.get_run(run_id).title

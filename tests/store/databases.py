@@ -14,6 +14,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -72,26 +73,55 @@ def start_postgres(port: int | None = None) -> str:
     Args:
         port: to listen on, on the loopback only; none to be reached by a socket in a folder.
     """
-    binaries = _binaries()
-    assert binaries is not None
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
-    who: dict[str, Any] = {}
-    if os.geteuid() == 0:  # Postgres refuses to run as the superuser
-        who["user"] = next(name for name in _OTHER_USERS if _exists(name))
-        shutil.chown(folder, who["user"])
-    data = str(folder / "data")
-    make = [str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "tests", "-E", "UTF8", "--no-sync"]
-    subprocess.run(make, cwd=folder, check=True, capture_output=True, timeout=120, **who)
-    where = ["-h", ""] if port is None else ["-h", "127.0.0.1", "-p", str(port)]
-    serve = [str(binaries / "postgres"), "-D", data, "-k", str(folder), *where, "-F"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(serve, cwd=folder, stdout=log, stderr=log, **who)
-    atexit.register(_stop, server, folder)
-    url = f"postgresql+psycopg://tests@/postgres?host={folder}"
-    if port is not None:
-        url = f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
-    _wait_for(url)
-    return url
+    server = Postgres(port)
+    atexit.register(server.close)
+    return server.url
+
+
+class Postgres:
+    """A Postgres of one's own, which a test may stop and start again."""
+
+    def __init__(self, port: int | None = None) -> None:
+        """Make it and start it; as `start_postgres`."""
+        binaries = _binaries()
+        assert binaries is not None
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
+        self._who: dict[str, Any] = {}
+        if os.geteuid() == 0:  # Postgres refuses to run as the superuser
+            self._who["user"] = next(name for name in _OTHER_USERS if _exists(name))
+            shutil.chown(self.folder, self._who["user"])
+        data = str(self.folder / "data")
+        make = [str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "tests", "-E", "UTF8", "--no-sync"]
+        subprocess.run(make, cwd=self.folder, check=True, capture_output=True, timeout=120, **self._who)
+        where = ["-h", ""] if port is None else ["-h", "127.0.0.1", "-p", str(port)]
+        self._serve = [str(binaries / "postgres"), "-D", data, "-k", str(self.folder), *where, "-F"]
+        self.url = f"postgresql+psycopg://tests@/postgres?host={self.folder}"
+        if port is not None:
+            self.url = f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
+        self.start()
+
+    def start(self) -> None:
+        """Start it (again), and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(self._serve, cwd=self.folder, stdout=log, stderr=log, **self._who)
+        _wait_for(self.url)
+
+    def stop(self) -> None:
+        """End it now, whoever is connected."""
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(30)
+
+    def close(self) -> None:
+        """End it, and remove what it kept."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _exists(user: str) -> bool:
@@ -118,21 +148,20 @@ def _wait_for(url: str) -> None:
     engine.dispose()
 
 
-def _stop(server: subprocess.Popen[bytes], folder: Path) -> None:
-    server.send_signal(signal.SIGINT)  # Postgres: end now, without waiting for connections
-    server.wait(30)
-    shutil.rmtree(folder, ignore_errors=True)
+def emptied(url: str) -> str:
+    """The same URL, of a database that has no tables any more."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    engine.dispose()
+    return url
 
 
 def open_store(database: str, home: Path) -> RunStore:
     """An empty store on one of `DATABASES`."""
     if database == "postgres":
-        engine = create_engine(postgres_url())
-        with engine.begin() as connection:
-            Base.metadata.drop_all(connection)
-            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
-        engine.dispose()
-        return RunStore(postgres_url(), home)
+        return RunStore(emptied(postgres_url()), home)
     if database == "objects":
         return RunStore(f"sqlite:///{home / 'p.db'}", home, "memory:///")
     return RunStore("sqlite://" if database == "memory_database" else f"sqlite:///{home / 'p.db'}", home)

@@ -14,10 +14,12 @@ from core import __version__
 from core.errors import InvalidInput
 from core.records import COMMAND_LINE, RunState
 from core.store import RunStore
+from core.store.leases import Again
 from core.store.servers import JOBS, KEPT_SECONDS, PAGES
 from core.store.signing import NOBODY, Owner
 from tests.store.databases import DATABASES, open_store
 
+AGAIN = Again("again at {:.0%}".format, 2)
 ELSEWHERE = replace(Owner(), owner_id="e" * 32, host="another machine", pid=7)
 
 
@@ -151,14 +153,14 @@ def test_a_run_is_taken_up_twice_at_one_place(store: RunStore) -> None:
     taken = []
     for fraction in (0.25, 0.25, 0.5, 0.5):
         is_interrupted_at(fraction)
-        taken.append(store.leases.take_up(run_id, NOBODY, "again at {:.0%}".format, 2))
+        taken.append(store.leases.take_up(run_id, NOBODY, AGAIN))
         assert [job.run_id for job in store.leases.queued("any")] == [run_id, other]
     is_interrupted_at(0.5)
-    assert [*taken, store.leases.take_up(run_id, NOBODY, "again at {:.0%}".format, 2)] == [*[True] * 4, False]
+    assert [*taken, store.leases.take_up(run_id, NOBODY, AGAIN)] == [*[True] * 4, False]
     assert store.get_run(run_id).state is RunState.INTERRUPTED
     assert store.log_lines(run_id) == ["again at 25%"] * 2 + ["again at 50%"] * 2
     with pytest.raises(InvalidInput, match="Only an interrupted run"):
-        store.leases.take_up(other, NOBODY, str, 2)
+        store.leases.take_up(other, NOBODY, AGAIN)
 
 
 def test_a_wish_to_cancel_outlives_the_server_that_had_not_heard_it(store: RunStore) -> None:
@@ -167,7 +169,7 @@ def test_a_wish_to_cancel_outlives_the_server_that_had_not_heard_it(store: RunSt
     store.leases.request_cancel(run_id)
     [lease] = store.leases.of_others(Owner())
     store.leases.interrupt(lease, "gone")
-    store.leases.take_up(run_id, NOBODY, str, 2)
+    store.leases.take_up(run_id, NOBODY, AGAIN)
     assert store.get_run(run_id).state is RunState.CANCELLED
     assert store.leases.queued("any") == []
     store.leases.enqueue(run_id, NOBODY)
@@ -182,7 +184,7 @@ def test_who_is_taken_for_dead_and_wakes_up_writes_nothing_more(store: RunStore)
     ledger.log_metrics(1, {"loss": 1.0})
     [lease] = store.leases.of_others(Owner())
     store.leases.interrupt(lease, "gone")
-    store.leases.take_up(run_id, NOBODY, str, 2)
+    store.leases.take_up(run_id, NOBODY, AGAIN)
     for claimed in (False, True):
         if claimed:
             assert store.leases.claim(run_id, Owner()) == 2

@@ -139,19 +139,19 @@ def over_seeds(store: RunStore, run: Run, runs: Sequence[Run]) -> None:
 
 
 def after_a_restart() -> None:
-    """Which runs this server took up by itself when it started, and which it left for a person to decide."""
+    """Which runs this server took up by itself, and which it left for a person to decide."""
     runs = {run.run_id: run for run in all_runs()}
     jobs = resources.jobs()
     taken = [runs[i] for i in jobs.taken_up if i in runs and not runs[i].state.is_final]
     left = [runs[i] for i in jobs.left_alone if i in runs and runs[i].state is RunState.INTERRUPTED]
     if taken:
         st.info(
-            f"The last server ended during {_titles(taken)}. Taken up again by itself, from where it was saved.",
+            f"What ran {_titles(taken)} ended. Taken up again by itself, from where it was saved.",
             icon=":material/restart_alt:",
         )
     if left:
         st.warning(
-            f"A server ended twice during {_titles(left)}, without any progress between: perhaps it takes more memory than "
+            f"What ran {_titles(left)} ended three times, without any progress between: perhaps it takes more memory than "
             "there is. It was not taken up again by itself; resume it below.",
             icon=":material/restart_alt:",
         )
