@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -89,7 +90,7 @@ class Device:
     # --- moving ---------------------------------------------------------------------------------
 
     def put(self, tree: T) -> T:
-        """The tensors of a tree on the device; those that are there are not copied."""
+        """The tensors of a tree on the device, those in its dataclasses (a batch) too; those that are there are not copied."""
         return _mapped(lambda leaf: leaf.to(self.torch_device), tree) if self.elsewhere else tree
 
     def back(self, tree: T) -> T:
@@ -113,6 +114,12 @@ class Device:
         """The network itself, its weights moved to the device in place, for training; optimizers are made after it."""
         if self.elsewhere and not self._has(net):
             net.to(self.torch_device)
+        return net
+
+    def leave(self, net: M) -> M:
+        """The network itself, its weights moved to the processor in place: where everybody looks for them."""
+        if self.elsewhere:
+            net.to("cpu")
         return net
 
     def _has(self, net: nn.Module) -> bool:
@@ -327,8 +334,12 @@ def _mapped(function: Callable[[Tensor], Tensor], tree: T) -> T:
             return function(part)
         if isinstance(part, dict):
             return type(part)({name: map_tree(value) for name, value in part.items()})
+        if hasattr(part, "_fields"):  # a tuple with names takes them one by one
+            return type(part)(*map(map_tree, part))
         if isinstance(part, tuple | list):
             return type(part)(map_tree(value) for value in part)
+        if is_dataclass(part) and not isinstance(part, type):
+            return replace(part, **{each.name: map_tree(getattr(part, each.name)) for each in fields(part)})
         return part
 
     return cast(T, map_tree(tree))

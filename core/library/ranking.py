@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.device import chosen_device
 from core.errors import InvalidInput
 from core.library import supernets
 from core.library.alone import JUDGED
@@ -87,13 +88,15 @@ def train_one(entry: SupernetEntry, arch_id: str, seed: int) -> Generator[float,
     dataset, supernet = supernets.dataset(entry), supernets.load(entry)
     config, _ = training_of(entry, seed=seed)
     arch = entry.space.from_id(arch_id)
+    device = chosen_device()
     net = fresh_like(supernet.extract(arch, supernet.calibrate_on(arch, dataset)), seed).requires_grad_(True)
+    device.move(net)
     order = torch_seed(seed, "alone", "order")
     for at in fit(PlainStep(net, dataset, config), dataset, config, order_seed=order, what="a subnet alone"):
         if at.last:
             yield at.share
     recalibrate(net, torch.from_numpy(dataset.calibration.x))
-    net.requires_grad_(False)
+    device.leave(net.requires_grad_(False))
     return Alone(arch_id=arch_id, seed=seed, accuracy=round(accuracy(net, dataset, "test"), 6))
 
 

@@ -55,7 +55,7 @@ def dump_net(net: nn.Sequential, input_shape: Sequence[int], about: About) -> by
         "blocks": blocks_of(net),
         "about": dict(about),
     }
-    tensors = {name: tensor.detach().contiguous().clone() for name, tensor in net.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in net.state_dict().items()}
     return save(tensors, metadata={KEY: json.dumps(header)})
 
 

@@ -68,4 +68,4 @@ def apply_permutation(state: dict[str, Tensor], group: UnitGroup, order: NDArray
         units = np.asarray(order)[:, None] * member.repeat + np.arange(member.repeat)
         span = slice(member.offset, member.offset + group.size * member.repeat)
         index[span] = torch.from_numpy(units.ravel().astype(np.int64)) + member.offset
-        state[member.tensor] = tensor.index_select(member.axis, index)
+        state[member.tensor] = tensor.index_select(member.axis, index.to(tensor.device))

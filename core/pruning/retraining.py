@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from torch import Tensor, nn
 
 from core.datasets.base import Dataset
+from core.device import chosen_device
 from core.networks.calibration import recalibrate
 from core.networks.masks import Masks, hold
 from core.networks.trees import as_tensors
@@ -59,6 +60,10 @@ def train_masked(
         if after_step is not None:
             after_step()
 
+    device = chosen_device()
+    if before_step is None and after_step is None:  # whoever looks at each step has its own tensors here
+        masks = device.put(dict(masks))
+        device.move(net)
     take_step = PlainStep(net, dataset, config, before_step=before_step, after_step=held)
     _keep_state(net, keep, first_epoch)
     fitting = fit(
@@ -75,12 +80,15 @@ def train_masked(
         if at.last:
             _keep_state(net, keep, at.epoch + 1)
     settle(net, dataset)
+    device.leave(net)
     yield 1.0
 
 
 def _keep_state(net: nn.Module, keep: dict[int, dict[str, Tensor]] | None, epoch: int) -> None:
     if keep is not None and epoch in keep:
-        keep[epoch] = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
+        keep[epoch] = {
+            name: tensor.detach().to("cpu", copy=True) for name, tensor in net.state_dict().items()
+        }
 
 
 def settle(net: nn.Sequential, dataset: Dataset) -> None:

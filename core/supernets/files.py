@@ -87,7 +87,7 @@ def dump_supernet(supernet: Supernet, card: JsonObject) -> bytes:
         "card": card,
     }
     state, shared = supernet.state_dict(), shared_names(supernet)
-    tensors = {n: t.detach().contiguous().clone() for n, t in state.items() if n not in shared}
+    tensors = {n: t.detach().cpu().contiguous().clone() for n, t in state.items() if n not in shared}
     if supernet.tokenizer:
         tensors[TOKENIZER] = torch.frombuffer(bytearray(supernet.tokenizer), dtype=torch.uint8)
     return save(tensors, metadata={KEY: json.dumps(header)})

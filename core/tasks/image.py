@@ -115,7 +115,7 @@ class ImageTask(Task):
         """Shifted by up to a pixel, with a little noise."""
         moved = shifted(inputs, rng.integers(0, 3, (len(inputs), 2)), 1)
         noise = _VIEW_NOISE * rng.standard_normal(moved.shape, np.float32)
-        return moved + torch.from_numpy(noise)
+        return moved + torch.from_numpy(noise).to(moved.device)
 
     def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
         return stacked(dataset.calibration, parts)
@@ -160,7 +160,9 @@ def shifted(images: Tensor, offsets: NDArray[np.int64], margin: int) -> Tensor:
     # kernels for AVX2 machines write past the end of tensors with few channels (torch 2.13).
     n, channels, height, width = images.shape
     padded = F.pad(images, (margin,) * 4)
-    rows = torch.from_numpy(offsets[:, :1]) + torch.arange(height)
-    columns = torch.from_numpy(offsets[:, 1:]) + torch.arange(width)
-    which, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)[:, None, None]
+    place = images.device
+    down, right = torch.from_numpy(offsets).to(place).split(1, dim=1)
+    rows, columns = down + torch.arange(height, device=place), right + torch.arange(width, device=place)
+    which = torch.arange(n, device=place)[:, None, None, None]
+    channel = torch.arange(channels, device=place)[:, None, None]
     return padded[which, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -118,9 +118,10 @@ class SeriesTask(Task):
     def view(self, inputs: Tensor, rng: np.random.Generator) -> Tensor:
         """Moved in time, louder or softer, by what training does by default."""
         usual = self.Augmentation()
-        x = shifted(inputs.numpy(), rng.uniform(-usual.shift, usual.shift, len(inputs)))
+        x = shifted(inputs.cpu().numpy(), rng.uniform(-usual.shift, usual.shift, len(inputs)))
         decibels = rng.uniform(-usual.gain, usual.gain, (len(x), 1, 1))
-        return torch.from_numpy(x * (10 ** (decibels / 20)).astype(np.float32))
+        louder = torch.from_numpy(x * (10 ** (decibels / 20)).astype(np.float32))
+        return louder.to(inputs.device)
 
     def evaluation(self, dataset: Dataset, parts: Mapping[str, Split]) -> EvaluationData:
         return stacked(dataset.calibration, parts)

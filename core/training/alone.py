@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from core.datasets.base import Dataset
+from core.device import chosen_device
 from core.errors import CoreError
 from core.networks.answers import accuracy
 from core.networks.calibration import recalibrate
@@ -70,10 +71,13 @@ def train_alone(
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
     run = _Run(net, dataset, config, ledger, index=index, of=of, teacher=teacher, what=what)
-    yield Progress(run.fraction(0), f"{run.what}: {'starting' if run.epoch == 0 else 'going on'}")
-    yield from run.go()
-    recalibrate(net, _calibration(dataset))
-    net.requires_grad_(False)
+    try:
+        yield Progress(run.fraction(0), f"{run.what}: {'starting' if run.epoch == 0 else 'going on'}")
+        yield from run.go()
+        recalibrate(net, _calibration(dataset))
+        net.requires_grad_(False)
+    finally:
+        run.device.leave(net)
 
 
 def _calibration(dataset: Dataset) -> Any:
@@ -101,7 +105,10 @@ class _Run(Run):
         self.index, self.of = index, of
         self.what = f"{what} {index + 1} of {of}, seed {config.seed}"
         self.calibration = _calibration(dataset)
-        self.plain_step = PlainStep(net.requires_grad_(True), dataset, config, teacher=teacher)
+        self.device = chosen_device()
+        teacher = None if teacher is None else self.device.net(teacher)
+        net = self.device.move(net.requires_grad_(True))
+        self.plain_step = PlainStep(net, dataset, config, teacher=teacher)
         kept = ledger.latest_checkpoint()
         if kept is not None and checkpoint.about(kept).get("net") == index:
             restored = checkpoint.restore(kept, net, {WEIGHTS: self.plain_step.optimizer})

@@ -58,7 +58,8 @@ class Average:
         state = {n.removeprefix(_WEIGHTS): t.clone() for n, t in kept.items() if n.startswith(_WEIGHTS)}
         if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in self.state.items()}:
             raise ValueError("the averaged weights are another network's")
-        self.state, self.steps = state, int(kept[_STEPS])
+        self.state = {n: t.to(self.state[n].device) for n, t in state.items()}
+        self.steps = int(kept[_STEPS])
 
     @torch.no_grad()
     def put(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.device import beside
 from core.errors import InvalidInput
 from core.networks.trees import leaves, map_leaves, rows_of
 from core.spaces import Arch
@@ -79,7 +80,7 @@ def through(session: Session, arch: Arch, x: Any, stages: range) -> Any:
 def flows(session: Session, arch: Arch, stop: int) -> list[Any]:
     """What so many stages of a subnet make of two calibration samples, of all where they only go through together."""
     inputs = session.task.batch(session.dataset, session.dataset.calibration).inputs
-    few = inputs if session.task.whole else rows_of(inputs, slice(2))
+    few = beside(session.net, inputs if session.task.whole else rows_of(inputs, slice(2)))
     return session.net.activations(few, arch, stages=range(stop))
 
 

@@ -1,4 +1,4 @@
-"""The state of a training run as bytes: tensors in safetensors, no pickles.
+"""The state of a training run as bytes: tensors in safetensors, no pickles, whatever device they were on.
 
 All chance is a function of (seed, epoch), so weights, optimizer buffers, the frozen teacher, what the
 strategy remembers and the number of finished epochs are the whole state: a resumed run equals an
@@ -79,7 +79,7 @@ def dump(
             kinds[name] = "array" if isinstance(value, np.ndarray) else "tensor"
         else:
             plain[name] = value
-    owned = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+    owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     # One entry, because safetensors writes several in any order, and equal states are equal bytes.
     said: dict[str, Any] = {**about} | ({_STRATEGY: {"plain": plain, "kinds": kinds}} if strategy else {})
     said |= {_SUPERNET: supernet} if supernet else {}

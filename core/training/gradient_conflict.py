@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.device import beside
 from core.seeding import torch_seed
 from core.spaces import Arch
 
@@ -64,6 +65,7 @@ def conflict(net: Supernet, batch: Batch, archs: Sequence[Arch]) -> list[list[fl
 
 def _gradients(net: Supernet, batch: Batch, arch: Arch) -> list[list[Tensor | None]]:
     """Of every stage of the chain, the gradient of each of its weights; None where the subnet does not use it."""
+    batch = beside(net, batch)
     weights = [[p for p in stage.parameters() if p.requires_grad] for stage in net.chain]
     flat = list({id(p): p for of_stage in weights for p in of_stage}.values())
     # Whatever draws in a forward pass draws from a copy.

@@ -56,7 +56,7 @@ def distances(
     mean = apart.mean(0).clamp(0, 2)
     mean = (mean + mean.T) / 2
     mean.fill_diagonal_(0)
-    result: NDArray[np.float64] = mean.numpy()
+    result: NDArray[np.float64] = mean.cpu().numpy()
     return result
 
 

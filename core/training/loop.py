@@ -77,9 +77,13 @@ def train(
     if ours() is not None:
         require_shareable(strategy, supernet)
     run = SupernetRun(supernet, dataset, config, ledger, film=film, stop=stop)
-    yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
-    yield from run.go()
-    run.take_frame(run.epoch)
+    try:
+        yield Progress(run.fraction(0), "Starting" if run.epoch == 0 else f"Going on after epoch {run.epoch}")
+        yield from run.go()
+        run.take_frame(run.epoch)
+    finally:
+        for net in (supernet, run.supernet):
+            run.session.device.leave(net)
     return run.supernet
 
 
@@ -174,7 +178,7 @@ class SupernetRun(Run):
         self.session.step, self.session.rate = step, rate
         self.session.progress = (self.epoch + step / self.steps) / self.config.epochs
         try:
-            loss = self.session.strategy.step(self.session, batch)
+            loss = self.session.strategy.step(self.session, self.session.device.put(batch))
         except NotANumber:
             return math.nan
         # Once the strategy has done all it does to the weights: what it holds at zero is zero in their average.

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from core.datasets.base import Dataset
+from core.device import beside, chosen_device
 from core.errors import CoreError
+from core.supernets.statistics import exact
 from core.tasks.base import Batch, task_of
 from core.training.averaging import Average
 from core.training.config import TrainingConfig
@@ -23,10 +25,10 @@ class PlainStep:
     """Steps of one network, in training mode, toward its labels.
 
     Args:
-        net: in any mode.
+        net: in any mode; batches go where its weights are.
         dataset: its task knows the loss.
         config: strategy and its settings are not used.
-        teacher: in eval mode; half of the loss is then the cross-entropy against what it answers (Hinton et al., Distilling
+        teacher: in eval mode, where the network is; half of the loss is then the cross-entropy against what it answers (Hinton et al., Distilling
             the Knowledge in a Neural Network, 2015, at temperature 1).
         before_step: called between the gradients and the step of the optimizer.
         after_step: called after each step (to hold a mask, say).
@@ -46,6 +48,7 @@ class PlainStep:
         after_step: Callable[[], None] | None = None,
     ) -> None:
         self.net, self.task, self.config, self.teacher = net, task_of(dataset), config, teacher
+        self._device = chosen_device()
         self.optimizer = make_optimizer(net, config)
         self.average = Average(net, config.ema) if config.ema else None
         self._before, self._after = before_step, after_step
@@ -56,13 +59,15 @@ class PlainStep:
         """The loss; weights stay as they are where it is no number."""
         if not self.net.training:
             self.net.train()
+        batch = beside(self.net, batch)
         self.optimizer.zero_grad()
-        outputs = batch.counted(self.net(batch.inputs))
+        with self._device.computing():
+            outputs = exact(batch.counted(self.net(batch.inputs)))
         smoothing = self.config.label_smoothing
         loss = self.task.mixed_losses(outputs, batch.targets, batch.mixed, smoothing=smoothing).mean()
         if self.teacher is not None:
-            with torch.no_grad():
-                wanted = batch.counted(self.teacher(batch.inputs))
+            with torch.no_grad(), self._device.computing():
+                wanted = exact(batch.counted(self.teacher(batch.inputs)))
             loss = (loss + soft_cross_entropy(outputs, wanted)) / 2
         value = float(loss.detach())
         if not math.isfinite(value):

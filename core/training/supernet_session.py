@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.datasets.base import Dataset
+from core.device import chosen_device
 from core.errors import CoreError, InvalidInput
 from core.evaluation.costs import CostTable
 from core.networks.trees import leaves
@@ -22,6 +23,7 @@ from core.supernets.attention import Attention
 from core.supernets.base import Supernet
 from core.supernets.drop_path import DroppingArch
 from core.supernets.files import described, rebuilt
+from core.supernets.statistics import exact
 from core.tasks.base import Batch
 from core.training import checkpoint
 from core.training.averaging import Average
@@ -52,13 +54,6 @@ class _Seen(NamedTuple):
         return _Seen(self.outputs.detach(), inside, self.attention and self.attention.detached())
 
 
-def _seen(net: Supernet, arch: Any, batch: Batch, *, attention: bool = False) -> _Seen:
-    flows = net.activations(batch.inputs, arch)
-    inside = [batch.counted(leaves(x)[0]) for x in flows[:-1]]
-    made = net.last_attention(batch.inputs, flows, arch).first(len(batch)) if attention else None
-    return _Seen(batch.counted(flows[-1]), inside, made)
-
-
 class NotANumber(CoreError):
     """A loss is no number; the weights were not touched by its gradient."""
 
@@ -71,7 +66,8 @@ class SupernetSession(Session):
     def __init__(
         self, net: Supernet, dataset: Dataset, config: TrainingConfig, strategy: Strategy, phase: Phase
     ) -> None:
-        self.net, self.dataset = net.requires_grad_(True), dataset
+        self.device = chosen_device()
+        self.net, self.dataset = self.device.move(net.requires_grad_(True)), dataset
         self.config, self.strategy = config, strategy
         self.optimizers: dict[str, torch.optim.Optimizer] = {WEIGHTS: make_optimizer(net, config)}
         self.teacher: Supernet | None = None
@@ -102,14 +98,22 @@ class SupernetSession(Session):
 
     def forward(self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0) -> Tensor:
         run = self._running(arch, batch, drop_path, dropout)
-        outputs: Tensor = batch.counted(self.net(batch.inputs, run))
-        return outputs
+        with self.device.computing():
+            outputs: Tensor = batch.counted(self.net(batch.inputs, run))
+        return exact(outputs)
 
     def forward_inside(
         self, arch: Any, batch: Batch, *, drop_path: float = 0.0, dropout: float = 0.0
     ) -> tuple[Tensor, list[Tensor]]:
-        seen = _seen(self.net, self._running(arch, batch, drop_path, dropout), batch)
+        seen = self._seen(self.net, self._running(arch, batch, drop_path, dropout), batch)
         return seen.outputs, seen.inside
+
+    def _seen(self, net: Supernet, arch: Any, batch: Batch, *, attention: bool = False) -> _Seen:
+        with self.device.computing():
+            flows = net.activations(batch.inputs, arch)
+            made = net.last_attention(batch.inputs, flows, arch).first(len(batch)) if attention else None
+        inside = [exact(batch.counted(leaves(x)[0])) for x in flows[:-1]]
+        return _Seen(exact(batch.counted(flows[-1])), inside, made)
 
     def _running(self, arch: Any, batch: Batch, drop_path: float, dropout: float) -> Any:
         """The architecture as a step runs it; the pass is counted."""
@@ -159,7 +163,7 @@ class SupernetSession(Session):
     def validation_batch(self, size: int, *names: str) -> Batch:
         whole = self.dataset.validation
         picked = self.rng("validation", *names).permutation(len(whole))[:size]
-        return self.task.batch(self.dataset, whole.rows(np.sort(picked)))
+        return self.device.put(self.task.batch(self.dataset, whole.rows(np.sort(picked))))
 
     # --- the first door -------------------------------------------------------------------------
 
@@ -192,7 +196,7 @@ class SupernetSession(Session):
             named = {name: each.outputs for name, each in seen.items()}
             if looks or attends:
                 run = self._running(draw.arch, part, draw.drop_path, draw.dropout)
-                this = _seen(self.net, run, part, attention=attends)
+                this = self._seen(self.net, run, part, attention=attends)
                 loss = self.loss(
                     draw.losses,
                     this.outputs,
@@ -281,9 +285,9 @@ class SupernetSession(Session):
             return self._shown[1].outputs
         if self._taught is None or self._taught[0] is not batch:
             assert self.teacher is not None
-            with torch.no_grad():
+            with torch.no_grad(), self.device.computing():
                 outputs: Tensor = batch.counted(self.teacher(batch.inputs, self.space.largest))
-            self._taught = (batch, outputs)
+            self._taught = (batch, exact(outputs))
         return self._taught[1]
 
     def _inside(self, name: str, batch: Batch, insides: Mapping[str, Sequence[Tensor]]) -> Sequence[Tensor]:
@@ -309,7 +313,7 @@ class SupernetSession(Session):
         if not known or (attention and self._shown[1].attention is None):  # type: ignore[index]
             assert self.teacher is not None
             with torch.no_grad():
-                found = _seen(self.teacher, self.space.largest, batch, attention=attention)
+                found = self._seen(self.teacher, self.space.largest, batch, attention=attention)
             self._shown = (batch, found)
         assert self._shown is not None
         return self._shown[1]
@@ -337,7 +341,7 @@ class SupernetSession(Session):
                 self.optimizers[WEIGHTS].state[parameter] = state
 
     def _take(self, net: Supernet) -> None:
-        self.net, self._replaced = net.requires_grad_(True), True
+        self.net, self._replaced = self.device.move(net.requires_grad_(True)), True
         self.optimizers[WEIGHTS] = make_optimizer(net, self.config)
         self.teacher = self._taught = self._shown = None
         self.average = Average(net, self.config.ema) if self.config.ema else None
@@ -385,4 +389,4 @@ class SupernetSession(Session):
         if self.average is not None:
             self.average.load_state_dict(kept.average)
         if kept.strategy:
-            self.strategy.load_state_dict(kept.strategy)
+            self.strategy.load_state_dict(self.device.put(kept.strategy))

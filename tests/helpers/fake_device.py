@@ -13,7 +13,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -105,7 +105,6 @@ _current: list[FakeDevice] = []
 @contextmanager
 def fake_device(room: int | None = None) -> Iterator[FakeDevice]:
     """Within it, a new one is the chosen device."""
-    _register()
     device = FakeDevice(room)
     _current.append(device)
     try:
@@ -199,9 +198,8 @@ def _require_no_chance(func: Any, inputs: list[Tensor], there: bool) -> None:
         raise ChanceOnDevice(f"{func.name()} draws on the device")
 
 
-@cache
 def _register() -> list[torch.library.Library]:
-    """Once per process; torch has no way back, and nothing else asks for this device."""
+    """Once per process and before anything had a gradient: autograd starts a thread per device then and none later."""
     _setup_privateuseone_for_python_backend(NAME)
     every = torch.library.Library("_", "IMPL")
     every.fallback(_run, "PrivateUse1")
@@ -215,3 +213,6 @@ def _register() -> list[torch.library.Library]:
     for name, operation in makers.items():
         own.impl(name, partial(_run, operation), "PrivateUse1")
     return [every, own]
+
+
+_LIBRARIES = _register()

@@ -109,7 +109,7 @@ class Adversarial(Strategy):
         statistics.recording = False
         rng = session.rng("attack", *map(str, arch))
         start = torch.from_numpy(rng.uniform(-eps, eps, tuple(clean.shape)).astype(np.float32))
-        found = project(clean + start, clean, eps)
+        found = project(clean + start.to(clean.device), clean, eps)
         for _ in range(steps):
             found = step(net, found, clean, batch.targets, size=size, eps=eps)
         worse = losses(found) >= before

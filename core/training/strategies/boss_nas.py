@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.device import beside, chosen_device
 from core.errors import InvalidInput
 from core.seeding import stream, torch_seed
 from core.spaces import Arch, SearchSpace
@@ -150,7 +151,7 @@ class BossNAS(Strategy):
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_seed(session.seed, "boss_nas"))
-            self.online, self.predictor = self._modules()
+            self.online, self.predictor = (chosen_device().move(each) for each in self._modules())
         self.target_net = copy.deepcopy(net).requires_grad_(False)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
         own = [*self.online.parameters(), *self.predictor.parameters()]
@@ -309,7 +310,7 @@ class BossNAS(Strategy):
 
         from core.training.projection import apart
 
-        samples = session.task.batch(session.dataset, session.dataset.calibration).inputs
+        samples = beside(session.net, session.task.batch(session.dataset, session.dataset.calibration).inputs)
         rng = stream(session.seed, "boss_nas", "views", index)
         views = [session.task.view(samples, rng) for _ in range(2)]
         with torch.no_grad():

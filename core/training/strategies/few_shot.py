@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.device import beside
 from core.errors import InvalidInput
 from core.seeding import torch_seed
 from core.spaces import SearchSpace
@@ -162,7 +163,7 @@ def disagreement(session: Session, part: int, name: str, settings: Config) -> ND
         rng = session.rng("split", str(part), name, str(repeat))
         rest = Phase("part", unlocked=own).sample(space, rng)
         rows = np.sort(rng.permutation(len(train))[: settings.samples])
-        batch = session.task.batch(session.dataset, train.rows(rows))
+        batch = beside(session.net, session.task.batch(session.dataset, train.rows(rows)))
         arch = space.canonical([*rest[:at], option, *rest[at + 1 :]])
         # Without the noise of a step: it would differ from option to option.
         outputs = batch.counted(session.net(batch.inputs, arch))

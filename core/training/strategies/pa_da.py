@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.config import BaseConfig
+from core.device import beside
 from core.errors import InvalidInput
 from core.seeding import stream
 from core.spaces import Arch, Choice, SearchSpace
@@ -114,7 +115,8 @@ class PADA(Strategy):
         session.zero_grad()
         outputs = session.forward(arch, batch)
         if self.config.data:
-            self.see(batch.ids.numpy(), session.sample_gradient_norms(outputs, batch).numpy())
+            norms = session.sample_gradient_norms(outputs, batch)
+            self.see(batch.ids.cpu().numpy(), norms.cpu().numpy())
         value = session.backward(session.loss(LABELS, outputs, batch, {}))
         session.update()
         session.saw(arch, value)
@@ -260,7 +262,7 @@ def _used(session: Session, rows: NDArray[np.uint8]) -> tuple[NDArray[np.bool_],
     """(n, weights) whether each architecture's output depends on each weight, and the weights' names."""
     import torch
 
-    batch = session.task.batch(session.dataset, session.dataset.train.first(_SAMPLES))
+    batch = beside(session.net, session.task.batch(session.dataset, session.dataset.train.first(_SAMPLES)))
     named = [(name, p) for name, p in session.net.named_parameters() if p.ndim > 1]
     weights, found = [p for _, p in named], []
     for row in rows.tolist():

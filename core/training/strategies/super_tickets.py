@@ -78,7 +78,10 @@ class SuperTickets(Strategy):
         import torch
 
         weights, scales = prunable(session.net), _scales(session.net)
-        self.masks = {name: torch.ones(p.shape, dtype=torch.bool) for name, p in (weights | scales).items()}
+        self.masks = {
+            name: torch.ones(p.shape, dtype=torch.bool, device=p.device)
+            for name, p in (weights | scales).items()
+        }
         self.shares = mac_shares(session.net)
 
     def passes(self, space: SearchSpace, phase: Phase) -> float:
