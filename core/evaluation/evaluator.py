@@ -95,8 +95,8 @@ def evaluate(
     rows = np.unique(supernet.space.canonicalize(np.asarray(archs).reshape(-1, len(supernet.space))), axis=0)
     costs = _counted(supernet, rows, objectives, kept)
     wanted = names_of(FromOutputs, objectives)
-    counted = dict.fromkeys(costs, Obtained(Source.COUNTED))
     told, every = names_of(ShareOfSamples, wanted), wanted + names_of(FromNetworks, objectives)
+    obtained = dict.fromkeys(costs, Obtained(Source.COUNTED)) | measured_here(every)
     walked = walk(supernet, rows, wanted, data, keep_bits=True, kept=kept)
     for indices, values in with_networks(walked, supernet, rows, every, data):
         for at, index in enumerate(indices):
@@ -105,7 +105,7 @@ def evaluate(
             }
             arch = tuple(int(v) for v in rows[index])
             right = {n: values[bits_column(n)][at].tobytes() for n in told}
-            yield Measurement(arch, {n: measured[n] for n in objectives}, counted, right)
+            yield Measurement(arch, {n: measured[n] for n in objectives}, obtained, right)
 
 
 def evaluate_table(
@@ -139,6 +139,13 @@ def evaluate_table(
         if on_progress is not None:
             on_progress(done)
     return table
+
+
+def measured_here(names: Iterable[str]) -> dict[str, Obtained]:
+    """How objectives are obtained that this process measures, where that has to be said: elsewhere than on the processor
+    in float32."""
+    identity = chosen_device().identity
+    return dict.fromkeys(names, Obtained(Source.MEASURED, identity)) if identity else {}
 
 
 def _counted(

@@ -110,12 +110,14 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     columns: dict[str, NDArray[Any]] = dict(counted_columns(entry, rows, request.objectives))
     measured = [name for name in request.objectives if name not in columns]
     samples: dict[str, int] = {}
+    sources: dict[str, list[str]] = {}
     if measured:
         measure, work, samples = _by_forward_pass(entry, request, measured, rows)
         yield Progress(0.0, f"Measuring {len(rows):,} architectures.")
-        columns |= yield from fill(rows, measured, measure, entry.sha256, ledger, work=work, samples=samples)
+        identity, sources = _elsewhere(entry, measured, len(rows))
+        columns |= yield from fill(rows, measured, measure, identity, ledger, work=work, samples=samples)
     table = {name: columns[name] for name in request.objectives}
-    file = dump_table(space, rows, table)
+    file = dump_table(space, rows, table, sources)
     if samples:
         sha256 = hashlib.sha256(file).hexdigest()
         kept = [
@@ -125,6 +127,15 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         ledger.save_artifact(BITS_FILE, dump_bits(kept), "application/octet-stream")
     ledger.save_artifact(TABLE_FILE, file, "application/vnd.apache.parquet")
     yield Progress(1.0, _summary(request.objectives, table), {"evaluations": len(rows)})
+
+
+def _elsewhere(entry: SupernetEntry, names: Sequence[str], rows: int) -> tuple[str, dict[str, list[str]]]:
+    """What the numbers are known by, and what a table says of them: of another device or precision they differ."""
+    from core.evaluation.evaluator import measured_here
+
+    found = measured_here(names)
+    told = {str(each) for each in found.values()}
+    return " ".join([entry.sha256, *told]), {name: [str(each)] * rows for name, each in found.items()}
 
 
 def fill(
@@ -245,8 +256,8 @@ def _resumed(
         known = {name: stored[bits_column(name)] for name in samples if bits_column(name) in stored}
     if about != {"names": list(names), "identity": identity} or values.shape != (len(rows), len(names)):
         raise InvalidInput(
-            "The supernet or the objectives have changed since this run was interrupted. What was measured is kept; "
-            "start a new run."
+            "The supernet, the objectives or what computes (PARETOSCOPE_DEVICE, PARETOSCOPE_PRECISION) have changed since "
+            "this run was interrupted. What was measured is kept; start a new run, or set what was set then."
         )
     if any(name not in known or known[name].shape != empty.shape for name, empty in bits.items()):
         # An earlier release kept no bits: the rows are measured again, and the numbers are the same.
