@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.errors import NotAllowed
+from core.text import for_markdown
 from pages.ui import menu, server
 
 if get_script_run_ctx(suppress_warning=True) is None:
@@ -26,4 +28,8 @@ else:
         st.switch_page(home, query_params=st.query_params.to_dict())
 
     st.session_state["came-through-app"] = True
-    st.navigation([home, *listed, st.Page(landing_by_name, url_path=first, visibility="hidden")]).run()
+    chosen = st.navigation([home, *listed, st.Page(landing_by_name, url_path=first, visibility="hidden")])
+    try:
+        chosen.run()
+    except NotAllowed as error:
+        st.error(for_markdown(error, 600), icon=":material/lock:")
