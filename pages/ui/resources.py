@@ -117,8 +117,9 @@ def manager() -> JobManager:
 
 def hand_back_runs() -> None:
     """At the end of a server: what runs is stopped and queued again, for whichever server is there next."""
-    while _managers:
-        _managers.pop().close()
+    with own_work():
+        while _managers:
+            _managers.pop().close()
 
 
 def take_up_runs() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.errors import NotAllowed
 from core.people import NOBODY, Person
 from core.people.person import known_by
 from core.records import RunState
 from core.settings import ASSETS, settings
 from core.store import RunStore
 from core.store.leases import Owner
+from pages.ui import resources
 from pages.ui.people import asker, door
 from tests.pages.conftest import PAGES
 from tests.people.acting import ANN, BOB, EVE, LEO, asking_module, contents, tell_apart
@@ -229,3 +232,29 @@ def test_what_somebody_typed_is_not_the_next_ones(open_page: Open, home: RunStor
     app.run()
     assert "anything" not in app.session_state
     assert not app.exception
+
+
+def test_a_thread_of_the_web_server_is_nobodys_and_its_end_is_the_machines_own(
+    open_page: Open, home: RunStore, becomes: Becomes
+) -> None:
+    """What a page prepared for a download is fetched there, and a server hands its runs back there when it ends."""
+    becomes(ANN)
+    open_page("runs")
+    said: list[object] = []
+
+    def work() -> None:
+        said.append(asker.asking())
+        try:
+            home.titles.rename_run(home.list_runs()[0].run_id, "Renamed")
+        except NotAllowed as error:
+            said.append(str(error))
+        resources.hand_back_runs()
+
+    thread = threading.Thread(target=work, name="asyncio_0")
+    thread.start()
+    thread.join(20)
+    assert said[0] is NOBODY
+    assert "without logging in" in str(said[1])
+    with home._database.read() as connection:
+        ended = connection.exec_driver_sql("SELECT count(*) FROM servers WHERE ended IS NULL").scalar()
+    assert ended == 0
