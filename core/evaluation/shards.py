@@ -11,14 +11,14 @@ result depends on where cuts are.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.costs import CostTable
-from core.evaluation.trie import Trie
+from core.evaluation.trie import Trie, by_beginnings
 from core.evaluation.work import nodes_of, seconds_of_walks
 from core.supernets.base import Supernet
 
@@ -39,6 +39,11 @@ _OFF_MIDDLE = 0.2
 """How far from its middle a piece may be cut, as a share of its work."""
 _AS_CHEAP = 1.02
 """Of cuts that cost so nearly the same, the one nearest to the middle is taken."""
+
+_PARTS = 8
+"""Parts at least into which a large space falls before it is cut."""
+_LONG = 0.7
+"""Of the longest shard of a part: what takes less waits for the long ones of all parts."""
 
 
 def cut(
@@ -67,14 +72,43 @@ def cut(
         Shards in the order in which they should start, the longest first (where a stage computes siblings together, by
         the most that may take); within each in the order of the walk.
     """
-    if not len(rows):
-        return []
-    trie = Trie.of(supernet, rows)
-    line = _Line.of(supernet, table, trie.codes, rows[trie.order], samples)
     least = max(SMALLEST, cores * _DRIVER) if smallest is None else smallest
-    pieces = _guided(line, max(cores, 1), least, largest)
-    pieces.sort(key=lambda piece: (-line.seconds(*piece), piece))
-    return [trie.order[low:high] for low, high in pieces]
+    found = _cut(supernet, table, rows, samples, max(cores, 1), least, largest)
+    return [shard for _, shard in found]
+
+
+def cut_in_turn(
+    supernet: Supernet,
+    table: CostTable,
+    rows: NDArray[np.uint8],
+    samples: int,
+    *,
+    cores: int,
+    at_once: int = 100_000,
+) -> Iterator[NDArray[np.int64]]:
+    """As `cut`, but the first shards of a large space are there before all of it is cut.
+
+    Args:
+        supernet, table, rows, samples, cores: see `cut`.
+        at_once: up to so many architectures are cut together.
+
+    Yields:
+        Shards, the longest of each part of the space first, then what is shorter of all parts, the longest first.
+    """
+    if len(rows) <= at_once:
+        yield from cut(supernet, table, rows, samples, cores=cores)
+        return
+    least, later = max(SMALLEST, cores * _DRIVER), []
+    for part in by_beginnings(supernet, rows, _PARTS):
+        share = max(cores, 1) * len(part) / len(rows)
+        found = _cut(supernet, table, rows[part], samples, share, least, LARGEST)
+        for seconds, shard in found:
+            if seconds >= _LONG * found[0][0]:
+                yield part[shard]
+            else:
+                later.append((seconds, part[shard]))
+    later.sort(key=lambda each: -each[0])
+    yield from (shard for _, shard in later)
 
 
 def repeated(
@@ -95,12 +129,33 @@ def repeated(
     return float(apart / whole - 1) if whole else 0.0
 
 
+def _cut(
+    supernet: Supernet,
+    table: CostTable,
+    rows: NDArray[np.uint8],
+    samples: int,
+    cores: float,
+    smallest: float,
+    largest: float,
+) -> list[tuple[float, NDArray[np.int64]]]:
+    """(seconds, positions) of each shard, the longest first."""
+    if not len(rows):
+        return []
+    trie = Trie.of(supernet, rows)
+    line = _Line.of(supernet, table, trie.codes, rows[trie.order], samples)
+    pieces = [
+        (line.seconds(low, high), trie.order[low:high])
+        for low, high in sorted(_guided(line, cores, smallest, largest))
+    ]
+    return sorted(pieces, key=lambda piece: -piece[0])
+
+
 # --- pieces -------------------------------------------------------------------------------------
 
 _Piece = tuple[int, int]
 
 
-def _guided(line: _Line, cores: int, smallest: float, largest: float) -> list[_Piece]:
+def _guided(line: _Line, cores: float, smallest: float, largest: float) -> list[_Piece]:
     """Pieces in falling sizes: of each size as many as leave to the smaller ones a turn for every core."""
     left = [(0, len(line.upto))]
     work = line.seconds(0, len(line.upto))
@@ -133,7 +188,7 @@ def _divided(line: _Line, piece: _Piece, limit: float) -> list[_Piece]:
     return found
 
 
-def _enough(line: _Line, pieces: list[_Piece], wanted: int, limit: float) -> list[_Piece]:
+def _enough(line: _Line, pieces: list[_Piece], wanted: float, limit: float) -> list[_Piece]:
     """The longest ones cut in two until there are as many as wanted, or all take less than so many seconds."""
     heap = [(-line.seconds(*piece), piece) for piece in pieces]
     heapq.heapify(heap)

@@ -17,7 +17,7 @@ from core.chance.bits import bits_column, packed_length
 from core.errors import CoreError
 from core.evaluation.costs import CostTable
 from core.evaluation.shard import FUNCTION, load_arrays, shared_bytes
-from core.evaluation.shards import cut
+from core.evaluation.shards import cut_in_turn
 from core.executors import Call, Executor
 from core.objectives.base import ShareOfSamples, names_of, objective
 from core.objectives.extracted import FromNetworks
@@ -58,11 +58,14 @@ def walk_on(
     nothing = _nothing(objectives, data, keep_bits)
     left = len(rows)
     with executor.opened(shared) as session:
-        shards = _shards(supernet, rows, objectives, data, session.slots)
-        calls = (
-            Call(f"shard {number}", FUNCTION, rows[shard].tobytes()) for number, shard in enumerate(shards)
-        )
-        for done in session.run(calls):
+        shards: list[NDArray[np.int64]] = []
+
+        def calls() -> Iterator[Call]:
+            for shard in _shards(supernet, rows, objectives, data, session.slots):
+                shards.append(shard)
+                yield Call(f"shard {len(shards) - 1}", FUNCTION, rows[shard].tobytes())
+
+        for done in session.run(calls()):
             if done is None:
                 yield [], nothing
                 continue
@@ -83,12 +86,11 @@ def _shards(
     objectives: Sequence[str],
     data: EvaluationData,
     cores: int,
-) -> list[NDArray[np.int64]]:
+) -> Iterator[NDArray[np.int64]]:
     samples = 1 if supernet.task.whole else len(data.targets)
-    shards = cut(supernet, CostTable.of(supernet), rows, samples, cores=cores)
-    if not names_of(FromNetworks, objectives):
-        return shards
-    return [part for shard in shards for part in np.array_split(shard, max(1, -(-len(shard) // _NETWORKS)))]
+    most = _NETWORKS if names_of(FromNetworks, objectives) else len(rows)
+    for shard in cut_in_turn(supernet, CostTable.of(supernet), rows, samples, cores=cores):
+        yield from np.array_split(shard, -(-len(shard) // most))
 
 
 def _nothing(objectives: Sequence[str], data: EvaluationData, keep_bits: bool) -> dict[str, NDArray[Any]]:

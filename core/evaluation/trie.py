@@ -45,6 +45,23 @@ class Trie:
         return list(zip([low, *cuts], [*cuts, high], strict=True))
 
 
+def by_beginnings(supernet: Supernet, rows: NDArray[np.uint8], parts: int) -> list[NDArray[np.int64]]:
+    """Positions of the architectures that share as few first stages as make so many parts, or all there are."""
+    rows = np.asfortranarray(rows)
+    numbers = np.zeros(len(rows), np.int64)
+    for stage in supernet.chain:
+        codes = _key_numbers(stage, rows)
+        numbers = numbers * (int(codes.max(initial=-1)) + 2) + codes + 1
+        there = np.flatnonzero(np.bincount(numbers))
+        number = np.zeros(int(numbers.max(initial=0)) + 1, np.int64)
+        number[there] = np.arange(len(there))
+        numbers = number[numbers]
+        if len(there) >= parts:
+            break
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+
+
 def _sorted_by(codes: NDArray[np.int32]) -> NDArray[np.int64]:
     """As `np.lexsort` with the first row deciding most; several times faster where rows are in some order already."""
     wanted = [int(row.max(initial=-1)) + 2 for row in codes]

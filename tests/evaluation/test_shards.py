@@ -243,3 +243,23 @@ def test_what_a_cut_costs_is_what_is_done_twice(together: bool) -> None:
         assert line.seconds(at, len(rows)) >= right - 1e-9
         if not together:
             assert line.seconds(at, len(rows)) == pytest.approx(right)
+
+
+@pytest.mark.parametrize("cores", [3, 12])
+def test_a_large_space_is_cut_part_by_part_as_well_as_at_once(cores: int) -> None:
+    net = planned([0.02] * 9, [0.02, 0.01] * 3, [0.05, 0.1] * 3, [0.1, 0.05, 0.1, 0.1], [0.1, 0.2])
+    rows = np.random.default_rng(0).permutation(np.unique(net.space.array(), axis=0))
+    table = CostTable.of(net)
+    found = list(shards.cut_in_turn(net, table, rows, 1, cores=cores, at_once=len(rows) // 2))
+    once_each(found, len(rows))
+    at_once = cut(net, table, rows, 1, cores=cores)
+    seconds = seconds_of_walks(net, table, rows, 1, found)
+    assert 4 * cores <= len(found) <= 2 * len(at_once)
+    assert seconds.max() <= shards.LARGEST
+    assert repeated(net, table, rows, 1, found) <= 1.5 * repeated(net, table, rows, 1, at_once) + 0.01
+    # What is short waits until all that is long is given out.
+    short = np.flatnonzero(seconds < 0.4 * seconds.max())
+    assert len(short)
+    assert short[0] > len(seconds) / 3
+    same = list(shards.cut_in_turn(net, table, rows, 1, cores=cores, at_once=len(rows)))
+    assert [s.tolist() for s in same] == [s.tolist() for s in at_once]
