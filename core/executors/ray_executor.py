@@ -19,7 +19,6 @@ from typing import Any
 
 from pydantic import Field
 
-from core import errors
 from core.config import BaseConfig, JsonObject
 from core.errors import CoreError, InvalidInput
 from core.executors.backend import Backend, Event
@@ -141,7 +140,7 @@ class _Ray(Backend):
                 self._hear_nodes(head["nodes"])
                 return None
             case "unusable":
-                raise getattr(errors, str(head["error"]))(head["sentence"])
+                raise CoreError(str(head["sentence"]))
             case "gone":
                 raise CoreError(f"The head of the Ray cluster has gone. {RESUME}")
             case "stopped":

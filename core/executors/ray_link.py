@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.config import JsonObject
-from core.errors import CoreError, InvalidInput
+from core.errors import CoreError
 from core.executors.backend import Failed, Lost
 from core.executors.cluster_nodes import ClusterNodes, Listed
 from core.executors.events_json import said
@@ -311,8 +311,11 @@ def main() -> int:
     try:
         link = Link(answers, head, shared)
     except CoreError as error:
-        kind = "InvalidInput" if isinstance(error, InvalidInput) else "CoreError"
-        write_frame(answers, {"event": "unusable", "error": kind, "sentence": str(error)})
+        write_frame(answers, {"event": "unusable", "sentence": str(error)})
+        return 0
+    except Exception as error:  # of Ray's, which has many
+        sentence = f"The Ray cluster at {head['address']} cannot be used: {type(error).__name__}: {error}"
+        write_frame(answers, {"event": "unusable", "sentence": sentence})
         return 0
     del shared, body, opening
     with suppress(BrokenPipeError):

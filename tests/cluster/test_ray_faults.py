@@ -18,7 +18,7 @@ from core.errors import CoreError, InvalidInput
 from core.executors import EXECUTORS, Call, Executor
 from core.executors.ray_executor import nodes_at
 from tests.cluster.ray_nodes import ROOT, RayCluster, ray_cluster
-from tests.helpers.executor_contract import call, until
+from tests.helpers.executor_contract import call, rests, until
 
 pytestmark = pytest.mark.cluster
 
@@ -71,9 +71,7 @@ def test_cancelling_is_quick_and_leaves_nothing(executor: Executor, tmp_path: Pa
         started = time.monotonic()
     running.close()  # type: ignore[attr-defined]
     assert time.monotonic() - started < 2
-    last = [(tmp_path / f"n{i}.alive").read_text() for i in range(2)]
-    time.sleep(0.5)
-    assert [(tmp_path / f"n{i}.alive").read_text() for i in range(2)] == last
+    assert all(rests(tmp_path / f"n{i}.alive", 0.5) for i in range(2))
     assert not (tmp_path / "n2.began").exists(), "what was not given out is not started"
 
 
@@ -90,12 +88,7 @@ def test_calls_end_with_a_driver_that_is_killed(cluster: RayCluster, tmp_path: P
     driver.kill()
     driver.wait()
 
-    def still() -> bool:
-        last = alive.read_text()
-        time.sleep(0.4)
-        return alive.read_text() == last
-
-    until(still, 10)
+    until(lambda: rests(alive), 10)
 
 
 def other_code(folder: Path) -> list[str]:

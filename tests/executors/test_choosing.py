@@ -14,6 +14,7 @@ import pytest
 from core.errors import CoreError, InvalidInput
 from core.executors import EXECUTORS, chosen
 from core.executors.ray_executor import nodes_at
+from tests.helpers.executor_contract import rests, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,17 +69,8 @@ with EXECUTORS.create("processes", {"processes": 1}).opened({}) as session:
 def test_processes_end_with_a_driver_that_is_killed(tmp_path: Path) -> None:
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], cwd=ROOT)
     alive = tmp_path / "n.alive"
-    end = time.monotonic() + 30
-    while not alive.exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(alive.exists, 30)
     driver.kill()
     driver.wait()
-    end = time.monotonic() + 5
-    while True:
-        last = alive.read_text()
-        time.sleep(0.3)
-        if alive.read_text() == last:
-            break
-        assert time.monotonic() < end, "it goes on without its driver"
+    until(lambda: rests(alive), 5)
     assert not (tmp_path / "n.ended").exists()

@@ -27,6 +27,7 @@ from tests.mutation.planned import FAULTS as PLANNED
 from tests.mutation.samplers import FAULTS as SAMPLERS
 from tests.mutation.sandboxes import FAULTS as SANDBOXES
 from tests.mutation.searching import FAULTS as SEARCHING
+from tests.mutation.spread import FAULTS as SPREAD
 from tests.mutation.structure import FAULTS as STRUCTURE
 from tests.mutation.tables import FAULTS as TABLES
 from tests.mutation.tuning import FAULTS as TUNING
@@ -546,6 +547,7 @@ FAULTS = [
     *CLASSES,
     *SANDBOXES,
     *SAMPLERS,
+    *SPREAD,
     *STRUCTURE,
     # --- losses, options of trainings, one block after another -----------------------------------------------
     *BLOCKS,

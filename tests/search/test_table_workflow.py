@@ -104,7 +104,8 @@ def test_what_was_measured_is_kept_when_who_measures_goes_away() -> None:
                 raise CoreError("The head has gone.")
 
     ledger = MemoryLedger()
-    steps = fill(ROWS, NAMES, gone, "net", ledger, lambda: 0.0)
+    seconds = count()  # each look at the clock takes one, so that the second checkpoint is far away
+    steps = fill(ROWS, NAMES, gone, "net", ledger, lambda: float(next(seconds)))
     with pytest.raises(CoreError, match=r"^The head has gone\.$"):
         list(steps)
     asked: list[int] = []
