@@ -41,7 +41,7 @@ def data():
 @pytest.fixture
 def many_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the work were longer."""
-    monkeypatch.setattr(spread_walk, "cut", partial(shards.cut, smallest=1e-4, largest=2e-3))
+    monkeypatch.setattr(spread_walk, "cut_in_turn", partial(shards.cut, smallest=1e-4, largest=2e-3))
 
 
 def columns(steps: Iterator[Any], names: Sequence[str], n: int) -> tuple[dict[str, bytes], list[int]]:
@@ -102,7 +102,7 @@ def test_who_computes_elsewhere_than_the_driver_says_so(net, data) -> None:
 
 
 def test_shards_that_never_come_back_are_noticed(net, data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread_walk, "cut", lambda *args, **given: shards.cut(*args, **given)[1:])
+    monkeypatch.setattr(spread_walk, "cut_in_turn", lambda *args, **given: shards.cut(*args, **given)[1:])
     with pytest.raises(CoreError, match="9 of 9 architectures did not come back"):
         list(walk_on(Shuffled(), net, net.space.array()[:9], ("accuracy",), data))
 
