@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 M = TypeVar("M", bound="nn.Module")
 
-TOLERANCE = {"float32": 3e-4, "tf32": 1e-2, "bf16": 1e-1}
+TOLERANCE = {"float32": 3e-4, "tf32": 1e-2, "bf16": 4e-2}
 """How far a logit may lie from the processor's in float32, as a share of the largest: roundings of many layers."""
 
 

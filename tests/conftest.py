@@ -28,6 +28,7 @@ SLOW = (
     "tests/cli/test_commands.py::test_trains_keeps_the_run",
     "tests/cli/test_compare_command.py",
     "tests/cli/test_convert_command.py",
+    "tests/cli/test_device_command.py::test_it_says",
     "tests/cli/test_insta_tune_command.py",
     "tests/cli/test_large_spaces.py",
     "tests/cli/test_language_out.py",

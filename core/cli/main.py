@@ -17,6 +17,7 @@ from core.cli import (
     auditing,
     backing_up,
     class_,
+    comparing_devices,
     converting,
     costing,
     devices,
@@ -318,10 +319,15 @@ def resume(
 
 
 @app.command()
-def doctor() -> None:
-    """Whether this machine has what the app needs: versions, folders, disk space."""
+def doctor(
+    device: Annotated[
+        bool,
+        typer.Option("--device", help="Compare the device that is set with the processor, on digits-cnn."),
+    ] = False,
+) -> None:
+    """Whether this machine has what the app needs: versions, folders, disk space; or computes as it should."""
     problems = 0
-    for good, line in tables.diagnose():
+    for good, line in comparing_devices.compared() if device else tables.diagnose():
         print(f"{'ok ' if good else 'BAD'}  {line}")
         problems += not good
     raise typer.Exit(1 if problems else 0)
