@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEVICES = ("auto", "cpu", "cuda", "mps")
+LOG_FORMATS = ("text", "json")
 PRECISIONS = ("float32", "tf32", "bf16")
 
 
@@ -41,6 +42,8 @@ class Settings:
         precision: how exactly: "float32", "tf32" or "bf16".
         sandbox: whose work this process does, the id of a student's sandbox; "" for the home's own.
         sandbox_bytes: what a student's sandbox may hold.
+        log_format: "text", or "json" for one JSON object a line (core.logs).
+        metrics_for: networks whose machines may read `/metrics`, beside this machine itself.
         ray_address: host:port of a Ray cluster's head, or "auto" for this machine's; "" for none.
         files_url: where the files of runs are kept for several servers, "" for the home's own folder.
         people: the file that says who may do what; None where people are not told apart.
@@ -61,6 +64,8 @@ class Settings:
     precision: str = "float32"
     sandbox: str = ""
     sandbox_bytes: int = 50_000_000
+    log_format: str = "text"
+    metrics_for: tuple[IPv4Network | IPv6Network, ...] = ()
     ray_address: str = ""
     files_url: str = ""
     people: Path | None = None
@@ -75,8 +80,8 @@ def settings() -> Settings:
     Raises:
         InvalidInput: PARETOSCOPE_THREADS, PARETOSCOPE_WORKERS or PARETOSCOPE_SANDBOX_MB is not a positive whole number,
             PARETOSCOPE_WORKER_MEMORY no size, PARETOSCOPE_FRAME_ANCESTORS no list of origins, PARETOSCOPE_FILES_URL no place
-            of files, PARETOSCOPE_RAY_ADDRESS no address, PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are, or a setting of who asks cannot
-            be meant.
+            of files, PARETOSCOPE_RAY_ADDRESS no address, PARETOSCOPE_DEVICE or PARETOSCOPE_PRECISION none of those there are, PARETOSCOPE_LOG no format, PARETOSCOPE_METRICS no networks, or a
+            setting of who asks cannot be meant.
     """
     home = os.environ.get("PARETOSCOPE_HOME")
     if home:
@@ -101,6 +106,8 @@ def settings() -> Settings:
         precision=_one_of("PARETOSCOPE_PRECISION", PRECISIONS),
         sandbox=os.environ.get("PARETOSCOPE_SANDBOX", ""),
         sandbox_bytes=1_000_000 * _whole("PARETOSCOPE_SANDBOX_MB", "50"),
+        log_format=_one_of("PARETOSCOPE_LOG", LOG_FORMATS),
+        metrics_for=_networks("PARETOSCOPE_METRICS"),
         ray_address=_ray_address(os.environ.get("PARETOSCOPE_RAY_ADDRESS", "").strip()),
         files_url=files_url(os.environ.get("PARETOSCOPE_FILES_URL", "")),
         people=Path(people).expanduser().resolve() if people else None,
@@ -153,24 +160,29 @@ def _one_of(name: str, known: tuple[str, ...]) -> str:
     return found
 
 
+def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Addresses and networks, separated by commas or spaces."""
+    listed = os.environ.get(name, "").replace(",", " ").split()
+    if not listed:
+        return ()
+    from ipaddress import ip_network
+
+    try:
+        return tuple(ip_network(each) for each in listed)
+    except ValueError as error:
+        raise InvalidInput(f"{name} must be addresses such as 10.0.0.2 or 10.1.0.0/24: {error}.") from error
+
+
 def _proxy() -> tuple[str, tuple[IPv4Network | IPv6Network, ...]]:
     """The header in which a reverse proxy names who asks, and whose word counts: one is nothing without the other."""
     header = os.environ.get("PARETOSCOPE_USER_HEADER", "")
-    listed = os.environ.get("PARETOSCOPE_TRUSTED_PROXIES", "").replace(",", " ").split()
     if not header:
         return "", ()
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,62}", header):
         raise InvalidInput(
             f"PARETOSCOPE_USER_HEADER must be a header's name such as X-Remote-User, not {header[:80]!r}."
         )
-    from ipaddress import ip_network
-
-    try:
-        trusted = tuple(ip_network(each) for each in listed)
-    except ValueError as error:
-        raise InvalidInput(
-            f"PARETOSCOPE_TRUSTED_PROXIES must be addresses such as 10.0.0.2 or 10.1.0.0/24: {error}."
-        ) from error
+    trusted = _networks("PARETOSCOPE_TRUSTED_PROXIES")
     if not trusted or not os.environ.get("PARETOSCOPE_PEOPLE"):
         raise InvalidInput(
             "PARETOSCOPE_USER_HEADER needs PARETOSCOPE_TRUSTED_PROXIES, the addresses that are believed, and "

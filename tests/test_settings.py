@@ -30,6 +30,8 @@ NAMES = (
     "PARETOSCOPE_USER_HEADER",
     "PARETOSCOPE_TRUSTED_PROXIES",
     "PARETOSCOPE_LOGIN_HOURS",
+    "PARETOSCOPE_LOG",
+    "PARETOSCOPE_METRICS",
 )
 # What an environment variable can hold.
 VALUE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)

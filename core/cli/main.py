@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from core import logs
 from core.cli import (
     auditing,
     backing_up,
@@ -83,7 +84,7 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    print(" ".join(message.split()), file=sys.stderr)
+    logs.fail(" ".join(message.split()))
     sys.exit(status)
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core import logs
 from core.cli.driving import open_store
 from core.errors import DatabaseAway, InvalidInput
 from core.store import RunStore
+
+if TYPE_CHECKING:
+    from core.jobs import JobManager
 
 _WAIT_SECONDS = 60.0
 """A database that starts together with us may take so long to answer."""
@@ -24,6 +29,12 @@ def work(
         int | None,
         typer.Option(help="Jobs of each sort at a time; without it what PARETOSCOPE_WORKERS says."),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Answer /health there, and numbers for Prometheus; 0: any free port."
+        ),
+    ] = None,
 ) -> None:
     """Take jobs from the queue of the store that the settings name, until SIGTERM or Ctrl-C; needs no browser.
 
@@ -34,6 +45,7 @@ def work(
 
     if workers is not None and workers < 1:
         raise InvalidInput("--workers must be a positive whole number.")
+    logs.begin()
     stop = threading.Event()
     for number in _STOPS:
         signal.signal(number, lambda *_: stop.set())
@@ -41,13 +53,28 @@ def work(
     if store is None:
         return
     with store:
-        manager = JobManager(store, does=JOBS, workers=workers, takes_up=True, tell=_say)
-        _say(f"server {manager.owner.owner_id} takes jobs, {manager.workers} of each sort at a time")
-        stop.wait()
-        _say("stopping")
+        manager = JobManager(store, does=JOBS, workers=workers, takes_up=True, tell=logs.say)
+        logs.begin(server=manager.owner.owner_id)
+        logs.say(f"server {manager.owner.owner_id} takes jobs, {manager.workers} of each sort at a time")
+        with _answering(store, manager, metrics_port):
+            stop.wait()
+        logs.say("stopping")
         manager.close()
         manager.sandboxes.close()
-    _say("stopped")
+    logs.say("stopped")
+
+
+@contextmanager
+def _answering(store: RunStore, manager: JobManager, port: int | None) -> Iterator[None]:
+    """Answer /health and /metrics where a port was given."""
+    if port is None:
+        yield
+        return
+    from core.operations.answering import Answers, answering
+
+    with answering(Answers(lambda: store, lambda: manager), port) as taken:
+        logs.say(f"health and numbers for Prometheus on port {taken}")
+        yield
 
 
 def _opened(stop: threading.Event) -> RunStore | None:
@@ -61,10 +88,6 @@ def _opened(stop: threading.Event) -> RunStore | None:
                 raise
             if str(error) != said:
                 said = str(error)
-                print(said, file=sys.stderr, flush=True)
+                logs.fail(said)
             stop.wait(0.5)
     return None
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)

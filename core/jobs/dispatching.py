@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from core.errors import CoreError, NotFound
 from core.jobs.kinds import WEIGHT_CLASSES, weight_class
@@ -26,6 +28,10 @@ LEASE_SECONDS = 20.0
 IN_CLASS_SECONDS = 300.0
 """A class works as long as a student asked for anything so lately."""
 
+STUCK_SECONDS = 180.0
+"""A dispatcher that has not looked for jobs for so long waits for something that does not come: longer than a database
+is given to answer."""
+
 _APART = tuple((weight,) for weight in WEIGHT_CLASSES)
 _IN_CLASS = (("training", "measuring"), ("light",))
 _TICK_SECONDS = 0.2
@@ -34,6 +40,19 @@ _BEAT_SECONDS = 1.0
 _IDLE_SIGN_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
 _CLOSED = "The server was stopped. What was saved is kept: the run goes on when a server starts."
+
+
+@dataclass
+class Tally:
+    """What the jobs of a server have come to since it started, for whoever watches it.
+
+    Attributes:
+        ended: state -> how many jobs ended so.
+        seconds: weight class -> seconds that those which ended were at work.
+    """
+
+    ended: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 class Dispatcher:
@@ -59,6 +78,7 @@ class Dispatcher:
         self.left_alone: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._running: dict[str, Supervisor] = {}
+        self.tally = Tally()
         self._paused: set[str] = set()
         self._served: list[str] = []
         self._turn = 0
@@ -66,13 +86,26 @@ class Dispatcher:
         self._takes_up, self._tell = takes_up, tell
         self._next_beat = self._next_sign = 0.0
         self._signed = (0, 0)
-        self._said = ""
+        self._said, self._looked = "", time.monotonic()
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
 
     def is_queued(self, run_id: str) -> None:
         """A run taken up is in the queue, which is the store's own."""
+
+    @property
+    def looks_after_jobs(self) -> bool:
+        """Whether the thread that starts and ends jobs lives, and has looked lately."""
+        return self._dispatcher.is_alive() and time.monotonic() - self._looked < STUCK_SECONDS
+
+    def work_seconds(self) -> dict[str, float]:
+        """Weight class -> seconds that this server's jobs have been at work since it started."""
+        with self._lock:
+            found = self.tally.seconds.copy()
+            for each in self._running.values():
+                found[each.weight_class] += each.seconds
+        return dict(found)
 
     def is_busy(self, sandbox_id: str) -> bool:
         """Whether a job of a sandbox runs now."""
@@ -120,6 +153,7 @@ class Dispatcher:
 
     def _dispatch(self) -> None:
         while not self._closing.is_set():
+            self._looked = time.monotonic()
             try:
                 self._tick()
                 self._said = ""
@@ -262,10 +296,15 @@ class Dispatcher:
     def _ended(self, run_id: str) -> None:
         with self._lock:
             ended = self._running.pop(run_id, None)
+            if ended is not None:
+                self.tally.seconds[ended.weight_class] += ended.seconds
         with suppress(CoreError):
-            if ended is not None and ended.sandbox_id is None:
-                state = self.store.get_run(run_id).state
-                self._tell(f"ended {run_id}: {state}")
-                if state is RunState.QUEUED and not self._closing.is_set():
-                    self._is_cut_short(run_id)
+            if ended is not None:
+                state = ended.store.get_run(run_id).state
+                with self._lock:
+                    self.tally.ended[state] += 1
+                if ended.sandbox_id is None:
+                    self._tell(f"ended {run_id}: {state}")
+                    if state is RunState.QUEUED and not self._closing.is_set():
+                        self._is_cut_short(run_id)
         self._wake.set()

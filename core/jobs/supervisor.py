@@ -7,6 +7,7 @@ that uses torch deadlocks, and multiprocessing's spawn runs the page again.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 from core.errors import CoreError, NotFound
 from core.jobs.kinds import weight_class
 from core.jobs.stopping import GONE_STATUS
+from core.logs import in_json
 from core.records import RunState
 from core.store import RunStore
 from core.store.leases import Again
@@ -29,6 +31,7 @@ _GRACE_SECONDS = 1.2  # a worker asked to stop has this long; killing it loses n
 _LOG_SECONDS = 0.5
 _RETRY_SECONDS = 0.5
 _LINE = 2000
+_WORKER = logging.getLogger("paretoscope.worker")
 _RESUME = "What it had saved is kept: resume the run to go on."
 
 
@@ -57,7 +60,7 @@ class Supervisor:
         self.run_id = run_id
         self.weight_class = weight_class(kind)
         self.sandbox_id = store.sandbox_id
-        self._store = store
+        self.store = store
         self.attempt = attempt
         self._on_end = on_end
         self._again = again
@@ -70,6 +73,12 @@ class Supervisor:
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"supervisor-{run_id[:8]}", daemon=True)
         self._log_due = 0.0
+        self._since = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made for a run that was claimed."""
+        return time.monotonic() - self._since
 
     def start(self) -> None:
         self._thread.start()
@@ -155,13 +164,15 @@ class Supervisor:
                 if text:
                     self._last_line = text
                     self._log.append(text)
+                    if in_json():  # as text it stands in the run's log alone
+                        _WORKER.info(text, extra={"run": self.run_id})
             return process.wait()
 
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
             "OMP_NUM_THREADS": "1",
-            **self._store.environment(),
+            **self.store.environment(),
             "PARETOSCOPE_ATTEMPT": str(self.attempt),
         }
 
@@ -178,7 +189,7 @@ class Supervisor:
         lines, self._log = self._log, []
         if lines:
             try:
-                self._store.append_log(self.run_id, *lines[-500:])
+                self.store.append_log(self.run_id, *lines[-500:])
             except CoreError:  # for the next time
                 self._log[:0] = lines[-500:]
 
@@ -191,7 +202,7 @@ class Supervisor:
             self._flush_log()
         while True:
             try:
-                self._store.leases.finish(self.run_id, self.attempt, state, message, again)
+                self.store.leases.finish(self.run_id, self.attempt, state, message, again)
                 return
             except NotFound:  # deleted as soon as the worker had stored its end
                 return

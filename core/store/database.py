@@ -65,6 +65,25 @@ class Gate(Protocol):
     ) -> None: ...
 
 
+class Spent:
+    """Numbers of transactions and the seconds they took, for whoever watches a server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found = {"read": (0, 0.0), "write": (0, 0.0)}
+
+    def note(self, kind: str, seconds: float) -> None:
+        """One transaction more."""
+        with self._lock:
+            n, before = self._found[kind]
+            self._found[kind] = (n + 1, before + seconds)
+
+    def now(self) -> dict[str, tuple[int, float]]:
+        """ "read" and "write" -> how many, and how many seconds."""
+        with self._lock:
+            return dict(self._found)
+
+
 class Database:
     """One engine with a reading and a writing kind of transaction.
 
@@ -84,6 +103,7 @@ class Database:
         """
         self.url = url
         self.gate: Gate | None = None
+        self.spent = Spent()
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.in_memory = self.is_sqlite and url.database in (None, "", ":memory:")
         options: dict[str, Any] = {}
@@ -212,8 +232,13 @@ class Database:
             with plain_failures(doing):
                 return stack.enter_context(engine.begin())
 
-        with ExitStack() as stack:
-            yield patiently(begin)
+        started = time.monotonic()
+        try:
+            with ExitStack() as stack:
+                yield patiently(begin)
+        finally:
+            kind = "write" if engine is self._writing_engine else "read"
+            self.spent.note(kind, time.monotonic() - started)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -27,6 +27,7 @@ from core.store.audit import Audit
 from core.store.baskets import Baskets
 from core.store.class_work import ClassWork
 from core.store.classes import Classes
+from core.store.counting import Counting
 from core.store.database import Database, absolute_url
 from core.store.failures import plain_failures
 from core.store.files import Files
@@ -109,7 +110,7 @@ class RunStore(SupernetsPart, UpkeepPart):
             shared_uploads=opened.uploads,
         )
         self.leases, self.servers = Leases(self._database), Servers(self._database)
-        self.baskets = Baskets(self._database)
+        self.baskets, self.counting = Baskets(self._database), Counting(self._database)
         self.kept, self.tables = KeptFiles(self._files), ImportedTables(self._files)
         self.audit, self.owners = Audit(self._database), Owners(self._database)
         self.titles, self.classes = Titles(self._database), Classes(self._database)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core import logs
 from core.errors import CoreError
 from core.library import fronts as front_view
 from core.library import supernets
@@ -112,7 +113,13 @@ def manager() -> JobManager:
     with own_work():
         made = JobManager(home_store(), sandboxes(), takes_up=True)
     _managers.append(made)
+    logs.begin(server=made.owner.owner_id)
     return made
+
+
+def manager_if_made() -> JobManager | None:
+    """The job manager of this server, where anybody has needed one."""
+    return _managers[-1] if _managers else None
 
 
 def hand_back_runs() -> None:

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,14 @@ from streamlit import config
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.file_util import get_static_dir
 
+from core import logs
 from core.settings import ASSETS, settings
+from pages.ui.asgi import Application, Receive, Scope, Send
 from pages.ui.look import Look
+from pages.ui.operations import Health, Metrics
 from pages.ui.packed import Packed, PackedFiles, pack_first
 from pages.ui.people import door, visitor
 from pages.ui.people.header import UserHeader
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ICON = str(ASSETS / "look" / "mark.svg")
 _OWN = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -54,7 +52,9 @@ def middleware() -> list[Middleware]:
     listening = set() if address is None or address in _EVERY_ADDRESS else {address.lower()}
     return [
         Middleware(SecurityHeaders, frame_ancestors=own.frame_ancestors),
+        Middleware(Health),
         Middleware(OwnNamesOnly, hosts=_OWN | listening | set(own.allowed_hosts)),
+        Middleware(Metrics),
         *_user_header(),
         Middleware(PackedFiles, folder=Path(get_static_dir()), packed=_PACKED),
         Middleware(Look),
@@ -226,6 +226,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
         asyncio.create_task(asyncio.to_thread(pack_first, Path(get_static_dir()), _PACKED)),
     ]
     first_visit.when_quiet(_PACKED.pack_well)
+    logs.begin()  # what was imported meanwhile has loggers of its own
     yield
     for task in tasks:
         task.cancel()
