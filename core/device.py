@@ -273,6 +273,22 @@ def chosen_device() -> Device:
     return _within.get() or device_of(said.device, said.precision)
 
 
+def require_device(identity: str) -> None:
+    """This process computes on the device and in the precision that whoever gave the work out has.
+
+    Args:
+        identity: `Device.identity` there.
+
+    Raises:
+        InvalidInput: it does not, and its numbers would be others.
+    """
+    if (here := chosen_device().identity) != identity:
+        raise InvalidInput(
+            f"Where the work was given out it is done on {identity or 'the processor'}, and a process that does it "
+            f"has {here or 'the processor'}: give both the same PARETOSCOPE_DEVICE and PARETOSCOPE_PRECISION."
+        )
+
+
 def device_of(kind: str, precision: str = "float32") -> Device:
     """One device per process and precision; "auto" for the first of CUDA, MPS and the processor that is there.
 

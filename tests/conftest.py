@@ -124,7 +124,7 @@ SLOW = (
     "tests/training/test_loop.py::test_resuming_gives_the_same_bits",
     "tests/views/test_rashomon.py::test_ambiguity",
     "tests/views/test_shared_or_alone.py::test_the_answer_covers",
-    "tests/workflows/test_elsewhere.py",
+    "tests/workflows/test_in_processes.py",
     "tests/workflows/test_check_ranking.py::test_every_subnet_is_trained",
     "tests/workflows/test_check_ranking.py::test_it_is_the_training",
     "tests/workflows/test_connect_models.py::test_a_run_that_was_cut",

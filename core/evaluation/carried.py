@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from core.cache import LastMade
+from core.device import chosen_device, require_device
 from core.evaluation.kept_activations import KeptActivations
 from core.networks.trees import as_tensors, flat, unflat
 from core.supernets.base import Supernet
 from core.supernets.files import dump_supernet, load_supernet
 from core.tasks.base import EvaluationData
 
-_SUPERNET, _SAMPLES, _ABOUT = "supernet", "samples", "about samples"
+_SUPERNET, _SAMPLES, _ABOUT = "supernet", "data", "about"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def carried(supernet: Supernet, data: EvaluationData) -> dict[str, bytes]:
         "calibration_rows": data.calibration_rows,
         "spans": {split: [span.start, span.stop] for split, span in data.spans.items()},
         "target_bytes": dict(data.target_bytes),
+        "device": chosen_device().identity,
     }
     return {
         _SUPERNET: dump_supernet(supernet, {}),
@@ -59,12 +61,16 @@ def arrived(shared: Mapping[str, bytes], *, keep: int = 0) -> Arrived:
     Args:
         shared: bytes by name; the same object each time for the same name.
         keep: most bytes of activations that stay from one call to the next, as the first call says.
+
+    Raises:
+        InvalidInput: this process computes on another device than the driver.
     """
     return _last.get(lambda: _built(shared, keep), shared[_SUPERNET], shared[_SAMPLES])
 
 
 def _built(shared: Mapping[str, bytes], keep: int) -> Arrived:
     about = json.loads(shared[_ABOUT])
+    require_device(about["device"])
     supernet, _ = load_supernet(shared[_SUPERNET])
     with np.load(io.BytesIO(shared[_SAMPLES]), allow_pickle=False) as arrays:
         named: dict[str, Any] = dict(arrays)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.datasets.packed import arrived_dataset, dump_dataset
+from core.device import chosen_device, require_device
 from core.library.alone import TrainedNet, keep_net
 from core.library.packed import pack, unpack
 from core.library.parts import Part, PartDone, Steps, at_desk
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from core.ledger import Ledger
 
 FUNCTION = "core.library.alone_part:train"
-_DATASET, _TEACHER = "dataset", "teacher"
+_DATASET, _TEACHER, _DEVICE = "dataset", "teacher", "device"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class Trained:
 
 def shared(dataset: Dataset, teacher: nn.Module | None = None) -> Mapping[str, bytes]:
     """What trainings elsewhere share: the data, and the network that they also learn from."""
-    found = {_DATASET: dump_dataset(dataset)}
+    found = {_DATASET: dump_dataset(dataset), _DEVICE: chosen_device().identity.encode()}
     return found if teacher is None else {**found, _TEACHER: _file(teacher, dataset)}
 
 
@@ -103,6 +104,7 @@ def index_of(checkpoint: bytes) -> int:
 def train(payload: bytes, desk: Desk) -> bytes:
     """Train one network where a call runs."""
     heavy_imports()
+    require_device(desk.shared[_DEVICE].decode())
     from core.networks.file import load_net
 
     pieces = unpack(payload)

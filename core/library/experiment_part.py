@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.cache import LastMade
 from core.config import JsonObject
 from core.datasets.packed import arrived_dataset, dump_dataset
+from core.device import chosen_device, require_device
 from core.library.parts import Part, Steps, at_desk
 from core.pruning.experiments.base import EXPERIMENTS, Experiment, Row
 from core.pruning.pruners.base import PruningTask
@@ -33,6 +34,7 @@ def shared(experiment: Experiment, task: PruningTask) -> Mapping[str, bytes]:
         "config": experiment.config.model_dump(mode="json"),
         "training": task.training.model_dump(mode="json"),
         "seed": task.seed,
+        "device": chosen_device().identity,
     }
     return {
         _PARENT: dump_net(task.parent, task.dataset.input_shape, About()),
@@ -70,6 +72,7 @@ def _arrived(shared: Mapping[str, bytes]) -> tuple[Experiment, PruningTask]:
     from core.networks.file import load_net
 
     said = json.loads(shared[_ABOUT])
+    require_device(said["device"])
     training = TrainingConfig.model_validate(said["training"])
     task = PruningTask(
         load_net(shared[_PARENT])[0], arrived_dataset(shared[_DATASET]), training, said["seed"]

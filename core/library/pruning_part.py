@@ -16,6 +16,7 @@ from core.config import Settings
 from core.datasets.corruptions import Calibration
 from core.datasets.packed import arrived_dataset, dump_dataset
 from core.datasets.probe import MOST_SAMPLES, Probe, make_probe
+from core.device import chosen_device, require_device
 from core.errors import CoreError, InvalidInput
 from core.geometry.collapse import collapse
 from core.library.benchmarks import CLEAN, Judge, dump_margins, evaluate_net
@@ -127,6 +128,7 @@ def shared(bench: Bench) -> Mapping[str, bytes]:
         "benchmarks": bench.benchmarks,
         "severities": [asdict(each) for each in bench.judge.severities.values()],
         "judge_seed": bench.judge.seed,
+        "device": chosen_device().identity,
     }
     return {
         _PARENT: _file(task.parent, bench),
@@ -160,6 +162,7 @@ def _arrived(shared: Mapping[str, bytes]) -> Bench:
     from core.networks.file import load_net
 
     said = json.loads(shared[_ABOUT])
+    require_device(said["device"])
     dataset = arrived_dataset(shared[_DATASET])
     severities = {
         c["name"]: Calibration(**{**c, "strengths": tuple(c["strengths"])}) for c in said["severities"]

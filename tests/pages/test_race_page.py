@@ -203,3 +203,27 @@ def test_seconds_that_were_read_too_early_are_read_again() -> None:
     late = measured.seconds(store.get_run(run_id), 80)
     assert late is not None
     assert late[-1] == 2.0
+
+
+def test_asking_while_answers_are_on_their_way_is_offered_where_a_cluster_measures(
+    open_page: Open, idle: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keys(app: AppTest) -> set[str | None]:
+        return {toggle.key for toggle in app.toggle}
+
+    app = open_page("search", supernet="digits-cnn")
+    app.toggle(key="search-table").set_value(False).run()
+    assert "search-in-flight" not in keys(app)
+    monkeypatch.setenv("PARETOSCOPE_RAY_ADDRESS", "127.0.0.1:6379")
+    app = open_page("search", supernet="digits-cnn")
+    assert "search-in-flight" not in keys(app), "what is looked up is never on its way"
+    app.toggle(key="search-table").set_value(False).run()
+    started = []
+    for at_once in (True, False):
+        app.toggle(key="search-in-flight").set_value(at_once).run()
+        app.button(key="search-start").click().run()
+        started.append(resources.store().list_runs()[0].params.get("in_flight"))
+    assert started == [None, 1]
+    app.selectbox(key="search-algorithm").set_value("linas").run()
+    assert "search-in-flight" not in keys(app)
+    assert "LINAS learns from whole batches: each is divided among the cores of the cluster." in said(app)

@@ -46,6 +46,8 @@ def search_form(entry: SupernetEntry, runs: Sequence[Run]) -> list[str]:
             config = config_form(ALGORITHMS.get(name).Config, f"search-{name}", columns=1)
             params |= {"algorithm": name, "config": config}
             params |= wanted.sources(entry, runs, params["objectives"])
+            looked_up = params["use_table"] and entry.read_table is not None
+            params |= wanted.on_cluster(infos[name], use_table=looked_up)
         seed, repeats = _seeds()
         if not form.complaints:
             _forecast([params], repeats, key="search-forecast")

@@ -14,6 +14,9 @@ from core.library.supernets import SupernetEntry
 from core.objectives.base import FromCosts, names_of, objective, objectives, usual_pair
 from core.pareto import Constraint
 from core.records import Objective, Run, RunState
+from core.registry import PluginInfo
+from core.search import ALGORITHMS
+from core.settings import settings
 from core.text import display_name, for_markdown
 from core.words import column_label, format_count, within_sentence
 from core.workflows import search_front
@@ -50,6 +53,24 @@ def sources(entry: SupernetEntry, runs: Sequence[Run], goals: Sequence[str]) -> 
     if why := refusal(searchable(entry), tuple(goals), use_table=use_table):
         checked.complain(why)
     return {"use_table": use_table, **_earlier(runs, goals)}
+
+
+def on_cluster(info: PluginInfo, *, use_table: bool) -> dict[str, Any]:
+    """Whether to ask while answers are on their way; asked only where a cluster measures, and it makes a difference."""
+    if not settings().ray_address or use_table:
+        return {}
+    if ALGORITHMS.get(info.name).in_batches:
+        st.caption(f"{info.label} learns from whole batches: each is divided among the cores of the cluster.")
+        return {}
+    at_once = st.toggle(
+        "Ask before all of a batch are measured",
+        value=True,
+        key="search-in-flight",
+        help="Every core of the cluster is kept busy, and what is asked next depends on which subnet was measured first. "
+        "Without it each batch is divided among the cores, and the search asks for exactly what it would ask for on one "
+        "machine.",
+    )
+    return {} if at_once else {"in_flight": 1}
 
 
 def _objectives(found: Searchable) -> list[str]:

@@ -1,0 +1,108 @@
+"""A search and three trainings on two Ray nodes, a worker killed in the middle of each: bit for bit what one process does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from core.library import supernets
+from core.library.library import Library
+from core.library.search_in_flight import began_in_flight
+from core.library.supernets import SupernetEntry
+from core.store import MemoryLedger
+from core.workflows import search_front, train_alone
+from tests.cluster.ray_nodes import RayCluster
+from tests.helpers.elsewhere import advance, digest
+
+pytestmark = pytest.mark.cluster
+SEARCH: dict[str, Any] = {"use_table": False, "budget": 24, "config": {"population": 8}}
+
+
+@pytest.fixture(autouse=True)
+def found(digits_entry: SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supernets, "resolve", lambda store, name: digits_entry)
+
+
+def alone(workflow: Any, **asked: Any) -> MemoryLedger:
+    """The same in this process, without the cluster."""
+    ledger = MemoryLedger()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PARETOSCOPE_RAY_ADDRESS", raising=False)
+        list(workflow.run(workflow.Request(supernet="small", **asked), ledger, Library()))
+    return ledger
+
+
+def kill_a_worker(cluster: RayCluster) -> None:
+    """SIGKILL to one that computes."""
+    end = time.monotonic() + 60
+    while True:
+        busy = [pid for node in cluster.alive() for pid in node.workers()]
+        if busy:
+            os.kill(busy[0], signal.SIGKILL)
+            return
+        assert time.monotonic() < end, "nobody computes"
+        time.sleep(0.05)
+
+
+def test_batches_of_a_search_come_to_the_same(cluster: RayCluster) -> None:
+    expected = alone(search_front, **SEARCH)
+    ledger = MemoryLedger()
+    request = search_front.Request(supernet="small", in_flight=1, **SEARCH)
+    steps = search_front.run(request, ledger, Library())
+    advance(steps, lambda: len(ledger.measurements()) >= 8)
+    next(steps)  # the next batch is on its way
+    kill_a_worker(cluster)
+    list(steps)
+    assert not began_in_flight(ledger)
+    # The request says how many were on their way; what was found does not.
+    assert digest(ledger) == digest(expected)
+
+
+def test_a_search_on_a_cluster_asks_while_answers_are_on_their_way(cluster: RayCluster) -> None:
+    ledger = MemoryLedger()
+    request = search_front.Request(supernet="small", **SEARCH)
+    steps = search_front.run(request, ledger, Library())
+    advance(steps, lambda: len(ledger.measurements()) >= 6)
+    kill_a_worker(cluster)
+    advance(steps, lambda: len(ledger.measurements()) >= 12)
+    started = time.monotonic()
+    steps.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 2
+    kept = ledger.measurements()
+    list(search_front.run(request, ledger, Library()))
+    measured = ledger.measurements()
+    assert measured[: len(kept)] == kept
+    assert len({m.arch for _, m in measured}) == len(measured) == 24
+    assert {row["in_flight"] for row in ledger.metrics()} >= {1}
+    every = {**SEARCH, "algorithm": "exhaustive", "config": {}, "budget": 10**6}
+    truth = {m.arch: m.values for _, m in alone(search_front, **every).measurements()}
+    assert all(m.values == truth[m.arch] for _, m in measured)
+    # Told the same answers in the same order, an algorithm asks for exactly the same: nothing is measured again.
+    before = digest(ledger)
+    list(search_front.run(request, ledger, Library()))
+    assert digest(ledger) == before
+
+
+def test_three_trainings_go_on_from_their_checkpoints(
+    cluster: RayCluster, digits_entry: SupernetEntry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = digits_entry.space
+    asked = {"arch": space.arch_id(space.smallest), "seeds": 3, "epochs": 24}
+    expected = alone(train_alone, **asked)
+    ledger = MemoryLedger()
+    steps = train_alone.run(train_alone.Request(supernet="small", **asked), ledger, Library())
+    advance(steps, lambda: len(ledger.metrics()) >= 6)
+    assert len(ledger.metrics()) < 66
+    before = {row["step"]: row for row in ledger.metrics()}
+    kill_a_worker(cluster)
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert "is started again" in capsys.readouterr().err
+    assert digest(ledger) == digest(expected)
+    # An epoch that was trained twice would have taken another time.
+    after = {row["step"]: row for row in ledger.metrics()}
+    assert {step: after[step] for step in before} == before
