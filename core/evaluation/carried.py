@@ -65,12 +65,12 @@ def arrived(shared: Mapping[str, bytes], *, keep: int = 0) -> Arrived:
     Raises:
         InvalidInput: this process computes on another device than the driver.
     """
-    return _last.get(lambda: _built(shared, keep), shared[_SUPERNET], shared[_SAMPLES])
-
-
-def _built(shared: Mapping[str, bytes], keep: int) -> Arrived:
     about = json.loads(shared[_ABOUT])
     require_device(about["device"])
+    return _last.get(lambda: _built(shared, about, keep), shared[_SUPERNET], shared[_SAMPLES])
+
+
+def _built(shared: Mapping[str, bytes], about: dict[str, Any], keep: int) -> Arrived:
     supernet, _ = load_supernet(shared[_SUPERNET])
     with np.load(io.BytesIO(shared[_SAMPLES]), allow_pickle=False) as arrays:
         named: dict[str, Any] = dict(arrays)

@@ -96,7 +96,7 @@ def test_who_computes_elsewhere_than_the_driver_says_so(net, data) -> None:
         desk = Desk(shared, None, lambda checkpoint, fraction: None, lambda: False)
         assert shard.measure(bytes(net.smallest), desk)
     with pytest.raises(
-        InvalidInput, match=r"measured on cpu bf16, and .* has the processor: give both the same"
+        InvalidInput, match=r"done on cpu bf16, and .* has the processor: give both the same"
     ):
         shard.measure(bytes(net.smallest), desk)
 
