@@ -95,9 +95,7 @@ def test_who_computes_elsewhere_than_the_driver_says_so(net, data) -> None:
         shared = shard.shared_bytes(net, data, ("accuracy",), keep_bits=False)
         desk = Desk(shared, None, lambda checkpoint, fraction: None, lambda: False)
         assert shard.measure(bytes(net.smallest), desk)
-    with pytest.raises(
-        InvalidInput, match=r"done on cpu bf16, and .* has the processor: give both the same"
-    ):
+    with pytest.raises(InvalidInput, match=r"done on cpu bf16, and .* has the processor: give both the same"):
         shard.measure(bytes(net.smallest), desk)
 
 
