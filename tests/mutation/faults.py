@@ -30,6 +30,7 @@ from tests.mutation.searching import FAULTS as SEARCHING
 from tests.mutation.spread import FAULTS as SPREAD
 from tests.mutation.structure import FAULTS as STRUCTURE
 from tests.mutation.tables import FAULTS as TABLES
+from tests.mutation.tasks import FAULTS as TASKS
 from tests.mutation.tuning import FAULTS as TUNING
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
@@ -548,6 +549,7 @@ FAULTS = [
     *SANDBOXES,
     *SAMPLERS,
     *SPREAD,
+    *TASKS,
     *STRUCTURE,
     # --- losses, options of trainings, one block after another -----------------------------------------------
     *BLOCKS,

@@ -126,7 +126,7 @@ FAULTS = [
     ),
     Fault(
         "processes of a walk do not know the bytes",
-        "core/evaluation/shard.py",
+        "core/evaluation/carried.py",
         '"target_bytes": dict(data.target_bytes),',
         '"target_bytes": {},',
         _IN_TASK,

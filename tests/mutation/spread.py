@@ -106,15 +106,15 @@ FAULTS = [
     Fault(
         "which samples were right is not said by shards",
         _SHARD,
-        "keep_bits=task.keep_bits)",
+        'keep_bits=told["keep_bits"])',
         "keep_bits=False)",
         _IN_WALK,
     ),
     Fault(
         "a shard on another device is taken for the same",
-        _SHARD,
-        "if (device := chosen_device().identity) != task.device:",
-        "if (device := chosen_device().identity) is None:",
+        "core/device.py",
+        "if (here := chosen_device().identity) != identity:",
+        "if (here := chosen_device().identity) is None:",
         _IN_WALK,
     ),
     Fault(
