@@ -74,7 +74,7 @@ def play(
     cores: int,
     costs: Costs,
     *,
-    cutting: float,
+    there: Sequence[float],
     nodes: Nodes,
     rng: np.random.Generator,
 ) -> Played:
@@ -85,7 +85,7 @@ def play(
         whole: modeled seconds of one walk over all.
         cores: of the cluster.
         costs: measured.
-        cutting: seconds before the first shard can start.
+        there: seconds after the start when each shard was cut; that of the last is what cutting costs the driver.
         nodes: assumed.
         rng: draws overheads, ratios and speeds.
     """
@@ -93,9 +93,9 @@ def play(
     ratios = rng.choice(costs.ratios, len(modeled))
     ratios *= costs.mean_ratio * sum(modeled) / float(ratios @ np.asarray(modeled))
     gaps = rng.choice(costs.overhead, len(modeled))
-    driver, end, spent, waited = cutting, cutting, 0.0, 0.0
+    driver = end = waited = late = 0.0
     # (when the driver hears of it, core, architectures in its result); at first every core asks.
-    asking = [(cutting, core, 0) for core in range(cores)]
+    asking = [(0.0, core, 0) for core in range(cores)]
     heapq.heapify(asking)
     following = 0
     while asking:
@@ -105,17 +105,18 @@ def play(
         end = max(end, driver)
         if following == len(modeled):
             continue
-        driver += costs.per_shard
-        waited += begun - heard
+        # Cutting is the driver's own work: what it has cut late, it gives out late.
+        given = max(driver, there[following])
+        late, waited = late + given - driver, waited + begun - heard
+        driver = given + costs.per_shard
         took = modeled[following] * ratios[following] / speeds[core]
-        start = begun + results * costs.per_result + max(gaps[following], costs.per_shard)
-        spent += took
+        start = given + max(gaps[following], costs.per_shard)
         heapq.heappush(asking, (start + took, core, leaves[following]))
         following += 1
     seconds, alone = end, whole * costs.mean_ratio
     total = cores * seconds
     shares = {
-        "cutting": cutting / seconds,
+        "waiting for cuts": late / total,
         "done twice": max(sum(modeled) / whole - 1, 0.0) * alone / total,
         "between shards": float(gaps.sum()) / total,
         "waiting for the driver": waited / total,

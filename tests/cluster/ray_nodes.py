@@ -82,6 +82,16 @@ class RayCluster:
     nodes: list[RayNode] = field(default_factory=list)
     port: int = _PORT
     _made: int = 0
+    _reaper: subprocess.Popen[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Whoever ends this process, however hard, leaves nothing behind.
+        self._reaper = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("reaper.py"))],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
 
     @property
     def address(self) -> str:
@@ -111,6 +121,8 @@ class RayCluster:
                 stderr=written,
                 start_new_session=True,
             )
+        assert self._reaper.stdin is not None
+        print(process.pid, file=self._reaper.stdin, flush=True)
         node = RayNode(address, process, log)
         if self._made == 1:
             self.head = node
@@ -126,6 +138,7 @@ class RayCluster:
         """Kill what is left."""
         for node in reversed(self.nodes):
             node.kill()
+        self._reaper.communicate(timeout=30)
 
 
 def _wait_until_started(node: RayNode) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 from tests.cluster.network import reachable_from_outside
 from tests.cluster.ray_nodes import ROOT, RayCluster
+from tests.cluster.reaper import processes_of
 
 ASKING = """
 import json, sys, ray
@@ -62,3 +63,27 @@ def test_postgres_answers_on_the_loopback(postgres: str) -> None:
     with engine.connect() as connection:
         assert connection.execute(text("select 1")).scalar() == 1
     engine.dispose()
+
+
+KILLED = """
+import sys, time, pathlib
+from tests.cluster.ray_nodes import ray_cluster
+with ray_cluster(pathlib.Path(sys.argv[1]), 0) as cluster:
+    cluster._reaper.stdin.write(sys.argv[2] + "\\n")
+    cluster._reaper.stdin.flush()
+    print("there", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_run_leaves_no_node_behind(tmp_path: Path) -> None:
+    """What stands for a node here is a session with a process that nobody waits for."""
+    node = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60"], start_new_session=True)
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(node.pid)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "there\n"
+        assert len(processes_of({node.pid})) >= 2
+        run.kill()
+    node.wait(20)
+    until(lambda: not processes_of({node.pid}))

@@ -30,7 +30,7 @@ def played(
         whole or sum(shards),
         cores,
         measured,
-        cutting=cutting,
+        there=[cutting] * len(shards),
         nodes=EVEN,
         rng=np.random.default_rng(0),
     )
@@ -46,7 +46,7 @@ def test_what_is_lost_is_lost_and_named() -> None:
     found = played([1.0] * 12, 4, costs(overhead=0.5), whole=8.0, cutting=1.5)
     assert found.seconds == pytest.approx(1.5 + 3 * 1.5)
     assert found.efficiency == pytest.approx(8 / (4 * 6))
-    assert found.shares["cutting"] == pytest.approx(1.5 / 6)
+    assert found.shares["waiting for cuts"] + found.shares["waiting for the driver"] == pytest.approx(1.5 / 6)
     assert found.shares["done twice"] == pytest.approx(4 / 24)
     assert found.shares["between shards"] == pytest.approx(6 / 24)
     assert found.efficiency + sum(found.shares.values()) == pytest.approx(1)
