@@ -31,6 +31,7 @@ from core.executors.frames import packed, read_frame, unpacked, write_frame
 from core.executors.ray_worker import Keeper, about, perform
 
 _TICK_SECONDS = 0.25
+_STOP_SECONDS = 1.0
 _NODES_SECONDS = 1.0
 _HEAD_SECONDS = 10.0
 """A head that accepts no connection for so long is gone."""
@@ -88,20 +89,17 @@ class Link:
         reference.future().add_done_callback(lambda future: self.events.put(("result", ticket, future)))
 
     def stop(self) -> None:
-        """End everything that runs."""
-        for reference, node in self._running.values():
+        """End everything that runs, and wait a moment for it."""
+        for _, node in self._running.values():
             self.nodes.count(node, -1)
-            with suppress(Exception):
-                self._ray.cancel(reference, force=True)
+        self._cancel()
         self._running.clear()
         self.tell_nodes()
         self._write({"event": "stopped"})
 
     def close(self) -> None:
         """Leave the cluster."""
-        for reference, _ in self._running.values():
-            with suppress(Exception):
-                self._ray.cancel(reference, force=True)
+        self._cancel()
         with suppress(Exception):
             self._ray.shutdown()
 
@@ -171,6 +169,13 @@ class Link:
     def tell_nodes(self) -> None:
         """Send the driver all nodes."""
         self._write({"event": "nodes", "nodes": self.nodes.to_json()})
+
+    def _cancel(self) -> None:
+        references = [reference for reference, _ in self._running.values()]
+        with suppress(Exception):
+            for reference in references:
+                self._ray.cancel(reference, force=True)
+            self._ray.wait(references, num_returns=len(references), timeout=_STOP_SECONDS)
 
     # --- helpers --------------------------------------------------------------------------------
 
