@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.library.chance import FrontChance, caveat, known_chance
 from core.library.correct import interval_of
@@ -42,6 +42,7 @@ class Report:
         link: where the basket can be opened, "" if it is kept nowhere.
         made: date and time, as text.
         versions: (program, version) that the report was made with.
+        started_by: id of a supernet -> who trained or brought it, where people are told apart.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Report:
     link: str
     made: str
     versions: Sequence[tuple[str, str]]
+    started_by: Mapping[str, str] = field(default_factory=dict)
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -220,6 +222,8 @@ def _sources(report: Report) -> list[Block]:
     blocks: list[Block] = []
     for supernet in report.supernets:
         rows = supernet_facts(supernet.entry)
+        if who := report.started_by.get(supernet.entry.supernet_id, ""):
+            rows.insert(1, ("Started by", display_name(who)))
         blocks.append(Table(f"Supernet {display_name(supernet.entry.title)}", ("What", "Value"), rows))
     blocks.append(Table("This report was made with", ("Program", "Version"), list(report.versions)))
     return blocks

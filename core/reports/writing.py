@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from core.errors import InvalidInput
+from core.people import told_apart
 from core.reports.captions import measured_how
 from core.reports.content import Report, document, numbers_table, versions
 from core.reports.html import html_page
@@ -49,4 +50,7 @@ def write_report(
         return latex_table(numbers_table(view), caption=told, label=title.lower().replace(" ", "-")).encode()
     write: Callable[..., str] = {"html": html_page, "markdown": markdown_page}[format_name]
     found = basket_supernets(store, view)
-    return write(document(Report(title, view, found, link, made, versions()))).encode()
+    # A report that is taken home names people only where they are told apart.
+    owners = store.owners.all() if store is not None and told_apart() else {}
+    who = {each: str(person) for each, person in owners.items()}
+    return write(document(Report(title, view, found, link, made, versions(), who))).encode()

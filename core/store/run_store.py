@@ -41,6 +41,7 @@ from core.store.migrations import migrate
 from core.store.opening import open_places
 from core.store.owners import Owners
 from core.store.permits import Permits, require_for
+from core.store.quotas import held
 from core.store.rows import (
     read_run,
     runs_query,
@@ -290,6 +291,11 @@ class RunStore(SupernetsPart, UpkeepPart):
             NotFound: there is no such run.
         """
         return RunLedger(self._files, run_id, self.get_run(run_id).params, attempt)
+
+    def is_held(self, run_id: str) -> bool:
+        """Whether a waiting run waits for its person: for their other runs, for a new day, or for the right to run."""
+        with self._database.read() as connection:
+            return held(connection, run_id)
 
     def count_measurements(self, run_id: str) -> int:
         """How many measurements a run has: a cheap way to see whether a table has grown."""

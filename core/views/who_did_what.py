@@ -45,9 +45,9 @@ def as_csv(store: RunStore) -> bytes:
 
 
 def made_by(store: RunStore, run_id: str) -> str:
-    """Who started a run, for reading; plain text."""
+    """Who started a run, as a sentence; plain text."""
     owner = store.owners.of(run_id)
-    return BEFORE if owner is None else str(owner)
+    return f"Started {BEFORE}." if owner is None else f"Started by {owner}."
 
 
 def _row(each: Entry) -> dict[str, str]:

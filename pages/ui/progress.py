@@ -12,7 +12,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.jobs.kinds import label_of
 from core.library.kept_early import withdraw
-from core.people import Action
+from core.people import Action, told_apart
 from core.records import Run, RunState
 from core.text import for_markdown
 from core.words import format_seconds
@@ -95,6 +95,8 @@ def _waiting(run: Run) -> str:
     jobs = resources.jobs()
     if jobs.paused:
         return "Waiting: your teacher has paused the jobs of the class"
+    if told_apart() and resources.store().is_held(run.run_id):
+        return "Waiting: who started it has as much running as they may, or may not run now"
     position = jobs.queue_position(run.run_id)
     return f"Waiting, number {position} in the queue" if position else "Waiting"
 

@@ -88,7 +88,7 @@ def forget_every_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if no page had asked beforehand: what is left is the gate of the store."""
     unlocked = lambda action, own=True, disabled=False, help=None: {"disabled": disabled, "help": help}  # noqa: E731
     monkeypatch.setattr(door, "lock", unlocked)
-    monkeypatch.setattr(door, "may", lambda action: True)
+    monkeypatch.setattr(door, "may", lambda action, own=True: True)
 
 
 @pytest.mark.parametrize("name", PAGES)

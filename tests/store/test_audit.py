@@ -9,6 +9,8 @@ import pytest
 
 from core.people.person import known_by
 from core.store import RunStore
+from core.store.audit import _hash
+from core.store.schema import AuditRow
 from tests.people.acting import BOB
 
 
@@ -53,6 +55,19 @@ def test_it_counts_from_one_and_is_whole(store: RunStore) -> None:
 def test_every_change_is_noticed(store: RunStore, statement: str) -> None:
     change(store, statement)
     assert any("audit log" in sentence for sentence in store.check()), statement
+
+
+def test_a_row_with_a_hash_of_its_own_does_not_fit_the_next(store: RunStore) -> None:
+    """Whoever writes a row anew has to write all after it anew, and the last hash, which stands elsewhere."""
+    with store._database.read() as connection:
+        rows = connection.execute(AuditRow.__table__.select().order_by(AuditRow.number)).mappings().all()
+    row = {**rows[2], "person": "eve"}
+    with store._database.write("an attack") as connection:
+        connection.exec_driver_sql(
+            "UPDATE audit SET person = 'eve', row_hash = ? WHERE number = 3",
+            (_hash(row, rows[1]["row_hash"]),),
+        )
+    assert any("Row 4 of the audit log" in sentence for sentence in store.check())
 
 
 def test_swapped_rows_are_noticed(store: RunStore) -> None:

@@ -90,6 +90,8 @@ def test_running_runs_wait_for_each_other(store: RunStore, becomes: Becomes) -> 
     becomes(None)
     assert store.leases.claim(one, HERE) == 1
     assert store.leases.claim(two, HERE) is None
+    assert store.is_held(two)
+    assert not store.is_held(other)
     assert store.leases.claim(other, HERE) == 1
     store.leases.finish(one, 1, RunState.DONE, "done")
     assert store.leases.claim(two, HERE) == 1

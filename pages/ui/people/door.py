@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import CoreError
-from core.people import NOBODY, Action, Person, told_apart, why_not
+from core.people import NOBODY, Action, Person, Role, told_apart, why_not
 from core.people.asking import policy
 from core.store.audit import REFUSED
 from core.text import for_markdown
@@ -15,6 +15,12 @@ from pages.ui.home_store import home_store
 from pages.ui.people import asker, visitor
 
 _WHO = "people-who"
+_MAY = {
+    Role.NONE: "You have no access here.",
+    Role.LOOK: "You may see and download everything here.",
+    Role.RUN: "You may start runs, upload, and change what is your own.",
+    Role.ADMINISTER: "You may change everything here.",
+}
 
 
 def begin() -> None:
@@ -63,9 +69,9 @@ def lock(
     return {"disabled": disabled or bool(reason), "help": reason or help}
 
 
-def may(action: Action) -> bool:
-    """Whether the visitor may do something to what is their own, or nobody's."""
-    return not told_apart() or not why_not(asker.asking(), action)
+def may(action: Action, *, own: bool = True) -> bool:
+    """Whether the visitor may do something, to what is their own (or nobody's in particular) or not."""
+    return not told_apart() or not why_not(asker.asking(), action, own=own)
 
 
 def uploader(label: str, *, help: str | None = None, **widget: Any) -> Any:
@@ -87,9 +93,9 @@ def is_own(run_id: str) -> bool:
 
 
 def _in_the_menu(who: Person) -> None:
-    role = policy().rights(who).role.word
     if who.id:
-        st.sidebar.caption(f"**{for_markdown(who)}** · {role}")
+        role = policy().rights(who).role
+        st.sidebar.caption(f"**{for_markdown(who)}** · {role.word}", help=_MAY[role])
         if who.known == "openid":
             st.sidebar.button("Log out", key="people-out", on_click=_out, icon=":material/arrow_upward:")
     elif not why_not(who, Action.LOOK):

@@ -198,7 +198,7 @@ def run_details(store: RunStore, run: Run) -> None:
     st.caption(for_markdown(run.message, 600))
     own = door.is_own(run.run_id)
     if told_apart() and not store.sandbox_id:
-        st.caption(f"Started by {for_markdown(made_by(store, run.run_id))}.")
+        st.caption(for_markdown(made_by(store, run.run_id)))
     with st.container(horizontal=True):
         if run.state.is_resumable:
             st.button(
@@ -226,6 +226,9 @@ def run_details(store: RunStore, run: Run) -> None:
         _files(ledger)
         st.caption("Settings")
         settings_table(dict(run.params), "Settings of the run")
+        if not door.may(Action.SEE_LOG, own=own):
+            st.caption("Its log is for who started it, and for administrators.")
+            return
         lines = store.log_lines(run.run_id)
         if lines:
             st.caption("Log")
