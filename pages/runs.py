@@ -10,7 +10,7 @@ from core.words import format_bytes, format_count
 from pages.ui import resources, terms
 from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, watch
-from pages.ui.runs import PAGE, audit_panel
+from pages.ui.runs import PAGE, audit_panel, cluster_panel
 from pages.ui.runs import panels as run_views
 from pages.ui.setup import empty, setup
 
@@ -56,6 +56,7 @@ if finished:
             run_views.over_seeds(store, chosen, finished)
 
 run_views.damaged_runs(store)
+cluster_panel.draw(store)
 
 st.header("Storage", anchor=False)
 parts = store.storage()

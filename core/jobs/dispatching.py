@@ -87,6 +87,7 @@ class Dispatcher:
         self._next_beat = self._next_sign = 0.0
         self._signed = (0, 0)
         self._said, self._looked = "", time.monotonic()
+        self._draining = False
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
@@ -175,7 +176,7 @@ class Dispatcher:
             for run_id in self.store.leases.cancel_requests(self.owner):
                 if run_id in running:
                     running[run_id].stop(RunState.CANCELLED)
-        queue = [*self._main_queue(), *self.sandboxed.all()]
+        queue = [] if self._draining else [*self._main_queue(), *self.sandboxed.all()]
         if queue:
             self._see_turns()
         for sort in self._sorts():
@@ -194,6 +195,7 @@ class Dispatcher:
         if running:
             self.store.leases.beat(self.owner)
         self._sign()
+        self._draining = self.store.servers.is_drained(self.owner)
         held = self.store.leases.held(self.owner)
         for run_id, supervisor in running.items():
             if held.get(run_id) != supervisor.attempt:  # it has ended, or was taken over while we stood still

@@ -13,12 +13,23 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.config import JsonObject
 
-HEAD = "0009"
+HEAD = "0010"
 """The revision this code needs; opening compares it with the database without importing Alembic."""
 
 _MAX_NAME = 200
@@ -92,6 +103,7 @@ class ServerRow(Base):
     beat: Mapped[int] = mapped_column(Integer)
     since: Mapped[float] = mapped_column(Double)
     ended: Mapped[float | None] = mapped_column(Double)
+    draining: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class ParamRow(Base):

@@ -10,9 +10,10 @@ import platform
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
 from core import __version__
+from core.errors import NotFound
 from core.records import RunState
 from core.store.database import Database
 from core.store.schema import RunRow, ServerRow
@@ -21,7 +22,7 @@ from core.store.signing import Owner
 PAGES, JOBS = "pages", "jobs"
 """What a server does: pages and jobs, or jobs alone."""
 
-_SAID = ("name", "host", "pid", "version", "does", "workers", "since", "in_sandboxes")
+_SAID = ("name", "host", "pid", "version", "does", "workers", "since", "in_sandboxes", "draining")
 
 KEPT_SECONDS = 86_400.0
 """How long the row of a server that ended is kept."""
@@ -42,6 +43,7 @@ class Server:
         since: when it started, by its own clock, in seconds since 1970.
         runs: ids of the runs of the main store that it has now.
         in_sandboxes: how many jobs of students it runs now.
+        draining: whether it takes no new work, as somebody asked.
     """
 
     owner_id: str
@@ -54,6 +56,22 @@ class Server:
     since: float
     runs: tuple[str, ...] = ()
     in_sandboxes: int = 0
+    draining: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a server has done for the runs it had last.
+
+    Attributes:
+        ended: runs that are done.
+        seconds: at work, over all of these runs and all their starts.
+        measured: measurements they keep.
+    """
+
+    ended: int
+    seconds: float
+    measured: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +131,45 @@ class Servers:
             made = {"name": platform.node() or "this machine", "version": __version__, "beat": 0}
             connection.execute(
                 insert(ServerRow).values(**owner.columns(), **says, **made, since=time.time(), ended=None)
+            )
+
+    def work(self) -> dict[str, Work]:
+        """What each server has done, by its owner id; a run counts for the server that had it last."""
+        row = RunRow
+        since = case(
+            (row.state == RunState.RUNNING, row.updated - func.coalesce(row.begun, row.updated)), else_=0.0
+        )
+        query = select(
+            row.owner,
+            func.sum(case((row.state == RunState.DONE, 1), else_=0)),
+            func.sum(func.coalesce(row.worked, 0.0) + since),
+            func.sum(row.n_measurements),
+        ).group_by(row.owner)
+        with self._database.read("reading what servers did", tolerant=True) as connection:
+            found = connection.execute(query).all()
+        return {
+            owner: Work(int(ended), max(float(seconds), 0.0), int(n))
+            for owner, ended, seconds, n in found
+            if owner
+        }
+
+    def drain(self, owner_id: str, draining: bool) -> None:
+        """Let a server take no new work, or take work again; what runs there goes on.
+
+        Raises:
+            NotFound: it has ended.
+            StorageFailed: the database refused it.
+        """
+        this = (ServerRow.owner == owner_id) & ServerRow.ended.is_(None)
+        with self._database.write("draining a server") as connection:
+            if connection.execute(update(ServerRow).where(this).values(draining=draining)).rowcount != 1:
+                raise NotFound("That server has ended meanwhile; what ran there goes on elsewhere.")
+
+    def is_drained(self, owner: Owner) -> bool:
+        """Whether somebody wants `owner` to take no new work."""
+        with self._database.read("reading which servers live") as connection:
+            return bool(
+                connection.scalar(select(ServerRow.draining).where(ServerRow.owner == owner.owner_id))
             )
 
     def others(self, owner: Owner) -> list[Signed]:

@@ -37,15 +37,17 @@ QUIET = [
 
 
 @contextmanager
-def running_server(home: Path, script: Path = ROOT / "app.py") -> Iterator[str]:
+def running_server(home: Path, script: Path = ROOT / "app.py", **settings: str) -> Iterator[str]:
     """A fresh server with its own home on a free port; yields its address.
 
     Args:
         home: for the store, `server.log` and `server.pid`.
         script: another page than the app's, for comparison.
+        settings: further ones in its environment.
     """
     environment = {**os.environ, "PARETOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1"}
     environment.pop("PARETOSCOPE_DATABASE_URL", None)
+    environment |= settings
     server, address = _start(home, script, environment)
     try:
         yield address

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from core import __version__
-from core.errors import InvalidInput
-from core.records import COMMAND_LINE, RunState
+from core.errors import InvalidInput, NotFound
+from core.records import COMMAND_LINE, Measurement, RunState
 from core.store import RunStore
 from core.store.leases import Again
 from core.store.servers import JOBS, KEPT_SECONDS, PAGES
@@ -199,3 +199,41 @@ def test_who_is_taken_for_dead_and_wakes_up_writes_nothing_more(store: RunStore)
         assert not store.update_progress(run_id, 0.9, "old", attempt=old)
     assert store.ledger(run_id).metrics() == [{"loss": 1.0, "step": 1}]
     assert store.get_run(run_id).fraction == 0.0
+
+
+def test_a_server_is_drained_until_somebody_says_otherwise(store: RunStore) -> None:
+    me = Owner()
+    store.servers.sign(me, does=PAGES, workers=1)
+    store.servers.sign(ELSEWHERE, does=JOBS, workers=1)
+    assert not store.servers.is_drained(ELSEWHERE)
+    store.servers.drain(ELSEWHERE.owner_id, True)
+    store.servers.sign(ELSEWHERE, does=JOBS, workers=1)
+    assert [store.servers.is_drained(owner) for owner in (me, ELSEWHERE)] == [False, True]
+    assert [server.draining for server in store.servers.living()] == [False, True]
+    store.servers.drain(ELSEWHERE.owner_id, False)
+    assert not store.servers.is_drained(ELSEWHERE)
+    store.servers.end(ELSEWHERE)
+    with pytest.raises(NotFound, match="ended"):
+        store.servers.drain(ELSEWHERE.owner_id, True)
+    assert not store.servers.is_drained(replace(me, owner_id="f" * 32)), "one that has not signed yet"
+
+
+def test_what_each_server_did_is_counted_for_who_had_the_run_last(store: RunStore) -> None:
+    me = Owner()
+    assert store.servers.work() == {}
+    for owner in (me, me, ELSEWHERE):
+        run_id = waiting(store)
+        attempt = store.leases.claim(run_id, owner)
+        store.ledger(run_id, attempt=attempt).add_measurements(
+            0, [Measurement((i,), {"a": 0.5}) for i in range(3)]
+        )
+        time.sleep(0.05)
+        store.update_progress(run_id, 0.5, "half", attempt=attempt)
+    waiting(store)
+    store.set_state(run_id, RunState.DONE)
+    work = store.servers.work()
+    assert {owner: (each.ended, each.measured) for owner, each in work.items()} == {
+        me.owner_id: (0, 6),
+        ELSEWHERE.owner_id: (1, 3),
+    }
+    assert work[me.owner_id].seconds >= 0.1

@@ -183,7 +183,7 @@ def storage(parts: Sequence[StorageUse]) -> None:
     """What takes how much of the disk, and how to have less of it."""
     for part in parts:
         said = f"{format_bytes(part.bytes)} {for_markdown(part.name)} ({part.files:,} files)"
-        st.caption(f"{said}. {for_markdown(part.hint)}" if part.hint else said)
+        st.caption(f"{said}. {for_markdown(part.hint, 600)}" if part.hint else said)
 
 
 def _row_chosen(ids: list[str]) -> None:
