@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,7 @@ class Started:
     ids: list[str] = []
     weight_class, sandbox_id = "light", None
 
-    def __init__(
-        self, store: RunStore, run_id: str, kind: str, attempt: int, ended: Callable[[str], None]
-    ) -> None:
+    def __init__(self, store: RunStore, run_id: str, kind: str, attempt: int, *_: object) -> None:
         self.run_id, self.attempt = run_id, attempt
 
     def start(self) -> None:
