@@ -70,6 +70,10 @@ def make_it_0_1(home: Path) -> None:
     (home / RECORD).unlink()
     with sqlite3.connect(home / "paretoscope.db") as connection:
         for statement in (
+            "DROP TABLE editions",
+            "DROP TABLE servers",
+            "DROP INDEX ix_runs_claimed",
+            "ALTER TABLE runs DROP COLUMN claimed",
             "DROP TABLE owners",
             "DROP TABLE audit",
             "DROP TABLE audit_head",
