@@ -39,6 +39,7 @@ _IDLE_SECONDS = 1.0
 _BEAT_SECONDS = 1.0
 _IDLE_SIGN_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
+_REFUSED_SECONDS = 2.0
 _CLOSED = "The server was stopped. What was saved is kept: the run goes on when a server starts."
 
 
@@ -88,6 +89,7 @@ class Dispatcher:
         self._signed = (0, 0)
         self._said, self._looked = "", time.monotonic()
         self._draining = False
+        self._refused: dict[str, float] = {}
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._dispatcher = threading.Thread(target=self._dispatch, name="job-dispatcher", daemon=True)
@@ -264,9 +266,12 @@ class Dispatcher:
         for job in self._order(queue, sort):
             if job.sandbox_id is not None and self.is_busy(job.sandbox_id):  # a student has one at a time
                 continue
+            if time.monotonic() < self._refused.get(job.run_id, 0.0):
+                continue
             queue.remove(job)
             attempt = self._claim(job)
             if attempt is None:
+                self._refuse(job.run_id)
                 continue
             again = AGAIN if self._takes_up and job.sandbox_id is None else None
             supervisor = Supervisor(job.store, job.run_id, job.kind, attempt, self._ended, again)
@@ -280,6 +285,12 @@ class Dispatcher:
             self._tell(f"started {job.kind} {job.run_id}, start {attempt}")
             return True
         return False
+
+    def _refuse(self, run_id: str) -> None:
+        """Leave a run for a moment that others took, or that has to wait for its owner's other runs."""
+        now = time.monotonic()
+        self._refused = {each: until for each, until in self._refused.items() if until > now}
+        self._refused[run_id] = now + _REFUSED_SECONDS
 
     def _claim(self, job: Queued) -> int | None:
         """The number of this start; None where it was cancelled in this moment, or its sandbox cannot be used."""

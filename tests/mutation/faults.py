@@ -27,6 +27,7 @@ from tests.mutation.planned import FAULTS as PLANNED
 from tests.mutation.samplers import FAULTS as SAMPLERS
 from tests.mutation.sandboxes import FAULTS as SANDBOXES
 from tests.mutation.searching import FAULTS as SEARCHING
+from tests.mutation.servers import FAULTS as SERVERS
 from tests.mutation.spread import FAULTS as SPREAD
 from tests.mutation.structure import FAULTS as STRUCTURE
 from tests.mutation.tables import FAULTS as TABLES
@@ -511,13 +512,6 @@ FAULTS = [
         ("tests/pages/test_forms.py",),
     ),
     Fault(
-        "a run that ends servers is taken up for ever",
-        "core/jobs/taking_up.py",
-        "count(line) >= _MOST_RESTARTS",
-        "count(line) < 0",
-        ("tests/jobs/test_servers.py",),
-    ),
-    Fault(
         "test values decide who is on the front",
         "core/library/evaluations.py",
         "if o.for_choosing and o.name in asked]",
@@ -554,6 +548,7 @@ FAULTS = [
     # --- losses, options of trainings, one block after another -----------------------------------------------
     *BLOCKS,
     *SEARCHING,
+    *SERVERS,
     # --- whether to believe a supernet ------------------------------------------------------------------
     *BELIEVING,
     *COMPARING,

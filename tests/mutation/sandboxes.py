@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutation.fault import Fault
 
-_RESOURCES, _WITHIN, _MANAGER = "pages/ui/resources.py", "core/jobs/within.py", "core/jobs/manager.py"
+_RESOURCES, _WITHIN, _DISPATCHING = "pages/ui/resources.py", "core/jobs/within.py", "core/jobs/dispatching.py"
 _SANDBOXES = "core/store/sandboxes.py"
 _ISOLATED, _OF_JOBS = ("tests/pages/test_isolation.py",), ("tests/jobs/test_sandbox_jobs.py",)
 _OF_STORES = ("tests/store/test_sandboxes.py",)
@@ -54,21 +54,21 @@ FAULTS = [
     ),
     Fault(
         "a student has two running jobs",
-        _MANAGER,
+        _DISPATCHING,
         "if job.sandbox_id is not None and self.is_busy(job.sandbox_id):",
         "if False:",
         _OF_JOBS,
     ),
     Fault(
         "a class has as many heavy workers as one person",
-        _MANAGER,
+        _DISPATCHING,
         '_IN_CLASS = (("training", "measuring"), ("light",))',
         "_IN_CLASS = _APART",
         _OF_JOBS,
     ),
     Fault(
         "paused jobs start",
-        _MANAGER,
+        _DISPATCHING,
         "if job.sandbox_id not in self._paused and",
         "if",
         _OF_JOBS,
