@@ -161,10 +161,14 @@ class ManyServers:
         return self.done
 
     def close(self) -> None:
+        """End everything, also what stands still."""
         for server in self.servers:
             server.kill()
             server.wait(30)
-        _until(lambda: not self.workers(), 10.0, "orphan workers live on")
+        for worker in self.workers():
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGKILL)
+        _until(lambda: not self.workers(), 10.0, "workers live on")
         self.store.close()
 
     def workers(self) -> list[Worker]:
@@ -255,8 +259,9 @@ class ManyServers:
         held = {worker.run_id: worker.attempt for worker in victims}
 
         def elsewhere() -> bool:
+            """Each waits for whoever is free, has been started by another, or had ended just before."""
             return all(
-                self._start_of(run_id) > attempt or self.store.get_run(run_id).state is RunState.DONE
+                self._start_of(run_id) > attempt or self.store.get_run(run_id).state is not RunState.RUNNING
                 for run_id, attempt in held.items()
             )
 
@@ -388,7 +393,7 @@ def undisturbed(name: str, params: Mapping[str, Any], parts: Sequence[str]) -> K
     module = f"tests.reliability.acknowledged.{name}"
     command = [sys.executable, "-c", UNDISTURBED, module, json.dumps(dict(params)), json.dumps(list(parts))]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return Kind(name, params, parts, done.stdout.strip().splitlines()[-1])
 

@@ -70,6 +70,17 @@ def test_a_few_kills_and_a_stopped_server(postgres: Postgres, tmp_path: Path) ->
 
 
 @pytest.mark.long
+def test_the_same_with_work_that_takes_no_time(postgres: Postgres, tmp_path: Path) -> None:
+    """Kills come closer together than a real worker needs to load what it computes with."""
+    kinds = [
+        undisturbed("train_toy", {"steps": 150, "seconds_per_step": 0.02}, ALL),
+        undisturbed("search_toy", {"steps": 150, "seconds_per_step": 0.02}, ALL),
+    ]
+    servers = ManyServers(postgres.url, tmp_path, kinds, WORKFLOWS, seed=11, lease_seconds=5.0)
+    campaign(servers, 100, 20, 6, run_seconds=600)
+
+
+@pytest.mark.long
 def test_a_hundred_workers_and_twenty_servers(postgres: Postgres, tmp_path: Path) -> None:
     kinds = [
         undisturbed("train_supernet", TRAINING, ("metrics", "checkpoint")),
