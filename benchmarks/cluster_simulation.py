@@ -93,7 +93,7 @@ def play(
     ratios = rng.choice(costs.ratios, len(modeled))
     ratios *= costs.mean_ratio * sum(modeled) / float(ratios @ np.asarray(modeled))
     gaps = rng.choice(costs.overhead, len(modeled))
-    driver = end = waited = late = 0.0
+    driver = end = waited = 0.0
     # (when the driver hears of it, core, architectures in its result); at first every core asks.
     asking = [(0.0, core, 0) for core in range(cores)]
     heapq.heapify(asking)
@@ -107,7 +107,7 @@ def play(
             continue
         # Cutting is the driver's own work: what it has cut late, it gives out late.
         given = max(driver, there[following])
-        late, waited = late + given - driver, waited + begun - heard
+        waited += given - heard - results * costs.per_result
         driver = given + costs.per_shard
         took = modeled[following] * ratios[following] / speeds[core]
         start = given + max(gaps[following], costs.per_shard)
@@ -116,10 +116,9 @@ def play(
     seconds, alone = end, whole * costs.mean_ratio
     total = cores * seconds
     shares = {
-        "waiting for cuts": late / total,
         "done twice": max(sum(modeled) / whole - 1, 0.0) * alone / total,
         "between shards": float(gaps.sum()) / total,
-        "waiting for the driver": waited / total,
+        "waiting for the driver and its cuts": waited / total,
     }
     useful = alone / total
     shares["idle at the end, uneven speed"] = max(1 - useful - sum(shares.values()), 0.0)

@@ -46,7 +46,7 @@ def test_what_is_lost_is_lost_and_named() -> None:
     found = played([1.0] * 12, 4, costs(overhead=0.5), whole=8.0, cutting=1.5)
     assert found.seconds == pytest.approx(1.5 + 3 * 1.5)
     assert found.efficiency == pytest.approx(8 / (4 * 6))
-    assert found.shares["waiting for cuts"] + found.shares["waiting for the driver"] == pytest.approx(1.5 / 6)
+    assert found.shares["waiting for the driver and its cuts"] == pytest.approx(1.5 / 6)
     assert found.shares["done twice"] == pytest.approx(4 / 24)
     assert found.shares["between shards"] == pytest.approx(6 / 24)
     assert found.efficiency + sum(found.shares.values()) == pytest.approx(1)
@@ -58,7 +58,7 @@ def test_a_driver_serves_one_after_the_other() -> None:
     # Each of 100 cores asks once a second; the driver needs 0.02 s for each: half of them wait.
     found = played([1.0] * 1000, 100, costs(per_shard=0.02))
     assert found.seconds == pytest.approx(1000 * 0.02 + 1, rel=0.1)
-    assert found.shares["waiting for the driver"] > 0.3
+    assert found.shares["waiting for the driver and its cuts"] > 0.3
     assert played([1.0], 1, costs(per_result=0.25)).seconds == pytest.approx(1.25)
 
 
