@@ -10,7 +10,7 @@ import pytest
 
 from core.people import Person, asking
 from core.people.person import known_by
-from core.store import RunStore
+from core.store import RunStore, permits
 from core.store.schema import Base
 
 FILE = """
@@ -37,6 +37,8 @@ def tell_apart(
     path.write_text(FILE + more)
     monkeypatch.setenv("PARETOSCOPE_PEOPLE", str(path))
     monkeypatch.setattr(asking_module(), "_reader", asking_module().PolicyReader())
+    # What another test was refused a moment ago is not written down again.
+    monkeypatch.setattr(permits, "_refusals", permits._Refusals())
     now: list[Person | None] = [None]
     monkeypatch.setattr(asking_module()._how, "asker", lambda: now[0])
 
