@@ -29,6 +29,9 @@ def latency(
     name: Annotated[str, typer.Option(help="What the machine is called; its processor if left out.")] = "",
     threads: Annotated[int, typer.Option(help="Threads that one answer may use.")] = 1,
     batch: Annotated[int, typer.Option(help="Samples of one answer.")] = 1,
+    on_device: Annotated[
+        bool, typer.Option("--on-device", help="By torch on the device that PARETOSCOPE_DEVICE names.")
+    ] = False,
     subnets: Annotated[
         int | None, typer.Option(help="Subnets of the sample; as many as the predictor needs if left out.")
     ] = None,
@@ -42,6 +45,7 @@ def latency(
         "name": name,
         "threads": threads,
         "batch": batch,
+        "on_device": on_device,
         "subnets": subnets,
         "most": most,
         "seed": seed,

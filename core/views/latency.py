@@ -88,7 +88,9 @@ def _known(
         device=device_of(record.objective),
         run_id=each.run.run_id,
         here=timed_here and machine == profile.device,
-        stale=stale(record, check, machine if timed_here else None),
+        stale=stale(
+            record, check, machine if timed_here and profile.device.runtime == machine.runtime else None
+        ),
         facts=_facts(record, entry, check),
         front=_settled(record.settled, entry),
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from core.config import BaseConfig
+from core.device import chosen_device
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
 from core.evaluation.latency.campaign import Campaign, Limits, MakeRace, Settled, State
@@ -46,6 +47,9 @@ class Request(BaseConfig):
     name: str = Field("", max_length=60, description="What the machine is called; its processor if left out")
     threads: int = Field(1, ge=1, le=256, description="Threads that one answer may use")
     batch: int = Field(1, ge=1, le=1024, description="Samples of one answer")
+    on_device: bool = Field(
+        False, description="By torch on the device that is set, not by onnxruntime on the processor"
+    )
     subnets: int | None = Field(
         None,
         ge=16,
@@ -77,7 +81,7 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         CoreError: ONNX cannot express the supernet.
     """
     entry = library.supernet(request.supernet)
-    device = this_device(name=request.name, threads=request.threads, batch=request.batch)
+    device = _timing(request)
     yield Progress(0.0, f"Preparing {entry.title}.")
     campaign = prepared(request, entry, device, ledger)
     began = campaign.clock()
@@ -88,9 +92,22 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     yield Progress(1.0, _summary(record, entry), {"timed": len(record.profile.timings.ms)})
 
 
+def _timing(request: Request) -> Device:
+    """What will time, as the profile describes it."""
+    if not request.on_device:
+        return this_device(name=request.name, threads=request.threads, batch=request.batch)
+    from core.evaluation.latency.on_device import described
+
+    found = described(chosen_device(), name=request.name, batch=request.batch)
+    return found.model_copy(update={"threads": request.threads})
+
+
 def prepared(request: Request, entry: SupernetEntry, device: Device, ledger: Ledger) -> Campaign:
     """What a run will do, with what it knows already. Loads torch."""
-    file, race = racing(entry, threads=request.threads, batch=request.batch, seed=request.seed)
+    if request.on_device:
+        file, race = racing_on_device(entry, batch=request.batch, seed=request.seed)
+    else:
+        file, race = racing(entry, threads=request.threads, batch=request.batch, seed=request.seed)
     costs = CostTable.of(supernets.load(entry))
     size = min(request.subnets or default_size(costs), request.most)
     rows = plan_sample(costs, size, request.seed)
@@ -129,6 +146,28 @@ def racing(
     whole = supernet.task.whole
     sample = supernets.dataset(entry).calibration.first(1).arrays() if whole else parts.sample(batch)
     return parts.file, lambda: Race((), sample, threads=threads, seed=seed)
+
+
+def racing_on_device(
+    entry: SupernetEntry, *, batch: int, seed: int = 0
+) -> tuple[Callable[[Arch], bytes], MakeRace]:
+    """As `racing`, by torch on the device that is set; weights stay what they are, statistics are of random samples."""
+    import torch
+
+    from core.evaluation.latency.on_device import DeviceRace
+    from core.networks.file import dump_net
+    from core.networks.trees import leaves, rows_of
+
+    supernet, device = supernets.load(entry), chosen_device()
+    whole = supernet.task.whole
+    given = supernet.task.random_inputs(supernet.config, 16, torch.Generator().manual_seed(seed))
+    picked = given if whole else rows_of(given, torch.arange(batch) % 16)
+    shape = supernet.config.input_shape
+
+    def file(arch: Arch) -> bytes:
+        return dump_net(supernet.extract(arch, supernet.calibrate(arch, given)), shape, {})
+
+    return file, lambda: DeviceRace(device, [leaf.numpy() for leaf in leaves(picked)], seed=seed)
 
 
 def _resumed(ledger: Ledger, fresh: State) -> State:

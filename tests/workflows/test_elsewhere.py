@@ -10,12 +10,13 @@ import pytest
 from core.device import Device, using
 from core.errors import InvalidInput
 from core.evaluation.evaluator import evaluate
+from core.library.latency import LatencyRecord
 from core.library.measuring import evaluation_data
 from core.library.supernets import TABLE_FILE, SupernetEntry, load
 from core.library.tables import parse_table
 from core.records import Source
 from core.store import MemoryLedger
-from core.workflows import evaluate_table
+from core.workflows import evaluate_table, measure_latency
 from tests.helpers.fake_device import fake_device
 from tests.helpers.small_entry import small_entry
 
@@ -70,3 +71,23 @@ def test_a_single_measurement_says_it_too(entry) -> None:
     assert (there.how("loss").source, there.how("loss").detail) == (Source.MEASURED, "strict float32")
     assert there.how("loss").source.may_stand
     assert there.how("macs").source is Source.COUNTED
+
+
+def test_a_latency_of_the_device_is_an_objective_of_its_own(entry) -> None:
+    """Timed by torch there, with the device's clock: every subnet takes as long as it has operations."""
+    request = measure_latency.Request(
+        supernet="small", on_device=True, subnets=16, most=16, seconds=0.01, batch=2
+    )
+    library: Any = SimpleNamespace(supernet=lambda name: entry)
+    ledger = MemoryLedger()
+    with fake_device() as device:
+        device.operation = 1e-3
+        *_, last = measure_latency.run(request, ledger, library)
+    record = LatencyRecord.decode(ledger.artifact(LatencyRecord.FILE))
+    said = record.profile.device
+    assert (said.runtime, said.provider, said.batch) == ("torch", "strict", 2)
+    assert "batch-2" in record.objective
+    assert all(ms == pytest.approx(round(ms)) for ms in record.profile.timings.ms), (
+        "whole operations of a millisecond"
+    )
+    assert last.metrics == {"timed": 16}

@@ -98,7 +98,7 @@ class Device(_Part):
     runtime: Literal["onnxruntime", "torch"] = "onnxruntime"
     version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+_-]{1,40}$")]
     provider: _Text = "CPUExecutionProvider"
-    precision: Literal["float32", "float16", "bfloat16", "int8"] = "float32"
+    precision: Literal["float32", "tf32", "float16", "bfloat16", "int8"] = "float32"
     batch: int = Field(1, ge=1, le=65_536)
     system: _Text = ""
 
