@@ -187,6 +187,7 @@ HEAVY = {
     "core.evaluation.carried",
     "core.evaluation.evaluator",
     "core.evaluation.kept_activations",
+    "core.evaluation.latency.on_device",
     "core.evaluation.spread_walk",
     "core.evaluation.work",
     "core.export.exporting",
