@@ -64,8 +64,8 @@ FAULTS = [
     Fault(
         "the teacher's activations are the learner's own",
         "core/training/supernet_session.py",
-        "found = _seen(self.teacher, self.space.largest, batch, attention=attention)",
-        "found = _seen(self.net, self.space.largest, batch, attention=attention)",
+        "found = self._seen(self.teacher, self.space.largest, batch, attention=attention)",
+        "found = self._seen(self.net, self.space.largest, batch, attention=attention)",
         _OPTIONS,
     ),
     Fault(

@@ -240,8 +240,8 @@ FAULTS = [
     Fault(
         "statistics come from all rows",
         _STATISTICS,
-        "torch.var_mean(x[: statistics.rows], dim=axes, correction=0)",
-        "torch.var_mean(x, dim=axes, correction=0)",
+        "torch.var_mean(exact(x[: statistics.rows]), dim=axes, correction=0)",
+        "torch.var_mean(exact(x), dim=axes, correction=0)",
         (*_FAMILIES, "tests/evaluation"),
     ),
     Fault(
@@ -507,8 +507,8 @@ FAULTS = [
     Fault(
         "Start runs what the form complains of",
         "pages/ui/checked.py",
-        "disabled=disabled or bool(self.complaints)",
-        "disabled=disabled",
+        "waits = disabled or bool(self.complaints)",
+        "waits = disabled",
         ("tests/pages/test_forms.py",),
     ),
     Fault(

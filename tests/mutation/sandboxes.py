@@ -13,8 +13,8 @@ FAULTS = [
     Fault(
         "a student's page works on the home's store",
         _RESOURCES,
-        "return home_store() if which is None else sandboxes().open(which)",
-        "return home_store()",
+        "        return sandboxes().open(which)",
+        "        return home_store()",
         _ISOLATED,
     ),
     Fault(
@@ -83,8 +83,8 @@ FAULTS = [
     Fault(
         "an upload that only a student names is thrown away",
         "core/store/uploads.py",
-        "used = _used(connection) | used_elsewhere()",
-        "used = _used(connection)",
+        "used = used_uploads(connection) | used_elsewhere()",
+        "used = used_uploads(connection)",
         _OF_STORES,
     ),
 ]
