@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, insert, text
 
 from core.library import shipped, supernets
 from core.library.chance import _shipped as shipped_chance
-from core.store import RunStore
+from core.store import RunStore, migrations
 from core.store.schema import EditionRow
 from core.views.supernet_page import came_from
 
@@ -61,11 +63,16 @@ def test_every_earlier_edition_is_kept() -> None:
 
 @pytest.mark.parametrize("worked", [True, False])
 def test_the_upgrade_asks_whether_anything_is_there(tmp_path: Path, worked: bool) -> None:
-    with RunStore(f"sqlite:///{tmp_path / 'a.db'}", tmp_path) as store:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with create_engine(url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
         if worked:
-            store.create_run("search_front", {"supernet": "digits-cnn"}, title="A search")
-        with store._database.write("going back a revision") as connection:
-            connection.execute(text("DROP TABLE editions"))
-            connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
-    with RunStore(f"sqlite:///{tmp_path / 'a.db'}", tmp_path) as store:
+            connection.execute(
+                text("INSERT INTO basket_items VALUES ('b', 'subnet:digits-cnn:0', 0, '', '')")
+            )
+    with RunStore(url, tmp_path) as store:
         assert store.editions == ({"digits-cnn": 1} if worked else {})
