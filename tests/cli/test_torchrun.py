@@ -53,9 +53,15 @@ def two(arguments: Sequence[str], home: Path) -> list[subprocess.Popen[str]]:
 def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
     """Exit status, stdout and stderr of each."""
     found = []
-    for process in processes:
-        out, err = process.communicate(timeout=120)
-        found.append((process.returncode, out, err))
+    try:
+        for process in processes:
+            out, err = process.communicate(timeout=300)
+            found.append((process.returncode, out, err))
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
     return found
 
 
@@ -67,7 +73,7 @@ def test_forty_steps_of_two_processes_equal_those_of_one(tmp_path: Path) -> None
         [sys.executable, "-m", "tests.helpers.two_processes", str(tmp_path)],
         cwd=ROOT,
         check=True,
-        timeout=120,
+        timeout=300,
         env={name: value for name, value in os.environ.items() if name not in NAMES},
     )
     for name in FAMILIES:
@@ -80,7 +86,7 @@ def test_forty_steps_of_two_processes_equal_those_of_one(tmp_path: Path) -> None
 
 def wait_for_epoch(home: Path, epochs: int) -> str:
     """The id of the one run, once it has so many epochs."""
-    until = time.monotonic() + 90
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         if (home / "paretoscope.db").exists():
             store = RunStore(f"sqlite:///{home / 'paretoscope.db'}", home)

@@ -43,9 +43,9 @@ class Threads(Together):
         self.exchanges += 1
         try:
             self._slots[self.rank] = mine
-            self._barrier.wait(60)
+            self._barrier.wait(300)
             found = list(self._slots)
-            self._barrier.wait(60)
+            self._barrier.wait(300)
         except threading.BrokenBarrierError as error:
             raise CoreError("Another thread has ended.") from error
         return found
@@ -71,7 +71,7 @@ def in_threads(size: int, work: Callable[[Threads], Any], kind: type[Threads] = 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(600)
     # Who broke off says more than those who were left.
     for error in sorted((e for e in failed if e), key=lambda e: str(e) == "Another thread has ended."):
         raise error

@@ -14,6 +14,7 @@ import pytest
 
 from core.errors import DatabaseAway, InvalidInput
 from core.jobs import JobManager
+from core.logs import JsonLines
 from core.operations import health
 from core.operations.answering import Answers, answering, may_read
 from core.operations.health import Doctor
@@ -198,6 +199,29 @@ def test_networks_that_are_none_are_one_sentence(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PARETOSCOPE_METRICS", "everybody")
     with pytest.raises(InvalidInput, match="PARETOSCOPE_METRICS must be addresses such as"):
         may_read("10.0.0.1")
+
+
+def test_what_a_worker_writes_is_a_line_that_names_its_run_and_no_secret(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As JSON the server says it; as text it stands in the run's log alone, as before."""
+    caplog.set_level("INFO", "paretoscope.worker")
+    manager = JobManager(store)
+    try:
+        ids = []
+        for said in ("text", "json"):
+            monkeypatch.setenv("PARETOSCOPE_LOG", said)
+            ids.append(manager.submit("misbehave", {"how": "well"}, title="t"))
+            assert manager.wait(ids[-1], 60).state is RunState.DONE
+    finally:
+        manager.close()
+        manager.sandboxes.close()
+    lines = [record for record in caplog.records if record.name == "paretoscope.worker"]
+    assert {line.__dict__["run"] for line in lines} == {ids[1]}
+    assert "a line for the log" in [line.getMessage() for line in lines]
+    assert all("a line for the log" in store.log_lines(run_id) for run_id in ids)
+    said = json.loads(JsonLines("server-1").format(lines[0]))
+    assert (said["server"], said["run"], said["logger"]) == ("server-1", ids[1], "paretoscope.worker")
 
 
 # --- the little server of `work` ---------------------------------------------------------------------------------------
