@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from core.library.csv_tables import csv_bytes
 from core.people import Action, require
 from core.store.audit import Entry
-from core.text import display_name, for_cell
+from core.text import display_name
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -32,16 +33,10 @@ def as_csv(store: RunStore) -> bytes:
     Raises:
         NotAllowed: who asks does not administer.
     """
-    import csv
-    import io
+    import pandas as pd
 
     require(Action.SEE_AUDIT)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for each in store.audit.all():
-        writer.writerow([for_cell(value) for value in _row(each).values()])
-    return text.getvalue().encode("utf-8")
+    return csv_bytes(pd.DataFrame([_row(each) for each in store.audit.all()], columns=COLUMNS))
 
 
 def made_by(store: RunStore, run_id: str) -> str:

@@ -22,6 +22,7 @@ from core.library import measuring, supernets
 from core.library.evaluate_subnet import evaluate_subnet
 from core.library.fronts import front
 from core.library.library import Library
+from core.library.searches import EVALUATIONS_FILE
 from core.library.tables import dump_table, parse_table
 from core.objectives.base import (
     OBJECTIVES,
@@ -182,7 +183,7 @@ def test_a_new_one_can_be_searched_on(
     )
     ledger = MemoryLedger()
     list(search_front.run(request, ledger, Library()))
-    rows = list(csv.DictReader(io.StringIO(ledger.artifact(search_front.EVALUATIONS_FILE).decode())))
+    rows = list(csv.DictReader(io.StringIO(ledger.artifact(EVALUATIONS_FILE).decode())))
     assert list(rows[0]) == ["architecture", *toys, "on_front", "source"]
     assert {row["source"] for row in rows} == {"measured"}
 

@@ -108,7 +108,7 @@ def test_changed_data_are_noticed(digits_entry) -> None:
 def test_a_packaged_supernet_is_found_by_the_library(digits_entry, tmp_path, monkeypatch) -> None:
     from core.library.package_supernet import package_supernet
 
-    monkeypatch.setattr(supernets, "ASSETS", tmp_path)
+    monkeypatch.setattr("core.library.shipped.FOLDER", tmp_path / "supernets")
     package_supernet(digits_entry, digits_entry.read_table(), tmp_path / "supernets" / "mine")
     [found] = supernets.entries()
     assert (found.supernet_id, found.origin, found.sha256) == ("mine", "shipped", digits_entry.sha256)

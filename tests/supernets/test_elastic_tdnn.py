@@ -154,4 +154,4 @@ def test_impossible_configurations_are_refused(changes: dict[str, object], says:
 
 
 def test_in_parts_is_every_parts_beginning() -> None:
-    assert in_parts(12, 3, 2).tolist() == [0, 1, 4, 5, 8, 9]
+    assert in_parts(12, 3, 2, beside=torch.zeros(1)).tolist() == [0, 1, 4, 5, 8, 9]
