@@ -259,7 +259,7 @@ def test_back_undoes_a_pick_and_forward_does_it_again(page: Any, server: str) ->
     # Another way on from here, by a chooser: the axis.
     across = page.locator(".st-key-axis-x [role='combobox']")
     across.click()
-    page.get_by_role("option", name="Parameters").click()
+    page.get_by_role("option", name="Parameters", exact=True).click()
     page.wait_for_url("**x=params**")
     page.go_back()
     page.wait_for_function(
