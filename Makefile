@@ -21,8 +21,9 @@ test: setup-dev
 test-slow: setup-dev
 	$(BIN)/python -m pytest -q -m 'slow and not long and not cluster' -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
-test-long: setup-dev
+test-long: setup-dev setup-cluster
 	$(BIN)/python -m pytest -q -m 'long and not cluster'
+	$(BIN)/python -m tests.cluster -m 'cluster and long' tests/cluster
 
 # Other packages beside ours, in environments of their own in the cache folder: once-for-all's networks, transformers', then searches.
 test-peers: setup-dev

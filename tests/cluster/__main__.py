@@ -18,7 +18,7 @@ def main() -> None:
     if reason:
         print(f"The tests of clusters will be skipped: {reason}", flush=True)
     given = sys.argv[1:] or ["tests/cluster"]
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "cluster", "--durations=20", *given]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "cluster and not long", "--durations=20", *given]
     os.execv(sys.executable, command)
 
 

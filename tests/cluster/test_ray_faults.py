@@ -34,6 +34,7 @@ def naps(folder: Path, n: int, seconds: float = 0.3) -> Iterator[Call]:
     )
 
 
+@pytest.mark.long
 def test_a_node_dies_and_its_call_goes_on_elsewhere_from_its_checkpoint(
     cluster: RayCluster, executor: Executor, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def other_code(folder: Path) -> list[str]:
     return command
 
 
+@pytest.mark.long
 def test_a_node_with_other_code_is_refused_by_name(
     cluster: RayCluster, executor: Executor, tmp_path: Path
 ) -> None:

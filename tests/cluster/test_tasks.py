@@ -49,6 +49,7 @@ def kill_a_worker(cluster: RayCluster, kinds: tuple[str, ...] = ("ray::perform",
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_batches_of_a_search_come_to_the_same(cluster: RayCluster) -> None:
     expected = alone(search_front, **SEARCH)
     ledger = MemoryLedger()

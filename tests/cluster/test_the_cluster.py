@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 
 from tests.cluster.network import reachable_from_outside
@@ -47,6 +48,7 @@ def test_nobody_else_reaches_what_listens_here() -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_killed_node_is_gone_and_another_joins(cluster: RayCluster) -> None:
     before = known(cluster)
     assert before == sorted(node.address for node in cluster.alive())

@@ -32,6 +32,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.mark.long
 def test_a_class_goes_on_after_its_server_was_killed(chromium: Any, tmp_path: Path) -> None:
     teacher, student = (chromium.new_context() for _ in range(2))
     with running_server(tmp_path) as address:

@@ -275,6 +275,7 @@ def test_back_undoes_a_pick_and_forward_does_it_again(page: Any, server: str) ->
 SECOND = "document.querySelector('.st-key-sim-b input')"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_back_undoes_the_choice_of_a_network(page: Any, server: str) -> None:
     def settled() -> None:

@@ -34,6 +34,7 @@ def page(tmp_path: Path) -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.mark.long
 def test_accuracy_on_own_images_in_three_clicks(page: Any, tmp_path: Path) -> None:
     name, data = mobile_file(MobileNetV3Layout(), "ofa_mobilenet_v3", classes=1000)
     (tmp_path / name).write_bytes(data)

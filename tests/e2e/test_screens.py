@@ -224,6 +224,7 @@ def test_a_link_brings_the_projector_mode_and_one_key_hides_the_menu(server: str
     page.context.close()
 
 
+@pytest.mark.long
 def test_what_if_reads_row_by_row(server: str, chromium: Any) -> None:
     for size in SIZES.values():
         page = open_page(chromium, server, size)

@@ -119,6 +119,7 @@ def test_another_measure_redraws_and_the_numbers_can_be_taken_home(page: Any, se
     still(page)
 
 
+@pytest.mark.long
 def test_every_tab_opens_without_an_error(page: Any, server: str) -> None:
     page.goto(f"{server}/similarity?{TWO}")
     heatmap(page)
