@@ -75,7 +75,7 @@ def test_two_trainings_are_compared_over_two_seeds(page: tuple[Any, str]) -> Non
     verdict.get_by_text("Not decided: Sandwich rule is ahead").wait_for(timeout=3 * PATIENCE_MS)
     assert "Two seeds cannot tell that from chance" in verdict.inner_text()
     assert "The rule: of each training" in verdict.inner_text()
-    browser.locator(".st-key-compare-by-cost .js-plotly-plot").wait_for()
+    browser.locator(".st-key-compare-by-cost .js-plotly-plot").first.wait_for()
     assert "comparison=" in browser.url, "a link shows it again"
     browser.locator(".st-key-compare-keep-0 button").click()
     browser.locator(".st-key-compare-open-0 button").wait_for()

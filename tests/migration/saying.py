@@ -465,8 +465,8 @@ def quiet_pages(patch: pytest.MonkeyPatch) -> Iterator[None]:
     managers: list[Any] = []
     start = manager.JobManager.__init__
 
-    def started(self: Any, *given: Any) -> None:
-        start(self, *given)
+    def started(self: Any, *given: Any, **settings: Any) -> None:
+        start(self, *given, **settings)
         managers.append(self)
 
     patch.setattr("core.runtime.heavy_imports_in_background", lambda: None)

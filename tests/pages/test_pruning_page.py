@@ -152,7 +152,7 @@ def test_the_table_shows_every_network_and_what_failed(open_page: Open, ids: dic
     assert len(cells) == 6 * 19
     assert f"{ids['l1_filters']}|fog@3" in cells
     assert "scores units once" in said(app), "taylor could not"
-    for word in ("of the weights gone", "mCE", "359 validation images"):
+    for word in ("of the weights gone", "mCE", "359 validation samples"):
         assert word in said(app)
 
 
