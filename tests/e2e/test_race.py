@@ -44,7 +44,8 @@ def test_a_race_is_started_watched_decided_and_replayed(page: Any) -> None:
     page.locator(".st-key-race-box").get_by_text("6 searches").wait_for()
     page.locator(".st-key-race-start button").click()
     page.locator(".st-key-job-progress").get_by_text("of 6 searches done").wait_for()
-    page.locator(".st-key-job-progress").get_by_text("6 searches.", exact=False).wait_for()
+    # Six processes load torch, one after the other.
+    page.locator(".st-key-job-progress").get_by_text("6 searches.", exact=False).wait_for(timeout=180_000)
     verdict = page.locator(".st-key-race-verdict")
     verdict.get_by_text("after 60 evaluations").first.wait_for()
     verdict.get_by_text("equal seeds").first.wait_for()
