@@ -177,6 +177,7 @@ def test_lessons_are_taken_from_start_to_end(address: str, chromium: Any, names:
     page.close()
 
 
+@pytest.mark.long
 def test_the_first_visit_is_shown_once_and_only_to_people(address: str, chromium: Any) -> None:
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()

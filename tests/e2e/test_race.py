@@ -38,6 +38,7 @@ def fill(page: Any, key: str, value: str) -> None:
     field.press("Enter")
 
 
+@pytest.mark.long
 def test_a_race_is_started_watched_decided_and_replayed(page: Any) -> None:
     fill(page, "search-budget", "60")
     fill(page, "race-seeds", "3")

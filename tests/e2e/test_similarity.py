@@ -71,6 +71,7 @@ def click(page: Any, chart: str, index: int) -> str:
     return str(spot["id"][0] if isinstance(spot["id"], list) else spot["id"])
 
 
+@pytest.mark.long
 def test_front_opens_the_comparison_of_two_subnets(page: Any, server: str) -> None:
     page.goto(server)
     page.wait_for_selector(".st-key-front-chart .scatterlayer path.point", state="attached")

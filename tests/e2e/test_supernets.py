@@ -43,6 +43,7 @@ def load(page: Any, address: str, file: Path) -> None:
     page.get_by_text("is in the library").wait_for()
 
 
+@pytest.mark.long
 def test_a_whole_supernet_comes_in_and_has_its_front(page: tuple[Any, str, Path], tmp_path: Path) -> None:
     browser, address, _ = page
     file = tmp_path / "tiny.zip"

@@ -94,6 +94,7 @@ def test_the_map_is_colored_by_what_is_chosen() -> None:
     assert len(names) > 2
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_umap_is_a_job_and_found_again() -> None:
     app = panel_app("map_panel")
