@@ -91,8 +91,8 @@ def test_predictions_are_those_of_the_extracted_nets(shipped: SupernetEntry) -> 
 
 
 def test_ambiguity_is_that_of_the_members(shipped: SupernetEntry) -> None:
-    view = rashomon_view.rashomon_view(shipped, 0.005)
-    found = decisions(shipped, 0.005)
+    view = rashomon_view.rashomon_view(shipped, 0.002)
+    found = decisions(shipped, 0.002)
     assert found.voters == view.size
     supernet, dataset = supernets.load(shipped), supernets.dataset(shipped)
     images, calibration = (torch.from_numpy(p.x) for p in (dataset.validation, dataset.calibration))
