@@ -207,18 +207,14 @@ def _bytes(text: str) -> int:
             f"PARETOSCOPE_WORKER_MEMORY must be a size such as 6G or a share such as 50%, not {text!r}."
         )
     if found[2] == "%":
-        return int(amount / 100 * _machine_memory())
+        return int(amount / 100 * machine_memory())
     # No more than a system can be told: a number of any length may stand there.
     return int(min(amount * 1024 ** ("KMGT".index(found[2]) + 1), 1 << 62))
 
 
+@cache
 def machine_memory() -> int:
     """Bytes of memory this process may have at most: the machine's, or its container's if that is less."""
-    return _machine_memory()
-
-
-@cache
-def _machine_memory() -> int:
     try:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # no such question on this system

@@ -94,7 +94,7 @@ def test_sizes_as_people_write_them(text: str, size: int, monkeypatch: pytest.Mo
 
 
 def test_a_share_is_of_what_this_machine_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_machine_memory", lambda: 1000)
+    monkeypatch.setattr(module, "machine_memory", lambda: 1000)
     for text, size in (("100%", 1000), ("50 %", 500), ("12.5%", 125)):
         monkeypatch.setenv("PARETOSCOPE_WORKER_MEMORY", text)
         assert settings().worker_memory == size
@@ -112,11 +112,11 @@ def test_what_is_no_size_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) 
 def test_a_container_has_less_than_its_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"/sys/fs/cgroup/memory.max": "5000\n", "/sys/fs/cgroup/memory/memory.limit_in_bytes": "max"}
     monkeypatch.setattr(Path, "read_text", lambda path: limits[str(path)])
-    module._machine_memory.cache_clear()
+    module.machine_memory.cache_clear()
     try:
-        assert module._machine_memory() == 5000
+        assert module.machine_memory() == 5000
     finally:
-        module._machine_memory.cache_clear()
+        module.machine_memory.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from core.cli.devices import SupernetName
 from core.cli.driving import Processes, find_supernet, open_store, run_workflow
 from core.cli.output import write
 from core.config import Settings
+
+if TYPE_CHECKING:
+    from core.ledger import Ledger
+    from core.library.supernets import SupernetEntry
 
 
 def tune(
@@ -43,20 +47,15 @@ def tune(
     from core.library.tuned import TunedRecord, list_tuned, longest_alone
     from core.views.tuning import as_text, told
 
-    entry = find_supernet(supernet)
-    params: Settings = {
-        "supernet": tables.absolute(supernet),
-        "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
+    settings: Settings = {
         "epochs": epochs,
         "seeds": seeds,
-        "seed": seed,
         "learning_rate": learning_rate,
         "teacher": teacher,
         "scratch": scratch,
         "processes": processes,
     }
-    title = f"{entry.title} {params['arch']} tuned"
-    ledger = run_workflow("tune_subnet", params, title=title, seed=seed)
+    entry, ledger = _of_one("tune_subnet", "tuned", supernet, arch, seed, settings)
     record = TunedRecord.so_far(ledger)
     assert record is not None
     for net in record.nets:
@@ -84,16 +83,22 @@ def train_alone(
     """Train one architecture of a supernet alone, from scratch, to compare the subnet with."""
     from core.library.alone import AloneRecord
 
-    entry = find_supernet(supernet)
-    params: Settings = {
-        "supernet": tables.absolute(supernet),
-        "arch": entry.space.arch_id(tables.architecture(entry.space, arch)),
+    settings: Settings = {
         "seeds": seeds,
-        "seed": seed,
         "epochs": epochs,
         "learning_rate": learning_rate,
         "processes": processes,
     }
-    title = f"{entry.title} {params['arch']} alone"
-    ledger = run_workflow("train_alone", params, title=title, seed=seed)
+    _, ledger = _of_one("train_alone", "alone", supernet, arch, seed, settings)
     print(json.dumps({"run": ledger.run_id, **json.loads(ledger.artifact(AloneRecord.FILE))}))
+
+
+def _of_one(
+    workflow: str, word: str, supernet: str, arch: str, seed: int, settings: Settings
+) -> tuple[SupernetEntry, Ledger]:
+    """The supernet, and the record of a workflow about one of its architectures; `word` ends the run's title."""
+    entry = find_supernet(supernet)
+    arch_id = entry.space.arch_id(tables.architecture(entry.space, arch))
+    params = {"supernet": tables.absolute(supernet), "arch": arch_id, "seed": seed, **settings}
+    title = f"{entry.title} {arch_id} {word}"
+    return entry, run_workflow(workflow, params, title=title, seed=seed)

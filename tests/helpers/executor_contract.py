@@ -185,7 +185,7 @@ class ExecutorContract:
             pytest.skip("calls are lost with the driver alone")
         asked = {"name": "n", "to": 6, "dies_at": 4, "folder": str(tmp_path), "pause": 0.1}
         calls = [call("n", "counts", asked), *(call(str(i), "echo", bytes([i])) for i in range(6))]
-        found = results(session, calls)
+        found = results(session, calls, keep=lambda _, step, __: (tmp_path / f"kept {step.decode()}").touch())
         assert found.pop("n") == b"0 4"
         assert found == {str(i): bytes([i]) for i in range(6)}
 
