@@ -57,8 +57,9 @@ def counts(payload: bytes, desk: Desk) -> bytes:
         file.write(f"{start} ")
     for step in range(start, asked["to"]):
         if step == asked.get("dies_at") and len(begins.read_text().split()) <= asked.get("times", 1):
-            while step > start and not (folder / f"kept {step}").exists():  # by the driver, who has it then
-                time.sleep(0.01)
+            given_up = time.monotonic() + 30
+            while step > start and not (folder / f"kept {step}").exists() and time.monotonic() < given_up:
+                time.sleep(0.01)  # until the driver has it
             os.kill(os.getpid(), signal.SIGKILL)
         desk.keep(str(step + 1).encode(), (step + 1) / asked["to"])
         time.sleep(asked.get("pause", 0.0))
