@@ -204,6 +204,14 @@ def test_a_name_is_text(open_page: Open, home: RunStore, becomes: Becomes) -> No
     assert "\\[x\\]" in shown
 
 
+def test_an_address_is_no_link_and_what_one_may_stands_beside_it(
+    open_page: Open, home: RunStore, becomes: Becomes
+) -> None:
+    becomes(known_by("proxy", "leo@example.org"))
+    [shown] = open_page("runs").sidebar.caption
+    assert shown.value == r"**leo**\@example\.org · look. You may see and download everything here."
+
+
 def test_administrators_alone_read_who_did_what(open_page: Open, home: RunStore, becomes: Becomes) -> None:
     for person, reads in ((ANN, True), (EVE, False), (LEO, False)):
         becomes(person)

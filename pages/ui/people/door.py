@@ -95,7 +95,10 @@ def is_own(run_id: str) -> bool:
 def _in_the_menu(who: Person) -> None:
     if who.id:
         role = policy().rights(who).role
-        st.sidebar.caption(f"**{for_markdown(who)}** · {role.word}", help=_MAY[role])
+        # In two pieces, or an address becomes a link that writes a letter.
+        name, at, place = str(who).partition("@")
+        shown = f"**{for_markdown(name)}**{for_markdown(at + place)}" if name else for_markdown(who)
+        st.sidebar.caption(f"{shown} · {role.word}. {_MAY[role]}")
         if who.known == "openid":
             st.sidebar.button("Log out", key="people-out", on_click=_out, icon=":material/arrow_upward:")
     elif not why_not(who, Action.LOOK):
