@@ -189,13 +189,19 @@ def test_all_go_on_from_the_first_ones_checkpoint() -> None:
     ledgers = [MemoryLedger(), MemoryLedger()]
     data = double(digits(4 * N))
 
-    def work(us: Threads, epochs: int) -> Supernet:
-        net = fresh_net(us.rank).double()  # the second one's weights are others, and are not used
-        list(train(net, data, config, ledgers[us.rank], stop=lambda done: done >= epochs))
-        return net
+    def go_on(epochs: int) -> list[Supernet]:
+        nets = [
+            fresh_net(seed).double() for seed in (0, 1)
+        ]  # the second one's weights are others, and are not used
 
-    in_threads(2, lambda us: work(us, 2))
-    nets = in_threads(2, lambda us: work(us, 4))
+        def work(us: Threads) -> None:
+            list(train(nets[us.rank], data, config, ledgers[us.rank], stop=lambda done: done >= epochs))
+
+        in_threads(2, work)
+        return nets
+
+    go_on(2)
+    nets = go_on(4)
     assert apart(whole, nets[0]) < 1e-12
     assert apart(nets[0], nets[1]) == 0
 
@@ -208,10 +214,11 @@ def test_a_loss_that_is_no_number_ends_all(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(SharedStep, "learn", broken)
     failures = []
+    nets = [fresh_net() for _ in range(2)]
 
     def work(us: Threads) -> None:
         try:
-            trained(fresh_net(), settings(strategy="sandwich", batch_size=N, epochs=1))
+            trained(nets[us.rank], settings(strategy="sandwich", batch_size=N, epochs=1))
         except Exception as error:
             failures.append(str(error))
 
