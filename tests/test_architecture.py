@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -72,9 +72,15 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All of its tree; walking it anew for each rule took longer than the rules."""
+    return tuple(ast.walk(tree_of(path)))
+
+
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """(dotted module, line) of every import: at the top, inside functions, and for type checkers alone."""
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -90,9 +96,9 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in sources()}
 
 
-def own_imports(node: ast.AST) -> Iterator[tuple[str, int]]:
+def own_imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:
     """(own module, line) of the imports in a piece of code; a name of a package is that package."""
-    for inner in ast.walk(node):
+    for inner in nodes:
         if isinstance(inner, ast.Import):
             names = [alias.name for alias in inner.names]
         elif isinstance(inner, ast.ImportFrom):
@@ -103,8 +109,8 @@ def own_imports(node: ast.AST) -> Iterator[tuple[str, int]]:
         yield from ((name, inner.lineno) for name in dict.fromkeys(names) if name in MODULES)
 
 
-def inside_functions(tree: ast.Module) -> list[ast.AST]:
-    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+def inside_functions(nodes: Iterable[ast.AST]) -> list[ast.AST]:
+    return [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def test_every_folder_and_module_of_core_has_a_place() -> None:
@@ -132,7 +138,7 @@ def imports_point_downwards(path: Path) -> None:
     # Another package's types may be named anywhere.
     typing_only = {
         inner.lineno
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
         if isinstance(inner, ast.stmt)
@@ -159,14 +165,14 @@ def stays_readable(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 400, f"{len(lines)} lines"
     tree = tree_of(path)
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             assert (node.end_lineno or 0) - node.lineno < 80, f"{node.name} is too long for a screen"
     assert ast.get_docstring(tree), "a module says what it is"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = {name: {t for t, _ in own_imports(tree_of(path)) if t != name} for name, path in MODULES.items()}
+    graph = {name: {t for t, _ in own_imports(nodes_of(path)) if t != name} for name, path in MODULES.items()}
     done: set[str] = set()
 
     def walk(name: str, path: list[str]) -> None:
@@ -269,7 +275,7 @@ def loads_torch(name: str) -> bool:
                 names = [a.name for a in node.names] if isinstance(node, ast.Import) else [str(node.module)]
                 if {n.split(".")[0] for n in names} & {"torch", "umap"}:
                     return True
-                rest += [target for target, _ in own_imports(node)]
+                rest += [target for target, _ in own_imports([node])]
     return False
 
 
@@ -279,8 +285,8 @@ def test_own_modules_are_imported_inside_functions_only_to_keep_torch_out() -> N
         relative = str(path.relative_to(ROOT))
         if not relative.startswith("core/") or relative.startswith(AT_ONCE):
             continue
-        for function in inside_functions(tree_of(path)):
-            for target, line in own_imports(function):
+        for function in inside_functions(nodes_of(path)):
+            for target, line in own_imports(ast.walk(function)):
                 assert target in HEAVY, (
                     f"{relative}:{line} imports {target} late: {name} may import it at its top"
                 )
@@ -293,7 +299,7 @@ def test_a_store_is_opened_by_whoever_starts_work_and_nowhere_else() -> None:
     opened = {
         str(path.relative_to(ROOT))
         for path in sources()
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "RunStore"
     }
     assert opened == {
@@ -308,7 +314,7 @@ def test_no_call_is_a_wall_of_positions() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sources()
         if "migrations" not in path.parts  # a table is its columns
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and len(node.args) >= 8
     ]
     assert walls == []

@@ -16,7 +16,7 @@ from core.library.measuring import Measure, counted_beforehand, from_table
 from core.objectives.base import FromCosts, method, objective
 from core.search import ALGORITHMS
 from core.search.problem import Problem
-from core.seeding import torch_seed
+from core.seeding import torch_drawing
 
 if TYPE_CHECKING:
     from core.datasets.base import Dataset
@@ -48,14 +48,12 @@ def looked_up(entry: SupernetEntry) -> tuple[Problem, Measure]:
 
 def untrained(entry: SupernetEntry, seed: int) -> tuple[Supernet, Dataset]:
     """A supernet of the large space before its first step, and the data of a small one. Loads torch."""
-    import torch
 
     from core.supernets.files import build
     from core.tasks.base import task_of
 
     dataset = supernets.dataset(entry)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, "weights"))
+    with torch_drawing(seed, "weights"):
         return build(entry.family, LARGE | task_of(dataset).settings_from(dataset)), dataset
 
 

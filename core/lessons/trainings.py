@@ -21,7 +21,7 @@ from core.lessons.base import SUPERNET
 from core.lessons.charts import Line
 from core.library.presets import PRESETS
 from core.records import Measurement, Metric, Metrics, Progress
-from core.seeding import stream, torch_seed
+from core.seeding import stream, torch_drawing
 from core.supernets.families import FAMILIES
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES
@@ -151,7 +151,6 @@ def train_each(
 
 def _fresh(preset: str, strategy: str, seed: int, dataset: Dataset) -> Supernet:
     """The untrained supernet that a training with this seed starts from, as the Supernets page trains it."""
-    import torch
 
     from core.supernets.files import build
     from core.tasks.base import task_of
@@ -159,8 +158,7 @@ def _fresh(preset: str, strategy: str, seed: int, dataset: Dataset) -> Supernet:
     chosen = PRESETS[preset]
     fields = FAMILIES.get(chosen["family"]).Config.model_fields
     fixed = {k: v for k, v in STRATEGIES.get(strategy).family_settings.items() if k in fields}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, "weights"))
+    with torch_drawing(seed, "weights"):
         return build(chosen["family"], chosen["config"] | fixed | task_of(dataset).settings_from(dataset))
 
 

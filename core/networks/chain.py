@@ -18,7 +18,7 @@ from core.errors import InvalidInput
 from core.networks.blocks.base import BlockKind, kind_of, known_kind, named_kind
 from core.networks.calibration import BatchNorm
 from core.networks.outline import outline
-from core.seeding import torch_seed
+from core.seeding import torch_drawing
 
 _MOST_BLOCKS = 256
 _MOST_PARAMETERS = 50_000_000
@@ -95,9 +95,8 @@ def fresh_like(template: nn.Sequential, seed: int) -> nn.Sequential:
     Raises:
         InvalidInput: the template is not a chain of plain blocks.
     """
-    with torch.random.fork_rng(devices=[]):
-        # The names are those of the first release: equal seeds give the networks they always gave.
-        torch.manual_seed(torch_seed(seed, "alone", "weights"))
+    # The names are those of the first release: equal seeds give the networks they always gave.
+    with torch_drawing(seed, "alone", "weights"):
         net = build_net(blocks_of(template))
     of_norms = {
         f"{name}.{buffer}"

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from core.datasets.base import Dataset
 from core.norm_search.layers import MakeLayer
-from core.seeding import torch_seed
+from core.seeding import torch_drawing, torch_seed
 
 _BATCH = 64
 _RATE, _DECAY, _CLIP = 0.1, 1e-4, 5.0
@@ -142,8 +142,7 @@ def accuracy(net: nn.Module, split: tuple[Tensor, Tensor], most: int | None = No
 
 def _net(name: str, make: MakeLayer, digits: Digits, seed: int) -> nn.Module:
     # Built layer by layer from global chance, which is put back as it was.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, "norm", name))
+    with torch_drawing(seed, "norm", name):
         net = NETS[name](make, int(digits.train[1].max()) + 1)
     return net.train()
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from core.datasets.base import Dataset
-from core.seeding import torch_seed
+from core.seeding import torch_drawing
 from core.supernets.base import Supernet
 from core.supernets.files import build
 
@@ -38,8 +36,7 @@ def with_classes(supernet: Supernet, classes: int, seed: int) -> Supernet:
         classes: another number than it has.
         seed: of the new weights.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, "new classifier"))
+    with torch_drawing(seed, "new classifier"):
         made = build(supernet.name, {**supernet.config.model_dump(mode="json"), "classes": classes})
     own = made.state_dict()
     kept = {name: tensor for name, tensor in supernet.state_dict().items() if own[name].shape == tensor.shape}

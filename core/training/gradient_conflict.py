@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from core.device import beside
-from core.seeding import torch_seed
+from core.seeding import torch_drawing
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def _gradients(net: Supernet, batch: Batch, arch: Arch) -> list[list[Tensor | No
     weights = [[p for p in stage.parameters() if p.requires_grad] for stage in net.chain]
     flat = list({id(p): p for of_stage in weights for p in of_stage}.values())
     # Whatever draws in a forward pass draws from a copy.
-    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(0, "gradient conflict"))
+    with torch.enable_grad(), torch_drawing(0, "gradient conflict"):
         outputs = batch.counted(net(batch.inputs, arch))
         loss = net.task.losses(outputs, batch.targets).mean()
         found = torch.autograd.grad(loss, flat, allow_unused=True)

@@ -21,7 +21,7 @@ from core.library.measuring import DataChoice
 from core.library.presets import PRESETS
 from core.library.supernets import SUPERNET_FILE
 from core.records import Progress
-from core.seeding import torch_seed
+from core.seeding import torch_drawing
 from core.supernets.families import FAMILIES
 from core.tasks.registry import TASKS
 from core.training.config import TrainingConfig
@@ -264,7 +264,6 @@ def untrained(request: Request, library: Library | None = None) -> tuple[Superne
         NotFound, InvalidInput: family, data or settings do not exist or do not fit.
         DataUnavailable: the data set is neither here nor reachable.
     """
-    import torch
 
     from core.supernets.files import build
     from core.tasks.base import task_of
@@ -278,8 +277,7 @@ def untrained(request: Request, library: Library | None = None) -> tuple[Superne
     strategy: Strategy = STRATEGIES.create(request.training.strategy, request.training.strategy_config)
     if request.start:
         return strategy.supernet_for(_started(request, library, dataset)), dataset
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(request.training.seed, "weights"))
+    with torch_drawing(request.training.seed, "weights"):
         supernet = build(request.family, request.config | wanted | task_of(dataset).settings_from(dataset))
     supernet.tokenizer = dataset.tokenizer
     return strategy.supernet_for(supernet), dataset

@@ -22,7 +22,7 @@ from core.predictors.prior_fitted.bars import borders_of
 from core.predictors.prior_fitted.encoding import prepare, spread_out, standard
 from core.predictors.prior_fitted.network import PriorFitted, log_density
 from core.predictors.prior_fitted.prior import FEATURES, Drawn, Prior, nas_shaped, smooth_line
-from core.seeding import stream, torch_seed
+from core.seeding import stream, torch_drawing
 
 PRIORS: dict[str, tuple[Prior, int]] = {"nas_shaped": (nas_shaped, FEATURES), "smooth_line": (smooth_line, 1)}
 """Name -> how a data set is drawn, and how many columns a network for it reads."""
@@ -67,8 +67,7 @@ def train(recipe: Recipe, *, every: int = 0) -> tuple[PriorFitted, Tensor]:
     """
     prior, features = PRIORS[recipe.prior]
     borders = torch.from_numpy(_borders(recipe, prior)).float()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(recipe.seed, "prior fitted", "weights"))
+    with torch_drawing(recipe.seed, "prior fitted", "weights"):
         net = PriorFitted(features, recipe.bars, width=recipe.width, depth=recipe.depth)
     optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -21,7 +21,7 @@ from core.datasets.archives import shown
 from core.datasets.tokenizing import Tokenizing
 from core.errors import InvalidInput, plain
 from core.registry import Registry
-from core.seeding import torch_seed
+from core.seeding import torch_drawing
 from core.supernets.folders import weights
 from core.supernets.folders.folder import Folder
 from core.supernets.folders.options import FolderOptions
@@ -85,7 +85,6 @@ class Architecture(Plugin, ABC):
         """
         planned = self._planned(folder, options)
         plan, where = planned.plan, planned.where
-        import torch
 
         from core.supernets.files import build
 
@@ -93,9 +92,8 @@ class Architecture(Plugin, ABC):
         files = {where[name].name: where[name].stored for name in names}
         read = weights.read(folder, files, list(files))
         tensors = {name: read[where[name].name] for name in names}
-        with torch.random.fork_rng(devices=[]):
-            # What is drawn anew is the same whenever the same folder is loaded.
-            torch.manual_seed(torch_seed(0, "folder", "fresh"))
+        # What is drawn anew is the same whenever the same folder is loaded.
+        with torch_drawing(0, "folder", "fresh"):
             net = build(plan.family, plan.config)
         state = {ours: each.of(tensors).contiguous() for ours, each in plan.takes.items()}
         net.load_state_dict(net.state_dict() | state)

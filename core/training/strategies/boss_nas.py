@@ -14,7 +14,7 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.device import beside, chosen_device
 from core.errors import InvalidInput
-from core.seeding import stream, torch_seed
+from core.seeding import stream, torch_drawing
 from core.spaces import Arch, SearchSpace
 from core.training.balancing import balanced
 from core.training.draws import Draw, Phase
@@ -149,8 +149,7 @@ class BossNAS(Strategy):
                 f"{self.label} compares what flows from block to block, and in this supernet several paths do at once. "
                 "Choose another strategy."
             )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(session.seed, "boss_nas"))
+        with torch_drawing(session.seed, "boss_nas"):
             self.online, self.predictor = (chosen_device().move(each) for each in self._modules())
         self.target_net = copy.deepcopy(net).requires_grad_(False)
         self.target = copy.deepcopy(self.online).requires_grad_(False)

@@ -12,7 +12,7 @@ from pydantic import Field
 from core.config import BaseConfig
 from core.device import beside
 from core.errors import InvalidInput
-from core.seeding import torch_seed
+from core.seeding import torch_drawing
 from core.spaces import SearchSpace
 from core.supernets.parts import SplitConfig
 from core.training.actions import action
@@ -181,10 +181,8 @@ def disagreement(session: Session, part: int, name: str, settings: Config) -> ND
 
 def _fresh(session: Session, made: Supernet) -> Supernet:
     """A supernet of the same structure with fresh weights, by the training's seed."""
-    import torch
 
     from core.supernets.files import described, rebuilt
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(session.seed, "weights", made.name, session.epoch))
+    with torch_drawing(session.seed, "weights", made.name, session.epoch):
         return rebuilt(described(made))
