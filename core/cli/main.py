@@ -326,7 +326,7 @@ def doctor(
         typer.Option("--device", help="Compare the device that is set with the processor, on digits-cnn."),
     ] = False,
 ) -> None:
-    """Whether this machine has what the app needs: versions, folders, disk space; or computes as it should."""
+    """Whether this machine, and the cluster that is set, have what the app needs; or whether a device computes as it should."""
     problems = 0
     for good, line in comparing_devices.compared() if device else tables.diagnose():
         print(f"{'ok ' if good else 'BAD'}  {line}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli import flags
+from core.cli import flags, nodes_told
 from core.cli.driving import find_supernet, open_store, run_workflow
 from core.cli.saving import Saved
 from core.config import Settings
@@ -310,6 +310,8 @@ def diagnose() -> Iterator[tuple[bool, str]]:
             yield True, f"{part.name}: {part.files} files, {part.bytes / 1e6:.1f} MB. {part.hint}".rstrip()
     except CoreError as error:
         yield False, str(error)
+    if address := settings().ray_address:
+        yield from nodes_told.told(address)
     from core.library import supernets
 
     for entry in supernets.entries():

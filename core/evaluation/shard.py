@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import Cancelled
 from core.evaluation.by_network import with_networks
 from core.evaluation.carried import arrived, carried
 from core.evaluation.evaluator import walk
@@ -45,6 +46,7 @@ def measure(payload: bytes, desk: Desk) -> bytes:
 
     Raises:
         InvalidInput: this process computes on another device than the driver.
+        Cancelled: nobody wants the result any more.
     """
     here, told = arrived(desk.shared), json.loads(desk.shared["task"])
     supernet, names = here.supernet, told["objectives"]
@@ -54,6 +56,8 @@ def measure(payload: bytes, desk: Desk) -> bytes:
     indices: list[int] = []
     found: list[Mapping[str, NDArray[Any]]] = []
     for positions, values in with_networks(walked, supernet, rows, names, here.data):
+        if desk.cancelled:
+            raise Cancelled("Cancelled.")
         indices += positions
         found.append(values)
     columns = {name: np.concatenate([values[name] for values in found]) for name in found[0]}

@@ -59,13 +59,20 @@ def walk_on(
     left = len(rows)
     with executor.opened(shared) as session:
         shards: list[NDArray[np.int64]] = []
+        given = 0
 
         def calls() -> Iterator[Call]:
+            nonlocal given
             for shard in _shards(supernet, rows, objectives, data, session.slots):
                 shards.append(shard)
+                given += len(shard)
                 yield Call(f"shard {len(shards) - 1}", FUNCTION, rows[shard].tobytes())
 
-        for done in session.run(calls()):
+        def waiting() -> int:
+            """About how many shards are yet to come."""
+            return len(shards) * (len(rows) - given) // max(given, 1)
+
+        for done in session.run(calls(), waiting=waiting):
             if done is None:
                 yield [], nothing
                 continue

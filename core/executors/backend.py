@@ -79,6 +79,14 @@ class Backend(ABC):
             CoreError: the place itself is gone.
         """
 
+    def want(self, waiting: int) -> None:
+        """So many calls at least would begin at once if there were room for them; a place that can grow may.
+
+        Args:
+            waiting: 0 when nothing waits any more.
+        """
+        return  # most places are as large as they are
+
     @abstractmethod
     def stop(self) -> None:
         """End all calls that run, within 2 seconds. What is heard of them later does no harm; others may follow."""

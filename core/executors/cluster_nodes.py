@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import NotRequired, TypedDict
 
 from pydantic import JsonValue
@@ -17,6 +17,9 @@ _SUSPECT_SECONDS = 20.0
 """So long a node that lost a call comes last: the cluster may not know yet that it is dead."""
 _GONE_SECONDS = 40.0
 """So long what a call said of its node, that it is dead, counts for more than what the cluster says."""
+
+_ANSWER_SECONDS = 60.0
+"""So long a node that joins is expected to say what it computes with."""
 
 
 class Listed(TypedDict):
@@ -35,6 +38,7 @@ class _Known:
     node: Node
     running: int = 0
     asked: bool = False
+    since: float = field(default_factory=lambda: time.monotonic())
     lost_at: float = float("-inf")
     gone_at: float = float("-inf")
 
@@ -64,7 +68,7 @@ class ClusterNodes:
             if identity not in self._known:
                 if not each["Alive"]:  # had gone before we came
                     continue
-                unique = name if names[name] == 1 and not self._has(name) else f"{name} ({identity[:6]})"
+                unique = name if names[name] == 1 and not self._has(name) else f"{name} ({identity[-6:]})"
                 self._known[identity] = _Known(Node(unique, 0, 0, "", ""))
             known = self._known[identity]
             known.node = replace(
@@ -97,7 +101,7 @@ class ClusterNodes:
             known.node = replace(
                 known.node,
                 refused=f"{known.node.name} has torch {known.node.torch or '(none)'}, and this machine {self._torch}: "
-                "install the same there.",
+                f"install torch {self._torch} there.",
             )
         elif known.node.code != self._code:
             self.refuse(identity)
@@ -135,6 +139,26 @@ class ClusterNodes:
             ),
             default=(None, None),
         )[0]
+
+    def alive(self) -> list[str]:
+        """Those that are there, whether they compute or not."""
+        return [identity for identity, known in self._known.items() if known.alive]
+
+    def compute(self) -> bool:
+        """Whether anyone that is there has a core and is not refused."""
+        return any(k.alive and k.node.cores > 0 and not k.node.refused for k in self._known.values())
+
+    def any_refused(self) -> bool:
+        """Whether any differs from the driver, or did while it was there."""
+        return any(known.node.refused for known in self._known.values())
+
+    def being_asked(self) -> bool:
+        """Whether one that joined a moment ago is yet to say what it computes with."""
+        recent = time.monotonic() - _ANSWER_SECONDS
+        return any(
+            k.alive and k.node.cores > 0 and not k.node.code and not k.node.refused and k.since > recent
+            for k in self._known.values()
+        )
 
     def to_json(self) -> list[JsonValue]:
         """All nodes, for the driver."""

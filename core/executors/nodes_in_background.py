@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import CoreError
-from core.executors.base import EXECUTORS
 from core.executors.calls import Node
+from core.executors.ray_executor import nodes_at
 
 FRESH_SECONDS = 30.0
 """For so long an answer is not asked for again: each time a process is started that speaks with the cluster."""
@@ -31,21 +31,11 @@ class Told:
     asking: bool = False
 
 
-def nodes_of_ray(address: str) -> list[Node]:
-    """Ask a Ray cluster; takes seconds.
-
-    Raises:
-        CoreError: it cannot be reached, or used from here.
-    """
-    with EXECUTORS.create("ray", {"address": address}).opened({}) as session:
-        return session.nodes()
-
-
 class NodesInBackground:
     """Asks again when somebody looks and the last answer is old; never more than one question at a time."""
 
     def __init__(
-        self, ask: Callable[[str], list[Node]] = nodes_of_ray, clock: Callable[[], float] = time.monotonic
+        self, ask: Callable[[str], list[Node]] = nodes_at, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Nothing is asked yet."""
         self._ask, self._clock = ask, clock

@@ -28,9 +28,10 @@ from core.executors.calls import Call, Node
 from core.executors.events_json import heard
 from core.executors.frames import read_frame, write_frame
 from core.executors.machine import code_hash, torch_version
+from core.executors.ray_demand import MOST
 from core.executors.session import RESUME, Session
 
-_OPEN_SECONDS = 90.0
+_OPEN_SECONDS, _LOOK_SECONDS = 90.0, 20.0
 _STOP_SECONDS = 1.5
 _Frame = tuple[JsonObject, bytes]
 
@@ -38,7 +39,8 @@ _Frame = tuple[JsonObject, bytes]
 class _Ray(Backend):
     """The driver's end of the link."""
 
-    def __init__(self, address: str, shared: Mapping[str, bytes]) -> None:
+    def __init__(self, address: str, shared: Mapping[str, bytes], *, work: bool) -> None:
+        self._wanted: int | None = None
         self._frames: queue.SimpleQueue[_Frame | None] = queue.SimpleQueue()
         self._later: deque[_Frame | None] = deque()  # heard while nodes were asked for
         self._nodes: list[Node] = []
@@ -56,6 +58,7 @@ class _Ray(Backend):
         self._write(
             {
                 "address": address,
+                "work": work,
                 "code": code_hash(),
                 "torch": torch_version(),
                 "shared": [[name, len(value)] for name, value in shared.items()],
@@ -83,15 +86,22 @@ class _Ray(Backend):
         with suppress(OSError, ValueError):
             write_frame(self._process.stdin, head, body)
 
-    def until_known(self, address: str) -> None:
-        """Wait until every node that is there has said what it computes with."""
-        deadline = time.monotonic() + _OPEN_SECONDS
+    def until_known(self, address: str, *, patience: float) -> None:
+        """Wait until every node that is there has said what it computes with; at most so many seconds.
+
+        Raises:
+            CoreError: there is none with a core.
+        """
+        deadline = time.monotonic() + patience
         while not (computing := [node for node in self._nodes if node.alive and node.cores]) or not all(
             node.code or node.refused for node in computing
         ):
             if time.monotonic() > deadline:
+                if computing:  # who has not answered yet is used when it has
+                    return
                 raise CoreError(
-                    f"The Ray cluster at {address} has no node that computes: start one with `ray start --address={address}`."
+                    f"The Ray cluster at {address} has no node that computes: start one with `ray start --address={address}`. "
+                    "(Where Ray starts machines by itself, a run asks it for the first one.)"
                 )
             self.wait(1.0)
 
@@ -120,6 +130,12 @@ class _Ray(Backend):
             "checkpoint": at,
         }
         self._write(head, call.payload + (call.checkpoint or b""))
+
+    def want(self, waiting: int) -> None:
+        waiting = min(waiting, MOST)
+        if waiting != self._wanted:
+            self._wanted = waiting
+            self._write({"command": "want", "waiting": waiting})
 
     def wait(self, seconds: float) -> list[Event]:
         try:
@@ -203,7 +219,7 @@ class Ray(Executor):
             InvalidInput: Ray is not installed, or a node differs; the sentence names it.
             CoreError: there is no cluster, or none that can be used from this machine.
         """
-        with _connected(self.config.address, shared) as backend:
+        with _connected(self.config.address, shared, work=True) as backend:
             if refused := [node.refused for node in backend.nodes() if node.alive and node.refused]:
                 raise InvalidInput(" ".join(refused))
             yield Session(backend)
@@ -218,19 +234,19 @@ def nodes_at(address: str) -> list[Node]:
     Raises:
         CoreError: see `Ray.opened`.
     """
-    with _connected(address, {}) as backend:
+    with _connected(address, {}, work=False) as backend:
         return backend.nodes()
 
 
 @contextmanager
-def _connected(address: str, shared: Mapping[str, bytes]) -> Iterator[_Ray]:
+def _connected(address: str, shared: Mapping[str, bytes], *, work: bool) -> Iterator[_Ray]:
     if importlib.util.find_spec("ray") is None:
         raise InvalidInput(
             "PARETOSCOPE_RAY_ADDRESS is set, and Ray is not installed: pip install -r requirements-cluster.txt"
         )
-    backend = _Ray(address, shared)
+    backend = _Ray(address, shared, work=work)
     try:
-        backend.until_known(address)
+        backend.until_known(address, patience=_OPEN_SECONDS if work else _LOOK_SECONDS)
         yield backend
     finally:
         backend.close()

@@ -3,7 +3,8 @@
 Ray ends the process that uses it when its head is gone, changes import paths and starts threads of its own, so it
 lives here and not in the driver, which only hears events over a pipe. Calls are placed by us: each on a node that has
 been asked for its code and its torch, so that a node which joins late computes nothing before it has answered, and a
-call that is lost is started again with its last checkpoint and not, as Ray would, from its first argument.
+call that is lost is started again with its last checkpoint and not, as Ray would, from its first argument. What waits
+for room is told to Ray by itself (`core.executors.ray_demand`).
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ from core.executors.backend import Failed, Lost
 from core.executors.cluster_nodes import ClusterNodes, Listed
 from core.executors.events_json import said
 from core.executors.frames import packed, read_frame, unpacked, write_frame
+from core.executors.ray_demand import Demand
 from core.executors.ray_worker import Keeper, about, perform
 
 _TICK_SECONDS = 0.25
-_STOP_SECONDS = 1.0
+_POLITE_SECONDS = 0.5
+"""So long a call that was told that nobody wants it may take to end by itself."""
+_FORCED_SECONDS = 0.7
 _NODES_SECONDS = 1.0
 _HEAD_SECONDS = 10.0
 """A head that accepts no connection for so long is gone."""
@@ -46,7 +50,7 @@ class Link:
 
         Args:
             answers: where events go.
-            head: address, code and torch of the driver.
+            head: address, code and torch of the driver; `work`, whether it has any, and does not only look.
             shared: see `Executor.opened`.
 
         Raises:
@@ -68,6 +72,8 @@ class Link:
         self._perform = self._ray.remote(num_cpus=1, max_retries=0)(perform)
         self._about = self._ray.remote(num_cpus=0, max_retries=0)(about)
         self._keeper = self._new_keeper()
+        self._wanted: int | None = None if head["work"] else 0
+        self._demand = Demand(self._ray, self._about, lambda *said: self.events.put(("seen", *said)))
         self.head_address = str(context.gcs_address)
         threading.Thread(target=self._watch_nodes, daemon=True).start()
         threading.Thread(target=self._watch_head, daemon=True).start()
@@ -88,8 +94,12 @@ class Link:
         self.nodes.count(node, 1)
         reference.future().add_done_callback(lambda future: self.events.put(("result", ticket, future)))
 
+    def want(self, waiting: int) -> None:
+        """So many more calls could run, if there were room."""
+        self._wanted = waiting
+
     def stop(self) -> None:
-        """End everything that runs, and wait a moment for it."""
+        """Tell everything that runs that nobody wants it, end what does not end by itself, and wait a moment for it."""
         for _, node in self._running.values():
             self.nodes.count(node, -1)
         self._cancel()
@@ -99,6 +109,7 @@ class Link:
 
     def close(self) -> None:
         """Leave the cluster."""
+        self._demand.withdraw()
         self._cancel()
         with suppress(Exception):
             self._ray.shutdown()
@@ -158,6 +169,16 @@ class Link:
                 lambda future, node=node: self.events.put(("about", node, future))
             )
         self.tell_nodes()
+        wanted = self._wanted
+        if wanted is None:  # whoever has come to compute needs a node at least
+            wanted = int(not self.nodes.compute())
+        # Machines that are started now are made as the one that was refused was.
+        settled = not (self.nodes.any_refused() or self.nodes.being_asked())
+        self._demand.arrange(wanted if settled else 0, self.nodes.alive())
+
+    def seen(self, number: int, future: Any) -> None:
+        """A question that waited for room has come to a node."""
+        self._demand.heard(number, future)
 
     def told(self, node: str, future: Any) -> None:
         """A node has said what it computes with, or could not."""
@@ -171,11 +192,16 @@ class Link:
         self._write({"event": "nodes", "nodes": self.nodes.to_json()})
 
     def _cancel(self) -> None:
-        references = [reference for reference, _ in self._running.values()]
-        with suppress(Exception):
-            for reference in references:
-                self._ray.cancel(reference, force=True)
-            self._ray.wait(references, num_returns=len(references), timeout=_STOP_SECONDS)
+        if not self._running:
+            return
+        left = [reference for reference, _ in self._running.values()]
+        for force, seconds in ((False, _POLITE_SECONDS), (True, _FORCED_SECONDS)):
+            with suppress(Exception):
+                for reference in left:
+                    self._ray.cancel(reference, force=force)
+                _, left = self._ray.wait(left, num_returns=len(left), timeout=seconds)
+            if not left:
+                return
 
     # --- helpers --------------------------------------------------------------------------------
 
@@ -283,6 +309,8 @@ def serve(link: Link, commands: IO[bytes]) -> None:
         match kind:
             case "command" if rest[0]["command"] == "submit":
                 link.submit(*rest)
+            case "command" if rest[0]["command"] == "want":
+                link.want(int(rest[0]["waiting"]))
             case "command":
                 link.stop()
             case "result":
@@ -293,6 +321,8 @@ def serve(link: Link, commands: IO[bytes]) -> None:
                 link.told(*rest)
             case "taken":
                 link.taken(*rest)
+            case "seen":
+                link.seen(*rest)
             case "end":
                 return
         if time.monotonic() >= due:

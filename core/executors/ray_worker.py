@@ -7,10 +7,13 @@ the driver's computes nothing. The keeper lives beside the driver, so that what 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
+from core.errors import Cancelled
 from core.executors.backend import Kept, Lost
 from core.executors.calling import performed
 from core.executors.calls import Desk
@@ -90,12 +93,14 @@ def perform(told: bytes, refs: Mapping[str, Reference], keeper: Any) -> bytes:
     if (head["code"], head["torch"]) != (code_hash(), torch_version()):
         return packed({"event": "other", "ticket": ticket}, b"")
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # before torch is loaded
-    at = head["checkpoint"]
+    cancelled, at = threading.Event(), head["checkpoint"]
     payload, checkpoint = (body, None) if at is None else (body[: int(str(at))], body[int(str(at)) :])
 
     def keep(checkpoint: bytes, fraction: float) -> None:
         import ray
 
+        if cancelled.is_set():
+            raise Cancelled("Cancelled.")
         # Acknowledged, so that it outlives this process; work goes on where the keeper is gone.
         with suppress(ray.exceptions.RayError):
             event = packed(*said(Kept(ticket, checkpoint, fraction)))
@@ -105,8 +110,19 @@ def perform(told: bytes, refs: Mapping[str, Reference], keeper: Any) -> bytes:
     if session not in _shared:
         _shared.clear()
         _shared[session] = _Shared(refs)
-    desk = Desk(_shared[session], checkpoint, keep, lambda: False)
+    desk = Desk(_shared[session], checkpoint, keep, cancelled.is_set)
     try:
-        return packed(*said(performed(ticket, str(head["function"]), payload, desk, node)))
+        with _told_by_interrupt(cancelled):
+            return packed(*said(performed(ticket, str(head["function"]), payload, desk, node)))
     except _Gone:
         return packed(*said(Lost(ticket, "what is shared could not be read on its node")))
+
+
+@contextmanager
+def _told_by_interrupt(cancelled: threading.Event) -> Iterator[None]:
+    """Ray interrupts a task that it cancels: here that raises nothing in the middle of a call, and is word to it."""
+    before = signal.signal(signal.SIGINT, lambda *_: cancelled.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -26,6 +26,11 @@ def _ignore(key: str, checkpoint: bytes, fraction: float) -> None:
     """For who keeps nothing."""
 
 
+def _at_least_one() -> int:
+    """For who does not know how many calls there will be."""
+    return 1
+
+
 @dataclass
 class _Start:
     call: Call
@@ -68,7 +73,11 @@ class Session:
         ]
 
     def run(
-        self, calls: Iterable[Call | None], *, keep: Callable[[str, bytes, float], None] = _ignore
+        self,
+        calls: Iterable[Call | None],
+        *,
+        keep: Callable[[str, bytes, float], None] = _ignore,
+        waiting: Callable[[], int] = _at_least_one,
     ) -> Iterator[Done | None]:
         """Run calls; each key comes back exactly once, in the order of completion, whatever was started again.
 
@@ -76,6 +85,8 @@ class Session:
             calls: the next one is taken only when a slot is free, so that a generator may decide with what it has been
                 told meanwhile. None means that there is nothing to give before another result has come.
             keep: called in this thread with key, checkpoint and fraction whenever a call hands one over.
+            waiting: about how many calls are yet to be taken, asked while all slots are full: a cluster that grows with
+                what waits is told.
 
         Yields:
             What was done; None at least every half second while nothing was, so that the caller can report and stop.
@@ -90,16 +101,20 @@ class Session:
         self._busy = True
         run = _Run(iter(calls))
         try:
-            yield from self._run(run, keep)
+            yield from self._run(run, keep, waiting)
         finally:
             self._busy = False
+            self._backend.want(0)
             if run.running:
                 self._backend.stop()
 
-    def _run(self, run: _Run, keep: Callable[[str, bytes, float], None]) -> Iterator[Done | None]:
+    def _run(
+        self, run: _Run, keep: Callable[[str, bytes, float], None], waiting: Callable[[], int]
+    ) -> Iterator[Done | None]:
         seen = alone = time.monotonic()
         while True:
             self._fill(run)
+            self._backend.want(self._waiting(run, waiting))
             if not (run.running or run.again or run.more):
                 return
             alone = time.monotonic() if run.running or self.slots else alone
@@ -138,6 +153,11 @@ class Session:
                 raise ValueError(f"two calls have the key {call.key!r}")
             run.keys.add(call.key)
             self._start(run, _Start(call))
+
+    def _waiting(self, run: _Run, waiting: Callable[[], int]) -> int:
+        if len(run.running) < self.slots:
+            return 0
+        return len(run.again) + (max(1, waiting()) if run.more and not run.asked else 0)
 
     def _start(self, run: _Run, start: _Start) -> None:
         self._tickets += 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -187,9 +188,16 @@ def done_in_parts(
             yield from run.here(part)
         return
     with executor.opened(shared()) as session:
-        calls = (Call(run.key(p), p.function, p.payload(), run.state(p.index)) for p in parts)
+        left = deque(parts)
+
+        def calls() -> Iterator[Call]:
+            while left:
+                part = left.popleft()
+                yield Call(run.key(part), part.function, part.payload(), run.state(part.index))
+
+        running = session.run(calls(), keep=run.keep, waiting=lambda: len(left))
         try:
-            with closing(session.run(calls, keep=run.keep)) as results:  # type: ignore[type-var]
+            with closing(running) as results:  # type: ignore[type-var]
                 for result in results:
                     if result is not None:
                         yield run.finished(result.key, result.value)

@@ -145,11 +145,18 @@ def node_rows(nodes: Sequence[Node]) -> list[dict[str, str]]:
             "cores": str(node.cores),
             "memory": format_bytes(node.memory) if node.memory else _NONE,
             "torch": node.torch or _NONE,
-            "state": node.refused
-            or ("takes calls" if node.alive and node.torch else "is asked" if node.alive else "gone"),
+            "state": node.refused or _state(node),
         }
         for node in nodes
     ]
+
+
+def _state(node: Node) -> str:
+    if not node.alive:
+        return "gone"
+    if not node.cores:
+        return "takes no calls"
+    return "takes calls" if node.torch else "is asked"
 
 
 def nodes_said(told: Told) -> str:
@@ -158,10 +165,13 @@ def nodes_said(told: Told) -> str:
         return told.said
     if told.nodes is None:
         return "Asking the Ray cluster for its nodes; this takes a few seconds, and nothing waits for it."
-    usable = [node for node in told.nodes if node.alive and not node.refused]
-    return (
+    usable = [node for node in told.nodes if node.alive and node.cores and not node.refused]
+    said = (
         f"{_count(len(usable), 'node')} with {_count(sum(node.cores for node in usable), 'core')} together."
     )
+    if any(node.alive and node.refused for node in told.nodes):
+        said += " No run starts there before the refused are mended, or have left."
+    return said
 
 
 def _count(n: int, what: str) -> str:

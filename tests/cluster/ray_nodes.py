@@ -74,6 +74,7 @@ class RayCluster:
         folder: where Ray keeps its logs and sockets; short, as sockets' names must be.
         environment: what a process needs that takes part, the driver as well as the nodes.
         port: of the head.
+        of_head: more for `ray start` of the head, and for its environment.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class RayCluster:
     head: RayNode = field(init=False)
     nodes: list[RayNode] = field(default_factory=list)
     port: int = _PORT
+    of_head: tuple[Sequence[str], Mapping[str, str]] = ((), {})
     _made: int = 0
     _reaper: subprocess.Popen[str] = field(init=False)
 
@@ -107,7 +109,8 @@ class RayCluster:
         self._made += 1
         address = f"127.0.0.{self._made}"
         first = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
-        where = first if self._made == 1 else [f"--address={self.address}"]
+        arguments, environment = self.of_head if self._made == 1 else ((), {})
+        where = [*first, *arguments] if self._made == 1 else [f"--address={self.address}"]
         size = [f"--num-cpus={cores}", f"--object-store-memory={_STORE_BYTES}"]
         own = [f"--node-ip-address={address}", "--disable-usage-stats", "--block"]
         log = self.folder / f"node{self._made}.log"
@@ -115,7 +118,7 @@ class RayCluster:
             process = subprocess.Popen(
                 [*before, sys.executable, "-c", _RAY, "start", *where, *size, *own],
                 cwd=ROOT,
-                env=self.environment,
+                env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=written,

@@ -25,8 +25,6 @@ def one_session(ray_nodes: RayCluster) -> Iterator[Session]:
 
 
 class TestRay(ExecutorContract):
-    polite = False
-
     @pytest.fixture
     def session(self, one_session: Session) -> Session:
         return one_session

@@ -60,8 +60,16 @@ def test_a_node_computes_once_it_has_said_what_with(nodes: ClusterNodes) -> None
     ("said", "error", "sentence"),
     [
         ({**GOOD, "code": "x"}, "", "box has another release of Paretoscope, or changed files: update it."),
-        ({**GOOD, "torch": "2.12"}, "", "box has torch 2.12, and this machine 2.13: install the same there."),
-        ({**GOOD, "torch": ""}, "", r"box has torch (none), and this machine 2.13: install the same there."),
+        (
+            {**GOOD, "torch": "2.12"},
+            "",
+            "box has torch 2.12, and this machine 2.13: install torch 2.13 there.",
+        ),
+        (
+            {**GOOD, "torch": ""},
+            "",
+            r"box has torch (none), and this machine 2.13: install torch 2.13 there.",
+        ),
         (
             None,
             "ModuleNotFoundError: No module named 'core'",
@@ -149,3 +157,29 @@ def test_names_are_unique(nodes: ClusterNodes) -> None:
     nodes.update([listed("a"), listed("b"), listed("c", name="mine")])
     nodes.update([listed("a"), listed("b"), listed("c", name="mine"), listed("d", name="mine")])
     assert set(shown(nodes)) == {"box (aaaaaa)", "box (bbbbbb)", "mine", "mine (dddddd)"}
+
+
+def test_whoever_joins_is_waited_for_until_it_has_answered_or_is_silent(
+    nodes: ClusterNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(cluster_nodes.time, "monotonic", lambda: now[0])
+    assert not nodes.compute()
+    nodes.update([listed("h", 0, name="head")])
+    assert not nodes.compute()
+    assert not nodes.being_asked(), "it has no cores to say anything of"
+    nodes.update([listed("h", 0, name="head"), listed("a", name="new")])
+    assert nodes.compute()
+    assert nodes.being_asked()
+    nodes.answered("a" * 8, GOOD, "")
+    assert not nodes.being_asked()
+    nodes.update([listed("b", name="silent")])
+    assert nodes.being_asked()
+    now[0] += 61
+    assert not nodes.being_asked()
+    assert sorted(nodes.alive()) == ["a" * 8, "b" * 8, "h" * 8]
+    assert not nodes.any_refused()
+    nodes.answered("b" * 8, {**GOOD, "code": "x"}, "")
+    nodes.update([listed("b", name="silent", alive=False)])
+    assert nodes.any_refused(), "it is remembered"
+    assert sorted(nodes.alive()) == ["a" * 8, "h" * 8]

@@ -29,6 +29,7 @@ class Scripted(Backend):
         self.events: list[Event] = []
         self.answers: list[Event] | None = None
         self.stops = 0
+        self.wanted: list[int] = []
 
     @property
     def slots(self) -> int:
@@ -45,6 +46,9 @@ class Scripted(Backend):
         if not events:
             NOW[0] += seconds
         return events
+
+    def want(self, waiting: int) -> None:
+        self.wanted.append(waiting)
 
     def stop(self) -> None:
         self.stops += 1
@@ -213,3 +217,40 @@ def test_nodes_say_what_this_session_had_of_them() -> None:
     assert len([done for done in running if done]) == 2
     (node,) = session.nodes()
     assert (node.done, node.seconds) == (1, 1.5)
+
+
+def test_a_place_hears_what_waits_for_it_and_that_nothing_does_any_more() -> None:
+    place = Scripted(1)
+    left = ["a", "b", "c"]
+
+    def given() -> Iterator[Call]:
+        while left:
+            yield Call(left.pop(0), "m:f", b"")
+
+    running = Session(place).run(given(), waiting=lambda: len(left))
+    next(running)
+    assert place.wanted[-1] == 2
+    place.n = 2
+    next(running)
+    assert place.wanted[-1] == 1, "one has found room"
+    place.events = [Lost(1, "gone")]
+    place.n = 1
+    next(running)
+    assert place.wanted[-1] == 2, "what was lost waits, too"
+    running.close()  # type: ignore[attr-defined]
+    assert place.wanted[-1] == 0
+
+
+def test_a_place_with_room_hears_of_nothing_and_who_does_not_know_says_one() -> None:
+    place = Scripted(2)
+    running = Session(place).run(itertools.chain([Call("a", "m:f", b""), None], calls("b", "c", "d")))
+    next(running)
+    assert place.wanted[-1] == 0
+    place.finish(1)
+    next(running)
+    next(running)
+    assert place.wanted[-1] == 1
+    nobody = Scripted(0)
+    running = Session(nobody).run(calls("a"))
+    next(running)
+    assert nobody.wanted[-1] == 1, "where nobody is, a first one is missing"

@@ -109,16 +109,21 @@ def test_nodes_say_whether_they_take_calls_and_why_not() -> None:
         Node("a", 8, 4 << 30, "2.13", "code"),
         Node("b", 4, 0, "", ""),
         Node("c", 4, 0, "2.13", "code", alive=False),
-        Node("d", 4, 0, "2.12", "code", refused="d has torch 2.12: install the same there."),
+        Node("d", 4, 0, "2.12", "code", refused="d has torch 2.12: install torch 2.13 there."),
+        Node("head", 0, 0, "", ""),
     ]
     assert [row["state"] for row in view.node_rows(nodes)] == [
         "takes calls",
         "is asked",
         "gone",
         nodes[3].refused,
+        "takes no calls",
     ]
     assert view.node_rows(nodes)[0]["memory"] == "4.29 GB"
-    assert view.nodes_said(Told(tuple(nodes))) == "2 nodes with 12 cores together."
+    assert view.nodes_said(Told(tuple(nodes))) == (
+        "2 nodes with 12 cores together. No run starts there before the refused are mended, or have left."
+    )
+    assert view.nodes_said(Told(tuple(nodes[:3]))) == "2 nodes with 12 cores together."
     assert "Asking" in view.nodes_said(Told(asking=True))
     assert view.nodes_said(Told(said="no cluster")) == "no cluster"
 
