@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 export OMP_NUM_THREADS ?= 1
+# Some environments forbid it: every process, of which tests start hundreds, would then compile all of the source anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run class test test-slow test-long test-peers test-cluster bench lint setup setup-dev setup-cluster clean
 

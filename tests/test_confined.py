@@ -75,6 +75,7 @@ def test_a_bug_is_logged_whole_and_said_plainly(tmp_path: Path, caplog: pytest.L
     assert "Traceback" in caplog.text
 
 
+@pytest.mark.slow
 def test_one_that_gets_no_time_is_ended_and_may_be_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def test_as_text_lines_are_as_they_were(capsys: pytest.CaptureFixture[str]) -> N
     assert out.endswith(" started\n")
 
 
+@pytest.mark.slow
 def test_a_server_of_jobs_that_cannot_reach_its_database_says_so_without_the_password(tmp_path: Path) -> None:
     """The real command, with a host that no name service knows."""
     url = URL.replace("127.0.0.1:1", "database.invalid:5432")

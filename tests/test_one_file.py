@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.registering import ROOT, additions, copy_with_additions, files_below, run_in
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,6 +17,8 @@ import pytest
 
 from core.cli.class_serving import environment, invitation, local_address
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

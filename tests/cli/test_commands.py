@@ -64,6 +64,7 @@ def test_exact_front_of_a_shipped_supernet(process) -> None:
     assert (found["on_front"] == expected).all()
 
 
+@pytest.mark.slow
 def test_intervals_and_the_share_of_resamples_are_columns_on_request(call, tmp_path) -> None:
     file = tmp_path / "f.csv"
     assert call("front", "digits-cnn", "--exact", "--intervals", "--csv", str(file))[0] == 0
@@ -86,6 +87,7 @@ def test_intervals_and_the_share_of_resamples_are_columns_on_request(call, tmp_p
         assert len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_search_is_reproducible_and_stays_within_its_budget(run) -> None:
     arguments = (
         "search",
@@ -176,6 +178,7 @@ def test_costs_need_no_weights(run) -> None:
     assert cells["arch_str"].str.fullmatch(r"\|\w+~0\|\+\|\w+~0\|\w+~1\|\+\|\w+~0\|\w+~1\|\w+~2\|").all()
 
 
+@pytest.mark.slow
 def test_trains_keeps_the_run_and_writes_the_file(run, process, home) -> None:
     out = home / "mine.safetensors"
     done = process("train", "digits-lesson", "--epochs", "1", "--n-random", "0", "--out", str(out))
@@ -196,6 +199,7 @@ def test_lists_every_kind_and_one_methods_settings(run) -> None:
     assert "--population" in run("list", "algorithm", "nsga2").stdout
 
 
+@pytest.mark.slow
 def test_check_and_doctor_find_a_healthy_machine(run, process) -> None:
     assert "intact" in run("check").stdout
     done = process("doctor")

@@ -12,6 +12,8 @@ from core.library.comparisons import KIND, ComparisonRecord
 from core.records import RunState
 from core.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr("sys.argv", ["core", *arguments])

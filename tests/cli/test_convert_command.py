@@ -12,6 +12,8 @@ from core.supernets.files import load_supernet
 from tests.cli.conftest import Call
 from tests.helpers.given_networks import EXPORTED, residual_onnx
 
+pytestmark = pytest.mark.slow
+
 SOURCE = '''
 import torch
 from torch import nn

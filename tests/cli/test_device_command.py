@@ -10,6 +10,7 @@ from core.errors import InvalidInput
 from tests.helpers.fake_device import fake_device
 
 
+@pytest.mark.slow
 def test_it_says_how_near_they_are() -> None:
     with fake_device(room=2 << 30) as device:
         device.clock = lambda: 0.0

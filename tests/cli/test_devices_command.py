@@ -55,6 +55,7 @@ def profile_of(kit: bytes) -> bytes:
     return json.dumps(profile).encode()
 
 
+@pytest.mark.slow
 def test_from_a_kit_to_a_column_of_every_table(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def test_what_cannot_be_done_is_one_line(call: Call, tmp_path: Path, arguments: 
     assert says in beside
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_the_front_in_further_formats(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "t.csv"

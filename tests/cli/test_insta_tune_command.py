@@ -12,6 +12,8 @@ import torch
 from core.supernets.files import dump_supernet, load_supernet
 from tests.training.small import fresh_elastic_vit, fresh_net
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., tuple[int, str, str]]
 SMALL = {"limit_train": 96, "calibration": 64, "limit_validation": 100, "limit_test": 50}
 

@@ -27,6 +27,7 @@ def test_predictors_are_a_row_each(call: Call, tmp_path: Path) -> None:
     assert all(-1 <= float(line["kendall_tau"]) <= 1 for line in lines)
 
 
+@pytest.mark.slow
 def test_proxies_are_correlated_and_written(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "s.csv"
     status, said, _ = call(

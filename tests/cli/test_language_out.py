@@ -16,6 +16,8 @@ from tests.cli.conftest import Call
 from tests.helpers.nets import disturb
 from tests.helpers.small_decoder import CONFIG, DATA
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def decoder(tmp_path: Path) -> Path:

@@ -15,6 +15,8 @@ from tests.cli.conftest import Call
 from tests.helpers.huge import huge_file
 from tests.helpers.supernet_files import measured_bundle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def huge(tmp_path: Path) -> str:

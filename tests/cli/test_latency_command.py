@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from core.supernets.elastic_cnn import GroupConfig
 from core.supernets.files import dump_supernet
@@ -14,6 +15,7 @@ from tests.cli.conftest import Call
 from tests.helpers.nets import small_cnn
 
 
+@pytest.mark.slow
 def test_every_subnet_is_written(call: Call, tmp_path: Path) -> None:
     net = small_cnn(groups=(GroupConfig(widths=(2, 4)), GroupConfig(widths=(3, 6))))
     file, csv = tmp_path / "toy.safetensors", tmp_path / "latency.csv"

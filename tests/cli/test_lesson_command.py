@@ -11,6 +11,8 @@ import pytest
 from core.lessons.base import shipped
 from core.lessons.recalibration import Config, Recalibrated, Recalibration
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., tuple[int, str, str]]
 
 

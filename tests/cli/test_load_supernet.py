@@ -14,6 +14,7 @@ from tests.helpers.picture_folders import pictures
 from tests.helpers.tiny_folders import bert, llama, on_disk, sharded
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("checked_here")
 def test_a_checkpoint_and_pictures_become_a_supernet_that_names_them(call: Call, tmp_path: Path) -> None:
     name, data = resnet_file()
@@ -68,6 +69,7 @@ def test_settings_are_for_folders_alone(call: Call, tmp_path: Path) -> None:
     assert "only a folder of a transformer has settings" in complaint
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("checked_here")
 def test_a_folder_is_tuned_on_texts_that_its_own_tokenizer_splits(call: Call, tmp_path: Path) -> None:
     folder, out = (

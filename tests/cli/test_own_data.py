@@ -58,6 +58,7 @@ def test_what_is_no_data_is_refused(file: Path) -> None:
         next(own_data.written({"name": "digits", "config": {}}, None, "test", "digits-cnn", 0))
 
 
+@pytest.mark.slow
 def test_a_rehearsal_says_what_the_data_hold_and_how_long_it_takes(file: Path) -> None:
     chosen = own_data.choice(str(file))
     params = {
@@ -94,6 +95,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "name"),
     [("story.txt", "corpus"), ("food.csv", "texts"), ("one.zip", "corpus"), ("two.zip", "texts")],
@@ -117,6 +119,7 @@ def test_texts_are_told_with_their_classes_and_language_with_its_windows(folder:
     assert sum(parts) == total == int(lines[0].split()[0].replace(",", ""))
 
 
+@pytest.mark.slow
 def test_settings_of_texts_are_asked_of_texts_alone(folder: Path) -> None:
     given = folder / "tokenizer.json"
     given.write_bytes(Tokenizing.bytes_alone().json())

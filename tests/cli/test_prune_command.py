@@ -12,6 +12,8 @@ import pytest
 from core.words import format_share
 from tests.cli.test_train_alone_command import call
 
+pytestmark = pytest.mark.slow
+
 SMALLEST = "000000000000"
 
 

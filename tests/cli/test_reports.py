@@ -30,6 +30,7 @@ def call(*arguments: str):
     return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.mark.slow
 def test_the_page_and_the_command_line_write_the_same(store: RunStore, tmp_path: Path) -> None:
     basket_id = store.baskets.create("For <all>")
     store.baskets.add(basket_id, A, "a")

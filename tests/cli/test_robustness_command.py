@@ -7,6 +7,10 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_it_says_what_goes_with_robustness_and_writes_every_subnet(call: Callable, tmp_path: Path) -> None:
     target = tmp_path / "robust.csv"

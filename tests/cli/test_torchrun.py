@@ -65,6 +65,7 @@ def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_forty_steps_of_two_processes_equal_those_of_one(tmp_path: Path) -> None:
     """In float64, with shares of 12 and 13 samples; sandwich rule with distillation."""
     done = ended(two(["-m", "tests.helpers.two_processes", str(tmp_path)], tmp_path))

@@ -12,6 +12,8 @@ import pytest
 
 from core.library.presets import PRESETS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = "311131113111"
 

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from safetensors import safe_open
 
 from core.library import supernets
+
+pytestmark = pytest.mark.slow
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -18,6 +18,8 @@ from core.store import RunStore
 from core.store.servers import JOBS
 from core.store.signing import NOBODY
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 GRACE_SECONDS = 8.0
 """It must have ended by then, also on a busy machine; a container has 10 by default."""

@@ -293,6 +293,7 @@ def test_settings_are_described_and_unknown_ones_refused(name: str) -> None:
         ALGORITHMS.create(name, problem=Problem(small_space(), (COST, COST)), seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ADAPTIVE)
 @pytest.mark.parametrize("maximize", [True, False])
 def test_an_adaptive_algorithm_goes_the_way_the_objective_points(name: str, maximize: bool) -> None:
@@ -391,6 +392,7 @@ def test_replaying_the_log_continues_identically_under_bounds(name: str) -> None
     assert runs[0] == runs[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ADAPTIVE)
 def test_a_bound_that_only_measuring_shows_is_kept_more_and_more(name: str) -> None:
     planted = Planted(flat_space())

@@ -56,6 +56,7 @@ def test_describes_itself(name: str) -> None:
     assert len(kind.strengths) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_any_size_any_color(name: str, shape: tuple[int, int, int]) -> None:

@@ -257,6 +257,7 @@ def test_synflow_is_linear_whatever_the_statistics_and_the_constants_of_the_inpu
         assert (made(x) > 0).any()
 
 
+@pytest.mark.slow
 def test_iterated_synflow_cuts_no_path_at_99_percent() -> None:
     """Flow is conserved over what every path crosses; a block beside a shortcut may end empty, both layers of it."""
     net = load_model(None, "subnet:digits-cnn:311131113111").net

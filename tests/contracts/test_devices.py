@@ -50,6 +50,7 @@ def same(here: Any, there: Any) -> bool:
     return all(torch.equal(a, b) for a, b in zip(leaves(here), leaves(there), strict=True))
 
 
+@pytest.mark.slow
 def test_one_subnet_with_its_statistics_and_what_is_extracted(net, data) -> None:
     archs = [net.largest, tuple(net.space.sample_array(1, np.random.default_rng(5))[0].tolist())]
     with sdpa_kernel(SDPBackend.MATH), torch.no_grad(), fake_device() as device:
@@ -68,6 +69,7 @@ def test_one_subnet_with_its_statistics_and_what_is_extracted(net, data) -> None
             assert same(extracted(data.inputs), device.back(device.net(extracted)(inputs)))
 
 
+@pytest.mark.slow
 def test_a_walk_gives_the_same_numbers(net, data) -> None:
     rows = np.unique(net.space.sample_array(6, np.random.default_rng(3)), axis=0)
     names = quick_names(net.task.name)

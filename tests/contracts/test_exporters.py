@@ -23,6 +23,8 @@ from core.networks.chain import example_inputs
 from core.supernets import FAMILIES
 from tests.export.subnets import TITLE, digits, subnet, supernet
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 formats = pytest.mark.parametrize("name", EXPORTERS.names())
 # Tracing a network of cells, or of many small layers, takes ten seconds.

@@ -131,6 +131,7 @@ def test_answers_equal_the_oracle_and_mutated_ones_are_refused(name: str) -> Non
     assert len(seen) > 1, "the answer depends on the run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_short_and_every_branch_of_its_text_is_said(name: str) -> None:
     each, methods = lesson(name), ("text", "found", "explain")

@@ -224,6 +224,7 @@ def test_a_new_one_is_an_axis_of_the_front_page(
     assert "counted" in card
 
 
+@pytest.mark.slow
 def test_a_new_one_is_known_to_the_command_line(
     toys: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ def counted() -> Iterator[list[float]]:
             handle.remove()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVERAL)
 def test_what_is_left_is_right_from_the_first_tenth_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SupernetRun, "measure", lambda run: {"phase": ""})

@@ -112,6 +112,7 @@ def test_what_it_cannot_prune_it_refuses_in_words(method: str, family: str) -> N
     assert str(error.value).endswith(".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "family"), CASES)
 def test_one_network_per_sparsity_as_asked(method: str, family: str) -> None:
     parent, found = results(method, family)
@@ -140,6 +141,7 @@ def test_removed_entries_are_zero_and_density_is_exact(method: str, family: str)
             assert density(pruned.masks) == pytest.approx(1 - pruned.asked, abs=rounding(parent))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "family"), CASES)
 def test_small_and_masked_networks_agree_also_after_a_save(method: str, family: str) -> None:
     _, found = results(method, family)
@@ -167,6 +169,7 @@ def test_fine_tuning_keeps_removed_weights_at_zero(method: str, family: str) -> 
         assert torch.allclose(outputs(net), outputs(compact(net, pruned.kept)), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", NAMES)
 def test_the_seed_decides_everything(method: str) -> None:
     family = "elastic_cnn"

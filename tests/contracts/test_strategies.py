@@ -309,11 +309,11 @@ def trained(net: Supernet, config: TrainingConfig, ledger: RecordingLedger) -> S
             return end.value
 
 
-# In each run half of the training is repeated; in `make test-slow` the first and the last epoch, in `make test-long` every one.
-OFTEN_CUT = {EPOCHS // 2: [], 1: [pytest.mark.slow], EPOCHS - 1: [pytest.mark.slow]}
-CUTS = [pytest.param(cut, marks=OFTEN_CUT.get(cut, [pytest.mark.long])) for cut in range(1, EPOCHS)]
+# In `make test-slow` half of the training is repeated, in `make test-long` it is cut after every epoch.
+CUTS = [pytest.param(cut, marks=[] if cut == EPOCHS // 2 else [pytest.mark.long]) for cut in range(1, EPOCHS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS)
 @every_strategy
 def test_resuming_after_any_epoch_ends_with_the_same_bits(name: str, cut: int) -> None:

@@ -134,6 +134,7 @@ def _takes_home(me: Visitor, arch_id: str) -> None:
         inside = {Path(entry).name for entry in bundle.namelist()}
         me.expect({"model.safetensors", "predict.py", "card.md"} <= inside, f"the bundle holds {inside}")
     me.choose("download-format", "ONNX")
+    me.until("() => document.querySelector('.st-key-download-bundle').innerText.includes('.onnx')")
     name, data = me.download("download-bundle")
     me.expect(name.endswith(".onnx") and len(data) > 1000, f"{name} has {len(data)} bytes")
     me.look("downloads", at="download-bundle")

@@ -62,6 +62,7 @@ def choose(browser: Any, key: str, option: str) -> None:
     still(browser)
 
 
+@pytest.mark.long
 def test_two_trainings_are_compared_over_two_seeds(page: tuple[Any, str]) -> None:
     browser, address = page
     browser.goto(f"{address}/supernets")
@@ -81,6 +82,7 @@ def test_two_trainings_are_compared_over_two_seeds(page: tuple[Any, str]) -> Non
     browser.locator(".st-key-compare-open-0 button").wait_for()
 
 
+@pytest.mark.long
 def test_a_front_is_seen_growing(page: tuple[Any, str]) -> None:
     browser, address = page
     browser.goto(f"{address}/supernets")
@@ -98,6 +100,7 @@ def test_a_front_is_seen_growing(page: tuple[Any, str]) -> None:
     browser.wait_for_function(f"{film}.layout.sliders[0].active === 2")
 
 
+@pytest.mark.long
 def test_the_order_of_six_subnets_is_checked(page: tuple[Any, str]) -> None:
     browser, address = page
     front(browser, address)

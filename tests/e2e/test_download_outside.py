@@ -75,6 +75,7 @@ def predict(python: str, bundle: bytes, folder: Path, images: Path) -> dict[str,
     return result
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}")
 def test_what_the_browser_downloads(
     page: Any, server: str, outside: str, images: Path, tmp_path: Path  # noqa: F811

@@ -55,6 +55,7 @@ def page(tmp_path: Path) -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.mark.long
 def test_from_a_folder_to_a_subnet_that_writes_outside(page: Any, tmp_path: Path) -> None:
     load(page, tmp_path)
     tune(page)

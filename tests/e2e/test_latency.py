@@ -87,6 +87,7 @@ def download(page: Any) -> str:
     return str(found.value.suggested_filename)
 
 
+@pytest.mark.long
 def test_time_this_machine_and_choose_by_it(browse: Any, supernet_id: str) -> None:
     page = browse(supernet_id)
     panel = time_this_machine(page, "Small")

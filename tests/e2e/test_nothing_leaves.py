@@ -111,6 +111,7 @@ def test_only_its_own_pages_open_its_socket(server: str) -> None:
             websockets.sync.client.connect(address, origin=origin)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}")
 def test_a_first_visit_moves_little_and_a_second_next_to_nothing(server: str) -> None:
     first, second = measure(server, repeats=1, slow=False)[0]

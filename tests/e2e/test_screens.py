@@ -239,6 +239,7 @@ def test_what_if_reads_row_by_row(server: str, chromium: Any) -> None:
         page.context.close()
 
 
+@pytest.mark.long
 def test_running_and_done_are_announced(server: str, chromium: Any) -> None:
     page = open_page(chromium, f"{server}/search", SIZES["wide"])
     live = page.locator("#ps-live")

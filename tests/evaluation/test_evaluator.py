@@ -57,6 +57,7 @@ def test_equals_the_slow_way_for_every_architecture_of_a_sample(net, data) -> No
             assert table[name][index] == pytest.approx(expected[name], abs=1e-5), (name, row)
 
 
+@pytest.mark.slow
 def test_siblings_that_have_no_room_together_wait_and_give_the_same_bits(net, data, monkeypatch) -> None:
     rows = net.space.array()[::7]
     whole = evaluate_table(net, rows, ALL, data)

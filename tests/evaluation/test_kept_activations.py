@@ -57,6 +57,7 @@ def test_gives_the_same_bits_and_stays_within_its_bytes(net, data, limit) -> Non
     assert (kept.reused > 0) == (limit > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES.names())
 def test_every_family_gives_the_same_bits(family) -> None:
     for config in FAMILIES.get(family).examples():

@@ -70,6 +70,7 @@ def test_any_order_losses_and_second_runs_change_nothing(net, data, many_shards:
     assert len(executor.backend.performed) > len(set(executor.backend.performed)) >= 16
 
 
+@pytest.mark.slow
 def test_what_is_measured_on_extracted_networks_is_spread_too(net, data) -> None:
     rows = net.space.array()[:: net.space.size // 8]
     names = ("accuracy", "robust_accuracy")
@@ -116,6 +117,7 @@ def workers() -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_bits_although_they_are_killed(
     net, data, many_shards: None, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,6 +114,7 @@ def test_another_error_is_not_taken_for_a_want_of_room(net, data, rows, monkeypa
         evaluate_table(net, rows, NAMES, data)
 
 
+@pytest.mark.slow
 def test_what_is_kept_lies_on_the_device_and_goes_when_there_is_no_room(net, data, rows, here) -> None:
     values = {tuple(row): v for row, v in zip(rows.tolist(), here["loss"].tolist(), strict=True)}
 
@@ -133,6 +134,7 @@ def test_what_is_kept_lies_on_the_device_and_goes_when_there_is_no_room(net, dat
         assert kept.used < device.taken
 
 
+@pytest.mark.slow
 def test_answers_and_attacked_networks(net, data, rows) -> None:
     names = ["accuracy", *names_of(FromNetworks)]
     few = rows[::8]

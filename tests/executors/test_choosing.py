@@ -66,6 +66,7 @@ with EXECUTORS.create("processes", {"processes": 1}).opened({}) as session:
 """
 
 
+@pytest.mark.slow
 def test_processes_end_with_a_driver_that_is_killed(tmp_path: Path) -> None:
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], cwd=ROOT)
     alive = tmp_path / "n.alive"

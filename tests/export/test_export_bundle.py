@@ -28,6 +28,8 @@ from core.seeding import stream
 from core.supernets import FAMILIES
 from tests.export.subnets import architectures, data_of, digits, subnet, supernet
 
+pytestmark = pytest.mark.slow
+
 families = pytest.mark.parametrize("family", FAMILIES.names())
 
 

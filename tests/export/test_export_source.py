@@ -24,6 +24,8 @@ from core.networks.trees import leaves
 from core.supernets import FAMILIES
 from tests.export.subnets import subnet
 
+pytestmark = pytest.mark.slow
+
 families = pytest.mark.parametrize("family", FAMILIES.names())
 
 

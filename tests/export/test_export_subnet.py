@@ -22,6 +22,7 @@ from tests.export.subnets import TITLE, architectures, data_of, digits, subnet, 
 families = pytest.mark.parametrize("family", FAMILIES.names())
 
 
+@pytest.mark.slow
 @families
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_the_accuracy_is_that_of_the_supernet_with_this_architecture(family: str, split: str) -> None:
@@ -115,6 +116,7 @@ def test_the_probe_is_always_the_same() -> None:
     assert np.ptp(first.numpy()) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape", [(3, 7, 9), *(pytest.param(shape, marks=pytest.mark.long) for shape in ((1, 28, 28), (1, 5, 5)))]
 )

@@ -82,6 +82,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- what is in it ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_weights_lie_in_one_file_once_and_operations_are_those_of_the_plain_export(
     onnx_kit: dict[str, bytes],
 ) -> None:
@@ -192,6 +193,7 @@ def alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_alone_on_a_device_it_writes_a_profile_of_this_supernet(
     onnx_kit: dict[str, bytes], unpack: Callable[[dict[str, bytes]], Path]
 ) -> None:

@@ -23,6 +23,7 @@ from tests.export.subnets import subnet
 families = pytest.mark.parametrize("family", FAMILIES.names())
 
 
+@pytest.mark.slow
 @families
 def test_the_file_alone_says_classes_input_and_hash(family: str) -> None:
     made = subnet(family)
@@ -39,6 +40,7 @@ def test_the_file_alone_says_classes_input_and_hash(family: str) -> None:
         assert "channels, height, width" in said["input"]
 
 
+@pytest.mark.slow
 @families
 def test_the_six_lines_of_the_card_run(family: str, tmp_path: Path) -> None:
     made = subnet(family)

@@ -149,6 +149,7 @@ def survive(ends: Callable[[bytes, str], Ended], numbers: range) -> int:
     return refused
 
 
+@pytest.mark.slow
 def test_a_thousand_mutated_npz_end_well(ends: Callable[[bytes, str], Ended]) -> None:
     assert survive(ends, range(1000)) > 300
 

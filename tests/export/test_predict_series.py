@@ -21,6 +21,8 @@ from core.export.predicting import common, predict_series
 from tests.export.subnets import data_of, subnet
 from tests.helpers.sounds import tone, wav
 
+pytestmark = pytest.mark.slow
+
 FAMILY = "elastic_tdnn"
 
 

@@ -37,6 +37,8 @@ from core.seeding import torch_seed
 from core.supernets import FAMILIES
 from tests.export.subnets import subnet
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "Permission is hereby granted, free of charge"
 TEXTS = ["This program is free software; you can redistribute it", "Covered Code — “Exhibit A”, naïve", ""]
 

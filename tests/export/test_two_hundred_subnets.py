@@ -17,6 +17,7 @@ def shipped():
     return supernets.load(entry), supernets.dataset(entry)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [30, pytest.param(200, marks=pytest.mark.long)])
 def test_in_place_extracted_and_onnx_agree(n: int, shipped) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")

@@ -18,10 +18,13 @@ from tests.store.databases import Postgres, reason_to_skip
 
 Until = Callable[..., object]
 
-pytestmark = pytest.mark.skipif(
-    bool(reason_to_skip() or os.environ.get("PARETOSCOPE_TEST_POSTGRES")),
-    reason=reason_to_skip() or "this needs a Postgres that it may stop",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(reason_to_skip() or os.environ.get("PARETOSCOPE_TEST_POSTGRES")),
+        reason=reason_to_skip() or "this needs a Postgres that it may stop",
+    ),
+]
 
 
 def test_a_job_outlives_a_restart_of_its_database(tmp_path: Path, until: Until) -> None:

@@ -167,6 +167,7 @@ def test_asking_never_waits_and_the_answer_is_kept(monkeypatch: pytest.MonkeyPat
     assert Trials().ask("search_front", {"budget": 4}, "me") == TRIAL
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     request = {"kind": "evaluate_table", "params": {"supernet": "nothing"}}
     answer = trials.spawn(request)

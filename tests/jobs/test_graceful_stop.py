@@ -19,6 +19,8 @@ from core.records import RunState
 from core.store import RunStore
 from core.store.signing import NOBODY
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 10.0
 

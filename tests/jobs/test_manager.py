@@ -18,6 +18,8 @@ from core.records import RunState
 from core.settings import settings
 from core.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 Until = Callable[..., object]
 LONG = {"steps": 10_000, "seconds_per_step": 0.01}
 

@@ -12,6 +12,8 @@ from core.jobs import dispatching as module
 from core.records import RunState
 from core.store.signing import Owner
 
+pytestmark = pytest.mark.slow
+
 Until = Callable[..., object]
 Opener = Callable[[], JobManager]
 LONG = {"steps": 10_000, "seconds_per_step": 0.01}

@@ -22,6 +22,8 @@ from core.records import COMMAND_LINE, Measurement, RunState
 from core.store import RunStore
 from core.store.signing import Owner, process_started
 
+pytestmark = pytest.mark.slow
+
 Until = Callable[..., object]
 Opener = Callable[..., JobManager]
 LONG = {"steps": 10_000, "seconds_per_step": 0.01}

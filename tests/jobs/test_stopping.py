@@ -72,6 +72,7 @@ def tell(worker: subprocess.Popen[bytes], text: bytes) -> None:
     worker.stdin.flush()
 
 
+@pytest.mark.slow
 def test_a_word_in_two_pieces_is_heard_and_nothing_else_is(start) -> None:
     worker = start("finish")
     tell(worker, b"cancelled? no\ncan")

@@ -20,6 +20,8 @@ from core.store import RunStore
 from core.store.servers import JOBS
 from core.store.signing import NOBODY, Owner
 
+pytestmark = pytest.mark.slow
+
 Until = Callable[..., object]
 Opener = Callable[..., JobManager]
 LONG = {"steps": 10_000, "seconds_per_step": 0.01}

@@ -40,6 +40,7 @@ def test_the_five_have_no_time_before_the_reveal() -> None:
     assert five <= {key for group in after.groups for key in group.keys}
 
 
+@pytest.mark.slow
 def test_what_was_timed_before_a_cut_is_kept() -> None:
     lesson = LESSONS.create("latency_and_macs")
     assert isinstance(lesson, LatencyAndMacs)

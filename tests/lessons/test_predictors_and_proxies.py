@@ -22,6 +22,7 @@ def _work(ledger):  # type: ignore[no-untyped-def]
     return lesson._computed(1, ledger, Library(), 8, 1)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_page_and_what_was_cut_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesson_file, "LABELS", (10, 20))
     whole = computed(_work)

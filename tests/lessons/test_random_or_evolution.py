@@ -45,6 +45,7 @@ def test_the_shipped_searches_are_those_of_the_page(algorithm: str) -> None:
     assert curves[1][-1] == pytest.approx(share / everything, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_what_was_cut_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesson_file, "BUDGET", 20)
     lesson = LESSONS.create("random_or_evolution")

@@ -19,6 +19,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "training_of", partial(trainings.training_of, epochs=1))
 
 
+@pytest.mark.slow
 def test_what_was_cut_goes_on_to_the_same_bits(brief: None) -> None:
     lesson = LESSONS.create("ranking")
     assert isinstance(lesson, Ranking)

@@ -17,6 +17,7 @@ LESSON = Recalibration()
 ENTRY = supernets.find(None, SUPERNET)
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_a_checkpoint_to_the_same_bits() -> None:
     assert resumed("recalibration", (0,), draws=2) == [1]
 

@@ -12,6 +12,7 @@ from core.library.library import Library
 from tests.lessons.computing import computed, resumed
 
 
+@pytest.mark.slow
 def test_a_mixture_of_one_option_is_that_option() -> None:
     import torch
 
@@ -27,6 +28,7 @@ def test_a_mixture_of_one_option_is_that_option() -> None:
     assert not torch.allclose(net(x), cut, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_what_was_cut_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesson_file, "product", lambda *_, **__: [(0, 0, 0, 0), (1, 0, 2, 0)])
     lesson = LESSONS.create("relaxed_search")

@@ -15,6 +15,7 @@ from tests.lessons.small import few_images, resumed
 LESSON = SandwichLesson()
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_a_checkpoint_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     few_images(monkeypatch)
     # Three trainings of one epoch, and one checkpoint more at the end of each: cut within the second.

@@ -14,6 +14,7 @@ from tests.lessons.small import few_images, resumed
 LESSON = Shrinking()
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_a_checkpoint_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     few_images(monkeypatch)
     # Four epochs are four phases; the cut lies where a frozen teacher is part of the state.

@@ -23,6 +23,7 @@ from core.workflows import prune_experiment
 from tests.lessons.computing import resumed
 
 
+@pytest.mark.slow
 def test_it_is_the_experiment_of_the_page_and_goes_on_where_it_was_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -69,6 +69,7 @@ def test_everything_shipped_stays_small() -> None:
     assert sum(path.stat().st_size for path in (ASSETS / "supernets").rglob("*")) < 5_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [SHIPPED[0], pytest.param(SHIPPED[1], marks=pytest.mark.long)])
 def test_what_is_shipped_of_chance_is_what_is_computed(name: str) -> None:
     entry = supernets.find(None, name)

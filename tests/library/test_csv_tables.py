@@ -49,6 +49,7 @@ def rows_of(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(data.decode())))
 
 
+@pytest.mark.slow
 def test_page_and_command_line_write_the_same_bytes(home: Path) -> None:
     files, out = of_the_page(), home / "all.csv"
     command = files.command().split()
@@ -63,6 +64,7 @@ def test_page_and_command_line_write_the_same_bytes(home: Path) -> None:
     assert list(ours["columns"]) == list(rows_of(out.read_bytes())[0])
 
 
+@pytest.mark.slow
 def test_the_rows_that_are_shown_and_all_of_them() -> None:
     files = of_the_page()
     few, everything = rows_of(files.csv(files.front.members)), rows_of(files.csv(files.front.table))
@@ -78,6 +80,7 @@ def test_the_rows_that_are_shown_and_all_of_them() -> None:
     assert limited.command() == ""
 
 
+@pytest.mark.slow
 def test_ids_keep_their_zeros(tmp_path: Path) -> None:
     files = of_the_page()
     path = tmp_path / "f.csv"

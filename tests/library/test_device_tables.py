@@ -150,6 +150,7 @@ def test_only_cells_have_published_tables() -> None:
         require_cells(entry(small_cnn()))
 
 
+@pytest.mark.slow
 def test_imported_it_is_an_axis_with_its_source_and_the_unmeasured_stay_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ from core.store import RunStore
 from core.words import format_share
 from tests.helpers.pruning import SMALLEST, pruned, small_request
 
+pytestmark = pytest.mark.slow
+
 METHODS = [{"name": n, "sparsities": [0.5]} for n in ("magnitude", "l1_filters")] + [
     {"name": "small_dense", "sparsities": [0.5], "config": {"epochs": 1}}
 ]

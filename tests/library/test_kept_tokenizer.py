@@ -20,6 +20,7 @@ from core.tasks.base import task_of
 from tests.datasets.test_tokenizing import word_piece
 
 
+@pytest.mark.slow
 def test_its_data_are_found_on_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "one"))
     given = word_piece()

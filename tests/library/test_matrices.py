@@ -90,6 +90,7 @@ def test_answers_are_compared_by_their_own_measures() -> None:
     assert found.values[0, 2] == pytest.approx(np.mean(first == second))
 
 
+@pytest.mark.slow
 def test_who_cannot_be_compared_is_left_out_with_the_reason() -> None:
     foreign, gone = "subnet:fashion-cnn:000000000000", "alone:0123456789abcdef:0"
     found = measured(choice(SHALLOW, gone, foreign, DEEP))

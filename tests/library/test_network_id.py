@@ -19,6 +19,7 @@ def test_every_id_is_read_back_as_it_was_written(origin: str, owner: str, number
     assert NetworkId.parse(str(which)) == which
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40))
 def test_any_other_text_is_refused_with_the_forms_there_are(text: str) -> None:
     if is_network_id(text):

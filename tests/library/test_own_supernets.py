@@ -199,6 +199,7 @@ def test_a_preset_says_no_more_than_its_parts_understand(name: str) -> None:
         assert counted[1] == f"{net.space.size:,}", "the number it advertises is that of its space"
 
 
+@pytest.mark.slow
 def test_an_upload_is_checked_in_a_process_of_its_own_and_nothing_of_it_is_built_here(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def test_parts_come_to_the_same_here_and_in_processes(tmp_path: Path) -> None:
     assert any("left in 2 places" in step.message for step in progress)
 
 
+@pytest.mark.slow
 def test_a_part_whose_process_is_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     expected = whole(tmp_path)
     owner = Owner([part(i, tmp_path, waits_at=2 if i == 0 else None) for i in range(3)], 2)
@@ -108,6 +109,7 @@ def test_a_part_whose_process_is_killed_goes_on_from_its_checkpoint(tmp_path: Pa
     assert {len(begins(tmp_path, i)) for i in (1, 2)} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", [1, 2], ids=["here", "in processes"])
 @pytest.mark.parametrize("how", ["cancelled", "killed"])
 def test_a_run_is_taken_up_where_each_of_its_parts_stood(tmp_path: Path, how: str, then: int) -> None:
@@ -135,6 +137,7 @@ def test_a_run_is_taken_up_where_each_of_its_parts_stood(tmp_path: Path, how: st
         assert [epoch for epoch, _ in begins(tmp_path, index)[before[index] :]] == [kept[index]]
 
 
+@pytest.mark.slow
 def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
     owner = Owner([part(i, tmp_path, waits_at=2 if i == 1 else None) for i in range(3)], 2)
     steps = owner.steps()
@@ -146,6 +149,7 @@ def test_a_finished_part_is_not_done_again(tmp_path: Path) -> None:
     assert set(owner.done) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_cancelling_takes_less_than_two_seconds(tmp_path: Path) -> None:
     owner = Owner([part(i, tmp_path, waits_at=0) for i in range(2)], 2)
     steps = owner.steps()

@@ -28,6 +28,7 @@ def test_ranks_share_ties_and_leave_out_what_is_unknown() -> None:
     assert str(mean_ranks((0.2, float("nan"), 0.1))) == "(1.0, nan, 2.0)"
 
 
+@pytest.mark.slow
 def test_it_is_the_training_of_the_workflow_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     from core.workflows import train_alone
 

@@ -28,6 +28,7 @@ def table(largest: Model, tmp_path_factory: pytest.TempPathFactory) -> robustnes
         return robustness.severity_table(largest)
 
 
+@pytest.mark.slow
 def test_severity_5_is_hard_but_not_chance(largest: Model, table: robustness.Severities) -> None:
     assert sorted(table) == names_for("image")
     probe = probe_of(largest, robustness.CALIBRATION_PROBE)
@@ -43,6 +44,7 @@ def test_severity_5_is_hard_but_not_chance(largest: Model, table: robustness.Sev
     assert sum(found.reached for found in table.values()) >= 13
 
 
+@pytest.mark.slow
 def test_calibration_carries_over_to_the_test_images(largest: Model, table: robustness.Severities) -> None:
     probe = probe_of(largest, ProbeChoice(split="test"))
     for name, found in table.items():
@@ -50,6 +52,7 @@ def test_calibration_carries_over_to_the_test_images(largest: Model, table: robu
         assert accuracy == pytest.approx(found.accuracy, abs=0.1), name
 
 
+@pytest.mark.slow
 def test_kept_in_memory_and_on_disk(
     largest: Model, table: robustness.Severities, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

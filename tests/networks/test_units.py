@@ -38,6 +38,7 @@ def test_permuting_all_groups_at_once_leaves_the_function(family: str) -> None:
             assert torch.allclose(net(images()), moved(images()), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_each_group_alone_changes_weights_and_not_the_function(family: str) -> None:
     net = extracted(family)

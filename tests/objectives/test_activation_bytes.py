@@ -30,6 +30,7 @@ def supernet(name: str, at: int) -> Supernet:
     return disturb(family(family.examples()[at]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "at"), CASES, ids=str)
 def test_is_what_torch_holds_in_the_extracted_network(name: str, at: int) -> None:
     """Every stage of some subnets of every family, to the byte; a batch takes as many times as much."""

@@ -201,6 +201,7 @@ def test_networks_that_are_none_are_one_sentence(monkeypatch: pytest.MonkeyPatch
         may_read("10.0.0.1")
 
 
+@pytest.mark.slow
 def test_what_a_worker_writes_is_a_line_that_names_its_run_and_no_secret(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

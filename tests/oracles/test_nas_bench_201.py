@@ -26,6 +26,7 @@ def published(shape: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -> N
         return NASBench201(NASBench201Config(input_shape=shape, classes=classes))
 
 
+@pytest.mark.slow
 def test_closed_form_for_every_cell() -> None:
     rows, table = SPACE.array(), CostTable.of(published())
     n1, n3 = ((rows == OPERATIONS.index(op)).sum(1) for op in ("nor_conv_1x1", "nor_conv_3x3"))

@@ -15,6 +15,8 @@ from core.workflows import train_alone
 from core.workflows.train_alone import Request
 from pages.ui import resources
 
+pytestmark = pytest.mark.slow
+
 ARCH = "201020001010"
 
 

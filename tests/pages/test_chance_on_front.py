@@ -115,6 +115,7 @@ def test_two_subnets_are_compared_on_the_same_images(open_page: Open, known: Fro
     assert "359 test images" in said
 
 
+@pytest.mark.slow
 def test_another_axis_is_computed_after_the_page_is_there(open_page: Open) -> None:
     chance._chances.clear()
     app = open_page("front", x="params", y="accuracy")

@@ -161,6 +161,7 @@ def test_reveal_lock_and_send_reach_the_rules(open_page: Open) -> None:
     assert words(app)
 
 
+@pytest.mark.slow
 def test_predictions_are_hidden_from_students_and_projector_before_the_reveal(
     open_page: Open, cookie: dict[str, str]
 ) -> None:
@@ -264,6 +265,7 @@ def test_the_contest_from_opening_to_a_verdict(
     assert "closed" in words(app.run())
 
 
+@pytest.mark.slow
 def test_what_was_picked_on_the_front_page_stands_in_the_contest(
     open_page: Open, cookie: dict[str, str]
 ) -> None:

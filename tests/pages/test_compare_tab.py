@@ -19,6 +19,8 @@ from core.workflows.compare_trainings import Request
 from pages.ui import resources
 from tests.views.test_trainings_compared import epoch, planted, record
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AppTest]
 TAB = "Compare trainings"
 

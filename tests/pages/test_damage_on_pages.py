@@ -89,6 +89,7 @@ DAMAGES: dict[str, Callable[[RunStore], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_every_page_works_beside_damage(store: RunStore, open_page: Open, damage: str) -> None:
     DAMAGES[damage](store)
@@ -139,6 +140,7 @@ def test_a_damaged_row_says_so_and_can_be_removed(
     store.close()
 
 
+@pytest.mark.slow
 def test_adding_a_damaged_supernet_again_repairs_it(store: RunStore) -> None:
     from core.library.loading import add_supernet
 

@@ -58,6 +58,7 @@ def hostile_query(rng: random.Random) -> dict[str, str]:
     return {key: rng.choice(words) for key in rng.sample(keys, rng.randint(1, 6))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [15, pytest.param(120, marks=pytest.mark.long)])
 def test_any_address_gives_a_page(open_page: Open, n: int) -> None:
     rng = random.Random(n)

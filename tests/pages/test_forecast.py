@@ -48,6 +48,7 @@ def test_a_training_says_how_long_it_will_take(open_page: Open, monkeypatch: pyt
     assert len(asked) == 1, "another number of epochs asks for no other trial"
 
 
+@pytest.mark.slow
 def test_a_click_on_start_is_not_lost_to_a_trial_that_ends(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

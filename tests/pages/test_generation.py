@@ -15,6 +15,8 @@ from core.library.writing import Ask, write
 from core.store import RunStore
 from tests.helpers.small_decoder import add_decoder
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AppTest]
 
 

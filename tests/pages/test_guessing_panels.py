@@ -89,6 +89,7 @@ def test_predictors_show_who_orders_best_and_one_of_their_guesses() -> None:
     assert spec(app, "predictors-guesses") != before
 
 
+@pytest.mark.slow
 def test_proxies_stand_beside_the_baselines() -> None:
     made(proxies.KIND, subnets=8, samples=8, proxies=("naswot",))
     app = panel_app("proxies")

@@ -19,6 +19,8 @@ from pages.ui import resources
 from tests.helpers.huge import SIZE, huge_file
 from tests.pages.conftest import PAGES
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AppTest]
 SAID = "The best of 60 measured subnets of 2.2 × 10¹⁰, not the exact front."
 

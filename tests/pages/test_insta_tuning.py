@@ -76,6 +76,7 @@ def fronts(app: AppTest) -> list[str]:
     return [each.proto.label for each in app.get("page_link") if each.proto.label == "Open its front"]
 
 
+@pytest.mark.slow
 def test_what_came_out_is_measured_and_opened(
     open_page: Open, given: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,8 @@ from tests.helpers.foreign_tables import as_csv
 from tests.helpers.nets import small_cnn
 from tests.pages.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 A, B, HOME = "a" * 32, "b" * 32, ""
 WHO = {A: "of-ada", B: "of-bob", HOME: "of-home"}
 HEAVY = {"download-bundle", "supernet-export"}

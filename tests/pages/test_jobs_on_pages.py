@@ -19,6 +19,8 @@ from pages.ui import resources
 from tests.pages.conftest import PAGES
 from tests.plots.test_number_formats import HOSTILE
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AppTest]
 DIGITS = ASSETS / "supernets" / "digits-cnn" / "supernet.safetensors"
 

@@ -61,6 +61,7 @@ def click(app: AppTest, key: str, *ids: str) -> None:
     assert not app.exception, app.exception[0].message
 
 
+@pytest.mark.slow
 def test_a_clicked_dot_becomes_b() -> None:
     app = panel_app("map_panel")
     before = spec(app, "model-map")
@@ -72,6 +73,7 @@ def test_a_clicked_dot_becomes_b() -> None:
     assert spec(app, "model-map") == before
 
 
+@pytest.mark.slow
 def test_a_click_too_many_takes_the_place_of_b() -> None:
     page = Path(__file__).parents[2] / "pages" / "similarity.py"
     app = AppTest.from_file(str(page), default_timeout=90).run()
@@ -154,6 +156,7 @@ def test_positions_have_no_images() -> None:
     assert "positions" in app.info[0].value
 
 
+@pytest.mark.slow
 def test_equally_good_subnets() -> None:
     app = panel_app("rashomon_panel")
     figure = spec(app, "rashomon-swarm")

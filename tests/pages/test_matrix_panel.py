@@ -73,6 +73,7 @@ def test_eight_networks_are_not_too_many(open_page: Open) -> None:
     assert "The link names" not in said(app)
 
 
+@pytest.mark.slow
 def test_networks_are_compared_ordered_opened_and_linked(open_page: Open) -> None:
     ids = networks(5)
     app = at(open_page, tab="Matrix", matrix=",".join(ids), place="depth:0.5", n="60")

@@ -109,6 +109,7 @@ def test_the_panel_holds_the_front_of_every_context(open_page: Open, cached: Non
         assert {i.partition("|")[2] for i in ids} == {str(number)}
 
 
+@pytest.mark.slow
 def test_a_click_in_the_panel_sets_the_context_of_the_page(open_page: Open, cached: None) -> None:
     app = open_page("front", **X, closer="context")
     chart, figure = context_chart(app)

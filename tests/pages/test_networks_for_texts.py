@@ -121,6 +121,7 @@ def pruned(home: tuple[Path, str]) -> str:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tab", ["Geometry", "Map", "All angles", "Samples", "Accuracy", "Collapse", "Numbers"]
 )

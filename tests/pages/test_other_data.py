@@ -22,6 +22,8 @@ from core.store import RunStore
 from core.workflows import evaluate_table, search_front, train_supernet
 from tests.pages.conftest import PAGES
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, dict[str, Any]] = {
     "commands-encoder": {
         "config": {"widths": [4, 8], "depths": [1, 2], "heads": [1], "mlp_ratios": [1, 2], "head_size": 4},

@@ -57,6 +57,7 @@ def load(app: AppTest, content: bytes) -> AppTest:
     return app
 
 
+@pytest.mark.slow
 def test_a_profile_becomes_an_axis_that_one_click_shows(opened: AppTest) -> None:
     app = load(opened, json.dumps(profile()).encode())
     [said] = [e.value for e in app.success]

@@ -53,6 +53,7 @@ def said(app: AppTest) -> str:
     return " ".join(texts).replace("\\", "")
 
 
+@pytest.mark.slow
 def test_what_was_found_is_shown_before_anything_starts_and_asked_once(
     open_page: Open, kept: list[dict[str, Any]]
 ) -> None:
@@ -80,6 +81,7 @@ def test_what_was_found_is_shown_before_anything_starts_and_asked_once(
     assert len(run.params["data"]["config"]["upload"]) == 64
 
 
+@pytest.mark.slow
 def test_gray_pictures_are_proposed_as_they_are_and_trained_so(open_page: Open) -> None:
     """REVIEW 5.6: gray 28x28 PNGs were trained as 3x32x32, said in a tooltip only."""
     app = form(open_page, "gray.zip", gray_zip("RGB"))

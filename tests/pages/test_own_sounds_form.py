@@ -13,6 +13,8 @@ from pages.ui import resources
 from tests.helpers.sounds import sound_zip, tone, wav
 from tests.pages.test_own_images_form import said
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AppTest]
 FILES = {
     f"{digit}_{who}_{n}.wav": wav(tone(200 + 30 * n + 7 * digit), 8000)

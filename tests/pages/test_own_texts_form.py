@@ -39,6 +39,7 @@ def form(open_page: Open, preset: str, name: str, file: str, data: bytes) -> App
     return app.file_uploader(key=f"train-{name}").upload(file, data, "text/plain").run()
 
 
+@pytest.mark.slow
 def test_a_table_of_texts_is_shown_before_anything_starts_and_trained_on(open_page: Open) -> None:
     app = form(open_page, "commands-encoder", "texts", "mine.csv", table())
     assert not app.exception, app.exception[0].message
@@ -52,6 +53,7 @@ def test_a_table_of_texts_is_shown_before_anything_starts_and_trained_on(open_pa
     assert run.params["data"]["config"]["length"] == 24
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("licenses-decoder" not in PRESETS, reason="no decoder is ready-made")
 def test_a_text_becomes_windows_that_are_told_and_trained_on(open_page: Open) -> None:
     app = form(open_page, "licenses-decoder", "corpus", "mine.txt", corpus())

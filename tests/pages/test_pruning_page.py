@@ -145,6 +145,7 @@ def test_the_button_asks_for_what_was_chosen(open_page: Open, monkeypatch: pytes
 # --- with a run ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_table_shows_every_network_and_what_failed(open_page: Open, ids: dict[str, str]) -> None:
     app = at(open_page)
     clickable = figure(app, TABLE)["data"][-1]
@@ -156,6 +157,7 @@ def test_the_table_shows_every_network_and_what_failed(open_page: Open, ids: dic
         assert word in said(app)
 
 
+@pytest.mark.slow
 def test_what_is_in_the_table_is_not_pruned_again(open_page: Open, ids: dict[str, str]) -> None:
     app = at(open_page)
     app.multiselect(key="pr-methods").set_value(["magnitude"])
@@ -237,6 +239,7 @@ def choose_methods(app: AppTest, methods: list[str]) -> AppTest:
     return app
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", [*_PANELS, EXPERIMENTS])
 def test_every_tab_opens_without_a_pruned_row_and_before_anything_was_measured(
     open_page: Open, ids: dict[str, str], tab: str
@@ -260,6 +263,7 @@ def test_charts_follow_the_rows(open_page: Open, ids: dict[str, str], tab: str, 
         assert ("L1 filters (1 epoch)" in charts(app)[chart].spec) == ("L1 filters (1 epoch)" in others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", [*_PANELS, EXPERIMENTS])
 def test_every_tab_opens(open_page: Open, ids: dict[str, str], tab: str) -> None:
     shown = {

@@ -103,6 +103,7 @@ def test_one_click_starts_every_algorithm_over_the_same_seeds(open_page: Open, i
     assert not app.button(key="search-start").disabled, "one search still fits"
 
 
+@pytest.mark.slow
 def test_a_finished_race_is_decided_and_replayed(open_page: Open) -> None:
     for seed in range(6):
         planted("nsga2", seed, 0.3)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.library import supernets
@@ -35,6 +36,7 @@ def sampled(store: RunStore, *, robust: bool) -> str:
     return run_id
 
 
+@pytest.mark.slow
 def test_it_starts_a_sample_under_attack_and_shows_the_newest_and_no_other(
     open_page: Callable[..., AppTest],
 ) -> None:

@@ -91,6 +91,7 @@ def forget_every_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "may", lambda action, own=True: True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_who_looks_changes_nothing_on_pages_that_forgot_to_ask(
     open_page: Open, home: RunStore, becomes: Becomes, name: str, monkeypatch: pytest.MonkeyPatch
@@ -105,6 +106,7 @@ def test_who_looks_changes_nothing_on_pages_that_forgot_to_ask(
     assert done == {"log in"}
 
 
+@pytest.mark.slow
 def test_what_was_pressed_was_refused_and_written_down(
     open_page: Open, home: RunStore, becomes: Becomes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +120,7 @@ def test_what_was_pressed_was_refused_and_written_down(
     assert refused >= {"start a run", "cancel a run", "delete", "change a basket", "hold a class"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["runs", "supernets", "basket"])
 def test_who_runs_changes_nothing_of_others(
     open_page: Open, home: RunStore, becomes: Becomes, name: str, monkeypatch: pytest.MonkeyPatch
@@ -229,6 +232,7 @@ def test_without_people_no_page_says_a_new_word(
     assert not app.button(key="run-delete").disabled
 
 
+@pytest.mark.slow
 def test_what_somebody_typed_is_not_the_next_ones(open_page: Open, home: RunStore, becomes: Becomes) -> None:
     """The same session under another name, as after a reconnection through a proxy."""
     becomes(BOB)

@@ -85,6 +85,7 @@ def test_seeds_are_one_entry_with_a_mean_and_told_apart_on_request(open_page: Op
     assert lines(app) == ["NSGA-II · n = 3"] * 3 + ["Random search"]
 
 
+@pytest.mark.slow
 def test_six_shared_seeds_have_a_verdict_that_names_its_test(open_page: Open) -> None:
     for seed in range(6):
         search(seed, "nsga2", lead=0, budget=9)

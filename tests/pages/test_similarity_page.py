@@ -159,6 +159,7 @@ def test_every_panel_opens(open_page: Open, tab: str) -> None:
         assert WORDS[tab] in said(app) + " ".join(b.label for b in app.button)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [i.name for i in MEASURES.describe() if MEASURES.get(i.name).of == "activations"]
 )

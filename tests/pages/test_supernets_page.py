@@ -16,7 +16,7 @@ from core.records import Measurement, RunState
 from pages.ui import resources
 from tests.helpers.supernet_files import measured_bundle
 
-pytestmark = pytest.mark.usefixtures("checked_here")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("checked_here")]
 Open = Callable[..., AppTest]
 
 

@@ -91,6 +91,7 @@ def test_a_file_is_previewed_mapped_and_imported_and_remembered() -> None:
     assert again.value == ["accuracy", "depth"]
 
 
+@pytest.mark.slow
 def test_one_objective_alone_is_complained_of_and_bad_files_too() -> None:
     app = at()
     app.file_uploader(key="tb-upload").upload("bad.csv", b"\x89PNG\r\n\x1a\n" + bytes(50), "text/csv").run()

@@ -159,6 +159,7 @@ def test_nothing_is_cut_off(
     assert box.y1 <= inches[1], "above"
 
 
+@pytest.mark.slow
 def test_equal_data_give_equal_bytes(table: pd.DataFrame) -> None:
     for format_name in ("svg", "pdf"):
         layout = Layout("one", format_name)

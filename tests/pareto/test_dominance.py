@@ -100,6 +100,7 @@ def test_rank_one_is_the_front(table):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("values", [[-INF, 0, 1, 2, 3], [INF, 0, 1, 2, 3], range(5)])
 def test_large_tables_match_the_definition(m, values):

@@ -123,6 +123,7 @@ def test_of_copies_the_first_is_returned(knee):
     assert knee([[0, 10], [1, 2], [1, 2], [4, 1], [9, 0]], maximize=DOWN) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), m=st.integers(2, 4))
 def test_utility_knee_matches_the_definition_over_sampled_weightings(seed, m):

@@ -180,6 +180,7 @@ def table(n: int, n_front: int) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @given(n=st.integers(0, 40), n_front=st.integers(0, 40), limit=st.integers(0, 30))
 def test_thinning_keeps_the_whole_front_and_the_clouds_ends(n: int, n_front: int, limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

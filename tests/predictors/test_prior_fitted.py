@@ -115,6 +115,7 @@ def test_numpy_answers_what_torch_was_trained_to() -> None:
     assert forward.logits(weights, known, values, asked) == pytest.approx(expected.numpy(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_file_and_touches_no_global_chance() -> None:
     before = torch.random.get_rng_state()
     first, second = (packed(*train(SHORT), SHORT, 0) for _ in range(2))

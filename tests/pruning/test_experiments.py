@@ -184,6 +184,7 @@ def test_products_of_matrices_are_the_network_token_by_token() -> None:
     assert int(data.test_y[0]) == (a + b) % 7
 
 
+@pytest.mark.slow
 def test_supermasks_forget_nothing_and_infer_the_task() -> None:
     experiment = supermasks.Supermasks(supermasks.Supermasks.Config(tasks=5, width=128))
     dataset = digits(800)

@@ -50,6 +50,7 @@ def test_settling_a_folded_network_alone_would_change_it() -> None:
         assert not torch.allclose(before, folded(IMAGES), atol=1e-2)
 
 
+@pytest.mark.slow
 def test_the_sparsity_is_reached_as_closely_as_units_allow() -> None:
     parent = load_model(None, "subnet:digits-cnn:311131113111")
     task = PruningTask(parent.net, parent.dataset, TrainingConfig())

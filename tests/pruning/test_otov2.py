@@ -45,6 +45,7 @@ def units(index: UnitIndex, net: nn.Sequential) -> torch.Tensor:
     return index.sums(index.values().abs())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparsity", [0.3, 0.6])
 def test_enough_units_are_exactly_zero_and_the_small_network_is_the_large_one(sparsity: float) -> None:
     found = pruned(sparsity)
@@ -56,6 +57,7 @@ def test_enough_units_are_exactly_zero_and_the_small_network_is_the_large_one(sp
     assert torch.allclose(outputs(found.net), outputs(found.compact()), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_threshold_at_the_end_is_no_substitute() -> None:
     found = pruned(0.0)
     groups = removable_groups(found.net)
@@ -65,6 +67,7 @@ def test_a_threshold_at_the_end_is_no_substitute() -> None:
     assert not torch.allclose(outputs(found.net), outputs(compact(found.net, kept)), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_what_has_not_reached_zero_is_kept_and_said() -> None:
     found = pruned(0.6, lmbda=1e-9, eps=0.0)
     assert "did not reach zero" in found.note
@@ -153,6 +156,7 @@ def test_redundant_is_what_is_small_and_what_descent_shortens() -> None:
     assert (found <= 1).all()
 
 
+@pytest.mark.slow
 def test_no_step_revives_a_unit_and_only_marked_ones_go(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[DHSPG] = []
     history: list[torch.Tensor] = []
@@ -173,6 +177,7 @@ def test_no_step_revives_a_unit_and_only_marked_ones_go(monkeypatch: pytest.Monk
     assert not seen[0].pulling
 
 
+@pytest.mark.slow
 def test_transformers_with_adamw() -> None:
     training = TrainingConfig(batch_size=16, optimizer="adamw", learning_rate=0.003)
     parent = extracted("elastic_vit")

@@ -101,6 +101,7 @@ def test_random_weights_have_kaiming_size_and_nothing_else_is_learned(family: st
     assert weights_hash(net) != weights_hash(other)
 
 
+@pytest.mark.slow
 def test_edge_popup_learns_digits_without_changing_a_weight() -> None:
     task = PruningTask(extracted(), digits(600), settings(batch_size=32), seed=1)
     pruner = METHODS.create("edge_popup", {"epochs": 10})

@@ -24,6 +24,8 @@ from core.store import blobs as blobs_module
 from tests.reliability.kill_harness import fingerprint
 from tests.reliability.toys import search_toy, train_toy
 
+pytestmark = pytest.mark.slow
+
 WORKFLOWS: dict[str, tuple[Any, dict[str, int]]] = {
     "train_toy": (train_toy, {"steps": 3, "payload": 200}),
     "search_toy": (search_toy, {"steps": 3}),

@@ -20,6 +20,8 @@ from core.search import ALGORITHMS
 from core.store import RunStore
 from tests.reliability.searching import MEASURED, work
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FEW = ("local_search", "moead", "nsga2", "regularized_evolution")
 

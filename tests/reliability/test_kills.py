@@ -34,6 +34,7 @@ def campaign(kind: str, kills: int, seed: int, home: Path) -> KillReport:
     return report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "kills"), [("train_toy", 6), ("search_toy", 3)])
 def test_a_few_kills(kind: str, kills: int, tmp_path: Path) -> None:
     campaign(kind, kills, seed=1, home=tmp_path)

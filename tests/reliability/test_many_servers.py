@@ -60,6 +60,7 @@ def campaign(servers: ManyServers, *numbers: int, run_seconds: float) -> None:
     assert done.acknowledged["checkpoints"] > 0
 
 
+@pytest.mark.slow
 def test_a_few_kills_and_a_stopped_server(postgres: Postgres, tmp_path: Path) -> None:
     kinds = [
         undisturbed("train_toy", {"steps": 40, "seconds_per_step": 0.02}, ALL),

@@ -23,6 +23,8 @@ from core.store import RunStore
 from tests.reliability.kill_harness import Campaign, fingerprint
 from tests.reliability.witness import FOLDER, Continuation
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 TRAINING: dict[str, Any] = {

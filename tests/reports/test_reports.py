@@ -158,6 +158,7 @@ def test_hostile_names_are_plain_text() -> None:
     assert "\\input{" not in latex
 
 
+@pytest.mark.slow
 def test_markdown_has_the_same_numbers() -> None:
     shown = view((A, "a"), (B, "b"))
     cells = set(re.findall(r"<td class=\"n\">([^<]+)</td>", page(shown)))
@@ -222,6 +223,7 @@ def test_an_address_that_is_none_is_no_link() -> None:
     assert "<a " not in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}")
 def test_a_browser_without_a_network_shows_all_of_it(both: str, tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright

@@ -39,6 +39,7 @@ def volume(planted: Planted, found: list[Measurement]) -> float:
     return hypervolume(points, planted.reference, maximize=[True, False])
 
 
+@pytest.mark.slow
 def test_finds_more_than_nsga2_and_that_not_less_than_random_search() -> None:
     """Card, property (ii): 5 seeds, 250 evaluations."""
     planted = Planted(CARD)

@@ -39,6 +39,7 @@ def searched(name: str, planted: Planted, seed: int, budget: int, **config: obje
     return np.array(values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("initial", ["extremes", "random"])
 def test_beats_random_search_on_a_large_space_with_every_seed(initial: str) -> None:
     planted = Planted(large_space())

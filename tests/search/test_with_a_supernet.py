@@ -261,6 +261,7 @@ def test_importing_the_workflows_loads_no_torch_and_no_pymoo() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_table_and_resume_like_one(
     file: Path, table: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

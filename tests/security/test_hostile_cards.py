@@ -243,6 +243,7 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
     opened.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", SOUND)
 def test_a_field_of_the_wrong_kind_breaks_no_view(
     field: str, small: Callable[[Any], bytes], store: RunStore
@@ -251,6 +252,7 @@ def test_a_field_of_the_wrong_kind_breaks_no_view(
         assert_views_survive(small({**SOUND, field: value}), store)
 
 
+@pytest.mark.slow
 def test_mutated_cards_break_no_view(small: Callable[[Any], bytes], store: RunStore) -> None:
     for number in range(60):
         assert_views_survive(small(mutated(np.random.default_rng(number))), store)

@@ -48,6 +48,7 @@ def judged(name: str, first: int, last: int, canary: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_batch_of_mutants_is_loaded_or_refused(tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     found = judged("once_for_all", 0, 40, canary)

@@ -41,6 +41,7 @@ def judged(kind: str, first: int, last: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_hundred_hostile_folders_are_read_or_refused() -> None:
     """Of one architecture; the others have their turn in the campaign."""
     found = judged("bert", 0, 100)

@@ -383,6 +383,7 @@ def test_a_hostile_npz_is_refused(case, untouched):
     assert plain_sentence(message), message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [
@@ -400,6 +401,7 @@ def test_a_bomb_costs_little_memory(data):
     assert grown() < 32 * 2**20
 
 
+@pytest.mark.slow
 def test_growth_sees_the_memory_of_pictures():
     """The measure above is worth something: Pillow's own memory counts, which Python's tracer does not see."""
     with growth() as grown:

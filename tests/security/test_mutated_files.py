@@ -85,6 +85,7 @@ def survive(original: bytes, read: Callable[[bytes], None], numbers: range) -> i
     return len(messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_mutated_file_is_read_or_refused(case, untouched):
     make, read, n = CASES[case]

@@ -55,6 +55,7 @@ def judged(told: dict[str, str], n: int) -> None:
     assert min(counts.values()) > n // 10, counts
 
 
+@pytest.mark.slow
 def test_two_hundred_mutated_tables() -> None:
     judged(campaign(0, 200), 200)
 

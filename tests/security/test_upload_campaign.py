@@ -119,6 +119,7 @@ def test_hostile_uploads_are_small_files(folder: Path) -> None:
     assert sum(path.stat().st_size for path in folder.iterdir()) < 10 * 2**20
 
 
+@pytest.mark.slow
 def test_hostile_uploads_cost_the_server_next_to_nothing(folder: Path, tmp_path: Path) -> None:
     result = campaign(folder, tmp_path / "home", 5, 5, timeout=200)
     assert_cheap(result)

@@ -82,6 +82,7 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ON_DISK)
 @pytest.mark.parametrize("target", ON_DISK)
 def test_it_is_the_same_elsewhere(source: str, target: str, tmp_path: Path) -> None:
@@ -106,6 +107,7 @@ def test_it_is_the_same_elsewhere(source: str, target: str, tmp_path: Path) -> N
         assert store.check() == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_training_had_goes_on_from_the_backup_to_the_same_end(tmp_path: Path) -> None:
     data, config = digits(), settings(epochs=4)
     with RunStore(url(tmp_path / "a"), tmp_path / "a") as store:
@@ -131,6 +133,7 @@ def test_what_a_killed_training_had_goes_on_from_the_backup_to_the_same_end(tmp_
         assert fingerprint(ledger) == uninterrupted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ON_DISK)
 def test_whoever_writes_goes_on_and_every_backup_is_whole(database: str, tmp_path: Path) -> None:
     """Checkpoints replace each other as fast as they can: without one moment for rows and files, some would be gone."""
@@ -276,6 +279,7 @@ def _also(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> Any:
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -98,6 +98,7 @@ def test_a_changed_or_missing_file_is_found(home: Path) -> None:
         assert store.check() == []
 
 
+@pytest.mark.slow
 def test_flipped_bits_never_change_a_number_unnoticed(
     home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -281,6 +282,7 @@ def test_a_healthy_row_is_not_removed_as_damaged(texts: Path) -> None:
         assert len(store.list_runs()) == 2
 
 
+@pytest.mark.slow
 def test_a_damaged_index_is_found(home: Path) -> None:
     assert any("index no longer finds" in s for s in damage(home, "UPDATE run_params SET value = '99'"))
     assert any("index no longer finds" in s for s in damage(home, "DELETE FROM run_params"))

@@ -20,10 +20,13 @@ from core.store.database import Database, patiently
 from core.store.signing import NOBODY, Owner
 from tests.store.databases import Postgres, emptied, free_port, reason_to_skip
 
-pytestmark = pytest.mark.skipif(
-    bool(reason_to_skip() or os.environ.get("PARETOSCOPE_TEST_POSTGRES")),
-    reason=reason_to_skip() or "this needs a Postgres that it may stop",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(reason_to_skip() or os.environ.get("PARETOSCOPE_TEST_POSTGRES")),
+        reason=reason_to_skip() or "this needs a Postgres that it may stop",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

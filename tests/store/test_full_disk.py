@@ -80,6 +80,7 @@ OPERATIONS: dict[str, Callable[[RunLedger], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EROFS])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_call_may_fail(

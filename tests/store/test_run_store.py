@@ -326,6 +326,7 @@ def test_a_creation_that_dies_leaves_nothing_half_done(
         assert store.list_runs() == []
 
 
+@pytest.mark.slow
 def test_processes_may_create_the_store_together(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from core.store import RunStore;"

@@ -88,6 +88,7 @@ print(len(store.check()))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_and_sweep_over_one_prefix(tmp_path: Path, s3: SmallS3) -> None:
     a, b = homes(tmp_path)
     with on(a, tmp_path) as store:

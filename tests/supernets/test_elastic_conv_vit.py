@@ -25,6 +25,7 @@ def arch(net: ElasticConvViT, **options: int) -> tuple[int, ...]:
     return net.space.from_dict(net.space.to_dict(net.largest) | options)
 
 
+@pytest.mark.slow
 def test_the_authors_space_is_described_in_their_numbers() -> None:
     config = ElasticConvViTConfig.published()
     options = {choice.name: choice.options for choice in conv_vit_space(config).choices}

@@ -92,6 +92,7 @@ def test_configurations_that_cannot_be_built_are_refused() -> None:
             build("few_shot", config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_a_split_supernet_computes_what_it_did(family: str) -> None:
     torch.manual_seed(0)

@@ -39,12 +39,14 @@ def test_the_number_of_parameters_has_a_limit_to_the_last_one(monkeypatch: pytes
         build("elastic_cnn", SMALL)
 
 
+@pytest.mark.slow
 def test_two_hundred_million_are_too_many_and_cost_no_memory() -> None:
     with growth() as grown, pytest.raises(InvalidInput, match="at most 200,000,000"):
         build("elastic_cnn", HUGE)
     assert grown() < 100 * 2**20
 
 
+@pytest.mark.slow
 def test_a_small_file_cannot_ask_for_a_large_network() -> None:
     data = with_config(WIDE)
     assert len(data) < 20_000

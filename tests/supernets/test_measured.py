@@ -38,6 +38,7 @@ def data() -> EvaluationData:
     return evaluation_data(random_dataset(input_shape=SHAPE))
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_extracted_subnets(net, rows, data) -> None:
     table = evaluate_table(net, rows, OBJECTIVES, data)
     for index, row in enumerate(rows.tolist()):

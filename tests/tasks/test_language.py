@@ -107,6 +107,7 @@ def test_parts_of_a_split_have_bytes_of_their_own(data: Dataset) -> None:
     assert (found.calibration_rows, found.answers("some"), found.answers("test")) == (0, 15, 100)
 
 
+@pytest.mark.slow
 def test_several_processes_say_the_same(net: Supernet, data: Dataset) -> None:
     rows = net.space.array()[::3]
     one = evaluate_table(net, rows, ("accuracy", "bits_per_byte"), evaluation_data(data))

@@ -61,6 +61,7 @@ def test_the_order_of_images_is_not_that_of_a_supernet_with_the_same_seed(
 # --- training -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_learns_and_shuffled_labels_teach_nothing() -> None:
     from tests.training.small import with_labels
 

@@ -57,6 +57,7 @@ def test_losses_of_candidates_are_the_batchs_and_leave_no_trace() -> None:
     assert session.passes == pytest.approx(4 * 16 / 32)  # half a batch
 
 
+@pytest.mark.slow
 def test_candidates_have_the_cost_that_was_asked_for() -> None:
     strategy, session = attending(candidates=8)
     rng = np.random.default_rng(0)

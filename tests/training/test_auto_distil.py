@@ -103,6 +103,7 @@ def test_relation_matrices_have_the_teachers_shape_whatever_the_student() -> Non
     assert shapes == {(48, 4, 7, 7)}
 
 
+@pytest.mark.slow
 def test_the_largest_has_nothing_to_learn_and_the_others_come_closer() -> None:
     data = text_dataset(96)
     session = begun(encoder(), data)
@@ -166,6 +167,7 @@ def test_a_training_returns_the_sub_spaces_as_one_supernet(make) -> None:
     assert {net.space.size > made.space.size, len(parts_of(made.space)) == 2} == {True}
 
 
+@pytest.mark.slow
 def test_heads_learn_what_the_labels_say_over_an_encoder_that_never_saw_them() -> None:
     """A trained network's attention, imitated without labels, carries enough for heads to answer above chance."""
     data = text_dataset(144)

@@ -115,6 +115,7 @@ def test_labels_do_not_enter_while_blocks_are_trained() -> None:
     assert all(torch.equal(gradients[0][name], gradients[1][name]) for name in gradients[0])
 
 
+@pytest.mark.slow
 def test_every_block_comes_closer_to_its_teacher() -> None:
     strategy, session = training()
     batch = batch_of()

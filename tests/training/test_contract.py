@@ -177,6 +177,7 @@ def finish(ledger: MemoryLedger, net: Supernet) -> Supernet:
             return end.value
 
 
+@pytest.mark.slow
 def test_another_supernet_may_take_the_place_and_resumes_as_if_never_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

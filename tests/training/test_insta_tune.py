@@ -140,6 +140,7 @@ def accuracy(net: Supernet, data: Dataset, arch: tuple[int, ...]) -> float:
     return float(np.mean(answers(net, data, arch).argmax(1).numpy() == data.validation.y))
 
 
+@pytest.mark.slow
 def test_the_smallest_learns_more_than_slicing_a_plainly_tuned_network_gives() -> None:
     data = text_dataset(192)
     given = tuned(encoder(), data, "largest_alone")

@@ -297,6 +297,7 @@ def test_a_loss_that_breaks_in_the_last_draw_of_an_epoch_is_not_saved(
     assert finite(ledger.checkpoints[0])
 
 
+@pytest.mark.slow
 def test_what_divergence_left_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a fault of one moment, the kept checkpoint leads to the weights of a run without it."""
     whole, net, ledger = fresh_net(), fresh_net(), MemoryLedger()
@@ -337,6 +338,7 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_saved(
 # --- checkpoints ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("strategy", ["sandwich", "progressive_shrinking"])
 @pytest.mark.parametrize("cut", [1, 2, 3])

@@ -95,6 +95,7 @@ def test_every_loss_and_its_gradient(name: str, share: float | None) -> None:
     assert all(map(torch.equal, here, there))
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_anywhere() -> None:
     """Begun here, taken up on the device, ended here; weights, momentum, average, teacher and what the strategy knows."""
     name = "progressive_shrinking"

@@ -65,6 +65,7 @@ def test_equal_to_one_process(make: Any) -> None:
     assert "smallest" not in silent.metrics()[-1], "the first process alone measures"
 
 
+@pytest.mark.slow
 def test_three_processes_with_dropped_paths() -> None:
     """BigNAS drops paths and features of the largest subnet; each sample loses what it loses in one process."""
     config = settings(strategy="bignas", strategy_config={"drop_path": 0.3, "dropout": 0.2}, **HARD)
@@ -183,6 +184,7 @@ def test_all_stop_with_the_epoch_in_which_the_first_was_asked_to(monkeypatch: py
     assert calm.times == 0, "only the first process is asked"
 
 
+@pytest.mark.slow
 def test_all_go_on_from_the_first_ones_checkpoint() -> None:
     config = settings(strategy="progressive_shrinking", batch_size=N, epochs=4)
     whole, _ = trained(fresh_net(), config)

@@ -106,6 +106,7 @@ def test_names_that_do_not_exist_are_refused(field: str) -> None:
         list(train_supernet.run(Request.model_validate(changed), MemoryLedger(), Library()))
 
 
+@pytest.mark.slow
 def test_a_strategy_fixes_what_it_needs_of_a_family_that_has_it() -> None:
     """Once-for-all kernels are learned transforms; a family without kernels is left alone."""
     training = {"strategy": "progressive_shrinking", "epochs": 6, "batch_size": 64}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 
 import numpy as np
+import pytest
 
 from core.evaluation.costs import CostTable
 from core.store import MemoryLedger
@@ -62,6 +63,7 @@ def test_memory_grows_with_what_is_held() -> None:
         assert memory_in_use() - before > 30e6
 
 
+@pytest.mark.slow
 def test_every_epoch_says_what_was_drawn_and_a_resumed_run_counts_on() -> None:
     whole, cut = MemoryLedger(), RecordingLedger()
     config = settings(strategy="sandwich", epochs=4)

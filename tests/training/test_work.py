@@ -16,6 +16,7 @@ def fractions(**changes: object) -> list[float]:
     return [0.0, *(p.fraction for p in steps if p.metrics)]
 
 
+@pytest.mark.slow
 def test_a_step_of_four_subnets_is_more_work_than_one_of_one() -> None:
     found = np.diff(fractions(strategy="progressive_shrinking", epochs=12))
     assert found.sum() == pytest.approx(1.0)

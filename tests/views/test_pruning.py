@@ -214,6 +214,7 @@ def test_of_two_equal_runs_the_newest_counts(store: RunStore, view: PruningView)
     store.delete_run(again)
 
 
+@pytest.mark.slow
 def test_other_severities_are_measured_later(store: RunStore, view: PruningView) -> None:
     assert columns(view, 5) == [CLEAN]
     left = missing(view, view.models, 5, ["fgsm"])

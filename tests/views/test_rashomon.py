@@ -90,6 +90,7 @@ def test_predictions_are_those_of_the_extracted_nets(shipped: SupernetEntry) -> 
         next(iter(predictions(supernet, rows, data, "test")))
 
 
+@pytest.mark.slow
 def test_ambiguity_is_that_of_the_members(shipped: SupernetEntry) -> None:
     view = rashomon_view.rashomon_view(shipped, 0.002)
     found = decisions(shipped, 0.002)

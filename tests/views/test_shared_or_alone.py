@@ -53,6 +53,7 @@ def found(store: RunStore, nets: list[AloneNet]) -> SharedOrAlone:
     return shared_or_alone(store, nets, choice=CHOICE)
 
 
+@pytest.mark.slow
 def test_the_answer_covers_every_stage_and_every_measure_of_outputs(found: SharedOrAlone) -> None:
     entry = supernets.find(None, "digits-cnn")
     rows = supernets.stage_rows(entry, entry.space.from_id(ARCH))
@@ -65,6 +66,7 @@ def test_the_answer_covers_every_stage_and_every_measure_of_outputs(found: Share
     assert found.probe == "200 validation images of Digits (8x8)"
 
 
+@pytest.mark.slow
 def test_values_are_those_of_plain_activations(
     store: RunStore, nets: list[AloneNet], found: SharedOrAlone
 ) -> None:

@@ -205,6 +205,7 @@ def test_predictions_are_those_of_the_extracted_nets() -> None:
         next(predictions(supernets.load(entry), rows, data, "test"))
 
 
+@pytest.mark.slow
 def test_the_rashomon_set_of_a_shipped_supernet() -> None:
     entry = supernets.find(None, "digits-cnn")
     table = supernets.table(entry)

@@ -51,6 +51,7 @@ def without_times(record: RankingRecord) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 def test_every_subnet_is_trained_once_before_any_is_again_and_a_stop_changes_nothing(
     digits_entry: supernets.SupernetEntry,
 ) -> None:
@@ -84,6 +85,7 @@ def test_every_subnet_is_trained_once_before_any_is_again_and_a_stop_changes_not
         assert without_times(record_of(ledger)) == without_times(record)
 
 
+@pytest.mark.slow
 def test_it_is_the_training_of_train_alone_and_what_is_there_counts(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

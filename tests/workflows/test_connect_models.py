@@ -28,6 +28,7 @@ def request(**changes: object) -> Request:
     return Request.model_validate(settings | changes)
 
 
+@pytest.mark.slow
 def test_every_part_is_measured_and_stored() -> None:
     ledger = MemoryLedger()
     fractions = [p.fraction for p in run(request(), ledger, Library())]
@@ -43,6 +44,7 @@ def test_every_part_is_measured_and_stored() -> None:
     assert found["n"] == 40
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_goes_on_with_the_next_part() -> None:
     whole = MemoryLedger()
     list(run(request(), whole, Library()))
@@ -65,6 +67,7 @@ def test_different_shapes_are_refused() -> None:
     assert mixing_view.same_architecture(None, describe(None, A), describe(None, A))
 
 
+@pytest.mark.slow
 def test_a_plane_needs_three_different_networks() -> None:
     with pytest.raises(InvalidInput, match="span no plane"):
         list(run(request(c=A, side=5), MemoryLedger(), Library()))

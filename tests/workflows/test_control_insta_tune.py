@@ -36,6 +36,8 @@ from core.workflows import control_insta_tune
 from core.workflows.control_insta_tune import Request, three_sizes
 from tests.training.small import digits, fresh_net
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"limit_train": 96, "calibration": 64, "limit_validation": 200, "limit_test": 100}
 
 

@@ -73,6 +73,7 @@ def test_a_single_measurement_says_it_too(entry) -> None:
     assert there.how("macs").source is Source.COUNTED
 
 
+@pytest.mark.slow
 def test_a_latency_of_the_device_is_an_objective_of_its_own(entry) -> None:
     """Timed by torch there, with the device's clock: every subnet takes as long as it has operations."""
     request = measure_latency.Request(

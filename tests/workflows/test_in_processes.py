@@ -29,6 +29,8 @@ from core.workflows import (
 from tests.helpers.elsewhere import advance, digest, record, workers
 from tests.helpers.pruning import METHODS, SMALLEST, small_request
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def found(digits_entry: SupernetEntry, monkeypatch: pytest.MonkeyPatch) -> None:

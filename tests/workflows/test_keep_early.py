@@ -122,6 +122,7 @@ def test_a_running_training_ends_at_once_and_says_where(store: RunStore) -> None
     assert read_film(ledger.artifact(FILM_FILE)).epochs[-1] == 3
 
 
+@pytest.mark.slow
 def test_numbers_without_their_weights_are_not_the_last_epoch(store: RunStore) -> None:
     """A power cut between an epoch's numbers and its checkpoint."""
     run = begun(store, 2, RunState.INTERRUPTED)
@@ -148,6 +149,7 @@ def test_where_there_is_nothing_to_keep_it_says_so(
     assert not any(each.name == STOP_FILE for each in store.ledger(run.run_id).artifacts())
 
 
+@pytest.mark.slow
 def test_it_goes_on_longer_or_forks_and_both_say_from_what() -> None:
     first = MemoryLedger()
     list(train_supernet.run(Request.model_validate(asked(stop_after=2)), first, Library()))
@@ -163,6 +165,7 @@ def test_it_goes_on_longer_or_forks_and_both_say_from_what() -> None:
     assert (tuned["training"]["strategy"], tuned["training"]["learning_rate"]) == ("sandwich", 0.05)
 
 
+@pytest.mark.slow
 def test_the_card_of_a_longer_training_counts_all_epochs(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     list(train_supernet.run(Request.model_validate(asked(stop_after=2)), ledger, Library()))
@@ -180,6 +183,7 @@ def test_the_card_of_a_longer_training_counts_all_epochs(tmp_path: Path) -> None
         assert card.stopped is None
 
 
+@pytest.mark.slow
 def test_a_diverged_training_keeps_its_last_good_epoch(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,8 @@ from core.store import MemoryLedger
 from core.workflows import map_models
 from core.workflows.map_models import Request, run
 
+pytestmark = pytest.mark.slow
+
 PROBE = ProbeChoice(n=80)
 LARGEST = "subnet:digits-cnn:311131113111"
 

@@ -29,6 +29,7 @@ def library(digits_entry: Any, tmp_path: Path) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_a_run_keeps_a_profile_and_what_was_made_of_it(library: Any) -> None:
     store = library.store
     run_id = store.create_run("measure_latency", QUICK, title="Latency", state=RunState.RUNNING)

@@ -58,6 +58,7 @@ def run_id(store: RunStore) -> str:
     return pruned(store)
 
 
+@pytest.mark.slow
 def test_every_network_is_kept_with_its_numbers(store: RunStore, run_id: str) -> None:
     found = list_pruned(store, SMALLEST)
     assert [(m.method, m.asked) for m in found] == [
@@ -173,6 +174,7 @@ def files(store: RunStore, run_id: str) -> dict[str, str]:
     return {a.name: a.sha256 for a in store.ledger(run_id).artifacts() if a.name != PruningRecord.FILE}
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_the_next_method_and_ends_with_the_same_bytes(
     store: RunStore, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_parent_that_has_changed_is_refused(store: RunStore, run_id: str) -> N
     forget(store, mine)
 
 
+@pytest.mark.slow
 def test_another_seed_prunes_and_tunes_differently(store: RunStore, run_id: str) -> None:
     methods = [m for m in METHODS if m["name"] in ("magnitude", "random_like")]
     other = pruned(store, small_request(methods=methods, seed=1, latency=False))

@@ -73,6 +73,7 @@ def test_every_subnet_is_scored_and_held_against_what_was_measured(
     assert len(record.guesses) == 8
 
 
+@pytest.mark.slow
 def test_it_resumes_from_anywhere_with_the_same_result() -> None:
     expected = MemoryLedger()
     said = run(request(), expected)
@@ -86,6 +87,7 @@ def test_it_resumes_from_anywhere_with_the_same_result() -> None:
         assert len(again) <= len(said) - done, "what was kept is not scored again"
 
 
+@pytest.mark.slow
 def test_the_supernets_weights_are_another_question_and_the_seed_decides() -> None:
     scores = []
     for changes in ({}, {"weights": "supernet"}, {"seed": 5}):

@@ -93,6 +93,7 @@ def test_a_run_keeps_one_network_per_seed_and_a_summary(digits_entry: supernets.
     assert [(m["net"], m["epoch"]) for m in ledger.metrics()] == [(0, 1), (0, 2), (1, 1), (1, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [4, pytest.param(200, marks=pytest.mark.long)])
 def test_a_run_stopped_anywhere_and_resumed_keeps_the_same_bytes(
     most: int, digits_entry: supernets.SupernetEntry

@@ -59,6 +59,7 @@ def ended(ledger: Any, asked: Request) -> dict[str, Any]:
     return record_of(ledger)
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_was_tuned_and_from_scratch_and_a_stop_changes_nothing(
     digits_entry: supernets.SupernetEntry,
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_run_keeps_what_was_tuned_and_from_scratch_and_a_stop_changes_nothing(
         assert ended(ledger, asked) == summary
 
 
+@pytest.mark.slow
 def test_without_a_teacher_scratch_is_training_alone_and_the_subnet_itself_stays(
     digits_entry: supernets.SupernetEntry,
 ) -> None:

@@ -132,11 +132,11 @@ def download(entry: SupernetEntry, arch: Arch) -> None:
             "that takes a few seconds the first time.\n\n"
             + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
         )
-        arch_id = entry.space.arch_id(arch)
+        arch_id, suffix = entry.space.arch_id(arch), SUFFIXES.get(chosen, "bin")
         st.download_button(
-            "Download",
+            f"Download .{suffix}",  # tells whether the format that was chosen a moment ago is the button's already
             data=resources.downloader(entry, arch, chosen),
-            file_name=f"paretoscope-{display_name(entry.title).lower().replace(' ', '-')[:40]}-{arch_id}.{SUFFIXES.get(chosen, 'bin')}",
+            file_name=f"paretoscope-{display_name(entry.title).lower().replace(' ', '-')[:40]}-{arch_id}.{suffix}",
             mime="application/octet-stream",
             key="download-bundle",
             on_click="ignore",

@@ -166,10 +166,11 @@ def download(model: PrunedModel) -> None:
             + "\n\n".join(f"**{i.label}**: {i.summary}" for i in formats.values()),
         )
         name = f"paretoscope-{model.arch_id}-{model.method}-{model.asked * 100:.0f}-{form}"
+        suffix = SUFFIXES.get(chosen, "bin")
         st.download_button(
-            "Download",
+            f"Download .{suffix}",
             data=_maker(model, chosen, form),
-            file_name=f"{name}.{SUFFIXES.get(chosen, 'bin')}",
+            file_name=f"{name}.{suffix}",
             mime="application/octet-stream",
             key="prune-download",
             on_click="ignore",

@@ -89,6 +89,7 @@ def test_it_is_kept_as_json_and_refused_where_it_lies() -> None:
         LatencyModel(form="linear", strength=1, intercept=1.0, weights=(-1e-9,), columns="0" * 64)
 
 
+@pytest.mark.slow
 def test_what_two_options_do_to_each_other_is_learned_where_keys_are_too_many() -> None:
     family = FAMILIES.get("nas_bench_201")
     costs = CostTable.of(family(family.example((1, 8, 8))))
