@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from core.cli import own_data, tables
-from core.cli.driving import find_supernet, run_workflow
+from core.cli.driving import Processes, find_supernet, run_workflow
 from core.cli.output import write
 from core.config import JsonObject, Settings
 from core.errors import InvalidInput
 from core.library.text_settings import text_settings
+
+if TYPE_CHECKING:
+    from core.workflows.train_supernet import Asked
 
 
 def insta_tune(
@@ -43,6 +46,7 @@ def insta_tune(
     alone: Annotated[
         bool, typer.Option(help="With --controls: train the subnets alone for as long, too.")
     ] = True,
+    processes: Processes = 1,
     csv: Annotated[Path | None, typer.Option(help="With --controls: a row per way, subnet and seed.")] = None,
 ) -> None:
     """Tune a given network and its subnets together; they learn from the network as it was given.
@@ -67,6 +71,8 @@ def insta_tune(
     if not controls:
         if csv is not None:
             raise InvalidInput("--csv goes with --controls.")
+        if processes != 1:
+            raise InvalidInput("--processes goes with --controls; torchrun shares one training.")
         ledger = run_workflow("train_supernet", cast(JsonObject, asked), title=asked["title"], seed=seed)
         if out is not None:
             write(out, ledger.artifact("supernet.safetensors"))
@@ -75,25 +81,28 @@ def insta_tune(
         return
     if out is not None:
         raise InvalidInput("--controls keeps no supernet; leave --out away.")
-    training: dict[str, Any] = dict(asked["training"])
-    own = {name: value for name, value in training.pop("strategy_config", {}).items() if name != "criterion"}
-    for name in ("strategy", "epochs", "seed"):
-        training.pop(name, None)
-    params: Settings = {
-        "supernet": start,
-        "data": choice,
+    params = {
+        **_params(asked, choice),
         "criterion": criterion,
-        "training": training,
-        "strategy": own,
         "epochs": epochs,
         "seeds": seeds,
         "seed": seed,
         "alone": alone,
+        "processes": processes,
     }
     ledger = run_workflow(KIND, params, title=f"{entry.title}: InstaTune and controls"[:80], seed=seed)
     record = OrderControlsRecord.so_far(ledger)
     assert record is not None
     _tell(record, csv)
+
+
+def _params(asked: Asked, choice: Settings | None) -> Settings:
+    """What a comparison with controls takes over from the request of the tuning."""
+    training: dict[str, Any] = dict(asked["training"])
+    own = {name: value for name, value in training.pop("strategy_config", {}).items() if name != "criterion"}
+    for name in ("strategy", "epochs", "seed"):
+        training.pop(name, None)
+    return {"supernet": asked["start"], "data": choice, "training": training, "strategy": own}
 
 
 def _tell(record: Any, csv: Path | None) -> None:

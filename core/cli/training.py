@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from core.cli import own_data, tables, training_comparison
-from core.cli.driving import find_supernet, run_workflow
+from core.cli.driving import Processes, find_supernet, run_workflow
 from core.cli.output import write
 from core.config import JsonObject
 from core.errors import InvalidInput
@@ -61,6 +61,7 @@ def train(
     subnets: Annotated[
         int, typer.Option(help="With --compare: subnets measured of each, spread over MACs.")
     ] = 600,
+    processes: Processes = 1,
     csv: Annotated[Path | None, typer.Option(help="With --compare: write the subnets here as CSV.")] = None,
 ) -> None:
     """Train a supernet: `train PRESET` (digits-cnn, fashion-cnn, ...), a space of your own: `train --space FILE.yaml`,
@@ -78,14 +79,16 @@ def train(
     preset = arguments.pop(0) if named else None
     params = asked(preset, space, start, own, method=method, seed=seed, as_before=as_before)
     params = training_comparison.started(
-        params, compare, csv, apart=(method, out, stop_after, dry_run or None)
+        params, compare, csv, processes, apart=(method, out, stop_after, dry_run or None)
     )
     if stop_after is not None:
         params["stop_after"] = stop_after
         params["command"] += f" --stop-after {stop_after}"
     params = train_supernet.with_settings(params, tables.split_training_flags(arguments, params))
     if compare is not None:
-        training_comparison.compare(params, compare, seeds=seeds, budget=budget, subnets=subnets, csv=csv)
+        training_comparison.compare(
+            params, compare, seeds=seeds, budget=budget, subnets=subnets, processes=processes, csv=csv
+        )
         return
     if dry_run:
         for line in own_data.rehearsed(cast(JsonObject, params)):

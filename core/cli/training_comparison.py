@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 _FLAGS = {"methods": "compare"}
 
 
-def started(training: Asked, strategies: str | None, csv: Path | None, *, apart: Sequence[object]) -> Asked:
+def started(
+    training: Asked, strategies: str | None, csv: Path | None, processes: int, *, apart: Sequence[object]
+) -> Asked:
     """The training that a comparison starts from; as it is where none is asked for.
 
     Args:
         training: as the command names it.
         strategies: of the comparison, None where none is asked for.
         csv: where a table of one would go.
+        processes: that would share one.
         apart: what was given of the flags that do not go with it.
 
     Raises:
@@ -32,6 +35,8 @@ def started(training: Asked, strategies: str | None, csv: Path | None, *, apart:
     if strategies is None:
         if csv is not None:
             raise InvalidInput("--csv goes with --compare.")
+        if processes != 1:
+            raise InvalidInput("--processes goes with --compare; torchrun shares one training.")
         return training
     if any(each is not None for each in apart) or training.get("start"):
         raise InvalidInput(
@@ -49,6 +54,7 @@ def compare(
     seeds: int,
     budget: str,
     subnets: int,
+    processes: int,
     csv: Path | None,
 ) -> None:
     """Train in every way, print what came of it, and write a row per measured subnet.
@@ -56,7 +62,7 @@ def compare(
     Args:
         training: what every method changes the strategy of.
         strategies: names, separated by commas.
-        seeds, budget, subnets: see `core.workflows.compare_trainings.Request`.
+        seeds, budget, subnets, processes: see `core.workflows.compare_trainings.Request`.
         csv: where the table goes.
 
     Raises:
@@ -71,7 +77,9 @@ def compare(
 
     given = [name.strip().replace("-", "_") for name in strategies.split(",") if name.strip()]
     names = [STRATEGIES.info(name).name for name in given]
-    params = asked_of(cast(JsonObject, training), names, seeds=seeds, budget=budget, subnets=subnets)
+    params = asked_of(
+        cast(JsonObject, training), names, seeds=seeds, budget=budget, subnets=subnets, processes=processes
+    )
     seed = cast(int, training["training"].get("seed", 0))
     ledger = run_workflow(KIND, params, title=str(params["title"]), seed=seed, flags=_FLAGS)
     record = ComparisonRecord.so_far(ledger)

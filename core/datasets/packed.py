@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from core.cache import LastMade
 from core.datasets.base import SPLITS, Dataset, Split
+from core.datasets.graphs import GraphSplit
 
+_SPLITS: dict[str, type[Split]] = {"samples": Split, "nodes": GraphSplit}
 _TEXTS = ("name", "title", "classes", "source", "licence", "fingerprint", "task", "arrays")
 
 
@@ -28,10 +30,14 @@ def dump_dataset(dataset: Dataset) -> bytes:
         return name
 
     parts = {name: dataset.split(name) for name in SPLITS}
+    kinds = {kind: name for name, kind in _SPLITS.items()}
     about = {
         **{name: getattr(dataset, name) for name in _TEXTS},
         "inputs": dict(dataset.inputs),
-        "splits": {n: {"x": named(s.x), "y": named(s.y), "ids": named(s.ids)} for n, s in parts.items()},
+        "splits": {
+            n: {"of": kinds[type(s)], "x": named(s.x), "y": named(s.y), "ids": named(s.ids)}
+            for n, s in parts.items()
+        },
     }
     arrays["tokenizer"] = np.frombuffer(dataset.tokenizer, np.uint8)
     arrays["target_bytes"] = dataset.target_bytes
@@ -49,7 +55,10 @@ def read_dataset(data: bytes) -> Dataset:
     def tree(said: Any) -> Any:
         return tuple(tree(part) for part in said) if isinstance(said, list) else arrays[said]
 
-    splits = {n: Split(tree(s["x"]), arrays[s["y"]], arrays[s["ids"]]) for n, s in about["splits"].items()}
+    splits = {
+        n: _SPLITS[s["of"]](tree(s["x"]), arrays[s["y"]], arrays[s["ids"]])
+        for n, s in about["splits"].items()
+    }
     inputs = {n: tuple(v) if isinstance(v, list) else v for n, v in about["inputs"].items()}
     found: dict[str, Any] = {name: about[name] for name in _TEXTS}
     found |= {"classes": tuple(about["classes"]), "arrays": tuple(about["arrays"]), "inputs": inputs}

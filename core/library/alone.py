@@ -174,7 +174,7 @@ def keep_net(
     The file comes before whatever names it: a summary names only what is there.
 
     Args:
-        ledger: of the run, with the seconds of the network's epochs.
+        ledger: of its training, with the seconds of its epochs.
         net: calibrated, in eval mode.
         dataset: measured on its validation and test samples.
         index: which network of the run.
@@ -190,7 +190,7 @@ def keep_net(
         index=index,
         seed=seed,
         sha256=ledger.save_artifact(net_file(index), data, "application/octet-stream"),
-        seconds=round(sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index), 2),
+        seconds=round(sum(float(m["seconds"]) for m in ledger.metrics()), 2),
         accuracy=accuracy(net, dataset, "validation"),
         test_accuracy=accuracy(net, dataset, "test"),
     )

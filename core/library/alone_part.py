@@ -11,8 +11,8 @@ from core.datasets.packed import arrived_dataset, dump_dataset
 from core.device import chosen_device, require_device
 from core.library.alone import TrainedNet, keep_net
 from core.library.packed import pack, unpack
+from core.library.part_rows import Places
 from core.library.parts import Part, PartDone, Steps, at_desk
-from core.records import Progress
 from core.runtime import heavy_imports
 from core.training.config import TrainingConfig
 
@@ -94,25 +94,40 @@ def kept(done: PartDone, ledger: Ledger, *, seed: int) -> TrainedNet:
     return TrainedNet(index=done.index, seed=seed, **found.__dict__)
 
 
-def index_of(checkpoint: bytes) -> int:
-    """Which network of its run a checkpoint of one training is of."""
+def places(config: TrainingConfig) -> Places:
+    """Where the numbers of a run's trainings stand, which have the same number of epochs."""
+    return Places("net", config.epochs)
+
+
+def earlier(checkpoint: bytes) -> tuple[int, bytes]:
+    """A network of a run and its checkpoint, as runs kept it that could only train one after another."""
     from core.training.checkpoint import about
 
-    return int(about(checkpoint)["net"])
+    return int(about(checkpoint)["net"]), checkpoint
+
+
+def arrived(desk: Desk) -> Dataset:
+    """The data that trainings share, where a call runs.
+
+    Raises:
+        InvalidInput: this process computes on another device than whoever gave the work out.
+    """
+    require_device(desk.shared[_DEVICE].decode())
+    return arrived_dataset(desk.shared[_DATASET])
 
 
 def train(payload: bytes, desk: Desk) -> bytes:
     """Train one network where a call runs."""
     heavy_imports()
-    require_device(desk.shared[_DEVICE].decode())
     from core.networks.file import load_net
+
+    dataset = arrived(desk)
 
     pieces = unpack(payload)
     said = json.loads(pieces["about"])
     net = load_net(pieces["net"])[0].train()
     training = Training(net=lambda: net, config=TrainingConfig.model_validate(said.pop("config")), **said)
     teacher = load_net(desk.shared[_TEACHER])[0] if _TEACHER in desk.shared else None
-    dataset = arrived_dataset(desk.shared[_DATASET])
     return at_desk(desk, lambda ledger: _steps(training, net, dataset, ledger, teacher))
 
 
@@ -141,26 +156,21 @@ def _steps(
     from core.networks.answers import accuracy
     from core.training.alone import train_alone
 
-    index, of = training.index, training.of
-    running = train_alone(
-        net, dataset, training.config, ledger, index=index, of=of, teacher=teacher, what=training.what
-    )
-    for step in running:
-        own = min(max(step.fraction * of - index, 0.0), 1.0)
-        yield Progress(own, step.message, step.metrics)
+    what = f"{training.what} {training.index + 1} of {training.of}"
+    yield from train_alone(net, dataset, training.config, ledger, teacher=teacher, what=what)
     if training.keep_file:
         kept = keep_net(
             ledger,
             net,
             dataset,
-            index=index,
+            index=training.index,
             seed=training.config.seed,
             arch_id=training.arch_id,
             supernet_sha256=training.supernet_sha256,
         )
         found = Trained(kept.seconds, kept.accuracy, kept.test_accuracy, kept.sha256)
     else:
-        seconds = round(sum(float(m["seconds"]) for m in ledger.metrics() if m["net"] == index), 2)
+        seconds = round(sum(float(m["seconds"]) for m in ledger.metrics()), 2)
         validation, test = (accuracy(net, dataset, split) for split in ("validation", "test"))
         found = Trained(seconds, validation, test, "")
     return json.dumps(found.__dict__).encode()

@@ -50,6 +50,7 @@ def asked_of(
     seeds: int,
     budget: str = "steps",
     subnets: int = 600,
+    processes: int = 1,
     settings: Mapping[str, Settings] | None = None,
     title: str = "",
 ) -> Settings:
@@ -62,6 +63,7 @@ def asked_of(
         seeds: of each.
         budget: "steps" or "passes".
         subnets: measured of every supernet.
+        processes: that train.
         settings: strategy -> its settings, where they are not the usual ones. What a strategy suggests for its training
             (`Strategy.suggests`) it gets.
         title: what it is called.
@@ -86,6 +88,7 @@ def asked_of(
         "seed": shared.get("seed", 0),
         "budget": budget,
         "subnets": subnets,
+        "processes": processes,
         "command": "" if settings else _command(str(training["command"]), strategies, seeds, budget, subnets),
     }
 

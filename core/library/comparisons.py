@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.config import Settings
 from core.errors import NotFound
+from core.library.part_rows import PLACES, part_file
 from core.library.results import Described, Part, Record
 from core.library.supernets import SUPERNET_FILE
 from core.records import RunState
 from core.spaces import SearchSpace
-from core.store.part_ledger import PartLedger
 from core.training.watch import SizeClasses
 from core.training.watch_rows import plain
 
@@ -66,7 +66,7 @@ class ComparedTraining(Part):
     """One training that is done.
 
     Attributes:
-        index: which one of the run; its file and its epochs are those of this part (`core.store.part_ledger`).
+        index: which one of the run; its file and its epochs are those of this part (`core.library.part_rows`).
         method: place among the methods.
         seed: of all its chance.
         seconds: of training and of what is measured after each epoch.
@@ -201,12 +201,12 @@ def keep(store: RunStore, run_id: str, index: int, title: str) -> str:
     record = ComparisonRecord.so_far(whole)
     if record is None:
         raise NotFound("This comparison has trained nothing yet.")
-    training, part = record.find(index), PartLedger(whole, index)
+    training = record.find(index)
     params = record.request(training, title)
-    data = part.artifact(SUPERNET_FILE)
+    data = supernet_of(whole, index)
     kept = store.create_run(TRAINING, params, title=title, seed=training.seed, state=RunState.RUNNING)
     ledger = store.ledger(kept)
-    for row in part.metrics():
+    for row in PLACES.parts(whole.metrics()).get(index, []):
         ledger.log_metrics(int(row.pop("step")), plain(row))
     # The file last: without it there is no supernet.
     ledger.save_artifact(SUPERNET_FILE, data, _MEDIA_TYPE)
@@ -231,4 +231,4 @@ def supernet_of(ledger: Ledger, index: int) -> bytes:
         NotFound: it is not trained yet.
         DamagedArtifact: its file has changed.
     """
-    return PartLedger(ledger, index).artifact(SUPERNET_FILE)
+    return ledger.artifact(part_file(index, SUPERNET_FILE))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from core.errors import Cancelled, CoreError, DamagedArtifact
 from core.executors.calls import Call
 from core.library.packed import is_packed, pack, unpack
+from core.library.part_rows import PLACES, Places
 from core.records import Metrics, Progress
 from core.store.ledger import MemoryLedger
 from core.words import format_count
@@ -165,7 +166,8 @@ def done_in_parts(
     *,
     done: float = 0.0,
     what: str = "parts",
-    index_of: Callable[[bytes], int] | None = None,
+    places: Places = PLACES,
+    earlier: Callable[[bytes], tuple[int, bytes]] | None = None,
 ) -> Iterator[Progress | PartDone]:
     """Do what is left of a run; yields how far all of it is, and each part as it is done.
 
@@ -178,11 +180,12 @@ def done_in_parts(
         ledger: the run's record.
         done: work of the parts that were done before, in the unit of `Part.work`.
         what: what parts are, for messages.
-        index_of: reads the part's index from a checkpoint of an earlier release, which was that of the part at work.
+        places: where the numbers of parts stand in the record.
+        earlier: reads a part and its checkpoint from that of an earlier release, which was that of the part at work.
     """
     if not parts:
         return
-    run = _Run(parts, ledger, done=done, what=what, index_of=index_of)
+    run = _Run(parts, ledger, done=done, what=what, places=places, earlier=earlier)
     if executor.name == "here":
         for part in parts:
             yield from run.here(part)
@@ -219,18 +222,20 @@ class _Run:
         *,
         done: float,
         what: str,
-        index_of: Callable[[bytes], int] | None,
+        places: Places,
+        earlier: Callable[[bytes], tuple[int, bytes]] | None,
     ) -> None:
-        self._ledger, self._what, self._left = ledger, what, len(parts)
+        self._ledger, self._what, self._left, self._places = ledger, what, len(parts), places
         self._work = {part.index: part.work for part in parts}
         self._done, self._of = done, done + sum(self._work.values())
         self._fractions: dict[int, float] = {}
         self._said: dict[int, str] = {}
-        self._rows: dict[int, dict[int, Metrics]] = {}
-        self._checkpoints = {i: c for i, c in _kept(ledger, index_of).items() if i in self._work}
+        self._checkpoints = {i: c for i, c in _kept(ledger, earlier).items() if i in self._work}
         self._due, self._unwritten = 0.0, False
-        for row in ledger.metrics():
-            self._rows.setdefault(int(row.get("net", -1)), {})[int(row["step"])] = row
+        self._rows: dict[int, dict[int, Metrics]] = {
+            index: {int(row["step"]): row for row in rows}
+            for index, rows in places.parts(ledger.metrics()).items()
+        }
 
     def key(self, part: Part) -> str:
         return f"part {part.index}"
@@ -307,8 +312,9 @@ class _Run:
         known = self._rows.setdefault(index, {})
         for row in rows:
             step = int(row["step"])
-            if known.get(step) != row:
-                self._ledger.log_metrics(step, {n: v for n, v in row.items() if n != "step"})
+            if not _same(known.get(step), row):
+                told = self._places.whole(index, row)
+                self._ledger.log_metrics(int(told["step"]), {n: v for n, v in told.items() if n != "step"})
                 known[step] = row
 
     def keep_all(self, *, now: bool) -> None:
@@ -321,13 +327,20 @@ class _Run:
             self._due = time.monotonic() + (time.monotonic() - started) / _CHECKPOINT_SHARE
 
 
-def _kept(ledger: Ledger, index_of: Callable[[bytes], int] | None) -> dict[int, bytes]:
+def _same(one: Metrics | None, other: Metrics) -> bool:
+    """Whether two rows are equal, NaN being equal to itself."""
+    return one is not None and (
+        one == other or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    )
+
+
+def _kept(ledger: Ledger, earlier: Callable[[bytes], tuple[int, bytes]] | None) -> dict[int, bytes]:
     """Part -> its last checkpoint, as the record has them."""
     kept = ledger.latest_checkpoint()
     if kept is None:
         return {}
     if is_packed(kept):
         return {int(name): data for name, data in unpack(kept).items()}
-    if index_of is None:
+    if earlier is None:
         raise DamagedArtifact("What this run kept of its parts cannot be read; start the run anew.")
-    return {index_of(kept): kept}
+    return dict([earlier(kept)])

@@ -47,30 +47,25 @@ def train_alone(
     config: TrainingConfig,
     ledger: Ledger,
     *,
-    index: int = 0,
-    of: int = 1,
     teacher: nn.Module | None = None,
     what: str = "Network",
 ) -> Iterator[Progress]:
-    """Train a network in place; goes on after the ledger's checkpoint if that is of this network.
+    """Train a network in place; goes on after the ledger's checkpoint.
 
-    A run trains several networks one after another; at the end of each its BatchNorm statistics are
-    recalibrated and it is in eval mode.
+    At its end its BatchNorm statistics are recalibrated and it is in eval mode.
 
     Args:
         net: as `core.networks.chain.fresh_like` returns it for `config.seed`, or one that is to be tuned.
         dataset: trained on its training samples, shown on its validation samples.
         config: strategy and its settings are not used.
-        ledger: gets the numbers of every epoch, then the whole state.
-        index: which network of the run this is, from 0.
-        of: how many networks the run trains.
+        ledger: of this training; gets the numbers of every epoch, then the whole state.
         teacher: that it also learns from; see `PlainStep`.
         what: is trained, for the messages.
 
     Raises:
         CoreError: the loss is no longer a number; the last good checkpoint is kept.
     """
-    run = _Run(net, dataset, config, ledger, index=index, of=of, teacher=teacher, what=what)
+    run = _Run(net, dataset, config, ledger, teacher=teacher, what=what)
     try:
         yield Progress(run.fraction(0), f"{run.what}: {'starting' if run.epoch == 0 else 'going on'}")
         yield from run.go()
@@ -95,22 +90,19 @@ class _Run(Run):
         config: TrainingConfig,
         ledger: Ledger,
         *,
-        index: int,
-        of: int,
         teacher: nn.Module | None,
         what: str,
     ) -> None:
         order_seed = torch_seed(config.seed, "alone", "order")
         super().__init__(net, dataset, config, ledger, order_seed=order_seed)
-        self.index, self.of = index, of
-        self.what = f"{what} {index + 1} of {of}, seed {config.seed}"
+        self.what = f"{what}, seed {config.seed}"
         self.calibration = _calibration(dataset)
         self.device = chosen_device()
         teacher = None if teacher is None else self.device.net(teacher)
         net = self.device.move(net.requires_grad_(True))
         self.plain_step = PlainStep(net, dataset, config, teacher=teacher)
         kept = ledger.latest_checkpoint()
-        if kept is not None and checkpoint.about(kept).get("net") == index:
+        if kept is not None:
             restored = checkpoint.restore(kept, net, {WEIGHTS: self.plain_step.optimizer})
             if self.plain_step.average is not None:
                 self.plain_step.average.load_state_dict(restored.average)
@@ -122,30 +114,22 @@ class _Run(Run):
     def average(self) -> Average | None:
         return self.plain_step.average
 
-    def fraction(self, step: int) -> float:
-        return (self.index + super().fraction(step)) / self.of
-
     def doing(self) -> str:
         return f"{self.what}, epoch {self.epoch + 1} of {self.config.epochs}"
 
-    def logged_step(self) -> int:
-        return self.index * self.config.epochs + self.epoch
-
     def failed(self, what: str) -> CoreError:
-        before = " The networks of the seeds before it are kept." if self.index else ""
-        return CoreError(f"Seed {self.config.seed}: {diverged(what, self.epoch)}{before}")
+        return CoreError(f"Seed {self.config.seed}: {diverged(what, self.epoch)}")
 
     def measure(self) -> Metrics:
         # Training normalizes by the batch itself, so the statistics written here change nothing of it.
         recalibrate(self.net, self.calibration)
         return {
-            "net": self.index,
             "seed": self.config.seed,
             "accuracy": accuracy(self.net, self.dataset, "validation", _MOST_VALIDATION),
         }
 
     def state(self) -> bytes:
-        about = {"net": self.index, "epoch": self.epoch}
+        about = {"epoch": self.epoch}
         average = self.plain_step.average
         return checkpoint.dump(
             self.net,

@@ -200,10 +200,6 @@ class Run(ABC):
         """Share of the work that is done after so many steps of the current epoch."""
         return (self.epoch + step / self.steps) / self.config.epochs
 
-    def logged_step(self) -> int:
-        """Number under which the current epoch's metrics are logged."""
-        return self.epoch
-
     def failed(self, what: str) -> CoreError:
         """The failure to raise where something is no longer a number."""
         return diverged(what, self.epoch)
@@ -258,6 +254,6 @@ class Run(ABC):
             measured = self.measure()
         metrics = {"epoch": self.epoch + 1, "loss": loss} | measured | {"seconds": time.monotonic() - started}
         self.epoch += 1
-        self.ledger.log_metrics(self.logged_step(), metrics)
+        self.ledger.log_metrics(self.epoch, metrics)
         self.ledger.checkpoint(self.state(), fraction=self.fraction(0))
         return metrics

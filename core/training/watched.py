@@ -38,8 +38,12 @@ def train_watched(
     supernet.task.require_fit(supernet.config, dataset)
     supernet.task.augmentation(config.augmentation)
     run = WatchedRun(supernet, dataset, config, ledger, sizes)
-    yield Progress(run.fraction(0), "starting" if run.epoch == 0 else f"going on after epoch {run.epoch}")
-    yield from run.go()
+    try:
+        yield Progress(run.fraction(0), "starting" if run.epoch == 0 else f"going on after epoch {run.epoch}")
+        yield from run.go()
+    finally:
+        for net in (supernet, run.supernet):
+            run.session.device.leave(net)
     return run.supernet
 
 

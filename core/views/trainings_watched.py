@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.library.comparisons import ComparisonRecord
+from core.library.part_rows import PLACES
 from core.over_seeds import Band, band
 from core.records import Metrics
-from core.store.part_ledger import PART
 from core.training.watch import by_size
 from core.training.watch_rows import PAIRS, SIZES, conflict_of, sizes_of
 
@@ -70,10 +70,7 @@ class Conflict:
 
 def rows_of(record: ComparisonRecord, rows: Sequence[Metrics]) -> dict[str, list[list[Metrics]]]:
     """Method -> the epochs of each of its trainings that has begun, by seed."""
-    parts: dict[int, list[Metrics]] = {}
-    for row in rows:
-        if PART in row:
-            parts.setdefault(int(row[PART]), []).append(row)
+    parts = PLACES.parts(rows)
     found: dict[str, list[list[Metrics]]] = {method.label: [] for method in record.methods}
     for index in sorted(parts):
         if index < record.asked:

@@ -18,7 +18,7 @@ from core.errors import InvalidInput
 from core.executors.choosing import chosen
 from core.library import supernets
 from core.library.alone import MEASURED
-from core.library.alone_part import Trained, Training, index_of, part, shared
+from core.library.alone_part import Trained, Training, earlier, part, places, shared
 from core.library.gathered import best_known
 from core.library.measuring import by_forward_pass, from_table
 from core.library.parts import done_in_parts
@@ -264,7 +264,8 @@ def _train(
         ledger,
         done=float((len(mine) - len(missing)) * config.epochs),
         what="networks",
-        index_of=index_of,
+        places=places(config),
+        earlier=earlier,
     )
     for step in steps:
         if isinstance(step, Progress):

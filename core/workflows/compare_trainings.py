@@ -1,13 +1,15 @@
 """Train one search space in several ways, with several seeds and one budget, and measure the same subnets of each.
 
-Trainings follow each other: every method with the first seed, then with the next, so that whatever is there at any
-time can be compared. Each is the training that `train_supernet` would do with the same settings, to the last bit. Its
-supernet is kept as soon as it is trained; a run that was stopped goes on in the midst of a training.
+Trainings begin in one order: every method with the first seed, then with the next, so that whatever is there at any
+time can be compared. Each is the training that `train_supernet` would do with the same settings, to the last bit, here
+one after the other, elsewhere several at once. Its supernet is kept as soon as it is trained; a run that was stopped
+goes on in the midst of every training that was at work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import json
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -15,29 +17,29 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig, Settings
+from core.datasets.packed import arrived_dataset, dump_dataset
+from core.device import chosen_device, require_device
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
+from core.executors.choosing import chosen
 from core.library.compared_methods import Method, labels
-from core.library.comparisons import (
-    Budget,
-    Classes,
-    ComparedMethod,
-    ComparedTraining,
-    ComparisonRecord,
-)
+from core.library.compared_work import classes_of, efforts
+from core.library.comparisons import Budget, ComparedMethod, ComparedTraining, ComparisonRecord
+from core.library.library import Library
 from core.library.measuring import DataChoice
+from core.library.part_rows import numbered, part_file
+from core.library.parts import Part, PartDone, Steps, at_desk, done_in_parts
 from core.library.results import Described
 from core.library.supernets import SUPERNET_FILE
-from core.records import Metrics, Progress
+from core.records import Progress
+from core.runtime import heavy_imports
 from core.seeding import stream
-from core.spaces import Arch, SearchSpace
+from core.spaces import Arch
 from core.spaces.spread import spread_rows
-from core.store.part_ledger import PartLedger
+from core.store.ledger import MemoryLedger
 from core.training.budget import allowances, priced
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES, Strategy
-from core.training.strategies.base import epochs_of
-from core.training.watch import SizeClasses
 from core.training.watch_rows import plain, sizes_in
 from core.words import format_share
 from core.workflows import train_supernet
@@ -46,19 +48,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.datasets.base import Dataset
+    from core.executors.calls import Desk
     from core.ledger import Ledger
-    from core.library.library import Library
     from core.supernets.base import Supernet
+
 LABEL = "Comparison of trainings"
 WEIGHT_CLASS = "training"
-APART = ("seed", "seeds", "title", "command")
-"""What does not make another setting: which seeds, how many, and what only names the run."""
+APART = ("seed", "seeds", "processes", "title", "command")
+"""What does not make another setting: which seeds, how many, what only names the run, and what changes no number."""
 MEASURED = ("accuracy", "test_accuracy")
 _MEDIA_TYPE = "application/octet-stream"
-_SAMPLE = 4096
-"""Architectures that stand for a larger space."""
-_WATCHED, _MOST_VALIDATION = 9, 1000
-"""Subnets measured after every epoch, and samples; for progress alone."""
+FUNCTION = "core.workflows.compare_trainings:train"
+_DATASET, _BENCH, _DEVICE = "dataset", "bench", "device"
 
 
 class Request(BaseConfig):
@@ -86,6 +87,7 @@ class Request(BaseConfig):
     subnets: int = Field(
         600, ge=3, le=5000, description="Subnets measured of every supernet, spread over MACs."
     )
+    processes: int = Field(1, ge=1, le=64, description="Processes that train; the numbers are the same.")
     command: str = Field("", description="Command that starts this comparison.")
 
     @field_validator("methods")
@@ -105,17 +107,65 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         CoreError: a training diverged; what was trained before is kept.
     """
     yield Progress(0.0, f"Reading the data set {request.data.name}.")
-    work = _prepare(request, ledger, library)
+    work = _prepare(request, ledger)
     done = {each.index for each in work.record.trainings}
-    for index in range(work.record.asked):
-        if index not in done:
-            yield from _train_one(work, index)
+    parts = [work.part(index) for index in range(work.record.asked)]
+    steps = done_in_parts(
+        [each for each in parts if each.index not in done],
+        chosen(request.processes),
+        work.bench.shared,
+        ledger,
+        done=sum(each.work for each in parts if each.index in done),
+        what="trainings",
+        earlier=numbered,
+    )
+    for step in steps:
+        if isinstance(step, Progress):
+            yield step
+        else:
+            work.finished(step)
     yield Progress(1.0, _sentence(work.record), {"trainings": len(work.record.trainings)})
+
+
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """What all trainings of a run share: the data, three subnets that are watched, and (n, d) those measured at the end."""
+
+    dataset: Dataset
+    sizes: tuple[Arch, ...]
+    rows: NDArray[np.uint8]
+
+    def shared(self) -> Mapping[str, bytes]:
+        """As bytes, for trainings elsewhere."""
+        about = {"sizes": self.sizes, "rows": self.rows.tolist()}
+        device = chosen_device().identity.encode()
+        return {_DATASET: dump_dataset(self.dataset), _BENCH: json.dumps(about).encode(), _DEVICE: device}
+
+    @classmethod
+    def arrived(cls, shared: Mapping[str, bytes]) -> _Bench:
+        """What `shared` wrote."""
+        about = json.loads(shared[_BENCH])
+        rows = np.array(about["rows"], np.uint8)
+        return cls(arrived_dataset(shared[_DATASET]), tuple(map(tuple, about["sizes"])), rows)
+
+
+class _Training(BaseConfig):
+    """One of the trainings.
+
+    Attributes:
+        what: it is, for messages.
+        request: the training that it would be by itself.
+        share: of its work that is training; the rest is measuring.
+    """
+
+    what: str
+    request: train_supernet.Request
+    share: float
 
 
 @dataclass(eq=False)
 class _Work:
-    """What all trainings of a run share.
+    """A run, and how far it is.
 
     Attributes:
         training: counted work of a training of each method.
@@ -124,22 +174,48 @@ class _Work:
 
     request: Request
     ledger: Ledger
-    library: Library
-    dataset: Dataset
-    sizes: tuple[Arch, ...]
-    rows: NDArray[np.uint8]
+    bench: _Bench
     record: ComparisonRecord
     training: tuple[float, ...]
     measuring: float
 
-    def stretch(self, index: int) -> tuple[float, float, float]:
-        """Of a training: the share of all work before it, its own share, and the part of that which is training."""
-        trainings = [self.training[self.record.place(i)[0]] for i in range(self.record.asked)]
-        each = [training + self.measuring for training in trainings]
-        return sum(each[:index]) / sum(each), each[index] / sum(each), trainings[index] / each[index]
+    def part(self, index: int) -> Part:
+        """A training as a part of the run."""
+        record = self.record
+        method, seed = record.place(index)
+        each, work = record.methods[method], self.training[method] + self.measuring
+        title = f"{record.title}: {each.label}, seed {seed}"[:80]
+        training = _Training(
+            what=f"{each.label}, seed {seed} ({index + 1} of {record.asked})",
+            request=_alone(self.request, method, each.budget.epochs, seed, title),
+            share=self.training[method] / work,
+        )
+        return Part(
+            index=index,
+            steps=lambda ledger: _steps(training, self.bench, ledger),
+            function=FUNCTION,
+            payload=lambda: training.model_dump_json().encode(),
+            work=work,
+        )
+
+    def finished(self, done: PartDone) -> None:
+        """Keep a supernet that was trained, then say so: the summary names only what is there."""
+        data, media_type = done.files[SUPERNET_FILE]
+        method, seed = self.record.place(done.index)
+        this = ComparedTraining(
+            index=done.index,
+            method=method,
+            seed=seed,
+            bytes=len(data),
+            sha256=self.ledger.save_artifact(part_file(done.index, SUPERNET_FILE), data, media_type),
+            **json.loads(done.value),
+        )
+        trainings = sorted((*self.record.trainings, this), key=lambda each: each.index)
+        self.record = self.record.model_copy(update={"trainings": tuple(trainings)})
+        self.record.save(self.ledger)
 
 
-def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
+def _prepare(request: Request, ledger: Ledger) -> _Work:
     """The data, what is watched, and the record so far; refuses beforehand what could not be trained."""
     net, dataset = train_supernet.untrained(_alone(request, 0, request.training.epochs, request.seed))
     space, table = net.space, CostTable.of(net)
@@ -150,48 +226,9 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
     rows = spread_rows(space, request.subnets, stream(0, "compare trainings"), macs)
     sizes = sizes_in([tuple(row) for row in rows.tolist()], macs(rows).tolist())
     record = ComparisonRecord.so_far(ledger) or _begun(request, net, dataset, rows, table)
-    training, measuring = _efforts(request, record, net, dataset, rows)
-    return _Work(
-        request=request,
-        ledger=ledger,
-        library=library,
-        dataset=dataset,
-        sizes=sizes,
-        rows=rows,
-        record=record,
-        training=training,
-        measuring=measuring,
-    )
-
-
-def _efforts(
-    request: Request, record: ComparisonRecord, net: Supernet, dataset: Dataset, rows: NDArray[np.uint8]
-) -> tuple[tuple[float, ...], float]:
-    """Counted work of a training of each method, and of measuring these subnets at its end; for progress alone."""
-    from core.evaluation.work import ORDINARY, walk_parts
-    from core.training.work import epoch_works
-
-    steps, batch = net.task.steps(dataset, request.training.batch_size), request.training.batch_size
-    found = []
-    for method in record.methods:
-        strategy: Strategy = STRATEGIES.create(method.strategy, method.settings)
-        phases = strategy.phases(net.space)
-        works = epoch_works(
-            net,
-            strategy,
-            phases,
-            epochs_of(phases, method.budget.epochs),
-            steps=steps,
-            batch=batch,
-            shown=rows[:: max(1, len(rows) // _WATCHED)],
-            measured=min(len(dataset.validation), _MOST_VALIDATION),
-            seed=request.seed,
-        )
-        found.append(sum(work.whole for work in works))
-    samples = (
-        1 if net.task.whole else sum(len(dataset.split(n)) for n in ("calibration", "validation", "test"))
-    )
-    return tuple(found), float(walk_parts(net, CostTable.of(net), rows, samples).sum(0) @ ORDINARY)
+    batch = request.training.batch_size
+    training, measuring = efforts(record.methods, net, dataset, rows, batch=batch, seed=request.seed)
+    return _Work(request, ledger, _Bench(dataset, sizes, rows), record, training, measuring)
 
 
 def _begun(
@@ -224,35 +261,33 @@ def _begun(
         arch_ids=tuple(net.space.arch_ids(rows)),
         macs=tuple(macs.tolist()),
         params=tuple(table.total("params", rows).astype(float).tolist()),
-        classes=_classes(net.space, table),
+        classes=classes_of(net.space, table),
         sizes=sizes,
         stages=stage_labels(net, tuple(rows[sizes[-1]].tolist())),
         batch=min(BATCH, len(dataset.train)),
         samples=(dataset.validation.answers, dataset.test.answers),
-        methods=_methods(request, net, len(dataset.train)),
+        methods=_methods(request, net, dataset),
         seeds=tuple(range(request.seed, request.seed + request.seeds)),
     )
 
 
-def _classes(space: SearchSpace, table: CostTable) -> Classes:
-    """Classes of cost as every training has them, and what of the space is in each."""
-    found = SizeClasses.of(space, lambda archs: table.total("macs", np.array(archs, np.uint8)))
-    rows = space.array() if space.size <= _SAMPLE else space.sample_array(_SAMPLE, stream(0, "classes"))
-    counts = np.bincount(found.of_costs(table.total("macs", rows)), minlength=len(found.most))
-    return Classes(most=tuple(found.most.tolist()), shares=tuple((counts / counts.sum()).tolist()))
-
-
-def _methods(request: Request, net: Supernet, samples: int) -> tuple[ComparedMethod, ...]:
+def _methods(request: Request, net: Supernet, dataset: Dataset) -> tuple[ComparedMethod, ...]:
     """The methods with what each may use.
 
     Raises:
-        InvalidInput: a strategy cannot train this space, or in so few epochs.
+        InvalidInput: a strategy cannot train this space, or in so few epochs; or it trains another one.
     """
-    prices = []
-    for method in request.methods:
+    prices, names = [], labels(request.methods)
+    for index, method in enumerate(request.methods):
         strategy: Strategy = STRATEGIES.create(method.strategy, method.settings)
-        strategy.check_supernet(net)
-        prices.append(priced(strategy, net.space, samples))
+        asked = _alone(request, index, request.training.epochs, request.seed)
+        own, _ = train_supernet.untrained(asked, dataset=dataset)
+        strategy.check_supernet(own)
+        if own.space != net.space:
+            raise InvalidInput(
+                f"{names[index]} trains another search space than {names[0]}; their subnets cannot be compared."
+            )
+        prices.append(priced(strategy, net.space, len(dataset.train)))
     allowed = allowances(prices, request.training.epochs, request.budget)
     return tuple(
         ComparedMethod(
@@ -262,17 +297,17 @@ def _methods(request: Request, net: Supernet, samples: int) -> tuple[ComparedMet
             training=dict(method.training),
             budget=Budget(epochs=own.epochs, passes=own.passes, share=own.share),
         )
-        for label, method, own in zip(labels(request.methods), request.methods, allowed, strict=True)
+        for label, method, own in zip(names, request.methods, allowed, strict=True)
     )
 
 
 def _alone(request: Request, method: int, epochs: int, seed: int, title: str = "") -> train_supernet.Request:
     """The training that one of the comparison is."""
-    chosen = request.methods[method]
+    own = request.methods[method]
     training = {
-        **chosen.training,
-        "strategy": chosen.strategy,
-        "strategy_config": chosen.settings,
+        **own.training,
+        "strategy": own.strategy,
+        "strategy_config": own.settings,
         "epochs": epochs,
         "seed": seed,
     }
@@ -285,32 +320,34 @@ def _alone(request: Request, method: int, epochs: int, seed: int, title: str = "
     )
 
 
-def _train_one(work: _Work, index: int) -> Iterator[Progress]:
-    """Train one supernet, keep it, and measure its subnets."""
+def train(payload: bytes, desk: Desk) -> bytes:
+    """Train and measure one supernet where a call runs."""
+    heavy_imports()
+    require_device(desk.shared[_DEVICE].decode())
+    training, bench = _Training.model_validate_json(payload), _Bench.arrived(desk.shared)
+    return at_desk(desk, lambda ledger: _steps(training, bench, ledger))
+
+
+def _steps(training: _Training, bench: _Bench, ledger: Ledger) -> Steps:
+    """Train one supernet and measure its subnets; its file is an artifact, what it returns is of a `ComparedTraining`."""
+    from core.supernets.files import dump_supernet
     from core.training.watched import train_watched
 
-    record = work.record
-    method, seed = record.place(index)
-    chosen = record.methods[method]
-    what = f"{chosen.label}, seed {seed} ({index + 1} of {record.asked})"
-    begins, share, training = work.stretch(index)
-    part = PartLedger(work.ledger, index, begins=begins, share=share * training)
-    title = f"{record.title}: {chosen.label}, seed {seed}"[:80]
-    asked = _alone(work.request, method, chosen.budget.epochs, seed, title)
-    net, dataset = train_supernet.untrained(asked)
-    if net.space != record.described:
-        raise InvalidInput(
-            f"{chosen.label} trains another search space than {record.methods[0].label}; their subnets cannot be "
-            "compared."
-        )
-    steps = train_watched(net, dataset, asked.training, part, work.sizes)
-    net = yield from _scaled(steps, begins, share * training, what)
-    columns = yield from _scaled(
-        _measured(net, work.rows, dataset), begins + share * training, share * (1 - training), what
-    )
-    this = _kept(work, asked, net, part, index=index, columns=columns)
-    work.record = record.model_copy(update={"trainings": (*record.trainings, this)})
-    work.record.save(work.ledger)
+    asked, dataset, what = training.request, bench.dataset, training.what
+    net, _ = train_supernet.untrained(asked, dataset=dataset)
+    learning = train_watched(net, dataset, asked.training, ledger, bench.sizes)
+    net = yield from _scaled(learning, 0.0, training.share, what)
+    measuring = _measured(net, bench.rows, dataset)
+    columns = yield from _scaled(measuring, training.share, 1 - training.share, what)
+    epochs = ledger.metrics()
+    card = train_supernet.card_of(asked, dataset, _unwatched(ledger), Library())
+    ledger.save_artifact(SUPERNET_FILE, dump_supernet(net, card), _MEDIA_TYPE)
+    found = {
+        "seconds": round(sum(float(row["seconds"]) for row in epochs), 2),
+        "passes": float(epochs[-1]["passes"]) / net.task.steps(dataset, asked.training.batch_size),
+        **columns,
+    }
+    return json.dumps(found).encode()
 
 
 T = TypeVar("T")
@@ -343,44 +380,14 @@ def _measured(
     return {n: tuple(found[tuple(row)][n] for row in rows.tolist()) for n in MEASURED}
 
 
-class _Unwatched(PartLedger):
-    """The ledger of a training with the numbers that one by itself would have, for its card."""
-
-    def metrics(self) -> list[Metrics]:
-        return [plain(row) for row in super().metrics()]
-
-
-def _kept(
-    work: _Work,
-    asked: train_supernet.Request,
-    net: Supernet,
-    part: PartLedger,
-    *,
-    index: int,
-    columns: dict[str, tuple[float, ...]],
-) -> ComparedTraining:
-    """Write down the trained supernet; returns what the summary says of it."""
-    from core.supernets.files import dump_supernet
-    from core.tasks.base import task_of
-
-    epochs = part.metrics()
-    card = train_supernet.card_of(asked, work.dataset, _Unwatched(work.ledger, index), work.library)
-    file = dump_supernet(net, card)
-    # The supernet first: the summary names only what is there.
-    sha256 = part.save_artifact(SUPERNET_FILE, file, _MEDIA_TYPE)
-    method, seed = work.record.place(index)
-    return ComparedTraining(
-        index=index,
-        method=method,
-        seed=seed,
-        seconds=round(sum(float(row["seconds"]) for row in epochs), 2),
-        passes=float(epochs[-1]["passes"])
-        / task_of(work.dataset).steps(work.dataset, asked.training.batch_size),
-        bytes=len(file),
-        sha256=sha256,
-        accuracy=columns["accuracy"],
-        test_accuracy=columns["test_accuracy"],
-    )
+def _unwatched(ledger: Ledger) -> Ledger:
+    """The ledger that a training by itself would have, for its card."""
+    found, kept = MemoryLedger(), ledger.latest_checkpoint()
+    for row in map(plain, ledger.metrics()):
+        found.log_metrics(int(row.pop("step")), row)
+    if kept is not None:
+        found.checkpoint(kept, fraction=1.0)
+    return found
 
 
 def _sentence(record: ComparisonRecord) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ from core.config import BaseConfig, Settings
 from core.datasets import load_dataset
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
-from core.library import supernets
+from core.executors.choosing import chosen
+from core.library import alone_part, order_controls_part, supernets
 from core.library.measuring import DataChoice
 from core.library.order_controls import (
     ALONE,
@@ -33,12 +34,14 @@ from core.library.order_controls import (
     Reached,
     Way,
 )
+from core.library.order_controls_part import Bench, Tuned, Tuning, measured
+from core.library.part_rows import numbered
+from core.library.parts import Part, PartDone, done_in_parts
 from core.library.results import Described
 from core.networks.criteria import CRITERIA
 from core.records import Progress
 from core.seeding import stream
 from core.spaces import Arch
-from core.store.part_ledger import PartLedger
 from core.training.actions import ACTIONS
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES, Strategy
@@ -56,8 +59,8 @@ if TYPE_CHECKING:
 
 LABEL = "InstaTune and its controls"
 WEIGHT_CLASS = "training"
-APART = ("seed", "seeds")
-"""What does not make another setting: which seeds, and how many."""
+APART = ("seed", "seeds", "processes")
+"""What does not make another setting: which seeds, how many, and what changes no number."""
 RANDOM = "random_units"
 _SAMPLE = 4096
 """Architectures among which the median is looked for, in larger spaces."""
@@ -86,6 +89,7 @@ class Request(BaseConfig):
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="First seed; the others follow it.")
     alone: bool = Field(True, description="Train the subnets alone for as long, too.")
+    processes: int = Field(1, ge=1, le=64, description="Processes that train; the numbers are the same.")
 
     @field_validator("criterion")
     @classmethod
@@ -103,21 +107,31 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     """
     yield Progress(0.0, "Reading the supernet and its data.")
     work = _prepare(request, ledger, library)
-    for index in range(work.record.asked):
-        if not work.done(index):
-            yield from _train(work, index)
+    parts = [work.part(index) for index in range(work.record.asked) if not work.done(index)]
+    steps = done_in_parts(
+        parts,
+        chosen(request.processes),
+        work.bench.shared,
+        ledger,
+        done=float(work.record.asked - len(parts)),
+        what="trainings",
+        earlier=numbered,
+    )
+    for step in steps:
+        if isinstance(step, Progress):
+            yield step
+        else:
+            work.finished(step)
     yield Progress(1.0, _sentence(work.record), {"trainings": work.record.asked})
 
 
 @dataclass(eq=False)
 class _Work:
-    """What all trainings of a run share."""
+    """A run, and how far it is."""
 
     request: Request
     ledger: Ledger
-    net: Supernet
-    dataset: Dataset
-    archs: list[Arch]
+    bench: Bench
     record: OrderControlsRecord
 
     def place(self, index: int) -> tuple[int, int]:
@@ -130,10 +144,6 @@ class _Work:
         way, size = _ways(which)
         return bool(self.record.of(way, size).get(seed))
 
-    def keep(self, reached: list[Reached]) -> None:
-        self.record = self.record.model_copy(update={"reached": (*self.record.reached, *reached)})
-        self.record.save(self.ledger)
-
     def config(self, seed: int, criterion: str) -> TrainingConfig:
         settings: dict[str, Any] = {
             **self.record.training,
@@ -143,12 +153,95 @@ class _Work:
         }
         return TrainingConfig.model_validate(settings)
 
+    def part(self, index: int) -> Part:
+        """A training as a part of the run; for how long a network is trained alone is found when its turn comes."""
+        seed, which = self.place(index)
+        if which < 2:
+            criterion = (self.record.criterion, RANDOM)[which]
+            order = "at random" if criterion == RANDOM else "by importance"
+            what = f"Training {index + 1} of {self.record.asked}, units {order}, seed {seed}"
+            tuning = Tuning(criterion=criterion, config=self.config(seed, criterion), what=what)
+            return order_controls_part.part(index, tuning, self.bench)
+        return Part(
+            index=index,
+            steps=lambda ledger: self._alone(index).steps(ledger),
+            function=alone_part.FUNCTION,
+            payload=lambda: self._alone(index).payload(),
+        )
+
+    def _alone(self, index: int) -> Part:
+        """One subnet from fresh weights, for as much computing as InstaTune takes."""
+        from core.networks.chain import fresh_like
+
+        seed, which = self.place(index)
+        arch, size, given = self.bench.archs[which - 2], SIZES[which - 2], self.bench.net
+        net = fresh_like(given.extract(arch, given.calibrate_on(arch, self.bench.dataset)), seed)
+        config = self.config(seed, self.record.criterion)
+        key = f"{seed} {size}"
+        if key not in self.record.planned:  # written down first: a run that goes on trains for as many
+            planned = {**self.record.planned, key: _fitting(self.bench, net, config)}
+            self.keep(planned=planned)
+        training = alone_part.Training(
+            index=index,
+            of=self.record.asked,
+            net=lambda: net,
+            config=config.model_copy(update={"epochs": self.record.planned[key]}),
+            arch_id=self.record.arch_ids[which - 2],
+            supernet_sha256=self.record.sha256,
+            keep_file=False,
+            what=f"{size.capitalize()} subnet alone, training",
+        )
+        return alone_part.part(training, self.bench.dataset)
+
+    def finished(self, done: PartDone) -> None:
+        """Write down what a training came to."""
+        seed, which = self.place(done.index)
+        way, size = _ways(which)
+        if which < 2:
+            tuned = Tuned.read(done.value)
+            epochs = int(self.record.training["epochs"])  # type: ignore[arg-type]
+            cut = (CUT, CUT_RANDOM)[which]
+            reached = [
+                Reached(way=each, seed=seed, size=at, accuracy=a, test_accuracy=b, seconds=s, epochs=n)
+                for each, found, s, n in (
+                    (cut, tuned.before, 0.0, 0),
+                    (way, tuned.after, tuned.seconds, epochs),
+                )
+                for at, (a, b) in enumerate(found)
+            ]
+        else:
+            net = alone_part.Trained.read(done.value)
+            one = Reached(
+                way=way,
+                seed=seed,
+                size=size,
+                accuracy=net.accuracy,
+                test_accuracy=net.test_accuracy,
+                seconds=net.seconds,
+                epochs=self.record.planned[f"{seed} {SIZES[size]}"],
+            )
+            reached = [one]
+        every = sorted((*self.record.reached, *reached), key=lambda each: (each.seed, _which(each)))
+        self.keep(reached=tuple(every))
+
+    def keep(self, **changed: Any) -> None:
+        """Write the record down with these fields changed."""
+        self.record = self.record.model_copy(update=changed)
+        self.record.save(self.ledger)
+
 
 def _ways(which: int) -> tuple[Way, int]:
     """A way that a training's results carry, and the size they are told by."""
     if which < 2:
         return (TUNED, TUNED_RANDOM)[which], len(SIZES) - 1
     return ALONE, which - 2
+
+
+def _which(reached: Reached) -> int:
+    """Which of its seed's trainings gave a result."""
+    if reached.way == ALONE:
+        return 2 + reached.size
+    return int(reached.way in (CUT_RANDOM, TUNED_RANDOM))
 
 
 def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
@@ -163,7 +256,7 @@ def _prepare(request: Request, ledger: Ledger, library: Library) -> _Work:
     STRATEGIES.create(_INSTA_TUNE).check(net.space)
     archs = three_sizes(net)
     record = OrderControlsRecord.so_far(ledger) or _begun(request, entry, net, dataset, choice, archs)
-    return _Work(request, ledger, net, dataset, archs, record)
+    return _Work(request, ledger, Bench(net, dataset, archs), record)
 
 
 def _data(request: Request, entry: SupernetEntry) -> tuple[Dataset, DataChoice]:
@@ -213,105 +306,13 @@ def _begun(
         macs=tuple(table.total("macs", rows).astype(float).tolist()),
         params=tuple(table.total("params", rows).astype(float).tolist()),
         samples=(len(dataset.validation), len(dataset.test)),
-        given=_measured(net, dataset, archs)[-1][1],
+        given=measured(net, dataset, archs)[-1][1],
         seeds=tuple(range(request.seed, request.seed + request.seeds)),
         alone=request.alone,
     )
 
 
-def _measured(net: Supernet, dataset: Dataset, archs: list[Arch]) -> list[tuple[float, float]]:
-    """Accuracies of each architecture on the validation and the test samples."""
-    from core.evaluation.evaluator import evaluate_table
-    from core.tasks.base import evaluation_data
-
-    names = ("accuracy", "test_accuracy")
-    rows = np.unique(np.array(archs, np.uint8), axis=0)
-    found = evaluate_table(net, rows, names, evaluation_data(dataset, ("validation", "test")))
-    at = {tuple(row): place for place, row in enumerate(rows.tolist())}
-    return [(float(found[names[0]][at[arch]]), float(found[names[1]][at[arch]])) for arch in archs]
-
-
-def _train(work: _Work, index: int) -> Iterator[Progress]:
-    seed, which = work.place(index)
-    asked = work.record.asked
-    part = PartLedger(work.ledger, index, begins=index / asked, share=1 / asked)
-    steps = _tune(work, seed, which, part) if which < 2 else _alone(work, seed, which - 2, part)
-    for step in steps:
-        message = f"Training {index + 1} of {asked}, {step.message}"
-        yield Progress((index + step.fraction) / asked, message, step.metrics)
-
-
-def _tune(work: _Work, seed: int, which: int, part: PartLedger) -> Iterator[Progress]:
-    """Cut, tune, cut again: from one order of units."""
-    from core.supernets.ordering import order_units
-    from core.training.loop import train
-
-    criterion = (work.record.criterion, RANDOM)[which]
-    ordered = copy.deepcopy(work.net)
-    order_units(ordered, criterion, work.dataset, seed)
-    before = _measured(ordered, work.dataset, work.archs)
-    config = work.config(seed, criterion)
-    net = yield from _told(
-        train(copy.deepcopy(work.net), work.dataset, config, part),
-        f"units {'at random' if criterion == RANDOM else 'by importance'}, seed {seed}",
-    )
-    seconds = sum(float(row["seconds"]) for row in part.metrics())
-    after = _measured(net, work.dataset, work.archs)
-    cut, tuned = ((CUT, TUNED), (CUT_RANDOM, TUNED_RANDOM))[which]
-    work.keep(
-        [
-            Reached(way=way, seed=seed, size=size, accuracy=a, test_accuracy=b, seconds=s, epochs=n)
-            for way, found, s, n in ((cut, before, 0.0, 0), (tuned, after, seconds, config.epochs))
-            for size, (a, b) in enumerate(found)
-        ]
-    )
-
-
-def _told(steps: Generator[Progress, None, Supernet], what: str) -> Generator[Progress, None, Supernet]:
-    """A training's progress with what is trained; returns what it returns."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            found: Supernet = stop.value
-            return found
-        yield Progress(step.fraction, f"{what}: {step.message}", step.metrics)
-
-
-def _alone(work: _Work, seed: int, size: int, part: PartLedger) -> Iterator[Progress]:
-    """One subnet from fresh weights, for as much computing as InstaTune takes."""
-    from core.networks.answers import accuracy
-    from core.networks.chain import fresh_like
-    from core.training.alone import train_alone
-
-    net = fresh_like(
-        work.net.extract(work.archs[size], work.net.calibrate_on(work.archs[size], work.dataset)), seed
-    )
-    config = work.config(seed, work.record.criterion)
-    key = f"{seed} {SIZES[size]}"
-    if key not in work.record.planned:  # written down first: a run that goes on trains for as many
-        planned = {**work.record.planned, key: _fitting(work, net, config)}
-        work.record = work.record.model_copy(update={"planned": planned})
-        work.record.save(work.ledger)
-    epochs = work.record.planned[key]
-    config = config.model_copy(update={"epochs": epochs})
-    what = f"{SIZES[size]} alone"
-    yield from train_alone(net, work.dataset, config, part, what=what)
-    found = {split: accuracy(net, work.dataset, split) for split in ("validation", "test")}
-    seconds = sum(float(row["seconds"]) for row in part.metrics())
-    reached = Reached(
-        way=ALONE,
-        seed=seed,
-        size=size,
-        accuracy=found["validation"],
-        test_accuracy=found["test"],
-        seconds=seconds,
-        epochs=epochs,
-    )
-    work.keep([reached])
-
-
-def _fitting(work: _Work, net: nn.Module, config: TrainingConfig) -> int:
+def _fitting(bench: Bench, net: nn.Module, config: TrainingConfig) -> int:
     """Epochs of this network that take as much computing as InstaTune's, by steps of both in turn, on copies.
 
     Seconds of computing, not by the clock: what else the machine does meanwhile changes nothing.
@@ -321,12 +322,12 @@ def _fitting(work: _Work, net: nn.Module, config: TrainingConfig) -> int:
     from core.training.supernet_session import SupernetSession
 
     strategy: Strategy = STRATEGIES.create(config.strategy, config.strategy_config)
-    whole = copy.deepcopy(work.net)
-    session = SupernetSession(whole, work.dataset, config, strategy, strategy.phases(whole.space)[0])
+    whole = copy.deepcopy(bench.net)
+    session = SupernetSession(whole, bench.dataset, config, strategy, strategy.phases(whole.space)[0])
     ACTIONS["freeze_teacher"](session)
-    alone = PlainStep(copy.deepcopy(net).requires_grad_(True), work.dataset, config)
-    batches = task_of(work.dataset).epoch(
-        work.dataset, batch_size=config.batch_size, seed=0, epoch=0, augmentation=config.augmentation
+    alone = PlainStep(copy.deepcopy(net).requires_grad_(True), bench.dataset, config)
+    batches = task_of(bench.dataset).epoch(
+        bench.dataset, batch_size=config.batch_size, seed=0, epoch=0, augmentation=config.augmentation
     )
     took: list[tuple[float, float]] = []
     for step, batch in zip(range(1 + _TRIAL_STEPS), batches, strict=False):

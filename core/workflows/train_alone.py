@@ -15,7 +15,7 @@ from core.config import BaseConfig
 from core.executors.choosing import chosen
 from core.library import supernets
 from core.library.alone import AloneRecord, TrainedNet, trained_subnet
-from core.library.alone_part import Training, index_of, kept, part, shared
+from core.library.alone_part import Training, earlier, kept, part, places, shared
 from core.library.parts import done_in_parts
 from core.library.trainings import training_of
 from core.records import Progress
@@ -99,7 +99,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         ledger,
         done=float(len(nets) * config.epochs),
         what="networks",
-        index_of=index_of,
+        places=places(config),
+        earlier=earlier,
     )
     for step in steps:
         if isinstance(step, Progress):

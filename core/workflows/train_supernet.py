@@ -253,12 +253,15 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
     yield Progress(1.0, f"{request.title} {how}: {in_words(last)}.", last)
 
 
-def untrained(request: Request, library: Library | None = None) -> tuple[Supernet, Dataset]:
+def untrained(
+    request: Request, library: Library | None = None, dataset: Dataset | None = None
+) -> tuple[Supernet, Dataset]:
     """The supernet of a request before its first step, and its data.
 
     Args:
         request: what is trained.
         library: where a supernet to start from is looked for.
+        dataset: its data where they are at hand; what the request names is read if left out.
 
     Raises:
         NotFound, InvalidInput: family, data or settings do not exist or do not fit.
@@ -273,7 +276,8 @@ def untrained(request: Request, library: Library | None = None) -> tuple[Superne
     asked = STRATEGIES.get(request.training.strategy).family_settings
     wanted = {k: v for k, v in asked.items() if k in FAMILIES.get(request.family).Config.model_fields}
     own: dict[str, Any] = request.data.config
-    dataset = load_dataset(request.data.name, seed=request.data.seed, **own)
+    if dataset is None:
+        dataset = load_dataset(request.data.name, seed=request.data.seed, **own)
     strategy: Strategy = STRATEGIES.create(request.training.strategy, request.training.strategy_config)
     if request.start:
         return strategy.supernet_for(_started(request, library, dataset)), dataset

@@ -21,7 +21,7 @@ from core.config import BaseConfig
 from core.executors.choosing import chosen
 from core.library import supernets
 from core.library.alone import schedule_of, trained_subnet
-from core.library.alone_part import Training, index_of, kept, part, shared
+from core.library.alone_part import Training, earlier, kept, part, places, shared
 from core.library.parts import done_in_parts
 from core.library.supernets import SupernetEntry
 from core.library.trainings import training_of
@@ -108,7 +108,8 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         ledger,
         done=float(len(nets) * request.epochs),
         what="networks",
-        index_of=index_of,
+        places=places(configs["tuned"]),
+        earlier=earlier,
     )
     for step in steps:
         if isinstance(step, Progress):

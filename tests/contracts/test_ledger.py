@@ -1,4 +1,4 @@
-"""One contract for every ledger: in memory, in a store on every database, and as a part of another one."""
+"""One contract for every ledger: in memory, in a store on every database, and of a part of a run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidInput, NotFound
 from core.ledger import Ledger
+from core.library.parts import PartLedger
 from core.records import Measurement, Obtained, RunState, Source
 from core.store import MemoryLedger
 from core.store.ledger import decode_measurement, encode_measurement
-from core.store.part_ledger import PartLedger
 from tests.store.databases import DATABASES, open_store
 
 PREDICTED = {"accuracy": Obtained(Source.PREDICTED)}
@@ -30,21 +30,12 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         yield MemoryLedger("some-run", PARAMS)
         return
     if request.param == "part":
-        whole = MemoryLedger("some-run", PARAMS)
-        for other in (0, 2):
-            fill(PartLedger(whole, other))
-        yield PartLedger(whole, 1)
+        part = PartLedger(None, lambda state: None)
+        part.params = PARAMS
+        yield part
         return
     with open_store(request.param, tmp_path) as store:
         yield store.ledger(store.create_run("train_toy", PARAMS, title="t", state=RunState.RUNNING))
-
-
-def fill(ledger: Ledger) -> None:
-    """Something of every kind: nobody else's business."""
-    ledger.checkpoint(b"other", fraction=0.5)
-    ledger.add_measurements(1, [Measurement((0,), {"accuracy": 0.5})])
-    ledger.log_metrics(1, {"loss": 1.0})
-    ledger.save_artifact("other.txt", b"text", "text/plain")
 
 
 def test_knows_its_run_and_request(ledger: Ledger) -> None:
@@ -192,12 +183,3 @@ def test_what_was_handed_out_is_not_changed_by_later_writes(ledger: Ledger) -> N
     ledger.add_measurements(1, [Measurement((1,), {"accuracy": 0.6})])
     ledger.log_metrics(0, {"loss": 1.0})
     assert (len(measurements), metrics) == (1, [])
-
-
-def test_the_checkpoint_of_the_next_part_is_none_of_this_one() -> None:
-    whole = MemoryLedger()
-    first, second = PartLedger(whole, 0, share=0.25), PartLedger(whole, 1, begins=0.25, share=0.75)
-    first.checkpoint(b"first", fraction=1.0)
-    assert (first.latest_checkpoint(), second.latest_checkpoint()) == (b"first", None)
-    second.checkpoint(b"second", fraction=0.5)
-    assert (first.latest_checkpoint(), second.latest_checkpoint()) == (None, b"second")

@@ -61,7 +61,7 @@ def steps(asked: dict[str, Any], ledger: Ledger) -> Steps:
             time.sleep(0.02)
             yield Progress(epoch / epochs, f"part {index}, epoch {epoch}")
         state = {"epoch": epoch + 1, "hash": hashlib.sha256(f"{state['hash']} {epoch}".encode()).hexdigest()}
-        ledger.log_metrics(index * epochs + epoch, {"net": index, "epoch": epoch + 1, "hash": state["hash"]})
+        ledger.log_metrics(epoch, {"epoch": epoch + 1, "hash": state["hash"]})
         ledger.checkpoint(json.dumps(state).encode(), fraction=(epoch + 1) / epochs)
         yield Progress((epoch + 1) / epochs, f"part {index}, epoch {epoch + 1} done")
     ledger.save_artifact(f"part-{index}.txt", state["hash"].encode(), "text/plain")

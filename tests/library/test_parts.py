@@ -16,10 +16,13 @@ import pytest
 from core.errors import DamagedArtifact, DataUnavailable
 from core.executors import EXECUTORS, Executor
 from core.library.packed import pack, unpack
+from core.library.part_rows import Places
 from core.library.parts import Part, PartDone, done_in_parts
 from core.records import Progress
 from core.store import MemoryLedger
 from tests.helpers.part_work import begins, part
+
+PLACES = Places("net", 4)
 
 
 def executor(processes: int) -> Executor:
@@ -44,7 +47,8 @@ class Owner:
     def steps(self) -> Iterator[Progress]:
         left = [each for each in self.parts if each.index not in self.done]
         over = sum(each.work for each in self.parts) - sum(each.work for each in left)
-        for step in done_in_parts(left, executor(self.processes), dict, self.ledger, done=over, what="parts"):
+        place, more = executor(self.processes), {"what": "parts", "places": PLACES}
+        for step in done_in_parts(left, place, dict, self.ledger, done=over, **more):
             if isinstance(step, PartDone):
                 for name, (data, kind) in step.files.items():
                     self.ledger.save_artifact(name, data, kind)
@@ -165,10 +169,13 @@ def test_cancelling_takes_less_than_two_seconds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_failure_keeps_what_is_done_and_says_its_sentence(tmp_path: Path, processes: int) -> None:
-    parts = [part(0, tmp_path), part(1, tmp_path, fails_at=1, seconds=0.3)]
+    parts = [part(0, tmp_path), part(1, tmp_path, fails_at=1, waits_at=0)]
     owner = Owner(parts, processes)
+    steps = owner.steps()
+    until(steps, lambda: 0 in owner.done)
+    (tmp_path / "go").touch()
     with pytest.raises(DataUnavailable, match="Part 1 has no data"):
-        list(owner.steps())
+        list(steps)
     assert set(owner.done) == {0}
     assert {
         name: json.loads(c)["epoch"] for name, c in unpack(owner.ledger.latest_checkpoint() or b"").items()
@@ -187,7 +194,8 @@ def test_a_checkpoint_of_an_earlier_release_is_that_of_the_part_at_work(tmp_path
     with pytest.raises(DamagedArtifact, match="start the run anew"):
         list(done_in_parts(owner.parts, executor(1), dict, old))
     found = []
-    for step in done_in_parts(owner.parts[1:], executor(1), dict, old, index_of=lambda data: 1):
+    more = {"places": PLACES, "earlier": lambda data: (1, data)}
+    for step in done_in_parts(owner.parts[1:], executor(1), dict, old, **more):
         found += [step] if isinstance(step, PartDone) else []
     assert [epoch for epoch, _ in begins(tmp_path, 1)][-1] == 2
     assert (f"done-{found[0].index}", found[0].value) == ("done-1", owner.ledger.artifact("done-1"))

@@ -11,15 +11,43 @@ _WENT = "core/views/trainings_watched.py"
 _SEEDS, _IN_SEEDS = "core/chance/few_seeds.py", ("tests/chance/test_few_seeds.py",)
 _BUDGET, _IN_BUDGET = "core/training/budget.py", ("tests/training/test_budget.py",)
 _CONFLICT, _IN_CONFLICT = "core/training/gradient_conflict.py", ("tests/training/test_gradient_conflict.py",)
-_LEDGER, _IN_LEDGER = "core/store/part_ledger.py", ("tests/contracts/test_ledger.py",)
+_ROWS, _IN_ROWS = "core/library/part_rows.py", ("tests/library/test_part_rows.py",)
 
 FAULTS = [
     Fault(
-        "A training goes on from the checkpoint of another one",
-        _LEDGER,
-        'if kept is None or int.from_bytes(kept[:_HEAD], "little") != self.index:',
-        "if kept is None:",
-        _IN_LEDGER,
+        "Numbers of one training are those of another",
+        _ROWS,
+        "index * self.stride + step",
+        "step",
+        _IN_ROWS,
+    ),
+    Fault(
+        "A half-done comparison of an earlier release begins its training anew",
+        _RUN,
+        "        earlier=numbered,\n",
+        '        earlier=lambda data: (-1, b""),\n',
+        _IN_RUN,
+    ),
+    Fault(
+        "A comparison in processes forgets the order of its trainings",
+        _RUN,
+        "trainings = sorted((*self.record.trainings, this), key=lambda each: each.index)",
+        "trainings = (this, *self.record.trainings)",
+        _IN_RUN,
+    ),
+    Fault(
+        "A training elsewhere has no share of what it has done before",
+        _RUN,
+        "        done=sum(each.work for each in parts if each.index in done),\n",
+        "",
+        _IN_RUN,
+    ),
+    Fault(
+        "Nodes of a graph arrive as samples",
+        "core/datasets/packed.py",
+        'n: _SPLITS[s["of"]](',
+        "n: Split(",
+        ("tests/datasets/test_packed.py",),
     ),
     Fault(
         "Every training of a comparison has the first seed",
@@ -31,7 +59,7 @@ FAULTS = [
     Fault(
         "A method does not train with what belongs to it",
         _RUN,
-        "        **chosen.training,\n",
+        "        **own.training,\n",
         "",
         _IN_RUN,
     ),

@@ -104,14 +104,14 @@ FAULTS = [
     Fault(
         "The control has the order by importance, too",
         _RUN,
-        "criterion = (work.record.criterion, RANDOM)[which]",
-        "criterion = work.record.criterion",
+        "criterion = (self.record.criterion, RANDOM)[which]",
+        "criterion = self.record.criterion",
         _IN_RUN,
     ),
     Fault(
         "What is cut is cut before its units are ordered",
-        _RUN,
-        "    order_units(ordered, criterion, work.dataset, seed)\n",
+        "core/library/order_controls_part.py",
+        "    order_units(ordered, tuning.criterion, bench.dataset, tuning.config.seed)\n",
         "",
         _IN_RUN,
     ),

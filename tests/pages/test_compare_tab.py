@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 from core.jobs.forecast import PhaseTime, Trial
 from core.library import supernets
 from core.library.comparisons import KIND
+from core.library.part_rows import part_file
 from core.library.supernets import SUPERNET_FILE
 from core.records import RunState
-from core.store.part_ledger import PartLedger
 from core.workflows.compare_trainings import Request
 from pages.ui import resources
 from tests.views.test_trainings_compared import epoch, planted, record
@@ -46,8 +46,8 @@ def kept(supernet: bytes, seeds: int = 3) -> str:
     ledger = store.ledger(run_id)
     trainings = []
     for each in found.trainings:
-        part = PartLedger(ledger, each.index)
-        sha256 = part.save_artifact(SUPERNET_FILE, supernet, "application/octet-stream")
+        name = part_file(each.index, SUPERNET_FILE)
+        sha256 = ledger.save_artifact(name, supernet, "application/octet-stream")
         trainings.append(each.model_copy(update={"sha256": sha256, "bytes": len(supernet)}))
         for n in (1, 2):
             row = epoch(each.index, n, [1, 0, 0, 0, 3])

@@ -98,14 +98,12 @@ def test_one_step_is_plain_gradient_descent_on_the_labels() -> None:
 def test_a_loss_that_is_no_number_ends_with_a_sentence_and_keeps_the_last_epoch() -> None:
     ledger = RecordingLedger()
     net = fresh_like(template(), 0)
-    steps = train_alone(net, digits(), settings(epochs=5), ledger, index=1, of=3)
+    steps = train_alone(net, digits(), settings(epochs=5), ledger)
     while not ledger.checkpoints:
         next(steps)
     with torch.no_grad():
         net[0].conv.weight.fill_(float("nan"))
-    with pytest.raises(
-        CoreError, match=r"^Seed 3: Training diverged in epoch 2: .* seeds before it are kept\.$"
-    ):
+    with pytest.raises(CoreError, match=r"^Seed 3: Training diverged in epoch 2: "):
         list(steps)
     assert len(ledger.checkpoints) == 1
 
@@ -139,15 +137,6 @@ def test_a_run_stopped_and_resumed_has_the_same_bits(stop_after: int) -> None:
     list(train_alone(net, digits(), config, parts))
     assert state(net) == expected
     assert parts.checkpoints == whole.checkpoints
-
-
-def test_a_checkpoint_of_another_network_of_the_run_is_not_taken() -> None:
-    ledger = RecordingLedger()
-    trained(3, ledger)
-    net = fresh_like(template(), 4)
-    first = next(train_alone(net, digits(), settings(seed=4, epochs=4), ledger, index=1, of=2))
-    assert (first.fraction, first.message) == (0.5, "Network 2 of 2, seed 4: starting")
-    assert state(net) == state(fresh_like(template(), 4))
 
 
 @pytest.mark.parametrize("data", [b"", b"12345678", b"\x05\x00\x00\x00\x00\x00\x00\x00[1,2]", b"\xff" * 40])

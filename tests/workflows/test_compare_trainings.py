@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from core.errors import Cancelled, InvalidInput
 from core.library import supernets
 from core.library.comparisons import KIND, ComparisonRecord, keep, kept_of, supernet_of
 from core.library.library import Library
+from core.library.presets import PRESETS
 from core.records import RunState
 from core.store import MemoryLedger
 from core.supernets.files import load_supernet
 from core.training.watch_rows import CONFLICT, conflict_of, sizes_of
+from core.training.watched import train_watched
 from core.views.trainings_watched import conflicts, drawn, sizes_over_time
 from core.workflows import compare_trainings, train_supernet
 from core.workflows.compare_trainings import Request
+from tests.helpers.earlier_parts import EarlierLedger
+from tests.helpers.elsewhere import InCalls, advance, workers
 from tests.store.databases import open_store
 from tests.training.small import digest
 from tests.workflows.test_cut_anywhere import CutLedger
@@ -138,6 +143,122 @@ def test_cut_at_every_writing_it_makes_the_same_bits() -> None:
         == [row["epoch"] for row in whole.metrics()]
         == [1, 2, 1, 2]
     )
+
+
+def half_done(whole: MemoryLedger) -> MemoryLedger:
+    """A run of an earlier release: three trainings are done, of the fourth two epochs and a third one's numbers."""
+    record, ledger = record_of(whole), MemoryLedger()
+    for row in whole.metrics():
+        if row["part"] < 3:
+            ledger.log_metrics(int(row["step"]), {n: v for n, v in row.items() if n != "step"})
+    for index in range(3):
+        name = f"part-{index}-{supernets.SUPERNET_FILE}"
+        ledger.save_artifact(name, whole.artifact(name), "application/octet-stream")
+    record.model_copy(update={"trainings": record.trainings[:3]}).save(ledger)
+    asked = train_supernet.Request.model_validate(
+        record.request(record.find(3), "Tiny: Uniform single path, seed 6")
+    )
+    net, dataset = train_supernet.untrained(asked)
+    sizes = tuple(record.described.from_id(record.arch_ids[at]) for at in record.sizes)
+    earlier: Any = EarlierLedger(ledger, 3)
+    steps = train_watched(net, dataset, asked.training, earlier, sizes)
+    while sum(row["part"] == 3 for row in ledger.metrics()) < 2:
+        next(steps)
+    steps.close()
+    ledger.log_metrics(
+        3_000_003, {"epoch": 3, "part": 3, "seconds": 1e9, "phase": "cut before its checkpoint"}
+    )
+    return ledger
+
+
+def same(one: MemoryLedger, other: MemoryLedger) -> None:
+    """Whether two comparisons found the same to the last bit, but for what the clock decides and what is in use."""
+
+    def told(ledger: MemoryLedger) -> Any:
+        apart = {"seconds", "memory"}
+        rows = [{n: v for n, v in row.items() if n not in apart} for row in ledger.metrics()]
+        record = record_of(ledger).model_dump(mode="json")
+        for training in record["trainings"]:
+            for name in ("seconds", "sha256", "bytes"):
+                del training[name]
+        found = [load_supernet(supernet_of(ledger, index)) for index in range(record_of(ledger).asked)]
+        cards = [{n: v for n, v in card.items() if n not in ("seconds", "final")} for _, card in found]
+        return [rows, record, cards, [digest(net) for net, _ in found]]
+
+    for mine, theirs in zip(told(one), told(other), strict=True):
+        assert mine == theirs
+
+
+@pytest.mark.parametrize("where", ["here", "in calls"])
+def test_a_half_done_run_of_an_earlier_release_is_taken_up(
+    whole: MemoryLedger, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = half_done(whole)
+    before = {row["step"]: row for row in ledger.metrics()}
+    del before[3_000_003]
+    assert len(before) == 2 + 4 + 2 + 2
+    if where == "in calls":
+        monkeypatch.setattr(compare_trainings, "chosen", lambda _: InCalls())
+    fractions = [step.fraction for step in compare_trainings.run(request(), ledger, Library())]
+    assert fractions[1:] == sorted(fractions[1:])
+    assert fractions[1] > 0.7, "what was done before counts"
+    same(ledger, whole)
+    # An epoch that was trained twice would have taken another time.
+    after = {row["step"]: row for row in ledger.metrics()}
+    assert {step: after[step] for step in before} == before
+    assert record_of(ledger).find(3).seconds < 1e9
+
+
+@pytest.mark.slow
+def test_in_processes_with_a_stop_it_comes_to_the_same(whole: MemoryLedger) -> None:
+    ledger = MemoryLedger()
+    steps = compare_trainings.run(request(processes=2), ledger, Library())
+    advance(steps, lambda: ComparisonRecord.so_far(ledger))
+    started = time.monotonic()
+    steps.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 2
+    assert not workers()
+    before = {row["step"]: row for row in ledger.metrics()}
+    assert len({row["part"] for row in before.values()}) > 1
+    list(compare_trainings.run(request(), ledger, Library()))
+    same(ledger, whole)
+    # An epoch that was trained twice would have taken another time.
+    after = {row["step"]: row for row in ledger.metrics()}
+    assert {step: after[step] for step in before} == before
+
+
+LEAST = {"limit_train": 32, "calibration": 16, "limit_validation": 16, "limit_test": 16}
+
+
+def kind(preset: str, limits: dict[str, int] = LEAST) -> dict[str, Any]:
+    """What a comparison of a preset's trainings asks for, on a little of its data."""
+    found = PRESETS[preset]
+    data = {**found["data"], "config": {**found["data"]["config"], **limits}}
+    return {"family": found["family"], "config": found["config"], "data": data}
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "parts of a space": {
+        "methods": [{"strategy": "few_shot"}, {"strategy": "uniform"}],
+        "training": {"epochs": 3, "batch_size": 32},
+    },
+    "a graph": kind("communities-gcn", {}),
+    "texts": kind("licenses-decoder"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "asked",
+    [pytest.param(told, marks=[] if name == "a graph" else pytest.mark.long) for name, told in KINDS.items()],
+    ids=list(KINDS),
+)
+def test_whatever_can_be_compared_travels(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there, of_both = MemoryLedger(), MemoryLedger(), request(seeds=1, budget="steps", **asked)
+    list(compare_trainings.run(of_both, here, Library()))
+    monkeypatch.setattr(compare_trainings, "chosen", lambda _: InCalls())
+    list(compare_trainings.run(of_both, there, Library()))
+    same(there, here)
 
 
 def test_a_supernet_that_is_kept_is_one_of_the_gallery(whole: MemoryLedger, tmp_path: Path) -> None:

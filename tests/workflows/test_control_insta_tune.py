@@ -24,16 +24,20 @@ from core.library.order_controls import (
     OrderControlsRecord,
     Reached,
 )
+from core.networks.chain import fresh_like
 from core.plots.order_controls import order_controls_figure
 from core.store import MemoryLedger
 from core.supernets.elastic_vit import ElasticViT, ElasticViTConfig, TokenGroupConfig
 from core.supernets.files import dump_supernet, load_supernet
 from core.supernets.ordering import order_units
+from core.training.alone import train_alone
 from core.training.config import TrainingConfig
 from core.training.loop import train
 from core.views import order_controls as view
 from core.workflows import control_insta_tune
 from core.workflows.control_insta_tune import Request, three_sizes
+from tests.helpers.earlier_parts import EarlierLedger
+from tests.helpers.elsewhere import InCalls
 from tests.training.small import digits, fresh_net
 
 pytestmark = pytest.mark.slow
@@ -150,17 +154,61 @@ def test_a_run_that_was_cut_goes_on_to_the_same_end(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(control_insta_tune, "_fitting", lambda *_: 2)
     asked = request(seeds=1)
 
-    def plain(record: OrderControlsRecord) -> list[dict[str, Any]]:
-        return [each.model_dump(exclude={"seconds"}) for each in record.reached]
-
-    expected = plain(ended(MemoryLedger(), asked))
+    uncut = MemoryLedger()
+    ended(uncut, asked)
     for patience in (4, 9, 14):
         ledger = MemoryLedger()
         work = control_insta_tune.run(asked, ledger, Library())
         for _ in range(patience):
             next(work)
         work.close()
-        assert plain(ended(ledger, asked)) == expected
+        ended(ledger, asked)
+        assert plain(ledger) == plain(uncut)
+
+
+def plain(ledger: MemoryLedger) -> list[dict[str, Any]]:
+    record = OrderControlsRecord.so_far(ledger)
+    assert record is not None
+    return [each.model_dump(exclude={"seconds"}) for each in record.reached]
+
+
+def test_elsewhere_it_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_insta_tune, "_fitting", lambda *_: 2)
+    here, there = MemoryLedger(), MemoryLedger()
+    ended(here, request(seeds=1))
+    monkeypatch.setattr(control_insta_tune, "chosen", lambda _: InCalls())
+    ended(there, request(seeds=1))
+    assert plain(there) == plain(here)
+    rows = [
+        [{n: v for n, v in row.items() if n not in ("seconds", "memory")} for row in ledger.metrics()]
+        for ledger in (here, there)
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_a_half_done_run_of_an_earlier_release_is_taken_up(
+    entry: supernets.SupernetEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two trainings are done, and of the network that is trained alone one of two epochs."""
+    monkeypatch.setattr(control_insta_tune, "_fitting", lambda *_: 2)
+    whole, ledger = MemoryLedger(), MemoryLedger()
+    record = ended(whole, request(seeds=1))
+    done = tuple(each for each in record.reached if each.way != ALONE)
+    record.model_copy(update={"reached": done, "planned": {"4 smallest": 2}}).save(ledger)
+    net, data = load_supernet(entry.read())[0], load_dataset("digits", **SMALL)
+    smallest = three_sizes(net)[0]
+    alone = fresh_like(net.extract(smallest, net.calibrate_on(smallest, data)), 4)
+    config = TrainingConfig.model_validate({**record.training, "seed": 4, "epochs": 2})
+    earlier: Any = EarlierLedger(ledger, 2)
+    steps = train_alone(alone, data, config, earlier)
+    while not ledger.metrics():
+        next(steps)
+    [(kept, row)] = [(row["step"], row) for row in ledger.metrics()]
+    ended(ledger, request(seeds=1))
+    assert plain(ledger) == plain(whole)
+    assert {row["step"]: row for row in ledger.metrics()}[kept] == row, (
+        "its first epoch was not trained again"
+    )
 
 
 def test_without_training_alone_there_is_none() -> None:
