@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from core.errors import Cancelled
 from core.records import Measurement, Obtained
-from core.runtime import heavy_imports
 from core.spaces import Arch
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ def payload(archs: Sequence[Arch], names: Sequence[str], *, keep: int = 0) -> by
 
 def measure(payload: bytes, desk: Desk) -> bytes:
     """Measure with the supernet and the samples that are shared; what `measurements` reads."""
-    heavy_imports()
     from core.evaluation.carried import arrived
     from core.evaluation.evaluator import evaluate
 

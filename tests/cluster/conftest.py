@@ -51,6 +51,16 @@ def cluster(ray_nodes: RayCluster, monkeypatch: pytest.MonkeyPatch) -> RayCluste
     return ray_nodes
 
 
+@pytest.fixture
+def cluster_to_end(cluster: RayCluster) -> RayCluster:
+    """The same, and its head may be killed: who asks for it comes last."""
+    return cluster
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "cluster_to_end" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def postgres(own_network: None) -> str:
     """The SQLAlchemy URL of a Postgres on the loopback, for all tests; `open_store("postgres", home)` makes it empty."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class RayCluster:
         folder: where Ray keeps its logs and sockets; short, as sockets' names must be.
         environment: what a process needs that takes part, the driver as well as the nodes.
         port: of the head.
-        of_head: more for `ray start` of the head, and for its environment.
+        of_head: more for `ray start` of the head, and for its environment; without what starts further machines.
     """
 
     folder: Path
@@ -82,7 +83,7 @@ class RayCluster:
     head: RayNode = field(init=False)
     nodes: list[RayNode] = field(default_factory=list)
     port: int = _PORT
-    of_head: tuple[Sequence[str], Mapping[str, str]] = ((), {})
+    of_head: tuple[Sequence[str], Mapping[str, str]] = (("--no-monitor",), {})
     _made: int = 0
     _reaper: subprocess.Popen[str] = field(init=False)
 
@@ -106,13 +107,32 @@ class RayCluster:
             cores: of it.
             before: a command that becomes the one it is given.
         """
+        node = self._start(cores, before)
+        _wait_until_started(node)
+        return node
+
+    def add_nodes(self, n: int) -> None:
+        """Start so many of one core, the others while the head is on its way; returns when all have joined."""
+        nodes = []
+        for _ in range(n):
+            nodes.append(self._start(1, ()))
+            _wait_until_listening(nodes[0], self.port)
+        for node in nodes:
+            _wait_until_started(node)
+
+    def _start(self, cores: int, before: Sequence[str]) -> RayNode:
         self._made += 1
         address = f"127.0.0.{self._made}"
         first = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
         arguments, environment = self.of_head if self._made == 1 else ((), {})
         where = [*first, *arguments] if self._made == 1 else [f"--address={self.address}"]
         size = [f"--num-cpus={cores}", f"--object-store-memory={_STORE_BYTES}"]
-        own = [f"--node-ip-address={address}", "--disable-usage-stats", "--block"]
+        own = [
+            f"--node-ip-address={address}",
+            "--disable-usage-stats",
+            "--block",
+            "--include-log-monitor=false",
+        ]
         log = self.folder / f"node{self._made}.log"
         with log.open("wb") as written:
             process = subprocess.Popen(
@@ -130,7 +150,6 @@ class RayCluster:
         if self._made == 1:
             self.head = node
         self.nodes.append(node)
-        _wait_until_started(node)
         return node
 
     def alive(self) -> list[RayNode]:
@@ -142,6 +161,15 @@ class RayCluster:
         for node in reversed(self.nodes):
             node.kill()
         self._reaper.communicate(timeout=30)
+
+
+def _wait_until_listening(head: RayNode, port: int) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while head.process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        time.sleep(0.1)
 
 
 def _wait_until_started(node: RayNode) -> None:
@@ -179,8 +207,7 @@ def ray_cluster(
     }
     cluster = RayCluster(folder, {**os.environ, **own, **environment}, port=port)
     try:
-        for _ in range(nodes):
-            cluster.add_node()
+        cluster.add_nodes(nodes)
         yield cluster
     finally:
         cluster.close()

@@ -4,78 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.errors import InvalidInput
+from core.errors import CoreError, InvalidInput
 from core.executors import EXECUTORS, Node, Session
 from core.executors.ray_executor import nodes_at
-from tests.cluster.ray_nodes import ROOT, RayCluster, ray_cluster
+from tests.cluster.ray_nodes import RayCluster, ray_cluster
 from tests.cluster.test_ray_faults import naps, other_code
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 _MOST = 2
-
-WATCHING = """
-import json, sys, time
-from ray._raylet import GcsClient
-from ray.autoscaler.v2.sdk import get_cluster_resource_state
-client = GcsClient(address=sys.argv[1])
-while True:
-    found = get_cluster_resource_state(client).pending_resource_requests
-    print(json.dumps([[dict(each.request.resources_bundle), each.count] for each in found]), flush=True)
-    time.sleep(0.2)
-"""
-
-
-def test_what_waits_is_seen_by_the_cluster_and_taken_back(cluster: RayCluster, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WATCHING, cluster.address]
-    log = tmp_path / "demand.jsonl"
-    with log.open("wb") as out:
-        watching = subprocess.Popen(command, cwd=ROOT, env=cluster.environment, stdout=out)
-
-    def waiting() -> list[Any]:
-        lines = log.read_text().split("\n")[:-1]
-        found: list[Any] = json.loads(lines[-1]) if lines else ["nothing said yet"]
-        return found
-
-    def until(running: Iterator[Any], expected: list[Any]) -> None:
-        deadline = time.monotonic() + 20
-        while waiting() != expected:
-            assert time.monotonic() < deadline, f"{waiting()}, and not {expected}"
-            next(running)
-
-    try:
-        with EXECUTORS.create("ray", {"address": cluster.address}).opened({}) as session:
-            left = list(naps(tmp_path, 7, seconds=60))
-
-            def calls() -> Iterator[Any]:
-                while left:
-                    yield left.pop(0)
-
-            running = session.run(calls(), waiting=lambda: len(left))
-            until(running, [[{"CPU": 1.0}, 5]])
-            running.close()  # type: ignore[attr-defined]
-            nothing = session.run(iter(lambda: None, 1))
-            until(nothing, [])
-            nothing.close()  # type: ignore[attr-defined]
-            running = session.run(naps(tmp_path, 7, seconds=60))
-            until(running, [[{"CPU": 1.0}, 1]])
-        # Who looks has no work.
-        until(iter(lambda: time.sleep(0.2), 1), [])
-        assert nodes_at(cluster.address)
-        assert waiting() == []
-    finally:
-        watching.kill()
-        watching.wait()
 
 
 @contextmanager
@@ -143,12 +87,13 @@ def computing(nodes: list[Node]) -> int:
     return sum(node.alive and node.cores > 0 and not node.refused for node in nodes)
 
 
-@pytest.mark.long
 def test_it_grows_with_what_waits_and_shrinks_when_nothing_does(
     own_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with growing() as cluster:
         use(cluster, monkeypatch)
+        with pytest.raises(CoreError, match="has no node that computes"):  # who looks has no work for any
+            nodes_at(cluster.address)
         executor = EXECUTORS.create("ray", {"address": cluster.address})
         with executor.opened({}) as session:  # a first node is there because somebody has come to compute
             assert computing(session.nodes()) == 1
@@ -157,7 +102,6 @@ def test_it_grows_with_what_waits_and_shrinks_when_nothing_does(
             until(session, lambda nodes: computing(nodes) == 0)
 
 
-@pytest.mark.long
 def test_machines_that_would_be_refused_are_not_asked_for_again(
     own_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

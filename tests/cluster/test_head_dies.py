@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import tempfile
 import threading
 import time
@@ -28,6 +26,7 @@ from core.records import RunState
 from core.store import MemoryLedger, RunStore
 from core.workflows import evaluate_table, train_alone
 from tests.cluster.ray_nodes import RayCluster, ray_cluster
+from tests.cluster.test_ray_faults import kill_head
 from tests.helpers.elsewhere import digest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
@@ -61,12 +60,6 @@ def on(cluster: RayCluster, patch: pytest.MonkeyPatch) -> None:
         if name.startswith("RAY_"):
             patch.setenv(name, value)
     patch.setenv("PARETOSCOPE_RAY_ADDRESS", cluster.address)
-
-
-def head_process(cluster: RayCluster) -> None:
-    """SIGKILL to the head's own process; the machine it is on computes on."""
-    (gcs,) = [pid for pid, said in cluster.head.processes() if "gcs_server" in said.split()[0]]
-    os.kill(gcs, signal.SIGKILL)
 
 
 @contextmanager
@@ -173,9 +166,7 @@ def test_trainings_go_on_from_their_checkpoints(
         return [row for run in store.list_runs() for row in store.ledger(run.run_id).metrics()]
 
     on(doomed, monkeypatch)
-    run_id = interrupted(
-        "train_alone", asked, store, lambda: len(epochs()) >= 8, lambda: head_process(doomed)
-    )
+    run_id = interrupted("train_alone", asked, store, lambda: len(epochs()) >= 8, lambda: kill_head(doomed))
     before = {row["step"]: row for row in epochs()}
     assert 8 <= len(before) < len(expected.metrics())
     on(cluster, monkeypatch)

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import CoreError, InvalidInput
-from core.executors import EXECUTORS, Call, Executor
+from core.executors import EXECUTORS, Call, Executor, Session
 from core.executors.ray_executor import nodes_at
-from tests.cluster.ray_nodes import ROOT, RayCluster, ray_cluster
+from tests.cluster.ray_nodes import ROOT, RayCluster
 from tests.helpers.executor_contract import call, rests, until
 
 pytestmark = pytest.mark.cluster
@@ -128,38 +127,33 @@ def test_a_node_with_other_code_is_refused_by_name(
 
 
 def test_a_head_that_dies_ends_the_run_with_a_sentence(
-    own_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster_to_end: RayCluster, executor: Executor, tmp_path: Path
 ) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-    with ray_cluster(folder, 2, port=6400) as cluster:
-        for name, value in cluster.environment.items():
-            if name.startswith("RAY_"):
-                monkeypatch.setenv(name, value)
-        with EXECUTORS.create("ray", {"address": cluster.address}).opened({}) as session:
-            came: list[str] = []
+    """What becomes of the run then: `test_head_dies.py`."""
+    came: list[str] = []
+    killed: list[float] = []
 
-            def go_on() -> None:
-                for done in session.run(naps(tmp_path, 400, 0.2)):
-                    if done is not None:
-                        came.append(done.key)
-                    if len(came) == 4:
-                        killed.append(time.monotonic())
-                        kill_head(cluster)
-                        came.append("killed")
+    def go_on(session: Session) -> None:
+        for done in session.run(naps(tmp_path, 400, 0.2)):
+            if done is not None:
+                came.append(done.key)
+            if len(came) == 4 and not killed:
+                killed.append(time.monotonic())
+                kill_head(cluster_to_end)
 
-            killed: list[float] = []
-            with pytest.raises(
-                CoreError,
-                match=r"^The (head of|connection to) the Ray cluster has .*resume the run to go on\.$",
-            ):
-                go_on()
-            assert time.monotonic() - killed[0] < 20
-            assert len(came) == len(set(came)) >= 5
-    shutil.rmtree(folder, ignore_errors=True)
+    with (
+        executor.opened({}) as session,
+        pytest.raises(
+            CoreError, match=r"^The (head of|connection to) the Ray cluster has .*resume the run to go on\.$"
+        ),
+    ):
+        go_on(session)
+    assert time.monotonic() - killed[0] < 20
+    assert len(came) == len(set(came)) >= 4
 
 
 def kill_head(cluster: RayCluster) -> None:
-    """The head's own process; the machine it is on computes on."""
+    """SIGKILL to the head's own process; the machine it is on computes on."""
     (gcs,) = [pid for pid, said in cluster.head.processes() if "gcs_server" in said.split()[0]]
     os.kill(gcs, 9)
 

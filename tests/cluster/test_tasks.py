@@ -77,7 +77,14 @@ def test_a_search_on_a_cluster_asks_while_answers_are_on_their_way(cluster: RayC
     steps.close()  # type: ignore[attr-defined]
     assert time.monotonic() - started < 2
     kept = ledger.measurements()
-    list(search_front.run(request, ledger, Library()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PARETOSCOPE_RAY_ADDRESS")
+        # Elsewhere, in one process: it goes on from the record, and asked again it asks for what the record has.
+        here = search_front.Request(supernet="small", in_flight=2, **SEARCH)
+        list(search_front.run(here, ledger, Library()))
+        before = digest(ledger)
+        list(search_front.run(here, ledger, Library()))
+    assert digest(ledger) == before
     measured = ledger.measurements()
     assert measured[: len(kept)] == kept
     assert len({m.arch for _, m in measured}) == len(measured) == 24
@@ -85,22 +92,18 @@ def test_a_search_on_a_cluster_asks_while_answers_are_on_their_way(cluster: RayC
     every = {**SEARCH, "algorithm": "exhaustive", "config": {}, "budget": 10**6}
     truth = {m.arch: m.values for _, m in alone(search_front, **every).measurements()}
     assert all(m.values == truth[m.arch] for _, m in measured)
-    # Told the same answers in the same order, an algorithm asks for exactly the same: nothing is measured again.
-    before = digest(ledger)
-    list(search_front.run(request, ledger, Library()))
-    assert digest(ledger) == before
 
 
 def test_three_trainings_go_on_from_their_checkpoints(
     cluster: RayCluster, digits_entry: SupernetEntry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     space = digits_entry.space
-    asked = {"arch": space.arch_id(space.smallest), "seeds": 3, "epochs": 24}
+    asked = {"arch": space.arch_id(space.smallest), "seeds": 3, "epochs": 16}
     expected = alone(train_alone, **asked)
     ledger = MemoryLedger()
     steps = train_alone.run(train_alone.Request(supernet="small", **asked), ledger, Library())
     advance(steps, lambda: len(ledger.metrics()) >= 6)
-    assert len(ledger.metrics()) < 66
+    assert len(ledger.metrics()) < 42
     before = {row["step"]: row for row in ledger.metrics()}
     kill_a_worker(cluster)
     fractions = [step.fraction for step in steps]
