@@ -50,16 +50,21 @@ if view is None or not view.pruned:
 
 with st.container(key="hero"):
     left, right = st.columns([1.8, 1], gap="medium")
+benchmarks = columns(view, severity)
+model, benchmark = model_card.selected_cell(view, models, benchmarks)
+compare = choosing.compared(view, asked)
+# The table goes first: the browser draws it while the rest is on its way.
+with left:
+    table_view.draw(view, rows, severity, compare.model_id)
 with right, st.container(key="pruned-card"):
-    model, benchmark = model_card.choose_cell(view, models, columns(view, severity))
-    compare = choosing.choose_compare(view, model, asked)
+    model_card.choose_cell(models, benchmarks, model, benchmark)
+    choosing.choose_compare(view)
     model_card.headline(view, model, benchmark)
     model_card.over_its_seeds(view, rows.groups, model, benchmark)
     model_card.numbers(view, model)
     model_card.download(model)
     model_card.elsewhere(view, model, compare)
 with left:
-    table_view.draw(view, rows, severity, compare.model_id)
     table_view.failed(view)
 
 shown = Shown(view, tuple(models), model, benchmark, compare, severity, apart=rows.apart)

@@ -288,7 +288,8 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
     lay_out_axes(figure, x, y, log_x, log_y)
     figure.update_layout(
         height=600,
-        margin={"l": 8, "r": 12, "t": 36, "b": 116 + _LINE * max(0, caption.count("<br>") - 2)},
+        # As much as numbers of four digits, a title and a legend in one row take, see core.plots.room.
+        margin={"l": 84, "r": 12, "t": 50, "b": 116 + _LINE * max(0, caption.count("<br>") - 2)},
         **LAYOUT,
     )
     if caption:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.plots import style
+from core.plots import room, style
 
 _DIVERGING, _ALIKE = "RdBu", "Cividis"
 _MOST_WRITTEN = 12
@@ -81,9 +81,10 @@ def unit_matrix(
         ticktext=[str(units_a[i]) for i in range(0, rows, every)],
         range=[rows - 0.5, -0.5],
     )
+    left = room.left_of([str(unit) for unit in units_a])
     figure.update_layout(
         height=430,
-        margin={"l": 10, "r": 10, "t": 30 if title else 10, "b": 10},
+        margin={"l": left, "r": 82, "t": 30 if title else 10, "b": room.BELOW},
         hovermode="closest",
         showlegend=False,
         dragmode=False,
@@ -241,7 +242,7 @@ def grouped_matrix(
 def _lay_out(figure: go.Figure, x: str, y: str) -> None:
     figure.update_layout(
         height=430,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        margin={"l": room.left_of(["0.5"]), "r": 10, "t": 49, "b": room.BELOW},
         legend={"orientation": "h", "y": 1.12, "x": 0},
     )
     figure.update_xaxes(title={"text": x})

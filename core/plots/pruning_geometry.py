@@ -13,7 +13,7 @@ from plotly.colors import sample_colorscale
 
 from core import words
 from core.errors import InvalidInput
-from core.plots import style
+from core.plots import room, style
 from core.plots.experiments import COLORS, empty_figure
 from core.plots.numbers import ink
 from core.plots.task_geometry import cosine_figure
@@ -98,7 +98,7 @@ def local_geometry(
     else:
         figure.update_yaxes(title={"text": "Feature norm"}, range=list(ranges.norm), zeroline=False, automargin=True)  # fmt: skip
     figure.update_layout(
-        height=470, margin={"l": 10, "r": 10, "t": 34 if title else 10, "b": 10}, hovermode="closest", dragmode="select",
+        height=470, margin={"l": 65, "r": 106, "t": 34 if title else 10, "b": 92}, hovermode="closest", dragmode="select",
         meta={"edition": edition}, title={"text": for_figure(title), "font": {"size": 14}} if title else None,
         legend={"orientation": "h", "x": 0, "y": -0.14, "yanchor": "top"},
         coloraxis={
@@ -193,7 +193,8 @@ def class_lines(
         range=[len(classes) - 0.5, -0.5], automargin=True, ticks="",
     )  # fmt: skip
     figure.update_layout(
-        height=int(min(max(110 + 26 * len(classes), 240), 900)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        height=int(min(max(110 + 26 * len(classes), 240), 900)),
+        margin={"l": room.left_of([for_figure(c, 24) for c in classes], title=False), "r": 10, "t": 10, "b": room.BELOW},
         hovermode="closest", legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom"},
     )  # fmt: skip
     return figure

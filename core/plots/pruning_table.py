@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from core import words
 from core.over_seeds import Spread
-from core.plots import style
+from core.plots import room, style
 from core.plots.experiments import empty_figure
 from core.plots.missing import add_crosses
 from core.plots.numbers import CellColors, add_numbers
 from core.text import for_figure
 
 _ROW = 22
+_LABEL_PX = 11
+_STANDOFF = 4
 LONGEST_LABEL = 38
 """Characters of a row's label; a longer one is cut, so whoever makes labels keeps what matters within it."""
 _MOST_COLUMNS_WITH_TEXT = 24
@@ -82,7 +84,7 @@ def evaluation_table(
     _axes(figure, data, compared, measured)
     figure.update_layout(
         height=int(min(max(120 + _ROW * rows, 300), 1100)),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        margin=_margins(data, compared),
         hovermode="closest",
         showlegend=False,
         dragmode=False,
@@ -223,7 +225,7 @@ def _axes(figure: go.Figure, data: TableData, compared: str | None, measured: bo
     rows, columns = data.values.shape
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True}
     end = columns / (columns + 1.4) if measured else 1.0
-    top = {"side": "top", "tickangle": -50, "tickfont": {"size": 11}}
+    top = {"side": "top", "tickangle": -50, "tickfont": {"size": _LABEL_PX}}
     figure.update_layout(
         xaxis=axis
         | top
@@ -237,9 +239,9 @@ def _axes(figure: go.Figure, data: TableData, compared: str | None, measured: bo
         | {
             "tickvals": list(range(rows)),
             "range": [rows - 0.5, -0.5],
-            "tickfont": {"size": 11},
+            "tickfont": {"size": _LABEL_PX},
             "automargin": True,
-            "ticklabelstandoff": 4,
+            "ticklabelstandoff": _STANDOFF,
             "ticktext": [_row_label(data, i, compared) for i in range(rows)],
         },
     )
@@ -255,6 +257,13 @@ def _axes(figure: go.Figure, data: TableData, compared: str | None, measured: bo
                 "anchor": "y",
             }
         )
+
+
+def _margins(data: TableData, compared: str | None) -> dict[str, int]:
+    rows = [_row_label(data, i, compared) for i in range(len(data.model_ids))]
+    left = room.left_of(rows, title=False, size=_LABEL_PX) + _STANDOFF
+    above = room.above([for_figure(t, 24) for t in data.benchmark_labels], size=_LABEL_PX)
+    return {"l": left, "r": 44, "t": above, "b": 10}
 
 
 def _row_label(data: TableData, i: int, compared: str | None) -> str:

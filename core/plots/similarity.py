@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core.plots import room
 from core.plots.cells import add_cells, add_squares
 from core.text import for_figure
 
@@ -104,7 +105,7 @@ def similarity_heatmap(
     )
     figure.update_layout(
         height=int(min(max(130 + _CELL * rows, 380), 640)),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        margin={"l": room.left_of(data.labels_a), "r": 92, "t": 10, "b": room.BELOW},
         hovermode="closest",
         showlegend=False,
         dragmode=False,

@@ -43,12 +43,14 @@ def hero(scene: Scene) -> None:
         state.select(next(iter(scene.front.knees.values()), scene.front.members["arch_id"].iloc[0]))
     with st.container(key="hero"):
         left, right = st.columns([2, 1], gap="medium")
+    arch_id = state.selected()
+    # The chart goes first: the browser draws it while the rest is on its way.
+    with left, st.container(key="chart-place"):
+        _chart(scene, arch_id)
     with right, st.container(key="subnet-card"):
-        arch_id = choose_subnet(scene.shown, scene.front)
+        choose_subnet(scene.shown, scene.front)
         _card(scene, arch_id)
     with left:
-        with st.container(key="chart-place"):
-            _chart(scene, arch_id)
         _facts(scene, arch_id)
         chance.below_chart(scene.sure)
         if scene.chart.uniform:

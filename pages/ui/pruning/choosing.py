@@ -79,18 +79,22 @@ def choose_severity(asked: Asked) -> int:
     )
 
 
-def choose_compare(view: PruningView, model: PrunedModel, asked: Asked) -> PrunedModel:
-    """The network that the selected one is compared with; the parent unless another is chosen."""
+def compared(view: PruningView, asked: Asked) -> PrunedModel:
+    """The network that the selected one is compared with, the parent unless another is chosen; known before it is drawn."""
     ids = {m.model_id: m for m in view.models}
-    state.keep("pr-compare", ids, asked.compare if asked.compare in ids else view.parent.model_id)
-    chosen = st.selectbox(
+    return ids[state.keep("pr-compare", ids, asked.compare if asked.compare in ids else view.parent.model_id)]
+
+
+def choose_compare(view: PruningView) -> None:
+    """The chooser of what `compared` answers."""
+    ids = {m.model_id: m for m in view.models}
+    st.selectbox(
         "Compare with",
         list(ids),
         format_func=lambda i: display_name(row_label(ids[i])),
         key="pr-compare",
         help="Marked in the table; the Geometry and All angles tabs show both.",
     )
-    return ids[chosen]
 
 
 def jobs(parent: ModelInfo) -> None:

@@ -30,10 +30,10 @@ _OWN = {
 """What is said of pruned networks alone; all else is an objective's."""
 
 
-def choose_cell(
+def selected_cell(
     view: PruningView, models: Sequence[PrunedModel], benchmarks: Sequence[str]
 ) -> tuple[PrunedModel, str]:
-    """The table's twin for the keyboard; returns the selected network and benchmark."""
+    """The selected network and benchmark, known before anything is drawn."""
     ids = {m.model_id: m for m in models}
     model_id, benchmark = view_state.selection.now()
     if model_id not in ids or benchmark not in benchmarks:
@@ -41,7 +41,15 @@ def choose_cell(
         model_id = model_id if model_id in ids else _worth_a_look(view, models).model_id
         benchmark = benchmark if benchmark in benchmarks else benchmarks[0]
         view_state.selection.select((model_id, benchmark))
-    st.session_state["pr-model"], st.session_state["pr-benchmark"] = model_id, benchmark
+    return ids[model_id], benchmark
+
+
+def choose_cell(
+    models: Sequence[PrunedModel], benchmarks: Sequence[str], model: PrunedModel, benchmark: str
+) -> None:
+    """The table's twin for the keyboard: `selected_cell` in two choosers."""
+    ids = {m.model_id: m for m in models}
+    st.session_state["pr-model"], st.session_state["pr-benchmark"] = model.model_id, benchmark
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Network",
@@ -53,7 +61,6 @@ def choose_cell(
         st.selectbox(
             "Samples", list(benchmarks), format_func=benchmark_label, key="pr-benchmark", on_change=_chosen
         )
-    return ids[model_id], benchmark
 
 
 def _worth_a_look(view: PruningView, models: Sequence[PrunedModel]) -> PrunedModel:
