@@ -61,6 +61,8 @@ def test_two_trainings_are_compared(
     [
         ("--compare sandwich,uniform --method uniform", "--compare takes none of"),
         ("--csv x.csv", "--csv goes with --compare"),
+        ("--processes 2", "--processes goes with --compare"),
+        ("--compare sandwich,uniform --processes 65", "--processes:"),
         ("--compare sandwich", "--compare:"),
         ("--compare sandwich,uniform --seeds 0", "--seeds:"),
         ("--compare sandwich,uniform --budget time", "--budget:"),

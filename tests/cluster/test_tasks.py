@@ -1,4 +1,4 @@
-"""A search and three trainings on two Ray nodes, a worker killed in the middle of each: bit for bit what one process does."""
+"""Searches and trainings on two Ray nodes, a worker killed in the middle of each: bit for bit what one process does."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from core.library.library import Library
 from core.library.search_in_flight import began_in_flight
 from core.library.supernets import SupernetEntry
 from core.store import MemoryLedger
-from core.workflows import search_front, train_alone
+from core.workflows import compare_trainings, search_front, train_alone
 from tests.cluster.ray_nodes import RayCluster
 from tests.helpers.elsewhere import advance, digest
+from tests.workflows.test_compare_trainings import request as compared
+from tests.workflows.test_compare_trainings import same
 
 pytestmark = pytest.mark.cluster
 SEARCH: dict[str, Any] = {"use_table": False, "budget": 24, "config": {"population": 8}}
@@ -113,3 +115,14 @@ def test_three_trainings_go_on_from_their_checkpoints(
     # An epoch that was trained twice would have taken another time.
     after = {row["step"]: row for row in ledger.metrics()}
     assert {step: after[step] for step in before} == before
+
+
+def test_a_comparison_of_trainings_comes_to_the_same(cluster: RayCluster) -> None:
+    asked = compared(seeds=1)
+    here, ledger = MemoryLedger(), MemoryLedger()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PARETOSCOPE_RAY_ADDRESS", raising=False)
+        list(compare_trainings.run(asked, here, Library()))
+    messages = [step.message for step in compare_trainings.run(asked, ledger, Library())]
+    assert any("left in 2 places" in message for message in messages)
+    same(ledger, here)
