@@ -58,6 +58,13 @@ FAULTS = [
         _IN_PARTS,
     ),
     Fault(
+        "a part that goes on has lost the numbers of its first epochs",
+        _PARTS,
+        "            for index, rows in places.parts(ledger.metrics()).items()\n",
+        "            for index, rows in dict[int, list[Metrics]]().items()\n",
+        ("tests/workflows/test_compare_trainings.py",),
+    ),
+    Fault(
         "the checkpoint of one part is kept, not of all at work",
         _PARTS,
         "for index, data in sorted(self._checkpoints.items())}",

@@ -116,6 +116,13 @@ FAULTS = [
         _IN_RUN,
     ),
     Fault(
+        "Results of the controls stand in the order in which trainings ended",
+        _RUN,
+        "key=lambda each: (each.seed, _which(each))",
+        "key=lambda each: -_which(each)",
+        _IN_RUN,
+    ),
+    Fault(
         "Every training of the controls has the first seed",
         _RUN,
         "return self.record.seeds[index // each], index % each",

@@ -94,6 +94,9 @@ def whole(entry: supernets.SupernetEntry) -> OrderControlsRecord:
 def test_every_subnet_is_got_in_every_way_with_every_seed(whole: OrderControlsRecord) -> None:
     got = {(each.way, each.seed, each.size) for each in whole.reached}
     assert got == {(way, seed, size) for way in WAYS for seed in (4, 5) for size in range(3)}
+    assert [(each.seed, each.way) for each in whole.reached[::3]] == [
+        (seed, way) for seed in (4, 5) for way in (CUT, TUNED, CUT_RANDOM, TUNED_RANDOM, ALONE)
+    ], "in one order, whichever training ended first"
     assert whole.macs[0] < whole.macs[1] < whole.macs[2]
     for each in whole.reached:
         assert (each.epochs > 0) == (each.seconds > 0) == (each.way not in (CUT, CUT_RANDOM))
