@@ -95,8 +95,8 @@ FAULTS = [
     Fault(
         "what is drawn anew depends on what was drawn before",
         "core/supernets/folders/base.py",
-        '            torch.manual_seed(torch_seed(0, "folder", "fresh"))',
-        "",
+        '        with torch_drawing(0, "folder", "fresh"):\n',
+        "        if True:\n",
         _FOLDERS,
     ),
     Fault(
