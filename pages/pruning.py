@@ -13,6 +13,7 @@ from pages.ui.front import state as front_state
 from pages.ui.pruning import PAGE, choosing, model_card, panels, start_form, table_view, view_state
 from pages.ui.pruning.shown import Shown
 from pages.ui.setup import setup, share
+from pages.ui.state import is_new
 
 setup(PAGE)
 
@@ -50,12 +51,15 @@ if view is None or not view.pruned:
 
 with st.container(key="hero"):
     left, right = st.columns([1.8, 1], gap="medium")
+with left:
+    place = st.container()
 benchmarks = columns(view, severity)
 model, benchmark = model_card.selected_cell(view, models, benchmarks)
 compare = choosing.compared(view, asked)
-# The table goes first: the browser draws it while the rest is on its way.
-with left:
-    table_view.draw(view, rows, severity, compare.model_id)
+first = is_new("pruned-table-shown", (view.parent.model_id, severity, *(m.model_id for m in models)))
+if first:
+    with place:
+        table_view.draw(view, rows, severity, compare.model_id)
 with right, st.container(key="pruned-card"):
     model_card.choose_cell(models, benchmarks, model, benchmark)
     choosing.choose_compare(view)
@@ -65,6 +69,9 @@ with right, st.container(key="pruned-card"):
     model_card.download(model)
     model_card.elsewhere(view, model, compare)
 with left:
+    if not first:
+        with place:
+            table_view.draw(view, rows, severity, compare.model_id)
     table_view.failed(view)
 
 shown = Shown(view, tuple(models), model, benchmark, compare, severity, apart=rows.apart)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from typing import TypeVar
 
 import streamlit as st
@@ -21,7 +21,20 @@ def entered_page(name: str) -> bool:
     if st.session_state.get("page") == name:
         return False
     st.session_state["page"] = name
+    st.session_state["visits"] = st.session_state.get("visits", 0) + 1
     return True
+
+
+def is_new(key: str, what: Hashable) -> bool:
+    """Whether this is not what the page showed a moment ago.
+
+    Then a chart is drawn before what stands beside it: the browser draws while the rest is on its way. If it is on the
+    screen already, the answer to a click goes first, and the chart, which is sent again, after it.
+    """
+    shown = (st.session_state.get("visits"), what)
+    changed = st.session_state.get(key) != shown
+    st.session_state[key] = shown
+    return changed
 
 
 def forget_widgets(prefixes: str | tuple[str, ...]) -> None:

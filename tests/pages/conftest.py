@@ -58,3 +58,18 @@ def open_page() -> Callable[..., AppTest]:
         return app
 
     return open_it
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys of charts and choosers in the order in which a page draws them."""
+    keys: list[str] = []
+    for name in ("plotly_chart", "selectbox", "download_button"):
+        real = getattr(st, name)
+
+        def noted(*given: object, real: Callable[..., object] = real, **named: object) -> object:
+            keys.append(str(named.get("key")))
+            return real(*given, **named)
+
+        monkeypatch.setattr(st, name, noted)
+    return keys

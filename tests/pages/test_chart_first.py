@@ -1,27 +1,10 @@
-"""What a page is about is sent before what stands beside it: the browser draws the chart while the rest is on its way."""
+"""A new chart is sent before what stands beside it, so that the browser draws it meanwhile; the answer to a click before a chart that is there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Keys of charts and choosers in the order in which a page draws them."""
-    keys: list[str] = []
-    for name in ("plotly_chart", "selectbox", "download_button"):
-        real = getattr(st, name)
-
-        def noted(*given: object, real: Callable[..., object] = real, **named: object) -> object:
-            keys.append(str(named.get("key")))
-            return real(*given, **named)
-
-        monkeypatch.setattr(st, name, noted)
-    return keys
 
 
 def test_the_fronts_chart_comes_before_its_card(open_page: Callable[..., AppTest], drawn: list[str]) -> None:
@@ -29,3 +12,12 @@ def test_the_fronts_chart_comes_before_its_card(open_page: Callable[..., AppTest
     first = drawn.index("front-chart")
     for later in ("pick-subnet", "subnet-diagram", "download-bundle"):
         assert first < drawn.index(later)
+
+
+def test_after_a_pick_the_card_comes_before_the_fronts_chart(
+    open_page: Callable[..., AppTest], drawn: list[str]
+) -> None:
+    app = open_page("front")
+    drawn.clear()
+    app.button(key="knee-distance").click().run()
+    assert drawn.index("subnet-diagram") < drawn.index("front-chart")

@@ -456,3 +456,15 @@ def test_a_cut_network_can_be_pruned_further(open_page: Open, ids: dict[str, str
 def test_held_weights_offer_no_further_pruning(open_page: Open, ids: dict[str, str]) -> None:
     app = at(open_page, model=ids["magnitude"])
     assert "prune-further" not in [b.key for b in app.button]
+
+
+def test_a_new_table_is_sent_before_the_card_and_after_a_pick_the_card_before_it(
+    open_page: Open, filled: RunStore, drawn: list[str]
+) -> None:
+    app = at(open_page)
+    assert drawn.index(TABLE) < drawn.index("pr-model")
+    drawn.clear()
+    chooser = app.selectbox(key="pr-benchmark")
+    chooser.set_value(chooser.options[-1]).run()
+    assert not app.exception
+    assert drawn.index("pr-model") < drawn.index(TABLE)

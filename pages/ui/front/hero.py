@@ -29,6 +29,7 @@ from pages.ui.front.chart import front_chart
 from pages.ui.front.scene import Scene
 from pages.ui.front.table import choose_subnet, front_table
 from pages.ui.setup import share
+from pages.ui.state import is_new
 
 _TABS = "front-tabs"
 _WHAT_IF = "What if"
@@ -44,12 +45,18 @@ def hero(scene: Scene) -> None:
     with st.container(key="hero"):
         left, right = st.columns([2, 1], gap="medium")
     arch_id = state.selected()
-    # The chart goes first: the browser draws it while the rest is on its way.
-    with left, st.container(key="chart-place"):
-        _chart(scene, arch_id)
+    with left:
+        place = st.container(key="chart-place")
+    first = is_new("front-shown", (scene.shown.entry.supernet_id, scene.x.name, scene.y.name))
+    if first:
+        with place:
+            _chart(scene, arch_id)
     with right, st.container(key="subnet-card"):
         choose_subnet(scene.shown, scene.front)
         _card(scene, arch_id)
+    if not first:
+        with place:
+            _chart(scene, arch_id)
     with left:
         _facts(scene, arch_id)
         chance.below_chart(scene.sure)
