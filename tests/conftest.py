@@ -32,6 +32,9 @@ runs, whole downloads, and whatever else takes more than a second. `make test-sl
 QUICK = ("tests/e2e/test_main_job.py::test_click_read_and_download",)
 """Of those what `make test` runs nevertheless: the one thing that must never break."""
 
+NEVER_QUICK = ("tests/cluster/test_", "tests/e2e/test_", "tests/migration/test_", "tests/peers/test_")
+WHOLE = "\npytestmark = pytest.mark.slow\n"
+
 OFTEN = {
     "elastic_bert",
     "elastic_cnn",
@@ -64,6 +67,8 @@ are not in `ALWAYS`."""
 FAMILIES_SUITE = "tests/contracts/test_families.py"
 """What a family itself promises is asked of those in `OFTEN` in each run, of all in `make test-slow`; its blocks, its units
 and its costs are asked of all in each run."""
+SLOW_FILES = (FAMILIES_SUITE, *(each.partition("::")[0] for each in SLOW))
+"""Where tests are slow though no line there says so."""
 
 
 def _meets_a_rare_family(item: pytest.Item, known: set[str] = OFTEN) -> bool:
@@ -75,6 +80,20 @@ def _meets_a_rare_family(item: pytest.Item, known: set[str] = OFTEN) -> bool:
         if isinstance(each, str)
     }
     return bool(values & (set(FAMILIES.names()) - known))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that have none of the tests that are asked for are not even read: reading all takes as long as a thousand quick tests."""
+    if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    asked, text = config.option.markexpr, collection_path.read_text(encoding="utf-8")
+    name = collection_path.relative_to(config.rootpath).as_posix()
+    if "not slow" in asked:
+        never = name.startswith(NEVER_QUICK) and not any(each.startswith(f"{name}::") for each in QUICK)
+        return never or WHOLE in text or None
+    if asked.startswith("slow "):
+        return not ("slow" in text or name.startswith(SLOW_FILES)) or None
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)

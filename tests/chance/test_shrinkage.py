@@ -89,6 +89,7 @@ def test_nine_of_ten_members_lie_where_they_are_expected() -> None:
     assert 0.86 <= np.mean(held) <= 0.965
 
 
+@pytest.mark.slow
 def test_membership_on_new_samples_is_calibrated() -> None:
     """Among subnets that are said to be there with some probability, that share is: within 0.05."""
     said, came, kept, counted, resampled = [], [], 0.0, 0.0, 0.0

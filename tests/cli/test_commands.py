@@ -258,6 +258,7 @@ def test_a_bad_argument_ends_a_process_with_status_2(process) -> None:
     assert "no supernet called" in done.stderr
 
 
+@pytest.mark.slow
 def test_latency_can_be_searched_on(run) -> None:
     found = table(
         run(

@@ -129,6 +129,7 @@ def test_a_profile_that_is_none_is_refused(
     assert said in error
 
 
+@pytest.mark.slow
 def test_a_published_table_is_imported_for_cells_alone(call: Call, supernet: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     cells, table = tmp_path / "cells.safetensors", tmp_path / "HW.csv"

@@ -92,6 +92,7 @@ def test_the_front_in_further_formats(call: Call, tmp_path: Path) -> None:
     assert (status, "the ending is one of" in beside) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_supernets_front_in_further_formats(call: Call, tmp_path: Path) -> None:
     saves = [part for ending in ("parquet", "svg") for part in ("--save", str(tmp_path / f"f.{ending}"))]
     status, _, beside = call("front", "digits-cnn", "--exact", *saves)

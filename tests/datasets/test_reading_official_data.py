@@ -253,6 +253,7 @@ def test_a_truncated_cifar10_archive_is_refused(tmp_path):
         Cifar10(Cifar10.Config()).read_folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_cifar10_table_is_read_row_group_by_row_group(tmp_path, monkeypatch):
     import pandas as pd
 

@@ -84,6 +84,7 @@ def test_the_images_are_those_of_a_file_that_is_read_directly(data: bytes, optio
     assert there.fingerprint == load_images(data, seed=3, **options).fingerprint
 
 
+@pytest.mark.slow
 def test_damaged_or_deleted_copies_are_made_again(started: list[dict[str, Any]], home: Path) -> None:
     upload_id = keep_upload(picture_zip(), size=8).upload_id
     [copy] = (home / "datasets" / "decoded").iterdir()

@@ -29,6 +29,7 @@ def rows(net) -> np.ndarray:
     return np.unique(net.space.sample_array(12, np.random.default_rng(0)), axis=0)
 
 
+@pytest.mark.slow
 def test_the_same_arithmetic_agrees_to_the_last_bit(net, data, rows) -> None:
     with fake_device() as device:
         found = compare(net, rows, data, "test", device)
@@ -60,6 +61,7 @@ def test_rounding_to_eight_bits_is_seen_and_within_what_is_said_of_it(net, data,
     assert found.holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [0.01, 3.0])
 def test_a_device_that_computes_something_else_is_found(net, data, rows, fault, monkeypatch) -> None:
     with fake_device() as device:

@@ -66,6 +66,7 @@ def test_broken_tables_are_refused(data: dict[str, object]) -> None:
         CostTable.from_json(data)
 
 
+@pytest.mark.slow
 def test_a_stage_that_depends_on_everything_is_stored_without_repeating_itself() -> None:
     family = FAMILIES.get("nas_bench_201")
     with torch.device("meta"):

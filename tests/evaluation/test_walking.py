@@ -66,6 +66,7 @@ def whole_size(net: Supernet, data: EvaluationData, rows: np.ndarray) -> int:
         return device.most
 
 
+@pytest.mark.slow
 def test_it_takes_no_more_than_is_free(net, data, rows, here) -> None:
     most = whole_size(net, data, rows)
     with fake_device(room=most // 3) as device:
@@ -80,6 +81,7 @@ class Boasting(FakeDevice):
         return 1 << 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.3, 3])
 def test_what_did_not_fit_is_done_again_in_smaller_pieces(net, data, rows, here, share, monkeypatch) -> None:
     monkeypatch.setattr("tests.helpers.fake_device.FakeDevice", Boasting)

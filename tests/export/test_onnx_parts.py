@@ -27,6 +27,7 @@ def operations(data: bytes) -> Counter[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["elastic_cnn", "elastic_vit", "elastic_gcn"])
 def test_the_operations_are_those_of_the_whole(name: str) -> None:
     torch.manual_seed(0)
@@ -76,6 +77,7 @@ def test_a_stage_is_exported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(exported) == len(net.costs(arch)), "the first block of a group is the same for every depth"
 
 
+@pytest.mark.slow
 def test_where_a_file_would_answer_otherwise_the_whole_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
     net = small_cnn().requires_grad_(False).eval()
     parts, arch = OnnxParts(net), net.space.largest

@@ -91,6 +91,7 @@ def test_a_signal_interrupts(start) -> None:
     assert said(worker) == b"interrupted"
 
 
+@pytest.mark.slow
 def test_a_worker_whose_server_is_gone_ends_by_itself(start) -> None:
     worker = start()
     before = time.monotonic()

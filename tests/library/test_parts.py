@@ -77,6 +77,7 @@ def until(steps: Iterator[Progress], happened: Callable[[], bool]) -> None:
         next(steps)
 
 
+@pytest.mark.slow
 def test_parts_come_to_the_same_here_and_in_processes(tmp_path: Path) -> None:
     expected = whole(tmp_path)
     owner = Owner([part(i, tmp_path) for i in range(3)], 2)

@@ -115,6 +115,7 @@ def test_gradients_that_explode_uphill_are_rejected(digits: Digits, monkeypatch:
     assert rejected(make, digits, 0, SIZES) == "unstable gradients"
 
 
+@pytest.mark.slow
 def test_a_training_repeats_itself_and_leaves_global_chance_alone(digits: Digits) -> None:
     before = torch.random.get_rng_state()
     found = [fitness("plain", EvoNormS0, digits, seed, SIZES) for seed in (0, 0, 1)]

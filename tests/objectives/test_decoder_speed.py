@@ -25,6 +25,7 @@ def file(layers: int, hidden: int) -> bytes:
     return dump_net(build_net([{"block": n, "arguments": a} for n, a in chain]), (32,), {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_larger_decoder_is_slower(name: str) -> None:
     method = OBJECTIVES.create(name)

@@ -139,6 +139,7 @@ def test_metrics_count_what_is_in_the_store(store: RunStore) -> None:
     assert after >= before + 1
 
 
+@pytest.mark.slow
 def test_metrics_follow_a_job_from_its_start_to_its_end(store: RunStore) -> None:
     manager = JobManager(store)
     try:

@@ -182,6 +182,7 @@ def test_the_link_is_the_visitors_own_address(monkeypatch: pytest.MonkeyPatch) -
     assert setup.link_to({"id": "x"}) == "http://127.0.0.1:8501/?id=x"
 
 
+@pytest.mark.slow
 def test_the_reports_are_made_on_click(open_page: Open) -> None:
     basket_id = filled(A, GONE)
     app = open_page("basket")

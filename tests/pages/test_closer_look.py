@@ -128,6 +128,7 @@ def test_the_slider_holds_the_front_under_each_limit_and_a_click_keeps_where_it_
     assert [members["customdata"][k] for k in members["selectedpoints"]] == [clicked]
 
 
+@pytest.mark.slow
 def test_a_box_puts_subnets_into_the_basket_also_those_that_are_not_drawn(
     open_page: Open, table: pd.DataFrame
 ) -> None:

@@ -148,6 +148,7 @@ def test_the_table_offers_the_rows_it_shows_and_all_of_them(open_page: Open) -> 
     assert "CSV of all 13,824" in labels
 
 
+@pytest.mark.slow
 def test_latency_is_measured_on_request_and_shown_with_its_spread(open_page: Open) -> None:
     app = open_page("front")
     [button] = [b for b in app.button if b.key == "measure-latency"]

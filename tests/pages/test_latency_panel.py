@@ -58,6 +58,7 @@ def test_before_anything_was_timed_the_panel_says_what_it_will_do(open_page: Ope
     assert app.button(key="latency-start").disabled
 
 
+@pytest.mark.slow
 def test_one_click_draws_accuracy_against_latency(open_page: Open, record: LatencyRecord) -> None:
     keep(record)
     app = open_page("front")

@@ -169,6 +169,7 @@ def test_equally_good_subnets() -> None:
         assert word in text or any(word in h.proto.body for h in app.get("html"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tolerance", [0.0, 5.0])
 def test_the_set_follows_the_tolerance(tolerance: float) -> None:
     app = panel_app("rashomon_panel")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.library.norm_search import EVOLVED, KIND, Candidate
@@ -52,6 +53,7 @@ def searched(*, compared: bool) -> str:
     return run_id
 
 
+@pytest.mark.slow
 def test_it_explains_and_offers_a_search_with_the_requests_own_bounds() -> None:
     app = panel_app()
     assert "normalizes (BatchNorm)" in app.markdown[0].value

@@ -80,6 +80,7 @@ def test_a_profile_becomes_an_axis_that_one_click_shows(opened: AppTest) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_profile_that_is_refused_leaves_a_sentence_and_no_run(opened: AppTest) -> None:
     foreign = profile()
     foreign["supernet"]["layout"] = "0" * 64

@@ -249,6 +249,7 @@ def test_every_tab_opens_without_a_pruned_row_and_before_anything_was_measured(
     assert app.selectbox(key="pr-model").value == SMALLEST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tab", "chart"),
     [("Map", "pruning-map"), ("Samples", "pruning-failures"), ("Samples", "pruning-paths")],

@@ -269,6 +269,7 @@ def test_streamlit_has_the_named_ahead_where_it_is_looked_for() -> None:
     assert "stHtml" in html.read_text()
 
 
+@pytest.mark.slow
 def test_torch_is_loaded_once_and_when_browsers_are_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[float] = []
     monkeypatch.setattr(

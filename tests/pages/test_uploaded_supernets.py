@@ -57,6 +57,7 @@ def test_the_name_is_that_of_the_file_just_chosen(open_page: Open, small: Callab
     assert [kept.name for kept in resources.store().list_supernets()] == ["second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "card",
     [

@@ -139,6 +139,7 @@ def test_a_change_counts_within_seconds_and_a_broken_one_takes_all_rights(
     assert reader.policy(path).rights(ann).role is Role.NONE
 
 
+@pytest.mark.slow
 def test_the_file_is_looked_at_once_a_second(tmp_path: Path) -> None:
     path, reader, ann = tmp_path / "people.toml", PolicyReader(), person("1", "ann@example.org")
     path.write_bytes(FILE)

@@ -114,6 +114,7 @@ def test_a_share_reads_back(value: float) -> None:
     assert float(format_tick(value).removesuffix(" %")) == pytest.approx(100 * value, rel=1e-3, abs=1e-9)
 
 
+@pytest.mark.slow
 @given(known=st.lists(st.booleans(), min_size=1, max_size=9))
 def test_the_band_of_seeds_is_closed_over_every_stretch_and_open_at_gaps(known: list[bool]) -> None:
     low = np.where(known, 0.2, math.nan)

@@ -52,6 +52,7 @@ def rows_of(experiment: Experiment, about: PruningTask) -> list[Row]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TINY))
 def test_every_experiment_keeps_the_contract(name: str) -> None:
     experiment = EXPERIMENTS.create(name, {**TINY[name], "seeds": 2})

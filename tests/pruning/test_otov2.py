@@ -189,6 +189,7 @@ def test_transformers_with_adamw() -> None:
         assert not dict(found.net.named_parameters())[name][~mask].any()
 
 
+@pytest.mark.slow
 def test_more_marked_than_needed_stops_where_enough_have_gone() -> None:
     found = pruned(0.3, tolerance=0.2)
     assert 0.3 <= sparsity_of(found, extracted()) <= 0.6

@@ -141,6 +141,7 @@ def test_equal_baskets_give_equal_bytes() -> None:
     assert page(view((A, "a"))) == page(view((A, "a")))
 
 
+@pytest.mark.slow
 def test_hostile_names_are_plain_text() -> None:
     shown = view((A, "a"), ("pruned:run:3", HOSTILE))
     text = page(shown, title=HOSTILE)

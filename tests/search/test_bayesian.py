@@ -35,6 +35,7 @@ def searched(name: str, budget: int, seed: int, settings: dict[str, object] | No
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("predictor", "times"), [("gp", 4), ("pfn", 1)])
 def test_it_finds_more_than_so_many_times_as_many_draws(predictor: str, times: int) -> None:
     settings = {"predictor": predictor, "candidates": 150}

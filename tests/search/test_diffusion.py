@@ -70,6 +70,7 @@ def test_the_gradient_is_that_of_the_noisy_input() -> None:
         assert found[row, column] == pytest.approx((up - down) / 2e-2, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_nearly_all_samples_are_cells_that_compute_and_they_differ(network: ScoreNetwork) -> None:
     points = sampled(network, None, 0.0, 400)
     assert network.code.valid(points).mean() >= 0.95

@@ -99,6 +99,7 @@ def test_nothing_is_dropped_outside_training(net) -> None:
     assert not torch.equal(net(x, dropping), net(x, arch))
 
 
+@pytest.mark.slow
 def test_the_share_of_dropped_paths_grows_with_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """p(t) = p_final * t / T, whatever the strategy."""
     config = NasnetCells.example((1, 8, 8)).model_copy(update={"drop_path": 0.4})

@@ -193,6 +193,7 @@ def test_any_path_may_feed_the_next_block() -> None:
     assert seen == {0, 1}
 
 
+@pytest.mark.slow
 def test_other_blocks_stay_as_they_are_in_every_phase_and_the_bootstrapping_goes_on() -> None:
     config = settings(strategy="boss_nas", epochs=6, weight_decay=0.01)
     run = SupernetRun(fresh_net(), DATA, config, MemoryLedger())

@@ -57,6 +57,7 @@ def test_the_band_walks_by_one_and_stays_at_an_end_twice_as_often() -> None:
         assert chisquare(found, [p * total for p in expected.values()]).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_every_step_trains_one_band_and_its_own_smallest() -> None:
     strategy, session = sampling()
     one = batch_of(session)

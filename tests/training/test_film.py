@@ -47,6 +47,7 @@ def filmed() -> tuple[str, RecordingLedger]:
     return digest(net), ledger
 
 
+@pytest.mark.slow
 def test_filming_leaves_the_weights_bit_for_bit_as_they_are(filmed: tuple[str, RecordingLedger]) -> None:
     plain, net = RecordingLedger(), fresh_net()
     list(train(net, digits(), CONFIG, plain))
@@ -92,6 +93,7 @@ def test_a_run_cut_between_a_frame_and_its_checkpoint_has_no_hole_and_no_double(
     assert [row["step"] for row in ledger.metrics()] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_training_that_should_stop_ends_with_its_last_whole_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.training.epochs._YIELD_SECONDS", 0.0)
     ledger, net, wish = RecordingLedger(), fresh_net(), [False]

@@ -212,6 +212,7 @@ def test_a_teacher_is_frozen_and_travels_with_the_checkpoint() -> None:
         assert all(torch.equal(teacher[f"teacher.{n}"], t) for n, t in full.items())
 
 
+@pytest.mark.slow
 def test_channels_are_sorted_once_before_the_first_width_and_lose_their_momentum(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

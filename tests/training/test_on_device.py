@@ -148,6 +148,7 @@ def state(net: torch.nn.Module) -> bytes:
     return b"".join(t.numpy().tobytes() for t in net.state_dict().values())
 
 
+@pytest.mark.slow
 def test_a_network_alone_and_its_teacher() -> None:
     def run() -> tuple[bytes, list[bytes], list[dict[str, Any]]]:
         net, teacher, ledger = plain(), plain().eval(), RecordingLedger()

@@ -167,6 +167,7 @@ def test_either_half_can_be_switched_off(switched: str) -> None:
     assert (np.ptp(strategy.chances) > 1e-6) == (switched != "paths")
 
 
+@pytest.mark.slow
 def test_tau_grows_with_the_epochs_and_trained_operations_gain() -> None:
     net, taus, chances = cells(), [], []
     run = SupernetRun(net, FEW, settings(strategy="pa_da", epochs=4, batch_size=12), MemoryLedger())

@@ -51,6 +51,7 @@ HARD: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [fresh_net, fresh_elastic_vit])
 def test_equal_to_one_process(make: Any) -> None:
     config = settings(strategy="sandwich", **HARD)
@@ -160,6 +161,7 @@ class Asked:
         return epochs == 1
 
 
+@pytest.mark.slow
 def test_all_stop_with_the_epoch_in_which_the_first_was_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.training.epochs._YIELD_SECONDS", 0.0)
     config = settings(strategy="sandwich", batch_size=N, epochs=3)

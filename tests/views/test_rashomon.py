@@ -127,6 +127,7 @@ def test_a_large_set_is_sampled_with_its_seed(
     assert found.found.ambiguity <= 7 * found.found.discrepancy
 
 
+@pytest.mark.slow
 def test_contested_pictures_name_both_answers(shipped: SupernetEntry) -> None:
     found = decisions(shipped, 0.02)
     images, captions, wrong = found.pictures(5)

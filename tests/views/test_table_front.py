@@ -91,6 +91,7 @@ def test_what_is_drawn_of_many_rows_and_what_is_said() -> None:
     assert not whole.told[0].startswith("The chart draws")
 
 
+@pytest.mark.slow
 def test_a_supernets_own_front_comes_back_from_its_file() -> None:
     entry = supernets.find(None, "digits-cnn")
     own = supernets.table_with_counts(entry)

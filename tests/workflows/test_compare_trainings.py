@@ -69,6 +69,7 @@ def record_of(ledger: MemoryLedger) -> ComparisonRecord:
     return record
 
 
+@pytest.mark.slow
 def test_each_is_the_training_that_one_by_itself_is(whole: MemoryLedger) -> None:
     record = record_of(whole)
     assert [(t.method, t.seed) for t in record.trainings] == [(0, 5), (1, 5), (0, 6), (1, 6)]
@@ -118,6 +119,7 @@ def test_what_happened_is_written_down_epoch_by_epoch(whole: MemoryLedger) -> No
     assert sizes_of(rows[0])[2] == ends["largest"][0, 0] == rows[0]["largest"]
 
 
+@pytest.mark.slow
 def test_cut_at_every_writing_it_makes_the_same_bits() -> None:
     """Just before a writing and just after one, in turn."""
     asked, whole, ledger = request(seeds=1, budget="steps"), MemoryLedger(), CutLedger(0, after=True)

@@ -38,6 +38,7 @@ def run(entry: SupernetEntry, ledger: MemoryLedger, *, stop: bool = False) -> An
     return parse_table(ledger.artifact(TABLE_FILE), entry.space)
 
 
+@pytest.mark.slow
 def test_a_table_says_where_it_was_measured(entry) -> None:
     here = run(entry, MemoryLedger())
     assert not any(column.endswith("_source") for column in here)

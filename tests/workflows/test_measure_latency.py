@@ -64,6 +64,7 @@ def test_a_run_keeps_a_profile_and_what_was_made_of_it(library: Any) -> None:
         list(check_latency.run(asked.model_copy(update={"run": check}), store.ledger(check), library))
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_on_another_machine(library: Any) -> None:
     ledger = MemoryLedger(params={})
     steps = measure_latency.run(Request(**QUICK), ledger, library)
@@ -80,6 +81,7 @@ def test_a_run_does_not_go_on_on_another_machine(library: Any) -> None:
         list(measure_latency.run(Request(**QUICK), ledger, library))
 
 
+@pytest.mark.slow
 def test_without_a_table_the_sample_is_timed_and_no_front_is_settled(library: Any) -> None:
     bare = replace(library.entry, read_table=None, table_sha256="")
     ledger = MemoryLedger(params={})

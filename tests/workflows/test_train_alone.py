@@ -113,6 +113,7 @@ def test_a_run_stopped_anywhere_and_resumed_keeps_the_same_bytes(
         assert without_times(ledger) == without_times(whole)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_networks_in_other_runs(digits_entry: supernets.SupernetEntry) -> None:
     first, second = MemoryLedger(), MemoryLedger()
     list(train_alone.run(request(digits_entry, seeds=2, seed=5), first, Library()))
@@ -181,6 +182,7 @@ def kept_run(
     return run_id
 
 
+@pytest.mark.slow
 def test_networks_are_listed_described_and_loaded(
     store: RunStore, digits_entry: supernets.SupernetEntry
 ) -> None:

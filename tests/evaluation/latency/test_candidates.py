@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def test_a_batch_leaves_less_than_is_allowed() -> None:
     assert len(next_batch(np.array([0.02, 0.02]), 0.95, 10)) == 0
 
 
+@pytest.mark.slow
 def test_the_front_consists_of_timed_subnets() -> None:
     """Against worlds whose truth is known: sums miss by 5 %, clocks are noisy. With a third of the errors, two are missed."""
     missed = 0
