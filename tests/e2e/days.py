@@ -104,7 +104,7 @@ def _tries_changes(me: Visitor) -> None:
     texts = options.all_inner_texts()
     options.nth(next(k for k, text in enumerate(texts) if text.strip() != now)).click()
     me.until(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData.some(t => t.name === 'what-if')"
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullData?.some(t => t.name === 'what-if')"
     )
     me.look("asks what if", at="what-if-choices")
     me.press("what-if-undo")

@@ -129,18 +129,18 @@ def test_a_click_keeps_the_zoom_and_moves_the_highlight(page: Any, server: str) 
         " p.dispatchEvent(new Event('mousemove')); }"
     )
     before = page.evaluate(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range"
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullLayout?.yaxis.range"
     )
     spot = page.evaluate(POINT, ["front", 5])
     page.mouse.move(spot["x"], spot["y"])
     page.mouse.wheel(0, -240)
     page.wait_for_function(
-        "b => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range[0] !== b[0]",
+        "b => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullLayout?.yaxis.range[0] !== b[0]",
         arg=before,
     )
     page.wait_for_timeout(600)
     zoomed = page.evaluate(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range"
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullLayout?.yaxis.range"
     )
     picked = click_point(page, "front", 5)
     page.wait_for_function(
@@ -148,11 +148,11 @@ def test_a_click_keeps_the_zoom_and_moves_the_highlight(page: Any, server: str) 
     )
     page.wait_for_timeout(400)
     after = page.evaluate(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range"
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullLayout?.yaxis.range"
     )
     assert after == pytest.approx(zoomed)
     chosen = page.evaluate(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData"
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullData?"
         ".filter(t => t.selectedpoints && t.selectedpoints.length).map(t => t.customdata[t.selectedpoints[0]])"
     )
     assert chosen == [picked]
@@ -174,7 +174,7 @@ def test_what_if_shows_a_ghost(page: Any, server: str) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_function(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData.some(t => t.name === 'what-if')"
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullData?.some(t => t.name === 'what-if')"
     )
     no_exception(page)
 
@@ -222,7 +222,7 @@ def shows(page: Any, arch_id: str) -> None:
     page.wait_for_function(
         "id => document.querySelector('.st-key-subnet-card code')?.innerText === id"
         " && location.search.includes('sid=' + id)"
-        " && [...document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData].some("
+        " && (document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullData ?? []).some("
         "   t => (t.selectedpoints || []).some(i => t.customdata[i] === id))",
         arg=arch_id,
     )

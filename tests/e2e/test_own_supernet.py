@@ -58,7 +58,7 @@ def test_accuracy_on_own_images_in_three_clicks(page: Any, tmp_path: Path) -> No
     page.locator(".st-key-supernet-add button").click()
     page.locator(".st-key-front-chart .js-plotly-plot .point").first.wait_for()
     accuracy = page.evaluate(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData.flatMap(t => [...(t.y || [])])"
+        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullData?.flatMap(t => [...(t.y || [])])"
     )
     assert accuracy
     assert all(0 <= value <= 1 for value in accuracy if value is not None)
