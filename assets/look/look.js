@@ -149,6 +149,7 @@
   // Streamlit asks for every chart twice: hidden, before it knows how wide the place is, and then as it is seen. Only the second
   // is drawn; until then the place is kept as high as the chart will be. Of several charts each is seen before the next is drawn.
   const PLAIN_HEIGHT = 450;
+  const PATIENCE = 1500;
   const drawOnce = plotly => {
     const react = plotly?.react;
     if (!react || react.once) return;
@@ -185,7 +186,8 @@
         return Promise.resolve(chart);
       }
       const drawn = turn.then(() => draw(chart, figure));
-      turn = drawn.catch(() => {}).then(seen);
+      // Whose place is taken away while it is drawn may never be done; nobody waits longer for it than this.
+      turn = Promise.race([drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE))]).then(seen);
       return drawn;
     };
     plotly.react.once = true;

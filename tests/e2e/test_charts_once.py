@@ -111,6 +111,17 @@ def test_a_chart_that_left_meanwhile_is_not_drawn_and_stops_nobody(page: Any) ->
     assert [each[0] for each in page.evaluate("asked")] == ["a"]
 
 
+def test_a_chart_that_is_never_done_stops_nobody(page: Any) -> None:
+    page.evaluate("""() => {
+      const asked = window.asked;
+      window.Plotly = {react: (chart, figure) => { asked.push([chart.id]); return new Promise(() => {}); }};
+    }""")
+    page.evaluate(
+        "() => { for (const id of ['a', 'b']) Plotly.react(document.getElementById(id), {data: [], layout: {width: 500}}); }"
+    )
+    page.wait_for_function("() => asked.length === 2", timeout=10_000)
+
+
 def test_what_is_no_chart_of_the_page_is_left_alone(page: Any) -> None:
     page.evaluate(FIRST, "other")
     assert [each[0] for each in page.evaluate("asked")] == ["other"]

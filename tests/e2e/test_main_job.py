@@ -263,7 +263,7 @@ def test_back_undoes_a_pick_and_forward_does_it_again(page: Any, server: str) ->
     page.wait_for_url("**x=params**")
     page.go_back()
     page.wait_for_function(
-        "document.querySelector('.st-key-front-chart .g-xtitle').textContent.includes('MACs')"
+        "document.querySelector('.st-key-front-chart .g-xtitle')?.textContent.includes('MACs')"
     )
     shows(page, one)
     page.go_back()
