@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,7 @@ import numpy as np
 
 from core.config import BaseConfig
 from core.library import alone_part
-from core.library.parts import Part, Steps, at_desk
-from core.records import Progress
+from core.library.parts import Part, Steps, at_desk, stretch
 from core.runtime import heavy_imports
 from core.spaces import Arch
 from core.training.config import TrainingConfig
@@ -113,18 +112,7 @@ def _steps(tuning: Tuning, bench: Bench, ledger: Ledger) -> Steps:
     order_units(ordered, tuning.criterion, bench.dataset, tuning.config.seed)
     before = measured(ordered, bench.dataset, bench.archs)
     training = train(copy.deepcopy(bench.net), bench.dataset, tuning.config, ledger)
-    net = yield from _told(training, tuning.what)
+    net = yield from stretch(training, tuning.what)
     after = measured(net, bench.dataset, bench.archs)
     seconds = sum(float(row["seconds"]) for row in ledger.metrics())
     return json.dumps({"before": before, "after": after, "seconds": seconds}).encode()
-
-
-def _told(steps: Generator[Progress, None, Supernet], what: str) -> Generator[Progress, None, Supernet]:
-    """A training's progress with what is trained; returns what it returns."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            found: Supernet = stop.value
-            return found
-        yield Progress(step.fraction, f"{what}: {step.message}", step.metrics)

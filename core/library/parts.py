@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import Cancelled, CoreError, DamagedArtifact
 from core.executors.calls import Call
@@ -149,6 +149,28 @@ def at_desk(desk: Desk, steps: Callable[[Ledger], Steps]) -> bytes:
         if time.monotonic() >= due and len(ledger.state) < _MOST_SAID:
             hand(ledger.state)
             due = time.monotonic() + _SAY_SECONDS
+
+
+T = TypeVar("T")
+
+
+def stretch(
+    steps: Generator[Progress, None, T], what: str, *, begins: float = 0.0, share: float = 1.0
+) -> Generator[Progress, None, T]:
+    """One stretch of a part's work; returns what it returns.
+
+    Args:
+        steps: with fractions of the stretch.
+        what: is done, for messages.
+        begins, share: where in the part it begins, and how much of it it is.
+    """
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            found: T = stop.value
+            return found
+        yield Progress(begins + share * step.fraction, f"{what}: {step.message}", step.metrics)
 
 
 def _result(value: bytes, ledger: PartLedger) -> bytes:

@@ -11,24 +11,23 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import BaseConfig, Settings
-from core.datasets.packed import arrived_dataset, dump_dataset
-from core.device import chosen_device, require_device
 from core.errors import InvalidInput
 from core.evaluation.costs import CostTable
 from core.executors.choosing import chosen
+from core.library import alone_part
 from core.library.compared_methods import Method, labels
 from core.library.compared_work import classes_of, efforts
 from core.library.comparisons import Budget, ComparedMethod, ComparedTraining, ComparisonRecord
 from core.library.library import Library
 from core.library.measuring import DataChoice
 from core.library.part_rows import numbered, part_file
-from core.library.parts import Part, PartDone, Steps, at_desk, done_in_parts
+from core.library.parts import Part, PartDone, Steps, at_desk, done_in_parts, stretch
 from core.library.results import Described
 from core.library.supernets import SUPERNET_FILE
 from core.records import Progress
@@ -59,7 +58,7 @@ APART = ("seed", "seeds", "processes", "title", "command")
 MEASURED = ("accuracy", "test_accuracy")
 _MEDIA_TYPE = "application/octet-stream"
 FUNCTION = "core.workflows.compare_trainings:train"
-_DATASET, _BENCH, _DEVICE = "dataset", "bench", "device"
+_BENCH = "bench"
 
 
 class Request(BaseConfig):
@@ -138,15 +137,14 @@ class _Bench:
     def shared(self) -> Mapping[str, bytes]:
         """As bytes, for trainings elsewhere."""
         about = {"sizes": self.sizes, "rows": self.rows.tolist()}
-        device = chosen_device().identity.encode()
-        return {_DATASET: dump_dataset(self.dataset), _BENCH: json.dumps(about).encode(), _DEVICE: device}
+        return {**alone_part.shared(self.dataset), _BENCH: json.dumps(about).encode()}
 
     @classmethod
-    def arrived(cls, shared: Mapping[str, bytes]) -> _Bench:
+    def arrived(cls, desk: Desk) -> _Bench:
         """What `shared` wrote."""
-        about = json.loads(shared[_BENCH])
+        about = json.loads(desk.shared[_BENCH])
         rows = np.array(about["rows"], np.uint8)
-        return cls(arrived_dataset(shared[_DATASET]), tuple(map(tuple, about["sizes"])), rows)
+        return cls(alone_part.arrived(desk), tuple(map(tuple, about["sizes"])), rows)
 
 
 class _Training(BaseConfig):
@@ -323,8 +321,7 @@ def _alone(request: Request, method: int, epochs: int, seed: int, title: str = "
 def train(payload: bytes, desk: Desk) -> bytes:
     """Train and measure one supernet where a call runs."""
     heavy_imports()
-    require_device(desk.shared[_DEVICE].decode())
-    training, bench = _Training.model_validate_json(payload), _Bench.arrived(desk.shared)
+    training, bench = _Training.model_validate_json(payload), _Bench.arrived(desk)
     return at_desk(desk, lambda ledger: _steps(training, bench, ledger))
 
 
@@ -336,9 +333,9 @@ def _steps(training: _Training, bench: _Bench, ledger: Ledger) -> Steps:
     asked, dataset, what = training.request, bench.dataset, training.what
     net, _ = train_supernet.untrained(asked, dataset=dataset)
     learning = train_watched(net, dataset, asked.training, ledger, bench.sizes)
-    net = yield from _scaled(learning, 0.0, training.share, what)
+    net = yield from stretch(learning, what, share=training.share)
     measuring = _measured(net, bench.rows, dataset)
-    columns = yield from _scaled(measuring, training.share, 1 - training.share, what)
+    columns = yield from stretch(measuring, what, begins=training.share, share=1 - training.share)
     epochs = ledger.metrics()
     card = train_supernet.card_of(asked, dataset, _unwatched(ledger), Library())
     ledger.save_artifact(SUPERNET_FILE, dump_supernet(net, card), _MEDIA_TYPE)
@@ -348,22 +345,6 @@ def _steps(training: _Training, bench: _Bench, ledger: Ledger) -> Steps:
         **columns,
     }
     return json.dumps(found).encode()
-
-
-T = TypeVar("T")
-
-
-def _scaled(
-    steps: Generator[Progress, None, T], begins: float, share: float, what: str
-) -> Generator[Progress, None, T]:
-    """A part of the work as a part of the whole; returns what it returns."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            found: T = stop.value
-            return found
-        yield Progress(begins + share * step.fraction, f"{what}: {step.message}", step.metrics)
 
 
 def _measured(

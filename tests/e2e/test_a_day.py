@@ -11,9 +11,8 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
-from playwright.sync_api import sync_playwright
 
-from tests.e2e.browser import ARGUMENTS, CHROMIUM, running_server
+from tests.e2e.browser import CHROMIUM, running_server
 from tests.e2e.days import PEOPLE, play, tracebacks
 from tests.e2e.visitor import LOOK, SIZES, THEMES
 
@@ -25,14 +24,6 @@ pytestmark = [
 USUAL = (("engineer", "390", "dark"),)
 """The shortest; the others take two minutes each. `test_screens.py` looks at all pages, at 1440 pixels as well."""
 OTHERS = [each for each in itertools.product(PEOPLE, SIZES, THEMES) if each not in USUAL]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

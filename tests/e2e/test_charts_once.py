@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.browser import ARGUMENTS, CHROMIUM, ROOT, running_server
+from tests.e2e.browser import CHROMIUM, ROOT, running_server
 from tests.e2e.visitor import Visitor
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -54,14 +54,6 @@ WATCH = """() => {
     if (chart._fullLayout) drawings.push([key, before ? 'again' : 'first']);
   };
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 from core.lessons.asking import Answer, Ask, Choose, Mark, Number, Order
 from core.lessons.base import LESSONS, all_lessons, controls_of, evidence_of
 from core.library.library import Library
-from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, running_server
 from tests.pages.test_learn_page import wrong
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -44,14 +44,6 @@ POINT = """key => {
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_server(tmp_path_factory.mktemp("home")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Learner:

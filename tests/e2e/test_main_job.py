@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pages.ui.menu import pages
-from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, POINT, running_server
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, POINT, running_server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = [
@@ -23,17 +23,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+def page(chromium: Any) -> Iterator[Any]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000})
     context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()

@@ -216,13 +216,15 @@ def test_a_half_done_run_of_an_earlier_release_is_taken_up(
 def test_in_processes_with_a_stop_it_comes_to_the_same(whole: MemoryLedger) -> None:
     ledger = MemoryLedger()
     steps = compare_trainings.run(request(processes=2), ledger, Library())
-    advance(steps, lambda: ComparisonRecord.so_far(ledger))
+    # One process may begin much later than the other.
+    advance(
+        steps, lambda: ComparisonRecord.so_far(ledger) and len({row["part"] for row in ledger.metrics()}) > 1
+    )
     started = time.monotonic()
     steps.close()  # type: ignore[attr-defined]
     assert time.monotonic() - started < 2
     assert not workers()
     before = {row["step"]: row for row in ledger.metrics()}
-    assert len({row["part"] for row in before.values()}) > 1
     list(compare_trainings.run(request(), ledger, Library()))
     same(ledger, whole)
     # An epoch that was trained twice would have taken another time.
