@@ -137,6 +137,7 @@ def test_a_pick_is_tuned_and_taken_home(page: tuple[Any, str]) -> None:
     tune.get_by_text("below 6 shared seeds no test can decide (with 2").wait_for(timeout=3 * PATIENCE_MS)
     tune.get_by_text("Tuning for 1 epoch changes test accuracy by").wait_for()
     tune.get_by_text("from scratch, as long, 1 epoch").wait_for()
+    still(browser)
     with browser.expect_download() as download:
         tune.get_by_role("button", name="Download the tuned one").click()
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as bundle:

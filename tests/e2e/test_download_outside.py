@@ -19,7 +19,7 @@ import pytest
 
 from core.library import supernets
 from tests.e2e.browser import CHROMIUM
-from tests.e2e.test_main_job import browser, click_point, page, server, wait_for_chart  # noqa: F401
+from tests.e2e.test_main_job import click_point, page, server, wait_for_chart  # noqa: F401
 
 pytestmark = [
     pytest.mark.e2e,

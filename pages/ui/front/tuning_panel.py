@@ -92,6 +92,16 @@ def _results(entry: SupernetEntry, arch_id: str, run_id: str) -> None:
     except CoreError as error:
         st.warning(for_markdown(error, 600), icon=":material/warning:")
         return
+    told, home = st.container(), st.container()
+    with told:
+        _told(entry, arch_id, nets, found)
+    if found.best:
+        with home:
+            _take(entry, nets, found.best)
+
+
+def _told(entry: SupernetEntry, arch_id: str, nets: Sequence[TunedNet], found: view.Tuning) -> None:
+    """The table, what it says, and the way to a training of full length."""
     html_table(
         view.rows(found), "Test accuracy of the subnet as shared, tuned, from scratch for as long, and alone"
     )
@@ -107,8 +117,6 @@ def _results(entry: SupernetEntry, arch_id: str, run_id: str) -> None:
             icon=":material/compare:",
             query_params={"models": f"{ours},{other}", "a": ours, "b": other, "tab": "Shared or alone"},
         )
-    if found.best:
-        _take(entry, nets, found.best)
 
 
 def _take(entry: SupernetEntry, nets: Sequence[TunedNet], best: str) -> None:

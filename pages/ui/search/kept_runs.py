@@ -43,8 +43,12 @@ def followed(run_id: str, draw: Callable[[str], None]) -> None:
 
     def show() -> None:
         run = now()
+        # Each has its place: without the row, what was found would be drawn twice until it moved up.
+        row, found = st.container(), st.container()
         if not run.state.is_final or run.state.is_resumable:
-            job_row(run)
-        draw(run_id)
+            with row:
+                job_row(run)
+        with found:
+            draw(run_id)
 
     watch(show, lambda: active([now()]))
