@@ -146,58 +146,6 @@
     document.cookie = `paretoscope-class=${text}; Path=/; SameSite=Lax; Max-Age=${text ? 30 * 86400 : 0}${secure}`;
   };
 
-  // Streamlit asks for every chart twice: hidden, before it knows how wide the place is, and then as it is seen. Only the second
-  // is drawn; until then the place is kept as high as the chart will be. Of several charts each is seen before the next is drawn.
-  const PLAIN_HEIGHT = 450;
-  const PATIENCE = 1500;
-  const drawOnce = plotly => {
-    const react = plotly?.react;
-    if (!react || react.once) return;
-    const listening = new WeakMap();
-    let turn = Promise.resolve();
-    const seen = () => new Promise(done => {
-      requestAnimationFrame(() => setTimeout(done));
-      setTimeout(done, 100);  // a window that nobody looks at has no frames
-    });
-    const keepPlace = (chart, {data, layout}) => {
-      chart.style.minHeight = `${layout.height ?? PLAIN_HEIGHT}px`;
-      if (!listening.has(chart)) {
-        // Streamlit listens from now on, and Plotly begins to tell when it has drawn.
-        listening.set(chart, []);
-        chart.on = (name, heard) => listening.get(chart).push([name, heard]);
-        chart.removeListener = (name, heard) => {
-          listening.set(chart, listening.get(chart).filter(each => each[0] !== name || each[1] !== heard));
-        };
-      }
-      [chart.data, chart.layout] = [data, layout];
-    };
-    const draw = async (chart, figure) => {
-      if (!chart.isConnected) return chart;
-      await react.call(plotly, chart, figure);
-      chart.style.minHeight = '';
-      for (const [name, heard] of listening.get(chart) ?? []) chart.on(name, heard);
-      listening.delete(chart);
-      return chart;
-    };
-    plotly.react = (chart, figure, ...more) => {
-      if (!chart?.closest?.('.stPlotlyChart') || !figure?.layout || chart._fullLayout) return react.call(plotly, chart, figure, ...more);
-      if (figure.layout.width === undefined) {
-        keepPlace(chart, figure);
-        return Promise.resolve(chart);
-      }
-      const drawn = turn.then(() => draw(chart, figure));
-      // Whose place is taken away while it is drawn may never be done; nobody waits longer for it than this.
-      turn = Promise.race([drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE))]).then(seen);
-      return drawn;
-    };
-    plotly.react.once = true;
-  };
-  let plotly = window.Plotly;
-  drawOnce(plotly);
-  Object.defineProperty(window, 'Plotly', {
-    configurable: true, enumerable: true, get: () => plotly, set: made => { plotly = made; drawOnce(made); },
-  });
-
   const changed = () => {
     followRoot();
     followCookie();

@@ -15,7 +15,12 @@ from pages.ui.packed import ENCODINGS, FOR_GOOD, compress, taken
 
 _FOLDER = ASSETS / "look"
 _SCRIPT = b"text/javascript; charset=utf-8"
-_TYPES = {"look.css": b"text/css; charset=utf-8", "look.js": _SCRIPT, "later.js": _SCRIPT}
+_TYPES = {
+    "look.css": b"text/css; charset=utf-8",
+    "charts.js": _SCRIPT,
+    "look.js": _SCRIPT,
+    "later.js": _SCRIPT,
+}
 # Under the names of Streamlit's whole fonts, which it asks for. Letters that are left out come from the system's.
 _FONTS = {
     "SourceSansVF-Upright": "sans.woff2",
@@ -38,10 +43,13 @@ class Look:
             for name, content in self.files.items()
             for encoding in ENCODINGS
         }
-        styles, script, later = (f"./{_versioned(name, content)}" for name, content in self.files.items())
-        # look.js loads the third when the first chart is painted.
+        styles, charts, script, later = (
+            f"./{_versioned(name, content)}" for name, content in self.files.items()
+        )
+        # look.js loads the last when the first chart is painted.
         self.links = (
-            f'<link rel="stylesheet" href="{styles}"><script defer src="{script}" data-later="{later}"></script>'
+            f'<link rel="stylesheet" href="{styles}"><script defer src="{charts}"></script>'
+            f'<script defer src="{script}" data-later="{later}"></script>'
         ).encode()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:

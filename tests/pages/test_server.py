@@ -310,7 +310,8 @@ def test_the_styles_are_named_in_the_page(monkeypatch: pytest.MonkeyPatch) -> No
     start, body = ask(Look(Page()), "/front", accept="text/html", if_none_match="x", accept_encoding="gzip")
     text = gzip.decompress(body["body"])
     link = re.search(
-        rb'<head><link rel="stylesheet" href="\.(/look\.css\?v=\w+)"><script defer src="\.(/look\.js\?v=\w+)" '
+        rb'<head><link rel="stylesheet" href="\.(/look\.css\?v=\w+)"><script defer src="\.(/charts\.js\?v=\w+)"></script>'
+        rb'<script defer src="\.(/look\.js\?v=\w+)" '
         rb'data-later="\.(/later\.js\?v=\w+)"></script></head><body></body>',
         text,
     )
@@ -318,7 +319,8 @@ def test_the_styles_are_named_in_the_page(monkeypatch: pytest.MonkeyPatch) -> No
     headers = dict(start["headers"])
     assert headers[b"content-length"] == str(len(body["body"])).encode()
     assert b"etag" not in headers
-    for address, name in zip(link.groups(), ("look.css", "look.js", "later.js"), strict=True):
+    names = ("look.css", "charts.js", "look.js", "later.js")
+    for address, name in zip(link.groups(), names, strict=True):
         content = (ASSETS / "look" / name).read_bytes()
         start, body = ask(Look(Page()), address.decode().partition("?")[0])
         assert body["body"] == content

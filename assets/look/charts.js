@@ -1,0 +1,157 @@
+// The charts of the pages. Streamlit takes a changed figure for a new chart: the old element leaves, another comes, and asks to be
+// drawn twice, hidden before it knows how wide its place is, and then as it is seen. Here each is drawn once, one after another,
+// and who comes under the key of one that left goes on with its drawing, which takes a third of the time and does not flicker.
+(() => {
+  'use strict';
+  const PLAIN_HEIGHT = 450;
+  const PATIENCE = 1500;
+  const MOST_SPARE = 6;  // each may hold two of the sixteen WebGL contexts of a page
+  const JUST_LEFT = 200;
+  const STEADY = ['scatter', 'scattergl', 'heatmap', 'bar', 'histogram', 'box'];  // kinds of traces that can be drawn on
+  const places = new WeakMap();  // Streamlit's element -> the drawing in it, and who listens
+  const shown = new Map();  // key -> Streamlit's element
+  const spare = new Map();  // key -> the drawing of a chart that left
+  let turn = Promise.resolve();
+
+  const keyOf = chart => {
+    const keyed = chart.closest('[class*="st-key-"]');
+    return keyed ? [...keyed.classList].find(name => name.startsWith('st-key-')) : '';
+  };
+  const kinds = figure => [...new Set(figure.data.map(trace => trace.type ?? 'scatter'))].sort().join();
+  const isSteady = figure => (
+    !(figure.frames ?? figure._transitionData?._frames)?.length
+    && figure.data.every(trace => STEADY.includes(trace.type ?? 'scatter'))
+  );
+  const seen = () => new Promise(done => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, 100);  // a window that nobody looks at has no frames
+  });
+
+  // Of who had this key before, and left or is about to: no two charts have the same.
+  const taken = (key, figure) => {
+    const chart = shown.get(key);
+    const place = places.get(chart);
+    const drawing = spare.get(key) ?? (place?.waits ? null : place?.drawing);
+    if (!drawing?._fullLayout || !isSteady(drawing) || !isSteady(figure) || kinds(figure) !== kinds(drawing)) return null;
+    spare.delete(key);
+    if (place?.drawing === drawing) {
+      places.delete(chart);
+      place.asked = {data: drawing.data, layout: drawing.layout};
+      drawing.removeAllListeners();
+      drawing.left = performance.now();
+    }
+    return drawing;
+  };
+
+  // Plotly draws into an element of ours. What Streamlit asks of its own element is answered from there.
+  const open = (chart, figure) => {
+    const key = keyOf(chart);
+    const drawing = key && taken(key, figure) || document.createElement('div');
+    if (key) shown.set(key, chart);
+    const place = {key, drawing, heard: [], asked: figure, waits: 0};
+    chart.append(drawing);
+    chart.on = (name, heard) => {
+      place.heard.push([name, heard]);
+      if (!place.asked) place.drawing.on(name, heard);
+    };
+    chart.removeListener = (name, heard) => {
+      place.heard = place.heard.filter(each => each[0] !== name || each[1] !== heard);
+      if (!place.asked) place.drawing.removeListener(name, heard);
+    };
+    for (const name of ['data', 'layout']) {
+      Object.defineProperty(chart, name, {configurable: true, get: () => (place.asked ?? place.drawing)[name]});
+    }
+    Object.defineProperty(chart, '_transitionData', {configurable: true, get: () => place.drawing._transitionData});
+    places.set(chart, place);
+    return place;
+  };
+
+  // Buttons do what they do for the newest chart, and are the same buttons: other ones would make Plotly begin anew.
+  const withButtons = (drawing, config) => {
+    if (!config?.modeBarButtonsToAdd) return config;
+    drawing.presses ??= {};
+    const steady = button => {
+      const press = drawing.presses[button.name] ??= Object.assign((...what) => press.now(...what), {});
+      press.now = button.click;
+      return {...button, click: press};
+    };
+    return {...config, modeBarButtonsToAdd: config.modeBarButtonsToAdd.map(steady)};
+  };
+
+  const wrap = plotly => {
+    const {react, purge} = plotly ?? {};
+    if (!react || react.once) return;
+
+    const drawOn = async (place, figure) => {
+      const {drawing} = place;
+      if (drawing._context && figure.config) drawing._context.toImageButtonOptions = figure.config.toImageButtonOptions;
+      drawing.querySelector('.hoverlayer')?.replaceChildren();
+      await react.call(plotly, drawing, {...figure, config: withButtons(drawing, figure.config)});
+    };
+    const draw = async (chart, place, figure) => {
+      if (!chart.isConnected) return chart;
+      try {
+        await drawOn(place, figure);
+      } catch (error) {
+        if (!place.drawing._fullLayout) throw error;
+        discard(place.drawing);
+        chart.append(place.drawing = document.createElement('div'));
+        await drawOn(place, figure);
+      }
+      chart.style.minHeight = place.drawing.style.visibility = '';
+      if (place.asked === figure) place.asked = null;
+      place.drawing.removeAllListeners?.();
+      for (const [name, heard] of place.heard) place.drawing.on(name, heard);
+      return chart;
+    };
+    const discard = drawing => {
+      purge.call(plotly, drawing);
+      drawing.remove();
+    };
+
+    plotly.react = (chart, figure, ...more) => {
+      if (!chart?.closest?.('.stPlotlyChart') || !figure?.layout) return react.call(plotly, chart, figure, ...more);
+      const place = places.get(chart) ?? open(chart, figure);
+      const isFirst = !!place.asked;
+      place.asked = figure;
+      if (figure.layout.width === undefined) {
+        chart.style.minHeight = `${figure.layout.height ?? PLAIN_HEIGHT}px`;
+        // What was there a moment ago stays until the new one comes.
+        if (performance.now() - place.drawing.left < JUST_LEFT) place.drawing.style.visibility = 'visible';
+        return Promise.resolve(chart);
+      }
+      place.waits += 1;
+      const drawn = (isFirst ? turn : Promise.resolve()).then(() => draw(chart, place, figure)).finally(() => { place.waits -= 1; });
+      // Whose place is taken away while it is drawn may never be done; nobody waits longer for it than this.
+      if (isFirst) turn = Promise.race([drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE))]).then(seen);
+      return drawn;
+    };
+    plotly.react.once = true;
+
+    plotly.purge = chart => {
+      const place = places.get(chart);
+      if (!place) return purge.call(plotly, chart);
+      places.delete(chart);
+      const {key, drawing} = place;
+      if (shown.get(key) === chart) shown.delete(key);
+      drawing.removeAllListeners?.();
+      if (!key || place.waits || !drawing._fullLayout || !isSteady(drawing)) return discard(drawing);
+      drawing.remove();
+      drawing.left = performance.now();
+      if (spare.has(key)) discard(spare.get(key));
+      spare.delete(key);
+      spare.set(key, drawing);
+      if (spare.size > MOST_SPARE) {
+        const [oldest] = spare.keys();
+        discard(spare.get(oldest));
+        spare.delete(oldest);
+      }
+    };
+  };
+
+  let plotly = window.Plotly;
+  wrap(plotly);
+  Object.defineProperty(window, 'Plotly', {
+    configurable: true, enumerable: true, get: () => plotly, set: made => { plotly = made; wrap(made); },
+  });
+})();
