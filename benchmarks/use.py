@@ -2,7 +2,8 @@
 
     python benchmarks/use.py [--repeats 5]
 
-A fresh server in a home of its own. A time goes from the press of the pointer (or from asking for the page) to the moment the answer is
+A fresh server in a home of its own; beside it, for the cold load, one of the least page that draws 10,000 points with the same
+chart library (goal: at most 1.3 times as long), and one of as many elements as the Front page has with nothing behind them. A time goes from the press of the pointer (or from asking for the page) to the moment the answer is
 on the screen, found by asking the page at every frame; the page was still before. Printed: the median of the repeats, the
 figure that was measured before this release (REVIEW section 5), and the load of the machine, which decides more than
 anything else. Goals: none slower; every click under 0.5 s.
@@ -24,11 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from playwright.sync_api import TimeoutError, sync_playwright
 
+from benchmarks.startup import LEAST, PAINTED
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 from tests.e2e.visitor import Visitor
 
+COLD, LEAST_COLD, BARE_COLD = "cold load to the chart", "the least page", "the same elements"
 BEFORE = {
-    "cold load to the chart": 4.4,
+    COLD: 4.4,
     "click a dot": 0.25,
     "knee button": 0.9,
     "axis": 0.31,
@@ -40,6 +43,43 @@ BEFORE = {
     "bundle": 0.36,
 }
 """Medians of five, in seconds, on a machine that did nothing else."""
+BARE = """
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+st.set_page_config(layout="wide")
+st.title("Front")
+for number in range(10):
+    with st.container():
+        st.html(f"<p>{number}</p>")
+for number in range(5):
+    with st.container(horizontal=True):
+        for box in range(3):
+            st.selectbox(f"Choose {number}.{box}", ["one", "two", "three"])
+for number in range(7):
+    with st.container():
+        st.slider(f"Limit {number}", 0, 100)
+for number in range(8):
+    with st.container(horizontal=True):
+        st.checkbox(f"Show {number}")
+x, y = np.random.default_rng(0).random((2, 10_000))
+left, right = st.columns([2, 1])
+with left:
+    figure = go.Figure(go.Scattergl(x=x, y=y, mode="markers", customdata=[f"{n:012d}" for n in range(10_000)]))
+    st.plotly_chart(figure, key="front", on_select="rerun", selection_mode="points")
+with right:
+    st.plotly_chart(go.Figure(go.Bar(y=[1, 2, 3])), key="diagram")
+    for number in range(9):
+        with st.container(horizontal=True):
+            st.button(f"Do {number}")
+    st.segmented_control("Format", ["one", "two"])
+    st.segmented_control("Way", ["one", "two"])
+    st.download_button("Download", b"")
+    for number in range(3):
+        st.markdown(f"Told {number}")
+"""
+"""What the Front page is made of, by kind and number, with nothing behind it."""
 GOAL = 0.5
 CHART = "() => !!document.querySelector('.st-key-front-chart .scatterlayer path.point')"
 HEATMAP = "() => !!document.querySelector('.st-key-similarity-heatmap .scatterlayer')"
@@ -81,13 +121,13 @@ class Clock:
         self.seconds.setdefault(name, []).append(time.time() - began)
 
 
-def cold(clock: Clock, chromium: Any, address: str) -> None:
+def cold(clock: Clock, chromium: Any, name: str, address: str) -> None:
     """A newcomer with nothing kept."""
     me = Visitor(chromium, address, size="1440", theme="light")
     began = time.time()
     me.page.goto(address, wait_until="commit")
-    me.until(CHART)
-    clock.add("cold load to the chart", began)
+    me.until(PAINTED)
+    clock.add(name, began)
     me.page.context.close()
 
 
@@ -142,6 +182,20 @@ def prune_something(me: Visitor) -> None:
     me.page.wait_for_selector(".st-key-job-progress", state="detached", timeout=10 * PATIENCE_MS)
 
 
+def made_folder(parent: str, name: str) -> Path:
+    """A folder in another."""
+    folder = Path(parent) / name
+    folder.mkdir()
+    return folder
+
+
+def script(parent: str, name: str, content: str) -> Path:
+    """The file of a page that stands beside the app's."""
+    file = Path(parent) / f"{name}.py"
+    file.write_text(content, encoding="utf-8")
+    return file
+
+
 def report(seconds: dict[str, list[float]], load: tuple[float, float]) -> None:
     """One line per kind of click."""
     print(f"{'seconds, median':26s} now   range          before")
@@ -149,8 +203,12 @@ def report(seconds: dict[str, list[float]], load: tuple[float, float]) -> None:
         found = seconds[name]
         now = statistics.median(found)
         slow = "   slower than before" if now > before else ""
-        slow += "   above the goal" if now > GOAL and name != "cold load to the chart" else ""
+        slow += "   above the goal" if now > GOAL and name != COLD else ""
         print(f"{name:26s} {now:4.2f}  {min(found):4.2f} to {max(found):5.2f}  {before:4.2f}{slow}")
+    for name in (LEAST_COLD, BARE_COLD):
+        other = statistics.median(seconds[name])
+        ratio = statistics.median(a / b for a, b in zip(seconds[COLD], seconds[name], strict=True))
+        print(f"cold load / {name} ({other:.2f} s): {ratio:.2f}")
     print(f"load average of a minute: {load[0]:.1f} at the beginning, {load[1]:.1f} at the end")
 
 
@@ -160,8 +218,10 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     at_first = os.getloadavg()[0]
     with (
-        tempfile.TemporaryDirectory() as home,
-        running_server(Path(home)) as address,
+        tempfile.TemporaryDirectory() as folder,
+        running_server(made_folder(folder, "home")) as address,
+        running_server(made_folder(folder, "least"), script(folder, "least", LEAST)) as least,
+        running_server(made_folder(folder, "bare"), script(folder, "bare", BARE)) as bare,
         sync_playwright() as playwright,
     ):
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -169,7 +229,9 @@ def main() -> None:
         clock = Clock(me)
         prune_something(me)
         for _ in range(repeats):
-            cold(clock, chromium, address)
+            cold(clock, chromium, COLD, address)
+            cold(clock, chromium, LEAST_COLD, least)
+            cold(clock, chromium, BARE_COLD, bare)
         me.arrive("")
         me.until(CHART)
         for turn in range(repeats):
