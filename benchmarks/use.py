@@ -57,12 +57,15 @@ for number in range(5):
     with st.container(horizontal=True):
         for box in range(3):
             st.selectbox(f"Choose {number}.{box}", ["one", "two", "three"])
-for number in range(7):
-    with st.container():
-        st.slider(f"Limit {number}", 0, 100)
-for number in range(8):
-    with st.container(horizontal=True):
-        st.checkbox(f"Show {number}")
+st.checkbox("Show")
+with st.popover("Limits"):
+    for number in range(7):
+        with st.container():
+            st.slider(f"Limit {number}", 0, 100)
+with st.popover("More"):
+    for number in range(7):
+        with st.container(horizontal=True):
+            st.checkbox(f"Show {number}")
 x, y = np.random.default_rng(0).random((2, 10_000))
 left, right = st.columns([2, 1])
 with left:
