@@ -27,6 +27,15 @@
     setTimeout(done, 100);  // a window that nobody looks at has no frames
   });
 
+  // What is on the screen as it will be asked for once Streamlit knows how wide it is: as wide as what it goes on with.
+  const SAME = ['width', 'height', 'clickmode', 'hovermode', 'dragmode'];
+  const told = ({data, layout}) => JSON.stringify([data, Object.entries(layout).filter(([, what]) => what !== undefined).sort()]);
+  const early = (figure, {layout: before}) => {
+    const {data, layout} = structuredClone({data: figure.data, layout: figure.layout});  // Plotly writes into them
+    for (const name of SAME) if (before[name] !== undefined) layout[name] = before[name];
+    return {...figure, data, layout};
+  };
+
   // Of who had this key before, and left or is about to: no two charts have the same.
   const taken = (key, figure) => {
     const chart = shown.get(key);
@@ -98,7 +107,7 @@
         chart.append(place.drawing = document.createElement('div'));
         await drawOn(place, figure);
       }
-      chart.style.minHeight = place.drawing.style.visibility = '';
+      if (!place.early) chart.style.minHeight = place.drawing.style.visibility = '';
       if (place.asked === figure) place.asked = null;
       place.drawing.removeAllListeners?.();
       for (const [name, heard] of place.heard) place.drawing.on(name, heard);
@@ -109,22 +118,38 @@
       drawing.remove();
     };
 
+    const drawInTurn = (chart, place, figure) => {
+      const isFirst = !!place.asked;
+      place.asked = figure;
+      place.waits += 1;
+      place.drawn = (isFirst ? turn : Promise.resolve()).then(() => draw(chart, place, figure)).finally(() => { place.waits -= 1; });
+      // Whose place is taken away while it is drawn may never be done; nobody waits longer for it than this.
+      if (isFirst) turn = Promise.race([place.drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE))]).then(seen);
+      return place.drawn;
+    };
+    const hide = (chart, place, figure) => {
+      place.asked = figure;
+      chart.style.minHeight = `${figure.layout.height ?? PLAIN_HEIGHT}px`;
+      if (!place.drawing._fullLayout) return;
+      // What was there a moment ago stays until the new one comes.
+      if (performance.now() - place.drawing.left < JUST_LEFT) place.drawing.style.visibility = 'visible';
+      const soon = early(figure, place.drawing);
+      place.early = told(soon);
+      drawInTurn(chart, place, soon).catch(() => { place.early = null; });
+    };
+
     plotly.react = (chart, figure, ...more) => {
       if (!chart?.closest?.('.stPlotlyChart') || !figure?.layout) return react.call(plotly, chart, figure, ...more);
       const place = places.get(chart) ?? open(chart, figure);
-      const isFirst = !!place.asked;
-      place.asked = figure;
       if (figure.layout.width === undefined) {
-        chart.style.minHeight = `${figure.layout.height ?? PLAIN_HEIGHT}px`;
-        // What was there a moment ago stays until the new one comes.
-        if (performance.now() - place.drawing.left < JUST_LEFT) place.drawing.style.visibility = 'visible';
+        hide(chart, place, figure);
         return Promise.resolve(chart);
       }
-      place.waits += 1;
-      const drawn = (isFirst ? turn : Promise.resolve()).then(() => draw(chart, place, figure)).finally(() => { place.waits -= 1; });
-      // Whose place is taken away while it is drawn may never be done; nobody waits longer for it than this.
-      if (isFirst) turn = Promise.race([drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE))]).then(seen);
-      return drawn;
+      const isDrawn = place.early === told(figure);
+      place.early = null;
+      if (!isDrawn) return drawInTurn(chart, place, figure);
+      chart.style.minHeight = place.drawing.style.visibility = '';
+      return place.drawn;
     };
     plotly.react.once = true;
 

@@ -4,12 +4,13 @@ Two values stand for one selection. `now` is what is selected. `seed` is what a 
 it appears; it changes only when something other than the chart selects, because a changed figure is a new
 chart and loses its zoom, while a click moves the highlight in the browser by itself. Where the highlight was
 moved so, and what the chart started from is selected again (by Back, or a button), only a new chart shows it:
-`edition` then grows, and is part of the figure.
+`edition` then grows, and is part of the figure. A chart that is new for another reason (another axis, another measure)
+starts from what is selected now; `start` tells every chart what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
@@ -53,6 +54,22 @@ class Selection(Generic[T]):
         """Select what was clicked on the chart, which highlights it by itself."""
         st.session_state[self._key] = value
         st.session_state[self._moved_key] = True
+
+    def start(self, chart: str, look: Hashable) -> T:
+        """What a chart draws as selected.
+
+        Args:
+            chart: its key.
+            look: all that decides its figure beside the selection; where it differs, the chart is a new one.
+        """
+        place = f"start-{self._key}-{chart}"
+        new = (look, st.session_state.get("visits"), self.seed(), self.edition())
+        known, value = st.session_state.get(place, (None, self._nothing))
+        if known != new:
+            value = self.now()
+            st.session_state[place] = (new, value)
+        found: T = value
+        return found
 
     def edition(self) -> int:
         """Part of the figure: see the module."""

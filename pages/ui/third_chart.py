@@ -61,7 +61,7 @@ def chart(
     """
     with st.container(key="third-place"):
         st.plotly_chart(
-            _selected(look, picked.seed(), picked.edition(), fronts, table),
+            _selected(look, picked.start(widget, look), picked.edition(), fronts, table),
             key=widget,
             on_select=on_select,
             selection_mode=tuple(modes),  # type: ignore[arg-type]

@@ -73,6 +73,24 @@ def test_a_click_moves_no_chart_and_a_choice_elsewhere_does(session: dict[str, A
     assert (chosen.now(), chosen.seed()) == ("c", "c")
 
 
+def test_a_chart_that_is_new_anyway_starts_from_what_is_selected_now(session: dict[str, Any]) -> None:
+    chosen: Selection[str] = Selection("now", "seed", "")
+    chosen.select("a")
+    assert chosen.start("front", "macs") == "a"
+    chosen.clicked("b")
+    assert chosen.start("front", "macs") == "a", "the browser has moved the highlight by itself"
+    assert chosen.start("map", "macs") == "b", "another chart has not"
+    assert chosen.start("front", "params") == "b"
+    chosen.clicked("c")
+    assert chosen.start("front", "params") == "b"
+    chosen.select("b")
+    assert chosen.start("front", "params") == "b"
+    assert chosen.edition() == 1
+    chosen.clicked("c")
+    session["visits"] = 1
+    assert chosen.start("front", "params") == "c", "who comes back to the page finds a new chart"
+
+
 def test_what_the_chart_started_from_is_drawn_anew_after_a_click(session: dict[str, Any]) -> None:
     chosen: Selection[str] = Selection("now", "seed", "")
     chosen.select("a")

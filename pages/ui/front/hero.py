@@ -152,15 +152,15 @@ def _chart(scene: Scene, arch_id: str) -> None:
     ghost, here = what_if.ghost(tried, scene.shown.row(arch_id), scene.x, scene.y)
     pruned = pruned_overlay.points(scene.view.pruned, scene.x, scene.y)
     trained = trained_overlay.points(scene.shown.entry, scene.x, scene.y, asked=bool(scene.chart.trained))
-    view = replace(
+    look = replace(
         scene.chart,
-        selected=arch_id if ghost else state.seed(),
         what_if=ghost,
         what_if_from=here,
         pruned=pruned_overlay.revision(pruned),
         trained=trained_overlay.revision(trained),
-        edition=state.selection.edition(),
     )
+    start = state.selection.start("front-chart", look)
+    view = replace(look, selected=arch_id if ghost else start, edition=state.selection.edition())
     marks = scene.sure.marks(scene.y, whiskers=view.whiskers)
     uniform = uniform_line.points(scene) if view.uniform else None
     front_chart(scene.front, view, pruned, marks, trained, uniform)

@@ -80,8 +80,3 @@ def selected() -> str:
 def select(arch_id: str) -> None:
     """Select from anywhere but the chart: the chart appears anew with this subnet highlighted."""
     selection.select(arch_id)
-
-
-def seed() -> str:
-    """`arch_id` that the chart highlights when it appears."""
-    return selection.seed()

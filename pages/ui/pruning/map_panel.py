@@ -33,13 +33,10 @@ def panel(shown: Shown) -> None:
     )
     left, right = st.columns([1.35, 1], gap="medium")
     found = pair_map(shown.view, shown.models, shown.severity)
+    key = f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}"
     with left:
         st.plotly_chart(
-            _figure(
-                f"{shown.view.key}-{shown.severity}-{'/'.join(m.model_id for m in shown.models)}",
-                _seed(shown),
-                found,
-            ),
+            _figure(key, _start(shown, key), found),
             key=KEY,
             width="stretch",
             on_select=_remember,
@@ -75,8 +72,8 @@ def panel(shown: Shown) -> None:
         )
 
 
-def _seed(shown: Shown) -> str:
-    model, benchmark = view_state.selection.seed()
+def _start(shown: Shown, key: str) -> str:
+    model, benchmark = view_state.selection.start(KEY, key)
     if not model:
         model, benchmark = shown.model.model_id, shown.benchmark
     return f"{model}|{benchmark}"

@@ -33,7 +33,7 @@ def accuracy(shown: Shown) -> None:
         st.info("No pruned network is shown; choose some under Rows.", icon=":material/filter_list:")
         return
     st.plotly_chart(
-        _curves(_key(shown), view_state.selection.seed(), found),
+        _curves(_key(shown), view_state.selection.start(_CURVES, _key(shown)), found),
         key=_CURVES,
         on_select=lambda: _remember(_CURVES),
         width="stretch",

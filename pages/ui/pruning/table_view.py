@@ -83,16 +83,16 @@ def choose_rows(view: PruningView) -> Rows:
 def draw(view: PruningView, rows: Rows, severity: int, compare: str) -> None:
     """The table; a click on a cell selects that network and benchmark."""
     found = seed_table(view, rows.groups, severity)
-    seed = view_state.selection.seed()
     # The row of several seeds stands for the network of its lowest one: outlined and marked is the row.
-    selected = group_of(rows.groups, seed[0]) if seed else None
     marked = group_of(rows.groups, compare)
     key = f"{view.key}-{severity}-{rows.apart}-{'/'.join(m.model_id for m in rows.models)}"
+    start = view_state.selection.start(KEY, (key, compare))
+    selected = group_of(rows.groups, start[0]) if start else None
     st.plotly_chart(
         _figure(
             key,
             marked.first.model_id if marked else None,
-            (selected.first.model_id, seed[1]) if selected and seed else None,
+            (selected.first.model_id, start[1]) if selected and start else None,
             view_state.selection.edition(),
             found,
         ),

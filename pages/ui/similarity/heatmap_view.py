@@ -35,9 +35,9 @@ _NOTICES = {
 
 def heatmap(key: str, comparison: ModelComparison, a: ModelInfo, b: ModelInfo) -> None:
     """Draw the heatmap; a click on a cell becomes the selected pair of layers."""
-    seed, edition = view_state.selection.seed(), view_state.selection.edition()
+    start, edition = view_state.selection.start(KEY, (key, a.short, b.short)), view_state.selection.edition()
     st.plotly_chart(
-        _figure(key, a.short, b.short, seed, edition, comparison),
+        _figure(key, a.short, b.short, start, edition, comparison),
         key=KEY,
         on_select=_remember,
         selection_mode="points",

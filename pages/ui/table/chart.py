@@ -22,10 +22,10 @@ KEY = "table-chart"
 
 def draw(scene: Scene) -> None:
     """Draw the chart; a click on a point selects its row."""
-    seed, edition = state.selection.seed(), state.selection.edition()
     look = f"{scene.key}{scene.log_x}{scene.log_y}{scene.line}{scene.mark_knees}{scene.table.name}"
+    start, edition = state.selection.start(KEY, look), state.selection.edition()
     st.plotly_chart(
-        _figure(look, seed, edition, scene),
+        _figure(look, start, edition, scene),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
