@@ -2,7 +2,7 @@
 
     python benchmarks/use.py [--repeats 5]
 
-A fresh server in a home of its own; beside it, for the cold load, one of the least page that draws 10,000 points with the same
+A fresh server in a home that `make run` just made; beside it, for the cold load, one of the least page that draws 10,000 points with the same
 chart library (goal: at most 1.3 times as long), and one of as many elements as the Front page has with nothing behind them, whose chart has
 an axis to choose, too. A time goes from the press of the pointer (or from asking for the page) to the moment the answer is
 on the screen, found by asking the page at every frame; the page was still before. Printed: the median of the repeats, the
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from playwright.sync_api import TimeoutError, sync_playwright
 
-from benchmarks.startup import LEAST, PAINTED
+from benchmarks.startup import LEAST, PAINTED, made_home
 from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
 from tests.e2e.visitor import Visitor
 
@@ -230,7 +230,7 @@ def main() -> None:
     at_first = os.getloadavg()[0]
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_server(made_folder(folder, "home")) as address,
+        running_server(made_home(Path(folder) / "home")) as address,
         running_server(made_folder(folder, "least"), script(folder, "least", LEAST)) as least,
         running_server(made_folder(folder, "bare"), script(folder, "bare", BARE)) as bare,
         sync_playwright() as playwright,
