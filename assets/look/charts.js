@@ -4,9 +4,9 @@
 (() => {
   'use strict';
   const PLAIN_HEIGHT = 450;
-  const PATIENCE = 1500;
+  const PATIENCE_MS = 1500;
   const MOST_SPARE = 6;  // each may hold two of the sixteen WebGL contexts of a page
-  const JUST_LEFT = 200;
+  const JUST_LEFT_MS = 200;
   const STEADY = ['scatter', 'scattergl', 'heatmap', 'bar', 'histogram', 'box'];  // kinds of traces that can be drawn on
   const places = new WeakMap();  // Streamlit's element -> the drawing in it, and who listens
   const shown = new Map();  // key -> Streamlit's element
@@ -80,7 +80,7 @@
     if (!config?.modeBarButtonsToAdd) return config;
     drawing.presses ??= {};
     const steady = button => {
-      const press = drawing.presses[button.name] ??= Object.assign((...what) => press.now(...what), {});
+      const press = drawing.presses[button.name] ??= (...what) => press.now(...what);
       press.now = button.click;
       return {...button, click: press};
     };
@@ -124,7 +124,7 @@
       place.waits += 1;
       place.drawn = (isFirst ? turn : Promise.resolve()).then(() => draw(chart, place, figure)).finally(() => { place.waits -= 1; });
       // Whose place is taken away while it is drawn may never be done; nobody waits longer for it than this.
-      if (isFirst) turn = Promise.race([place.drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE))]).then(seen);
+      if (isFirst) turn = Promise.race([place.drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE_MS))]).then(seen);
       return place.drawn;
     };
     const hide = (chart, place, figure) => {
@@ -132,7 +132,7 @@
       chart.style.minHeight = `${figure.layout.height ?? PLAIN_HEIGHT}px`;
       if (!place.drawing._fullLayout) return;
       // What was there a moment ago stays until the new one comes.
-      if (performance.now() - place.drawing.left < JUST_LEFT) place.drawing.style.visibility = 'visible';
+      if (performance.now() - place.drawing.left < JUST_LEFT_MS) place.drawing.style.visibility = 'visible';
       const soon = early(figure, place.drawing);
       place.early = told(soon);
       drawInTurn(chart, place, soon).catch(() => { place.early = null; });
@@ -145,7 +145,7 @@
         hide(chart, place, figure);
         return Promise.resolve(chart);
       }
-      const isDrawn = place.early === told(figure);
+      const isDrawn = !!place.early && place.early === told(figure);
       place.early = null;
       if (!isDrawn) return drawInTurn(chart, place, figure);
       chart.style.minHeight = place.drawing.style.visibility = '';

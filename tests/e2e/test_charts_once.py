@@ -5,11 +5,14 @@ One that takes another's place goes on with its drawing, and looks as if it were
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.e2e.browser import CHROMIUM, ROOT, running_server
 from tests.e2e.visitor import Visitor
@@ -317,11 +320,6 @@ def test_the_fronts_other_axis_is_drawn_into_the_same_canvas_and_looks_as_if_it_
 
 def picture(me: Visitor) -> Any:
     """Pixels of the front's chart once it tells how sure its steps are, the pointer elsewhere."""
-    import io
-
-    import numpy as np
-    from PIL import Image
-
     me.page.mouse.move(5, 5)
     me.until(
         "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?.data?.some(trace => trace.name === 'sure steps')"

@@ -25,7 +25,7 @@ from pages.ui.front import (
     uniform_line,
     what_if,
 )
-from pages.ui.front.chart import front_chart
+from pages.ui.front.chart import KEY, front_chart
 from pages.ui.front.scene import Scene
 from pages.ui.front.table import choose_subnet, front_table
 from pages.ui.setup import share
@@ -159,7 +159,7 @@ def _chart(scene: Scene, arch_id: str) -> None:
         pruned=pruned_overlay.revision(pruned),
         trained=trained_overlay.revision(trained),
     )
-    start = state.selection.start("front-chart", look)
+    start = state.selection.start(KEY, look)
     view = replace(look, selected=arch_id if ghost else start, edition=state.selection.edition())
     marks = scene.sure.marks(scene.y, whiskers=view.whiskers)
     uniform = uniform_line.points(scene) if view.uniform else None
