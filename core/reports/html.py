@@ -9,7 +9,8 @@ from core.reports.document import Block, Document, Drawing, Heading, Paragraph, 
 _STYLE = """\
 :root { color-scheme: light dark; --line: #8a909b; --soft: #f3f4f6; }
 @media (prefers-color-scheme: dark) { :root { --soft: #1d2127; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+p, figure, .warning { max-width: 60rem; }
 h1 { line-height: 1.2; margin-bottom: .2rem; }
 h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem; }
 h3 { margin-top: 2rem; }
