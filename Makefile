@@ -23,6 +23,8 @@ test: setup-dev
 test-slow: setup-dev
 	$(BIN)/python -m pytest -q -m 'slow and not long and not cluster' -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
+# With other draws than the days before.
+test-long: export PARETOSCOPE_TEST_SEED ?= $(shell date +%Y%m%d)
 test-long: setup-dev setup-cluster
 	$(BIN)/python -m pytest -q -m 'long and not cluster'
 	$(BIN)/python -m tests.cluster -m 'cluster and long' tests/cluster

@@ -40,11 +40,11 @@ import streamlit as st
 x, y = np.random.default_rng(0).random((2, 10_000))
 st.plotly_chart(go.Figure(go.Scattergl(x=x, y=y, mode="markers")))
 """
-# A chart of nearly all points, laid out (its ticks come last), and the frame after that shown.
+# A chart of nearly all points, laid out (its ticks come last) and not hidden, and the frame after that shown.
 PAINTED = """
 () => [...document.querySelectorAll('.js-plotly-plot')].some(plot =>
   (plot._fullData || []).reduce((sum, trace) => sum + (trace.x ? trace.x.length : 0), 0) >= 9900 &&
-  plot.querySelector('.xtick text')) && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))
+  plot.querySelector('.xtick text')?.checkVisibility({visibilityProperty: true})) && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))
 """
 _CHART_BYTES = 100_000
 PARTS = ("server", "scripts", "run", "painting")

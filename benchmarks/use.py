@@ -88,13 +88,21 @@ with right:
 """
 """What the Front page is made of, by kind and number, with nothing behind it."""
 GOAL = 0.5
-CHART = "() => !!document.querySelector('.st-key-front-chart .scatterlayer path.point')"
-HEATMAP = "() => !!document.querySelector('.st-key-similarity-heatmap .scatterlayer')"
+SEEN = "() => document.querySelector('{}')?.checkVisibility({{visibilityProperty: true}})"
+CHART = SEEN.format(".st-key-front-chart .scatterlayer path.point")
+HEATMAP = SEEN.format(".st-key-similarity-heatmap .scatterlayer")
+TABLE = SEEN.format(".st-key-pruning-table .main-svg")
 PRESSES = """() => {
   if (window.pressed === undefined) addEventListener('pointerdown', () => { window.pressed = performance.now(); }, true);
   window.pressed = performance.now();
 }"""
 """Moving the pointer and scrolling there is the driver's time, not the page's."""
+NO_KNEES = """() => {
+  const {_fullData: data} = document.querySelector('.st-key-front-chart .js-plotly-plot');
+  const [members, knees] = ['front', 'knee'].map(name => data.find(trace => trace.name === name).x);
+  return [...members.keys()].filter(at => !knees.includes(members[at]));
+}"""
+"""Indices of the front's members that the knee's button does not select."""
 CARD = "document.querySelector('.st-key-subnet-card code')?.innerText"
 
 
@@ -143,7 +151,8 @@ def front(clock: Clock, turn: int) -> None:
     me = clock.me
     card = f"before => {CARD} && {CARD} !== before"
     before = me.page.evaluate(CARD)
-    clock.time("click a dot", lambda: me.click_point("front", 3 + turn), card, before)
+    dot = me.page.evaluate(NO_KNEES)[3 + turn]
+    clock.time("click a dot", lambda: me.click_point("front", dot), card, before)
     me.still()
     began = time.time()
     me.download("download-bundle")  # of a subnet that nobody took before
@@ -173,8 +182,7 @@ def pages(clock: Clock, turn: int) -> None:
     wanted = option.inner_text()
     label = "label => document.querySelector('.st-key-similarity-heatmap .js-plotly-plot')?._fullData?.[0].colorbar.title.text === label"
     clock.time("measure of similarity", option.click, label, wanted)
-    table = "() => !!document.querySelector('.st-key-pruning-table .main-svg')"
-    clock.time("menu to Pruning", menu.filter(has_text="Pruning").click, table)
+    clock.time("menu to Pruning", menu.filter(has_text="Pruning").click, TABLE)
     # Severity 3 alone was measured; the page remembers what was chosen last.
     severity = me.key("pr-severity").get_by_text(("1", "3")[turn % 2], exact=True)
     numbers = (

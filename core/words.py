@@ -242,6 +242,11 @@ def format_interval(low: float, high: float, objective: Objective, *, signed: bo
     return f"{first} to {ends[1]}"
 
 
+def count_of(value: int, noun: str) -> str:
+    """How many of something whose plural ends in s: `1 subnet`, `13,824 subnets`."""
+    return f"{format_count(value)} {noun}{'s' * (value != 1)}"
+
+
 def format_count(value: int) -> str:
     """A whole number with thousands separated: `8,100`; one that nobody reads digit by digit as a power: `2.1 × 10¹⁹`."""
     whole = int(value)
@@ -287,7 +292,7 @@ def format_about(seconds: float) -> str:
     if seconds < 90:
         step = 1 if seconds < 10 else 5 if seconds < 45 else 10
         number = max(1, step * round(seconds / step))
-        return f"about {number} second{'s' * (number != 1)}"
+        return f"about {count_of(number, 'second')}"
     if seconds < 90 * 60:
         return f"about {round(seconds / 60)} minutes"
     return f"about {round(seconds / 1800) / 2:g} hours"

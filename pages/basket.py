@@ -32,8 +32,9 @@ manage.undo(store, basket)
 baskets.say()
 if basket is None:
     address.publish(View())
+    none = "No basket is chosen." if store.baskets.list() else "There is no basket yet."
     empty(
-        "No basket is chosen. **Add to basket** beside a network on the Front, Similarity or Pruning page puts it aside; "
+        f"{none} **Add to basket** beside a network on the Front, Similarity or Pruning page puts it aside; "
         "the first one makes a basket.",
         page="pages/front.py",
         label="Choose a network on the Front page",

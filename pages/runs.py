@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.people import Action
 from core.settings import settings
-from core.words import format_bytes, format_count
+from core.words import count_of, format_bytes
 from pages.ui import resources, terms
 from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, watch
@@ -65,7 +65,7 @@ where = (
 )
 with st.container(horizontal=True, vertical_alignment="center"):
     st.markdown(
-        f"**{format_bytes(sum(part.bytes for part in parts))}** {where}, **{format_count(len(all_runs()))}** runs"
+        f"**{format_bytes(sum(part.bytes for part in parts))}** {where}, **{count_of(len(all_runs()), 'run')}**"
     )
     check = st.button(
         "Check for damage",

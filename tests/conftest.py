@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 from core.supernets.families import FAMILIES
 
+SEED = int(os.environ.get("PARETOSCOPE_TEST_SEED", "0"))
+"""Another one is another draw for all that tests leave to chance; `make test-long` takes one of the day."""
 # How long an example takes says how busy the machine is.
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, derandomize=not SEED)
 settings.load_profile("any machine")
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -85,6 +89,10 @@ def _meets_a_rare_family(item: pytest.Item, known: set[str] = OFTEN) -> bool:
     return bool(values & (set(FAMILIES.names()) - known))
 
 
+def pytest_report_header() -> str:
+    return f"PARETOSCOPE_TEST_SEED={SEED}"
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Files that have none of the tests that are asked for are not even read: reading all takes as long as a thousand quick tests."""
     if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
@@ -98,6 +106,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         another_day = HALF and zlib.crc32(f"{HALF} {name}".encode()) % 2
         return bool(another_day) or not ("slow" in text or name.startswith(SLOW_FILES)) or None
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Whatever a test leaves to chance is the same in every run: torch starts with another seed each time."""
+    import torch
+
+    random.seed(SEED)
+    np.random.seed(SEED)
+    torch.manual_seed(SEED)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.words import REFUSED_SPELLINGS, TERMS, format_share, within_sentence
+from core.words import REFUSED_SPELLINGS, TERMS, count_of, format_share, within_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*(ROOT / "pages").rglob("*.py"), *(ROOT / "core").rglob("*.py")])
@@ -142,6 +142,22 @@ def test_shares_have_a_space_and_a_minus() -> None:
     assert [format_share(v) for v in (0.2, 0.973, 1, 0)] == ["20 %", "97 %", "100 %", "0 %"]
     assert (format_share(0.9731, 1), format_share(-0.05)) == ("97.3 %", "\N{MINUS SIGN}5 %")
     assert format_share(None) == format_share(float("nan")) == "not measured"
+
+
+def test_one_of_something_is_not_several() -> None:
+    assert [count_of(n, "subnet") for n in (0, 1, 2, 13824)] == [
+        "0 subnets",
+        "1 subnet",
+        "2 subnets",
+        "13,824 subnets",
+    ]
+
+
+def test_counts_and_their_nouns_are_written_by_one_function() -> None:
+    nouns = "(subnet|row|network|run|epoch|seed|file|sample|text|token|thread|method|column)"
+    by_hand = re.compile(rf"format_count\([^{{}}]*\)\}} {nouns}s\b|{nouns}\{{'s' ")
+    written = {path.name for path in SOURCES if by_hand.search(path.read_text(encoding="utf-8"))}
+    assert written <= {"profile.py", "paper_figure.py"}, "use count_of"  # names: 4-threads, Two columns
 
 
 def test_every_term_is_explained_once() -> None:

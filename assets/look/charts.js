@@ -1,11 +1,13 @@
 // The charts of the pages. Streamlit takes a changed figure for a new chart: the old element leaves, another comes, and asks to be
-// drawn twice, hidden before it knows how wide its place is, and then as it is seen. Here each is drawn once, one after another,
-// and who comes under the key of one that left goes on with its drawing, which takes a third of the time and does not flicker.
+// drawn hidden, before it has measured its place, then as it is seen, and often once more. Here each is drawn once, one after
+// another, as soon as its place is there; and who comes under the key of one that left goes on with its drawing, which takes a
+// third of the time and does not flicker.
 (() => {
   'use strict';
   const PLAIN_HEIGHT = 450;
   const PATIENCE_MS = 1500;
-  const MOST_SPARE = 6;  // each may hold two of the sixteen WebGL contexts of a page
+  const MOST_SPARE = 12;
+  const MOST_ON_CARD = 3;  // of those, drawn with WebGL: each holds up to three of the sixteen contexts of a page
   const JUST_LEFT_MS = 200;
   const STEADY = ['scatter', 'scattergl', 'heatmap', 'bar', 'histogram', 'box'];  // kinds of traces that can be drawn on
   const places = new WeakMap();  // Streamlit's element -> the drawing in it, and who listens
@@ -27,13 +29,18 @@
     setTimeout(done, 100);  // a window that nobody looks at has no frames
   });
 
-  // What is on the screen as it will be asked for once Streamlit knows how wide it is: as wide as what it goes on with.
-  const SAME = ['width', 'height', 'clickmode', 'hovermode', 'dragmode'];
-  const told = ({data, layout}) => JSON.stringify([data, Object.entries(layout).filter(([, what]) => what !== undefined).sort()]);
-  const early = (figure, {layout: before}) => {
+  // What is asked for hidden, as it will be asked for once Streamlit has measured the place. What it adds for clicks is known
+  // from what was drawn here before.
+  const ADDED = ['clickmode', 'hovermode', 'dragmode'];
+  const asSeen = (figure, {width, height}, {layout: before} = {}) => {
     const {data, layout} = structuredClone({data: figure.data, layout: figure.layout});  // Plotly writes into them
-    for (const name of SAME) if (before[name] !== undefined) layout[name] = before[name];
-    return {...figure, data, layout};
+    for (const name of ADDED) if (!layout[name] && before?.[name] !== undefined) layout[name] = before[name];
+    return {...figure, data, layout: {...layout, width, height}};
+  };
+  const told = ({data, layout}) => {
+    const title = JSON.stringify(layout.title)?.replace(/<\/?b>/g, '');  // Streamlit makes what is bold bold once more
+    const rest = Object.entries(layout).filter(([name, what]) => name !== 'title' && what !== undefined);
+    return JSON.stringify([data, title, rest.sort()]);
   };
 
   // Of who had this key before, and left or is about to: no two charts have the same.
@@ -87,18 +94,27 @@
     return {...config, modeBarButtonsToAdd: config.modeBarButtonsToAdd.map(steady)};
   };
 
+  const configured = (drawing, {config}) => {
+    if (drawing._context && config) drawing._context.toImageButtonOptions = config.toImageButtonOptions;
+    drawing.querySelector('.hoverlayer')?.replaceChildren();
+    return withButtons(drawing, config);
+  };
+  // Of a page that somebody comes back to: nobody zoomed or selected anything, and the same is wanted again.
+  const isAsWanted = (drawing, wanted) => drawing.drawn?.asked === told(wanted) && drawing.drawn.became === told(drawing);
+
   const wrap = plotly => {
     const {react, purge} = plotly ?? {};
     if (!react || react.once) return;
 
     const drawOn = async (place, figure) => {
       const {drawing} = place;
-      if (drawing._context && figure.config) drawing._context.toImageButtonOptions = figure.config.toImageButtonOptions;
-      drawing.querySelector('.hoverlayer')?.replaceChildren();
-      await react.call(plotly, drawing, {...figure, config: withButtons(drawing, figure.config)});
+      const config = configured(drawing, figure);
+      const asked = told(figure);
+      await react.call(plotly, drawing, {...figure, config});
+      drawing.drawn = {asked, became: told(drawing)};  // Plotly writes ranges into it
     };
     const draw = async (chart, place, figure) => {
-      if (!chart.isConnected) return chart;
+      if (!chart.isConnected || place.asked && place.asked !== figure) return chart;
       try {
         await drawOn(place, figure);
       } catch (error) {
@@ -107,11 +123,16 @@
         chart.append(place.drawing = document.createElement('div'));
         await drawOn(place, figure);
       }
-      if (!place.early) chart.style.minHeight = place.drawing.style.visibility = '';
-      if (place.asked === figure) place.asked = null;
+      if (place.asked === figure) show(chart, place, figure);
+      return chart;
+    };
+    const show = (chart, place, {config}) => {
+      place.asked = null;
+      place.config = config;
+      place.drawing.style.visibility = 'visible';  // Streamlit shows what is around it when it has measured
+      chart.style.minHeight = '';
       place.drawing.removeAllListeners?.();
       for (const [name, heard] of place.heard) place.drawing.on(name, heard);
-      return chart;
     };
     const discard = drawing => {
       purge.call(plotly, drawing);
@@ -127,29 +148,41 @@
       if (isFirst) turn = Promise.race([place.drawn.catch(() => {}), new Promise(done => setTimeout(done, PATIENCE_MS))]).then(seen);
       return place.drawn;
     };
-    const hide = (chart, place, figure) => {
+    // Asked for hidden: Streamlit has not measured the place. It is there, unless something else hides it.
+    const begin = (chart, place, figure) => {
       place.asked = figure;
       chart.style.minHeight = `${figure.layout.height ?? PLAIN_HEIGHT}px`;
-      if (!place.drawing._fullLayout) return;
       // What was there a moment ago stays until the new one comes.
-      if (performance.now() - place.drawing.left < JUST_LEFT_MS) place.drawing.style.visibility = 'visible';
-      const soon = early(figure, place.drawing);
+      const isRecent = performance.now() - place.drawing.left < JUST_LEFT_MS;
+      place.drawing.style.visibility = isRecent ? 'visible' : '';
+      const space = chart.parentElement.getBoundingClientRect();
+      if (!space.width || !space.height) return;
+      const soon = asSeen(figure, space, place.drawing);
       place.early = told(soon);
+      if (isAsWanted(place.drawing, soon)) {
+        configured(place.drawing, figure);
+        show(chart, place, figure);
+        place.drawn = Promise.resolve(chart);
+        return;
+      }
       drawInTurn(chart, place, soon).catch(() => { place.early = null; });
     };
+    const isThere = ({early, asked, waits, drawing, config}, figure) => (
+      early ? told(figure) === early && (!asked || waits > 0)
+        // What Plotly has itself, into which nobody else writes.
+        : !asked && figure.data === drawing.data && figure.layout === drawing.layout && figure.config === config
+    );
 
     plotly.react = (chart, figure, ...more) => {
       if (!chart?.closest?.('.stPlotlyChart') || !figure?.layout) return react.call(plotly, chart, figure, ...more);
       const place = places.get(chart) ?? open(chart, figure);
       if (figure.layout.width === undefined) {
-        hide(chart, place, figure);
+        begin(chart, place, figure);
         return Promise.resolve(chart);
       }
-      const isDrawn = !!place.early && place.early === told(figure);
+      const isDrawn = isThere(place, figure);
       place.early = null;
-      if (!isDrawn) return drawInTurn(chart, place, figure);
-      chart.style.minHeight = place.drawing.style.visibility = '';
-      return place.drawn;
+      return isDrawn ? place.drawn : drawInTurn(chart, place, figure);
     };
     plotly.react.once = true;
 
@@ -166,10 +199,10 @@
       if (spare.has(key)) discard(spare.get(key));
       spare.delete(key);
       spare.set(key, drawing);
-      if (spare.size > MOST_SPARE) {
-        const [oldest] = spare.keys();
-        discard(spare.get(oldest));
-        spare.delete(oldest);
+      const kept = [...spare];
+      const onCard = kept.filter(([, each]) => each.querySelector('.gl-canvas'));
+      for (const [oldest, each] of [...kept.slice(0, -MOST_SPARE), ...onCard.slice(0, -MOST_ON_CARD)]) {
+        if (spare.delete(oldest)) discard(each);
       }
     };
   };

@@ -99,6 +99,48 @@
     if (button) copy(button);
   });
 
+  // What is under the pointer Plotly finds out at most every 50 ms, drops it when that comes while a button is down, and asks
+  // nobody when a finger comes down: whoever pressed as soon as they had moved, or tapped, took nothing, or what they pointed at
+  // before. So it is found out at the press, and still holds when that ends.
+  const drawingAt = ({target}) => {
+    const drawing = target.dataset?.subplot && target.closest('.stPlotlyChart .js-plotly-plot');
+    return drawing?._fullLayout?._plots?.[target.dataset.subplot] ? drawing : null;
+  };
+  let pressed = null;
+  const press = event => {
+    const drawing = drawingAt(event);
+    pressed = null;
+    if (!drawing) return;
+    const {target, clientX, clientY} = event;
+    const layout = drawing._fullLayout;
+    const name = layout._uid;
+    layout._uid = `${name}-pressed`;  // has a clock of its own, which does not say "too soon"
+    try {
+      window.Plotly.Fx.hover(drawing, {target, clientX, clientY}, target.dataset.subplot, true);
+    } finally {
+      layout._uid = name;
+    }
+    pressed = {drawing, points: drawing._hoverdata};
+  };
+  const release = () => {
+    if (pressed) pressed.drawing._hoverdata = pressed.points;
+    pressed = null;
+  };
+  addEventListener('pointerdown', press, true);
+  addEventListener('pointerup', release, true);
+
+  // A finger that swipes over a chart moves the page, as everywhere; the chart where it was zoomed, fills the screen or was
+  // given another tool.
+  const isZoomed = ({autorange, range, _rangeInitial0: from, _rangeInitial1: to}) => (
+    !autorange && (range[0] !== from || range[1] !== to)  // undefined where they came from the data
+  );
+  addEventListener('touchstart', event => {
+    const drawing = drawingAt(event);
+    if (!drawing || getComputedStyle(drawing.closest('[data-testid="stFullScreenFrame"]') ?? drawing).position === 'fixed') return;
+    const {xaxis, yaxis} = drawing._fullLayout._plots[event.target.dataset.subplot];
+    if ((drawing.layout.dragmode ?? 'pan') === 'pan' && !isZoomed(xaxis) && !isZoomed(yaxis)) event.stopPropagation();
+  }, {capture: true, passive: true});
+
   const unfolded = '[data-testid="stSidebar"]:not([data-collapsed="true"]) [data-testid="stSidebarCollapseButton"] button';
 
   // On a phone the menu lies upon the page: it folds when a page was chosen.

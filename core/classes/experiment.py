@@ -23,6 +23,7 @@ from core.library.supernets import SupernetEntry, table
 from core.rank_correlation import kendall
 from core.seeding import stream
 from core.store.class_rows import Deal
+from core.words import count_of
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -166,7 +167,7 @@ def slopes(found: Experiment) -> Slopes:
 def said(found: Experiment) -> str:
     """The state in a sentence or two."""
     now = found.now
-    nets = f"{now.networks} network{'s' * (now.networks != 1)} trained alone, {len(found.arch_ids)} different subnets."
+    nets = f"{count_of(now.networks, 'network')} trained alone, {len(found.arch_ids)} different subnets."
     if now.tau is None:
         return f"{nets} Kendall's tau is said from {LEAST} subnets on."
     return (

@@ -13,7 +13,7 @@ import typer
 from core.cli.output import write
 from core.config import Settings
 from core.errors import InvalidInput, NotFound
-from core.words import format_count
+from core.words import count_of, format_count
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,7 +77,7 @@ def convert(
     for layer, why in conversion.fixed:
         print(f"{layer}: {why}")
     print(
-        f"{format_count(net.space.size)} subnets of {format_count(smallest)} to {format_count(largest)} MACs."
+        f"{count_of(net.space.size, 'subnet')} of {format_count(smallest)} to {format_count(largest)} MACs."
     )
     print(out)
 

@@ -14,7 +14,7 @@ from core.cli.output import read_file, write
 from core.config import Settings
 from core.errors import InvalidInput
 from core.tasks.registry import TASKS
-from core.words import format_count
+from core.words import count_of, format_count
 
 if TYPE_CHECKING:
     from core.supernets.loaders.understood import End, Understood
@@ -112,7 +112,7 @@ def told(found: Understood) -> Iterator[str]:
     yield f"{found.label}: {found.title or found.family_label}"
     shape = "x".join(map(str, found.input_shape))
     yield (
-        f"{found.family_label} with {format_count(found.size)} subnets of {found.choices} choices, for "
+        f"{found.family_label} with {count_of(found.size, 'subnet')} of {found.choices} choices, for "
         f"{TASKS.info(found.task).facts.get('samples', 'samples')} of {shape} in {format_count(found.classes)} classes."
     )
     for name, end in (("Smallest", found.smallest), ("Largest", found.largest)):

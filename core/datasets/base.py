@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -259,10 +260,12 @@ class DataSource(Plugin, ABC):
         licence: of the data.
         task: registry name of the kind of samples.
         for_training: whether it is offered where a supernet is trained.
+        reading: what a download must know to read a person's file as these data were read.
     """
 
     licence: ClassVar[str]
     task: ClassVar[str] = "image"
+    reading: ClassVar[Mapping[str, str]] = MappingProxyType({})
     for_training: ClassVar[bool] = True
     Config: ClassVar[type[BaseConfig]] = SplitConfig
 

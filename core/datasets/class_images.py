@@ -6,7 +6,7 @@ rest is measured, and no image is in both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from core.datasets import uploads
 from core.datasets.base import DATASETS, FractionConfig, FractionSource, OnProgress, RawImages, upload_field
 from core.datasets.found import Found, of_images
 from core.datasets.imagenet_classes import class_names, match_folders
+from core.datasets.pictures import WHITE_BELOW
 from core.datasets.splitting import split_ids
 from core.datasets.uploads import Upload
 from core.errors import InvalidInput
@@ -37,6 +38,7 @@ class ClassImages(FractionSource):
     source = "Uploaded by you"
     licence = "Yours to know"
     for_training: ClassVar[bool] = False
+    reading: ClassVar[Mapping[str, str]] = WHITE_BELOW
 
     class Config(FractionConfig):
         """Which images, at which size, as which classes."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.datasets.base import Dataset
-from core.words import format_share
+from core.words import count_of, format_share
 
 PLURAL = {"image": "images", "tokens": "texts", "graph": "nodes", "series": "clips", "language": "windows"}
 """What the samples of a task are called here."""
@@ -240,7 +240,7 @@ class Leavings:
 def skipped_sentence(skipped: Skipped) -> str:
     """`3 files left out: in no class folder (a.png, b.png, ...).`"""
     names = ", ".join(skipped.examples) + (", …" if skipped.count > len(skipped.examples) else "")
-    files = f"{skipped.count:,} file{'s' * (skipped.count != 1)}"
+    files = count_of(skipped.count, "file")
     return f"{files} left out: {skipped.reason} ({names})."
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.datasets.found import PLURAL, ClassFound, Found, Record, Skipped, classes_found
+from core.words import count_of
 
 
 class TextSummary(Record):
@@ -91,7 +92,7 @@ def _few(found: tuple[ClassFound, ...]) -> tuple[ClassFound, ...]:
 def _facts(summary: TextSummary) -> list[str]:
     n = sum(summary.counts.values()) if summary.classed else len(summary.counts)
     facts = [
-        f"{n:,} text{'s' * (n != 1)} with {summary.bytes:,} bytes, {summary.shortest:,} to {summary.longest:,} words long "
+        f"{count_of(n, 'text')} with {summary.bytes:,} bytes, {summary.shortest:,} to {summary.longest:,} words long "
         f"(half of them up to {summary.usual:,.0f})."
     ]
     if summary.repeated:

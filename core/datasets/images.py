@@ -6,6 +6,7 @@ bytes, so that a background job and a later visit can find it; a page never pass
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -28,6 +29,7 @@ from core.datasets.base import (
 from core.datasets.decoding import decode
 from core.datasets.found import Found, of_images
 from core.datasets.loading import assemble
+from core.datasets.pictures import WHITE_BELOW
 from core.datasets.splitting import split_ids
 from core.datasets.uploads import Upload
 from core.errors import InvalidInput, NotFound
@@ -41,6 +43,7 @@ class Images(FractionSource):
     source = "Uploaded by you"
     licence = "Yours to know"
     upload_bytes: ClassVar[int] = ZipLimits().upload_bytes
+    reading: ClassVar[Mapping[str, str]] = WHITE_BELOW
 
     class Config(FractionConfig):
         """Which images, at which size."""

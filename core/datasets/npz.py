@@ -218,5 +218,7 @@ def checked_classes(
         if not name.strip() or len(name) > 80 or not name.isprintable():
             raise InvalidInput("A class name is empty, longer than 80 characters, or not printable.")
         if count < MIN_PER_CLASS:
-            raise InvalidInput(f"Class {shown(name)} has fewer than {MIN_PER_CLASS} {samples} ({count}).")
+            raise InvalidInput(
+                f"Class {shown(name)} has {count} of the {MIN_PER_CLASS} {samples} that each class needs: add some, or leave it out."
+            )
     return names

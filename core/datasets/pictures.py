@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,15 @@ from core.errors import InvalidInput
 LIMITS = ZipLimits(member_bytes=16 * 2**20)
 MAX_PIXELS = 16_000_000
 """Of one picture; a phone's camera makes 12 million."""
+MAX_JPEG_PIXELS = 64_000_000
+"""Of one JPEG, which can be decoded smaller than it is: some cameras make 50 million."""
 MAX_TOTAL_PIXELS = 1_000_000_000
-"""Of all pictures together: decoding takes seconds for every hundred million."""
+"""Of all pictures together, as they are decoded: it takes seconds for every hundred million."""
+_SMALLER = 16
+"""A JPEG that is decoded smaller has about so many times fewer pixels."""
 MAX_SCANS = 100
+WHITE_BELOW = MappingProxyType({"background": "white"})
+"""What is transparent counts as white; a download's predict.py must do the same."""
 _ROUNDING = 4
 """Levels by which the channels of a gray JPEG may differ."""
 _NO_PICTURE = "not readable as PNG, JPEG, BMP or WebP"
@@ -70,6 +77,7 @@ class Contents:
         classes: the folders' names.
         sizes: (width, height) of every picture.
         stored_gray: whether it is stored with one channel, of every picture.
+        smaller: whether its JPEGs are decoded smaller than they are, because together they are too large otherwise.
         leavings: what is left out.
     """
 
@@ -78,6 +86,7 @@ class Contents:
     classes: tuple[str, ...]
     sizes: list[tuple[int, int]]
     stored_gray: list[bool]
+    smaller: bool
     leavings: Leavings
 
     @property
@@ -103,6 +112,23 @@ class Decoded:
     sizes: list[tuple[int, int]]
 
 
+@dataclass(frozen=True)
+class _Header:
+    """What the first bytes of a picture say: its size, whether it is stored gray, whether it is a JPEG."""
+
+    size: tuple[int, int]
+    gray: bool
+    jpeg: bool
+
+    @property
+    def pixels(self) -> int:
+        return self.size[0] * self.size[1]
+
+    def decoded_pixels(self, smaller: bool) -> int:
+        """How many are decoded."""
+        return self.pixels // (_SMALLER if self.jpeg and (smaller or self.pixels > MAX_PIXELS) else 1)
+
+
 def inspect_zip(data: bytes) -> Contents:
     """Look at an archive's directory and at every picture's header; what cannot be read is left out.
 
@@ -113,29 +139,30 @@ def inspect_zip(data: bytes) -> Contents:
     leavings = Leavings()
     by_class = _sort_into_classes(infos, leavings)
     members: list[tuple[int, zipfile.ZipInfo]] = []
-    sizes: list[tuple[int, int]] = []
-    stored_gray: list[bool] = []
+    headers: list[_Header] = []
     for index, entries in enumerate(by_class.values()):
         for info in entries:
             try:
-                size, is_gray = _read_header(read_member(archive, info), info.filename)
+                header = _read_header(read_member(archive, info), info.filename)
             except Unreadable:
                 leavings.add(_NO_PICTURE, shown(info.filename))
                 continue
             members.append((index, info))
-            sizes.append(size)
-            stored_gray.append(is_gray)
+            headers.append(header)
     counts = np.bincount([index for index, _ in members], minlength=len(by_class))
     classes = checked_classes(tuple(by_class), counts)
-    if sum(width * height for width, height in sizes) > MAX_TOTAL_PIXELS:
+    # Only where it must be: what small archives held in earlier days decodes to what it did.
+    smaller = sum(each.decoded_pixels(False) for each in headers) > MAX_TOTAL_PIXELS
+    if smaller and sum(each.decoded_pixels(True) for each in headers) > MAX_TOTAL_PIXELS:
         raise InvalidInput("The pictures have too many pixels together; shrink them before uploading.")
-    return Contents(archive, members, classes, sizes, stored_gray, leavings)
+    sizes, stored_gray = [each.size for each in headers], [each.gray for each in headers]
+    return Contents(archive, members, classes, sizes, stored_gray, smaller, leavings)
 
 
 def images_from_zip(contents: Contents, *, size: int, channels: int, on_progress: OnProgress) -> Decoded:
     """Pictures sorted into one folder per class, as square uint8 images.
 
-    A picture is cropped to its central square and resized; transparency becomes white.
+    A picture is turned as its camera says, cropped to its central square and resized; transparency becomes white.
 
     Args:
         contents: what `inspect_zip` found.
@@ -161,7 +188,7 @@ def images_from_zip(contents: Contents, *, size: int, channels: int, on_progress
             on_progress(at / len(members), f"Reading picture {at + 1:,} of {len(members):,}.")
         data = read_member(contents.archive, info)
         try:
-            found, is_gray, _ = _decode(data, info.filename, size, tuple(forms))
+            found, is_gray, _ = _decode(data, info.filename, size, tuple(forms), contents.smaller)
         except Unreadable:
             contents.leavings.add(_NO_PICTURE, shown(info.filename))
             continue
@@ -179,8 +206,8 @@ def images_from_zip(contents: Contents, *, size: int, channels: int, on_progress
     return Decoded(RawImages(x=x, y=y, classes=classes), gray, stored_gray, sizes)
 
 
-def _read_header(data: bytes, name: str) -> tuple[tuple[int, int], bool]:
-    """(width, height) of a picture and whether it is stored gray, from its first bytes.
+def _read_header(data: bytes, name: str) -> _Header:
+    """What the first bytes of a picture say of it.
 
     Raises:
         InvalidInput: as for `decode_picture`.
@@ -190,9 +217,10 @@ def _read_header(data: bytes, name: str) -> tuple[tuple[int, int], bool]:
     if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > MAX_SCANS:
         raise InvalidInput(f"{shown(name)} is a JPEG of more than {MAX_SCANS} scans; save it again.")
     with _refusing(name), Image.open(io.BytesIO(data), formats=FORMATS) as probe:
-        if probe.width * probe.height > MAX_PIXELS:
+        jpeg = probe.format == "JPEG"
+        if probe.width * probe.height > (MAX_JPEG_PIXELS if jpeg else MAX_PIXELS):
             raise InvalidInput(f"{shown(name)} has too many pixels ({probe.width}x{probe.height}).")
-        return probe.size, probe.mode in ("1", "L", "LA", "I", "I;16")
+        return _Header(probe.size, probe.mode in ("1", "L", "LA", "I", "I;16"), jpeg)
 
 
 def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> tuple[NDArray[np.uint8], int]:
@@ -200,33 +228,37 @@ def decode_picture(data: bytes, name: str, *, size: int, channels: int) -> tuple
 
     Raises:
         Unreadable: not a PNG, JPEG, BMP or WebP, or damaged.
-        InvalidInput: of more than 16 million pixels.
+        InvalidInput: of more than 16 million pixels, as a JPEG 64 million.
     """
     found, _, pixels = _decode(data, name, size, (channels,))
     return found[channels], pixels
 
 
 def _decode(
-    data: bytes, name: str, size: int, wanted: tuple[int, ...]
+    data: bytes, name: str, size: int, wanted: tuple[int, ...], smaller: bool = False
 ) -> tuple[dict[int, NDArray[np.uint8]], bool, int]:
     """Forms of one picture by their channels, whether it has no color, and how many pixels it had."""
-    (width, height), _ = _read_header(data, name)
+    header = _read_header(data, name)
     with _refusing(name):
         with Image.open(io.BytesIO(data), formats=FORMATS) as probe:
             probe.verify()
         # Pillow's verify leaves the image unusable; it has to be opened again.
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if header.decoded_pixels(smaller) < header.pixels:
+                # Twice as large as wanted is enough: the resizing averages over the rest.
+                image.draft(None, (2 * size, 2 * size))
+            ImageOps.exif_transpose(image, in_place=True)
             plain = _opaque(image)
             if plain.mode in ("1", "L"):
                 one = _square(plain.convert("L"), size)
                 forms = {c: one if c == 1 else np.repeat(one, 3, axis=0) for c in wanted}
-                return forms, True, width * height
+                return forms, True, header.pixels
             color = _square(plain.convert("RGB"), size)
             is_gray = _without_color(color)
             forms = {3: color} if 3 in wanted else {}
             if 1 in wanted and (is_gray or len(wanted) == 1):
                 forms[1] = _square(plain.convert("L"), size)
-            return forms, is_gray, width * height
+            return forms, is_gray, header.pixels
 
 
 def _without_color(pixels: NDArray[np.uint8]) -> bool:

@@ -82,7 +82,7 @@ def kind_of_zip(data: bytes) -> str:
     Raises:
         InvalidInput: it is no zip that is accepted.
     """
-    _, infos = open_zip(data, LIMITS)
+    _, infos = open_zip(data, ZipLimits())  # archives of others may be larger
     paths = [PurePosixPath(info.filename) for info in infos]
     kept = [path for path in paths if not any(p in _JUNK or p.startswith(".") for p in path.parts)]
     endings = Counter(path.suffix.lower() for path in kept)

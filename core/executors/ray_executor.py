@@ -15,13 +15,13 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import IO, Any
 
 from pydantic import Field
 
 from core.config import BaseConfig, JsonObject
 from core.errors import CoreError, InvalidInput
-from core.executors.backend import Backend, Event
+from core.executors.backend import Backend, Event, Kept, Lost
 from core.executors.base import EXECUTORS, Executor
 from core.executors.calling import ROOT
 from core.executors.calls import Call, Node
@@ -33,6 +33,8 @@ from core.executors.session import RESUME, Session
 
 _OPEN_SECONDS, _LOOK_SECONDS = 90.0, 20.0
 _STOP_SECONDS = 1.5
+_MOST_ENDS = 4
+"""So often a connection ends before its session is given up."""
 _Frame = tuple[JsonObject, bytes]
 
 
@@ -40,9 +42,15 @@ class _Ray(Backend):
     """The driver's end of the link."""
 
     def __init__(self, address: str, shared: Mapping[str, bytes], *, work: bool) -> None:
+        self._address, self._shared, self._work = address, shared, work
+        self._running: set[int] = set()
+        self._ends = 0
+        self._start()
+
+    def _start(self) -> None:
         self._wanted: int | None = None
         self._frames: queue.SimpleQueue[_Frame | None] = queue.SimpleQueue()
-        self._later: deque[_Frame | None] = deque()  # heard while nodes were asked for
+        self._later: deque[_Frame] = deque()  # heard while nodes were asked for
         self._nodes: list[Node] = []
         self._said: deque[str] = deque(maxlen=40)
         self._process = subprocess.Popen(
@@ -53,32 +61,40 @@ class _Ray(Backend):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._read_log, daemon=True).start()
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        threading.Thread(target=_read, args=(self._process.stdout, self._frames), daemon=True).start()
+        threading.Thread(target=_read_log, args=(self._process.stderr, self._said), daemon=True).start()
         self._write(
             {
-                "address": address,
-                "work": work,
+                "address": self._address,
+                "work": self._work,
                 "code": code_hash(),
                 "torch": torch_version(),
-                "shared": [[name, len(value)] for name, value in shared.items()],
+                "shared": [[name, len(value)] for name, value in self._shared.items()],
             },
-            b"".join(shared.values()),
+            b"".join(self._shared.values()),
         )
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as pipe:
-            while (frame := read_frame(pipe)) is not None:
-                self._frames.put(frame)
-        self._frames.put(None)
+    def _start_again(self) -> None:
+        """Connect anew: Ray ends the process that uses it at faults of its own, among them a call that ends as it is cancelled.
 
-    def _read_log(self) -> None:
-        """What Ray prints is of interest only when something has gone wrong."""
-        assert self._process.stderr is not None
-        with self._process.stderr as pipe:
-            for line in pipe:
-                self._said.append(line.decode(errors="replace").rstrip())
+        Raises:
+            CoreError: there is no cluster any more.
+        """
+        ended = f"The connection to the Ray cluster has ended. {RESUME}"
+        self._ends += 1
+        print("\n".join(self._said), file=sys.stderr)
+        if self._ends >= _MOST_ENDS or not self._nodes:
+            self._frames.put(None)  # whoever asks again hears it again
+            raise CoreError(ended)
+        print("The connection to the Ray cluster has ended: connecting again.", file=sys.stderr)
+        self.close()
+        self._start()
+        try:
+            self.until_known(self._address, patience=_LOOK_SECONDS)
+        except CoreError as error:
+            raise CoreError(ended) from error
 
     def _write(self, head: JsonObject, body: bytes = b"") -> None:
         assert self._process.stdin is not None
@@ -116,12 +132,14 @@ class _Ray(Backend):
                 if frame is not None and frame[0]["event"] == "nodes":
                     self._hear_nodes(frame[0]["nodes"])
                     continue
-                self._later.append(frame)
                 if frame is None:
+                    self._frames.put(None)  # for who waits, even if what came before is not wanted any more
                     break
+                self._later.append(frame)
         return list(self._nodes)
 
     def submit(self, ticket: int, call: Call) -> None:
+        self._running.add(ticket)
         at = None if call.checkpoint is None else len(call.payload)
         head: JsonObject = {
             "command": "submit",
@@ -142,15 +160,14 @@ class _Ray(Backend):
             frame = self._later.popleft() if self._later else self._frames.get(timeout=seconds)
         except queue.Empty:
             return []
-        event = self._event(frame)
+        if frame is None:
+            self._start_again()
+            lost, self._running = sorted(self._running), set()
+            return [Lost(ticket, "the connection to the Ray cluster ended") for ticket in lost]
+        event = self._event(*frame)
         return [] if event is None else [event]
 
-    def _event(self, frame: _Frame | None) -> Event | None:
-        if frame is None:
-            self._frames.put(None)  # whoever asks again hears it again
-            print("\n".join(self._said), file=sys.stderr)
-            raise CoreError(f"The connection to the Ray cluster has ended. {RESUME}")
-        head, body = frame
+    def _event(self, head: JsonObject, body: bytes) -> Event | None:
         match head["event"]:
             case "nodes":
                 self._hear_nodes(head["nodes"])
@@ -161,7 +178,10 @@ class _Ray(Backend):
                 raise CoreError(f"The head of the Ray cluster has gone. {RESUME}")
             case "stopped":
                 return None
-        return heard(head, body)
+        event = heard(head, body)
+        if not isinstance(event, Kept):
+            self._running.discard(event.ticket)
+        return event
 
     def _hear_nodes(self, found: Any) -> None:
         before = {node.name for node in self._nodes if node.refused}
@@ -172,6 +192,7 @@ class _Ray(Backend):
 
     def stop(self) -> None:
         self._later.clear()
+        self._running.clear()
         self._write({"command": "stop"})
         deadline = time.monotonic() + _STOP_SECONDS
         while (left := deadline - time.monotonic()) > 0:
@@ -195,6 +216,20 @@ class _Ray(Backend):
             self._process.wait(_STOP_SECONDS)
         self._process.kill()
         self._process.wait()
+
+
+def _read(pipe: IO[bytes], frames: queue.SimpleQueue[_Frame | None]) -> None:
+    with pipe:
+        while (frame := read_frame(pipe)) is not None:
+            frames.put(frame)
+    frames.put(None)
+
+
+def _read_log(pipe: IO[bytes], said: deque[str]) -> None:
+    """What Ray prints is of interest only when something has gone wrong."""
+    with pipe:
+        for line in pipe:
+            said.append(line.decode(errors="replace").rstrip())
 
 
 @EXECUTORS.register("ray")

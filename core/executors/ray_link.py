@@ -33,6 +33,7 @@ from core.executors.ray_demand import Demand
 from core.executors.ray_worker import Keeper, about, perform
 
 _TICK_SECONDS = 0.25
+_ENDING_SECONDS = 0.1
 _POLITE_SECONDS = 0.5
 """So long a call that was told that nobody wants it may take to end by itself."""
 _FORCED_SECONDS = 0.7
@@ -195,6 +196,9 @@ class Link:
         if not self._running:
             return
         left = [reference for reference, _ in self._running.values()]
+        # Ray ends this process where a call ends just as it is cancelled: those of milliseconds end by themselves.
+        with suppress(Exception):
+            _, left = self._ray.wait(left, num_returns=len(left), timeout=_ENDING_SECONDS)
         for force, seconds in ((False, _POLITE_SECONDS), (True, _FORCED_SECONDS)):
             with suppress(Exception):
                 for reference in left:

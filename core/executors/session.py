@@ -123,7 +123,9 @@ class Session:
                     f"Nobody has been there to compute for {_ALONE_SECONDS:.0f} seconds. {RESUME}"
                 )
             idle = run.asked and not run.running
-            for event in self._backend.wait(_ASK_AGAIN_SECONDS if idle else _HEARTBEAT_SECONDS):
+            # What a place hears of itself ends a wait without an event: the next is as much shorter.
+            due = max(0.01, seen + _HEARTBEAT_SECONDS - time.monotonic())
+            for event in self._backend.wait(_ASK_AGAIN_SECONDS if idle else due):
                 done = self._heard(run, event, keep)
                 if done is not None:
                     yield done

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.chance.intervals import wilson
 from core.config import JsonObject, Settings
-from core.datasets import Dataset
+from core.datasets import DATASETS, Dataset
 from core.export.naming import file_name
 from core.export.predicting.predict_language import told_right
 from core.networks.answers import BATCH, correct_on, outputs
@@ -168,14 +168,18 @@ def extract_subnet(
 
 
 def about_data(dataset: Dataset) -> dict[str, str]:
-    """What a download says of its data; of sounds also their samples per second, for files of any rate."""
+    """What a download says of its data; also how a file is read as they were, such as the samples per second of sounds."""
     told = {
         "title": dataset.title,
         "source": dataset.source,
         "licence": dataset.licence,
         "fingerprint": dataset.fingerprint,
     }
-    return told | ({"rate": str(dataset.inputs["rate"])} if "rate" in dataset.inputs else {})
+    if "rate" in dataset.inputs:
+        told["rate"] = str(dataset.inputs["rate"])
+    if dataset.name in DATASETS.names():
+        told |= DATASETS.get(dataset.name).reading
+    return told
 
 
 def macs_entry(total: int, passes: str) -> CardEntry:

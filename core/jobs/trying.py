@@ -32,7 +32,7 @@ from core.store import MemoryLedger
 from core.supernets.base import Supernet
 from core.tasks.base import Batch, evaluation_data, task_of
 from core.training.loop import SupernetRun
-from core.words import format_count, format_share
+from core.words import count_of, format_share
 from core.workflows import evaluate_table, train_supernet
 
 Clock = Callable[[], float]
@@ -219,14 +219,14 @@ def _try_table(request: evaluate_table.Request, library: Library, start: float, 
     prepare = clock() - began
     measuring, walked = _whole_space(supernet, dataset, clock)
     if measuring is None:
-        raise InvalidInput(f"With {format_count(entry.space.size)} subnets a trial would take long itself.")
+        raise InvalidInput(f"With {count_of(entry.space.size, 'subnet')} a trial would take long itself.")
     return Trial(
         kind="other",
         start=start,
         prepare=prepare,
         work=measuring,
         space=entry.space.size,
-        tried=f"{walked:,} subnets",
+        tried=count_of(walked, "subnet"),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from core.errors import InvalidInput
 from core.spaces import SearchSpace
-from core.words import format_count
+from core.words import count_of, format_count
 
 MOST_WHOLE = 200_000
 """Subnets up to which measuring each of them is offered; larger spaces are searched and sampled."""
@@ -44,7 +44,7 @@ class Coverage:
     def short(self) -> str:
         """The same in a caption: `the best of 312 measured subnets of 2.1 × 10¹⁹`."""
         if self.complete:
-            return f"{format_count(self.measured)} subnets evaluated, the whole space"
+            return f"{count_of(self.measured, 'subnet')} evaluated, the whole space"
         return f"the best of {format_count(self.measured)} measured subnets of {format_count(self.size)}"
 
 

@@ -11,7 +11,7 @@ from core.library.finished_network import finished_network
 from core.library.pruned import PrunedModel, describe_pruned, load_compact, load_masked
 from core.records import Source
 from core.runtime import heavy_imports
-from core.words import format_share
+from core.words import count_of, format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -93,7 +93,7 @@ def _nonzero(net: nn.Module) -> CardEntry:
 
 
 def _history(model: PrunedModel, form: str) -> str:
-    epochs = f"{model.tuning_epochs} epoch{'s' * (model.tuning_epochs != 1)}"
+    epochs = count_of(model.tuning_epochs, "epoch")
     tuned = f", then fine-tuned for {epochs}" if model.tuning_epochs else ""
     cut = "Removed units are cut out, so this network has smaller layers than the architecture says."
     kept = "Removed weights are zero, the layers have the parent's sizes."

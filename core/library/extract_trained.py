@@ -14,6 +14,7 @@ from core.library.network_id import NetworkId
 from core.library.networks import describe
 from core.library.tuned import find_tuned
 from core.runtime import heavy_imports
+from core.words import count_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -70,7 +71,7 @@ def _loaded(store: RunStore, which: NetworkId) -> tuple[nn.Sequential, str, str]
         variant = f"{tuned.start}-{tuned.epochs}-seed-{tuned.seed}"
         return load_alone(store, which.owner, which.number), variant, tuned.history
     if which.origin == "alone" and (alone := find_alone(store, which.owner, which.number)):
-        history = f"Trained alone, from scratch, for {alone.epochs} epochs at learning rate {alone.learning_rate:g}, seed {alone.seed}."
+        history = f"Trained alone, from scratch, for {count_of(alone.epochs, 'epoch')} at learning rate {alone.learning_rate:g}, seed {alone.seed}."
         return (
             load_alone(store, which.owner, which.number),
             f"alone-{alone.epochs}-seed-{alone.seed}",

@@ -20,7 +20,7 @@ from core.library.measuring import FROM_TABLE
 from core.library.results import Part
 from core.library.table_mapping import TableMapping
 from core.objectives.base import known_names
-from core.words import format_count
+from core.words import count_of, format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,9 +213,10 @@ def join(
         }
     )
     store.tables.replace(table.table_id, written(whole), about=new.encode(), columns_key=columns_key(columns))
+    added = len(right.columns) - 1
     return (
-        f"{format_count(len(right.columns) - 1)} columns were added; {format_count(matched)} of "
-        f"{format_count(len(rows))} rows have a row in the file."
+        f"{count_of(added, 'column')} {'was' if added == 1 else 'were'} added; {format_count(matched)} of "
+        f"{count_of(len(rows), 'row')} have a row in the file."
     )
 
 

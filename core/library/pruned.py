@@ -18,7 +18,7 @@ from core.errors import InvalidInput, NotFound
 from core.library.network_id import NetworkId
 from core.library.results import Described, Part, Record, Result, result, results
 from core.objectives.base import all_names
-from core.words import format_share
+from core.words import count_of, format_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +174,7 @@ class PrunedModel(PrunedNet):
     def _changed(self) -> list[str]:
         said = [f"{name} {value}" for name, value in self.config]
         if "zero_shot" in self.numbers and self.tuning_epochs != TUNING_EPOCHS:
-            said.append(f"{self.tuning_epochs} epoch{'s' * (self.tuning_epochs != 1)}")
+            said.append(count_of(self.tuning_epochs, "epoch"))
         return said
 
     def _with(self, said: list[str]) -> str:

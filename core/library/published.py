@@ -22,7 +22,7 @@ from core.library.foreign_tables.base import MOST_BYTES
 from core.library.foreign_tables.columns import as_numbers
 from core.library.foreign_tables.decoding import read_foreign
 from core.library.kept_tables import opened
-from core.words import format_count
+from core.words import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +166,7 @@ def _names_of(supernet: Supernet) -> dict[str, str]:
         return {}
     if space.size > MOST_WHOLE:
         raise InvalidInput(
-            f"A space of {format_count(space.size)} architectures is too large to find the rows of a table in."
+            f"A space of {count_of(space.size, 'architecture')} is too large to find the rows of a table in."
         )
     rows = space.array()
     return {

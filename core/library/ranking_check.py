@@ -28,7 +28,7 @@ from core.objectives.base import FromCosts, names_of
 from core.seeding import stream
 from core.spaces.spread import spread_rows
 from core.training.config import TrainingConfig
-from core.words import format_count
+from core.words import count_of, format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,7 +245,7 @@ def choose(
             taken = spread_rows(entry.space, n, rng, costs)
             taken = taken[np.argsort(costs(taken), kind="stable")]
         ids = tuple(entry.space.arch_ids(taken))
-        return ids, f"{format_count(len(ids))} subnets spread over cost, from the cheapest to the dearest"
+        return ids, f"{count_of(len(ids), 'subnet')} spread over cost, from the cheapest to the dearest"
     if table is None or QUALITY not in table or cost not in table:
         raise InvalidInput(
             f"Which subnets of {entry.title} are on its front is not known: measure them on the Front page first, or take "
@@ -261,7 +261,7 @@ def choose(
     drawn = known.iloc[np.sort(rng.permutation(near)[:n])].sort_values([cost, "arch_id"])
     ids = tuple(drawn["arch_id"].tolist())
     return ids, (
-        f"{format_count(len(ids))} subnets drawn from the {format_count(len(near))} of {format_count(len(known))} that lie least "
+        f"{count_of(len(ids), 'subnet')} drawn from the {format_count(len(near))} of {format_count(len(known))} that lie least "
         "far below the front at their cost"
     )
 

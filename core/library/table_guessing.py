@@ -9,35 +9,26 @@ import re
 from collections.abc import Sequence
 
 from core.library.foreign_tables.columns import ColumnPeek, Peek
+from core.library.foreign_tables.vocabulary import (
+    COSTS,
+    LARGE_IS_BETTER,
+    LOSSES,
+    NAMES,
+    UNITS,
+    is_a_cost,
+    letters_of,
+    words_of,
+)
 from core.library.table_mapping import ObjectiveColumn, TableMapping
 from core.records import Source
 
-_LARGE_IS_BETTER = {
-    "acc", "accuracy", "top", "top1", "top5", "valacc", "testacc", "bleu", "auc", "map", "iou", "miou", "psnr", "ssim",
-    "score", "reward", "throughput", "fps", "precision", "recall", "f1", "r2", "intensity", "utilization",
-}  # fmt: off
-_COSTS = {
-    "latency", "energy", "time", "runtime", "duration", "params", "parameters", "macs", "flops", "madds", "size", "bytes",
-    "memory", "power", "area", "lat", "mem", "ops",
-}  # fmt: off
-_LOSSES = {"loss", "error", "err", "perplexity", "ppl", "rmse", "mae", "mse", "cost", "nll"}
 _BESIDE = {
     "std", "spread", "low", "high", "share", "source", "seed", "index", "idx", "id", "epoch", "epochs", "count", "step",
-    "number", "rank", "var", "date", "start", "end", "budget", "image", "batch", "kernel", "input", "timestamp", "created", "started", "min", "max",
+    "number", "rank", "var", "date", "start", "end", "budget", "image", "img", "crop", "resolution", "batch", "kernel", "input",
+    "timestamp", "created", "started", "min", "max",
 }  # fmt: off
-_IDENTITY = (
-    "architecture",
-    "archstr",
-    "arch",
-    "subnetwork",
-    "config",
-    "configid",
-    "uniquestr",
-    "id",
-    "name",
-    "number",
-    "network",
-)
+_HOW_MANY = {"count", "number"}
+"""With a cost they say the same as it alone: param_count."""
 _GROUP = {
     "device",
     "dataset",
@@ -51,10 +42,6 @@ _GROUP = {
     "accelerator",
     "target",
 }
-_UNITS = {
-    "ms": "ms", "us": "µs", "s": "s", "sec": "s", "seconds": "s", "mj": "mJ", "j": "J", "mb": "MB", "kb": "kB", "gb": "GB",
-    "w": "W", "mw": "mW", "fps": "1/s", "percent": "%", "pct": "%",
-}  # fmt: off
 _UNIT = re.compile(r"[(\[]\s*([^()\[\]]{1,12})\s*[)\]]")
 _MOST_GROUPS = 60
 _MOST_OBJECTIVES = 60
@@ -65,8 +52,11 @@ def guessed(found: Peek) -> TableMapping:
     columns = {column.name: column for column in found.columns}
     objectives = [each for column in found.columns if (each := objective_of(column)) is not None]
     said = [each for each in objectives if columns[each.column].role == "objective"]
-    # What the file names as its objectives comes first.
-    objectives = [*said, *(each for each in objectives if each not in said)]
+    # What the file names as its objectives comes first; beside an accuracy, costs before its own errors.
+    others = [each for each in objectives if each not in said]
+    if any(each.maximize for each in objectives):
+        others.sort(key=lambda each: not each.maximize and not is_a_cost(each.column))
+    objectives = [*said, *others]
     if len(objectives) < 2:
         objectives += _any_numbers(found, {each.column for each in objectives})
     chosen = tuple(objectives[:_MOST_OBJECTIVES])
@@ -83,11 +73,12 @@ def objective_of(column: ColumnPeek) -> ObjectiveColumn | None:
     """The column as an objective; None where it does not look like one."""
     if not column.is_number or column.role in ("configuration", "identity", "group"):
         return None
-    words = _words(column.name)
+    words = words_of(column.name)
     stems = {re.sub(r"\d+$", "", word) for word in words} | set(words)
-    large = bool(stems & _LARGE_IS_BETTER) or any(word.endswith("acc") for word in stems)
-    cost, loss = bool(stems & _COSTS), bool(stems & _LOSSES)
-    if column.role != "objective" and (stems & _BESIDE or not (large or cost or loss)):
+    large = bool(stems & LARGE_IS_BETTER) or any(word.endswith("acc") for word in stems)
+    cost, loss = bool(stems & COSTS), bool(stems & LOSSES)
+    beside = stems & (_BESIDE - _HOW_MANY if cost else _BESIDE)
+    if column.role != "objective" and (beside or not (large or cost or loss)):
         return None
     maximize = column.maximize if column.maximize is not None else large and not loss
     least = "positive" if cost or stems & {"throughput", "fps"} else "zero" if large else "any"
@@ -99,23 +90,18 @@ def objective_of(column: ColumnPeek) -> ObjectiveColumn | None:
 
 
 def unit_of(column: ColumnPeek) -> str:
-    """The unit in a column's name ("Latency (ms)", "energy_mj"), or "%" for an accuracy beyond 1; "" where none is said."""
+    """The unit behind its values, or in its name ("Latency (ms)", "energy_mj"), or "%" for an accuracy beyond 1; "" where none is said."""
+    if column.unit:
+        return column.unit
     inside = _UNIT.search(column.name)
-    if inside and inside[1].lower() in _UNITS:
-        return _UNITS[inside[1].lower()]
-    if inside and inside[1].strip() == "%":
-        return "%"
-    words = _words(column.name)
-    if words and words[-1] in _UNITS and len(words) > 1:
-        return _UNITS[words[-1]]
+    if inside and inside[1].lower() in UNITS:
+        return UNITS[inside[1].lower()]
+    words = words_of(column.name)
+    if words and words[-1] in UNITS and len(words) > 1:
+        return UNITS[words[-1]]
     stems = {re.sub(r"\d+$", "", word) for word in words}
     accuracy = stems & {"acc", "accuracy", "top", "valacc", "testacc"}
     return "%" if accuracy and column.high is not None and 1.5 < column.high <= 100.0 else ""
-
-
-def _words(name: str) -> list[str]:
-    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()
-    return [word for word in re.split(r"[^a-z0-9µ%]+", split) if word]
 
 
 def _any_numbers(found: Peek, taken: set[str]) -> list[ObjectiveColumn]:
@@ -127,7 +113,7 @@ def _any_numbers(found: Peek, taken: set[str]) -> list[ObjectiveColumn]:
         and column.name not in taken
         and column.role in ("", "objective")
         and column.low != column.high
-        and not set(_words(column.name)) & _BESIDE
+        and not set(words_of(column.name)) & _BESIDE
     ]
     fractional = [column for column in numbers if not column.whole]
     chosen = [*fractional, *(column for column in numbers if column.whole)][: 2 - min(len(taken), 2)]
@@ -138,8 +124,8 @@ def _identity(found: Peek, taken: set[str]) -> str:
     for column in found.columns:
         if column.role == "identity" and column.name not in taken:
             return column.name
-    plain = {re.sub(r"[^a-z]", "", c.name.lower()): c for c in reversed(found.columns) if c.name not in taken}
-    for name in _IDENTITY:
+    plain = {letters_of(c.name): c for c in reversed(found.columns) if c.name not in taken}
+    for name in NAMES:
         alike = plain.get(name)
         if alike is not None and (alike.distinct > 0.5 * found.rows or alike.kind == "text"):
             return alike.name
@@ -154,7 +140,7 @@ def _group(found: Peek, taken: set[str]) -> str:
         if column.name not in taken and 2 <= column.distinct <= _MOST_GROUPS and column.distinct < found.rows
     ]
     for column in candidates:
-        if column.role == "group" or (column.kind == "text" and set(_words(column.name)) & _GROUP):
+        if column.role == "group" or (column.kind == "text" and set(words_of(column.name)) & _GROUP):
             return column.name
     return ""
 

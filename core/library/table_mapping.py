@@ -7,6 +7,7 @@ without such a value are counted by reason and left off; nothing is ever drawn a
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -221,13 +222,21 @@ def described(meaning: ObjectiveColumn, values: NDArray[np.float64] | None = Non
     better = "more" if meaning.maximize else "less"
     return Objective(
         name=meaning.column,
-        label=meaning.column,
+        label=_without_unit(meaning.column, unit),
         unit=unit,
         maximize=meaning.maximize,
         how=meaning.how,
         summary=f"Column of the imported table, {better} is better; values are {LEAST[meaning.least]}.",
         shown=shown,
     )
+
+
+def _without_unit(name: str, unit: str) -> str:
+    """A column's name without the unit that stands behind it in brackets, for that is written behind every label."""
+    plain = (
+        re.sub(rf"\s*[(\[]\s*{re.escape(unit)}\s*[)\]]\s*$", "", name, flags=re.IGNORECASE) if unit else name
+    )
+    return plain or name
 
 
 def asked(

@@ -14,6 +14,7 @@ from core.library.alone import MEASURED, AloneNet, Schedule, TrainedNet, Trained
 from core.library.network_id import NetworkId
 from core.library.results import Record, Result, result, results
 from core.records import RunState
+from core.words import count_of
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -94,7 +95,7 @@ class TunedNet:
         began = "from the supernet's weights" if self.start == "tuned" else "from scratch"
         taught = ", with the largest subnet as a second teacher" if self.teacher else ""
         return (
-            f"Trained on its own {began} for {self.epochs} epoch{'s' * (self.epochs != 1)} at learning rate "
+            f"Trained on its own {began} for {count_of(self.epochs, 'epoch')} at learning rate "
             f"{self.learning_rate:g}{taught}, seed {self.seed}."
         )
 

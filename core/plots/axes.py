@@ -82,3 +82,5 @@ LAYOUT: Mapping[str, Any] = {
     "dragmode": "pan",
 }
 """Of every chart of two objectives, beside its height and margins."""
+CLICKED: Mapping[str, Any] = {"clickmode": "event+select", "dragmode": "pan"}
+"""Of a chart whose points or cells are clicked, as Streamlit would set it after the first drawing: so there is no second."""

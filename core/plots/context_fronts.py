@@ -18,7 +18,7 @@ from core.plots.axes import LAYOUT, hover, lay_out_axes
 from core.plots.front import UNIFORM
 from core.views.context_fronts import ContextFronts
 from core.views.memory import MEMORY
-from core.words import format_count
+from core.words import count_of, format_count
 
 MOST_POINTS = 1_000
 """Points drawn besides the fronts: each of them once for every context."""
@@ -56,7 +56,7 @@ def context_figure(table: pd.DataFrame, fronts: ContextFronts) -> go.Figure:
     step = {"width": 1.6, "shape": "hv"}
     here = parts.at(fronts.members[now], now)
     figure.add_scatter(
-        name=f"front at {format_count(fronts.setting.context)} tokens",
+        name=f"front at {count_of(fronts.setting.context, 'token')}",
         x=here["x"],
         y=here["y"],
         mode="lines",

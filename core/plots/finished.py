@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +37,42 @@ def finished(figure: go.Figure, edition: int = 0) -> go.Figure:
     # Building a new figure from it would apply the default template a second time.
     object.__setattr__(figure, "__class__", _Finished)
     return figure
+
+
+def with_selected(
+    figure: go.Figure,
+    selected: str,
+    edition: int = 0,
+    *,
+    traces: Collection[str] | None = None,
+    end: str = "",
+) -> go.Figure:
+    """The same figure with a point highlighted when it appears; later clicks move the highlight by themselves.
+
+    Building it anew for each point would cost 20 ms per 10,000 points.
+
+    Args:
+        figure: finished, of no edition and with nothing selected; shared, so it is not changed.
+        selected: customdata of the point.
+        edition: see `finished`.
+        traces: names of those in which points are highlighted; all whose points have customdata if left out.
+        end: what may follow the id in the customdata, with more behind it; "": nothing.
+    """
+    parts = figure.to_dict()
+    data = [dict(trace) for trace in parts["data"]]
+    for trace in data:
+        ids = trace.get("customdata", [])
+        if len(ids) and (traces is None or trace["name"] in traces):
+            trace["selectedpoints"] = [
+                k for k, text in enumerate(ids) if (text.partition(end)[0] if end else text) == selected
+            ]
+    layout = parts["layout"] | ({"meta": edition} if edition else {})
+    return unchecked({"data": data, "layout": layout})
+
+
+def has_selected(figure: go.Figure) -> bool:
+    """Whether a point of a finished figure is highlighted."""
+    return any(trace.get("selectedpoints") for trace in figure.to_dict()["data"])
 
 
 def unchecked(parts: Mapping[str, Any]) -> go.Figure:

@@ -17,13 +17,15 @@ from core import words
 from core.library.evaluations import standing
 from core.objectives.base import FromFiles, names_of, objectives
 from core.plots import style
-from core.plots.axes import LAYOUT, drawable, drawn, hover, lay_out_axes, thin
+from core.plots.axes import CLICKED, LAYOUT, drawable, drawn, hover, lay_out_axes, thin
 from core.plots.front_chance import ChanceMarks, add_sure_steps, dress_members
 from core.records import Objective
 from core.text import for_figure
 
 PREDICTED = "predicted"
 """Trace of the subnets that no front may show: a value of theirs is a guess. They are hollow."""
+SUBNETS = ("dominated", PREDICTED, "search", "front")
+"""Traces whose points are subnets to select."""
 UNIFORM = "uniform sizes"
 MOST_POINTS = 10_000
 """Points drawn at most; more are slow and overlap anyway. The front is always drawn whole."""
@@ -290,7 +292,7 @@ def _lay_out(figure: go.Figure, x: Objective, y: Objective, log_x: bool, log_y: 
         height=600,
         # As much as numbers of four digits, a title and a legend in one row take, see core.plots.room.
         margin={"l": 84, "r": 12, "t": 50, "b": 116 + _LINE * max(0, caption.count("<br>") - 2)},
-        **LAYOUT,
+        **{**LAYOUT, **CLICKED},
     )
     if caption:
         figure.add_annotation(

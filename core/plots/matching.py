@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import room, style
+from core.plots.axes import CLICKED
 
 _DIVERGING, _ALIKE = "RdBu", "Cividis"
 _MOST_WRITTEN = 12
@@ -87,7 +88,7 @@ def unit_matrix(
         margin={"l": left, "r": 82, "t": 30 if title else 10, "b": room.BELOW},
         hovermode="closest",
         showlegend=False,
-        dragmode=False,
+        **CLICKED,
         title={"text": title, "font": {"size": 13}} if title else None,
     )
     return figure

@@ -98,7 +98,7 @@ def local_geometry(
     else:
         figure.update_yaxes(title={"text": "Feature norm"}, range=list(ranges.norm), zeroline=False, automargin=True)  # fmt: skip
     figure.update_layout(
-        height=470, margin={"l": 65, "r": 106, "t": 34 if title else 10, "b": 92}, hovermode="closest", dragmode="select",
+        height=470, margin={"l": 65, "r": 106, "t": 34 if title else 10, "b": 92}, hovermode="closest", dragmode="select", clickmode="event",
         meta={"edition": edition}, title={"text": for_figure(title), "font": {"size": 14}} if title else None,
         legend={"orientation": "h", "x": 0, "y": -0.14, "yanchor": "top"},
         coloraxis={

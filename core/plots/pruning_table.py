@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core import words
 from core.over_seeds import Spread
 from core.plots import room, style
+from core.plots.axes import CLICKED
 from core.plots.experiments import empty_figure
 from core.plots.missing import add_crosses
 from core.plots.numbers import CellColors, add_numbers
@@ -87,7 +88,7 @@ def evaluation_table(
         margin=_margins(data, compared),
         hovermode="closest",
         showlegend=False,
-        dragmode=False,
+        **CLICKED,
     )
     return figure
 

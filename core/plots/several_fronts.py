@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import style
-from core.plots.axes import hover, lay_out_axes
+from core.plots.axes import CLICKED, LAYOUT, hover, lay_out_axes
 from core.text import for_figure
 from core.views.several_fronts import FrontSeries, SeveralFronts
 
@@ -128,7 +128,5 @@ def _lay_out(figure: go.Figure, view: SeveralFronts, log_x: bool, log_y: bool) -
     figure.update_layout(
         height=520,
         margin={"l": 8, "r": 12, "t": 36, "b": 60},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
-        hovermode="closest",
-        dragmode="pan",
+        **{**LAYOUT, **CLICKED},
     )

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.plots import room
+from core.plots.axes import CLICKED
 from core.plots.cells import add_cells, add_squares
 from core.text import for_figure
 
@@ -108,7 +109,7 @@ def similarity_heatmap(
         margin={"l": room.left_of(data.labels_a), "r": 92, "t": 10, "b": room.BELOW},
         hovermode="closest",
         showlegend=False,
-        dragmode=False,
+        **CLICKED,
     )
     return figure
 

@@ -14,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core.plots.axes import CLICKED
 from core.plots.cells import add_cells, add_squares
 from core.plots.experiments import empty_figure
 from core.text import for_figure
@@ -95,7 +96,7 @@ def matrix_figure(data: MatrixData, *, caption: str = "") -> go.Figure:
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         hovermode="closest",
         showlegend=False,
-        dragmode=False,
+        **CLICKED,
     )
     if caption:
         figure.add_annotation(

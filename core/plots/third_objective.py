@@ -17,7 +17,6 @@ from plotly.colors import sample_colorscale
 from core.library.evaluations import standing
 from core.plots import style
 from core.plots.axes import LAYOUT, drawable, drawn, hover, lay_out_axes, thin
-from core.plots.finished import unchecked
 from core.records import Objective
 from core.text import for_figure
 from core.views.third_objective import LimitedFronts
@@ -227,25 +226,6 @@ def _member_arrays(rows: pd.DataFrame, fronts: LimitedFronts, look: _Look, numbe
     x, y, _ = fronts.goals
     ids = [f"{arch_id}{SEPARATOR}{number}" for arch_id in rows["arch_id"]]
     return {"x": drawn(rows, x), "y": drawn(rows, y), "customdata": ids, "text": look.texts(rows)}
-
-
-def with_selected(figure: go.Figure, selected: str, edition: int = 0) -> go.Figure:
-    """The same figure with a subnet highlighted when it appears; later clicks move the highlight by themselves.
-
-    Args:
-        figure: of `third_figure`, made `finished`; shared, so it is not changed.
-        selected: id of the subnet.
-        edition: see `core.plots.finished.finished`.
-    """
-    parts = figure.to_dict()
-    traces = [dict(trace) for trace in parts["data"]]
-    for trace in traces:
-        ids = trace.get("customdata", [])
-        found = [k for k, text in enumerate(ids) if text.partition(SEPARATOR)[0] == selected]
-        if len(ids):
-            trace["selectedpoints"] = found
-    layout = parts["layout"] | ({"meta": edition} if edition else {})
-    return unchecked({"data": traces, "layout": layout})
 
 
 def _hover(x: Objective, y: Objective, third: Objective, kind: str) -> str:

@@ -21,7 +21,7 @@ from core.reports.drawing import network_drawing
 from core.text import display_name
 from core.views.basket import BasketNetwork, BasketSupernet, BasketView, stages_of
 from core.views.chance import front_sentence
-from core.words import format_count, format_interval, format_value
+from core.words import count_of, format_count, format_interval, format_value
 
 _PACKAGES = ("torch", "numpy", "onnxruntime", "scikit-learn")
 _WIDE = 20
@@ -64,7 +64,7 @@ def document(report: Report) -> Document:
     """The report as blocks. Draws the fronts, so the first one loads matplotlib."""
     view = report.view
     there, gone = len(view.found), len(view.networks) - len(view.found)
-    lead = f"{there} network{'s' * (there != 1)} of {len(report.supernets)} supernet{'s' * (len(report.supernets) != 1)}"
+    lead = f"{count_of(there, 'network')} of {count_of(len(report.supernets), 'supernet')}"
     lead += f", and {gone} that no longer exist{'s' * (gone == 1)}." if gone else "."
     blocks: list[Block] = [Paragraph(f"Made {report.made} with Paretoscope.")]
     if report.link:

@@ -34,6 +34,7 @@ from core.errors import InvalidInput
 from core.seeding import stream
 from core.similarity.base import Measure, Undefined, as_activations, different_rows, too_few
 from core.similarity.comparing import PERMUTATIONS
+from core.words import count_of
 
 FEWEST_SEEDS = 3
 """Two networks make one pair, which has no spread to compare with."""
@@ -270,7 +271,7 @@ def _complete(
 def too_few_seeds(n: int) -> str:
     """Why n networks trained alone decide nothing."""
     return (
-        f"{n} network{'s' * (n != 1)} trained alone cannot show what a seed changes; "
+        f"{count_of(n, 'network')} trained alone cannot show what a seed changes; "
         f"at least {FEWEST_SEEDS} seeds are needed."
     )
 

@@ -26,6 +26,7 @@ from core.supernets.stage_cost import StageCost, counts
 from core.supernets.statistics import Statistics
 from core.tasks.base import InputConfig
 from core.tasks.graph import GraphConfig
+from core.words import count_of
 
 Flow = tuple[Tensor, Tensor, Tensor]
 """Vectors (n, width), edges (2, e), and 1 / sqrt(degree + 1) of each node (n, 1)."""
@@ -188,7 +189,7 @@ class BlockStage(Stage):
             ),
             output_shape=(self.nodes, width),
             channels=width,
-            detail=f"{hops} hop{'s' if hops > 1 else ''}",
+            detail=count_of(hops, "hop"),
         )
 
 

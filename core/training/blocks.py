@@ -17,6 +17,7 @@ from core.supernets.base import Supernet
 from core.tasks.base import Batch
 from core.training.draws import LABELS
 from core.training.session import Session
+from core.words import count_of
 
 
 def blocks_of(net: Supernet, n: int, arch: Arch, *, within_groups: bool = True) -> list[range]:
@@ -44,7 +45,7 @@ def blocks_of(net: Supernet, n: int, arch: Arch, *, within_groups: bool = True) 
     most = len(body) if within_groups else len(borders) + 1
     if n > most:
         raise InvalidInput(
-            f"This supernet can be cut into {most} block{'s' if most > 1 else ''}, not into {n}; set blocks to {most}."
+            f"This supernet can be cut into {count_of(most, 'block')}, not into {n}; set blocks to {most}."
         )
     while len(borders) > n - 1:
         edges = [0, *borders, len(body)]

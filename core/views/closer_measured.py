@@ -14,7 +14,7 @@ from core.library.correct import accuracy_interval
 from core.library.supernets import SupernetEntry
 from core.objectives.base import objective
 from core.pareto import non_dominated
-from core.words import format_count, format_interval, format_value
+from core.words import count_of, format_count, format_interval, format_value
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def closer_view(entry: SupernetEntry, found: Closer, chance: FrontChance, word: 
             }
         )
     sentence = (
-        f"On {format_count(record.n)} {word} instead of {format_count(record.before)}, of these {format_count(len(ids))} subnets "
+        f"On {format_count(record.n)} {word} instead of {format_count(record.before)}, of these {count_of(len(ids), 'subnet')} "
         f"{len(members)} are on the front; {len(stayed)} of the {len(chance.members)} members from before are among them. "
         f"{len(steps)} steps are sure now, {len(chance.steps)} were before."
     )

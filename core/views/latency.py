@@ -23,7 +23,7 @@ from core.library.latency_kinds import TIMED_HERE
 from core.library.results import Result
 from core.library.supernets import SupernetEntry
 from core.objectives.base import device_of, objective
-from core.words import format_bytes, format_count, format_seconds, format_share
+from core.words import count_of, format_bytes, format_count, format_seconds, format_share
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -129,12 +129,12 @@ def _facts(record: LatencyRecord, entry: SupernetEntry, check: LatencyCheck | No
     device, protocol = profile.device, profile.protocol
     timed, size = len(profile.timings.ms), entry.space.size
     samples = "one sample" if device.batch == 1 else f"{device.batch} samples"
-    threads = f"{device.threads} thread{'s' * (device.threads > 1)}"
+    threads = count_of(device.threads, "thread")
     agreed = "" if protocol.agreed else ", less than asked for: a busy machine"
     facts = {
         "Device": f"{device.processor or device.name}, {threads}",
         "Run by": f"{device.runtime} {device.version}, {device.precision}, {samples} at a time",
-        "Timed": f"{format_count(timed)} of {format_count(size)} subnets, the others are predicted",
+        "Timed": f"{format_count(timed)} of {count_of(size, 'subnet')}, the others are predicted",
         "Predictions are off by": f"{format_share(found.median_error, 1)} at the median, {format_share(found.p95_error, 1)} for "
         "one in twenty",
         "Rank correlation": f"{found.rank_correlation:.3f} on unseen subnets (tenfold cross-validation)",

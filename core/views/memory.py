@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.words import format_bytes, format_count
+from core.words import count_of, format_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,9 +87,9 @@ class Setting:
 
     def sentence(self) -> str:
         """What the axis holds, for below a chart."""
-        texts = "1 text" if self.batch == 1 else f"{format_count(self.batch)} texts"
+        texts = count_of(self.batch, "text")
         weights, cache = (PRECISIONS[name].short for name in (self.precision, self.cache))
-        return f"weights in {weights}, KV cache of {texts} of {format_count(self.context)} tokens in {cache}"
+        return f"weights in {weights}, KV cache of {texts} of {count_of(self.context, 'token')} in {cache}"
 
 
 USUAL = Setting()
@@ -135,5 +135,5 @@ def parts(values: Mapping[str, float], setting: Setting) -> str:
     each = values[CACHE] * setting.cache_share
     return (
         f"Memory: {format_bytes(weights)} of weights and {format_bytes(each * setting.tokens)} of KV cache, {format_bytes(each)} "
-        f"for each of {format_count(setting.tokens)} tokens. Counted, not measured."
+        f"for each of {count_of(setting.tokens, 'token')}. Counted, not measured."
     )

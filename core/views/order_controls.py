@@ -23,7 +23,7 @@ from core.library.order_controls import (
 )
 from core.objectives.base import objective
 from core.over_seeds import Comparison, Spread, spread
-from core.words import format_seconds, format_share, format_value
+from core.words import count_of, format_seconds, format_share, format_value
 
 JUDGED = "test_accuracy"
 """Nothing is chosen by it here."""
@@ -173,7 +173,7 @@ def sentences(found: OrderControls) -> list[str]:
             f"{_points(gain.comparison.difference)} for the {SIZES[gain.size]}{_ruled(gain)}" for gain in own
         ]
         n = own[0].comparison.n
-        said.append(f"{what} gained {over}, in test accuracy ({n} seed{'s' * (n != 1)}): {_listed(parts)}.")
+        said.append(f"{what} gained {over}, in test accuracy ({count_of(n, 'seed')}): {_listed(parts)}.")
     if said and found.n < FEWEST:
         said.append(f"No verdict: that takes {FEWEST} seeds.")
     return said

@@ -14,7 +14,7 @@ from core.library.judged import JudgedPredictor, JudgedRecord
 from core.objectives.base import objective
 from core.over_seeds import Spread, spread
 from core.predictors.judging import LEVELS, Judged
-from core.words import format_count, format_share, format_value, within_sentence
+from core.words import count_of, format_count, format_share, format_value, within_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +113,7 @@ def how_measured(record: JudgedRecord, searched: str = "") -> str:
     n, folds = len(record.values), max(record.folds) + 1
     goal = within_sentence(objective(record.objective).label)
     which = (
-        f"the first {format_count(n)} architectures of {searched}"
+        f"the first {count_of(n, 'architecture')} of {searched}"
         if searched
         else f"{format_count(n)} random architectures"
     )

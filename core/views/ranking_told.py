@@ -11,7 +11,7 @@ from core.library.ranking import FEWEST
 from core.library.ranking_check import RankingRecord
 from core.spaces import SearchSpace
 from core.views.ranking import NEAR_RULE, RankingCheck, Tau, interval, signed
-from core.words import format_count, format_seconds
+from core.words import count_of, format_count, format_seconds
 
 
 def taus(check: RankingCheck) -> list[dict[str, str]]:
@@ -63,7 +63,7 @@ def how_checked(record: RankingRecord, check: RankingCheck) -> str:
     alone = (
         f"the published accuracies are {record.truth}; they may be of other data than this supernet's"
         if record.truth
-        else f"{format_count(check.nets)} of {format_count(check.nets_asked)} networks trained alone, seeds {seeds} "
+        else f"{format_count(check.nets)} of {count_of(check.nets_asked, 'network')} trained alone, seeds {seeds} "
         f"(n = {len(record.seeds)}){_schedule(record)}{_seconds(record)}"
     )
     noise = (

@@ -17,7 +17,7 @@ from core.spaces import Choice, SearchSpace
 from core.supernets.cards import Card
 from core.supernets.loaders.understood import FixedPart
 from core.supernets.parts import IN_PARTS, Parts, SplitConfig
-from core.words import format_count
+from core.words import count_of, format_count
 
 if TYPE_CHECKING:
     from core.store import RunStore
@@ -149,7 +149,7 @@ def _trained(card: Card) -> str:
     """That it was trained here, from what, and whether it was stopped early."""
     said, start, stop = "It was trained here", card.tuned_from, card.stopped
     if start is not None:
-        before = f", which had {format_count(start.epochs)} epochs" if start.epochs else ""
+        before = f", which had {count_of(start.epochs, 'epoch')}" if start.epochs else ""
         said += f", from the weights of {start.title or 'another supernet'}{before}"
     if stop is not None:
         said += f"; it was stopped after epoch {format_count(stop.epoch)} of {format_count(stop.of)}"
@@ -194,7 +194,8 @@ def measured_rows(store: RunStore | None, entry: SupernetEntry) -> list[Measured
         if what is None:
             continue
         n = made.get(run.run_id, 0)
-        told = f"{n:,} subnets" if n else run.message if run.state is RunState.DONE else run.state.value
+        ended = run.message if run.state is RunState.DONE else run.state.value
+        told = count_of(n, "subnet") if n else ended
         rows.append(MeasuredRow(run, what, told))
     return rows
 

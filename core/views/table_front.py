@@ -30,7 +30,7 @@ from core.pareto import (
 )
 from core.records import Objective, Obtained, Source
 from core.text import display_name
-from core.words import format_count, format_value
+from core.words import count_of, format_count, format_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def table_front(
 
 def _sampled(on_front: int, others: int, n: int) -> str:
     return (
-        f"The chart draws the whole front ({format_count(on_front)} rows) and {format_count(others)} evenly chosen rows of the other "
+        f"The chart draws the whole front ({count_of(on_front, 'row')}) and {format_count(others)} evenly chosen rows of the other "
         f"{format_count(n - on_front)}; front, knee, hypervolume and counts are of all of them."
     )
 

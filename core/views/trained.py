@@ -16,6 +16,7 @@ from core.library.alone import MEASURED, list_alone
 from core.library.supernets import SupernetEntry
 from core.library.tuned import list_tuned
 from core.objectives.base import FromCosts, names_of
+from core.words import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def trained_points(store: RunStore | None, entry: SupernetEntry) -> pd.DataFrame
     lines = []
     for (arch_id, how, epochs, _), seeds in groups.items():
         means = {name: float(np.mean([values[name] for values in seeds.values()])) for name in MEASURED}
-        told = f"{arch_id} {how}, {epochs} epoch{'s' * (epochs != 1)} (n = {len(seeds)})"
+        told = f"{arch_id} {how}, {count_of(epochs, 'epoch')} (n = {len(seeds)})"
         lines.append({"arch_id": arch_id, "title": told, **means})
     found = pd.DataFrame(lines, columns=["arch_id", "title", *MEASURED])
     return found.assign(**_counted(entry, found["arch_id"].tolist())) if len(found) else found

@@ -12,7 +12,7 @@ from core.pareto import non_dominated
 from core.records import Metrics
 from core.training.film import Film
 from core.training.watch import BySize, by_size
-from core.words import format_bytes, format_count, format_seconds
+from core.words import count_of, format_bytes, format_count, format_seconds
 
 MOST_SHOWN = 400
 """Subnets drawn besides the front, in every frame the same ones."""
@@ -80,7 +80,7 @@ def numbers(found: Watched, *, running: bool, allowed: int) -> list[str]:
         allowed: bytes of memory that a job may use.
     """
     epochs = len(found.epochs)
-    said = [f"{format_seconds(found.seconds)} in {format_count(epochs)} epoch{'s' * (epochs != 1)}"]
+    said = [f"{format_seconds(found.seconds)} in {count_of(epochs, 'epoch')}"]
     if np.isfinite(found.passes):
         said.append(f"{format_count(round(found.passes))} forward passes with a gradient")
     if running and np.isfinite(found.memory) and found.memory > 0:
@@ -125,10 +125,8 @@ def strip(film: Film) -> Strip:
 def _sentence(film: Film) -> str:
     measured = f"measured on {format_count(film.samples)} validation samples"
     if film.exact:
-        return (
-            f"Exact: after each of these epochs all {format_count(len(film.rows))} subnets were {measured}."
-        )
+        return f"Exact: after each of these epochs all {count_of(len(film.rows), 'subnet')} were {measured}."
     return (
-        f"A sample: after each of these epochs the same {format_count(len(film.rows))} subnets, spread evenly over MACs, "
+        f"A sample: after each of these epochs the same {count_of(len(film.rows), 'subnet')}, spread evenly over MACs, "
         f"were {measured}. All of them would have taken more than a tenth of the training's time."
     )

@@ -11,7 +11,7 @@ import numpy as np
 from core.chance.few_seeds import FEWEST, Values
 from core.objectives.base import objective
 from core.over_seeds import FEWEST_PAIRS, Comparison
-from core.words import format_count, format_value
+from core.words import count_of, format_value
 
 RULE = (
     "The rule: of each training the mean test accuracy of its measured subnets is taken; two methods are compared over "
@@ -51,9 +51,9 @@ def verdict(values: Values, pairs: Sequence[Comparison], *, subnets: int, of: in
     leader = max(means, key=means.__getitem__)
     against = [each for each in pairs if leader in (each.a, each.b)]
     which = (
-        f"all {format_count(of)} subnets"
+        f"all {count_of(of, 'subnet')}"
         if subnets == of
-        else f"{format_count(subnets)} subnets spread over MACs"
+        else f"{count_of(subnets, 'subnet')} spread over MACs"
     )
     n = min(each.n for each in against)
     if n == 0:

@@ -14,7 +14,7 @@ from core.library.alone import JUDGED, AloneNet
 from core.library.tuned import TunedNet
 from core.objectives.base import objective
 from core.over_seeds import Spread, comparisons, spread, verdict
-from core.words import format_interval, format_seconds, format_share, format_value
+from core.words import count_of, format_interval, format_seconds, format_share, format_value
 
 SHARED, TUNED, SCRATCH, ALONE = "as shared", "tuned", "from scratch, as long", "alone, full length"
 
@@ -119,7 +119,7 @@ def sentence(found: Tuning) -> str:
     if tuned is None:
         return "Nothing is tuned yet."
     moved = _points(found.gain)
-    said = f"Tuning for {tuned.epochs} epoch{'s' * (tuned.epochs != 1)} changes test accuracy by {moved} (n = {tuned.test_accuracy.n})."
+    said = f"Tuning for {count_of(tuned.epochs, 'epoch')} changes test accuracy by {moved} (n = {tuned.test_accuracy.n})."
     scratch = found.way(SCRATCH)
     if scratch is not None:
         reached = format_value(scratch.test_accuracy.mean, goal)
@@ -155,7 +155,7 @@ def rows(found: Tuning) -> list[dict[str, str]]:
     """The ways as cells for people, with the band over seeds and n."""
     return [
         {
-            "way": each.name + (f", {each.epochs} epoch{'s' * (each.epochs != 1)}" if each.epochs else ""),
+            "way": each.name + (f", {count_of(each.epochs, 'epoch')}" if each.epochs else ""),
             "test accuracy": _told(each.test_accuracy),
             "n": str(len(each.seeds)) if each.seeds else "",
             "each took": format_seconds(each.seconds),

@@ -13,7 +13,7 @@ from core.objectives.base import objectives
 from core.pareto import non_dominated
 from core.records import Objective
 from core.spaces import SearchSpace
-from core.words import format_value, within_sentence
+from core.words import count_of, format_value, within_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ def beaten_by(table: pd.DataFrame, uniform: pd.DataFrame, x: Objective, y: Objec
     better = [(gain, value) for gain, value in gains if (gain > 0 if y.maximize else gain < 0)]
     n = len(uniform)
     if not better:
-        return f"No mix beats any of the {n} uniform size{'s' * (n > 1)} here."
+        return f"No mix beats any of the {count_of(n, 'uniform size')} here."
     gain, value = max(better, key=lambda pair: abs(pair[0]))
     return (
         f"Mixes beat {len(better)} of {n} uniform sizes at no more {within_sentence(x.label)}; at most by "

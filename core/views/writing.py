@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.library.writing import MOST_SECONDS, Ask, Written
 from core.objectives.base import objective
-from core.words import format_count, format_value
+from core.words import count_of, format_value
 
 WHOSE = ("The picked subnet", "The largest subnet")
 
@@ -22,7 +22,7 @@ def speed(written: Written) -> str:
         return ""
     each = written.token_ms
     step = f"{each:.2f} ms per token" if each is not None else "too few tokens to time one"
-    return f"{format_count(written.tokens)} tokens, {step}; the prompt and the first token {written.prefill_ms:.1f} ms"
+    return f"{count_of(written.tokens, 'token')}, {step}; the prompt and the first token {written.prefill_ms:.1f} ms"
 
 
 def compared(found: Sequence[Written]) -> str:
@@ -51,4 +51,4 @@ def ended(found: Sequence[Written], ask: Ask) -> str:
     """Why there are fewer tokens than were asked for; "" where there are all."""
     if not found or min(written.tokens for written in found) >= ask.tokens:
         return ""
-    return f"It ended after {MOST_SECONDS:.0f} s, or was stopped, before all {format_count(ask.tokens)} tokens were written."
+    return f"It ended after {MOST_SECONDS:.0f} s, or was stopped, before all {count_of(ask.tokens, 'token')} were written."

@@ -39,7 +39,7 @@ from core.library.results import Described
 from core.library.supernets import SupernetEntry
 from core.library.trainings import OF_THE_SUPERNET, training_of
 from core.records import Progress
-from core.words import format_count
+from core.words import count_of, format_count
 
 if TYPE_CHECKING:
     from torch import nn
@@ -105,10 +105,10 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
         yield from _train(request, entry, record, ledger)
         record = RankingRecord.so_far(ledger) or record
     trained = sum(not net.run for net in record.nets)
-    held = f"against {record.truth}" if record.truth else f"{format_count(trained)} networks trained"
+    held = f"against {record.truth}" if record.truth else f"{count_of(trained, 'network')} trained"
     known = f", {format_count(len(record.nets) - trained)} were there already" * (trained < len(record.nets))
     yield Progress(
-        1.0, f"{format_count(len(record.subnets))} subnets checked: {held}{known * (not record.truth)}."
+        1.0, f"{count_of(len(record.subnets), 'subnet')} checked: {held}{known * (not record.truth)}."
     )
 
 
@@ -171,7 +171,7 @@ def _chosen(
                 raise InvalidInput(f"{arch_id!r} is not the id of an architecture of {entry.title}.")
         if found and (gone := [arch_id for arch_id in ids if arch_id not in found.accuracies]):
             raise InvalidInput(f"{found.name} has no row of {gone[0]}.")
-        return ids, f"{format_count(len(ids))} subnets chosen by hand"
+        return ids, f"{count_of(len(ids), 'subnet')} chosen by hand"
     table = None if request.chosen == "spread" else best_known(library.store, entry)[1]
     among = list(found.accuracies) if found and len(found.accuracies) < entry.space.size else []
     return choose(
@@ -187,7 +187,7 @@ def _measured(
 ) -> Generator[Progress, None, _Values]:
     """arch_id -> what the subnet does with the supernet's weights; looked up where the whole space is measured."""
     names, found = [*MEASURED], _Values()
-    said = f"of {format_count(len(ids))} subnets measured in {entry.title}."
+    said = f"of {count_of(len(ids), 'subnet')} measured in {entry.title}."
     yield Progress(0.0, f"0 {said}")
     measure = from_table(entry, names) or by_forward_pass(entry, None, names)
     for each in measure([entry.space.from_id(arch_id) for arch_id in ids]):
@@ -209,7 +209,7 @@ def _inside(
     quality, costly = [values[i][QUALITY] for i in ids], [costs[i] for i in ids]
     if table is not None and QUALITY in table and cost in table and len(table) > len(ids):
         whole = len(table) == entry.space.size
-        of = f"{'all' if whole else 'the'} {format_count(len(table))} subnets{'' if whole else ' that were measured'}"
+        of = f"{'all' if whole else 'the'} {count_of(len(table), 'subnet')}{'' if whole else ' that were measured'}"
         below = gaps(quality, costly, table[QUALITY], table[cost])
     else:
         of, below = "the subnets of this check", gaps(quality, costly, quality, costly)

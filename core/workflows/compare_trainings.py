@@ -40,7 +40,7 @@ from core.training.budget import allowances, priced
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES, Strategy
 from core.training.watch_rows import plain, sizes_in
-from core.words import format_share
+from core.words import count_of, format_share
 from core.workflows import train_supernet
 
 if TYPE_CHECKING:
@@ -377,5 +377,5 @@ def _sentence(record: ComparisonRecord) -> str:
     for index, method in enumerate(record.methods):
         means = [float(np.mean(t.test_accuracy)) for t in record.trainings if t.method == index]
         told.append(f"{method.label} {format_share(float(np.mean(means)), 1)}")
-    seeds = f"{len(record.seeds)} seed{'s' * (len(record.seeds) > 1)}"
+    seeds = count_of(len(record.seeds), "seed")
     return f"Mean test accuracy of {len(record.arch_ids):,} subnets over {seeds}: {', '.join(told)}."

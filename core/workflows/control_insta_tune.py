@@ -45,7 +45,7 @@ from core.spaces import Arch
 from core.training.actions import ACTIONS
 from core.training.config import TrainingConfig
 from core.training.strategies import STRATEGIES, Strategy
-from core.words import format_share
+from core.words import count_of, format_share
 from core.workflows.train_supernet import data_card
 
 if TYPE_CHECKING:
@@ -349,6 +349,5 @@ def _sentence(record: OrderControlsRecord) -> str:
     alone = f", alone for as long {mean(ALONE)}" if record.alone else ""
     return (
         f"Test accuracy of the smallest subnet: cut {mean(CUT)} (units at random {mean(CUT_RANDOM)}), after InstaTune "
-        f"{mean(TUNED)} (at random {mean(TUNED_RANDOM)}){alone}; {len(record.seeds)} "
-        f"seed{'s' * (len(record.seeds) != 1)}."
+        f"{mean(TUNED)} (at random {mean(TUNED_RANDOM)}){alone}; {count_of(len(record.seeds), 'seed')}."
     )

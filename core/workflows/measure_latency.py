@@ -30,7 +30,7 @@ from core.objectives.base import objective
 from core.objectives.timing import RUNS, Race
 from core.records import Progress
 from core.spaces import Arch
-from core.words import format_count, format_share
+from core.words import count_of, format_share
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -217,7 +217,7 @@ def _record(
 def _summary(record: LatencyRecord, entry: SupernetEntry) -> str:
     n, size = len(record.profile.timings.ms), entry.space.size
     found = (
-        f"{n:,} of {format_count(size)} subnets timed; the others are predicted with a median error of "
+        f"{n:,} of {count_of(size, 'subnet')} timed; the others are predicted with a median error of "
         f"{format_share(record.validation.median_error, 1)}"
     )
     settled = record.settled

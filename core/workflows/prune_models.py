@@ -46,6 +46,7 @@ from core.objectives.latency_ms import measure_latency
 from core.pruning.pruners.base import Pruned, Pruner, PruningTask
 from core.pruning.pruners.creating import METHODS
 from core.records import Progress
+from core.words import count_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -272,9 +273,5 @@ def _compact_of(work: _Work, index: int) -> nn.Sequential:
 
 def _sentence(record: PruningRecord) -> str:
     made, failed = len(record.models) - 1, record.failures
-    lost = (
-        f" {len(failed)} method{'s' * (len(failed) > 1)} could not prune it: {failed[0].reason}"
-        if failed
-        else ""
-    )
-    return f"{made} pruned network{'s' * (made != 1)} kept and evaluated.{lost}"
+    lost = f" {count_of(len(failed), 'method')} could not prune it: {failed[0].reason}" if failed else ""
+    return f"{count_of(made, 'pruned network')} kept and evaluated.{lost}"

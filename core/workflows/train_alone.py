@@ -19,7 +19,7 @@ from core.library.alone_part import Training, earlier, kept, part, places, share
 from core.library.parts import done_in_parts
 from core.library.trainings import training_of
 from core.records import Progress
-from core.words import format_share
+from core.words import count_of, format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,6 +115,6 @@ def run(request: Request, ledger: Ledger, library: Library) -> Iterator[Progress
 def _sentence(nets: list[TrainedNet], inside: Mapping[str, float]) -> str:
     found = [net.test_accuracy for net in nets]
     return (
-        f"Trained alone with {len(nets)} seed{'s' * (len(nets) > 1)}: test accuracy {format_share(min(found), 1)} to {format_share(max(found), 1)}; "
+        f"Trained alone with {count_of(len(nets), 'seed')}: test accuracy {format_share(min(found), 1)} to {format_share(max(found), 1)}; "
         f"inside the supernet {format_share(inside['test_accuracy'], 1)}."
     )

@@ -28,7 +28,7 @@ from core.library.trainings import training_of
 from core.library.tuned import Start, StartedNet, TunedRecord
 from core.records import Progress
 from core.training.config import TrainingConfig
-from core.words import format_share
+from core.words import count_of, format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -162,5 +162,5 @@ def _sentence(record: TunedRecord) -> str:
     beside = f", from scratch for as long {scratch}" if scratch else ""
     return (
         f"Test accuracy as shared {format_share(record.inside['test_accuracy'], 1)}, tuned {told('tuned')}{beside} "
-        f"({record.asked} seed{'s' * (record.asked != 1)})."
+        f"({count_of(record.asked, 'seed')})."
     )

@@ -9,6 +9,11 @@ from pages.ui import history
 _SWITCH = "projector-mode"
 
 
+def is_on() -> bool:
+    """Whether texts are larger for this visitor."""
+    return bool(st.session_state.get(history.STAYS))
+
+
 def switch() -> bool:
     """Draw the switch into the sidebar and keep the address with it; whether the mode is on."""
     kept = bool(st.session_state.setdefault(history.STAYS, st.query_params.get(history.STAYS) == "1"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.plots.finished import finished
-from core.plots.third_objective import SEPARATOR, third_figure, with_selected
+from core.plots.finished import finished, with_selected
+from core.plots.third_objective import SEPARATOR, third_figure
 from core.views.third_objective import LimitedFronts
 from pages.ui.selection import Selection, picked_texts
 
@@ -76,7 +76,7 @@ def chart(
 def _selected(
     look: Look, selected: str, edition: int, _fronts: LimitedFronts, _table: pd.DataFrame
 ) -> go.Figure:
-    return with_selected(_figure(look, _fronts, _table), selected, edition)
+    return with_selected(_figure(look, _fronts, _table), selected, edition, end=SEPARATOR)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

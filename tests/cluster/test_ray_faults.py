@@ -17,6 +17,7 @@ from core.errors import CoreError, InvalidInput
 from core.executors import EXECUTORS, Call, Executor, Session
 from core.executors.ray_executor import nodes_at
 from tests.cluster.ray_nodes import ROOT, RayCluster
+from tests.helpers.elsewhere import children
 from tests.helpers.executor_contract import call, rests, until
 
 pytestmark = pytest.mark.cluster
@@ -89,6 +90,46 @@ def test_calls_end_with_a_driver_that_is_killed(cluster: RayCluster, tmp_path: P
     driver.wait()
 
     until(lambda: rests(alive), 10)
+
+
+def kill_connection() -> bool:
+    """SIGKILL to the process that speaks with the cluster for this one, as Ray ends it at faults of its own; whether there was one."""
+    found = children("core.executors.ray_link")
+    for pid in found:
+        os.kill(pid, 9)
+    return bool(found)
+
+
+def test_a_connection_that_ends_is_made_again(
+    executor: Executor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {"to": 30, "folder": str(tmp_path), "pause": 0.1}
+    kept: dict[str, int] = {}
+    with executor.opened({"a": b"x"}) as session:
+        running = session.run(
+            (call(name, "counts", {**asked, "name": name}) for name in ("one", "two")),
+            keep=lambda key, checkpoint, fraction: kept.update({key: int(checkpoint)}),
+        )
+        while min(kept.get("one", 0), kept.get("two", 0)) < 5:
+            next(running)
+        assert kill_connection()
+        found = {done.key: done.value.split() for done in running if done is not None}
+        assert [[int(b) >= 5 for b in found[name]] for name in ("one", "two")] == [[False, True]] * 2
+        assert "connecting again" in capsys.readouterr().err
+        # What ends it between two runs is noticed by the second.
+        assert kill_connection()
+        assert len([done for done in session.run(naps(tmp_path, 4, 0.05)) if done is not None]) == 4
+
+
+@pytest.mark.long
+def test_a_connection_that_always_ends_is_given_up(executor: Executor, tmp_path: Path) -> None:
+    def go_on(session: Session) -> None:
+        for _ in session.run(naps(tmp_path, 400, 0.2)):
+            kill_connection()
+
+    sentence = r"^The connection to the Ray cluster has ended\. What was measured is kept: resume"
+    with executor.opened({}) as session, pytest.raises(CoreError, match=sentence):
+        go_on(session)
 
 
 def other_code(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.datasets import load_dataset
+from core.datasets import load_dataset, pictures
 from core.datasets.decoding import looks_like_npz
 from core.datasets.images import keep_upload, load_images
 from core.datasets.pictures import decode_picture
@@ -104,6 +104,60 @@ def test_every_kind_of_picture_gives_its_colour(image, kind, expected):
     assert count == 100
     assert pixels.shape == (3, 5, 5)
     np.testing.assert_allclose(pixels.transpose(1, 2, 0), np.broadcast_to(expected, (5, 5, 3)), atol=2)
+
+
+def test_a_photo_is_turned_as_its_camera_says():
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 10, 3), dtype=np.uint8)
+    upright, _ = decode_picture(encoded(Image.fromarray(pixels)), "a", size=10, channels=3)
+    turned = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
+    exif = turned.getexif()
+    exif[0x0112] = 6  # "turn clockwise to view"
+    found, _ = decode_picture(encoded(turned, exif=exif), "a", size=10, channels=3)
+    np.testing.assert_array_equal(found, upright)
+
+
+def photo(seed: int, kind: str = "JPEG", side: int = 480) -> bytes:
+    """A picture with coarse shapes in it, as photos have."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return encoded(Image.fromarray(coarse).resize((side * 4 // 3, side), Image.Resampling.BICUBIC), kind)
+
+
+def photos_zip(kind: str = "JPEG", per_class: int = 10) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for k in range(2 * per_class):
+            archive.writestr(f"{'ab'[k % 2]}/{k}.{kind.lower()}", photo(k, kind))
+    return file.getvalue()
+
+
+def test_photos_that_are_too_large_together_are_decoded_smaller(monkeypatch):
+    data = photos_zip()
+    whole = load_images(data, size=16, channels=3).train.x
+    pixels = 20 * 480 * 640
+    monkeypatch.setattr(pictures, "MAX_TOTAL_PIXELS", pixels)
+    np.testing.assert_array_equal(load_images(data, size=16, channels=3).train.x, whole)
+    load_images(photos_zip("PNG"), size=16, channels=3)
+    monkeypatch.setattr(pictures, "MAX_TOTAL_PIXELS", pixels - 1)
+    smaller = load_images(data, size=16, channels=3).train.x
+    assert 0 < np.abs(smaller - whole).mean() < 0.012
+    with pytest.raises(InvalidInput, match="too many pixels together"):
+        load_images(photos_zip("PNG"), size=16, channels=3)
+    monkeypatch.setattr(pictures, "MAX_TOTAL_PIXELS", pixels // 16 - 20)
+    with pytest.raises(InvalidInput, match="too many pixels together"):
+        load_images(data, size=16, channels=3)
+
+
+def test_one_photo_of_a_large_camera_is_decoded_smaller(monkeypatch):
+    whole, _ = decode_picture(photo(0), "a.jpg", size=16, channels=3)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 480 * 640 - 1)
+    found, count = decode_picture(photo(0), "a.jpg", size=16, channels=3)
+    assert count == 480 * 640
+    assert np.abs(found.astype(int) - whole).mean() < 3
+    with pytest.raises(InvalidInput, match="too many pixels"):
+        decode_picture(photo(0, "PNG"), "a.png", size=16, channels=3)
+    monkeypatch.setattr(pictures, "MAX_JPEG_PIXELS", 480 * 640 - 1)
+    with pytest.raises(InvalidInput, match="too many pixels"):
+        decode_picture(photo(0), "a.jpg", size=16, channels=3)
 
 
 def test_a_wide_picture_is_cropped_to_its_middle():

@@ -110,7 +110,11 @@ def test_an_upload_is_decoded_in_another_process_and_once(monkeypatch: pytest.Mo
 def test_refusals_say_what_to_do_and_are_remembered() -> None:
     one_class = sound_zip({f"low/{n}.wav": clip(n) for n in range(8)})
     few = sound_zip({name: data for name, data in FOLDERS.items() if "low" in name or "0" in name})
-    for data, says in ((one_class, "in one class"), (few, "fewer than 5 sounds"), (b"hello", "not a zip")):
+    for data, says in (
+        (one_class, "in one class"),
+        (few, "of the 5 sounds that each class needs"),
+        (b"hello", "not a zip"),
+    ):
         for _ in range(2):
             with pytest.raises(InvalidInput, match=says):
                 keep_sounds(data)

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.datasets import Dataset, load_dataset
+from core.datasets import Dataset, load_dataset, text_archive
+from core.datasets.archives import ZipLimits
 from core.datasets.corpus import corpus_found
 from core.datasets.kept_tokenizers import keep_tokenizer
 from core.datasets.language import STRETCH
 from core.datasets.license_passages import CLASSES
 from core.datasets.license_texts import license_texts
-from core.datasets.text_archive import MOST_BYTES, decode_texts
+from core.datasets.text_archive import MOST_BYTES, decode_texts, kind_of_zip
 from core.datasets.text_rows import sharing
 from core.datasets.texts import keep_texts, texts_found
 from core.datasets.tokenizing import Tokenizing
@@ -28,6 +29,17 @@ from core.errors import InvalidInput, NotFound
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARETOSCOPE_HOME", str(tmp_path / "home"))
+
+
+def test_an_archive_of_photos_may_be_larger_than_one_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of both it is, is asked before anything else."""
+    monkeypatch.setattr(text_archive, "LIMITS", ZipLimits(upload_bytes=100, total_bytes=10))
+    for ending, kind in (("jpg", ""), ("txt", "texts")):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            for name in "abcdef":
+                archive.writestr(f"{'one' if name < 'd' else 'two'}/{name}.{ending}", "x" * 100)
+        assert kind_of_zip(file.getvalue()) == kind
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -134,7 +146,11 @@ BAD: dict[str, tuple[bytes, bool, str]] = {
     "two texts": (b"text,text,label\na,b,c\n", True, "first line"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\xff", True, "UTF-8"),
     "one class": (table([("a", f"text {i}") for i in range(20)]), True, "classes"),
-    "few of a class": (table([("a", "x")] * 9 + [("b", "y")] * 2), True, "fewer than 5 texts"),
+    "few of a class": (
+        table([("a", "x")] * 9 + [("b", "y")] * 2),
+        True,
+        "of the 5 texts that each class needs",
+    ),
     "a long cell": (b"text,label\n" + b"a" * 200_000 + b",b\n", True, "line 2"),
     "many rows": (b"text,label\n" + b"a,b\n" * 200_001, True, "rows"),
     "a class with a bell": (

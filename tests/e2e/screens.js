@@ -99,6 +99,18 @@
     if (legend?.width && bar?.width && bar.left < legend.right && bar.right > legend.left && bar.top < legend.bottom && bar.bottom > legend.top) {
       found.labels.push(`${key(plot)}: buttons over the legend`);
     }
+    // It is seen from top to bottom: only sideways may it be scrolled in its place.
+    for (let around = plot.parentElement; around !== main; around = around.parentElement) {
+      if (/auto|scroll/.test(getComputedStyle(around).overflowY) && around.scrollHeight > around.clientHeight + 2) {
+        found.overflow.push(`${key(plot)}: ${around.scrollHeight} in ${around.clientHeight} pixels of height`);
+      }
+    }
+    for (let around = plot; bar?.width && around !== main; around = around.parentElement) {
+      if (getComputedStyle(around).overflowY !== 'visible' && bar.top < around.getBoundingClientRect().top - 1) {
+        found.labels.push(`${key(plot)}: buttons are cut off above`);
+        break;
+      }
+    }
   }
 
   for (const icon of document.querySelectorAll('[data-testid="stIconMaterial"]')) {

@@ -41,6 +41,7 @@ LIBRARY = """() => {
     react: async (chart, figure) => {
       asked.push([chart.parentElement.id || chart.id, figure.layout.width ?? null, frame]);
       if (chart._fullLayout && figure.layout.breaks) throw new Error('cannot go on');
+      figure.layout.xaxis ??= {range: [0, 1]};  // as the real one does
       Object.assign(chart, {_fullLayout: {}, _context: figure.config, data: figure.data, layout: figure.layout});
       chart.heard ??= [];
       chart.on = (name, listener) => chart.heard.push([name, listener]);
@@ -50,16 +51,22 @@ LIBRARY = """() => {
     },
     purge: chart => { purged.push(chart); delete chart._fullLayout; },
   };
-  // As Streamlit does it: an element leaves, another comes, is asked for hidden, and then as it is seen.
-  window.come = async (key, {data = [{type: 'scattergl'}], layout = {}, frames = null, width = 500, click = () => {}} = {}) => {
+  // As Streamlit does it: an element leaves, another comes, is asked for hidden, then as it is seen, its title bold once more,
+  // and then what the chart library made of it.
+  window.come = async (key, {
+    data = [{type: 'scattergl'}], layout = {}, frames = null, width = 500, measured = width, added = {}, click = () => {},
+  } = {}) => {
     const place = document.createElement('div');
     place.className = `stPlotlyChart st-key-${key}`;
+    place.style.cssText = `width: ${width}px; height: 300px`;
     const chart = place.appendChild(document.createElement('div'));
     chart.id = `chart-${document.querySelectorAll('[id^=chart-]').length}`;
     document.body.append(place);
     const figure = {data, layout, frames, config: {modeBarButtonsToAdd: [{name: 'Fullscreen', click}]}};
+    const bold = layout.title && {title: {text: `<b>${layout.title.text}</b>`}};
     await Plotly.react(chart, figure);
-    await Plotly.react(chart, {...figure, layout: {...layout, width}});
+    await Plotly.react(chart, {...figure, layout: {...layout, ...bold, ...added, width: measured, height: 300}});
+    await Plotly.react(chart, {...figure, data: chart.data, layout: chart.layout});
     return chart;
   };
   window.leave = chart => { chart.parentElement.remove(); Plotly.purge(chart); };
@@ -70,18 +77,17 @@ DRAWINGS = """() => [...document.querySelectorAll('.stPlotlyChart .js-plotly-plo
   [...chart.closest('[class*="st-key-"]').classList].find(c => c.startsWith('st-key-')).slice(7),
   chart._fullLayout?._redrawFromAutoMarginCount ?? 'never',
 ])"""
-WATCH = """() => {
-  const react = Plotly.react;
-  const before = new WeakSet();
+WATCH = """(() => {
+  // The script notes what it drew on the element that it drew into.
   window.drawings = [];
-  Plotly.react = async (chart, figure) => {
-    const key = [...chart.closest('[class*="st-key-"]').classList].find(c => c.startsWith('st-key-')).slice(7);
-    await react(chart, figure);
-    if (figure.layout.width === undefined) return;
-    drawings.push([key, before.has(chart) ? 'again' : 'first']);
-    before.add(chart);
-  };
-}"""
+  Object.defineProperty(HTMLElement.prototype, 'drawn', {
+    get() { return this.noted; },
+    set(what) {
+      drawings.push([...this.closest('[class*="st-key-"]').classList].find(c => c.startsWith('st-key-')).slice(7));
+      this.noted = what;
+    },
+  });
+})()"""
 CONTEXTS = """
 window.contexts = 0;
 const get = HTMLCanvasElement.prototype.getContext;
@@ -90,6 +96,11 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
   return get.call(this, kind, ...more);
 };
 """
+ZOOM = """() => {
+  const drawing = document.querySelector('.st-key-front-chart .js-plotly-plot');
+  const [from, to] = drawing._fullLayout.yaxis.range;
+  return Plotly.relayout(drawing, {'yaxis.range': [from, (from + to) / 2]});
+}"""
 TITLE = "title => document.querySelector('.st-key-front-chart .g-xtitle')?.textContent.includes(title)"
 
 
@@ -109,9 +120,11 @@ def page(chromium: Any) -> Iterator[Any]:
     page.close()
 
 
-def test_a_hidden_chart_is_not_drawn_but_has_its_place_and_its_listeners(page: Any) -> None:
+def test_a_chart_whose_place_is_hidden_is_not_drawn_but_has_its_place_and_its_listeners(page: Any) -> None:
+    page.evaluate("() => { document.getElementById('a').parentElement.style.display = 'none'; }")
     page.evaluate(FIRST, "a")
     assert page.evaluate("asked") == []
+    page.evaluate("() => { document.getElementById('a').parentElement.style.display = ''; }")
     assert page.evaluate("document.getElementById('a').offsetHeight") == 321
     page.evaluate("""() => {
       const chart = document.getElementById('a');
@@ -126,7 +139,7 @@ def test_a_hidden_chart_is_not_drawn_but_has_its_place_and_its_listeners(page: A
     )
     assert page.evaluate(heard) == [["plotly_click", True]]
     page.evaluate(SEEN, ["a"])
-    assert len(page.evaluate("asked")) == 2, "what is drawn is drawn anew when somebody asks for it"
+    assert len(page.evaluate("asked")) == 2, "what is drawn is drawn anew when another figure is asked for"
 
 
 def test_a_chart_is_seen_before_the_next_is_drawn(page: Any) -> None:
@@ -184,23 +197,120 @@ def test_who_takes_a_charts_place_goes_on_with_its_drawing(page: Any) -> None:
     }
 
 
-@pytest.mark.parametrize(("width", "times"), [(500, 1), (400, 2)])
-def test_it_is_drawn_as_wide_as_before_while_streamlit_still_measures(
-    page: Any, width: int, times: int
+@pytest.mark.parametrize("come", ["for the first time", "in another's place"])
+@pytest.mark.parametrize(("measured", "times"), [(500, 1), (400, 2)])
+def test_it_is_drawn_as_its_place_is_while_streamlit_still_measures(
+    page: Any, come: str, measured: int, times: int
 ) -> None:
-    """Once, where that was right."""
+    """Once, where that was right, although Streamlit asks three times."""
     found = page.evaluate(
-        """async width => {
-          const first = await come('front');
-          leave(first);
+        """async ([isFirst, measured]) => {
+          if (!isFirst) leave(await come('front'));
           asked.length = 0;
-          const second = await come('front', {width, data: [{type: 'scattergl', y: [1]}], layout: {title: 'new'}});
-          const drawing = second.firstChild;
-          return [asked.map(each => each[1]), drawing.layout.title, drawing.data[0].y, drawing.style.visibility];
+          const what = {data: [{type: 'scattergl', y: [1]}], layout: {title: {text: '<b>new</b>'}}};
+          const {firstChild: drawing} = await come('front', {...what, measured});
+          return [asked.map(each => each[1]), drawing.layout.title.text, drawing.data[0].y, drawing.style.visibility];
         }""",
-        width,
+        [come == "for the first time", measured],
     )
-    assert found == [[500, width][:times], "new", [1], ""]
+    (widths, title, *rest) = found
+    # The first is left out where the second came before its turn.
+    assert widths in ([500, measured][:times], [measured])
+    assert title.replace("<b>", "").replace("</b>", "") == "new"
+    assert rest == [[1], "visible"]
+
+
+@pytest.mark.parametrize(
+    ("touched", "other", "times"),
+    [
+        ("", "{}", 0),
+        ("drawing.layout.xaxis.range[1] = 0.5", "{}", 1),
+        ("drawing.data[0].selectedpoints = [0]", "{}", 1),
+        ("drawing.data[0].visible = 'legendonly'", "{}", 1),
+        ("", "{data: [{type: 'scattergl', y: [2]}]}", 1),
+        ("", "{layout: {title: {text: 'other'}}}", 1),
+        ("", "{width: 400}", 1),
+    ],
+)
+def test_who_comes_back_to_the_same_chart_finds_it_drawn(
+    page: Any, touched: str, other: str, times: int
+) -> None:
+    """Unless somebody zoomed in it, selected something or hid a trace, or something else is to be drawn."""
+    found = page.evaluate(f"""async () => {{
+      const pressed = [];
+      const first = await come('front', {{click: () => pressed.push('first')}});
+      const drawing = first.firstChild;
+      {touched};
+      leave(first);
+      asked.length = 0;
+      const second = await come('front', {{click: () => pressed.push('second'), ...{other}}});
+      second.on('plotly_click', () => {{}});
+      drawing._context.modeBarButtonsToAdd[0].click();
+      return {{
+        times: asked.length, same: second.firstChild === drawing, heard: drawing.heard.length, pressed,
+        seen: drawing.style.visibility, kept: second.style.minHeight,
+      }};
+    }}""")
+    assert found == {
+        "times": times,
+        "same": True,
+        "heard": 1,
+        "pressed": ["second"],
+        "seen": "visible",
+        "kept": "",
+    }
+
+
+def test_what_streamlit_adds_for_clicks_is_known_from_the_first_time(page: Any) -> None:
+    found = page.evaluate("""async () => {
+      const times = [];
+      for (let turn = 0; turn < 2; turn++) {
+        asked.length = 0;
+        leave(await come('front', {added: {clickmode: 'event'}}));
+        times.push(asked.length);
+      }
+      return times;
+    }""")
+    assert found == [2, 0]
+
+
+def test_a_chart_that_could_not_be_drawn_while_hidden_is_drawn_when_it_is_seen(page: Any) -> None:
+    found = page.evaluate("""async () => {
+      const chart = document.getElementById('a');
+      const place = chart.parentElement;
+      place.style.cssText = 'width: 500px; height: 300px';
+      Plotly.react(chart, {data: [], layout: {}});
+      place.remove();
+      await new Promise(done => setTimeout(done, 50));
+      document.body.append(place);
+      await Plotly.react(chart, {data: [], layout: {width: 500, height: 300}});
+      return asked.map(each => each.slice(0, 2));
+    }""")
+    assert found == [["a", 500]]
+
+
+def test_who_wants_the_old_figure_back_before_another_is_drawn_gets_it(page: Any) -> None:
+    found = page.evaluate("""async () => {
+      const chart = document.getElementById('a');
+      const first = {data: [], layout: {width: 500}};
+      await Plotly.react(chart, first);
+      Plotly.react(chart, {data: [], layout: {width: 400}});
+      await Plotly.react(chart, {data: chart.firstChild.data, layout: chart.firstChild.layout});
+      return chart.firstChild.layout.width;
+    }""")
+    assert found == 500
+
+
+def test_of_what_waits_for_its_turn_only_the_newest_is_drawn(page: Any) -> None:
+    found = page.evaluate("""async () => {
+      const [first, second] = ['a', 'b'].map(id => document.getElementById(id));
+      for (const chart of [first, second]) chart.parentElement.style.cssText = 'width: 500px; height: 300px';
+      const drawn = [Plotly.react(first, {data: [], layout: {width: 500}})];
+      for (const width of [undefined, 400, 300]) drawn.push(Plotly.react(second, {data: [], layout: {width}}));
+      await Promise.all(drawn);
+      return asked.map(each => each.slice(0, 2));
+    }""")
+    assert found == [["a", 500], ["b", 300]]
 
 
 def test_it_does_so_when_the_old_one_has_not_left_yet(page: Any) -> None:
@@ -238,7 +348,7 @@ def test_another_kind_of_chart_is_drawn_anew(page: Any, other: str) -> None:
 def test_charts_of_other_keys_are_not_mixed_up_and_few_drawings_are_kept(page: Any) -> None:
     found = page.evaluate("""async () => {
       const drawings = [];
-      for (let key = 0; key < 8; key++) {
+      for (let key = 0; key < 14; key++) {
         const chart = await come(`chart${key}`);
         drawings.push(chart.firstChild);
         leave(chart);
@@ -247,6 +357,20 @@ def test_charts_of_other_keys_are_not_mixed_up_and_few_drawings_are_kept(page: A
       return [drawings.includes(other.firstChild), purged.map(drawing => drawings.indexOf(drawing))];
     }""")
     assert found == [False, [0, 1]]
+
+
+def test_fewer_are_kept_of_those_that_need_the_graphics_card(page: Any) -> None:
+    found = page.evaluate("""async () => {
+      const drawings = [];
+      for (let key = 0; key < 6; key++) {
+        const chart = await come(`chart${key}`);
+        drawings.push(chart.firstChild);
+        if (key % 5) drawings[key].append(Object.assign(document.createElement('canvas'), {className: 'gl-canvas'}));
+        leave(chart);
+      }
+      return purged.map(drawing => drawings.indexOf(drawing));
+    }""")
+    assert found == [1]
 
 
 def test_a_drawing_that_cannot_go_on_begins_anew(page: Any) -> None:
@@ -263,24 +387,32 @@ def test_a_drawing_that_cannot_go_on_begins_anew(page: Any) -> None:
 def test_the_pages_charts_are_drawn_once(chromium: Any, tmp_path: Path) -> None:
     with running_server(tmp_path) as address:
         me = Visitor(chromium, address, size="1440", theme="light")
+        me.page.add_init_script(WATCH)
         me.arrive("")
         me.until("() => !!document.querySelector('.st-key-front-chart .main-svg')")
         me.still()
         assert dict(me.page.evaluate(DRAWINGS))["front-chart"] == "never"
-        me.page.evaluate(WATCH)
+        at_first = picture(me)
+        me.page.evaluate("() => { drawings.length = 0; }")
         me.go("Similarity")
         me.until("() => window.drawings.length >= 3")
         me.still()
-        assert me.page.evaluate("drawings") == [
-            ["similarity-heatmap", "first"],
-            ["unit-matrix", "first"],
-            ["unit-line", "first"],
-        ]
+        assert me.page.evaluate("drawings") == ["similarity-heatmap", "unit-matrix", "unit-line"]
         redrawn = me.page.evaluate(DRAWINGS)
         assert {how for _, how in redrawn} == {"never"}, redrawn
-        # A click is heard, although the page listened before the chart was there.
+        # Who comes back finds it drawn, unless it was zoomed.
         me.go("Front")
-        me.still()
+        assert (picture(me) == at_first).all()
+        assert len(me.page.evaluate("drawings")) == 3
+        me.page.evaluate(ZOOM)
+        assert (picture(me) != at_first).mean() > 0.01
+        me.page.evaluate("() => { drawings.length = 0; }")
+        me.go("Similarity")
+        me.until("() => !!document.querySelector('.st-key-unit-line .main-svg')")
+        me.go("Front")
+        assert (picture(me) == at_first).all()
+        assert me.page.evaluate("drawings") == ["front-chart"]
+        # A click is heard, although the page listened before the chart was there.
         before = me.page.evaluate("document.querySelector('.st-key-subnet-card code').innerText")
         picked = me.click_point("front", 3)
         me.until("id => document.querySelector('.st-key-subnet-card code').innerText === id", arg=picked)

@@ -120,23 +120,23 @@ def take(page: Any, name: str) -> None:
     learner.still("predict")
     learner.press("lesson-predict", "locked")
     learner.press("lesson-reveal", "result")
-    assert page.locator(".ps-versus").is_visible()
+    page.locator(".ps-versus").wait_for()  # a busy machine may be still before it has begun
     learner.press("lesson-next")
     ask, truth = each.question(found, at), each.answer(found, at)
     false = wrong(ask, truth)
     if false is not None:
         learner.give(ask, "ls-answer", false)
         learner.press("lesson-check", "wrong")
-        assert "not yet" in page.locator(".st-key-lesson-answer").inner_text()
+        page.locator(".st-key-lesson-answer").filter(has_text="not yet").wait_for()
         page.locator(".st-key-ls-answer [aria-label='Clear all']").click() if isinstance(
             ask, Mark | Order
         ) else None
         learner.still()
     learner.give(ask, "ls-answer", truth)
     learner.press("lesson-check", "right")
-    assert "right" in page.locator(".st-key-lesson-answer").inner_text()
+    page.locator(".st-key-lesson-answer").filter(has_text="right").wait_for()
     learner.press("lesson-next", "further")
-    assert page.locator(".st-key-lesson-text a:visible").count()
+    page.locator(".st-key-lesson-text a:visible").first.wait_for()
     page.locator(".st-key-lesson-all button:visible").first.click()
     page.wait_for_selector(f".st-key-lesson-open-{name}")
 

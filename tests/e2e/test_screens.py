@@ -153,7 +153,7 @@ WHAT = {
     "icons": "no icon shows its name instead",
     "tables": "tables have captions and their heads a scope",
     "headings": "one h1, then headings in order",
-    "labels": "no label runs into another, no button covers a legend",
+    "labels": "no label runs into another, no button of a chart covers a legend or is cut off",
 }
 
 
@@ -200,6 +200,47 @@ def test_most_of_the_chart_is_seen_on_a_projector(server: str, chromium: Any) ->
     be_still(page)
     assert page.evaluate(SMALLEST_TEXT) >= 16
     assert page.evaluate(VISIBLE) > 0.75
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["front", "pruning"])
+def test_a_chart_and_its_card_fit_a_window_of_1024_pixels(server: str, chromium: Any, name: str) -> None:
+    page = open_page(chromium, f"{server}/{name}{ASKED[name]}", (1024, 768))
+    card = ".st-key-subnet-card" if name == "front" else ".st-key-pruned-card"
+    page.wait_for_selector(f"{card} .ps-metrics")
+    found = page.evaluate(LOOK)
+    assert found["overflow"] + found["labels"] == []
+    edges = [page.locator(each).first.bounding_box() for each in (f"{card} .ps-metrics", card)]
+    assert edges[0]["x"] + edges[0]["width"] <= edges[1]["x"] + edges[1]["width"]
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["front", "table"])
+@pytest.mark.parametrize(("size", "scale"), [((800, 1000), 1), (PROJECTOR, 1.5)])
+def test_buttons_stand_above_the_legend_where_both_have_no_room(
+    server: str, chromium: Any, size: tuple[int, int], scale: float, name: str
+) -> None:
+    page = open_page(chromium, f"{server}/{name}", size, scale)
+    page.locator(f".st-key-{name}-chart .js-plotly-plot").hover()
+    button = page.locator(f".st-key-{name}-chart .modebar-btn[data-attr='zoom']").first
+    assert button.evaluate(
+        "e => { const {x, y, width, height} = e.getBoundingClientRect(); return e.contains(document.elementFromPoint(x + width / 2, y + 2)); }"
+    )
+    bar, legend = (
+        page.locator(f".st-key-{name}-chart {each}").first.bounding_box() for each in (".modebar", ".legend")
+    )
+    assert bar["y"] + bar["height"] <= legend["y"] + 8, "beside each other is enough for a short legend only"
+    assert page.evaluate(LOOK)["labels"] == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("asked", ["", "?projector=1"])
+def test_a_table_of_few_rows_shows_them_all_and_no_empty_ones(server: str, chromium: Any, asked: str) -> None:
+    page = open_page(chromium, f"{server}/table{asked}", (1440, 900))
+    inner, outer = page.locator(".st-key-tb-front-table .dvn-scroller").evaluate(
+        "e => [e.querySelector('.dvn-scroll-inner').getBoundingClientRect().height, e.clientHeight]"
+    )
+    assert 0 <= outer - inner <= 3, (inner, outer)
     page.context.close()
 
 

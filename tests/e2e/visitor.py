@@ -43,6 +43,8 @@ SIZES = {
     "800": Size(800, 1000),
     "390": Size(390, 844),
 }
+PHONE = "390"
+"""Of them, the one that is touched."""
 THEMES = ("light", "dark")
 
 
@@ -78,6 +80,8 @@ class Visitor:
             viewport={"width": size.width, "height": size.height},
             device_scale_factor=size.scale,
             color_scheme=self.theme,
+            has_touch=self.size == PHONE,
+            is_mobile=self.size == PHONE,
         )
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
@@ -182,8 +186,11 @@ class Visitor:
         self.key("front-chart").scroll_into_view_if_needed()
         self.page.wait_for_timeout(200)
         spot = self.page.evaluate(POINT, [trace, index])
-        self.page.mouse.move(spot["x"], spot["y"])
-        self.page.mouse.click(spot["x"], spot["y"])
+        if self.size == PHONE:
+            self.page.touchscreen.tap(spot["x"], spot["y"])
+        else:
+            self.page.mouse.move(spot["x"], spot["y"])
+            self.page.mouse.click(spot["x"], spot["y"])
         return str(spot["id"])
 
     def row(self, name: str, index: int) -> None:

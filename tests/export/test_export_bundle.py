@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
@@ -17,12 +18,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.datasets import write_npz
+from core.datasets import load_dataset, write_npz
+from core.datasets.pictures import decode_picture
 from core.errors import CoreError
 from core.export.bundle import MEMBERS, OTHERS, Bundle, read_members, zip_bytes
 from core.export.exporting import export_subnet
 from core.export.predicting import common, predict_image
-from core.export.subnet import ExtractedSubnet, extract_subnet
+from core.export.subnet import ExtractedSubnet, about_data, extract_subnet
 from core.networks.trees import as_tensors
 from core.seeding import stream
 from core.supernets import FAMILIES
@@ -218,6 +220,65 @@ def test_transparent_counts_as_black_and_photos_are_turned_upright(tmp_path: Pat
     exif[0x0112] = 6  # "turn clockwise to view"
     turned.save(tmp_path / "photo.png", exif=exif)
     np.testing.assert_array_equal(predict_image.read_picture(tmp_path / "photo.png", (1, 8, 8))[0, 0], grey)
+
+
+_MODES = {
+    "wide": ("RGB", (30, 12)),
+    "tall and gray": ("L", (9, 21)),
+    "transparent": ("RGBA", (16, 16)),
+    "gray and transparent": ("LA", (20, 11)),
+    "print": ("CMYK", (12, 12)),
+    "one bit": ("1", (12, 14)),
+}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", list(_MODES))
+def test_a_picture_is_read_as_pictures_came_into_the_training_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, channels: int
+) -> None:
+    from PIL import Image
+
+    kind, size = _MODES[mode]
+    bands = len(Image.new(kind, (1, 1)).getbands())
+    noise = stream(4, "picture").integers(0, 256, size=(size[1], size[0], bands)).astype(np.uint8)
+    plain = Image.fromarray(noise[..., 0]).convert("1") if kind == "1" else None
+    picture = plain or Image.merge(kind, [Image.fromarray(noise[..., band]) for band in range(bands)])
+    exif = picture.getexif()
+    exif[0x0112] = 8
+    file = tmp_path / ("photo.jpg" if kind == "CMYK" else "photo.png")
+    picture.save(file, exif=exif)
+    (tmp_path / "architecture.json").write_text(json.dumps({"data": {"background": "white"}}))
+    monkeypatch.setattr(common, "HERE", tmp_path)
+    trained, _ = decode_picture(file.read_bytes(), "photo", size=8, channels=channels)
+    found = predict_image.read_picture(file, (channels, 8, 8))
+    np.testing.assert_array_equal(found[0], trained)
+
+
+@pytest.mark.slow
+def test_whoever_reads_the_table_may_stop_reading(bundle: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for number in range(3):
+        Image.fromarray(_strokes(number)).save(tmp_path / f"{number}.png")
+    command = [sys.executable, "-I", str(bundle / "predict.py"), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, "")
+
+
+def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.full((8, 8), 257 * 100, np.uint16)).save(tmp_path / "deep.png")
+    assert (predict_image.read_picture(tmp_path / "deep.png", (1, 8, 8)) == 100).all()
+
+
+def test_the_background_of_the_training_data_is_written_down() -> None:
+    shipped = load_dataset("digits")
+    assert "background" not in about_data(shipped)
+    assert about_data(dataclasses.replace(shipped, name="images"))["background"] == "white"
 
 
 def _strokes(seed: int) -> np.ndarray:

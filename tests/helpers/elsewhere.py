@@ -33,11 +33,16 @@ class InCalls:
 
 def workers() -> list[int]:
     """Processes that this one has started to perform calls."""
+    return children("process_worker")
+
+
+def children(said: str) -> list[int]:
+    """Processes that this one has started with this in their command."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            ours = parent == os.getpid() and b"process_worker" in (folder / "cmdline").read_bytes()
+            ours = parent == os.getpid() and said.encode() in (folder / "cmdline").read_bytes()
         except (OSError, IndexError):
             continue
         if ours:

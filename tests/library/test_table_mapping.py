@@ -13,9 +13,18 @@ from core.library.csv_tables import csv_bytes
 from core.library.foreign_tables.decoding import decoded
 from core.library.imported_tables import TableRows, front_table, rows_of
 from core.library.table_guessing import guessed
-from core.library.table_mapping import LeftOff, ObjectiveColumn, TableMapping, asked, counted, may_stand
+from core.library.table_mapping import (
+    LeftOff,
+    ObjectiveColumn,
+    TableMapping,
+    asked,
+    counted,
+    described,
+    may_stand,
+)
 from core.pareto import non_dominated
 from core.records import Source
+from core.words import column_label
 from tests.helpers.foreign_tables import ROWS, as_csv, as_parquet
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "tables"
@@ -121,3 +130,45 @@ def test_rows_that_hw_nas_bench_never_measured_are_named() -> None:
     written = front_table(table, ["cifar10__edgetpu_latency", "cifar10__edgegpu_energy"])
     assert len(written) == 15_625 - 4_699
     assert written["cifar10__edgetpu_latency"].min() > 0
+
+
+def test_the_results_of_timm_are_an_accuracy_and_its_parameters() -> None:
+    head = "model,img_size,top1,top1_err,top5,top5_err,param_count,crop_pct,interpolation"
+    rows = [
+        f"net{n},{224 + 32 * (n % 3)},{70 + n},{30 - n},{90 + n},{10 - n},{5.5 * n + 1},0.9,bicubic"
+        for n in range(8)
+    ]
+    mapping = guessed(decoded("\n".join([head, *rows]).encode())[0])
+    assert mapping.identity == "model"
+    assert [(each.column, each.maximize) for each in mapping.objectives] == [
+        ("top1", True),
+        ("top5", True),
+        ("param_count", False),
+        ("top1_err", False),
+        ("top5_err", False),
+    ]
+    assert {"img_size", "crop_pct"} <= set(mapping.configuration)
+
+
+def test_errors_alone_are_objectives_in_the_order_of_the_file() -> None:
+    mapping = guessed(decoded(b"net,error,latency\na,0.1,3\nb,0.2,1\n")[0])
+    assert [each.column for each in mapping.objectives] == ["error", "latency"]
+
+
+@pytest.mark.parametrize(
+    ("column", "unit", "label"),
+    [
+        ("Latency (ms)", "ms", "Latency"),
+        ("Energy [mJ]", "mJ", "Energy"),
+        ("Top-1 (%)", "%", "Top-1"),
+        ("latency_ms", "ms", "latency_ms"),
+        ("Latency (GPU)", "ms", "Latency (GPU)"),
+        ("(ms)", "ms", "(ms)"),
+        ("Params (M)", "", "Params (M)"),
+    ],
+)
+def test_a_unit_is_written_once(column: str, unit: str, label: str) -> None:
+    goal = described(ObjectiveColumn(column=column, maximize=False, unit=unit))
+    assert goal.name == column
+    assert goal.label == label
+    assert column_label(goal) == (f"{label} ({unit})" if unit else label)

@@ -292,7 +292,7 @@ def test_a_box_shows_those_samples_lowest_margin_first(open_page: Open, ids: dic
     ]
     assert len(set(samples)) == 359
     sent(app, GEOMETRY, samples[:5])
-    assert "**5** samples selected." in said(app)
+    assert "**5 samples** selected." in said(app)
     pictures = next(e.proto.body for e in app.get("html") if "ps-pictures" in e.proto.body)
     assert pictures.count("<img") == 5
     app.button(key="pruning-clear").click().run()

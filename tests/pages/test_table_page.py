@@ -102,6 +102,19 @@ def test_one_objective_alone_is_complained_of_and_bad_files_too() -> None:
     assert "A front needs two objectives" in said(app)
 
 
+def test_numbers_as_people_write_them_are_objectives_and_a_file_without_any_is_told_so() -> None:
+    app = at()
+    app.file_uploader(key="tb-upload").upload("words.csv", b"a,b\nx,y\n", "text/csv").run()
+    assert "two objectives, and this table has no column of numbers" in said(app)
+    assert app.button(key="table-import-start").disabled
+    there = b"net;Top-1 (%);Latency (ms)\na;85,33 %;12,5\nb;80,1 %;1,25\n"
+    app.file_uploader(key="tb-upload").upload("mine.csv", there, "text/csv").run()
+    assert "Read as numbers, with decimal commas: Top-1 (%) 85,33 % as 85.33 %" in said(app)
+    app.button(key="table-import-start").click().run()
+    assert "2** on the front of **2** rows" in said(app)
+    assert "with decimal commas" in said(app)
+
+
 def test_columns_of_another_file_are_added_by_a_key() -> None:
     table_id = kept(ROWS[["arch", "accuracy", "depth"]])
     app = at()
@@ -113,7 +126,7 @@ def test_columns_of_another_file_are_added_by_a_key() -> None:
     next(e for e in app.selectbox if e.label == "Import as").set_value(table_id).run()
     next(e for e in app.multiselect if e.label.endswith("less is better")).set_value(["latency_ms"]).run()
     app.button(key="table-import-start").click().run()
-    assert "1 columns were added; 4 of 6 rows have a row in the file" in said(app)
+    assert "1 column was added; 4 of 6 rows have a row in the file" in said(app)
     assert "3 rows are left off" in said(app)  # two were not in the file, one is 0
 
 

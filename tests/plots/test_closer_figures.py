@@ -10,11 +10,11 @@ from plotly.colors import sample_colorscale
 
 from core.library.fronts import front
 from core.objectives.base import objectives
-from core.plots.finished import finished
+from core.plots.finished import finished, with_selected
 from core.plots.importance import importance_figure, pairs_figure, shared_figure
 from core.plots.parallel import MOST_LINES, parallel_figure
 from core.plots.several_fronts import several_figure
-from core.plots.third_objective import MOST_POINTS, third_figure, with_selected
+from core.plots.third_objective import MOST_POINTS, SEPARATOR, third_figure
 from core.spaces import Choice, SearchSpace
 from core.spaces.importance import importance
 from core.views.brushes import Brush
@@ -96,7 +96,7 @@ def test_the_slider_changes_the_front_alone_and_every_step_is_complete(table: pd
         assert arrays["selectedpoints"] == [None], "numbers of points would mean other subnets"
         assert axis["coloraxis.colorscale"][0][0] == 0
     first = str(table["arch_id"].iloc[fronts.members[-1][0]])
-    made = with_selected(finished(figure), first, edition=3).to_dict()
+    made = with_selected(finished(figure), first, edition=3, end=SEPARATOR).to_dict()
     assert go.Figure(made).data[2].selectedpoints == (0,)
     assert made["layout"]["meta"] == 3
     assert "selectedpoints" not in made["data"][1]

@@ -14,8 +14,8 @@ from core.objectives.base import objective
 from core.plots import style
 from core.plots.curves import hypervolume_figure
 from core.plots.diagram import contribution_rows, diagram_figure, diagram_parts
-from core.plots.finished import unchecked
-from core.plots.front import MOST_POINTS, MOST_SVG, front_figure
+from core.plots.finished import finished, has_selected, unchecked, with_selected
+from core.plots.front import MOST_POINTS, MOST_SVG, SUBNETS, front_figure
 from core.seeding import stream
 from core.supernets.stage_cost import StageCost, counts
 
@@ -212,12 +212,34 @@ def test_the_race_has_a_ceiling() -> None:
 
 
 def test_a_finished_figure_is_the_same_figure() -> None:
-    from core.plots.finished import finished
-
     plain = front_figure(table(), MACS, ACCURACY, selected="s000004", caption="c").to_json()
     ready = finished(front_figure(table(), MACS, ACCURACY, selected="s000004", caption="c"))
     assert ready.to_json() == plain
     assert ready.to_json() == plain
+
+
+@pytest.mark.parametrize("n", [60, MOST_SVG + 100])
+@pytest.mark.parametrize("selected", ["s000004", "s000051"])
+@pytest.mark.parametrize("edition", [0, 2])
+def test_another_selection_is_the_figure_that_would_be_built_for_it(
+    n: int, selected: str, edition: int
+) -> None:
+    rows = table(n)
+    drawn = {
+        "knees": ["s000003"],
+        "caption": "c",
+        "what_if": {"macs": 1.0, "accuracy": 0.5},
+        "uniform": rows[:3],
+    }
+    base = finished(front_figure(rows, MACS, ACCURACY, **drawn))
+    before = base.to_json()
+    built = finished(front_figure(rows, MACS, ACCURACY, selected=selected, **drawn), edition)
+    other = with_selected(base, selected, edition, traces=SUBNETS)
+    assert json.loads(other.to_json()) == json.loads(built.to_json())
+    assert base.to_json() == before
+    assert has_selected(other)
+    assert not has_selected(base)
+    assert not has_selected(with_selected(base, "nowhere", edition, traces=SUBNETS))
 
 
 def test_pruned_networks_stand_beside_the_front_with_their_own_ids() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,24 +49,35 @@ def print_table(
     `read` gives the one row of a file, `ready` makes the network's input of several.
     """
     net, failed = load(), 0
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["file", "class", "probability", *map(as_text, classes)])
-    for start in range(0, len(paths), BATCH):
-        rows: list[tuple[Path, Any]] = []
-        for path in paths[start : start + BATCH]:
-            try:
-                rows.append((path, read(path)))
-            except SystemExit:  # said; the others are wanted all the same
-                failed += 1
-        if not rows:
-            continue
-        inputs = ready(np.concatenate([each for _, each in rows]))
-        shares = torch.softmax(logits(net, inputs).double(), 1)
-        for (path, _), row in zip(rows, shares.tolist(), strict=True):
-            best = max(range(len(row)), key=row.__getitem__)
-            told = [f"{share:.4f}" for share in row]
-            table.writerow([as_text(str(path)), as_text(classes[best]), told[best], *told])
+    with _reader_may_leave():
+        table = csv.writer(sys.stdout, lineterminator="\n")
+        table.writerow(["file", "class", "probability", *map(as_text, classes)])
+        for start in range(0, len(paths), BATCH):
+            rows: list[tuple[Path, Any]] = []
+            for path in paths[start : start + BATCH]:
+                try:
+                    rows.append((path, read(path)))
+                except SystemExit:  # said; the others are wanted all the same
+                    failed += 1
+            if not rows:
+                continue
+            inputs = ready(np.concatenate([each for _, each in rows]))
+            shares = torch.softmax(logits(net, inputs).double(), 1)
+            for (path, _), row in zip(rows, shares.tolist(), strict=True):
+                best = max(range(len(row)), key=row.__getitem__)
+                told = [f"{share:.4f}" for share in row]
+                table.writerow([as_text(str(path)), as_text(classes[best]), told[best], *told])
     return failed
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Whoever reads what is printed may have enough of it: `predict.py folder | head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_text(name: str) -> str:

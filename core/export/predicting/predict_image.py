@@ -24,6 +24,7 @@ from core.export.predicting.common import (
     fail,
     load_subnet,
     print_accuracy,
+    read_about,
     read_arrays,
     started,
     to_labels,
@@ -33,7 +34,7 @@ from core.export.predicting.files import files_in, print_classes, print_table
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 # Pillow knows sixty formats; some start other programs or take minutes over a kilobyte.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 64_000_000
 
 
 def to_images(x: Any, shape: tuple[int, ...]) -> Tensor:
@@ -52,8 +53,16 @@ def to_images(x: Any, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(x)
 
 
+def trained_background() -> str:
+    """What is transparent counts as this color, as in the training data."""
+    try:
+        return "white" if read_about()["data"].get("background") == "white" else "black"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "black"
+
+
 def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
-    """A picture as (1, c, h, w) uint8: turned upright, resized; what is transparent counts as black."""
+    """A picture as (1, c, h, w) uint8, as pictures came into the training data: turned upright, cut to its middle, resized."""
     try:
         from PIL import Image, ImageOps
     except ImportError:
@@ -67,12 +76,18 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> Any:
         with Image.open(path, formats=FORMATS) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 fail(f"{path.name} has more than {MOST_PIXELS:,} pixels; shrink it first.")
-            picture = ImageOps.exif_transpose(opened).convert("RGBA")
+            picture = ImageOps.exif_transpose(opened)
+            if picture.mode.startswith("I"):  # 16 bits, which would be clipped and not scaled
+                gray = np.asarray(picture, dtype=np.float64) / 257.0
+                picture = Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8))
+            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+                below = Image.new("RGBA", picture.size, trained_background())
+                below.alpha_composite(picture.convert("RGBA"))
+                picture = below
+            flat = picture.convert("L" if channels == 1 else "RGB")
     except Exception:  # as for arrays: whatever Pillow says about a damaged picture means the same
         fail(f"{path.name} cannot be read as a PNG, JPEG, BMP, GIF or WebP picture.")
-    black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-    flat = Image.alpha_composite(black, picture).convert("L" if channels == 1 else "RGB")
-    pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+    pixels = np.asarray(ImageOps.fit(flat, (width, height), Image.Resampling.BILINEAR))
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)[None]
 
 

@@ -49,11 +49,13 @@ class ForeignTable:
         frame: rows and columns as they are, of any types; names may repeat.
         hints: by column.
         notes: what a person must know of the reading, a sentence each.
+        decimal: what stands before the decimals of a number that is a text, "." or ",".
     """
 
     frame: pd.DataFrame
     hints: Mapping[str, Hint] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    decimal: str = "."
 
 
 class TableReader(Plugin, ABC):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.library.foreign_tables.base import ForeignTable, refuse_size
+from core.library.foreign_tables.written_numbers import Written, read_numbers
 from core.library.results import Part
 from core.text import display_name
+from core.words import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +24,8 @@ LONGEST_TEXT = 4_000
 _SHOWN_TEXT = 60
 _FIRST_ROWS = 6
 _MOST_SHOWN = 40
-_MANY = 1_000
+_MOST_EXAMPLES = 5
+_LONG = 1e12
 
 
 class ColumnPeek(Part):
@@ -38,6 +42,7 @@ class ColumnPeek(Part):
         distinct: different values of texts and whole numbers; -1 where they were not counted.
         examples: the first different values, as text.
         role, maximize: what the file itself says, "" and None where it does not.
+        unit: written behind its values, "" for none.
     """
 
     name: str
@@ -54,6 +59,7 @@ class ColumnPeek(Part):
     examples: tuple[str, ...] = ()
     role: str = ""
     maximize: bool | None = None
+    unit: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -85,8 +91,31 @@ class Peek(Part):
         return tuple(column.name for column in self.columns)
 
 
-def plain(found: ForeignTable) -> tuple[pd.DataFrame, list[tuple[str, bool | None]]]:
-    """The table with plain columns, and per column what the file says of it.
+class Said(TypedDict):
+    """What the file says of a column, as `ColumnPeek` has it."""
+
+    role: str
+    maximize: bool | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A table whose columns are numbers, truth values and texts.
+
+    Attributes:
+        frame: its rows.
+        said: what the file says of each column.
+        notes: what a person must know of the reading, a sentence each.
+    """
+
+    frame: pd.DataFrame
+    said: tuple[Said, ...]
+    notes: tuple[str, ...]
+
+
+def plain(found: ForeignTable) -> Plain:
+    """The table with plain columns.
 
     Raises:
         InvalidInput: it is empty or too large.
@@ -96,13 +125,48 @@ def plain(found: ForeignTable) -> tuple[pd.DataFrame, list[tuple[str, bool | Non
     frame = found.frame
     refuse_size(*frame.shape)
     columns: dict[str, Any] = {}
-    said = []
+    said: list[Said] = []
+    examples: list[str] = []
     for at, raw in enumerate(frame.columns):
         name = _unlike(display_name(raw, LONGEST_NAME) or f"column {at + 1}", columns)
-        columns[name] = _plain_column(frame.iloc[:, at])
+        column, read = _numbers_of(name, _plain_column(frame.iloc[:, at]), found.decimal)
+        columns[name] = column
         hint = found.hints.get(raw) if isinstance(raw, str) else None
-        said.append((hint.role, hint.maximize) if hint else ("", None))
-    return pd.DataFrame(columns), said
+        said.append(
+            Said(
+                role=hint.role if hint else "",
+                maximize=hint.maximize if hint else None,
+                unit=read.unit if read else "",
+            )
+        )
+        if read:
+            text, value = read.example
+            examples.append(f"{name} {text[:_SHOWN_TEXT]} as {f'{value:,.12g} {read.unit}'.strip()}")
+    return Plain(pd.DataFrame(columns), tuple(said), (*found.notes, *_read_as(examples, found.decimal)))
+
+
+def _numbers_of(name: str, column: Any, decimal: str) -> tuple[Any, Written | None]:
+    """A column of texts as the numbers that are written in it; words between them stay."""
+    if not hasattr(column, "str"):
+        return column, None
+    known = int((column.notna() & (column.str.strip() != "")).sum())
+    plain_ones = int(np.isfinite(as_numbers(column)).sum())
+    read = read_numbers(name, column, decimal) if plain_ones < known else None
+    if read is None or (found := int(np.isfinite(read.values).sum())) <= plain_ones:
+        return column, None
+    if found == known:
+        return read.values, read
+    return column.where(~np.isfinite(read.values), [repr(float(value)) for value in read.values]), read
+
+
+def _read_as(examples: list[str], decimal: str) -> list[str]:
+    """What is said of columns whose numbers were written otherwise, in a sentence."""
+    if not examples:
+        return []
+    more = len(examples) - _MOST_EXAMPLES
+    others = [f"and {count_of(more, 'more column')}"] if more > 0 else []
+    comma = ", with decimal commas" if decimal == "," else ""
+    return [f"Read as numbers{comma}: {'; '.join([*examples[:_MOST_EXAMPLES], *others])}."]
 
 
 def written(frame: pd.DataFrame) -> bytes:
@@ -173,27 +237,25 @@ def _listed(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def peek(frame: pd.DataFrame, said: list[tuple[str, bool | None]], **about: Any) -> Peek:
+def peek(table: Plain, *, reader: str, label: str) -> Peek:
     """Describe a plain table.
 
     Args:
-        frame: as `plain` made it.
-        said: what the file says of each column.
-        about: `reader`, `label` and `notes` of the answer.
+        table: as `plain` made it.
+        reader, label: of the answer.
     """
-    columns = tuple(
-        _column(frame[name], role, maximize) for name, (role, maximize) in zip(frame, said, strict=True)
-    )
+    frame = table.frame
+    columns = tuple(_column(frame[name], said) for name, said in zip(frame, table.said, strict=True))
     head = frame.iloc[:_FIRST_ROWS, :_MOST_SHOWN]
-    cells = [tuple(_shown(value) for value in row) for row in head.itertuples(index=False, name=None)]
-    return Peek(rows=len(frame), columns=columns, first=tuple(cells), **about)
+    cells = tuple(tuple(_shown(value) for value in row) for row in head.itertuples(index=False, name=None))
+    return Peek(rows=len(frame), columns=columns, first=cells, notes=table.notes, reader=reader, label=label)
 
 
-def _column(column: pd.Series, role: str, maximize: bool | None) -> ColumnPeek:
+def _column(column: pd.Series, said: Said) -> ColumnPeek:
     name, kind = str(column.name), column.dtype.kind
     if kind == "b":
-        return ColumnPeek(name=name, kind="truth", missing=0, distinct=column.nunique(), role=role)
-    told: dict[str, Any] = {"role": role, "maximize": maximize}
+        return ColumnPeek(name=name, kind="truth", missing=0, distinct=column.nunique(), role=said["role"])
+    told: dict[str, Any] = dict(said)
     told["examples"] = tuple(_shown(v) for v in column.iloc[:200].dropna().drop_duplicates().iloc[:4])
     if kind in "if":
         told |= _numbers(column.to_numpy(np.float64))
@@ -236,5 +298,6 @@ def _numbers(values: NDArray[np.float64]) -> dict[str, Any]:
 def _shown(value: Any) -> str:
     if value is None or value != value:
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _LONG
+    text = f"{value:{'.0f' if whole else '.6g'}}" if isinstance(value, float) else str(value)
     return display_name(text, _SHOWN_TEXT)

@@ -16,6 +16,7 @@ from core.library.foreign_tables.base import (
     TableReader,
     as_text,
 )
+from core.library.foreign_tables.written_numbers import Convention, convention_of
 
 _SEPARATORS = ",;\t|"
 _DIRECTION = re.compile(r"\((maximize|minimize)\)\s*$", re.IGNORECASE)
@@ -44,6 +45,7 @@ class CsvFile(TableReader):
         separator = _separator(first)
         if first.count(separator) > 2 * MOST_COLUMNS:
             raise InvalidInput(f"This table has more than {MOST_COLUMNS:,} columns.")
+        convention = _convention(text, separator)
         try:
             frame = pd.read_csv(
                 io.BytesIO(data),
@@ -53,6 +55,7 @@ class CsvFile(TableReader):
                 low_memory=False,
                 on_bad_lines="error",
                 skipinitialspace=True,
+                thousands=convention.thousands or None,
                 # Nothing of a file decides that a path is opened or a page fetched.
                 compression=None,
             )
@@ -62,13 +65,24 @@ class CsvFile(TableReader):
             raise InvalidInput(f"This file cannot be read as CSV: {_why(error)}") from error
         if not isinstance(frame.index, pd.RangeIndex):
             raise InvalidInput("This file cannot be read as CSV: its lines have more fields than its head.")
-        return ForeignTable(frame, _hints([str(name) for name in frame.columns]))
+        return ForeignTable(frame, _hints([str(name) for name in frame.columns]), decimal=convention.decimal)
 
 
 def _encoding(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "cp1252"  # what spreadsheets in Western Europe write
     return "utf-8-sig"
+
+
+def _convention(text: str, separator: str) -> Convention:
+    """How the beginning of a file writes its numbers. Between commas no number has one."""
+    if separator == ",":
+        return Convention()
+    return convention_of(field for line in text.splitlines()[1:] for field in line.split(separator))
 
 
 def _separator(line: str) -> str:

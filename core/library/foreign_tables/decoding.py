@@ -39,7 +39,5 @@ def read_foreign(data: bytes) -> tuple[Peek, bytes]:
 def decoded(data: bytes) -> tuple[Peek, bytes]:
     """`read_foreign` in this process; what the confined one runs."""
     reader = reader_of(data)
-    found = reader.read(data)
-    frame, said = plain(found)
-    about = peek(frame, said, reader=reader.name, label=reader.label, notes=found.notes)
-    return about, written(frame)
+    table = plain(reader.read(data))
+    return peek(table, reader=reader.name, label=reader.label), written(table.frame)

@@ -12,6 +12,7 @@ from core.library.network_id import NetworkId
 from core.library.origins.base import ORIGINS, Known, ModelInfo, Origin
 from core.library.origins.subnet import counted
 from core.records import Obtained, Source
+from core.words import count_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +48,7 @@ class Alone(Origin):
         facts = (
             (
                 "Trained",
-                f"alone, from scratch, for {net.epochs} epochs at learning rate {net.learning_rate:g}",
+                f"alone, from scratch, for {count_of(net.epochs, 'epoch')} at learning rate {net.learning_rate:g}",
             ),
             ("Seed", str(net.seed)),
         )

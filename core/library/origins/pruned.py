@@ -10,7 +10,7 @@ from core.library.origins.base import ORIGINS, Known, ModelInfo, Origin
 from core.library.pruned import PARENT, PrunedModel, describe_pruned, load_compact, net_file, objective_values
 from core.objectives.base import FromCosts, FromFiles, names_of
 from core.records import Obtained, Source
-from core.words import format_share
+from core.words import count_of, format_share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,7 +78,7 @@ def _facts(found: PrunedModel) -> tuple[tuple[str, str], ...]:
         ("Removed", f"{format_share(found.sparsity, 1)} of the weights"),
         (
             "Fine-tuning",
-            f"{found.tuning_epochs} epochs" if _tuned(found) else "none, or by the method itself",
+            count_of(found.tuning_epochs, "epoch") if _tuned(found) else "none, or by the method itself",
         ),
         ("Seed", str(found.seed)),
     ]

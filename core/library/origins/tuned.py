@@ -13,6 +13,7 @@ from core.library.origins.base import ORIGINS, Known, ModelInfo, Origin
 from core.library.origins.subnet import counted
 from core.library.tuned import TunedNet, find_tuned
 from core.records import Obtained, Source
+from core.words import count_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,7 +63,7 @@ def tuned_info(net: TunedNet) -> ModelInfo:
     how = _SHORT[net.start]
     return ModelInfo(
         model_id=net.model_id,
-        title=f"{net.arch_id} {how}, {net.epochs} epoch{'s' * (net.epochs != 1)}, seed {net.seed}",
+        title=f"{net.arch_id} {how}, {count_of(net.epochs, 'epoch')}, seed {net.seed}",
         short=f"{how}, seed {net.seed}",
         supernet_id=net.supernet_id,
         arch_id=net.arch_id,

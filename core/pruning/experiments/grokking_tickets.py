@@ -18,7 +18,7 @@ from core.pruning.experiments.modular_addition import Point
 from core.pruning.pruners.base import PruningTask
 from core.records import Progress
 from core.seeding import torch_seed
-from core.words import format_share
+from core.words import count_of, format_share
 
 DENSE, TICKET, MEMORIZED, RANDOM = "dense", "grokking ticket", "ticket at memorization", "random mask"
 MODULUS = 67
@@ -152,7 +152,7 @@ def _at_least(*sides: Mapping[int, tuple[float, bool]]) -> str:
 
 def _steps_sentence(name: str, found: Mapping[int, tuple[float, bool]], rows: Sequence[Row]) -> str:
     there = [step for step, reached in found.values() if reached]
-    seeds = f"{len(found)} seed{'s' * (len(found) > 1)}"
+    seeds = count_of(len(found), "seed")
     start = f"{name[0].upper()}{name[1:]}: {format_share(REACHED)} test accuracy"
     if not there:
         most = max(step for step, _ in found.values())

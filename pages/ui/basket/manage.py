@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.people import Action
 from core.text import display_name, for_markdown
+from core.words import count_of
 from pages.ui import baskets, state
 from pages.ui.people import door
 
@@ -55,7 +56,7 @@ def bar(store: RunStore, basket: Basket | None) -> None:
 
 
 def _title(name: str, size: int) -> str:
-    return f"{display_name(name)} ({size} network{'s' * (size != 1)})"
+    return f"{display_name(name)} ({count_of(size, 'network')})"
 
 
 def _chosen() -> None:

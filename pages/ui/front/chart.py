@@ -8,7 +8,7 @@ nothing else; the highlight is the trace's own static styling.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,8 +16,8 @@ import streamlit as st
 from core.library.fronts import Front
 from core.library.network_id import NetworkId
 from core.objectives.base import objective
-from core.plots.finished import finished
-from core.plots.front import front_figure
+from core.plots.finished import finished, has_selected, with_selected
+from core.plots.front import SUBNETS, front_figure
 from core.plots.front_chance import ChanceMarks
 from pages.ui.front.pruned_overlay import PICKED
 from pages.ui.front.state import selection
@@ -26,6 +26,8 @@ from pages.ui.selection import picked_on
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+    _Drawn = tuple[Front, pd.DataFrame | None, ChanceMarks | None, pd.DataFrame | None, pd.DataFrame | None]
 
 KEY = "front-chart"
 
@@ -84,7 +86,7 @@ def front_chart(
 ) -> None:
     """Draw the chart; a click on a point becomes the session's selection."""
     st.plotly_chart(
-        _figure(repr(view), view, front, pruned, marks, trained, uniform),
+        _figure(repr(view), view, (front, pruned, marks, trained, uniform)),
         key=KEY,
         on_select=_remember,
         selection_mode="points",
@@ -108,33 +110,45 @@ def front_chart(
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _figure(
-    key: str,
-    _view: ChartView,
-    _front: Front,
-    _pruned: pd.DataFrame | None,
-    _marks: ChanceMarks | None,
-    _trained: pd.DataFrame | None,
-    _uniform: pd.DataFrame | None,
-) -> go.Figure:
-    figure = front_figure(
-        _front.table,
-        objective(_view.x),
-        objective(_view.y),
-        log_x=_view.log_x,
-        log_y=_view.log_y,
-        line=_view.line,
-        knees=list(_front.knees.values()) if _view.mark_knees else (),
-        selected=_view.selected or None,
-        what_if=_point(_view, _view.what_if),
-        what_if_from=_point(_view, _view.what_if_from),
-        pruned=_pruned,
-        trained=_trained,
-        uniform=_uniform,
-        chance=_marks,
-        caption=_view.caption,
+def _figure(key: str, _view: ChartView, _drawn: _Drawn) -> go.Figure:
+    same = replace(_view, selected="", edition=0)
+    figure = with_selected(
+        _unselected(repr(same), same, _drawn), _view.selected, _view.edition, traces=SUBNETS
     )
-    return finished(figure, _view.edition)
+    # Of many predicted subnets few are drawn, and the selected one in any case.
+    return figure if has_selected(figure) else finished(_built(_view, *_drawn), _view.edition)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _unselected(key: str, _view: ChartView, _drawn: _Drawn) -> go.Figure:
+    return finished(_built(_view, *_drawn))
+
+
+def _built(
+    view: ChartView,
+    front: Front,
+    pruned: pd.DataFrame | None,
+    marks: ChanceMarks | None,
+    trained: pd.DataFrame | None,
+    uniform: pd.DataFrame | None,
+) -> go.Figure:
+    return front_figure(
+        front.table,
+        objective(view.x),
+        objective(view.y),
+        log_x=view.log_x,
+        log_y=view.log_y,
+        line=view.line,
+        knees=list(front.knees.values()) if view.mark_knees else (),
+        selected=view.selected or None,
+        what_if=_point(view, view.what_if),
+        what_if_from=_point(view, view.what_if_from),
+        pruned=pruned,
+        trained=trained,
+        uniform=uniform,
+        chance=marks,
+        caption=view.caption,
+    )
 
 
 def _point(view: ChartView, values: tuple[float, float] | None) -> Mapping[str, float] | None:

@@ -12,7 +12,7 @@ from core.people import Action
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.closer_measured import closer_view
-from core.words import format_count
+from core.words import count_of
 from pages.ui import resources
 from pages.ui.people import door
 from pages.ui.progress import active, all_runs, job_row, submit, watch
@@ -32,7 +32,7 @@ def panel(entry: SupernetEntry, chance: FrontChance, word: str) -> None:
         **door.lock(
             Action.START,
             disabled=active(_runs(entry)),
-            help=f"{format_count(len(near))} subnets: the members, and who is on the front of a resample in 5 % of cases. "
+            help=f"{count_of(len(near), 'subnet')}: the members, and who is on the front of a resample in 5 % of cases. "
             f"The validation {word} that were left out when it was chosen are taken, too; none of them was trained on.",
         ),
     ):

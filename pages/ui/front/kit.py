@@ -22,7 +22,7 @@ from core.objectives.base import objective
 from core.people import Action
 from core.records import Run, RunState
 from core.text import display_name, for_markdown
-from core.words import within_sentence
+from core.words import count_of, within_sentence
 from core.workflows.make_kit import Request
 from pages.ui import checked, resources, state
 from pages.ui.forms import field_number
@@ -159,7 +159,7 @@ def _download(entry: SupernetEntry, run: Run) -> None:
     )
     st.caption(
         f"{for_markdown(run.message)} {_RUNTIMES[str(told['runtime'])]}, {_PRECISIONS[str(told['precision'])]}, "
-        f"{told['threads']} thread{'s' * (told['threads'] != 1)}, batch {told['batch']}. "
+        f"{count_of(told['threads'], 'thread')}, batch {told['batch']}. "
         f'Unpack it there, then: `pip install {told["runtime"]} numpy` and `python measure.py --name "My device"`.'
     )
 

@@ -10,7 +10,7 @@ from core.library.supernets import SupernetEntry
 from core.people import Action
 from core.text import for_markdown
 from core.views.latency import KnownLatency, Offer, known_latencies, offer
-from core.words import format_about, format_count
+from core.words import count_of, format_about, format_count
 from core.workflows.measure_latency import Request
 from pages.ui import checked, resources
 from pages.ui.front import latency_state
@@ -70,7 +70,7 @@ def _explain(entry: SupernetEntry, what: Offer) -> None:
         "so that latency becomes an axis."
     )
     st.caption(
-        f"About {format_count(what.sample)} of {format_count(entry.space.size)} subnets are timed, interleaved, until two "
+        f"About {format_count(what.sample)} of {count_of(entry.space.size, 'subnet')} are timed, interleaved, until two "
         "halves of the rounds agree; a predictor over stages is fitted to them and cross-validated; then everything that "
         "could be on the front of latency and accuracy is timed as well, so that the front consists of timed subnets. "
         f"Takes {format_about(what.seconds * busy())} in the background{' on a machine as busy as now' * (busy() > _BUSY)}; "

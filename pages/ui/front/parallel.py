@@ -16,7 +16,7 @@ from core.spaces import SearchSpace
 from core.text import for_markdown
 from core.views.brushes import Brush
 from core.views.parallel import Matches, Parallel, parallel
-from core.words import format_count
+from core.words import count_of, format_count
 from pages.ui import state
 from pages.ui.front import basket_many
 from pages.ui.front import state as front_state
@@ -147,12 +147,12 @@ def _buttons(scene: Scene, lines: Parallel, brushes: Sequence[Brush], found: Mat
 def _told(lines: Parallel, brushes: Sequence[Brush], found: Matches) -> None:
     if not brushes:
         st.markdown(
-            f"No range is set: **{format_count(found.members)}** of {format_count(len(found.ids))} subnets are on the front."
+            f"No range is set: **{format_count(found.members)}** of {count_of(len(found.ids), 'subnet')} are on the front."
         )
         return
     said = "; ".join(lines.told(brush) for brush in brushes)
     st.markdown(
-        f"**{format_count(len(found.ids))}** of {format_count(len(lines.ids))} subnets, **{format_count(found.members)}** of "
+        f"**{format_count(len(found.ids))}** of {count_of(len(lines.ids), 'subnet')}, **{format_count(found.members)}** of "
         f"them on the front, have {for_markdown(said, 800)}."
     )
 

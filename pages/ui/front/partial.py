@@ -12,7 +12,7 @@ from core.library.fronts import Front
 from core.library.supernets import SupernetEntry
 from core.people import Action
 from core.text import for_markdown
-from core.words import format_count
+from core.words import count_of, format_count
 from pages.ui import checked, resources
 from pages.ui.forecast import forecast
 from pages.ui.forms import number
@@ -32,14 +32,14 @@ def unmeasured(entry: SupernetEntry) -> None:
     """What can be done with a supernet of which nothing is measured yet, then its progress."""
     if entry.card.data is None:
         empty(
-            f"**{for_markdown(entry.title)}** has {format_count(entry.space.size)} subnets, and its card names no data to measure "
+            f"**{for_markdown(entry.title)}** has {count_of(entry.space.size, 'subnet')}, and its card names no data to measure "
             "them on. Load its file again with images of your own.",
             page="pages/supernets.py",
             label="To the Supernets page",
         )
         return
     whole = can_be_whole(entry.space)
-    size = f"{format_count(entry.space.size)} subnets"
+    size = count_of(entry.space.size, "subnet")
     if whole:
         offer = (
             f"Its {size} can be measured one and all, which gives the exact front; a sample is quicker, and a search "

@@ -15,6 +15,7 @@ from core.words import column_label, table_format
 from pages.ui.front import state
 from pages.ui.front.chance import FrontSure
 from pages.ui.front.what_if import Shown, describe
+from pages.ui.tables import height_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def front_table(front: Front, goals: Sequence[Objective], sure: FrontSure) -> No
         column_config={"arch_id": st.column_config.TextColumn("subnet")}
         | {g.name: _column(g) for g in goals}
         | {name: st.column_config.TextColumn(name, help=METHOD) for name in told},
-        height=320,
+        height=height_of(len(shown), most=8),
         width="stretch",
         alt="Table of the subnets on the front",
     )

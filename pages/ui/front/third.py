@@ -13,7 +13,7 @@ from core.records import Objective
 from core.text import for_markdown
 from core.views.regions import Region
 from core.views.third_objective import LimitedFronts, Selected, limited_fronts, limits_told, selected_within
-from core.words import format_count
+from core.words import count_of, format_count
 from pages.ui import state, third_chart
 from pages.ui.front import basket_many
 from pages.ui.front import state as front_state
@@ -166,6 +166,6 @@ def _told(scene: Scene, fronts: LimitedFronts) -> None:
     note(
         "Click a point to select it and to put the limit into the link. The box and the lasso above the chart select "
         "several, also those that are not drawn. Limits, above the upper chart, keeps a limit for the whole page and "
-        f"works with the keyboard. On the front of all three objectives: {format_count(fronts.on_all)} subnets."
+        f"works with the keyboard. On the front of all three objectives: {count_of(fronts.on_all, 'subnet')}."
     )
     html_table(limits_told(scene.front.table, fronts), "What limits on the third objective cost")

@@ -68,7 +68,7 @@ def _said(n: int, done: int) -> str:
         return f"**All {n} lessons are done.** Open any of them again, with a seed of your own."
     so_far = f"**{done} of {n} done.** " if done else ""
     return (
-        f"{so_far}Each takes five to ten minutes: read, predict, look, answer. What you see was measured, "
+        f"{so_far}Each lesson takes five to ten minutes: read, predict, look, answer. What you see was measured, "
         "and every answer is computed from it. What you have done stands in this page's address."
     )
 

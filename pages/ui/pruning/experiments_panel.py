@@ -16,6 +16,7 @@ from core.pruning.experiments.base import EXPERIMENTS, Row
 from core.records import Run
 from core.text import display_name, for_markdown
 from core.views.experiments import curves
+from core.words import count_of
 from core.workflows.prune_experiment import Request
 from pages.ui import checked, resources, state
 from pages.ui.forms import complaint, config_form, field_number
@@ -114,7 +115,7 @@ def _results(runs: list[Run], plugin: Any) -> None:
             st.markdown(f"- {for_markdown(sentence, 600)}")
         seeds = len({row.seed for row in rows})
         st.caption(
-            f"Line: mean of {seeds} seed{'s' * (seeds != 1)}; band: lowest to highest seed. "
+            f"Line: mean of {count_of(seeds, 'seed')}; band: lowest to highest seed. "
             "What has one value is drawn across; a repetition that got there and stopped keeps its last value."
         )
 

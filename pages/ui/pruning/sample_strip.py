@@ -13,6 +13,7 @@ from core.plots import pictures
 from core.text import for_markdown
 from core.views.pruning_detail import samples_of
 from core.views.pruning_samples import fragility, sample_rows
+from core.words import count_of
 from pages.ui import resources
 from pages.ui.pruning import view_state
 from pages.ui.pruning.shown import Shown
@@ -37,7 +38,7 @@ def sample_strip(shown: Shown, ids: Sequence[int], *, clear: bool = True) -> Non
                     if found.selected > _MOST_PICTURES
                     else ""
                 )
-                st.markdown(f"**{found.selected}** sample{'s' * (found.selected != 1)} selected{many}.")
+                st.markdown(f"**{count_of(found.selected, 'sample')}** selected{many}.")
                 if clear:
                     st.button(
                         "Clear",

@@ -16,7 +16,7 @@ from core.pruning.pruners.creating import METHODS
 from core.registry import PluginInfo
 from core.text import display_name
 from core.views.pruning import PruningView
-from core.words import format_share
+from core.words import count_of, format_share
 from core.workflows import prune_models
 from pages.ui import checked, terms
 from pages.ui.forms import complaint, config_form, field_number, number
@@ -147,7 +147,7 @@ def _plan(count: int, asked: int, started: bool) -> str:
         return "All of these are in the table already. Choose another way, share or seed."
     known = f" ({asked - count} of {asked} are in the table already)" if count < asked and started else ""
     return (
-        f"{count} network{'s' * (count != 1)} to make{known}; each is fine-tuned and evaluated on clean and spoiled "
+        f"{count_of(count, 'network')} to make{known}; each is fine-tuned and evaluated on clean and spoiled "
         "samples in the background. Methods that train from scratch take longest."
     )
 

@@ -19,11 +19,11 @@ from core.text import display_name, for_markdown
 from core.views.seed_groups import SeedGroup, seed_groups
 from core.views.seed_results import seed_numbers, seed_rows
 from core.views.who_did_what import made_by
-from core.words import format_bytes, format_seconds
+from core.words import count_of, format_bytes, format_seconds
 from pages.ui import resources, state
 from pages.ui.people import door
 from pages.ui.progress import all_runs, attempt
-from pages.ui.tables import html_table, settings_table
+from pages.ui.tables import height_of, html_table, settings_table
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
@@ -67,6 +67,7 @@ def runs_table(runs: Sequence[Run]) -> Run | None:
         on_select=lambda: _row_chosen(ids),
         selection_mode="single-row",
         width="stretch",
+        height=height_of(len(rows)),
         column_config={"started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
         alt="Table of finished runs",
     )
@@ -182,7 +183,7 @@ def damaged_runs(store: RunStore) -> None:
 def storage(parts: Sequence[StorageUse]) -> None:
     """What takes how much of the disk, and how to have less of it."""
     for part in parts:
-        said = f"{format_bytes(part.bytes)} {for_markdown(part.name)} ({part.files:,} files)"
+        said = f"{format_bytes(part.bytes)} {for_markdown(part.name)} ({count_of(part.files, 'file')})"
         st.caption(f"{said}. {for_markdown(part.hint, 600)}" if part.hint else said)
 
 

@@ -18,7 +18,7 @@ from core.registry import PluginInfo
 from core.search import ALGORITHMS
 from core.settings import settings
 from core.text import display_name, for_markdown
-from core.words import column_label, format_count, within_sentence
+from core.words import column_label, count_of, within_sentence
 from core.workflows import search_front
 from pages.ui import checked, choosers, state, terms
 from pages.ui.forms import field_number, number
@@ -177,7 +177,7 @@ def _use_table(entry: SupernetEntry) -> bool:
         hint = (
             "The Front page makes one."
             if can_be_whole(entry.space)
-            else f"With {format_count(entry.space.size)} subnets it is too large for one."
+            else f"With {count_of(entry.space.size, 'subnet')} it is too large for one."
         )
         st.caption(
             f"{for_markdown(display_name(entry.title))} has no complete table, so every subnet that is proposed is measured. {hint}"

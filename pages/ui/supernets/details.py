@@ -18,7 +18,7 @@ from core.supernets.cards import shown_card
 from core.text import display_name, for_markdown
 from core.views.gallery import gallery
 from core.views.supernet_page import CameFrom, came_from, choice_rows, lost_with, measured_rows, part_rows
-from core.words import format_count
+from core.words import count_of
 from pages.ui import checked, resources, terms
 from pages.ui.front import state as front_state
 from pages.ui.front.subnet_card import diagram
@@ -208,7 +208,7 @@ def _what(entry: SupernetEntry) -> None:
         if entry.task == "image"
         else "Its card names no data."
     )
-    st.markdown(f"**{format_count(entry.space.size)} subnets**, from {len(entry.space)} choices. {needs}")
+    st.markdown(f"**{count_of(entry.space.size, 'subnet')}**, from {len(entry.space)} choices. {needs}")
 
 
 def _ends(entry: SupernetEntry) -> None:

@@ -16,7 +16,7 @@ from core.plots.thumbnail import thumbnail_html
 from core.text import display_name, for_markdown
 from core.views.gallery import GalleryCard
 from core.views.gallery import gallery as gallery_of
-from core.words import format_count
+from core.words import count_of
 from pages.ui import resources, state
 from pages.ui.people import door
 from pages.ui.supernets import state as page_state
@@ -85,7 +85,7 @@ def _fits(card: GalleryCard, view: View) -> bool:
 def _card(card: GalleryCard) -> None:
     entry = card.entry
     data = data_name(entry) or "data not named"
-    lines = ((card.task, card.family), (f"{format_count(card.covered.size)} subnets", data))
+    lines = ((card.task, card.family), (count_of(card.covered.size, "subnet"), data))
     facts = "<br>".join(" · ".join(html.escape(display_name(f)) for f in line if f) for line in lines)
     picture = (
         thumbnail_html(card.thumbnail)

@@ -7,7 +7,7 @@ from typing import Any
 from pages.ui.supernets.own_upload import Looked, OwnData, own_upload
 
 NAME = "images"
-MOST_IMAGES_MB = 16
+MOST_IMAGES_MB = 250
 _MOST_PICTURES = 48
 
 

@@ -84,7 +84,7 @@ def own_upload(own: OwnData) -> dict[str, Any] | None:
         help=own.hint,
     )
     if file is None:
-        st.caption(f"{own.empty} What it holds is shown before anything starts.")
+        st.caption(f"{own.empty} At most {own.most_mb} MB. What it holds is shown before anything starts.")
         return None
     # The first look proposes settings; whoever changes them gets the file read anew.
     first = _read_once(own, file, {})

@@ -16,7 +16,7 @@ from core.plots.finished import finished
 from core.text import display_name, for_markdown
 from core.views import ranking as view
 from core.views import ranking_told as told
-from core.words import format_count
+from core.words import count_of
 from core.workflows.check_ranking import Request
 from pages.ui import baskets, checked, resources, terms
 from pages.ui.forecast import forecast
@@ -103,7 +103,7 @@ def _form(entry: SupernetEntry) -> None:
             disabled=way == _BY_HAND and len(ids) < 3,
         )
     if pressed:
-        title = f"Ranking check of {display_name(entry.title)}, {format_count(subnets)} subnets"
+        title = f"Ranking check of {display_name(entry.title)}, {count_of(subnets, 'subnet')}"
         if submit(KIND, {**params, "subnets": max(subnets, 3)}, title=title, seed=int(asked.get("seed", 1))):
             st.rerun()
 
@@ -203,7 +203,7 @@ def _budget(params: dict[str, Any], from_card: bool, *, ready: bool) -> None:
     nets = int(params["subnets"]) * int(params["seeds"])
     as_it = "with the supernet's own settings" if from_card else "with the usual settings"
     st.caption(
-        f"{format_count(nets)} networks are trained from scratch, {params['epochs']} epoch{'s' * (params['epochs'] != 1)} each, {as_it}, labels as the only teacher. "
+        f"{count_of(nets, 'network')} are trained from scratch, {count_of(params['epochs'], 'epoch')} each, {as_it}, labels as the only teacher. "
         "They are trained one after the other in the background, every subnet once before any is trained again; what is there "
         "is shown as it comes, a stop loses nothing, and what was trained alone before counts."
     )

@@ -15,7 +15,7 @@ from core.people import Action
 from core.supernets.folders.options import FolderOptions
 from core.supernets.folders.understood import FixedPart, Understood
 from core.text import display_name, for_markdown
-from core.words import format_count, format_value
+from core.words import count_of, format_count, format_value
 from pages.ui import checked, resources, terms
 from pages.ui.forms import config_form
 from pages.ui.supernets import state as page_state
@@ -87,7 +87,7 @@ def told(found: Understood) -> None:
     with st.container(border=True, key="folder-understood"):
         st.markdown(
             f"**{for_markdown(found.label)}** ({for_markdown(found.class_name)}), as {for_markdown(found.family_label)}: "
-            f"**{format_count(found.size)} subnets** from {found.choices} choices, "
+            f"**{count_of(found.size, 'subnet')}** from {found.choices} choices, "
             f"{format_value(found.params, objective('params'))} parameters in all. It takes {_takes(found)}."
         )
         sizes, elastic = st.columns([2, 3], gap="medium")
@@ -143,7 +143,7 @@ def _listed(names: Sequence[str]) -> str:
 def _parts(parts: Sequence[FixedPart], one: str, several: str) -> None:
     if not parts:
         return
-    with st.expander(f"{len(parts)} part{'s' * (len(parts) > 1)} {several if len(parts) > 1 else one}"):
+    with st.expander(f"{count_of(len(parts), 'part')} {several if len(parts) > 1 else one}"):
         html_table(
             [{"part": each.part, "why": each.why} for each in parts[:_MOST_ROWS]], f"What {several}, and why"
         )

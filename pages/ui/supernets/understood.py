@@ -13,7 +13,7 @@ from core.plots.finished import unchecked
 from core.supernets.loaders.understood import End, Understood
 from core.supernets.stage_cost import StageCost
 from core.text import for_markdown
-from core.words import format_count, format_value
+from core.words import count_of, format_value
 from pages.ui.tables import html_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def draw(found: Understood) -> None:
     with st.container(border=True, key="understood"):
         shape = " x ".join(map(str, found.input_shape))
         st.markdown(
-            f"**{for_markdown(found.label)}**: {for_markdown(found.family_label)}, **{format_count(found.size)} subnets** from "
+            f"**{for_markdown(found.label)}**: {for_markdown(found.family_label)}, **{count_of(found.size, 'subnet')}** from "
             f"{found.choices} choices. {format_value(found.params, objective('params'))} parameters in all; it takes inputs of "
             f"{shape} and tells {found.classes:,} classes apart."
         )

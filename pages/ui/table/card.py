@@ -11,7 +11,7 @@ from core.plots.style import format_obtained
 from core.records import Objective, Obtained, Source
 from core.text import display_name
 from core.views.table_front import Standing, cells, choices, standing_of
-from core.words import format_count, format_value
+from core.words import count_of, format_count, format_value
 from pages.ui import terms
 from pages.ui.table import state
 from pages.ui.table.scene import Scene
@@ -84,9 +84,7 @@ def _verdict(scene: Scene, standing: Standing) -> None:
         st.caption("It has no values of both axes that count, so it is not on the chart.")
     elif standing.beaten_by:
         n = standing.beaten_by
-        st.caption(
-            f"{format_count(n)} row{'s' * (n > 1)} beat{'s' * (n == 1)} it in both objectives of the axes."
-        )
+        st.caption(f"{count_of(n, 'row')} beat{'s' * (n == 1)} it in both objectives of the axes.")
     else:
         terms.caption("No row beats it in both objectives of the axes.")
 

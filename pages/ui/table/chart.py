@@ -9,7 +9,7 @@ import streamlit as st
 from core.plots.finished import finished
 from core.plots.front import front_figure
 from core.text import display_name, for_figure
-from core.words import format_count
+from core.words import count_of, format_count
 from pages.ui.selection import picked_on
 from pages.ui.table import state
 from pages.ui.table.scene import Scene
@@ -51,7 +51,7 @@ def caption(scene: Scene) -> str:
     found = scene.found
     parts = [
         for_figure(scene.table.name),
-        f"{format_count(found.n_kept)} of {format_count(len(scene.rows))} rows",
+        f"{format_count(found.n_kept)} of {count_of(len(scene.rows), 'row')}",
         f"imported from {scene.about.format}",
     ]
     told = "<br>".join(f"{for_figure(goal.label)}: {goal.how}" for goal in (scene.x, scene.y))

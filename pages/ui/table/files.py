@@ -15,7 +15,7 @@ from core.papers.front import front_paper
 from core.reports.captions import limits_text
 from core.reports.front_files import FORMATS, MOST_LATEX_ROWS, table_file
 from core.text import display_name, for_markdown
-from core.words import format_count
+from core.words import count_of, format_count
 from pages.ui import paper_figure
 from pages.ui.table import state
 from pages.ui.table.chart import title_of
@@ -46,7 +46,7 @@ class Files:
         """What the front was made of, as sentences."""
         scene = self.scene
         about = (
-            f"{display_name(scene.table.name)}: {format_count(scene.found.n_kept)} of {format_count(len(scene.rows))} rows of an "
+            f"{display_name(scene.table.name)}: {format_count(scene.found.n_kept)} of {count_of(len(scene.rows), 'row')} of an "
             f"imported table ({scene.about.format}, SHA-256 {scene.table.source_sha256[:12]})."
         )
         how = " ".join(f"{display_name(g.label)}: {g.how}." for g in (scene.y, scene.x))
@@ -103,7 +103,7 @@ def buttons(files: Files) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="tb-files"):
         chosen = choose_format("tb-format")
         _button(
-            f"Front ({format_count(members)} rows)",
+            f"Front ({count_of(members, 'row')})",
             f"front-{files.stem}",
             "tb-file-front",
             chosen,
@@ -112,7 +112,7 @@ def buttons(files: Files) -> None:
         )
         n = len(scene.rows) - scene.found.n_off
         _button(
-            f"All that count ({format_count(n)} rows)",
+            f"All that count ({count_of(n, 'row')})",
             f"front-{files.stem}-all",
             "tb-file-all",
             chosen,
@@ -127,7 +127,7 @@ def kept_button(files: Files, kept: tuple[str, ...]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="tb-kept-files"):
         chosen = choose_format("tb-kept-format")
         _button(
-            f"{format_count(len(kept))} kept row{'s' * (len(kept) > 1)}",
+            count_of(len(kept), "kept row"),
             f"rows-{files.stem}",
             "tb-file-kept",
             chosen,

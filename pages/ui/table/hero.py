@@ -8,12 +8,13 @@ from core.library.imported_tables import rows_written
 from core.plots.style import scale
 from core.text import display_name, for_markdown
 from core.views.table_front import row_of
-from core.words import column_label, format_count, format_value, table_format
+from core.words import column_label, count_of, format_count, format_value, table_format
 from pages.ui import closer_look
 from pages.ui.setup import share
 from pages.ui.table import card, chart, compare, files, state
 from pages.ui.table.scene import Scene
 from pages.ui.table.view import View
+from pages.ui.tables import height_of
 
 _TABLE = "tb-front-table"
 _MOST_ROWS = 2_000
@@ -63,7 +64,11 @@ def _facts(scene: Scene, row: str) -> None:
             f"**{format_count(len(found.at))}** on the front of **{format_count(found.n_kept)}** rows",
             help=f"Hypervolume {found.front.hypervolume:.4g}, against the reference point {reference}.",
         )
-    beyond = f"{format_count(found.n_beyond)} rows do not meet the limits." if found.n_beyond else ""
+    beyond = (
+        f"{count_of(found.n_beyond, 'row')} do{'es' * (found.n_beyond == 1)} not meet the limits."
+        if found.n_beyond
+        else ""
+    )
     for sentence in (beyond, *scene.about.notes, *found.told):
         if sentence:
             st.caption(for_markdown(sentence, 600))
@@ -106,12 +111,12 @@ def _front_table(scene: Scene) -> None:
             name: st.column_config.NumberColumn(display_name(column_label(goal)), format=table_format(goal))
             for name, goal in goals.items()
         },
-        height=320,
+        height=height_of(len(shown), most=8),
         width="stretch",
         alt="Table of the rows on the front",
     )
     if len(scene.found.at) > _MOST_ROWS:
-        st.caption(f"The first {format_count(_MOST_ROWS)} rows are shown; the files below hold all.")
+        st.caption(f"The first {count_of(_MOST_ROWS, 'row')} are shown; the files below hold all.")
 
 
 def _row_chosen(ids: list[str]) -> None:

@@ -17,7 +17,7 @@ from core.library.foreign_tables.decoding import read_foreign
 from core.library.table_guessing import guessed, objective_of
 from core.library.table_mapping import TableMapping
 from core.text import display_name, for_markdown
-from core.words import format_bytes, format_count
+from core.words import count_of, format_bytes
 from pages.ui import checked
 from pages.ui.people import door
 from pages.ui.table import mapping_form, state
@@ -94,8 +94,8 @@ def _read(upload: str, name: str, data: bytes) -> _File:
 
 def _form(store: RunStore, tables: list[ImportedTable], file: _File, found: Peek) -> None:
     st.markdown(
-        f"**{for_markdown(file.name)}**: {found.label}, {format_count(found.rows)} rows, "
-        f"{format_count(len(found.columns))} columns. The first rows:"
+        f"**{for_markdown(file.name)}**: {found.label}, {count_of(found.rows, 'row')}, "
+        f"{count_of(len(found.columns), 'column')}. The first rows:"
     )
     names = found.names[: len(found.first[0])]
     html_table([dict(zip(names, row, strict=True)) for row in found.first], "The first rows of the file")
@@ -183,7 +183,7 @@ def _import(
         if target is None or by is None:
             table_id = kept_tables.add(store, name, found, file.data, mapping, file.sha256)
             _open(table_id)
-            return f"**{for_markdown(name)}** was imported: {format_count(found.rows)} rows.{_left_off(store, table_id)}"
+            return f"**{for_markdown(name)}** was imported: {count_of(found.rows, 'row')}.{_left_off(store, table_id)}"
         here, there = by
         said = kept_tables.join(store, target, found, file.data, mapping, here=here, there=there)
         _open(target.table_id)
@@ -210,7 +210,7 @@ def sample(store: RunStore) -> None:
         title = "Sample: every subnet of digits-cnn"
         _open(kept_tables.add(store, title, found, columns, guessed(found), sha256))
         return (
-            f"The sample was imported: {format_count(found.rows)} rows of {name} ({format_bytes(len(data))})."
+            f"The sample was imported: {count_of(found.rows, 'row')} of {name} ({format_bytes(len(data))})."
         )
 
     attempt(made)

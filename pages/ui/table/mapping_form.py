@@ -13,6 +13,7 @@ from core.library.kept_tables import checked
 from core.library.table_mapping import KINDS, LEAST, ObjectiveColumn, TableMapping
 from core.records import Source
 from core.text import display_name
+from core.words import count_of
 from pages.ui import terms
 from pages.ui.checked import complain
 
@@ -91,8 +92,13 @@ def draw(
     try:
         return checked(mapping, columns, least=least)
     except InvalidInput as error:
-        complain(str(error))
+        complain(str(error) if len(numbers) >= least else _too_few(len(numbers)))
         return mapping
+
+
+def _too_few(numbers: int) -> str:
+    there = count_of(numbers, "column") if numbers else "no column"
+    return f"A front needs two objectives, and this table has {there} of numbers."
 
 
 def _several(

@@ -10,7 +10,7 @@ from core.errors import CoreError
 from core.text import display_name, for_markdown
 from core.views.table_third import ThirdFronts, third_fronts
 from core.views.third_objective import limits_told
-from core.words import format_count
+from core.words import count_of
 from pages.ui import state as page_state
 from pages.ui import third_chart
 from pages.ui.selection import Selection
@@ -59,7 +59,7 @@ def draw(scene: Scene, kept: View, view: View) -> View:
         )
     note(
         "Drag the slider to limit the third objective; the dotted line is the front of all rows. Click a point to select it. On "
-        f"the front of all three objectives: {format_count(found.fronts.on_all)} rows."
+        f"the front of all three objectives: {count_of(found.fronts.on_all, 'row')}."
     )
     html_table(limits_told(found.table, found.fronts, one="row"), "What limits on the third objective cost")
     limit = state.third_limit.now()
