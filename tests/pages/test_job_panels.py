@@ -204,7 +204,7 @@ def test_damage_is_told_but_not_without_end(n: int, shown: int) -> None:
 def test_what_takes_the_disk_comes_with_its_hint() -> None:
     parts = [StorageUse("files", "", 1200, 5_000_000, ""), StorageUse("trash", "", 1, 10, "Empty it.")]
     app = drawn(panels.storage, parts)
-    assert [e.value for e in app.caption] == ["5 MB files (1,200 files)", "10 B trash (1 files). Empty it\\."]
+    assert [e.value for e in app.caption] == ["5 MB files (1,200 files)", "10 B trash (1 file). Empty it\\."]
 
 
 def test_a_run_that_lost_its_files_shows_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
