@@ -10,6 +10,7 @@ import typer
 
 from core.cli.driving import open_store
 from core.settings import files_url
+from core.words import count_of
 
 
 def backup(
@@ -71,11 +72,13 @@ def move_files(
     for sentence in moved.missing:
         print(sentence)
     print(
-        f"{moved.place}: {moved.copied} files copied ({moved.bytes / 1e6:.1f} MB), {moved.there} were there; all compared."
+        f"{moved.place}: {count_of(moved.copied, 'file')} copied ({moved.bytes / 1e6:.1f} MB), {moved.there} were there; all compared."
         + (f" {moved.put_away} put into the trash here." if put_away and not moved.missing else "")
     )
     if moved.missing:
-        print(f"{len(moved.missing)} files are whole nowhere; all else is there, and nothing was put away.")
+        print(
+            f"{count_of(len(moved.missing), 'file')} whole nowhere; all else is there, and nothing was put away."
+        )
         raise typer.Exit(1)
     if url != store.files_url:
         print(f"Now set PARETOSCOPE_FILES_URL={url} and start every server anew.")

@@ -22,7 +22,7 @@ def test_files_go_to_another_folder_and_the_setting_is_told(
     place = f"file://{tmp_path}/disk"
     status, out, err = call("move-files", "--to", place)
     assert (status, err) == (0, "1 of 1 files are there\n")
-    assert "1 files copied" in out
+    assert "1 file copied" in out
     assert f"PARETOSCOPE_FILES_URL={place}" in out
     assert len(list((settings().home / "blobs").iterdir())) == 1
     monkeypatch.setenv("PARETOSCOPE_FILES_URL", place)
