@@ -1,24 +1,29 @@
-"""The seconds of using it: what a person waits for after each kind of click, in real Chromium, beside the figures of a review.
+"""The seconds of using it: what a person waits for after each kind of click, in real Chromium, in turn with an earlier commit.
 
-    python benchmarks/use.py [--repeats 5]
+    python benchmarks/use.py [--repeats 5] [--before 48cc833]
 
 A fresh server in a home that `make run` just made; beside it, for the cold load, one of the least page that draws 10,000 points with the same
 chart library (goal: at most 1.3 times as long), and one of as many elements as the Front page has with nothing behind them, whose chart has
-an axis to choose, too. A time goes from the press of the pointer (or from asking for the page) to the moment the answer is
-on the screen, found by asking the page at every frame; the page was still before. Printed: the median of the repeats, the
-figure that was measured before this release (REVIEW section 5), and the load of the machine, which decides more than
-anything else. Goals: none slower; every click under 0.5 s.
+an axis to choose, too. With `--before`, one of that commit, which the same hand plays in turn in a browser of its own: what was
+measured on another day says more of the machine than of the pages. (48cc833 is what a review of the whole measured.) A
+time goes from the press of the pointer (or from asking for the page) to the moment the answer is on the screen, found by
+asking the page at every frame; the page was still before. Printed: medians of the repeats, the median of their ratios,
+and the load of the machine. Goals: none slower than before; every click under 0.5 s.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import statistics
+import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +32,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from playwright.sync_api import TimeoutError, sync_playwright
 
 from benchmarks.startup import LEAST, PAINTED, made_home
-from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, running_server
+from tests.e2e.browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, ROOT, running_server
 from tests.e2e.visitor import Visitor
 
 COLD, LEAST_COLD, BARE_COLD = "cold load to the chart", "the least page", "the same elements"
 BARE_AXIS = "the same elements' axis"
-BEFORE = {
-    COLD: 4.4,
-    "click a dot": 0.25,
-    "knee button": 0.9,
-    "axis": 0.31,
-    "menu to Front": 0.82,
-    "menu to Similarity": 0.49,
-    "menu to Pruning": 0.27,
-    "measure of similarity": 0.54,
-    "severity of corruptions": 0.52,
-    "bundle": 0.36,
-}
-"""Medians of five, in seconds, on a machine that did nothing else."""
 BARE = """
 import numpy as np
 import plotly.graph_objects as go
@@ -216,55 +208,92 @@ def script(parent: str, name: str, content: str) -> Path:
     return file
 
 
-def report(seconds: dict[str, list[float]], load: tuple[float, float]) -> None:
+def earlier(commit: str, parent: str) -> Path:
+    """The app's file in a copy of that commit."""
+    packed = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+    folder = made_folder(parent, "earlier")
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "app.py"
+
+
+Seconds = dict[str, list[float]]
+
+
+def paired(now: list[float], other: list[float]) -> float:
+    """The median of the ratios of each turn."""
+    return statistics.median(a / b for a, b in zip(now, other, strict=True))
+
+
+def report(now: Seconds, before: Seconds, load: tuple[float, float]) -> None:
     """One line per kind of click."""
-    print(f"{'seconds, median':26s} now   range          before")
-    for name, before in BEFORE.items():
-        found = seconds[name]
-        now = statistics.median(found)
-        slow = "   slower than before" if now > before else ""
-        slow += "   above the goal" if now > GOAL and name != COLD else ""
-        print(f"{name:26s} {now:4.2f}  {min(found):4.2f} to {max(found):5.2f}  {before:4.2f}{slow}")
+    print(f"{'seconds, median':26s} now   range          before  ratio")
+    for name in [name for name in now if name not in (LEAST_COLD, BARE_COLD, BARE_AXIS)]:
+        line = (
+            f"{name:26s} {statistics.median(now[name]):4.2f}  {min(now[name]):4.2f} to {max(now[name]):5.2f}"
+        )
+        if name in before:
+            line += f"  {statistics.median(before[name]):6.2f}  {paired(now[name], before[name]):5.2f}"
+        above = statistics.median(now[name]) > GOAL and name != COLD
+        print(line + ("   above the goal" if above else ""))
     for name, other in ((COLD, LEAST_COLD), (COLD, BARE_COLD), ("axis", BARE_AXIS)):
-        ratio = statistics.median(a / b for a, b in zip(seconds[name], seconds[other], strict=True))
-        print(f"{name} / {other} ({statistics.median(seconds[other]):.2f} s): {ratio:.2f}")
+        ratio = paired(now[name], now[other])
+        print(f"{name} / {other} ({statistics.median(now[other]):.2f} s): {ratio:.2f}")
     print(f"load average of a minute: {load[0]:.1f} at the beginning, {load[1]:.1f} at the end")
+
+
+def play(playwright: Any, addresses: dict[str, str], repeats: int) -> dict[str, Clock]:
+    """Everybody in turn; a browser each: of two pages in one, one has no frames."""
+    browsers = {
+        name: playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) for name in addresses
+    }
+    clocks = {
+        name: Clock(Visitor(browsers[name], address, size="1440", theme="light"))
+        for name, address in addresses.items()
+    }
+    apps = [name for name in ("now", "before") if name in addresses]
+    for name in apps:
+        prune_something(clocks[name].me)
+    for _ in range(repeats):
+        for name, address in addresses.items():
+            cold(clocks[name], browsers[name], COLD, address)
+    for name in (*apps, "bare"):
+        clocks[name].me.arrive("")
+        clocks[name].me.until(CHART if name in apps else PAINTED)
+    for turn in range(repeats):
+        for name in apps if turn % 2 else reversed(apps):
+            front(clocks[name], turn)
+            pages(clocks[name], turn)
+        axis(clocks["bare"], BARE_AXIS, turn)
+    for browser in browsers.values():
+        browser.close()
+    return clocks
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--before", default="", help="an earlier commit to play in turn")
+    arguments = parser.parse_args()
     at_first = os.getloadavg()[0]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_server(made_home(Path(folder) / "home")) as address,
-        running_server(made_folder(folder, "least"), script(folder, "least", LEAST)) as least,
-        running_server(made_folder(folder, "bare"), script(folder, "bare", BARE)) as bare,
-        sync_playwright() as playwright,
-    ):
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        me = Visitor(chromium, address, size="1440", theme="light")
-        clock = Clock(me)
-        prune_something(me)
-        for _ in range(repeats):
-            cold(clock, chromium, COLD, address)
-            cold(clock, chromium, LEAST_COLD, least)
-            cold(clock, chromium, BARE_COLD, bare)
-        me.arrive("")
-        me.until(CHART)
-        # A browser of its own: of two pages in one, one has no frames.
-        beside = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        other = Clock(Visitor(beside, bare, size="1440", theme="light"))
-        other.seconds = clock.seconds
-        other.me.arrive("")
-        for turn in range(repeats):
-            front(clock, turn)
-            pages(clock, turn)
-            axis(other, BARE_AXIS, turn)
-        chromium.close()
-        beside.close()
-    report(clock.seconds, (at_first, os.getloadavg()[0]))
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        homes = {name: made_folder(folder, name) for name in ("now", "before", "least", "bare")}
+        scripts = {
+            "now": ROOT / "app.py",
+            **({"before": earlier(arguments.before, folder)} if arguments.before else {}),
+            "least": script(folder, "least-page", LEAST),
+            "bare": script(folder, "bare-page", BARE),
+        }
+        made_home(homes["now"])
+        addresses = {
+            name: stack.enter_context(running_server(homes[name], file)) for name, file in scripts.items()
+        }
+        clocks = play(stack.enter_context(sync_playwright()), addresses, arguments.repeats)
+    now = clocks["now"].seconds
+    now[LEAST_COLD], now[BARE_COLD] = clocks["least"].seconds[COLD], clocks["bare"].seconds[COLD]
+    now[BARE_AXIS] = clocks["bare"].seconds[BARE_AXIS]
+    report(now, clocks["before"].seconds if arguments.before else {}, (at_first, os.getloadavg()[0]))
 
 
 if __name__ == "__main__":

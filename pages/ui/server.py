@@ -30,6 +30,7 @@ from pages.ui.operations import Health, Metrics
 from pages.ui.packed import Packed, PackedFiles, pack_first
 from pages.ui.people import door, visitor
 from pages.ui.people.header import UserHeader
+from pages.ui.sockets import send_at_once
 
 ICON = str(ASSETS / "look" / "mark.svg")
 _OWN = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -46,6 +47,7 @@ _REFUSED = (
 def middleware() -> list[Middleware]:
     """What every request passes before Streamlit sees it, outermost first."""
     _no_components_of_others()
+    send_at_once()
     own = settings()
     _PACKED.folder = own.home / "packed"
     address = config.get_option("server.address")
