@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -141,10 +141,16 @@ class DamagedSupernet:
 
 def entries(store: RunStore | None = None) -> list[SupernetEntry]:
     """Every supernet: shipped ones first, then what was trained or uploaded here, newest first."""
-    known = {} if store is None else store.editions
-    found = [_shipped(name, folder) for name, folder in shipped.folders(known)]
-    own = _own(store) if store is not None else []
-    return found + [entry for entry in own if isinstance(entry, SupernetEntry)]
+    return list(_each(store))
+
+
+def _each(store: RunStore | None) -> Iterator[SupernetEntry]:
+    """As `entries`; those of the store are read when they are asked for."""
+    for name, folder in shipped.folders({} if store is None else store.editions):
+        yield _shipped(name, folder)
+    for entry in _own(store) if store is not None else ():
+        if isinstance(entry, SupernetEntry):
+            yield entry
 
 
 def damaged(store: RunStore | None) -> list[DamagedSupernet]:
@@ -159,7 +165,7 @@ def find(store: RunStore | None, supernet_id: str) -> SupernetEntry:
     Raises:
         NotFound: there is none; the message lists the shipped ones.
     """
-    for entry in entries(store):
+    for entry in _each(store):
         if entry.supernet_id == supernet_id:
             return entry
     names = ", ".join(e.supernet_id for e in entries())
