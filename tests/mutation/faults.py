@@ -33,6 +33,7 @@ from tests.mutation.structure import FAULTS as STRUCTURE
 from tests.mutation.tables import FAULTS as TABLES
 from tests.mutation.tasks import FAULTS as TASKS
 from tests.mutation.tuning import FAULTS as TUNING
+from tests.mutation.using import FAULTS as USING
 
 _PGD, _STEPS, _ATTACKS = "core/attacks/pgd.py", "core/attacks/steps.py", ("tests/attacks",)
 _COLLAPSE, _IN_COLLAPSE = "core/geometry/collapse.py", ("tests/geometry/test_collapse.py",)
@@ -554,5 +555,7 @@ FAULTS = [
     *COMPARING,
     # --- searches that learn and plan -------------------------------------------------------------------
     *PLANNED,
+    # --- daily use ---------------------------------------------------------------------------------------
+    *USING,
 ]
 """Every fault, in the order of the chapters above."""
