@@ -146,17 +146,14 @@ def entries(store: RunStore | None = None) -> list[SupernetEntry]:
 
 def _each(store: RunStore | None) -> Iterator[SupernetEntry]:
     """As `entries`; those of the store are read when they are asked for."""
-    for name, folder in shipped.folders({} if store is None else store.editions):
-        yield _shipped(name, folder)
-    for entry in _own(store) if store is not None else ():
-        if isinstance(entry, SupernetEntry):
-            yield entry
+    known = {} if store is None else store.editions
+    yield from (_shipped(name, folder) for name, folder in shipped.folders(known))
+    yield from (entry for entry in _own(store) if isinstance(entry, SupernetEntry))
 
 
 def damaged(store: RunStore | None) -> list[DamagedSupernet]:
     """What `entries` leaves out because it cannot be read."""
-    own = _own(store) if store is not None else []
-    return [entry for entry in own if isinstance(entry, DamagedSupernet)]
+    return [entry for entry in _own(store) if isinstance(entry, DamagedSupernet)]
 
 
 def find(store: RunStore | None, supernet_id: str) -> SupernetEntry:
@@ -196,8 +193,7 @@ def from_bytes(
         InvalidInput: the bytes are not a supernet file.
     """
     sha256 = hashlib.sha256(data).hexdigest()
-    header = peek_supernet(data)
-    return SupernetEntry(supernet_id or sha256[:32], title, origin, sha256, header, lambda: data)
+    return SupernetEntry(supernet_id or sha256[:32], title, origin, sha256, peek_supernet(data), lambda: data)
 
 
 @kept(16, key=lambda name, folder, stamp: (name, folder, stamp))
@@ -223,24 +219,24 @@ def _shipped(name: str, folder: Path) -> SupernetEntry:
     return _shipped_at(name, folder, (folder / CARD_FILE).stat().st_mtime)
 
 
-def _own(store: RunStore) -> list[SupernetEntry | DamagedSupernet]:
+def _own(store: RunStore | None) -> Iterator[SupernetEntry | DamagedSupernet]:
     """What was trained or uploaded here, newest first; what is damaged stands for itself alone."""
+    if store is None:
+        return
     tables, files = _tables(store), store.kept.of_kind("train_supernet")
     there = [
         (run.created, run.run_id, run.title, "trained", files.get(run.run_id, {}).get(SUPERNET_FILE))
         for run in store.list_runs(state=RunState.DONE, kind="train_supernet")
     ]
     there += [(u.created, u.supernet_id, u.name, "uploaded", u.sha256) for u in store.list_supernets()]
-    found: list[SupernetEntry | DamagedSupernet] = []
     for _, supernet_id, title, origin, sha256 in sorted(there, key=lambda each: -each[0]):
         if sha256 is None:
             continue
         try:
             entry = _own_entry(supernet_id, title, origin, sha256, _reader(store, sha256), tables)
-            found.append(replace(entry, place=store.sandbox_id or ""))
+            yield replace(entry, place=store.sandbox_id or "")
         except CoreError as error:
-            found.append(DamagedSupernet(supernet_id, title, origin, str(error)))
-    return found
+            yield DamagedSupernet(supernet_id, title, origin, str(error))
 
 
 _Read = Callable[[], bytes]
@@ -285,8 +281,7 @@ def _tables(store: RunStore) -> dict[str, tuple[str, _Read, _Read | None]]:
                 read = _reader(store, sha256)
                 _checked(sha256, read)
                 bits = files[run.run_id].get(BITS_FILE)
-                read_bits = _reader(store, bits) if bits else None
-                found[str(run.params["supernet"])] = (sha256, read, read_bits)
+                found[str(run.params["supernet"])] = (sha256, read, _reader(store, bits) if bits else None)
     return found
 
 
