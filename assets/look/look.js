@@ -106,10 +106,17 @@
     const drawing = target.dataset?.subplot && target.closest('.stPlotlyChart .js-plotly-plot');
     return drawing?._fullLayout?._plots?.[target.dataset.subplot] ? drawing : null;
   };
+  // Two presses soon after each other are a double click to Plotly, wherever they are, and that takes back what the first one
+  // took. On what can be taken a second one there counts as none, one elsewhere as the first.
+  const NEAR = 8;
+  const takes = ({_fullLayout: layout}) => layout.clickmode.includes('select') && layout.hovermode === 'closest';
   let pressed = null;
+  let last = {};
+  let again = false;
   const press = event => {
     const drawing = drawingAt(event);
     pressed = null;
+    again = false;
     if (!drawing) return;
     const {target, clientX, clientY} = event;
     const layout = drawing._fullLayout;
@@ -121,11 +128,20 @@
       layout._uid = name;
     }
     pressed = {drawing, points: drawing._hoverdata};
+    if (!takes(drawing) || !drawing._hoverdata?.length) return;
+    const soon = event.timeStamp - last.at < drawing._context.doubleClickDelay;
+    again = soon && last.drawing === drawing && Math.hypot(clientX - last.x, clientY - last.y) < NEAR;
+    drawing._mouseDownTime = 0;
+    last = {drawing, x: clientX, y: clientY, at: event.timeStamp};
   };
   const release = () => {
     if (pressed) pressed.drawing._hoverdata = pressed.points;
     pressed = null;
   };
+  addEventListener('mousedown', event => {
+    if (again) event.stopImmediatePropagation();
+    again = false;
+  }, true);
   addEventListener('pointerdown', press, true);
   addEventListener('pointerup', release, true);
 

@@ -32,11 +32,18 @@ def arrived() -> dict[str, str] | None:
     if params == here or (not params and not (here and _went_through_history())):
         return None
     # A quick second click still carries the address from before the first: it is ours, and no way back.
-    if params in _written() and not _went_through_history():
+    if is_behind():
         return None
     st.session_state[_HERE], st.session_state[_OPENING] = params, True
     _remember(params)
     return params
+
+
+def is_behind() -> bool:
+    """Whether the browser had not seen the last answer when it asked: its address and its choosers are from before."""
+    params = {key: text for key, text in st.query_params.to_dict().items() if key not in (*MARK, STAYS)}
+    here = st.session_state.get(_HERE)
+    return here is not None and params != here and params in _written() and not _went_through_history()
 
 
 def write(params: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from core.views.regions import Region
+from pages.ui import history
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class Selection(Generic[T]):
         self._key, self._seed_key, self._nothing = key, seed_key, nothing
         # Not after the key itself: pages forget what starts with a prefix of theirs.
         self._moved_key, self._edition_key = f"moved-{key}", f"edition-{key}"
+        self._before_key = f"before-{key}"
 
     def now(self) -> T:
         """What is selected."""
@@ -50,8 +52,17 @@ class Selection(Generic[T]):
         if st.session_state.pop(self._moved_key, False):
             st.session_state[self._edition_key] = self.edition() + 1
 
+    def chosen(self, value: T) -> None:
+        """Select what a chooser beside the chart says.
+
+        One that has not heard of the last click says what was selected before; Streamlit takes that for a choice.
+        """
+        if not (history.is_behind() and value == st.session_state.get(self._before_key)):
+            self.select(value)
+
     def clicked(self, value: T) -> None:
         """Select what was clicked on the chart, which highlights it by itself."""
+        st.session_state[self._before_key] = self.now()
         st.session_state[self._key] = value
         st.session_state[self._moved_key] = True
 

@@ -28,6 +28,12 @@ DOTS = """() => {
 }"""
 RANGE = "document.querySelector('.st-key-front-chart .js-plotly-plot')._fullLayout.yaxis.range.map(v => Math.round(1000 * v))"
 SCROLLED = "document.querySelector('[data-testid=\"stMain\"]').scrollTop"
+HIGHLIGHTED = """() => document.querySelector('.st-key-front-chart .js-plotly-plot')._fullData.flatMap(
+  trace => (trace.selectedpoints ?? []).map(index => trace.customdata[index]))"""
+CORNER = """() => {
+  const {right, bottom} = document.querySelector('.st-key-front-chart .nsewdrag').getBoundingClientRect();
+  return [right - 24, bottom];
+}"""
 PLACE = """key => {
   const {left, top, width, height} = document.querySelector(`.st-key-${key} .nsewdrag`).getBoundingClientRect();
   return [left + width / 2, top + height / 2];
@@ -66,6 +72,50 @@ def test_what_is_pressed_right_after_a_movement_is_taken(chromium: Any, server: 
         me.until(TAKEN, arg=spot["id"])
         me.still()
     assert not me.said
+    me.close()
+
+
+def highlighted(me: Visitor) -> list[str]:
+    """Ids of what the chart shows as selected."""
+    found: list[str] = me.page.evaluate(HIGHLIGHTED)
+    return found
+
+
+def test_two_dots_pressed_soon_after_each_other_are_two_picks(chromium: Any, server: str) -> None:
+    me = visitor(chromium, server, "1440")
+    one, two = (me.page.evaluate(POINT, ["front", index]) for index in (4, 9))
+    me.page.mouse.click(one["x"], one["y"])
+    me.page.mouse.click(two["x"], two["y"])
+    me.until(TAKEN, arg=two["id"])
+    me.page.wait_for_timeout(1000)
+    me.still()
+    assert me.page.evaluate(TAKEN, two["id"])
+    assert highlighted(me) == [two["id"]]
+    me.close()
+
+
+def test_a_double_click_on_a_dot_takes_it(chromium: Any, server: str) -> None:
+    me = visitor(chromium, server, "1440")
+    spot = me.page.evaluate(POINT, ["front", 9])
+    me.page.mouse.dblclick(spot["x"], spot["y"])
+    me.until(TAKEN, arg=spot["id"])
+    me.page.wait_for_timeout(1000)
+    me.still()
+    assert me.page.evaluate(TAKEN, spot["id"])
+    assert highlighted(me) == [spot["id"]]
+    me.close()
+
+
+def test_a_double_click_beside_the_dots_still_zooms_out(chromium: Any, server: str) -> None:
+    me = visitor(chromium, server, "1440")
+    before = me.page.evaluate(RANGE)
+    me.page.mouse.move(*me.page.evaluate(PLACE, "front-chart"))
+    me.page.mouse.wheel(0, -300)
+    me.until(f"before => {RANGE}.join() !== before.join()", arg=before)
+    me.page.wait_for_timeout(500)
+    left, bottom = me.page.evaluate(CORNER)
+    me.page.mouse.dblclick(left + 12, bottom - 12)
+    me.until(f"before => {RANGE}.join() === before.join()", arg=before)
     me.close()
 
 

@@ -1,4 +1,4 @@
-"""Faults of daily use: an answer that is held back."""
+"""Faults of daily use: an answer that is held back, a pick that is taken back."""
 
 from __future__ import annotations
 
@@ -20,5 +20,19 @@ FAULTS = [
         "connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)",
         "connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)",
         _IN_SOCKETS,
+    ),
+    Fault(
+        "a chooser that has not heard of a click takes it back",
+        "pages/ui/selection.py",
+        "if not (history.is_behind() and value == st.session_state.get(self._before_key)):",
+        "if True:",
+        ("tests/pages/test_session_values.py",),
+    ),
+    Fault(
+        "no browser is behind",
+        "pages/ui/history.py",
+        "return here is not None and params != here and params in _written() and not _went_through_history()",
+        "return False",
+        ("tests/pages/test_address.py",),
     ),
 ]

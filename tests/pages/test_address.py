@@ -236,9 +236,13 @@ def test_a_link_is_taken_once_and_own_addresses_are_no_links(bar: Address) -> No
     # A click while the address of the last click is still under way: both are ours.
     for severity in (1, 2):
         address.publish(PruningView(severity=severity))
+    assert not history.is_behind()
     bar.from_dict({"severity": "1"})
+    assert history.is_behind(), "the browser has not seen the second answer"
     assert address.current() == PruningView(severity=2)
     assert len(arrived) == 1
+    bar.from_dict({"severity": "3"})
+    assert not history.is_behind(), "a link of somebody's"
 
 
 def test_publishing_writes_only_what_changed(bar: Address) -> None:
@@ -278,6 +282,7 @@ def test_back_brings_a_view_that_is_our_own(bar: Address, monkeypatch: pytest.Mo
     went_back = SimpleNamespace(is_history_navigation=True)
     monkeypatch.setattr(history, "get_script_run_ctx", lambda **_: went_back)
     bar.from_dict({"severity": "1", **history.MARK})
+    assert not history.is_behind()
     assert address.current() == PruningView(severity=1)
     assert arrived == [PruningView(severity=1)]
     assert address.current() == PruningView(severity=1)

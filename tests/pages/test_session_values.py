@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.library.networks import MOST_MODELS
-from pages.ui import state
+from pages.ui import history, state
 from pages.ui.pruning import view_state as pruning
 from pages.ui.selection import SelectedSamples, Selection, picked_id, picked_on, picked_samples, samples_on
 from pages.ui.similarity import view_state as similarity
@@ -102,6 +102,23 @@ def test_what_the_chart_started_from_is_drawn_anew_after_a_click(session: dict[s
     assert chosen.edition() == 1, "the same figure, but the browser has moved its highlight"
     chosen.select("b")
     assert chosen.edition() == 1
+
+
+def test_a_chooser_that_has_not_heard_of_a_click_chooses_nothing(
+    session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: Selection[str] = Selection("now", "seed", "")
+    chosen.select("a")
+    chosen.clicked("b")
+    monkeypatch.setattr(history, "is_behind", lambda: True)
+    chosen.chosen("a")
+    assert chosen.now() == "b", "what the chooser said before the click"
+    chosen.chosen("c")
+    assert chosen.now() == "c", "another choice is one, however soon"
+    chosen.clicked("d")
+    monkeypatch.setattr(history, "is_behind", lambda: False)
+    chosen.chosen("c")
+    assert chosen.now() == "c", "back to the one before"
 
 
 def test_forgotten_samples_make_a_new_chart(session: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def choose_subnet(shown: Shown, front: Front) -> str:
 
 
 def _chosen() -> None:
-    state.select(st.session_state[_CHOOSER])
+    state.selection.chosen(st.session_state[_CHOOSER])
 
 
 def front_table(front: Front, goals: Sequence[Objective], sure: FrontSure) -> None:

@@ -70,7 +70,7 @@ def _worth_a_look(view: PruningView, models: Sequence[PrunedModel]) -> PrunedMod
 
 
 def _chosen() -> None:
-    view_state.selection.select((st.session_state["pr-model"], st.session_state["pr-benchmark"]))
+    view_state.selection.chosen((st.session_state["pr-model"], st.session_state["pr-benchmark"]))
 
 
 def headline(view: PruningView, model: PrunedModel, benchmark: str) -> None:

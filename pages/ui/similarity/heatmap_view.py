@@ -173,4 +173,4 @@ def _choose_layers(comparison: ModelComparison, layer_a: str, layer_b: str) -> N
 
 
 def _chosen() -> None:
-    view_state.selection.select((st.session_state["sim-layer-a"], st.session_state["sim-layer-b"]))
+    view_state.selection.chosen((st.session_state["sim-layer-a"], st.session_state["sim-layer-b"]))

@@ -35,7 +35,7 @@ def choose_row(scene: Scene) -> str:
             options,
             format_func=lambda row: _describe(scene, row),
             key=_CHOOSER,
-            on_change=lambda: state.select(st.session_state[_CHOOSER]),
+            on_change=lambda: state.selection.chosen(st.session_state[_CHOOSER]),
             help="The front's rows in order. Clicking a point on the chart selects it here too.",
         )
     )
