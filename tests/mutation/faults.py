@@ -494,8 +494,8 @@ FAULTS = [
     Fault(
         "Back is taken for a click that was under way",
         "pages/ui/history.py",
-        "if params in _written() and not _went_through_history():",
-        "if params in _written():",
+        "params in _written() and not _went_through_history()",
+        "params in _written()",
         ("tests/pages/test_address.py",),
     ),
     Fault(
