@@ -75,35 +75,29 @@ def test_what_is_pressed_right_after_a_movement_is_taken(chromium: Any, server: 
     me.close()
 
 
-def highlighted(me: Visitor) -> list[str]:
-    """Ids of what the chart shows as selected."""
-    found: list[str] = me.page.evaluate(HIGHLIGHTED)
-    return found
+def stays_taken(me: Visitor, arch_id: str) -> None:
+    """Card and highlight come to a subnet, and nothing takes it back."""
+    me.until(TAKEN, arg=arch_id)
+    me.page.wait_for_timeout(1000)
+    me.still()
+    assert me.page.evaluate(TAKEN, arch_id)
+    assert me.page.evaluate(HIGHLIGHTED) == [arch_id]
+    me.close()
 
 
 def test_two_dots_pressed_soon_after_each_other_are_two_picks(chromium: Any, server: str) -> None:
     me = visitor(chromium, server, "1440")
     one, two = (me.page.evaluate(POINT, ["front", index]) for index in (4, 9))
-    me.page.mouse.click(one["x"], one["y"])
-    me.page.mouse.click(two["x"], two["y"])
-    me.until(TAKEN, arg=two["id"])
-    me.page.wait_for_timeout(1000)
-    me.still()
-    assert me.page.evaluate(TAKEN, two["id"])
-    assert highlighted(me) == [two["id"]]
-    me.close()
+    for spot in (one, two):
+        me.page.mouse.click(spot["x"], spot["y"])
+    stays_taken(me, two["id"])
 
 
 def test_a_double_click_on_a_dot_takes_it(chromium: Any, server: str) -> None:
     me = visitor(chromium, server, "1440")
     spot = me.page.evaluate(POINT, ["front", 9])
     me.page.mouse.dblclick(spot["x"], spot["y"])
-    me.until(TAKEN, arg=spot["id"])
-    me.page.wait_for_timeout(1000)
-    me.still()
-    assert me.page.evaluate(TAKEN, spot["id"])
-    assert highlighted(me) == [spot["id"]]
-    me.close()
+    stays_taken(me, spot["id"])
 
 
 def test_a_double_click_beside_the_dots_still_zooms_out(chromium: Any, server: str) -> None:
