@@ -13,6 +13,7 @@
   const places = new WeakMap();  // Streamlit's element -> the drawing in it, and who listens
   const shown = new Map();  // key -> Streamlit's element
   const spare = new Map();  // key -> the drawing of a chart that left
+  const without = new Map();  // key -> Streamlit's elements whose drawing another one took
   let turn = Promise.resolve();
 
   const keyOf = chart => {
@@ -51,21 +52,27 @@
     if (!drawing?._fullLayout || !isSteady(drawing) || !isSteady(figure) || kinds(figure) !== kinds(drawing)) return null;
     spare.delete(key);
     if (place?.drawing === drawing) {
-      places.delete(chart);
+      place.drawing = null;
       place.asked = {data: drawing.data, layout: drawing.layout};
+      without.set(key, (without.get(key) ?? new Set()).add(chart));
       drawing.removeAllListeners();
       drawing.left = performance.now();
     }
     return drawing;
   };
+  const provide = (chart, place, figure) => {
+    const {key} = place;
+    without.get(key)?.delete(chart);
+    place.drawing = key && taken(key, figure) || document.createElement('div');
+    place.asked = figure;
+    if (key) shown.set(key, chart);
+    chart.append(place.drawing);
+  };
 
   // Plotly draws into an element of ours. What Streamlit asks of its own element is answered from there.
   const open = (chart, figure) => {
-    const key = keyOf(chart);
-    const drawing = key && taken(key, figure) || document.createElement('div');
-    if (key) shown.set(key, chart);
-    const place = {key, drawing, heard: [], asked: figure, waits: 0};
-    chart.append(drawing);
+    const place = {key: keyOf(chart), heard: [], waits: 0};
+    provide(chart, place, figure);
     chart.on = (name, heard) => {
       place.heard.push([name, heard]);
       if (!place.asked) place.drawing.on(name, heard);
@@ -77,7 +84,7 @@
     for (const name of ['data', 'layout']) {
       Object.defineProperty(chart, name, {configurable: true, get: () => (place.asked ?? place.drawing)[name]});
     }
-    Object.defineProperty(chart, '_transitionData', {configurable: true, get: () => place.drawing._transitionData});
+    Object.defineProperty(chart, '_transitionData', {configurable: true, get: () => place.drawing?._transitionData});
     places.set(chart, place);
     return place;
   };
@@ -176,6 +183,8 @@
     plotly.react = (chart, figure, ...more) => {
       if (!chart?.closest?.('.stPlotlyChart') || !figure?.layout) return react.call(plotly, chart, figure, ...more);
       const place = places.get(chart) ?? open(chart, figure);
+      if (!place.drawing) provide(chart, place, figure);
+      place.wanted = figure;
       if (figure.layout.width === undefined) {
         begin(chart, place, figure);
         return Promise.resolve(chart);
@@ -186,12 +195,21 @@
     };
     plotly.react.once = true;
 
+    // Who took a chart's drawing may leave before that chart, which nobody asks to be drawn again.
+    const giveBack = key => {
+      if (shown.get(key)?.isConnected) return;
+      const chart = [...without.get(key) ?? []].findLast(each => each.isConnected);
+      if (chart) plotly.react(chart, places.get(chart).wanted).catch(() => {});
+    };
     plotly.purge = chart => {
       const place = places.get(chart);
       if (!place) return purge.call(plotly, chart);
       places.delete(chart);
       const {key, drawing} = place;
+      without.get(key)?.delete(chart);
+      if (!drawing) return;
       if (shown.get(key) === chart) shown.delete(key);
+      if (without.get(key)?.size) setTimeout(giveBack, 0, key);
       drawing.removeAllListeners?.();
       if (!key || place.waits || !drawing._fullLayout || !isSteady(drawing)) return discard(drawing);
       drawing.remove();

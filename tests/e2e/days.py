@@ -28,6 +28,8 @@ from tests.e2e.visitor import SIZES, THEMES, Visitor
 
 DEEP_LINK = "front?supernet=digits-cnn&x=macs&y=accuracy&sid=000000000000"
 CARD = ".st-key-subnet-card code"
+WHAT_IF = """() => !!document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullData?.some(
+  trace => trace.name === 'what-if')"""
 LONG = 4 * PATIENCE_MS / 1000
 """Seconds that work in the background may take on a busy machine."""
 
@@ -95,17 +97,8 @@ def _picks(me: Visitor) -> str:
 
 def _tries_changes(me: Visitor) -> None:
     me.tab("What if")
-    chooser = me.page.locator("[class*='st-key-pick-if-']").first.get_attribute("class") or ""
-    found = re.search(r"st-key-(pick-if-[\w-]+)", chooser)
-    assert found, "there is nothing to change"
-    now = me.key(found[1]).locator("input").first.input_value()
-    me.open_chooser(found[1])
-    options = me.page.get_by_role("option")
-    texts = options.all_inner_texts()
-    options.nth(next(k for k, text in enumerate(texts) if text.strip() != now)).click()
-    me.until(
-        "() => document.querySelector('.st-key-front-chart .js-plotly-plot')?._fullData?.some(t => t.name === 'what-if')"
-    )
+    me.choose_another("pick-if-")
+    me.until(WHAT_IF)
     me.look("asks what if", at="what-if-choices")
     me.press("what-if-undo")
 

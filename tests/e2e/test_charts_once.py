@@ -326,6 +326,29 @@ def test_it_does_so_when_the_old_one_has_not_left_yet(page: Any) -> None:
     assert found == [True, True, 1, True]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_chart_gets_its_drawing_back_from_one_that_leaves_before_it(page: Any, again: bool) -> None:
+    """Or from one that had lost it itself and was asked for again: whoever stays is drawn, as it was, and is heard."""
+    found = page.evaluate(
+        """async again => {
+          const what = y => ({data: [{type: 'scattergl', y: [y]}]});
+          const first = await come('front', what(1));
+          first.on('plotly_click', () => {});
+          const second = await come('front', what(2));
+          second.on('plotly_click', () => {});
+          const [gone, stays] = again ? [first, second] : [second, first];
+          if (again) await Plotly.react(first, {...what(1), layout: {width: 500, height: 300}});
+          leave(gone);
+          await new Promise(done => setTimeout(done, 300));
+          const {firstChild: drawing} = stays;
+          return [!!drawing?._fullLayout, drawing?.data[0].y, drawing?.heard.length, drawing?.style.visibility, stays.data[0].y];
+        }""",
+        again,
+    )
+    shown = [2 if again else 1]
+    assert found == [True, shown, 1, "visible", shown]
+
+
 @pytest.mark.parametrize(
     "other",
     [

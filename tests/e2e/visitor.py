@@ -18,6 +18,12 @@ STILL = """() => {
   return app?.dataset.testScriptState === 'notRunning' && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]')
     && [...document.querySelectorAll('.stPlotlyChart')].every(e => !e.checkVisibility() || e.querySelector('.main-svg'));
 }"""
+RESTLESS = """() => [
+  document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState,
+  ...[...document.querySelectorAll('[data-testid="stSkeleton"], [data-testid="stSpinner"]')].map(e => e.dataset.testid),
+  ...[...document.querySelectorAll('.stPlotlyChart')].filter(e => e.checkVisibility() && !e.querySelector('.main-svg')).map(
+    e => `not drawn: ${e.closest('[class*="st-key-"]')?.className}`),
+]"""
 WHOLE = "() => document.querySelector('[data-testid=\"stMain\"]').scrollHeight"
 
 STREAMLITS_OWN = {
@@ -158,6 +164,17 @@ class Visitor:
         wanted.click()
         self.still()
 
+    def choose_another(self, beginning: str) -> None:
+        """In the first chooser whose key begins so: an option that it does not show now."""
+        named = self.page.locator(f"[class*='st-key-{beginning}']").first.get_attribute("class") or ""
+        (key,) = (each[len("st-key-") :] for each in named.split() if each.startswith(f"st-key-{beginning}"))
+        now = self.key(key).locator("input").first.input_value()
+        self.open_chooser(key)
+        texts = self.page.get_by_role("option").all_inner_texts()
+        other = next(index for index, text in enumerate(texts) if text.strip() != now)
+        self.page.get_by_role("option").nth(other).click()
+        self.still()
+
     def open_chooser(self, name: str) -> None:
         """Open the list of a chooser. The page may be drawn anew in that moment, which closes it: a person presses again."""
         for _ in range(5):
@@ -225,7 +242,11 @@ class Visitor:
     def still(self) -> None:
         """Wait until nothing moves."""
         self.page.wait_for_timeout(60)
-        self.page.wait_for_function(STILL)
+        try:
+            self.page.wait_for_function(STILL)
+        except TimeoutError as error:
+            error.add_note(f"What is not still: {self.page.evaluate(RESTLESS)}")
+            raise
 
     def until(self, holds: str, *, arg: Any = None, seconds: float | None = None) -> None:
         """Wait for a condition in JavaScript."""

@@ -22,7 +22,7 @@ from core.spaces import Arch, Choice, SearchSpace
 from core.spaces.choice import Option
 from core.text import display_name, for_markdown
 from core.words import format_count, format_value
-from pages.ui import baskets, resources
+from pages.ui import baskets, history, resources
 from pages.ui.front import chance, files, state
 from pages.ui.front.subnet_card import deltas
 from pages.ui.state import forget_widgets
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _CHOOSER_WIDTH = 132
 _CHANGED = "pick-if-"
+_OF, _BEFORE, _EDITION = "what-if-of", "what-if-before", "what-if-edition"
 _AS_GOOD = "As good and cheaper"
 _KNEES = {"distance": "Knee", "utility": "Knee by utility"}
 
@@ -108,10 +109,7 @@ def tried(shown: Shown, arch: Arch) -> Tried:
 
 
 def _tried(shown: Shown, arch: Arch) -> Tried:
-    arch_id = shown.entry.space.arch_id(arch)
-    if st.session_state.get("what-if-of") != arch_id:
-        _undo()
-        st.session_state["what-if-of"] = arch_id
+    _start_from(shown.entry.space.arch_id(arch))
     target = _target(shown.entry.space, arch)
     return None if target == arch else (target, shown.values(target))
 
@@ -120,7 +118,7 @@ def _target(space: SearchSpace, arch: Arch) -> Arch:
     """The subnet with the options that the choosers hold."""
     options: dict[str, object] = {}
     for choice in space.choices:
-        held = st.session_state.get(f"{_CHANGED}{choice.name}")
+        held = st.session_state.get(_key(choice))
         if held in choice.options and space.is_active(front_view.changed(space, arch, options), choice.name):
             options[choice.name] = held
     return front_view.changed(space, arch, options)
@@ -158,7 +156,7 @@ def try_changes(shown: Shown, arch: Arch) -> None:
 
 def _choose(choice: Choice, now: Option) -> None:
     """A chooser whose key is the same for every subnet: it stays where it is and takes another value."""
-    key = f"{_CHANGED}{choice.name}"
+    key = _key(choice)
     if st.session_state.get(key) not in choice.options:
         st.session_state[key] = now
     st.selectbox(choice.name, choice.options, key=key, width=_CHOOSER_WIDTH)
@@ -191,8 +189,26 @@ def knee_buttons(front: Front, covered: Coverage) -> None:
         )
 
 
+def _key(choice: Choice) -> str:
+    return f"{_CHANGED}{st.session_state.get(_EDITION, 0)}-{choice.name}"
+
+
+def _start_from(arch_id: str) -> None:
+    """Of another subnet the choosers hold nothing yet. A browser that has not heard of it says what they held before."""
+    if st.session_state.get(_OF) != arch_id:
+        held = {str(key): st.session_state[key] for key in st.session_state if str(key).startswith(_CHANGED)}
+        st.session_state[_OF], st.session_state[_BEFORE] = arch_id, held
+        forget_widgets(_CHANGED)
+    elif history.is_behind():
+        for key, value in st.session_state.get(_BEFORE, {}).items():
+            if key in st.session_state and st.session_state[key] == value:
+                del st.session_state[key]
+
+
 def _undo() -> None:
+    """Choosers that are others: whatever is pressed next still says what these hold, if the browser has not heard."""
     forget_widgets(_CHANGED)
+    st.session_state[_EDITION] = st.session_state.get(_EDITION, 0) + 1
 
 
 def neighbors(shown: Shown, front: Front, arch_id: str, as_good: tuple[str, str] = ("", "")) -> None:
