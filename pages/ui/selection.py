@@ -34,7 +34,7 @@ class Selection(Generic[T]):
         self._key, self._seed_key, self._nothing = key, seed_key, nothing
         # Not after the key itself: pages forget what starts with a prefix of theirs.
         self._moved_key, self._edition_key = f"moved-{key}", f"edition-{key}"
-        self._before_key = f"before-{key}"
+        self._unheard_key = f"unheard-{key}"
 
     def now(self) -> T:
         """What is selected."""
@@ -48,6 +48,7 @@ class Selection(Generic[T]):
 
     def select(self, value: T) -> None:
         """Select from anywhere but the chart: the chart appears anew with this highlighted."""
+        self._leave()
         st.session_state[self._key] = st.session_state[self._seed_key] = value
         if st.session_state.pop(self._moved_key, False):
             st.session_state[self._edition_key] = self.edition() + 1
@@ -55,16 +56,21 @@ class Selection(Generic[T]):
     def chosen(self, value: T) -> None:
         """Select what a chooser beside the chart says.
 
-        One that has not heard of the last click says what was selected before; Streamlit takes that for a choice.
+        One that has not heard of the last pick says what was selected before; Streamlit takes that for a choice.
         """
-        if not (history.is_behind() and value == st.session_state.get(self._before_key)):
+        if not (history.is_behind() and value in st.session_state.get(self._unheard_key, ())):
             self.select(value)
 
     def clicked(self, value: T) -> None:
         """Select what was clicked on the chart, which highlights it by itself."""
-        st.session_state[self._before_key] = self.now()
+        self._leave()
         st.session_state[self._key] = value
         st.session_state[self._moved_key] = True
+
+    def _leave(self) -> None:
+        """Remember what choosers still say until the browser has heard of the pick that follows."""
+        said: tuple[T, ...] = st.session_state.get(self._unheard_key, ()) if history.is_behind() else ()
+        st.session_state[self._unheard_key] = (*said, self.now())
 
     def start(self, chart: str, look: Hashable) -> T:
         """What a chart draws as selected.

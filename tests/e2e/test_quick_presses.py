@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,46 +20,85 @@ pytestmark = [
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}"),
 ]
 DRAWN = "() => !!document.querySelector('.st-key-front-chart .main-svg')"
-PRESS = """buttons => {
-  for (const selector of buttons) [...document.querySelectorAll(`${selector} button`)].findLast(each => each.checkVisibility()).click();
-}"""
+CARD = "() => document.querySelector('.st-key-subnet-card code').innerText"
 UNDO, ADD, NEIGHBOR = ".st-key-what-if-undo", ".st-key-basket-add", '[class*="st-key-neighbor-"]'
 
 
+class Line:
+    """Between a page and its server: what the server says can be held back."""
+
+    def __init__(self, page: Any) -> None:
+        self._holds, self._held = False, []
+        page.route_web_socket(re.compile("/_stcore/stream"), self._connect)
+
+    def _connect(self, page_side: Any) -> None:
+        self._page_side = page_side
+        page_side.connect_to_server().on_message(self._answer)
+
+    def _answer(self, message: Any) -> None:
+        if self._holds or self._held:  # what comes while others are passed on comes after them
+            self._held.append(message)
+        else:
+            self._page_side.send(message)
+
+    def hold(self) -> None:
+        self._holds = True
+
+    def release(self) -> None:
+        self._holds = False
+        while self._held:
+            self._page_side.send(self._held.pop(0))
+
+
 @pytest.fixture
-def me(chromium: Any, tmp_path: Path) -> Iterator[Visitor]:
-    """Somebody who tries another option of the first choice."""
+def server(tmp_path: Path) -> Iterator[str]:
     with running_server(tmp_path) as address:
-        me = Visitor(chromium, address, size="1440", theme="light")
-        me.arrive("")
-        me.until(DRAWN)
-        me.still()
-        me.choose_another("pick-if-")
-        me.until(WHAT_IF)
-        me.still()
-        me.page.wait_for_timeout(500)
-        yield me
-        assert not me.said
-        me.close()
+        yield address
 
 
-def settled(me: Visitor, holds: str) -> None:
-    """Both answers came; nothing follows that takes one back, and the chart is there."""
-    me.until(holds)
+def presses_both(chromium: Any, server: str, first: str, second: str) -> tuple[Visitor, str]:
+    """Somebody who tries another option of the first choice, then presses two buttons; the answer to the first is late.
+
+    Returns:
+        The visitor, and what was picked before.
+    """
+    me = Visitor(chromium, server, size="1440", theme="light")
+    line = Line(me.page)
+    me.arrive("")
+    me.until(DRAWN)
+    me.still()
+    me.choose_another("pick-if-")
+    me.until(WHAT_IF)
+    me.still()
+    before = me.page.evaluate(CARD)
+    line.hold()
+    for button in (first, second):
+        me.page.locator(f"{button} button:visible").last.click()
+        me.page.wait_for_timeout(1500)
+    line.release()
     me.page.wait_for_timeout(1500)
     me.still()
+    return me, before
+
+
+def all_is_well(me: Visitor) -> None:
     assert me.page.evaluate(DRAWN)
-    assert not me.page.evaluate(WHAT_IF), "what was undone is back"
-
-
-def test_what_is_undone_stays_undone_and_what_is_pressed_next_is_done(me: Visitor) -> None:
-    me.page.evaluate(PRESS, [UNDO, ADD])
-    settled(me, f"() => document.querySelector('{ADD}').innerText.includes('In the basket')")
+    assert not me.page.evaluate(WHAT_IF), "what was changed before is back"
     assert me.key("what-if-undo").count() == 0
+    assert not me.said
+    me.close()
 
 
-def test_the_choosers_of_the_subnet_before_do_not_change_the_one_that_was_picked(me: Visitor) -> None:
-    before = me.page.locator(".st-key-subnet-card code").inner_text()
-    me.page.evaluate(PRESS, [NEIGHBOR, ADD])
-    settled(me, f"() => document.querySelector('.st-key-subnet-card code').innerText !== '{before}'")
-    assert me.key("what-if-undo").count() == 0
+def test_what_is_undone_stays_undone_and_what_is_pressed_next_is_done(chromium: Any, server: str) -> None:
+    me, _ = presses_both(chromium, server, UNDO, ADD)
+    assert "In the basket" in me.key("basket-add").inner_text()
+    all_is_well(me)
+
+
+def test_what_is_picked_stays_picked_and_unchanged_whatever_is_pressed_next(
+    chromium: Any, server: str
+) -> None:
+    me, before = presses_both(chromium, server, NEIGHBOR, ADD)
+    assert me.page.evaluate(CARD) != before, "the pick was taken back"
+    assert "In the basket" in me.key("basket-add").inner_text()
+    all_is_well(me)

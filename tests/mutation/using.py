@@ -22,9 +22,9 @@ FAULTS = [
         _IN_SOCKETS,
     ),
     Fault(
-        "a chooser that has not heard of a click takes it back",
+        "a chooser that has not heard of a pick takes it back",
         "pages/ui/selection.py",
-        "if not (history.is_behind() and value == st.session_state.get(self._before_key)):",
+        "if not (history.is_behind() and value in st.session_state.get(self._unheard_key, ())):",
         "if True:",
         ("tests/pages/test_session_values.py",),
     ),

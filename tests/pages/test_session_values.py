@@ -104,15 +104,19 @@ def test_what_the_chart_started_from_is_drawn_anew_after_a_click(session: dict[s
     assert chosen.edition() == 1
 
 
-def test_a_chooser_that_has_not_heard_of_a_click_chooses_nothing(
-    session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pick", ["clicked", "select"])
+def test_a_chooser_that_has_not_heard_of_a_pick_chooses_nothing(
+    session: dict[str, Any], monkeypatch: pytest.MonkeyPatch, pick: str
 ) -> None:
     chosen: Selection[str] = Selection("now", "seed", "")
     chosen.select("a")
-    chosen.clicked("b")
+    getattr(chosen, pick)("b")
     monkeypatch.setattr(history, "is_behind", lambda: True)
     chosen.chosen("a")
-    assert chosen.now() == "b", "what the chooser said before the click"
+    assert chosen.now() == "b", "what the chooser said before the pick"
+    getattr(chosen, pick)("e")
+    chosen.chosen("a")
+    assert chosen.now() == "e", "what it said before two picks"
     chosen.chosen("c")
     assert chosen.now() == "c", "another choice is one, however soon"
     chosen.clicked("d")
