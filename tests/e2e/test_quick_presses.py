@@ -102,3 +102,12 @@ def test_what_is_picked_stays_picked_and_unchanged_whatever_is_pressed_next(
     assert me.page.evaluate(CARD) != before, "the pick was taken back"
     assert "In the basket" in me.key("basket-add").inner_text()
     all_is_well(me)
+
+
+def test_a_chart_that_the_browser_drops_with_the_first_answer_comes_with_the_second(
+    chromium: Any, server: str
+) -> None:
+    """It came before the change that is undone; the second press says that it is still there."""
+    me, _ = presses_both(chromium, server, ADD, UNDO)
+    assert "In the basket" in me.key("basket-add").inner_text()
+    all_is_well(me)
