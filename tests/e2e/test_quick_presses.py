@@ -21,6 +21,7 @@ pytestmark = [
 ]
 DRAWN = "() => !!document.querySelector('.st-key-front-chart .main-svg')"
 CARD = "() => document.querySelector('.st-key-subnet-card code').innerText"
+DELETE, REMOVE, BRING_BACK = ".st-key-bk-delete", ".st-key-bk-remove", ".st-key-bk-undo-delete"
 UNDO, ADD, NEIGHBOR = ".st-key-what-if-undo", ".st-key-basket-add", '[class*="st-key-neighbor-"]'
 
 
@@ -71,14 +72,19 @@ def presses_both(chromium: Any, server: str, first: str, second: str) -> tuple[V
     me.until(WHAT_IF)
     me.still()
     before = me.page.evaluate(CARD)
+    while_nothing_is_heard(me, line, first, second)
+    return me, before
+
+
+def while_nothing_is_heard(me: Visitor, line: Line, *buttons: str) -> None:
+    """Press them one after the other, before the first answer comes."""
     line.hold()
-    for button in (first, second):
+    for button in buttons:
         me.page.locator(f"{button} button:visible").last.click()
         me.page.wait_for_timeout(1500)
     line.release()
     me.page.wait_for_timeout(1500)
     me.still()
-    return me, before
 
 
 def all_is_well(me: Visitor) -> None:
@@ -111,3 +117,22 @@ def test_a_chart_that_the_browser_drops_with_the_first_answer_comes_with_the_sec
     me, _ = presses_both(chromium, server, ADD, UNDO)
     assert "In the basket" in me.key("basket-add").inner_text()
     all_is_well(me)
+
+
+def test_a_basket_that_is_deleted_and_brought_back_by_two_presses_each_is_there(
+    chromium: Any, server: str
+) -> None:
+    me = Visitor(chromium, server, size="1440", theme="light")
+    line = Line(me.page)
+    me.arrive("")
+    me.until(DRAWN)
+    me.press("basket-add")
+    me.go("Basket")
+    while_nothing_is_heard(me, line, DELETE, REMOVE)
+    me.look("deletes a basket, and what was in it")
+    while_nothing_is_heard(me, line, BRING_BACK, BRING_BACK)
+    me.look("brings it back")
+    assert not me.problems
+    assert me.key("bk-undo-delete").count() == 0
+    assert me.page.locator(".st-key-basket-table tbody tr").count() == 1
+    me.close()

@@ -9,7 +9,7 @@ import streamlit as st
 from core.people import Action
 from core.text import display_name, for_markdown
 from core.words import count_of
-from pages.ui import baskets, state
+from pages.ui import baskets, history, state
 from pages.ui.people import door
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from core.store.baskets import Basket, BasketItem
 
 _CHOOSER = "bk-basket"
+_LEFT = "basket-left"
 _DELETED = "basket-deleted"
 _REMOVED = "basket-removed"
 
@@ -60,8 +61,19 @@ def _title(name: str, size: int) -> str:
 
 
 def _chosen() -> None:
-    baskets.choose(st.session_state[_CHOOSER])
+    """What the chooser says, unless the browser has not heard yet that another is shown, or that this one is gone."""
+    basket_id = st.session_state.get(_CHOOSER)
+    if basket_id is None or (history.is_behind() and basket_id == st.session_state.get(_LEFT)):
+        return
+    baskets.choose(basket_id)
     st.session_state.pop(_REMOVED, None)
+
+
+def _go_to(basket_id: str | None) -> None:
+    """Another basket, from anywhere but the chooser."""
+    st.session_state[_LEFT] = st.session_state.get(_CHOOSER)
+    baskets.choose(basket_id)
+    state.forget_widgets(_CHOOSER)
 
 
 def _name_form(key: str, label: str, name: str, change: object) -> None:
@@ -69,19 +81,18 @@ def _name_form(key: str, label: str, name: str, change: object) -> None:
         given = st.text_input("Name", value=name, key=key)
         if st.form_submit_button(label, key=f"{key}-submit", type="primary", **door.lock(Action.COLLECT)):
             baskets.attempt(lambda: change(given))  # type: ignore[operator]
-            state.forget_widgets(("bk-basket",))
+            state.forget_widgets(_CHOOSER)
             st.rerun()
 
 
 def _make(store: RunStore, name: str) -> None:
-    baskets.choose(store.baskets.create(name))
+    _go_to(store.baskets.create(name))
 
 
 def _delete(store: RunStore, basket: Basket) -> None:
     baskets.attempt(lambda: store.baskets.delete(basket.basket_id))
     st.session_state[_DELETED] = (basket.basket_id, basket.name)
-    baskets.choose(None)
-    state.forget_widgets(("bk-basket",))
+    _go_to(None)
 
 
 def remove(store: RunStore, basket: Basket, network_id: str) -> None:
@@ -118,12 +129,13 @@ def _offer(text: str, key: str, action: object, store: RunStore) -> None:
 
 
 def _bring_back(store: RunStore) -> None:
-    basket_id, _ = st.session_state.pop(_DELETED)
-    baskets.attempt(lambda: store.baskets.restore(basket_id))
-    baskets.choose(basket_id)
-    state.forget_widgets(("bk-basket",))
+    basket_id, _ = st.session_state.pop(_DELETED, ("", ""))
+    if basket_id:  # a second press finds it brought back
+        baskets.attempt(lambda: store.baskets.restore(basket_id))
+        _go_to(basket_id)
 
 
 def _put_back(store: RunStore) -> None:
-    basket_id, item = st.session_state.pop(_REMOVED)
-    baskets.attempt(lambda: store.baskets.add(basket_id, item.network_id, item.title, place=item.place))
+    basket_id, item = st.session_state.pop(_REMOVED, ("", None))
+    if item is not None:
+        baskets.attempt(lambda: store.baskets.add(basket_id, item.network_id, item.title, place=item.place))

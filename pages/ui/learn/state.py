@@ -115,9 +115,9 @@ def can_undo(lesson: str) -> bool:
 
 def undo() -> None:
     """Bring back what `begin_again` took."""
-    view, taken = st.session_state.pop(_BEFORE)
+    view, taken = st.session_state.pop(_BEFORE, (None, Taken()))
     kept = record()
-    if isinstance(kept, LinkRecord):
+    if view is not None and isinstance(kept, LinkRecord):  # a second press finds it brought back
         kept.put(view.lesson, taken)
         show(view)
 

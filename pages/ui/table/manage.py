@@ -37,7 +37,7 @@ def choose(tables: list[ImportedTable], current: str) -> ImportedTable:
         list(by_id),
         format_func=lambda i: display_name(by_id[i].name),
         key=_CHOOSER,
-        on_change=lambda: table_state.show_table(st.session_state[_CHOOSER]),
+        on_change=lambda: table_state.show_table(st.session_state.get(_CHOOSER, "")),
         help="Imported tables are kept with the runs; everybody who uses this home sees them.",
     )
     return by_id[str(chosen)]
@@ -142,7 +142,9 @@ def undo(store: RunStore) -> None:
 
 
 def _bring_back(store: RunStore) -> None:
-    table_id, name = st.session_state.pop(_REMOVED)
+    table_id, name = st.session_state.pop(_REMOVED, ("", ""))
+    if not table_id:  # a second press finds it brought back
+        return
 
     def restored() -> str:
         store.tables.restore(table_id)
