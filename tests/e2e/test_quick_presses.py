@@ -57,17 +57,23 @@ def server(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
+def arrives(chromium: Any, server: str) -> tuple[Visitor, Line]:
+    """Somebody on the Front page."""
+    me = Visitor(chromium, server, size="1440", theme="light")
+    line = Line(me.page)
+    me.arrive("")
+    me.until(DRAWN)
+    me.still()
+    return me, line
+
+
 def presses_both(chromium: Any, server: str, first: str, second: str) -> tuple[Visitor, str]:
     """Somebody who tries another option of the first choice, then presses two buttons; the answer to the first is late.
 
     Returns:
         The visitor, and what was picked before.
     """
-    me = Visitor(chromium, server, size="1440", theme="light")
-    line = Line(me.page)
-    me.arrive("")
-    me.until(DRAWN)
-    me.still()
+    me, line = arrives(chromium, server)
     me.choose_another("pick-if-")
     me.until(WHAT_IF)
     me.still()
@@ -122,10 +128,7 @@ def test_a_chart_that_the_browser_drops_with_the_first_answer_comes_with_the_sec
 def test_a_basket_that_is_deleted_and_brought_back_by_two_presses_each_is_there(
     chromium: Any, server: str
 ) -> None:
-    me = Visitor(chromium, server, size="1440", theme="light")
-    line = Line(me.page)
-    me.arrive("")
-    me.until(DRAWN)
+    me, line = arrives(chromium, server)
     me.press("basket-add")
     me.go("Basket")
     while_nothing_is_heard(me, line, DELETE, REMOVE)
